@@ -1,0 +1,56 @@
+"""Celery: doorbells. The row is the job; every message may be lost or repeated (architecture.md, invariant 1)."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.conf import settings  # noqa: E402  (needs the line above)
+
+app = Celery("muster")
+
+
+def _broker_url() -> str:
+    """kombu spells a unix socket `redis+socket://`; redis-py spells it `unix://`."""
+    return settings.REDIS_URL.replace("unix://", "redis+socket://", 1)
+
+
+app.conf.update(
+    broker_url=_broker_url(),
+    result_backend=None,
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    task_acks_late=False,
+    task_reject_on_worker_lost=False,
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,
+    broker_transport_options={
+        "visibility_timeout": 3600,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 15,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        "retry_on_timeout": True,
+    },
+    visibility_timeout=3600,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
+    task_serializer="json",
+    accept_content=["json"],
+    task_track_started=False,
+    worker_send_task_events=False,
+    worker_enable_remote_control=False,
+    task_time_limit=None,
+    task_soft_time_limit=None,
+    worker_soft_shutdown_timeout=0,
+    worker_hijack_root_logger=False,
+    task_default_queue="control",
+    task_create_missing_queues=True,
+    timezone="UTC",
+)
+app.autodiscover_tasks(["orchestration"])

@@ -1,0 +1,52 @@
+"""Every setting a user can make, in one place: name, default, what it is for.
+
+`config/settings.py` reads them through `read`; `docs/operating.md` is checked against this table by a test.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Variable:
+    name: str
+    default: str
+    help: str
+
+
+VARIABLES = {
+    v.name: v
+    for v in [
+        Variable("MUSTER_DATA_DIR", "~/.local/share/muster", "Where the embedded database, worktrees and session files live."),
+        Variable("MUSTER_REPO_ROOTS", "", "Colon-separated folders that workspaces' repositories may lie in. Empty: the home directory and the data directory."),
+        Variable("DATABASE_URL", "", "A PostgreSQL address for teams. Empty: SQLite in the data directory."),
+        Variable("REDIS_URL", "", "A Redis or Valkey address for teams. Empty: the embedded Valkey on a socket in the data directory."),
+        Variable("MUSTER_SECRET_KEY", "", "Signs sessions. Empty: made once and kept in the data directory."),
+        Variable("MUSTER_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "Comma-separated host names that the web server answers to."),
+        Variable("MUSTER_BASE_URL", "http://127.0.0.1:8765", "Where agents and links reach this server."),
+        Variable("MUSTER_DEBUG", "0", "1 shows Django's debug pages. Never in production."),
+        Variable("MUSTER_SESSION_SLOTS", "8", "Worker sessions that one session-worker process supervises at once."),
+        Variable("MUSTER_LEASE_S", "60", "Seconds a session's lease lasts; renewed every quarter of it."),
+        Variable("MUSTER_LEASE_GRACE_S", "15", "Seconds after a lease's end before another host may act on the session."),
+        Variable("MUSTER_STOP_GRACE_S", "5", "Seconds between SIGTERM and SIGKILL when a session is stopped."),
+        Variable("MUSTER_POLL_S", "0.5", "Seconds between a supervisor's looks at the wanted state of its sessions."),
+        Variable("MUSTER_TICK_S", "5", "Seconds between two safety-net ticks of the executor."),
+        Variable("MUSTER_LOG_LEVEL", "INFO", "Level of the structured logs on stderr."),
+    ]
+}
+
+
+def read(name: str) -> str:
+    """The value of a listed variable; a name that is not listed is a programming error (KeyError)."""
+    return os.environ.get(name, VARIABLES[name].default)
+
+
+def data_dir() -> Path:
+    return Path(read("MUSTER_DATA_DIR")).expanduser().resolve()
+
+
+def repo_roots() -> list[Path]:
+    """Folders that a workspace's repository may lie in (extensions.md, Workspaces)."""
+    listed = [Path(p).expanduser().resolve() for p in read("MUSTER_REPO_ROOTS").split(":") if p]
+    return listed or [Path.home().resolve(), data_dir()]

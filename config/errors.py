@@ -1,0 +1,48 @@
+"""One place where every error becomes an answer: JSON in the contract's two shapes under /api/, a page elsewhere."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+TITLES = {400: "Bad request", 403: "Not allowed", 404: "Not found", 500: "Something broke"}
+
+
+def named(name: str, message: str) -> dict[str, Any]:
+    """The contract's shape for everything but bad input: `{"name": ..., "data": {"message": ...}}`."""
+    return {"name": name, "data": {"message": message}}
+
+
+def invalid(message: str, *names: str) -> dict[str, Any]:
+    """The contract's shape for bad input; `names` are the offending path, query or body properties."""
+    return {"data": {}, "errors": [{"propertyNames": list(names), "message": message}], "success": False}
+
+
+def _answer(request: HttpRequest, status: int, body: dict[str, Any], sentence: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse(body, status=status)
+    context = {"status": status, "title": TITLES[status], "sentence": sentence, "request_id": getattr(request, "id", "")}
+    return render(request, "error.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, 400, invalid("Bad request"), "The server could not make sense of this request.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    sentence = "This form is out of date or came from another site. Load the page again and repeat."
+    return _answer(request, 403, named("ForbiddenError", f"CSRF check failed: {reason}"), sentence)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    sentence = str(exception) or "Your role does not allow this."
+    return _answer(request, 403, named("ForbiddenError", sentence), sentence)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, 404, named("NotFoundError", "Not found"), "There is nothing at this address, or you may not see it.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    sentence = "The error was logged. If it comes again, report it with the request id."
+    return _answer(request, 500, named("InternalServerError", sentence), sentence)
