@@ -247,7 +247,7 @@ def delete(entry: Entry, *, by: Caller) -> None:
     wake.hint(row.workspace_id, "entries", "budget")
 
 
-def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None) -> int:
+def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None, *, nudge: bool = True) -> int:
     """Put entries blocked for want of budget back in line where it now pays a round. Called when a budget or cap was raised."""
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace_id)
@@ -262,8 +262,10 @@ def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None
         moved = Entry.objects.filter(pk__in=ids).update(
             status=Entry.Status.PENDING, reason_code="", reason_message="", reason_at=None
         )
-    wake.nudge(workspace_id)
-    wake.hint(workspace_id, "entries", "budget")
+    if nudge:
+        wake.nudge(workspace_id)
+    if nudge or moved:
+        wake.hint(workspace_id, "entries", "budget")
     return moved
 
 

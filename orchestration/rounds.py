@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.db.models.functions import Now
 
 from budget.models import RoundSpend
@@ -67,3 +67,16 @@ def findings_for(entry: Entry) -> list[tuple[int, list[str]]]:
     """What earlier rounds found, for the next prompt: (number, findings), newest first, three rounds at most."""
     newest = Round.objects.filter(entry=entry).exclude(verdict=Round.Verdict.OPEN).order_by("-number")[:3]
     return [(made.number, made.findings) for made in newest if made.findings]
+
+
+def keep_best(entry_id: str, score: float) -> None:
+    """The entry shows the best score that any of its rounds reached."""
+    better = Q(score__isnull=True) | Q(score__lt=score)
+    Entry.objects.filter(better, pk=entry_id).update(score=score)
+
+
+def add_finding(entry_id: str, finding: str) -> None:
+    """Add to the newest round what became clear only after its verdict: the next prompt tells it."""
+    newest = Round.objects.filter(entry_id=entry_id).order_by("-number").first()
+    if newest is not None and finding not in newest.findings:
+        Round.objects.filter(pk=newest.pk).update(findings=[*newest.findings, finding])

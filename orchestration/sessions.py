@@ -40,7 +40,7 @@ def lease_end() -> Any:
     return Now() + timedelta(seconds=settings.LEASE_S)
 
 
-def take(session_id: str, *, attempt: int, worker: Worker, agent: str, model: str) -> Session | None:
+def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
     """Begin a claimed session. None: another worker was first, or it was stopped before it began."""
     taken = Session.objects.filter(pk=session_id, attempt=attempt, status=Session.Status.CLAIMED).update(
         status=Session.Status.RUNNING,
@@ -49,12 +49,14 @@ def take(session_id: str, *, attempt: int, worker: Worker, agent: str, model: st
         boot_id=worker.boot_id,
         lease_until=lease_end(),
         started_at=Now(),
-        agent=agent,
-        model=model,
     )
     if not taken:
         return None
-    return Session.objects.select_related("entry__account", "workspace__executor", "hold").get(pk=session_id)
+    session = Session.objects.select_related("entry__account__project", "workspace__executor", "hold").get(pk=session_id)
+    agent = configuration.load(session.workspace.executor.config).agent
+    write(session, agent=agent.kind, model=agent.model or "")
+    wake.hint(session.workspace_id, "workers")
+    return session
 
 
 def write(session: Session, **fields: Any) -> None:
@@ -70,6 +72,12 @@ def enter(session: Session, phase: Session.Phase) -> None:
     """Move on to a phase, and tell open pages."""
     write(session, phase=phase)
     wake.hint(session.workspace_id, "workers")
+
+
+def forget_price(session: Session) -> None:
+    """Not all that the session spent is known: it will settle at its full hold, even if its round goes well."""
+    if not session.unpriced_model:
+        write(session, unpriced_model="unknown")
 
 
 def stop(workspace_id: str, session_id: str, *, by: Caller) -> None:
@@ -123,7 +131,8 @@ def conclude(session: Session, ending: Ending, *, was: Session.Status = Session.
         if not ended:
             return False
         if session.hold_id:
-            key = f"{session.pk}:{session.attempt}:unknown" if ending.cost_unknown else ""
+            unpriced = Session.objects.filter(pk=session.pk).exclude(unpriced_model="").exists()
+            key = f"{session.pk}:{session.attempt}:unknown" if ending.cost_unknown or unpriced else ""
             ledger.settle(session.hold_id, remainder_key=key, round_number=session.round_number or None, reason=ending.message)
         opened = Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).first()
         if opened is not None:
