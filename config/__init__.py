@@ -1,3 +1,1 @@
-from config.celery import app as celery_app
-
-__all__ = ["celery_app"]
+"""Wiring. Importing this package must stay cheap: `config.up` is a small parent process (the Celery app is loaded by `apps.py`)."""
