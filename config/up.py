@@ -48,6 +48,7 @@ class Up:
         self.valkey_at: Path | None = None
         self.environ = dict(os.environ)
         self.stopping = False
+        self.stopping_since = 0.0
 
     def run(self) -> None:
         (self.data / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -66,8 +67,12 @@ class Up:
         got = signal.sigtimedwait(SIGNALS, max(0.0, seconds))
         if got is None or got.si_signo == signal.SIGCHLD:
             return
-        if not self.stopping or got.si_signo == signal.SIGINT:  # while stopping only a second Ctrl-C means more
+        if not self.stopping or self._is_second_ctrl_c(got.si_signo):
             raise Stop
+
+    def _is_second_ctrl_c(self, sig: int) -> bool:
+        """Not the same one twice: some programs signal the process and then its group."""
+        return sig == signal.SIGINT and time.monotonic() - self.stopping_since > 0.3
 
     # --- from nothing to running ---
 
@@ -224,7 +229,7 @@ class Up:
 
     def _stop(self) -> None:
         """Workers first, for they still need the others; then web; then Valkey, which writes its file."""
-        self.stopping = True
+        self.stopping, self.stopping_since = True, time.monotonic()
         if self.listener:
             self.listener.close()
         if any(child.alive for child in self.children):
