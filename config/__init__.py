@@ -1,1 +1,1 @@
-"""Wiring. Importing this package must stay cheap: `config.up` is a small parent process (the Celery app is loaded by `apps.py`)."""
+"""Wiring. Importing this package must stay cheap, for `config.up` is a small parent process: `apps.py` loads the Celery app."""

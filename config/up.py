@@ -77,7 +77,7 @@ class Up:
     # --- from nothing to running ---
 
     def _lock(self) -> IO[str]:
-        lock = open(self.data / "up.lock", "a")
+        lock = open(self.data / "up.lock", "a")  # noqa: SIM115  (the caller holds it until the end)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
