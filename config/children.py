@@ -45,7 +45,7 @@ class Child:
     started_at: float = 0.0
     restart_at: float = 0.0
     quick_crashes: int = 0
-    read_to: int = -1  # how far `new_problems` has read the log
+    read_to: int = -1  # how far `new_problems` has read the log; what earlier runs left in it is old news
 
     @property
     def alive(self) -> bool:
@@ -54,6 +54,7 @@ class Child:
     def start(self, blocked: tuple[int, ...], stdout: int | None = None) -> None:
         parent = os.getpid()
         with open(self.log, "ab") as log:
+            self.read_to = log.tell() if self.read_to < 0 else self.read_to
             self.process = subprocess.Popen(
                 self.argv,
                 env=self.env,
@@ -95,10 +96,10 @@ class Child:
             self.read_to = 0
 
     def new_problems(self) -> list[str]:
-        """Lines that were logged as errors since the last look (the first look only remembers where the log ends)."""
+        """Lines that were logged as errors since the last look."""
         size = self.log.stat().st_size
         start, self.read_to = self.read_to, size
-        if start < 0 or size <= start:
+        if size <= start:
             return []
         with open(self.log, "rb") as log:
             log.seek(max(start, size - 262144))

@@ -267,7 +267,22 @@ def worker_args(queue: str, slots: int) -> list[str]:
     """Celery's words for one worker process of a queue; also used by `./muster worker`."""
     name = f"{queue}@%h"
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return ["-A", "config", "worker", "-P", "threads", "-c", str(slots), "-Q", queue, "-n", name, *quiet]
+    return [
+        "-A",
+        "config",
+        "worker",
+        "-P",
+        "threads",
+        "-c",
+        str(slots),
+        "-Q",
+        queue,
+        "-n",
+        name,
+        "-l",
+        env.read("MUSTER_LOG_LEVEL"),
+        *quiet,
+    ]
 
 
 def _how(child: Child) -> str:
