@@ -19,11 +19,19 @@ VARIABLES = {
     v.name: v
     for v in [
         Variable("MUSTER_DATA_DIR", "~/.local/share/muster", "Where the embedded database, worktrees and session files live."),
-        Variable("MUSTER_REPO_ROOTS", "", "Colon-separated folders that workspaces' repositories may lie in. Empty: the home directory and the data directory."),
+        Variable(
+            "MUSTER_REPO_ROOTS",
+            "",
+            "Colon-separated folders that workspaces' repositories may lie in. Empty: the home directory and the data directory.",
+        ),
         Variable("DATABASE_URL", "", "A PostgreSQL address for teams. Empty: SQLite in the data directory."),
-        Variable("REDIS_URL", "", "A Redis or Valkey address for teams. Empty: the embedded Valkey on a socket in the data directory."),
+        Variable(
+            "REDIS_URL", "", "A Redis or Valkey address for teams. Empty: the embedded Valkey on a socket in the data directory."
+        ),
         Variable("MUSTER_SECRET_KEY", "", "Signs sessions. Empty: made once and kept in the data directory."),
-        Variable("MUSTER_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "Comma-separated host names that the web server answers to."),
+        Variable(
+            "MUSTER_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "Comma-separated host names that the web server answers to."
+        ),
         Variable("MUSTER_BASE_URL", "http://127.0.0.1:8765", "Where agents and links reach this server."),
         Variable("MUSTER_DEBUG", "0", "1 shows Django's debug pages. Never in production."),
         Variable("MUSTER_SESSION_SLOTS", "8", "Worker sessions that one session-worker process supervises at once."),

@@ -1,0 +1,69 @@
+"""Micro-USD. Integers inside, `Decimal` at the edge, JSON numbers out, one formatter for pages (budget.md, Money)."""
+
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from typing import Any
+
+from django.db import models
+
+MICRO = 1_000_000
+MOST_USD = Decimal("1000000000")
+
+
+class NotMoney(ValueError):
+    """The value is not an amount of USD that Muster takes; the message says why, for the caller."""
+
+
+def from_json(value: Any) -> int:
+    """Micro-USD from a JSON number (int or Decimal). Raises NotMoney for strings, bools, NaN, negatives, more than 6 decimals."""
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        raise NotMoney("must be a number")
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        raise NotMoney("must be a number") from None
+    if not amount.is_finite():
+        raise NotMoney("must be a finite number")
+    if amount < 0:
+        raise NotMoney("must be 0 or more")
+    if amount > MOST_USD:
+        raise NotMoney(f"must be at most {MOST_USD}")
+    micro = amount * MICRO
+    if micro != micro.to_integral_value():
+        raise NotMoney("has more than 6 decimals")
+    return int(micro)
+
+
+def usd(amount: str | int | float) -> int:
+    """Micro-USD from a literal in code or a setting: `usd("0.25")`."""
+    return int(Decimal(str(amount)) * MICRO)
+
+
+def round_up(amount: Decimal) -> int:
+    """Micro-USD of a computed price, rounded up so that the ledger never understates."""
+    return int((amount * MICRO).to_integral_value(rounding=ROUND_CEILING))
+
+
+def number(micro: int) -> int | float:
+    """The JSON number for micro-USD: exact up to $9 billion; whole dollars as integers."""
+    whole, rest = divmod(micro, MICRO)
+    return whole if rest == 0 else micro / MICRO
+
+
+def text(micro: int | None, *, estimate: bool = False) -> str:
+    """The one way an amount is written on pages: `$0.0032`, `$1,234.50`, `—` for unknown, `≈` for estimates (dashboard.md 3)."""
+    if micro is None:
+        return "—"
+    sign, size = ("−" if micro < 0 else ""), abs(micro)
+    if size == 0:
+        shown = "$0.00"
+    elif size < 100:
+        shown = "<$0.0001"
+    elif size < 10_000:
+        shown = f"${Decimal(size) / MICRO:,.4f}"
+    else:
+        shown = f"${Decimal(size) / MICRO:,.2f}"
+    return f"{'≈ ' if estimate else ''}{sign}{shown}"
+
+
+class MoneyField(models.BigIntegerField):
+    """Micro-USD."""

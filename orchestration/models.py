@@ -1,0 +1,296 @@
+"""Work: entries, the sessions that work on them, the rounds they make, the paths they lock, the executor that decides."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from budget.models import Account, Hold
+from workspaces import ids
+from workspaces.models import Workspace
+
+
+class Executor(models.Model):
+    """The dispatcher of one workspace. A cycle holds this row's lock: two cycles of a workspace never run at once."""
+
+    class State(models.TextChoices):
+        STOPPED = "stopped"
+        RUNNING = "running"
+        PAUSED = "paused"
+
+    workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.PROTECT, related_name="executor")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.STOPPED)
+    changed_by = models.CharField(max_length=200, blank=True)
+    changed_at = models.DateTimeField(null=True, blank=True)
+    config = models.JSONField(default=dict, blank=True)
+    last_seq = models.BigIntegerField(default=0, help_text="The number of the newest entry.")
+    cycled_at = models.DateTimeField(null=True, blank=True)
+    last_cycle = models.JSONField(default=dict, blank=True)
+
+    def __str__(self) -> str:
+        return f"Executor of {self.workspace_id}"
+
+
+class Entry(models.Model):
+    """One item of the backlog. Its account has the same id."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        IN_PROGRESS = "in_progress"
+        BLOCKED = "blocked"
+        DONE = "done"
+        FAILED = "failed"
+
+    class Priority(models.IntegerChoices):
+        CRITICAL = 0
+        HIGH = 1
+        MEDIUM = 2
+        LOW = 3
+
+    class Work(models.TextChoices):
+        """What the next session does: the agent and then verification, or verification alone (reverify)."""
+
+        IMPLEMENT = "implement"
+        VERIFY = "verify"
+
+    id = models.CharField(primary_key=True, max_length=40, default=ids.entry, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="entries")
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="entry")
+    seq = models.BigIntegerField(help_text="Its number in the workspace; older entries go first.")
+    type = models.CharField(max_length=20, default="task")
+    content = models.TextField()
+    spec = models.JSONField(default=dict, blank=True)
+    spec_frozen = models.BooleanField(default=False)
+    paths = models.JSONField(default=list, blank=True, help_text="What it locks: the files lists of its spec, normalised.")
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
+    reason_code = models.CharField(max_length=30, blank=True, help_text="Why it is blocked or failed.")
+    reason_message = models.CharField(max_length=500, blank=True)
+    reason_at = models.DateTimeField(null=True, blank=True)
+    priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
+    parallelizable = models.BooleanField(default=True)
+    parallel_group = models.CharField(max_length=100, blank=True)
+    budget_rounds = models.PositiveIntegerField(default=5)
+    rounds_completed = models.PositiveIntegerField(default=0)
+    score = models.FloatField(null=True, blank=True, help_text="The best score so far, 0 to 1.")
+    unmet_dependencies = models.PositiveIntegerField(default=0)
+    parked_behind = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="waiters")
+    has_rounds = models.BooleanField(default=False)
+    next_work = models.CharField(max_length=10, choices=Work.choices, default=Work.IMPLEMENT)
+    attempts = models.PositiveIntegerField(
+        default=0, help_text="Sessions claimed so far; the newest one's number is its fencing token."
+    )
+    crashes = models.PositiveIntegerField(default=0, help_text="In a row.")
+    created_by = models.CharField(max_length=200, blank=True)
+    assigned_to = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "entries"
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "seq"], name="one_entry_per_number"),
+            models.CheckConstraint(
+                condition=~Q(status__in=["blocked", "failed"]) | ~Q(reason_code=""), name="what_is_stuck_has_a_reason"
+            ),
+        ]
+        indexes = [
+            # The line in which entries wait: a cycle reads it only as far as its free slots need (performance.md, S1 to S3).
+            models.Index(
+                fields=["workspace", "-has_rounds", "priority", "seq"],
+                condition=Q(status="pending", unmet_dependencies=0, parked_behind__isnull=True, deleted_at__isnull=True),
+                name="ready_line",
+            ),
+            models.Index(fields=["workspace", "status", "reason_code"], name="entry_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.seq} {self.title}"
+
+    @property
+    def title(self) -> str:
+        """The first line of its content."""
+        return self.content.strip().split("\n", 1)[0][:120]
+
+    @property
+    def branch(self) -> str:
+        return f"muster/{self.id}"
+
+
+class Dependency(models.Model):
+    entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="dependencies")
+    depends_on = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="dependents")
+
+    class Meta:
+        verbose_name_plural = "dependencies"
+        constraints = [
+            models.UniqueConstraint(fields=["entry", "depends_on"], name="one_dependency_per_pair"),
+            models.CheckConstraint(condition=~Q(entry=models.F("depends_on")), name="nothing_waits_for_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} waits for {self.depends_on_id}"
+
+
+class Worker(models.Model):
+    """A process that runs sessions, or cycles. Online: seen within a lease."""
+
+    id = models.CharField(primary_key=True, max_length=60)
+    queue = models.CharField(max_length=20)
+    host = models.CharField(max_length=200)
+    boot_id = models.CharField(max_length=64)
+    pid = models.PositiveIntegerField()
+    started_ticks = models.BigIntegerField(
+        help_text="Start time of the process in clock ticks, which tells it from a later one with its pid."
+    )
+    slots = models.PositiveIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.queue} worker {self.pid} on {self.host}"
+
+
+class Session(models.Model):
+    """One worker session: an agent at work on one entry. `claimed -> running -> ended`; ended never changes again."""
+
+    class Status(models.TextChoices):
+        CLAIMED = "claimed"
+        RUNNING = "running"
+        ENDED = "ended"
+
+    class Phase(models.TextChoices):
+        STARTING = "starting"
+        IMPLEMENTATION = "implementation"
+        INTERCEPTION = "interception"
+        VERIFICATION = "verification"
+        MERGING = "merging"
+
+    class Outcome(models.TextChoices):
+        """How it ended. passed: verified and merged. failed: verification said no."""
+
+        PASSED = "passed"
+        FAILED = "failed"
+        CONFLICT = "conflict"
+        CRASHED = "crashed"
+        TIMED_OUT = "timed_out"
+        OUT_OF_MONEY = "out_of_money"
+        STOPPED = "stopped"
+        INTERRUPTED = "interrupted"
+        LOST = "lost"
+
+    OPEN = (Status.CLAIMED, Status.RUNNING)
+
+    id = models.CharField(primary_key=True, max_length=40, default=ids.session, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="sessions")
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="sessions")
+    attempt = models.PositiveIntegerField(help_text="The entry's count of claims: every write of the session carries it.")
+    work = models.CharField(max_length=10, choices=Entry.Work.choices, default=Entry.Work.IMPLEMENT)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.CLAIMED)
+    phase = models.CharField(max_length=15, choices=Phase.choices, default=Phase.STARTING)
+    outcome = models.CharField(max_length=15, choices=Outcome.choices, blank=True)
+    outcome_message = models.CharField(max_length=500, blank=True)
+    round_number = models.PositiveIntegerField(default=0)
+    hold = models.OneToOneField(Hold, null=True, blank=True, on_delete=models.PROTECT, related_name="session")
+    agent = models.CharField(max_length=30, blank=True)
+    model = models.CharField(max_length=200, blank=True)
+    stop_wanted_at = models.DateTimeField(null=True, blank=True)
+    stop_wanted_by = models.CharField(max_length=200, blank=True)
+    stop_for_good = models.BooleanField(
+        default=False, help_text="Stopped by itself: its entry is then held. Stop all only pauses."
+    )
+    worker = models.ForeignKey(
+        Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="sessions", db_constraint=False
+    )
+    host = models.CharField(max_length=200, blank=True)
+    boot_id = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    enqueued_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    last_output_at = models.DateTimeField(null=True, blank=True)
+    exit_code = models.IntegerField(null=True, blank=True)
+    progress = models.CharField(max_length=500, blank=True)
+    unpriced_model = models.CharField(
+        max_length=200, blank=True, help_text="A model without a price was used: the cost is not known."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["entry"], condition=Q(status__in=["claimed", "running"]), name="one_open_session_per_entry"
+            ),
+            models.UniqueConstraint(fields=["entry", "attempt"], name="one_session_per_attempt"),
+            models.CheckConstraint(condition=~Q(status="ended") | ~Q(outcome=""), name="what_ended_has_an_outcome"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace"], condition=Q(status__in=["claimed", "running"]), name="open_sessions"),
+            models.Index(fields=["workspace", "-claimed_at"], name="session_newest_first"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Round(models.Model):
+    """One pass over an entry: implementation, then verification. Its cost is in `budget.RoundSpend` of the same number."""
+
+    class Verdict(models.TextChoices):
+        OPEN = "open"
+        PASSED = "passed"
+        FAILED = "failed"
+        UNVERIFIED = "unverified"
+
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="rounds")
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="rounds")
+    number = models.PositiveIntegerField()
+    verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.OPEN)
+    score = models.FloatField(null=True, blank=True)
+    improvement_score = models.FloatField(null=True, blank=True)
+    summary = models.TextField(blank=True)
+    findings = models.JSONField(default=list, blank=True)
+    checks = models.JSONField(default=list, blank=True)
+    prompt = models.TextField(blank=True)
+    base_commit = models.CharField(max_length=64, blank=True)
+    commit = models.CharField(max_length=64, blank=True)
+    diffstat = models.JSONField(default=dict, blank=True)
+    started_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["entry", "number"], name="one_round_per_number")]
+        ordering = ["entry", "number"]
+
+    def __str__(self) -> str:
+        return f"Round {self.number} of {self.entry_id}"
+
+
+class FileLock(models.Model):
+    """A path that only one entry may touch. `src/api/` overlaps all under it: a trigger refuses overlaps (migrations/0002)."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="locks")
+    path = models.CharField(max_length=1024)
+    entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="locks")
+    acquired_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "path"], name="one_lock_per_path")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class LogChunk(models.Model):
+    """Some lines of a session's output, in order. The middle of a long log is dropped; `first_seq` then jumps."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="log")
+    first_seq = models.BigIntegerField()
+    lines = models.JSONField(help_text="[[milliseconds since the epoch, stream, text], ...]")
+    size = models.PositiveIntegerField(help_text="Bytes of text.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "first_seq"], name="one_chunk_per_place")]
+        ordering = ["session", "first_seq"]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} from line {self.first_seq}"

@@ -1,0 +1,28 @@
+"""Opaque ids with a prefix (contract.md): `ws_`, `entry_`, `sess_`, then 20 of `0-9a-z`."""
+
+import re
+import secrets
+
+ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_SHAPE = re.compile(r"[a-z]+_[0-9a-z]{16,32}")
+
+
+def _new(prefix: str) -> str:
+    return f"{prefix}_{''.join(secrets.choice(ALPHABET) for _ in range(20))}"
+
+
+def workspace() -> str:
+    return _new("ws")
+
+
+def entry() -> str:
+    return _new("entry")
+
+
+def session() -> str:
+    return _new("sess")
+
+
+def looks_like_one(text: str) -> bool:
+    """False for anything that cannot be an id: such a value never reaches the database (NUL, megabytes, ...)."""
+    return bool(_SHAPE.fullmatch(text))

@@ -1,0 +1,93 @@
+"""Who may see and do what, and the append-only record of what was done."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from workspaces import ids
+
+
+class Role(models.TextChoices):
+    """viewer reads; operator runs the executor and the backlog; budget steers money; admin does all (extensions.md)."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    BUDGET = "budget"
+    ADMIN = "admin"
+
+
+class Workspace(models.Model):
+    """A git repository with a backlog. Deleting one hides it: the ledger is kept for good."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=ids.workspace, editable=False)
+    name = models.CharField(max_length=200)
+    repo = models.CharField(max_length=1024, help_text="A path on the server, or the local clone of a git URL.")
+    origin = models.CharField(max_length=1024, blank=True, help_text="The git URL it was cloned from, if any.")
+    base_branch = models.CharField(max_length=100)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.CharField(max_length=200, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "workspace"], name="one_role_per_member")]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} of {self.workspace}"
+
+
+class ApiToken(models.Model):
+    """A bearer token. Only its SHA-256 is kept. A session's token names its session, and dies with it."""
+
+    name = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    prefix = models.CharField(max_length=16, editable=False, help_text="The first characters, to recognise it by.")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    workspace = models.ForeignKey(Workspace, null=True, blank=True, on_delete=models.CASCADE, help_text="Empty: every workspace.")
+    session_ref = models.CharField(max_length=40, blank=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.CharField(max_length=200, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["session_ref"], name="token_by_session", condition=~Q(session_ref=""))]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class Event(models.Model):
+    """One line of the activity log. Insert-only: triggers refuse the rest (migrations/0002)."""
+
+    class ActorKind(models.TextChoices):
+        HUMAN = "human"
+        AUTOMATION = "automation"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField(db_default=Now())
+    actor = models.CharField(max_length=200)
+    actor_kind = models.CharField(max_length=10, choices=ActorKind.choices)
+    verb = models.CharField(max_length=60)
+    object_id = models.CharField(max_length=60, blank=True)
+    data = models.JSONField(default=dict, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    request_id = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "id"], name="event_in_order"),
+            models.Index(fields=["object_id", "id"], name="event_by_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.verb} {self.object_id}"

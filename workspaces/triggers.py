@@ -1,0 +1,36 @@
+"""Promises that the database keeps by triggers, written once for each of the two databases."""
+
+from collections.abc import Sequence
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations import RunPython
+from django.db.migrations.state import StateApps
+
+
+def sql(*, postgresql: Sequence[str], sqlite: Sequence[str]) -> RunPython:
+    """A migration step that runs the statements of the database at hand."""
+    statements = {"postgresql": postgresql, "sqlite": sqlite}
+
+    def forwards(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        for statement in statements[schema_editor.connection.vendor]:
+            schema_editor.execute(statement)
+
+    return RunPython(forwards, RunPython.noop)
+
+
+def insert_only(table: str, sentence: str) -> RunPython:
+    """Refuse to change or delete a row of `table`, with IntegrityError, whoever asks."""
+    return sql(
+        postgresql=[
+            f"""CREATE FUNCTION {table}_is_insert_only() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN RAISE EXCEPTION 'muster: {sentence}' USING ERRCODE = '23514'; END $$""",
+            f"""CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table}
+                FOR EACH ROW EXECUTE FUNCTION {table}_is_insert_only()""",
+            f"""CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
+                FOR EACH STATEMENT EXECUTE FUNCTION {table}_is_insert_only()""",
+        ],
+        sqlite=[
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'muster: {sentence}'); END"
+            for verb in ("UPDATE", "DELETE")
+        ],
+    )
