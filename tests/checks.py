@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 CHECKS = {
     "types (mypy)": [sys.executable, "-m", "mypy"],
-    "lint (ruff check)": [str(BIN / "ruff"), "check", "."],
-    "format (ruff format)": [str(BIN / "ruff"), "format", "--check", "."],
+    "lint (ruff check)": [str(BIN / "ruff"), "check", ".", "muster"],
+    "format (ruff format)": [str(BIN / "ruff"), "format", "--check", ".", "muster"],
     "import contracts": [str(BIN / "lint-imports"), "--no-cache"],
     "migrations up to date": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
 }

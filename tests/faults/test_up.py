@@ -102,8 +102,9 @@ def start(data: Path) -> Iterator[Callable[..., Running]]:
 
 
 def test_the_second_start_answers_within_three_seconds(start: Callable[..., Running]) -> None:
-    start().process.terminate()
-    time.sleep(GRACE + 2)
+    first = start()
+    first.process.terminate()
+    first.process.wait(GRACE + 2)
     began = time.monotonic()
     again = start()
     assert again.get("/healthz") == 200
