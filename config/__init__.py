@@ -1,3 +1,1 @@
-from config.celery import app as celery_app
-
-__all__ = ["celery_app"]
+"""Wiring. Importing this package must stay cheap, for `config.up` is a small parent process: `apps.py` loads the Celery app."""

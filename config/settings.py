@@ -7,7 +7,7 @@ from pathlib import Path
 import dj_database_url
 import structlog
 
-from config import env
+from config import env, sockets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.data_dir()
@@ -19,11 +19,15 @@ def _secret_key() -> str:
     if key := env.read("MUSTER_SECRET_KEY"):
         return key
     kept = DATA_DIR / "secret_key"
-    try:
-        with open(kept, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+    if not kept.exists():
+        new = kept.with_suffix(f".{os.getpid()}")
+        with open(new, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+        try:
+            os.link(new, kept)  # never seen half written
+        except FileExistsError:
+            pass
+        new.unlink()
     return kept.read_text().strip()
 
 
@@ -136,7 +140,7 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 
 # Redis or Valkey: doorbells and hints only; losing it changes nothing but latency.
-VALKEY_SOCKET = DATA_DIR / "valkey.sock"
+VALKEY_SOCKET = sockets.valkey_socket(DATA_DIR)
 REDIS_URL = env.read("REDIS_URL") or f"unix://{VALKEY_SOCKET}"
 
 REPO_ROOTS = env.repo_roots()

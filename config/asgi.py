@@ -1,0 +1,30 @@
+"""What uvicorn serves: event streams through Django's async handler, everything else at WSGI speed in threads."""
+
+import os
+import re
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+THREADS = 8
+EVENT_STREAM = re.compile(r"^/(w/[^/]+/events/?|api/v1/workspaces/[^/]+/orchestration/events)$")
+
+streams: Any = get_asgi_application()
+wsgi: Any = get_wsgi_application()
+pages: Any = WSGIMiddleware(wsgi, workers=THREADS)
+
+
+def _needs_async(scope: dict[str, Any]) -> bool:
+    """An event stream would hold a thread for hours; a chunked body has no length, which WSGI takes for an empty one."""
+    return bool(EVENT_STREAM.match(scope["path"])) or any(name == b"transfer-encoding" for name, _ in scope["headers"])
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] == "http" and _needs_async(scope):
+        await streams(scope, receive, send)
+    else:
+        await pages(scope, receive, send)  # answers lifespan too, and closes websockets

@@ -1,0 +1,169 @@
+"""Child processes of `up`: started so that none outlives it for long, recorded so that the next `up` can clear what was left."""
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+LOG_LIMIT = 10 * 1024 * 1024
+QUICK_S = 10.0  # a child that lived shorter than this crashed "quickly"
+LOUD_AFTER = 5  # quick crashes in a row before it is said that something is wrong with it
+PR_SET_PDEATHSIG = 1
+PROBLEM = re.compile(r"\blevel='(error|critical)'")
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def die_with_parent(sig: int, parent: int, unblock: tuple[int, ...] = ()) -> None:
+    """Between fork and exec: have the kernel signal this process when its parent dies, and take signals normally again."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, unblock)
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, sig, 0, 0, 0)
+        if os.getppid() != parent:  # it died before we asked
+            os._exit(1)
+
+
+@dataclass
+class Child:
+    """One supervised process. It runs in a process session of its own: a terminal's Ctrl-C reaches only `up`."""
+
+    name: str
+    argv: list[str]
+    env: dict[str, str]
+    log: Path
+    pass_fds: tuple[int, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    restart_at: float = 0.0
+    quick_crashes: int = 0
+    read_to: int = -1  # how far `new_problems` has read the log; what earlier runs left in it is old news
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self, blocked: tuple[int, ...], stdout: int | None = None) -> None:
+        parent = os.getpid()
+        with open(self.log, "ab") as log:
+            self.read_to = log.tell() if self.read_to < 0 else self.read_to
+            self.process = subprocess.Popen(
+                self.argv,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log if stdout is None else stdout,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=self.pass_fds,
+                preexec_fn=lambda: die_with_parent(signal.SIGTERM, parent, blocked),
+            )
+        self.started_at = time.monotonic()
+
+    def signal(self, sig: int) -> None:
+        """TERM goes to the process itself; KILL to its whole group, which nothing else shares."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        if sig == signal.SIGKILL:
+            os.killpg(self.process.pid, sig)
+        else:
+            self.process.send_signal(sig)
+
+    def crashed(self, now: float) -> float:
+        """Note a crash; returns the seconds to wait before the restart, longer each time it dies young."""
+        self.quick_crashes = self.quick_crashes + 1 if now - self.started_at < QUICK_S else 1
+        delay = min(0.2 * 2 ** (self.quick_crashes - 1), 30.0)
+        self.restart_at = now + delay
+        return delay
+
+    def last_lines(self, count: int = 12) -> list[str]:
+        with open(self.log, "rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 8192))
+            return log.read().decode(errors="replace").splitlines()[-count:]
+
+    def cap_log(self) -> None:
+        """Keep one older copy. Children append, so cutting the file under them is safe."""
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
+            shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
+            os.truncate(self.log, 0)
+            self.read_to = 0
+
+    def new_problems(self) -> list[str]:
+        """Lines that were logged as errors since the last look."""
+        size = self.log.stat().st_size
+        start, self.read_to = self.read_to, size
+        if size <= start:
+            return []
+        with open(self.log, "rb") as log:
+            log.seek(max(start, size - 262144))
+            lines = log.read(size - log.tell()).decode(errors="replace").splitlines()
+        return [line for line in lines if PROBLEM.search(line)]
+
+
+@dataclass
+class Record:
+    """The file that names the running children. A pid alone may have been given to somebody else: start time and boot tell."""
+
+    path: Path
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self, children: list[Child]) -> None:
+        running = [(child.name, child.process.pid) for child in children if child.process and child.alive]
+        self.rows = [{"name": name, "pid": pid, "started": _start_time(pid), "boot": _boot()} for name, pid in running]
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps(self.rows))
+        new.replace(self.path)
+
+    def leftovers(self) -> list[dict[str, Any]]:
+        """Processes that an earlier `up` left behind, proven to be the same ones."""
+        try:
+            rows = json.loads(self.path.read_text())
+        except (FileNotFoundError, ValueError):
+            return []
+        return [row for row in rows if row["boot"] == _boot() and row["started"] and _start_time(row["pid"]) == row["started"]]
+
+    def clear_leftovers(self, grace: float, say: Callable[[str], None]) -> None:
+        """End what an `up` that was killed left running: TERM, and KILL for those that do not go."""
+        if left := self.leftovers():
+            say(f"Ending what an earlier run left: {', '.join(row['name'] for row in left)}")
+            for row in left:
+                _signal(row["pid"], signal.SIGTERM)
+            deadline = time.monotonic() + grace
+            while (left := self.leftovers()) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            for row in left:
+                _signal(row["pid"], signal.SIGKILL, group=True)
+            while self.leftovers():
+                time.sleep(0.05)
+        self.path.unlink(missing_ok=True)
+
+
+def _signal(pid: int, sig: int, group: bool = False) -> None:
+    try:
+        (os.killpg if group else os.kill)(pid, sig)
+    except ProcessLookupError:
+        pass
+
+
+def _start_time(pid: int) -> str | None:
+    """Ticks since boot at which the process started; None when it is gone, a zombie, or the system has no /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()  # the name in parentheses may contain anything
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

