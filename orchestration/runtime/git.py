@@ -99,16 +99,20 @@ def succeeds(place: Path, *command: str) -> bool:
     return code == 0
 
 
+def environment() -> dict[str, str]:
+    """What git gets of our environment: no GIT_* variable, no question that nobody answers."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
+
+
 def _start(place: Path, command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
     try:
         return subprocess.Popen(
             [*_GIT, "-C", str(place), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment,
+            env=environment(),
             start_new_session=True,  # so that a filter it started can be ended with it
         )
     except OSError as problem:

@@ -2,6 +2,7 @@
 
 import fcntl
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,9 @@ from orchestration.runtime import branches, git
 from orchestration.runtime.git import GitError
 
 BRANCH_PREFIX = "muster/"
+FORCE = ("--force", "--force")  # once for what git misses or finds dirty, once more for what a killed git had locked
 LOCK_PATIENCE_S = 120.0
-_ENTRY_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,7 @@ def prepare(repo: Path, root: Path, entry_id: str, integration_branch: str) -> W
 
     Call it only while no agent of the entry lives: locks found in the worktree are taken for a dead one's.
     """
-    if not _ENTRY_ID.fullmatch(entry_id):
-        raise GitError("prepare", f"{entry_id!r} cannot be the name of a worktree")
-    path, branch = root / entry_id, branch_of(entry_id)
+    path, branch = root / _safe(entry_id), branch_of(entry_id)
     with one_at_a_time(root):
         integrated = branches.tip_or_raise(repo, integration_branch)
         fresh = False
@@ -102,8 +102,29 @@ def remove(repo: Path, path: Path) -> bool:
         kept = git.run(repo, "for-each-ref", "--count=1", f"--contains={head(path)}", "refs/heads", "refs/tags", "refs/muster")
         if not kept or git.run(path, "status", "--porcelain", "--untracked-files=all"):
             return False
-        git.run(repo, "worktree", "remove", "--force", str(path))  # by force: submodules make git refuse otherwise
+        git.run(repo, "worktree", "remove", *FORCE, str(path))  # by force: submodules make git refuse otherwise
         return True
+
+
+@contextmanager
+def checkout(repo: Path, root: Path, name: str, commit_sha: str) -> Iterator[Path]:
+    """A clean working copy of a commit, on no branch, for as long as the block lasts. What is left in it is thrown away."""
+    path = root / _safe(name)
+    discard(repo, path)  # an earlier one's, after a crash
+    try:
+        with one_at_a_time(root):
+            git.run(repo, "worktree", "add", "--quiet", *FORCE, "--detach", str(path), commit_sha)
+        yield path
+    finally:
+        discard(repo, path)
+
+
+def discard(repo: Path, path: Path) -> None:
+    """Remove a checkout with all that is in it. Nothing happens when it is gone already. Never for an entry's worktree."""
+    shutil.rmtree(path, ignore_errors=True)
+    with one_at_a_time(path.parent):
+        if any(copy.path == path.resolve() for copy in branches.checked_out(repo)):
+            git.run(repo, "worktree", "remove", *FORCE, str(path))
 
 
 @contextmanager
@@ -123,6 +144,12 @@ def one_at_a_time(root: Path) -> Iterator[None]:
         yield
 
 
+def _safe(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise GitError("worktree", f"{name!r} cannot be the name of a worktree")
+    return name
+
+
 def _is_worktree(repo: Path, path: Path) -> bool:
     """It exists and git takes it for a worktree of this repository, not for a folder inside of another one."""
     if not (path / ".git").exists():
@@ -135,6 +162,9 @@ def _is_worktree(repo: Path, path: Path) -> bool:
     if code:
         return False
     top, common = answer.splitlines()
+    locked = _inside(path, "locked")
+    if locked.exists() and locked.read_text().strip() == "initializing":
+        return False  # git was killed while it made it: what is missing there was never deleted by anybody
     ours = git.run(repo, "rev-parse", "--path-format=absolute", "--git-common-dir")
     return Path(top).resolve() == path.resolve() and Path(common).resolve() == Path(ours).resolve()
 
@@ -150,7 +180,7 @@ def _add(repo: Path, path: Path, branch: str, *, start: str | None) -> None:
     _release_branch_lock(repo, branch)
     what = ["-b", branch, str(path), start] if start else [str(path), branch]
     # By force: the directory may be known to git and gone. Pruning instead would also forget the user's own worktrees.
-    git.run(repo, "worktree", "add", "--quiet", "--force", *what)
+    git.run(repo, "worktree", "add", "--quiet", *FORCE, *what)
 
 
 def _recover(path: Path, branch: str) -> None:

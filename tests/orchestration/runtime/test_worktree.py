@@ -153,6 +153,17 @@ def test_a_folder_that_is_no_worktree_is_put_aside(prepare, tmp_path: Path):
     assert [file.read_text() for file in (tmp_path / "root/.lost").glob("*/precious")] == ["work\n"]
 
 
+def test_files_that_a_killed_git_had_not_written_yet_do_not_count_as_deleted(prepare):
+    tree = prepare()
+    gitdir = Path(git(tree.path, "rev-parse", "--absolute-git-dir"))
+    write(gitdir / "locked", "initializing\n")
+    (gitdir / "index").unlink()
+    (tree.path / "two").unlink()
+    again = prepare()
+    assert (again.path / "two").read_text() == "2\n"
+    assert worktree.changed_files(again.path, again.base_sha) == []
+
+
 def test_a_deleted_branch_is_found_again(repo: Path, prepare):
     tree = prepare()
     write(tree.path / "mine", "x\n")
@@ -226,6 +237,27 @@ def test_it_is_removed_only_when_nothing_is_lost(repo: Path, prepare):
     assert not tree.path.exists()
     assert worktree.remove(repo, tree.path), "and again"
     assert (prepare().path / "mine").exists()
+
+
+def test_a_checkout_is_clean_and_leaves_nothing(repo: Path, prepare, tmp_path: Path):
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    sha = worktree.commit(tree.path, "mine")
+    write(tree.path / "mine", "changed after the round\n")
+    (tmp_path / "root/s1").mkdir()
+    write(tmp_path / "root/s1/left", "by a crash\n")
+    with worktree.checkout(repo, tmp_path / "root", "s1", sha) as clean:
+        assert sorted(file.name for file in clean.iterdir()) == [".git", "mine", "one", "two"]
+        assert (clean / "mine").read_text() == "x\n"
+        write(clean / "made/by-a-check", "x\n")
+    assert not clean.exists()
+    assert all(copy.path != clean for copy in branches.checked_out(repo))
+
+
+def test_a_checkout_that_a_crash_left_is_taken_over(repo: Path, tmp_path: Path):
+    git(repo, "worktree", "add", "--quiet", "--detach", str(tmp_path / "root/s1"), INTEGRATION)
+    with worktree.checkout(repo, tmp_path / "root", "s1", INTEGRATION) as clean:
+        assert (clean / "one").read_text() == "1\n"
 
 
 def test_our_own_git_variables_do_not_reach_git(prepare, monkeypatch):
