@@ -10,7 +10,7 @@ from orchestration import configuration, locks, logs, paths, rounds, sessions
 from orchestration.configuration import Check, Config
 from orchestration.models import Entry, FileLock, Round, Session
 from orchestration.rounds import Verdict
-from orchestration.runtime import checkout, following, implementation, merging, place, prompt, verification, worktree
+from orchestration.runtime import following, implementation, merging, place, prompt, verification, worktree
 from orchestration.runtime.following import Job
 from orchestration.runtime.git import GitError
 from orchestration.runtime.heartbeat import Heartbeat
@@ -215,7 +215,7 @@ def _verify(work: _Work) -> Verdict:
     """Run the checks in a clean checkout of the round's commit: what is judged is what would be merged."""
     here = place.furnish(work.session, work.entry, "") if work.session.work == Entry.Work.VERIFY else place.of(work.session.pk)
     assert work.opened is not None
-    with checkout.of(work.repo, place.worktrees(), work.session.pk, work.opened.commit) as clean:
+    with worktree.checkout(work.repo, place.worktrees(), work.session.pk, work.opened.commit) as clean:
         if work.config.verify:
             _set_up(work, here, clean)
 
