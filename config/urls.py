@@ -2,15 +2,23 @@
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 
+from config.api import api
 from config.health import healthz
 from workspaces import login
 
 urlpatterns = [
+    path("", include("orchestration.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/", api.urls),
     path("login/", LoginView.as_view(template_name="login.html"), name="login"),
     path("login/link/<str:token>/", login.follow, name="login-link"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("healthz", healthz, name="healthz"),
 ]
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.forbidden"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"

@@ -1,4 +1,4 @@
-"""Two entries never hold overlapping paths, and what has ended does not start again: kept by triggers.
+"""Two entries never hold overlapping paths (`a` overlaps all under `a/`, written with its slash or not), and what has ended does not start again: kept by triggers.
 
 On PostgreSQL the trigger takes the executor's row first, as a cycle does, so that two transactions cannot both miss the other's rows.
 """
@@ -19,14 +19,14 @@ LOCKS = sql(
             IF EXISTS (
                 SELECT 1 FROM taken t
                 CROSS JOIN LATERAL (SELECT string_to_array(rtrim(t.path, '/'), '/') AS parts) s
-                CROSS JOIN LATERAL generate_series(1, cardinality(s.parts) - 1) depth
+                CROSS JOIN LATERAL generate_series(1, cardinality(s.parts)) depth
+                CROSS JOIN LATERAL (VALUES (''), ('/')) slash(mark)
                 JOIN orchestration_filelock l ON l.workspace_id = t.workspace_id
-                    AND l.path = array_to_string(s.parts[1:depth], '/') || '/' AND l.entry_id <> t.entry_id
+                    AND l.path = array_to_string(s.parts[1:depth], '/') || slash.mark AND l.entry_id <> t.entry_id
             ) OR EXISTS (
                 SELECT 1 FROM taken t
                 JOIN orchestration_filelock l ON l.workspace_id = t.workspace_id AND l.entry_id <> t.entry_id
-                    AND l.path > t.path AND l.path < rtrim(t.path, '/') || '0'
-                WHERE t.path LIKE '%/'
+                    AND l.path > rtrim(t.path, '/') || '/' AND l.path < rtrim(t.path, '/') || '0'
             ) THEN RAISE EXCEPTION '{OVERLAP}' USING ERRCODE = '23514'; END IF;
             RETURN NULL;
         END $$""",
@@ -38,8 +38,8 @@ LOCKS = sql(
             SELECT RAISE(ABORT, '{OVERLAP}') WHERE EXISTS (
                 SELECT 1 FROM orchestration_filelock l
                 WHERE l.workspace_id = NEW.workspace_id AND l.entry_id <> NEW.entry_id AND (
-                    (l.path LIKE '%/' AND substr(NEW.path, 1, length(l.path)) = l.path)
-                    OR (NEW.path LIKE '%/' AND substr(l.path, 1, length(NEW.path)) = NEW.path)));
+                    substr(rtrim(NEW.path, '/') || '/', 1, length(rtrim(l.path, '/')) + 1) = rtrim(l.path, '/') || '/'
+                    OR substr(rtrim(l.path, '/') || '/', 1, length(rtrim(NEW.path, '/')) + 1) = rtrim(NEW.path, '/') || '/'));
         END""",
     ],
 )

@@ -1,0 +1,216 @@
+"""The budget calls. Find, ask, answer."""
+
+import csv
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import Header, Query, Router
+
+from budget import caps, charges, money, queries, schemas
+from budget.models import BudgetChange, Category, LedgerEntry
+from budget.prices import Tokens
+from workspaces import access
+from workspaces.access import Need
+from workspaces.schemas import answers
+
+router = Router()
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str | None, Query(max_length=40)]
+
+
+@router.get(
+    "/budget",
+    response=answers(schemas.StatusOut),
+    by_alias=True,
+    operation_id="agent.orchestration.budgetGetStatus",
+    tags=["budget"],
+)
+def get_status(request: HttpRequest, workspaceID: str) -> Any:
+    """The cap, what is spent in each category, and every entry's budget with the cost of its rounds."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    return json_answer(queries.status(workspace.pk))
+
+
+@router.patch(
+    "/budget", response=answers(schemas.GlobalOut), operation_id="agent.orchestration.budgetUpdateGlobal", tags=["budget"]
+)
+def update_global(request: HttpRequest, workspaceID: str, body: schemas.GlobalIn) -> Any:
+    """Set the hard cap of the workspace. Raising it lets waiting entries go on at once."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    project = caps.set_project(queries.project_of(workspace.pk), "max_project_spend", body.max_project_spend_usd, by=request.auth)
+    return queries.totals(project)
+
+
+@router.patch(
+    "/budget/entries/{entryID}",
+    response=answers(schemas.EditedOut),
+    operation_id="agent.orchestration.budgetEdit",
+    tags=["budget"],
+)
+def edit(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.EntryBudgetIn) -> Any:
+    """Set an entry's budget by hand, which also locks it against the reallocator."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    account = caps.edit(queries.account_for(workspace.pk, entryID), body.budget_usd, by=request.auth)
+    return {"entryID": account.pk, "budget_usd": money.number(account.budget), "locked": account.human_locked}
+
+
+@router.post(
+    "/budget/entries/{entryID}/lock",
+    response=answers(schemas.LockedOut),
+    operation_id="agent.orchestration.budgetLock",
+    tags=["budget"],
+)
+def lock(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+    """Toggle the human lock of an entry's budget."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    account = caps.toggle_lock(queries.account_for(workspace.pk, entryID), by=request.auth)
+    return {"entryID": account.pk, "locked": account.human_locked}
+
+
+@router.get(
+    "/budget/ledger", response=answers(schemas.LedgerPage), operation_id="agent.orchestration.ledgerList", tags=["budget"]
+)
+def ledger_list(
+    request: HttpRequest,
+    workspaceID: str,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    format: Literal["json", "csv"] = "json",
+) -> Any:
+    """Every amount, newest first. `format=csv` streams all of it."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    if format == "csv":
+        return _ledger_csv(workspace.pk)
+    rows, following = queries.ledger_page(workspace.pk, limit=limit, cursor=cursor)
+    return {"entries": [ledger_row(row) for row in rows], "next_cursor": following}
+
+
+@router.get("/budget/holds", response=answers(schemas.HoldsOut), operation_id="agent.orchestration.holdsList", tags=["budget"])
+def holds(request: HttpRequest, workspaceID: str) -> Any:
+    """The money set aside for running sessions."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    found = queries.open_holds(workspace.pk)
+    shown = [
+        {
+            "id": hold.pk,
+            "session_id": hold.session_ref,
+            "entry_id": hold.account_id,
+            "amount_usd": money.number(hold.amount),
+            "drawn_usd": money.number(hold.drawn),
+            "opened_at": hold.opened_at,
+        }
+        for hold in found
+    ]
+    return {"holds": shown, "held_usd": money.number(sum(max(hold.amount - hold.drawn, 0) for hold in found))}
+
+
+@router.get(
+    "/budget/changes", response=answers(schemas.ChangesOut), operation_id="agent.orchestration.changesList", tags=["budget"]
+)
+def changes(request: HttpRequest, workspaceID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
+    """Who changed which budget or cap, from what to what, and why."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    rows, following = queries.changes_page(workspace.pk, limit=limit, cursor=cursor)
+    return {"changes": [_change(row) for row in rows], "next_cursor": following}
+
+
+@router.post(
+    "/budget/charges",
+    response=answers(schemas.LedgerOut, status=201),
+    operation_id="agent.orchestration.chargesCreate",
+    tags=["budget"],
+)
+def charge(
+    request: HttpRequest,
+    workspaceID: str,
+    body: schemas.ChargeIn,
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> Any:
+    """Book what something outside Muster spent. The same `Idempotency-Key` counts once."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    account = queries.account_for(workspace.pk, body.entry_id) if body.entry_id is not None else None
+    report = charges.Report(
+        category=Category(body.category),
+        amount=body.amount_usd,
+        tokens=Tokens(body.model or "", body.input_tokens, body.output_tokens, body.cache_read_tokens, body.cache_write_tokens),
+        reason=body.reason,
+        round_number=body.round,
+    )
+    row = charges.book(queries.project_of(workspace.pk), account, report, actor=request.auth.name, key=idempotency_key)
+    return 201, ledger_row(row)
+
+
+def json_answer(body: Any) -> HttpResponse:
+    """An answer that is in the contract's shape already, without a second pass through the response schema."""
+    return HttpResponse(json.dumps(body, separators=(",", ":")), content_type="application/json")
+
+
+def ledger_row(row: LedgerEntry) -> dict[str, Any]:
+    """A ledger row as the API tells it."""
+    return {
+        "id": row.pk,
+        "at": row.at,
+        "category": row.category,
+        "entry_id": row.account_id,
+        "session_id": row.session_ref or None,
+        "round": row.round,
+        "amount_usd": money.number(row.amount),
+        "price_source": row.price_source,
+        "model": row.model or None,
+        "input_tokens": row.input_tokens,
+        "output_tokens": row.output_tokens,
+        "cache_read_tokens": row.cache_read_tokens,
+        "cache_write_tokens": row.cache_write_tokens,
+        "actor": row.actor,
+        "reason": row.reason,
+    }
+
+
+def _change(row: BudgetChange) -> dict[str, Any]:
+    is_flag = row.field == "human_locked"
+    return {
+        "id": row.pk,
+        "at": row.at,
+        "entry_id": row.account_id,
+        "field": row.field if is_flag else f"{row.field}_usd",
+        "before": bool(row.before) if is_flag else money.number(row.before),
+        "after": bool(row.after) if is_flag else money.number(row.after),
+        "source": row.source,
+        "actor": row.actor,
+        "reason": row.reason,
+    }
+
+
+class _Echo:
+    """What `csv.writer` writes to: gives each line back."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _ledger_csv(workspace_id: str) -> StreamingHttpResponse:
+    """All rows, oldest first: raw decimals, ISO times in UTC, cells that a spreadsheet would run made harmless."""
+    writer = csv.writer(_Echo())
+
+    def lines() -> Iterator[str]:
+        yield writer.writerow(schemas.LedgerOut.model_fields)
+        for row in LedgerEntry.objects.filter(project_id=workspace_id).order_by("id").iterator(chunk_size=1000):
+            yield writer.writerow([_cell(value) for value in ledger_row(row).values()])
+
+    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="ledger-{workspace_id}.csv"'
+    return response
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -1,0 +1,136 @@
+"""What the budget calls take and answer (contract.md, extensions.md)."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from ninja import Schema
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from budget import money
+from budget.models import Category
+from workspaces.schemas import Line, Number, Strict
+
+Usd = Annotated[
+    int,
+    BeforeValidator(money.from_json),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000_000, "multipleOf": 0.000001}),
+]
+"""USD in JSON, micro-USD in code."""
+
+
+class GlobalIn(Strict):
+    max_project_spend_usd: Usd
+
+
+class EntryBudgetIn(Strict):
+    budget_usd: Usd
+
+
+class GlobalOut(Schema):
+    total_budget_usd: Number
+    max_project_spend_usd: Number
+    entries_spent_usd: Number
+    orchestrator_spent_usd: Number
+    expansion_spent_usd: Number
+    interceptor_spent_usd: Number
+    total_spent_usd: Number
+
+
+class RoundOut(Schema):
+    round: int
+    cost: Number
+    improvement_score: float | None
+
+
+class EntryBudgetOut(Schema):
+    entryID: str
+    budget_usd: Number
+    budget_human_locked: bool
+    spent_usd: Number
+    interceptor_spent_usd: Number
+    rounds: list[RoundOut]
+
+
+class StatusOut(Schema):
+    global_: Annotated[GlobalOut, Field(alias="global")]
+    entries: list[EntryBudgetOut]
+
+
+class EditedOut(Schema):
+    entryID: str
+    budget_usd: Number
+    locked: bool
+
+
+class LockedOut(Schema):
+    entryID: str
+    locked: bool
+
+
+class LedgerOut(Schema):
+    id: int
+    at: datetime
+    category: str
+    entry_id: str | None
+    session_id: str | None
+    round: int | None
+    amount_usd: Number
+    price_source: str
+    model: str | None
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    actor: str
+    reason: str
+
+
+class LedgerPage(Schema):
+    entries: list[LedgerOut]
+    next_cursor: str | None
+
+
+class HoldOut(Schema):
+    id: int
+    session_id: str
+    entry_id: str
+    amount_usd: Number
+    drawn_usd: Number
+    opened_at: datetime
+
+
+class HoldsOut(Schema):
+    holds: list[HoldOut]
+    held_usd: Number
+
+
+class ChangeOut(Schema):
+    id: int
+    at: datetime
+    entry_id: str | None
+    field: str
+    before: Any
+    after: Any
+    source: str
+    actor: str
+    reason: str
+
+
+class ChangesOut(Schema):
+    changes: list[ChangeOut]
+    next_cursor: str | None
+
+
+class ChargeIn(Strict):
+    """What something outside spent: an amount, or tokens of a model that has a price."""
+
+    category: Annotated[Category, Field(strict=False)]
+    amount_usd: Usd | None = None
+    entry_id: Line | None = None
+    round: Annotated[int, Field(ge=1, le=2_000_000_000)] | None = None
+    model: Annotated[Line, Field(max_length=200)] | None = None
+    input_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
+    output_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
+    cache_read_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
+    cache_write_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
+    reason: Line = ""

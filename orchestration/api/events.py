@@ -1,0 +1,38 @@
+"""The activity log, and the same as a stream of hints (Server-Sent Events, in `orchestration/streams.py`)."""
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from orchestration import queries, schemas
+from workspaces import access
+from workspaces.schemas import answers
+
+router = Router(tags=["events"])
+
+
+@router.get("/todo/events", response=answers(schemas.EventsOut), operation_id="agent.orchestration.todoEvents")
+def get_events(
+    request: HttpRequest,
+    workspaceID: str,
+    after: Annotated[int, Query(ge=0, le=10**15)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Any:
+    """What was done, by whom and why, oldest first, after event number `after`."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    found = queries.events_after(workspace.pk, after=after, limit=limit + 1)
+    shown = [
+        {
+            "id": event.pk,
+            "at": event.at,
+            "actor": event.actor,
+            "actor_kind": event.actor_kind,
+            "verb": event.verb,
+            "object_id": event.object_id or None,
+            "data": event.data,
+            "reason": event.reason,
+        }
+        for event in found[:limit]
+    ]
+    return {"events": shown, "next_cursor": str(found[limit - 1].pk) if len(found) > limit else None}

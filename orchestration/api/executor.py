@@ -1,0 +1,142 @@
+"""The executor calls of the contract, and explain. Find, ask, answer."""
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from budget.queries import position
+from orchestration import entries, queries, schemas, sessions
+from orchestration.executor import control, dispatch
+from orchestration.executor import explain as explaining
+from workspaces import access, activity
+from workspaces.access import Need
+from workspaces.errors import Invalid
+from workspaces.schemas import answers
+
+router = Router(tags=["executor"])
+
+
+@router.post("/executor/start", response=answers(schemas.Started), operation_id="agent.orchestration.executorStart")
+def start(request: HttpRequest, workspaceID: str) -> Any:
+    """Begin dispatching: from then on eligible entries are given worker sessions."""
+    control.start(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
+    return {"started": True}
+
+
+@router.post("/executor/pause", response=answers(schemas.Paused), operation_id="agent.orchestration.executorPause")
+def pause(request: HttpRequest, workspaceID: str) -> Any:
+    """Dispatch nothing new until resume; sessions at work go on."""
+    control.pause(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
+    return {"paused": True}
+
+
+@router.post("/executor/resume", response=answers(schemas.Resumed), operation_id="agent.orchestration.executorResume")
+def resume(request: HttpRequest, workspaceID: str) -> Any:
+    """Dispatch again after a pause."""
+    control.resume(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
+    return {"resumed": True}
+
+
+@router.post("/executor/stop-all", response=answers(schemas.Stopped), operation_id="agent.orchestration.executorStopAll")
+def stop_all(request: HttpRequest, workspaceID: str) -> Any:
+    """The emergency stop: every session at work is ended, and the executor is paused."""
+    control.stop_all(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
+    return {"stopped": True}
+
+
+@router.post(
+    "/executor/workers/{sessionID}/stop", response=answers(schemas.Stopped), operation_id="agent.orchestration.executorStopWorker"
+)
+def stop_worker(request: HttpRequest, workspaceID: str, sessionID: str) -> Any:
+    """End one session. The executor keeps its state; the entry is held until someone releases it."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    sessions.stop(workspace.pk, queries.session_for(workspace.pk, sessionID).pk, by=request.auth)
+    return {"stopped": True}
+
+
+@router.post(
+    "/executor/force-dispatch", response=answers(schemas.Dispatched), operation_id="agent.orchestration.executorForceDispatch"
+)
+def force_dispatch(request: HttpRequest, workspaceID: str) -> Any:
+    """Run a dispatch cycle now. It never overrides pause, caps or locks; the diagnostics say what stands in the way."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    dispatch.cycle(workspace.pk)
+    activity.record(workspace.pk, "executor.force_dispatch", by=request.auth, object_id=workspace.pk)
+    return {"dispatched": True, "diagnostics": queries.diagnostics(workspace.pk)}
+
+
+@router.get("/executor/status", response=answers(schemas.ExecutorStatus), operation_id="agent.orchestration.executorGetStatus")
+def get_status(request: HttpRequest, workspaceID: str) -> Any:
+    """The executor's state and the number of sessions at work."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    state = queries.executor_for(workspace.pk).state
+    return {"state": state, "paused": state == "paused", "activeWorkers": len(queries.open_sessions(workspace.pk))}
+
+
+@router.get("/executor/workers", response=answers(schemas.Workers), operation_id="agent.orchestration.executorGetWorkers")
+def get_workers(request: HttpRequest, workspaceID: str) -> Any:
+    """The sessions at work, with their entry, phase and status."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    shown = [
+        {"sessionID": s.pk, "entryID": s.entry_id, "phase": queries.shown_phase(s), "status": queries.shown_status(s)}
+        for s in queries.open_sessions(workspace.pk)
+    ]
+    return {"workers": shown}
+
+
+@router.get("/executor/locks", response=answers(dict[str, list[str]]), operation_id="agent.orchestration.executorGetLocks")
+def get_locks(request: HttpRequest, workspaceID: str) -> Any:
+    """The paths locked now, by entry."""
+    return queries.locks_by_entry(access.workspace_for(request.auth, workspaceID).pk)
+
+
+@router.post(
+    "/executor/entries/{entryID}/reverify", response=answers(schemas.Ok), operation_id="agent.orchestration.executorReverifyEntry"
+)
+def reverify(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+    """Verify again what the last session left, without implementing. Its completed rounds count from 0 again."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    entries.reverify(queries.entry_for(workspace.pk, entryID), by=request.auth)
+    return {"ok": True}
+
+
+@router.get("/executor/explain", response=answers(schemas.Explained), operation_id="agent.orchestration.executorExplain")
+def explain(
+    request: HttpRequest,
+    workspaceID: str,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Annotated[str | None, Query(max_length=60)] = None,
+) -> Any:
+    """For every entry that waits, the executor's checks in its order: result, what is, what is needed."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    _, found = explaining.explain(workspace.pk, after=_place(cursor), limit=limit + 1)
+    shown = [
+        {"entry_id": one.entry.id, "why": one.why.code if one.why else None, "checks": [_check(c) for c in one.checks]}
+        for one in found
+    ]
+    return {"entries": shown[:limit], "next_cursor": _cursor(found[limit - 1]) if len(found) > limit else None}
+
+
+def _check(check: Any) -> dict[str, Any]:
+    return {
+        "code": check.code,
+        "passed": check.passed,
+        "observed": check.observed,
+        "needed": check.needed,
+        "message": "" if check.passed else check.message,
+    }
+
+
+def _place(cursor: str | None) -> tuple[int, ...]:
+    """The place in line that a cursor names. Raises Invalid."""
+    if cursor is None:
+        return ()
+    parts = cursor.split("-")
+    if len(parts) != 3:
+        raise Invalid("The cursor is not one that this list gave out", "cursor")
+    return tuple(position(part) for part in parts)
+
+
+def _cursor(found: explaining.Explanation) -> str:
+    return f"{0 if found.entry.has_rounds else 1}-{found.entry.priority}-{found.entry.seq}"

@@ -1,0 +1,127 @@
+"""The session calls: what a session is doing, its log, and what its agent reports with its own token."""
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Query, Router
+
+from budget import money
+from budget.queries import session_spend
+from orchestration import logs, metering, queries, schemas, sessions
+from orchestration.models import Session
+from workspaces import access
+from workspaces.errors import NotFound
+from workspaces.schemas import answers
+
+router = Router(tags=["sessions"])
+
+
+@router.get("/executor/sessions/{sessionID}", response=answers(schemas.SessionOut), operation_id="agent.orchestration.sessionGet")
+def get_session(request: HttpRequest, workspaceID: str, sessionID: str) -> Any:
+    """A session, at work or ended."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    return _shown(queries.session_for(workspace.pk, sessionID))
+
+
+@router.get("/executor/sessions/{sessionID}/log", response=answers(str), operation_id="agent.orchestration.sessionLog")
+def get_log(
+    request: HttpRequest,
+    workspaceID: str,
+    sessionID: str,
+    after: Annotated[int, Query(ge=0, le=10**15)] = 0,
+    format: Literal["text", "jsonl"] = "text",
+) -> Any:
+    """A session's output after line `after`: as text, or as JSON lines with number, time and stream."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    session = queries.session_for(workspace.pk, sessionID)
+    as_json = format == "jsonl" or request.headers.get("Accept", "") in ("application/jsonl", "application/x-ndjson")
+    kind = "application/x-ndjson" if as_json else "text/plain; charset=utf-8"
+    response = StreamingHttpResponse(_lines(session, after, as_json=as_json), content_type=kind)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@router.post(
+    "/executor/sessions/{sessionID}/usage", response=answers(schemas.UsageOut), operation_id="agent.orchestration.sessionUsage"
+)
+def post_usage(request: HttpRequest, workspaceID: str, sessionID: str, body: schemas.UsageIn) -> Any:
+    """What a request of the session's agent cost. With the session's own token; the same `id` counts once."""
+    session = _own(request, workspaceID, sessionID)
+    usage = metering.Usage(
+        id=body.id,
+        cost=body.cost_usd,
+        model=body.model or "",
+        input_tokens=body.input_tokens,
+        output_tokens=body.output_tokens,
+        cache_read_tokens=body.cache_read_tokens,
+        cache_write_tokens=body.cache_write_tokens,
+    )
+    fresh = metering.record(session, usage)
+    return {"recorded": fresh, "budget_left_usd": money.number(max(metering.left(session), 0))}
+
+
+@router.post(
+    "/executor/sessions/{sessionID}/progress", response=answers(schemas.Ok), operation_id="agent.orchestration.sessionProgress"
+)
+def post_progress(request: HttpRequest, workspaceID: str, sessionID: str, body: schemas.ProgressIn) -> Any:
+    """One line on what the agent is doing, shown beside its session. With the session's own token."""
+    session = _own(request, workspaceID, sessionID)
+    try:
+        sessions.write(session, progress=body.text)
+    except sessions.Superseded:
+        raise NotFound("Worker session not found") from None
+    return {"ok": True}
+
+
+def _own(request: HttpRequest, workspace_id: str, session_id: str) -> Session:
+    """The session whose token is calling. Raises NotFound for any other one."""
+    caller = request.auth
+    if not caller.session_ref:
+        access.workspace_for(caller, workspace_id)
+    if caller.session_ref != session_id or caller.token.workspace_id != workspace_id:
+        raise NotFound("Worker session not found")
+    return queries.session_for(workspace_id, session_id)
+
+
+def _lines(session: Session, after: int, *, as_json: bool) -> Iterator[str]:
+    for line in logs.read(session, after=after):
+        if as_json:
+            yield json.dumps({"seq": line.seq, "at": line.at, "stream": line.stream, "text": line.text}) + "\n"
+        else:
+            yield line.text + "\n"
+
+
+def _shown(session: Session) -> dict[str, Any]:
+    spend = session_spend(session.pk)
+    unknown = {name: None if spend[name] is None else money.number(spend[name] or 0) for name in ("reported", "computed")}
+    return {
+        "id": session.pk,
+        "entry_id": session.entry_id,
+        "attempt": session.attempt,
+        "phase": queries.shown_phase(session),
+        "status": queries.shown_status(session),
+        "round": session.round_number or None,
+        "agent": session.agent,
+        "model": session.model or None,
+        "host": session.host or None,
+        "claimed_at": session.claimed_at,
+        "started_at": session.started_at,
+        "ended_at": session.ended_at,
+        "exit_code": session.exit_code,
+        "stop_reason": session.outcome_message or None,
+        "progress": session.progress or None,
+        "unpriced_model": session.unpriced_model or None,
+        "cost": {
+            "booked_usd": money.number(spend["amount"] or 0),
+            "reported_usd": unknown["reported"],
+            "computed_usd": unknown["computed"],
+        },
+        "tokens": {
+            "input": spend["input_tokens"] or 0,
+            "output": spend["output_tokens"] or 0,
+            "cache_read": spend["cache_read_tokens"] or 0,
+            "cache_write": spend["cache_write_tokens"] or 0,
+        },
+    }

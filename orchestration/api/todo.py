@@ -1,0 +1,162 @@
+"""The backlog calls. Find, ask, answer."""
+
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from orchestration import entries, queries, schemas
+from orchestration.models import Entry
+from workspaces import access
+from workspaces.access import Need
+from workspaces.errors import Invalid
+from workspaces.schemas import answers
+
+router = Router(tags=["todo"])
+
+Status = Literal["pending", "in_progress", "blocked", "done", "failed"]
+
+
+@router.get("/todo", response=answers(schemas.Todo), operation_id="agent.orchestration.todoGet")
+def get_todo(
+    request: HttpRequest,
+    workspaceID: str,
+    status: Status | None = None,
+    reason: Annotated[str | None, Query(max_length=30, pattern=r"^[a-z_]*$")] = None,
+    q: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 500,
+    cursor: Annotated[str | None, Query(max_length=40)] = None,
+) -> Any:
+    """The backlog, by number. Each waiting entry carries the reasons why."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    words = (q or "").strip()
+    if "\x00" in words:
+        raise Invalid("may not contain NUL", "q")
+    found, following = queries.entries_page(
+        workspace.pk, status=status or "", reason=reason or "", words=words, limit=limit, cursor=cursor
+    )
+    return {
+        "id": workspace.pk,
+        "version": queries.newest_event(workspace.pk),
+        "created_at": workspace.created_at,
+        "entries": queries.shown_entries(workspace.pk, found),
+        "next_cursor": following,
+    }
+
+
+@router.post(
+    "/todo/entries", response=answers(schemas.EntriesOut, status=201), operation_id="agent.orchestration.todoEntriesCreate"
+)
+def create(request: HttpRequest, workspaceID: str, body: schemas.EntriesIn) -> Any:
+    """Add entries, all or none. `depends_on` names entries, or refs of this call."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    made = entries.add(workspace.pk, [_draft(item) for item in body.entries], by=request.auth)
+    found = Entry.objects.filter(pk__in=[entry.pk for entry in made]).select_related("account").order_by("seq")
+    return 201, {"entries": queries.shown_entries(workspace.pk, list(found))}
+
+
+@router.get("/todo/entries/{entryID}", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryGet")
+def get_entry(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+    """One entry."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    return _shown(workspace.pk, queries.entry_for(workspace.pk, entryID))
+
+
+@router.delete("/todo/entries/{entryID}", response=answers(schemas.Deleted), operation_id="agent.orchestration.todoEntryDelete")
+def delete(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+    """Take an entry off the backlog. Its sessions and what it cost stay on record."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    entries.delete(queries.entry_for(workspace.pk, entryID), by=request.auth)
+    return {"deleted": True}
+
+
+@router.patch(
+    "/todo/entries/{entryID}/status", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryStatus"
+)
+def set_status(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.StatusIn) -> Any:
+    """`blocked` holds an entry back, `pending` releases or reopens it, `done` marks it done."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    verb = {"blocked": entries.hold, "pending": entries.release, "done": entries.mark_done}[body.status]
+    return _shown(workspace.pk, verb(queries.entry_for(workspace.pk, entryID), by=request.auth, reason=body.reason))
+
+
+@router.patch(
+    "/todo/entries/{entryID}/priority", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryPriority"
+)
+def set_priority(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.PriorityIn) -> Any:
+    """Change an entry's place in line."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    entry = queries.entry_for(workspace.pk, entryID)
+    return _shown(workspace.pk, entries.set_priority(entry, entries.PRIORITIES[body.priority], by=request.auth))
+
+
+@router.patch(
+    "/todo/entries/{entryID}/rounds", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryRounds"
+)
+def set_rounds(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.RoundsIn) -> Any:
+    """Change how many rounds an entry may make. One that failed for want of rounds goes on."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    return _shown(workspace.pk, entries.set_rounds(queries.entry_for(workspace.pk, entryID), body.budget_rounds, by=request.auth))
+
+
+@router.get(
+    "/todo/entries/{entryID}/spec", response=answers(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecGet"
+)
+def get_spec(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+    """An entry's spec, and the paths that it locks."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    return _spec(queries.entry_for(workspace.pk, entryID))
+
+
+@router.put(
+    "/todo/entries/{entryID}/spec", response=answers(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecPut"
+)
+def put_spec(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.Spec) -> Any:
+    """Replace an entry's spec, unless it is frozen or at work."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    entry = queries.entry_for(workspace.pk, entryID)
+    return _spec(entries.set_spec(entry, body.model_dump(exclude_none=True), by=request.auth))
+
+
+@router.post(
+    "/todo/entries/{entryID}/spec/freeze",
+    response=answers(schemas.SpecOut),
+    operation_id="agent.orchestration.todoEntrySpecFreeze",
+)
+def freeze_spec(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+    """From now on nobody changes the spec."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    return _spec(entries.freeze_spec(queries.entry_for(workspace.pk, entryID), by=request.auth))
+
+
+@router.get(
+    "/todo/entries/{entryID}/rounds", response=answers(schemas.RoundsOut), operation_id="agent.orchestration.todoEntryRoundsGet"
+)
+def get_rounds(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+    """An entry's rounds: cost, score, what verification found, and the evidence."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    return {"rounds": queries.shown_rounds(queries.entry_for(workspace.pk, entryID))}
+
+
+def _draft(item: schemas.EntryIn) -> entries.Draft:
+    return entries.Draft(
+        content=item.content,
+        ref=item.ref or "",
+        type=item.type,
+        spec=item.spec.model_dump(exclude_none=True) if item.spec else {},
+        priority=entries.PRIORITIES[item.priority],
+        depends_on=tuple(item.depends_on),
+        parallelizable=item.parallelizable,
+        parallel_group=item.parallel_group or "",
+        budget=item.budget_usd,
+        budget_rounds=item.budget_rounds,
+    )
+
+
+def _shown(workspace_id: str, entry: Entry) -> dict[str, Any]:
+    fresh = queries.entry_for(workspace_id, entry.pk)
+    return queries.shown_entries(workspace_id, [fresh])[0]
+
+
+def _spec(entry: Entry) -> dict[str, Any]:
+    return {"spec": entry.spec, "spec_frozen": entry.spec_frozen, "paths": entry.paths}

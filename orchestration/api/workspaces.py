@@ -1,0 +1,86 @@
+"""The workspace calls."""
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from budget import money
+from budget.queries import position
+from orchestration import configuration, schemas, setup
+from workspaces import access
+from workspaces.access import Need
+from workspaces.models import Workspace
+from workspaces.schemas import answers
+
+router = Router(tags=["workspaces"])
+
+
+@router.post("", response=answers(schemas.WorkspaceOut, status=201), operation_id="agent.orchestration.workspacesCreate")
+def create(request: HttpRequest, body: schemas.WorkspaceIn) -> Any:
+    """Put a repository under Muster: a path on the server, or a git URL."""
+    access.check_may_create(request.auth)
+    workspace = setup.create(
+        body.name,
+        body.repo,
+        base_branch=body.base_branch,
+        total_budget=body.total_budget_usd,
+        max_project_spend=body.max_project_spend_usd,
+        config=body.config,
+        by=request.auth,
+    )
+    return 201, _shown(workspace)
+
+
+@router.get("", response=answers(schemas.WorkspacesOut), operation_id="agent.orchestration.workspacesList")
+def list_all(
+    request: HttpRequest,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Annotated[str | None, Query(max_length=40)] = None,
+) -> Any:
+    """The workspaces that you may see, newest first."""
+    start = position(cursor) if cursor else 0
+    found = list(access.workspaces_for(request.auth).select_related("project", "executor")[start : start + limit + 1])
+    following = str(start + limit) if len(found) > limit else None
+    return {"workspaces": [_shown(workspace) for workspace in found[:limit]], "next_cursor": following}
+
+
+@router.get("/{workspaceID}", response=answers(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceGet")
+def get_one(request: HttpRequest, workspaceID: str) -> Any:
+    """One workspace."""
+    return _shown(access.workspace_for(request.auth, workspaceID))
+
+
+@router.patch("/{workspaceID}", response=answers(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceUpdate")
+def update(request: HttpRequest, workspaceID: str, body: schemas.WorkspaceChange) -> Any:
+    """Rename it, or change its two amounts."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
+    setup.change(
+        workspace,
+        name=body.name,
+        total_budget=body.total_budget_usd,
+        max_project_spend=body.max_project_spend_usd,
+        by=request.auth,
+    )
+    return _shown(Workspace.objects.get(pk=workspace.pk))
+
+
+@router.delete("/{workspaceID}", response=answers(schemas.Deleted), operation_id="agent.orchestration.workspaceDelete")
+def delete(request: HttpRequest, workspaceID: str) -> Any:
+    """Hide it for good; refused while sessions run. What it spent stays on record."""
+    setup.delete(access.workspace_for(request.auth, workspaceID, Need.ADMIN), by=request.auth)
+    return {"deleted": True}
+
+
+def _shown(workspace: Workspace) -> dict[str, Any]:
+    return {
+        "id": workspace.pk,
+        "name": workspace.name,
+        "repo": workspace.origin or workspace.repo,
+        "base_branch": workspace.base_branch,
+        "total_budget_usd": money.number(workspace.project.total_budget),
+        "max_project_spend_usd": money.number(workspace.project.max_project_spend),
+        "state": workspace.executor.state,
+        "config": configuration.answer(configuration.load(workspace.executor.config)),
+        "created_at": workspace.created_at,
+    }

@@ -1,0 +1,151 @@
+"""The config of a workspace: its keys, defaults and bounds. A key that nothing reads does not exist."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from budget import money
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
+Command = Annotated[list[Text], Field(min_length=1, max_length=200)] | Text
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+REF = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Agent(_Part):
+    """Who implements. `command` is an argument list, or a string run by `sh -c`."""
+
+    kind: Literal["command"] = "command"
+    command: Command | None = None
+    model: Annotated[str, Field(max_length=200)] | None = None
+    env: Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100)] = Field(default_factory=dict)
+    timeout_s: Seconds = 1800
+    idle_timeout_s: Seconds = 600
+
+    @field_validator("env")
+    @classmethod
+    def _names(cls, env: dict[str, str]) -> dict[str, str]:
+        for name, value in env.items():
+            if not name.replace("_", "a").isalnum() or name[0].isdigit() or not name.isascii():
+                raise ValueError(f"{name!r} is not the name of an environment variable")
+            if name.startswith("MUSTER_"):
+                raise ValueError("names that begin with MUSTER_ are Muster's own")
+            if "\x00" in value:
+                raise ValueError("a value may not contain NUL")
+        return env
+
+
+class Check(_Part):
+    """One verify command. Its score counts with its weight; `junit` is a path, in the worktree, of a JUnit XML that it writes."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00\n]*$")]
+    run: Command
+    timeout_s: Seconds = 600
+    weight: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+    junit: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
+
+    @field_validator("weight", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return float(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
+
+    @field_validator("junit")
+    @classmethod
+    def _inside(cls, path: str | None) -> str | None:
+        if path and (path.startswith("/") or ".." in path.split("/")):
+            raise ValueError("must lie inside the worktree")
+        return path
+
+
+class Plateau(_Part):
+    """An entry whose score rose by less than `epsilon` in each of the last `rounds` rounds is blocked: no_improvement."""
+
+    rounds: Annotated[int, Field(ge=1, le=100)] = 3
+    epsilon: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
+
+    @field_validator("epsilon", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return float(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
+
+
+class Config(_Part):
+    """Amounts are USD at the edge (JSON numbers) and micro-USD through the properties."""
+
+    max_workers: Annotated[int, Field(ge=1, le=500)] = 4
+    agent: Agent = Field(default_factory=Agent)
+    setup: Annotated[list[Command], Field(max_length=50)] = Field(default_factory=list)
+    verify: Annotated[list[Check], Field(max_length=50)] = Field(default_factory=list)
+    integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
+    round_ceiling_usd: Decimal = Decimal("5")
+    min_round_usd: Decimal = Decimal("0.05")
+    plateau: Plateau = Field(default_factory=Plateau)
+    log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
+
+    @field_validator("round_ceiling_usd", "min_round_usd", mode="before")
+    @classmethod
+    def _amount(cls, value: Any) -> Decimal:
+        return Decimal(money.from_json(value)) / money.MICRO
+
+    @field_validator("integration_branch")
+    @classmethod
+    def _branch(cls, name: str) -> str:
+        if ".." in name or "@{" in name or "//" in name or name.endswith(("/", ".", ".lock")):
+            raise ValueError("is not a branch name")
+        if name.startswith("muster/entry_"):
+            raise ValueError("branches under muster/entry_ are the entries' own")
+        return name
+
+    @property
+    def round_ceiling(self) -> int:
+        return money.usd(str(self.round_ceiling_usd))
+
+    @property
+    def min_round(self) -> int:
+        return money.usd(str(self.min_round_usd))
+
+
+def load(stored: dict[str, Any]) -> Config:
+    """The config of an executor row. What was stored was validated."""
+    return Config.model_validate(_decimals(stored))
+
+
+def answer(config: Config) -> dict[str, Any]:
+    """As JSON: amounts as numbers, what is not set left out."""
+    shown = config.model_dump(exclude_none=True)
+    for name in ("round_ceiling_usd", "min_round_usd"):
+        shown[name] = money.number(money.usd(str(shown[name])))
+    return shown
+
+
+def stored(config: Config) -> dict[str, Any]:
+    """What is kept of a config: the keys that were set, so that a better default reaches those who set nothing."""
+    kept = config.model_dump(exclude_none=True, exclude_unset=True)
+    return {key: money.number(money.usd(str(value))) if isinstance(value, Decimal) else value for key, value in kept.items()}
+
+
+def merged(stored: dict[str, Any], change: dict[str, Any]) -> Config:
+    """A partial merge, objects by key, lists as a whole; null takes a key back to its default. Raises pydantic's ValidationError."""
+    return Config.model_validate(_decimals(_merge(stored, change)))
+
+
+def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    out = dict(old)
+    for key, value in new.items():
+        if value is None:
+            out.pop(key, None)
+        elif isinstance(value, dict) and isinstance(out.get(key), dict):
+            out[key] = _merge(out[key], value)
+        else:
+            out[key] = value
+    return out
+
+
+def _decimals(stored: dict[str, Any]) -> dict[str, Any]:
+    amounts = ("round_ceiling_usd", "min_round_usd")
+    return {k: Decimal(str(v)) if k in amounts and isinstance(v, float) else v for k, v in stored.items()}

@@ -1,0 +1,50 @@
+"""Start, pause, resume, stop all: desired state in the database, recorded with who did it."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration import sessions, wake
+from orchestration.models import Executor
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.errors import Invalid
+
+
+def start(workspace_id: str, *, by: Caller) -> None:
+    """Begin dispatching; also ends a pause."""
+    _become(workspace_id, Executor.State.RUNNING, "executor.start", by=by)
+    wake.nudge(workspace_id)
+
+
+def pause(workspace_id: str, *, by: Caller) -> None:
+    """No new dispatch until resume; sessions at work go on. An executor that was never started stays stopped."""
+    _become(workspace_id, Executor.State.PAUSED, "executor.pause", by=by)
+
+
+def resume(workspace_id: str, *, by: Caller) -> None:
+    """Dispatch again after a pause. Raises Invalid when it was never started."""
+    with transaction.atomic():
+        if Executor.objects.select_for_update().get(pk=workspace_id).state == Executor.State.STOPPED:
+            raise Invalid("The executor was never started: start it", "workspaceID")
+        _become(workspace_id, Executor.State.RUNNING, "executor.resume", by=by)
+    wake.nudge(workspace_id)
+
+
+def stop_all(workspace_id: str, *, by: Caller) -> int:
+    """Pause, and ask every open session to stop, in one transaction: nothing is dispatched in between. Answers how many."""
+    with transaction.atomic():
+        _become(workspace_id, Executor.State.PAUSED, "executor.stop_all", by=by)
+        return sessions.stop_all(workspace_id, by=by)
+
+
+def _become(workspace_id: str, state: Executor.State, verb: str, *, by: Caller) -> None:
+    with transaction.atomic():
+        row = Executor.objects.select_for_update().get(pk=workspace_id)
+        before = row.state
+        started = state == Executor.State.RUNNING or before != Executor.State.STOPPED
+        if started and before != state:
+            Executor.objects.filter(pk=workspace_id).update(state=state, changed_by=by.name, changed_at=Now())
+        activity.record(
+            workspace_id, verb, by=by, object_id=workspace_id, data={"before": before, "after": state if started else before}
+        )
+    wake.hint(workspace_id, "executor", "workers", "entries")

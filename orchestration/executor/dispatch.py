@@ -1,0 +1,169 @@
+"""A cycle: snapshot, plan, and claims in a constant number of statements (performance.md, D2).
+
+One transaction that holds the executor's row: two cycles of a workspace never run at once, and a crashed one leaves nothing half-done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from django.db import IntegrityError, connection, transaction
+
+from orchestration import locks, rows, wake
+from orchestration.executor import plan as planning
+from orchestration.executor import snapshot
+from orchestration.executor.plan import Block, Decision, Park, Start, World
+from workspaces import activity, ids
+from workspaces.access import MUSTER
+from workspaces.models import Event
+
+log = structlog.get_logger(__name__)
+
+# Rounds of parking and blocking in one go; the next doorbell or tick goes on from there.
+MOST_PASSES = 20
+
+
+@dataclass(slots=True)
+class Cycle:
+    """What a cycle did."""
+
+    world: World
+    decisions: list[Decision] = field(default_factory=list)
+
+    @property
+    def started(self) -> list[Start]:
+        return [decision for decision in self.decisions if isinstance(decision, Start)]
+
+
+def cycle(workspace_id: str) -> Cycle:
+    """Dispatch what can start now. Reads on past entries that it had to park or block, as far as there are free slots."""
+    done = _pass(workspace_id)
+    latest = done
+    for _ in range(MOST_PASSES - 1):
+        cleared = any(isinstance(decision, (Park, Block)) for decision in latest.decisions)
+        if not cleared or len(latest.started) == latest.world.free_slots:
+            break
+        latest = _pass(workspace_id)
+        done.decisions += latest.decisions
+    if done.decisions:
+        wake.hint(workspace_id, "executor", "workers", "entries", "locks", "budget")
+    return done
+
+
+def _pass(workspace_id: str) -> Cycle:
+    """One transaction. A cap lowered or a path locked in between makes the database refuse it: then look again."""
+    for attempt in range(3):
+        try:
+            with transaction.atomic():
+                return _try(workspace_id)
+        except IntegrityError as refusal:
+            log.info("cycle.refused", workspace=workspace_id, attempt=attempt, why=str(refusal).split("\n")[0])
+    return Cycle(snapshot.world(workspace_id, lock=False))
+
+
+def _try(workspace_id: str) -> Cycle:
+    world = snapshot.world(workspace_id, lock=True)
+    if world.state != "running" or world.free_slots == 0:
+        return Cycle(world)
+    line = snapshot.line(workspace_id, world.free_slots + snapshot.MARGIN)
+    if not line:
+        return Cycle(world)
+    world = snapshot.with_locks(world, workspace_id, line)
+    decisions = planning.plan(world, line)
+    _carry_out(workspace_id, world, decisions)
+    return Cycle(world, decisions)
+
+
+def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -> None:
+    starts = [(decision, ids.session()) for decision in decisions if isinstance(decision, Start)]
+    blocks = [decision for decision in decisions if isinstance(decision, Block)]
+    parks = [decision for decision in decisions if isinstance(decision, Park)]
+    if starts:
+        _open_holds(workspace_id, starts)
+        _open_sessions(workspace_id, starts)
+        _take_locks(workspace_id, world, starts)
+    if starts or blocks or parks:
+        _move_entries(starts, blocks, parks)
+    if starts:
+        wake.start_sessions([(session, start.entry.attempts + 1) for start, session in starts])
+    if blocks:
+        locks.release(workspace_id, [block.entry.id for block in blocks])
+        Event.objects.bulk_create(
+            activity.event(
+                workspace_id, "entry.blocked", by=MUSTER, object_id=b.entry.id, reason=b.why.message, data={"code": b.why.code}
+            )
+            for b in blocks
+        )
+
+
+_Claims = Sequence[tuple[Start, str]]
+
+
+def _open_holds(workspace_id: str, starts: _Claims) -> None:
+    """The trigger adds them to the accounts and the project, or refuses them all."""
+    holding = [{"entry": s.entry.id, "session": session, "amount": s.hold} for s, session in starts if not s.entry.verify_only]
+    if holding:
+        source = rows.table("v", {"entry": "text", "session": "text", "amount": "bigint"})
+        _execute(
+            f"""INSERT INTO budget_hold (project_id, account_id, session_ref, amount, drawn, state)
+            SELECT %s, v.entry, v.session, v.amount, 0, 'open' FROM {source}""",
+            [workspace_id, rows.packed(holding)],
+        )
+
+
+def _open_sessions(workspace_id: str, starts: _Claims) -> None:
+    source = rows.table("v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text"})
+    claims = [
+        {
+            "entry": s.entry.id,
+            "session": id_,
+            "attempt": s.entry.attempts + 1,
+            "work": "verify" if s.entry.verify_only else "implement",
+        }
+        for s, id_ in starts
+    ]
+    _execute(
+        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, hold_id, enqueued_at, status, phase,
+            outcome, outcome_message, round_number, agent, model, stop_wanted_by, stop_for_good, host, boot_id, progress, unpriced_model)
+        SELECT v.session, %s, v.entry, v.attempt, v.work, h.id, {rows.now()}, 'claimed', 'starting',
+            '', '', 0, '', '', '', false, '', '', '', ''
+        FROM {source} LEFT JOIN budget_hold h ON h.session_ref = v.session""",
+        [workspace_id, rows.packed(claims)],
+    )
+
+
+def _take_locks(workspace_id: str, world: World, starts: _Claims) -> None:
+    """Sorted, so that no two transactions wait for each other. What an entry kept from its last round stays."""
+    kept = set(world.locks)
+    wanted = sorted((path, s.entry.id) for s, _ in starts for path in s.entry.paths if (path, s.entry.id) not in kept)
+    if wanted:
+        source = rows.table("v", {"path": "text", "entry": "text"})
+        _execute(
+            f"INSERT INTO orchestration_filelock (workspace_id, path, entry_id) SELECT %s, v.path, v.entry FROM {source}",
+            [workspace_id, rows.packed({"path": path, "entry": entry} for path, entry in wanted)],
+        )
+
+
+def _move_entries(starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park]) -> None:
+    """Started, blocked and parked in one statement. An entry that left `pending` meanwhile makes the cycle look again."""
+    moves = [
+        *({"id": s.entry.id, "status": "in_progress", "tries": 1} for s, _ in starts),
+        *({"id": b.entry.id, "status": "blocked", "tries": 0, "code": b.why.code, "message": b.why.message} for b in blocks),
+        *({"id": p.entry.id, "status": "pending", "tries": 0, "behind": p.behind} for p in parks),
+    ]
+    shape = {"id": "text", "status": "text", "tries": "bigint", "code": "text", "message": "text", "behind": "text"}
+    moved = _execute(
+        f"""UPDATE orchestration_entry AS e SET status = v.status, attempts = e.attempts + v.tries,
+            parked_behind_id = v.behind, reason_code = coalesce(v.code, ''), reason_message = coalesce(v.message, ''),
+            reason_at = {rows.now()}, updated_at = {rows.now()}
+        FROM {rows.table("v", shape)} WHERE e.id = v.id AND e.status = 'pending'""",
+        [rows.packed(moves)],
+    )
+    if moved != len(moves):
+        raise IntegrityError("an entry moved while the cycle was deciding")
+
+
+def _execute(sql: str, parameters: Sequence[object]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.rowcount

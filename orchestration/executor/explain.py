@@ -1,0 +1,47 @@
+"""Why each entry waits, from the checks that the cycle itself asks (invariant 10)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from orchestration.executor import plan as planning
+from orchestration.executor import snapshot
+from orchestration.executor.plan import Check, Room, Waiting, World
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The checks of one entry; `why` is the first that fails, None when it starts in the next cycle."""
+
+    entry: Waiting
+    checks: list[Check]
+    why: Check | None
+
+
+def explain(workspace_id: str, *, after: tuple[int, ...] = (), limit: int = 500) -> tuple[World, list[Explanation]]:
+    """Entries without a session that are not done, in the executor's order. Those behind the free slots wait for a slot."""
+    world = snapshot.world(workspace_id, lock=False)
+    line = snapshot.unfinished(workspace_id, after=after, limit=limit)
+    if after:
+        world = replace(world, free_slots=0)
+    return world, _explained(workspace_id, world, line)
+
+
+def reasons(workspace_id: str, entry_ids: Sequence[str]) -> dict[str, Explanation]:
+    """Of these entries, as far as they wait. Four statements, whatever the number."""
+    line = snapshot.unfinished(workspace_id, entry_ids=list(entry_ids), limit=len(entry_ids) or 1) if entry_ids else []
+    if not line:
+        return {}
+    world = snapshot.world(workspace_id, lock=False)
+    return {found.entry.id: found for found in _explained(workspace_id, world, line)}
+
+
+def _explained(workspace_id: str, world: World, line: list[Waiting]) -> list[Explanation]:
+    room = Room(snapshot.with_locks(world, workspace_id, line))
+    found = []
+    for entry in line:
+        checks = planning.checks(entry, room)
+        why = next((check for check in checks if not check.passed), None)
+        if why is None:
+            planning.take(entry, room)
+        found.append(Explanation(entry, checks, why))
+    return found

@@ -1,0 +1,263 @@
+"""Which entries start now, and why the others wait. Pure: no database, no clock. `explain` shows the same checks (invariant 10)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from orchestration.paths import LockTable
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An entry as the plan sees it. `headroom` is what its own budget still allows, in micro-USD."""
+
+    id: str
+    seq: int
+    headroom: int
+    status: str = "pending"
+    reason_code: str = ""
+    reason_message: str = ""
+    unmet_dependencies: int = 0
+    rounds_completed: int = 0
+    budget_rounds: int = 5
+    paths: tuple[str, ...] = ()
+    parallelizable: bool = True
+    parallel_group: str = ""
+    verify_only: bool = False
+    has_rounds: bool = False
+    attempts: int = 0
+    priority: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An entry that has an open session."""
+
+    entry_id: str
+    parallelizable: bool = True
+    parallel_group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a cycle decides from. Amounts in micro-USD; `headroom` is the project's: cap - spent - held."""
+
+    state: str
+    max_workers: int
+    worker_slots: int
+    free_slots: int
+    headroom: int
+    min_round: int
+    round_ceiling: int
+    running: tuple[Running, ...] = ()
+    locks: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition for starting an entry: what is, what is needed, and the sentence if it fails. `holder`: the entry in the way."""
+
+    code: str
+    passed: bool
+    observed: str
+    needed: str
+    message: str = ""
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Claim a session, holding this much (micro-USD)."""
+
+    entry: Waiting
+    hold: int
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Take the entry out of the ready line until `behind` frees its paths."""
+
+    entry: Waiting
+    behind: str
+    why: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Not ready until its cause goes: a person or a bigger budget must come."""
+
+    entry: Waiting
+    why: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Stays in line."""
+
+    entry: Waiting
+    why: Check
+
+
+Decision = Start | Park | Block | Wait
+
+
+@dataclass(slots=True)
+class Room:
+    """What is left while the plan is being made: each start takes its share."""
+
+    world: World
+    free_slots: int = field(init=False)
+    headroom: int = field(init=False)
+    locks: LockTable = field(init=False)
+    running: list[Running] = field(init=False)
+    draining_for: Waiting | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.free_slots = self.world.free_slots
+        self.headroom = self.world.headroom
+        self.locks = LockTable(self.world.locks)
+        self.running = list(self.world.running)
+
+    def take(self, entry: Waiting, hold: int) -> None:
+        self.free_slots -= 1
+        self.headroom -= hold
+        self.running.append(Running(entry.id, entry.parallelizable, entry.parallel_group))
+        for path in entry.paths:
+            self.locks.take(path, entry.id)
+
+
+def plan(world: World, line: Sequence[Waiting]) -> list[Decision]:
+    """Decide over the entries of the ready line, in its order."""
+    room = Room(world)
+    return [_decide(entry, room) for entry in line]
+
+
+def checks(entry: Waiting, room: Room) -> list[Check]:
+    """Every condition, in the order that the executor asks them. The first that fails is the entry's reason."""
+    return [
+        _standing(entry),
+        _dependencies(entry),
+        _rounds(entry),
+        _entry_budget(entry, room),
+        _executor(room),
+        _worker(room),
+        _project_budget(entry, room),
+        _files(entry, room),
+        _alone(entry, room),
+        _slot(room),
+    ]
+
+
+def reason(entry: Waiting, room: Room) -> Check | None:
+    """The first failing check; None when the entry can start now."""
+    return next((check for check in checks(entry, room) if not check.passed), None)
+
+
+def _decide(entry: Waiting, room: Room) -> Decision:
+    why = reason(entry, room)
+    if why is None:
+        return Start(entry, take(entry, room))
+    if why.code == "files_locked":
+        return Park(entry, behind=why.holder, why=why)
+    if why.code in ("budget_exceeded", "rounds_exhausted"):
+        return Block(entry, why)
+    if not entry.parallelizable and why.code == "concurrency_limit" and room.draining_for is None:
+        room.draining_for = entry  # nothing behind it starts, or it would wait for ever
+    return Wait(entry, why)
+
+
+def take(entry: Waiting, room: Room) -> int:
+    """Give an entry its share of the room. Answers what its session holds: as much as all three limits allow (budget.md, Hold)."""
+    hold = 0 if entry.verify_only else min(entry.headroom, room.headroom, room.world.round_ceiling)
+    room.take(entry, hold)
+    return hold
+
+
+def _executor(room: Room) -> Check:
+    state = room.world.state
+    messages = {"stopped": "The executor was never started", "paused": "The executor is paused"}
+    return Check(f"executor_{state}", state == "running", state, "running", messages.get(state, ""))
+
+
+def _worker(room: Room) -> Check:
+    slots = room.world.worker_slots
+    return Check(
+        "no_worker_online", slots > 0, f"{slots} slots", "1 slot", "No session worker is online: start one with ./muster worker"
+    )
+
+
+def _standing(entry: Waiting) -> Check:
+    free = entry.status == "pending"
+    return Check(entry.reason_code or "pending", free, entry.status, "pending", entry.reason_message)
+
+
+def _dependencies(entry: Waiting) -> Check:
+    unmet = entry.unmet_dependencies
+    message = f"Waiting for {unmet} {'entry' if unmet == 1 else 'entries'} that it depends on"
+    return Check("dependencies_pending", unmet == 0, f"{unmet} not done", "all done", message)
+
+
+def _rounds(entry: Waiting) -> Check:
+    left = entry.budget_rounds - entry.rounds_completed
+    message = f"All {entry.budget_rounds} rounds are used up: raise its rounds to go on"
+    return Check(
+        "rounds_exhausted", left > 0, f"{entry.rounds_completed} rounds made", f"fewer than {entry.budget_rounds}", message
+    )
+
+
+def _entry_budget(entry: Waiting, room: Room) -> Check:
+    needed = 0 if entry.verify_only else room.world.min_round
+    message = f"{_usd(max(entry.headroom, 0))} of its budget is left, a round needs {_usd(needed)}: raise the entry's budget"
+    passed = entry.verify_only or entry.headroom >= max(needed, 1)
+    return Check("budget_exceeded", passed, f"{_usd(entry.headroom)} left", f"at least {_usd(needed)}", message)
+
+
+def _project_budget(entry: Waiting, room: Room) -> Check:
+    needed = 0 if entry.verify_only else room.world.min_round
+    message = f"{_usd(max(room.headroom, 0))} is left under the project cap, a round needs {_usd(needed)}: raise the cap"
+    passed = entry.verify_only or room.headroom >= max(needed, 1)
+    return Check("project_budget_exceeded", passed, f"{_usd(room.headroom)} left", f"at least {_usd(needed)}", message)
+
+
+def _files(entry: Waiting, room: Room) -> Check:
+    for path in entry.paths:
+        if found := room.locks.blocker(path, entry.id):
+            held, holder = found
+            return Check(
+                "files_locked", False, f"{held} held by {holder}", "free", f"Waiting for {held}, locked by {holder}", holder
+            )
+    return Check("files_locked", True, f"{len(entry.paths)} paths free", "free")
+
+
+def _alone(entry: Waiting, room: Room) -> Check:
+    needed = "nothing beside it" if not entry.parallelizable else "nothing that runs alone"
+    ahead = room.draining_for
+    if ahead is not None and ahead.id != entry.id and _exclude(ahead, entry):
+        message = f"Entry #{ahead.seq} runs alone and is next"
+        return Check("concurrency_limit", False, "one that runs alone is next", needed, message, ahead.id)
+    other = next((run for run in room.running if run.entry_id != entry.id and _exclude(run, entry)), None)
+    if other is None:
+        return Check("concurrency_limit", True, "nothing in the way", needed)
+    message = f"May not run beside {other.entry_id}, which is running"
+    return Check("concurrency_limit", False, f"{other.entry_id} is running", needed, message, other.entry_id)
+
+
+def _exclude(one: Waiting | Running, other: Waiting | Running) -> bool:
+    """`parallelizable: false` runs alone: in its workspace, or within its parallel_group when it names one."""
+    for alone, beside in ((one, other), (other, one)):
+        if not alone.parallelizable and (not alone.parallel_group or alone.parallel_group == beside.parallel_group):
+            return True
+    return False
+
+
+def _slot(room: Room) -> Check:
+    used = f"{len(room.running)} of {room.world.max_workers} workers busy"
+    return Check("concurrency_limit", room.free_slots > 0, used, "a free worker", "All workers are busy")
+
+
+def _usd(micro: int) -> str:
+    return f"${micro / 1_000_000:,.4f}".rstrip("0").rstrip(".") if micro % 10_000 else f"${micro / 1_000_000:,.2f}"
+
+
+def codes(decisions: Iterable[Decision]) -> list[str]:
+    """The distinct reasons of what does not start, in order of first appearance."""
+    return list(dict.fromkeys(d.why.code for d in decisions if not isinstance(d, Start)))

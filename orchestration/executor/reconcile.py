@@ -1,0 +1,61 @@
+"""The safety net, run by every tick: whatever was lost on the way is found in the database and set going again. Idempotent."""
+
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from budget.models import Hold
+from orchestration import entries, locks, wake
+from orchestration.executor import dispatch
+from orchestration.models import Entry, Executor, FileLock, Session
+from workspaces import activity
+from workspaces.access import MUSTER
+
+log = structlog.get_logger(__name__)
+
+RING_AGAIN_S = 10
+
+
+def everything() -> None:
+    """One tick over all workspaces."""
+    ring_again()
+    release_orphans()
+    for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
+        entries.unblock_affordable(workspace_id, nudge=False)
+        dispatch.cycle(workspace_id)
+
+
+def ring_again() -> int:
+    """Ring once more for claimed sessions that no worker took: the message was lost, or all workers are busy."""
+    overdue = Session.objects.filter(status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=RING_AGAIN_S))
+    claims = list(overdue.values_list("id", "attempt"))
+    if claims:
+        Session.objects.filter(pk__in=[id_ for id_, _ in claims]).update(enqueued_at=Now())
+        wake.start_sessions(claims)
+        log.info("sessions.rung_again", count=len(claims))
+    return len(claims)
+
+
+def release_orphans() -> int:
+    """Free what a closed session or an entry at rest still holds. Nothing should; if something does, it is told in activity."""
+    freed = 0
+    at_rest = [Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED]
+    for workspace_id, entry_id in set(FileLock.objects.filter(entry__status__in=at_rest).values_list("workspace_id", "entry_id")):
+        with transaction.atomic():
+            Executor.objects.select_for_update().get(pk=workspace_id)
+            if Entry.objects.filter(pk=entry_id, status__in=at_rest).exists():
+                count = locks.release(workspace_id, [entry_id])
+                activity.record(
+                    workspace_id, "locks.released", by=MUSTER, object_id=entry_id, reason="orphan", data={"count": count}
+                )
+                freed += count
+    holding = FileLock.objects.filter(entry_id=OuterRef("parked_behind_id"))
+    Entry.objects.filter(~Exists(holding), parked_behind__isnull=False).update(parked_behind=None)
+    stranded = Hold.objects.filter(state=Hold.State.OPEN, session__status=Session.Status.ENDED)
+    for hold in stranded:  # a session's end settles its hold in the same transaction: this is for rows mended by hand
+        Hold.objects.filter(pk=hold.pk, state=Hold.State.OPEN).update(state=Hold.State.SETTLED, settled_at=Now())
+        activity.record(hold.project_id, "hold.settled", by=MUSTER, object_id=hold.session_ref, reason="its session had ended")
+    return freed

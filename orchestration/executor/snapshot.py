@@ -1,0 +1,132 @@
+"""What a cycle reads: the world, and as much of the ready line as its free slots need. Four statements, whatever the backlog holds."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from orchestration import configuration, locks, rows
+from orchestration.executor.plan import Running, Waiting, World
+
+# More than the free slots, since some of those in line may have to be parked or blocked on the way.
+MARGIN = 8
+
+_COLUMNS = """e.id, e.seq, a.budget - a.spent - a.held, e.status, e.reason_code, e.reason_message, e.unmet_dependencies,
+    e.rounds_completed, e.budget_rounds, e.paths, e.parallelizable, e.parallel_group, e.next_work, e.has_rounds,
+    e.attempts, e.priority"""
+
+
+def world(workspace_id: str, *, lock: bool) -> World:
+    """The workspace as it is now, without locks on files. `lock`: keep other cycles of the workspace out until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT x.state, x.config, p.max_project_spend - p.total_spent - p.held,
+                (SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
+                    WHERE w.queue = 'sessions' AND w.seen_at > {rows.seconds_ago(settings.LEASE_S / 2)}),
+                (SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running'))
+            FROM orchestration_executor x JOIN budget_project p ON p.workspace_id = x.workspace_id
+            WHERE x.workspace_id = %s {rows.for_update("x") if lock else ""}""",
+            [workspace_id],
+        )
+        state, stored, headroom, slots, busy_everywhere = cursor.fetchone()
+        cursor.execute(
+            """SELECT s.entry_id, e.parallelizable, e.parallel_group FROM orchestration_session s
+            JOIN orchestration_entry e ON e.id = s.entry_id
+            WHERE s.workspace_id = %s AND s.status IN ('claimed', 'running')""",
+            [workspace_id],
+        )
+        running = tuple(Running(entry, bool(alone), group) for entry, alone, group in cursor.fetchall())
+    config = configuration.load(_json(stored))
+    return World(
+        state=state,
+        max_workers=config.max_workers,
+        worker_slots=int(slots),
+        free_slots=max(0, min(config.max_workers - len(running), int(slots) - busy_everywhere)),
+        headroom=headroom,
+        min_round=config.min_round,
+        round_ceiling=config.round_ceiling,
+        running=running,
+    )
+
+
+def line(workspace_id: str, limit: int) -> list[Waiting]:
+    """The head of the ready line, in its order, from its partial index."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT {_COLUMNS} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
+            WHERE e.workspace_id = %s AND e.status = 'pending' AND e.unmet_dependencies = 0
+                AND e.parked_behind_id IS NULL AND e.deleted_at IS NULL
+            ORDER BY e.workspace_id, e.has_rounds DESC, e.priority, e.seq LIMIT %s""",
+            [workspace_id, limit],
+        )
+        return [_waiting(row) for row in cursor.fetchall()]
+
+
+def unfinished(
+    workspace_id: str, *, after: tuple[int, ...] = (), entry_ids: list[str] | None = None, limit: int = 500
+) -> list[Waiting]:
+    """Entries that are not done and have no session, for `explain`: in the executor's order, or those named."""
+    with connection.cursor() as cursor:
+        named = f"AND {rows.among('e.id')}" if entry_ids is not None else ""
+        beyond = "AND (1 - e.has_rounds::int, e.priority, e.seq) > (%s, %s, %s)" if after else ""
+        if connection.vendor == "sqlite":
+            beyond = beyond.replace("e.has_rounds::int", "e.has_rounds")
+        cursor.execute(
+            f"""SELECT {_COLUMNS} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
+            WHERE e.workspace_id = %s AND e.status IN ('pending', 'blocked', 'failed') AND e.deleted_at IS NULL {named} {beyond}
+            ORDER BY e.has_rounds DESC, e.priority, e.seq LIMIT %s""",
+            [workspace_id, *([rows.values(entry_ids)] if entry_ids is not None else []), *after, limit],
+        )
+        return [_waiting(row) for row in cursor.fetchall()]
+
+
+def with_locks(seen: World, workspace_id: str, entries: list[Waiting]) -> World:
+    """The world, with the locks that stand in the way of these entries."""
+    wanted = [path for entry in entries for path in entry.paths]
+    return replace(seen, locks=tuple(locks.overlapping(workspace_id, wanted)))
+
+
+def _waiting(row: tuple[Any, ...]) -> Waiting:
+    (
+        id_,
+        seq,
+        headroom,
+        status,
+        code,
+        message,
+        unmet,
+        made,
+        budgeted,
+        paths,
+        parallelizable,
+        group,
+        work,
+        has_rounds,
+        attempts,
+        priority,
+    ) = row
+    return Waiting(
+        id=id_,
+        seq=seq,
+        headroom=headroom,
+        status=status,
+        reason_code=code,
+        reason_message=message,
+        unmet_dependencies=unmet,
+        rounds_completed=made,
+        budget_rounds=budgeted,
+        paths=tuple(_json(paths)),
+        parallelizable=bool(parallelizable),
+        parallel_group=group,
+        verify_only=work == "verify",
+        has_rounds=bool(has_rounds),
+        attempts=attempts,
+        priority=priority,
+    )
+
+
+def _json(value: Any) -> Any:
+    """Django's raw cursors give JSON columns as text."""
+    return json.loads(value) if isinstance(value, str) else value

@@ -1,0 +1,80 @@
+"""`./muster workspace add PATH|URL ...` puts a repository under Muster; `list` shows what there is."""
+
+import json
+from argparse import ArgumentParser
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from budget import money
+from orchestration import setup
+from orchestration.runtime.agents import KINDS
+from workspaces.access import Caller
+from workspaces.errors import Refused
+from workspaces.models import Workspace
+
+COMMAND_LINE = Caller("command line")
+
+
+class Command(BaseCommand):
+    help = "Put a git repository under Muster, or list the workspaces."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs.add_parser("list", help="show the workspaces")
+        add = verbs.add_parser("add", help="put a repository under Muster")
+        add.add_argument("repo", metavar="PATH|URL")
+        add.add_argument("--name", help="default: the folder's name")
+        add.add_argument("--base-branch", help="default: the branch that is checked out")
+        add.add_argument("--agent", choices=sorted(KINDS), default="command")
+        add.add_argument("--command", help="what the command agent runs, by sh -c")
+        add.add_argument("--model", help="the model that the agent is to use")
+        add.add_argument("--verify", action="append", default=[], metavar="COMMAND", help="a verify command; may be repeated")
+        add.add_argument("--setup", action="append", default=[], metavar="COMMAND", help="run once in each fresh worktree")
+        add.add_argument(
+            "--budget", type=Decimal, default=Decimal(50), metavar="USD", help="the plan that entries share (default 50)"
+        )
+        add.add_argument("--cap", type=Decimal, metavar="USD", help="the hard cap (default: the budget)")
+        add.add_argument("--max-workers", type=int, default=4)
+
+    def handle(self, *args: Any, verb: str, **options: Any) -> None:
+        if verb == "list":
+            for workspace in Workspace.objects.filter(deleted_at__isnull=True).order_by("created_at"):
+                self.stdout.write(f"{workspace.pk}  {workspace.name}  {workspace.repo}")
+            return
+        try:
+            workspace = self._add(**options)
+        except Refused as refused:
+            names = ", ".join(getattr(refused, "names", ()))
+            raise CommandError(f"{names}: {refused.message}" if names else refused.message) from None
+        self.stdout.write(f"{workspace.pk}  {workspace.name}  {settings.BASE_URL}/w/{workspace.pk}/")
+        self.stderr.write("Next: add entries (POST .../orchestration/todo/entries), then start the executor on its page.")
+
+    def _add(self, **options: Any) -> Workspace:
+        config: dict[str, Any] = {"max_workers": options["max_workers"], "agent": {"kind": options["agent"]}}
+        if options["command"]:
+            config["agent"]["command"] = options["command"]
+        if options["model"]:
+            config["agent"]["model"] = options["model"]
+        config["verify"] = [{"name": f"verify-{n}", "run": run} for n, run in enumerate(options["verify"], start=1)]
+        config["setup"] = options["setup"]
+        repo = options["repo"]
+        if "://" not in repo and "@" not in repo:
+            repo = str(Path(repo).resolve())
+        cap = options["cap"] if options["cap"] is not None else options["budget"]
+        try:
+            total_budget, max_project_spend = money.from_json(options["budget"]), money.from_json(cap)
+        except money.NotMoney as wrong:
+            raise CommandError(f"--budget and --cap: {wrong}") from None
+        return setup.create(
+            options["name"] or Path(repo.rstrip("/")).name.removesuffix(".git"),
+            repo,
+            base_branch=options["base_branch"],
+            total_budget=total_budget,
+            max_project_spend=max_project_spend,
+            config=json.loads(json.dumps(config)),
+            by=COMMAND_LINE,
+        )

@@ -1,0 +1,73 @@
+"""What a session's agent says it used, booked against the session's own hold, once per event."""
+
+from dataclasses import dataclass
+
+from budget import ledger, prices
+from budget.models import Hold, LedgerEntry
+from orchestration import sessions, wake
+from orchestration.models import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One request. `cost` in micro-USD as the agent reports it; None: priced by Muster from the tokens."""
+
+    id: str
+    cost: int | None = None
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+def record(session: Session, usage: Usage) -> bool:
+    """Book a usage event. False: it was booked before, or its cost is not known: then the session is marked and settles at its full hold."""
+    tokens = prices.Tokens(
+        usage.model, usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+    )
+    computed = prices.cost(tokens) if usage.model else None
+    amount = usage.cost if usage.cost is not None else computed
+    if amount is None:
+        mark_unpriced(session, usage.model or "unknown")
+        return False
+    what = ledger.Charge(
+        event_key=f"{session.pk}:{session.attempt}:{usage.id}",
+        amount=amount,
+        price_source=LedgerEntry.PriceSource.REPORTED if usage.cost is not None else LedgerEntry.PriceSource.COMPUTED,
+        reported=usage.cost,
+        computed=computed,
+        model=usage.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+    )
+    fresh = ledger.charge(
+        session.entry.account.project,
+        what,
+        account=session.entry.account,
+        hold=session.hold,
+        session_ref=session.pk,
+        round_number=session.round_number or None,
+        actor=session.agent or "agent",
+    )
+    if fresh:
+        wake.hint(session.workspace_id, "budget", "workers")
+    return fresh
+
+
+def mark_unpriced(session: Session, model: str) -> None:
+    """Remember that not all of its cost is known: unpriced is never zero."""
+    try:
+        sessions.write(session, unpriced_model=model[:200])
+    except sessions.Superseded:
+        pass
+
+
+def left(session: Session) -> int:
+    """Micro-USD that the session may still spend; 0 or less: its hold is used up."""
+    if session.hold_id is None:
+        return 0
+    amount, drawn = Hold.objects.values_list("amount", "drawn").get(pk=session.hold_id)
+    return amount - drawn

@@ -1,0 +1,86 @@
+"""The paths that entries lock: normalised, relative, inside the repository. `a` covers all under `a/` (reliability.md 5.2, 8)."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+LONGEST = 1024
+
+
+class BadPath(ValueError):
+    """The path cannot be locked; the message says why."""
+
+
+def normalise(path: str) -> str:
+    """`./src//api/` becomes `src/api/`. Raises BadPath for what is absolute, leaves the repository or is git's own."""
+    text = unicodedata.normalize("NFC", path)
+    if not text or text.isspace():
+        raise BadPath("a path may not be empty")
+    if len(text.encode("utf-8", "surrogatepass")) > LONGEST:
+        raise BadPath(f"a path may have at most {LONGEST} bytes")
+    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in text) or "\\" in text:
+        raise BadPath("a path may not contain control characters or backslashes")
+    if text.startswith(("/", "~", "-")):
+        raise BadPath("a path must be relative to the repository, and may not begin with '-' or '~'")
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise BadPath("a path may not contain '..'")
+    if not parts:
+        raise BadPath("a path must name something inside the repository")
+    if parts[0].lower() == ".git":
+        raise BadPath("a path may not lie in .git")
+    return "/".join(parts) + ("/" if text.endswith("/") else "")
+
+
+def normalise_all(paths: Iterable[str]) -> list[str]:
+    """Sorted, without repeats, and without what a directory in the list covers already."""
+    wanted = sorted({normalise(path) for path in paths}, key=lambda path: (path.rstrip("/"), path))
+    kept: list[str] = []
+    names: set[str] = set()
+    for path in wanted:
+        name = path.rstrip("/")
+        if name not in names and not any(above in names for above in ancestors(name)):
+            kept.append(path)
+            names.add(name)
+    return kept
+
+
+def ancestors(path: str) -> Iterator[str]:
+    """`a/b/c` gives `a`, `a/b`."""
+    parts = path.rstrip("/").split("/")
+    for depth in range(1, len(parts)):
+        yield "/".join(parts[:depth])
+
+
+def covers(lock: str, path: str) -> bool:
+    """Does holding `lock` allow touching `path`?"""
+    name = lock.rstrip("/")
+    return path.rstrip("/") == name or path.startswith(name + "/")
+
+
+class LockTable:
+    """Who holds what: answers in time that depends on a path's depth, not on the number of locks."""
+
+    def __init__(self, held: Iterable[tuple[str, str]] = ()) -> None:
+        self._holders: dict[str, str] = {}
+        self._below: dict[str, set[str]] = {}
+        for path, owner in held:
+            self.take(path, owner)
+
+    def take(self, path: str, owner: str) -> None:
+        name = path.rstrip("/")
+        self._holders[name] = owner
+        for above in ancestors(name):
+            self._below.setdefault(above, set()).add(owner)
+
+    def owns(self, path: str, owner: str) -> bool:
+        return self._holders.get(path.rstrip("/")) == owner
+
+    def blocker(self, path: str, owner: str) -> tuple[str, str] | None:
+        """The (path, holder) that keeps `owner` from taking `path`, if any."""
+        name = path.rstrip("/")
+        for held in (name, *ancestors(name)):
+            holder = self._holders.get(held)
+            if holder is not None and holder != owner:
+                return held, holder
+        others = sorted(self._below.get(name, set()) - {owner})
+        return (name, others[0]) if others else None

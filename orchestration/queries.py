@@ -1,0 +1,205 @@
+"""Reads: what exists for a caller, and the shapes that pages and the API show. Each a fixed number of queries."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Count, Max, Q
+
+from budget import money
+from budget.models import RoundSpend
+from budget.queries import position
+from orchestration.executor import explain
+from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session
+from workspaces import ids
+from workspaces.errors import NotFound
+from workspaces.models import Event
+
+
+def entry_for(workspace_id: str, entry_id: str) -> Entry:
+    """An entry on the backlog. Raises NotFound."""
+    found = None
+    if ids.looks_like_one(entry_id):
+        entries = Entry.objects.select_related("account", "workspace")
+        found = entries.filter(pk=entry_id, workspace_id=workspace_id, deleted_at__isnull=True).first()
+    if found is None:
+        raise NotFound("Entry not found")
+    return found
+
+
+def session_for(workspace_id: str, session_id: str) -> Session:
+    """A session of the workspace, open or ended. Raises NotFound."""
+    found = None
+    if ids.looks_like_one(session_id):
+        found = Session.objects.select_related("entry", "hold").filter(pk=session_id, workspace_id=workspace_id).first()
+    if found is None:
+        raise NotFound("Worker session not found")
+    return found
+
+
+def executor_for(workspace_id: str) -> Executor:
+    return Executor.objects.get(pk=workspace_id)
+
+
+def open_sessions(workspace_id: str) -> list[Session]:
+    return list(
+        Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN)
+        .select_related("entry", "hold")
+        .order_by("claimed_at", "id")
+    )
+
+
+def shown_status(session: Session) -> str:
+    """A session's status as the API says it: an open one that is asked to stop is stopping."""
+    if session.status == Session.Status.ENDED:
+        return session.outcome
+    if session.stop_wanted_at is not None:
+        return "stopping"
+    return "starting" if session.status == Session.Status.CLAIMED else "running"
+
+
+def shown_phase(session: Session) -> str:
+    """The contract knows work by its phase; a session that is being set up is about to implement, or to verify."""
+    if session.phase == Session.Phase.STARTING:
+        return "verification" if session.work == Entry.Work.VERIFY else "implementation"
+    return "verification" if session.phase == Session.Phase.MERGING else session.phase
+
+
+def locks_by_entry(workspace_id: str) -> dict[str, list[str]]:
+    """The contract's answer: entry id to its paths, sorted."""
+    held: dict[str, list[str]] = defaultdict(list)
+    for entry_id, path in (
+        FileLock.objects.filter(workspace_id=workspace_id).order_by("entry_id", "path").values_list("entry_id", "path")
+    ):
+        held[entry_id].append(path)
+    return held
+
+
+def counts(workspace_id: str) -> dict[str, int]:
+    """Entries by status, as the contract's diagnostics name them."""
+    rows = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).values_list("status").annotate(n=Count("id"))
+    by_status = dict(rows.order_by())
+    names = {"pending": "pending", "blocked": "blocked", "in_progress": "inProgress", "done": "done", "failed": "failed"}
+    return {"total": sum(by_status.values()), **{shown: by_status.get(status, 0) for status, shown in names.items()}}
+
+
+def diagnostics(workspace_id: str) -> dict[str, Any]:
+    """The contract's diagnostics: the executor's inner state, and why what waits does."""
+    executor = executor_for(workspace_id)
+    statuses = [session.status for session in open_sessions(workspace_id)]
+    _, explained = explain.explain(workspace_id)
+    return {
+        "state": executor.state,
+        "paused": executor.state == Executor.State.PAUSED,
+        "initialized": executor.state != Executor.State.STOPPED,
+        "trackedSessions": len(statuses),
+        "activeSessions": statuses.count(Session.Status.RUNNING),
+        "dispatchingCount": statuses.count(Session.Status.CLAIMED),
+        "entries": counts(workspace_id),
+        "readyToDispatch": sum(1 for found in explained if found.why is None or found.why.code == "concurrency_limit"),
+        "blockedReasons": list(dict.fromkeys(found.why.code for found in explained if found.why)),
+    }
+
+
+def entries_page(
+    workspace_id: str, *, status: str = "", reason: str = "", words: str = "", limit: int = 500, cursor: str | None = None
+) -> tuple[list[Entry], str | None]:
+    """Entries by number, after `cursor`. `reason` is the stored one: of what is blocked or failed."""
+    found = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).select_related("account")
+    if status:
+        found = found.filter(status=status)
+    if words:
+        found = found.filter(Q(content__icontains=words) | Q(id=words))
+    if reason:
+        found = _with_reason(workspace_id, found, reason)
+    if cursor is not None:
+        found = found.filter(seq__gt=position(cursor))
+    page = list(found.order_by("seq")[: limit + 1])
+    return page[:limit], str(page[limit - 1].seq) if len(page) > limit else None
+
+
+def _with_reason(workspace_id: str, found: Any, reason: str) -> Any:
+    """Stored reasons by their column; those that only the executor's checks know by asking them."""
+    _, explained = explain.explain(workspace_id)
+    asked = [one.entry.id for one in explained if one.why and one.why.code == reason]
+    return found.filter(Q(reason_code=reason) | Q(pk__in=asked))
+
+
+def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Entries as extensions.md shows them. The same number of queries for one and for five hundred."""
+    ids_ = [entry.pk for entry in entries]
+    why = explain.reasons(workspace_id, [e.pk for e in entries if e.status != Entry.Status.DONE])
+    before: dict[str, list[str]] = defaultdict(list)
+    for one, other in Dependency.objects.filter(entry_id__in=ids_).order_by("id").values_list("entry_id", "depends_on_id"):
+        before[one].append(other)
+    worked: dict[str, list[str]] = defaultdict(list)
+    for entry_id, session_id in Session.objects.filter(entry_id__in=ids_).order_by("attempt").values_list("entry_id", "id"):
+        worked[entry_id].append(session_id)
+    return [_shown(entry, why.get(entry.pk), before[entry.pk], worked[entry.pk]) for entry in entries]
+
+
+def _shown(entry: Entry, found: explain.Explanation | None, depends_on: list[str], session_ids: list[str]) -> dict[str, Any]:
+    reasons = []
+    for check in found.checks if found else []:
+        if not check.passed:
+            reasons.append({"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed})
+    return {
+        "id": entry.pk,
+        "seq": entry.seq,
+        "type": entry.type,
+        "content": entry.content,
+        "spec": entry.spec,
+        "spec_frozen": entry.spec_frozen,
+        "status": entry.status,
+        "reasons": reasons,
+        "priority": Entry.Priority(entry.priority).name.lower(),
+        "depends_on": depends_on,
+        "children": [],
+        "parallelizable": entry.parallelizable,
+        "parallel_group": entry.parallel_group or None,
+        "budget_usd": money.number(entry.account.budget),
+        "budget_human_locked": entry.account.human_locked,
+        "spent_usd": money.number(entry.account.spent),
+        "budget_rounds": entry.budget_rounds,
+        "rounds_completed": entry.rounds_completed,
+        "score": entry.score,
+        "branch": entry.branch if session_ids else None,
+        "created_by": entry.created_by or None,
+        "assigned_to": entry.assigned_to or None,
+        "session_ids": session_ids,
+        "created_at": entry.created_at,
+        "updated_at": entry.updated_at,
+    }
+
+
+def shown_rounds(entry: Entry) -> list[dict[str, Any]]:
+    """Its rounds with what each cost and found. Two queries."""
+    costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
+    return [
+        {
+            "number": made.number,
+            "session_id": made.session_id,
+            "cost_usd": money.number(costs.get(made.number, 0)),
+            "score": made.score,
+            "improvement_score": made.improvement_score,
+            "verdict": made.verdict,
+            "summary": made.summary,
+            "findings": made.findings,
+            "checks": made.checks,
+            "commit": made.commit or None,
+            "diffstat": made.diffstat,
+            "prompt": made.prompt,
+            "started_at": made.started_at,
+            "ended_at": made.ended_at,
+        }
+        for made in Round.objects.filter(entry=entry).order_by("number")
+    ]
+
+
+def events_after(workspace_id: str, *, after: int, limit: int) -> list[Event]:
+    return list(Event.objects.filter(workspace_id=workspace_id, id__gt=after).order_by("id")[:limit])
+
+
+def newest_event(workspace_id: str) -> int:
+    """The number of the newest line of activity: what changed since can be asked after it."""
+    return Event.objects.filter(workspace_id=workspace_id).aggregate(newest=Max("id"))["newest"] or 0

@@ -1,0 +1,82 @@
+"""Rounds: opened when a session starts, closed with what verification found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Max, Q
+from django.db.models.functions import Now
+
+from budget.models import RoundSpend
+from orchestration.models import Entry, Round, Session
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verification says: a score from 0 to 1, what is wrong, and the evidence of each check."""
+
+    passed: bool
+    score: float
+    findings: list[str] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+
+
+def begin(session: Session, *, base_commit: str) -> Round:
+    """Open the next round of the session's entry. In the session's transaction: its number is recorded there too."""
+    newest = Round.objects.filter(entry_id=session.entry_id).aggregate(newest=Max("number"))["newest"] or 0
+    made = Round.objects.create(entry_id=session.entry_id, session=session, number=newest + 1, base_commit=base_commit)
+    RoundSpend.objects.get_or_create(account_id=session.entry_id, number=made.number)
+    return made
+
+
+def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = ()) -> None:
+    """Write the verdict; None: it was not verified. Improvement is against the best score of the rounds before (0 at first)."""
+    best = Round.objects.filter(entry_id=opened.entry_id, number__lt=opened.number).aggregate(best=Max("score"))["best"] or 0.0
+    if verdict is None:
+        opened.verdict = Round.Verdict.UNVERIFIED
+        opened.findings = list(findings)
+    else:
+        opened.verdict = Round.Verdict.PASSED if verdict.passed else Round.Verdict.FAILED
+        opened.score = verdict.score
+        opened.improvement_score = round(verdict.score - best, 6)
+        opened.findings = [*findings, *verdict.findings]
+        opened.checks = verdict.checks
+        RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number).update(
+            improvement_score=opened.improvement_score
+        )
+    Round.objects.filter(pk=opened.pk, verdict=Round.Verdict.OPEN).update(
+        verdict=opened.verdict,
+        score=opened.score,
+        improvement_score=opened.improvement_score,
+        findings=opened.findings,
+        checks=opened.checks,
+        summary=opened.summary,
+        commit=opened.commit,
+        diffstat=opened.diffstat,
+        ended_at=Now(),
+    )
+
+
+def improvements(entry: Entry) -> list[float]:
+    """Gains of the verified rounds since the entry's rounds were last reset, oldest first."""
+    verified = Round.objects.filter(entry=entry, improvement_score__isnull=False).order_by("-number")
+    return list(verified.values_list("improvement_score", flat=True)[: entry.rounds_completed])[::-1]
+
+
+def findings_for(entry: Entry) -> list[tuple[int, list[str]]]:
+    """What earlier rounds found, for the next prompt: (number, findings), newest first, three rounds at most."""
+    newest = Round.objects.filter(entry=entry).exclude(verdict=Round.Verdict.OPEN).order_by("-number")[:3]
+    return [(made.number, made.findings) for made in newest if made.findings]
+
+
+def keep_best(entry_id: str, score: float) -> None:
+    """The entry shows the best score that any of its rounds reached."""
+    better = Q(score__isnull=True) | Q(score__lt=score)
+    Entry.objects.filter(better, pk=entry_id).update(score=score)
+
+
+def add_finding(entry_id: str, finding: str) -> None:
+    """Add to the newest round what became clear only after its verdict: the next prompt tells it."""
+    newest = Round.objects.filter(entry_id=entry_id).order_by("-number").first()
+    if newest is not None and finding not in newest.findings:
+        Round.objects.filter(pk=newest.pk).update(findings=[*newest.findings, finding])

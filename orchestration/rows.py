@@ -1,0 +1,47 @@
+"""Many rows in one statement: a JSON parameter unfolded by the database, in the words of each of the two."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+
+_SQLITE_TYPES = {"text": "text", "bigint": "integer", "boolean": "integer"}
+
+
+def table(alias: str, columns: Mapping[str, str]) -> str:
+    """A FROM item of `columns` (name: text | bigint | boolean) fed by one `%s` parameter made by `packed`."""
+    if connection.vendor == "postgresql":
+        shape = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        return f"json_to_recordset(%s::json) AS {alias}({shape})"
+    picks = ", ".join(f"CAST(json_extract(value, '$.{n}') AS {_SQLITE_TYPES[k]}) AS {n}" for n, k in columns.items())
+    return f"(SELECT {picks} FROM json_each(%s)) AS {alias}"
+
+
+def packed(rows: Iterable[Mapping[str, Any]]) -> str:
+    return json.dumps(list(rows))
+
+
+def among(column: str) -> str:
+    """`column` is one of the values of one `%s` parameter made by `values`. Uses the column's index on both databases."""
+    return f"{column} = ANY(%s)" if connection.vendor == "postgresql" else f"{column} IN (SELECT value FROM json_each(%s))"
+
+
+def values(items: Sequence[str]) -> Any:
+    return list(items) if connection.vendor == "postgresql" else json.dumps(list(items))
+
+
+def now() -> str:
+    """The database's clock, as Django stores times."""
+    return "now()" if connection.vendor == "postgresql" else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+
+
+def seconds_ago(seconds: float) -> str:
+    if connection.vendor == "postgresql":
+        return f"now() - interval '{seconds:.3f} seconds'"
+    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '-{seconds:.3f} seconds')"
+
+
+def for_update(of: str) -> str:
+    """SQLite's transactions are IMMEDIATE: there is one writer at a time, and nothing to lock."""
+    return f"FOR UPDATE OF {of}" if connection.vendor == "postgresql" else ""

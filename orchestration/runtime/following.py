@@ -1,0 +1,97 @@
+"""Running one process of a session under its watch: output to the log, wishes to the process, the database allowed to be away for a while."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models.functions import Now
+
+from orchestration import logs, sessions
+from orchestration.configuration import Command
+from orchestration.models import Session
+from orchestration.runtime import processes
+from orchestration.runtime.place import Place
+from orchestration.runtime.watch import Watch
+
+log = structlog.get_logger(__name__)
+
+LOOK_S = 0.1
+FLUSH_S = 0.5
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run for a session. `name` marks its lines in the log; empty for the agent itself."""
+
+    argv: list[str]
+    cwd: str
+    env: dict[str, str]
+    wall_s: float
+    idle_s: float = 0
+    name: str = ""
+
+
+def argv_of(command: Command) -> list[str]:
+    """An argument list as it is, a string by `sh -c`."""
+    return ["sh", "-c", command] if isinstance(command, str) else list(command)
+
+
+def follow(
+    session: Session,
+    place: Place,
+    job: Job,
+    watch: Watch,
+    writer: logs.Writer,
+    *,
+    on_line: Callable[[str], None] | None = None,
+    on_look: Callable[[], None] | None = None,
+) -> processes.Ended:
+    """Run a job to its end. `on_line` gets each line of its stdout; `on_look` is called several times a second, to look at limits."""
+    spec = processes.Spec(
+        argv=job.argv,
+        cwd=job.cwd,
+        env=job.env,
+        marker=session.pk,
+        status_path=str(place.status),
+        journal_path=str(place.journal if not job.name else place.folder / "check-journal"),
+        wall_s=job.wall_s,
+        idle_s=job.idle_s,
+        grace_s=settings.STOP_GRACE_S,
+    )
+    with processes.start(spec) as process:
+        watch.attach(process)
+        flushed = time.monotonic()
+        try:
+            for line in process.lines(poll_s=LOOK_S):
+                if line is not None:
+                    writer.add(f"{job.name}:{line.stream}" if job.name else line.stream, line.text)
+                    if on_line is not None and line.stream == "stdout":
+                        on_line(line.text)
+                if writer.is_full or time.monotonic() - flushed > FLUSH_S:
+                    flushed = time.monotonic()
+                    patiently(lambda: _flush(session, writer))
+                if line is None and on_look is not None:
+                    on_look()
+        finally:
+            watch.attach(None)
+        patiently(lambda: _flush(session, writer))
+        return process.ended
+
+
+def _flush(session: Session, writer: logs.Writer) -> None:
+    if writer.flush():
+        sessions.write(session, last_output_at=Now())
+
+
+def patiently(act: Callable[[], object]) -> bool:
+    """Do something in the database; False: it is away at the moment. The lease decides how long that may last (heartbeat)."""
+    try:
+        act()
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("database.away", error=str(error).split("\n")[0])
+        connection.close()
+        return False
+    return True

@@ -1,0 +1,56 @@
+"""JUnit XML as evidence: what passed, what failed and why. The file comes from the agent's side: it is parsed safely."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import parse
+
+MOST_FINDINGS = 20
+LARGEST = 20_000_000
+
+
+@dataclass(frozen=True)
+class Report:
+    """Counts, and one line for each failing case. `error`: the file could not be read."""
+
+    total: int = 0
+    failing: tuple[str, ...] = ()
+    failed: int = 0
+    skipped: int = 0
+    error: str = ""
+
+    @property
+    def score(self) -> float:
+        """The share of the cases that ran and passed. No case at all is no evidence: 0."""
+        ran = self.total - self.skipped
+        return (ran - self.failed) / ran if ran > 0 else 0.0
+
+
+def read(path: Path) -> Report:
+    """The report in a file."""
+    try:
+        if path.stat().st_size > LARGEST:
+            return Report(error=f"the JUnit file is larger than {LARGEST} bytes")
+        root = parse(path).getroot()
+    except FileNotFoundError:
+        return Report(error=f"no JUnit file was written to {path.name}")
+    except (OSError, ParseError, DefusedXmlException, ValueError) as error:
+        return Report(error=f"the JUnit file cannot be read: {error}"[:300])
+    cases = list(root.iter("testcase"))
+    bad = [(case, trouble) for case in cases if (trouble := _trouble(case)) is not None]
+    skipped = sum(1 for case in cases if case.find("skipped") is not None)
+    lines = tuple(_line(case, trouble) for case, trouble in bad[:MOST_FINDINGS])
+    return Report(total=len(cases), failing=lines, failed=len(bad), skipped=skipped)
+
+
+def _trouble(case: Element) -> Element | None:
+    failure = case.find("failure")
+    return failure if failure is not None else case.find("error")
+
+
+def _line(case: Element, trouble: Element) -> str:
+    name = ".".join(part for part in (case.get("classname"), case.get("name")) if part)
+    message = (trouble.get("message") or trouble.text or "").strip().split("\n")[0]
+    return f"{name}: {message}"[:500]

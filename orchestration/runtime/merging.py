@@ -1,0 +1,60 @@
+"""Merging an entry's branch without a working copy: nothing that the user has checked out is touched."""
+
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.runtime import branches, git
+from orchestration.runtime.git import GitError
+
+TRIES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The commit of the target branch that contains the work."""
+
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Nothing was changed; these files were changed on both sides."""
+
+    files: list[str]
+
+
+def merge(repo: Path, branch: str, into: str, message: str) -> Merged | Conflict:
+    """Land one branch on another. Whoever loses a race against another merge does it again on top of that one."""
+    for failures in range(TRIES):
+        time.sleep(random.uniform(0, 0.02) * failures)
+        theirs, ours = branches.tip_or_raise(repo, branch), branches.tip_or_raise(repo, into)
+        if git.succeeds(repo, "merge-base", "--is-ancestor", theirs, ours):
+            return Merged(ours)
+        branches.refuse_if_checked_out(repo, into)
+        tree = _merged_tree(repo, ours, theirs)
+        if isinstance(tree, Conflict):
+            return tree
+        sha = git.run(repo, "commit-tree", tree, "-p", ours, "-p", theirs, "-F", "-", text=message)
+        code, _, errors = git.attempt(repo, "update-ref", "-m", f"muster: merge {branch}", f"refs/heads/{into}", sha, ours)
+        if code == 0:
+            return Merged(sha)
+        if branches.tip(repo, into) == ours and "lock" not in errors:
+            break
+    raise GitError("update-ref", f"{into!r} could not be moved: {errors}")
+
+
+def is_merged(repo: Path, branch: str, into: str) -> bool:
+    """Whether `into` contains all of the branch. A branch without commits of its own is merged; a missing one is not."""
+    theirs, ours = branches.tip(repo, branch), branches.tip(repo, into)
+    return bool(theirs and ours) and git.succeeds(repo, "merge-base", "--is-ancestor", str(theirs), str(ours))
+
+
+def _merged_tree(repo: Path, ours: str, theirs: str) -> str | Conflict:
+    command = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs)
+    code, output, errors = git.attempt(repo, *command)
+    if code not in (0, 1):
+        raise GitError(command, errors)
+    tree, *files = output.strip("\0").split("\0")
+    return Conflict(sorted(set(files))) if code == 1 else tree

@@ -1,0 +1,89 @@
+"""Where a session works: its folder, its files, and the environment that its processes get."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from budget import money
+from orchestration.models import Entry, Session
+
+# What an agent may know of the server's environment. Everything else, secrets first of all, stays out.
+ALLOWED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of one session, under the data directory."""
+
+    folder: Path
+
+    @property
+    def prompt(self) -> Path:
+        return self.folder / "prompt.md"
+
+    @property
+    def spec(self) -> Path:
+        return self.folder / "entry.json"
+
+    @property
+    def status(self) -> Path:
+        return self.folder / "status.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal"
+
+
+def of(session_id: str) -> Place:
+    return Place(settings.DATA_DIR / "sessions" / session_id)
+
+
+def worktrees() -> Path:
+    return settings.DATA_DIR / "worktrees"
+
+
+def furnish(session: Session, entry: Entry, prompt: str) -> Place:
+    """Make the folder and write what the agent reads: the prompt as Markdown, the entry as JSON."""
+    place = of(session.pk)
+    place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.prompt.write_text(prompt, encoding="utf-8", errors="replace")
+    place.spec.write_text(json.dumps({"id": entry.pk, "content": entry.content, "spec": entry.spec}), encoding="utf-8")
+    return place
+
+
+def environment(
+    session: Session, place: Place, *, phase: str, extra: dict[str, str], token: str = "", hold: int = 0
+) -> dict[str, str]:
+    """The whole environment of an agent or a verify command. `hold`: micro-USD that this session may spend."""
+    passed_on = {name: os.environ[name] for name in ALLOWED if name in os.environ}
+    told = {
+        "MUSTER_WORKSPACE_ID": session.workspace_id,
+        "MUSTER_ENTRY_ID": session.entry_id,
+        "MUSTER_SESSION_ID": session.pk,
+        "MUSTER_ROUND": str(session.round_number),
+        "MUSTER_PHASE": phase,
+        "MUSTER_PROMPT_FILE": str(place.prompt),
+        "MUSTER_SPEC_FILE": str(place.spec),
+        "MUSTER_API_URL": f"{settings.BASE_URL}/api/v1",
+    }
+    if token:
+        told["MUSTER_TOKEN"] = token
+        told["MUSTER_BUDGET_USD"] = f"{hold / money.MICRO:.6f}"
+    return {**passed_on, **extra, **told}

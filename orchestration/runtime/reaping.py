@@ -1,0 +1,87 @@
+"""Finding and ending what a dead worker left behind, and reading what it had written."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.runtime import procfs
+from orchestration.runtime.ending import Ending, People
+
+MAX_LINE_BYTES = 2**21
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One process for ever: the number may be used again, after a reboot even with the same start time."""
+
+    pid: int
+    starttime: int
+    boot_id: str
+
+
+def boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def identity(pid: int) -> Identity | None:
+    """None: no such process, or it is a zombie."""
+    seen = procfs.look(pid)
+    return Identity(pid, seen.started, boot_id()) if seen else None
+
+
+def alive(who: Identity) -> bool:
+    return identity(who.pid) == who
+
+
+def marked(marker: str) -> list[int]:
+    """Living processes of this session, its shim included. Never the caller."""
+    return sorted(procfs.carriers(procfs.everyone(), marker))
+
+
+def end_marked(marker: str, grace_s: float = 0) -> int:
+    """End everything that carries the marker and everything below it. Answers how many live on: 0 is proof of death.
+
+    Bounded: grace_s plus a few seconds. With grace the shim, if it lives, ends its tree in order by itself.
+    """
+
+    def find() -> tuple[set[int], People]:
+        people = procfs.everyone()
+        found = procfs.carriers(people, marker)
+        return found | (procfs.descendants(people, found) - {os.getpid()}), people
+
+    ending = Ending(find, grace_s=grace_s, now=time.monotonic())
+    while True:
+        pause = ending.step(time.monotonic())
+        if ending.over:
+            return ending.survivors
+        time.sleep(pause)
+
+
+def read_status(path: Path) -> dict[str, Any] | None:
+    """The shim's last word. None: it never came to say it."""
+    try:
+        status = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return status if isinstance(status, dict) else None
+
+
+def read_journal(path: Path) -> Iterator[str]:
+    """The lines the agent wrote to stdout, delivered or not. A last line without its end was cut by death and is left out."""
+    try:
+        journal = path.open("rb")
+    except OSError:
+        return
+    with journal:
+        while line := journal.readline(MAX_LINE_BYTES):
+            if line.endswith(b"\n"):
+                yield readable(line[:-1])
+
+
+def readable(line: bytes) -> str:
+    """Text that any database takes: bytes that are not UTF-8 stay visible as \\xNN, NUL goes."""
+    return line.removesuffix(b"\r").decode("utf-8", "backslashreplace").replace("\0", "")

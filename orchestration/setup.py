@@ -1,0 +1,142 @@
+"""Putting a repository under Muster, and changing how it is worked on."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from pydantic import ValidationError
+
+from budget import caps
+from budget.models import Project
+from orchestration import configuration, wake
+from orchestration.models import Executor, Session
+from orchestration.runtime import worktree
+from workspaces import activity, ids
+from workspaces.access import Caller
+from workspaces.errors import Invalid
+from workspaces.models import Workspace
+
+CLONE_TIMEOUT_S = 600
+
+
+def create(
+    name: str,
+    repo: str,
+    *,
+    base_branch: str | None = None,
+    total_budget: int,
+    max_project_spend: int,
+    config: dict[str, Any] | None = None,
+    by: Caller,
+) -> Workspace:
+    """Make a workspace of a repository: a path inside MUSTER_REPO_ROOTS, or a git URL, which is cloned. Amounts in micro-USD.
+
+    Raises Invalid naming what does not fit; nothing is left behind then but a clone's folder.
+    """
+    workspace = Workspace(name=name, created_by=by.name)
+    checked = validated({}, config or {})
+    path, origin = _repository(repo)
+    try:
+        workspace.base_branch = worktree.check(path, base_branch)
+        worktree.ensure_integration(path, checked.integration_branch, workspace.base_branch)
+    except worktree.GitError as error:
+        raise Invalid(str(error)[:300], "base_branch" if base_branch else "repo") from None
+    workspace.repo, workspace.origin = str(path), origin
+    with transaction.atomic():
+        workspace.save(force_insert=True)
+        caps.open_project(workspace.pk, total_budget=total_budget, max_project_spend=max_project_spend)
+        Executor.objects.create(workspace=workspace, config=configuration.stored(checked))
+        activity.record(workspace.pk, "workspace.created", by=by, object_id=workspace.pk, data={"name": name})
+    workspace.refresh_from_db()
+    return workspace
+
+
+def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller) -> configuration.Config:
+    """Merge a change into the config. Raises Invalid for a key that does not exist or a value out of bounds."""
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().get(pk=workspace.pk)
+        config = validated(executor.config, change)
+        before = configuration.load(executor.config)
+        if config.integration_branch != before.integration_branch:
+            try:
+                worktree.ensure_integration(Path(workspace.repo), config.integration_branch, workspace.base_branch)
+            except worktree.GitError as error:
+                raise Invalid(str(error)[:300], "integration_branch") from None
+        Executor.objects.filter(pk=executor.pk).update(config=configuration.stored(config))
+        activity.record(workspace.pk, "workspace.configured", by=by, object_id=workspace.pk, data={"keys": sorted(change)})
+    wake.nudge(workspace.pk)
+    wake.hint(workspace.pk, "executor", "entries")
+    return config
+
+
+def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.Config:
+    """The merged config. Raises Invalid with the path of the first key that does not fit."""
+    try:
+        return configuration.merged(stored, change)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        raise Invalid(str(problem["msg"]).removeprefix("Value error, "), place or "config") from None
+
+
+def change(
+    workspace: Workspace, *, name: str | None, total_budget: int | None, max_project_spend: int | None, by: Caller
+) -> None:
+    """Rename it, or change its two amounts (micro-USD)."""
+    with transaction.atomic():
+        if name is not None and name != workspace.name:
+            before, workspace.name = workspace.name, name
+            workspace.save(update_fields=["name"])
+            activity.record(
+                workspace.pk, "workspace.renamed", by=by, object_id=workspace.pk, data={"before": before, "after": name}
+            )
+        project = Project.objects.get(pk=workspace.pk)
+        for field, amount in (("total_budget", total_budget), ("max_project_spend", max_project_spend)):
+            if amount is not None:
+                caps.set_project(project, field, amount, by=by)
+
+
+def delete(workspace: Workspace, *, by: Caller) -> None:
+    """Hide a workspace for good; what it spent stays on record. Raises Invalid while sessions run."""
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=workspace.pk)
+        if Session.objects.filter(workspace=workspace, status__in=Session.OPEN).exists():
+            raise Invalid("Sessions are at work: stop them first", "workspaceID")
+        Executor.objects.filter(pk=workspace.pk).update(state=Executor.State.PAUSED)
+        Workspace.objects.filter(pk=workspace.pk).update(deleted_at=Now())
+        activity.record(workspace.pk, "workspace.deleted", by=by, object_id=workspace.pk)
+
+
+def _repository(repo: str) -> tuple[Path, str]:
+    """The local path of a repository, and the URL it came from. Raises Invalid."""
+    if "://" in repo or (":" in repo and not repo.startswith("/") and "@" in repo.split(":")[0]):
+        return _clone(repo), repo
+    path = Path(repo).expanduser()
+    if not path.is_absolute():
+        raise Invalid("must be an absolute path on the server, or a git URL", "repo")
+    path = path.resolve()
+    if not any(path.is_relative_to(root) for root in settings.REPO_ROOTS):
+        roots = ", ".join(str(root) for root in settings.REPO_ROOTS)
+        raise Invalid(f"must lie inside one of MUSTER_REPO_ROOTS ({roots})", "repo")
+    return path, ""
+
+
+def _clone(url: str) -> Path:
+    if "://" in url and urlsplit(url).scheme not in ("https", "http", "ssh", "git"):
+        raise Invalid("must be a path, or a git URL by https, ssh or git", "repo")
+    if url.startswith("-"):
+        raise Invalid("is not a git URL", "repo")
+    target = settings.DATA_DIR / "repos" / ids.workspace()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    argv = ["git", "-c", "core.hooksPath=/dev/null", "clone", "--quiet", "--no-checkout", "--end-of-options", url, str(target)]
+    try:
+        subprocess.run(argv, check=True, capture_output=True, timeout=CLONE_TIMEOUT_S, env=worktree.environment(), text=True)
+    except subprocess.CalledProcessError as error:
+        raise Invalid(f"could not be cloned: {error.stderr.strip()[-200:]}", "repo") from None
+    except subprocess.TimeoutExpired:
+        raise Invalid(f"could not be cloned within {CLONE_TIMEOUT_S} s", "repo") from None
+    return target

@@ -1,0 +1,24 @@
+"""The Celery tasks: doorbells. Each takes ids only, looks at the database and does what it finds there."""
+
+from celery import shared_task
+
+from orchestration import workers
+from orchestration.executor import dispatch
+from orchestration.runtime import heartbeat, worker
+from workspaces import ids
+
+__all__ = ["cycle", "run_session", "workers"]  # importing workers connects its signals
+
+
+@shared_task(name="orchestration.tasks.cycle")
+def cycle(workspace_id: str) -> None:
+    """Something may have become free in this workspace."""
+    if ids.looks_like_one(workspace_id):
+        dispatch.cycle(workspace_id)
+
+
+@shared_task(name="orchestration.tasks.run_session")
+def run_session(session_id: str, attempt: int) -> None:
+    """A session was claimed and waits for a worker."""
+    if ids.looks_like_one(session_id) and isinstance(attempt, int):
+        worker.run(session_id, attempt, heartbeat.current())

@@ -1,0 +1,83 @@
+"""Where an entry goes when a session ends: pure, one table (architecture.md 5; docs/states.md shows it)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MOST_CRASHES = 3
+MOST_LOSSES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The entry after the session's round was counted. Amounts in micro-USD."""
+
+    outcome: str
+    message: str
+    rounds_completed: int
+    budget_rounds: int
+    crashes: int
+    headroom: int
+    min_round: int
+    stopped_for_good: bool = False
+    stopped_by: str = ""
+    conflicts_in_a_row: int = 0
+    improvements: Sequence[float] = ()
+    plateau_rounds: int = 3
+    plateau_epsilon: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The entry's next status; blocked and failed carry their reason."""
+
+    status: str
+    code: str = ""
+    message: str = ""
+
+
+PENDING = Next("pending")
+
+
+def after(facts: Facts) -> Next:
+    """The next state of an entry whose session just ended."""
+    if facts.outcome == "passed":
+        return Next("done")
+    if facts.outcome == "stopped" and facts.stopped_for_good:
+        return Next("blocked", "human_hold", f"Its session was stopped by {facts.stopped_by}: release it to go on")
+    if facts.outcome in ("stopped", "interrupted"):
+        return PENDING
+    if facts.outcome == "out_of_money":
+        return _without_money(facts)
+    if facts.outcome in ("crashed", "timed_out", "lost"):
+        return _after_crash(facts)
+    return _after_round(facts)
+
+
+def _after_crash(facts: Facts) -> Next:
+    most = MOST_LOSSES if facts.outcome == "lost" else MOST_CRASHES
+    if facts.crashes >= most:
+        return Next("failed", "agent_unavailable", f"The agent failed {facts.crashes} times in a row. Last: {facts.message}")
+    return _without_money(facts)
+
+
+def _after_round(facts: Facts) -> Next:
+    if facts.rounds_completed >= facts.budget_rounds:
+        message = f"All {facts.budget_rounds} rounds are used up: raise its rounds to go on"
+        return Next("failed", "rounds_exhausted", message)
+    if facts.outcome == "conflict" and facts.conflicts_in_a_row >= 2:
+        return Next("blocked", "merge_conflict", facts.message)
+    recent = facts.improvements[-facts.plateau_rounds :]
+    if len(recent) >= facts.plateau_rounds and all(gain < facts.plateau_epsilon for gain in recent):
+        message = f"The last {facts.plateau_rounds} rounds did not improve its score by {facts.plateau_epsilon:g}"
+        return Next("blocked", "no_improvement", message)
+    return _without_money(facts)
+
+
+def _without_money(facts: Facts) -> Next:
+    """Back in line, or blocked when its own budget cannot pay another round. The project's cap is the executor's to look at."""
+    if facts.headroom < max(facts.min_round, 1):
+        left = max(facts.headroom, 0) / 1_000_000
+        return Next(
+            "blocked", "budget_exceeded", f"${left:.4g} of its budget is left, less than a round needs: raise the entry's budget"
+        )
+    return PENDING

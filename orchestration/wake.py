@@ -1,0 +1,57 @@
+"""Doorbells and hints, sent after the commit. Losing one costs latency, never work (invariant 1)."""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+
+import redis
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+
+log = structlog.get_logger(__name__)
+
+CYCLE = "orchestration.tasks.cycle"
+SESSION = "orchestration.tasks.run_session"
+
+
+def nudge(workspace_id: str) -> None:
+    """Something may have become free: run a cycle soon."""
+    transaction.on_commit(lambda: _publish(CYCLE, [[workspace_id]], queue="control"), robust=True)
+
+
+def start_sessions(claims: Sequence[tuple[str, int]]) -> None:
+    """Ring for claimed sessions: `(session id, attempt)` each, over one connection."""
+    transaction.on_commit(lambda: _publish(SESSION, [list(claim) for claim in claims], queue="sessions"), robust=True)
+
+
+def hint(workspace_id: str, *topics: str) -> None:
+    """Tell open pages that something changed: they fetch it themselves."""
+    transaction.on_commit(lambda: _hint(workspace_id, topics), robust=True)
+
+
+def channel(workspace_id: str) -> str:
+    return f"muster:hints:{workspace_id}"
+
+
+@lru_cache(maxsize=1)
+def client() -> redis.Redis:
+    """One connection pool a process. Short time-outs: a page must not hang because Valkey is away."""
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1)
+
+
+def _publish(task: str, calls: Sequence[list[object]], *, queue: str) -> None:
+    try:
+        with current_app.producer_or_acquire() as producer:
+            for args in calls:
+                current_app.send_task(task, args=args, queue=queue, producer=producer, ignore_result=True)
+    except Exception as error:  # any broker trouble: the reconciler rings again
+        log.warning("doorbell.lost", task=task, count=len(calls), error=str(error))
+
+
+def _hint(workspace_id: str, topics: Sequence[str]) -> None:
+    try:
+        client().publish(channel(workspace_id), json.dumps(topics))
+    except redis.RedisError as error:
+        log.debug("hint.lost", error=str(error))

@@ -1,0 +1,39 @@
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.runtime import processes, reaping
+
+FAKE_AGENT = Path(__file__).with_name("fake_agent.py")
+
+
+@pytest.fixture
+def marker() -> Iterator[str]:
+    """A session's marker; nothing that carries it survives the test."""
+    name = f"test-{uuid.uuid4()}"
+    yield name
+    assert reaping.end_marked(name) == 0
+
+
+@pytest.fixture
+def a_spec(tmp_path: Path, marker: str) -> Callable[..., processes.Spec]:
+    """A spec for the fake agent with these plans, and good defaults."""
+
+    def make(*plans: str, **changes: Any) -> processes.Spec:
+        given: dict[str, Any] = {
+            "argv": [sys.executable, "-S", str(FAKE_AGENT), *plans],
+            "cwd": str(tmp_path),
+            "env": {"PATH": "/usr/bin:/bin"},
+            "marker": marker,
+            "status_path": str(tmp_path / "status.json"),
+            "journal_path": str(tmp_path / "journal"),
+            "wall_s": 50,
+            "grace_s": 5,
+        }
+        return processes.Spec(**{**given, **changes})
+
+    return make

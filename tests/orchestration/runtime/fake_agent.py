@@ -1,0 +1,115 @@
+"""An agent that misbehaves by plan: `python fake_agent.py PLAN...`. Standard library only."""
+
+import json
+import os
+import signal
+import sys
+import time
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def ignore_term() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    say("ready")
+
+
+def sleep() -> None:
+    say("sleeping")
+    time.sleep(60)
+
+
+def child(*, new_session: bool, stubborn: bool) -> None:
+    """Fork twice, so that the daemon's parent is gone; it keeps stdout open."""
+    if os.fork() == 0:
+        if new_session:
+            os.setsid()
+        if os.fork() == 0:
+            if stubborn:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            say(f"daemon {os.getpid()}")
+            time.sleep(60)
+        os._exit(0)
+    os.wait()
+
+
+def storm() -> None:
+    """Processes in their own sessions that fork and exit all the time, never where one looks."""
+    for _ in range(3):
+        if os.fork() == 0:
+            os.setsid()
+            end = time.monotonic() + 60
+            while time.monotonic() < end:
+                if os.fork():
+                    os._exit(0)
+                time.sleep(0.001)
+            os._exit(0)
+    say("storming")
+    time.sleep(60)
+
+
+def flood(megabytes: int) -> None:
+    """Text, with one event in each megabyte."""
+    text = ("y" * 999 + "\n") * 1000
+    for number in range(megabytes):
+        sys.stdout.write(text)
+        sys.stdout.write(json.dumps({"type": "usage", "id": str(number)}) + "\n")
+
+
+def event_flood() -> None:
+    for number in range(20_000):
+        sys.stdout.write(json.dumps({"type": "text", "text": "z" * 980, "n": number}) + "\n")
+
+
+def endless_line() -> None:
+    for _ in range(100):
+        sys.stdout.write("x" * 1_000_000)
+    sys.stdout.write("\nafter\n")
+
+
+def odd_bytes() -> None:
+    os.write(1, b"caf\xe9 \xff\x00 \xed\xa0\x80 \x1b[31mred\r\nno newline at the end")
+
+
+def environment() -> None:
+    for name in sorted(os.environ):
+        say(f"{name}={os.environ[name]}")
+    with open("made-by-agent", "w"):
+        pass
+
+
+def scrub() -> None:
+    """A child without the marker, outside of the group."""
+    if os.fork() == 0:
+        os.setsid()
+        os.execve(
+            sys.executable, [sys.executable, "-c", "import os, time; print('bare', os.getpid(), flush=True); time.sleep(60)"], {}
+        )
+    time.sleep(60)
+
+
+PLANS = {
+    "ignore_term": ignore_term,
+    "sleep": sleep,
+    "daemon": lambda: child(new_session=False, stubborn=False),
+    "setsid": lambda: child(new_session=True, stubborn=False),
+    "stubborn_daemon": lambda: child(new_session=True, stubborn=True),
+    "storm": storm,
+    "flood": lambda: flood(200),
+    "small_flood": lambda: flood(20),
+    "event_flood": event_flood,
+    "endless_line": endless_line,
+    "odd_bytes": odd_bytes,
+    "environment": environment,
+    "scrub": scrub,
+    "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "hello": lambda: say("hello"),
+    "usage": lambda: say('{"type": "usage", "id": "1", "cost_usd": 0.12}'),
+    "tick": lambda: [(say("tick"), time.sleep(0.05)) for _ in range(1000)],
+}
+
+if __name__ == "__main__":
+    for plan in sys.argv[1:]:
+        PLANS[plan]()

@@ -1,0 +1,236 @@
+"""F46: whatever a crash leaves in a worktree, the next round finds it usable, and the user's own copy is never touched."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestration.runtime import branches, merging, worktree
+from orchestration.runtime.git import GitError
+from orchestration.runtime.worktree import Worktree
+from tests.orchestration.runtime.repositories import a_repository, everything, git, try_git, write
+
+INTEGRATION = "integration"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Iterator[Path]:
+    """With an uncommitted change of the user's, a hook that always fails, and signing that cannot work."""
+    repo = a_repository(tmp_path / "repo")
+    branches.ensure_integration(repo, INTEGRATION, "main")
+    for name in ("pre-commit", "commit-msg", "post-checkout", "reference-transaction", "pre-merge-commit"):
+        write(repo / ".git/hooks" / name, "#!/bin/sh\nexit 1\n").chmod(0o755)
+    for option in ("commit.gpgsign true", "gpg.program false", "merge.ff only", "core.editor false", "user.useConfigOnly true"):
+        git(repo, "config", *option.split())
+    write(repo / "one", "the user is at work\n")
+    before = everything(repo)
+    yield repo
+    assert everything(repo) == before
+    assert (repo / "one").read_text() == "the user is at work\n"
+
+
+@pytest.fixture
+def prepare(repo: Path, tmp_path: Path) -> Callable[..., Worktree]:
+    return lambda entry="e1": worktree.prepare(repo, tmp_path / "root", entry, INTEGRATION)
+
+
+def land(repo: Path, tree: Worktree) -> None:
+    assert isinstance(merging.merge(repo, tree.branch, INTEGRATION, "land"), merging.Merged)
+
+
+def test_a_fresh_one_starts_from_the_integration_branch(repo: Path, prepare, tmp_path: Path):
+    tree = prepare()
+    assert tree == Worktree(tmp_path / "root/e1", "muster/e1", git(repo, "rev-parse", INTEGRATION), fresh=True)
+    assert (tree.path / "one").read_text() == "1\n"
+
+
+def test_a_commit_takes_everything_but_what_is_ignored(prepare):
+    tree = prepare()
+    write(tree.path / ".gitignore", "*.tmp\n")
+    write(tree.path / "new/file.py", "x\n")
+    write(tree.path / "junk.tmp", "x\n")
+    (tree.path / "two").unlink()
+    sha = worktree.commit(tree.path, "Round 1\n\nMore.")
+    assert sha == git(tree.path, "rev-parse", "muster/e1")
+    assert worktree.changed_files(tree.path, tree.base_sha) == [".gitignore", "new/file.py", "two"]
+    assert git(tree.path, "log", "-1", "--format=%an <%ae> %s") == "Muster <muster@localhost> Round 1"
+    assert worktree.commit(tree.path, "again") is None
+
+
+def test_changes_are_seen_before_they_are_committed(prepare):
+    tree = prepare()
+    write(tree.path / "n\u00ef ce\tfile", "x\n")
+    write(tree.path / "two", "22\n")
+    assert worktree.changed_files(tree.path, tree.base_sha) == ["n\u00ef ce\tfile", "two"]
+
+
+def test_the_diff_is_counted_and_cut(prepare):
+    tree = prepare()
+    write(tree.path / "two", "22\n" + "y\n" * 10_000)
+    (tree.path / "binary").write_bytes(b"\0\xff" * 50)
+    (tree.path / b"caf\xe9".decode("utf-8", "surrogateescape")).write_bytes(b"caf\xe9\n")
+    worktree.commit(tree.path, "much")
+    assert worktree.diffstat(tree.path, tree.base_sha) == {"files": 3, "insertions": 10_002, "deletions": 1}
+    text = worktree.diff(tree.path, tree.base_sha)
+    assert "caf\\xe9" in text and text.encode()
+    assert worktree.diff(tree.path, tree.base_sha, limit_bytes=300).endswith("[cut: the diff is longer than 300 bytes]\n")
+
+
+def test_it_is_found_again_with_what_others_landed(repo: Path, prepare):
+    mine, other = prepare("e1"), prepare("e2")
+    write(mine.path / "mine", "x\n")
+    worktree.commit(mine.path, "mine")
+    write(other.path / "other", "x\n")
+    worktree.commit(other.path, "other")
+    land(repo, other)
+    again = prepare("e1")
+    assert (again.path / "other").exists() and not again.fresh
+    assert worktree.changed_files(again.path, again.base_sha) == ["mine"], "what others landed is not the entry's own change"
+
+
+def test_what_does_not_merge_is_left_as_it_was(repo: Path, prepare):
+    mine, other = prepare("e1"), prepare("e2")
+    write(mine.path / "two", "mine\n")
+    sha = worktree.commit(mine.path, "mine")
+    write(other.path / "two", "theirs\n")
+    worktree.commit(other.path, "other")
+    land(repo, other)
+    again = prepare("e1")
+    assert worktree.head(again.path) == sha
+    assert git(again.path, "status", "--porcelain") == ""
+    assert worktree.changed_files(again.path, again.base_sha) == ["two"]
+
+
+def test_leftovers_of_a_crash_are_committed(prepare):
+    tree = prepare()
+    write(tree.path / "half", "done\n")
+    gitdir = Path(git(tree.path, "rev-parse", "--absolute-git-dir"))
+    write(gitdir / "index.lock", "")
+    write(gitdir / "HEAD.lock", "")
+    write(gitdir.parents[1] / "refs/heads/muster/e1.lock", "")
+    again = prepare()
+    assert git(again.path, "log", "-1", "--format=%s") == "recovered work"
+    assert (again.path / "half").read_text() == "done\n"
+
+
+@pytest.mark.parametrize("how", ["merge", "rebase", "cherry-pick"])
+def test_a_half_done_merge_is_aborted(repo: Path, prepare, how: str):
+    tree = prepare()
+    write(tree.path / "two", "mine\n")
+    sha = worktree.commit(tree.path, "mine")
+    git(tree.path, "checkout", "--quiet", "-b", "side", tree.base_sha)
+    write(tree.path / "two", "side\n")
+    git(tree.path, "commit", "--quiet", "-am", "side")
+    git(tree.path, "checkout", "--quiet", "muster/e1")
+    assert try_git(tree.path, how, "side")[0] == 1
+    again = prepare()
+    assert worktree.head(again.path) == sha
+    assert (again.path / "two").read_text() == "mine\n"
+    assert git(again.path, "status", "--porcelain") == ""
+
+
+def test_a_deleted_directory_is_made_again_from_its_branch(prepare):
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    sha = worktree.commit(tree.path, "mine")
+    shutil.rmtree(tree.path)
+    again = prepare()
+    assert worktree.head(again.path) == sha
+    assert not again.fresh
+
+
+def test_a_branch_without_a_worktree_gets_one(repo: Path, prepare):
+    git(repo, "branch", "muster/e1", "main")
+    assert not prepare().fresh
+
+
+def test_a_folder_that_is_no_worktree_is_put_aside(prepare, tmp_path: Path):
+    write(tmp_path / "root/e1/precious", "work\n")
+    tree = prepare()
+    assert tree.fresh and not (tree.path / "precious").exists()
+    assert [file.read_text() for file in (tmp_path / "root/.lost").glob("*/precious")] == ["work\n"]
+
+
+def test_a_deleted_branch_is_found_again(repo: Path, prepare):
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    sha = worktree.commit(tree.path, "mine")
+    os.unlink(repo / ".git/refs/heads/muster/e1")
+    assert worktree.head(prepare().path) == sha
+
+
+def test_an_agent_that_went_to_a_branch_of_its_own_is_brought_back(prepare):
+    tree = prepare()
+    git(tree.path, "checkout", "--quiet", "-b", "feature")
+    write(tree.path / "mine", "x\n")
+    git(tree.path, "add", "mine")
+    git(tree.path, "commit", "--quiet", "-m", "theirs")
+    write(tree.path / "more", "x\n")
+    sha = worktree.commit(tree.path, "round")
+    assert sha == git(tree.path, "rev-parse", "muster/e1")
+    assert worktree.changed_files(tree.path, tree.base_sha) == ["mine", "more"]
+
+
+def test_an_agent_that_detached_loses_nothing(prepare):
+    tree = prepare()
+    write(tree.path / "first", "x\n")
+    first = worktree.commit(tree.path, "first")
+    git(tree.path, "checkout", "--quiet", "--detach", tree.base_sha)
+    write(tree.path / "second", "x\n")
+    worktree.commit(tree.path, "second")
+    assert git(tree.path, "symbolic-ref", "HEAD") == "refs/heads/muster/e1"
+    assert git(tree.path, "rev-parse", "HEAD^") == first
+
+
+def test_a_moved_data_directory_is_mended(repo: Path, prepare, tmp_path: Path):
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    shutil.move(tmp_path / "root", tmp_path / "moved")
+    again = worktree.prepare(repo, tmp_path / "moved", "e1", INTEGRATION)
+    assert (again.path / "mine").exists()
+
+
+def test_the_users_own_worktrees_are_not_forgotten(repo: Path, prepare, tmp_path: Path):
+    """On a disk that is not mounted just now, for instance."""
+    git(repo, "worktree", "add", "--quiet", "-b", "theirs", str(tmp_path / "theirs"))
+    (tmp_path / "theirs").rename(tmp_path / "unmounted")
+    shutil.rmtree(prepare().path)
+    prepare()
+    assert any(copy.branch == "theirs" for copy in branches.checked_out(repo))
+
+
+def test_a_branch_that_the_user_looks_at_is_not_taken(repo: Path, prepare, tmp_path: Path):
+    git(repo, "worktree", "add", "--quiet", "-b", "muster/e1", str(tmp_path / "looking"))
+    with pytest.raises(GitError, match="looking"):
+        prepare()
+
+
+def test_a_name_cannot_leave_the_folder(prepare):
+    for name in ("../x", "", ".lock", "-x", "a/b"):
+        with pytest.raises(GitError, match="cannot be the name"):
+            prepare(name)
+
+
+def test_it_is_removed_only_when_nothing_is_lost(repo: Path, prepare):
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    assert not worktree.remove(repo, tree.path)
+    worktree.commit(tree.path, "mine")
+    git(tree.path, "checkout", "--quiet", "--detach")
+    git(repo, "update-ref", "-d", "refs/heads/muster/e1")
+    assert not worktree.remove(repo, tree.path), "no branch holds its commit"
+    git(repo, "branch", "muster/e1", worktree.head(tree.path))
+    assert worktree.remove(repo, tree.path)
+    assert not tree.path.exists()
+    assert worktree.remove(repo, tree.path), "and again"
+    assert (prepare().path / "mine").exists()
+
+
+def test_our_own_git_variables_do_not_reach_git(prepare, monkeypatch):
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    assert worktree.commit(tree.path, "mine")

@@ -1,0 +1,109 @@
+"""Who is asking, and what they may do. Finding and checking are one call, so that nobody can do one without the other."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from django.db.models import QuerySet
+
+from workspaces import ids
+from workspaces.errors import Forbidden, NotFound
+from workspaces.models import ApiToken, Membership, Role, Workspace
+
+
+class Need(Enum):
+    """What an operation needs: the sentence is what a caller without it reads."""
+
+    VIEW = "see this workspace"
+    OPERATE = "run the executor and change the backlog"
+    BUDGET = "change budgets"
+    ADMIN = "administer this workspace"
+
+
+GRANTS = {
+    Role.VIEWER: {Need.VIEW},
+    Role.OPERATOR: {Need.VIEW, Need.OPERATE},
+    Role.BUDGET: {Need.VIEW, Need.BUDGET},
+    Role.ADMIN: set(Need),
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A person, a token, or Muster itself."""
+
+    name: str
+    user: Any = None
+    token: ApiToken | None = None
+
+    @property
+    def is_human(self) -> bool:
+        return self.user is not None
+
+    @property
+    def session_ref(self) -> str:
+        """The session whose agent is calling, or nothing."""
+        return self.token.session_ref if self.token else ""
+
+    @property
+    def everywhere(self) -> bool:
+        """Sees every workspace: a superuser, or a token that names none."""
+        if self.token:
+            return self.token.workspace_id is None and not self.session_ref
+        return bool(self.user and self.user.is_superuser)
+
+    def role_in(self, workspace: Workspace) -> Role | None:
+        """None: the workspace does not exist for this caller."""
+        if self.token:
+            mine = self.token.workspace_id in (None, workspace.pk)
+            return Role(self.token.role) if mine and not self.session_ref else None
+        if self.user is None:
+            return None
+        if self.user.is_superuser:
+            return Role.ADMIN
+        membership = Membership.objects.filter(user=self.user, workspace=workspace).first()
+        return Role(membership.role) if membership else None
+
+    def may(self, need: Need, workspace: Workspace) -> bool:
+        role = self.role_in(workspace)
+        return role is not None and need in GRANTS[role]
+
+
+MUSTER = Caller("muster")
+
+
+def of_user(user: Any) -> Caller:
+    return Caller(user.get_username(), user=user)
+
+
+def of_token(token: ApiToken) -> Caller:
+    return Caller(f"token:{token.name}", token=token)
+
+
+def workspaces_for(caller: Caller) -> QuerySet[Workspace]:
+    """The workspaces that exist for this caller, newest first."""
+    alive = Workspace.objects.filter(deleted_at__isnull=True).order_by("-created_at", "id")
+    if caller.everywhere:
+        return alive
+    if caller.token:
+        return alive.none() if caller.session_ref else alive.filter(pk=caller.token.workspace_id)
+    return alive.filter(memberships__user=caller.user)
+
+
+def workspace_for(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> Workspace:
+    """Find a workspace and check the need. Raises NotFound for one that the caller may not see, Forbidden for a role too small."""
+    workspace = None
+    if ids.looks_like_one(workspace_id):
+        workspace = Workspace.objects.filter(pk=workspace_id, deleted_at__isnull=True).first()
+    role = caller.role_in(workspace) if workspace else None
+    if workspace is None or role is None:
+        raise NotFound("Workspace not found")
+    if need not in GRANTS[role]:
+        raise Forbidden(f"The role {role.value} may not {need.value}")
+    return workspace
+
+
+def check_may_create(caller: Caller) -> None:
+    """Making workspaces is for admins of the whole server. Raises Forbidden."""
+    if not caller.everywhere or (caller.token and caller.token.role != Role.ADMIN):
+        raise Forbidden("Only an admin of the whole server may create workspaces")
