@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Path, Query, Router
 
 from orchestration import queries, schemas
 from workspaces import access
@@ -15,7 +15,7 @@ router = Router(tags=["events"])
 @router.get("/todo/events", response=answers(schemas.EventsOut), operation_id="agent.orchestration.todoEvents")
 def get_events(
     request: HttpRequest,
-    workspaceID: str,
+    workspaceID: Path[str],
     after: Annotated[int, Query(ge=0, le=10**15)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Any:

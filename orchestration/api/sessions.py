@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Query, Router
+from ninja import Path, Query, Router
 
 from budget import money
 from budget.queries import session_spend
@@ -19,7 +19,7 @@ router = Router(tags=["sessions"])
 
 
 @router.get("/executor/sessions/{sessionID}", response=answers(schemas.SessionOut), operation_id="agent.orchestration.sessionGet")
-def get_session(request: HttpRequest, workspaceID: str, sessionID: str) -> Any:
+def get_session(request: HttpRequest, workspaceID: Path[str], sessionID: str) -> Any:
     """A session, at work or ended."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return _shown(queries.session_for(workspace.pk, sessionID))
@@ -28,7 +28,7 @@ def get_session(request: HttpRequest, workspaceID: str, sessionID: str) -> Any:
 @router.get("/executor/sessions/{sessionID}/log", response=answers(str), operation_id="agent.orchestration.sessionLog")
 def get_log(
     request: HttpRequest,
-    workspaceID: str,
+    workspaceID: Path[str],
     sessionID: str,
     after: Annotated[int, Query(ge=0, le=10**15)] = 0,
     format: Literal["text", "jsonl"] = "text",
@@ -46,7 +46,7 @@ def get_log(
 @router.post(
     "/executor/sessions/{sessionID}/usage", response=answers(schemas.UsageOut), operation_id="agent.orchestration.sessionUsage"
 )
-def post_usage(request: HttpRequest, workspaceID: str, sessionID: str, body: schemas.UsageIn) -> Any:
+def post_usage(request: HttpRequest, workspaceID: Path[str], sessionID: str, body: schemas.UsageIn) -> Any:
     """What a request of the session's agent cost. With the session's own token; the same `id` counts once."""
     session = _own(request, workspaceID, sessionID)
     usage = metering.Usage(
@@ -65,7 +65,7 @@ def post_usage(request: HttpRequest, workspaceID: str, sessionID: str, body: sch
 @router.post(
     "/executor/sessions/{sessionID}/progress", response=answers(schemas.Ok), operation_id="agent.orchestration.sessionProgress"
 )
-def post_progress(request: HttpRequest, workspaceID: str, sessionID: str, body: schemas.ProgressIn) -> Any:
+def post_progress(request: HttpRequest, workspaceID: Path[str], sessionID: str, body: schemas.ProgressIn) -> Any:
     """One line on what the agent is doing, shown beside its session. With the session's own token."""
     session = _own(request, workspaceID, sessionID)
     try:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Path, Query, Router
 
 from budget import money
 from budget.queries import position
@@ -46,13 +46,13 @@ def list_all(
 
 
 @router.get("/{workspaceID}", response=answers(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceGet")
-def get_one(request: HttpRequest, workspaceID: str) -> Any:
+def get_one(request: HttpRequest, workspaceID: Path[str]) -> Any:
     """One workspace."""
     return _shown(access.workspace_for(request.auth, workspaceID))
 
 
 @router.patch("/{workspaceID}", response=answers(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceUpdate")
-def update(request: HttpRequest, workspaceID: str, body: schemas.WorkspaceChange) -> Any:
+def update(request: HttpRequest, workspaceID: Path[str], body: schemas.WorkspaceChange) -> Any:
     """Rename it, or change its two amounts."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
     setup.change(
@@ -66,7 +66,7 @@ def update(request: HttpRequest, workspaceID: str, body: schemas.WorkspaceChange
 
 
 @router.delete("/{workspaceID}", response=answers(schemas.Deleted), operation_id="agent.orchestration.workspaceDelete")
-def delete(request: HttpRequest, workspaceID: str) -> Any:
+def delete(request: HttpRequest, workspaceID: Path[str]) -> Any:
     """Hide it for good; refused while sessions run. What it spent stays on record."""
     setup.delete(access.workspace_for(request.auth, workspaceID, Need.ADMIN), by=request.auth)
     return {"deleted": True}

@@ -10,7 +10,7 @@ from orchestration import configuration, locks, logs, paths, rounds, sessions
 from orchestration.configuration import Check, Config
 from orchestration.models import Entry, FileLock, Round, Session
 from orchestration.rounds import Verdict
-from orchestration.runtime import following, implementation, merging, place, prompt, verification, worktree
+from orchestration.runtime import checkout, following, implementation, merging, place, prompt, verification, worktree
 from orchestration.runtime.following import Job
 from orchestration.runtime.git import GitError
 from orchestration.runtime.heartbeat import Heartbeat
@@ -44,6 +44,7 @@ class _Work:
     watch: Watch
     writer: logs.Writer
     tree: worktree.Worktree
+    is_new_folder: bool = True
     opened: Round | None = None
 
     @property
@@ -84,8 +85,9 @@ def _run(session: Session, watch: Watch) -> Ending:
     entry = session.entry
     config = configuration.load(session.workspace.executor.config)
     activity.record(session.workspace_id, "session.started", by=MUSTER, object_id=session.pk, data={"entry": entry.pk})
+    is_new_folder = not (place.worktrees() / entry.pk).exists()
     tree = worktree.prepare(Path(session.workspace.repo), place.worktrees(), entry.pk, config.integration_branch)
-    work = _Work(session, entry, config, watch, logs.Writer(session, limit=config.log_limit_bytes), tree)
+    work = _Work(session, entry, config, watch, logs.Writer(session, limit=config.log_limit_bytes), tree, is_new_folder)
     try:
         if passed := _passed_already(work):
             return _merge(work, passed)
@@ -128,7 +130,7 @@ def _implement(work: _Work) -> list[str]:
     Round.objects.filter(pk=opened.pk).update(prompt=text)
     here = place.furnish(session, entry, text)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
-    if work.tree.fresh:
+    if work.is_new_folder:
         _set_up(work, here, work.tree.path)
     done = implementation.implement(session, work.watch, work.writer, work.config, here, cwd=str(work.tree.path))
     opened.summary = done.summary
@@ -213,7 +215,7 @@ def _verify(work: _Work) -> Verdict:
     """Run the checks in a clean checkout of the round's commit: what is judged is what would be merged."""
     here = place.furnish(work.session, work.entry, "") if work.session.work == Entry.Work.VERIFY else place.of(work.session.pk)
     assert work.opened is not None
-    with worktree.checkout(work.repo, place.worktrees(), work.session.pk, work.opened.commit) as clean:
+    with checkout.of(work.repo, place.worktrees(), work.session.pk, work.opened.commit) as clean:
         if work.config.verify:
             _set_up(work, here, clean)
 
