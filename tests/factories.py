@@ -1,0 +1,58 @@
+"""A small cast with good defaults, for every test that needs a database."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models.functions import Now
+
+from budget import caps
+from budget.models import Project
+from budget.money import usd
+from orchestration import entries
+from orchestration.models import Entry, Executor, Session, Worker
+from workspaces import ids, tokens
+from workspaces.access import Caller
+from workspaces.models import Role, Workspace
+
+ANA = Caller("ana")
+
+
+def a_workspace(
+    *, cap: str = "100", budget: str = "100", state: str = "running", name: str = "Shop", repo: str = "/nowhere", **config: Any
+) -> Workspace:
+    """A workspace whose executor runs, with $100 to spend."""
+    workspace = Workspace.objects.create(name=name, repo=repo, base_branch="main")
+    caps.open_project(workspace.pk, total_budget=usd(budget), max_project_spend=usd(cap))
+    Executor.objects.create(workspace=workspace, state=state, config={"max_workers": 4, **config})
+    return workspace
+
+
+def a_worker(*, slots: int = 100, queue: str = "sessions") -> Worker:
+    """A session worker that is online."""
+    return Worker.objects.create(
+        id=ids.session(), queue=queue, host="here", boot_id="boot", pid=1, started_ticks=1, slots=slots, seen_at=Now()
+    )
+
+
+def some_entries(workspace: Workspace, *drafts: entries.Draft | str) -> list[Entry]:
+    """Entries from drafts, or from their content alone."""
+    made = [draft if isinstance(draft, entries.Draft) else entries.Draft(draft) for draft in drafts]
+    return entries.add(workspace.pk, made, by=ANA)
+
+
+def an_entry(workspace: Workspace, *, budget: str = "1", files: Sequence[str] = (), content: str = "Do it", **more: Any) -> Entry:
+    """One entry with a budget of $1."""
+    draft = entries.Draft(content, budget=usd(budget), spec={"files_to_modify": list(files)} if files else {}, **more)
+    return entries.add(workspace.pk, [draft], by=ANA)[0]
+
+
+def project(workspace: Workspace) -> Project:
+    return Project.objects.get(pk=workspace.pk)
+
+
+def sessions_of(workspace: Workspace) -> list[Session]:
+    return list(Session.objects.filter(workspace=workspace, status__in=Session.OPEN).order_by("claimed_at", "id"))
+
+
+def a_token(workspace: Workspace | None = None, role: str = Role.ADMIN) -> str:
+    return tokens.create("test", role=role, workspace=workspace)

@@ -1,0 +1,142 @@
+"""The cycle against a real database: it claims what can start, once, and says why the rest waits."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from budget import caps
+from budget.models import Account, Hold
+from budget.money import usd
+from orchestration import queries
+from orchestration.entries import Draft
+from orchestration.executor import dispatch
+from orchestration.models import Entry, FileLock
+from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of, some_entries
+
+pytestmark = pytest.mark.django_db
+
+
+def statements(context: CaptureQueriesContext) -> list[str]:
+    """What the database was asked, less the frame of transactions."""
+    frame = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
+    return [q["sql"] for q in context.captured_queries if not q["sql"].startswith(frame)]
+
+
+def test_it_claims_a_session_a_hold_and_the_locks_in_one_go() -> None:
+    a_worker()
+    shop = a_workspace(round_ceiling_usd=0.5)
+    entry = an_entry(shop, budget="2", files=["a.py", "b/"])
+    dispatch.cycle(shop.pk)
+    [session] = sessions_of(shop)
+    assert (session.entry_id, session.attempt, session.status) == (entry.pk, 1, "claimed")
+    assert session.hold is not None and session.hold.amount == usd("0.5")
+    assert queries.locks_by_entry(shop.pk) == {entry.pk: ["a.py", "b/"]}
+    assert project(shop).held == Account.objects.get(pk=entry.pk).held == usd("0.5")
+    entry.refresh_from_db()
+    assert (entry.status, entry.attempts) == ("in_progress", 1)
+
+
+@pytest.mark.parametrize("number", [1, 20, 500])
+def test_the_number_of_statements_does_not_depend_on_how_many_it_dispatches(number: int) -> None:
+    a_worker(slots=1000)
+    shop = a_workspace(cap="1000", max_workers=500)
+    some_entries(shop, *(Draft(f"do {n}", budget=usd(1), spec={"files_to_modify": [f"src/f{n}.py"]}) for n in range(number)))
+    with CaptureQueriesContext(connection) as context:
+        done = dispatch.cycle(shop.pk)
+    assert len(done.started) == number
+    assert len(statements(context)) == 8
+
+
+def test_an_idle_cycle_asks_little() -> None:
+    a_worker()
+    shop = a_workspace()
+    with CaptureQueriesContext(connection) as context:
+        dispatch.cycle(shop.pk)
+    assert len(statements(context)) == 3
+
+
+def test_those_with_rounds_go_first_then_priority_then_age() -> None:
+    a_worker()
+    shop = a_workspace(max_workers=3)
+    _low, high, old, begun = some_entries(
+        shop, Draft("low", priority=Entry.Priority.LOW), Draft("high", priority=Entry.Priority.HIGH), "old", "begun"
+    )
+    Entry.objects.filter(pk=begun.pk).update(has_rounds=True)
+    dispatch.cycle(shop.pk)
+    assert {s.entry_id for s in sessions_of(shop)} == {begun.pk, high.pk, old.pk}
+
+
+def test_it_waits_for_what_an_entry_depends_on() -> None:
+    a_worker()
+    shop = a_workspace()
+    first, second = some_entries(shop, Draft("first", ref="a"), Draft("second", depends_on=("a",)))
+    dispatch.cycle(shop.pk)
+    assert [s.entry_id for s in sessions_of(shop)] == [first.pk]
+    [shown] = queries.shown_entries(shop.pk, [queries.entry_for(shop.pk, second.pk)])
+    assert shown["reasons"][0]["code"] == "dependencies_pending"
+
+
+def test_who_waits_for_a_file_is_parked_off_the_line_until_it_is_free() -> None:
+    a_worker()
+    shop = a_workspace()
+    one, two = an_entry(shop, files=["src/"]), an_entry(shop, files=["src/a.py"])
+    dispatch.cycle(shop.pk)
+    two.refresh_from_db()
+    assert two.parked_behind_id == one.pk
+    [shown] = queries.shown_entries(shop.pk, [queries.entry_for(shop.pk, two.pk)])
+    assert shown["reasons"][0]["code"] == "files_locked"
+
+
+def test_fifty_entries_and_money_for_seven() -> None:
+    a_worker()
+    shop = a_workspace(cap="7", max_workers=50, min_round_usd=1, round_ceiling_usd=1)
+    some_entries(shop, *(Draft(f"do {n}", budget=usd(1)) for n in range(50)))
+    dispatch.cycle(shop.pk)
+    dispatch.cycle(shop.pk)
+    assert len(sessions_of(shop)) == 7
+    assert project(shop).held == usd(7)
+    assert queries.diagnostics(shop.pk)["blockedReasons"] == ["project_budget_exceeded"]
+    caps.set_project(project(shop), "max_project_spend", usd(50), by=ANA)
+    dispatch.cycle(shop.pk)
+    assert len(sessions_of(shop)) == 50
+
+
+def test_an_entry_whose_budget_cannot_pay_a_round_is_blocked_until_it_is_raised(django_capture_on_commit_callbacks) -> None:  # type: ignore[no-untyped-def]
+    a_worker()
+    shop = a_workspace()
+    poor = an_entry(shop, budget="0.01", files=["a.py"])
+    dispatch.cycle(shop.pk)
+    poor.refresh_from_db()
+    assert (poor.status, poor.reason_code) == ("blocked", "budget_exceeded")
+    with django_capture_on_commit_callbacks(execute=True):
+        caps.edit(poor.account, usd(2), by=ANA)
+    poor.refresh_from_db()
+    assert poor.status == "pending"
+    assert poor.account.__class__.objects.get(pk=poor.pk).human_locked
+
+
+def test_a_cycle_reads_on_past_those_it_had_to_park() -> None:
+    a_worker()
+    shop = a_workspace(max_workers=2)
+    an_entry(shop, files=["a.py"])
+    some_entries(shop, *(Draft(f"parked {n}", spec={"files_to_modify": ["a.py"]}) for n in range(40)))
+    free = an_entry(shop, files=["b.py"])
+    dispatch.cycle(shop.pk)
+    assert free.pk in {s.entry_id for s in sessions_of(shop)}
+    assert Entry.objects.filter(parked_behind__isnull=False).count() == 40
+
+
+def test_a_paused_executor_dispatches_nothing() -> None:
+    a_worker()
+    shop = a_workspace(state="paused")
+    an_entry(shop)
+    assert dispatch.cycle(shop.pk).started == []
+    assert not Hold.objects.exists() and not FileLock.objects.exists()
+
+
+def test_it_claims_nothing_while_no_worker_is_online() -> None:
+    shop = a_workspace()
+    an_entry(shop)
+    dispatch.cycle(shop.pk)
+    assert sessions_of(shop) == []
+    assert queries.diagnostics(shop.pk)["blockedReasons"] == ["no_worker_online"]

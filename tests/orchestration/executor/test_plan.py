@@ -1,0 +1,100 @@
+"""The plan needs no database and no clock."""
+
+from dataclasses import replace
+
+from orchestration.executor.plan import Block, Park, Running, Start, Wait, Waiting, World, codes, plan
+
+USD = 1_000_000
+WORLD = World(
+    state="running", max_workers=4, worker_slots=8, free_slots=4, headroom=100 * USD, min_round=USD // 20, round_ceiling=5 * USD
+)
+
+
+def an_entry(id_: str, **more: object) -> Waiting:
+    return replace(Waiting(id=id_, seq=int(id_[1:]), headroom=2 * USD), **more)  # type: ignore[arg-type]
+
+
+def test_it_starts_as_many_as_there_are_free_slots() -> None:
+    decisions = plan(replace(WORLD, free_slots=2), [an_entry("e1"), an_entry("e2"), an_entry("e3")])
+    assert [type(d) for d in decisions] == [Start, Start, Wait]
+    assert codes(decisions) == ["concurrency_limit"]
+
+
+def test_a_hold_is_the_least_of_entry_project_and_ceiling() -> None:
+    world = replace(WORLD, headroom=7 * USD)
+    decisions = plan(
+        world, [an_entry("e1", headroom=9 * USD), an_entry("e2", headroom=1 * USD), an_entry("e3", headroom=9 * USD)]
+    )
+    assert [d.hold for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
+
+
+def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
+    decisions = plan(replace(WORLD, headroom=0), [an_entry("e1")])
+    assert isinstance(decisions[0], Wait)
+    assert decisions[0].why.code == "project_budget_exceeded"
+
+
+def test_it_never_gives_out_more_than_the_project_has_left() -> None:
+    decisions = plan(replace(WORLD, headroom=3 * USD), [an_entry(f"e{n}") for n in range(1, 4)])
+    assert sum(d.hold for d in decisions if isinstance(d, Start)) == 3 * USD
+
+
+def test_an_entry_without_budget_is_blocked_and_says_so() -> None:
+    [decision] = plan(WORLD, [an_entry("e1", headroom=0)])
+    assert isinstance(decision, Block)
+    assert decision.why.code == "budget_exceeded"
+    assert "raise the entry's budget" in decision.why.message
+
+
+def test_verification_alone_needs_no_money() -> None:
+    [decision] = plan(replace(WORLD, headroom=0), [an_entry("e1", headroom=0, verify_only=True)])
+    assert decision == Start(decision.entry, 0)
+
+
+def test_two_entries_that_share_a_file_do_not_start_together() -> None:
+    one, two = plan(WORLD, [an_entry("e1", paths=("a.py", "b.py")), an_entry("e2", paths=("b.py",))])
+    assert isinstance(one, Start)
+    assert isinstance(two, Park) and two.behind == "e1"
+
+
+def test_a_directory_covers_what_is_under_it() -> None:
+    one, two, three = plan(
+        WORLD,
+        [an_entry("e1", paths=("src/api/",)), an_entry("e2", paths=("src/api/v1/x.py",)), an_entry("e3", paths=("src/apix",))],
+    )
+    assert isinstance(one, Start) and isinstance(two, Park) and isinstance(three, Start)
+
+
+def test_an_entry_keeps_its_own_locks_between_rounds() -> None:
+    [decision] = plan(replace(WORLD, locks=(("a.py", "e1"),)), [an_entry("e1", paths=("a.py",))])
+    assert isinstance(decision, Start)
+
+
+def test_what_is_not_parallelizable_runs_alone() -> None:
+    world = replace(WORLD, running=(Running("e9"),))
+    alone, behind = plan(world, [an_entry("e1", parallelizable=False), an_entry("e2")])
+    assert isinstance(alone, Wait) and alone.why.holder == "e9"
+    assert isinstance(behind, Wait), "nothing behind it may start, or it would wait for ever"
+
+
+def test_nothing_starts_beside_what_runs_alone() -> None:
+    one, two = plan(WORLD, [an_entry("e1", parallelizable=False), an_entry("e2")])
+    assert isinstance(one, Start) and isinstance(two, Wait)
+
+
+def test_within_a_parallel_group_it_only_minds_its_group() -> None:
+    first = an_entry("e1", parallelizable=False, parallel_group="db")
+    decisions = plan(WORLD, [first, an_entry("e2", parallel_group="db"), an_entry("e3")])
+    assert [type(d) for d in decisions] == [Start, Wait, Start]
+
+
+def test_a_paused_executor_starts_nothing() -> None:
+    assert codes(plan(replace(WORLD, state="paused"), [an_entry("e1")])) == ["executor_paused"]
+
+
+def test_without_a_worker_nothing_starts() -> None:
+    assert codes(plan(replace(WORLD, worker_slots=0, free_slots=0), [an_entry("e1")])) == ["no_worker_online"]
+
+
+def test_used_up_rounds_block() -> None:
+    assert codes(plan(WORLD, [an_entry("e1", rounds_completed=5, budget_rounds=5)])) == ["rounds_exhausted"]
