@@ -5,14 +5,14 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from ninja import Header, Query, Router
+from django.http import HttpResponse, StreamingHttpResponse
+from ninja import Header, Path, Query, Router
 
 from budget import caps, charges, money, queries, schemas
 from budget.models import BudgetChange, Category, LedgerEntry
 from budget.prices import Tokens
 from workspaces import access
-from workspaces.access import Need
+from workspaces.access import Need, Request
 from workspaces.schemas import answers
 
 router = Router()
@@ -28,7 +28,7 @@ Cursor = Annotated[str | None, Query(max_length=40)]
     operation_id="agent.orchestration.budgetGetStatus",
     tags=["budget"],
 )
-def get_status(request: HttpRequest, workspaceID: str) -> Any:
+def get_status(request: Request, workspaceID: Path[str]) -> Any:
     """The cap, what is spent in each category, and every entry's budget with the cost of its rounds."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return json_answer(queries.status(workspace.pk))
@@ -37,7 +37,7 @@ def get_status(request: HttpRequest, workspaceID: str) -> Any:
 @router.patch(
     "/budget", response=answers(schemas.GlobalOut), operation_id="agent.orchestration.budgetUpdateGlobal", tags=["budget"]
 )
-def update_global(request: HttpRequest, workspaceID: str, body: schemas.GlobalIn) -> Any:
+def update_global(request: Request, workspaceID: Path[str], body: schemas.GlobalIn) -> Any:
     """Set the hard cap of the workspace. Raising it lets waiting entries go on at once."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     project = caps.set_project(queries.project_of(workspace.pk), "max_project_spend", body.max_project_spend_usd, by=request.auth)
@@ -50,7 +50,7 @@ def update_global(request: HttpRequest, workspaceID: str, body: schemas.GlobalIn
     operation_id="agent.orchestration.budgetEdit",
     tags=["budget"],
 )
-def edit(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.EntryBudgetIn) -> Any:
+def edit(request: Request, workspaceID: Path[str], entryID: str, body: schemas.EntryBudgetIn) -> Any:
     """Set an entry's budget by hand, which also locks it against the reallocator."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     account = caps.edit(queries.account_for(workspace.pk, entryID), body.budget_usd, by=request.auth)
@@ -63,7 +63,7 @@ def edit(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.Ent
     operation_id="agent.orchestration.budgetLock",
     tags=["budget"],
 )
-def lock(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+def lock(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """Toggle the human lock of an entry's budget."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     account = caps.toggle_lock(queries.account_for(workspace.pk, entryID), by=request.auth)
@@ -74,8 +74,8 @@ def lock(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
     "/budget/ledger", response=answers(schemas.LedgerPage), operation_id="agent.orchestration.ledgerList", tags=["budget"]
 )
 def ledger_list(
-    request: HttpRequest,
-    workspaceID: str,
+    request: Request,
+    workspaceID: Path[str],
     limit: Limit = 100,
     cursor: Cursor = None,
     format: Literal["json", "csv"] = "json",
@@ -89,7 +89,7 @@ def ledger_list(
 
 
 @router.get("/budget/holds", response=answers(schemas.HoldsOut), operation_id="agent.orchestration.holdsList", tags=["budget"])
-def holds(request: HttpRequest, workspaceID: str) -> Any:
+def holds(request: Request, workspaceID: Path[str]) -> Any:
     """The money set aside for running sessions."""
     workspace = access.workspace_for(request.auth, workspaceID)
     found = queries.open_holds(workspace.pk)
@@ -110,7 +110,7 @@ def holds(request: HttpRequest, workspaceID: str) -> Any:
 @router.get(
     "/budget/changes", response=answers(schemas.ChangesOut), operation_id="agent.orchestration.changesList", tags=["budget"]
 )
-def changes(request: HttpRequest, workspaceID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
+def changes(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """Who changed which budget or cap, from what to what, and why."""
     workspace = access.workspace_for(request.auth, workspaceID)
     rows, following = queries.changes_page(workspace.pk, limit=limit, cursor=cursor)
@@ -124,8 +124,8 @@ def changes(request: HttpRequest, workspaceID: str, limit: Limit = 100, cursor: 
     tags=["budget"],
 )
 def charge(
-    request: HttpRequest,
-    workspaceID: str,
+    request: Request,
+    workspaceID: Path[str],
     body: schemas.ChargeIn,
     idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
 ) -> Any:

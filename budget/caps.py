@@ -61,7 +61,7 @@ def _record(project: Project, account: Account | None, field: str, before: int, 
     BudgetChange.objects.create(
         project=project, account=account, field=field, before=before, after=after, actor=by.name, reason=reason[:500]
     )
-    shown = {"before": before, "after": after}
+    shown: dict[str, int | float] = {"before": before, "after": after}
     if field != "human_locked":
         shown = {"before_usd": money.number(before), "after_usd": money.number(after)}
     activity.record(

@@ -13,7 +13,7 @@ from workspaces.schemas import Line, Number, Strict
 Usd = Annotated[
     int,
     BeforeValidator(money.from_json),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000_000, "multipleOf": 0.000001}),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000_000}),
 ]
 """USD in JSON, micro-USD in code."""
 

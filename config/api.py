@@ -86,7 +86,7 @@ class InlineBodies(OpenAPISchema):
 
 class MusterAPI(NinjaAPI):
     def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: Any = None) -> OpenAPISchema:
-        return InlineBodies(self, self.root_path.lstrip("/") if path_prefix is None else path_prefix.lstrip("/"))
+        return InlineBodies(self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix)
 
 
 api = MusterAPI(

@@ -49,6 +49,7 @@ app.conf.update(
     task_soft_time_limit=None,
     worker_soft_shutdown_timeout=0,
     worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
     task_default_queue="control",
     task_create_missing_queues=True,
     timezone="UTC",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -21,7 +22,12 @@ def invalid(message: str, *names: str) -> dict[str, Any]:
 def _answer(request: HttpRequest, status: int, body: dict[str, Any], sentence: str) -> HttpResponse:
     if request.path.startswith("/api/"):
         return JsonResponse(body, status=status)
-    context = {"status": status, "title": TITLES[status], "sentence": sentence, "request_id": getattr(request, "id", "")}
+    context = {
+        "status": status,
+        "title": TITLES[status],
+        "sentence": sentence,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+    }
     return render(request, "error.html", context, status=status)
 
 

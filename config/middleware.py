@@ -11,12 +11,12 @@ def request_context(get_response: Callable[[HttpRequest], HttpResponse]) -> Call
     """Bind a request id to the logs, answer it as `X-Request-Id`, and force the Host check (it is lazy in Django)."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        request.id = uuid.uuid4().hex[:16]
+        request_id = uuid.uuid4().hex[:16]
         request.get_host()  # raises DisallowedHost, answered 400
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request.id)
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         response = get_response(request)
-        response["X-Request-Id"] = request.id
+        response["X-Request-Id"] = request_id
         return response
 
     return middleware

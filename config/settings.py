@@ -89,7 +89,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "muster.sqlite3",
+            "NAME": str(DATA_DIR / "muster.sqlite3"),
             "CONN_MAX_AGE": None,
             "OPTIONS": {
                 # IMMEDIATE: a deferred transaction that upgrades to a write fails at once, whatever the busy timeout (reliability.md 1.3).

@@ -86,7 +86,7 @@ class Up:
         return lock
 
     def _start(self) -> None:
-        """Valkey, the web server's imports and the database's preparation go side by side; then the rest."""
+        """Valkey, the web server's imports and the database's preparation go side by side; workers would only slow them."""
         self.listener = self._listen()
         self.environ |= {"MUSTER_DATA_DIR": str(self.data), "PYTHONUNBUFFERED": "1"}
         self.environ.setdefault("MUSTER_BASE_URL", sockets.address(self.host, self.port))
@@ -103,9 +103,9 @@ class Up:
         self._await_valkey()
         os.close(hold)  # the web server starts to answer
         web.argv, web.pass_fds = web.argv[:-2], web.pass_fds[:1]
+        self._await_answer(web)
         self._spawn(self._worker("control", slots=2))
         self._spawn(self._worker("sessions", slots=int(env.read("MUSTER_SESSION_SLOTS"))))
-        self._await_answer(web)
         self._welcome(answer)
 
     def _listen(self) -> socket.socket:

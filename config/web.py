@@ -6,6 +6,7 @@ import socket
 import sys
 
 import uvicorn
+from django.urls import get_resolver
 
 from config import sockets
 from config.asgi import application
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that already listens
     parser.add_argument("--after", type=int, help=argparse.SUPPRESS)  # a pipe; its end says that the database is ready
     args = parser.parse_args()
+    get_resolver().url_patterns  # noqa: B018  (loads the site's code now, not within the first request)
     if args.after is not None:
         os.read(args.after, 1)
     if args.fd is None and not sockets.is_loopback(args.host) and not login.somebody_has_a_password():

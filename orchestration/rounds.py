@@ -60,7 +60,8 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
 def improvements(entry: Entry) -> list[float]:
     """Gains of the verified rounds since the entry's rounds were last reset, oldest first."""
     verified = Round.objects.filter(entry=entry, improvement_score__isnull=False).order_by("-number")
-    return list(verified.values_list("improvement_score", flat=True)[: entry.rounds_completed])[::-1]
+    newest_first = verified.values_list("improvement_score", flat=True)[: entry.rounds_completed]
+    return [gain or 0.0 for gain in newest_first][::-1]
 
 
 def findings_for(entry: Entry) -> list[tuple[int, list[str]]]:

@@ -1,6 +1,6 @@
 """Putting a repository under Muster, and changing how it is worked on."""
 
-import subprocess
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +14,8 @@ from budget import caps
 from budget.models import Project
 from orchestration import configuration, wake
 from orchestration.models import Executor, Session
-from orchestration.runtime import worktree
-from workspaces import activity, ids
+from orchestration.runtime import branches, git
+from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 from workspaces.models import Workspace
@@ -41,9 +41,9 @@ def create(
     checked = validated({}, config or {})
     path, origin = _repository(repo)
     try:
-        workspace.base_branch = worktree.check(path, base_branch)
-        worktree.ensure_integration(path, checked.integration_branch, workspace.base_branch)
-    except worktree.GitError as error:
+        workspace.base_branch = branches.check(path, base_branch)
+        branches.ensure_integration(path, checked.integration_branch, workspace.base_branch)
+    except git.GitError as error:
         raise Invalid(str(error)[:300], "base_branch" if base_branch else "repo") from None
     workspace.repo, workspace.origin = str(path), origin
     with transaction.atomic():
@@ -63,8 +63,8 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller) -> co
         before = configuration.load(executor.config)
         if config.integration_branch != before.integration_branch:
             try:
-                worktree.ensure_integration(Path(workspace.repo), config.integration_branch, workspace.base_branch)
-            except worktree.GitError as error:
+                branches.ensure_integration(Path(workspace.repo), config.integration_branch, workspace.base_branch)
+            except git.GitError as error:
                 raise Invalid(str(error)[:300], "integration_branch") from None
         Executor.objects.filter(pk=executor.pk).update(config=configuration.stored(config))
         activity.record(workspace.pk, "workspace.configured", by=by, object_id=workspace.pk, data={"keys": sorted(change)})
@@ -130,13 +130,11 @@ def _clone(url: str) -> Path:
         raise Invalid("must be a path, or a git URL by https, ssh or git", "repo")
     if url.startswith("-"):
         raise Invalid("is not a git URL", "repo")
-    target = settings.DATA_DIR / "repos" / ids.workspace()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    argv = ["git", "-c", "core.hooksPath=/dev/null", "clone", "--quiet", "--no-checkout", "--end-of-options", url, str(target)]
+    repos = settings.DATA_DIR / "repos"
+    repos.mkdir(parents=True, exist_ok=True)
+    target = repos / secrets.token_hex(8)
     try:
-        subprocess.run(argv, check=True, capture_output=True, timeout=CLONE_TIMEOUT_S, env=worktree.environment(), text=True)
-    except subprocess.CalledProcessError as error:
-        raise Invalid(f"could not be cloned: {error.stderr.strip()[-200:]}", "repo") from None
-    except subprocess.TimeoutExpired:
-        raise Invalid(f"could not be cloned within {CLONE_TIMEOUT_S} s", "repo") from None
+        git.run(repos, "clone", "--quiet", "--no-checkout", "--end-of-options", url, str(target), timeout_s=CLONE_TIMEOUT_S)
+    except git.GitError as error:
+        raise Invalid(f"could not be cloned: {str(error)[-200:]}", "repo") from None
     return target

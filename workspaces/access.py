@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from workspaces import ids
 from workspaces.errors import Forbidden, NotFound
@@ -67,6 +68,12 @@ class Caller:
     def may(self, need: Need, workspace: Workspace) -> bool:
         role = self.role_in(workspace)
         return role is not None and need in GRANTS[role]
+
+
+class Request(HttpRequest):
+    """A request of the API whose credentials were found good."""
+
+    auth: Caller
 
 
 MUSTER = Caller("muster")

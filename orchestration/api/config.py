@@ -2,26 +2,25 @@
 
 from typing import Any
 
-from django.http import HttpRequest
-from ninja import Body, Router
+from ninja import Body, Path, Router
 
 from orchestration import configuration, queries, setup
 from workspaces import access
-from workspaces.access import Need
+from workspaces.access import Need, Request
 from workspaces.schemas import answers
 
 router = Router(tags=["config"])
 
 
 @router.get("/config", response=answers(dict[str, Any]), operation_id="agent.orchestration.configGet")
-def get_config(request: HttpRequest, workspaceID: str) -> Any:
+def get_config(request: Request, workspaceID: Path[str]) -> Any:
     """The workspace's config, with every default filled in."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return configuration.answer(configuration.load(queries.executor_for(workspace.pk).config))
 
 
 @router.patch("/config", response=answers(dict[str, Any]), operation_id="agent.orchestration.configUpdate")
-def update_config(request: HttpRequest, workspaceID: str, body: dict[str, Any] = Body(...)) -> Any:  # noqa: B008  (ninja's way)
+def update_config(request: Request, workspaceID: Path[str], body: dict[str, Any] = Body(...)) -> Any:  # noqa: B008  (ninja's way)
     """Change parts: objects are merged by key, lists replaced, null takes a key back to its default."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
     return configuration.answer(setup.configure(workspace, body, by=request.auth))

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Path, Query, Router
 
 from orchestration import queries, schemas
 from workspaces import access
+from workspaces.access import Request
 from workspaces.schemas import answers
 
 router = Router(tags=["events"])
@@ -14,8 +14,8 @@ router = Router(tags=["events"])
 
 @router.get("/todo/events", response=answers(schemas.EventsOut), operation_id="agent.orchestration.todoEvents")
 def get_events(
-    request: HttpRequest,
-    workspaceID: str,
+    request: Request,
+    workspaceID: Path[str],
     after: Annotated[int, Query(ge=0, le=10**15)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Any:

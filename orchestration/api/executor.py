@@ -2,15 +2,14 @@
 
 from typing import Annotated, Any
 
-from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Path, Query, Router
 
 from budget.queries import position
 from orchestration import entries, queries, schemas, sessions
 from orchestration.executor import control, dispatch
 from orchestration.executor import explain as explaining
 from workspaces import access, activity
-from workspaces.access import Need
+from workspaces.access import Need, Request
 from workspaces.errors import Invalid
 from workspaces.schemas import answers
 
@@ -18,28 +17,28 @@ router = Router(tags=["executor"])
 
 
 @router.post("/executor/start", response=answers(schemas.Started), operation_id="agent.orchestration.executorStart")
-def start(request: HttpRequest, workspaceID: str) -> Any:
+def start(request: Request, workspaceID: Path[str]) -> Any:
     """Begin dispatching: from then on eligible entries are given worker sessions."""
     control.start(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
     return {"started": True}
 
 
 @router.post("/executor/pause", response=answers(schemas.Paused), operation_id="agent.orchestration.executorPause")
-def pause(request: HttpRequest, workspaceID: str) -> Any:
+def pause(request: Request, workspaceID: Path[str]) -> Any:
     """Dispatch nothing new until resume; sessions at work go on."""
     control.pause(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
     return {"paused": True}
 
 
 @router.post("/executor/resume", response=answers(schemas.Resumed), operation_id="agent.orchestration.executorResume")
-def resume(request: HttpRequest, workspaceID: str) -> Any:
+def resume(request: Request, workspaceID: Path[str]) -> Any:
     """Dispatch again after a pause."""
     control.resume(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
     return {"resumed": True}
 
 
 @router.post("/executor/stop-all", response=answers(schemas.Stopped), operation_id="agent.orchestration.executorStopAll")
-def stop_all(request: HttpRequest, workspaceID: str) -> Any:
+def stop_all(request: Request, workspaceID: Path[str]) -> Any:
     """The emergency stop: every session at work is ended, and the executor is paused."""
     control.stop_all(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
     return {"stopped": True}
@@ -48,7 +47,7 @@ def stop_all(request: HttpRequest, workspaceID: str) -> Any:
 @router.post(
     "/executor/workers/{sessionID}/stop", response=answers(schemas.Stopped), operation_id="agent.orchestration.executorStopWorker"
 )
-def stop_worker(request: HttpRequest, workspaceID: str, sessionID: str) -> Any:
+def stop_worker(request: Request, workspaceID: Path[str], sessionID: str) -> Any:
     """End one session. The executor keeps its state; the entry is held until someone releases it."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     sessions.stop(workspace.pk, queries.session_for(workspace.pk, sessionID).pk, by=request.auth)
@@ -58,7 +57,7 @@ def stop_worker(request: HttpRequest, workspaceID: str, sessionID: str) -> Any:
 @router.post(
     "/executor/force-dispatch", response=answers(schemas.Dispatched), operation_id="agent.orchestration.executorForceDispatch"
 )
-def force_dispatch(request: HttpRequest, workspaceID: str) -> Any:
+def force_dispatch(request: Request, workspaceID: Path[str]) -> Any:
     """Run a dispatch cycle now. It never overrides pause, caps or locks; the diagnostics say what stands in the way."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     dispatch.cycle(workspace.pk)
@@ -67,7 +66,7 @@ def force_dispatch(request: HttpRequest, workspaceID: str) -> Any:
 
 
 @router.get("/executor/status", response=answers(schemas.ExecutorStatus), operation_id="agent.orchestration.executorGetStatus")
-def get_status(request: HttpRequest, workspaceID: str) -> Any:
+def get_status(request: Request, workspaceID: Path[str]) -> Any:
     """The executor's state and the number of sessions at work."""
     workspace = access.workspace_for(request.auth, workspaceID)
     state = queries.executor_for(workspace.pk).state
@@ -75,7 +74,7 @@ def get_status(request: HttpRequest, workspaceID: str) -> Any:
 
 
 @router.get("/executor/workers", response=answers(schemas.Workers), operation_id="agent.orchestration.executorGetWorkers")
-def get_workers(request: HttpRequest, workspaceID: str) -> Any:
+def get_workers(request: Request, workspaceID: Path[str]) -> Any:
     """The sessions at work, with their entry, phase and status."""
     workspace = access.workspace_for(request.auth, workspaceID)
     shown = [
@@ -86,7 +85,7 @@ def get_workers(request: HttpRequest, workspaceID: str) -> Any:
 
 
 @router.get("/executor/locks", response=answers(dict[str, list[str]]), operation_id="agent.orchestration.executorGetLocks")
-def get_locks(request: HttpRequest, workspaceID: str) -> Any:
+def get_locks(request: Request, workspaceID: Path[str]) -> Any:
     """The paths locked now, by entry."""
     return queries.locks_by_entry(access.workspace_for(request.auth, workspaceID).pk)
 
@@ -94,7 +93,7 @@ def get_locks(request: HttpRequest, workspaceID: str) -> Any:
 @router.post(
     "/executor/entries/{entryID}/reverify", response=answers(schemas.Ok), operation_id="agent.orchestration.executorReverifyEntry"
 )
-def reverify(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+def reverify(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """Verify again what the last session left, without implementing. Its completed rounds count from 0 again."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     entries.reverify(queries.entry_for(workspace.pk, entryID), by=request.auth)
@@ -103,8 +102,8 @@ def reverify(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
 
 @router.get("/executor/explain", response=answers(schemas.Explained), operation_id="agent.orchestration.executorExplain")
 def explain(
-    request: HttpRequest,
-    workspaceID: str,
+    request: Request,
+    workspaceID: Path[str],
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: Annotated[str | None, Query(max_length=60)] = None,
 ) -> Any:

@@ -4,14 +4,15 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Query, Router
+from django.http import StreamingHttpResponse
+from ninja import Path, Query, Router
 
 from budget import money
 from budget.queries import session_spend
 from orchestration import logs, metering, queries, schemas, sessions
 from orchestration.models import Session
 from workspaces import access
+from workspaces.access import Request
 from workspaces.errors import NotFound
 from workspaces.schemas import answers
 
@@ -19,7 +20,7 @@ router = Router(tags=["sessions"])
 
 
 @router.get("/executor/sessions/{sessionID}", response=answers(schemas.SessionOut), operation_id="agent.orchestration.sessionGet")
-def get_session(request: HttpRequest, workspaceID: str, sessionID: str) -> Any:
+def get_session(request: Request, workspaceID: Path[str], sessionID: str) -> Any:
     """A session, at work or ended."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return _shown(queries.session_for(workspace.pk, sessionID))
@@ -27,8 +28,8 @@ def get_session(request: HttpRequest, workspaceID: str, sessionID: str) -> Any:
 
 @router.get("/executor/sessions/{sessionID}/log", response=answers(str), operation_id="agent.orchestration.sessionLog")
 def get_log(
-    request: HttpRequest,
-    workspaceID: str,
+    request: Request,
+    workspaceID: Path[str],
     sessionID: str,
     after: Annotated[int, Query(ge=0, le=10**15)] = 0,
     format: Literal["text", "jsonl"] = "text",
@@ -46,7 +47,7 @@ def get_log(
 @router.post(
     "/executor/sessions/{sessionID}/usage", response=answers(schemas.UsageOut), operation_id="agent.orchestration.sessionUsage"
 )
-def post_usage(request: HttpRequest, workspaceID: str, sessionID: str, body: schemas.UsageIn) -> Any:
+def post_usage(request: Request, workspaceID: Path[str], sessionID: str, body: schemas.UsageIn) -> Any:
     """What a request of the session's agent cost. With the session's own token; the same `id` counts once."""
     session = _own(request, workspaceID, sessionID)
     usage = metering.Usage(
@@ -65,7 +66,7 @@ def post_usage(request: HttpRequest, workspaceID: str, sessionID: str, body: sch
 @router.post(
     "/executor/sessions/{sessionID}/progress", response=answers(schemas.Ok), operation_id="agent.orchestration.sessionProgress"
 )
-def post_progress(request: HttpRequest, workspaceID: str, sessionID: str, body: schemas.ProgressIn) -> Any:
+def post_progress(request: Request, workspaceID: Path[str], sessionID: str, body: schemas.ProgressIn) -> Any:
     """One line on what the agent is doing, shown beside its session. With the session's own token."""
     session = _own(request, workspaceID, sessionID)
     try:
@@ -75,12 +76,13 @@ def post_progress(request: HttpRequest, workspaceID: str, sessionID: str, body: 
     return {"ok": True}
 
 
-def _own(request: HttpRequest, workspace_id: str, session_id: str) -> Session:
+def _own(request: Request, workspace_id: str, session_id: str) -> Session:
     """The session whose token is calling. Raises NotFound for any other one."""
     caller = request.auth
     if not caller.session_ref:
         access.workspace_for(caller, workspace_id)
-    if caller.session_ref != session_id or caller.token.workspace_id != workspace_id:
+    mine = caller.token is not None and caller.token.workspace_id == workspace_id
+    if caller.session_ref != session_id or not mine:
         raise NotFound("Worker session not found")
     return queries.session_for(workspace_id, session_id)
 

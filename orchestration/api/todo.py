@@ -2,13 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Path, Query, Router
 
 from orchestration import entries, queries, schemas
 from orchestration.models import Entry
 from workspaces import access
-from workspaces.access import Need
+from workspaces.access import Need, Request
 from workspaces.errors import Invalid
 from workspaces.schemas import answers
 
@@ -19,8 +18,8 @@ Status = Literal["pending", "in_progress", "blocked", "done", "failed"]
 
 @router.get("/todo", response=answers(schemas.Todo), operation_id="agent.orchestration.todoGet")
 def get_todo(
-    request: HttpRequest,
-    workspaceID: str,
+    request: Request,
+    workspaceID: Path[str],
     status: Status | None = None,
     reason: Annotated[str | None, Query(max_length=30, pattern=r"^[a-z_]*$")] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
@@ -47,7 +46,7 @@ def get_todo(
 @router.post(
     "/todo/entries", response=answers(schemas.EntriesOut, status=201), operation_id="agent.orchestration.todoEntriesCreate"
 )
-def create(request: HttpRequest, workspaceID: str, body: schemas.EntriesIn) -> Any:
+def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn) -> Any:
     """Add entries, all or none. `depends_on` names entries, or refs of this call."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     made = entries.add(workspace.pk, [_draft(item) for item in body.entries], by=request.auth)
@@ -56,14 +55,14 @@ def create(request: HttpRequest, workspaceID: str, body: schemas.EntriesIn) -> A
 
 
 @router.get("/todo/entries/{entryID}", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryGet")
-def get_entry(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+def get_entry(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """One entry."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return _shown(workspace.pk, queries.entry_for(workspace.pk, entryID))
 
 
 @router.delete("/todo/entries/{entryID}", response=answers(schemas.Deleted), operation_id="agent.orchestration.todoEntryDelete")
-def delete(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+def delete(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """Take an entry off the backlog. Its sessions and what it cost stay on record."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     entries.delete(queries.entry_for(workspace.pk, entryID), by=request.auth)
@@ -73,7 +72,7 @@ def delete(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
 @router.patch(
     "/todo/entries/{entryID}/status", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryStatus"
 )
-def set_status(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.StatusIn) -> Any:
+def set_status(request: Request, workspaceID: Path[str], entryID: str, body: schemas.StatusIn) -> Any:
     """`blocked` holds an entry back, `pending` releases or reopens it, `done` marks it done."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     verb = {"blocked": entries.hold, "pending": entries.release, "done": entries.mark_done}[body.status]
@@ -83,7 +82,7 @@ def set_status(request: HttpRequest, workspaceID: str, entryID: str, body: schem
 @router.patch(
     "/todo/entries/{entryID}/priority", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryPriority"
 )
-def set_priority(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.PriorityIn) -> Any:
+def set_priority(request: Request, workspaceID: Path[str], entryID: str, body: schemas.PriorityIn) -> Any:
     """Change an entry's place in line."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     entry = queries.entry_for(workspace.pk, entryID)
@@ -93,7 +92,7 @@ def set_priority(request: HttpRequest, workspaceID: str, entryID: str, body: sch
 @router.patch(
     "/todo/entries/{entryID}/rounds", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryRounds"
 )
-def set_rounds(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.RoundsIn) -> Any:
+def set_rounds(request: Request, workspaceID: Path[str], entryID: str, body: schemas.RoundsIn) -> Any:
     """Change how many rounds an entry may make. One that failed for want of rounds goes on."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     return _shown(workspace.pk, entries.set_rounds(queries.entry_for(workspace.pk, entryID), body.budget_rounds, by=request.auth))
@@ -102,7 +101,7 @@ def set_rounds(request: HttpRequest, workspaceID: str, entryID: str, body: schem
 @router.get(
     "/todo/entries/{entryID}/spec", response=answers(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecGet"
 )
-def get_spec(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+def get_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """An entry's spec, and the paths that it locks."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return _spec(queries.entry_for(workspace.pk, entryID))
@@ -111,7 +110,7 @@ def get_spec(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
 @router.put(
     "/todo/entries/{entryID}/spec", response=answers(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecPut"
 )
-def put_spec(request: HttpRequest, workspaceID: str, entryID: str, body: schemas.Spec) -> Any:
+def put_spec(request: Request, workspaceID: Path[str], entryID: str, body: schemas.Spec) -> Any:
     """Replace an entry's spec, unless it is frozen or at work."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     entry = queries.entry_for(workspace.pk, entryID)
@@ -123,7 +122,7 @@ def put_spec(request: HttpRequest, workspaceID: str, entryID: str, body: schemas
     response=answers(schemas.SpecOut),
     operation_id="agent.orchestration.todoEntrySpecFreeze",
 )
-def freeze_spec(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+def freeze_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """From now on nobody changes the spec."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     return _spec(entries.freeze_spec(queries.entry_for(workspace.pk, entryID), by=request.auth))
@@ -132,7 +131,7 @@ def freeze_spec(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
 @router.get(
     "/todo/entries/{entryID}/rounds", response=answers(schemas.RoundsOut), operation_id="agent.orchestration.todoEntryRoundsGet"
 )
-def get_rounds(request: HttpRequest, workspaceID: str, entryID: str) -> Any:
+def get_rounds(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """An entry's rounds: cost, score, what verification found, and the evidence."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return {"rounds": queries.shown_rounds(queries.entry_for(workspace.pk, entryID))}

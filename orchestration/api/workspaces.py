@@ -2,14 +2,13 @@
 
 from typing import Annotated, Any
 
-from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Path, Query, Router
 
 from budget import money
 from budget.queries import position
 from orchestration import configuration, schemas, setup
 from workspaces import access
-from workspaces.access import Need
+from workspaces.access import Need, Request
 from workspaces.models import Workspace
 from workspaces.schemas import answers
 
@@ -17,7 +16,7 @@ router = Router(tags=["workspaces"])
 
 
 @router.post("", response=answers(schemas.WorkspaceOut, status=201), operation_id="agent.orchestration.workspacesCreate")
-def create(request: HttpRequest, body: schemas.WorkspaceIn) -> Any:
+def create(request: Request, body: schemas.WorkspaceIn) -> Any:
     """Put a repository under Muster: a path on the server, or a git URL."""
     access.check_may_create(request.auth)
     workspace = setup.create(
@@ -34,7 +33,7 @@ def create(request: HttpRequest, body: schemas.WorkspaceIn) -> Any:
 
 @router.get("", response=answers(schemas.WorkspacesOut), operation_id="agent.orchestration.workspacesList")
 def list_all(
-    request: HttpRequest,
+    request: Request,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
 ) -> Any:
@@ -46,13 +45,13 @@ def list_all(
 
 
 @router.get("/{workspaceID}", response=answers(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceGet")
-def get_one(request: HttpRequest, workspaceID: str) -> Any:
+def get_one(request: Request, workspaceID: Path[str]) -> Any:
     """One workspace."""
     return _shown(access.workspace_for(request.auth, workspaceID))
 
 
 @router.patch("/{workspaceID}", response=answers(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceUpdate")
-def update(request: HttpRequest, workspaceID: str, body: schemas.WorkspaceChange) -> Any:
+def update(request: Request, workspaceID: Path[str], body: schemas.WorkspaceChange) -> Any:
     """Rename it, or change its two amounts."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
     setup.change(
@@ -66,7 +65,7 @@ def update(request: HttpRequest, workspaceID: str, body: schemas.WorkspaceChange
 
 
 @router.delete("/{workspaceID}", response=answers(schemas.Deleted), operation_id="agent.orchestration.workspaceDelete")
-def delete(request: HttpRequest, workspaceID: str) -> Any:
+def delete(request: Request, workspaceID: Path[str]) -> Any:
     """Hide it for good; refused while sessions run. What it spent stays on record."""
     setup.delete(access.workspace_for(request.auth, workspaceID, Need.ADMIN), by=request.auth)
     return {"deleted": True}

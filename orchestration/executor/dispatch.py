@@ -163,7 +163,7 @@ def _move_entries(starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park
         raise IntegrityError("an entry moved while the cycle was deciding")
 
 
-def _execute(sql: str, parameters: Sequence[object]) -> int:
+def _execute(sql: str, parameters: Sequence[str]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.rowcount

@@ -91,6 +91,8 @@ class Heartbeat:
             except (DatabaseError, InterfaceError) as error:
                 log.warning("heartbeat.failed", error=str(error).split("\n")[0])
                 connection.close()
+            except Exception:  # a heart that stops beating would end every session
+                log.exception("heartbeat.broke")
 
     def _renew(self) -> None:
         """Alive, on the database's clock. A lease counts from before the statement, so that ours never ends later than we think."""
@@ -111,9 +113,8 @@ class Heartbeat:
         watches = dict(self.watches)
         if not watches:
             return
-        rows = Session.objects.filter(pk__in=list(watches)).values_list(
-            "id", "attempt", "status", "stop_wanted_at", left=F("hold__amount") - F("hold__drawn")
-        )
+        found = Session.objects.filter(pk__in=list(watches)).annotate(left=F("hold__amount") - F("hold__drawn"))
+        rows = found.values_list("id", "attempt", "status", "stop_wanted_at", "left")
         for session_id, attempt, status, stop_wanted_at, left in rows:
             watch = watches[session_id]
             watch.left = left

@@ -34,6 +34,8 @@ def read(path: Path) -> Report:
         if path.stat().st_size > LARGEST:
             return Report(error=f"the JUnit file is larger than {LARGEST} bytes")
         root = parse(path).getroot()
+        if root is None:
+            return Report(error="the JUnit file is empty")
     except FileNotFoundError:
         return Report(error=f"no JUnit file was written to {path.name}")
     except (OSError, ParseError, DefusedXmlException, ValueError) as error:

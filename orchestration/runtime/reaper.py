@@ -58,6 +58,7 @@ def _end(session: Session) -> bool:
         config = configuration.load(session.workspace.executor.config)
         known = _nothing_ran(session) or implementation.book_journal(session, place.of(session.pk), config)
         _keep_work(session)
+        worktree.discard(Path(session.workspace.repo), place.worktrees() / session.pk)
     message = "Its worker was gone: its work is kept" + ("" if known else "; what it spent is not fully known")
     return sessions.conclude(session, Ending(Session.Outcome.LOST, message, cost_unknown=not known, findings=(message,)))
 

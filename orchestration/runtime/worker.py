@@ -44,6 +44,7 @@ class _Work:
     watch: Watch
     writer: logs.Writer
     tree: worktree.Worktree
+    is_new_folder: bool = True
     opened: Round | None = None
 
     @property
@@ -84,8 +85,9 @@ def _run(session: Session, watch: Watch) -> Ending:
     entry = session.entry
     config = configuration.load(session.workspace.executor.config)
     activity.record(session.workspace_id, "session.started", by=MUSTER, object_id=session.pk, data={"entry": entry.pk})
+    is_new_folder = not (place.worktrees() / entry.pk).exists()
     tree = worktree.prepare(Path(session.workspace.repo), place.worktrees(), entry.pk, config.integration_branch)
-    work = _Work(session, entry, config, watch, logs.Writer(session, limit=config.log_limit_bytes), tree)
+    work = _Work(session, entry, config, watch, logs.Writer(session, limit=config.log_limit_bytes), tree, is_new_folder)
     try:
         if passed := _passed_already(work):
             return _merge(work, passed)
@@ -128,7 +130,7 @@ def _implement(work: _Work) -> list[str]:
     Round.objects.filter(pk=opened.pk).update(prompt=text)
     here = place.furnish(session, entry, text)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
-    if work.tree.fresh:
+    if work.is_new_folder:
         _set_up(work, here, work.tree.path)
     done = implementation.implement(session, work.watch, work.writer, work.config, here, cwd=str(work.tree.path))
     opened.summary = done.summary
