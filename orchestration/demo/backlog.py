@@ -4,11 +4,12 @@
 """
 
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-TOTAL_BUDGET_USD = 6.0
-MAX_PROJECT_SPEND_USD = 5.0
+TOTAL_BUDGET_USD = Decimal("6")
+MAX_PROJECT_SPEND_USD = Decimal("5")
 
 CONFIG: dict[str, Any] = {
     "max_workers": 4,
@@ -35,7 +36,7 @@ def _entry(
     new: bool = False,
     after: list[str] | None = None,
     priority: str = "medium",
-    budget: float = 0.40,
+    budget: str = "0.40",
 ) -> dict[str, Any]:
     return {
         "ref": ref,
@@ -48,7 +49,7 @@ def _entry(
         },
         "priority": priority,
         "depends_on": after or [],
-        "budget_usd": budget,
+        "budget_usd": Decimal(budget),
     }
 
 
@@ -144,7 +145,7 @@ ENTRIES: list[dict[str, Any]] = [
         files=["tally/trend.py"],
         after=["dates-months"],
         priority="low",
-        budget=0.05,
+        budget="0.05",
     ),
     _entry(
         "command-line",

@@ -113,7 +113,7 @@ def test_the_agent_alone_finishes_the_project(simulation: Simulation):
 
 def test_the_small_budget_is_enough_for_one_round_and_not_for_two(simulation: Simulation):
     git(simulation.repo, "branch", "-f", INTEGRATION, "main")
-    trend, budget = BY_REF["trend"], BY_REF["trend"]["budget_usd"]
+    trend, budget = BY_REF["trend"], float(BY_REF["trend"]["budget_usd"])
     simulation.round(BY_REF["dates-months"])
     simulation.land("dates-months")
     first = simulation.round(trend, budget=budget)
