@@ -1,0 +1,132 @@
+"""The demo agent: speaks the command agent's protocol, works without a network, knows the demo's twelve tasks and no others.
+
+Standard library only; started as a script in the entry's worktree. In its first round it may try something too simple; when the
+prompt tells of a failing test of its own, it does it properly. It takes its time, so that there is something to watch:
+DEMO_PACE=0 makes it hurry.
+"""
+
+import ast
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+if __package__:
+    from .editing import transplant
+else:  # run as a script, without the package
+    from editing import transplant  # type: ignore[no-redef]
+
+STAGES = Path(__file__).with_name("stages")
+MODEL = "claude-sonnet-4-5"
+USD_PER_MILLION = {"input_tokens": 3.0, "output_tokens": 15.0, "cache_read_tokens": 0.3}
+READING = {"input_tokens": 7000, "output_tokens": 350, "cache_read_tokens": 0}
+WRITING = {"input_tokens": 2500, "output_tokens": 900, "cache_read_tokens": 9000}
+SUMMING_UP = {"input_tokens": 800, "output_tokens": 250, "cache_read_tokens": 12000}
+FRUGAL = 0.75  # of its budget, at the most
+
+# Which functions make which tests pass.
+KNOWN: dict[str, tuple[str, list[str]]] = {
+    "tests.test_amounts.Parsing": ("tally/amounts.py", ["parse"]),
+    "tests.test_amounts.Showing": ("tally/amounts.py", ["show"]),
+    "tests.test_amounts.Sharing": ("tally/amounts.py", ["share"]),
+    "tests.test_dates.Parsing": ("tally/dates.py", ["parse"]),
+    "tests.test_dates.Months": ("tally/dates.py", ["month", "months", "last_day"]),
+    "tests.test_accounts.Names": ("tally/accounts.py", ["valid", "ancestors"]),
+    "tests.test_accounts.Matching": ("tally/accounts.py", ["matches"]),
+    "tests.test_journal.Reading": ("tally/journal.py", ["parse"]),
+    "tests.test_journal.Balancing": ("tally/journal.py", ["total", "unbalanced"]),
+    "tests.test_balance.Balances": ("tally/balance.py", ["between", "balances", "rolled_up"]),
+    "tests.test_report.Table": ("tally/report.py", ["table"]),
+    "tests.test_report.Bars": ("tally/report.py", ["bar"]),
+    "tests.test_export.Export": ("tally/export.py", ["to_csv", "to_json"]),
+    "tests.test_trend.Trend": ("tally/trend.py", ["monthly", "average", "direction"]),
+    "tests.test_cli.CommandLine": ("tally/cli.py", ["main"]),
+}
+
+
+class Meter:
+    """What this round uses, made smaller when the session's budget is small."""
+
+    def __init__(self, steps: list[dict[str, int]]) -> None:
+        budget = float(os.environ.get("MUSTER_BUDGET_USD") or 0.25)
+        self.share = min(FRUGAL * budget / sum(map(price, steps)), 1.0)
+        self.count = 0
+
+    def use(self, step: dict[str, int]) -> None:
+        self.count += 1
+        tokens = {name: int(number * self.share) for name, number in step.items()}
+        tell("usage", id=f"request-{self.count}", model=MODEL, **tokens)
+
+
+def price(step: dict[str, int]) -> float:
+    return sum(number * USD_PER_MILLION[name] for name, number in step.items()) / 1e6
+
+
+def tell(kind: str, **what: object) -> None:
+    print(json.dumps({"type": kind, **what}), flush=True)
+
+
+def think(seconds: float) -> None:
+    time.sleep(seconds * float(os.environ.get("DEMO_PACE", "1")))
+
+
+def tests_wanted(spec: dict) -> list[str]:
+    criteria = " ".join(str(line) for line in spec.get("acceptance_criteria") or [])
+    return [name for name in re.findall(r"\btests\.[\w.]*\w", criteria) if name in KNOWN]
+
+
+def stage_for(test: str, file: str, names: list[str], prompt: str) -> Path:
+    """The simple try, if there is one and nothing was found wrong with it yet; else the real thing."""
+    draft = STAGES / "draft" / file
+    found_wrong = f"{test}.test_" in prompt
+    if found_wrong or not draft.exists():
+        return STAGES / "final" / file
+    known = {node.name for node in ast.parse(draft.read_text()).body if isinstance(node, ast.FunctionDef)}
+    return draft if known.issuperset(names) else STAGES / "final" / file
+
+
+def rewrite(file: str, stage: Path, name: str) -> None:
+    """Put one function where it belongs, in the file as it is now."""
+    target = Path(file)
+    if not target.exists():
+        target.write_text(stage.read_text())
+        return
+    target.write_text(
+        transplant(target.read_text(), stage.read_text(), [name], module=file.removesuffix(".py").replace("/", "."))
+    )
+
+
+def main() -> int:
+    task = json.loads(Path(os.environ["MUSTER_SPEC_FILE"]).read_text())
+    prompt = Path(os.environ["MUSTER_PROMPT_FILE"]).read_text()
+    tests = tests_wanted(task.get("spec") or {})
+    if not tests:
+        tell("result", ok=False, summary="The demo agent knows only the demo's own tasks: choose a real agent for this one.")
+        return 0
+    work = [(test, file, name) for test in tests for file, names in [KNOWN[test]] for name in names]
+    meter = Meter([READING, *(WRITING for _ in work), SUMMING_UP])
+
+    tell("text", text=f"Round {os.environ.get('MUSTER_ROUND', '1')}: {task['content'].splitlines()[0]}")
+    think(0.8)
+    for finding in re.findall(r"(?:^|\W)(tests\.\w+\.\w+\.(test_\w+))", prompt):
+        tell("text", text=f"Still open: {finding[1].removeprefix('test_').replace('_', ' ')}")
+        think(0.2)
+    meter.use(READING)
+    for test, file, name in work:
+        tell("text", text=f"Reading what {test} expects of {name}")
+        think(0.6)
+        rewrite(file, stage_for(test, file, KNOWN[test][1], prompt), name)
+        tell("text", text=f"Rewrote {name} in {file}")
+        meter.use(WRITING)
+        think(0.7)
+    think(0.8)
+    meter.use(SUMMING_UP)
+    files = ", ".join(sorted({file for _, file, _ in work}))
+    tell("result", ok=True, summary=f"Rewrote {', '.join(name for _, _, name in work)} in {files}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Balances from a plain-text journal."""
