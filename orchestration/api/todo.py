@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from ninja import Path, Query, Router
 
-from orchestration import entries, queries, schemas
+from orchestration import drafts, entries, queries, schemas
 from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request
@@ -49,7 +49,7 @@ def get_todo(
 def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn) -> Any:
     """Add entries, all or none. `depends_on` names entries, or refs of this call."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    made = entries.add(workspace.pk, [_draft(item) for item in body.entries], by=request.auth)
+    made = entries.add(workspace.pk, [drafts.of(item) for item in body.entries], by=request.auth)
     found = Entry.objects.filter(pk__in=[entry.pk for entry in made]).select_related("account").order_by("seq")
     return 201, {"entries": queries.shown_entries(workspace.pk, list(found))}
 
@@ -135,21 +135,6 @@ def get_rounds(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """An entry's rounds: cost, score, what verification found, and the evidence."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return {"rounds": queries.shown_rounds(queries.entry_for(workspace.pk, entryID))}
-
-
-def _draft(item: schemas.EntryIn) -> entries.Draft:
-    return entries.Draft(
-        content=item.content,
-        ref=item.ref or "",
-        type=item.type,
-        spec=item.spec.model_dump(exclude_none=True) if item.spec else {},
-        priority=entries.PRIORITIES[item.priority],
-        depends_on=tuple(item.depends_on),
-        parallelizable=item.parallelizable,
-        parallel_group=item.parallel_group or "",
-        budget=item.budget_usd,
-        budget_rounds=item.budget_rounds,
-    )
 
 
 def _shown(workspace_id: str, entry: Entry) -> dict[str, Any]:
