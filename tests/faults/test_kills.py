@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -111,7 +112,8 @@ def _running(*words: str) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def work(start: Callable[..., Running], tmp_path: Path) -> Work:
+def work(start: Callable[..., Running], tmp_path: Path, prepared: Path, data: Path) -> Work:
+    shutil.copytree(prepared, data)
     return Work(start(**QUICK, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path)
 
 
