@@ -14,20 +14,31 @@ LOCKS = sql(
     postgresql=[
         'ALTER TABLE orchestration_filelock ALTER COLUMN path TYPE varchar(1024) COLLATE "C"',
         f"""CREATE FUNCTION orchestration_locks_do_not_overlap() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            fresh record;
+            name text COLLATE "C";
+            part text;
+            above text[] COLLATE "C";
         BEGIN
             PERFORM 1 FROM orchestration_executor WHERE workspace_id IN (SELECT workspace_id FROM taken) FOR UPDATE;
-            IF EXISTS (
-                SELECT 1 FROM taken t
-                CROSS JOIN LATERAL (SELECT string_to_array(rtrim(t.path, '/'), '/') AS parts) s
-                CROSS JOIN LATERAL generate_series(1, cardinality(s.parts)) depth
-                CROSS JOIN LATERAL (VALUES (''), ('/')) slash(mark)
-                JOIN orchestration_filelock l ON l.workspace_id = t.workspace_id
-                    AND l.path = array_to_string(s.parts[1:depth], '/') || slash.mark AND l.entry_id <> t.entry_id
-            ) OR EXISTS (
-                SELECT 1 FROM taken t
-                JOIN orchestration_filelock l ON l.workspace_id = t.workspace_id AND l.entry_id <> t.entry_id
-                    AND l.path > rtrim(t.path, '/') || '/' AND l.path < rtrim(t.path, '/') || '0'
-            ) THEN RAISE EXCEPTION '{OVERLAP}' USING ERRCODE = '23514'; END IF;
+            -- A loop of two index probes a row: set-based, the planner knows nothing of the rows and reads the whole table for each.
+            FOR fresh IN SELECT workspace_id, path, entry_id FROM taken LOOP
+                name := '';
+                above := '{{}}';
+                FOREACH part IN ARRAY string_to_array(rtrim(fresh.path, '/'), '/') LOOP
+                    above := above || (name || part);
+                    name := name || part || '/';
+                    above := above || name;
+                END LOOP;
+                PERFORM 1 FROM orchestration_filelock l
+                    WHERE l.workspace_id = fresh.workspace_id AND l.path = ANY(above) AND l.entry_id <> fresh.entry_id
+                UNION ALL
+                SELECT 1 FROM orchestration_filelock l
+                    WHERE l.workspace_id = fresh.workspace_id AND l.path > name AND l.path < rtrim(name, '/') || '0'
+                        AND l.entry_id <> fresh.entry_id
+                LIMIT 1;
+                IF FOUND THEN RAISE EXCEPTION '{OVERLAP}' USING ERRCODE = '23514'; END IF;
+            END LOOP;
             RETURN NULL;
         END $$""",
         """CREATE TRIGGER orchestration_locks_do_not_overlap AFTER INSERT ON orchestration_filelock
