@@ -5,7 +5,7 @@ On PostgreSQL the trigger takes the executor's row first, as a cycle does, so th
 
 from django.db import migrations
 
-from workspaces.triggers import sql
+from workspaces.triggers import sql, without_like_indexes
 
 OVERLAP = "muster: the path is locked by another entry"
 ENDED = "muster: a session that has ended stays as it is"
@@ -13,32 +13,25 @@ ENDED = "muster: a session that has ended stays as it is"
 LOCKS = sql(
     postgresql=[
         'ALTER TABLE orchestration_filelock ALTER COLUMN path TYPE varchar(1024) COLLATE "C"',
-        f"""CREATE FUNCTION orchestration_locks_do_not_overlap() RETURNS trigger LANGUAGE plpgsql AS $$
-        DECLARE
-            fresh record;
-            name text COLLATE "C";
-            part text;
-            above text[] COLLATE "C";
+        # The planner knows nothing of the new rows and would read all locks for each: it is told to probe the index instead.
+        f"""CREATE FUNCTION orchestration_locks_do_not_overlap() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
         BEGIN
             PERFORM 1 FROM orchestration_executor WHERE workspace_id IN (SELECT workspace_id FROM taken) FOR UPDATE;
-            -- A loop of two index probes a row: set-based, the planner knows nothing of the rows and reads the whole table for each.
-            FOR fresh IN SELECT workspace_id, path, entry_id FROM taken LOOP
-                name := '';
-                above := '{{}}';
-                FOREACH part IN ARRAY string_to_array(rtrim(fresh.path, '/'), '/') LOOP
-                    above := above || (name || part);
-                    name := name || part || '/';
-                    above := above || name;
-                END LOOP;
-                PERFORM 1 FROM orchestration_filelock l
-                    WHERE l.workspace_id = fresh.workspace_id AND l.path = ANY(above) AND l.entry_id <> fresh.entry_id
-                UNION ALL
-                SELECT 1 FROM orchestration_filelock l
-                    WHERE l.workspace_id = fresh.workspace_id AND l.path > name AND l.path < rtrim(name, '/') || '0'
-                        AND l.entry_id <> fresh.entry_id
-                LIMIT 1;
-                IF FOUND THEN RAISE EXCEPTION '{OVERLAP}' USING ERRCODE = '23514'; END IF;
-            END LOOP;
+            IF EXISTS (
+                SELECT 1 FROM taken t
+                CROSS JOIN LATERAL (SELECT string_to_array(rtrim(t.path, '/'), '/') AS parts) s
+                CROSS JOIN LATERAL generate_series(1, cardinality(s.parts)) depth
+                CROSS JOIN LATERAL (VALUES (''), ('/')) slash(mark)
+                CROSS JOIN LATERAL (
+                    SELECT 1 FROM orchestration_filelock l WHERE l.workspace_id = t.workspace_id AND l.entry_id <> t.entry_id
+                    AND l.path = (array_to_string(s.parts[1:depth], '/') || slash.mark) COLLATE "C" LIMIT 1) above
+            ) OR EXISTS (
+                SELECT 1 FROM taken t
+                CROSS JOIN LATERAL (
+                    SELECT 1 FROM orchestration_filelock l WHERE l.workspace_id = t.workspace_id AND l.entry_id <> t.entry_id
+                    AND l.path > (rtrim(t.path, '/') || '/') COLLATE "C" AND l.path < (rtrim(t.path, '/') || '0') COLLATE "C"
+                    LIMIT 1) below
+            ) THEN RAISE EXCEPTION '{OVERLAP}' USING ERRCODE = '23514'; END IF;
             RETURN NULL;
         END $$""",
         """CREATE TRIGGER orchestration_locks_do_not_overlap AFTER INSERT ON orchestration_filelock
@@ -71,4 +64,4 @@ SESSIONS = sql(
 
 class Migration(migrations.Migration):
     dependencies = [("orchestration", "0001_initial")]
-    operations = [LOCKS, SESSIONS]
+    operations = [LOCKS, SESSIONS, without_like_indexes("orchestration")]
