@@ -3,6 +3,8 @@
 from collections import defaultdict
 from typing import Any
 
+from django.urls import reverse
+
 from orchestration import queries
 from orchestration.executor import explain
 from orchestration.forms import FilterForm
@@ -12,6 +14,8 @@ from orchestration.pages.regions import names_of
 from orchestration.pages.scene import Scene
 
 A_PAGE = 50
+# The status that the needed entries in the way have (empty: not done), and how the sentence begins.
+_ABOUT_NEEDS = {"dependencies_pending": ("", "Waiting for "), "dependency_failed": ("failed", "Needed, but failed: ")}
 
 
 def build(scene: Scene) -> dict[str, Any]:
@@ -65,7 +69,7 @@ def _row(
         "entry": entry,
         "account": entry.account,
         "badge": "ready" if entry.status == Entry.Status.PENDING and found and found.why is None else entry.status,
-        "why": why(entry, found, session, names),
+        "why": why(entry, found, session, needs, names),
         "code": found.why.code if found and found.why else "",
         "more": sum(1 for check in found.checks if not check.passed) - 1 if found and found.why else 0,
         "needs": needs,
@@ -75,7 +79,11 @@ def _row(
 
 
 def why(
-    entry: Entry, found: explain.Explanation | None, session: Session | None, names: dict[str, wording.Link]
+    entry: Entry,
+    found: explain.Explanation | None,
+    session: Session | None,
+    needs: list[Entry],
+    names: dict[str, wording.Link],
 ) -> list[tuple[str, str]]:
     """One sentence on where an entry stands: the first check that fails, or what is being done."""
     if session is not None:
@@ -83,6 +91,12 @@ def why(
         return [(f"{wording.PHASES[session.phase]}{round_}", "")]
     if entry.status == Entry.Status.DONE:
         return []
+    if found and found.why and found.why.code in _ABOUT_NEEDS:
+        status, words = _ABOUT_NEEDS[found.why.code]
+        stand = [need for need in needs if need.status == status or (not status and need.status != Entry.Status.DONE)]
+        links = [(f"#{need.seq}", reverse("entry", args=[need.workspace_id, need.pk])) for need in stand]
+        if links:
+            return wording.listed(words, links)
     if found and found.why:
         return wording.linked(found.why.message or entry.reason_message or found.why.code.replace("_", " "), names)
     if entry.status == Entry.Status.PENDING:

@@ -33,7 +33,7 @@ def page(scene: Scene, entry_id: str) -> HttpResponse:
         "rounds": Region("entry.html#rounds", lambda scene: rounds(entry)),
         "sessions": Region("entry.html#sessions", lambda scene: sessions(entry)),
     }
-    return show(scene, "entry.html", regions, entry=entry, spec=_spec(entry))
+    return show(scene, "entry.html", regions, entry=entry)
 
 
 @require_POST
@@ -69,6 +69,8 @@ def standing(scene: Scene, entry: Entry) -> dict[str, Any]:
     waiting = list(Entry.objects.filter(dependencies__depends_on=entry, deleted_at__isnull=True).order_by("seq")[:200])
     return {
         "row": row,
+        "entry": entry,
+        "spec": _spec(entry),
         "dependents": waiting,
         "locks": list(entry.locks.order_by("path").values_list("path", flat=True)),
         "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,

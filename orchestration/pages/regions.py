@@ -88,7 +88,7 @@ def activity(scene: Scene) -> dict[str, Any]:
                 "event": event,
                 "symbol": wording.event_symbol(event.verb),
                 "says": wording.event(event.verb, event.data, names.get(_entry_of(event))),
-                "why": event.reason,
+                "why": "" if event.verb == "session.passed" else event.reason,
             }
             for event in events
         ]

@@ -148,6 +148,14 @@ def linked(text: str, names: Mapping[str, Link]) -> list[tuple[str, str]]:
     return pieces
 
 
+def listed(words: str, links: list[tuple[str, str]], most: int = 5) -> list[tuple[str, str]]:
+    """Words, then links with commas between them; many are cut short."""
+    pieces = [(words, "")]
+    for link in links[:most]:
+        pieces += [(", ", ""), link] if len(pieces) > 1 else [link]
+    return [*pieces, (f" and {len(links) - most} more", "")] if len(links) > most else pieces
+
+
 def event(verb: str, data: Mapping[str, Any], subject: Link | None) -> list[tuple[str, str]]:
     """What an event says, as pieces of (text, address). An unknown verb is shown as it is."""
     pattern = VERBS.get(verb, verb.replace("_", " ").replace(".", ": "))
