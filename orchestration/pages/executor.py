@@ -38,7 +38,7 @@ def dispatch_now(scene: Scene) -> HttpResponse:
     sentence = f"Started {started} {'session' if started == 1 else 'sessions'}." if started else "Nothing could start."
     if found["blockedReasons"]:
         sentence += f" In the way of the rest: {wording.reasons(found['blockedReasons'])}."
-    return done(scene, sentence)
+    return done(scene, sentence, tone="good" if started else "warn")
 
 
 @require_http_methods(["GET", "POST"])

@@ -96,12 +96,12 @@ def show(scene: Scene, template: str, regions: Mapping[str, Region], **context: 
     return render(scene.request, template, everything)
 
 
-def done(scene: Scene, sentence: str) -> HttpResponse:
+def done(scene: Scene, sentence: str, *, tone: str = "good") -> HttpResponse:
     """What a form answers: with htmx the sentence, upon which every live region fetches itself; else a redirect to the page."""
     if not _by_htmx(scene.request):
-        messages.success(scene.request, sentence)
+        messages.success(scene.request, sentence, extra_tags=tone)
         return HttpResponseRedirect(came_from(scene), status=SEE_OTHER)
-    response = HttpResponse(result(scene.request, sentence))
+    response = HttpResponse(result(scene.request, sentence, tone=tone))
     response["HX-Trigger-After-Swap"] = "muster:changed"
     return response
 
@@ -109,14 +109,12 @@ def done(scene: Scene, sentence: str) -> HttpResponse:
 def confirm(scene: Scene, *, title: str, sentence: str, button: str, action: str, fields: Mapping[str, Any]) -> HttpResponse:
     """Ask once more: what happens, and one button. A page of its own, or with htmx a question in the place of the result.
 
-    409 for a form that was sent without its confirmation: nothing was done.
+    409 for a plain form that was sent without its confirmation: nothing was done.
     """
     asked = {"title": title, "sentence": sentence, "button": button, "action": action, "fields": fields, "back": came_from(scene)}
     status = 409 if scene.request.method == "POST" else 200
     if _by_htmx(scene.request):
-        return HttpResponse(
-            render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=scene.request), status=status
-        )
+        return HttpResponse(render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=scene.request))
     return render(scene.request, "confirm.html", _common(scene) | asked, status=status)
 
 
@@ -128,9 +126,9 @@ def came_from(scene: Scene) -> str:
     return reverse("workspace", args=[scene.workspace.pk])
 
 
-def result(request: HttpRequest, sentence: str, *, bad: bool = False) -> str:
+def result(request: HttpRequest, sentence: str, *, tone: str) -> str:
     """The line that says how it went, to be put in its place by htmx."""
-    return render_to_string("parts/result.html", {"sentence": sentence, "bad": bad, "oob": True}, request=request)
+    return render_to_string("parts/result.html", {"sentence": sentence, "tone": tone, "oob": True}, request=request)
 
 
 def _by_htmx(request: HttpRequest) -> bool:
@@ -157,14 +155,14 @@ def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
     """Bad input goes back to its form; what is not allowed or not there gets the error page. With htmx: the sentence alone."""
     status = 404 if isinstance(refused, NotFound) else 403 if isinstance(refused, Forbidden) else 422
     if _by_htmx(request):
-        response = HttpResponse(result(request, refused.message, bad=True), status=status)
+        response = HttpResponse(result(request, refused.message, tone="bad"), status=status)
         response["HX-Reswap"] = "none"
         return response
     if status == 404:
         raise Http404(refused.message)
     if status == 403:
         raise PermissionDenied(refused.message)
-    messages.error(request, refused.message)
+    messages.error(request, refused.message, extra_tags="bad")
     said = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(said, allowed_hosts=None)
     return HttpResponseRedirect(said if safe else reverse("workspaces"), status=SEE_OTHER)
