@@ -8,6 +8,17 @@ import pytest
 from tests.faults.harness import Running, until
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory after its first start: made once, copied by those who do not test the first start itself."""
+    folder = tmp_path_factory.mktemp("prepared") / "data"
+    running = Running(folder)
+    until(running.is_ready, 60)
+    running.process.terminate()
+    running.process.wait(20)
+    return folder
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return tmp_path / "data"

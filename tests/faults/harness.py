@@ -83,11 +83,11 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def until(happens: Callable[[], object], seconds: float) -> float:
+def until(happens: Callable[[], object], seconds: float, *, every: float = 0.02) -> float:
     began = time.monotonic()
     while not happens():
         assert time.monotonic() - began < seconds, f"not within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(every)
     return time.monotonic() - began
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -111,12 +112,13 @@ def _running(*words: str) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def work(start: Callable[..., Running], tmp_path: Path) -> Work:
+def work(start: Callable[..., Running], tmp_path: Path, prepared: Path, data: Path) -> Work:
+    shutil.copytree(prepared, data)
     return Work(start(**QUICK, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path)
 
 
 def _finishes(work: Work, seconds: float = 60) -> None:
-    until(lambda: work.done() == ENTRIES, seconds)
+    until(lambda: work.done() == ENTRIES, seconds, every=0.3)
     time.sleep(0.5)
     work.check_the_promises()
 
@@ -221,7 +223,7 @@ def test_stopping_one_session_holds_its_entry_and_leaves_the_others(work: Work) 
     entry = work.call("GET", f"/todo/entries/{session['entryID']}")
     assert entry["reasons"][0]["code"] == "human_hold"
     assert work.call("GET", "/executor/status")["state"] == "running"
-    until(lambda: work.done() == ENTRIES - 1, 40)
+    until(lambda: work.done() == ENTRIES - 1, 40, every=0.3)
     work.call("PATCH", f"/todo/entries/{session['entryID']}/status", {"status": "pending"})
     _finishes(work)
 
