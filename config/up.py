@@ -155,8 +155,22 @@ class Up:
 
     def _await_valkey(self) -> None:
         while self.valkey_at and not embedded.answers(self.valkey_at):
+            for child in self.children:
+                if child.name == "valkey" and self._has_bad_file(child):
+                    self._spawn(child)
             self._insist_on("valkey")
             self.wait(0.02)
+
+    def _has_bad_file(self, child: Child) -> bool:
+        """Valkey ended by itself: its file cannot be read. It holds doorbells only, so it is put aside, once, and not mourned."""
+        folder = self.data / "valkey"
+        if child.alive or child.process is None or child.process.returncode <= 0 or not any(folder.iterdir()):
+            return False
+        aside = folder.with_name(f"valkey.bad-{int(time.time())}")
+        folder.rename(aside)
+        folder.mkdir(mode=0o700)
+        say(f"Valkey could not start with its file, which is now in {aside}. No work is lost: the database has it all.")
+        return True
 
     def _await_answer(self, web: Child) -> None:
         """One request waits in the listener's queue until the web server takes it."""
@@ -213,6 +227,8 @@ class Up:
                 if now >= child.restart_at:
                     self._spawn(child)
             else:
+                if child.name == "valkey":
+                    self._has_bad_file(child)
                 delay = child.crashed(now)
                 text = f"{child.name} ended ({_how(child)}); starting it again in {delay:.1f} s."
                 if child.quick_crashes >= LOUD_AFTER:

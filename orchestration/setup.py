@@ -120,7 +120,7 @@ def _repository(repo: str) -> tuple[Path, str]:
     if not path.is_absolute():
         raise Invalid("must be an absolute path on the server, or a git URL", "repo")
     path = path.resolve()
-    if not any(path.is_relative_to(root) for root in settings.REPO_ROOTS):
+    if not any(path.is_relative_to(root) for root in [*settings.REPO_ROOTS, settings.DATA_DIR]):
         roots = ", ".join(str(root) for root in settings.REPO_ROOTS)
         raise Invalid(f"must lie inside one of MUSTER_REPO_ROOTS ({roots})", "repo")
     return path, ""

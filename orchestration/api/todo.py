@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from ninja import Path, Query, Router, Status
 
 from budget.schemas import Cursor, Limit
-from orchestration import entries, queries, schemas
+from orchestration import drafts, entries, queries, schemas
 from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request
@@ -50,7 +50,7 @@ def get_todo(
 def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn) -> Any:
     """Add entries, all or none. `depends_on` names entries, or refs of this call."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    made = entries.add(workspace.pk, [_draft(item) for item in body.entries], by=request.auth)
+    made = entries.add(workspace.pk, [drafts.of(item) for item in body.entries], by=request.auth)
     found = Entry.objects.filter(pk__in=[entry.pk for entry in made]).select_related("account").order_by("seq")
     return Status(201, {"entries": queries.shown_entries(workspace.pk, list(found))})
 
@@ -137,21 +137,6 @@ def get_rounds(request: Request, workspaceID: Path[str], entryID: str, limit: Li
     workspace = access.workspace_for(request.auth, workspaceID)
     found, following = queries.rounds_page(queries.entry_for(workspace.pk, entryID), limit=limit, cursor=cursor)
     return {"rounds": found, "next_cursor": following}
-
-
-def _draft(item: schemas.EntryIn) -> entries.Draft:
-    return entries.Draft(
-        content=item.content,
-        ref=item.ref or "",
-        type=item.type,
-        spec=item.spec.model_dump(exclude_none=True) if item.spec else {},
-        priority=entries.PRIORITIES[item.priority],
-        depends_on=tuple(item.depends_on),
-        parallelizable=item.parallelizable,
-        parallel_group=item.parallel_group or "",
-        budget=item.budget_usd,
-        budget_rounds=item.budget_rounds,
-    )
 
 
 def _shown(workspace_id: str, entry: Entry) -> dict[str, Any]:

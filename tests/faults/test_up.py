@@ -1,111 +1,18 @@
 """`up` under fire: whatever is killed comes back, and nothing stays behind."""
 
-import http.client
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-GRACE = 2
+from tests.faults.harness import GRACE, Running, is_running, until
+
 SERVICES = ["control", "sessions", "valkey", "web"]
-
-
-class Running:
-    """One `muster up` on a data directory, and what can be known of it from outside."""
-
-    def __init__(self, data: Path, *args: str) -> None:
-        data.parent.mkdir(exist_ok=True)
-        self.data = data
-        env = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
-        env |= {"MUSTER_DATA_DIR": str(data), "MUSTER_STOP_GRACE_S": str(GRACE)}
-        command = [sys.executable, "-m", "config.up", "--no-demo", "--port", "0", *args]
-        self.log = data.parent / "up.out"
-        with open(self.log, "wb") as out:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out, start_new_session=True)
-
-    @property
-    def output(self) -> str:
-        return self.log.read_text()
-
-    @property
-    def port(self) -> int:
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/", self.output)
-        assert found, self.output
-        return int(found[1])
-
-    def children(self) -> dict[str, int]:
-        try:
-            return {row["name"]: row["pid"] for row in json.loads((self.data / "children.json").read_text())}
-        except FileNotFoundError:
-            return {}
-
-    def is_ready(self) -> bool:
-        assert self.process.poll() is None, self.output
-        return "Muster is running" in self.output
-
-    def get(self, path: str) -> int:
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        link.request("GET", path)
-        return link.getresponse().status
-
-    def leftovers(self) -> list[str]:
-        """Every process of this machine that carries our data directory in its environment."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("MUSTER_DATA_DIR") == str(self.data) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(" ".join(process.cmdline()))
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
-        return found
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # whoever adopted it may not have looked yet
-    except psutil.NoSuchProcess:
-        return False
-
-
-def until(happens: Callable[[], object], seconds: float) -> float:
-    began = time.monotonic()
-    while not happens():
-        assert time.monotonic() - began < seconds, f"not within {seconds} s"
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def start(data: Path) -> Iterator[Callable[..., Running]]:
-    started = []
-
-    def _start(*args: str, ready: bool = True) -> Running:
-        running = Running(data, *args)
-        started.append(running)
-        if ready:
-            until(running.is_ready, 30)
-        return running
-
-    yield _start
-    for running in started:
-        if running.process.poll() is None:
-            running.process.terminate()
-            running.process.wait(20)
 
 
 def test_the_second_start_answers_within_three_seconds(start: Callable[..., Running]) -> None:

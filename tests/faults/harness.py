@@ -1,0 +1,109 @@
+"""A whole Muster under a test: started as a user starts it, looked at from outside."""
+
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+GRACE = 2
+
+
+class Running:
+    """One `muster up` on a data directory, and what can be known of it from outside."""
+
+    def __init__(self, data: Path, *args: str, **extra: str) -> None:
+        data.parent.mkdir(exist_ok=True)
+        self.data = data
+        env = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
+        env |= {"MUSTER_DATA_DIR": str(data), "MUSTER_STOP_GRACE_S": str(GRACE), **extra}
+        command = [sys.executable, "-m", "config.up", "--no-demo", "--port", "0", *args]
+        self.env = env
+        self.log = data.parent / "up.out"
+        with open(self.log, "wb") as out:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out, start_new_session=True)
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    @property
+    def port(self) -> int:
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", self.output)
+        assert found, self.output
+        return int(found[1])
+
+    def children(self) -> dict[str, int]:
+        try:
+            return {row["name"]: row["pid"] for row in json.loads((self.data / "children.json").read_text())}
+        except FileNotFoundError:
+            return {}
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, self.output
+        return "Muster is running" in self.output
+
+    def get(self, path: str) -> int:
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        link.request("GET", path)
+        return link.getresponse().status
+
+    def muster(self, *args: str) -> str:
+        """A management command on this data directory; its output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "manage", *args], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def leftovers(self) -> list[str]:
+        """Every process of this machine that carries our data directory in its environment."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("MUSTER_DATA_DIR") == str(self.data) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(" ".join(process.cmdline()))
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # whoever adopted it may not have looked yet
+    except psutil.NoSuchProcess:
+        return False
+
+
+def until(happens: Callable[[], object], seconds: float, *, every: float = 0.02) -> float:
+    began = time.monotonic()
+    while not happens():
+        assert time.monotonic() - began < seconds, f"not within {seconds} s"
+        time.sleep(every)
+    return time.monotonic() - began
+
+
+class Client:
+    """The API of a running Muster, with an admin's token."""
+
+    def __init__(self, up: Running) -> None:
+        self._up = up
+        self._token = up.muster("token", "create", "test").strip()
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """The parsed answer. Anything but 2xx fails the test."""
+        link = http.client.HTTPConnection("127.0.0.1", self._up.port, timeout=20)
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        link.request(method, f"/api/v1{path}", json.dumps(body) if body is not None else None, headers)
+        answer = link.getresponse()
+        text = answer.read().decode()
+        assert 200 <= answer.status < 300, f"{method} {path}: {answer.status} {text}"
+        return json.loads(text)
