@@ -110,12 +110,13 @@ def test_programs_use_a_token_and_are_refused_in_the_contracts_shape(address: st
             assert response.status == 401 and json.load(response)["name"] == "UnauthorizedError"
     elsewhere = tokens.create("elsewhere", workspace=seed.empty("Other"))
     with reading(address, path, {"Authorization": f"Bearer {elsewhere}"}) as response:
-        assert response.status == 404 and json.load(response) == {"name": "NotFoundError", "data": {"message": "Workspace not found"}}
+        assert response.status == 404 and json.load(response) == {
+            "name": "NotFoundError",
+            "data": {"message": "Workspace not found"},
+        }
 
 
-def test_a_stream_ends_when_its_reader_may_no_longer_see(
-    address: str, small: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stream_ends_when_its_reader_may_no_longer_see(address: str, small: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "RECHECK_S", 0.2)
     monkeypatch.setattr(streams, "HEARTBEAT_S", 0.1)
     vera = seed.user("vera", role="viewer", workspace=small)
