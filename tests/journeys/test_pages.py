@@ -120,7 +120,7 @@ def test_everything_works_without_script(browser: Browser, address: str, workspa
     page.locator("#cap-edit summary").click()
     page.fill("#cap-amount", "1")
     page.click("#cap-edit button")
-    page.click("text=Set the cap to $1.00")
+    page.click("button.commit")
     expect(page.locator("#result")).to_contain_text("The cap is $1.00")
     page.click(".chips a:has-text('Failed')")
     expect(page.locator("#entries tbody tr")).to_have_count(1)
