@@ -1,4 +1,4 @@
-"""A real browser (Debian's chromium) on the real application."""
+"""A real browser (Debian's chromium) on the real application; and for whole journeys a whole Muster, as the fault tests have it."""
 
 import os
 import shutil
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
+from tests.faults.conftest import data, prepared, start
 from tests.pages import seed
 from tests.pages.committed import transactional_db
 from tests.pages.server import serving
 from workspaces.models import Workspace
 
-__all__ = ["transactional_db"]
+__all__ = ["data", "prepared", "start", "transactional_db"]
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright's loop runs in the thread of the test, beside its ORM calls
 
