@@ -119,7 +119,7 @@ def _open(project_id: str) -> QuerySet[Hold]:
 
 def _set_held(project_id: str) -> None:
     left = Sum(Case(When(amount__gt=F("drawn"), then=F("amount") - F("drawn")), default=0))
-    by_account = dict(_open(project_id).values_list("account_id").annotate(left))
+    by_account = dict(_open(project_id).values_list("account_id").annotate(left=left))
     Account.objects.filter(project_id=project_id).exclude(pk__in=by_account).update(held=0)
     for account, held in by_account.items():
         Account.objects.filter(pk=account).update(held=held)

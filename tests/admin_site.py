@@ -1,6 +1,7 @@
 """The admin site for tests: a superuser, a database with something in every table, and an action's two steps."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -19,6 +20,13 @@ from workspaces.models import Role, Workspace
 
 BOSS = "boss"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+def with_error_page(settings: Any, folder: Path) -> None:
+    """Until the pages bring theirs, errors need a template to be shown by."""
+    (folder / "error.html").write_text("{{ sentence }}")
+    first = settings.TEMPLATES[0]
+    settings.TEMPLATES = [{**first, "DIRS": [*first["DIRS"], folder]}]
 
 
 def a_superuser() -> Client:
@@ -81,7 +89,9 @@ def apply(client: Client, model: Any, action: str, *ids: Any, shown: HttpRespons
 
 
 def seen(shown: HttpResponse) -> str:
-    found = re.search(r'name="seen" value="(\w+)"', shown.content.decode())
+    text = shown.content.decode()
+    assert re.search(r'name="action" value="\w+"', text)
+    found = re.search(r'name="seen" value="(\w+)"', text)
     return found[1] if found else ""
 
 

@@ -64,6 +64,7 @@ class Fix:
     """The dry run needs an answer (an amount), so a form comes before it."""
     atomic: ClassVar[bool] = True
     most: ClassVar[int] = MOST
+    do_not_call_in_templates: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.__name__ = self.name
