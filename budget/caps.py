@@ -9,6 +9,8 @@ from budget.models import Account, BudgetChange, Project
 from workspaces import activity
 from workspaces.access import Caller
 
+Source = BudgetChange.Source
+
 changed = Signal()
 """A cap or budget changed: sent after the commit with `workspace_id` and `entry_id` (None: the whole project), so that what waited for
 money can go on. Losing it costs latency only: the reconciler looks as well."""
@@ -19,18 +21,20 @@ def open_project(workspace_id: str, *, total_budget: int, max_project_spend: int
     return Project.objects.create(workspace_id=workspace_id, total_budget=total_budget, max_project_spend=max_project_spend)
 
 
-def set_project(project: Project, field: str, amount: int, *, by: Caller, reason: str = "") -> Project:
+def set_project(
+    project: Project, field: str, amount: int, *, by: Caller, reason: str = "", source: Source = Source.HUMAN
+) -> Project:
     """Set `max_project_spend` or `total_budget` to micro-USD. Lowering below what is spent stops admission; nothing is killed."""
     with transaction.atomic():
         row = Project.objects.select_for_update().get(pk=project.pk)
         before = getattr(row, field)
         Project.objects.filter(pk=row.pk).update(**{field: amount})
-        _record(row, None, field, before, amount, by=by, reason=reason)
+        _record(row, None, field, before, amount, by=by, reason=reason, source=source)
         row.refresh_from_db()
         return row
 
 
-def edit(account: Account, budget: int, *, by: Caller, reason: str = "") -> Account:
+def edit(account: Account, budget: int, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
     """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator (contract.md)."""
     with transaction.atomic():
         row = Account.objects.select_for_update().get(pk=account.pk)
@@ -40,11 +44,11 @@ def edit(account: Account, budget: int, *, by: Caller, reason: str = "") -> Acco
         if not was_locked:
             row.locked_by, row.locked_at, row.locked_reason = by.name, Now(), reason[:500]
         row.save(update_fields=["budget", "human_locked", "locked_by", "locked_at", "locked_reason"])
-        _record(row.project, row, "budget", before, budget, by=by, reason=reason)
+        _record(row.project, row, "budget", before, budget, by=by, reason=reason, source=source)
         return row
 
 
-def toggle_lock(account: Account, *, by: Caller, reason: str = "") -> Account:
+def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
     """Turn the human lock on or off."""
     with transaction.atomic():
         row = Account.objects.select_for_update().get(pk=account.pk)
@@ -53,13 +57,31 @@ def toggle_lock(account: Account, *, by: Caller, reason: str = "") -> Account:
         row.locked_at = Now() if row.human_locked else None
         row.locked_reason = reason[:500] if row.human_locked else ""
         row.save(update_fields=["human_locked", "locked_by", "locked_at", "locked_reason"])
-        _record(row.project, row, "human_locked", int(not row.human_locked), int(row.human_locked), by=by, reason=reason)
+        _record(
+            row.project,
+            row,
+            "human_locked",
+            int(not row.human_locked),
+            int(row.human_locked),
+            by=by,
+            reason=reason,
+            source=source,
+        )
         return row
 
 
-def _record(project: Project, account: Account | None, field: str, before: int, after: int, *, by: Caller, reason: str) -> None:
+def _record(
+    project: Project, account: Account | None, field: str, before: int, after: int, *, by: Caller, reason: str, source: Source
+) -> None:
     BudgetChange.objects.create(
-        project=project, account=account, field=field, before=before, after=after, actor=by.name, reason=reason[:500]
+        project=project,
+        account=account,
+        field=field,
+        before=before,
+        after=after,
+        source=source,
+        actor=by.name,
+        reason=reason[:500],
     )
     shown: dict[str, int | float] = {"before": before, "after": after}
     if field != "human_locked":

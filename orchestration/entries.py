@@ -158,20 +158,20 @@ def locked(entry: Entry) -> Entry:
     return row
 
 
-def set_priority(entry: Entry, priority: Entry.Priority, *, by: Caller) -> Entry:
+def set_priority(entry: Entry, priority: Entry.Priority, *, by: Caller, reason: str = "") -> Entry:
     """Change its place in line."""
     with transaction.atomic():
         row = locked(entry)
         before, row.priority = row.priority, priority
         row.save(update_fields=["priority", "updated_at"])
         data = {"before": Entry.Priority(before).name.lower(), "after": Entry.Priority(priority).name.lower()}
-        activity.record(row.workspace_id, "entry.priority", by=by, object_id=row.pk, data=data)
+        activity.record(row.workspace_id, "entry.priority", by=by, object_id=row.pk, reason=reason, data=data)
     wake.nudge(row.workspace_id)
     wake.hint(row.workspace_id, "entries")
     return row
 
 
-def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller) -> Entry:
+def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = "") -> Entry:
     """Change how many rounds it may make. One that failed for want of rounds goes on."""
     with transaction.atomic():
         row = locked(entry)
@@ -179,10 +179,38 @@ def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller) -> Entry:
         row.save(update_fields=["budget_rounds", "updated_at"])
         if row.reason_code == "rounds_exhausted" and budget_rounds > row.rounds_completed:
             move(row, PENDING)
-        activity.record(
-            row.workspace_id, "entry.rounds", by=by, object_id=row.pk, data={"before": before, "after": budget_rounds}
-        )
+        data = {"before": before, "after": budget_rounds}
+        activity.record(row.workspace_id, "entry.rounds", by=by, object_id=row.pk, reason=reason, data=data)
     wake.nudge(row.workspace_id)
+    wake.hint(row.workspace_id, "entries")
+    return row
+
+
+def set_parallel(
+    entry: Entry, *, parallelizable: bool | None = None, parallel_group: str | None = None, by: Caller, reason: str = ""
+) -> Entry:
+    """Change beside what it may run (None: as it is). What runs now goes on: the next start of a session looks at it."""
+    with transaction.atomic():
+        row = locked(entry)
+        before = {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}
+        row.parallelizable = row.parallelizable if parallelizable is None else parallelizable
+        row.parallel_group = row.parallel_group if parallel_group is None else parallel_group
+        row.save(update_fields=["parallelizable", "parallel_group", "updated_at"])
+        data = {"before": before, "after": {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}}
+        activity.record(row.workspace_id, "entry.parallel", by=by, object_id=row.pk, reason=reason, data=data)
+    wake.nudge(row.workspace_id)
+    wake.hint(row.workspace_id, "entries")
+    return row
+
+
+def assign(entry: Entry, assigned_to: str, *, by: Caller, reason: str = "") -> Entry:
+    """Say whose it is. Nothing is dispatched by it."""
+    with transaction.atomic():
+        row = locked(entry)
+        before, row.assigned_to = row.assigned_to, assigned_to
+        row.save(update_fields=["assigned_to", "updated_at"])
+        data = {"before": before, "after": assigned_to}
+        activity.record(row.workspace_id, "entry.assigned", by=by, object_id=row.pk, reason=reason, data=data)
     wake.hint(row.workspace_id, "entries")
     return row
 
@@ -230,7 +258,7 @@ def reverify(entry: Entry, *, by: Caller) -> Entry:
     return row
 
 
-def delete(entry: Entry, *, by: Caller) -> None:
+def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
     """Take an entry off the backlog; its sessions and money stay on record. Raises Invalid while it runs or others depend on it."""
     with transaction.atomic():
         row = locked(entry)
@@ -242,7 +270,8 @@ def delete(entry: Entry, *, by: Caller) -> None:
         locks.release(row.workspace_id, [row.pk])
         Dependency.objects.filter(entry=row).delete()
         Entry.objects.filter(pk=row.pk).update(deleted_at=Now())
-        activity.record(row.workspace_id, "entry.deleted", by=by, object_id=row.pk, data={"title": row.title})
+        data = {"title": row.title}
+        activity.record(row.workspace_id, "entry.deleted", by=by, object_id=row.pk, reason=reason, data=data)
     wake.nudge(row.workspace_id)
     wake.hint(row.workspace_id, "entries", "budget")
 

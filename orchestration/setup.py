@@ -15,7 +15,7 @@ from budget.models import Project
 from orchestration import configuration, wake
 from orchestration.models import Executor, Session
 from orchestration.runtime import branches, git
-from workspaces import activity
+from workspaces import activity, members
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 from workspaces.models import Workspace
@@ -90,11 +90,7 @@ def change(
     """Rename it, or change its two amounts (micro-USD)."""
     with transaction.atomic():
         if name is not None and name != workspace.name:
-            before, workspace.name = workspace.name, name
-            workspace.save(update_fields=["name"])
-            activity.record(
-                workspace.pk, "workspace.renamed", by=by, object_id=workspace.pk, data={"before": before, "after": name}
-            )
+            members.rename(workspace, name, by=by)
         project = Project.objects.get(pk=workspace.pk)
         for field, amount in (("total_budget", total_budget), ("max_project_spend", max_project_spend)):
             if amount is not None:

@@ -4,10 +4,14 @@ import hashlib
 import secrets
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from workspaces.models import ApiToken, Role, Workspace
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.errors import Invalid, NotFound
+from workspaces.models import ApiToken, Event, Role, Workspace
 
 MARK = "muster_"
 
@@ -49,3 +53,59 @@ def find(secret: str) -> ApiToken | None:
 def end_session(session_ref: str) -> None:
     """A session's token dies with it."""
     ApiToken.objects.filter(session_ref=session_ref, revoked_at__isnull=True).update(revoked_at=Now())
+
+
+def issue(
+    name: str, *, role: str, workspace: Workspace | None, expires_at: datetime | None, by: Caller, reason: str
+) -> tuple[ApiToken, str]:
+    """Make a token by hand, on record. Answers it and its secret."""
+    with transaction.atomic():
+        secret = create(name, role=role, workspace=workspace, expires_at=expires_at, by=by.name)
+        token = ApiToken.objects.get(digest=_digest(secret))
+        _record(token, "token.created", by=by, reason=reason)
+    return token, secret
+
+
+def change(token: ApiToken, *, name: str, expires_at: datetime | None, by: Caller, reason: str) -> ApiToken:
+    """Rename it, or move its end. Raises Invalid for a session's token and for a revoked one."""
+    with transaction.atomic():
+        row = _mine(token)
+        row.name, row.expires_at = name, expires_at
+        row.save(update_fields=["name", "expires_at"])
+        _record(row, "token.changed", by=by, reason=reason)
+    return row
+
+
+def revoke(token: ApiToken, *, by: Caller, reason: str) -> None:
+    """From now on it opens nothing. Raises Invalid for a session's token and for a revoked one."""
+    with transaction.atomic():
+        row = _mine(token)
+        ApiToken.objects.filter(pk=row.pk).update(revoked_at=Now())
+        _record(row, "token.revoked", by=by, reason=reason)
+
+
+def why_kept(token: ApiToken) -> str:
+    """Why a person may not change a token; empty when they may."""
+    if token.session_ref:
+        return "It belongs to a session and ends with it: stop the session"
+    return "It is revoked already" if token.revoked_at else ""
+
+
+def _mine(token: ApiToken) -> ApiToken:
+    row = ApiToken.objects.select_for_update(of=("self",)).filter(pk=token.pk).first()
+    if row is None:
+        raise NotFound("The token is gone")
+    if why := why_kept(row):
+        raise Invalid(why)
+    return row
+
+
+def _record(token: ApiToken, verb: str, *, by: Caller, reason: str) -> None:
+    """In its workspace; a token for every workspace is told in each of them."""
+    alive = Workspace.objects.filter(deleted_at__isnull=True).values_list("pk", flat=True)
+    expires = token.expires_at.isoformat() if token.expires_at else None
+    data = {"name": token.name, "prefix": token.prefix, "role": token.role, "expires_at": expires}
+    Event.objects.bulk_create(
+        activity.event(pk, verb, by=by, object_id=token.prefix, reason=reason, data=data)
+        for pk in ([token.workspace_id] if token.workspace_id else alive)
+    )

@@ -1,0 +1,138 @@
+"""Counters against what they count: the ledger and the open holds. Triggers keep them, so drift means that someone wrote by hand.
+
+Reading under the project's lock sees all of a charge or none of it: every charge and every hold moves that row last.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Case, F, QuerySet, Sum, When
+
+from budget.models import Account, Category, Hold, LedgerEntry, Project, RoundSpend
+from workspaces import activity
+from workspaces.access import Caller
+
+_Sums = dict[tuple[str, str, str], int]
+"""(kind, id, field) to micro-USD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One counter that is not what its rows add up to, in micro-USD. `kind`: project, account, hold or round (`<account>:<number>`)."""
+
+    kind: str
+    id: str
+    field: str
+    found: int
+    should: int
+
+
+def find(project_id: str) -> list[Drift]:
+    """Every counter of a project that is wrong. A fixed number of queries; charges wait for as long as it reads."""
+    with transaction.atomic():
+        hold_still(project_id)
+        kept, true = _kept(project_id), _true(project_id)
+        return [
+            Drift(*key, kept.get(key, 0), true.get(key, 0))
+            for key in sorted(kept.keys() | true.keys())
+            if kept.get(key, 0) != true.get(key, 0)
+        ]
+
+
+def mend(project_id: str, *, by: Caller, reason: str) -> list[Drift]:
+    """Set every wrong counter to what its rows say, in one transaction, and record it. Answers what was wrong."""
+    with transaction.atomic():
+        lock(project_id)
+        wrong = find(project_id)
+        if not wrong:
+            return []
+        # An open hold's trigger moves `held` by what changes in it. So `held` is first made true to the holds as they stand.
+        _set_held(project_id)
+        for drift in wrong:
+            _set(project_id, drift)
+        if left := find(project_id):
+            raise RuntimeError(f"counters of {project_id} do not follow: {left[0]}")
+        shown = [[d.kind, d.id, d.field, d.found, d.should] for d in wrong[:50]]
+        data = {"count": len(wrong), "micro_usd": shown}
+        activity.record(project_id, "budget.rebuilt", by=by, object_id=project_id, reason=reason, data=data)
+        return wrong
+
+
+def lock(project_id: str) -> None:
+    """All rows with counters, in the order of the triggers. Not against foreign keys to them: a charge takes those first."""
+    for rows in (
+        Hold.objects.filter(project_id=project_id).order_by("pk"),
+        RoundSpend.objects.filter(account__project_id=project_id).order_by("pk"),
+        Account.objects.filter(project_id=project_id).order_by("pk"),
+    ):
+        list(rows.select_for_update(no_key=True, of=("self",)).values_list("pk"))
+    hold_still(project_id)
+
+
+def hold_still(project_id: str) -> None:
+    """Until the transaction's end no charge and no hold of the project commits. Reading may follow, but no other lock."""
+    list(Project.objects.select_for_update(no_key=True).filter(pk=project_id).values_list("pk"))
+
+
+def _kept(project_id: str) -> _Sums:
+    kept: _Sums = {}
+    fields = [f"{category}_spent" for category in Category.values] + ["held"]
+    for row in Project.objects.filter(pk=project_id).values("pk", *fields):
+        kept |= {("project", project_id, field): row[field] for field in fields}
+    for row in Account.objects.filter(project_id=project_id).values("pk", "spent", "interceptor_spent", "held"):
+        kept |= {("account", row["pk"], field): row[field] for field in ("spent", "interceptor_spent", "held")}
+    for pk, drawn in Hold.objects.filter(project_id=project_id).values_list("pk", "drawn"):
+        kept["hold", str(pk), "drawn"] = drawn
+    for account, number, cost in _rounds(project_id):
+        kept["round", f"{account}:{number}", "cost"] = cost
+    return kept
+
+
+def _rounds(project_id: str) -> Iterator[tuple[str, int, int]]:
+    rows = RoundSpend.objects.filter(account__project_id=project_id).order_by()
+    yield from rows.values_list("account_id", "number", "cost")
+
+
+def _true(project_id: str) -> _Sums:
+    ledger = LedgerEntry.objects.filter(project_id=project_id).order_by()
+    true: _Sums = {}
+    for category, amount in ledger.values_list("category").annotate(Sum("amount")):
+        true["project", project_id, f"{category}_spent"] = amount
+    for field, category in (("spent", Category.ENTRY), ("interceptor_spent", Category.INTERCEPTOR)):
+        booked = ledger.filter(category=category, account__isnull=False).values_list("account_id").annotate(Sum("amount"))
+        true |= {("account", account, field): amount for account, amount in booked}
+    drawn = dict(ledger.filter(hold__isnull=False).values_list("hold_id").annotate(Sum("amount")))
+    true |= {("hold", str(pk), "drawn"): amount for pk, amount in drawn.items()}
+    rounds = ledger.filter(category=Category.ENTRY).values_list("account_id", "round").annotate(Sum("amount"))
+    true |= {("round", f"{account}:{number}", "cost"): amount for account, number, amount in rounds}
+    for pk, account, amount in _open(project_id).values_list("pk", "account_id", "amount"):
+        left = max(amount - drawn.get(pk, 0), 0)
+        for key in (("account", account, "held"), ("project", project_id, "held")):
+            true[key] = true.get(key, 0) + left
+    return true
+
+
+def _open(project_id: str) -> QuerySet[Hold]:
+    return Hold.objects.filter(project_id=project_id, state=Hold.State.OPEN).order_by()
+
+
+def _set_held(project_id: str) -> None:
+    left = Sum(Case(When(amount__gt=F("drawn"), then=F("amount") - F("drawn")), default=0))
+    by_account = dict(_open(project_id).values_list("account_id").annotate(left=left))
+    Account.objects.filter(project_id=project_id).exclude(pk__in=by_account).update(held=0)
+    for account, held in by_account.items():
+        Account.objects.filter(pk=account).update(held=held)
+    Project.objects.filter(pk=project_id).update(held=sum(by_account.values()))
+
+
+def _set(project_id: str, drift: Drift) -> None:
+    if drift.kind == "project" and drift.field != "held":
+        Project.objects.filter(pk=project_id).update(**{drift.field: drift.should})
+    elif drift.kind == "account" and drift.field != "held":
+        Account.objects.filter(pk=drift.id).update(**{drift.field: drift.should})
+    elif drift.kind == "hold":
+        Hold.objects.filter(pk=int(drift.id)).update(drawn=drift.should)
+    elif drift.kind == "round":
+        account, _, number = drift.id.rpartition(":")
+        RoundSpend.objects.update_or_create(account_id=account, number=int(number), defaults={"cost": drift.should})
