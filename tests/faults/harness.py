@@ -100,10 +100,14 @@ class Client:
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """The parsed answer. Anything but 2xx fails the test."""
+        return json.loads(self.text(method, path, body))
+
+    def text(self, method: str, path: str, body: object = None) -> str:
+        """The answer as it is."""
         link = http.client.HTTPConnection("127.0.0.1", self._up.port, timeout=20)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         link.request(method, f"/api/v1{path}", json.dumps(body) if body is not None else None, headers)
         answer = link.getresponse()
         text = answer.read().decode()
         assert 200 <= answer.status < 300, f"{method} {path}: {answer.status} {text}"
-        return json.loads(text)
+        return text

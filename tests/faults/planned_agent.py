@@ -1,0 +1,36 @@
+"""An agent that does what the entry's content says, line by line: `write FILE TEXT`, `spend USD`, `sleep S`, `exit N`, `say TEXT`, `fail`."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    lines = json.loads(Path(os.environ["MUSTER_SPEC_FILE"]).read_text())["content"].splitlines()
+    attempt = os.environ["MUSTER_ROUND"]
+    for n, line in enumerate(lines):
+        rounds, _, step = line.partition("| ") if "| " in line else ("", "", line)
+        if rounds and attempt not in rounds.split(","):
+            continue
+        verb, _, rest = step.partition(" ")
+        if verb == "write":
+            name, _, text = rest.partition(" ")
+            Path(name).write_text(text + "\n")
+        elif verb == "spend":
+            print(json.dumps({"type": "usage", "id": f"{n}", "cost_usd": float(rest)}), flush=True)
+        elif verb == "unpriced":
+            print(json.dumps({"type": "usage", "id": f"{n}", "model": rest, "input_tokens": 5}), flush=True)
+        elif verb == "sleep":
+            time.sleep(float(rest))
+        elif verb == "exit":
+            sys.exit(int(rest))
+        elif verb == "fail":
+            print(json.dumps({"type": "result", "ok": False, "summary": "I could not"}), flush=True)
+        else:
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
