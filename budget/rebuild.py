@@ -31,7 +31,7 @@ class Drift:
 def find(project_id: str) -> list[Drift]:
     """Every counter of a project that is wrong. A fixed number of queries; charges wait for as long as it reads."""
     with transaction.atomic():
-        _lock_project(project_id)
+        hold_still(project_id)
         kept, true = _kept(project_id), _true(project_id)
         return [
             Drift(*key, kept.get(key, 0), true.get(key, 0))
@@ -67,10 +67,11 @@ def lock(project_id: str) -> None:
         Account.objects.filter(project_id=project_id).order_by("pk"),
     ):
         list(rows.select_for_update(no_key=True, of=("self",)).values_list("pk"))
-    _lock_project(project_id)
+    hold_still(project_id)
 
 
-def _lock_project(project_id: str) -> None:
+def hold_still(project_id: str) -> None:
+    """Until the transaction's end no charge and no hold of the project commits. Reading may follow, but no other lock."""
     list(Project.objects.select_for_update(no_key=True).filter(pk=project_id).values_list("pk"))
 
 
@@ -118,7 +119,7 @@ def _open(project_id: str) -> QuerySet[Hold]:
 
 def _set_held(project_id: str) -> None:
     left = Sum(Case(When(amount__gt=F("drawn"), then=F("amount") - F("drawn")), default=0))
-    by_account = dict(_open(project_id).values_list("account_id").annotate(left))
+    by_account = dict(_open(project_id).values_list("account_id").annotate(left=left))
     Account.objects.filter(project_id=project_id).exclude(pk__in=by_account).update(held=0)
     for account, held in by_account.items():
         Account.objects.filter(pk=account).update(held=held)

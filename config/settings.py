@@ -36,7 +36,7 @@ DEBUG = env.read("MUSTER_DEBUG") == "1"
 ALLOWED_HOSTS = [host.strip() for host in env.read("MUSTER_ALLOWED_HOSTS").split(",") if host.strip()]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.admin_app.MusterAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

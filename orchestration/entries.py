@@ -186,14 +186,17 @@ def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = ""
     return row
 
 
-def set_parallel(entry: Entry, *, parallelizable: bool, parallel_group: str, by: Caller, reason: str = "") -> Entry:
-    """Change beside what it may run. What runs now goes on: the next start of a session looks at it."""
+def set_parallel(
+    entry: Entry, *, parallelizable: bool | None = None, parallel_group: str | None = None, by: Caller, reason: str = ""
+) -> Entry:
+    """Change beside what it may run (None: as it is). What runs now goes on: the next start of a session looks at it."""
     with transaction.atomic():
         row = locked(entry)
         before = {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}
-        row.parallelizable, row.parallel_group = parallelizable, parallel_group
+        row.parallelizable = row.parallelizable if parallelizable is None else parallelizable
+        row.parallel_group = row.parallel_group if parallel_group is None else parallel_group
         row.save(update_fields=["parallelizable", "parallel_group", "updated_at"])
-        data = {"before": before, "after": {"parallelizable": parallelizable, "parallel_group": parallel_group}}
+        data = {"before": before, "after": {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}}
         activity.record(row.workspace_id, "entry.parallel", by=by, object_id=row.pk, reason=reason, data=data)
     wake.nudge(row.workspace_id)
     wake.hint(row.workspace_id, "entries")

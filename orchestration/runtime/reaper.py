@@ -1,6 +1,7 @@
 """Ending sessions whose worker is gone: never before their processes are proven dead (invariant 9)."""
 
 import socket
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,16 +21,17 @@ log = structlog.get_logger(__name__)
 FORGET_WORKER = timedelta(days=1)
 
 
-def reap() -> int:
-    """Look at every running session that this host can judge; answers how many were ended."""
+def reap(only: Collection[str] | None = None) -> int:
+    """Look at every running session that this host can judge, or at some; answers how many were ended."""
     ended = 0
-    for session in _suspects():
-        ended += _end(session)
+    for session in suspects():
+        if only is None or session.pk in only:
+            ended += _end(session)
     _forget_dead_workers()
     return ended
 
 
-def _suspects() -> list[Session]:
+def suspects() -> list[Session]:
     """Sessions of this host whose worker process is dead, and sessions anywhere whose lease and grace have passed."""
     overdue = Q(lease_until__lt=Now() - timedelta(seconds=settings.LEASE_GRACE_S))
     here = Q(host=socket.gethostname())

@@ -1,0 +1,100 @@
+"""The admin site for tests: a superuser, a database with something in every table, and an action's two steps."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from budget import caps, ledger
+from budget.models import Hold, LedgerEntry
+from budget.money import usd
+from orchestration import entries
+from orchestration.models import Dependency, Entry, FileLock, LogChunk, Round, Session
+from tests.factories import ANA, a_worker, a_workspace, project
+from workspaces import members, tokens
+from workspaces.models import Role, Workspace
+
+BOSS = "boss"
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+def with_error_page(settings: Any, folder: Path) -> None:
+    """Until the pages bring theirs, errors need a template to be shown by."""
+    (folder / "error.html").write_text("{{ sentence }}")
+    first = settings.TEMPLATES[0]
+    settings.TEMPLATES = [{**first, "DIRS": [*first["DIRS"], folder]}]
+
+
+def a_superuser() -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser(BOSS, password="x" * 12))
+    return client
+
+
+def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
+    """A workspace with `count` rows in every table that has rows of its own. Entries are in progress, with an open session each."""
+    workspace = a_workspace(cap=cap, name=f"Shop {text}"[:200])
+    made = entries.add(
+        workspace.pk,
+        [entries.Draft(f"{text} {n}", budget=usd(5), parallel_group=text[:90], assigned_to=text) for n in range(count)],
+        by=ANA,
+    )
+    for n, entry in enumerate(made):
+        worker = a_worker()
+        hold = Hold.objects.create(
+            project=project(workspace), account=entry.account, session_ref=f"s{entry.pk}"[:40], amount=usd(1)
+        )
+        session = Session.objects.create(
+            workspace=workspace, entry=entry, attempt=1, status="running", hold=hold, worker=worker, host="far", progress=text,
+            model=text, agent=text[:30],
+        )  # fmt: skip
+        Round.objects.create(entry=entry, session=session, number=1, summary=text, findings=[text], prompt=text)
+        LogChunk.objects.create(session=session, first_seq=0, lines=[[0, "stdout", text]], size=len(text))
+        FileLock.objects.create(workspace=workspace, entry=entry, path=f"src/{n}/{text}".replace("/script", "script"))
+        what = ledger.Charge(f"e{entry.pk}", usd("0.25"), LedgerEntry.PriceSource.REPORTED, model=text)
+        ledger.charge(
+            project(workspace), what, account=entry.account, hold=hold, session_ref=session.pk, round_number=1, actor=text
+        )
+        caps.edit(entry.account, usd(6), by=ANA, reason=text)
+        tokens.create(f"{text} {n}", workspace=workspace, by=text)
+        user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
+        members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
+    Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)
+    if count > 1:
+        Dependency.objects.bulk_create(Dependency(entry=one, depends_on=made[0]) for one in made[1:])
+        Entry.objects.filter(workspace=workspace).exclude(pk=made[0].pk).update(parked_behind=made[0], unmet_dependencies=1)
+    return workspace
+
+
+def url(model: Any, page: str = "changelist", *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def dry_run(client: Client, model: Any, action: str, *ids: Any, **answers: Any) -> HttpResponse:
+    """The action's page; with answers, as its own button asks for it."""
+    data = {"action": action, "_selected_action": ids, **answers}
+    if answers:
+        data["step"] = "look"
+    return client.post(url(model), data)  # type: ignore[return-value]
+
+
+def apply(client: Client, model: Any, action: str, *ids: Any, shown: HttpResponse, **answers: Any) -> HttpResponse:
+    """Press Apply on a page that was shown."""
+    data = {"action": action, "_selected_action": ids, "step": "apply", "seen": seen(shown), **answers}
+    return client.post(url(model), data)  # type: ignore[return-value]
+
+
+def seen(shown: HttpResponse) -> str:
+    text = shown.content.decode()
+    assert re.search(r'name="action" value="\w+"', text)
+    found = re.search(r'name="seen" value="(\w+)"', text)
+    return found[1] if found else ""
+
+
+def said(response: HttpResponse) -> str:
+    """The messages that the next page will show."""
+    return " ".join(str(message) for message in response.wsgi_request._messages)  # type: ignore[attr-defined]

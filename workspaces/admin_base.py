@@ -1,0 +1,139 @@
+"""What every page of the admin site has in common: history is read-only, the rest changes through the same verbs as everywhere,
+with a reason. Nothing is deleted by a form: where something may go, an action with a dry run does it (admin_fixes.py).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from workspaces import access
+from workspaces.access import Caller
+from workspaces.errors import Refused
+
+in_use: dict[type[Model], Callable[[Any], str]] = {}
+"""Per model: the sentence that warns while an object is in use, or nothing. Filled by the layers above, which know sessions."""
+
+
+def page(name: str, **kwargs: str) -> str | None:
+    """The address of one of Muster's own pages, if there is such a page."""
+    try:
+        return reverse(name, kwargs=kwargs)
+    except NoReverseMatch:
+        return None
+
+
+def link(obj: Model, text: str = "") -> SafeString:
+    """A link to an object's page on the admin site."""
+    meta = obj._meta
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
+    return format_html('<a href="{}">{}</a>', url, text or str(obj))
+
+
+class Base(admin.ModelAdmin):
+    show_full_result_count = False
+    list_per_page = 50
+    change_form_template = "admin/with_notice.html"
+    list_defer: Sequence[str] = ()
+    """Big columns that a list does not show."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = bool(match and match.url_name and match.url_name.endswith("_changelist"))
+        return found.defer(*self.list_defer) if is_list and self.list_defer else found
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def site_page(self, obj: Any) -> str | None:
+        """The address of the object, or of what it belongs to, on Muster's own pages."""
+        workspace_id = getattr(obj, "workspace_id", None) or getattr(obj, "project_id", None)
+        return page("workspace", workspace_id=workspace_id) if workspace_id else None
+
+    def view_on_site(self, obj: Any) -> str | None:
+        return self.site_page(obj)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        obj = kwargs.get("obj")
+        if obj is not None and type(obj) in in_use:
+            context["in_use"] = in_use[type(obj)](obj)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+class ReadOnly(Base):
+    """History, counters, and what processes keep about themselves: to be looked at. A form that is posted anyway answers 403."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReasonForm(forms.ModelForm):
+    """Fields with the value they had when the form was shown beside them: only what its author changed counts as changed, so that
+    a form that lay open for an hour takes back nothing that others did meanwhile.
+    """
+
+    reason = forms.CharField(
+        max_length=500, help_text="Why. It is kept in activity with your name.", widget=forms.TextInput(attrs={"size": 80})
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.show_hidden_initial = name != "reason" and bool(self.instance.pk)
+
+
+class Editable(Base):
+    """Fields in `editable` may change, by the verbs that `carry_out` calls."""
+
+    form = ReasonForm
+    editable: Sequence[str] = ()
+    add_fields: Sequence[str] = ()
+
+    def carry_out(self, obj: Any, form: Any, *, by: Caller, reason: str) -> None:
+        """Do what the form says. `form.changed_data` names what changed. `obj` has the new values and is not saved. May raise Refused."""
+        raise NotImplementedError
+
+    def add(self, obj: Any, form: Any, *, by: Caller, reason: str) -> None:
+        """Make what the form says, and give `obj` its key."""
+        raise NotImplementedError
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(self.add_fields)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": [*self.add_fields, "reason"]})]
+        shown = list(self.fieldsets or [])
+        if self.has_change_permission(request, obj):
+            return [*shown, ("Why", {"fields": ["reason"]})]
+        return shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return []
+        return [name for name in flatten_fieldsets(self.fieldsets or []) if name not in self.editable]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        verb = self.carry_out if change else self.add
+        verb(obj, form, by=access.of_user(request.user), reason=form.cleaned_data["reason"])
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Django runs this in a transaction: a verb that refuses takes everything back."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refused as refused:
+            self.message_user(request, f"Nothing was changed: {refused.message}", messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
