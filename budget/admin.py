@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from budget import caps
 from budget.admin_fixes import Correct, RebuildMoney
-from budget.admin_money import USDField, column, exact, shown
+from budget.admin_money import USDField, column, exact_text, shown
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project, RoundSpend
 from budget.money import MoneyField
 from workspaces.access import Caller
@@ -172,4 +172,4 @@ class BudgetChangeAdmin(_EntryPage, ReadOnly):
 def _value(field: str, value: int) -> str:
     if field == "human_locked":
         return "locked" if value else "open"
-    return f"${exact(value)}"
+    return exact_text(value)

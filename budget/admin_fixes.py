@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from budget import corrections, money, rebuild
-from budget.admin_money import USDField, exact
+from budget.admin_money import USDField, exact_text
 from budget.models import LedgerEntry, Project
 from workspaces.access import Caller
 from workspaces.admin_fixes import Fix, FixForm, Line, Outlook
@@ -31,6 +31,7 @@ class Correct(Fix):
     name = "correct"
     title = "Correct spend by an adjustment"
     button = "Book the correction"
+    counts = False
     explains = "The ledger is never edited: the correction is another row beside this one, and every counter follows."
     form = CorrectionForm
     asks_first = True
@@ -51,7 +52,7 @@ class Correct(Fix):
             "Spent by the entry": effect.account_spent,
             "Headroom of the entry": effect.account_headroom,
         }
-        return Outlook([Line(what, f"${exact(p[0])}", f"${exact(p[1])}") for what, p in told.items() if p])
+        return Outlook([Line(what, exact_text(p[0]), exact_text(p[1])) for what, p in told.items() if p])
 
     def done_before(self, answers: dict[str, Any]) -> str:
         return "This correction was booked already, once." if corrections.is_booked(_key(answers)) else ""
@@ -83,7 +84,7 @@ class RebuildMoney(Fix):
     def foresee(self, found: Sequence[Project], answers: dict[str, Any]) -> Outlook:
         return Outlook(
             [
-                Line(f"{drift.kind} {drift.id}: {drift.field}", f"${exact(drift.found)}", f"${exact(drift.should)}")
+                Line(f"{drift.kind} {drift.id}: {drift.field}", exact_text(drift.found), exact_text(drift.should))
                 for project in found
                 for drift in rebuild.find(project.pk)
             ]

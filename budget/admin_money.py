@@ -20,6 +20,11 @@ def exact(micro: int) -> str:
     return text[:-4] + text[-4:].rstrip("0")
 
 
+def exact_text(micro: int) -> str:
+    """Every digit, for a comparison in which nothing may be rounded away."""
+    return f"{'−' if micro < 0 else ''}${exact(abs(micro))}"
+
+
 def shown(micro: int | None) -> SafeString | str:
     """An amount as pages write it, with every digit as its title."""
     if micro is None:

@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from django.http import HttpResponse, StreamingHttpResponse
-from ninja import Header, Path, Query, Router
+from ninja import Header, Path, Router, Status
 
 from budget import caps, charges, money, queries, schemas
 from budget.models import BudgetChange, Category, LedgerEntry
 from budget.prices import Tokens
+from budget.schemas import Cursor, Limit
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import answers
+from workspaces.schemas import also, answers
 
 router = Router()
-
-Limit = Annotated[int, Query(ge=1, le=500)]
-Cursor = Annotated[str | None, Query(max_length=40)]
 
 
 @router.get(
@@ -71,7 +69,11 @@ def lock(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 @router.get(
-    "/budget/ledger", response=answers(schemas.LedgerPage), operation_id="agent.orchestration.ledgerList", tags=["budget"]
+    "/budget/ledger",
+    response=answers(schemas.LedgerPage),
+    operation_id="agent.orchestration.ledgerList",
+    tags=["budget"],
+    openapi_extra=also(**{"text/csv": {"type": "string"}}),
 )
 def ledger_list(
     request: Request,
@@ -89,10 +91,10 @@ def ledger_list(
 
 
 @router.get("/budget/holds", response=answers(schemas.HoldsOut), operation_id="agent.orchestration.holdsList", tags=["budget"])
-def holds(request: Request, workspaceID: Path[str]) -> Any:
-    """The money set aside for running sessions."""
+def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
+    """The money set aside for running sessions. `held_usd` is the sum of all, whatever the page."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    found = queries.open_holds(workspace.pk)
+    found, following = queries.holds_page(workspace.pk, limit=limit, cursor=cursor)
     shown = [
         {
             "id": hold.pk,
@@ -104,7 +106,7 @@ def holds(request: Request, workspaceID: Path[str]) -> Any:
         }
         for hold in found
     ]
-    return {"holds": shown, "held_usd": money.number(sum(max(hold.amount - hold.drawn, 0) for hold in found))}
+    return {"holds": shown, "held_usd": money.number(queries.project_of(workspace.pk).held), "next_cursor": following}
 
 
 @router.get(
@@ -140,7 +142,7 @@ def charge(
         round_number=body.round,
     )
     row = charges.book(queries.project_of(workspace.pk), account, report, actor=request.auth.name, key=idempotency_key)
-    return 201, ledger_row(row)
+    return Status(201, ledger_row(row))
 
 
 def json_answer(body: Any) -> HttpResponse:

@@ -49,7 +49,7 @@ def book(project: Project, account: Account | None, report: Report, *, actor: st
     )
     fresh = ledger.charge(project, what, account=account, round_number=report.round_number, actor=actor)
     row = LedgerEntry.objects.get(event_key=what.event_key)
-    if not fresh and not _same(row, what, account):
+    if not fresh and not _same(row, what, account, report.round_number):
         raise Invalid("This key was used for another charge", "Idempotency-Key")
     return row
 
@@ -61,15 +61,9 @@ def _event_key(project: Project, actor: str, key: str | None) -> str:
     return f"charge:{hashlib.sha256(scope.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def _same(row: LedgerEntry, what: ledger.Charge, account: Account | None) -> bool:
-    told = (row.amount, row.category, row.account_id, row.model, row.input_tokens, row.output_tokens, row.reason)
-    asked = (
-        what.amount,
-        what.category,
-        account.pk if account else None,
-        what.model,
-        what.input_tokens,
-        what.output_tokens,
-        what.reason,
-    )
-    return told == asked
+def _same(row: LedgerEntry, what: ledger.Charge, account: Account | None, round_number: int | None) -> bool:
+    """Whether the row tells the same report. Its price is left out: the table may have changed between the two calls."""
+    fields = ("category", "reported", "model", "reason")
+    tokens = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    told = all(getattr(row, name) == getattr(what, name) for name in (*fields, *tokens))
+    return told and row.account_id == (account.pk if account else None) and round_number in (None, row.round)

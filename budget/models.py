@@ -131,8 +131,8 @@ class LedgerEntry(models.Model):
         COMPUTED = "computed"
         MANUAL = "manual"
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="ledger")
-    account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="ledger")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="ledger", db_index=False)
+    account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="ledger", db_index=False)
     hold = models.ForeignKey(Hold, null=True, blank=True, on_delete=models.PROTECT, related_name="ledger")
     corrects = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="corrections")
     event_key = models.CharField(max_length=200, unique=True, help_text="What makes a repeated report count once.")
@@ -178,7 +178,7 @@ class BudgetChange(models.Model):
         ADMIN = "admin"
         ALLOCATION = "allocation"
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="changes")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="changes", db_index=False)
     account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="changes")
     at = models.DateTimeField(db_default=Now())
     field = models.CharField(max_length=30)

@@ -27,10 +27,10 @@ def from_json(value: Any) -> int:
         raise NotMoney("must be 0 or more")
     if amount > MOST_USD:
         raise NotMoney(f"must be at most {MOST_USD}")
-    micro = amount * MICRO
-    if micro != micro.to_integral_value():
-        raise NotMoney("has more than 6 decimals")
-    return int(micro)
+    places = amount.as_tuple().exponent
+    if isinstance(places, int) and places < -6 and any(amount.as_tuple().digits[6 + places :]):
+        raise NotMoney("has more than 6 decimals")  # counted on the digits: multiplying first would round them away
+    return int(amount.scaleb(6))
 
 
 def usd(amount: str | int | float) -> int:

@@ -79,8 +79,13 @@ def changes_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[
     return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
 
 
-def open_holds(workspace_id: str) -> list[Hold]:
-    return list(Hold.objects.filter(project_id=workspace_id, state=Hold.State.OPEN).order_by("id"))
+def holds_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[Hold], str | None]:
+    """The open holds after `cursor`, oldest first, and the next cursor."""
+    rows = Hold.objects.filter(project_id=workspace_id, state=Hold.State.OPEN).order_by("id")
+    if cursor is not None:
+        rows = rows.filter(id__gt=position(cursor))
+    found = list(rows[: limit + 1])
+    return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
 
 
 def position(cursor: str) -> int:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from ninja import Schema
+from ninja import Query, Schema
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from budget import money
@@ -16,6 +16,10 @@ Usd = Annotated[
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000_000}),
 ]
 """USD in JSON, micro-USD in code."""
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str | None, Query(max_length=60)]
+"""What every list takes: how many, and the `next_cursor` of the page before."""
 
 
 class GlobalIn(Strict):
@@ -102,6 +106,7 @@ class HoldOut(Schema):
 class HoldsOut(Schema):
     holds: list[HoldOut]
     held_usd: Number
+    next_cursor: str | None
 
 
 class ChangeOut(Schema):

@@ -1,8 +1,9 @@
 """The one API: credentials, JSON as strict as the contract, and every error turned into one of its two shapes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import wraps
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ from orchestration.api import router as orchestration
 from orchestration.api.workspaces import router as workspaces
 from workspaces import access, tokens
 from workspaces.errors import Forbidden, Invalid, NotFound, Unauthorized
+from workspaces.schemas import place
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +43,20 @@ class Browser(APIKeyCookie):
 
     param_name: str = settings.SESSION_COOKIE_NAME
 
+    def __call__(self, request: HttpRequest) -> access.Caller | None:
+        """Nobody is told about CSRF who is not logged in: that is 401."""
+        return super().__call__(request) if request.user.is_authenticated else None
+
     def authenticate(self, request: HttpRequest, key: str | None) -> access.Caller | None:
         return access.of_user(request.user) if request.user.is_authenticated else None
+
+
+class NotJson(ValueError):
+    """The body cannot be read. `names` are the properties that make it so, if it has any."""
+
+    def __init__(self, message: str, *names: str) -> None:
+        super().__init__(message)
+        self.names = names
 
 
 class StrictJson(Parser):
@@ -50,18 +64,20 @@ class StrictJson(Parser):
 
     def parse_body(self, request: HttpRequest) -> Any:
         if request.content_type != "application/json":
-            raise ValueError("the body must be application/json")
+            raise NotJson("The body must be sent as application/json")
         return json.loads(request.body, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_object)
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+    """A value that validation refuses where it stands, so that the answer names its property."""
+    return Decimal(name)
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        names = [name for name, _ in pairs]
+        raise NotJson("A key stands twice in one object", *sorted({name for name in names if names.count(name) > 1}))
     return found
 
 
@@ -99,6 +115,25 @@ api = MusterAPI(
     openapi_url="/openapi.json",
 )
 PREFIX = "/workspaces/{workspaceID}/orchestration"
+
+
+def only_known_queries(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A query parameter that the operation does not declare, or that stands twice, answers 400: a typing error never passes silently."""
+    models = view._ninja_operation.models  # type: ignore[attr-defined]
+    known = {name for model in models if model.__ninja_param_source__ == "query" for name in model.__ninja_flatten_map__}
+
+    @wraps(view)
+    def checked(request: HttpRequest, **values: Any) -> Any:
+        if unknown := request.GET.keys() - known:
+            raise Invalid("Unknown query parameter", *sorted(unknown))
+        if twice := [name for name, found in request.GET.lists() if len(found) > 1]:
+            raise Invalid("May be given only once", *twice)
+        return view(request, **values)
+
+    return checked
+
+
+api.add_decorator(only_known_queries)
 api.add_router("/workspaces", workspaces)
 api.add_router(PREFIX, orchestration)
 api.add_router(PREFIX, budget)
@@ -118,9 +153,11 @@ def _unfit(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Pydantic's findings: the place of each, without the name of the parameter that took the body."""
     found = []
     for problem in error.errors:
-        place = [str(part) for part in problem["loc"]]
-        name = ".".join(place[2:] if place[0] == "body" and len(place) > 1 else place[1:])
-        found.append({"propertyNames": [name] if name else [], "message": _sentence(problem)})
+        loc = problem["loc"]
+        name = place((*loc[2:],) if loc[0] == "body" else (*loc[1:],), unknown=problem["type"] == "extra_forbidden")
+        told = {"propertyNames": [name] if name else [], "message": _sentence(problem)}
+        if told not in found:
+            found.append(told)
     return _reply(request, {"data": {}, "errors": found, "success": False}, 400)
 
 
@@ -130,6 +167,12 @@ def _sentence(problem: dict[str, Any]) -> str:
 
 @api.exception_handler(HttpError)
 def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What ninja itself refuses: a browser's call without its CSRF token, and a body that is not JSON."""
+    if error.status_code == 403:
+        return _reply(request, errors.named("ForbiddenError", "CSRF check failed: send the X-CSRFToken header"), 403)
+    cause = error.__cause__
+    if isinstance(cause, NotJson):
+        return _reply(request, errors.invalid(str(cause), *cause.names), 400)
     return _reply(request, errors.invalid("The body is not a JSON object sent as application/json"), 400)
 
 

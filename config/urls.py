@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
+from config import docs
 from config.api import api
 from config.health import healthz
 from workspaces import login
@@ -11,6 +12,7 @@ from workspaces import login
 urlpatterns = [
     path("", include("orchestration.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/docs", docs.page, name="api-docs"),
     path("api/v1/", api.urls),
     path("login/", LoginView.as_view(template_name="login.html"), name="login"),
     path("login/link/<str:token>/", login.follow, name="login-link"),

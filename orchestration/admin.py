@@ -55,7 +55,6 @@ class EntryAdmin(_EntryPage, Editable):
     list_display = [
         "seq",
         "headline",
-        "workspace",
         "status",
         "reason_code",
         "priority",
@@ -65,6 +64,7 @@ class EntryAdmin(_EntryPage, Editable):
         column("account__spent"),
         "unmet_dependencies",
         "parked",
+        "workspace",
         "updated_at",
     ]
     list_display_links = ["seq", "headline"]

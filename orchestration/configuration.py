@@ -3,9 +3,10 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from budget import money
+from workspaces.schemas import whole
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
 Command = Annotated[list[Text], Field(min_length=1, max_length=200)] | Text
@@ -22,7 +23,7 @@ class Agent(_Part):
 
     kind: Literal["command"] = "command"
     command: Command | None = None
-    model: Annotated[str, Field(max_length=200)] | None = None
+    model: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
     env: Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100)] = Field(default_factory=dict)
     timeout_s: Seconds = 1800
     idle_timeout_s: Seconds = 600
@@ -46,13 +47,8 @@ class Check(_Part):
     name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00\n]*$")]
     run: Command
     timeout_s: Seconds = 600
-    weight: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+    weight: Annotated[float, BeforeValidator(whole), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
     junit: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
-
-    @field_validator("weight", mode="before")
-    @classmethod
-    def _number(cls, value: Any) -> Any:
-        return float(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
 
     @field_validator("junit")
     @classmethod
@@ -66,12 +62,7 @@ class Plateau(_Part):
     """An entry whose score rose by less than `epsilon` in each of the last `rounds` rounds is blocked: no_improvement."""
 
     rounds: Annotated[int, Field(ge=1, le=100)] = 3
-    epsilon: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
-
-    @field_validator("epsilon", mode="before")
-    @classmethod
-    def _number(cls, value: Any) -> Any:
-        return float(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
+    epsilon: Annotated[float, BeforeValidator(whole), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
 
 
 class Config(_Part):
@@ -131,16 +122,21 @@ def stored(config: Config) -> dict[str, Any]:
 
 def merged(stored: dict[str, Any], change: dict[str, Any]) -> Config:
     """A partial merge, objects by key, lists as a whole; null takes a key back to its default. Raises pydantic's ValidationError."""
-    return Config.model_validate(_decimals(_merge(stored, change)))
+    return Config.model_validate(_decimals(_merge(stored, change, Config)))
 
 
-def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+_PARTS: dict[str, type[_Part]] = {"agent": Agent, "plateau": Plateau}
+
+
+def _merge(old: dict[str, Any], new: dict[str, Any], part: type[_Part] | None) -> dict[str, Any]:
+    """`part`: what these keys belong to, so that null for one that does not exist stays in and is refused."""
     out = dict(old)
     for key, value in new.items():
-        if value is None:
+        if value is None and (part is None or key in part.model_fields):
             out.pop(key, None)
-        elif isinstance(value, dict) and isinstance(out.get(key), dict):
-            out[key] = _merge(out[key], value)
+        elif isinstance(value, dict):
+            before = out.get(key)
+            out[key] = _merge(before if isinstance(before, dict) else {}, value, _PARTS.get(key))
         else:
             out[key] = value
     return out

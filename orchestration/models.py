@@ -53,7 +53,7 @@ class Entry(models.Model):
         VERIFY = "verify"
 
     id = models.CharField(primary_key=True, max_length=40, default=ids.entry, editable=False)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="entries")
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="entries", db_index=False)
     account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="entry")
     seq = models.BigIntegerField(help_text="Its number in the workspace; older entries go first.")
     type = models.CharField(max_length=20, default="task")
@@ -181,7 +181,7 @@ class Session(models.Model):
     OPEN = (Status.CLAIMED, Status.RUNNING)
 
     id = models.CharField(primary_key=True, max_length=40, default=ids.session, editable=False)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="sessions")
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="sessions", db_index=False)
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="sessions")
     attempt = models.PositiveIntegerField(help_text="The entry's count of claims: every write of the session carries it.")
     work = models.CharField(max_length=10, choices=Entry.Work.choices, default=Entry.Work.IMPLEMENT)
@@ -268,7 +268,9 @@ class Round(models.Model):
 class FileLock(models.Model):
     """A path that only one entry may touch. `src/api/` overlaps all under it: a trigger refuses overlaps (migrations/0002)."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="locks")
+    # Its own index would tempt the planner away from the unique one, which is the one that finds a path.
+    # The entry's key already says that the workspace exists.
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="locks", db_index=False, db_constraint=False)
     path = models.CharField(max_length=1024)
     entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="locks")
     acquired_at = models.DateTimeField(db_default=Now())

@@ -172,8 +172,18 @@ def _shown(entry: Entry, found: explain.Explanation | None, depends_on: list[str
     }
 
 
-def shown_rounds(entry: Entry) -> list[dict[str, Any]]:
-    """Its rounds with what each cost and found. Two queries."""
+def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    """Its rounds after `cursor`, by number, with what each cost and found, and the next cursor. Two queries."""
+    made = Round.objects.filter(entry=entry).order_by("number")
+    if cursor is not None:
+        made = made.filter(number__gt=position(cursor))
+    page = list(made[: limit + 1])
+    following = str(page[limit - 1].number) if len(page) > limit else None
+    return shown_rounds(entry, page[:limit]), following
+
+
+def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
+    """Rounds with what each cost and found. One query beside them."""
     costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
     return [
         {
@@ -192,7 +202,7 @@ def shown_rounds(entry: Entry) -> list[dict[str, Any]]:
             "started_at": made.started_at,
             "ended_at": made.ended_at,
         }
-        for made in Round.objects.filter(entry=entry).order_by("number")
+        for made in rounds
     ]
 
 

@@ -7,7 +7,7 @@ from ninja import Schema
 from pydantic import Field
 
 from budget.schemas import Usd
-from workspaces.schemas import Line, Name, Number, Said, Strict, Text
+from workspaces.schemas import Json, Line, Name, Number, Said, Strict, Text
 
 
 class Started(Schema):
@@ -139,8 +139,8 @@ class Spec(Strict):
     files_to_create: FileList | None = None
     files_to_modify: FileList | None = None
     patterns: Text | list[Text] | None = None
-    api_contract: Text | dict[str, Any] | list[Any] | None = None
-    examples: Text | list[Any] | dict[str, Any] | None = None
+    api_contract: Text | dict[Text, Json] | list[Json] | None = None
+    examples: Text | list[Json] | dict[Text, Json] | None = None
     integration_points: Text | list[Text] | None = None
 
 
@@ -252,6 +252,7 @@ class RoundOut(Schema):
 
 class RoundsOut(Schema):
     rounds: list[RoundOut]
+    next_cursor: str | None
 
 
 class EventOut(Schema):

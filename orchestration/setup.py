@@ -19,6 +19,7 @@ from workspaces import activity, members
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 from workspaces.models import Workspace
+from workspaces.schemas import place
 
 CLONE_TIMEOUT_S = 600
 
@@ -79,8 +80,8 @@ def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.C
         return configuration.merged(stored, change)
     except ValidationError as error:
         problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        raise Invalid(str(problem["msg"]).removeprefix("Value error, "), place or "config") from None
+        name = place(problem["loc"], unknown=problem["type"] == "extra_forbidden")
+        raise Invalid(str(problem["msg"]).removeprefix("Value error, "), name or "config") from None
 
 
 def change(

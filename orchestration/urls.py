@@ -1,5 +1,26 @@
-"""The pages, and the stream of hints."""
+"""The pages, and the streams of hints."""
 
-from django.urls import URLPattern
+from django.urls import path, re_path
 
-urlpatterns: list[URLPattern] = []
+from orchestration import streams
+from orchestration.pages import entry, executor, money, session, theme, workspace
+
+urlpatterns = [
+    path("", workspace.every, name="workspaces"),
+    path("theme/", theme.choose, name="theme"),
+    path("w/<str:workspace_id>/", workspace.one, name="workspace"),
+    path("w/<str:workspace_id>/events/", streams.page, name="stream"),
+    re_path(r"^w/(?P<workspace_id>[^/]+)/executor/(?P<verb>start|pause|resume)/$", executor.steer, name="executor"),
+    path("w/<str:workspace_id>/executor/dispatch/", executor.dispatch_now, name="dispatch"),
+    path("w/<str:workspace_id>/executor/stop/", executor.stop_all, name="executor-stop"),
+    path("w/<str:workspace_id>/budget/cap/", money.cap, name="cap"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/", entry.page, name="entry"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", money.entry_budget, name="entry-budget"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", money.entry_lock, name="entry-lock"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", entry.reverify, name="entry-reverify"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/", entry.set_rounds, name="entry-rounds"),
+    re_path(r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$", entry.act, name="entry-act"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/", session.page, name="session"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", executor.stop_session, name="session-stop"),
+    path("api/v1/workspaces/<str:workspace_id>/orchestration/events", streams.api, name="api-stream"),
+]

@@ -1,7 +1,6 @@
 """The admin site for tests: a superuser, a database with something in every table, and an action's two steps."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -20,13 +19,6 @@ from workspaces.models import Role, Workspace
 
 BOSS = "boss"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-
-
-def with_error_page(settings: Any, folder: Path) -> None:
-    """Until the pages bring theirs, errors need a template to be shown by."""
-    (folder / "error.html").write_text("{{ sentence }}")
-    first = settings.TEMPLATES[0]
-    settings.TEMPLATES = [{**first, "DIRS": [*first["DIRS"], folder]}]
 
 
 def a_superuser() -> Client:

@@ -1,13 +1,14 @@
-"""What holds for every test: `slow` by folder, and SQLite in a real file."""
+"""What holds for every test: `slow` by folder, SQLite in a real file, and a flush that gets past the insert-only triggers."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import transaction
+from django.db.backends.base.operations import BaseDatabaseOperations
 
 SLOW = ("faults", "journeys")  # run by `./muster test --faults` and `--journeys`
 
@@ -28,25 +29,23 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         database.setdefault("TEST", {})["NAME"] = str(Path(settings.DATA_DIR, f"test-{worker}.sqlite3"))
 
 
-@pytest.fixture
-def real_commits(_after_the_flush: None, transactional_db: None) -> Iterator[None]:
-    """Transactions that commit, for tests with several connections. What they leave is emptied after them, although some tables are
-    insert-only: only here, and only by lifting that promise for as long as it takes.
-    """
-    yield
-    with connection.cursor() as cursor:
+@pytest.fixture(scope="session", autouse=True)
+def _flush_past_the_triggers() -> None:
+    """The ledger and the activity log refuse to be emptied, whoever asks. Transactional tests must empty them all the same."""
+    BaseDatabaseOperations.execute_sql_flush = _flush  # type: ignore[method-assign]
+
+
+def _flush(operations: Any, statements: Sequence[str]) -> None:
+    connection = operations.connection
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute("SET session_replication_role = replica")  # no trigger fires on this connection
+            cursor.execute("SET LOCAL session_replication_role = replica")  # triggers rest, for this transaction
+            for statement in statements:
+                cursor.execute(statement)
             return
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_no_delete'")
-        for name, sql in cursor.fetchall():
-            cursor.execute(f"DROP TRIGGER {name}")
-            cursor.execute(f"DELETE FROM {name.removesuffix('_no_delete')}")
-            cursor.execute(sql)
-
-
-@pytest.fixture
-def _after_the_flush(django_db_blocker: Any) -> Iterator[None]:
-    yield
-    with django_db_blocker.unblock():
-        connection.close()
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f'DROP TRIGGER "{name}"')
+        for statement in [*statements, *(sql for _, sql in triggers)]:
+            cursor.execute(statement)

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from budget import caps
-from budget.models import Project
+from budget import caps, ledger
+from budget.models import Category, LedgerEntry, Project
 from budget.money import usd
-from orchestration import entries
+from orchestration import entries, rounds, sessions
+from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session, Worker
 from workspaces import ids, tokens
 from workspaces.access import Caller
@@ -56,3 +57,33 @@ def sessions_of(workspace: Workspace) -> list[Session]:
 
 def a_token(workspace: Workspace | None = None, role: str = Role.ADMIN) -> str:
     return tokens.create("test", role=role, workspace=workspace)
+
+
+def a_session(entry: Entry) -> Session:
+    """A session at work on an entry, its round open, taken by a worker as in life."""
+    worker = a_worker()
+    dispatch.cycle(entry.workspace_id)
+    claimed = Session.objects.get(entry=entry, status=Session.Status.CLAIMED)
+    session = sessions.take(claimed.pk, attempt=claimed.attempt, worker=worker)
+    assert session is not None
+    opened = rounds.begin(session, base_commit="0" * 40)
+    sessions.write(session, round_number=opened.number, phase=Session.Phase.IMPLEMENTATION)
+    return session
+
+
+def ended(session: Session, *, score: float = 0.5, outcome: str = "failed") -> Session:
+    """The same session after its verdict."""
+    verdict = rounds.Verdict(passed=outcome == "passed", score=score, findings=["a finding"])
+    assert sessions.conclude(session, sessions.Ending(Session.Outcome(outcome), verdict=verdict))
+    session.refresh_from_db()
+    return session
+
+
+def a_charge(
+    entry: Entry | None, amount: str, *, category: str = "entry", round: int | None = 1, in_: Workspace | None = None
+) -> None:
+    """What was spent, booked as the runtime books it."""
+    workspace = in_ or (entry.workspace if entry else None)
+    assert workspace is not None
+    what = ledger.Charge(ids.session(), usd(amount), LedgerEntry.PriceSource.REPORTED, category=Category(category))
+    ledger.charge(project(workspace), what, account=entry.account if entry else None, round_number=round, actor="agent")

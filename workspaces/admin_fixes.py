@@ -60,6 +60,8 @@ class Fix:
     button: ClassVar[str]
     explains: ClassVar[str] = ""
     form: ClassVar[type[FixForm]] = FixForm
+    counts: ClassVar[bool] = True
+    """The lines of its dry run are things, not consequences of one: the button says how many."""
     asks_first: ClassVar[bool] = False
     """The dry run needs an answer (an amount), so a form comes before it."""
     atomic: ClassVar[bool] = True

@@ -8,7 +8,13 @@ _SHAPE = re.compile(r"[a-z]+_[0-9a-z]{16,32}")
 
 
 def _new(prefix: str) -> str:
-    return f"{prefix}_{''.join(secrets.choice(ALPHABET) for _ in range(20))}"
+    """20 characters of 36 from 13 random bytes: 103 bits, in one call (a cycle makes hundreds)."""
+    number = int.from_bytes(secrets.token_bytes(13), "big")
+    letters = []
+    for _ in range(20):
+        number, rest = divmod(number, 36)
+        letters.append(ALPHABET[rest])
+    return f"{prefix}_{''.join(letters)}"
 
 
 def workspace() -> str:

@@ -73,7 +73,7 @@ class Event(models.Model):
         HUMAN = "human"
         AUTOMATION = "automation"
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="events")
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="events", db_index=False)
     at = models.DateTimeField(db_default=Now())
     actor = models.CharField(max_length=200)
     actor_kind = models.CharField(max_length=10, choices=ActorKind.choices)

@@ -1,6 +1,9 @@
 """The words that all of the API's schemas are made of: strict, bounded, and nothing unknown gets in."""
 
+import math
+import re
 import unicodedata
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -27,16 +30,56 @@ def _said(text: str) -> str:
     return text
 
 
-def _whole(value: Any) -> Any:
-    """JSON has one kind of number: a weight of 1 is a weight of 1.0."""
-    return float(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
+def whole(value: Any) -> Any:
+    """JSON has one kind of number: a weight of 1 is a weight of 1.0. A number beyond any float is infinite, and refused as such."""
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
+DEEPEST = 30
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Free JSON, made storable: numbers are finite floats, text and keys are clean, and it is not nested without end."""
+    if depth > DEEPEST:
+        raise ValueError(f"is nested more than {DEEPEST} deep")
+    if isinstance(value, dict):
+        return {_clean(key): _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, Decimal):
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError("may not contain infinite numbers")
+        return number
+    return _clean(value) if isinstance(value, str) else value
+
+
+_TAG = re.compile(
+    r"(function-(after|before|wrap|plain)|constrained-str|str|int|float|list|dict|nullable|json-or-python)(\[.*\])?", re.S
+)
+
+
+def place(loc: Sequence[str | int], *, unknown: bool = False) -> str:
+    """The dotted name of a property, from where pydantic found a problem: without the tags that it adds for the members of a union.
+    `unknown`: the last part is a name that the caller sent."""
+    last = len(loc) - 1
+    kept = [
+        str(part) for n, part in enumerate(loc) if isinstance(part, int) or (unknown and n == last) or not _TAG.fullmatch(part)
+    ]
+    return ".".join(kept)
 
 
 Text = Annotated[str, Field(max_length=100_000), AfterValidator(_clean)]
 Said = Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(_clean), AfterValidator(_said)]
 Line = Annotated[str, Field(max_length=500), AfterValidator(_clean)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean), AfterValidator(_said)]
-Float = Annotated[float, BeforeValidator(_whole), Field(allow_inf_nan=False)]
+Float = Annotated[float, BeforeValidator(whole), Field(allow_inf_nan=False)]
+Json = Annotated[Any, AfterValidator(_plain)]
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
 
 
@@ -70,4 +113,9 @@ class BadInput(Schema):
 
 def answers(ok: Any, *, status: int = 200) -> dict[int, Any]:
     """What any operation can answer."""
-    return {status: ok, 400: BadInput, 401: Named, 403: Named, 404: Named}
+    return {status: ok, 400: BadInput, 401: Named, 403: Named, 404: Named, 503: Named}
+
+
+def also(**contents: Any) -> dict[str, Any]:
+    """`openapi_extra` for an answer that is not JSON: media type to schema."""
+    return {"responses": {200: {"content": {media: {"schema": schema} for media, schema in contents.items()}}}}

@@ -34,3 +34,20 @@ def insert_only(table: str, sentence: str) -> RunPython:
             for verb in ("UPDATE", "DELETE")
         ],
     )
+
+
+def without_like_indexes(app: str) -> RunPython:
+    """Drop the second index that Django gives every text key on PostgreSQL, for `LIKE 'prefix%'`: nobody asks that of an id, and
+    each makes every write dearer.
+    """
+    return sql(
+        postgresql=[
+            f"""DO $$ DECLARE found record; BEGIN
+                FOR found IN SELECT schemaname, indexname FROM pg_indexes
+                    WHERE tablename LIKE '{app}\\_%%' AND indexname LIKE '%%\\_like' AND schemaname = current_schema() LOOP
+                    EXECUTE format('DROP INDEX %%I.%%I', found.schemaname, found.indexname);
+                END LOOP;
+            END $$"""
+        ],
+        sqlite=[],
+    )

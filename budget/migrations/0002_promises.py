@@ -5,7 +5,7 @@ Lock order everywhere: hold, account, project. The project row, the one that all
 
 from django.db import migrations
 
-from workspaces.triggers import insert_only, sql
+from workspaces.triggers import insert_only, sql, without_like_indexes
 
 CAP = "muster: project cap reached"
 BUDGET = "muster: entry budget reached"
@@ -136,4 +136,4 @@ HOLDS = sql(
 
 class Migration(migrations.Migration):
     dependencies = [("budget", "0001_initial")]
-    operations = [insert_only("budget_ledgerentry", "the ledger is insert-only"), LEDGER, HOLDS]
+    operations = [insert_only("budget_ledgerentry", "the ledger is insert-only"), LEDGER, HOLDS, without_like_indexes("budget")]

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from ninja import Path, Query, Router
 
+from budget.queries import position
+from budget.schemas import Cursor, Limit
 from orchestration import queries, schemas
 from workspaces import access
 from workspaces.access import Request
@@ -17,11 +19,13 @@ def get_events(
     request: Request,
     workspaceID: Path[str],
     after: Annotated[int, Query(ge=0, le=10**15)] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Any:
-    """What was done, by whom and why, oldest first, after event number `after`."""
+    """What was done, by whom and why, oldest first, after event number `after` (or a `cursor`, which is the same)."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    found = queries.events_after(workspace.pk, after=after, limit=limit + 1)
+    start = after if cursor is None else position(cursor)
+    found = queries.events_after(workspace.pk, after=start, limit=limit + 1)
     shown = [
         {
             "id": event.pk,

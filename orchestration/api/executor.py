@@ -1,10 +1,11 @@
 """The executor calls of the contract, and explain. Find, ask, answer."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from ninja import Path, Query, Router
+from ninja import Path, Router
 
 from budget.queries import position
+from budget.schemas import Cursor, Limit
 from orchestration import entries, queries, schemas, sessions
 from orchestration.executor import control, dispatch
 from orchestration.executor import explain as explaining
@@ -104,8 +105,8 @@ def reverify(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 def explain(
     request: Request,
     workspaceID: Path[str],
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Annotated[str | None, Query(max_length=60)] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Any:
     """For every entry that waits, the executor's checks in its order: result, what is, what is needed."""
     workspace = access.workspace_for(request.auth, workspaceID)

@@ -14,7 +14,7 @@ from orchestration.models import Session
 from workspaces import access
 from workspaces.access import Request
 from workspaces.errors import NotFound
-from workspaces.schemas import answers
+from workspaces.schemas import also, answers
 
 router = Router(tags=["sessions"])
 
@@ -26,7 +26,12 @@ def get_session(request: Request, workspaceID: Path[str], sessionID: str) -> Any
     return _shown(queries.session_for(workspace.pk, sessionID))
 
 
-@router.get("/executor/sessions/{sessionID}/log", response=answers(str), operation_id="agent.orchestration.sessionLog")
+@router.get(
+    "/executor/sessions/{sessionID}/log",
+    response=answers(None),
+    operation_id="agent.orchestration.sessionLog",
+    openapi_extra=also(**{"text/plain": {"type": "string"}, "application/x-ndjson": {"type": "string"}}),
+)
 def get_log(
     request: Request,
     workspaceID: Path[str],

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from ninja import Path, Query, Router
+from ninja import Path, Query, Router, Status
 
+from budget.schemas import Cursor, Limit
 from orchestration import drafts, entries, queries, schemas
 from orchestration.models import Entry
 from workspaces import access
@@ -13,18 +14,18 @@ from workspaces.schemas import answers
 
 router = Router(tags=["todo"])
 
-Status = Literal["pending", "in_progress", "blocked", "done", "failed"]
+EntryStatus = Literal["pending", "in_progress", "blocked", "done", "failed"]
 
 
 @router.get("/todo", response=answers(schemas.Todo), operation_id="agent.orchestration.todoGet")
 def get_todo(
     request: Request,
     workspaceID: Path[str],
-    status: Status | None = None,
+    status: EntryStatus | None = None,
     reason: Annotated[str | None, Query(max_length=30, pattern=r"^[a-z_]*$")] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 500,
-    cursor: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Limit = 500,
+    cursor: Cursor = None,
 ) -> Any:
     """The backlog, by number. Each waiting entry carries the reasons why."""
     workspace = access.workspace_for(request.auth, workspaceID)
@@ -51,7 +52,7 @@ def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn) ->
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     made = entries.add(workspace.pk, [drafts.of(item) for item in body.entries], by=request.auth)
     found = Entry.objects.filter(pk__in=[entry.pk for entry in made]).select_related("account").order_by("seq")
-    return 201, {"entries": queries.shown_entries(workspace.pk, list(found))}
+    return Status(201, {"entries": queries.shown_entries(workspace.pk, list(found))})
 
 
 @router.get("/todo/entries/{entryID}", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryGet")
@@ -131,10 +132,11 @@ def freeze_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 @router.get(
     "/todo/entries/{entryID}/rounds", response=answers(schemas.RoundsOut), operation_id="agent.orchestration.todoEntryRoundsGet"
 )
-def get_rounds(request: Request, workspaceID: Path[str], entryID: str) -> Any:
+def get_rounds(request: Request, workspaceID: Path[str], entryID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
     """An entry's rounds: cost, score, what verification found, and the evidence."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    return {"rounds": queries.shown_rounds(queries.entry_for(workspace.pk, entryID))}
+    found, following = queries.rounds_page(queries.entry_for(workspace.pk, entryID), limit=limit, cursor=cursor)
+    return {"rounds": found, "next_cursor": following}
 
 
 def _shown(workspace_id: str, entry: Entry) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The workspace calls."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from ninja import Path, Query, Router
+from ninja import Path, Router, Status
 
 from budget import money
 from budget.queries import position
+from budget.schemas import Cursor, Limit
 from orchestration import configuration, schemas, setup
 from workspaces import access
 from workspaces.access import Need, Request
@@ -28,17 +29,17 @@ def create(request: Request, body: schemas.WorkspaceIn) -> Any:
         config=body.config,
         by=request.auth,
     )
-    return 201, _shown(workspace)
+    return Status(201, _shown(workspace))
 
 
 @router.get("", response=answers(schemas.WorkspacesOut), operation_id="agent.orchestration.workspacesList")
 def list_all(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Any:
     """The workspaces that you may see, newest first."""
-    start = position(cursor) if cursor else 0
+    start = position(cursor) if cursor is not None else 0
     found = list(access.workspaces_for(request.auth).select_related("project", "executor")[start : start + limit + 1])
     following = str(start + limit) if len(found) > limit else None
     return {"workspaces": [_shown(workspace) for workspace in found[:limit]], "next_cursor": following}

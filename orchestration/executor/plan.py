@@ -109,6 +109,7 @@ class Room:
     headroom: int = field(init=False)
     locks: LockTable = field(init=False)
     running: list[Running] = field(init=False)
+    alone: list[Running] = field(init=False)
     draining_for: Waiting | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -116,11 +117,14 @@ class Room:
         self.headroom = self.world.headroom
         self.locks = LockTable(self.world.locks)
         self.running = list(self.world.running)
+        self.alone = [run for run in self.running if not run.parallelizable]
 
     def take(self, entry: Waiting, hold: int) -> None:
         self.free_slots -= 1
         self.headroom -= hold
         self.running.append(Running(entry.id, entry.parallelizable, entry.parallel_group))
+        if not entry.parallelizable:
+            self.alone.append(self.running[-1])
         for path in entry.paths:
             self.locks.take(path, entry.id)
 
@@ -234,7 +238,8 @@ def _alone(entry: Waiting, room: Room) -> Check:
     if ahead is not None and ahead.id != entry.id and _exclude(ahead, entry):
         message = f"Entry #{ahead.seq} runs alone and is next"
         return Check("concurrency_limit", False, "one that runs alone is next", needed, message, ahead.id)
-    other = next((run for run in room.running if run.entry_id != entry.id and _exclude(run, entry)), None)
+    suspects = room.running if not entry.parallelizable else room.alone
+    other = next((run for run in suspects if run.entry_id != entry.id and _exclude(run, entry)), None)
     if other is None:
         return Check("concurrency_limit", True, "nothing in the way", needed)
     message = f"May not run beside {other.entry_id}, which is running"

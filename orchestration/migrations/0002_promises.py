@@ -5,7 +5,7 @@ On PostgreSQL the trigger takes the executor's row first, as a cycle does, so th
 
 from django.db import migrations
 
-from workspaces.triggers import sql
+from workspaces.triggers import sql, without_like_indexes
 
 OVERLAP = "muster: the path is locked by another entry"
 ENDED = "muster: a session that has ended stays as it is"
@@ -13,7 +13,8 @@ ENDED = "muster: a session that has ended stays as it is"
 LOCKS = sql(
     postgresql=[
         'ALTER TABLE orchestration_filelock ALTER COLUMN path TYPE varchar(1024) COLLATE "C"',
-        f"""CREATE FUNCTION orchestration_locks_do_not_overlap() RETURNS trigger LANGUAGE plpgsql AS $$
+        # The planner knows nothing of the new rows and would read all locks for each: it is told to probe the index instead.
+        f"""CREATE FUNCTION orchestration_locks_do_not_overlap() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
         BEGIN
             PERFORM 1 FROM orchestration_executor WHERE workspace_id IN (SELECT workspace_id FROM taken) FOR UPDATE;
             IF EXISTS (
@@ -21,12 +22,15 @@ LOCKS = sql(
                 CROSS JOIN LATERAL (SELECT string_to_array(rtrim(t.path, '/'), '/') AS parts) s
                 CROSS JOIN LATERAL generate_series(1, cardinality(s.parts)) depth
                 CROSS JOIN LATERAL (VALUES (''), ('/')) slash(mark)
-                JOIN orchestration_filelock l ON l.workspace_id = t.workspace_id
-                    AND l.path = array_to_string(s.parts[1:depth], '/') || slash.mark AND l.entry_id <> t.entry_id
+                CROSS JOIN LATERAL (
+                    SELECT 1 FROM orchestration_filelock l WHERE l.workspace_id = t.workspace_id AND l.entry_id <> t.entry_id
+                    AND l.path = (array_to_string(s.parts[1:depth], '/') || slash.mark) COLLATE "C" LIMIT 1) above
             ) OR EXISTS (
                 SELECT 1 FROM taken t
-                JOIN orchestration_filelock l ON l.workspace_id = t.workspace_id AND l.entry_id <> t.entry_id
-                    AND l.path > rtrim(t.path, '/') || '/' AND l.path < rtrim(t.path, '/') || '0'
+                CROSS JOIN LATERAL (
+                    SELECT 1 FROM orchestration_filelock l WHERE l.workspace_id = t.workspace_id AND l.entry_id <> t.entry_id
+                    AND l.path > (rtrim(t.path, '/') || '/') COLLATE "C" AND l.path < (rtrim(t.path, '/') || '0') COLLATE "C"
+                    LIMIT 1) below
             ) THEN RAISE EXCEPTION '{OVERLAP}' USING ERRCODE = '23514'; END IF;
             RETURN NULL;
         END $$""",
@@ -60,4 +64,4 @@ SESSIONS = sql(
 
 class Migration(migrations.Migration):
     dependencies = [("orchestration", "0001_initial")]
-    operations = [LOCKS, SESSIONS]
+    operations = [LOCKS, SESSIONS, without_like_indexes("orchestration")]

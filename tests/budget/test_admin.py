@@ -1,7 +1,6 @@
 """Money on the admin site: caps by their verbs, corrections instead of edits, counters rebuilt from the ledger."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def client(settings: Any, tmp_path: Path) -> Client:
-    admin_site.with_error_page(settings, tmp_path)
+def client() -> Client:
     return a_superuser()
 
 
@@ -129,14 +127,14 @@ def damage(workspace: Any) -> None:
     RoundSpend.objects.update(cost=9)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute("ALTER TABLE budget_hold DISABLE TRIGGER budget_hold_moves")
+            cursor.execute("SET LOCAL session_replication_role = replica")
         else:
             cursor.execute("SELECT sql FROM sqlite_master WHERE name = 'budget_hold_moves'")
             made = cursor.fetchone()[0]
             cursor.execute("DROP TRIGGER budget_hold_moves")
         Hold.objects.update(drawn=usd(3))
         if connection.vendor == "postgresql":
-            cursor.execute("ALTER TABLE budget_hold ENABLE TRIGGER budget_hold_moves")
+            cursor.execute("SET LOCAL session_replication_role = origin")
         else:
             cursor.execute(made)
 
@@ -212,8 +210,7 @@ def test_the_database_refuses_what_the_admin_would_not_ask(client: Client) -> No
         row.delete()
 
 
-def test_two_hands_that_press_apply_at_once_book_one_correction(real_commits: None, settings: Any, tmp_path: Path) -> None:
-    admin_site.with_error_page(settings, tmp_path)
+def test_two_hands_that_press_apply_at_once_book_one_correction(transactional_db: None) -> None:
     client = a_superuser()
     workspace = seed(1)
     row = LedgerEntry.objects.get()

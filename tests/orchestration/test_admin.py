@@ -2,8 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connections
@@ -26,8 +24,7 @@ UNCHANGED = {"priority": "2", "initial-priority": "2", "budget_rounds": "5", "in
 
 
 @pytest.fixture
-def client(settings: Any, tmp_path: Path) -> Client:
-    admin_site.with_error_page(settings, tmp_path)
+def client() -> Client:
     return a_superuser()
 
 
@@ -216,8 +213,7 @@ def test_a_session_whose_worker_is_gone_is_ended_now(client: Client) -> None:
     assert told("session.reap") == [(session.pk, BOSS, "the machine burnt down")]
 
 
-def test_two_hands_that_press_apply_at_once_requeue_once(real_commits: None, settings: Any, tmp_path: Path) -> None:
-    admin_site.with_error_page(settings, tmp_path)
+def test_two_hands_that_press_apply_at_once_requeue_once(transactional_db: None) -> None:
     client = a_superuser()
     entry = stuck(an_entry(a_workspace()))
     shown = dry_run(client, Entry, "requeue", entry.pk)

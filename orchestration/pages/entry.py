@@ -1,0 +1,111 @@
+"""The page of one entry, and what a person may do to it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_POST
+
+from budget.models import RoundSpend
+from orchestration import entries, queries
+from orchestration.executor import explain
+from orchestration.forms import ReasonForm, RoundsForm, checked
+from orchestration.models import Entry, Round, Session
+from orchestration.pages import backlog, wording
+from orchestration.pages.regions import names_of
+from orchestration.pages.scene import Region, Scene, done, in_workspace, show
+from orchestration.pages.strip import STRIP
+from workspaces.access import Need
+
+VERBS: dict[str, tuple[Callable[..., Entry], str]] = {
+    "hold": (entries.hold, "is held back until someone releases it"),
+    "release": (entries.release, "is back in line"),
+    "done": (entries.mark_done, "is marked done; nothing was merged"),
+}
+
+
+@in_workspace()
+def page(scene: Scene, entry_id: str) -> HttpResponse:
+    entry = queries.entry_for(scene.workspace.pk, entry_id)
+    regions = STRIP | {
+        "standing": Region("entry.html#standing", lambda scene: standing(scene, entry)),
+        "rounds": Region("entry.html#rounds", lambda scene: rounds(entry)),
+        "sessions": Region("entry.html#sessions", lambda scene: sessions(entry)),
+    }
+    return show(scene, "entry.html", regions, entry=entry)
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def act(scene: Scene, entry_id: str, verb: str) -> HttpResponse:
+    entry = queries.entry_for(scene.workspace.pk, entry_id)
+    do, sentence = VERBS[verb]
+    do(entry, by=scene.caller, reason=checked(ReasonForm(scene.request.POST))["reason"])
+    return done(scene, f"#{entry.seq} {sentence}")
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def reverify(scene: Scene, entry_id: str) -> HttpResponse:
+    entry = entries.reverify(queries.entry_for(scene.workspace.pk, entry_id), by=scene.caller)
+    return done(scene, f"#{entry.seq} will be verified again, without implementing")
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def set_rounds(scene: Scene, entry_id: str) -> HttpResponse:
+    wanted = checked(RoundsForm(scene.request.POST))["rounds"]
+    entry = entries.set_rounds(queries.entry_for(scene.workspace.pk, entry_id), wanted, by=scene.caller)
+    return done(scene, f"#{entry.seq} may make {wanted} {'round' if wanted == 1 else 'rounds'}")
+
+
+def standing(scene: Scene, entry: Entry) -> dict[str, Any]:
+    """Where it stands: its row of the backlog, and every check of the executor in its order."""
+    row = backlog.rows(scene, [entry])[0]
+    found = explain.reasons(scene.workspace.pk, [entry.pk]).get(entry.pk) if entry.status != Entry.Status.DONE else None
+    checks = found.checks if found else []
+    names = names_of(scene, {check.holder for check in checks if check.holder})
+    waiting = list(Entry.objects.filter(dependencies__depends_on=entry, deleted_at__isnull=True).order_by("seq")[:200])
+    return {
+        "row": row,
+        "entry": entry,
+        "spec": _spec(entry),
+        "dependents": waiting,
+        "locks": list(entry.locks.order_by("path").values_list("path", flat=True)),
+        "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,
+        "checks": [
+            {
+                "name": wording.CHECKS.get(check.code, wording.REASONS.get(check.code, check.code).capitalize()),
+                "passed": check.passed,
+                "observed": wording.linked(check.observed, names),
+                "needed": check.needed,
+            }
+            for check in checks
+        ],
+    }
+
+
+def rounds(entry: Entry) -> dict[str, Any]:
+    costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
+    made = Round.objects.filter(entry=entry).order_by("-number")
+    return {"rounds": [{"round": one, "cost": costs.get(one.number, 0)} for one in made], "total": sum(costs.values())}
+
+
+def sessions(entry: Entry) -> dict[str, Any]:
+    made = Session.objects.filter(entry=entry).select_related("hold").order_by("-attempt")
+    return {"sessions": [{"session": session, "status": queries.shown_status(session)} for session in made[:100]]}
+
+
+def _spec(entry: Entry) -> list[tuple[str, str, Any]]:
+    """(name, kind, value): lists as lists, text as text, the rest as JSON."""
+    shown = []
+    for name, value in entry.spec.items():
+        label = name.replace("_", " ").capitalize()
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            shown.append((label, "files" if name.startswith("files_") else "list", value))
+        elif isinstance(value, str):
+            shown.append((label, "text", value))
+        elif value:
+            shown.append((label, "json", json.dumps(value, indent=2, ensure_ascii=False)))
+    return shown

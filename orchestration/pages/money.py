@@ -1,0 +1,63 @@
+"""Changing money on the pages: the cap, an entry's budget and its lock. Lowering the cap below what is spent asks first."""
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from budget import caps, money, queries
+from budget.models import Project
+from orchestration.forms import BudgetForm, LockForm, checked
+from orchestration.pages.scene import Scene, confirm, done, in_workspace
+from orchestration.queries import entry_for
+from workspaces.access import Need
+
+
+@require_http_methods(["GET", "POST"])
+@in_workspace(Need.BUDGET)
+def cap(scene: Scene) -> HttpResponse:
+    said = scene.request.POST or scene.request.GET
+    wanted = checked(BudgetForm(said))
+    project = queries.project_of(scene.workspace.pk)
+    amount = wanted["amount"]
+    confirmed = scene.request.method == "POST" and said.get("confirm") == str(amount)
+    if scene.request.method == "GET" or (amount < project.total_spent + project.held and not confirmed):
+        return confirm(
+            scene,
+            title=f"Set the cap to {money.text(amount)}",
+            sentence=consequence(project, amount),
+            button=f"Set the cap to {money.text(amount)}",
+            action=reverse("cap", args=[scene.workspace.pk]),
+            fields={"amount": said["amount"], "reason": wanted["reason"], "confirm": amount},
+        )
+    caps.set_project(project, "max_project_spend", amount, by=scene.caller, reason=wanted["reason"])
+    return done(scene, f"The cap is {money.text(amount)} now")
+
+
+def consequence(project: Project, amount: int) -> str:
+    """What a cap of this much does at once."""
+    spent, held = money.text(project.total_spent), money.text(project.held)
+    if amount < project.total_spent:
+        return f"That is below the {spent} already spent: nothing new starts until the cap is raised. Sessions at work go on within their holds."
+    if amount < project.total_spent + project.held:
+        return f"{spent} is spent and {held} is held for sessions at work: nothing new starts until some of it is free."
+    return "Dispatch goes on as long as what is spent and held stays within it."
+
+
+@require_POST
+@in_workspace(Need.BUDGET)
+def entry_budget(scene: Scene, entry_id: str) -> HttpResponse:
+    entry = entry_for(scene.workspace.pk, entry_id)
+    wanted = checked(BudgetForm(scene.request.POST))
+    account = caps.edit(entry.account, wanted["amount"], by=scene.caller, reason=wanted["reason"])
+    return done(scene, f"The budget of #{entry.seq} is {money.text(account.budget)} now, and locked")
+
+
+@require_POST
+@in_workspace(Need.BUDGET)
+def entry_lock(scene: Scene, entry_id: str) -> HttpResponse:
+    entry = entry_for(scene.workspace.pk, entry_id)
+    wanted = checked(LockForm(scene.request.POST))
+    if entry.account.human_locked != wanted["locked"]:
+        caps.toggle_lock(entry.account, by=scene.caller, reason=wanted["reason"])
+    state = "locked: only people change it" if wanted["locked"] else "free: the reallocator may change it"
+    return done(scene, f"The budget of #{entry.seq} is {state}")

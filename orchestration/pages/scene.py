@@ -1,0 +1,168 @@
+"""What the pages share: who asks and where, a page or one of its regions as the answer, and what a form answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from workspaces import access
+from workspaces.access import GRANTS, Caller, Need
+from workspaces.errors import Forbidden, NotFound, Refused
+from workspaces.models import Role, Workspace
+
+P = ParamSpec("P")
+SEE_OTHER = 303
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One request for a page of a workspace, by someone who may see it."""
+
+    request: HttpRequest
+    caller: Caller
+    workspace: Workspace
+    role: Role
+
+    def may(self, need: Need) -> bool:
+        return need in GRANTS[self.role]
+
+
+Build = Callable[[Scene], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of a page that fetches itself: the template (with the partial's name) and what it needs."""
+
+    template: str
+    build: Build
+
+
+def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Pages are for people who are logged in. What is refused becomes an answer here, in one place."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _signed_out() if _by_htmx(request) else redirect_to_login(request.get_full_path())
+        try:
+            response = view(request, access.of_user(request.user), *args, **kwargs)
+        except Refused as refused:
+            response = _refuse(request, refused)
+        response["Cache-Control"] = "private, no-cache"
+        return response
+
+    return wrapped
+
+
+def in_workspace(
+    need: Need = Need.VIEW,
+) -> Callable[[Callable[Concatenate[Scene, P], HttpResponse]], Callable[..., HttpResponse]]:
+    """A page or a form of one workspace, for those who may."""
+
+    def decorate(view: Callable[Concatenate[Scene, P], HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def wrapped(request: HttpRequest, caller: Caller, workspace_id: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            workspace = access.workspace_for(caller, workspace_id, need)
+            role = caller.role_in(workspace)
+            if role is None:  # taken away between the two looks
+                raise NotFound("Workspace not found")
+            return view(Scene(request, caller, workspace, role), *args, **kwargs)
+
+        return person(wrapped)
+
+    return decorate
+
+
+def show(scene: Scene, template: str, regions: Mapping[str, Region], **context: Any) -> HttpResponse:
+    """The page, or the one region of it that asks for itself (`?fragment=`)."""
+    name = scene.request.GET.get("fragment", "")
+    if name in regions:
+        region = regions[name]
+        asked_for = _common(scene) | context | region.build(scene)
+        return HttpResponse(render_to_string(region.template, asked_for, request=scene.request))
+    everything = _common(scene) | context
+    for region in regions.values():
+        everything |= region.build(scene)
+    return render(scene.request, template, everything)
+
+
+def done(scene: Scene, sentence: str, *, tone: str = "good") -> HttpResponse:
+    """What a form answers: with htmx the sentence, upon which every live region fetches itself; else a redirect to the page."""
+    if not _by_htmx(scene.request):
+        messages.success(scene.request, sentence, extra_tags=tone)
+        return HttpResponseRedirect(came_from(scene), status=SEE_OTHER)
+    response = HttpResponse(result(scene.request, sentence, tone=tone))
+    response["HX-Trigger-After-Swap"] = "muster:changed"
+    return response
+
+
+def confirm(scene: Scene, *, title: str, sentence: str, button: str, action: str, fields: Mapping[str, Any]) -> HttpResponse:
+    """Ask once more: what happens, and one button. A page of its own, or with htmx a question in the place of the result.
+
+    409 for a plain form that was sent without its confirmation: nothing was done.
+    """
+    asked = {"title": title, "sentence": sentence, "button": button, "action": action, "fields": fields, "back": came_from(scene)}
+    status = 409 if scene.request.method == "POST" else 200
+    if _by_htmx(scene.request):
+        return HttpResponse(render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=scene.request))
+    return render(scene.request, "confirm.html", _common(scene) | asked, status=status)
+
+
+def came_from(scene: Scene) -> str:
+    """The page that a form was sent from: as it says itself, if that is one of ours."""
+    said = scene.request.POST.get("next") or scene.request.GET.get("next") or ""
+    if url_has_allowed_host_and_scheme(said, allowed_hosts=None):
+        return said
+    return reverse("workspace", args=[scene.workspace.pk])
+
+
+def result(request: HttpRequest, sentence: str, *, tone: str) -> str:
+    """The line that says how it went, to be put in its place by htmx."""
+    return render_to_string("parts/result.html", {"sentence": sentence, "tone": tone, "oob": True}, request=request)
+
+
+def _by_htmx(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
+def _common(scene: Scene) -> dict[str, Any]:
+    query = scene.request.GET.copy()
+    query.pop("fragment", None)
+    return {
+        "workspace": scene.workspace,
+        "may_operate": scene.may(Need.OPERATE),
+        "may_budget": scene.may(Need.BUDGET),
+        "page_url": f"{scene.request.path}?{query.urlencode()}" if query else scene.request.path,
+    }
+
+
+def _signed_out() -> HttpResponse:
+    """A redirect would put the login page into a region; the page's script shows a link instead."""
+    return HttpResponse(status=401, headers={"HX-Reswap": "none"})
+
+
+def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
+    """Bad input goes back to its form; what is not allowed or not there gets the error page. With htmx: the sentence alone."""
+    status = 404 if isinstance(refused, NotFound) else 403 if isinstance(refused, Forbidden) else 422
+    if _by_htmx(request):
+        response = HttpResponse(result(request, refused.message, tone="bad"), status=status)
+        response["HX-Reswap"] = "none"
+        return response
+    if status == 404:
+        raise Http404(refused.message)
+    if status == 403:
+        raise PermissionDenied(refused.message)
+    messages.error(request, refused.message, extra_tags="bad")
+    said = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(said, allowed_hosts=None)
+    return HttpResponseRedirect(said if safe else reverse("workspaces"), status=SEE_OTHER)

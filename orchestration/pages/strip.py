@@ -1,0 +1,25 @@
+"""The control strip of every page of a workspace: state, freshness, workers, money, and the controls."""
+
+from typing import Any
+
+from budget import queries as budget
+from orchestration import configuration, queries
+from orchestration.models import Executor, Session
+from orchestration.pages.scene import Region, Scene
+
+
+def build(scene: Scene) -> dict[str, Any]:
+    executor = queries.executor_for(scene.workspace.pk)
+    project = budget.project_of(scene.workspace.pk)
+    at_work = Session.objects.filter(workspace=scene.workspace, status__in=Session.OPEN).count()
+    return {
+        "executor": executor,
+        "project": project,
+        "at_work": at_work,
+        "max_workers": configuration.load(executor.config).max_workers,
+        "draining": executor.state == Executor.State.PAUSED and at_work > 0,
+        "left": project.max_project_spend - project.total_spent,
+    }
+
+
+STRIP = {"strip": Region("parts/strip.html", build)}

@@ -1,0 +1,187 @@
+"""What states, reasons and events are called on pages. Pure: values in, words out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from budget import money
+
+# state: (tone of colour, symbol of the sprite, word). A shape and a word each: colour alone tells nobody anything.
+BADGES = {
+    "running": ("run", "running", "Running"),
+    "in_progress": ("run", "running", "In progress"),
+    "starting": ("run", "starting", "Starting"),
+    "stopping": ("warn", "warn", "Stopping"),
+    "done": ("good", "done", "Done"),
+    "passed": ("good", "done", "Passed"),
+    "ready": ("wait", "ready", "Ready"),
+    "pending": ("wait", "ready", "Waiting"),
+    "open": ("run", "running", "Open"),
+    "paused": ("warn", "paused", "Paused"),
+    "blocked": ("block", "blocked", "Blocked"),
+    "conflict": ("block", "blocked", "Merge conflict"),
+    "out_of_money": ("block", "blocked", "Out of money"),
+    "failed": ("bad", "failed", "Failed"),
+    "crashed": ("bad", "failed", "Crashed"),
+    "timed_out": ("bad", "failed", "Timed out"),
+    "lost": ("odd", "unknown", "Lost"),
+    "unverified": ("odd", "unknown", "Unverified"),
+    "stopped": ("over", "stopped", "Stopped"),
+    "interrupted": ("over", "stopped", "Interrupted"),
+}
+
+PHASES = {
+    "starting": "Setting up",
+    "implementation": "Implementing",
+    "interception": "Intercepting",
+    "verification": "Verifying",
+    "merging": "Merging",
+}
+
+CHECKS = {
+    "pending": "Nothing holds it",
+    "dependencies_pending": "Dependencies",
+    "rounds_exhausted": "Rounds",
+    "budget_exceeded": "Entry budget",
+    "executor_running": "Executor",
+    "executor_paused": "Executor",
+    "executor_stopped": "Executor",
+    "no_worker_online": "Worker online",
+    "project_budget_exceeded": "Project cap",
+    "files_locked": "File locks",
+    "concurrency_limit": "Room beside the others",
+}
+
+REASONS = {
+    "budget_exceeded": "entry budgets used up",
+    "project_budget_exceeded": "the project cap reached",
+    "dependencies_pending": "dependencies that are not done",
+    "dependency_failed": "dependencies that failed",
+    "files_locked": "files that others have locked",
+    "concurrency_limit": "all workers busy",
+    "executor_paused": "the executor paused",
+    "executor_stopped": "the executor not started",
+    "rounds_exhausted": "rounds used up",
+    "no_improvement": "scores that no longer rise",
+    "merge_conflict": "merge conflicts",
+    "human_hold": "entries held by a person",
+    "agent_unavailable": "agents that keep failing",
+    "no_worker_online": "no session worker online",
+}
+
+VERBS = {
+    "executor.start": "started the executor",
+    "executor.pause": "paused the executor",
+    "executor.resume": "resumed the executor",
+    "executor.stop_all": "stopped everything",
+    "executor.force_dispatch": "asked for a dispatch now",
+    "session.started": "began work on {}",
+    "session.stop": "asked to stop the session on {}",
+    "session.passed": "finished {}: verified and merged",
+    "session.failed": "ended a round of {}: verification said no",
+    "session.conflict": "could not merge {}",
+    "session.crashed": "lost the agent on {}: it crashed",
+    "session.timed_out": "ended the session on {}: time is up",
+    "session.out_of_money": "ended the session on {}: its money is used up",
+    "session.stopped": "stopped the session on {}",
+    "session.interrupted": "interrupted the session on {}",
+    "session.lost": "lost the session on {}",
+    "entries.added": "added {count}",
+    "entry.held": "held {}",
+    "entry.released": "released {}",
+    "entry.reopened": "reopened {}",
+    "entry.marked_done": "marked {} done",
+    "entry.blocked": "blocked {}",
+    "entry.priority": "set the priority of {} from {before} to {after}",
+    "entry.rounds": "changed the rounds of {} from {before} to {after}",
+    "entry.spec": "changed the spec of {}",
+    "entry.spec_frozen": "froze the spec of {}",
+    "entry.reverify": "asked to verify {} again",
+    "entry.deleted": "took {} off the backlog",
+    "budget.budget": "set the budget of {} from {before} to {after}",
+    "budget.human_locked": "{locked} the budget of {}",
+    "budget.max_project_spend": "set the cap from {before} to {after}",
+    "budget.total_budget": "set the total budget from {before} to {after}",
+    "locks.released": "freed locks that nobody held",
+    "hold.settled": "settled a hold that was left over",
+    "workspace.created": "created this workspace",
+    "workspace.configured": "changed the config",
+    "workspace.renamed": "renamed this workspace",
+}
+
+SYMBOLS = {
+    "passed": "done",
+    "failed": "failed",
+    "crashed": "failed",
+    "timed_out": "failed",
+    "blocked": "blocked",
+    "lost": "unknown",
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry or a session as a page names it."""
+
+    text: str
+    url: str
+
+
+def badge(state: str) -> tuple[str, str, str]:
+    return BADGES.get(state, ("odd", "unknown", state.replace("_", " ").capitalize()))
+
+
+def reasons(codes: list[str]) -> str:
+    """`in the way: entry budgets used up, all workers busy`, or that nothing is."""
+    return ", ".join(REASONS.get(code, code.replace("_", " ")) for code in codes)
+
+
+def linked(text: str, names: Mapping[str, Link]) -> list[tuple[str, str]]:
+    """A sentence with the ids in it turned into links: pieces of (text, address)."""
+    pieces = [(text, "")]
+    for id_, link in names.items():
+        cut: list[tuple[str, str]] = []
+        for piece, url in pieces:
+            before, found, after = piece.partition(id_) if not url else (piece, "", "")
+            cut += [(before, url)] + ([(link.text, link.url), (after, "")] if found else [])
+        pieces = [part for part in cut if part[0]]
+    return pieces
+
+
+def listed(words: str, links: list[tuple[str, str]], most: int = 5) -> list[tuple[str, str]]:
+    """Words, then links with commas between them; many are cut short."""
+    pieces = [(words, "")]
+    for link in links[:most]:
+        pieces += [(", ", ""), link] if len(pieces) > 1 else [link]
+    return [*pieces, (f" and {len(links) - most} more", "")] if len(links) > most else pieces
+
+
+def event(verb: str, data: Mapping[str, Any], subject: Link | None) -> list[tuple[str, str]]:
+    """What an event says, as pieces of (text, address). An unknown verb is shown as it is."""
+    pattern = VERBS.get(verb, verb.replace("_", " ").replace(".", ": "))
+    before, has_subject, after = pattern.partition("{}")
+    named = [(subject.text, subject.url) if subject else ("an entry", "")] if has_subject else []
+    filled = [(_fill(before, data), ""), *named, (_fill(after, data), "")]
+    return [piece for piece in filled if piece[0]]
+
+
+def event_symbol(verb: str) -> str:
+    return SYMBOLS.get(verb.partition(".")[2], "dot")
+
+
+def _fill(text: str, data: Mapping[str, Any]) -> str:
+    count = data.get("count", 0)
+    words = {
+        "{count}": f"{count} {'entry' if count == 1 else 'entries'}",
+        "{locked}": "locked" if data.get("after") else "unlocked",
+        "{before}": _amount(data, "before"),
+        "{after}": _amount(data, "after"),
+    }
+    for name, word in words.items():
+        text = text.replace(name, word)
+    return text
+
+
+def _amount(data: Mapping[str, Any], name: str) -> str:
+    amount = data.get(f"{name}_usd")
+    return money.text(money.usd(amount)) if isinstance(amount, (int, float)) else str(data.get(name, "—"))

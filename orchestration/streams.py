@@ -1,0 +1,228 @@
+"""Hints to open pages, as Server-Sent Events: `event: <topic>`, and a heartbeat. They carry no data: pages fetch what changed.
+
+All streams of a process share one subscription. Losing it costs latency only: streams go on with heartbeats, it is made anew, and then
+every stream is told that everything may have changed.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import redis.asyncio
+import structlog
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.db import connections
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from redis.exceptions import RedisError
+
+from workspaces import access, tokens
+from workspaces.access import Caller
+from workspaces.errors import Forbidden, NotFound, Refused, Unauthorized
+
+log = structlog.get_logger(__name__)
+
+TOPICS = ("executor", "workers", "entries", "locks", "budget")
+HEARTBEAT_S = 10.0
+RECHECK_S = 30.0
+GAP_S = 0.5  # between two bursts of one stream: what comes in between is told once
+RETRY_MS = 3000
+MOST_PER_CALLER = 20
+PATTERN = "muster:hints:*"
+
+Who = Callable[[], Caller]
+
+
+class Stream:
+    """One open page: the topics that it has not been told yet."""
+
+    def __init__(self) -> None:
+        self._news: dict[str, int] = {}
+        self._rang = asyncio.Event()
+
+    def tell(self, topics: dict[str, int]) -> None:
+        self._news |= topics
+        self._rang.set()
+
+    async def news(self, timeout: float) -> dict[str, int]:
+        """What changed, as topic and version; nothing when the time is over."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._rang.wait(), timeout)
+        self._rang.clear()
+        told, self._news = self._news, {}
+        return told
+
+
+class Hub:
+    """The one subscription of this process, fanned out. It lives as long as somebody listens."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, set[Stream]] = defaultdict(set)
+        self._version = int(time.time())  # grows over restarts too
+        self._task: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def listening(self, workspace_id: str) -> AsyncIterator[Stream]:
+        stream = Stream()
+        self._streams[workspace_id].add(stream)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._listen())
+        try:
+            yield stream
+        finally:
+            self._streams[workspace_id].discard(stream)
+            if not self._streams[workspace_id]:
+                del self._streams[workspace_id]
+            if not self._streams:
+                self._task.cancel()
+                self._task = None
+
+    async def _listen(self) -> None:
+        waits, missed = 0.5, False
+        while True:
+            client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
+            try:
+                async with client.pubsub() as pubsub:
+                    await pubsub.psubscribe(PATTERN)
+                    log.debug("hints.listening")
+                    if missed:
+                        self._tell_all()
+                    waits, missed = 0.5, False
+                    async for message in pubsub.listen():
+                        self._hear(message)
+            except (RedisError, OSError) as error:
+                log.debug("hints.away", error=str(error))
+            finally:
+                with contextlib.suppress(RedisError, OSError):
+                    await client.aclose()
+            missed = True
+            await asyncio.sleep(waits)
+            waits = min(waits * 2, 5.0)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] != "pmessage":
+            return
+        workspace_id = message["channel"].decode().rpartition(":")[2]
+        if workspace_id in self._streams:
+            with contextlib.suppress(ValueError):
+                self._tell(workspace_id, [topic for topic in json.loads(message["data"]) if topic in TOPICS])
+
+    def _tell(self, workspace_id: str, topics: list[str]) -> None:
+        self._version += 1
+        for stream in self._streams[workspace_id]:
+            stream.tell(dict.fromkeys(topics, self._version))
+
+    def _tell_all(self) -> None:
+        for workspace_id in list(self._streams):
+            self._tell(workspace_id, list(TOPICS))
+
+
+hub = Hub()
+_open: Counter[str] = Counter()
+
+
+async def page(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:
+    """The stream of a page: for the person who is logged in."""
+    return await _answer(request, workspace_id, lambda: _person(request))
+
+
+async def api(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:
+    """The same for programs: a bearer token, or the browser's session. Refused in the contract's shape."""
+    return await _answer(request, workspace_id, lambda: _program(request))
+
+
+async def _answer(request: HttpRequest, workspace_id: str, who: Who) -> HttpResponse | StreamingHttpResponse:
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponse(status=405, headers={"Allow": "GET"})
+
+    def look() -> str:
+        """The database is asked in one go and let go of: an idle stream holds no connection."""
+        try:
+            caller = who()
+            access.workspace_for(caller, workspace_id)
+            return caller.name
+        finally:
+            _let_go()
+
+    ask = sync_to_async(look)
+    try:
+        name = await ask()
+    except Refused as refused:
+        return _refused(refused)
+    if _open[name] >= MOST_PER_CALLER:
+        return _refused(Forbidden(f"More than {MOST_PER_CALLER} streams are open: close some"), status=429)
+    response = StreamingHttpResponse(_events(workspace_id, name, ask), content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def _events(workspace_id: str, name: str, ask: Callable[[], Awaitable[str]]) -> AsyncIterator[bytes]:
+    """Hints and heartbeats until the reader goes, or may not read any more."""
+    _open[name] += 1
+    try:
+        async with hub.listening(workspace_id) as stream:
+            yield f"retry: {RETRY_MS}\n\n".encode() + _heartbeat()
+            beat = asked = time.monotonic()
+            while True:
+                told = await stream.news(max(0.0, beat + HEARTBEAT_S - time.monotonic()))
+                if time.monotonic() >= asked + RECHECK_S:
+                    try:
+                        await ask()
+                    except Refused:
+                        return
+                    asked = time.monotonic()
+                if told:
+                    yield b"".join(f"event: {topic}\ndata: {version}\n\n".encode() for topic, version in told.items())
+                if time.monotonic() >= beat + HEARTBEAT_S:
+                    beat = time.monotonic()
+                    yield _heartbeat()
+                if told:
+                    await asyncio.sleep(GAP_S)
+    finally:
+        _open[name] -= 1
+        if not _open[name]:
+            del _open[name]
+
+
+def _heartbeat() -> bytes:
+    return f"event: hb\ndata: {time.time():.3f}\n\n".encode()
+
+
+def _person(request: HttpRequest) -> Caller:
+    request.session = type(request.session)(request.session.session_key)  # as it is now, not as it was when the stream began
+    user = get_user(request)
+    if not user.is_authenticated:
+        raise Unauthorized("Log in, or send `Authorization: Bearer <token>`")
+    return access.of_user(user)
+
+
+def _program(request: HttpRequest) -> Caller:
+    """As `config.api`: a bad token is refused even beside a good cookie."""
+    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer":
+        return _person(request)
+    found = tokens.find(secret.strip())
+    if found is None:
+        raise Unauthorized("The token is unknown, expired or revoked")
+    return access.of_token(found)
+
+
+def _let_go() -> None:
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+def _refused(refused: Refused, status: int = 0) -> HttpResponse:
+    kinds = {Unauthorized: (401, "UnauthorizedError"), Forbidden: (403, "ForbiddenError"), NotFound: (404, "NotFoundError")}
+    usual, name = kinds[type(refused)]
+    response = JsonResponse({"name": name, "data": {"message": refused.message}}, status=status or usual)
+    if usual == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="muster"'
+    return response

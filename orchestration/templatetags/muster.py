@@ -1,0 +1,174 @@
+"""How amounts, times and states are written on pages. Everything is escaped here once."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import now
+
+from budget import money
+from orchestration.pages import wording
+
+register = template.Library()
+
+
+@register.filter
+def usd(micro: int | None) -> str:
+    """Micro-USD in words; None is a dash, never zero."""
+    return money.text(micro)
+
+
+@register.filter
+def plain_usd(micro: int) -> str:
+    """Micro-USD for the value of an input: no sign, no grouping, no needless zeros beyond cents."""
+    whole, rest = divmod(micro, money.MICRO)
+    digits = f"{rest:06d}".rstrip("0")
+    return f"{whole}.{digits.ljust(2, '0')}"
+
+
+@register.filter
+def score(value: float | None) -> str:
+    """A score from 0 to 1 as two decimals; the third only where it would otherwise read as 1 or 0 and is not."""
+    if value is None:
+        return "—"
+    shown = f"{value:.2f}"
+    return f"{value:.3f}" if (shown == "1.00") != (value == 1) or (shown == "0.00") != (value == 0) else shown
+
+
+@register.filter
+def gain(value: float | None) -> str:
+    if value is None:
+        return "—"
+    return f"{'−' if value < 0 else '+'}{abs(value):.2f}"
+
+
+@register.filter
+def percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "—"
+
+
+@register.filter
+def duration(span: timedelta | float | None) -> str:
+    """`42s`, `7m 05s`, `3h 12m`, `2d 04h`."""
+    if span is None:
+        return "—"
+    total = max(int(span.total_seconds() if isinstance(span, timedelta) else span), 0)
+    days, hours, minutes, seconds = total // 86400, total // 3600 % 24, total // 60 % 60, total % 60
+    if days:
+        return f"{days}d {hours:02d}h"
+    if total >= 3600:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {seconds:02d}s" if minutes else f"{seconds}s"
+
+
+@register.simple_tag
+def ago(moment: datetime | None, never: str = "never") -> SafeString:
+    """How long ago, with the moment itself in the title. Page JS keeps it counting while the page is fresh."""
+    return _clock(moment, "ago", " ago", never)
+
+
+@register.simple_tag
+def since(moment: datetime | None, until: datetime | None = None) -> SafeString:
+    """How long it lasts so far; or lasted, when it is over."""
+    if moment is not None and until is not None:
+        return format_html('<span class="num">{}</span>', duration(until - moment))
+    return _clock(moment, "since", "", "—")
+
+
+@register.simple_tag
+def moment(at: datetime | None) -> SafeString:
+    if at is None:
+        return format_html("{}", "—")
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(at), _full(at), f"{at:%H:%M:%S}")
+
+
+def _clock(at: datetime | None, kind: str, suffix: str, never: str) -> SafeString:
+    if at is None:
+        return format_html("{}", never)
+    shown = duration(now() - at) + suffix
+    return format_html(
+        '<time class="num" data-{}="{}" datetime="{}" title="{}">{}</time>',
+        kind,
+        f"{at.timestamp():.0f}",
+        _iso(at),
+        _full(at),
+        shown,
+    )
+
+
+def _iso(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _full(at: datetime) -> str:
+    return f"{at:%a %d %b %Y, %H:%M:%S} UTC"
+
+
+@register.filter
+def status_word(state: str) -> str:
+    return wording.badge(state)[2].lower()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A symbol of the sprite. Beside a word, always: hence hidden from screen readers."""
+    return format_html(
+        '<svg class="icon" width="16" height="16" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name
+    )
+
+
+@register.simple_tag
+def badge(state: str) -> SafeString:
+    """Icon with an outline of its own, word and colour, together (dashboard.md 3, Status)."""
+    tone, symbol, word = wording.badge(state)
+    return format_html('<span class="badge {}">{}{}</span>', tone, icon(symbol), word)
+
+
+@register.simple_tag
+def meter(spent: int, whole: int, held: int = 0) -> SafeString:
+    """Spent and held of a limit, as a bar. The numbers stand beside it, so it is hidden from screen readers.
+
+    Widths are SVG attributes: the content security policy allows no style attributes.
+    """
+    scale = max(whole, spent + held, 1)
+    used = 100 * spent / scale
+    tone = "over" if spent >= whole else "warn" if spent >= 0.8 * whole else ""
+    limit = mark_safe("")
+    if spent + held > whole:
+        limit = format_html('<rect class="limit" x="{}" width="1" height="6"></rect>', f"{min(100 * whole / scale, 99):.2f}")
+    return format_html(
+        '<svg class="meter {}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="track" width="100" height="6"></rect><rect class="held" x="{}" width="{}" height="6"></rect>'
+        '<rect class="used" width="{}" height="6"></rect>{}</svg>',
+        tone,
+        f"{used:.2f}",
+        f"{100 * held / scale:.2f}",
+        f"{used:.2f}",
+        limit,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def live(context: Any, name: str, topics: str) -> SafeString:
+    """The attributes of a region that fetches itself, by its own name, from the address that the page has now.
+
+    `delay`, not `throttle`: htmx's throttle drops the last hint of a burst, and with it the newest state. The server sends each topic
+    at most twice a second, so a short delay gathers the topics of one change and never starves.
+    """
+    triggers = [f"sse:{topic} delay:120ms" for topic in topics.split()]
+    return format_html(
+        'id="{}" data-live hx-get="" hx-target="this" hx-swap="outerHTML" hx-sync="this:replace" hx-trigger="{}" hx-vals="{}"{}',
+        name,
+        ", ".join([*triggers, "muster:refresh"]),
+        f'{{"fragment": "{name}"}}',
+        mark_safe(' hx-swap-oob="true"') if context.get("oob") else "",
+    )
+
+
+@register.simple_tag
+def pieces(found: list[tuple[str, str]]) -> SafeString:
+    """Text with links in it: (text, address) pairs, where no address means plain text."""
+    return format_html_join("", "{}", ((format_html('<a href="{}">{}</a>', url, text) if url else text,) for text, url in found))

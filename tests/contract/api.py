@@ -1,0 +1,86 @@
+"""The API as one caller sees it: `shop.post("/executor/start")`, within a workspace."""
+
+import json
+from typing import Any
+
+from django.http import HttpResponseBase
+from django.test import Client
+
+from workspaces.models import Workspace
+
+ROOT = "/api/v1"
+
+
+def orchestration(workspace_id: str) -> str:
+    return f"{ROOT}/workspaces/{workspace_id}/orchestration"
+
+
+class Answer:
+    """A status, a body read whole, and the headers."""
+
+    def __init__(self, response: HttpResponseBase) -> None:
+        self.status = response.status_code
+        self.headers = response.headers
+        content = b"".join(response.streaming_content) if response.streaming else response.content  # type: ignore[attr-defined]
+        self.text = content.decode()
+        assert "X-Request-Id" in self.headers  # every response carries one, errors too
+
+    @property
+    def json(self) -> Any:
+        assert self.headers["Content-Type"].split(";")[0] == "application/json", self.text[:300]
+        return json.loads(self.text)
+
+    def __iter__(self) -> Any:
+        """`status, body = answer`"""
+        return iter((self.status, self.json))
+
+    def __repr__(self) -> str:
+        return f"{self.status} {self.text[:500]}"
+
+
+class Api:
+    """Calls with a token, or as whoever `client` is logged in as. Paths are under the workspace's prefix, or begin with /api."""
+
+    def __init__(self, workspace: Workspace | str, token: str | None = None, client: Client | None = None) -> None:
+        self.id = workspace if isinstance(workspace, str) else workspace.pk
+        self._client = client or Client()
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def call(self, method: str, path: str, body: Any = None, *, type: str = "application/json", **headers: str) -> Answer:
+        """`body`: JSON to be, or text and bytes as they are."""
+        url = path if path.startswith("/api") else orchestration(self.id) + path
+        data = b"" if body is None else body if isinstance(body, (str, bytes)) else json.dumps(body)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return Answer(self._client.generic(method, url, data, content_type=type, headers={**self._headers, **named}))
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.call("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+        return self.call("POST", path, body, **headers)
+
+    def patch(self, path: str, body: Any = None) -> Answer:
+        return self.call("PATCH", path, body)
+
+    def put(self, path: str, body: Any = None) -> Answer:
+        return self.call("PUT", path, body)
+
+    def delete(self, path: str) -> Answer:
+        return self.call("DELETE", path)
+
+
+def not_found(what: str) -> tuple[int, dict[str, Any]]:
+    return 404, {"name": "NotFoundError", "data": {"message": f"{what} not found"}}
+
+
+def invalid(message: str, *names: str) -> tuple[int, dict[str, Any]]:
+    return 400, {"data": {}, "errors": [{"propertyNames": list(names), "message": message}], "success": False}
+
+
+def names_of(answer: Answer) -> list[str]:
+    """What a 400 says is wrong, after a look at its shape."""
+    assert answer.status == 400, answer
+    body = answer.json
+    assert body.keys() == {"data", "errors", "success"} and body["data"] == {} and body["success"] is False
+    assert body["errors"] and all(error.keys() == {"propertyNames", "message"} and error["message"] for error in body["errors"])
+    return [name for error in body["errors"] for name in error["propertyNames"]]

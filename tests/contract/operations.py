@@ -1,0 +1,71 @@
+"""Every operation of the API, from its own OpenAPI document: a new one is found by the tests without being told."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from config.api import api
+from workspaces.access import Need
+
+DOCUMENT: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
+
+BODIES: dict[str, Any] = {
+    "budgetUpdateGlobal": {"max_project_spend_usd": 50},
+    "budgetEdit": {"budget_usd": 2},
+    "chargesCreate": {"category": "orchestrator", "amount_usd": 0.1},
+    "configUpdate": {"max_workers": 3},
+    "sessionUsage": {"id": "1", "cost_usd": 0.01},
+    "sessionProgress": {"text": "half"},
+    "todoEntriesCreate": {"entries": [{"content": "Do it"}]},
+    "todoEntryPriority": {"priority": "high"},
+    "todoEntryRounds": {"budget_rounds": 7},
+    "todoEntrySpecPut": {"requirements": "all"},
+    "todoEntryStatus": {"status": "blocked"},
+    "workspaceUpdate": {"name": "Store"},
+    "workspacesCreate": {"name": "New", "repo": "/nowhere", "total_budget_usd": 1, "max_project_spend_usd": 1},
+}
+"""A good body for each operation that takes one."""
+
+FOR_AGENTS = ("sessionUsage", "sessionProgress")
+
+
+@dataclass(frozen=True)
+class Operation:
+    method: str
+    path: str
+    details: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.details["operationId"])
+
+    @property
+    def name(self) -> str:
+        return self.id.removeprefix("agent.orchestration.")
+
+    @property
+    def tag(self) -> str:
+        return str(self.details["tags"][0])
+
+    @property
+    def body(self) -> Any:
+        """KeyError: a new operation takes a body, so say above what a good one is."""
+        return BODIES[self.name] if "requestBody" in self.details else None
+
+    @property
+    def need(self) -> Need:
+        """The rule of extensions.md: viewer reads, operator runs, budget budgets, admin does the rest."""
+        if self.method == "GET":
+            return Need.VIEW
+        return {"budget": Need.BUDGET, "config": Need.ADMIN, "workspaces": Need.ADMIN}.get(self.tag, Need.OPERATE)
+
+    def url(self, **ids: str) -> str:
+        return self.path.format(**ids)
+
+
+OPERATIONS = [
+    Operation(method.upper(), path, details)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, details in methods.items()
+    if method in ("get", "put", "post", "patch", "delete")
+]
+NAMED = {"argvalues": OPERATIONS, "ids": [operation.name for operation in OPERATIONS]}

@@ -1,0 +1,135 @@
+"""Who may not, what is not there, and what is not allowed: exact shapes, JSON in any case, nothing given away."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import OperationalError
+from django.test import Client
+
+from orchestration import queries
+from tests.contract.api import Api, not_found
+from tests.factories import a_session, a_token, a_workspace, an_entry
+from workspaces.models import ApiToken, Membership, Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": "Bearer muster_" + "x" * 5000},
+        {"Authorization": "Basic YW5hOnNlY3JldA=="},
+        {"Cookie": "sessionid=forged"},
+        {"X-Api-Key": "x"},
+    ],
+)
+@pytest.mark.parametrize("call", ["GET /executor/status", "POST /executor/start", "PATCH /budget"])
+def test_no_or_bad_credentials_are_401(workspace: Workspace, credentials: dict[str, str], call: str) -> None:
+    method, path = call.split()
+    answer = Api(workspace).call(method, path, **credentials)
+    assert answer.status == 401, answer
+    assert answer.json["name"] == "UnauthorizedError" and answer.json.keys() == {"name", "data"}
+    assert answer.json["data"].keys() == {"message"} and answer.json["data"]["message"]
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_bad_token_is_refused_even_beside_a_good_cookie(workspace: Workspace, client: Client) -> None:
+    client.force_login(get_user_model().objects.create_superuser("ana"))
+    assert Api(workspace, client=client).get("/executor/status").status == 200
+    assert Api(workspace, "nonsense", client=client).get("/executor/status").status == 401
+
+
+def test_a_role_that_is_too_small_is_403(workspace: Workspace) -> None:
+    viewer = Api(workspace, a_token(workspace, "viewer"))
+    message = "The role viewer may not run the executor and change the backlog"
+    assert tuple(viewer.post("/executor/start")) == (403, {"name": "ForbiddenError", "data": {"message": message}})
+
+
+def test_a_browser_needs_its_csrf_token_to_write_and_is_told_so(workspace: Workspace) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(get_user_model().objects.create_superuser("ana"))
+    ana = Api(workspace, client=client)
+    assert ana.get("/executor/status").status == 200
+    answer = ana.post("/executor/start")
+    assert (answer.status, answer.json["name"]) == (403, "ForbiddenError")
+    client.cookies["csrftoken"] = "a" * 32
+    assert ana.post("/executor/start", X_CSRFToken="a" * 32).status == 200
+
+
+def test_a_member_sees_the_workspace_and_a_stranger_gets_404(workspace: Workspace, client: Client) -> None:
+    bob = get_user_model().objects.create_user("bob")
+    client.force_login(bob)
+    api = Api(workspace, client=client)
+    assert tuple(api.get("/executor/status")) == not_found("Workspace")
+    Membership.objects.create(user=bob, workspace=workspace, role="viewer")
+    assert api.get("/executor/status").status == 200
+    assert api.post("/executor/start").status == 403
+
+
+@pytest.mark.parametrize("id_", ["ws_8f3a2b1c9d4e5f6a", "nonsense", "%00", "x" * 5000, "..", "%F0%9F%98%80"])
+def test_an_unknown_workspace_is_404(workspace: Workspace, id_: str) -> None:
+    assert tuple(Api(id_, a_token()).get("/executor/status")) == not_found("Workspace")
+
+
+def test_a_deleted_workspace_is_404(workspace: Workspace, shop: Api) -> None:
+    assert shop.delete(f"/api/v1/workspaces/{workspace.pk}").status == 200
+    assert tuple(shop.get("/executor/status")) == not_found("Workspace")
+    assert tuple(shop.delete(f"/api/v1/workspaces/{workspace.pk}")) == not_found("Workspace")
+
+
+def test_anothers_entry_and_session_are_404_even_for_who_may_see_both(workspace: Workspace, shop: Api) -> None:
+    theirs = a_session(an_entry(a_workspace(name="Other")))
+    assert tuple(shop.post(f"/budget/entries/{theirs.entry_id}/lock")) == not_found("Entry")
+    assert tuple(shop.post(f"/executor/workers/{theirs.pk}/stop")) == not_found("Worker session")
+    theirs.refresh_from_db()
+    assert theirs.stop_wanted_at is None
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_a_method_that_a_path_does_not_have_is_405_as_json_with_allow(shop: Api, method: str) -> None:
+    answer = shop.call(method, "/budget")
+    message = f"{method} is not allowed here: GET, PATCH"
+    assert tuple(answer) == (405, {"name": "MethodNotAllowedError", "data": {"message": message}})
+    assert answer.headers["Allow"] == "GET, PATCH"
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/v1/nothing", "/api/v2/workspaces", "/api/v1/workspaces/", "/api/v1/%00"])
+def test_an_address_that_is_not_there_is_404_as_json(shop: Api, path: str) -> None:
+    assert tuple(shop.get(path)) == (404, {"name": "NotFoundError", "data": {"message": "Not found"}})
+
+
+def test_a_foreign_host_name_is_400_and_carries_a_request_id(shop: Api) -> None:
+    assert shop.get("/executor/status", Host="evil.example").status == 400
+
+
+def test_request_ids_differ(shop: Api) -> None:
+    assert len({shop.get("/budget").headers["X-Request-Id"] for _ in range(3)}) == 3
+
+
+def test_a_database_that_does_not_answer_is_503_and_worth_asking_again(shop: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(queries, "executor_for", away)
+    answer = shop.get("/executor/status")
+    assert (answer.status, answer.json["name"], answer.headers["Retry-After"]) == (503, "UnavailableError", "2")
+
+
+def test_a_bug_is_500_as_json_without_its_details(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(queries, "executor_for", broken)
+    answer = Api(workspace, a_token(), client=Client(raise_request_exception=False)).get("/executor/status")
+    assert (answer.status, answer.json["name"]) == (500, "InternalServerError")
+    assert "secret" not in answer.text
+
+
+def test_a_token_is_kept_as_its_digest_only() -> None:
+    secret = a_token()
+    kept = ApiToken.objects.values().get()
+    assert secret not in str(kept) and len(kept["digest"]) == 64

@@ -1,0 +1,125 @@
+"""The OpenAPI document: valid, complete, and shaped so that generated clients read as contract.md says."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from openapi_spec_validator import validate
+
+from tests.contract.operations import DOCUMENT, NAMED, OPERATIONS, Operation
+
+CONTRACT = [
+    "executorStart",
+    "executorPause",
+    "executorResume",
+    "executorStopAll",
+    "executorStopWorker",
+    "executorForceDispatch",
+    "executorGetStatus",
+    "executorGetWorkers",
+    "executorGetLocks",
+    "executorReverifyEntry",
+    "budgetGetStatus",
+    "budgetUpdateGlobal",
+    "budgetEdit",
+    "budgetLock",
+]
+
+
+def nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from nodes(part)
+
+
+@pytest.mark.django_db
+def test_it_is_served_and_valid() -> None:
+    response = Client().get("/api/v1/openapi.json")
+    assert response.status_code == 200 and response.headers["X-Request-Id"]
+    validate(response.json())
+    assert response.json()["openapi"].startswith("3.1")
+    assert response.json()["paths"].keys() == DOCUMENT["paths"].keys()
+
+
+def test_operation_ids_are_unique_and_dotted() -> None:
+    ids = [operation.id for operation in OPERATIONS]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"agent\.orchestration\.[a-z][A-Za-z]+", id_) for id_ in ids)
+    assert {f"agent.orchestration.{name}" for name in CONTRACT} <= set(ids)
+
+
+@pytest.mark.parametrize("operation", **NAMED)
+def test_an_operation_has_one_tag_a_summary_and_a_description(operation: Operation) -> None:
+    assert len(operation.details["tags"]) == 1
+    assert operation.details["summary"] and operation.details["description"].endswith(".")
+
+
+@pytest.mark.parametrize("operation", **NAMED)
+def test_path_parameters_are_spelled_as_in_the_contract(operation: Operation) -> None:
+    in_path = re.findall(r"{(\w+)}", operation.path)
+    assert set(in_path) <= {"workspaceID", "entryID", "sessionID"}
+    declared = [parameter for parameter in operation.details["parameters"] if parameter["in"] == "path"]
+    assert sorted(parameter["name"] for parameter in declared) == sorted(in_path)
+    assert all(parameter["required"] and parameter["schema"]["type"] == "string" for parameter in declared)
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if "requestBody" in o.details], ids=lambda o: o.name)
+def test_a_request_body_is_an_inline_object_and_no_name_stands_twice(operation: Operation) -> None:
+    body = operation.details["requestBody"]
+    assert body["required"] is True and list(body["content"]) == ["application/json"]
+    schema = body["content"]["application/json"]["schema"]
+    assert schema["type"] == "object"
+    assert not any("$ref" in node for node in nodes(schema))
+    elsewhere = {parameter["name"] for parameter in operation.details["parameters"]}
+    assert elsewhere.isdisjoint(schema.get("properties", {}))
+    assert operation.name.startswith("config") or schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("operation", **NAMED)
+def test_every_status_it_can_answer_is_named_with_its_shape(operation: Operation) -> None:
+    """What is really answered is compared with this in test_reality.py. 405 belongs to a path, not to an operation of it."""
+    responses = {str(status): answer for status, answer in operation.details["responses"].items()}
+    good = "201" if operation.name.endswith("Create") else "200"
+    assert responses.keys() == {good, "400", "401", "403", "404", "503"}
+    shapes = {
+        status: answer["content"]["application/json"]["schema"]["$ref"] for status, answer in responses.items() if status != good
+    }
+    assert shapes.pop("400").endswith("/BadInput")
+    assert all(shape.endswith("/Named") for shape in shapes.values())
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.method == "GET"], ids=lambda o: o.name)
+def test_every_list_that_can_grow_takes_limit_and_cursor(operation: Operation) -> None:
+    schema = (
+        next(iter(operation.details["responses"].items()))[1].get("content", {}).get("application/json", {}).get("schema", {})
+    )
+    answer = DOCUMENT["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {})
+    names = {parameter["name"] for parameter in operation.details["parameters"]}
+    grows = any(part.get("type") == "array" for part in answer.get("properties", {}).values())
+    whole = (
+        "budgetGetStatus",
+        "executorGetWorkers",
+        "todoEntrySpecGet",
+        "todoEntryGet",
+    )  # the contract's, and an entry's own lists
+    assert ({"limit", "cursor"} <= names) == ("next_cursor" in answer.get("properties", {}))
+    assert "next_cursor" in answer.get("properties", {}) or not grows or operation.name in whole
+    for parameter in operation.details["parameters"]:
+        if parameter["name"] == "limit":
+            assert (parameter["schema"]["minimum"], parameter["schema"]["maximum"]) == (1, 500)
+
+
+def test_amounts_are_numbers() -> None:
+    amounts = [
+        (name, schema)
+        for node in nodes(DOCUMENT)
+        for name, schema in node.get("properties", {}).items()
+        if name.endswith("_usd") or (name == "cost" and "$ref" not in schema)
+    ]
+    assert len(amounts) > 20
+    for name, schema in amounts:
+        types = {schema.get("type")} | {option.get("type") for option in schema.get("anyOf", [])}
+        assert types - {None, "null"} == {"number"}, name

@@ -1,0 +1,172 @@
+"""What the pages show."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from budget.models import Project
+from orchestration.models import Entry, Session
+from tests.pages import seed
+from workspaces.models import Workspace
+
+
+def text_of(client: Client, address: str, **query: str) -> str:
+    response = client.get(address, query)
+    assert response.status_code == 200, response.content[:500]
+    return response.content.decode()
+
+
+def statements(client: Client, address: str, **query: str) -> int:
+    with CaptureQueriesContext(connection) as seen:
+        text_of(client, address, **query)
+    return len(seen)
+
+
+def test_the_list_shows_each_workspace_with_its_state_and_money(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, "/")
+    assert "Invoices" in seen and "Running" in seen and "3/3" in seen
+    assert "$4.39" in seen and "$20.00" in seen
+
+
+def test_an_empty_list_says_how_to_add_a_workspace(ana: Client) -> None:
+    assert "./muster workspace add PATH" in text_of(ana, "/")
+
+
+def test_the_list_is_only_of_workspaces_one_may_see(nils: Client, workspace: Workspace) -> None:
+    assert "Invoices" not in text_of(nils, "/")
+
+
+def test_the_page_shows_workers_entries_locks_budget_and_activity(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/")
+    for fact in ("Implementing", "app/reminders.py", "$0.0032", "Left under the cap", "held <a", "Best score", "0.62"):
+        assert fact in seen, fact
+
+
+def test_every_entry_that_waits_says_why(ana: Client, workspace: Workspace) -> None:
+    page = ana.get(f"/w/{workspace.pk}/")
+    for row in page.context["rows"]:
+        if row["entry"].status != Entry.Status.DONE:
+            assert "".join(text for text, _ in row["why"]).strip(), row["entry"]
+
+
+def test_a_lock_in_the_way_links_to_its_holder(ana: Client, workspace: Workspace) -> None:
+    holder = Entry.objects.get(workspace=workspace, seq=4)
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="entries")
+    assert f'Waiting for app/export, locked by <a href="/w/{workspace.pk}/entries/{holder.pk}/">#4</a>' in seen
+
+
+def test_titles_and_output_are_text_never_markup(ana: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(log__isnull=False).first()
+    assert session is not None
+    for address in (f"/w/{workspace.pk}/", f"/w/{workspace.pk}/sessions/{session.pk}/"):
+        seen = text_of(ana, address)
+        assert "<script>alert" not in seen and "<img src=x" not in seen and "\x1b" not in seen
+
+
+@pytest.mark.parametrize("fragment", ["strip", "executor", "workers", "entries", "locks", "budget", "activity"])
+def test_a_region_fetches_itself_alone(ana: Client, workspace: Workspace, fragment: str) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment=fragment)
+    assert f'id="{fragment}"' in seen and "<html" not in seen
+
+
+def test_an_unknown_fragment_is_the_whole_page(ana: Client, workspace: Workspace) -> None:
+    assert "<html" in text_of(ana, f"/w/{workspace.pk}/", fragment="secrets")
+
+
+def test_filters_narrow_the_backlog_and_can_be_cleared(ana: Client, workspace: Workspace) -> None:
+    address = f"/w/{workspace.pk}/"
+    assert "Cache the exchange" in text_of(ana, address, fragment="entries", status="failed")
+    assert "Remove the unused" not in text_of(ana, address, fragment="entries", status="failed")
+    assert "webhook" in text_of(ana, address, fragment="entries", q="webhook")
+    assert "Clear the filter" in text_of(ana, address, fragment="entries", q="no such words")
+
+
+def test_odd_filters_are_left_out_not_refused(ana: Client, workspace: Workspace) -> None:
+    odd = {"status": "dancing", "reason": "'; drop", "after": "abc", "q": "a\x00b"}
+    assert "Entries" in text_of(ana, f"/w/{workspace.pk}/", **odd)
+
+
+def test_a_workspace_without_entries_tells_how_to_add_some(ana: Client) -> None:
+    assert "todo/entries" in text_of(ana, f"/w/{seed.empty().pk}/")
+
+
+def test_the_backlog_comes_in_pages_and_none_is_lost(ana: Client) -> None:
+    workspace = seed.empty()
+    seed.plenty(workspace, 120)
+    seen: list[str] = []
+    after = ""
+    while True:
+        page = ana.get(f"/w/{workspace.pk}/", {"fragment": "entries", "after": after})
+        seen += [row["entry"].pk for row in page.context["rows"]]
+        after = page.context["following"] or ""
+        if not after:
+            break
+    assert len(seen) == len(set(seen)) == 120
+
+
+@pytest.mark.parametrize("fragment", ["", "entries"])
+def test_ten_entries_and_five_hundred_take_the_same_queries(ana: Client, fragment: str) -> None:
+    few, many = seed.empty("Few"), seed.empty("Many")
+    seed.plenty(few, 10)
+    seed.plenty(many, 500)
+    assert statements(ana, f"/w/{few.pk}/", fragment=fragment) == statements(ana, f"/w/{many.pk}/", fragment=fragment)
+
+
+def test_the_cap_that_is_reached_is_said(ana: Client, workspace: Workspace) -> None:
+    Project.objects.filter(pk=workspace.pk).update(max_project_spend=4_000_000)
+    assert "The cap is reached" in text_of(ana, f"/w/{workspace.pk}/", fragment="budget")
+
+
+def test_the_entry_page_shows_rounds_checks_and_what_is_asked(ana: Client, workspace: Workspace) -> None:
+    entry = Entry.objects.get(workspace=workspace, seq=1)
+    seen = text_of(ana, f"/w/{workspace.pk}/entries/{entry.pk}/")
+    for fact in ("2h 5m", "+0.60", "$0.29", "expected 7500", "All tests pass", "Reopen", "Attempt 2"):
+        assert fact in seen, fact
+    failed = Entry.objects.get(workspace=workspace, seq=3)
+    assert "Project cap" in text_of(ana, f"/w/{workspace.pk}/entries/{failed.pk}/", fragment="standing")
+
+
+def test_the_log_gives_only_the_lines_after_what_one_has(ana: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(log__isnull=False).first()
+    assert session is not None
+    address = f"/w/{workspace.pk}/sessions/{session.pk}/"
+    assert 'id="L1"' in text_of(ana, address)
+    seen = text_of(ana, address, fragment="log", after="38")
+    assert 'id="L38"' not in seen and 'id="L39"' in seen and '"after": 40' in seen
+    seed.write_log(session, 5000, first=41)
+    assert "4000 earlier lines not shown" in text_of(ana, address, fragment="log", after="40")
+
+
+def test_pages_need_a_login_and_regions_say_so(client: Client, workspace: Workspace) -> None:
+    address = f"/w/{workspace.pk}/"
+    assert client.get(address).url == f"/login/?next={address}"  # type: ignore[attr-defined]
+    assert client.get(address, headers={"HX-Request": "true"}).status_code == 401
+
+
+def test_what_is_not_ones_own_does_not_exist(nils: Client, ana: Client, workspace: Workspace) -> None:
+    entry = Entry.objects.filter(workspace=workspace).first()
+    other = seed.empty("Other")
+    assert entry is not None
+    assert nils.get(f"/w/{workspace.pk}/").status_code == 404
+    assert nils.post(f"/w/{workspace.pk}/executor/pause/").status_code == 404
+    assert ana.get(f"/w/{other.pk}/entries/{entry.pk}/").status_code == 404
+    assert ana.get("/w/%00/").status_code == 404
+
+
+def test_the_docs_list_every_operation_of_the_document(client: Client) -> None:
+    document = client.get("/api/v1/openapi.json").json()
+    seen = text_of(client, "/api/v1/docs")
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert f'id="{operation["operationId"]}"' in seen
+    assert "orchestration/events" in seen and "curl -X POST" in seen
+
+
+def test_no_page_has_inline_script_or_style(ana: Client, workspace: Workspace) -> None:
+    session, entry = Session.objects.first(), Entry.objects.first()
+    assert session and entry
+    for tail in ("", f"entries/{entry.pk}/", f"sessions/{session.pk}/", "executor/stop/"):
+        seen = text_of(ana, f"/w/{workspace.pk}/{tail}")
+        assert "<style" not in seen and " style=" not in seen and " onclick=" not in seen and "hx-on" not in seen
+        assert seen.count("<script") == seen.count("<script src=")

@@ -1,0 +1,168 @@
+"""Sixteen threads at one project's money (performance.md, L2): no admission passes a cap, and every counter equals what it counts."""
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Greatest
+
+from budget import caps, ledger
+from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
+from budget.money import usd
+from tests.factories import ANA, a_workspace, project, some_entries
+from tests.races.crowd import at_once
+from workspaces import ids
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+THREADS = 16
+STEPS = 12
+SEEDS = range(6)
+
+
+class Teller:
+    """One thread's business with the project, by a seeded die. Notes a hold that was admitted past a cap."""
+
+    def __init__(self, workspace_id: str, entry_ids: list[str], seed: int) -> None:
+        self.workspace_id, self.entry_ids, self.dice = workspace_id, entry_ids, random.Random(seed)
+        self.overruns: list[tuple[int, int]] = []
+        self.admitted = self.refused = 0
+
+    def work(self) -> "Teller":
+        steps: list[Callable[[], Any]] = [
+            self.admit,
+            self.admit,
+            self.charge,
+            self.charge,
+            self.settle,
+            self.move_cap,
+            self.move_budget,
+        ]
+        for _ in range(STEPS):
+            self.dice.choice(steps)()
+        return self
+
+    def admit(self) -> None:
+        """The row that all share is locked by the trigger until the commit: what is read here is what was decided on."""
+        account_id, amount = self.dice.choice(self.entry_ids), usd(self.dice.choice(["0.5", "1", "3"]))
+        try:
+            with transaction.atomic():
+                Hold.objects.create(project_id=self.workspace_id, account_id=account_id, session_ref=ids.session(), amount=amount)
+                row, account = Project.objects.get(pk=self.workspace_id), Account.objects.get(pk=account_id)
+                if row.total_spent + row.held > row.max_project_spend or account.spent + account.held > account.budget:
+                    self.overruns.append((row.headroom, account.headroom))
+                self.admitted += 1
+        except IntegrityError:  # a cap, a budget, or the one open hold of the account
+            self.refused += 1
+
+    def charge(self) -> None:
+        hold = self._an_open_hold()
+        amount = usd(self.dice.choice(["0.1", "0.333333", "2"]))
+        what = ledger.Charge(f"{self.dice.randrange(60)}", amount, LedgerEntry.PriceSource.REPORTED)
+        if hold:
+            ledger.charge(hold.project, what, account=hold.account, hold=hold, round_number=1, actor="agent")
+
+    def settle(self) -> None:
+        if hold := self._an_open_hold():
+            unknown = self.dice.random() < 0.3
+            ledger.settle(hold.pk, remainder_key=f"{hold.pk}:unknown" if unknown else "", round_number=2)
+
+    def move_cap(self) -> None:
+        caps.set_project(project_of(self.workspace_id), "max_project_spend", usd(self.dice.randrange(0, 25)), by=ANA)
+
+    def move_budget(self) -> None:
+        caps.edit(Account.objects.get(pk=self.dice.choice(self.entry_ids)), usd(self.dice.randrange(0, 8)), by=ANA)
+
+    def _an_open_hold(self) -> Hold | None:
+        found = list(Hold.objects.filter(project_id=self.workspace_id, state="open").select_related("project", "account"))
+        return self.dice.choice(found) if found else None
+
+
+def project_of(workspace_id: str) -> Project:
+    return Project.objects.get(pk=workspace_id)
+
+
+def faults(workspace_id: str) -> list[str]:
+    """The identities that hold at every commit, read in one snapshot; empty when all do."""
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        row = project_of(workspace_id)
+        booked = LedgerEntry.objects.filter(project_id=workspace_id)
+        rest = Greatest(F("amount") - F("drawn"), 0)
+        held = Hold.objects.filter(project_id=workspace_id, state="open").aggregate(sum=Sum(rest))["sum"] or 0
+        found = {
+            "spent is the ledger": row.total_spent == (booked.aggregate(sum=Sum("amount"))["sum"] or 0),
+            "held is the open holds": row.held == held,
+            "holds are drawn by their rows": all(
+                hold.drawn == (booked.filter(hold=hold).aggregate(sum=Sum("amount"))["sum"] or 0)
+                for hold in Hold.objects.filter(project_id=workspace_id)
+            ),
+        }
+        for account in Account.objects.filter(project_id=workspace_id):
+            mine = booked.filter(account=account, category="entry").aggregate(sum=Sum("amount"))["sum"] or 0
+            made = RoundSpend.objects.filter(account=account).aggregate(sum=Sum("cost"))["sum"] or 0
+            kept = Hold.objects.filter(account=account, state="open").aggregate(sum=Sum(rest))["sum"] or 0
+            found[f"{account.pk}: spent is ledger is rounds"] = account.spent == mine == made
+            found[f"{account.pk}: held is its hold"] = account.held == kept
+    return [name for name, holds in found.items() if not holds]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_admission_passes_a_cap_and_the_books_agree_all_along(seed: int) -> None:
+    workspace = a_workspace(cap="12")
+    entry_ids = [entry.pk for entry in some_entries(workspace, *(f"do {n}" for n in range(8)))]
+    Account.objects.filter(pk__in=entry_ids).update(budget=usd(5))
+    tellers = [Teller(workspace.pk, entry_ids, seed * 1000 + n) for n in range(THREADS)]
+    over, samples = threading.Event(), []
+
+    def auditor() -> None:
+        while not over.wait(0.02):
+            samples.append(faults(workspace.pk))
+
+    def tell() -> list[Teller]:
+        try:
+            return at_once([teller.work for teller in tellers])
+        finally:
+            over.set()
+
+    at_once([auditor, tell])
+    assert [fault for teller in tellers for fault in teller.overruns] == []
+    assert [sample for sample in samples if sample] == [] and samples
+    assert faults(workspace.pk) == []
+    assert sum(teller.admitted for teller in tellers) > 0
+    assert sum(teller.refused for teller in tellers) > 0
+
+
+def test_when_all_holds_are_settled_nothing_is_held() -> None:
+    workspace = a_workspace(cap="16")
+    entries = some_entries(workspace, *(f"do {n}" for n in range(THREADS)))
+    holds = [
+        Hold.objects.create(project=project(workspace), account=entry.account, session_ref=ids.session(), amount=usd(1))
+        for entry in entries
+    ]
+    first = at_once([lambda hold=hold: ledger.settle(hold.pk) for hold in [*holds, *holds]])
+    assert sum(first) == len(holds)  # each settled by exactly one of its two
+    assert project(workspace).held == 0
+    assert not Hold.objects.filter(Q(state="open")).exists()
+
+
+def test_twenty_want_the_last_dollar_and_one_gets_it() -> None:
+    workspace = a_workspace(cap="1")
+    entries = some_entries(workspace, *(f"do {n}" for n in range(20)))
+
+    def take(account_id: str) -> bool:
+        try:
+            with transaction.atomic():
+                Hold.objects.create(project_id=workspace.pk, account_id=account_id, session_ref=ids.session(), amount=usd(1))
+        except IntegrityError:
+            return False
+        return True
+
+    assert sum(at_once([lambda id_=entry.pk: take(id_) for entry in entries])) == 1
+    assert project(workspace).held == usd(1)
