@@ -40,7 +40,7 @@ class GlobalOut(Schema):
     total_spent_usd: Number
 
 
-class RoundOut(Schema):
+class RoundSpendOut(Schema):
     round: int
     cost: Number
     improvement_score: float | None
@@ -52,7 +52,7 @@ class EntryBudgetOut(Schema):
     budget_human_locked: bool
     spent_usd: Number
     interceptor_spent_usd: Number
-    rounds: list[RoundOut]
+    rounds: list[RoundSpendOut]
 
 
 class StatusOut(Schema):

@@ -19,7 +19,7 @@ STATUSES = {
     "403": "the role does not allow it",
     "404": "not there, or not yours to see",
 }
-STREAM = {
+STREAM: dict[str, Any] = {
     "id": "orchestration.events",
     "verb": "get",
     "path": "/api/v1/workspaces/{workspaceID}/orchestration/events",

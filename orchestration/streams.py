@@ -78,9 +78,11 @@ class Hub:
             self._streams[workspace_id].discard(stream)
             if not self._streams[workspace_id]:
                 del self._streams[workspace_id]
-            if not self._streams:
-                self._task.cancel()
-                self._task = None
+            if not self._streams and self._task is not None:
+                over, self._task = self._task, None
+                over.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await over  # so that its connection is closed while there is a loop
 
     async def _listen(self) -> None:
         waits, missed = 0.5, False

@@ -12,14 +12,14 @@ TOTAL_BUDGET_USD = Decimal("6")
 MAX_PROJECT_SPEND_USD = Decimal("5")
 
 CONFIG: dict[str, Any] = {
-    "max_workers": 3,
+    "max_workers": 4,
     "agent": {
         "kind": "command",
         "command": [sys.executable, str(Path(__file__).with_name("agent.py"))],
         "model": "claude-sonnet-4-5",
         "timeout_s": 120,
         "idle_timeout_s": 60,
-        "env": {"DEMO_PACE": "1.6"},
+        "env": {"DEMO_PACE": "2.2"},
     },
     "verify": [{"name": "tests", "run": [sys.executable, "check.py"], "timeout_s": 60}],
     "round_ceiling_usd": 0.25,

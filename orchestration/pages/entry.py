@@ -99,7 +99,7 @@ def sessions(entry: Entry) -> dict[str, Any]:
 
 def _spec(entry: Entry) -> list[tuple[str, str, Any]]:
     """(name, kind, value): lists as lists, text as text, the rest as JSON."""
-    shown = []
+    shown: list[tuple[str, str, Any]] = []
     for name, value in entry.spec.items():
         label = name.replace("_", " ").capitalize()
         if isinstance(value, list) and all(isinstance(item, str) for item in value):

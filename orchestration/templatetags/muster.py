@@ -160,7 +160,7 @@ def live(context: Any, name: str, topics: str) -> SafeString:
     """
     triggers = [f"sse:{topic} delay:120ms" for topic in topics.split()]
     return format_html(
-        'id="{}" data-live hx-get="" hx-target="this" hx-swap="outerHTML" hx-sync="this:replace" hx-trigger="{}" hx-vals="{}"{}',
+        'id="{}" data-live hx-get="" hx-target="this" hx-swap="outerHTML" hx-trigger="{}" hx-vals="{}"{}',
         name,
         ", ".join([*triggers, "muster:refresh"]),
         f'{{"fragment": "{name}"}}',

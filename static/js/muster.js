@@ -4,7 +4,8 @@
   const QUIET = 15, STALE = 30, HIDDEN = 60;
   const $ = (id) => document.getElementById(id);
   const title = document.title;
-  const open = new Set(), waiting = new Set(), heard = new WeakSet();
+  const make = (tag, className, textContent) => Object.assign(document.createElement(tag), { className, textContent });
+  const open = new Set(), waiting = new Set(), again = new Set(), heard = new WeakSet();
   let source, beat = 0, skew = 0, signedOut = false, asleep, was = "";
 
   // --- freshness: the dot, the banner, the clocks ---
@@ -50,8 +51,9 @@
     }[name];
     $("banner").replaceChildren();
     if (!says) return;
-    const box = Object.assign(document.createElement("p"), { className: "banner", textContent: `${says[0]} ` });
-    box.append(Object.assign(document.createElement("a"), { href: location.href, textContent: says[1] }));
+    const box = make("p", "banner", `${says[0]} `), link = make("a", "", says[1]);
+    link.href = location.href;
+    box.append(link);
     $("banner").append(box);
     $("alarm").textContent = says[0];
   }
@@ -78,6 +80,16 @@
     else if (source?.readyState === 2) source.onerror(new Event("woken"));
   });
 
+  // A region has one request at a time; what is hinted meanwhile is fetched after it (htmx would lose it, or abort the first aloud).
+  document.addEventListener("htmx:confirm", (event) => {
+    if (!event.target.matches("[data-live].htmx-request")) return;
+    event.preventDefault();
+    again.add(event.target.id);
+  });
+  document.addEventListener("htmx:afterRequest", ({ detail: { elt: { id } } }) => {
+    if (again.delete(id)) setTimeout(() => { if ($(id)) htmx.trigger($(id), "muster:refresh"); });
+  });
+
   // --- swaps: never under a person's hands; open details stay open ---
   function inUse(region) {
     const busy = (i) => i === document.activeElement || i.value !== i.defaultValue;
@@ -88,10 +100,7 @@
   }
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, xhr, requestConfig } = event.detail;
-    if (xhr.status >= 400 && !xhr.responseText.includes('id="result"')) {
-      event.detail.shouldSwap = false;
-      if (xhr.status !== 401 && requestConfig.verb === "post") say("That did not work. Reload the page and try again.");
-    }
+    if (xhr.status >= 400 && !xhr.responseText.includes('id="result"')) event.detail.shouldSwap = false;
     if (!target.matches?.("[data-live]") || requestConfig.verb !== "get") return;
     if (inUse(target)) { event.detail.shouldSwap = false; waiting.add(target.id); return; }
     target.querySelectorAll("details[open][id]").forEach((d) => open.add(d.id));
@@ -113,9 +122,7 @@
 
   // --- results ---
   function say(words) {
-    const box = Object.assign(document.createElement("div"), { className: "result bad" });
-    box.append(Object.assign(document.createElement("p"), { textContent: words }));
-    $("result").replaceChildren(box);
+    $("result").replaceChildren(make("div", "result bad", words));
     announce();
   }
   function announce() {
@@ -123,16 +130,13 @@
     if (said) $(said.matches(".bad") ? "alarm" : "announcer").textContent = said.textContent.trim();
   }
   document.addEventListener("htmx:oobAfterSwap", announce);
-  document.addEventListener("htmx:sendError", (event) => {
-    if (event.detail.requestConfig.verb === "post") say("The server does not answer. Nothing was done.");
-  });
-  document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.requestConfig.verb === "post") say("The server had an error. Try again.");
-  });
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = event.target.closest?.("form"), { xhr, successful, requestConfig } = event.detail;
     if (xhr?.status === 401) { signedOut = true; source?.close(); show(); }
-    if (!form || requestConfig?.verb !== "post" || !successful) return;
+    if (!form || requestConfig?.verb !== "post") return;
+    if (!xhr?.status) say("The server does not answer. Nothing was done.");
+    else if (!successful && !xhr.responseText.includes('id="result"')) say("That did not work. Reload the page and try again.");
+    if (!successful) return;
     form.reset();
     form.closest("details")?.removeAttribute("open");
     catchUp();

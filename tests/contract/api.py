@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpResponseBase
 from django.test import Client
 
+from tests.contract import operations
 from workspaces.models import Workspace
 
 ROOT = "/api/v1"
@@ -51,7 +52,12 @@ class Api:
         url = path if path.startswith("/api") else orchestration(self.id) + path
         data = b"" if body is None else body if isinstance(body, (str, bytes)) else json.dumps(body)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Answer(self._client.generic(method, url, data, content_type=type, headers={**self._headers, **named}))
+        answer = Answer(self._client.generic(method, url, data, content_type=type, headers={**self._headers, **named}))
+        documented = operations.statuses(method, url.split("?")[0])
+        assert documented is None or answer.status in (*documented, 500), (
+            f"{method} {url} does not name {answer}"
+        )  # 500: a bug, by design
+        return answer
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.call("GET", path, **headers)

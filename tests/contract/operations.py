@@ -1,5 +1,6 @@
 """Every operation of the API, from its own OpenAPI document: a new one is found by the tests without being told."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,3 +70,11 @@ OPERATIONS = [
     if method in ("get", "put", "post", "patch", "delete")
 ]
 NAMED = {"argvalues": OPERATIONS, "ids": [operation.name for operation in OPERATIONS]}
+
+
+def statuses(method: str, path: str) -> set[int] | None:
+    """What the operation at this address says that it answers. None: there is no such operation."""
+    for operation in OPERATIONS:
+        if operation.method == method and re.fullmatch(re.sub(r"{\w+}", "[^/]+", operation.path), path):
+            return {int(status) for status in operation.details["responses"]}
+    return None

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from ninja import Schema
 from openapi_spec_validator import validate
 
+import budget.schemas
+import orchestration.schemas
+import workspaces.schemas
 from tests.contract.operations import DOCUMENT, NAMED, OPERATIONS, Operation
 
 CONTRACT = [
@@ -80,7 +84,7 @@ def test_a_request_body_is_an_inline_object_and_no_name_stands_twice(operation: 
 
 @pytest.mark.parametrize("operation", **NAMED)
 def test_every_status_it_can_answer_is_named_with_its_shape(operation: Operation) -> None:
-    """What is really answered is compared with this in test_reality.py. 405 belongs to a path, not to an operation of it."""
+    """What is really answered is compared with this at every call of the tests (api.py). 405 belongs to a path, not to an operation of it."""
     responses = {str(status): answer for status, answer in operation.details["responses"].items()}
     good = "201" if operation.name.endswith("Create") else "200"
     assert responses.keys() == {good, "400", "401", "403", "404", "503"}
@@ -123,3 +127,14 @@ def test_amounts_are_numbers() -> None:
     for name, schema in amounts:
         types = {schema.get("type")} | {option.get("type") for option in schema.get("anyOf", [])}
         assert types - {None, "null"} == {"number"}, name
+
+
+def test_no_two_schemas_share_a_name() -> None:
+    """They would share one place in the document, and one of them would be described as the other."""
+    names = [
+        found.__name__
+        for module in (workspaces.schemas, budget.schemas, orchestration.schemas)
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, Schema) and found.__module__ == module.__name__
+    ]
+    assert len(names) == len(set(names)) > 40

@@ -4,7 +4,10 @@ import pytest
 from django.test import Client
 
 from tests.pages import seed
+from tests.pages.committed import transactional_db
 from workspaces.models import Workspace
+
+__all__ = ["transactional_db"]
 
 
 @pytest.fixture

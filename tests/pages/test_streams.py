@@ -18,17 +18,15 @@ from tests.pages.server import serving
 from workspaces import tokens
 from workspaces.models import Membership, Workspace
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
 
 @pytest.fixture
-def address() -> Iterator[str]:
+def address(transactional_db: None) -> Iterator[str]:
     with serving() as found:
         yield found
 
 
 @pytest.fixture
-def small() -> Workspace:
+def small(transactional_db: None) -> Workspace:
     return seed.empty()
 
 
@@ -134,6 +132,17 @@ def test_one_caller_has_so_many_streams_and_no_more(address: str, small: Workspa
         for _ in range(2):
             events(stack.enter_context(reading(address, f"/w/{small.pk}/events/", headers)), 1)
         assert stack.enter_context(reading(address, f"/w/{small.pk}/events/", headers)).status == 429
+
+
+def test_a_reader_that_goes_leaves_nothing_behind(address: str, small: Workspace) -> None:
+    with reading(address, f"/w/{small.pk}/events/", cookie_of(seed.user("ana"))) as response:
+        events(response, 1)
+        settle()
+        assert streams._open == {"ana": 1}
+    deadline = time.monotonic() + 5
+    while (streams._open or wake.client().pubsub_numpat()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not streams._open and wake.client().pubsub_numpat() == 0
 
 
 def test_while_valkey_is_away_it_beats_and_then_tells_that_all_may_have_changed(

@@ -1,0 +1,90 @@
+"""Schemathesis against the whole API: what it can think of answers with a documented status and shape, and never with a 5xx.
+
+More examples: MUSTER_TEST_EXAMPLES=200 ./muster test tests/contract/test_schemathesis.py
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from config.asgi import wsgi
+from orchestration import logs
+from tests.contract.operations import FOR_AGENTS
+from tests.factories import a_charge, a_session, a_token, a_workspace, an_entry, ended
+from workspaces import tokens
+
+EXAMPLES = int(os.environ.get("MUSTER_TEST_EXAMPLES", "8"))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    ignored_auth,
+    unsupported_method,
+]
+
+schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", wsgi)
+
+
+@pytest.fixture
+def seeded(db: None) -> dict[str, str]:
+    """The ids of a workspace in the middle of its work, and who calls."""
+    workspace = a_workspace()
+    entry = an_entry(workspace, files=["a.py"])
+    ended(a_session(entry))
+    session = a_session(entry)
+    a_charge(entry, "0.5")
+    writer = logs.Writer(session, limit=10_000)
+    writer.add("stdout", "a line")
+    writer.flush()
+    return {
+        "workspaceID": workspace.pk,
+        "entryID": entry.pk,
+        "sessionID": session.pk,
+        "admin": a_token(),
+        "agent": tokens.create("agent", workspace=workspace, session_ref=session.pk),
+    }
+
+
+@pytest.fixture(autouse=True)
+def _one_connection() -> Iterator[None]:
+    """As Django's own test client does: a request's end closes no connection, for the test's transaction is in it."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_whatever_it_sends_the_answer_is_a_documented_one(case: Any, seeded: dict[str, str]) -> None:
+    name = str(case.operation.definition.raw["operationId"]).rsplit(".", 1)[-1]
+    if not name.endswith("Delete") or name == "workspaceDelete":  # what exists is what gets deep
+        case.path_parameters = {key: seeded.get(key, value) for key, value in (case.path_parameters or {}).items()}
+    token = seeded["agent" if name in FOR_AGENTS else "admin"]
+    case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=CHECKS)

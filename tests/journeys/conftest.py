@@ -1,0 +1,68 @@
+"""A real browser (Debian's chromium) on the real application; and for whole journeys a whole Muster, as the fault tests have it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.faults.conftest import data, prepared, start
+from tests.pages import seed
+from tests.pages.committed import transactional_db
+from tests.pages.server import serving
+from workspaces.models import Workspace
+
+__all__ = ["data", "prepared", "start", "transactional_db"]
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright's loop runs in the thread of the test, beside its ORM calls
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def workspace(transactional_db: None) -> Workspace:
+    return seed.busy()
+
+
+@pytest.fixture
+def address(transactional_db: None) -> Iterator[str]:
+    with serving() as found:
+        yield found
+
+
+def logged_in(browser: Browser, address: str, **options: object) -> BrowserContext:
+    from django.test import Client
+
+    client = Client()
+    client.force_login(seed.user("ana"))
+    context = browser.new_context(**options)  # type: ignore[arg-type]
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
+    return context
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """Whatever the console complains of fails the test: the content security policy speaks there."""
+    context = logged_in(browser, address)
+    page = context.new_page()
+    complaints: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert complaints == []

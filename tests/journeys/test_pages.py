@@ -1,0 +1,186 @@
+"""The pages in a browser: live, by two clicks, without script, on a phone, in the dark, and for everybody."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from budget.models import Account, Project
+from orchestration import entries, wake
+from orchestration.executor import control
+from orchestration.models import Entry, Executor, Session
+from tests.journeys.conftest import logged_in
+from tests.pages import seed
+from workspaces.models import Workspace
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def state(workspace: Workspace) -> str:
+    return Executor.objects.get(pk=workspace.pk).state
+
+
+def open_live(page: Page, address: str, workspace: Workspace, tail: str = "") -> None:
+    page.goto(f"{address}/w/{workspace.pk}/{tail}")
+    expect(page.locator("#freshness")).to_have_attribute("data-state", "live")
+    deadline = 50
+    while not wake.client().pubsub_numpat() and deadline:
+        page.wait_for_timeout(50)
+        deadline -= 1
+
+
+def test_a_change_elsewhere_shows_without_a_reload(page: Page, address: str, workspace: Workspace) -> None:
+    open_live(page, address, workspace)
+    page.evaluate("window.same = true")
+    control.pause(workspace.pk, by=seed.ANA)
+    expect(page.locator("#strip")).to_have_attribute("data-state", "paused", timeout=2000)
+    for number in range(5):  # the last of a burst counts
+        entry = Entry.objects.get(workspace=workspace, seq=5)
+        entries.set_rounds(entry, 10 + number, by=seed.ANA)
+    expect(page.locator(f"#row-{entry.pk}")).to_contain_text("0/14", timeout=3000)
+    expect(page.locator("#activity")).to_contain_text("from 13 to 14", timeout=2000)
+    assert page.evaluate("window.same") and page.title().startswith("‖ Paused")
+
+
+def test_what_a_person_types_survives_the_swaps(page: Page, address: str, workspace: Workspace) -> None:
+    open_live(page, address, workspace)
+    entry = Entry.objects.get(workspace=workspace, seq=5)
+    page.locator(f"#budget-{entry.pk} summary").click()
+    field = page.locator(f"#amount-{entry.pk}")
+    field.fill("")
+    for digit in "7.25":
+        field.press_sequentially(digit)
+        wake.hint(workspace.pk, "entries", "budget", "workers")
+        page.wait_for_timeout(700)
+    expect(field).to_have_value("7.25")
+    expect(field).to_be_focused()
+    field.press("Enter")
+    expect(page.locator("#result")).to_contain_text("$7.25")
+    expect(page.locator(f"#row-{entry.pk}")).to_contain_text("Locked")
+    assert Account.objects.get(pk=entry.pk).budget == 7_250_000
+
+
+def test_stop_all_takes_two_clicks_and_a_double_click_does_nothing(page: Page, address: str, workspace: Workspace) -> None:
+    open_live(page, address, workspace)
+    page.dblclick("#stop-all")
+    page.wait_for_timeout(600)
+    expect(page.locator("#stop-all-now")).to_have_text("Stop 3 workers now")
+    expect(page.locator("#stop-all-now")).to_be_focused()
+    assert state(workspace) == "running"
+    page.keyboard.press("Escape")
+    expect(page.locator("#stop-all")).to_be_focused()
+    page.click("#stop-all")
+    page.click("#stop-all-now")
+    expect(page.locator("#result")).to_contain_text("3 sessions were told to stop")
+    expect(page.locator("#announcer")).to_contain_text("told to stop")
+    assert state(workspace) == "paused"
+    assert not Session.objects.filter(status__in=Session.OPEN, stop_wanted_at__isnull=True).exists()
+
+
+def test_a_cap_below_what_is_spent_asks_in_place(page: Page, address: str, workspace: Workspace) -> None:
+    open_live(page, address, workspace)
+    page.locator("#cap-edit summary").click()
+    page.fill("#cap-amount", "1")
+    page.click("#cap-edit button")
+    expect(page.locator("#result")).to_contain_text("nothing new starts until the cap is raised")
+    assert Project.objects.get(pk=workspace.pk).max_project_spend == 20_000_000
+    page.click("#result .commit")
+    expect(page.locator("#budget")).to_contain_text("The cap is reached")
+
+
+def test_the_log_grows_while_one_reads(page: Page, address: str, workspace: Workspace) -> None:
+    session = Session.objects.filter(log__isnull=False).get()
+    open_live(page, address, workspace, f"sessions/{session.pk}/")
+    seed.write_log(session, 25, first=41)
+    wake.hint(workspace.pk, "workers")
+    expect(page.locator("#L65")).to_be_attached(timeout=3000)
+    assert page.locator("#log-lines .line").count() == 65
+    assert page.evaluate(
+        "(() => { const l = document.getElementById('log-lines'); return l.scrollHeight - l.scrollTop - l.clientHeight < 40 })()"
+    )
+
+
+def test_everything_works_without_script(browser: Browser, address: str, workspace: Workspace) -> None:
+    context = logged_in(browser, address, java_script_enabled=False)
+    page = context.new_page()
+    home = f"{address}/w/{workspace.pk}/"
+    page.goto(home)
+    page.click("#act-pause")
+    expect(page.locator("#result")).to_contain_text("Dispatch is paused")
+    page.click("#act-resume")
+    expect(page.locator("#strip")).to_have_attribute("data-state", "running")
+    page.click("#dispatch-now")
+    expect(page.locator("#result")).to_contain_text("In the way")
+    entry = Entry.objects.get(workspace=workspace, seq=5)
+    page.locator(f"#budget-{entry.pk} summary").click()
+    page.fill(f"#amount-{entry.pk}", "3")
+    page.locator(f"#budget-{entry.pk} button").click()
+    expect(page.locator(f"#row-{entry.pk}")).to_contain_text("Locked")
+    page.click(f"#lock-{entry.pk}")
+    expect(page.locator(f"#row-{entry.pk}")).to_contain_text("Auto")
+    page.locator("#cap-edit summary").click()
+    page.fill("#cap-amount", "1")
+    page.click("#cap-edit button")
+    page.click("button.commit")
+    expect(page.locator("#result")).to_contain_text("The cap is $1.00")
+    page.click(".chips a:has-text('Failed')")
+    expect(page.locator("#entries tbody tr")).to_have_count(1)
+    page.fill("#entries-q", "nothing like it")
+    page.keyboard.press("Enter")
+    page.click("text=Clear the filter")
+    page.goto(f"{home}entries/{entry.pk}/")
+    page.fill("#act-reason", "not now")
+    page.click("#act-hold")
+    expect(page.locator("#standing")).to_contain_text("not now")
+    page.click("#act-release")
+    page.fill("#rounds-n", "8")
+    page.click("text=Save >> nth=-1")
+    expect(page.locator("#standing")).to_contain_text("0 of 8")
+    page.goto(home)
+    page.click("#workers a:has-text('Stop')")
+    page.click("text=Stop this session")
+    expect(page.locator("#workers")).to_contain_text("Stopping")
+    page.click("#stop-all")
+    page.click("text=Stop all now")
+    assert state(workspace) == "paused"
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 360])
+def test_nobody_is_shut_out(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
+    """axe finds nothing, and no page is wider than its screen."""
+    context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
+    page = context.new_page()
+    entry, session = Entry.objects.get(workspace=workspace, seq=1), Session.objects.filter(log__isnull=False).get()
+    home = f"/w/{workspace.pk}/"
+    empty = f"/w/{seed.empty('Nothing yet').pk}/"
+    tails = ["/", home, empty, f"{home}?q=nothing", f"{home}entries/{entry.pk}/", f"{home}sessions/{session.pk}/"]
+    for path in [*tails, f"{home}executor/stop/", "/api/v1/docs", "/w/ws_none/"]:
+        page.goto(f"{address}{path}")
+        page.wait_for_timeout(300)
+        assert found(page) == [], path
+    page.goto(f"{address}{home}")
+    page.click("#stop-all")
+    page.wait_for_timeout(500)
+    assert found(page) == []
+    context.close()
+
+
+def found(page: Page) -> list[str]:
+    problems = [f"{item['id']}: {item['nodes'][0]['target']}" for item in Axe().run(page, options=RULES).response["violations"]]
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        problems.append("wider than the screen")
+    return problems
+
+
+def test_a_lost_stream_is_said_and_stop_still_works(page: Page, address: str, workspace: Workspace) -> None:
+    page.add_init_script("window.real = Date.now; Date.now = () => window.real() + (window.later || 0)")
+    open_live(page, address, workspace)
+    page.evaluate("window.later = 20000")
+    expect(page.locator("#freshness")).to_contain_text("Reconnecting")
+    page.evaluate("window.later = 40000")
+    expect(page.locator("#freshness")).to_have_attribute("data-state", "stale")
+    expect(page.locator("#banner")).to_contain_text("Trying to reconnect")
+    page.click("#stop-all")
+    page.click("#stop-all-now")
+    expect(page.locator("#strip")).to_have_attribute("data-state", "paused")

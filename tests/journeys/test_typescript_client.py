@@ -1,0 +1,124 @@
+"""A client generated from the OpenAPI document reads as contract.md says, type-checks, and works against the running server.
+
+Its packages come from npm into a temporary folder. Without npm there is nothing to generate with, and the test is skipped.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from config import sockets
+from tests.factories import a_session, a_token, a_workspace, an_entry, ended
+from workspaces.models import Workspace
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
+]
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ROOT / "tests" / "contract" / "typescript"
+
+
+@pytest.fixture
+def server(tmp_path: Path, transactional_db: None) -> Iterator[str]:
+    """uvicorn on a free loopback port, on this test's database."""
+    name = str(connection.settings_dict["NAME"])
+    address = f"sqlite:///{name}" if connection.vendor == "sqlite" else f"{os.environ['DATABASE_URL'].rsplit('/', 1)[0]}/{name}"
+    listener = sockets.listen("127.0.0.1", 0)
+    log = tmp_path / "server.out"
+    with listener, open(log, "wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "config.web", "--fd", str(listener.fileno())],
+            cwd=ROOT,
+            env=os.environ | {"DATABASE_URL": address},
+            stdout=out,
+            stderr=out,
+            pass_fds=[listener.fileno()],
+        )
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    urllib.request.urlopen(f"{url}/healthz", timeout=10).close()
+                    break
+                except OSError:
+                    assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.2)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, server: str) -> Path:
+    """The sources with their packages, and a client generated from the server's own document."""
+    place = tmp_path / "typescript"
+    shutil.copytree(SOURCES, place)
+    with urllib.request.urlopen(f"{server}/api/v1/openapi.json", timeout=30) as answer:
+        (place / "openapi.json").write_bytes(answer.read())
+    run(place, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
+    run(place, "node", "node_modules/@hey-api/openapi-ts/bin/run.js", "-f", "openapi-ts.config.mjs")
+    return place
+
+
+def run(folder: Path, *command: str, **environment: str) -> str:
+    done = subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+@pytest.fixture
+def answers(folder: Path, server: str) -> tuple[Workspace, dict[str, Any], dict[str, str]]:
+    workspace = a_workspace(cap="450", budget="500")
+    entry, fresh = an_entry(workspace, files=["src/a.py"]), an_entry(workspace, content="fresh", depends_on=())
+    ended(a_session(entry))
+    session = a_session(entry)
+    ids = {"WORKSPACE": workspace.pk, "ENTRY": entry.pk, "FRESH_ENTRY": fresh.pk, "SESSION": session.pk}
+    run(folder, "node", "node_modules/typescript/bin/tsc")  # strict: what calls.ts says is what the client offers
+    told = run(folder, "node", "built/calls.js", MUSTER_URL=server, MUSTER_TOKEN=a_token(), **ids)
+    return workspace, json.loads(told.splitlines()[-1]), ids
+
+
+def test_the_generated_client_calls_everything_as_the_contract_spells_it(
+    answers: tuple[Workspace, dict[str, Any], dict[str, str]],
+) -> None:
+    _, told, ids = answers
+    entry, session = ids["ENTRY"], ids["SESSION"]
+
+    def said(name: str) -> tuple[int, Any]:
+        return told[name]["status"], told[name]["body"]
+
+    assert said("executorGetStatus") == (200, {"state": "running", "paused": False, "activeWorkers": 2})
+    assert {"sessionID": session, "entryID": entry, "phase": "implementation", "status": "running"} in said("executorGetWorkers")[
+        1
+    ]["workers"]
+    assert said("executorGetLocks") == (200, {entry: ["src/a.py"]})
+    assert said("executorPause") == (200, {"paused": True})
+    assert said("executorResume") == (200, {"resumed": True})
+    assert said("executorStart") == (200, {"started": True})
+    assert said("executorStopWorker") == (200, {"stopped": True})
+    assert said("executorStopWorker unknown") == (404, {"name": "NotFoundError", "data": {"message": "Worker session not found"}})
+    assert said("executorForceDispatch")[1]["dispatched"] is True
+    assert said("executorReverifyEntry")[0] == 400  # it is at work
+    assert said("executorReverifyEntry fresh")[1]["errors"][0]["propertyNames"] == ["entryID"]
+    assert said("executorReverifyEntry unknown") == (404, {"name": "NotFoundError", "data": {"message": "Entry not found"}})
+    assert said("budgetUpdateGlobal")[1]["max_project_spend_usd"] == 600
+    assert said("budgetUpdateGlobal")[1]["total_budget_usd"] == 500
+    assert said("budgetEdit") == (200, {"entryID": entry, "budget_usd": 75, "locked": True})
+    assert said("budgetLock") == (200, {"entryID": entry, "locked": False})
+    assert said("executorStopAll") == (200, {"stopped": True})
+    assert told["budgetGetStatus"]["spent"] == 0 and said("budgetGetStatus")[1]["entries"][0]["entryID"] == entry
+    assert said("without a body")[0] == said("with another's body")[0] == 400
