@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
 from django.http import HttpResponse
 from django.test import Client
@@ -63,7 +64,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
 
 
 def url(model: Any, page: str = "changelist", *args: Any) -> str:
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=[quote(arg) for arg in args])
 
 
 def dry_run(client: Client, model: Any, action: str, *ids: Any, **answers: Any) -> HttpResponse:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.admin.utils import flatten_fieldsets, quote
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
@@ -33,7 +33,9 @@ def page(name: str, **kwargs: str) -> str | None:
 def link(obj: Model, text: str = "") -> SafeString:
     """A link to an object's page on the admin site."""
     meta = obj._meta
-    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
+    url = reverse(
+        f"admin:{meta.app_label}_{meta.model_name}_change", args=[quote(obj.pk)]
+    )  # `entry_26…` would be read as `entry&…`
     return format_html('<a href="{}">{}</a>', url, text or str(obj))
 
 

@@ -8,6 +8,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from budget.models import Account
 from orchestration import entries, orphans, rebuild
 from orchestration.models import Entry, Executor, FileLock, Session
 from tests import admin_site
@@ -68,6 +69,16 @@ def test_a_deleted_entry_is_only_looked_at(client: Client) -> None:
     entries.delete(entry, by=ANA)
     assert client.get(url(Entry, "change", entry.pk)).status_code == 200
     assert client.post(url(Entry, "change", entry.pk), UNCHANGED).status_code == 403
+
+
+def test_links_lead_to_ids_that_look_like_an_escape_of_the_admin(client: Client) -> None:
+    waiting = an_entry(a_workspace())
+    account = Account.objects.create(id="entry_26b5f3a0123456789abc", project_id=waiting.workspace_id, budget=0)
+    holder = Entry.objects.create(id=account.pk, workspace_id=waiting.workspace_id, account=account, seq=99, content="Odd id")
+    Entry.objects.filter(pk=waiting.pk).update(parked_behind=holder)
+    address = url(Entry, "change", holder.pk)
+    assert address in client.get(url(Entry)).content.decode()
+    assert "Odd id" in client.get(address).content.decode()
 
 
 def test_an_entry_at_work_says_so(client: Client) -> None:
