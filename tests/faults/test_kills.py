@@ -73,7 +73,8 @@ class Work:
         """After everything: no second agent, no lock, no hold, every cent once, nobody left."""
         assert not (self.notes / "OVERLAP").exists()
         assert self.call("GET", "/executor/locks") == {}
-        assert self.call("GET", "/budget/holds") == {"holds": [], "held_usd": 0}
+        holds = self.call("GET", "/budget/holds")
+        assert (holds["holds"], holds["held_usd"]) == ([], 0)
         budget = self.call("GET", "/budget")
         for entry in budget["entries"]:
             assert entry["spent_usd"] == pytest.approx(sum(made["cost"] for made in entry["rounds"]), abs=1e-9)
