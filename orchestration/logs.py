@@ -32,11 +32,14 @@ class Writer:
         self._head = 0
         self._tail: deque[tuple[int, int]] = deque()
         self._tail_size = 0
+        self.last_words = ""
 
     def add(self, stream: str, text: str) -> None:
         shown = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} … {len(text) - LONGEST_LINE} more characters"
         self._lines.append((int(time.time() * 1000), stream, shown))
         self._pending += len(shown)
+        if shown.strip() and not shown.startswith("{"):
+            self.last_words = shown.strip()[:300]
 
     @property
     def is_full(self) -> bool:

@@ -137,14 +137,14 @@ def _implement(work: _Work) -> list[str]:
     opened.commit = worktree.commit(work.tree.path, f"{entry.title}\n\nMuster round {opened.number} of {entry.pk}") or ""
     opened.diffstat = worktree.diffstat(work.tree.path, work.tree.base_sha)
     Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
-    if ending := _ended_early(done, session):
+    if ending := _ended_early(done, session, work.writer.last_words):
         raise _Over(ending)
     if not done.cost_known:
         sessions.forget_price(session)
     return _undeclared(work)
 
 
-def _ended_early(done: implementation.Outcome, session: Session) -> Ending | None:
+def _ended_early(done: implementation.Outcome, session: Session, last_words: str) -> Ending | None:
     """The ending of a session whose agent did not finish; None: it did, go on to verification."""
     ended, unknown = done.ended, not done.cost_known
     code = ended.exit_code
@@ -161,19 +161,20 @@ def _ended_early(done: implementation.Outcome, session: Session) -> Ending | Non
         message = f"The agent {what} ({ended.seconds:.0f} s)"
         return Ending(Outcome.TIMED_OUT, message, exit_code=code, cost_unknown=unknown, findings=(message,))
     if not done.ok:
-        message = _crash(ended, done.summary)
+        message = _crash(ended, done.summary, last_words)
         return Ending(Outcome.CRASHED, message, exit_code=code, cost_unknown=unknown, findings=(message,))
     return None
 
 
-def _crash(ended: Ended, summary: str) -> str:
+def _crash(ended: Ended, summary: str, last_words: str) -> str:
     if ended.cause == "start_failed":
         return f"The agent could not be started: {ended.error}"[:500]
     if ended.cause == "killed" or ended.signal:
         return f"The agent was killed by signal {ended.signal}: {ended.error}"[:500].rstrip(": ")
     if ended.exit_code == 0:
         return f"The agent says that it did not succeed: {summary or 'no reason given'}"[:500]
-    return f"The agent exited with {ended.exit_code}"
+    said = f". Its last words: {last_words}" if last_words else ""
+    return f"The agent exited with {ended.exit_code}{said}"[:500]
 
 
 def _ending_for(reason: str, session: Session) -> Ending:

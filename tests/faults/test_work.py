@@ -145,9 +145,12 @@ def test_used_up_rounds_fail_and_more_rounds_reopen(shop: Callable[..., Shop]) -
 
 def test_an_agent_that_crashes_three_times_is_given_up_with_its_reason(shop: Callable[..., Shop]) -> None:
     work = shop()
-    id_ = work.add("spend 0.01", "exit 3")
+    id_ = work.add("spend 0.01", "say no key found", "exit 3")
     entry = work.becomes(id_, "failed", 40)
-    assert entry["reasons"][0]["code"] == "agent_unavailable" and "exited with 3" in entry["reasons"][0]["message"]
+    assert (
+        entry["reasons"][0]["code"] == "agent_unavailable"
+        and "exited with 3. Its last words: say no key found" in entry["reasons"][0]["message"]
+    )
     assert entry["spent_usd"] == pytest.approx(0.03) and len(entry["session_ids"]) == 3
 
 
