@@ -54,6 +54,14 @@ def data_dir() -> Path:
     return Path(read("MUSTER_DATA_DIR")).expanduser().resolve()
 
 
+def base_url() -> str:
+    """Where this server is reached: the variable, or what the last `up` on this data directory said, so that commands print live links."""
+    told = data_dir() / "address"
+    if "MUSTER_BASE_URL" not in os.environ and told.exists():
+        return told.read_text().strip() or read("MUSTER_BASE_URL")
+    return read("MUSTER_BASE_URL")
+
+
 def repo_roots() -> list[Path]:
     """Folders that a workspace's repository may lie in (extensions.md, Workspaces)."""
     listed = [Path(p).expanduser().resolve() for p in read("MUSTER_REPO_ROOTS").split(":") if p]

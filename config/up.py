@@ -90,6 +90,7 @@ class Up:
         self.listener = self._listen()
         self.environ |= {"MUSTER_DATA_DIR": str(self.data), "PYTHONUNBUFFERED": "1"}
         self.environ.setdefault("MUSTER_BASE_URL", sockets.address(self.host, self.port))
+        (self.data / "address").write_text(self.environ["MUSTER_BASE_URL"])
         if not sockets.is_loopback(self.host) and not os.environ.get("MUSTER_ALLOWED_HOSTS"):
             self.environ["MUSTER_ALLOWED_HOSTS"] = f"{env.read('MUSTER_ALLOWED_HOSTS')},{self.host}"
         if not os.environ.get("REDIS_URL"):
@@ -111,6 +112,8 @@ class Up:
     def _listen(self) -> socket.socket:
         try:
             listener = sockets.listen(self.host, self.port)
+        except OverflowError:
+            raise Failed(f"{self.port} is not a port: choose one from 1 to 65535, or 0 for any free one.") from None
         except OSError as error:
             what = "is in use" if error.errno == 98 else f"cannot be used ({error.strerror})"
             raise Failed(f"Port {self.port} on {self.host} {what}. Choose another: ./muster up --port {self.port + 1}") from None

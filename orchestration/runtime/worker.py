@@ -255,4 +255,8 @@ def _merge(work: _Work, verdict: Verdict) -> Ending:
 
 
 def _first(findings: list[str]) -> str:
-    return findings[0].split("\n")[0] if findings else "Verification failed"
+    """The first finding as one line: where it has several, its first and its last, which is where tools say what is wrong."""
+    if not findings:
+        return "Verification failed"
+    lines = [line.strip() for line in findings[0].split("\n") if line.strip()]
+    return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"

@@ -1,8 +1,8 @@
 """`./muster workspace add PATH|URL ...` puts a repository under Muster; `list` shows what there is."""
 
 import json
-from argparse import ArgumentParser
-from decimal import Decimal
+from argparse import ArgumentParser, ArgumentTypeError
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,13 @@ from workspaces.models import Workspace
 COMMAND_LINE = Caller("command line")
 
 
+def _usd(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ArgumentTypeError(f"{text!r} is not an amount of USD") from None
+
+
 class Command(BaseCommand):
     help = "Put a git repository under Muster, or list the workspaces."
 
@@ -33,11 +40,14 @@ class Command(BaseCommand):
         add.add_argument("--command", help="what the command agent runs, by sh -c")
         add.add_argument("--model", help="the model that the agent is to use")
         add.add_argument("--verify", action="append", default=[], metavar="COMMAND", help="a verify command; may be repeated")
+        add.add_argument(
+            "--junit", metavar="FILE", help="the JUnit XML that the first verify command writes: scores by its cases"
+        )
         add.add_argument("--setup", action="append", default=[], metavar="COMMAND", help="run once in each fresh worktree")
         add.add_argument(
-            "--budget", type=Decimal, default=Decimal(50), metavar="USD", help="the plan that entries share (default 50)"
+            "--budget", type=_usd, default=Decimal(50), metavar="USD", help="the plan that entries share (default 50)"
         )
-        add.add_argument("--cap", type=Decimal, metavar="USD", help="the hard cap (default: the budget)")
+        add.add_argument("--cap", type=_usd, metavar="USD", help="the hard cap (default: the budget)")
         add.add_argument("--max-workers", type=int, default=4)
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
@@ -51,15 +61,23 @@ class Command(BaseCommand):
             names = ", ".join(getattr(refused, "names", ()))
             raise CommandError(f"{names}: {refused.message}" if names else refused.message) from None
         self.stdout.write(f"{workspace.pk}  {workspace.name}  {settings.BASE_URL}/w/{workspace.pk}/")
+        if not options["verify"]:
+            self.stderr.write("No --verify command: whatever the agent leaves will pass.")
         self.stderr.write("Next: add entries (POST .../orchestration/todo/entries), then start the executor on its page.")
 
     def _add(self, **options: Any) -> Workspace:
+        if options["agent"] == "command" and not options["command"]:
+            raise CommandError("The command agent needs --command: what to run in the entry's worktree")
         config: dict[str, Any] = {"max_workers": options["max_workers"], "agent": {"kind": options["agent"]}}
         if options["command"]:
             config["agent"]["command"] = options["command"]
         if options["model"]:
             config["agent"]["model"] = options["model"]
         config["verify"] = [{"name": f"verify-{n}", "run": run} for n, run in enumerate(options["verify"], start=1)]
+        if options["junit"]:
+            if not config["verify"]:
+                raise CommandError("--junit goes with --verify")
+            config["verify"][0]["junit"] = options["junit"]
         config["setup"] = options["setup"]
         repo = options["repo"]
         if "://" not in repo and "@" not in repo:
