@@ -1,6 +1,6 @@
 """The ledger is the truth, holds are promises: triggers keep every counter, and refuse a hold that would pass a cap.
 
-Lock order everywhere: hold, account, project. The project row, the one that all share, is always touched last.
+Lock order everywhere: hold, account, then its round and the project. The project row, the one that all share, is always touched last.
 """
 
 from django.db import migrations
@@ -18,9 +18,10 @@ LEDGER = sql(
                 UPDATE budget_hold SET drawn = drawn + NEW.amount WHERE id = NEW.hold_id;
             END IF;
             IF NEW.category = 'entry' THEN
+                -- The account before its round: drawing a hold locks the account too, and the other order would deadlock.
+                UPDATE budget_account SET spent = spent + NEW.amount WHERE id = NEW.account_id;
                 INSERT INTO budget_roundspend AS r (account_id, number, cost) VALUES (NEW.account_id, NEW.round, NEW.amount)
                     ON CONFLICT (account_id, number) DO UPDATE SET cost = r.cost + excluded.cost;
-                UPDATE budget_account SET spent = spent + NEW.amount WHERE id = NEW.account_id;
                 UPDATE budget_project SET entry_spent = entry_spent + NEW.amount WHERE workspace_id = NEW.project_id;
             ELSIF NEW.category = 'interceptor' THEN
                 UPDATE budget_account SET interceptor_spent = interceptor_spent + NEW.amount WHERE id = NEW.account_id;
