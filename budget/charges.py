@@ -40,6 +40,7 @@ def book(project: Project, account: Account | None, report: Report, *, actor: st
         category=report.category,
         reported=report.amount,
         computed=computed,
+        price_version=prices.VERSION if computed is not None else "",
         model=report.tokens.model,
         input_tokens=report.tokens.input,
         output_tokens=report.tokens.output,

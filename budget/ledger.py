@@ -20,6 +20,7 @@ class Charge:
     category: Category = Category.ENTRY
     reported: int | None = None
     computed: int | None = None
+    price_version: str = ""
     model: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
@@ -56,6 +57,7 @@ def charge(
         category=what.category,
         reported=what.reported,
         computed=what.computed,
+        price_version=what.price_version,
         model=what.model,
         input_tokens=what.input_tokens,
         output_tokens=what.output_tokens,

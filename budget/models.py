@@ -144,6 +144,7 @@ class LedgerEntry(models.Model):
     price_source = models.CharField(max_length=8, choices=PriceSource.choices)
     reported = MoneyField(null=True, blank=True, help_text="What the agent said it cost.")
     computed = MoneyField(null=True, blank=True, help_text="What its tokens cost by the price table.")
+    price_version = models.CharField(max_length=40, blank=True, help_text="The price table that `computed` is from.")
     model = models.CharField(max_length=200, blank=True)
     input_tokens = models.BigIntegerField(default=0)
     output_tokens = models.BigIntegerField(default=0)

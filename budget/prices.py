@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib.metadata import version
 
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
 
 from budget import money
+
+VERSION = f"genai-prices {version('genai-prices')}"
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,21 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Agent(_Part):
-    """Who implements. `command` is an argument list, or a string run by `sh -c`."""
+AgentKind = Literal["command", "claude_code", "codex", "opencode", "gemini", "qwen", "aider", "mini_swe_agent"]
 
-    kind: Literal["command"] = "command"
+
+class Agent(_Part):
+    """An agent. `command` is for the kind of that name: an argument list, or a string run by `sh -c`.
+
+    `args` are added to the CLI's command line, `settings` are merged into the settings file that Muster writes for it.
+    `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own.
+    """
+
+    kind: AgentKind = "command"
     command: Command | None = None
+    args: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
+    settings: Annotated[dict[str, Any], Field(max_length=200)] = Field(default_factory=dict)
+    use_login: bool = True
     model: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
     env: Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100)] = Field(default_factory=dict)
     timeout_s: Seconds = 1800

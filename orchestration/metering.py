@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 
 from budget import ledger, prices
-from budget.models import Hold, LedgerEntry
+from budget.models import Category, Hold, LedgerEntry
 from orchestration import sessions, wake
 from orchestration.models import Session
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One request. `cost` in micro-USD as the agent reports it; None: priced by Muster from the tokens."""
+    """One request. `cost` in micro-USD as the agent reports it; None: priced by Muster from the tokens.
+
+    `of_thread`: the id is unique in the conversation, not in the session: a later session that reads it again books nothing.
+    """
 
     id: str
     cost: int | None = None
@@ -19,24 +22,33 @@ class Usage:
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    of_thread: bool = False
 
 
-def record(session: Session, usage: Usage) -> bool:
-    """Book a usage event. False: it was booked before, or its cost is not known: then the session is marked and settles at its full hold."""
-    tokens = prices.Tokens(
-        usage.model, usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+def price(usage: Usage) -> int | None:
+    """Micro-USD by the price table; None: the model is not in it."""
+    if not usage.model:
+        return None
+    return prices.cost(
+        prices.Tokens(usage.model, usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
     )
-    computed = prices.cost(tokens) if usage.model else None
+
+
+def record(session: Session, usage: Usage, category: Category = Category.ENTRY) -> bool:
+    """Book a usage event. False: it was booked before, or its cost is not known: then the session is marked and settles at its full hold."""
+    computed = price(usage)
     amount = usage.cost if usage.cost is not None else computed
     if amount is None:
         mark_unpriced(session, usage.model or "unknown")
         return False
     what = ledger.Charge(
-        event_key=f"{session.pk}:{session.attempt}:{usage.id}",
+        event_key=_key(session, usage),
         amount=amount,
         price_source=LedgerEntry.PriceSource.REPORTED if usage.cost is not None else LedgerEntry.PriceSource.COMPUTED,
+        category=category,
         reported=usage.cost,
         computed=computed,
+        price_version=prices.VERSION if computed is not None else "",
         model=usage.model,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
@@ -55,6 +67,12 @@ def record(session: Session, usage: Usage) -> bool:
     if fresh:
         wake.hint(session.workspace_id, "budget", "workers")
     return fresh
+
+
+def _key(session: Session, usage: Usage) -> str:
+    if usage.of_thread:
+        return f"{session.entry_id}:{usage.id}"[:200]
+    return f"{session.pk}:{session.attempt}:{usage.id}"[:200]
 
 
 def mark_unpriced(session: Session, model: str) -> None:

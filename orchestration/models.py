@@ -25,6 +25,15 @@ class Executor(models.Model):
     last_seq = models.BigIntegerField(default=0, help_text="The number of the newest entry.")
     cycled_at = models.DateTimeField(null=True, blank=True)
     last_cycle = models.JSONField(default=dict, blank=True)
+    trouble_code = models.CharField(
+        max_length=30, blank=True, help_text="The breaker: why no agent of this workspace can work at the moment."
+    )
+    trouble_message = models.CharField(max_length=500, blank=True)
+    trouble_since = models.DateTimeField(null=True, blank=True)
+    trouble_until = models.DateTimeField(null=True, blank=True, help_text="Then one session is tried.")
+    trouble_count = models.PositiveIntegerField(default=0, help_text="Sessions in a row that found it so.")
+    push_error = models.CharField(max_length=500, blank=True, help_text="Why the last push of the integration branch failed.")
+    pushed_commit = models.CharField(max_length=64, blank=True)
 
     def __str__(self) -> str:
         return f"Executor of {self.workspace_id}"
@@ -79,6 +88,10 @@ class Entry(models.Model):
         default=0, help_text="Sessions claimed so far; the newest one's number is its fencing token."
     )
     crashes = models.PositiveIntegerField(default=0, help_text="In a row.")
+    not_before = models.DateTimeField(null=True, blank=True, help_text="It waits for its provider until then.")
+    provider_waits = models.PositiveIntegerField(
+        db_default=0, default=0, help_text="Sessions in a row that the provider turned away."
+    )
     created_by = models.CharField(max_length=200, blank=True)
     assigned_to = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -145,6 +158,7 @@ class Worker(models.Model):
     slots = models.PositiveIntegerField()
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
+    agents = models.JSONField(default=dict, blank=True, help_text="The agents' programs found on its host: kind to version.")
 
     def __str__(self) -> str:
         return f"{self.queue} worker {self.pid} on {self.host}"
@@ -166,7 +180,7 @@ class Session(models.Model):
         MERGING = "merging"
 
     class Outcome(models.TextChoices):
-        """How it ended. passed: verified and merged. failed: verification said no."""
+        """How it ended. passed: verified and merged. failed: verification said no. unavailable: the provider turned it away."""
 
         PASSED = "passed"
         FAILED = "failed"
@@ -177,6 +191,7 @@ class Session(models.Model):
         STOPPED = "stopped"
         INTERRUPTED = "interrupted"
         LOST = "lost"
+        UNAVAILABLE = "unavailable"
 
     OPEN = (Status.CLAIMED, Status.RUNNING)
 
@@ -211,6 +226,10 @@ class Session(models.Model):
     last_output_at = models.DateTimeField(null=True, blank=True)
     exit_code = models.IntegerField(null=True, blank=True)
     progress = models.CharField(max_length=500, blank=True)
+    failure = models.CharField(max_length=30, blank=True, help_text="The named failure of its agent, if it had one.")
+    waiting_for = models.CharField(max_length=300, blank=True, help_text="What the agent's provider makes it wait for now.")
+    waiting_until = models.DateTimeField(null=True, blank=True)
+    cost_note = models.CharField(max_length=500, blank=True, help_text="Where two tellings of its cost differ.")
     unpriced_model = models.CharField(
         max_length=200, blank=True, help_text="A model without a price was used: the cost is not known."
     )
@@ -251,6 +270,7 @@ class Round(models.Model):
     findings = models.JSONField(default=list, blank=True)
     checks = models.JSONField(default=list, blank=True)
     prompt = models.TextField(blank=True)
+    review = models.JSONField(default=dict, blank=True, help_text="What the interceptor answered, and its prompt.")
     base_commit = models.CharField(max_length=64, blank=True)
     commit = models.CharField(max_length=64, blank=True)
     diffstat = models.JSONField(default=dict, blank=True)
@@ -296,3 +316,41 @@ class LogChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session_id} from line {self.first_seq}"
+
+
+class Conversation(models.Model):
+    """A thread of an agent's CLI that the entry's next round goes on with. Losing it costs context, never work."""
+
+    class Role(models.TextChoices):
+        IMPLEMENT = "implement"
+        REVIEW = "review"
+        VERIFY = "verify"
+
+    entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="conversations")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    kind = models.CharField(max_length=30)
+    thread_id = models.CharField(max_length=200)
+    totals = models.JSONField(default=dict, blank=True, help_text="Token totals that its CLI goes on counting.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["entry", "role", "kind"], name="one_conversation_per_role")]
+
+    def __str__(self) -> str:
+        return self.thread_id
+
+
+class Secret(models.Model):
+    """A variable that only agents get. Encrypted at rest, masked wherever output is kept (secrets.py)."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="secrets")
+    name = models.CharField(max_length=100)
+    sealed = models.BinaryField()
+    changed_by = models.CharField(max_length=200)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_secret_per_name")]
+
+    def __str__(self) -> str:
+        return self.name

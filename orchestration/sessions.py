@@ -1,7 +1,7 @@
 """Worker sessions: taken by compare-and-set, renewed by lease, ended exactly once. Every write carries the attempt (invariant 3)."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -71,6 +71,12 @@ def write(session: Session, **fields: Any) -> None:
 def enter(session: Session, phase: Session.Phase) -> None:
     """Move on to a phase, and tell open pages."""
     write(session, phase=phase)
+    wake.hint(session.workspace_id, "workers")
+
+
+def wait(session: Session, what: str, until: datetime | None) -> None:
+    """Show that the agent waits for its provider, or, with empty text, that it goes on."""
+    write(session, waiting_for=what, waiting_until=until)
     wake.hint(session.workspace_id, "workers")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import StateApps
 
 
@@ -51,3 +52,29 @@ def without_like_indexes(app: str) -> RunPython:
         ],
         sqlite=[],
     )
+
+
+def keeping_triggers(operations: Sequence[Operation]) -> list[Operation]:
+    """Operations that change tables with triggers. SQLite gets most changes by a new table under the old name, and Django forgets
+    the triggers of the old one: they are made again afterwards.
+    """
+    known: dict[str, str] = {}
+
+    def triggers(schema_editor: BaseDatabaseSchemaEditor) -> dict[str, str]:
+        if schema_editor.connection.vendor != "sqlite":
+            return {}
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            return dict(cursor.fetchall())
+
+    def remember(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        known.clear()
+        known.update(triggers(schema_editor))
+
+    def restore(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        present = triggers(schema_editor)
+        for name, statement in known.items():
+            if name not in present:
+                schema_editor.execute(statement)
+
+    return [RunPython(remember, RunPython.noop), *operations, RunPython(restore, remember)]

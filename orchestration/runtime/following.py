@@ -46,10 +46,10 @@ def follow(
     watch: Watch,
     writer: logs.Writer,
     *,
-    on_line: Callable[[str], None] | None = None,
+    on_line: Callable[[str, str], None] | None = None,
     on_look: Callable[[], None] | None = None,
 ) -> processes.Ended:
-    """Run a job to its end. `on_line` gets each line of its stdout; `on_look` is called several times a second, to look at limits."""
+    """Run a job to its end. `on_line` gets each line and its stream; `on_look` is called several times a second, to look at limits."""
     spec = processes.Spec(
         argv=job.argv,
         cwd=job.cwd,
@@ -68,8 +68,8 @@ def follow(
             for line in process.lines(poll_s=LOOK_S):
                 if line is not None:
                     writer.add(f"{job.name}:{line.stream}" if job.name else line.stream, line.text)
-                    if on_line is not None and line.stream == "stdout":
-                        on_line(line.text)
+                    if on_line is not None:
+                        on_line(line.text, line.stream)
                 if writer.is_full or time.monotonic() - flushed > FLUSH_S:
                     flushed = time.monotonic()
                     patiently(lambda: _flush(session, writer))

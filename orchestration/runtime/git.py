@@ -32,6 +32,12 @@ _OPTIONS = {
     "worktree.guessRemote": "false",
     "worktree.useRelativePaths": "false",
 }
+# For agents that commit by themselves in a HOME that knows nobody.
+IDENTITY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Muster"), ("EMAIL", "muster@localhost"))
+}
 _GIT = ["git", "--no-pager", "--literal-pathspecs"] + [part for item in _OPTIONS.items() for part in ("-c", "=".join(item))]
 # HOME stays: the user's global configuration may hold filters (LFS) and safe directories that the repository needs.
 _INHERITED = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH")

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from budget import money
 from orchestration.models import Entry, Session
+from orchestration.runtime import git
 
 # What an agent may know of the server's environment. Everything else, secrets first of all, stays out.
 ALLOWED = (
@@ -59,6 +60,13 @@ def worktrees() -> Path:
     return settings.DATA_DIR / "worktrees"
 
 
+def home(entry_id: str, kind: str, role: str) -> Path:
+    """Where a CLI keeps its state for one entry. It outlives the session, so that the next round can resume its conversation."""
+    folder = settings.DATA_DIR / "homes" / entry_id / (kind if role == "implement" else f"{kind}-{role}")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 def furnish(session: Session, entry: Entry, prompt: str) -> Place:
     """Make the folder and write what the agent reads: the prompt as Markdown, the entry as JSON."""
     place = of(session.pk)
@@ -69,9 +77,16 @@ def furnish(session: Session, entry: Entry, prompt: str) -> Place:
 
 
 def environment(
-    session: Session, place: Place, *, phase: str, extra: dict[str, str], token: str = "", hold: int = 0
+    session: Session,
+    place: Place,
+    *,
+    phase: str,
+    extra: dict[str, str],
+    token: str = "",
+    limit: int = 0,
+    home: Path | None = None,
 ) -> dict[str, str]:
-    """The whole environment of an agent or a verify command. `hold`: micro-USD that this session may spend."""
+    """The whole environment of an agent or a verify command. `limit`: micro-USD that this process may spend. `home`: its HOME."""
     passed_on = {name: os.environ[name] for name in ALLOWED if name in os.environ}
     told = {
         "MUSTER_WORKSPACE_ID": session.workspace_id,
@@ -85,5 +100,7 @@ def environment(
     }
     if token:
         told["MUSTER_TOKEN"] = token
-        told["MUSTER_BUDGET_USD"] = f"{hold / money.MICRO:.6f}"
-    return {**passed_on, **extra, **told}
+        told["MUSTER_BUDGET_USD"] = f"{limit / money.MICRO:.6f}"
+    if home is not None:
+        passed_on["HOME"] = str(home)
+    return {**passed_on, **git.IDENTITY, **extra, **told}

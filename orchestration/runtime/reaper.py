@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from orchestration import configuration, sessions
 from orchestration.models import Session, Worker
-from orchestration.runtime import implementation, place, reaping, worktree
+from orchestration.runtime import place, reaping, turns, worktree
 from orchestration.runtime.git import GitError
 from orchestration.sessions import Ending
 
@@ -58,7 +58,7 @@ def _end(session: Session) -> bool:
     known = False
     if is_here:
         config = configuration.load(session.workspace.executor.config)
-        known = _nothing_ran(session) or implementation.book_journal(session, place.of(session.pk), config)
+        known = _nothing_ran(session) or turns.book_journal(session, place.of(session.pk), config.agent)
         _keep_work(session)
         worktree.discard(Path(session.workspace.repo), place.worktrees() / session.pk)
     message = "Its worker was gone: its work is kept" + ("" if known else "; what it spent is not fully known")

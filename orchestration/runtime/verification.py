@@ -14,7 +14,7 @@ from orchestration.runtime import junit
 from orchestration.runtime.processes import Ended
 
 TAIL = 4000
-Run = Callable[[Check, Callable[[str], None]], Ended]
+Run = Callable[[Check, Callable[[str, str], None]], Ended]
 """Runs a check's command, giving each line of its output to the callback."""
 
 
@@ -26,9 +26,11 @@ class _Output:
     told: dict[str, Any] | None = None
     lines: int = field(default=0)
 
-    def hear(self, line: str) -> None:
+    def hear(self, line: str, stream: str) -> None:
         self.lines += 1
         self.tail = f"{self.tail}{line}\n"[-TAIL:]
+        if stream != "stdout":
+            return
         if line.startswith("{"):
             try:
                 told = json.loads(line, parse_float=Decimal)

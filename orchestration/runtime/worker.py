@@ -10,7 +10,7 @@ from orchestration import configuration, locks, logs, paths, rounds, sessions
 from orchestration.configuration import Check, Config
 from orchestration.models import Entry, FileLock, Round, Session
 from orchestration.rounds import Verdict
-from orchestration.runtime import following, implementation, merging, place, prompt, verification, worktree
+from orchestration.runtime import following, merging, place, prompt, turns, verification, worktree
 from orchestration.runtime.following import Job
 from orchestration.runtime.git import GitError
 from orchestration.runtime.heartbeat import Heartbeat
@@ -132,7 +132,8 @@ def _implement(work: _Work) -> list[str]:
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     if work.is_new_folder:
         _set_up(work, here, work.tree.path)
-    done = implementation.implement(session, work.watch, work.writer, work.config, here, cwd=str(work.tree.path))
+    hold = session.hold.amount if session.hold else 0
+    done = turns.run(session, work.watch, work.writer, work.config.agent, "implement", here, cwd=work.tree.path, limit=hold)
     opened.summary = done.summary
     opened.commit = worktree.commit(work.tree.path, f"{entry.title}\n\nMuster round {opened.number} of {entry.pk}") or ""
     opened.diffstat = worktree.diffstat(work.tree.path, work.tree.base_sha)
@@ -144,7 +145,7 @@ def _implement(work: _Work) -> list[str]:
     return _undeclared(work)
 
 
-def _ended_early(done: implementation.Outcome, session: Session, last_words: str) -> Ending | None:
+def _ended_early(done: turns.Turn, session: Session, last_words: str) -> Ending | None:
     """The ending of a session whose agent did not finish; None: it did, go on to verification."""
     ended, unknown = done.ended, not done.cost_known
     code = ended.exit_code
@@ -220,7 +221,7 @@ def _verify(work: _Work) -> Verdict:
         if work.config.verify:
             _set_up(work, here, clean)
 
-        def run(check: Check, hear: Callable[[str], None]) -> Ended:
+        def run(check: Check, hear: Callable[[str, str], None]) -> Ended:
             env = place.environment(work.session, here, phase="verification", extra=work.config.agent.env)
             job = Job(following.argv_of(check.run), str(clean), env, check.timeout_s, name=check.name)
             ended = following.follow(work.session, here, job, work.watch, work.writer, on_line=hear)

@@ -1,40 +1,74 @@
 """Any command as an agent, by a protocol of JSON lines (extensions.md, The command agent's protocol)."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from budget import money
-from orchestration.configuration import Agent
 from orchestration.runtime.agents.events import Event, Finished, Text, Usage
+from orchestration.runtime.agents.interface import Launch, Task, Thread, Traits
+
+TRAITS = Traits(
+    title="Any command",
+    binary="",
+    install="",
+    cost="reported",
+    live=True,
+    resumes=False,
+    version=(),
+    changes_files=False,
+)
 
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 MOST_TOKENS = 10**12
 
 
-def argv(agent: Agent) -> list[str]:
-    """What to run: an argument list as it is, a string by `sh -c`."""
-    if agent.command is None:
+def start(task: Task) -> Launch:
+    """An argument list as it is, a string by `sh -c`."""
+    command = task.agent.command
+    if command is None:
         raise ValueError("agent.command is not set in this workspace's config")
-    return ["sh", "-c", agent.command] if isinstance(agent.command, str) else list(agent.command)
+    argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
+    return Launch([*argv, *task.agent.args])
 
 
-def read(line: str) -> Event | None:
-    """The event in a line; None: it is log text. A usage line that cannot be read counts as one whose cost is not known."""
-    if not line.startswith("{"):
-        return None
-    try:
-        told = json.loads(line, parse_float=Decimal)
-    except ValueError:
-        return None
-    match told.get("type") if isinstance(told, dict) else None:
-        case "usage":
-            return _usage(told)
-        case "text":
-            return Text(str(told.get("text", ""))[:500])
-        case "result":
-            return Finished(ok=told.get("ok", True) is not False, summary=str(told.get("summary", ""))[:4000])
-    return None
+def resume(task: Task) -> Launch:
+    """A command has no conversation: each round is a new start, with the earlier findings in the prompt."""
+    return start(task)
+
+
+def reader(task: Task) -> "Reader":
+    return Reader()
+
+
+class Reader:
+    thread: Thread | None = None
+
+    def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
+        """A usage line that cannot be read counts as one whose cost is not known; other lines are log text."""
+        if is_error or not line.startswith("{"):
+            return
+        try:
+            told = json.loads(line, parse_float=Decimal)
+        except ValueError:
+            return
+        match told.get("type") if isinstance(told, dict) else None:
+            case "usage":
+                yield _usage(told)
+            case "text":
+                yield Text(str(told.get("text", ""))[:500])
+            case "result":
+                yield Finished(ok=told.get("ok", True) is not False, summary=str(told.get("summary", ""))[:20_000])
+
+    def hear(self, name: str, attributes: Mapping[str, Any]) -> Iterable[Event]:
+        return ()
+
+    def look(self) -> Iterable[Event]:
+        return ()
+
+    def end(self, exit_code: int | None) -> Iterable[Event]:
+        return ()
 
 
 def _usage(told: dict[str, Any]) -> Usage:
@@ -43,7 +77,7 @@ def _usage(told: dict[str, Any]) -> Usage:
     model = str(told.get("model") or "")[:200]
     try:
         cost = money.round_up(_amount(told["cost_usd"])) if told.get("cost_usd") is not None else None
-        tokens = {key: _count(told.get(key, 0)) for key in TOKENS}
+        tokens: dict[str, Any] = {key: _count(told.get(key, 0)) for key in TOKENS}
     except (ValueError, InvalidOperation):
         return Usage(id=name, model="unreadable usage line")
     return Usage(id=name, cost=cost, model=model, **tokens)

@@ -1,10 +1,19 @@
-"""What any agent's output comes down to. Agents are equal-shaped modules that read one line into one of these."""
+"""What any agent's output comes down to. Readers turn lines, telemetry and files into these."""
 
 from dataclasses import dataclass
 
 from orchestration.metering import Usage
+from orchestration.runtime.agents.failures import Failure
 
-__all__ = ["Event", "Finished", "Text", "Usage"]
+__all__ = ["Discrepancy", "Event", "Failure", "Finished", "Started", "Text", "Usage", "Waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The conversation has an identity now: it can be resumed from here on."""
+
+    thread_id: str
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +24,27 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The CLI waits for its provider and tries again by itself. `until`: seconds since the epoch, None when it does not say."""
+
+    message: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """Two tellings of one cost differ by micro-USD: shown and kept, never corrected in silence."""
+
+    message: str
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """The agent's own word on its work. Never a verdict: verification decides."""
+    """The agent's own word on its work, its last answer in full. Never a verdict: verification decides."""
 
     ok: bool
     summary: str = ""
 
 
-Event = Text | Usage | Finished
+Event = Started | Text | Usage | Waiting | Discrepancy | Failure | Finished

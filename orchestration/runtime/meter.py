@@ -1,0 +1,176 @@
+"""Listening to one process of an agent: what it spends is booked, what it waits for is shown, and it is stopped where it must be."""
+
+import queue
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from budget.models import Category, Hold
+from orchestration import conversations, metering, sessions
+from orchestration.models import Session
+from orchestration.runtime import following
+from orchestration.runtime.agents.events import (
+    Discrepancy,
+    Event,
+    Failure,
+    Finished,
+    Started,
+    Text,
+    Usage,
+    Waiting,
+)
+from orchestration.runtime.agents.interface import Reader, Task, Thread
+from orchestration.runtime.watch import Watch
+
+# An agent that has used its hold up to the last micro-dollar may be done: it gets this long to say so before it is stopped.
+LAST_WORD_S = 0.5
+# A CLI that tries again and again by itself holds a worker all that time. Beyond this the session ends, and the entry waits instead.
+PROVIDER_PATIENCE_S = 180.0
+
+
+class Meter:
+    """Books what the agent reports, and says when and why it has to stop. `reason` is empty while it may go on."""
+
+    def __init__(self, session: Session, watch: Watch, reader: Reader, task: Task, category: Category) -> None:
+        self._session = session
+        self._watch = watch
+        self._reader = reader
+        self._task = task
+        self._category = category
+        self._unbooked: list[Usage] = []
+        self._records: queue.SimpleQueue[tuple[str, Mapping[str, Any]]] = queue.SimpleQueue()
+        self._kept: Thread | None = None
+        self._used_up_at: float | None = None
+        self._waiting_since: float | None = None
+        self._spent = 0
+        self.finished: Finished | None = None
+        self.failure: Failure | None = None
+        self.reason = ""
+
+    # What comes in.
+
+    def hear_line(self, line: str, stream: str) -> None:
+        self._take(self._reader.read(line, is_error=stream == "stderr"))
+
+    def hear_record(self, name: str, attributes: Mapping[str, Any]) -> None:
+        """A telemetry record. Called from the endpoint's thread: it waits here for the session's own."""
+        self._records.put((name, attributes))
+
+    def tick(self) -> None:
+        """Several times a second: telemetry, the CLI's files, and the limits."""
+        self._take_records()
+        self._take(self._reader.look())
+        if self._unbooked:
+            self.book()
+        self._look_at_money()
+        self._look_at_patience()
+
+    def end(self, exit_code: int | None) -> None:
+        """The process is dead and all its output was heard."""
+        self._take_records()
+        self._take(self._reader.look())
+        self._take(self._reader.end(exit_code))
+        self._keep_thread()
+        if self._waiting_since is not None:
+            self._waits_no_more()
+
+    def _take_records(self) -> None:
+        while True:
+            try:
+                name, attributes = self._records.get_nowait()
+            except queue.Empty:
+                return
+            self._take(self._reader.hear(name, attributes))
+
+    def _take(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._handle(event)
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Usage():
+                self._unbooked.append(event)
+                self._waits_no_more()
+                self.book()
+            case Text(text=text):
+                self._waits_no_more()
+                following.patiently(lambda: sessions.write(self._session, progress=text[:500]))
+            case Waiting():
+                self._wait(event)
+            case Started():
+                if event.model and not self._session.model:
+                    following.patiently(lambda: sessions.write(self._session, model=event.model[:200]))
+                self._keep_thread()
+            case Discrepancy(message=message):
+                following.patiently(lambda: sessions.write(self._session, cost_note=message[:500]))
+            case Failure():
+                self._fail(event)
+            case Finished():
+                self.finished = event
+
+    # Money.
+
+    def book(self) -> bool:
+        """Book what is not booked yet: a database that was away for a moment loses nothing. False: something is left."""
+        while self._unbooked:
+            usage = self._unbooked[0]
+            if not following.patiently(partial(metering.record, self._session, usage, self._category)):
+                return False
+            self._unbooked.pop(0)
+            self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
+            if self._session.hold_id:
+                amount, drawn = Hold.objects.values_list("amount", "drawn").get(pk=self._session.hold_id)
+                self._watch.left = amount - drawn
+            self._look_at_money()
+        return True
+
+    def _look_at_money(self) -> None:
+        """Stop the agent once its hold, or its role's own budget, is passed; or used up and not done soon."""
+        if self.reason or self._session.hold_id is None or self._watch.left is None:
+            return
+        left = min(self._watch.left, self._task.limit - self._spent) if self._task.role != "implement" else self._watch.left
+        if left > 0:
+            return
+        self._used_up_at = self._used_up_at or time.monotonic()
+        if left < 0 or (self.finished is None and time.monotonic() - self._used_up_at > LAST_WORD_S):
+            self._stop("out_of_money")
+
+    # Trouble.
+
+    def _fail(self, failure: Failure) -> None:
+        """The first failure is the cause. One that no retry can mend ends the process now instead of after ten attempts."""
+        self.failure = self.failure or failure
+        if failure.kind.cause == "setup":
+            self._stop("failed")
+
+    def _wait(self, waiting: Waiting) -> None:
+        self._waiting_since = self._waiting_since or time.monotonic()
+        until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
+        text = waiting.message[:300]
+        following.patiently(lambda: sessions.wait(self._session, text, until))
+
+    def _waits_no_more(self) -> None:
+        if self._waiting_since is not None:
+            self._waiting_since = None
+            following.patiently(lambda: sessions.wait(self._session, "", None))
+
+    def _look_at_patience(self) -> None:
+        if self._waiting_since is not None and time.monotonic() - self._waiting_since > PROVIDER_PATIENCE_S:
+            self.failure = self.failure or Failure("rate_limited", self._session.waiting_for or "it kept the agent waiting")
+            self._stop("failed")
+
+    def _stop(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self._watch.stop_process()
+
+    # The conversation.
+
+    def _keep_thread(self) -> None:
+        thread = self._reader.thread
+        if thread is None or thread == self._kept:
+            return
+        entry, role, kind = self._session.entry_id, self._task.role, self._task.agent.kind
+        if following.patiently(lambda: conversations.keep(entry, role, kind, thread.id, thread.totals)):
+            self._kept = thread

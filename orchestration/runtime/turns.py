@@ -1,0 +1,129 @@
+"""One process of an agent, in one role, from its start to its end: metered while it runs, its failure named."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from budget.models import Category
+from orchestration import conversations, logs
+from orchestration.configuration import Agent
+from orchestration.metering import record as book_usage
+from orchestration.models import Session
+from orchestration.runtime import agents, following, place, reaping
+from orchestration.runtime.agents.events import Failure, Finished, Usage
+from orchestration.runtime.agents.interface import Role, Task, Thread
+from orchestration.runtime.following import Job
+from orchestration.runtime.meter import Meter
+from orchestration.runtime.place import Place
+from orchestration.runtime.processes import Ended
+from orchestration.runtime.watch import Watch
+from workspaces import tokens
+from workspaces.models import Role as TokenRole
+
+PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"}
+CATEGORIES = {"implement": Category.ENTRY, "review": Category.INTERCEPTOR, "verify": Category.ENTRY}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How it went. `reason`: why it was made to end, empty when it ended by itself. `cost_known`: all that it told was seen."""
+
+    ended: Ended
+    reason: str
+    finished: Finished | None
+    failure: Failure | None
+    cost_known: bool
+
+    @property
+    def ok(self) -> bool:
+        """It ended by itself and says that it is done. Whether that is true is for others to find out."""
+        said = self.finished is None or self.finished.ok
+        return self.ended.cause == "exited" and self.ended.exit_code == 0 and said and self.failure is None and not self.reason
+
+    @property
+    def summary(self) -> str:
+        return self.finished.summary if self.finished else ""
+
+
+def run(
+    session: Session, watch: Watch, writer: logs.Writer, agent: Agent, role: Role, here: Place, *, cwd: Path, limit: int
+) -> Turn:
+    """Run the agent until it ends or is made to. `limit`: micro-USD for this process. Its prompt lies in the session's place."""
+    module = agents.of(agent.kind)
+    task = _task(session, agent, role, here, cwd=cwd, limit=limit)
+    try:
+        launch = module.resume(task) if task.thread else module.start(task)
+    except ValueError as problem:
+        return _not_started(str(problem))
+    if launch.thread is not None:
+        conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)
+    meter = Meter(session, watch, module.reader(task), task, CATEGORIES[role])
+    env = {**task.env, **launch.env}
+    job = Job(launch.argv, str(cwd), env, agent.timeout_s, agent.idle_timeout_s, name="" if role == "implement" else role)
+    ended = following.follow(session, here, job, watch, writer, on_line=meter.hear_line, on_look=meter.tick)
+    meter.end(ended.exit_code)
+    booked = _settle_bookings(meter)
+    session.refresh_from_db(fields=["unpriced_model"])
+    failure = meter.failure
+    if failure is None and ended.cause == "start_failed":
+        failure = Failure("cli_missing", ended.error)
+    if failure is not None and failure.code in ("thread_lost", "context_full"):
+        conversations.forget(session.entry_id, role=role, kind=agent.kind)
+    return Turn(
+        ended=ended,
+        reason=watch.reason or meter.reason,
+        finished=meter.finished,
+        failure=failure,
+        cost_known=booked and ended.complete and not ended.dropped_bytes and not session.unpriced_model,
+    )
+
+
+def _task(session: Session, agent: Agent, role: Role, here: Place, *, cwd: Path, limit: int) -> Task:
+    token = tokens.create(
+        f"session {session.pk}", role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster"
+    )
+    traits = agents.of(agent.kind).TRAITS
+    home = place.home(session.entry_id, agent.kind, role) if traits.binary else None
+    known = conversations.find(session.entry_id, role, agent.kind) if traits.resumes else None
+    return Task(
+        agent=agent,
+        role=role,
+        prompt=here.prompt.read_text(encoding="utf-8"),
+        prompt_file=here.prompt,
+        cwd=cwd,
+        home=home or here.folder,
+        env=place.environment(session, here, phase=PHASES[role], extra=agent.env, token=token, limit=limit, home=home),
+        session_id=session.pk,
+        limit=limit,
+        thread=Thread(*known) if known else None,
+    )
+
+
+def _not_started(problem: str) -> Turn:
+    ended = Ended(cause="start_failed", error=problem)
+    return Turn(ended, "", None, Failure("cli_refused", problem), cost_known=True)
+
+
+def _settle_bookings(meter: Meter) -> bool:
+    """Give a database that is away as long as the lease allows to take the last usage lines."""
+    until = time.monotonic() + settings.LEASE_S / 2
+    while not meter.book():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def book_journal(session: Session, here: Place, agent: Agent) -> bool:
+    """After a worker died: book the usage that its agent told and nobody read. True: all that the agent told is booked."""
+    status = reaping.read_status(here.status)
+    task = _task(session, agent, "implement", here, cwd=place.worktrees() / session.entry_id, limit=0)
+    reader = agents.of(agent.kind).reader(task)
+    lines = (event for line in reaping.read_journal(here.journal) for event in reader.read(line))
+    for event in [*lines, *reader.look(), *reader.end(status.get("exit_code") if status else None)]:
+        if isinstance(event, Usage):
+            book_usage(session, event)
+    session.refresh_from_db(fields=["unpriced_model"])
+    return status is not None and not session.unpriced_model
