@@ -108,6 +108,15 @@ def settle(
         return closed == 1
 
 
+def open_hold(project: Project, account: Account, *, session_ref: str, amount: int) -> Hold | None:
+    """Set micro-USD aside for a session that had none. None: a cap stands against it."""
+    try:
+        with transaction.atomic():
+            return Hold.objects.create(project=project, account=account, session_ref=session_ref, amount=amount)
+    except IntegrityError:
+        return None
+
+
 def grow(hold: Hold, by: int) -> bool:
     """Extend an open hold by micro-USD, for work that its present amount cannot pay. False: a cap stands against it."""
     try:

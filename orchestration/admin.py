@@ -10,7 +10,7 @@ from budget.admin_money import column
 from budget.models import Account, Project
 from orchestration import entries, orphans
 from orchestration.admin_fixes import Reap, RebuildBacklog, ReleaseLocks, Requeue, TakeOff
-from orchestration.models import Dependency, Entry, Executor, FileLock, LogChunk, Round, Session, Worker
+from orchestration.models import Conversation, Dependency, Entry, Executor, FileLock, LogChunk, Round, Secret, Session, Worker
 from workspaces.access import Caller
 from workspaces.admin_base import Editable, ReadOnly, in_use, link, page
 from workspaces.models import Workspace
@@ -42,8 +42,8 @@ class _EntryPage:
 
 @admin.register(Executor)
 class ExecutorAdmin(ReadOnly):
-    list_display = ["workspace", "state", "changed_by", "changed_at", "cycled_at", "last_seq"]
-    list_filter = ["state"]
+    list_display = ["workspace", "state", "trouble_code", "trouble_until", "changed_by", "changed_at", "cycled_at", "last_seq"]
+    list_filter = ["state", "trouble_code"]
     list_select_related = ["workspace"]
     search_fields = ["workspace__name", "=workspace__id"]
     ordering = ["workspace__name", "pk"]
@@ -78,7 +78,7 @@ class EntryAdmin(_EntryPage, Editable):
         ("What may change", {"fields": ["priority", "budget_rounds", "parallelizable", "parallel_group", "assigned_to"]}),
         ("Money", {"fields": ["account", column("account__budget"), column("account__spent"), column("account__held")]}),
         ("Work", {"fields": ["rounds_completed", "score", "next_work", "has_rounds", "attempts", "crashes", "branch"]}),
-        ("Waiting", {"fields": ["unmet_dependencies", "parked_behind", "paths"]}),
+        ("Waiting", {"fields": ["unmet_dependencies", "parked_behind", "not_before", "provider_waits", "paths"]}),
         ("Spec", {"fields": ["spec", "spec_frozen"], "classes": ["collapse"]}),
         ("Record", {"fields": ["created_by", "created_at", "updated_at", "deleted_at"]}),
     ]
@@ -209,3 +209,24 @@ class LogChunkAdmin(ReadOnly):
         session = obj.session
         found = page("session", workspace_id=session.workspace_id, session_id=session.pk)
         return found or page("workspace", workspace_id=session.workspace_id)
+
+
+@admin.register(Conversation)
+class ConversationAdmin(_EntryPage, ReadOnly):
+    list_display = ["thread_id", "entry", "role", "kind", "updated_at"]
+    list_select_related = ["entry"]
+    list_filter = ["role", "kind", ("entry__workspace", admin.RelatedFieldListFilter)]
+    search_fields = ["=thread_id", "=entry__id"]
+    ordering = ["-updated_at", "pk"]
+
+
+@admin.register(Secret)
+class SecretAdmin(ReadOnly):
+    """Names only: a sealed value tells nothing, and setting one belongs to the API."""
+
+    list_display = ["name", "workspace", "changed_by", "changed_at"]
+    list_select_related = ["workspace"]
+    list_filter = ["workspace"]
+    search_fields = ["name"]
+    ordering = ["workspace", "name"]
+    fields = ["name", "workspace", "changed_by", "changed_at"]

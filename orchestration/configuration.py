@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from budget import money
+from orchestration import templates
 from workspaces.schemas import whole
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
@@ -52,13 +53,16 @@ class Agent(_Part):
 
 
 class Check(_Part):
-    """One verify command. Its score counts with its weight; `junit` is a path, in the worktree, of a JUnit XML that it writes."""
+    """One verify command. Its score counts with its weight; `junit` is a path, in the worktree, of a JUnit XML that it writes.
+    `rerun`: run it a second time when it fails, and mark it as flaky when it passes then.
+    """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00\n]*$")]
     run: Command
     timeout_s: Seconds = 600
     weight: Annotated[float, BeforeValidator(whole), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
     junit: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
+    rerun: bool = True
 
     @field_validator("junit")
     @classmethod
@@ -68,6 +72,57 @@ class Check(_Part):
         return path
 
 
+Amount = Annotated[Decimal, BeforeValidator(lambda value: Decimal(money.from_json(value)) / money.MICRO)]
+"""USD as a JSON number at the edge; exact micro-USD by `micro`."""
+
+
+def micro(amount: Decimal) -> int:
+    return money.usd(str(amount))
+
+
+class Verifier(_Part):
+    """An agent that judges a round against the acceptance criteria, once the verify commands have passed. `round_usd`: what it may
+    spend in a round; it is charged to the entry.
+    """
+
+    agent: Agent
+    round_usd: Amount = Decimal("0.5")
+    weight: Annotated[float, BeforeValidator(whole), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+
+
+class Interceptor(_Part):
+    """An agent that reviews a round's diff before verification. Its spend is interceptor spend: at most `round_usd` in a round,
+    `entry_usd` over an entry's life, `workspace_usd` over the workspace's.
+    """
+
+    agent: Agent
+    round_usd: Amount = Decimal("0.5")
+    entry_usd: Amount | None = None
+    workspace_usd: Amount | None = None
+
+
+class Prompts(_Part):
+    """Templates of the workspace's own, in Django's template language, instead of Muster's (docs/agents.md lists what they may use)."""
+
+    implement: Annotated[str, Field(min_length=1, max_length=50_000)] | None = None
+    review: Annotated[str, Field(min_length=1, max_length=50_000)] | None = None
+    verify: Annotated[str, Field(min_length=1, max_length=50_000)] | None = None
+
+    @field_validator("implement", "review", "verify")
+    @classmethod
+    def _compiles(cls, text: str | None) -> str | None:
+        if text is not None:
+            templates.check(text)
+        return text
+
+
+class Push(_Part):
+    """After a merge, push the integration branch there. `branch`: its name at the remote, the same one unless set."""
+
+    remote: Annotated[str, StringConstraints(pattern=REF)] = "origin"
+    branch: Annotated[str, StringConstraints(pattern=REF)] | None = None
+
+
 class Plateau(_Part):
     """An entry whose score rose by less than `epsilon` in each of the last `rounds` rounds is blocked: no_improvement."""
 
@@ -75,23 +130,44 @@ class Plateau(_Part):
     epsilon: Annotated[float, BeforeValidator(whole), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
 
 
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00\n/][^\x00\n]*$")]
+
+# What commonly judges code. An agent may change such a file only when its entry names it.
+JUDGES = (
+    "tests/**",
+    "test/**",
+    "**/tests/**",
+    "**/test/**",
+    "**/__tests__/**",
+    "**/test_*.py",
+    "**/*_test.py",
+    "**/*_test.go",
+    "**/*.test.*",
+    "**/*.spec.*",
+    "**/conftest.py",
+    "pytest.ini",
+    "tox.ini",
+)
+
+
 class Config(_Part):
-    """Amounts are USD at the edge (JSON numbers) and micro-USD through the properties."""
+    """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), besides those that the verify
+    commands name. Amounts are USD at the edge (JSON numbers) and micro-USD through the properties."""
 
     max_workers: Annotated[int, Field(ge=1, le=500)] = 4
     agent: Agent = Field(default_factory=Agent)
     setup: Annotated[list[Command], Field(max_length=50)] = Field(default_factory=list)
     verify: Annotated[list[Check], Field(max_length=50)] = Field(default_factory=list)
+    protected: Annotated[list[Pattern], Field(max_length=200)] = Field(default_factory=lambda: list(JUDGES))
+    verifier: Verifier | None = None
+    interceptor: Interceptor | None = None
+    prompts: Prompts = Field(default_factory=Prompts)
+    push: Push | None = None
     integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
-    round_ceiling_usd: Decimal = Decimal("5")
-    min_round_usd: Decimal = Decimal("0.05")
+    round_ceiling_usd: Amount = Decimal("5")
+    min_round_usd: Amount = Decimal("0.05")
     plateau: Plateau = Field(default_factory=Plateau)
     log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
-
-    @field_validator("round_ceiling_usd", "min_round_usd", mode="before")
-    @classmethod
-    def _amount(cls, value: Any) -> Decimal:
-        return Decimal(money.from_json(value)) / money.MICRO
 
     @field_validator("integration_branch")
     @classmethod
@@ -104,11 +180,11 @@ class Config(_Part):
 
     @property
     def round_ceiling(self) -> int:
-        return money.usd(str(self.round_ceiling_usd))
+        return micro(self.round_ceiling_usd)
 
     @property
     def min_round(self) -> int:
-        return money.usd(str(self.min_round_usd))
+        return micro(self.min_round_usd)
 
 
 def load(stored: dict[str, Any]) -> Config:
@@ -118,16 +194,12 @@ def load(stored: dict[str, Any]) -> Config:
 
 def answer(config: Config) -> dict[str, Any]:
     """As JSON: amounts as numbers, what is not set left out."""
-    shown = config.model_dump(exclude_none=True)
-    for name in ("round_ceiling_usd", "min_round_usd"):
-        shown[name] = money.number(money.usd(str(shown[name])))
-    return shown
+    return _numbers(config.model_dump(exclude_none=True))
 
 
 def stored(config: Config) -> dict[str, Any]:
     """What is kept of a config: the keys that were set, so that a better default reaches those who set nothing."""
-    kept = config.model_dump(exclude_none=True, exclude_unset=True)
-    return {key: money.number(money.usd(str(value))) if isinstance(value, Decimal) else value for key, value in kept.items()}
+    return _numbers(config.model_dump(exclude_none=True, exclude_unset=True))
 
 
 def merged(stored: dict[str, Any], change: dict[str, Any]) -> Config:
@@ -135,7 +207,14 @@ def merged(stored: dict[str, Any], change: dict[str, Any]) -> Config:
     return Config.model_validate(_decimals(_merge(stored, change, Config)))
 
 
-_PARTS: dict[str, type[_Part]] = {"agent": Agent, "plateau": Plateau}
+_PARTS: dict[str, type[_Part]] = {
+    "agent": Agent,
+    "plateau": Plateau,
+    "verifier": Verifier,
+    "interceptor": Interceptor,
+    "prompts": Prompts,
+    "push": Push,
+}
 
 
 def _merge(old: dict[str, Any], new: dict[str, Any], part: type[_Part] | None) -> dict[str, Any]:
@@ -152,6 +231,22 @@ def _merge(old: dict[str, Any], new: dict[str, Any], part: type[_Part] | None) -
     return out
 
 
-def _decimals(stored: dict[str, Any]) -> dict[str, Any]:
-    amounts = ("round_ceiling_usd", "min_round_usd")
-    return {k: Decimal(str(v)) if k in amounts and isinstance(v, float) else v for k, v in stored.items()}
+def _numbers(value: Any) -> Any:
+    """Amounts as JSON numbers, all the way down."""
+    if isinstance(value, dict):
+        return {key: one if key == "settings" else _numbers(one) for key, one in value.items()}
+    return money.number(micro(value)) if isinstance(value, Decimal) else value
+
+
+def _decimals(value: Any) -> Any:
+    """Stored numbers of amounts as they were said: a float of JSON would carry its binary tail into the money."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: Decimal(str(one))
+        if key.endswith("_usd") and isinstance(one, float)
+        else one
+        if key == "settings"
+        else _decimals(one)
+        for key, one in value.items()
+    }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestration.models import LogChunk, Session
+from orchestration.secrets import NOTHING, Mask
 
 LONGEST_LINE = 20_000
 
@@ -23,8 +24,9 @@ class Line:
 class Writer:
     """Collects lines and writes them in chunks. Beyond `limit` bytes the head and the newest half stay; the middle is deleted."""
 
-    def __init__(self, session: Session, *, limit: int) -> None:
+    def __init__(self, session: Session, *, limit: int, mask: Mask = NOTHING) -> None:
         self._session = session
+        self._mask = mask
         self._half = limit // 2
         self._lines: list[tuple[int, str, str]] = []
         self._pending = 0
@@ -35,6 +37,7 @@ class Writer:
         self.last_words = ""
 
     def add(self, stream: str, text: str) -> None:
+        text = self._mask(text)
         shown = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} … {len(text) - LONGEST_LINE} more characters"
         self._lines.append((int(time.time() * 1000), stream, shown))
         self._pending += len(shown)

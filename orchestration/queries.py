@@ -2,15 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Max, Q
+from django.db.models.functions import Now
 
 from budget import money
 from budget.models import RoundSpend
 from budget.queries import position
+from orchestration import configuration
 from orchestration.executor import explain
-from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session
+from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session, Worker
 from workspaces import ids
 from workspaces.errors import NotFound
 from workspaces.models import Event
@@ -39,6 +43,23 @@ def session_for(workspace_id: str, session_id: str) -> Session:
 
 def executor_for(workspace_id: str) -> Executor:
     return Executor.objects.get(pk=workspace_id)
+
+
+def agent_state(workspace_id: str) -> dict[str, Any]:
+    """Whether the workspace's agents can work, and what is known of their programs. Two queries."""
+    executor = executor_for(workspace_id)
+    config = configuration.load(executor.config)
+    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).order_by("host")
+    pushed = {"commit": executor.pushed_commit or None, "error": executor.push_error or None}
+    return {
+        "kind": config.agent.kind,
+        "code": executor.trouble_code or None,
+        "message": executor.trouble_message or None,
+        "since": executor.trouble_since,
+        "until": executor.trouble_until,
+        "programs": [{"host": host, "versions": found} for host, found in dict(online.values_list("host", "agents")).items()],
+        "push": {"remote": config.push.remote, **pushed} if config.push else None,
+    }
 
 
 def open_sessions(workspace_id: str) -> list[Session]:
@@ -182,6 +203,13 @@ def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[d
     return shown_rounds(entry, page[:limit]), following
 
 
+def shown_check(check: dict[str, Any]) -> dict[str, Any]:
+    """A check's evidence without the names of all that passed: those are kept for the next round to compare with."""
+    if "cases" not in check:
+        return check
+    return check | {"cases": {name: value for name, value in check["cases"].items() if name != "passed"}}
+
+
 def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
     """Rounds with what each cost and found. One query beside them."""
     costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
@@ -195,7 +223,8 @@ def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
             "verdict": made.verdict,
             "summary": made.summary,
             "findings": made.findings,
-            "checks": made.checks,
+            "checks": [shown_check(check) for check in made.checks],
+            "review": made.review or None,
             "commit": made.commit or None,
             "diffstat": made.diffstat,
             "prompt": made.prompt,

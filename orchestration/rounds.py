@@ -21,6 +21,33 @@ class Verdict:
     checks: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Passed:
+    """A round that passed: its commit, and the verdict on it."""
+
+    commit: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The test cases of a check that passed in an earlier round."""
+
+    passed: frozenset[str]
+
+
+def cases_before(opened: Round) -> dict[str, Cases]:
+    """By check name, what to compare a round with: the entry's last verified round, or else the workspace's last passed one."""
+    verified = Round.objects.filter(score__isnull=False).order_by("-number")
+    earlier = verified.filter(entry_id=opened.entry_id, number__lt=opened.number).first()
+    if earlier is None:
+        workspace = opened.entry.workspace_id
+        passed = Round.objects.filter(entry__workspace_id=workspace, verdict=Round.Verdict.PASSED)
+        earlier = passed.order_by("-ended_at").first()
+    checks = earlier.checks if earlier is not None else []
+    return {one["name"]: Cases(frozenset(one["cases"].get("passed", []))) for one in checks if one.get("cases")}
+
+
 def begin(session: Session, *, base_commit: str) -> Round:
     """Open the next round of the session's entry. In the session's transaction: its number is recorded there too."""
     newest = Round.objects.filter(entry_id=session.entry_id).aggregate(newest=Max("number"))["newest"] or 0
@@ -55,6 +82,15 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         diffstat=opened.diffstat,
         ended_at=Now(),
     )
+
+
+def drop_if_empty(opened: Round) -> None:
+    """A round in which the provider let nothing happen, and that cost nothing, was none: it leaves no trace but its session."""
+    spent = RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number)
+    changed = opened.commit and opened.commit != opened.base_commit
+    if not changed and spent.filter(cost=0).exists():
+        Round.objects.filter(pk=opened.pk).delete()
+        spent.delete()
 
 
 def improvements(entry: Entry) -> list[float]:

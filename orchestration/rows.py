@@ -42,6 +42,13 @@ def seconds_ago(seconds: float) -> str:
     return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '-{seconds:.3f} seconds')"
 
 
+def seconds_until(column: str) -> str:
+    """Seconds from now to a stored time; null when there is none."""
+    if connection.vendor == "postgresql":
+        return f"extract(epoch FROM {column} - now())::float"
+    return f"(julianday({column}) - julianday('now')) * 86400.0"
+
+
 def for_update(of: str) -> str:
     """SQLite's transactions are IMMEDIATE: there is one writer at a time, and nothing to lock."""
     return f"FOR UPDATE OF {of}" if connection.vendor == "postgresql" else ""

@@ -243,6 +243,7 @@ class RoundOut(Schema):
     summary: str
     findings: list[str]
     checks: list[dict[str, Any]]
+    review: dict[str, Any] | None
     commit: str | None
     diffstat: dict[str, Any]
     prompt: str
@@ -302,9 +303,50 @@ class SessionOut(Schema):
     exit_code: int | None
     stop_reason: str | None
     progress: str | None
+    failure: str | None
+    waiting_for: str | None
+    waiting_until: datetime | None
     unpriced_model: str | None
+    cost_note: str | None
     cost: CostOut
     tokens: TokensOut
+
+
+class PushOut(Schema):
+    remote: str
+    commit: str | None
+    error: str | None
+
+
+class HostAgents(Schema):
+    host: str
+    versions: dict[str, str]
+
+
+class AgentOut(Schema):
+    """`code`: why no agent of the workspace can work at the moment, null when they can. `until`: then one session is tried."""
+
+    kind: str
+    code: str | None
+    message: str | None
+    since: datetime | None
+    until: datetime | None
+    programs: list[HostAgents]
+    push: PushOut | None
+
+
+class SecretIn(Strict):
+    value: Annotated[str, Field(min_length=1, max_length=16_000)]
+
+
+class SecretOut(Schema):
+    name: str
+    changed_by: str
+    changed_at: datetime
+
+
+class SecretsOut(Schema):
+    secrets: list[SecretOut]
 
 
 class UsageIn(Strict):

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from budget import ledger
 from budget.models import Account
-from orchestration import configuration, entries, rounds, transitions, wake
+from orchestration import breaker, configuration, entries, rounds, transitions, wake
 from orchestration.models import Entry, Executor, Round, Session, Worker
 from workspaces import activity, tokens
 from workspaces.access import MUSTER, Caller
@@ -24,7 +24,9 @@ class Superseded(Exception):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a session ended. `cost_unknown`: not all that it spent was seen, so its hold is charged in full."""
+    """How a session ended. `cost_unknown`: not all that it spent was seen, so its hold is charged in full. `failure`: the agent's, by
+    name; `trouble`: what turned it away, where the outcome is `unavailable`. `verify_next`: the work is done, only its verification is not.
+    """
 
     outcome: Session.Outcome
     message: str = ""
@@ -32,6 +34,9 @@ class Ending:
     cost_unknown: bool = False
     verdict: rounds.Verdict | None = None
     findings: tuple[str, ...] = ()
+    failure: str = ""
+    trouble: breaker.Trouble | None = None
+    verify_next: bool = False
     by: Caller = MUSTER
 
 
@@ -133,6 +138,9 @@ def conclude(session: Session, ending: Ending, *, was: Session.Status = Session.
             outcome_message=ending.message[:500],
             exit_code=ending.exit_code,
             ended_at=Now(),
+            failure=ending.failure,
+            waiting_for="",
+            waiting_until=None,
         )
         if not ended:
             return False
@@ -143,6 +151,8 @@ def conclude(session: Session, ending: Ending, *, was: Session.Status = Session.
         opened = Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).first()
         if opened is not None:
             rounds.close(opened, ending.verdict, findings=ending.findings)
+            if ending.outcome == Session.Outcome.UNAVAILABLE:
+                rounds.drop_if_empty(opened)
         following = _move_entry(session, executor, ending)
         tokens.end_session(session.pk)
         activity.record(
@@ -166,6 +176,8 @@ def conclude(session: Session, ending: Ending, *, was: Session.Status = Session.
 def _move_entry(session: Session, executor: Executor, ending: Ending) -> transitions.Next:
     """Count the round and put the entry where `transitions` says."""
     Entry.objects.filter(pk=session.entry_id).update(**_counted(ending))
+    if ending.trouble is not None:
+        breaker.turned_away(executor, Entry.objects.get(pk=session.entry_id), ending.trouble)
     entry = Entry.objects.select_related("account").get(pk=session.entry_id)
     config = configuration.load(executor.config)
     stop = Session.objects.values_list("stop_for_good", "stop_wanted_by").get(pk=session.pk)
@@ -194,11 +206,11 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
 def _counted(ending: Ending) -> dict[str, Any]:
     if ending.verdict is not None:
         counted: dict[str, Any] = {"rounds_completed": F("rounds_completed") + 1, "has_rounds": True, "crashes": 0}
-        counted["next_work"] = Entry.Work.IMPLEMENT
-        return counted
+        return counted | {"next_work": Entry.Work.IMPLEMENT, "not_before": None, "provider_waits": 0}
+    following = {"next_work": Entry.Work.VERIFY} if ending.verify_next else {}
     if ending.outcome in (Session.Outcome.CRASHED, Session.Outcome.TIMED_OUT, Session.Outcome.LOST):
-        return {"crashes": F("crashes") + 1, "has_rounds": True}
-    return {}
+        return following | {"crashes": F("crashes") + 1, "has_rounds": True}
+    return following
 
 
 def _conflicts_in_a_row(entry: Entry) -> int:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from budget import caps
 from budget.models import Project
-from orchestration import configuration, wake
+from orchestration import breaker, configuration, wake
 from orchestration.models import Executor, Session
 from orchestration.runtime import branches, git
 from workspaces import activity, members
@@ -68,6 +68,8 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller) -> co
             except git.GitError as error:
                 raise Invalid(str(error)[:300], "integration_branch") from None
         Executor.objects.filter(pk=executor.pk).update(config=configuration.stored(config))
+        if "agent" in change:
+            breaker.mended(workspace.pk)
         activity.record(workspace.pk, "workspace.configured", by=by, object_id=workspace.pk, data={"keys": sorted(change)})
     wake.nudge(workspace.pk)
     wake.hint(workspace.pk, "executor", "entries")

@@ -44,7 +44,7 @@ def after(facts: Facts) -> Next:
         return Next("done")
     if facts.outcome == "stopped" and facts.stopped_for_good:
         return Next("blocked", "human_hold", f"Its session was stopped by {facts.stopped_by}: release it to go on")
-    if facts.outcome in ("stopped", "interrupted"):
+    if facts.outcome in ("stopped", "interrupted", "unavailable"):
         return PENDING
     if facts.outcome == "out_of_money":
         return _without_money(facts)

@@ -13,7 +13,7 @@ from budget import caps, ledger
 from budget.models import Hold, LedgerEntry
 from budget.money import usd
 from orchestration import entries
-from orchestration.models import Dependency, Entry, FileLock, LogChunk, Round, Session
+from orchestration.models import Conversation, Dependency, Entry, FileLock, LogChunk, Round, Secret, Session
 from tests.factories import ANA, a_worker, a_workspace, project
 from workspaces import members, tokens
 from workspaces.models import Role, Workspace
@@ -46,6 +46,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
             model=text, agent=text[:30],
         )  # fmt: skip
         Round.objects.create(entry=entry, session=session, number=1, summary=text, findings=[text], prompt=text)
+        Conversation.objects.create(entry=session.entry, role="implement", kind="codex", thread_id=f"thread-{session.pk}")
         LogChunk.objects.create(session=session, first_seq=0, lines=[[0, "stdout", text]], size=len(text))
         FileLock.objects.create(workspace=workspace, entry=entry, path=f"src/{n}/{text}".replace("/script", "script"))
         what = ledger.Charge(f"e{entry.pk}", usd("0.25"), LedgerEntry.PriceSource.REPORTED, model=text)
@@ -56,6 +57,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         tokens.create(f"{text} {n}", workspace=workspace, by=text)
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
+    Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)
     if count > 1:
         Dependency.objects.bulk_create(Dependency(entry=one, depends_on=made[0]) for one in made[1:])

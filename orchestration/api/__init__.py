@@ -2,8 +2,8 @@
 
 from ninja import Router
 
-from orchestration.api import config, events, executor, sessions, todo
+from orchestration.api import agent, config, events, executor, sessions, todo
 
 router = Router()
-for part in (executor, sessions, todo, config, events):
+for part in (executor, sessions, agent, todo, config, events):
     router.add_router("", part.router)

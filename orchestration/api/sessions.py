@@ -119,7 +119,11 @@ def _shown(session: Session) -> dict[str, Any]:
         "exit_code": session.exit_code,
         "stop_reason": session.outcome_message or None,
         "progress": session.progress or None,
+        "failure": session.failure or None,
+        "waiting_for": session.waiting_for or None,
+        "waiting_until": session.waiting_until,
         "unpriced_model": session.unpriced_model or None,
+        "cost_note": session.cost_note or None,
         "cost": {
             "booked_usd": money.number(spend["amount"] or 0),
             "reported_usd": unknown["reported"],

@@ -8,7 +8,9 @@ from orchestration.paths import LockTable
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An entry as the plan sees it. `headroom` is what its own budget still allows, in micro-USD."""
+    """An entry as the plan sees it. `headroom` is what its own budget still allows, in micro-USD; `wait_s`: how long its provider
+    has sent it away for, in seconds.
+    """
 
     id: str
     seq: int
@@ -26,6 +28,7 @@ class Waiting:
     has_rounds: bool = False
     attempts: int = 0
     priority: int = 2
+    wait_s: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,9 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a cycle decides from. Amounts in micro-USD; `headroom` is the project's: cap - spent - held."""
+    """What a cycle decides from. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `trouble`: the open breaker's
+    code; after `trouble_wait_s` one session is tried.
+    """
 
     state: str
     max_workers: int
@@ -50,6 +55,9 @@ class World:
     round_ceiling: int
     running: tuple[Running, ...] = ()
     locks: tuple[tuple[str, str], ...] = ()
+    trouble: str = ""
+    trouble_message: str = ""
+    trouble_wait_s: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +152,7 @@ def checks(entry: Waiting, room: Room) -> list[Check]:
         _entry_budget(entry, room),
         _executor(room),
         _worker(room),
+        _provider(entry, room),
         _project_budget(entry, room),
         _files(entry, room),
         _alone(entry, room),
@@ -187,6 +196,27 @@ def _worker(room: Room) -> Check:
     return Check(
         "no_worker_online", slots > 0, f"{slots} slots", "1 slot", "No session worker is online: start one with ./muster worker"
     )
+
+
+def _provider(entry: Waiting, room: Room) -> Check:
+    """An agent can work: the provider has not sent this entry away, and the breaker is closed, or one is to be tried."""
+    world = room.world
+    if entry.verify_only:
+        return Check("agent_unavailable", True, "no agent is needed", "nothing")
+    if entry.wait_s > 0:
+        message = f"Its agent's provider turned it away: tried again in {_soon(entry.wait_s)}"
+        return Check("agent_unavailable", False, f"{entry.wait_s:.0f} s to wait", "none", message)
+    if not world.trouble:
+        return Check("agent_unavailable", True, "no trouble known", "none")
+    if world.trouble_wait_s > 0:
+        message = f"{world.trouble_message} Tried again in {_soon(world.trouble_wait_s)}."
+        return Check("agent_unavailable", False, world.trouble, "none", message)
+    message = f"{world.trouble_message} One session is trying it now."
+    return Check("agent_unavailable", not room.running, f"{world.trouble}, to be tried", "nobody trying", message)
+
+
+def _soon(seconds: float) -> str:
+    return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _standing(entry: Waiting) -> Check:

@@ -18,6 +18,10 @@ _COLUMNS = """e.id, e.seq, a.budget - a.spent - a.held, e.status, e.reason_code,
     e.attempts, e.priority"""
 
 
+def _columns() -> str:
+    return f"{_COLUMNS}, {rows.seconds_until('e.not_before')}"
+
+
 def world(workspace_id: str, *, lock: bool) -> World:
     """The workspace as it is now, without locks on files. `lock`: keep other cycles of the workspace out until the transaction ends."""
     with connection.cursor() as cursor:
@@ -25,12 +29,13 @@ def world(workspace_id: str, *, lock: bool) -> World:
             f"""SELECT x.state, x.config, p.max_project_spend - p.total_spent - p.held,
                 (SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
                     WHERE w.queue = 'sessions' AND w.seen_at > {rows.seconds_ago(settings.LEASE_S / 2)}),
-                (SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running'))
+                (SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running')),
+                x.trouble_code, x.trouble_message, {rows.seconds_until("x.trouble_until")}
             FROM orchestration_executor x JOIN budget_project p ON p.workspace_id = x.workspace_id
             WHERE x.workspace_id = %s {rows.for_update("x") if lock else ""}""",
             [workspace_id],
         )
-        state, stored, headroom, slots, busy_everywhere = cursor.fetchone()
+        state, stored, headroom, slots, busy_everywhere, trouble, trouble_message, trouble_wait_s = cursor.fetchone()
         cursor.execute(
             """SELECT s.entry_id, e.parallelizable, e.parallel_group FROM orchestration_session s
             JOIN orchestration_entry e ON e.id = s.entry_id
@@ -48,6 +53,9 @@ def world(workspace_id: str, *, lock: bool) -> World:
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
         running=running,
+        trouble=trouble,
+        trouble_message=trouble_message,
+        trouble_wait_s=max(trouble_wait_s or 0.0, 0.0),
     )
 
 
@@ -55,9 +63,10 @@ def line(workspace_id: str, limit: int) -> list[Waiting]:
     """The head of the ready line, in its order, from its partial index."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT {_COLUMNS} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
+            f"""SELECT {_columns()} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
             WHERE e.workspace_id = %s AND e.status = 'pending' AND e.unmet_dependencies = 0
                 AND e.parked_behind_id IS NULL AND e.deleted_at IS NULL
+                AND (e.not_before IS NULL OR e.not_before <= {rows.now()})
             ORDER BY e.workspace_id, e.has_rounds DESC, e.priority, e.seq LIMIT %s""",
             [workspace_id, limit],
         )
@@ -74,7 +83,7 @@ def unfinished(
         if connection.vendor == "sqlite":
             beyond = beyond.replace("e.has_rounds::int", "e.has_rounds")
         cursor.execute(
-            f"""SELECT {_COLUMNS} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
+            f"""SELECT {_columns()} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
             WHERE e.workspace_id = %s AND e.status IN ('pending', 'blocked', 'failed') AND e.deleted_at IS NULL {named} {beyond}
             ORDER BY e.has_rounds DESC, e.priority, e.seq LIMIT %s""",
             [workspace_id, *([rows.values(entry_ids)] if entry_ids is not None else []), *after, limit],
@@ -106,6 +115,7 @@ def _waiting(row: tuple[Any, ...]) -> Waiting:
         has_rounds,
         attempts,
         priority,
+        wait_s,
     ) = row
     return Waiting(
         id=id_,
@@ -124,6 +134,7 @@ def _waiting(row: tuple[Any, ...]) -> Waiting:
         has_rounds=bool(has_rounds),
         attempts=attempts,
         priority=priority,
+        wait_s=max(wait_s or 0.0, 0.0),
     )
 
 

@@ -1,6 +1,7 @@
 """JUnit XML as evidence: what passed, what failed and why. The file comes from the agent's side: it is parsed safely."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
@@ -13,13 +14,14 @@ LARGEST = 20_000_000
 
 @dataclass(frozen=True)
 class Report:
-    """Counts, and one line for each failing case. `error`: the file could not be read."""
+    """Counts, one line for each failing case, and the cases that ran by name. `error`: the file could not be read."""
 
     total: int = 0
     failing: tuple[str, ...] = ()
     failed: int = 0
     skipped: int = 0
     error: str = ""
+    cases: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -44,7 +46,8 @@ def read(path: Path) -> Report:
     bad = [(case, trouble) for case in cases if (trouble := _trouble(case)) is not None]
     skipped = sum(1 for case in cases if case.find("skipped") is not None)
     lines = tuple(_line(case, trouble) for case, trouble in bad[:MOST_FINDINGS])
-    return Report(total=len(cases), failing=lines, failed=len(bad), skipped=skipped)
+    ran = {_name(case): _trouble(case) is None for case in cases if case.find("skipped") is None}
+    return Report(total=len(cases), failing=lines, failed=len(bad), skipped=skipped, cases=ran)
 
 
 def _trouble(case: Element) -> Element | None:
@@ -53,6 +56,9 @@ def _trouble(case: Element) -> Element | None:
 
 
 def _line(case: Element, trouble: Element) -> str:
-    name = ".".join(part for part in (case.get("classname"), case.get("name")) if part)
     message = (trouble.get("message") or trouble.text or "").strip().split("\n")[0]
-    return f"{name}: {message}"[:500]
+    return f"{_name(case)}: {message}"[:500]
+
+
+def _name(case: Element) -> str:
+    return ".".join(part for part in (case.get("classname"), case.get("name")) if part)[:300]

@@ -45,6 +45,12 @@ def merge(repo: Path, branch: str, into: str, message: str) -> Merged | Conflict
     raise GitError("update-ref", f"{into!r} could not be moved: {errors}")
 
 
+def contains(repo: Path, branch: str, sha: str) -> bool:
+    """Whether a commit is in the branch already."""
+    tip = branches.tip(repo, branch)
+    return tip is not None and git.succeeds(repo, "merge-base", "--is-ancestor", sha, tip)
+
+
 def is_merged(repo: Path, branch: str, into: str) -> bool:
     """Whether `into` contains all of the branch. A branch without commits of its own is merged; a missing one is not."""
     theirs, ours = branches.tip(repo, branch), branches.tip(repo, into)

@@ -3,12 +3,13 @@
 import queue
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from budget.models import Category, Hold
-from orchestration import conversations, metering, sessions
+from orchestration import breaker, conversations, metering, sessions
 from orchestration.models import Session
 from orchestration.runtime import following
 from orchestration.runtime.agents.events import (
@@ -23,6 +24,7 @@ from orchestration.runtime.agents.events import (
 )
 from orchestration.runtime.agents.interface import Reader, Task, Thread
 from orchestration.runtime.watch import Watch
+from orchestration.secrets import NOTHING, Mask
 
 # An agent that has used its hold up to the last micro-dollar may be done: it gets this long to say so before it is stopped.
 LAST_WORD_S = 0.5
@@ -33,8 +35,11 @@ PROVIDER_PATIENCE_S = 180.0
 class Meter:
     """Books what the agent reports, and says when and why it has to stop. `reason` is empty while it may go on."""
 
-    def __init__(self, session: Session, watch: Watch, reader: Reader, task: Task, category: Category) -> None:
+    def __init__(
+        self, session: Session, watch: Watch, reader: Reader, task: Task, category: Category, mask: Mask = NOTHING
+    ) -> None:
         self._session = session
+        self._mask = mask
         self._watch = watch
         self._reader = reader
         self._task = task
@@ -45,6 +50,7 @@ class Meter:
         self._used_up_at: float | None = None
         self._waiting_since: float | None = None
         self._spent = 0
+        self._answered = False
         self.finished: Finished | None = None
         self.failure: Failure | None = None
         self.reason = ""
@@ -96,7 +102,7 @@ class Meter:
                 self.book()
             case Text(text=text):
                 self._waits_no_more()
-                following.patiently(lambda: sessions.write(self._session, progress=text[:500]))
+                following.patiently(lambda: sessions.write(self._session, progress=self._mask(text)[:500]))
             case Waiting():
                 self._wait(event)
             case Started():
@@ -104,11 +110,11 @@ class Meter:
                     following.patiently(lambda: sessions.write(self._session, model=event.model[:200]))
                 self._keep_thread()
             case Discrepancy(message=message):
-                following.patiently(lambda: sessions.write(self._session, cost_note=message[:500]))
+                following.patiently(lambda: sessions.write(self._session, cost_note=self._mask(message)[:500]))
             case Failure():
                 self._fail(event)
             case Finished():
-                self.finished = event
+                self.finished = Finished(event.ok, self._mask(event.summary))
 
     # Money.
 
@@ -119,6 +125,8 @@ class Meter:
             if not following.patiently(partial(metering.record, self._session, usage, self._category)):
                 return False
             self._unbooked.pop(0)
+            if not self._answered:
+                self._answered = following.patiently(partial(breaker.answered, self._session.workspace_id))
             self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
             if self._session.hold_id:
                 amount, drawn = Hold.objects.values_list("amount", "drawn").get(pk=self._session.hold_id)
@@ -141,14 +149,14 @@ class Meter:
 
     def _fail(self, failure: Failure) -> None:
         """The first failure is the cause. One that no retry can mend ends the process now instead of after ten attempts."""
-        self.failure = self.failure or failure
+        self.failure = self.failure or replace(failure, message=self._mask(failure.message))
         if failure.kind.cause == "setup":
             self._stop("failed")
 
     def _wait(self, waiting: Waiting) -> None:
         self._waiting_since = self._waiting_since or time.monotonic()
         until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
-        text = waiting.message[:300]
+        text = self._mask(waiting.message)[:300]
         following.patiently(lambda: sessions.wait(self._session, text, until))
 
     def _waits_no_more(self) -> None:

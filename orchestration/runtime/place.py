@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +41,9 @@ class Place:
     def prompt(self) -> Path:
         return self.folder / "prompt.md"
 
+    def prompt_for(self, role: str) -> Path:
+        return self.prompt if role == "implement" else self.folder / f"{role}.md"
+
     @property
     def spec(self) -> Path:
         return self.folder / "entry.json"
@@ -67,11 +72,25 @@ def home(entry_id: str, kind: str, role: str) -> Path:
     return folder
 
 
-def furnish(session: Session, entry: Entry, prompt: str) -> Place:
-    """Make the folder and write what the agent reads: the prompt as Markdown, the entry as JSON."""
+def borrow_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
+    """Let a CLI use the login that its user made on this host: by a link, so that a renewed login is renewed for both."""
+    for theirs, ours in logins:
+        source, target = Path.home() / theirs, home / ours
+        if source.is_file() and not target.exists():
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            target.symlink_to(source)
+
+
+def forget_homes(entry_id: str) -> None:
+    """The entry is done: nothing will be resumed."""
+    shutil.rmtree(settings.DATA_DIR / "homes" / entry_id, ignore_errors=True)
+
+
+def furnish(session: Session, entry: Entry) -> Place:
+    """Make the folder, with the entry as JSON for whoever works on it."""
     place = of(session.pk)
     place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.prompt.write_text(prompt, encoding="utf-8", errors="replace")
     place.spec.write_text(json.dumps({"id": entry.pk, "content": entry.content, "spec": entry.spec}), encoding="utf-8")
     return place
 
@@ -85,6 +104,7 @@ def environment(
     token: str = "",
     limit: int = 0,
     home: Path | None = None,
+    prompt: Path | None = None,
 ) -> dict[str, str]:
     """The whole environment of an agent or a verify command. `limit`: micro-USD that this process may spend. `home`: its HOME."""
     passed_on = {name: os.environ[name] for name in ALLOWED if name in os.environ}
@@ -94,7 +114,7 @@ def environment(
         "MUSTER_SESSION_ID": session.pk,
         "MUSTER_ROUND": str(session.round_number),
         "MUSTER_PHASE": phase,
-        "MUSTER_PROMPT_FILE": str(place.prompt),
+        "MUSTER_PROMPT_FILE": str(prompt or place.prompt),
         "MUSTER_SPEC_FILE": str(place.spec),
         "MUSTER_API_URL": f"{settings.BASE_URL}/api/v1",
     }

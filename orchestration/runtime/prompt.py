@@ -1,9 +1,11 @@
-"""The prompt of a round: a readable Markdown file with the task, the spec, and what earlier rounds found."""
+"""What an agent is asked: a readable Markdown text, from Muster's template for the role or the workspace's own."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from orchestration.configuration import Check
+from orchestration import templates
+from orchestration.configuration import Check, Config
 from orchestration.models import Entry
 
 HEADINGS = {
@@ -16,22 +18,51 @@ HEADINGS = {
     "examples": "Examples",
     "integration_points": "Integration points",
 }
+FOLDER = Path(__file__).with_name("prompts")
+MOST_PROTECTED = 20
 
 
-def write(entry: Entry, *, number: int, found: Sequence[tuple[int, Sequence[str]]], checks: Sequence[Check]) -> str:
-    """The text for round `number`. `found`: (round, findings) of earlier rounds, newest first."""
-    parts = [f"# Task {entry.seq}, round {number}\n\n{entry.content.strip()}"]
-    for key, heading in HEADINGS.items():
-        if entry.spec.get(key):
-            parts.append(f"## {heading}\n\n{_text(entry.spec[key])}")
-    for earlier, findings in found:
-        parts.append(f"## What round {earlier} left open\n\n{_text(list(findings))}")
-    if entry.paths:
-        parts.append(f"## Files that are yours\n\nEdit only these: others are at work beside you.\n\n{_text(entry.paths)}")
-    if checks:
-        listed = [f"{check.name}: `{check.run if isinstance(check.run, str) else ' '.join(check.run)}`" for check in checks]
-        parts.append(f"## How it will be verified\n\n{_text(listed)}")
-    return "\n\n".join(parts) + "\n"
+def implement(
+    entry: Entry, config: Config, *, number: int, found: Sequence[tuple[int, Sequence[str]]], protected: Sequence[str] = ()
+) -> str:
+    """The text for round `number`. `found`: (round, findings) of earlier rounds, newest first. `protected`: files that judge it."""
+    values = _common(entry, number) | {
+        "found": [{"round": earlier, "text": _text(list(findings))} for earlier, findings in found],
+        "files": _text(entry.paths),
+        "protected": _text([*protected[:MOST_PROTECTED], *(["and others like them"] if len(protected) > MOST_PROTECTED else [])]),
+        "checks": _text([_check(check) for check in config.verify]),
+        "reviewed": config.interceptor is not None,
+        "criteria_judged": config.verifier is not None and bool(entry.spec.get("acceptance_criteria")),
+    }
+    return _render("implement", config.prompts.implement, values)
+
+
+def review(entry: Entry, config: Config, *, number: int, diff: str) -> str:
+    """What the interceptor is asked."""
+    return _render("review", config.prompts.review, _common(entry, number) | {"diff": diff})
+
+
+def verify(entry: Entry, config: Config, *, number: int, diff: str) -> str:
+    """What the verifying agent is asked."""
+    criteria = _text(entry.spec.get("acceptance_criteria") or ["It does what the task says"])
+    return _render("verify", config.prompts.verify, _common(entry, number) | {"diff": diff, "criteria": criteria})
+
+
+def _common(entry: Entry, number: int) -> dict[str, Any]:
+    parts = [{"heading": heading, "text": _text(entry.spec[key])} for key, heading in HEADINGS.items() if entry.spec.get(key)]
+    return {"seq": entry.seq, "round": number, "title": entry.title, "content": entry.content.strip(), "spec": parts}
+
+
+def _render(role: str, own: str | None, values: dict[str, Any]) -> str:
+    """Raises ValueError where the workspace's own template fails on this entry."""
+    text = templates.render(own or (FOLDER / f"{role}.md").read_text(encoding="utf-8"), values)
+    lines = [line.rstrip() for line in text.strip().split("\n")]
+    kept = [line for n, line in enumerate(lines) if line or (n and lines[n - 1])]  # tags leave empty lines behind
+    return "\n".join(kept) + "\n"
+
+
+def _check(check: Check) -> str:
+    return f"{check.name}: `{check.run if isinstance(check.run, str) else ' '.join(check.run)}`"
 
 
 def _text(value: Any) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 
 from budget.models import Category
-from orchestration import conversations, logs
+from orchestration import conversations, logs, secrets
 from orchestration.configuration import Agent
 from orchestration.metering import record as book_usage
 from orchestration.models import Session
@@ -48,18 +48,27 @@ class Turn:
 
 
 def run(
-    session: Session, watch: Watch, writer: logs.Writer, agent: Agent, role: Role, here: Place, *, cwd: Path, limit: int
+    session: Session,
+    watch: Watch,
+    writer: logs.Writer,
+    agent: Agent,
+    role: Role,
+    here: Place,
+    *,
+    prompt: str,
+    cwd: Path,
+    limit: int,
 ) -> Turn:
-    """Run the agent until it ends or is made to. `limit`: micro-USD for this process. Its prompt lies in the session's place."""
+    """Run the agent until it ends or is made to. `limit`: micro-USD for this process."""
     module = agents.of(agent.kind)
-    task = _task(session, agent, role, here, cwd=cwd, limit=limit)
     try:
+        task = _task(session, agent, role, here, prompt=prompt, cwd=cwd, limit=limit)
         launch = module.resume(task) if task.thread else module.start(task)
-    except ValueError as problem:
+    except (ValueError, secrets.Sealed) as problem:
         return _not_started(str(problem))
     if launch.thread is not None:
         conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)
-    meter = Meter(session, watch, module.reader(task), task, CATEGORIES[role])
+    meter = Meter(session, watch, module.reader(task), task, CATEGORIES[role], secrets.mask_for(session.workspace_id, agent.env))
     env = {**task.env, **launch.env}
     job = Job(launch.argv, str(cwd), env, agent.timeout_s, agent.idle_timeout_s, name="" if role == "implement" else role)
     ended = following.follow(session, here, job, watch, writer, on_line=meter.hear_line, on_look=meter.tick)
@@ -80,21 +89,27 @@ def run(
     )
 
 
-def _task(session: Session, agent: Agent, role: Role, here: Place, *, cwd: Path, limit: int) -> Task:
+def _task(session: Session, agent: Agent, role: Role, here: Place, *, prompt: str, cwd: Path, limit: int) -> Task:
+    file = here.prompt_for(role)
+    if prompt:
+        file.write_text(prompt, encoding="utf-8", errors="replace")
     token = tokens.create(
         f"session {session.pk}", role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster"
     )
     traits = agents.of(agent.kind).TRAITS
     home = place.home(session.entry_id, agent.kind, role) if traits.binary else None
+    extra = {**agent.env, **secrets.unsealed(session.workspace_id)}
+    if home is not None and agent.use_login and not any(key in extra for key in traits.keys):
+        place.borrow_logins(home, traits.logins)
     known = conversations.find(session.entry_id, role, agent.kind) if traits.resumes else None
     return Task(
         agent=agent,
         role=role,
-        prompt=here.prompt.read_text(encoding="utf-8"),
-        prompt_file=here.prompt,
+        prompt=prompt,
+        prompt_file=file,
         cwd=cwd,
         home=home or here.folder,
-        env=place.environment(session, here, phase=PHASES[role], extra=agent.env, token=token, limit=limit, home=home),
+        env=place.environment(session, here, phase=PHASES[role], extra=extra, token=token, limit=limit, home=home, prompt=file),
         session_id=session.pk,
         limit=limit,
         thread=Thread(*known) if known else None,
@@ -119,7 +134,7 @@ def _settle_bookings(meter: Meter) -> bool:
 def book_journal(session: Session, here: Place, agent: Agent) -> bool:
     """After a worker died: book the usage that its agent told and nobody read. True: all that the agent told is booked."""
     status = reaping.read_status(here.status)
-    task = _task(session, agent, "implement", here, cwd=place.worktrees() / session.entry_id, limit=0)
+    task = _task(session, agent, "implement", here, prompt="", cwd=place.worktrees() / session.entry_id, limit=0)
     reader = agents.of(agent.kind).reader(task)
     lines = (event for line in reaping.read_journal(here.journal) for event in reader.read(line))
     for event in [*lines, *reader.look(), *reader.end(status.get("exit_code") if status else None)]:

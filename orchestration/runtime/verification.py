@@ -1,19 +1,23 @@
 """Verification: weighted commands in a clean checkout of the round's commit, and a score from real evidence."""
 
 import json
+import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from orchestration.configuration import Check
-from orchestration.rounds import Verdict
+from orchestration.rounds import Cases, Verdict
 from orchestration.runtime import junit
+from orchestration.runtime.judgement import Judgement
 from orchestration.runtime.processes import Ended
 
 TAIL = 4000
+MOST_CASES = 2000
+MOST_SHOWN = 50
 Run = Callable[[Check, Callable[[str, str], None]], Ended]
 """Runs a check's command, giving each line of its output to the callback."""
 
@@ -40,56 +44,106 @@ class _Output:
                 self.told = told
 
 
-def verify(checks: Sequence[Check], checkout: Path, run: Run) -> Verdict:
-    """Run every check. Passed: all of them did. The score is their mean by weight, from 0 to 1."""
+def verify(checks: Sequence[Check], checkout: Path, run: Run, before: Mapping[str, Cases]) -> Verdict:
+    """Run every check. Passed: all of them did. The score is their mean by weight, from 0 to 1. `before`: what each check's cases
+    were in the round to compare with.
+    """
     if not checks:
         return Verdict(
             passed=True, score=1.0, checks=[{"name": "none", "passed": True, "note": "no verify commands are configured"}]
         )
-    evidence, findings, total, weight = [], [], 0.0, 0.0
-    for check in checks:
-        report = checkout / check.junit if check.junit else None
-        if report is not None:
-            report.unlink(missing_ok=True)  # one that was committed proves nothing
-        output = _Output()
-        began = time.monotonic()
-        ended = run(check, output.hear)
-        score, problems = _judge(check, ended, output, report)
-        passed = ended.exit_code == 0 and ended.cause == "exited" and score >= 1
-        evidence.append(
-            {
-                "name": check.name,
-                "passed": passed,
-                "score": round(score, 6),
-                "weight": check.weight,
-                "exit_code": ended.exit_code,
-                "cause": ended.cause,
-                "seconds": round(time.monotonic() - began, 3),
-                "findings": problems,
-                "tail": output.tail,
-            }
-        )
-        findings += [] if passed else [f"{check.name}: {problem}" for problem in problems]
-        total += score * check.weight
-        weight += check.weight
+    evidence = [_check(check, checkout, run, before.get(check.name)) for check in checks]
+    return _verdict(evidence)
+
+
+def with_agent(verdict: Verdict, judged: Judgement, weight: float) -> Verdict:
+    """The verdict with the verifying agent's beside the commands'."""
+    answer = judged.answer
+    evidence = {
+        "name": "acceptance criteria",
+        "agent": judged.agent.kind,
+        "passed": answer.passed,
+        "score": round(answer.score, 6),
+        "weight": weight,
+        "seconds": round(judged.seconds, 3),
+        "findings": answer.reasons,
+        "tail": judged.text,
+    }
+    return _verdict([*(one for one in verdict.checks if one["name"] != "none"), evidence])
+
+
+def _verdict(evidence: list[dict[str, Any]]) -> Verdict:
+    weight = sum(one["weight"] for one in evidence)
     return Verdict(
-        passed=all(item["passed"] for item in evidence),
-        score=round(total / weight, 6),
-        findings=findings,
+        passed=all(one["passed"] for one in evidence),
+        score=round(sum(one["score"] * one["weight"] for one in evidence) / weight, 6),
+        findings=[f"{one['name']}: {problem}" for one in evidence if not one["passed"] for problem in one["findings"]],
         checks=evidence,
     )
 
 
-def _judge(check: Check, ended: Ended, output: _Output, report: Path | None) -> tuple[float, list[str]]:
+def _check(check: Check, checkout: Path, run: Run, before: Cases | None) -> dict[str, Any]:
+    """The evidence of one check. One that fails is run once more: if it passes then, it is flaky, and says so."""
+    first = _once(check, checkout, run)
+    if first["passed"] or not check.rerun or first["cause"] != "exited":
+        return _compared(first, before)
+    second = _once(check, checkout, run)
+    if not second["passed"]:
+        return _compared(first, before)
+    note = "flaky: it failed, and passed when it was run once more"
+    return _compared(second, before) | {"flaky": True, "note": note, "first_failure": first["findings"][:5]}
+
+
+def _once(check: Check, checkout: Path, run: Run) -> dict[str, Any]:
+    report = checkout / check.junit if check.junit else None
+    if report is not None:
+        report.unlink(missing_ok=True)  # one that was committed proves nothing
+    output = _Output()
+    began = time.monotonic()
+    ended = run(check, output.hear)
+    found = junit.read(report) if report is not None and ended.cause == "exited" else None
+    score, problems = _judge(ended, output, found)
+    return {
+        "name": check.name,
+        "command": check.run if isinstance(check.run, str) else shlex.join(check.run),
+        "passed": ended.exit_code == 0 and ended.cause == "exited" and score >= 1,
+        "score": round(score, 6),
+        "weight": check.weight,
+        "exit_code": ended.exit_code,
+        "cause": ended.cause,
+        "seconds": round(time.monotonic() - began, 3),
+        "findings": problems,
+        "tail": output.tail,
+        **({"cases": _cases(found)} if found is not None and found.cases else {}),
+    }
+
+
+def _cases(report: junit.Report) -> dict[str, Any]:
+    passing = sorted(name for name, ok in report.cases.items() if ok)
+    failing = sorted(name for name, ok in report.cases.items() if not ok)
+    return {"passing": len(passing), "failing": failing[:MOST_CASES], "passed": passing[:MOST_CASES]}
+
+
+def _compared(evidence: dict[str, Any], before: Cases | None) -> dict[str, Any]:
+    """Which cases pass that failed or were not there, and which fail that passed."""
+    cases = evidence.get("cases")
+    if not cases or before is None:
+        return evidence
+    cases["newly_passing"] = [name for name in cases["passed"] if name not in before.passed][:MOST_SHOWN]
+    cases["newly_failing"] = [name for name in cases["failing"] if name in before.passed][:MOST_SHOWN]
+    cases["gone"] = sorted(before.passed - set(cases["passed"]) - set(cases["failing"]))[:MOST_SHOWN]
+    return evidence
+
+
+def _judge(ended: Ended, output: _Output, report: junit.Report | None) -> tuple[float, list[str]]:
     """The score of one check and what is wrong: from its JUnit file, its score line, or its exit code, in this order."""
     if ended.cause == "start_failed":
         return 0.0, [f"could not be started: {ended.error}"]
     if ended.cause != "exited":
         return 0.0, [f"did not finish ({ended.cause.replace('_', ' ')} after {ended.seconds:.0f} s)"]
     if report is not None:
-        found = junit.read(report)
-        problems = [found.error] if found.error else list(found.failing)
-        return found.score, problems or _by_exit(ended, output)
+        problems = [report.error] if report.error else list(report.failing)
+        return report.score, problems or _by_exit(ended, output)
     if output.told is not None:
         return _told(output.told, ended, output)
     return (1.0 if ended.exit_code == 0 else 0.0), _by_exit(ended, output)

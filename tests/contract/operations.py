@@ -14,6 +14,7 @@ BODIES: dict[str, Any] = {
     "budgetEdit": {"budget_usd": 2},
     "chargesCreate": {"category": "orchestrator", "amount_usd": 0.1},
     "configUpdate": {"max_workers": 3},
+    "secretsSet": {"value": "s3cret-value"},
     "sessionUsage": {"id": "1", "cost_usd": 0.01},
     "sessionProgress": {"text": "half"},
     "todoEntriesCreate": {"entries": [{"content": "Do it"}]},

@@ -1,4 +1,4 @@
-"""An agent that does what the entry's content says, line by line: `write FILE TEXT`, `spend USD`, `sleep S`, `exit N`, `say TEXT`, `fail`."""
+"""An agent that does what the entry's content says, line by line: `write FILE TEXT`, `spend USD`, `sleep S`, `exit N`, `say TEXT`, `tell JSON`, `once FILE STEP`, `fail`."""
 
 import json
 import os
@@ -15,6 +15,12 @@ def main() -> None:
         if rounds and attempt not in rounds.split(","):
             continue
         verb, _, rest = step.partition(" ")
+        if verb == "once":  # `once FILE STEP`: only while the file is not there
+            name, _, step = rest.partition(" ")
+            if Path(name).exists():
+                continue
+            Path(name).touch()
+            verb, _, rest = step.partition(" ")
         if verb == "write":
             name, _, text = rest.partition(" ")
             Path(name).write_text(text + "\n")
@@ -26,6 +32,8 @@ def main() -> None:
             time.sleep(float(rest))
         elif verb == "exit":
             sys.exit(int(rest))
+        elif verb == "tell":
+            print(rest, flush=True)
         elif verb == "fail":
             print(json.dumps({"type": "result", "ok": False, "summary": "I could not"}), flush=True)
         else:

@@ -62,6 +62,10 @@ class Shop:
         found: dict[str, Any] = self.call("GET", f"/executor/sessions/{self.entry(id_)['session_ids'][-1]}")
         return found
 
+    def sessions(self, id_: str) -> list[dict[str, Any]]:
+        """All of an entry, the newest first."""
+        return [self.call("GET", f"/executor/sessions/{one}") for one in reversed(self.entry(id_)["session_ids"])]
+
     def merged(self, name: str) -> str:
         show = subprocess.run(["git", "-C", str(self.repo), "show", f"muster/integration:{name}"], capture_output=True, text=True)
         return show.stdout.strip()
@@ -155,10 +159,14 @@ def test_an_agent_that_crashes_three_times_is_given_up_with_its_reason(shop: Cal
 
 
 def test_an_agent_that_does_not_exist_says_so(shop: Callable[..., Shop]) -> None:
+    """Nobody's session would work: the workspace waits, no round is used up, and the corrected config is tried at once."""
     work = shop(agent={"command": ["/no/such/agent"]})
-    id_ = work.add("anything")
-    assert "could not be started" in work.becomes(id_, "failed", 40)["reasons"][0]["message"]
-    assert work.entry(id_)["spent_usd"] == 0
+    id_ = work.add("write ok yes")
+    until(lambda: "is not installed" in str(work.entry(id_)["reasons"]), 20, every=0.1)
+    assert work.entry(id_)["reasons"][0]["code"] == "agent_unavailable"
+    assert (work.entry(id_)["spent_usd"], work.rounds(id_)) == (0, [])
+    work.call("PATCH", "/config", {"agent": {"command": AGENT}})
+    work.becomes(id_, "done", 20)
 
 
 def test_an_agent_that_says_it_failed_is_not_verified(shop: Callable[..., Shop]) -> None:
@@ -226,3 +234,96 @@ def test_the_agent_sees_none_of_the_servers_secrets(shop: Callable[..., Shop]) -
     names = {line.split("=")[0] for line in work.merged("ok").splitlines()}
     assert not names & {"DATABASE_URL", "REDIS_URL", "MUSTER_SECRET_KEY", "MUSTER_DATA_DIR", "DJANGO_SETTINGS_MODULE"}
     assert {"MUSTER_PROMPT_FILE", "MUSTER_TOKEN", "MUSTER_BUDGET_USD", "MUSTER_ROUND"} <= names
+
+
+LIMITED = 'tell {"type": "failure", "code": "rate_limited", "message": "429"}'
+JUDGE = [sys.executable, str(ROOT / "tests/faults/judging_agent.py")]
+
+
+def test_a_rate_limit_is_waiting_and_no_round(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    work = shop()
+    id_ = work.add(f"once {tmp_path}/a {LIMITED}", f"once {tmp_path}/b exit 1", "write ok yes")
+    until(lambda: "turned it away" in str(work.entry(id_)["reasons"]), 20, every=0.1)
+    assert (work.entry(id_)["rounds_completed"], work.rounds(id_)) == (0, [])
+    assert work.becomes(id_, "done", 40)["rounds_completed"] == 1
+    assert [one["failure"] for one in work.sessions(id_)] == [None, "rate_limited"]
+
+
+def test_a_provider_that_fails_for_everyone_opens_the_breaker(shop: Callable[..., Shop]) -> None:
+    work = shop()
+    ids = [work.add(LIMITED, "exit 1", priority="high") for _ in range(3)]
+    until(lambda: work.call("GET", "/executor/agent")["code"] == "rate_limited", 30, every=0.1)
+    late = work.add("write ok yes")
+    until(lambda: "limits the rate" in str(work.entry(late)["reasons"]), 20, every=0.1)
+    for id_ in ids:
+        work.call("DELETE", f"/todo/entries/{id_}")
+    work.call("POST", "/executor/agent/retry")
+    work.becomes(late, "done", 20)
+    assert work.call("GET", "/executor/agent")["code"] is None
+
+
+def test_the_reviewers_objections_go_to_the_next_round(shop: Callable[..., Shop]) -> None:
+    work = shop(interceptor={"agent": {"command": [*JUDGE, "ok", "good"]}})
+    id_ = work.add("1| write ok bad", "2| write ok good")
+    work.becomes(id_, "done", 30)
+    first, second = work.rounds(id_)
+    assert (first["review"]["verdict"], second["review"]["verdict"]) == ("objections", "pass")
+    assert "review: ok should say good" in first["findings"]
+    account = next(one for one in work.call("GET", "/budget")["entries"] if one["entryID"] == id_)
+    assert (account["interceptor_spent_usd"], account["spent_usd"]) == (0.02, 0)
+
+
+def test_a_reviewer_without_money_is_skipped_and_says_so(shop: Callable[..., Shop]) -> None:
+    work = shop(interceptor={"agent": {"command": [*JUDGE, "ok", "good"]}, "entry_usd": 0.01})
+    id_ = work.add("1| write ok bad", "2| write ok bad")
+    work.becomes(id_, "done", 30)
+    assert [one["review"]["verdict"] for one in work.rounds(id_)] == ["objections", "skipped"]
+
+
+def test_a_verifying_agent_judges_the_criteria(shop: Callable[..., Shop]) -> None:
+    work = shop(verifier={"agent": {"command": [*JUDGE, "ok", "good"]}})
+    id_ = work.add("1| write ok bad", "2| write ok good", spec={"acceptance_criteria": ["ok says good"]})
+    work.becomes(id_, "done", 30)
+    first, second = work.rounds(id_)
+    assert (first["verdict"], second["verdict"]) == ("failed", "passed")
+    assert first["findings"] == ["acceptance criteria: ok should say good"]
+    assert [one["name"] for one in second["checks"]] == ["ok", "acceptance criteria"]
+    assert work.entry(id_)["spent_usd"] == 0.02
+
+
+def test_a_verifying_agent_without_a_verdict_is_asked_again_without_implementing(
+    shop: Callable[..., Shop], tmp_path: Path
+) -> None:
+    work = shop(verifier={"agent": {"command": [*JUDGE, "ok", "good", str(tmp_path / "asked")]}})
+    id_ = work.add("spend 0.1", "write ok good")
+    work.becomes(id_, "done", 30)
+    assert work.entry(id_)["spent_usd"] == 0.12  # the implementation once, the judge twice
+
+
+def test_an_agent_that_edits_its_judge_is_judged_by_the_original(shop: Callable[..., Shop]) -> None:
+    work = shop(verify=[{"name": "check", "run": "sh check.sh"}])
+    subprocess.run(["git", "-C", work.repo, "checkout", "-q", "muster/integration"], check=True)
+    (work.repo / "check.sh").write_text("test -f ok\n")
+    subprocess.run(["git", "-C", work.repo, "add", "check.sh"], check=True)
+    subprocess.run(["git", "-C", work.repo, "commit", "-qm", "judge"], check=True)
+    subprocess.run(["git", "-C", work.repo, "checkout", "-q", "-"], check=True)
+    id_ = work.add("1| write check.sh true", "2| write check.sh test -f ok", "2| write ok yes")
+    work.becomes(id_, "done", 30)
+    first = work.rounds(id_)[0]
+    assert first["verdict"] == "failed" and first["score"] == 0
+    assert first["findings"][0].startswith("judge_changed: check.sh")
+    assert work.merged("check.sh") == "test -f ok"
+
+
+def test_a_merged_branch_is_pushed(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    remote = tmp_path / "remote.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(remote)], check=True)
+    work = shop(push={"remote": "origin", "branch": "from-muster"})
+    id_ = work.add("write ok yes")
+    work.becomes(id_, "done", 30)
+    until(lambda: "push" in work.call("GET", "/executor/agent") and work.call("GET", "/executor/agent")["push"]["error"], 10)
+    subprocess.run(["git", "-C", work.repo, "remote", "add", "origin", str(remote)], check=True)
+    work.becomes(work.add("write other yes", "write ok yes", "write third yes"), "done", 30)
+    assert work.call("GET", "/executor/agent")["push"]["error"] is None
+    shown = subprocess.run(["git", "-C", remote, "show", "from-muster:third"], capture_output=True, text=True, check=True)
+    assert shown.stdout == "yes\n"

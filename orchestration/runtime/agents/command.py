@@ -6,7 +6,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from budget import money
-from orchestration.runtime.agents.events import Event, Finished, Text, Usage
+from orchestration.runtime.agents.events import Event, Failure, Finished, Text, Usage, Waiting
+from orchestration.runtime.agents.failures import KINDS
 from orchestration.runtime.agents.interface import Launch, Task, Thread, Traits
 
 TRAITS = Traits(
@@ -58,6 +59,12 @@ class Reader:
                 yield _usage(told)
             case "text":
                 yield Text(str(told.get("text", ""))[:500])
+            case "waiting":
+                yield Waiting(str(told.get("message", ""))[:300] or "It waits for its provider", _moment(told.get("until")))
+            case "failure" if told.get("code") in KINDS:
+                yield Failure(told["code"], str(told.get("message", ""))[:500], _moment(told.get("retry_at")))
+            case "verdict":
+                yield Finished(ok=True, summary=line[:20_000])
             case "result":
                 yield Finished(ok=told.get("ok", True) is not False, summary=str(told.get("summary", ""))[:20_000])
 
@@ -69,6 +76,13 @@ class Reader:
 
     def end(self, exit_code: int | None) -> Iterable[Event]:
         return ()
+
+
+def _moment(value: Any) -> float | None:
+    """Seconds since the epoch; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not 0 <= value < 10**11:
+        return None
+    return float(value)
 
 
 def _usage(told: dict[str, Any]) -> Usage:

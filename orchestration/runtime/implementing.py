@@ -1,0 +1,104 @@
+"""The implementing half of a round: the agent in the entry's worktree, its work committed, its changes held against its locks."""
+
+from orchestration import conversations, locks, paths, rounds, sessions
+from orchestration.models import FileLock, Round, Session
+from orchestration.runtime import agents, endings, place, prompt, protection, turns, worktree
+from orchestration.runtime.turns import Turn
+from orchestration.runtime.work import Over, Work
+from orchestration.sessions import Ending
+
+
+def implement(work: Work) -> list[str]:
+    """Run the agent and commit what it did. Answers the findings about what it should not have done. Raises Over."""
+    session, opened = work.session, work.round
+    text = _prompt(work)
+    Round.objects.filter(pk=opened.pk).update(prompt=text)
+    place.furnish(session, work.entry)
+    sessions.enter(session, Session.Phase.IMPLEMENTATION)
+    if work.is_new_folder:
+        work.set_up(work.tree.path)
+    turn = _turn(work, text)
+    if turn.failure is not None and turn.failure.code in ("thread_lost", "context_full") and not turn.reason:
+        conversations.forget(session.entry_id, role="implement")
+        turn = _turn(work, text)  # a new conversation, once
+    _keep(work, turn)
+    if ending := endings.early(turn, session, work.writer.last_words):
+        raise Over(ending)
+    if not turn.cost_known:
+        sessions.forget_price(session)
+    return [*_nothing_changed(work), *_undeclared(work), *_tampered(work), *_leaked(work)]
+
+
+def _prompt(work: Work) -> str:
+    try:
+        return prompt.implement(
+            work.entry,
+            work.config,
+            number=work.round.number,
+            found=rounds.findings_for(work.entry),
+            protected=[name for name in work.protected if not any(paths.covers(own, name) for own in work.entry.paths)],
+        )
+    except ValueError as problem:
+        message = f"The workspace's prompt template fails: {problem}"
+        raise Over(Ending(Session.Outcome.CRASHED, message, findings=(message,))) from None
+
+
+def _turn(work: Work, text: str) -> Turn:
+    session = work.session
+    hold = session.hold.amount - session.hold.drawn if session.hold else 0
+    agent = work.config.agent
+    return turns.run(
+        session, work.watch, work.writer, agent, "implement", place.of(session.pk), prompt=text, cwd=work.tree.path, limit=hold
+    )
+
+
+def _keep(work: Work, turn: Turn) -> None:
+    """Commit whatever there is, however the agent ended: work is never lost."""
+    opened = work.round
+    opened.summary = turn.summary[:4000]
+    opened.commit = (
+        worktree.commit(work.tree.path, f"{work.entry.title}\n\nMuster round {opened.number} of {work.entry.pk}") or ""
+    )
+    opened.diffstat = worktree.diffstat(work.tree.path, work.tree.base_sha)
+    Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
+
+
+def _nothing_changed(work: Work) -> list[str]:
+    """Success without a change is no success, whatever the agent and the checks say."""
+    if work.round.diffstat.get("files") or not agents.of(work.config.agent.kind).TRAITS.changes_files:
+        return []
+    return ["nothing_changed: the agent reported success, but no file of the repository was changed"]
+
+
+def _undeclared(work: Work) -> list[str]:
+    """Changed files that the entry has not locked: they are locked now if they are free, or the round fails (architecture.md 7)."""
+    mine = list(FileLock.objects.filter(entry=work.entry).values_list("path", flat=True))
+    wanted = []
+    for path in worktree.changed_files(work.tree.path, work.tree.base_sha):
+        try:
+            name = paths.normalise(path)
+        except paths.BadPath as bad:
+            return [f"files_locked: {path!r} may not be changed: {bad}"]
+        if not any(paths.covers(lock, name) for lock in mine):
+            wanted.append(name)
+    refused = locks.extend(work.entry, wanted) if wanted else []
+    return [f"files_locked: {path} belongs to {holder}: undo your changes to it" for path, holder in refused]
+
+
+def _leaked(work: Work) -> list[str]:
+    """A secret of the workspace in the work: it may not be merged."""
+    diff = worktree.diff(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
+    return [f"secret_leaked: the work contains the secret {name}: take it out" for name in work.mask.names_in(diff)]
+
+
+def _tampered(work: Work) -> list[str]:
+    """Changes to the files that judge it, which its entry does not name: it is judged by the originals, and may not pass so."""
+    found = protection.tampered(
+        worktree.changed_files(work.tree.path, work.tree.base_sha),
+        at_base=work.protected,
+        patterns=work.config.protected,
+        declared=work.entry.paths,
+    )
+    return [
+        f"judge_changed: {name} judges this work, and the entry does not name it: undo your changes to it" for name in found[:20]
+    ]

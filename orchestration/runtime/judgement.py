@@ -1,0 +1,16 @@
+"""What a verifying agent found, as evidence."""
+
+from dataclasses import dataclass
+
+from orchestration.configuration import Agent
+from orchestration.runtime.answers import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`text`: the end of what it wrote, kept as evidence."""
+
+    answer: Answer
+    agent: Agent
+    text: str
+    seconds: float

@@ -1,0 +1,53 @@
+"""The verifying half of a round: in a clean checkout of its commit, with the files that judge it as they were before the agent came."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestration import rounds
+from orchestration.configuration import Check
+from orchestration.models import Entry
+from orchestration.rounds import Verdict
+from orchestration.runtime import following, place, protection, reviewing, verification, worktree
+from orchestration.runtime.following import Job
+from orchestration.runtime.processes import Ended
+from orchestration.runtime.work import Work
+
+
+def verify(work: Work, findings: list[str]) -> Verdict:
+    """Run the checks, and then the verifying agent if nothing speaks against the work yet. Raises Over."""
+    if work.session.work == Entry.Work.VERIFY:
+        place.furnish(work.session, work.entry)
+    with worktree.checkout(work.repo, place.worktrees(), work.session.pk, work.round.commit) as clean:
+        _put_back(work, clean)
+        if work.config.verify:
+            work.set_up(clean)
+        before = rounds.cases_before(work.round)
+        verdict = verification.verify(work.config.verify, clean, _runner(work, clean), before)
+        if work.config.verifier is not None and verdict.passed and not findings:
+            work.check_wishes()
+            judged = reviewing.judge(work, clean)
+            verdict = verification.with_agent(verdict, judged, work.config.verifier.weight)
+    if findings:
+        verdict = Verdict(False, verdict.score, [*findings, *verdict.findings], verdict.checks)
+    return verdict
+
+
+def _put_back(work: Work, clean: Path) -> None:
+    """What the entry does not name and an agent changed: judged by the original, in a reverification too."""
+    changed = worktree.changed_files(clean, work.tree.base_sha)
+    names = protection.tampered(changed, at_base=work.protected, patterns=work.config.protected, declared=work.entry.paths)
+    protection.restore(clean, work.tree.base_sha, names)
+
+
+def _runner(work: Work, clean: Path) -> verification.Run:
+    here = place.of(work.session.pk)
+
+    def run(check: Check, hear: Callable[[str, str], None]) -> Ended:
+        env = place.environment(work.session, here, phase="verification", extra=work.config.agent.env)
+        job = Job(following.argv_of(check.run), str(clean), env, check.timeout_s, name=check.name)
+        masked = lambda line, stream: hear(work.mask(line), stream)  # noqa: E731
+        ended = following.follow(work.session, here, job, work.watch, work.writer, on_line=masked)
+        work.check_wishes()
+        return ended
+
+    return run

@@ -1,0 +1,141 @@
+"""Agents that judge: the interceptor, which reads a round's diff, and the verifying agent. Each in a clean copy, with money of its own."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from budget import ledger
+from budget.models import Hold, Project
+from orchestration import metering, sessions
+from orchestration.configuration import Agent, Interceptor, micro
+from orchestration.models import Entry, Round, Session
+from orchestration.runtime import answers, endings, place, prompt, turns, worktree
+from orchestration.runtime.agents.failures import Failure
+from orchestration.runtime.judgement import Judgement
+from orchestration.runtime.turns import Turn
+from orchestration.runtime.work import Over, Work
+from orchestration.sessions import Ending
+
+LEAST = 1000  # micro-USD: with less than a tenth of a cent there is no use in starting
+DIFF_BYTES = 120_000
+
+
+def intercept(work: Work) -> list[str]:
+    """Let the interceptor read the round's diff. Answers its objections; a review that could not be made objects to nothing, visibly."""
+    config = work.config.interceptor
+    if config is None or not work.round.diffstat.get("files"):
+        return []
+    limit = _may_intercept(work, config)
+    if limit < LEAST:
+        _note(work, {"verdict": "skipped", "reasons": ["No money is left under the interceptor's caps"]})
+        return []
+    sessions.enter(work.session, Session.Phase.INTERCEPTION)
+    text = _prompt(work, "review")
+    _note(work, {"verdict": "open", "prompt": text})
+    with worktree.checkout(work.repo, place.worktrees(), work.session.pk, work.round.commit) as clean:
+        turn, seconds = _run(work, config.agent, "review", text, clean, limit)
+    work.check_wishes()
+    answer = answers.read(turn.summary) if turn.ok else None
+    told: dict[str, Any] = {"prompt": text, "agent": config.agent.kind, "seconds": round(seconds, 3)}
+    if answer is None:
+        _note(work, told | {"verdict": "failed", "reasons": [_why_not(turn)]})
+        return []
+    _note(work, told | {"verdict": "pass" if answer.passed else "objections", "reasons": answer.reasons})
+    return [] if answer.passed else [f"review: {reason}" for reason in answer.reasons]
+
+
+def judge(work: Work, clean: Path) -> Judgement:
+    """Let the verifying agent judge the work in this checkout. Raises Over when it gives no verdict: the next session verifies only."""
+    config = work.config.verifier
+    assert config is not None
+    wanted = micro(config.round_usd)
+    limit = min(wanted, _afford(work.session, wanted))
+    if limit < LEAST:
+        message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
+        raise Over(Ending(Session.Outcome.OUT_OF_MONEY, message, findings=(message,), verify_next=True))
+    turn, seconds = _run(work, config.agent, "verify", _prompt(work, "verify"), clean, limit)
+    work.check_wishes()
+    answer = answers.read(turn.summary) if turn.ok else None
+    if answer is None:
+        raise Over(_no_verdict(turn))
+    return Judgement(answer, config.agent, turn.summary[-4000:], seconds)
+
+
+def _run(work: Work, agent: Agent, role: turns.Role, text: str, clean: Path, limit: int) -> tuple[Turn, float]:
+    began = time.monotonic()
+    here = place.of(work.session.pk)
+    turn = turns.run(work.session, work.watch, work.writer, agent, role, here, prompt=text, cwd=clean, limit=limit)
+    if not turn.cost_known:
+        sessions.forget_price(work.session)
+    return turn, time.monotonic() - began
+
+
+def _prompt(work: Work, role: str) -> str:
+    diff = worktree.diff(work.tree.path, work.tree.base_sha, work.round.commit, limit_bytes=DIFF_BYTES)
+    write = prompt.review if role == "review" else prompt.verify
+    try:
+        return write(work.entry, work.config, number=work.round.number, diff=diff)
+    except ValueError as problem:
+        message = f"The workspace's prompt template for {role} fails: {problem}"
+        raise Over(Ending(Session.Outcome.CRASHED, message, findings=(message,), verify_next=True)) from None
+
+
+def _may_intercept(work: Work, config: Interceptor) -> int:
+    """Micro-USD for this review: under its three caps, and what the session's hold can be made to cover."""
+    wanted = micro(config.round_usd)
+    if config.entry_usd is not None:
+        wanted = min(wanted, micro(config.entry_usd) - _account_spent(work.entry))
+    if config.workspace_usd is not None:
+        spent = Project.objects.values_list("interceptor_spent", flat=True).get(pk=work.entry.workspace_id)
+        wanted = min(wanted, micro(config.workspace_usd) - spent)
+    return min(wanted, _afford(work.session, wanted)) if wanted >= LEAST else 0
+
+
+def _account_spent(entry: Entry) -> int:
+    return Entry.objects.values_list("account__interceptor_spent", flat=True).get(pk=entry.pk)
+
+
+def _afford(session: Session, wanted: int) -> int:
+    """Make the session's hold cover so much more, if the caps allow it. Answers what is there then."""
+    if session.hold is None:
+        project, account = session.entry.account.project, session.entry.account
+        session.hold = ledger.open_hold(project, account, session_ref=session.pk, amount=wanted)
+        if session.hold is None:
+            return 0
+        sessions.write(session, hold=session.hold)
+        return wanted
+    left = metering.left(session)
+    if left < wanted:
+        hold = Hold.objects.get(pk=session.hold.pk)
+        if ledger.grow(hold, wanted - max(left, 0)):
+            left = wanted
+    return max(left, 0)
+
+
+def _why_not(turn: Turn) -> str:
+    if turn.failure is not None:
+        return turn.failure.sentence
+    if turn.reason == "out_of_money":
+        return "It spent what it may spend in a round and gave no verdict"
+    return "It gave no verdict that can be read" if turn.ok else f"It ended without a verdict ({turn.ended.cause})"
+
+
+def _no_verdict(turn: Turn) -> Ending:
+    message = f"The verifying agent gave no verdict: {_why_not(turn)}"[:500]
+    if isinstance(turn.failure, Failure):
+        ending = endings.failed(turn.failure, cost_unknown=not turn.cost_known)
+        return Ending(
+            ending.outcome,
+            message,
+            cost_unknown=ending.cost_unknown,
+            findings=(message,),
+            failure=ending.failure,
+            trouble=ending.trouble,
+            verify_next=True,
+        )
+    return Ending(Session.Outcome.CRASHED, message, cost_unknown=not turn.cost_known, findings=(message,), verify_next=True)
+
+
+def _note(work: Work, review: dict[str, Any]) -> None:
+    work.round.review = review
+    Round.objects.filter(pk=work.round.pk).update(review=review)

@@ -1,0 +1,105 @@
+"""Secrets of a workspace: sealed at rest with the server's key, unsealed only for its agents, masked wherever output is kept."""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.db import transaction
+
+from orchestration import breaker, wake
+from orchestration.models import Secret
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.errors import Invalid, NotFound
+
+LONGEST = 16_000
+MOST = 100
+SHORTEST_MASKED = 6  # shorter values would black out half of any log
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_SENSITIVE = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.I)
+
+
+class Sealed(Exception):
+    """A secret was sealed with another MUSTER_SECRET_KEY: it has to be set again."""
+
+
+def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
+    """Set or replace one. Raises Invalid."""
+    if not NAME.fullmatch(name) or name.startswith("MUSTER_"):
+        raise Invalid("must be the name of an environment variable, and not begin with MUSTER_", "name")
+    if not value or len(value) > LONGEST or "\0" in value:
+        raise Invalid(f"must have 1 to {LONGEST} characters, without NUL", "value")
+    with transaction.atomic():
+        known = Secret.objects.filter(workspace_id=workspace_id)
+        if known.count() >= MOST and not known.filter(name=name).exists():
+            raise Invalid(f"A workspace may have at most {MOST} secrets", "name")
+        row, fresh = Secret.objects.update_or_create(
+            workspace_id=workspace_id, name=name, defaults={"sealed": _box().encrypt(value.encode()), "changed_by": by.name}
+        )
+        verb = "secret.set" if fresh else "secret.replaced"
+        activity.record(workspace_id, verb, by=by, object_id=workspace_id, data={"name": name})
+        breaker.mended(workspace_id)
+    wake.nudge(workspace_id)
+    return row
+
+
+def remove(workspace_id: str, name: str, *, by: Caller) -> None:
+    """Raises NotFound."""
+    with transaction.atomic():
+        gone, _ = Secret.objects.filter(workspace_id=workspace_id, name=name).delete()
+        if not gone:
+            raise NotFound("Secret not found")
+        activity.record(workspace_id, "secret.removed", by=by, object_id=workspace_id, data={"name": name})
+
+
+def unsealed(workspace_id: str) -> dict[str, str]:
+    """Name to value, for an agent's environment. Raises Sealed."""
+    box = _box()
+    found = {}
+    for row in Secret.objects.filter(workspace_id=workspace_id):
+        try:
+            found[row.name] = box.decrypt(bytes(row.sealed)).decode()
+        except InvalidToken:
+            raise Sealed(f"The secret {row.name} was sealed with another MUSTER_SECRET_KEY: set it again") from None
+    return found
+
+
+class Mask:
+    """Replaces known secrets in text that is kept or shown."""
+
+    def __init__(self, secrets: Mapping[str, str], more: Mapping[str, str] | None = None) -> None:
+        also = {name: value for name, value in (more or {}).items() if _SENSITIVE.search(name)}
+        named = {value: name for name, value in {**also, **secrets}.items() if len(value) >= SHORTEST_MASKED}
+        self._names = named
+        longest_first = sorted(named, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if named else None
+
+    def __call__(self, text: str) -> str:
+        if self._pattern is None:
+            return text
+        return self._pattern.sub(lambda found: f"[secret {self._names[found.group()]}]", text)
+
+    def names_in(self, text: str) -> list[str]:
+        """The secrets that a text contains."""
+        found: Iterable[str] = self._pattern.findall(text) if self._pattern else ()
+        return sorted({self._names[value] for value in found})
+
+
+NOTHING = Mask({})
+
+
+def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
+    """The mask of a workspace: its secrets, and what its agent's env holds under a telling name."""
+    try:
+        return Mask(unsealed(workspace_id), env)
+    except Sealed:
+        return Mask({}, env)
+
+
+def _box() -> Fernet:
+    key = HKDF(SHA256(), 32, salt=None, info=b"muster secrets 1").derive(settings.SECRET_KEY.encode())
+    return Fernet(base64.urlsafe_b64encode(key))

@@ -1,0 +1,21 @@
+"""A judge for tests: `judging_agent.py FILE TEXT [ONCE]` passes when the file says the text, for one cent. With ONCE it says nothing the first time."""
+
+import json
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    name, wanted, *once = sys.argv[1:]
+    print(json.dumps({"type": "usage", "id": "judge-" + str(len(once)), "cost_usd": 0.01}), flush=True)
+    if once and not Path(once[0]).exists():
+        Path(once[0]).touch()
+        return
+    found = Path(name).read_text().strip() if Path(name).exists() else ""
+    passed = found == wanted
+    reasons = [] if passed else [f"{name} should say {wanted}"]
+    print(json.dumps({"type": "verdict", "verdict": "PASS" if passed else "FAIL", "reasons": reasons}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Reading the verdict of a judging agent out of whatever it wrote around it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.runtime import answers
+
+
+def test_the_last_verdict_in_the_text_counts() -> None:
+    text = 'For example {"verdict": "FAIL"} would be wrong.\n```json\n{"verdict": "PASS", "reasons": []}\n```\n'
+    answer = answers.read(text)
+    assert answer and answer.passed and answer.score == 1.0
+
+
+def test_an_unmet_criterion_makes_a_pass_a_fail() -> None:
+    answer = answers.read(
+        '{"verdict": "PASS", "criteria": [{"criterion": "adds", "met": true}, {"criterion": "subtracts", "met": false, "reason": "no sub()"}]}'
+    )
+    assert answer and not answer.passed
+    assert (answer.reasons, answer.score) == (["subtracts: no sub()"], 0.5)
+
+
+def test_an_objection_without_a_reason_says_so() -> None:
+    answer = answers.read('{"verdict": "object"}')
+    assert answer and answer.reasons == ["It gave no reason"]
+
+
+@pytest.mark.parametrize("text", ["", "PASS", '{"verdict": "maybe"}', '{"verdict": "PASS"', "[]", '{"a": {"b": 1}}', "{" * 5000])
+def test_what_is_no_verdict_is_none(text: str) -> None:
+    assert answers.read(text) is None
+
+
+@given(st.text(alphabet='{}[]":,verdictPASFIL ', max_size=200))
+def test_no_text_breaks_it(text: str) -> None:
+    answers.read(text)

@@ -1,0 +1,53 @@
+"""Which files judge the work, and what happens to changes in them."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestration.configuration import JUDGES, Check
+from orchestration.runtime import git, protection
+from tests.orchestration.runtime.repositories import a_repository
+
+
+@pytest.mark.parametrize(
+    ("name", "judges"),
+    [
+        ("tests/test_a.py", True),
+        ("pkg/tests/data.json", True),
+        ("pkg/test_b.py", True),
+        ("conftest.py", True),
+        ("pkg/sub/conftest.py", True),
+        ("web/app.test.tsx", True),
+        ("server/x_test.go", True),
+        ("src/contest.py", False),
+        ("testing.md", False),
+        ("src/latest.py", False),
+    ],
+)
+def test_the_default_patterns(name: str, judges: bool) -> None:
+    assert any(protection.matches(pattern, name) for pattern in JUDGES) is judges
+
+
+def test_files_that_a_check_names_judge_too() -> None:
+    checks = [
+        Check(name="a", run="sh ./ci/check.sh --file=data/expected.json"),
+        Check(name="b", run=["pytest", "t/x.py::test_y"]),
+    ]
+    tracked = {"ci/check.sh", "data/expected.json", "t/x.py", "src/a.py"}
+    assert protection.named_by(checks, tracked) == {"ci/check.sh", "data/expected.json", "t/x.py"}
+
+
+def test_a_changed_judge_is_found_unless_the_entry_names_it() -> None:
+    changed = ["src/a.py", "tests/test_a.py", "tests/test_new.py", "conftest.py"]
+    at_base = ["tests/test_a.py"]
+    assert protection.tampered(changed, at_base=at_base, patterns=JUDGES, declared=[]) == ["conftest.py", "tests/test_a.py"]
+    assert protection.tampered(changed, at_base=at_base, patterns=JUDGES, declared=["tests/"]) == ["conftest.py"]
+
+
+def test_judges_are_put_back_as_they_were(tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repo", **{"check.py": "assert work()\n"})
+    (repo / "check.py").write_text("assert True\n")
+    (repo / "conftest.py").write_text("everything passes\n")
+    protection.restore(repo, git.run(repo, "rev-parse", "HEAD"), ["check.py", "conftest.py"])
+    assert (repo / "check.py").read_text() == "assert work()\n"
+    assert not (repo / "conftest.py").exists()
