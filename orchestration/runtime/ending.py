@@ -1,8 +1,9 @@
-"""Ending a process tree: TERM, grace, KILL, until two passes in a row find nobody. Standard library only, like the shim."""
+"""Ending a process tree: the ladder's signals, KILL after the grace, until two passes in a row find nobody. Standard library only, like the shim."""
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 if __package__:
     from . import procfs
@@ -17,17 +18,46 @@ People = dict[int, procfs.Seen]
 Find = Callable[[], tuple[set[int], People]]
 
 
+class Rung(NamedTuple):
+    """One step of a ladder (ladder.py), as the shim is told it."""
+
+    signal: str
+    to: str
+    after_s: float
+
+    @property
+    def signum(self) -> signal.Signals:
+        return signal.Signals[f"SIG{self.signal}"]
+
+
+ASK_ALL = Rung("TERM", "all", 0)
+
+
 class Ending:
     """One tree being ended, pass by pass, so that its owner can go on reading the tree's output meanwhile."""
 
-    def __init__(self, find: Find, *, grace_s: float, now: float, group: int | None = None) -> None:
+    def __init__(
+        self,
+        find: Find,
+        *,
+        grace_s: float,
+        now: float,
+        group: int | None = None,
+        leader: procfs.Seen | None = None,
+        ladder: Iterable[Rung] = (ASK_ALL,),
+    ) -> None:
         self.find = find
         self.group = group
+        self.leader = leader
         self.began = now
-        self.kill_at = now + grace_s
+        rungs = list(ladder)
+        kill_after = min([grace_s, *(rung.after_s for rung in rungs if rung.signal == "KILL" and rung.to == "all")])
+        self.kill_at = now + kill_after
         self.give_up_at = self.kill_at + GIVE_UP_S
         self.over = False
         self.survivors = 0
+        self._rungs = [rung for rung in rungs if rung.after_s < kill_after]
+        self._rung: Rung | None = None
         self._asked: set[tuple[int, int]] = set()
         self._empty_passes = 0
         self._stirred = False
@@ -48,6 +78,8 @@ class Ending:
 
     def step(self, now: float) -> float:
         """One pass. Answers the seconds until the next one is due; look at `over` first."""
+        if now < self.kill_at:
+            self._climb(now)
         found, people = self.find()
         quiet = not found and not self._stirred
         self._stirred = False
@@ -62,17 +94,46 @@ class Ending:
             return 0.0
         if now >= self.kill_at:
             self._kill(found, people)
-            return FIRST_PAUSE_S
+            return FIRST_PAUSE_S if found else 0.0
+        if not found:
+            return 0.0
         self._ask(found, people)
         self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
-        return min(self._pause, self.kill_at - now)
+        return min(self._pause, self._next_at() - now)
+
+    def _climb(self, now: float) -> None:
+        """Onto the rung that is due. The leader is signalled before the first look at everybody: most trees go with it."""
+        while self._rungs and now >= self.began + self._rungs[0].after_s:
+            self._take(self._rungs.pop(0))
+            if self.leader is not None and self._rung is not None:
+                self._send(self.leader, self._rung)
+
+    def _take(self, rung: Rung) -> None:
+        self._rung = rung
+        self._asked.clear()
+
+    def _next_at(self) -> float:
+        return min(self.kill_at, self.began + self._rungs[0].after_s) if self._rungs else self.kill_at
 
     def _ask(self, found: set[int], people: People) -> None:
-        """TERM once to each, also to those that were started since the last pass."""
-        for process in (people[pid] for pid in found):
-            if (process.pid, process.started) not in self._asked:
-                self._asked.add((process.pid, process.started))
-                procfs.send(process, signal.SIGTERM)
+        """The rung's signal once to each that it is for, also to those that were started since the last pass."""
+        if self._rung is None:
+            return
+        if self._rung.to == "leader" and self._leads(found, people):
+            return
+        while self._rung.to == "leader":  # it is gone: what it left behind need not wait
+            self._take(self._rungs.pop(0) if self._rungs else ASK_ALL)
+        for pid in found:
+            self._send(people[pid], self._rung)
+
+    def _leads(self, found: set[int], people: People) -> bool:
+        leader = self.leader
+        return leader is not None and leader.pid in found and people[leader.pid].started == leader.started
+
+    def _send(self, process: procfs.Seen, rung: Rung) -> None:
+        if (process.pid, process.started) not in self._asked:
+            self._asked.add((process.pid, process.started))
+            procfs.send(process, rung.signum)
 
     def _kill(self, found: set[int], people: People) -> None:
         """Groups first: a group dies in one moment, while single processes may fork faster than we read /proc."""

@@ -14,7 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
 
+from orchestration.runtime import ladder as ladders
 from orchestration.runtime import procfs, reaping
+from orchestration.runtime.ladder import Step
 from orchestration.runtime.reaping import Identity
 from orchestration.runtime.shim_output import STATUS, STDOUT
 
@@ -31,6 +33,7 @@ class Spec:
     """What to run and within which bounds. `env` is the whole environment: nothing of ours is inherited.
 
     `marker` names the session and must be unique to it: everything that carries it is killed with the session.
+    `ladder` says how it is asked to end before the KILL at `grace_s`; without one, everything gets TERM at once.
     """
 
     argv: list[str]
@@ -42,7 +45,11 @@ class Spec:
     wall_s: float
     idle_s: float = 0  # 0: it may be silent
     grace_s: float = 10
+    ladder: tuple[Step, ...] = ()
     journal_limit_bytes: int = 2**24
+
+    def __post_init__(self) -> None:
+        ladders.check(self.ladder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,7 @@ class Process:
                 yield None
 
     def stop(self) -> None:
-        """TERM, the spec's grace, KILL. Answers at once; `lines` tells the end. Safe from another thread and repeated."""
+        """The spec's ladder, KILL at the end of its grace. Answers at once; `lines` tells the end. Safe from another thread and repeated."""
         self._say(b"stop\n")
 
     def kill(self) -> None:

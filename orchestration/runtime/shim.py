@@ -20,7 +20,7 @@ from typing import Any
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 import procfs
-from ending import Ending
+from ending import ASK_ALL, Ending, Rung
 from shim_output import STATUS, STDERR, STDOUT, Journal, Lines, Outbox, pieces
 
 COMMANDS, FRAMES = 0, 1
@@ -43,6 +43,7 @@ class Shim:
         self.exit_code: int | None = None
         self.signal: int | None = None
         self.agent: subprocess.Popen[bytes] | None = None
+        self.leader: procfs.Seen | None = None
         self.exited = False
         self.ending: Ending | None = None
         self.next_pass = 0.0
@@ -86,6 +87,7 @@ class Shim:
             self.error = f"could not start {self.spec['argv'][0]!r} in {self.spec['cwd']!r}: {problem}"
             self.dead_at = time.monotonic()
             return
+        self.leader = procfs.look(self.agent.pid)
         assert self.agent.stdout and self.agent.stderr
         for pipe, kind in ((self.agent.stdout, STDOUT), (self.agent.stderr, STDERR)):
             os.set_blocking(pipe.fileno(), False)
@@ -204,11 +206,21 @@ class Shim:
             return
         if self.ending is None:
             self.cause = cause
-            self.ending = Ending(self.tree, grace_s=grace_s, now=now, group=self.agent.pid if self.agent else None)
+            self.ending = self.begin_ending(grace_s, now)
             self.next_pass = now
         elif hurry or cause == "exited":
             self.ending.hurry(now + grace_s)
             self.next_pass = now if hurry else self.next_pass
+
+    def begin_ending(self, grace_s: float, now: float) -> Ending:
+        return Ending(
+            self.tree,
+            grace_s=grace_s,
+            now=now,
+            group=self.agent.pid if self.agent else None,
+            leader=self.leader,
+            ladder=[Rung(**step) for step in self.spec["ladder"]] or [ASK_ALL],
+        )
 
     def tree(self) -> tuple[set[int], dict[int, procfs.Seen]]:
         """All below us, since orphans come to us; and who carries the marker although it was started by somebody else."""
@@ -236,7 +248,7 @@ class Shim:
 
     def end_at_once(self) -> None:
         """Without the loop: the shim itself is broken."""
-        self.ending = Ending(self.tree, grace_s=0, now=time.monotonic(), group=self.agent.pid if self.agent else None)
+        self.ending = self.begin_ending(0, time.monotonic())
         while not self.ending.over:
             pause = self.ending.step(time.monotonic())
             self.reap()

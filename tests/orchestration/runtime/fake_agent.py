@@ -16,6 +16,10 @@ def ignore_term() -> None:
     say("ready")
 
 
+def ignore_int() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def sleep() -> None:
     say("sleeping")
     time.sleep(60)
@@ -92,6 +96,7 @@ def scrub() -> None:
 
 PLANS = {
     "ignore_term": ignore_term,
+    "ignore_int": ignore_int,
     "sleep": sleep,
     "daemon": lambda: child(new_session=False, stubborn=False),
     "setsid": lambda: child(new_session=True, stubborn=False),
