@@ -26,7 +26,7 @@ class Rung(NamedTuple):
     after_s: float
 
     @property
-    def signum(self) -> signal.Signals:
+    def signum(self) -> int:
         return signal.Signals[f"SIG{self.signal}"]
 
 

@@ -1,6 +1,7 @@
 """One heartbeat a worker process: it says that the worker lives, renews the leases of its sessions and reads what people want of them.
 
 It runs in a thread of its own, so that no agent's output can hold it up; a second thread, which never touches the database, is the fence.
+A third one hears summonses (summons.py) and makes it look at once.
 """
 
 import os
@@ -18,7 +19,7 @@ from django.db.models.functions import Now
 
 from orchestration import sessions, wake
 from orchestration.models import Executor, Session, Worker
-from orchestration.runtime import reaping
+from orchestration.runtime import reaping, summons
 from orchestration.runtime.watch import Watch
 from workspaces import ids
 
@@ -33,6 +34,7 @@ class Heartbeat:
         self.slots = slots
         self.watches: dict[str, Watch] = {}
         self._ending = threading.Event()
+        self._rang = threading.Event()
         self._lock = threading.Lock()
         self.worker = self._register()
 
@@ -52,6 +54,11 @@ class Heartbeat:
     def start(self) -> None:
         for target in (self._beat, self._fence):
             threading.Thread(target=target, name=f"heartbeat{target.__name__}", daemon=True).start()
+        summons.listen(self.ring)
+
+    def ring(self) -> None:
+        """Look now: people may want something."""
+        self._rang.set()
 
     def end(self) -> None:
         """The process is shutting down: every session is interrupted, and goes back in line."""
@@ -78,21 +85,22 @@ class Heartbeat:
                 self.watches.pop(session.pk, None)
 
     def _beat(self) -> None:
-        since_renewal = 0.0
+        renewed_at = time.monotonic()
         while self.watches or not self._ending.is_set():
-            time.sleep(settings.POLL_S)
-            since_renewal += settings.POLL_S
+            self._rang.wait(settings.POLL_S)
+            self._rang.clear()  # before the look: who rings meanwhile is heard in the next one
             try:
                 close_old_connections()
                 self._look()
-                if since_renewal >= min(settings.LEASE_S / 4, 10):
+                if time.monotonic() - renewed_at >= min(settings.LEASE_S / 4, 10):
                     self._renew()
-                    since_renewal = 0.0
+                    renewed_at = time.monotonic()
             except (DatabaseError, InterfaceError) as error:
                 log.warning("heartbeat.failed", error=str(error).split("\n")[0])
                 connection.close()
             except Exception:  # a heart that stops beating would end every session
                 log.exception("heartbeat.broke")
+        connection.close()
 
     def _renew(self) -> None:
         """Alive, on the database's clock. A lease counts from before the statement, so that ours never ends later than we think."""
