@@ -31,6 +31,7 @@ class Rung(NamedTuple):
 
 
 ASK_ALL = Rung("TERM", "all", 0)
+KILL_ALL = Rung("KILL", "all", 0)
 
 
 class Ending:
@@ -58,6 +59,7 @@ class Ending:
         self.survivors = 0
         self._rungs = [rung for rung in rungs if rung.after_s < kill_after]
         self._rung: Rung | None = None
+        self._killing = False
         self._asked: set[tuple[int, int]] = set()
         self._empty_passes = 0
         self._stirred = False
@@ -78,8 +80,8 @@ class Ending:
 
     def step(self, now: float) -> float:
         """One pass. Answers the seconds until the next one is due; look at `over` first."""
-        if now < self.kill_at:
-            self._climb(now)
+        if self._climb(now):
+            return FIRST_PAUSE_S
         found, people = self.find()
         quiet = not found and not self._stirred
         self._stirred = False
@@ -92,7 +94,7 @@ class Ending:
             self.survivors = len(found)
             self.over = True
             return 0.0
-        if now >= self.kill_at:
+        if self._killing:
             self._kill(found, people)
             return FIRST_PAUSE_S if found else 0.0
         if not found:
@@ -101,12 +103,21 @@ class Ending:
         self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
         return min(self._pause, self._next_at() - now)
 
-    def _climb(self, now: float) -> None:
-        """Onto the rung that is due. The leader is signalled before the first look at everybody: most trees go with it."""
-        while self._rungs and now >= self.began + self._rungs[0].after_s:
-            self._take(self._rungs.pop(0))
-            if self.leader is not None and self._rung is not None:
-                self._send(self.leader, self._rung)
+    def _climb(self, now: float) -> bool:
+        """Onto the rung that is due. True: its leader was signalled, and has a moment to take the others along.
+
+        That needs no look at everybody, which takes longer than most deaths.
+        """
+        due = None
+        if now < self.kill_at:
+            while self._rungs and now >= self.began + self._rungs[0].after_s:
+                due = self._rungs.pop(0)
+        elif not self._killing:
+            self._killing, due = True, KILL_ALL
+        if due is None:
+            return False
+        self._take(due)
+        return self.leader is not None and self._send(self.leader, due)
 
     def _take(self, rung: Rung) -> None:
         self._rung = rung
@@ -130,10 +141,12 @@ class Ending:
         leader = self.leader
         return leader is not None and leader.pid in found and people[leader.pid].started == leader.started
 
-    def _send(self, process: procfs.Seen, rung: Rung) -> None:
-        if (process.pid, process.started) not in self._asked:
-            self._asked.add((process.pid, process.started))
-            procfs.send(process, rung.signum)
+    def _send(self, process: procfs.Seen, rung: Rung) -> bool:
+        """Once on each rung. False: it had it already, or is gone."""
+        if (process.pid, process.started) in self._asked:
+            return False
+        self._asked.add((process.pid, process.started))
+        return procfs.send(process, rung.signum)
 
     def _kill(self, found: set[int], people: People) -> None:
         """Groups first: a group dies in one moment, while single processes may fork faster than we read /proc."""

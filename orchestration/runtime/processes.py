@@ -170,6 +170,7 @@ class Process:
     def _finish(self, status: dict[str, object] | None) -> None:
         """The shim spoke its last word, or its pipe ended."""
         self._commands.close()
+        self._selector.select(SHIM_EXIT_S)  # its pipe ends with it: sooner known than by asking again and again
         self._selector.close()
         try:
             self._shim.wait(SHIM_EXIT_S)

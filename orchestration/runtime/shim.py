@@ -29,6 +29,7 @@ ORPHAN_GRACE_S = 1.0  # for what the agent left behind, and for everything once 
 DRAIN_S = 2.0  # for pipes that somebody outside the tree holds open
 UNREAD_S = 60.0  # a supervisor that lives but does not read for so long finds the status and the journal on disk
 PR_SET_CHILD_SUBREAPER = 36
+WALL = 0x40000000  # children of any kind: `no child` must mean it
 
 
 class Shim:
@@ -45,6 +46,7 @@ class Shim:
         self.agent: subprocess.Popen[bytes] | None = None
         self.leader: procfs.Seen | None = None
         self.exited = False
+        self.childless = False
         self.ending: Ending | None = None
         self.next_pass = 0.0
         self.dead_at: float | None = None
@@ -224,27 +226,36 @@ class Shim:
 
     def tree(self) -> tuple[set[int], dict[int, procfs.Seen]]:
         """All below us, since orphans come to us; and who carries the marker although it was started by somebody else."""
+        if self.childless and not procfs.carriers(procfs.numbers(), self.spec["marker"]):
+            return set(), {}
         people = procfs.everyone()
         return procfs.descendants(people, [os.getpid()]) or procfs.carriers(people, self.spec["marker"]), people
 
     def reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if self.ending:
+        """Bury the dead. Once the kernel says that there is no child of ours, there is no descendant either, and none will come."""
+        died = False
+        try:
+            while not self.childless:
+                pid, status = os.waitpid(-1, os.WNOHANG | WALL)
+                if pid == 0:
+                    break
+                died = True
+                self.note_exit(pid, status)
+        except ChildProcessError:
+            self.childless = True
+        if died and self.ending:
+            self.next_pass = 0.0
+            if not self.childless:
                 self.ending.stirred()
-                self.next_pass = 0.0
-            if self.agent and pid == self.agent.pid:
-                self.exited = True
-                code = os.waitstatus_to_exitcode(status)
-                self.agent.returncode = code  # or Popen would wait for a number that is no longer ours
-                self.exit_code, self.signal = (code, None) if code >= 0 else (None, -code)
-                if self.cause == "stopped" and self.signal == signal.SIGKILL:
-                    self.cause = "killed"  # it did not go when it was asked
+
+    def note_exit(self, pid: int, status: int) -> None:
+        if self.agent and pid == self.agent.pid:
+            self.exited = True
+            code = os.waitstatus_to_exitcode(status)
+            self.agent.returncode = code  # or Popen would wait for a number that is no longer ours
+            self.exit_code, self.signal = (code, None) if code >= 0 else (None, -code)
+            if self.cause == "stopped" and self.signal == signal.SIGKILL:
+                self.cause = "killed"  # it did not go when it was asked
 
     def end_at_once(self) -> None:
         """Without the loop: the shim itself is broken."""
@@ -332,6 +343,7 @@ def main() -> None:
     os.unlink(path)  # it holds the agent's token
     set_limits()
     Shim(spec).run()
+    os._exit(0)  # all is said and on disk; taking Python apart would only let the supervisor wait
 
 
 if __name__ == "__main__":

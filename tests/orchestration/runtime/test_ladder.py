@@ -39,35 +39,41 @@ class Tree:
         return True
 
 
+def at(ending: Ending, *moments: float) -> None:
+    """At each moment as many passes as it takes: after the leader was signalled, the others' turn is in the next."""
+    for now in moments:
+        ending.step(now)
+        ending.step(now)
+
+
 def test_without_a_ladder_all_are_asked_once_and_killed_at_the_grace(monkeypatch):
     tree = Tree(monkeypatch, LEADER, CHILD)
     ending = tree.ending()
-    for now in (0.0, 0.1, 4.9):
-        ending.step(now)
+    at(ending, 0.0, 0.1, 4.9)
     assert tree.sent == [(101, "TERM"), (102, "TERM")]
-    ending.step(5.0)
+    at(ending, 5.0)
     assert tree.sent[2:] == [(101, "KILL"), (102, "KILL")]
 
 
 def test_it_climbs_from_the_leader_to_all(monkeypatch):
     tree = Tree(monkeypatch, LEADER, CHILD)
     ending = tree.ending(Rung("INT", "leader", 0), Rung("TERM", "all", 0.3))
-    ending.step(0.0)
-    ending.step(0.2)
+    at(ending, 0.0)
+    at(ending, 0.2)
     assert tree.sent == [(101, "INT")]
-    ending.step(0.3)
+    at(ending, 0.3)
     assert tree.sent[1:] == [(101, "TERM"), (102, "TERM")]
 
 
 def test_a_process_that_appears_later_gets_the_rung_of_the_moment(monkeypatch):
     tree = Tree(monkeypatch, LEADER)
     ending = tree.ending(Rung("INT", "all", 0), Rung("TERM", "all", 1))
-    ending.step(0.0)
+    at(ending, 0.0)
     tree.alive.append(CHILD)
-    ending.step(0.5)
-    ending.step(1.0)
+    at(ending, 0.5)
+    at(ending, 1.0)
     tree.alive.append(LATE)
-    ending.step(1.1)
+    at(ending, 1.1)
     assert tree.sent == [(101, "INT"), (102, "INT"), (101, "TERM"), (102, "TERM"), (103, "TERM")]
 
 
@@ -75,16 +81,15 @@ def test_a_process_that_appears_later_gets_the_rung_of_the_moment(monkeypatch):
 def test_what_the_leader_left_behind_need_not_wait_and_is_asked_once(monkeypatch, ladder: list[Rung]):
     tree = Tree(monkeypatch, LEADER, CHILD)
     ending = tree.ending(*ladder)
-    ending.step(0.0)
+    at(ending, 0.0)
     tree.alive.remove(LEADER)
-    for now in (0.1, 3.0, 3.1):
-        ending.step(now)
+    at(ending, 0.1, 3.0, 3.1)
     assert tree.sent == [(101, "INT"), (102, "TERM")]
 
 
 def test_a_number_that_is_not_the_leader_any_more_does_not_hold_up_the_others(monkeypatch):
     tree = Tree(monkeypatch, LEADER._replace(started=999), CHILD)
-    tree.ending(Rung("INT", "leader", 0)).step(0.0)
+    at(tree.ending(Rung("INT", "leader", 0)), 0.0)
     assert sorted(tree.sent) == [(101, "TERM"), (102, "TERM")]
 
 
@@ -93,32 +98,32 @@ def test_steps_beyond_the_grace_never_come(monkeypatch):
     ending = tree.ending(Rung("INT", "leader", 0), Rung("TERM", "all", 7), grace_s=2)
     pause = ending.step(1.99)
     assert pause <= 0.011, "the KILL is not slept over"
-    ending.step(2.0)
+    at(ending, 2.0)
     assert tree.sent == [(101, "INT"), (101, "KILL")]
 
 
 def test_a_ladder_may_kill_before_the_grace(monkeypatch):
     tree = Tree(monkeypatch, LEADER)
     ending = tree.ending(Rung("TERM", "all", 0), Rung("KILL", "all", 0.5))
-    ending.step(0.0)
-    ending.step(0.5)
+    at(ending, 0.0)
+    at(ending, 0.5)
     assert tree.sent == [(101, "TERM"), (101, "KILL")]
 
 
 def test_hurry_brings_the_kill_forward_past_all_steps(monkeypatch):
     tree = Tree(monkeypatch, LEADER)
     ending = tree.ending(Rung("INT", "leader", 0), Rung("TERM", "all", 1))
-    ending.step(0.0)
+    at(ending, 0.0)
     ending.hurry(0.1)
-    ending.step(0.1)
+    at(ending, 0.1)
     assert tree.sent == [(101, "INT"), (101, "KILL")]
 
 
 def test_it_gives_up_on_what_no_signal_reaches_and_says_how_many(monkeypatch):
     tree = Tree(monkeypatch, LEADER, CHILD, undead=True)
     ending = tree.ending(grace_s=0)
-    ending.step(0.0)
-    ending.step(5.0)
+    at(ending, 0.0)
+    at(ending, 5.0)
     assert (ending.over, ending.survivors) == (True, 2)
 
 
@@ -127,7 +132,7 @@ def test_two_looks_in_a_row_must_find_nobody(monkeypatch):
     ending = tree.ending()
     ending.step(0.0)
     tree.alive.append(CHILD)
-    ending.step(0.1)
+    at(ending, 0.1)
     tree.alive.remove(CHILD)
     ending.stirred()
     for over in (False, False, True):  # the first of them saw a death before it
