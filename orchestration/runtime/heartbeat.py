@@ -14,7 +14,6 @@ from contextlib import contextmanager
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
-from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration import sessions, wake
@@ -90,9 +89,9 @@ class Heartbeat:
             self._rang.wait(settings.POLL_S)
             self._rang.clear()  # before the look: who rings meanwhile is heard in the next one
             try:
-                close_old_connections()
                 self._look()
                 if time.monotonic() - renewed_at >= min(settings.LEASE_S / 4, 10):
+                    close_old_connections()  # not before each look: it makes the next statement ask first whether the line is up
                     self._renew()
                     renewed_at = time.monotonic()
             except (DatabaseError, InterfaceError) as error:
@@ -121,11 +120,12 @@ class Heartbeat:
         watches = dict(self.watches)
         if not watches:
             return
-        found = Session.objects.filter(pk__in=list(watches)).annotate(left=F("hold__amount") - F("hold__drawn"))
-        rows = found.values_list("id", "attempt", "status", "stop_wanted_at", "left")
-        for session_id, attempt, status, stop_wanted_at, left in rows:
+        rows = Session.objects.filter(pk__in=list(watches)).values_list(
+            "id", "attempt", "status", "stop_wanted_at", "hold__amount", "hold__drawn"
+        )
+        for session_id, attempt, status, stop_wanted_at, amount, drawn in rows:
             watch = watches[session_id]
-            watch.left = left
+            watch.left = None if amount is None else amount - drawn
             if attempt != watch.attempt or status == Session.Status.ENDED:
                 if session_id in self.watches and not watch.reason:
                     watch.want("superseded")
