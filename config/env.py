@@ -41,6 +41,11 @@ VARIABLES = {
             "MUSTER_STOP_GRACE_S", "5", "Seconds between a stop and SIGKILL; what comes in between is the agent's own ladder."
         ),
         Variable(
+            "MUSTER_CGROUP_PARENT",
+            "",
+            "The cgroup v2 folder in which each agent gets a group of its own. Empty: the worker's own, where it may be written; `none`: no groups.",
+        ),
+        Variable(
             "MUSTER_POLL_S",
             "0.5",
             "Seconds between a supervisor's looks at what is wanted of its sessions, when no summons makes it look at once.",

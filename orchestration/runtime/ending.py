@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 if __package__:
     from . import procfs
+    from .cgroups import Cgroup
 else:  # inside the shim, which runs without the package
     import procfs  # type: ignore[no-redef]
+    from cgroups import Cgroup  # type: ignore[no-redef]
 
 GIVE_UP_S = 5.0  # after the first KILL; what is left then sleeps in the kernel and no signal reaches it
 FIRST_PAUSE_S = 0.002
@@ -44,11 +46,13 @@ class Ending:
         grace_s: float,
         now: float,
         group: int | None = None,
+        cgroup: Cgroup | None = None,
         leader: procfs.Seen | None = None,
         ladder: Iterable[Rung] = (ASK_ALL,),
     ) -> None:
         self.find = find
         self.group = group
+        self.cgroup = cgroup
         self.leader = leader
         self.began = now
         rungs = list(ladder)
@@ -83,7 +87,8 @@ class Ending:
         if self._climb(now):
             return FIRST_PAUSE_S
         found, people = self.find()
-        quiet = not found and not self._stirred
+        populated = self.cgroup is not None and self.cgroup.populated
+        quiet = not found and not populated and not self._stirred
         self._stirred = False
         if quiet:
             self._empty_passes += 1
@@ -91,13 +96,13 @@ class Ending:
             return 0.0
         self._empty_passes = 0
         if now >= self.give_up_at:
-            self.survivors = len(found)
+            self.survivors = max(len(found), populated)
             self.over = True
             return 0.0
         if self._killing:
             self._kill(found, people)
-            return FIRST_PAUSE_S if found else 0.0
-        if not found:
+            return FIRST_PAUSE_S if found or populated else 0.0
+        if not found and not populated:
             return 0.0
         self._ask(found, people)
         self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
@@ -150,6 +155,8 @@ class Ending:
 
     def _kill(self, found: set[int], people: People) -> None:
         """Groups first: a group dies in one moment, while single processes may fork faster than we read /proc."""
+        if self.cgroup is not None:
+            self.cgroup.kill()
         strangers = {process.group for pid, process in people.items() if pid not in found}
         groups = {people[pid].group for pid in found} - strangers
         if self.group is not None:

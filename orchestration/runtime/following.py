@@ -63,6 +63,7 @@ def follow(
         idle_s=job.idle_s,
         grace_s=settings.STOP_GRACE_S,
         ladder=job.ladder,
+        cgroup_parent=settings.CGROUP_PARENT,
     )
     with processes.start(spec) as process:
         watch.attach(process)

@@ -34,6 +34,7 @@ class Spec:
 
     `marker` names the session and must be unique to it: everything that carries it is killed with the session.
     `ladder` says how it is asked to end before the KILL at `grace_s`; without one, everything gets TERM at once.
+    `cgroup_parent` is the folder for its control group (cgroups.py); empty: our own, where that may be written.
     """
 
     argv: list[str]
@@ -46,6 +47,7 @@ class Spec:
     idle_s: float = 0  # 0: it may be silent
     grace_s: float = 10
     ladder: tuple[Step, ...] = ()
+    cgroup_parent: str = ""
     journal_limit_bytes: int = 2**24
 
     def __post_init__(self) -> None:
@@ -184,7 +186,7 @@ class Process:
             self._ended = Ended(**{name: value for name, value in status.items() if name in known})  # type: ignore[arg-type]
             return
         began = time.monotonic()
-        survivors = reaping.end_marked(self._spec.marker)
+        survivors = reaping.end_marked(self._spec.marker, cgroup_parent=self._spec.cgroup_parent)
         self._ended = Ended(
             cause="killed",
             error=f"the shim died without a status (it ended with {self._shim.returncode})",

@@ -19,6 +19,7 @@ from typing import Any
 # Behind the standard library's own folders, so that no file of ours can stand in for one of its modules.
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
+import cgroups
 import procfs
 from ending import ASK_ALL, Ending, Rung
 from shim_output import STATUS, STDERR, STDOUT, Journal, Lines, Outbox, pieces
@@ -36,6 +37,7 @@ class Shim:
     """One agent from its start to the death of its whole tree."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
+        # What came later has a default: while Muster is upgraded, an older worker starts this file.
         self.spec = spec
         self.began = self.last_output = self.last_progress = time.monotonic()
         self.made_to_wait = False
@@ -45,6 +47,7 @@ class Shim:
         self.signal: int | None = None
         self.agent: subprocess.Popen[bytes] | None = None
         self.leader: procfs.Seen | None = None
+        self.cgroup = cgroups.make(spec["marker"], spec.get("cgroup_parent", cgroups.NEVER))
         self.exited = False
         self.childless = False
         self.ending: Ending | None = None
@@ -83,8 +86,9 @@ class Shim:
                 stderr=subprocess.PIPE,
                 process_group=0,
                 bufsize=0,
+                preexec_fn=self.cgroup.enter if self.cgroup else None,  # before its first own step: nothing is started outside
             )
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, subprocess.SubprocessError) as problem:
             self.cause = "start_failed"
             self.error = f"could not start {self.spec['argv'][0]!r} in {self.spec['cwd']!r}: {problem}"
             self.dead_at = time.monotonic()
@@ -220,8 +224,9 @@ class Shim:
             grace_s=grace_s,
             now=now,
             group=self.agent.pid if self.agent else None,
+            cgroup=self.cgroup,
             leader=self.leader,
-            ladder=[Rung(**step) for step in self.spec["ladder"]] or [ASK_ALL],
+            ladder=[Rung(**step) for step in self.spec.get("ladder", ())] or [ASK_ALL],
         )
 
     def tree(self) -> tuple[set[int], dict[int, procfs.Seen]]:
@@ -267,6 +272,8 @@ class Shim:
         self.dead_at = time.monotonic()
 
     def report(self) -> None:
+        if self.cgroup:
+            self.cgroup.remove()
         for kind, lines in self.streams.values():
             self.pass_on(kind, lines.finish())
         now = self.dead_at or time.monotonic()

@@ -201,10 +201,10 @@ class Line:
         while True:
             try:
                 near, _ = self._listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self.to)
             except OSError:
                 return
-            far = socket.socket(socket.AF_UNIX)
-            far.connect(self.to)
             for one, other in ((near, far), (far, near)):
                 threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
 
