@@ -141,7 +141,7 @@ def real(marker: str) -> Iterator[Cgroup]:
 
 
 def test_really_the_agent_lives_in_its_group_and_the_group_goes_with_it(a_spec: ASpec, real: Cgroup):
-    with processes.start(a_spec("setsid", "sleep")) as process:
+    with processes.start(a_spec("setsid", "sleep", cgroup_parent="")) as process:
         daemon = int(wait_for(process, "daemon").split()[1])
         inside = Path(real.folder, "cgroup.procs").read_text().split()
         assert str(daemon) in inside and str(process.identity.pid) not in inside
@@ -151,7 +151,7 @@ def test_really_the_agent_lives_in_its_group_and_the_group_goes_with_it(a_spec: 
 
 
 def test_really_a_fork_storm_that_ignores_term_is_ended(a_spec: ASpec, real: Cgroup):
-    with processes.start(a_spec("ignore_term", "storm", grace_s=0.2)) as process:
+    with processes.start(a_spec("ignore_term", "storm", grace_s=0.2, cgroup_parent="")) as process:
         wait_for(process, "storming")
         process.stop()
         assert process.ended.survivors == 0
@@ -160,7 +160,7 @@ def test_really_a_fork_storm_that_ignores_term_is_ended(a_spec: ASpec, real: Cgr
 
 def test_really_the_reaper_finds_the_group_after_worker_and_shim_died(a_spec: ASpec, real: Cgroup, marker: str):
     """Nothing but the group knows this one: no marker in its environment, and its subreaper is dead."""
-    with processes.start(a_spec("scrub")) as process:
+    with processes.start(a_spec("scrub", cgroup_parent="")) as process:
         bare = int(wait_for(process, "bare").split()[1])
         os.kill(process.identity.pid, signal.SIGKILL)
         ended = process.ended
