@@ -276,6 +276,7 @@ class Shim:
             self.cgroup.remove()
         for kind, lines in self.streams.values():
             self.pass_on(kind, lines.finish())
+        self.journal.sync()
         now = self.dead_at or time.monotonic()
         status = {
             "exit_code": self.exit_code,
