@@ -139,8 +139,9 @@ class Ending:
             return
         while self._rung.to == "leader":  # it is gone: what it left behind need not wait
             self._take(self._rungs.pop(0) if self._rungs else ASK_ALL)
-        for pid in found:
-            self._send(people[pid], self._rung)
+        # Elders first: to an agent that was not asked yet, a tool's death is a result to go on with, and to pay for.
+        for process in sorted((people[pid] for pid in found), key=lambda each: (each.started, each.pid)):
+            self._send(process, self._rung)
 
     def _leads(self, found: set[int], people: People) -> bool:
         leader = self.leader

@@ -65,6 +65,13 @@ def test_it_climbs_from_the_leader_to_all(monkeypatch):
     assert tree.sent[1:] == [(101, "TERM"), (102, "TERM")]
 
 
+def test_elders_are_asked_before_what_they_started(monkeypatch):
+    """A wrapper, its agent, the agent's tool: an agent that sees its tool die first would ask the model what to do next."""
+    tree = Tree(monkeypatch, LATE, CHILD, LEADER)
+    at(tree.ending(), 0.0)
+    assert tree.sent == [(101, "TERM"), (102, "TERM"), (103, "TERM")]
+
+
 def test_a_process_that_appears_later_gets_the_rung_of_the_moment(monkeypatch):
     tree = Tree(monkeypatch, LEADER)
     ending = tree.ending(Rung("INT", "all", 0), Rung("TERM", "all", 1))
