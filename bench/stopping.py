@@ -31,7 +31,7 @@ LADDERS = {
     "term-leader": (Step("TERM", "leader", 0), Step("TERM", "all", 0.3)),
     "int-all": (Step("INT", "all", 0), Step("TERM", "all", 0.3)),
     "int-slow": (Step("INT", "leader", 0), Step("TERM", "all", 2)),
-    "term-kill": (Step("TERM", "all", 0), Step("KILL", "all", 0.4)),
+    "term-kill": (Step("TERM", "all", 0), Step("KILL", "all", 0.3)),
     "kill": (Step("KILL", "all", 0),),
 }
 GRACE_S = 5.0
