@@ -12,11 +12,15 @@ from importlib import import_module
 NAMES = {
     "dispatch": "D1, D2: the database part of a cycle that dispatches 50, against one statement that does the same",
     "scale": "S1, S2: a cycle at a million entries against a thousand, and an idle one",
+    "stop": "K1, K2: from the commit of a stop to the agent's death, against publish and killpg alone",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
+APART = ("stopping",)  # with options of its own, and no database
 
 
 def main() -> int:
+    if sys.argv[1:2] and sys.argv[1] in APART:
+        return int(import_module(f"bench.{sys.argv[1]}").main(sys.argv[2:]))
     wanted = sys.argv[1:] or list(NAMES)
     if unknown := [name for name in wanted if name not in NAMES]:
         print(f"unknown: {', '.join(unknown)}\n" + "\n".join(f"  {name:10} {text}" for name, text in NAMES.items()))

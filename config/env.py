@@ -37,8 +37,19 @@ VARIABLES = {
         Variable("MUSTER_SESSION_SLOTS", "8", "Worker sessions that one session-worker process supervises at once."),
         Variable("MUSTER_LEASE_S", "60", "Seconds a session's lease lasts; renewed every quarter of it."),
         Variable("MUSTER_LEASE_GRACE_S", "15", "Seconds after a lease's end before another host may act on the session."),
-        Variable("MUSTER_STOP_GRACE_S", "5", "Seconds between SIGTERM and SIGKILL when a session is stopped."),
-        Variable("MUSTER_POLL_S", "0.5", "Seconds between a supervisor's looks at the wanted state of its sessions."),
+        Variable(
+            "MUSTER_STOP_GRACE_S", "5", "Seconds between a stop and SIGKILL; what comes in between is the agent's own ladder."
+        ),
+        Variable(
+            "MUSTER_CGROUP_PARENT",
+            "",
+            "The cgroup v2 folder in which each agent gets a group of its own. Empty: the worker's own, where it may be written; `none`: no groups.",
+        ),
+        Variable(
+            "MUSTER_POLL_S",
+            "0.5",
+            "Seconds between a supervisor's looks at what is wanted of its sessions, when no summons makes it look at once.",
+        ),
         Variable("MUSTER_TICK_S", "5", "Seconds between two safety-net ticks of the executor."),
         Variable("MUSTER_LOG_LEVEL", "INFO", "Level of the structured logs on stderr."),
     ]

@@ -150,6 +150,7 @@ SESSION_SLOTS = int(env.read("MUSTER_SESSION_SLOTS"))
 LEASE_S = float(env.read("MUSTER_LEASE_S"))
 LEASE_GRACE_S = float(env.read("MUSTER_LEASE_GRACE_S"))
 STOP_GRACE_S = float(env.read("MUSTER_STOP_GRACE_S"))
+CGROUP_PARENT = env.read("MUSTER_CGROUP_PARENT")
 POLL_S = float(env.read("MUSTER_POLL_S"))
 TICK_S = float(env.read("MUSTER_TICK_S"))
 

@@ -111,6 +111,7 @@ def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str
     chosen = list(found)
     if session_id is not None and not chosen:
         raise NotFound("Worker session not found")
+    wake.summon()
     for session in chosen:
         fresh = Session.objects.filter(pk=session.pk, status__in=Session.OPEN, stop_wanted_at__isnull=True)
         fresh.update(stop_wanted_at=Now(), stop_wanted_by=by.name, stop_for_good=for_good)

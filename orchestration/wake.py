@@ -14,6 +14,7 @@ log = structlog.get_logger(__name__)
 
 CYCLE = "orchestration.tasks.cycle"
 SESSION = "orchestration.tasks.run_session"
+SUMMONS = "muster:summons"
 
 
 def nudge(workspace_id: str) -> None:
@@ -28,7 +29,12 @@ def start_sessions(claims: Sequence[tuple[str, int]]) -> None:
 
 def hint(workspace_id: str, *topics: str) -> None:
     """Tell open pages that something changed: they fetch it themselves."""
-    transaction.on_commit(lambda: _hint(workspace_id, topics), robust=True)
+    transaction.on_commit(lambda: _tell(channel(workspace_id), json.dumps(topics)), robust=True)
+
+
+def summon() -> None:
+    """Somebody wants something of sessions at work: every session worker looks now, not with its next poll."""
+    transaction.on_commit(lambda: _tell(SUMMONS, ""), robust=True)
 
 
 def channel(workspace_id: str) -> str:
@@ -50,8 +56,8 @@ def _publish(task: str, calls: Sequence[list[object]], *, queue: str) -> None:
         log.warning("doorbell.lost", task=task, count=len(calls), error=str(error))
 
 
-def _hint(workspace_id: str, topics: Sequence[str]) -> None:
+def _tell(where: str, what: str) -> None:
     try:
-        client().publish(channel(workspace_id), json.dumps(topics))
+        client().publish(where, what)
     except redis.RedisError as error:
-        log.debug("hint.lost", error=str(error))
+        log.debug("hint.lost", channel=where, error=str(error))

@@ -13,6 +13,7 @@ from orchestration import logs, sessions
 from orchestration.configuration import Command
 from orchestration.models import Session
 from orchestration.runtime import processes
+from orchestration.runtime.ladder import Step
 from orchestration.runtime.place import Place
 from orchestration.runtime.watch import Watch
 
@@ -24,7 +25,7 @@ FLUSH_S = 0.5
 
 @dataclass(frozen=True)
 class Job:
-    """What to run for a session. `name` marks its lines in the log; empty for the agent itself."""
+    """What to run for a session. `name` marks its lines in the log; empty for the agent itself. `ladder`: how it is asked to stop."""
 
     argv: list[str]
     cwd: str
@@ -32,6 +33,7 @@ class Job:
     wall_s: float
     idle_s: float = 0
     name: str = ""
+    ladder: tuple[Step, ...] = ()
 
 
 def argv_of(command: Command) -> list[str]:
@@ -60,6 +62,8 @@ def follow(
         wall_s=job.wall_s,
         idle_s=job.idle_s,
         grace_s=settings.STOP_GRACE_S,
+        ladder=job.ladder,
+        cgroup_parent=settings.CGROUP_PARENT,
     )
     with processes.start(spec) as process:
         watch.attach(process)

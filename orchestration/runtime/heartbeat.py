@@ -1,6 +1,7 @@
 """One heartbeat a worker process: it says that the worker lives, renews the leases of its sessions and reads what people want of them.
 
 It runs in a thread of its own, so that no agent's output can hold it up; a second thread, which never touches the database, is the fence.
+A third one hears summonses (summons.py) and makes it look at once.
 """
 
 import os
@@ -9,16 +10,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
-from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration import sessions, wake
 from orchestration.models import Executor, Session, Worker
-from orchestration.runtime import reaping
+from orchestration.runtime import reaping, summons
 from orchestration.runtime.watch import Watch
 from workspaces import ids
 
@@ -33,6 +34,7 @@ class Heartbeat:
         self.slots = slots
         self.watches: dict[str, Watch] = {}
         self._ending = threading.Event()
+        self._rang = threading.Event()
         self._lock = threading.Lock()
         self.worker = self._register()
 
@@ -52,6 +54,11 @@ class Heartbeat:
     def start(self) -> None:
         for target in (self._beat, self._fence):
             threading.Thread(target=target, name=f"heartbeat{target.__name__}", daemon=True).start()
+        summons.listen(self.ring)
+
+    def ring(self) -> None:
+        """Look now: people may want something."""
+        self._rang.set()
 
     def end(self) -> None:
         """The process is shutting down: every session is interrupted, and goes back in line."""
@@ -78,21 +85,22 @@ class Heartbeat:
                 self.watches.pop(session.pk, None)
 
     def _beat(self) -> None:
-        since_renewal = 0.0
+        renewed_at = time.monotonic()
         while self.watches or not self._ending.is_set():
-            time.sleep(settings.POLL_S)
-            since_renewal += settings.POLL_S
+            self._rang.wait(settings.POLL_S)
+            self._rang.clear()  # before the look: who rings meanwhile is heard in the next one
             try:
-                close_old_connections()
                 self._look()
-                if since_renewal >= min(settings.LEASE_S / 4, 10):
+                if time.monotonic() - renewed_at >= min(settings.LEASE_S / 4, 10):
+                    close_old_connections()  # not before each look: it makes the next statement ask first whether the line is up
                     self._renew()
-                    since_renewal = 0.0
+                    renewed_at = time.monotonic()
             except (DatabaseError, InterfaceError) as error:
                 log.warning("heartbeat.failed", error=str(error).split("\n")[0])
                 connection.close()
             except Exception:  # a heart that stops beating would end every session
                 log.exception("heartbeat.broke")
+        connection.close()
 
     def _renew(self) -> None:
         """Alive, on the database's clock. A lease counts from before the statement, so that ours never ends later than we think."""
@@ -113,11 +121,12 @@ class Heartbeat:
         watches = dict(self.watches)
         if not watches:
             return
-        found = Session.objects.filter(pk__in=list(watches)).annotate(left=F("hold__amount") - F("hold__drawn"))
-        rows = found.values_list("id", "attempt", "status", "stop_wanted_at", "left")
-        for session_id, attempt, status, stop_wanted_at, left in rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_wishes(len(watches)), list(watches))
+            rows = cursor.fetchall()
+        for session_id, attempt, status, stop_wanted_at, amount, drawn in rows:
             watch = watches[session_id]
-            watch.left = left
+            watch.left = None if amount is None else amount - drawn
             if attempt != watch.attempt or status == Session.Status.ENDED:
                 if session_id in self.watches and not watch.reason:
                     watch.want("superseded")
@@ -131,6 +140,14 @@ class Heartbeat:
                 if not watch.may_act and watch.reason != "fenced":
                     log.error("session.fenced", session=watch.session_id)
                     watch.want("fenced")
+
+
+@lru_cache
+def _wishes(count: int) -> str:
+    """The statement that looks at so many sessions, put together once: that takes longer than the database needs to answer it."""
+    some = Session.objects.filter(pk__in=[str(number) for number in range(count)])
+    wanted = some.values_list("id", "attempt", "status", "stop_wanted_at", "hold__amount", "hold__drawn")
+    return str(wanted.query.sql_with_params()[0])
 
 
 _heartbeat: Heartbeat | None = None

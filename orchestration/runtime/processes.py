@@ -14,7 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
 
+from orchestration.runtime import ladder as ladders
 from orchestration.runtime import procfs, reaping
+from orchestration.runtime.ladder import Step
 from orchestration.runtime.reaping import Identity
 from orchestration.runtime.shim_output import STATUS, STDOUT
 
@@ -31,6 +33,8 @@ class Spec:
     """What to run and within which bounds. `env` is the whole environment: nothing of ours is inherited.
 
     `marker` names the session and must be unique to it: everything that carries it is killed with the session.
+    `ladder` says how it is asked to end before the KILL at `grace_s`; without one, everything gets TERM at once.
+    `cgroup_parent` is the folder for its control group (cgroups.py); empty: our own, where that may be written.
     """
 
     argv: list[str]
@@ -42,7 +46,12 @@ class Spec:
     wall_s: float
     idle_s: float = 0  # 0: it may be silent
     grace_s: float = 10
+    ladder: tuple[Step, ...] = ()
+    cgroup_parent: str = ""
     journal_limit_bytes: int = 2**24
+
+    def __post_init__(self) -> None:
+        ladders.check(self.ladder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ class Process:
                 yield None
 
     def stop(self) -> None:
-        """TERM, the spec's grace, KILL. Answers at once; `lines` tells the end. Safe from another thread and repeated."""
+        """The spec's ladder, KILL at the end of its grace. Answers at once; `lines` tells the end. Safe from another thread and repeated."""
         self._say(b"stop\n")
 
     def kill(self) -> None:
@@ -163,6 +172,7 @@ class Process:
     def _finish(self, status: dict[str, object] | None) -> None:
         """The shim spoke its last word, or its pipe ended."""
         self._commands.close()
+        self._selector.select(SHIM_EXIT_S)  # its pipe ends with it: sooner known than by asking again and again
         self._selector.close()
         try:
             self._shim.wait(SHIM_EXIT_S)
@@ -176,7 +186,7 @@ class Process:
             self._ended = Ended(**{name: value for name, value in status.items() if name in known})  # type: ignore[arg-type]
             return
         began = time.monotonic()
-        survivors = reaping.end_marked(self._spec.marker)
+        survivors = reaping.end_marked(self._spec.marker, cgroup_parent=self._spec.cgroup_parent)
         self._ended = Ended(
             cause="killed",
             error=f"the shim died without a status (it ended with {self._shim.returncode})",

@@ -28,9 +28,14 @@ def look(pid: int) -> Seen | None:
     return Seen(pid, parent=int(fields[1]), group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
 
 
+def numbers() -> list[int]:
+    """The process ids of this moment."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
 def everyone() -> dict[int, Seen]:
     """All living processes. Not one moment: processes come and go while it is read."""
-    found = (look(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    found = (look(pid) for pid in numbers())
     return {process.pid: process for process in found if process}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.runtime import procfs
+from orchestration.runtime import cgroups, procfs
 from orchestration.runtime.ending import Ending, People
 
 MAX_LINE_BYTES = 2**21
@@ -42,7 +42,7 @@ def marked(marker: str) -> list[int]:
     return sorted(procfs.carriers(procfs.everyone(), marker))
 
 
-def end_marked(marker: str, grace_s: float = 0) -> int:
+def end_marked(marker: str, grace_s: float = 0, *, cgroup_parent: str = "") -> int:
     """End everything that carries the marker and everything below it. Answers how many live on: 0 is proof of death.
 
     Bounded: grace_s plus a few seconds. With grace the shim, if it lives, ends its tree in order by itself.
@@ -53,12 +53,15 @@ def end_marked(marker: str, grace_s: float = 0) -> int:
         found = procfs.carriers(people, marker)
         return found | (procfs.descendants(people, found) - {os.getpid()}), people
 
-    ending = Ending(find, grace_s=grace_s, now=time.monotonic())
-    while True:
+    groups = cgroups.left(marker, cgroup_parent)
+    ending = Ending(find, grace_s=grace_s, now=time.monotonic(), cgroup=groups[0] if groups else None)
+    while not ending.over:
         pause = ending.step(time.monotonic())
-        if ending.over:
-            return ending.survivors
-        time.sleep(pause)
+        if not ending.over:
+            time.sleep(pause)
+    for group in groups:
+        group.remove()
+    return ending.survivors
 
 
 def read_status(path: Path) -> dict[str, Any] | None:

@@ -19,8 +19,9 @@ from typing import Any
 # Behind the standard library's own folders, so that no file of ours can stand in for one of its modules.
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
+import cgroups
 import procfs
-from ending import Ending
+from ending import ASK_ALL, Ending, Rung
 from shim_output import STATUS, STDERR, STDOUT, Journal, Lines, Outbox, pieces
 
 COMMANDS, FRAMES = 0, 1
@@ -29,12 +30,14 @@ ORPHAN_GRACE_S = 1.0  # for what the agent left behind, and for everything once 
 DRAIN_S = 2.0  # for pipes that somebody outside the tree holds open
 UNREAD_S = 60.0  # a supervisor that lives but does not read for so long finds the status and the journal on disk
 PR_SET_CHILD_SUBREAPER = 36
+WALL = 0x40000000  # children of any kind: `no child` must mean it
 
 
 class Shim:
     """One agent from its start to the death of its whole tree."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
+        # What came later has a default: while Muster is upgraded, an older worker starts this file.
         self.spec = spec
         self.began = self.last_output = self.last_progress = time.monotonic()
         self.made_to_wait = False
@@ -43,7 +46,10 @@ class Shim:
         self.exit_code: int | None = None
         self.signal: int | None = None
         self.agent: subprocess.Popen[bytes] | None = None
+        self.leader: procfs.Seen | None = None
+        self.cgroup = cgroups.make(spec["marker"], spec.get("cgroup_parent", cgroups.NEVER))
         self.exited = False
+        self.childless = False
         self.ending: Ending | None = None
         self.next_pass = 0.0
         self.dead_at: float | None = None
@@ -80,12 +86,14 @@ class Shim:
                 stderr=subprocess.PIPE,
                 process_group=0,
                 bufsize=0,
+                preexec_fn=self.cgroup.enter if self.cgroup else None,  # before its first own step: nothing is started outside
             )
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, subprocess.SubprocessError) as problem:
             self.cause = "start_failed"
             self.error = f"could not start {self.spec['argv'][0]!r} in {self.spec['cwd']!r}: {problem}"
             self.dead_at = time.monotonic()
             return
+        self.leader = procfs.look(self.agent.pid)
         assert self.agent.stdout and self.agent.stderr
         for pipe, kind in ((self.agent.stdout, STDOUT), (self.agent.stderr, STDERR)):
             os.set_blocking(pipe.fileno(), False)
@@ -204,39 +212,59 @@ class Shim:
             return
         if self.ending is None:
             self.cause = cause
-            self.ending = Ending(self.tree, grace_s=grace_s, now=now, group=self.agent.pid if self.agent else None)
+            self.ending = self.begin_ending(grace_s, now)
             self.next_pass = now
         elif hurry or cause == "exited":
             self.ending.hurry(now + grace_s)
             self.next_pass = now if hurry else self.next_pass
 
+    def begin_ending(self, grace_s: float, now: float) -> Ending:
+        return Ending(
+            self.tree,
+            grace_s=grace_s,
+            now=now,
+            group=self.agent.pid if self.agent else None,
+            cgroup=self.cgroup,
+            leader=self.leader,
+            ladder=[Rung(**step) for step in self.spec.get("ladder", ())] or [ASK_ALL],
+        )
+
     def tree(self) -> tuple[set[int], dict[int, procfs.Seen]]:
         """All below us, since orphans come to us; and who carries the marker although it was started by somebody else."""
+        if self.childless and not procfs.carriers(procfs.numbers(), self.spec["marker"]):
+            return set(), {}
         people = procfs.everyone()
         return procfs.descendants(people, [os.getpid()]) or procfs.carriers(people, self.spec["marker"]), people
 
     def reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if self.ending:
+        """Bury the dead. Once the kernel says that there is no child of ours, there is no descendant either, and none will come."""
+        died = False
+        try:
+            while not self.childless:
+                pid, status = os.waitpid(-1, os.WNOHANG | WALL)
+                if pid == 0:
+                    break
+                died = True
+                self.note_exit(pid, status)
+        except ChildProcessError:
+            self.childless = True
+        if died and self.ending:
+            self.next_pass = 0.0
+            if not self.childless:
                 self.ending.stirred()
-                self.next_pass = 0.0
-            if self.agent and pid == self.agent.pid:
-                self.exited = True
-                code = os.waitstatus_to_exitcode(status)
-                self.agent.returncode = code  # or Popen would wait for a number that is no longer ours
-                self.exit_code, self.signal = (code, None) if code >= 0 else (None, -code)
-                if self.cause == "stopped" and self.signal == signal.SIGKILL:
-                    self.cause = "killed"  # it did not go when it was asked
+
+    def note_exit(self, pid: int, status: int) -> None:
+        if self.agent and pid == self.agent.pid:
+            self.exited = True
+            code = os.waitstatus_to_exitcode(status)
+            self.agent.returncode = code  # or Popen would wait for a number that is no longer ours
+            self.exit_code, self.signal = (code, None) if code >= 0 else (None, -code)
+            if self.cause == "stopped" and self.signal == signal.SIGKILL:
+                self.cause = "killed"  # it did not go when it was asked
 
     def end_at_once(self) -> None:
         """Without the loop: the shim itself is broken."""
-        self.ending = Ending(self.tree, grace_s=0, now=time.monotonic(), group=self.agent.pid if self.agent else None)
+        self.ending = self.begin_ending(0, time.monotonic())
         while not self.ending.over:
             pause = self.ending.step(time.monotonic())
             self.reap()
@@ -244,8 +272,11 @@ class Shim:
         self.dead_at = time.monotonic()
 
     def report(self) -> None:
+        if self.cgroup:
+            self.cgroup.remove()
         for kind, lines in self.streams.values():
             self.pass_on(kind, lines.finish())
+        self.journal.sync()
         now = self.dead_at or time.monotonic()
         status = {
             "exit_code": self.exit_code,
@@ -320,6 +351,7 @@ def main() -> None:
     os.unlink(path)  # it holds the agent's token
     set_limits()
     Shim(spec).run()
+    os._exit(0)  # all is said and on disk; taking Python apart would only let the supervisor wait
 
 
 if __name__ == "__main__":

@@ -95,6 +95,14 @@ class Journal:
         except OSError as problem:
             self._fail(problem)
 
+    def sync(self) -> None:
+        """On disk before the status, which says that this is all that was told: also after a power failure."""
+        if self._file >= 0:
+            try:
+                os.fsync(self._file)
+            except OSError as problem:
+                self._fail(problem)
+
     def _fail(self, problem: OSError) -> None:
         self.error = f"the journal could not be written: {problem.strerror}"
         if self._file >= 0:

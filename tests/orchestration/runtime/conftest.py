@@ -33,6 +33,7 @@ def a_spec(tmp_path: Path, marker: str) -> Callable[..., processes.Spec]:
             "journal_path": str(tmp_path / "journal"),
             "wall_s": 50,
             "grace_s": 5,
+            "cgroup_parent": "none",  # what /proc and the subreaper do must suffice; test_cgroups.py and test_survivors.py ask for more
         }
         return processes.Spec(**{**given, **changes})
 

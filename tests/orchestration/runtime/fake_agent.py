@@ -1,5 +1,6 @@
 """An agent that misbehaves by plan: `python fake_agent.py PLAN...`. Standard library only."""
 
+import ctypes
 import json
 import os
 import signal
@@ -14,6 +15,10 @@ def say(text: str) -> None:
 def ignore_term() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     say("ready")
+
+
+def ignore_int() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def sleep() -> None:
@@ -90,8 +95,61 @@ def scrub() -> None:
     time.sleep(60)
 
 
+DEAF = """
+import os, signal, time
+for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(each, signal.SIG_IGN)
+print("hidden", os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+def hidden() -> None:
+    """A daemon with nothing to know it by: no environment, a session of its own, its parent gone; and it hears no signal."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execve(sys.executable, [sys.executable, "-S", "-c", DEAF], {})
+        os._exit(0)
+    os.wait()
+
+
+def tool() -> None:
+    """As Claude Code and Codex run theirs: in a session of its own, waited for."""
+    if os.fork() == 0:
+        os.setsid()
+        say(f"tool {os.getpid()}")
+        time.sleep(60)
+    os.wait()
+
+
+def adopter() -> None:
+    """A child that takes the orphans below it to itself, as a container's init does."""
+    if os.fork() == 0:
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+        hidden()
+        time.sleep(60)
+    time.sleep(60)
+
+
+def goes_when_interrupted() -> None:
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+
+
+def bare_storm() -> None:
+    """A storm that hears no TERM and whose processes carry no marker."""
+    if os.fork() == 0:
+        os.execve(sys.executable, [sys.executable, "-S", __file__, "ignore_term", "storm"], {})
+    time.sleep(60)
+
+
 PLANS = {
     "ignore_term": ignore_term,
+    "ignore_int": ignore_int,
+    "hidden": hidden,
+    "tool": tool,
+    "adopter": adopter,
+    "goes_when_interrupted": goes_when_interrupted,
+    "bare_storm": bare_storm,
     "sleep": sleep,
     "daemon": lambda: child(new_session=False, stubborn=False),
     "setsid": lambda: child(new_session=True, stubborn=False),
