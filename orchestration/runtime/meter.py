@@ -44,6 +44,7 @@ class Meter:
         self._kept: Thread | None = None
         self._used_up_at: float | None = None
         self._waiting_since: float | None = None
+        self._waits_for = Waiting("")
         self._spent = 0
         self.finished: Finished | None = None
         self.failure: Failure | None = None
@@ -109,6 +110,8 @@ class Meter:
                 self._fail(event)
             case Finished():
                 self.finished = event
+                if event.out_of_money:
+                    self._stop("out_of_money")
 
     # Money.
 
@@ -147,6 +150,7 @@ class Meter:
 
     def _wait(self, waiting: Waiting) -> None:
         self._waiting_since = self._waiting_since or time.monotonic()
+        self._waits_for = waiting
         until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
         text = waiting.message[:300]
         following.patiently(lambda: sessions.wait(self._session, text, until))
@@ -158,7 +162,7 @@ class Meter:
 
     def _look_at_patience(self) -> None:
         if self._waiting_since is not None and time.monotonic() - self._waiting_since > PROVIDER_PATIENCE_S:
-            self.failure = self.failure or Failure("rate_limited", self._session.waiting_for or "it kept the agent waiting")
+            self.failure = self.failure or Failure(self._waits_for.code, self._waits_for.message, self._waits_for.until)
             self._stop("failed")
 
     def _stop(self, reason: str) -> None:
