@@ -54,7 +54,7 @@ def bench(muster: tuple[Running, Client, Path], request: pytest.FixtureRequest) 
     running, client, folder = muster
 
     def make(agent: dict[str, Any], **config: Any) -> Bench:
-        own = folder / request.node.name[:60]
+        own = folder / f"{len(list(folder.iterdir()))}-{request.node.name[:50]}"  # parametrised names begin alike
         own.mkdir()
         return Bench(running, client, own, agent=agent, **config)
 

@@ -70,6 +70,8 @@ def steps_anthropic(body):
     out = []
     for m in body.get("messages", []):
         c = m.get("content")
+        if m.get("role") == "system":  # Claude Code tells newer models, and those it does not know, of their budget like this
+            continue
         if m.get("role") == "assistant":
             out.append(("assistant", text_of(c)))
         else:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from budget import money
+from orchestration.runtime.agents.claude_costs import is_own
 from orchestration.runtime.agents.claude_reader import Reader
 from orchestration.runtime.agents.interface import Launch, Task, Thread, Traits
 from orchestration.runtime.agents.reading import argument
@@ -23,6 +24,7 @@ TRAITS = Traits(
 )
 
 HOOK_TIMEOUT_S = 30
+ALIASES = ("default", "sonnet", "opus", "haiku", "opusplan")
 OWN_MODES = ("--permission-mode", "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions")
 
 
@@ -55,12 +57,19 @@ def _launch(task: Task, thread: Thread, how: str) -> Launch:
     argv = ["claude", "-p", how, thread.id, "--output-format", "stream-json", "--verbose", "--include-partial-messages"]
     if task.agent.model:
         argv += ["--model", task.agent.model]
-    if task.limit:
+    if task.limit and _knows_its_prices(task):
         argv += ["--max-budget-usd", f"{task.limit / money.MICRO:.6f}"]
     if not any(each.split("=")[0] in OWN_MODES for each in task.agent.args):
         argv.append("--dangerously-skip-permissions")
     argv += ["--settings", str(settings), *task.agent.args, "--", argument(task)]
     return Launch(argv, _environment(task), thread)
+
+
+def _knows_its_prices(task: Task) -> bool:
+    """Its own limit goes by its own prices. With another's model, which it takes for a dear one, it would stop too early."""
+    named = [value for name, value in task.env.items() if name.startswith("ANTHROPIC_") and name.endswith("_MODEL")]
+    models = [task.agent.model, *named]
+    return all(is_own(model) or model.split("[")[0] in ALIASES for model in models if model)
 
 
 def _settings(task: Task) -> dict[str, Any]:

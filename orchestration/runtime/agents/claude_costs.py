@@ -104,7 +104,7 @@ class Costs:
         for request in self._untold():
             if request.done_at is None:
                 opened.append(request)
-            elif result is None or not _is_own(request.model) or metering.price(request.usage) is not None:
+            elif result is None or not is_own(request.model) or metering.price(request.usage) is not None:
                 yield self._computed(request)
         if result is not None:
             yield from self._reconcile(result)
@@ -140,7 +140,7 @@ class Costs:
         request.counted = True
         usage = request.usage
         price = metering.price(usage) or 0
-        if _is_own(usage.model):
+        if is_own(usage.model):
             self._exact += price
             self._booked += price
         else:
@@ -149,7 +149,7 @@ class Costs:
 
     def _reported(self, id_: str, model: str, cost: Decimal | None, tokens: Tokens) -> Usage:
         """The CLI's own amount, in whole micro-USD that add up to the exact sum; or just the tokens of a model that is not its own."""
-        if cost is None or not _is_own(model):
+        if cost is None or not is_own(model):
             self._others.setdefault(model, Counter()).update(dict(enumerate(tokens)))
             return Usage(id_, None, model, *tokens)
         if metering.price(Usage(id_, None, model, *tokens)) is None:
@@ -166,7 +166,7 @@ class Costs:
         id_ = f"reconciled:{text(result.get('uuid'), 60)}"
         used = result.get("modelUsage")
         models = used if isinstance(used, dict) else {}
-        others = {name: told for name, told in models.items() if not _is_own(name)}
+        others = {name: told for name, told in models.items() if not is_own(name)}
         for name, told in others.items():
             yield from self._missing_tokens(f"{id_}:{name}"[:ROOM_FOR_A_NAME], name, told)
         total = usd(result.get("total_cost_usd"))
@@ -175,7 +175,7 @@ class Costs:
         total -= sum((usd(dig(told, "costUSD")) or Decimal(0) for told in others.values()), Decimal(0))
         missing = round(total * money.MICRO) - self._booked
         if missing > 0:
-            yield Usage(id_, missing, next((name for name in models if _is_own(name)), "")[:200])
+            yield Usage(id_, missing, next((name for name in models if is_own(name)), "")[:200])
         elif missing < 0:
             yield Discrepancy(f"Claude Code's sum is {-missing} micro-USD less than what it told request by request", missing)
 
@@ -187,7 +187,7 @@ class Costs:
             yield Usage(id_, None, model[:200], input_, output, read, written)
 
 
-def _is_own(model: str) -> bool:
+def is_own(model: str) -> bool:
     """Anthropic's models, whoever serves them. Any other it counts at $5 and $25 per million tokens, which is true of hardly any."""
     return "claude" in model.lower()
 

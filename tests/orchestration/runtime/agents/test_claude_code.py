@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,20 @@ def test_the_workspaces_settings_and_hooks_stay_and_musters_hook_comes_behind_th
 def test_a_permission_mode_of_ones_own_is_respected(tmp_path: Path) -> None:
     argv = claude_code.start(a_task(tmp_path, args=["--permission-mode", "acceptEdits"])).argv
     assert "--dangerously-skip-permissions" not in argv
+
+
+@pytest.mark.parametrize(
+    ("model", "env", "kept"),
+    [
+        (None, {}, True),
+        ("opus[1m]", {}, True),
+        ("us.anthropic.claude-sonnet-4-5-v1:0", {}, True),
+        ("glm-9", {}, False),
+        ("sonnet", {"ANTHROPIC_DEFAULT_SONNET_MODEL": "glm-9"}, False),
+    ],
+)
+def test_its_own_limit_is_only_used_with_models_whose_price_it_knows(
+    tmp_path: Path, model: str | None, env: dict[str, str], kept: bool
+) -> None:
+    task = replace(a_task(tmp_path, model=model), env=env)
+    assert ("--max-budget-usd" in claude_code.start(task).argv) is kept
