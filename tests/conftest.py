@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
 
-SLOW = ("faults", "journeys")  # run by `./muster test --faults` and `--journeys`
+SLOW = ("faults", "journeys", "agents")  # run by `./muster test --faults`, `--journeys` and `--agents`
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -53,12 +53,13 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--db", choices=["sqlite", "postgresql"], help="only this database")
     parser.add_argument("--faults", action="store_true", help="the fault tests: processes are killed in the middle of work")
     parser.add_argument("--journeys", action="store_true", help="the journeys through the pages, in a real browser")
+    parser.add_argument("--agents", action="store_true", help="the real CLIs of agents, against a scripted model provider")
     return parser.parse_known_args(arguments)
 
 
 def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
     """The slow suites run one test at a time, on SQLite unless asked: they measure time and own the whole machine."""
-    slow = [name for name in ("faults", "journeys") if getattr(options, name)]
+    slow = [name for name in ("faults", "journeys", "agents") if getattr(options, name)]
     if slow:
         database = options.db or "sqlite"
         return [Suite(f"{name.title()} on {database}", database, [f"tests/{name}", *extra]) for name in slow]

@@ -49,6 +49,7 @@ class Meter:
         self._kept: Thread | None = None
         self._used_up_at: float | None = None
         self._waiting_since: float | None = None
+        self._waits_for = Waiting("")
         self._spent = 0
         self._answered = False
         self.finished: Finished | None = None
@@ -114,7 +115,9 @@ class Meter:
             case Failure():
                 self._fail(event)
             case Finished():
-                self.finished = Finished(event.ok, self._mask(event.summary))
+                self.finished = replace(event, summary=self._mask(event.summary))
+                if event.out_of_money:
+                    self._stop("out_of_money")
 
     # Money.
 
@@ -155,6 +158,7 @@ class Meter:
 
     def _wait(self, waiting: Waiting) -> None:
         self._waiting_since = self._waiting_since or time.monotonic()
+        self._waits_for = waiting
         until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
         text = self._mask(waiting.message)[:300]
         following.patiently(lambda: sessions.wait(self._session, text, until))
@@ -166,7 +170,7 @@ class Meter:
 
     def _look_at_patience(self) -> None:
         if self._waiting_since is not None and time.monotonic() - self._waiting_since > PROVIDER_PATIENCE_S:
-            self.failure = self.failure or Failure("rate_limited", self._session.waiting_for or "it kept the agent waiting")
+            self.failure = self.failure or Failure(self._waits_for.code, self._waits_for.message, self._waits_for.until)
             self._stop("failed")
 
     def _stop(self, reason: str) -> None:

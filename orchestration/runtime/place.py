@@ -56,6 +56,10 @@ class Place:
     def journal(self) -> Path:
         return self.folder / "journal"
 
+    @property
+    def heard(self) -> Path:
+        return self.folder / "heard"
+
 
 def of(session_id: str) -> Place:
     return Place(settings.DATA_DIR / "sessions" / session_id)

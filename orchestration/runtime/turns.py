@@ -1,20 +1,25 @@
 """One process of an agent, in one role, from its start to its end: metered while it runs, its failure named."""
 
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
 from budget.models import Category
-from orchestration import conversations, logs, secrets
+from orchestration import conversations, logs, secrets, sessions
 from orchestration.configuration import Agent
 from orchestration.metering import record as book_usage
 from orchestration.models import Session
-from orchestration.runtime import agents, following, place, reaping
-from orchestration.runtime.agents.events import Failure, Finished, Usage
+from orchestration.runtime import agents, edits, endpoint, following, place, reaping
+from orchestration.runtime.agents.events import Discrepancy, Failure, Finished, Usage
 from orchestration.runtime.agents.interface import Role, Task, Thread
 from orchestration.runtime.following import Job
+from orchestration.runtime.heard import Heard
+from orchestration.runtime.heard import read as read_heard
 from orchestration.runtime.meter import Meter
 from orchestration.runtime.place import Place
 from orchestration.runtime.processes import Ended
@@ -61,35 +66,59 @@ def run(
 ) -> Turn:
     """Run the agent until it ends or is made to. `limit`: micro-USD for this process."""
     module = agents.of(agent.kind)
-    try:
-        task = _task(session, agent, role, here, prompt=prompt, cwd=cwd, limit=limit)
-        launch = module.resume(task) if task.thread else module.start(task)
-    except (ValueError, secrets.Sealed) as problem:
-        return _not_started(str(problem))
-    if launch.thread is not None:
-        conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)
-    meter = Meter(session, watch, module.reader(task), task, CATEGORIES[role], secrets.mask_for(session.workspace_id, agent.env))
-    env = {**task.env, **launch.env}
-    job = Job(launch.argv, str(cwd), env, agent.timeout_s, agent.idle_timeout_s, name="" if role == "implement" else role)
-    ended = following.follow(session, here, job, watch, writer, on_line=meter.hear_line, on_look=meter.tick)
-    meter.end(ended.exit_code)
+    heard = Heard(here.heard)
+
+    def hear(name: str, attributes: Mapping[str, Any]) -> None:
+        if role == "implement":  # the only role whose journal is read after a worker's death
+            heard.keep(name, attributes)
+        meter.hear_record(name, attributes)
+
+    with _endpoint(session, agent, role, cwd, hear) as url:
+        try:
+            task = _task(session, agent, role, here, prompt=prompt, cwd=cwd, limit=limit, url=url)
+            launch = module.resume(task) if task.thread else module.start(task)
+        except (ValueError, secrets.Sealed) as problem:
+            return _not_started(str(problem))
+        if launch.thread is not None:
+            conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)
+        mask = secrets.mask_for(session.workspace_id, agent.env)
+        meter = Meter(session, watch, module.reader(task), task, CATEGORIES[role], mask)
+        env = {**task.env, **launch.env}
+        job = Job(launch.argv, str(cwd), env, agent.timeout_s, agent.idle_timeout_s, name="" if role == "implement" else role)
+        ended = following.follow(session, here, job, watch, writer, on_line=meter.hear_line, on_look=meter.tick)
+        meter.end(ended.exit_code)
+    return _turn(session, watch, meter, ended, task)
+
+
+def _turn(session: Session, watch: Watch, meter: Meter, ended: Ended, task: Task) -> Turn:
+    """What became of it, once the last amount is booked."""
     booked = _settle_bookings(meter)
     session.refresh_from_db(fields=["unpriced_model"])
-    failure = meter.failure
+    reason = watch.reason or meter.reason
+    # What an agent says once it was made to end is no failure of its own; "failed" is what its failure made us do.
+    failure = meter.failure if reason in ("", "failed") else None
     if failure is None and ended.cause == "start_failed":
         failure = Failure("cli_missing", ended.error)
     if failure is not None and failure.code in ("thread_lost", "context_full"):
-        conversations.forget(session.entry_id, role=role, kind=agent.kind)
+        conversations.forget(session.entry_id, role=task.role, kind=task.agent.kind)
     return Turn(
         ended=ended,
-        reason=watch.reason or meter.reason,
+        reason=reason,
         finished=meter.finished,
         failure=failure,
         cost_known=booked and ended.complete and not ended.dropped_bytes and not session.unpriced_model,
     )
 
 
-def _task(session: Session, agent: Agent, role: Role, here: Place, *, prompt: str, cwd: Path, limit: int) -> Task:
+def _endpoint(session: Session, agent: Agent, role: Role, cwd: Path, hear: endpoint.Hear) -> AbstractContextManager[str]:
+    """Where a CLI may tell what it does and ask what it may change; nothing for a plain command."""
+    if not agents.of(agent.kind).TRAITS.binary:
+        return nullcontext("")
+    home = place.home(session.entry_id, agent.kind, role)
+    return endpoint.listening(hear=hear, may_edit=edits.judge(session.entry, role, cwd=cwd, home=home))
+
+
+def _task(session: Session, agent: Agent, role: Role, here: Place, *, prompt: str, cwd: Path, limit: int, url: str = "") -> Task:
     file = here.prompt_for(role)
     if prompt:
         file.write_text(prompt, encoding="utf-8", errors="replace")
@@ -112,6 +141,7 @@ def _task(session: Session, agent: Agent, role: Role, here: Place, *, prompt: st
         env=place.environment(session, here, phase=PHASES[role], extra=extra, token=token, limit=limit, home=home, prompt=file),
         session_id=session.pk,
         limit=limit,
+        endpoint=url,
         thread=Thread(*known) if known else None,
     )
 
@@ -136,9 +166,13 @@ def book_journal(session: Session, here: Place, agent: Agent) -> bool:
     status = reaping.read_status(here.status)
     task = _task(session, agent, "implement", here, prompt="", cwd=place.worktrees() / session.entry_id, limit=0)
     reader = agents.of(agent.kind).reader(task)
-    lines = (event for line in reaping.read_journal(here.journal) for event in reader.read(line))
-    for event in [*lines, *reader.look(), *reader.end(status.get("exit_code") if status else None)]:
+    events = [event for record in read_heard(here.heard) for event in reader.hear(*record)]
+    events += [event for line in reaping.read_journal(here.journal) for event in reader.read(line)]
+    for event in [*events, *reader.look(), *reader.end(status.get("exit_code") if status else None)]:
         if isinstance(event, Usage):
             book_usage(session, event)
+        elif isinstance(event, Discrepancy):
+            with suppress(sessions.Superseded):
+                sessions.write(session, cost_note=event.message[:500])
     session.refresh_from_db(fields=["unpriced_model"])
     return status is not None and not session.unpriced_model

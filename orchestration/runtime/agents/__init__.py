@@ -1,9 +1,9 @@
 """The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here."""
 
-from orchestration.runtime.agents import command
+from orchestration.runtime.agents import claude_code, command
 from orchestration.runtime.agents.interface import Kind
 
-KINDS: dict[str, Kind] = {"command": command}
+KINDS: dict[str, Kind] = {"command": command, "claude_code": claude_code}
 
 
 def of(kind: str) -> Kind:

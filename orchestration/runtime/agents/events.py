@@ -25,10 +25,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The CLI waits for its provider and tries again by itself. `until`: seconds since the epoch, None when it does not say."""
+    """The CLI waits for its provider and tries again by itself. `until`: seconds since the epoch, None when it does not say.
+
+    `code`: the failure that this becomes when it has waited for too long.
+    """
 
     message: str
     until: float | None = None
+    code: str = "rate_limited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,14 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The agent's own word on its work, its last answer in full. Never a verdict: verification decides."""
+    """The agent's own word on its work, its last answer in full. Never a verdict: verification decides.
+
+    `out_of_money`: it kept the limit that it was given and stopped there. That is no failure: it goes on when there is money.
+    """
 
     ok: bool
     summary: str = ""
+    out_of_money: bool = False
 
 
 Event = Started | Text | Usage | Waiting | Discrepancy | Failure | Finished

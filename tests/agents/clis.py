@@ -1,0 +1,68 @@
+"""The real CLIs under test: found in the folder that MUSTER_TEST_CLIS names, or installed once, by name and pinned version."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+NPM = {
+    "claude": "@anthropic-ai/claude-code@2.1.197",
+    "codex": "@openai/codex@0.169.0",
+    "opencode": "opencode-ai@1.18.33",
+    "gemini": "@google/gemini-cli@0.61.0",
+    "qwen": "@qwen-code/qwen-code@0.15.10",
+}
+PIP = {"aider": "aider-chat==0.86.2", "mini": "mini-swe-agent==2.4.6"}
+INSTALL_S = 600
+
+
+def folder(binary: str) -> Path:
+    """The folder that holds this CLI. Skips the test where it can neither be found nor installed."""
+    named = os.environ.get("MUSTER_TEST_CLIS")
+    root = Path(named) if named else Path(tempfile.gettempdir()) / f"muster-test-clis-{os.getuid()}"
+    if found := _find(root, binary):
+        return found
+    if named:
+        pytest.skip(f"MUSTER_TEST_CLIS has no {binary}")
+    _install(root, binary)
+    return _find(root, binary) or pytest.skip(f"{binary} was installed, but is not there")
+
+
+def _find(root: Path, binary: str) -> Path | None:
+    places = (root / "node_modules/.bin", root / "bin", root / "py/bin", root / binary / "bin")
+    return next((place for place in places if os.access(place / binary, os.X_OK)), None)
+
+
+def _install(root: Path, binary: str) -> None:
+    """One process at a time; a later one finds what the first has made."""
+    if binary in NPM and shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    root.mkdir(mode=0o700, exist_ok=True)
+    with open(root / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _find(root, binary):
+            return
+        if binary in NPM:
+            _run(
+                *("npm", "install", "--prefix", str(root), "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"),
+                *("--no-package-lock", *_kept(root), NPM[binary]),
+            )
+        else:  # each in an environment of its own: their requirements contradict each other
+            _run(sys.executable, "-m", "venv", str(root / binary))
+            _run(str(root / binary / "bin/python"), "-m", "pip", "install", "-q", PIP[binary])
+
+
+def _kept(root: Path) -> list[str]:
+    """What is there already: an install that does not name it would remove it."""
+    return [package for binary, package in NPM.items() if _find(root, binary)]
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_S)
+    if done.returncode != 0:
+        pytest.skip(f"{' '.join(command[:3])} did not work: {(done.stderr or done.stdout)[-300:]}")

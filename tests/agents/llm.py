@@ -1,0 +1,84 @@
+"""The scripted LLM server (stub_llm.py) under a test: what it answers is the test's, what it counted is the truth to compare with."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tests.faults.harness import ROOT
+
+LONGEST_S = 600  # it ends by itself, should the test not come to end it
+KINDS = ("input", "output", "cache_read", "cache_write")
+PRICES = {  # USD per million tokens, as genai-prices has them
+    "claude-sonnet-4-5": {"input": 3.0, "output": 15.0, "cache_read": 0.30, "cache_write": 3.75},
+    "claude-haiku-4-5": {"input": 1.0, "output": 5.0, "cache_read": 0.10, "cache_write": 1.25},
+    "gpt-5": {"input": 1.25, "output": 10.0, "cache_read": 0.125, "cache_write": 1.25},
+    "gemini-2.5-pro": {"input": 1.25, "output": 10.0, "cache_read": 0.125, "cache_write": 1.25},
+}
+
+
+class ScriptedLLM:
+    """A model provider on a free loopback port. `scenarios`: by name, as stub_llm.md says."""
+
+    def __init__(self, folder: Path, scenarios: dict[str, Any], prices: dict[str, dict[str, float]] = PRICES) -> None:
+        self._prices = prices
+        script = {
+            "default": next(iter(scenarios)),
+            "models": [*prices],
+            "prices_per_mtok": prices,
+            "scenarios": scenarios,
+            "side_call": {"text": "a side answer", "usage": {"input": 200, "output": 10}},
+        }
+        path = folder / "llm.json"
+        path.write_text(json.dumps(script))
+        command = [sys.executable, str(ROOT / "tests/agents/stub_llm.py"), str(path), "--port", "0"]
+        with open(folder / "llm.err", "wb") as errors:
+            self._process = subprocess.Popen(
+                [*command, "--max-seconds", str(LONGEST_S)], stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        assert line.startswith("stub-llm on "), (folder / "llm.err").read_text()
+        self.address = f"http://{line.split()[-1]}"
+
+    def url(self, scenario: str) -> str:
+        """A base URL that plays this scenario; OpenAI's clients want `/v1` behind it."""
+        return f"{self.address}/s/{scenario}"
+
+    def log(self, scenario: str | None = None) -> list[dict[str, Any]]:
+        """Every model request, in the order of arrival, with its outcome."""
+        found: list[dict[str, Any]] = self._get("/__stub/log")
+        return [request for request in found if scenario in (None, request["scenario"])]
+
+    def usage(self) -> dict[str, Any]:
+        """Requests, tokens and USD of what was answered in full, by scenario and model."""
+        found: dict[str, Any] = self._get("/__stub/usage")
+        return found
+
+    def sink(self) -> list[dict[str, Any]]:
+        """Every POST that was no model request."""
+        found: list[dict[str, Any]] = self._get("/__stub/sink")
+        return found
+
+    def cost(self, scenario: str | None = None) -> int:
+        """Micro-USD of everything that was answered in full. A test chooses usages that cost whole micro-dollars."""
+        answered = [request for request in self.log(scenario) if request["outcome"] == "completed"]
+        total = sum((self.price(request) for request in answered), Decimal(0))
+        assert total == int(total), f"not whole micro-dollars: {total}"
+        return int(total)
+
+    def price(self, request: dict[str, Any]) -> Decimal:
+        """Micro-USD of one request: a price per million tokens is micro-USD per token."""
+        prices = next(found for name, found in self._prices.items() if request["model"].startswith(name))
+        return sum((Decimal(request["usage"].get(kind, 0)) * Decimal(str(prices[kind])) for kind in KINDS), Decimal(0))
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.address + path, timeout=10) as answer:
+            return json.load(answer)

@@ -1,0 +1,191 @@
+"""Claude Code under a real Muster: what the ledger says is what the provider counted, whatever goes wrong."""
+
+import os
+import signal
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.agents.harness import Bench, runs, says, writes
+from tests.agents.llm import ScriptedLLM
+from tests.faults.harness import until
+
+CLI = "claude"
+MODEL = "claude-sonnet-4-5"
+USAGE = {"input": 2000, "output": 100, "cache_read": 10_000, "cache_write": 400}  # 12 000 micro-USD
+COSTLY = {"input": 1000, "output": 1000, "cache_read": 50_000, "cache_write": 10_000}  # 70 500 micro-USD
+OK = [{"name": "ok", "run": "test -f ok"}]
+Server = Callable[..., ScriptedLLM]
+Make = Callable[..., Bench]
+
+
+def claude(provider: ScriptedLLM, scenario: str, **more: Any) -> dict[str, Any]:
+    env = {"ANTHROPIC_BASE_URL": provider.url(scenario), "ANTHROPIC_API_KEY": "stub-key"}
+    return {"kind": "claude_code", "model": MODEL, "env": env, **more}
+
+
+def threads(work: Bench, id_: str) -> list[str]:
+    """The conversations that Claude Code keeps for an entry."""
+    home = work.up.data / "homes" / id_ / "claude_code"
+    return sorted(file.stem for file in home.glob(".claude/projects/*/*.jsonl"))
+
+
+def ended(work: Bench, id_: str) -> float:
+    """When its last session ended, in seconds since the epoch."""
+    return datetime.fromisoformat(work.session(id_)["ended_at"]).timestamp()
+
+
+def test_two_rounds_in_one_conversation_cost_what_the_provider_counted(llm: Server, bench: Make) -> None:
+    """The first round's check fails; the second goes on in the same conversation, and its sum is its own."""
+    provider = llm(
+        two={
+            "rounds": [
+                [writes("one", usage=USAGE), runs("cat one", usage=USAGE), says("I forgot ok.", usage=USAGE)],
+                [writes("ok", usage=USAGE), says("Now it is there.", usage=USAGE)],
+            ]
+        }
+    )
+    work = bench(claude(provider, "two"), verify=OK)
+    id_ = work.add("write ok")
+    entry = work.becomes(id_, "done", 60)
+    assert work.costs_what_it_cost(id_, provider) == 60_000
+    assert entry["rounds_completed"] == 2 and len(threads(work, id_)) == 1
+    assert [request["round"] for request in provider.log()] == [0, 0, 0, 1, 1], "the second round knew the first"
+    assert [row["round"] for row in work.ledger(id_)] == [1, 1, 1, 2, 2], "one row for each request"
+    assert (work.merged("one"), work.merged("ok")) == ("yes", "yes")
+    assert work.rounds(id_)[1]["summary"] == "Now it is there."
+
+
+def test_it_is_resumed_twice(llm: Server, bench: Make) -> None:
+    rounds = [[writes(f"f{n}", usage=USAGE), says(usage=USAGE)] for n in range(2)]
+    provider = llm(three={"rounds": [*rounds, [writes("ok", usage=USAGE), says(usage=USAGE)]]})
+    work = bench(claude(provider, "three"), verify=OK)
+    id_ = work.add("write ok")
+    assert work.becomes(id_, "done", 60)["rounds_completed"] == 3
+    assert work.costs_what_it_cost(id_, provider) == 72_000 and len(threads(work, id_)) == 1
+
+
+@pytest.mark.parametrize("by", ["itself", "muster"])
+def test_a_looping_agent_stops_at_its_hold_and_the_same_conversation_goes_on_with_more(llm: Server, bench: Make, by: str) -> None:
+    """$0.25 and requests of $0.0705: the fourth crosses. Claude Code keeps its limit by itself, or Muster stops it."""
+    again = runs("date >> loop", usage=COSTLY)
+    provider = llm(loop={"latency_ms": 400, "rounds": [[again] * 40, [writes("ok", usage=USAGE), says(usage=USAGE)]]})
+    agent = claude(provider, "loop")
+    if by == "muster":  # another's model somewhere: then it is given no limit of its own
+        agent["env"]["ANTHROPIC_DEFAULT_HAIKU_MODEL"] = "another-model"
+    work = bench(agent, verify=OK)
+    id_ = work.add("loop", budget_usd=0.25)
+    assert work.becomes(id_, "blocked", 40)["reasons"][0]["code"] == "budget_exceeded"
+    assert work.session(id_)["status"] == "out_of_money"
+    assert work.costs_what_it_cost(id_, provider) == 282_000
+    crossed = provider.log()[3]
+    assert ended(work, id_) - (crossed["ts"] + crossed["seconds"]) < 2, "a second to be stopped, and a commit"
+    before = threads(work, id_)
+    work.call("PATCH", f"/budget/entries/{id_}", {"budget_usd": 2})
+    work.becomes(id_, "done", 40)
+    assert threads(work, id_) == before and len(before) == 1
+    assert work.costs_what_it_cost(id_, provider) == 306_000
+    assert len(work.merged("loop").splitlines()) >= 3, "the work of the stopped session is kept"
+
+
+def test_a_subagents_requests_are_counted(llm: Server, bench: Make) -> None:
+    delegate = {"name": "Task", "input": {"description": "d", "prompt": "do your part", "subagent_type": "general-purpose"}}
+    provider = llm(sub={"usage": USAGE, "turns": [{"text": "I delegate.", "tools": [delegate]}, writes("ok"), says()]})
+    work = bench(claude(provider, "sub"), verify=OK)
+    id_ = work.add("delegate")
+    work.becomes(id_, "done", 60)
+    assert work.costs_what_it_cost(id_, provider) > 60_000
+
+
+def test_a_long_prompt_arrives(llm: Server, bench: Make) -> None:
+    provider = llm(long={"turns": [writes("ok", usage=USAGE), says(usage=USAGE)]})
+    work = bench(claude(provider, "long"), verify=OK)
+    id_ = work.add("write ok", "é" * 90_000)
+    work.becomes(id_, "done", 40)
+    assert work.costs_what_it_cost(id_, provider) == 24_000
+
+
+def test_a_model_without_a_price_settles_at_the_full_hold(llm: Server, bench: Make) -> None:
+    """Claude Code would take it for $5 and $25 per million tokens."""
+    provider = llm(other={"turns": [writes("ok"), says()]})
+    work = bench(claude(provider, "other", model="no-such-model-9"), verify=OK, round_ceiling_usd=0.5)
+    id_ = work.add("write ok")
+    assert work.becomes(id_, "done", 40)["spent_usd"] == 0.5
+    assert work.session(id_)["unpriced_model"] == "no-such-model-9"
+
+
+def test_a_file_of_another_entry_is_refused_before_it_is_changed(llm: Server, bench: Make) -> None:
+    provider = llm(
+        owner={"turns": [runs("sleep 8"), writes("ok"), says()]},
+        intruder={"turns": [writes("mine", "2\n"), writes("other"), says()]},
+    )
+    work = bench(claude(provider, "owner"), verify=[{"name": "other", "run": "test -f ok || test -f other"}])
+    owner = work.add("[[scenario:owner]]", spec={"files_to_modify": ["mine"]})
+    until(lambda: owner in work.call("GET", "/executor/locks"), 15, every=0.1)
+    env = claude(provider, "intruder")["env"]
+    work.call("PATCH", "/config", {"agent": {"env": env}})
+    intruder = work.add("take mine", spec={"files_to_modify": ["other"]})
+    work.becomes(intruder, "done", 40)
+    assert f"belongs to #1 [[scenario:owner]] ({owner})" in work.log(work.entry(intruder)["session_ids"][0])
+    assert work.merged("mine") == "" and work.merged("other") == "yes"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"status": 401, "type": "authentication_error", "message": "invalid x-api-key"},
+        {"status": 429, "type": "rate_limit_error", "message": "tomorrow", "retry_after": 7000},
+    ],
+    ids=["a refused key", "a limit until tomorrow"],
+)
+def test_what_waiting_does_not_mend_ends_at_once(llm: Server, bench: Make, error: dict[str, Any]) -> None:
+    provider = llm(no={"error": error, "turns": [says()]})
+    work = bench(claude(provider, "no"), verify=OK)
+    id_ = work.add("anything")
+    until(lambda: work.entry(id_)["session_ids"] and work.sessions(id_)[0]["ended_at"], 15, every=0.1)
+    assert work.spent(id_) == 0
+    assert len(provider.log()) <= 2 * len(work.sessions(id_)), "not ten attempts"
+
+
+@pytest.mark.parametrize(("status", "type_"), [(429, "rate_limit_error"), (529, "overloaded_error")])
+def test_a_provider_without_time_is_waited_for(llm: Server, bench: Make, status: int, type_: str) -> None:
+    error = {"status": status, "type": type_, "message": "not now", "times": 2}
+    provider = llm(busy={"turns": [writes("ok", usage=USAGE, error=error), says(usage=USAGE)]})
+    work = bench(claude(provider, "busy"), verify=OK)
+    id_ = work.add("write ok")
+    work.becomes(id_, "done", 40)
+    assert len(work.sessions(id_)) == 1 and work.costs_what_it_cost(id_, provider) == 24_000
+
+
+def test_a_provider_that_hangs_ends_by_the_idle_limit_and_the_rest_is_booked(llm: Server, bench: Make) -> None:
+    provider = llm(
+        hang={"rounds": [[writes("kept", usage=USAGE), says(hang="before")], [writes("ok", usage=USAGE), says(usage=USAGE)]]}
+    )
+    work = bench(claude(provider, "hang", idle_timeout_s=3), verify=OK)
+    id_ = work.add("write ok")
+    work.becomes(id_, "done", 60)
+    assert work.sessions(id_)[0]["status"] == "timed_out"
+    assert work.costs_what_it_cost(id_, provider) == 36_000 and work.merged("kept") == "yes"
+
+
+def test_words_without_work_are_not_believed(llm: Server, bench: Make) -> None:
+    provider = llm(empty={"turns": [says("I have finished the work.", usage=USAGE)]})
+    work = bench(claude(provider, "empty"), verify=OK)
+    id_ = work.add("write ok", budget_rounds=1)
+    assert work.becomes(id_, "failed", 40)["status"] == "failed"
+    assert work.costs_what_it_cost(id_, provider) > 0
+
+
+def test_a_killed_worker_loses_no_cent_and_books_none_twice(llm: Server, bench: Make) -> None:
+    provider = llm(
+        kill={"rounds": [[writes("kept", usage=USAGE), says(hang="before")], [writes("ok", usage=USAGE), says(usage=USAGE)]]}
+    )
+    work = bench(claude(provider, "kill"), verify=OK)
+    id_ = work.add("write ok")
+    until(lambda: len(provider.log()) == 2, 20, every=0.02)  # the first is answered, its telemetry perhaps not booked yet
+    os.kill(work.up.children()["sessions"], signal.SIGKILL)
+    work.becomes(id_, "done", 60)
+    assert work.sessions(id_)[0]["status"] == "lost"
+    assert work.costs_what_it_cost(id_, provider) == 36_000
