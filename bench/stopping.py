@@ -28,6 +28,7 @@ from orchestration.runtime.ladder import Step
 LADDERS = {
     "term": (Step("TERM", "all", 0),),
     "int": (Step("INT", "leader", 0), Step("TERM", "all", 0.3)),
+    "int-later": (Step("INT", "leader", 0), Step("TERM", "all", 0.4)),
     "term-leader": (Step("TERM", "leader", 0), Step("TERM", "all", 0.3)),
     "int-all": (Step("INT", "all", 0), Step("TERM", "all", 0.3)),
     "int-slow": (Step("INT", "leader", 0), Step("TERM", "all", 2)),
