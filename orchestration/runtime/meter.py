@@ -125,17 +125,21 @@ class Meter:
         """Book what is not booked yet: a database that was away for a moment loses nothing. False: something is left."""
         while self._unbooked:
             usage = self._unbooked[0]
-            if not following.patiently(partial(metering.record, self._session, usage, self._category)):
+            if not following.patiently(partial(self._record, usage)):
                 return False
             self._unbooked.pop(0)
             if not self._answered:
                 self._answered = following.patiently(partial(breaker.answered, self._session.workspace_id))
-            self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
             if self._session.hold_id:
                 amount, drawn = Hold.objects.values_list("amount", "drawn").get(pk=self._session.hold_id)
                 self._watch.left = amount - drawn
             self._look_at_money()
         return True
+
+    def _record(self, usage: Usage) -> None:
+        """What an earlier session of the conversation has booked is not spent once more."""
+        if metering.record(self._session, usage, self._category):
+            self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
 
     def _look_at_money(self) -> None:
         """Stop the agent once its hold, or its role's own budget, is passed; or used up and not done soon."""

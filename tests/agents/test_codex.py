@@ -1,0 +1,144 @@
+"""Codex under a real Muster: Muster prices what it counts, and the ledger says what the provider counted."""
+
+import os
+import signal
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.agents.harness import Bench, runs, says, writes
+from tests.agents.llm import ScriptedLLM
+from tests.faults.harness import until
+
+CLI = "codex"
+USAGE = {"input": 2000, "output": 100, "cache_read": 1000}  # 3 625 micro-USD
+COSTLY = {"input": 40_000, "output": 2000, "cache_read": 4000}  # 70 500 micro-USD
+OK = [{"name": "ok", "run": "test -f ok"}]
+Server = Callable[..., ScriptedLLM]
+Make = Callable[..., Bench]
+
+
+def codex(provider: ScriptedLLM, scenario: str, **more: Any) -> dict[str, Any]:
+    env = {"OPENAI_BASE_URL": f"{provider.url(scenario)}/v1", "OPENAI_API_KEY": "stub-key"}
+    return {"kind": "codex", "model": "gpt-5", "env": env, **more}
+
+
+def threads(work: Bench, id_: str) -> list[str]:
+    """The threads that Codex keeps for an entry."""
+    home = work.up.data / "homes" / id_ / "codex"
+    return sorted(file.stem[-36:] for file in home.glob(".codex/sessions/*/*/*/rollout-*.jsonl"))
+
+
+def ended(work: Bench, id_: str) -> float:
+    """When its last session ended, in seconds since the epoch."""
+    return datetime.fromisoformat(work.session(id_)["ended_at"]).timestamp()
+
+
+def test_it_is_resumed_twice_and_its_growing_totals_cost_what_the_provider_counted(llm: Server, bench: Make) -> None:
+    rounds = [[writes(f"f{n}", usage=USAGE), says(f"Round {n}.", usage=USAGE)] for n in range(2)]
+    provider = llm(three={"rounds": [*rounds, [writes("ok", usage=USAGE), runs("cat ok", usage=USAGE), says(usage=USAGE)]]})
+    work = bench(codex(provider, "three"), verify=OK)
+    id_ = work.add("write ok")
+    assert work.becomes(id_, "done", 60)["rounds_completed"] == 3
+    assert work.costs_what_it_cost(id_, provider) == 7 * 3_625
+    assert [row["round"] for row in work.ledger(id_)] == [1, 1, 2, 2, 3, 3, 3], "one row for each request"
+    assert {row["price_source"] for row in work.ledger(id_)} == {"computed"} and len(threads(work, id_)) == 1
+    assert [request["round"] for request in provider.log()] == [0, 0, 1, 1, 2, 2, 2], "each round knew those before it"
+    assert work.merged("ok") == "yes" and work.rounds(id_)[0]["summary"] == "Round 0."
+
+
+def test_a_looping_agent_stops_at_its_hold_and_the_same_thread_goes_on_with_more(llm: Server, bench: Make) -> None:
+    """$0.25 and requests of $0.0705: the fourth crosses. Codex has no limit of its own."""
+    again = runs("date >> loop", usage=COSTLY)
+    provider = llm(loop={"latency_ms": 400, "rounds": [[again] * 40, [writes("ok", usage=USAGE), says(usage=USAGE)]]})
+    work = bench(codex(provider, "loop"), verify=OK)
+    id_ = work.add("loop", budget_usd=0.25)
+    assert work.becomes(id_, "blocked", 40)["reasons"][0]["code"] == "budget_exceeded"
+    assert work.session(id_)["status"] == "out_of_money"
+    assert work.costs_what_it_cost(id_, provider) == 282_000
+    crossed = provider.log()[3]
+    assert ended(work, id_) - (crossed["ts"] + crossed["seconds"]) < 2, "a second to be stopped, and a commit"
+    before = threads(work, id_)
+    work.call("PATCH", f"/budget/entries/{id_}", {"budget_usd": 2})
+    work.becomes(id_, "done", 40)
+    assert threads(work, id_) == before and len(before) == 1
+    assert work.costs_what_it_cost(id_, provider) == 282_000 + 2 * 3_625
+    assert len(work.merged("loop").splitlines()) >= 3, "the work of the stopped session is kept"
+
+
+def test_a_long_prompt_arrives(llm: Server, bench: Make) -> None:
+    provider = llm(long={"turns": [writes("ok", usage=USAGE), says(usage=USAGE)]})
+    work = bench(codex(provider, "long"), verify=OK)
+    id_ = work.add("write ok", "é" * 90_000)
+    work.becomes(id_, "done", 40)
+    assert work.costs_what_it_cost(id_, provider) == 2 * 3_625
+
+
+def test_a_model_without_a_price_settles_at_the_full_hold(llm: Server, bench: Make) -> None:
+    provider = llm(other={"turns": [writes("ok"), says()]})
+    work = bench(codex(provider, "other", model="no-such-model-9"), verify=OK, round_ceiling_usd=0.5)
+    id_ = work.add("write ok")
+    assert work.becomes(id_, "done", 40)["spent_usd"] == 0.5
+    assert work.session(id_)["unpriced_model"] == "no-such-model-9"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"status": 401, "type": "invalid_request_error", "code": "invalid_api_key", "message": "Incorrect API key provided"},
+        {"status": 429, "type": "insufficient_quota", "code": "insufficient_quota", "message": "You exceeded your current quota"},
+        {"status": 429, "type": "rate_limit_exceeded", "message": "tomorrow"},
+    ],
+    ids=["a refused key", "no credit", "a limit without an end"],
+)
+def test_what_waiting_does_not_mend_ends_at_once(llm: Server, bench: Make, error: dict[str, Any]) -> None:
+    provider = llm(no={"error": error, "turns": [says()]})
+    work = bench(codex(provider, "no"), verify=OK)
+    id_ = work.add("anything")
+    until(lambda: work.entry(id_)["session_ids"] and work.sessions(id_)[0]["ended_at"], 15, every=0.1)
+    assert work.spent(id_) == 0
+    assert len(provider.log()) <= 2 * len(work.sessions(id_)), "not six attempts"
+
+
+@pytest.mark.parametrize(("status", "more"), [(429, {"retry_after": 1}), (529, {})])
+def test_a_provider_without_time_is_waited_for(llm: Server, bench: Make, status: int, more: dict[str, Any]) -> None:
+    error = {"status": status, "type": "busy", "message": "not now", "times": 2, **more}
+    provider = llm(busy={"turns": [writes("ok", usage=USAGE, error=error), says(usage=USAGE)]})
+    work = bench(codex(provider, "busy"), verify=OK)
+    id_ = work.add("write ok")
+    work.becomes(id_, "done", 60)
+    assert len(work.sessions(id_)) == 1 and work.costs_what_it_cost(id_, provider) == 2 * 3_625
+
+
+def test_a_provider_that_hangs_ends_by_the_idle_limit_and_the_rest_is_booked(llm: Server, bench: Make) -> None:
+    provider = llm(
+        hang={"rounds": [[writes("kept", usage=USAGE), says(hang="before")], [writes("ok", usage=USAGE), says(usage=USAGE)]]}
+    )
+    work = bench(codex(provider, "hang", idle_timeout_s=3), verify=OK)
+    id_ = work.add("write ok")
+    work.becomes(id_, "done", 60)
+    assert work.sessions(id_)[0]["status"] == "timed_out"
+    assert work.costs_what_it_cost(id_, provider) == 3 * 3_625 and work.merged("kept") == "yes"
+
+
+def test_words_without_work_are_not_believed(llm: Server, bench: Make) -> None:
+    provider = llm(empty={"turns": [says("I have finished the work.", usage=USAGE)]})
+    work = bench(codex(provider, "empty"), verify=OK)
+    id_ = work.add("write ok", budget_rounds=1)
+    work.becomes(id_, "failed", 40)
+    assert work.costs_what_it_cost(id_, provider) > 0
+
+
+def test_a_killed_worker_loses_no_cent_and_books_none_twice(llm: Server, bench: Make) -> None:
+    provider = llm(
+        kill={"rounds": [[writes("kept", usage=USAGE), says(hang="before")], [writes("ok", usage=USAGE), says(usage=USAGE)]]}
+    )
+    work = bench(codex(provider, "kill"), verify=OK)
+    id_ = work.add("write ok")
+    until(lambda: len(provider.log()) == 2, 20, every=0.02)  # the first is answered, perhaps not booked yet
+    os.kill(work.up.children()["sessions"], signal.SIGKILL)
+    work.becomes(id_, "done", 60)
+    assert work.sessions(id_)[0]["status"] == "lost"
+    assert work.costs_what_it_cost(id_, provider) == 3 * 3_625
