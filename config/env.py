@@ -51,6 +51,11 @@ VARIABLES = {
             "Seconds between a supervisor's looks at what is wanted of its sessions, when no summons makes it look at once.",
         ),
         Variable("MUSTER_TICK_S", "5", "Seconds between two safety-net ticks of the executor."),
+        Variable(
+            "MUSTER_KEEP_DAYS",
+            "14",
+            "Days that agents' own files (conversations, prompts, journals) are kept after an entry last worked. Logs stay in the database.",
+        ),
         Variable("MUSTER_LOG_LEVEL", "INFO", "Level of the structured logs on stderr."),
     ]
 }

@@ -153,6 +153,7 @@ STOP_GRACE_S = float(env.read("MUSTER_STOP_GRACE_S"))
 CGROUP_PARENT = env.read("MUSTER_CGROUP_PARENT")
 POLL_S = float(env.read("MUSTER_POLL_S"))
 TICK_S = float(env.read("MUSTER_TICK_S"))
+KEEP_DAYS = float(env.read("MUSTER_KEEP_DAYS"))
 
 LOG_LEVEL = env.read("MUSTER_LOG_LEVEL")
 LOGGING = {

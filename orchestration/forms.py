@@ -43,6 +43,11 @@ class RoundsForm(forms.Form):
     rounds = forms.IntegerField(min_value=1, max_value=1000, error_messages={"required": "Write a number of rounds"})
 
 
+class SecretForm(forms.Form):
+    name = forms.CharField(max_length=100, error_messages={"required": "Write the variable's name"})
+    value = forms.CharField(max_length=16_000, strip=False, error_messages={"required": "Write its value"})
+
+
 class FilterForm(forms.Form):
     """The backlog's filters in the address. What does not fit is left out, not refused: addresses are typed by people."""
 

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from orchestration import streams
-from orchestration.pages import entry, executor, money, session, theme, workspace
+from orchestration.pages import agent, entry, executor, money, session, theme, workspace
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
@@ -13,6 +13,10 @@ urlpatterns = [
     re_path(r"^w/(?P<workspace_id>[^/]+)/executor/(?P<verb>start|pause|resume)/$", executor.steer, name="executor"),
     path("w/<str:workspace_id>/executor/dispatch/", executor.dispatch_now, name="dispatch"),
     path("w/<str:workspace_id>/executor/stop/", executor.stop_all, name="executor-stop"),
+    path("w/<str:workspace_id>/agents/", agent.page, name="agent"),
+    path("w/<str:workspace_id>/agents/retry/", agent.retry, name="agent-retry"),
+    path("w/<str:workspace_id>/agents/secrets/", agent.put_secret, name="secrets"),
+    path("w/<str:workspace_id>/agents/secrets/<str:name>/remove/", agent.remove_secret, name="secret-remove"),
     path("w/<str:workspace_id>/budget/cap/", money.cap, name="cap"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/", entry.page, name="entry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", money.entry_budget, name="entry-budget"),

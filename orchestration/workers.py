@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from orchestration.executor import reconcile
-from orchestration.runtime import heartbeat, reaper
+from orchestration.runtime import heartbeat, housekeeping, reaper
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ def _tick_for_ever() -> None:
 def tick() -> None:
     """Reap, then reconcile. Nothing that goes wrong in one tick stops the next."""
     close_old_connections()
-    for step in (reaper.reap, reconcile.everything):
+    for step in (reaper.reap, reconcile.everything, housekeeping.hourly):
         try:
             step()
         except (DatabaseError, InterfaceError) as error:

@@ -89,7 +89,11 @@ def standing(scene: Scene, entry: Entry) -> dict[str, Any]:
 def rounds(entry: Entry) -> dict[str, Any]:
     costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
     made = Round.objects.filter(entry=entry).order_by("-number")
-    return {"rounds": [{"round": one, "cost": costs.get(one.number, 0)} for one in made], "total": sum(costs.values())}
+    shown = [
+        {"round": one, "cost": costs.get(one.number, 0), "checks": [queries.shown_check(check) for check in one.checks]}
+        for one in made
+    ]
+    return {"rounds": shown, "total": sum(costs.values())}
 
 
 def sessions(entry: Entry) -> dict[str, Any]:

@@ -26,15 +26,22 @@ MOST_LOCKS = 200
 def executor(scene: Scene) -> dict[str, Any]:
     """What `force-dispatch` answers as diagnostics is shown always."""
     row = queries.executor_for(scene.workspace.pk)
+    config = configuration.load(row.config)
     found = queries.diagnostics(scene.workspace.pk)
     fresh = Worker.objects.filter(queue="sessions", seen_at__gt=now() - timedelta(seconds=settings.LEASE_S / 2))
     return {
         "executor": row,
-        "config": configuration.load(row.config),
+        "config": config,
+        "agent_title": wording.AGENTS[config.agent.kind],
         "slots_online": fresh.aggregate(slots=Sum("slots"))["slots"] or 0,
         "found": found,
         "in_the_way": wording.reasons(found["blockedReasons"]),
     }
+
+
+def trouble(scene: Scene) -> dict[str, Any]:
+    """The breaker, when it is open."""
+    return {"executor": queries.executor_for(scene.workspace.pk)}
 
 
 def workers(scene: Scene) -> dict[str, Any]:

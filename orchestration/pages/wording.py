@@ -28,12 +28,24 @@ BADGES = {
     "unverified": ("odd", "unknown", "Unverified"),
     "stopped": ("over", "stopped", "Stopped"),
     "interrupted": ("over", "stopped", "Interrupted"),
+    "unavailable": ("warn", "warn", "Turned away"),
+}
+
+AGENTS = {
+    "command": "A command",
+    "claude_code": "Claude Code",
+    "codex": "Codex",
+    "opencode": "opencode",
+    "gemini": "Gemini CLI",
+    "qwen": "Qwen Code",
+    "aider": "aider",
+    "mini_swe_agent": "mini-swe-agent",
 }
 
 PHASES = {
     "starting": "Setting up",
     "implementation": "Implementing",
-    "interception": "Intercepting",
+    "interception": "Reviewing",
     "verification": "Verifying",
     "merging": "Merging",
 }
@@ -47,6 +59,7 @@ CHECKS = {
     "executor_paused": "Executor",
     "executor_stopped": "Executor",
     "no_worker_online": "Worker online",
+    "agent_unavailable": "Agent and its provider",
     "project_budget_exceeded": "Project cap",
     "files_locked": "File locks",
     "concurrency_limit": "Room beside the others",
@@ -65,7 +78,7 @@ REASONS = {
     "no_improvement": "scores that no longer rise",
     "merge_conflict": "merge conflicts",
     "human_hold": "entries held by a person",
-    "agent_unavailable": "agents that keep failing",
+    "agent_unavailable": "agents that cannot work",
     "no_worker_online": "no session worker online",
 }
 
@@ -86,6 +99,15 @@ VERBS = {
     "session.stopped": "stopped the session on {}",
     "session.interrupted": "interrupted the session on {}",
     "session.lost": "lost the session on {}",
+    "session.unavailable": "ended the session on {}: its provider turned it away",
+    "agent.unavailable": "holds everything back: no agent can work",
+    "agent.available": "goes on: agents can work again",
+    "agent.retry": "asked to try the agents again",
+    "secret.set": "set a secret",
+    "secret.replaced": "replaced a secret",
+    "secret.removed": "removed a secret",
+    "integration.pushed": "pushed the integration branch again",
+    "integration.push_failed": "could not push the integration branch",
     "entries.added": "added {count}",
     "entry.held": "held {}",
     "entry.released": "released {}",

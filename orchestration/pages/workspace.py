@@ -16,6 +16,7 @@ from workspaces.access import Caller
 from workspaces.models import Workspace
 
 REGIONS = STRIP | {
+    "trouble": Region("workspace.html#trouble", regions.trouble),
     "executor": Region("workspace.html#executor", regions.executor),
     "workers": Region("workspace.html#workers", regions.workers),
     "entries": Region("workspace.html#entries", backlog.build),

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +72,7 @@ def home(entry_id: str, kind: str, role: str) -> Path:
     """Where a CLI keeps its state for one entry. It outlives the session, so that the next round can resume its conversation."""
     folder = settings.DATA_DIR / "homes" / entry_id / (kind if role == "implement" else f"{kind}-{role}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.utime(folder.parent)  # housekeeping goes by it
     return folder
 
 
@@ -84,11 +84,6 @@ def borrow_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
             target.symlink_to(source)
-
-
-def forget_homes(entry_id: str) -> None:
-    """The entry is done: nothing will be resumed."""
-    shutil.rmtree(settings.DATA_DIR / "homes" / entry_id, ignore_errors=True)
 
 
 def furnish(session: Session, entry: Entry) -> Place:

@@ -84,7 +84,15 @@ def run(
         mask = secrets.mask_for(session.workspace_id, agent.env)
         meter = Meter(session, watch, module.reader(task), task, CATEGORIES[role], mask)
         env = {**task.env, **launch.env}
-        job = Job(launch.argv, str(cwd), env, agent.timeout_s, agent.idle_timeout_s, name="" if role == "implement" else role)
+        job = Job(
+            launch.argv,
+            str(cwd),
+            env,
+            agent.timeout_s,
+            agent.idle_timeout_s,
+            name="" if role == "implement" else role,
+            ladder=module.TRAITS.ladder,
+        )
         ended = following.follow(session, here, job, watch, writer, on_line=meter.hear_line, on_look=meter.tick)
         meter.end(ended.exit_code)
     return _turn(session, watch, meter, ended, task)

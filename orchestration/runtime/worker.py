@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from orchestration import configuration, conversations, logs, rounds, secrets, sessions
+from orchestration import configuration, logs, rounds, secrets, sessions
 from orchestration.models import Entry, Round, Session
 from orchestration.rounds import Verdict
 from orchestration.runtime import (
@@ -53,8 +53,6 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
         if watch.reason in ("superseded", "fenced"):
             return  # another may act on it now: the reaper has the last word
         sessions.conclude(session, ending)
-        if ending.outcome == Outcome.PASSED:
-            _tidy(session)
 
 
 def _run(session: Session, watch: Watch) -> Ending:
@@ -133,12 +131,6 @@ def _landed(session: Session, repo: Path, sha: str, verdict: Verdict) -> Ending:
     worktree.remove(repo, place.worktrees() / session.entry_id)
     pushing.push(session.workspace_id, repo)
     return Ending(Outcome.PASSED, f"Merged as {sha[:12]}", exit_code=0, verdict=verdict)
-
-
-def _tidy(session: Session) -> None:
-    """What only the entry's next round would have needed."""
-    conversations.forget(session.entry_id)
-    place.forget_homes(session.entry_id)
 
 
 def _first(findings: list[str]) -> str:

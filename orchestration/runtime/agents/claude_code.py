@@ -10,6 +10,7 @@ from orchestration.runtime.agents.claude_costs import is_own
 from orchestration.runtime.agents.claude_reader import Reader
 from orchestration.runtime.agents.interface import Launch, Task, Thread, Traits
 from orchestration.runtime.agents.reading import argument
+from orchestration.runtime.ladder import Step
 
 TRAITS = Traits(
     title="Claude Code",
@@ -21,6 +22,7 @@ TRAITS = Traits(
     honours=frozenset({"budget", "edits"}),
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     logins=((".claude/.credentials.json", ".claude/.credentials.json"),),
+    ladder=(Step("INT", "leader", 0.0), Step("TERM", "all", 0.4)),
 )
 
 HOOK_TIMEOUT_S = 30

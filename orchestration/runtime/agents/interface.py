@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from orchestration.configuration import Agent
 from orchestration.runtime.agents.events import Event
+from orchestration.runtime.ladder import Step
 
 Role = Literal["implement", "review", "verify"]
 """review: the interceptor; verify: the verifying agent. Both work in a copy of which nothing is kept."""
@@ -58,6 +59,7 @@ class Traits:
     `honours`: which limits it keeps by itself: budget (checked after each request), edits (its hook asks Muster before a file changes).
     `keys`: variables that it takes credentials from; any one of them is enough.
     `logins`: (path below the user's home, path below the entry's home) of files that hold a login on this host.
+    `ladder`: how it is stopped best (docs/stopping.md); empty: TERM to all.
     `changes_files`: False for an agent that may be done without having changed a file.
     """
 
@@ -72,6 +74,7 @@ class Traits:
     logins: tuple[tuple[str, str], ...] = ()
     version: tuple[str, ...] = ("--version",)
     changes_files: bool = True
+    ladder: tuple[Step, ...] = ()
 
 
 class Reader(Protocol):
