@@ -54,6 +54,7 @@ class Meter:
         self._answered = False
         self.finished: Finished | None = None
         self.failure: Failure | None = None
+        self.waited: Waiting | None = None
         self.reason = ""
 
     # What comes in.
@@ -80,8 +81,8 @@ class Meter:
         self._take(self._reader.look())
         self._take(self._reader.end(exit_code))
         self._keep_thread()
-        if self._waiting_since is not None:
-            self._waits_no_more()
+        self.waited = self._waits_for if self._waiting_since is not None else None
+        self._waits_no_more()
 
     def _take_records(self) -> None:
         while True:

@@ -104,7 +104,10 @@ def _turn(session: Session, watch: Watch, meter: Meter, ended: Ended, task: Task
     session.refresh_from_db(fields=["unpriced_model"])
     reason = watch.reason or meter.reason
     # What an agent says once it was made to end is no failure of its own; "failed" is what its failure made us do.
-    failure = meter.failure if reason in ("", "failed") else None
+    timed_out = ended.cause in ("wall_timeout", "idle_timeout")
+    failure = meter.failure if reason == "failed" or (not reason and not timed_out) else None
+    if timed_out and not reason and meter.waited is not None:  # silent because its provider let it wait
+        failure = Failure(meter.waited.code, meter.waited.message, meter.waited.until)
     if failure is None and ended.cause == "start_failed":
         failure = Failure("cli_missing", ended.error)
     if failure is not None and failure.code in ("thread_lost", "context_full"):
