@@ -1,6 +1,8 @@
 """`./muster workspace add PATH|URL ...` puts a repository under Muster; `list` shows what there is."""
 
 import json
+import os
+import shutil
 from argparse import ArgumentParser, ArgumentTypeError
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -10,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from budget import money
-from orchestration import setup
+from orchestration import secrets, setup
 from orchestration.runtime.agents import KINDS
 from workspaces.access import Caller
 from workspaces.errors import Refused
@@ -36,9 +38,12 @@ class Command(BaseCommand):
         add.add_argument("repo", metavar="PATH|URL")
         add.add_argument("--name", help="default: the folder's name")
         add.add_argument("--base-branch", help="default: the branch that is checked out")
-        add.add_argument("--agent", choices=sorted(KINDS), default="command")
+        add.add_argument("--agent", choices=sorted(KINDS), default="command", type=lambda name: name.replace("-", "_"))
         add.add_argument("--command", help="what the command agent runs, by sh -c")
         add.add_argument("--model", help="the model that the agent is to use")
+        add.add_argument(
+            "--secret", action="append", default=[], metavar="NAME", help="a variable of your environment that agents get, sealed"
+        )
         add.add_argument("--verify", action="append", default=[], metavar="COMMAND", help="a verify command; may be repeated")
         add.add_argument(
             "--junit", metavar="FILE", help="the JUnit XML that the first verify command writes: scores by its cases"
@@ -61,11 +66,18 @@ class Command(BaseCommand):
             names = ", ".join(getattr(refused, "names", ()))
             raise CommandError(f"{names}: {refused.message}" if names else refused.message) from None
         self.stdout.write(f"{workspace.pk}  {workspace.name}  {settings.BASE_URL}/w/{workspace.pk}/")
+        for name in options["secret"]:
+            secrets.put(workspace.pk, name, os.environ[name], by=COMMAND_LINE)
+        traits = KINDS[options["agent"]].TRAITS
+        if traits.binary and shutil.which(traits.binary) is None:
+            self.stderr.write(f"{traits.title} is not on this host's PATH. Install it where the workers run: {traits.install}")
         if not options["verify"]:
             self.stderr.write("No --verify command: whatever the agent leaves will pass.")
         self.stderr.write("Next: add entries (POST .../orchestration/todo/entries), then start the executor on its page.")
 
     def _add(self, **options: Any) -> Workspace:
+        if missing := [name for name in options["secret"] if not os.environ.get(name)]:
+            raise CommandError(f"--secret {missing[0]}: there is no such variable in your environment")
         if options["agent"] == "command" and not options["command"]:
             raise CommandError("The command agent needs --command: what to run in the entry's worktree")
         config: dict[str, Any] = {"max_workers": options["max_workers"], "agent": {"kind": options["agent"]}}
