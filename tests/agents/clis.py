@@ -18,6 +18,8 @@ NPM = {
     "qwen": "@qwen-code/qwen-code@0.15.10",
 }
 PIP = {"aider": "aider-chat==0.86.2", "mini": "mini-swe-agent==2.4.6"}
+# Where their packages for this platform have the program, which only an install script would put in its place.
+NATIVE = {"claude": "@anthropic-ai/claude-code-*/claude", "opencode": "opencode-*/bin/opencode"}
 INSTALL_S = 600
 
 
@@ -34,7 +36,7 @@ def folder(binary: str) -> Path:
 
 
 def _find(root: Path, binary: str) -> Path | None:
-    places = (root / "node_modules/.bin", root / "bin", root / "py/bin", root / binary / "bin")
+    places = (root / "bin", root / "node_modules/.bin", root / "py/bin", root / binary / "bin")
     return next((place for place in places if os.access(place / binary, os.X_OK)), None)
 
 
@@ -52,9 +54,29 @@ def _install(root: Path, binary: str) -> None:
                 *("npm", "install", "--prefix", str(root), "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"),
                 *("--no-package-lock", *_kept(root), NPM[binary]),
             )
+            _link(root, binary)
         else:  # each in an environment of its own: their requirements contradict each other
             _run(sys.executable, "-m", "venv", str(root / binary))
             _run(str(root / binary / "bin/python"), "-m", "pip", "install", "-q", PIP[binary])
+
+
+def _link(root: Path, binary: str) -> None:
+    """Into `bin`, which is looked at first. Of several builds, the one that runs here."""
+    if binary not in NATIVE:
+        return
+    for program in sorted((root / "node_modules").glob(NATIVE[binary])):
+        if _answers(program):
+            (root / "bin").mkdir(exist_ok=True)
+            (root / "bin" / binary).symlink_to(program)
+            return
+    pytest.skip(f"{NPM[binary]} has no {binary} that runs on this machine")
+
+
+def _answers(program: Path) -> bool:
+    try:
+        return subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):  # built for another libc or processor
+        return False
 
 
 def _kept(root: Path) -> list[str]:
