@@ -26,6 +26,7 @@ class Agent(_Part):
     """An agent. `command` is for the kind of that name: an argument list, or a string run by `sh -c`.
 
     `args` are added to the CLI's command line, `settings` are merged into the settings file that Muster writes for it.
+    `provider_patience_s`: how long it may wait for its provider by itself, before its session ends and the entry waits instead.
     `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own.
     """
 
@@ -38,6 +39,7 @@ class Agent(_Part):
     env: Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100)] = Field(default_factory=dict)
     timeout_s: Seconds = 1800
     idle_timeout_s: Seconds = 600
+    provider_patience_s: Seconds = 180
 
     @field_validator("env")
     @classmethod

@@ -28,8 +28,6 @@ from orchestration.secrets import NOTHING, Mask
 
 # An agent that has used its hold up to the last micro-dollar may be done: it gets this long to say so before it is stopped.
 LAST_WORD_S = 0.5
-# A CLI that tries again and again by itself holds a worker all that time. Beyond this the session ends, and the entry waits instead.
-PROVIDER_PATIENCE_S = 180.0
 
 
 class Meter:
@@ -174,7 +172,9 @@ class Meter:
             following.patiently(lambda: sessions.wait(self._session, "", None))
 
     def _look_at_patience(self) -> None:
-        if self._waiting_since is not None and time.monotonic() - self._waiting_since > PROVIDER_PATIENCE_S:
+        """A CLI that tries again and again by itself holds a worker all that time."""
+        patience = self._task.agent.provider_patience_s
+        if self._waiting_since is not None and time.monotonic() - self._waiting_since > patience:
             self.failure = self.failure or Failure(self._waits_for.code, self._waits_for.message, self._waits_for.until)
             self._stop("failed")
 

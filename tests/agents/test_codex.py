@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.agents import refusals, stopping
 from tests.agents.harness import Bench, runs, says, writes
 from tests.agents.llm import ScriptedLLM
 from tests.faults.harness import until
@@ -142,3 +143,13 @@ def test_a_killed_worker_loses_no_cent_and_books_none_twice(llm: Server, bench: 
     work.becomes(id_, "done", 60)
     assert work.sessions(id_)[0]["status"] == "lost"
     assert work.costs_what_it_cost(id_, provider) == 3 * 3_625
+
+
+@pytest.mark.parametrize("state", stopping.STATES)
+def test_a_stop_leaves_nothing_alive(llm: Server, bench: Make, state: str) -> None:
+    stopping.check(state, llm, bench, codex, USAGE)
+
+
+@pytest.mark.parametrize("code", refusals.CASES)
+def test_a_provider_that_refuses_uses_up_no_round(llm: Server, bench: Make, code: str) -> None:
+    refusals.check(code, llm, bench, codex, USAGE)

@@ -1,0 +1,59 @@
+"""A stop by the API while a real CLI is in the middle of something: from the call to no process left."""
+
+import itertools
+import shlex
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from orchestration.runtime import reaping
+from tests.agents.harness import Bench, runs, says, writes
+from tests.agents.llm import ScriptedLLM
+from tests.faults.harness import until
+
+STATES = ("waiting", "tool", "setsid", "daemon")
+_numbers = itertools.count(7_654_321)
+Make = Callable[..., Bench]
+Server = Callable[..., ScriptedLLM]
+Agent = Callable[..., dict[str, Any]]
+
+
+def check(state: str, llm: Server, bench: Make, agent: Agent, usage: dict[str, int]) -> None:
+    """Nothing lives on, nothing is asked of the model afterwards, the work is kept, and a release goes on with it."""
+    number = str(next(_numbers))
+    busy = says(hang="before") if state == "waiting" else runs(_command(state, number), usage=usage)
+    again = [writes("ok", usage=usage), says(usage=usage)]
+    provider = llm(stop={"rounds": [[writes("kept", usage=usage), busy, says(usage=usage)], again, again]})
+    work = bench(agent(provider, "stop"), verify=[{"name": "ok", "run": "test -f ok"}])
+    id_ = work.add("write ok")
+    session = work.at_work(id_)
+    until(lambda: len(provider.log()) >= 2 and (state == "waiting" or _sleepers(number)), 40)
+    asked = len(provider.log())
+    began = time.monotonic()
+    work.call("POST", f"/executor/workers/{session}/stop")
+    until(lambda: not reaping.marked(session) and not _sleepers(number), 10, every=0.005)
+    seconds = time.monotonic() - began
+    until(lambda: work.entry(id_)["status"] == "blocked", 10, every=0.05)
+    assert work.session(id_)["status"] == "stopped"
+    assert len(provider.log()) == asked, "it asked the model once more after the stop"
+    print(f"\nstopped {work.session(id_)['agent']} while {state}: {seconds:.2f} s")
+    work.call("PATCH", f"/todo/entries/{id_}/status", {"status": "pending"})
+    work.becomes(id_, "done", 60)
+    assert work.merged("kept") == "yes"
+
+
+def _command(state: str, number: str) -> str:
+    sleep = f"sleep {number}"
+    daemon = f"import os,sys\nif os.fork(): sys.exit()\nos.setsid()\nif os.fork(): sys.exit()\nos.execve('/bin/sleep',['sleep','{number}'],{{}})"
+    before = {
+        "tool": "",
+        "setsid": f"setsid {sleep} >/dev/null 2>&1 & ",
+        "daemon": f"python3 -c {shlex.quote(daemon)} >/dev/null 2>&1; ",
+    }
+    return before[state] + sleep
+
+
+def _sleepers(number: str) -> list[int]:
+    return [p.pid for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", number]]
