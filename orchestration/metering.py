@@ -34,15 +34,16 @@ def price(usage: Usage) -> int | None:
     )
 
 
-def record(session: Session, usage: Usage, category: Category = Category.ENTRY) -> bool:
-    """Book a usage event. False: it was booked before, or its cost is not known: then the session is marked and settles at its full hold."""
+def record(session: Session, usage: Usage, category: Category = Category.ENTRY, *, role: str = "implement") -> bool:
+    """Book a usage event of the session's agent in this role. False: it was booked before, or its cost is not known: then the session is
+    marked and settles at its full hold."""
     computed = price(usage)
     amount = usage.cost if usage.cost is not None else computed
     if amount is None:
         mark_unpriced(session, usage.model or "unknown")
         return False
     what = ledger.Charge(
-        event_key=_key(session, usage),
+        event_key=_key(session, usage, role),
         amount=amount,
         price_source=LedgerEntry.PriceSource.REPORTED if usage.cost is not None else LedgerEntry.PriceSource.COMPUTED,
         category=category,
@@ -69,10 +70,12 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY) 
     return fresh
 
 
-def _key(session: Session, usage: Usage) -> str:
+def _key(session: Session, usage: Usage, role: str) -> str:
+    """A session's agents in different roles number their events each from the beginning."""
     if usage.of_thread:
         return f"{session.entry_id}:{usage.id}"[:200]
-    return f"{session.pk}:{session.attempt}:{usage.id}"[:200]
+    whose = "" if role == "implement" else f"{role}:"
+    return f"{session.pk}:{session.attempt}:{whose}{usage.id}"[:200]
 
 
 def mark_unpriced(session: Session, model: str) -> None:

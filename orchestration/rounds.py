@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Max, Q
 from django.db.models.functions import Now
 
@@ -48,20 +49,22 @@ def cases_before(opened: Round) -> dict[str, Cases]:
     return {one["name"]: Cases(frozenset(one["cases"].get("passed", []))) for one in checks if one.get("cases")}
 
 
+@transaction.atomic
 def begin(session: Session, *, base_commit: str) -> Round:
-    """Open the next round of the session's entry. In the session's transaction: its number is recorded there too."""
+    """Open the next round of the session's entry."""
     newest = Round.objects.filter(entry_id=session.entry_id).aggregate(newest=Max("number"))["newest"] or 0
     made = Round.objects.create(entry_id=session.entry_id, session=session, number=newest + 1, base_commit=base_commit)
     RoundSpend.objects.get_or_create(account_id=session.entry_id, number=made.number)
     return made
 
 
+@transaction.atomic
 def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = ()) -> None:
     """Write the verdict; None: it was not verified. Improvement is against the best score of the rounds before (0 at first)."""
     best = Round.objects.filter(entry_id=opened.entry_id, number__lt=opened.number).aggregate(best=Max("score"))["best"] or 0.0
     if verdict is None:
         opened.verdict = Round.Verdict.UNVERIFIED
-        opened.findings = list(findings)
+        opened.findings = [*opened.findings, *findings]
     else:
         opened.verdict = Round.Verdict.PASSED if verdict.passed else Round.Verdict.FAILED
         opened.score = verdict.score
@@ -71,6 +74,7 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number).update(
             improvement_score=opened.improvement_score
         )
+        _keep_best(opened.entry_id, verdict.score)
     Round.objects.filter(pk=opened.pk, verdict=Round.Verdict.OPEN).update(
         verdict=opened.verdict,
         score=opened.score,
@@ -82,6 +86,27 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         diffstat=opened.diffstat,
         ended_at=Now(),
     )
+
+
+def note_work(opened: Round, findings: Sequence[str]) -> None:
+    """Its work is there, and this speaks against it: written down before it is verified, so that it need not be done again if that is cut
+    short."""
+    opened.findings = list(findings)
+    Round.objects.filter(pk=opened.pk).update(commit=opened.commit, diffstat=opened.diffstat, findings=opened.findings)
+
+
+def awaits_verdict(session: Session) -> bool:
+    """Its work is there and nothing speaks against it: all that is missing is the verdict."""
+    opened = Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).exclude(commit="").first()
+    return opened is not None and session.phase == Session.Phase.VERIFICATION and not opened.findings
+
+
+def verdict_of(session: Session) -> Verdict | None:
+    """The verdict that the session came to, if it did."""
+    closed = Round.objects.filter(session=session, verdict__in=[Round.Verdict.PASSED, Round.Verdict.FAILED]).first()
+    if closed is None:
+        return None
+    return Verdict(closed.verdict == Round.Verdict.PASSED, closed.score or 0.0, closed.findings, closed.checks)
 
 
 def drop_if_empty(opened: Round) -> None:
@@ -106,7 +131,7 @@ def findings_for(entry: Entry) -> list[tuple[int, list[str]]]:
     return [(made.number, made.findings) for made in newest if made.findings]
 
 
-def keep_best(entry_id: str, score: float) -> None:
+def _keep_best(entry_id: str, score: float) -> None:
     """The entry shows the best score that any of its rounds reached."""
     better = Q(score__isnull=True) | Q(score__lt=score)
     Entry.objects.filter(better, pk=entry_id).update(score=score)

@@ -198,6 +198,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
             improvements=rounds.improvements(entry),
             plateau_rounds=config.plateau.rounds,
             plateau_epsilon=config.plateau.epsilon,
+            verify_next=ending.verify_next,
         )
     )
     entries.move(entry, following)

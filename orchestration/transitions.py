@@ -24,6 +24,7 @@ class Facts:
     improvements: Sequence[float] = ()
     plateau_rounds: int = 3
     plateau_epsilon: float = 0.01
+    verify_next: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ def _after_crash(facts: Facts) -> Next:
     most = MOST_LOSSES if facts.outcome == "lost" else MOST_CRASHES
     if facts.crashes >= most:
         return Next("failed", "agent_unavailable", f"The agent failed {facts.crashes} times in a row. Last: {facts.message}")
+    if facts.outcome == "lost" and facts.verify_next:
+        return PENDING  # the work is done and paid: what is left needs no round's money
     return _without_money(facts)
 
 

@@ -49,6 +49,12 @@ def tip_or_raise(repo: Path, branch: str) -> str:
     return sha
 
 
+def lock_file(place: Path, branch: str) -> Path:
+    """What git locks a branch with while it moves it."""
+    common = Path(git.run(place, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    return common / "refs" / "heads" / f"{branch}.lock"
+
+
 def checked_out(repo: Path) -> list[CheckedOut]:
     """Every working copy, also those whose directory is gone."""
     found = []

@@ -1,5 +1,6 @@
 """How a session ends when its agent did not finish: the outcome, the sentence a person reads, what happens next."""
 
+from orchestration import rounds
 from orchestration.breaker import Trouble
 from orchestration.models import Session
 from orchestration.runtime.agents.failures import Failure
@@ -13,10 +14,13 @@ Outcome = Session.Outcome
 def wanted(reason: str, session: Session) -> Ending:
     """Somebody wants it to end: `stopped` by a person, or else its worker shuts down."""
     if reason == "stopped":
-        by = Session.objects.values_list("stop_wanted_by", flat=True).get(pk=session.pk)
+        by, for_good = Session.objects.values_list("stop_wanted_by", "stop_for_good").get(pk=session.pk)
         message = f"Stopped by {by}: its work is kept"
-        return Ending(Outcome.STOPPED, message, findings=(message,))
-    return Ending(Outcome.INTERRUPTED, "The worker was shut down: its work is kept", findings=("The round was interrupted.",))
+        is_done = not for_good and rounds.awaits_verdict(session)
+        return Ending(Outcome.STOPPED, message, findings=(message,), verify_next=is_done)
+    message = "The worker was shut down: its work is kept"
+    findings = ("The round was interrupted.",)
+    return Ending(Outcome.INTERRUPTED, message, findings=findings, verify_next=rounds.awaits_verdict(session))
 
 
 def early(turn: Turn, session: Session, last_words: str) -> Ending | None:

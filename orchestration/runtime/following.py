@@ -25,7 +25,9 @@ FLUSH_S = 0.5
 
 @dataclass(frozen=True)
 class Job:
-    """What to run for a session. `name` marks its lines in the log; empty for the agent itself. `ladder`: how it is asked to stop."""
+    """What to run for a session. `name` marks its lines in the log; empty for the agent itself. `ladder`: how it is asked to stop.
+    `role`: of an agent, whose record is read if its worker dies; what the other processes of a session write is nobody's to read.
+    """
 
     argv: list[str]
     cwd: str
@@ -34,6 +36,7 @@ class Job:
     idle_s: float = 0
     name: str = ""
     ladder: tuple[Step, ...] = ()
+    role: str = "check"
 
 
 def argv_of(command: Command) -> list[str]:
@@ -52,13 +55,14 @@ def follow(
     on_look: Callable[[], None] | None = None,
 ) -> processes.Ended:
     """Run a job to its end. `on_line` gets each line and its stream; `on_look` is called several times a second, to look at limits."""
+    record = place.record_of(job.role)
     spec = processes.Spec(
         argv=job.argv,
         cwd=job.cwd,
         env=job.env,
         marker=session.pk,
-        status_path=str(place.status),
-        journal_path=str(place.journal if not job.name else place.folder / "check-journal"),
+        status_path=str(record.status),
+        journal_path=str(record.journal),
         wall_s=job.wall_s,
         idle_s=job.idle_s,
         grace_s=settings.STOP_GRACE_S,

@@ -4,8 +4,12 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+
+from orchestration.runtime import procfs
 
 TIMEOUT_S = 120.0
 _OPTIONS = {
@@ -40,6 +44,7 @@ IDENTITY = {
 }
 _GIT = ["git", "--no-pager", "--literal-pathspecs"] + [part for item in _OPTIONS.items() for part in ("-c", "=".join(item))]
 # HOME stays: the user's global configuration may hold filters (LFS) and safe directories that the repository needs.
+_session: ContextVar[str] = ContextVar("session", default="")
 _INHERITED = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH")
 
 
@@ -105,9 +110,21 @@ def succeeds(place: Path, *command: str) -> bool:
     return code == 0
 
 
+@contextmanager
+def belonging_to(session_id: str) -> Iterator[None]:
+    """What git does in this block, in this thread, is done for a session: should the worker die, nobody goes on before it is over."""
+    token = _session.set(session_id)
+    try:
+        yield
+    finally:
+        _session.reset(token)
+
+
 def environment() -> dict[str, str]:
     """What git gets of our environment: no GIT_* variable, no question that nobody answers."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    if session_id := _session.get():
+        inherited[procfs.GIT_VARIABLE] = session_id
     return {**inherited, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
 
 

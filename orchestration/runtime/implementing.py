@@ -2,7 +2,7 @@
 
 from orchestration import conversations, locks, paths, rounds, sessions
 from orchestration.models import FileLock, Round, Session
-from orchestration.runtime import agents, endings, place, prompt, protection, turns, worktree
+from orchestration.runtime import agents, conflicts, endings, place, prompt, protection, turns, worktree
 from orchestration.runtime.turns import Turn
 from orchestration.runtime.work import Over, Work
 from orchestration.sessions import Ending
@@ -36,11 +36,17 @@ def _prompt(work: Work) -> str:
             work.config,
             number=work.round.number,
             found=rounds.findings_for(work.entry),
+            conflicts=_conflicts(work),
             protected=[name for name in work.protected if not any(paths.covers(own, name) for own in work.entry.paths)],
         )
     except ValueError as problem:
         message = f"The workspace's prompt template fails: {problem}"
         raise Over(Ending(Session.Outcome.CRASHED, message, findings=(message,))) from None
+
+
+def _conflicts(work: Work) -> list[str]:
+    """What the agent is to resolve: in git's words where they are new, or by the files that an earlier round left unresolved."""
+    return list(work.tree.conflicts) or conflicts.unresolved(work.tree.path, work.tree.base_sha)
 
 
 def _turn(work: Work, text: str) -> Turn:

@@ -2,13 +2,18 @@
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestration.runtime import branches, git
+import structlog
+
+from orchestration.runtime import branches, conflicts, git
 from orchestration.runtime.git import GitError
 
+log = structlog.get_logger(__name__)
+
 TRIES = 60
+OLD_LOCK_S = 60.0  # git holds a branch's lock for milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +25,10 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Nothing was changed; these files were changed on both sides."""
+    """Nothing was changed; these files were changed on both sides. `notes`: git's words on them."""
 
     files: list[str]
+    notes: list[str] = field(default_factory=list)
 
 
 def merge(repo: Path, branch: str, into: str, message: str) -> Merged | Conflict:
@@ -33,15 +39,16 @@ def merge(repo: Path, branch: str, into: str, message: str) -> Merged | Conflict
         if git.succeeds(repo, "merge-base", "--is-ancestor", theirs, ours):
             return Merged(ours)
         branches.refuse_if_checked_out(repo, into)
-        tree = _merged_tree(repo, ours, theirs)
-        if isinstance(tree, Conflict):
-            return tree
-        sha = git.run(repo, "commit-tree", tree, "-p", ours, "-p", theirs, "-F", "-", text=message)
+        tree = conflicts.merged(repo, ours, theirs)
+        if tree.files:
+            return Conflict(tree.files, tree.notes)
+        sha = git.run(repo, "commit-tree", tree.sha, "-p", ours, "-p", theirs, "-F", "-", text=message)
         code, _, errors = git.attempt(repo, "update-ref", "-m", f"muster: merge {branch}", f"refs/heads/{into}", sha, ours)
         if code == 0:
             return Merged(sha)
         if branches.tip(repo, into) == ours and "lock" not in errors:
             break
+        _clear_old_lock(repo, into)
     raise GitError("update-ref", f"{into!r} could not be moved: {errors}")
 
 
@@ -57,10 +64,12 @@ def is_merged(repo: Path, branch: str, into: str) -> bool:
     return bool(theirs and ours) and git.succeeds(repo, "merge-base", "--is-ancestor", str(theirs), str(ours))
 
 
-def _merged_tree(repo: Path, ours: str, theirs: str) -> str | Conflict:
-    command = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs)
-    code, output, errors = git.attempt(repo, *command)
-    if code not in (0, 1):
-        raise GitError(command, errors)
-    tree, *files = output.strip("\0").split("\0")
-    return Conflict(sorted(set(files))) if code == 1 else tree
+def _clear_old_lock(repo: Path, branch: str) -> None:
+    """Left by a git that was killed, with its machine for instance: nobody else would ever take it away."""
+    lock = branches.lock_file(repo, branch)
+    try:
+        if time.time() - lock.stat().st_mtime > OLD_LOCK_S:
+            lock.unlink()
+            log.warning("lock.cleared", path=str(lock))
+    except FileNotFoundError:
+        pass

@@ -137,7 +137,7 @@ class Meter:
 
     def _record(self, usage: Usage) -> None:
         """What an earlier session of the conversation has booked is not spent once more."""
-        if metering.record(self._session, usage, self._category):
+        if metering.record(self._session, usage, self._category, role=self._task.role):
             self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
 
     def _look_at_money(self) -> None:

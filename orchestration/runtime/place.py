@@ -47,17 +47,19 @@ class Place:
     def spec(self) -> Path:
         return self.folder / "entry.json"
 
-    @property
-    def status(self) -> Path:
-        return self.folder / "status.json"
+    def record_of(self, role: str) -> "Record":
+        """Of an agent in this role, or of the checks."""
+        before = "" if role == "implement" else f"{role}-"
+        return Record(*(self.folder / f"{before}{name}" for name in ("status.json", "journal", "heard")))
 
-    @property
-    def journal(self) -> Path:
-        return self.folder / "journal"
 
-    @property
-    def heard(self) -> Path:
-        return self.folder / "heard"
+@dataclass(frozen=True)
+class Record:
+    """What a process leaves for whoever comes after a dead worker: how it ended, what it wrote, what its CLI told the endpoint."""
+
+    status: Path
+    journal: Path
+    heard: Path
 
 
 def of(session_id: str) -> Place:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MARKER_VARIABLE = "MUSTER_SESSION_MARKER"
+GIT_VARIABLE = "MUSTER_GIT_OF_SESSION"
 
 
 class Seen(NamedTuple):
@@ -54,15 +55,20 @@ def descendants(people: dict[int, Seen], roots: Iterable[int]) -> set[int]:
     return below
 
 
-def carriers(people: Iterable[int], marker: str) -> set[int]:
+def carriers(people: Iterable[int], marker: str, variable: str = MARKER_VARIABLE) -> set[int]:
     """Those started with this session's marker in their environment. Never the caller itself."""
-    wanted = f"{MARKER_VARIABLE}={marker}".encode()
+    wanted = f"{variable}={marker}".encode()
     found = set()
     for pid in people:
         environment = _read(f"/proc/{pid}/environ")
         if wanted in environment and wanted in environment.split(b"\0"):
             found.add(pid)
     return found - {os.getpid()}
+
+
+def age_s(process: Seen) -> float:
+    """How long it has lived."""
+    return float(_read("/proc/uptime").split()[0]) - process.started / os.sysconf("SC_CLK_TCK")
 
 
 def send(process: Seen, signum: int) -> bool:

@@ -23,13 +23,22 @@ MOST_PROTECTED = 20
 
 
 def implement(
-    entry: Entry, config: Config, *, number: int, found: Sequence[tuple[int, Sequence[str]]], protected: Sequence[str] = ()
+    entry: Entry,
+    config: Config,
+    *,
+    number: int,
+    found: Sequence[tuple[int, Sequence[str]]],
+    protected: Sequence[str] = (),
+    conflicts: Sequence[str] = (),
 ) -> str:
-    """The text for round `number`. `found`: (round, findings) of earlier rounds, newest first. `protected`: files that judge it."""
+    """The text for round `number`. `found`: (round, findings) of earlier rounds, newest first. `protected`: files that judge it.
+    `conflicts`: files, or git's words on them, that hold a conflict with what others landed."""
     values = _common(entry, number) | {
         "found": [{"round": earlier, "text": _text(list(findings))} for earlier, findings in found],
         "files": _text(entry.paths),
         "protected": _text([*protected[:MOST_PROTECTED], *(["and others like them"] if len(protected) > MOST_PROTECTED else [])]),
+        "conflicts": _text(list(conflicts)),
+        "integration_branch": config.integration_branch,
         "checks": _text([_check(check) for check in config.verify]),
         "reviewed": config.interceptor is not None,
         "criteria_judged": config.verifier is not None and bool(entry.spec.get("acceptance_criteria")),

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from orchestration import configuration, sessions
-from orchestration.models import Session, Worker
-from orchestration.runtime import place, reaping, turns, worktree
+from orchestration import configuration, rounds, sessions
+from orchestration.models import Entry, Round, Session, Worker
+from orchestration.runtime import git, place, reaping, turns, worktree
 from orchestration.runtime.git import GitError
 from orchestration.sessions import Ending
 
@@ -26,9 +27,20 @@ def reap(only: Collection[str] | None = None) -> int:
     ended = 0
     for session in suspects():
         if only is None or session.pk in only:
-            ended += _end(session)
+            ended += _try_to_end(session)
     _forget_dead_workers()
     return ended
+
+
+def _try_to_end(session: Session) -> bool:
+    """One that cannot be ended now does not keep the others from it."""
+    try:
+        return _end(session)
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("session.not_ended", session=session.pk)
+        return False
 
 
 def suspects() -> list[Session]:
@@ -50,33 +62,47 @@ def _worker_lives(worker: Worker | None) -> bool:
 
 def _end(session: Session) -> bool:
     is_here = session.host == socket.gethostname()
-    if is_here and session.boot_id == reaping.boot_id():
-        survivors = reaping.end_marked(session.pk)
-        if survivors:
-            log.error("session.survivors", session=session.pk, count=survivors)
-            return False  # not proven dead: try again with the next tick
+    if is_here and not _is_proven_dead(session):
+        return False  # try again with the next tick
     known = False
     if is_here:
-        config = configuration.load(session.workspace.executor.config)
-        known = _nothing_ran(session) or turns.book_journal(session, place.of(session.pk), config.agent)
+        known = turns.book_journals(session, configuration.load(session.workspace.executor.config))
         _keep_work(session)
         worktree.discard(Path(session.workspace.repo), place.worktrees() / session.pk)
+    return sessions.conclude(session, _ending(session, known))
+
+
+def _is_proven_dead(session: Session) -> bool:
+    """Nothing that the session started lives on. After a reboot nothing can."""
+    if session.boot_id != reaping.boot_id():
+        return True
+    if survivors := reaping.end_marked(session.pk):
+        log.error("session.survivors", session=session.pk, count=survivors)
+    return not survivors and not reaping.end_old_gits(session.pk, after_s=git.TIMEOUT_S)
+
+
+def _ending(session: Session, known: bool) -> Ending:
+    """Lost, unless its worker had come to a verdict that sends the entry on: then only the saying was lost. What passed is still to be
+    merged, and what only awaits its verdict to be verified: the next session does that and nothing else."""
+    verdict = rounds.verdict_of(session)
+    if verdict is not None and not verdict.passed:
+        message = "Verification said no, and then its worker was gone"
+        return Ending(Session.Outcome.FAILED, message, cost_unknown=not known, verdict=verdict)
     message = "Its worker was gone: its work is kept" + ("" if known else "; what it spent is not fully known")
-    return sessions.conclude(session, Ending(Session.Outcome.LOST, message, cost_unknown=not known, findings=(message,)))
-
-
-def _nothing_ran(session: Session) -> bool:
-    """The agent was never started, so it spent nothing."""
-    return not place.of(session.pk).journal.exists()
+    is_done = verdict is not None or rounds.awaits_verdict(session)
+    return Ending(Session.Outcome.LOST, message, cost_unknown=not known, findings=(message,), verify_next=is_done)
 
 
 def _keep_work(session: Session) -> None:
-    path = place.worktrees() / session.entry_id
-    if path.exists():
-        try:
-            worktree.commit(Path(path), f"{session.entry.title}\n\nRecovered from session {session.pk}")
-        except GitError as error:  # the next session's worktree recovers it as well
-            log.warning("work.not_committed", session=session.pk, error=str(error))
+    path, repo = place.worktrees() / session.entry_id, Path(session.workspace.repo)
+    try:
+        if not worktree.is_one(repo, path):
+            return
+        worktree.commit(path, f"{session.entry.title}\n\nRecovered from session {session.pk}")
+        if session.work == Entry.Work.IMPLEMENT:
+            Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).update(commit=worktree.head(path))
+    except GitError as error:  # the next session's worktree recovers it as well
+        log.warning("work.not_committed", session=session.pk, error=str(error))
 
 
 def _forget_dead_workers() -> None:

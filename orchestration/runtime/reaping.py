@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,6 +63,18 @@ def end_marked(marker: str, grace_s: float = 0, *, cgroup_parent: str = "") -> i
     for group in groups:
         group.remove()
     return ending.survivors
+
+
+def end_old_gits(marker: str, *, after_s: float) -> int:
+    """A dead worker's git goes on by itself. It is left to finish, for half of a git leaves locks and half-written files; one that hangs is
+    asked to end, which it does tidily. Answers how many live.
+    """
+    people = procfs.everyone()
+    found = procfs.carriers(people, marker, procfs.GIT_VARIABLE)
+    for pid in found:
+        if procfs.age_s(people[pid]) > after_s:
+            procfs.send(people[pid], signal.SIGTERM)
+    return len(found)
 
 
 def read_status(path: Path) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from budget.models import Category
 from orchestration import conversations, logs, secrets, sessions
-from orchestration.configuration import Agent
+from orchestration.configuration import Agent, Config
 from orchestration.metering import record as book_usage
 from orchestration.models import Session
 from orchestration.runtime import agents, edits, endpoint, following, place, reaping
@@ -66,11 +66,10 @@ def run(
 ) -> Turn:
     """Run the agent until it ends or is made to. `limit`: micro-USD for this process."""
     module = agents.of(agent.kind)
-    heard = Heard(here.heard)
+    heard = Heard(here.record_of(role).heard)
 
     def hear(name: str, attributes: Mapping[str, Any]) -> None:
-        if role == "implement":  # the only role whose journal is read after a worker's death
-            heard.keep(name, attributes)
+        heard.keep(name, attributes)
         meter.hear_record(name, attributes)
 
     with _endpoint(session, agent, role, cwd, hear) as url:
@@ -92,6 +91,7 @@ def run(
             agent.idle_timeout_s,
             name="" if role == "implement" else role,
             ladder=module.TRAITS.ladder,
+            role=role,
         )
         ended = following.follow(session, here, job, watch, writer, on_line=meter.hear_line, on_look=meter.tick)
         meter.end(ended.exit_code)
@@ -172,16 +172,28 @@ def _settle_bookings(meter: Meter) -> bool:
     return True
 
 
-def book_journal(session: Session, here: Place, agent: Agent) -> bool:
-    """After a worker died: book the usage that its agent told and nobody read. True: all that the agent told is booked."""
-    status = reaping.read_status(here.status)
-    task = _task(session, agent, "implement", here, prompt="", cwd=place.worktrees() / session.entry_id, limit=0)
+def book_journals(session: Session, config: Config) -> bool:
+    """After a worker died: book the usage that its agents told and nobody read. True: all that they told is booked."""
+    here = place.of(session.pk)
+    agents_by_role: dict[Role, Agent | None] = {
+        "implement": config.agent,
+        "review": config.interceptor.agent if config.interceptor else None,
+        "verify": config.verifier.agent if config.verifier else None,
+    }
+    ran = [(role, agent) for role, agent in agents_by_role.items() if here.record_of(role).journal.exists()]
+    return all([agent is not None and _book_journal(session, here, role, agent) for role, agent in ran])
+
+
+def _book_journal(session: Session, here: Place, role: Role, agent: Agent) -> bool:
+    left = here.record_of(role)
+    status = reaping.read_status(left.status)
+    task = _task(session, agent, role, here, prompt="", cwd=place.worktrees() / session.entry_id, limit=0)
     reader = agents.of(agent.kind).reader(task)
-    events = [event for record in read_heard(here.heard) for event in reader.hear(*record)]
-    events += [event for line in reaping.read_journal(here.journal) for event in reader.read(line)]
+    events = [event for record in read_heard(left.heard) for event in reader.hear(*record)]
+    events += [event for line in reaping.read_journal(left.journal) for event in reader.read(line)]
     for event in [*events, *reader.look(), *reader.end(status.get("exit_code") if status else None)]:
         if isinstance(event, Usage):
-            book_usage(session, event)
+            book_usage(session, event, CATEGORIES[role], role=role)
         elif isinstance(event, Discrepancy):
             with suppress(sessions.Superseded):
                 sessions.write(session, cost_note=event.message[:500])

@@ -25,7 +25,8 @@ class Over(Exception):
 
 @dataclass
 class Work:
-    """One session at work. `protected`: the files that judge it, as they are in the base commit."""
+    """One session at work. `protected`: the files that judge it, as they are in the base commit. `unresolved`: those that hold a conflict with
+    what others landed."""
 
     session: Session
     entry: Entry
@@ -37,6 +38,7 @@ class Work:
     mask: Mask = NOTHING
     opened: Round | None = None
     protected: list[str] = field(default_factory=list)
+    unresolved: list[str] = field(default_factory=list)
 
     @property
     def repo(self) -> Path:

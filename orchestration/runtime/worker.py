@@ -8,7 +8,9 @@ from orchestration import configuration, logs, rounds, secrets, sessions
 from orchestration.models import Entry, Round, Session
 from orchestration.rounds import Verdict
 from orchestration.runtime import (
+    conflicts,
     following,
+    git,
     implementing,
     judging,
     merging,
@@ -37,7 +39,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     if session is None:
         return
     structlog.contextvars.bind_contextvars(session=session.pk, entry=session.entry_id)
-    with heartbeat.supervising(session) as watch:
+    with heartbeat.supervising(session) as watch, git.belonging_to(session.pk):
         try:
             ending = _run(session, watch)
         except Over as over:
@@ -64,7 +66,8 @@ def _run(session: Session, watch: Watch) -> Ending:
     if passed and merging.contains(repo, config.integration_branch, passed.commit):
         return _landed(session, repo, passed.commit, passed.verdict)
     is_new_folder = not (place.worktrees() / entry.pk).exists()
-    tree = worktree.prepare(repo, place.worktrees(), entry.pk, config.integration_branch)
+    implements = passed is None and session.work == Entry.Work.IMPLEMENT
+    tree = worktree.prepare(repo, place.worktrees(), entry.pk, config.integration_branch, leave_conflicts=implements)
     mask = secrets.mask_for(session.workspace_id, config.agent.env)
     writer = logs.Writer(session, limit=config.log_limit_bytes, mask=mask)
     work = Work(session, entry, config, watch, writer, tree, is_new_folder, mask)
@@ -75,7 +78,8 @@ def _run(session: Session, watch: Watch) -> Ending:
         verdict = _round(work)
         work.check_wishes()
         if not verdict.passed:
-            return Ending(Outcome.FAILED, _first(verdict.findings), verdict=verdict)
+            outcome = Outcome.CONFLICT if work.unresolved else Outcome.FAILED
+            return Ending(outcome, _first(verdict.findings), verdict=verdict)
         return _merge(work, verdict)
     finally:
         following.patiently(work.writer.flush)
@@ -91,27 +95,37 @@ def _round(work: Work) -> Verdict:
         findings = implementing.implement(work)
     work.opened.commit = worktree.head(work.tree.path)
     work.opened.diffstat = worktree.diffstat(work.tree.path, work.tree.base_sha)
+    findings = [*_unresolved(work), *findings]
     work.check_wishes()
     if session.work == Entry.Work.IMPLEMENT and not findings:
         findings = reviewing.intercept(work)
+    rounds.note_work(work.opened, findings)
     sessions.enter(session, Session.Phase.VERIFICATION)
     verdict = judging.verify(work, findings)
     work.check_wishes()
     sessions.write(session, phase=Session.Phase.VERIFICATION)
     rounds.close(work.opened, verdict)
-    rounds.keep_best(work.entry.pk, verdict.score)
     return verdict
+
+
+def _unresolved(work: Work) -> list[str]:
+    """A conflict that Muster, or the agent's own merge, left in the files and that nobody resolved: it may not be merged."""
+    work.unresolved = conflicts.unresolved(work.tree.path, work.tree.base_sha)
+    return [
+        f"merge_conflict: {name} still holds both sides between conflict markers: resolve it" for name in work.unresolved[:20]
+    ]
 
 
 def _passed_already(session: Session) -> rounds.Passed | None:
     """A round that passed but whose session ended before it was merged, or before that was said: the agent need not run again."""
-    if session.work == Entry.Work.VERIFY:
-        return None
-    newest = Round.objects.filter(entry_id=session.entry_id).order_by("-number").first()
+    newest = Round.objects.filter(entry_id=session.entry_id).select_related("session").order_by("-number").first()
     if newest is None or newest.verdict != Round.Verdict.PASSED or not newest.commit:
         return None
-    if Session.objects.filter(pk=newest.session_id, outcome__in=[Outcome.CONFLICT, Outcome.PASSED]).exists():
+    if newest.session.outcome in (Outcome.CONFLICT, Outcome.PASSED):
         return None
+    was_cut_short = newest.session.outcome == Outcome.LOST and newest.session.attempt == session.attempt - 1
+    if session.work == Entry.Work.VERIFY and not was_cut_short:
+        return None  # a person wants it to be judged anew
     return rounds.Passed(newest.commit, Verdict(True, newest.score or 1.0, newest.findings, newest.checks))
 
 
@@ -120,9 +134,10 @@ def _merge(work: Work, verdict: Verdict) -> Ending:
     message = f"Merge {work.entry.pk}: {work.entry.title}"
     merged = merging.merge(work.repo, work.tree.branch, work.config.integration_branch, message)
     if isinstance(merged, merging.Conflict):
-        text = f"merge_conflict: merging into {work.config.integration_branch} conflicts in {', '.join(merged.files[:20])}"
+        files, notes = ", ".join(merged.files[:20]), "".join(f"\n{note}" for note in merged.notes)
+        text = f"merge_conflict: merging into {work.config.integration_branch} conflicts in {files}{notes}"
         rounds.add_finding(work.entry.pk, text)
-        return Ending(Outcome.CONFLICT, text, verdict=verdict)
+        return Ending(Outcome.CONFLICT, text.split("\n")[0], verdict=verdict)
     return _landed(work.session, work.repo, merged.sha, verdict)
 
 

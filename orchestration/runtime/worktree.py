@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.runtime import branches, git
+from orchestration.runtime import branches, conflicts, git, recovery
 from orchestration.runtime.git import GitError
 
 BRANCH_PREFIX = "muster/"
@@ -20,36 +20,39 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class Worktree:
-    """`base_sha`: where the entry's own changes begin. `fresh`: made just now, nothing was there before."""
+    """`base_sha`: where the entry's own changes begin. `fresh`: made just now, nothing was there before. `conflicts`: git's words on those
+    that are in its files since just now."""
 
     path: Path
     branch: str
     base_sha: str
     fresh: bool
+    conflicts: tuple[str, ...] = ()
 
 
 def branch_of(entry_id: str) -> str:
     return BRANCH_PREFIX + entry_id
 
 
-def prepare(repo: Path, root: Path, entry_id: str, integration_branch: str) -> Worktree:
-    """The entry's worktree with the integration branch in it, as it is now if that merges cleanly.
+def prepare(repo: Path, root: Path, entry_id: str, integration_branch: str, *, leave_conflicts: bool = False) -> Worktree:
+    """The entry's worktree with the integration branch in it as it is now, if that merges cleanly; or else, for an agent that is to resolve
+    them, with the conflicts in its files.
 
     Call it only while no agent of the entry lives: locks found in the worktree are taken for a dead one's.
     """
-    path, branch = root / _safe(entry_id), branch_of(entry_id)
+    path, branch, notes = root / _safe(entry_id), branch_of(entry_id), list[str]()
     with one_at_a_time(root):
         integrated = branches.tip_or_raise(repo, integration_branch)
         fresh = False
-        if _is_worktree(repo, path):
+        if is_one(repo, path):
             _recover(path, branch)
         else:
             fresh = branches.tip(repo, branch) is None
             _add(repo, path, branch, start=integrated if fresh else None)
         if not fresh:
-            _catch_up(path, integrated, integration_branch)
+            notes = _catch_up(path, integrated, integration_branch, leave_conflicts=leave_conflicts)
         base = git.run(path, "merge-base", "HEAD", integrated)
-        return Worktree(path, branch, base_sha=base, fresh=fresh)
+        return Worktree(path, branch, base_sha=base, fresh=fresh, conflicts=tuple(notes))
 
 
 def head(path: Path) -> str:
@@ -59,15 +62,42 @@ def head(path: Path) -> str:
 def commit(path: Path, message: str) -> str | None:
     """Everything in the worktree, new files too, what .gitignore names not. None: there was nothing to commit.
 
-    The agent may have made commits itself; compare `head` with the one before to see them.
+    The agent may have made commits itself, on whatever branch; compare `head` with the one before to see them.
     """
-    _release_locks(path, branch_of(path.name))
-    _return_to_branch(path, branch_of(path.name))
+    branch = branch_of(path.name)
+    recovery.release_locks(path, branch)
+    recovery.abort_rebase(path)
+    is_astray = recovery.is_astray(path, branch)
+    if is_astray:
+        recovery.detach(path, branch)
+    half_merged = [name for name in git.run(path, "diff", "--name-only", "--diff-filter=U", "-z").split("\0") if name]
     git.run(path, "add", "--all")
-    if git.succeeds(path, "diff", "--cached", "--quiet", "--no-ext-diff", "HEAD"):
-        return None
-    git.run(path, "commit", "--quiet", "--no-verify", "--cleanup=whitespace", "--allow-empty-message", "--file=-", text=message)
-    return head(path)
+    is_new = not git.succeeds(path, "diff", "--cached", "--quiet", "--no-ext-diff", "HEAD") or _is_merging(path)
+    if is_new:
+        command = ("commit", "--quiet", "--no-verify", "--cleanup=whitespace", "--allow-empty-message", "--file=-")
+        git.run(path, *command, text=conflicts.message(message, half_merged))
+    if is_astray:
+        recovery.bring_home(path, branch)
+    return head(path) if is_new or is_astray else None
+
+
+def is_one(repo: Path, path: Path) -> bool:
+    """It exists and git takes it for a worktree of this repository, not for a folder inside of another one."""
+    if not (path / ".git").exists():
+        return False
+    question = ("rev-parse", "--path-format=absolute", "--show-toplevel", "--git-common-dir")
+    code, answer, _ = git.attempt(path, *question)
+    if code:
+        git.attempt(repo, "worktree", "repair", str(path))  # the repository or the data directory was moved
+        code, answer, _ = git.attempt(path, *question)
+    if code:
+        return False
+    top, common = answer.splitlines()
+    locked = recovery.inside(path, "locked")
+    if locked.exists() and locked.read_text().strip() == "initializing":
+        return False  # git was killed while it made it: what is missing there was never deleted by anybody
+    ours = git.run(repo, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    return Path(top).resolve() == path.resolve() and Path(common).resolve() == Path(ours).resolve()
 
 
 def changed_files(path: Path, since: str) -> list[str]:
@@ -97,7 +127,7 @@ def remove(repo: Path, path: Path) -> bool:
     with one_at_a_time(path.parent):
         if not path.exists():
             return True
-        if not _is_worktree(repo, path):
+        if not is_one(repo, path):
             return False
         kept = git.run(repo, "for-each-ref", "--count=1", f"--contains={head(path)}", "refs/heads", "refs/tags", "refs/muster")
         if not kept or git.run(path, "status", "--porcelain", "--untracked-files=all"):
@@ -150,23 +180,9 @@ def _safe(name: str) -> str:
     return name
 
 
-def _is_worktree(repo: Path, path: Path) -> bool:
-    """It exists and git takes it for a worktree of this repository, not for a folder inside of another one."""
-    if not (path / ".git").exists():
-        return False
-    question = ("rev-parse", "--path-format=absolute", "--show-toplevel", "--git-common-dir")
-    code, answer, _ = git.attempt(path, *question)
-    if code:
-        git.attempt(repo, "worktree", "repair", str(path))  # the repository or the data directory was moved
-        code, answer, _ = git.attempt(path, *question)
-    if code:
-        return False
-    top, common = answer.splitlines()
-    locked = _inside(path, "locked")
-    if locked.exists() and locked.read_text().strip() == "initializing":
-        return False  # git was killed while it made it: what is missing there was never deleted by anybody
-    ours = git.run(repo, "rev-parse", "--path-format=absolute", "--git-common-dir")
-    return Path(top).resolve() == path.resolve() and Path(common).resolve() == Path(ours).resolve()
+def _is_merging(path: Path) -> bool:
+    """A merge whose result is our own files is one all the same."""
+    return recovery.inside(path, "MERGE_HEAD").exists()
 
 
 def _add(repo: Path, path: Path, branch: str, *, start: str | None) -> None:
@@ -177,7 +193,7 @@ def _add(repo: Path, path: Path, branch: str, *, start: str | None) -> None:
         aside = path.parent / ".lost" / f"{path.name}-{time.time_ns()}"
         aside.parent.mkdir(exist_ok=True)
         path.rename(aside)
-    _release_branch_lock(repo, branch)
+    recovery.release_branch_lock(repo, branch)
     what = ["-b", branch, str(path), start] if start else [str(path), branch]
     # By force: the directory may be known to git and gone. Pruning instead would also forget the user's own worktrees.
     git.run(repo, "worktree", "add", "--quiet", *FORCE, *what)
@@ -185,66 +201,23 @@ def _add(repo: Path, path: Path, branch: str, *, start: str | None) -> None:
 
 def _recover(path: Path, branch: str) -> None:
     """Make a worktree that a crash left behind usable again, with all that was in it committed."""
-    _release_locks(path, branch)
+    recovery.release_locks(path, branch)
     if branches.tip(path, branch) is None:
-        _restore_branch(path, branch)
-    for state, command in (
-        ("rebase-merge", "rebase"),
-        ("rebase-apply", "rebase"),
-        ("MERGE_HEAD", "merge"),
-        ("CHERRY_PICK_HEAD", "cherry-pick"),
-        ("REVERT_HEAD", "revert"),
-    ):
-        if _inside(path, state).exists():
-            code, _, _ = git.attempt(path, command, "--abort")
-            if code:
-                git.attempt(path, command, "--quit")
-                git.run(path, "reset", "--hard", "--quiet")  # half of a merge is nothing to keep
+        recovery.restore_branch(path, branch)
     commit(path, "recovered work")
 
 
-def _restore_branch(path: Path, branch: str) -> None:
-    """Somebody deleted the branch. The worktree's own log still knows its last commit."""
-    log = _inside(path, "logs/HEAD")
-    last = log.read_text(errors="replace").splitlines()[-1].split()[1] if log.exists() else ""
-    if not last:
-        raise GitError("prepare", f"the branch {branch!r} of {path} was deleted and cannot be found again")
-    git.run(path, "update-ref", f"refs/heads/{branch}", last, branches.ABSENT)
-
-
-def _return_to_branch(path: Path, branch: str) -> None:
-    """An agent may have switched branches or detached. The files stay as they are; what is committed goes on our branch."""
-    ref = f"refs/heads/{branch}"
-    if git.attempt(path, "symbolic-ref", "--quiet", "HEAD")[1].strip() == ref:
-        return
-    here, ours = head(path), branches.tip_or_raise(path, branch)
-    if git.succeeds(path, "merge-base", "--is-ancestor", ours, here):
-        git.run(path, "update-ref", ref, here, ours)
-    else:
-        git.run(path, "update-ref", f"refs/muster/strayed/{path.name}/{here[:12]}", here)  # so that nothing is lost
-    git.run(path, "symbolic-ref", "HEAD", ref)
-
-
-def _catch_up(path: Path, integrated: str, name: str) -> None:
-    """Bring in what others landed meanwhile. After a conflict all is as before: the merge will tell."""
+def _catch_up(path: Path, integrated: str, name: str, *, leave_conflicts: bool) -> list[str]:
+    """Bring in what others landed meanwhile. Where that conflicts, nothing happens and the merge will tell; or the conflict is left in
+    the files, in one commit that no crash can cut in two. Answers git's words on it."""
     if git.succeeds(path, "merge-base", "--is-ancestor", integrated, "HEAD"):
-        return
-    code, _, _ = git.attempt(path, "merge", "--quiet", "--ff", "--no-verify", "-m", f"Merge {name}", integrated)
-    if code and git.attempt(path, "merge", "--abort")[0]:
-        git.run(path, "reset", "--hard", "--quiet")
-
-
-def _release_locks(path: Path, branch: str) -> None:
-    for name in ("index.lock", "HEAD.lock"):
-        _inside(path, name).unlink(missing_ok=True)
-    _release_branch_lock(path, branch)
-
-
-def _release_branch_lock(place: Path, branch: str) -> None:
-    """Only our own branch's: another ref's lock may be the user's."""
-    common = Path(git.run(place, "rev-parse", "--path-format=absolute", "--git-common-dir"))
-    (common / "refs" / "heads" / f"{branch}.lock").unlink(missing_ok=True)
-
-
-def _inside(path: Path, name: str) -> Path:
-    return Path(git.run(path, "rev-parse", "--path-format=absolute", "--git-path", name))
+        return []
+    both = conflicts.merged(path, head(path), integrated)
+    if both.files and not leave_conflicts:
+        return []
+    sha = integrated
+    if not git.succeeds(path, "merge-base", "--is-ancestor", "HEAD", integrated):
+        message = conflicts.message(f"Merge {name}", both.files)
+        sha = git.run(path, "commit-tree", both.sha, "-p", "HEAD", "-p", integrated, "-F", "-", text=message)
+    code, _, _ = git.attempt(path, "merge", "--quiet", "--ff-only", "--no-verify", sha)
+    return both.notes if code == 0 else []  # something in the way that git ignores: as after a conflict

@@ -1,11 +1,15 @@
 """Every fault test has a data directory and a Muster of its own, which does not outlive it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.faults.harness import Running, until
+from tests.faults.harness import Client, Running, until
+from tests.faults.shop import Shop
+from tests.faults.test_kills import QUICK
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +44,27 @@ def start(data: Path) -> Iterator[Callable[..., Running]]:
         if running.process.poll() is None:
             running.process.terminate()
             running.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def muster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[tuple[Client, Path]]:
+    """One for all tests of a file."""
+    folder = tmp_path_factory.mktemp("work")
+    shutil.copytree(prepared, folder / "data")
+    running = Running(folder / "data", **QUICK, MUSTER_REPO_ROOTS=str(folder))
+    until(running.is_ready, 30)
+    yield Client(running), folder
+    running.process.terminate()
+    running.process.wait(20)
+
+
+@pytest.fixture
+def shop(muster: tuple[Client, Path], request: pytest.FixtureRequest) -> Callable[..., Shop]:
+    client, folder = muster
+
+    def make(**config: Any) -> Shop:
+        own = folder / f"{len(list(folder.iterdir()))}-{request.node.name}"[:60]
+        own.mkdir()
+        return Shop(client, own, **config)
+
+    return make

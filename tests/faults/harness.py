@@ -95,7 +95,7 @@ class Client:
     """The API of a running Muster, with an admin's token."""
 
     def __init__(self, up: Running) -> None:
-        self._up = up
+        self.up = up
         self._token = up.muster("token", "create", "test").strip()
 
     def call(self, method: str, path: str, body: object = None) -> Any:
@@ -104,7 +104,7 @@ class Client:
 
     def text(self, method: str, path: str, body: object = None) -> str:
         """The answer as it is."""
-        link = http.client.HTTPConnection("127.0.0.1", self._up.port, timeout=20)
+        link = http.client.HTTPConnection("127.0.0.1", self.up.port, timeout=20)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         link.request(method, f"/api/v1{path}", json.dumps(body) if body is not None else None, headers)
         answer = link.getresponse()

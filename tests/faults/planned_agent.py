@@ -1,7 +1,8 @@
-"""An agent that does what the entry's content says, line by line: `write FILE TEXT`, `spend USD`, `sleep S`, `exit N`, `say TEXT`, `tell JSON`, `once FILE STEP`, `fail`."""
+"""An agent that does what the entry's content says, line by line: `write FILE TEXT`, `spend USD`, `sleep S`, `exit N`, `say TEXT`, `tell JSON`, `once FILE STEP`, `do COMMAND`, `fail`."""
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -32,6 +33,8 @@ def main() -> None:
             time.sleep(float(rest))
         elif verb == "exit":
             sys.exit(int(rest))
+        elif verb == "do":
+            subprocess.run(rest, shell=True, check=True)
         elif verb == "tell":
             print(rest, flush=True)
         elif verb == "fail":

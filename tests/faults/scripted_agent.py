@@ -21,7 +21,7 @@ def main() -> None:
     notes, seconds = Path(sys.argv[1]), float(sys.argv[2])
     entry, session = os.environ["MUSTER_ENTRY_ID"], os.environ["MUSTER_SESSION_ID"]
     mark = notes / f"{entry}.pid"
-    if mark.exists() and alive(int(mark.read_text())):
+    if mark.exists() and alive(int(mark.read_text() or 0)):
         (notes / "OVERLAP").write_text(f"{entry} {session}")
     mark.write_text(str(os.getpid()))
     began = time.time()

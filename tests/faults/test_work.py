@@ -1,97 +1,15 @@
 """What a session does with its agent, its money and its verdict: a real Muster, one for all of these tests."""
 
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.faults.harness import ROOT, Client, Running, until
-from tests.faults.test_kills import QUICK, _repository
-
-AGENT = [sys.executable, str(ROOT / "tests/faults/planned_agent.py")]
-
-
-class Shop:
-    """A workspace of its own for each test."""
-
-    def __init__(self, client: Client, folder: Path, **config: Any) -> None:
-        self.client = client
-        self.repo = folder / "repo"
-        _repository(self.repo)
-        settings = {
-            "agent": {"command": AGENT},
-            "round_ceiling_usd": 5,
-            "verify": [{"name": "ok", "run": "test -f ok"}],
-            **config,
-        }
-        made = {
-            "name": folder.name,
-            "repo": str(self.repo),
-            "total_budget_usd": 50,
-            "max_project_spend_usd": 50,
-            "config": settings,
-        }
-        self.path = f"/workspaces/{client.call('POST', '/workspaces', made)['id']}/orchestration"
-        self.call("POST", "/executor/start")
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        return self.client.call(method, self.path + path, body)
-
-    def add(self, *lines: str, **more: Any) -> str:
-        entry = {"content": "\n".join(lines), "budget_usd": 5, **more}
-        return str(self.call("POST", "/todo/entries", {"entries": [entry]})["entries"][0]["id"])
-
-    def entry(self, id_: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.call("GET", f"/todo/entries/{id_}")
-        return found
-
-    def becomes(self, id_: str, status: str, seconds: float = 25) -> dict[str, Any]:
-        until(lambda: self.entry(id_)["status"] == status, seconds, every=0.1)
-        return self.entry(id_)
-
-    def rounds(self, id_: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.call("GET", f"/todo/entries/{id_}/rounds")["rounds"]
-        return found
-
-    def session(self, id_: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.call("GET", f"/executor/sessions/{self.entry(id_)['session_ids'][-1]}")
-        return found
-
-    def sessions(self, id_: str) -> list[dict[str, Any]]:
-        """All of an entry, the newest first."""
-        return [self.call("GET", f"/executor/sessions/{one}") for one in reversed(self.entry(id_)["session_ids"])]
-
-    def merged(self, name: str) -> str:
-        show = subprocess.run(["git", "-C", str(self.repo), "show", f"muster/integration:{name}"], capture_output=True, text=True)
-        return show.stdout.strip()
-
-
-@pytest.fixture(scope="module")
-def muster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[tuple[Client, Path]]:
-    folder = tmp_path_factory.mktemp("work")
-    shutil.copytree(prepared, folder / "data")
-    running = Running(folder / "data", **QUICK, MUSTER_REPO_ROOTS=str(folder))
-    until(running.is_ready, 30)
-    yield Client(running), folder
-    running.process.terminate()
-    running.process.wait(20)
-
-
-@pytest.fixture
-def shop(muster: tuple[Client, Path], request: pytest.FixtureRequest) -> Callable[..., Shop]:
-    client, folder = muster
-
-    def make(**config: Any) -> Shop:
-        own = folder / request.node.name[:60]
-        own.mkdir()
-        return Shop(client, own, **config)
-
-    return make
+from tests.faults.harness import ROOT, until
+from tests.faults.shop import AGENT, Shop
 
 
 def test_a_session_that_passes_its_hold_is_stopped_within_a_second_and_goes_on_when_there_is_money(

@@ -1,3 +1,4 @@
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,7 +48,9 @@ def test_a_conflict_names_its_files_and_changes_nothing(repo: Path):
     one, other = work(repo, "e1", two="a\n", new="a\n"), work(repo, "e2", two="b\n", new="b\n")
     merging.merge(repo, one, "integration", "e1")
     before = git(repo, "rev-parse", "integration")
-    assert merging.merge(repo, other, "integration", "e2") == Conflict(["new", "two"])
+    conflict = merging.merge(repo, other, "integration", "e2")
+    assert isinstance(conflict, Conflict) and conflict.files == ["new", "two"]
+    assert conflict.notes == ["CONFLICT (add/add): Merge conflict in new", "CONFLICT (content): Merge conflict in two"]
     assert git(repo, "rev-parse", "integration") == before
     assert not merging.is_merged(repo, other, "integration")
 
@@ -71,6 +74,14 @@ def test_a_lock_that_stays_is_an_error_in_words(repo: Path, monkeypatch):
     write(repo / ".git/refs/heads/integration.lock", "")
     with pytest.raises(GitError, match="could not be moved"):
         merging.merge(repo, branch, "integration", "e1")
+
+
+def test_a_lock_that_a_dead_git_left_is_taken_away(repo: Path, monkeypatch):
+    branch = work(repo, "e1", two="22\n")
+    monkeypatch.setattr("orchestration.runtime.git._GIT", ["git", "-c", "core.filesRefLockTimeout=10"])
+    lock = write(repo / ".git/refs/heads/integration.lock", "")
+    os.utime(lock, (0, 0))
+    assert isinstance(merging.merge(repo, branch, "integration", "e1"), Merged)
 
 
 def test_eight_at_once_are_prepared_and_all_land(repo: Path):

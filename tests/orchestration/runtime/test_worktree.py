@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.runtime import branches, merging, worktree
+from orchestration.runtime import branches, conflicts, merging, worktree
 from orchestration.runtime.git import GitError
 from orchestration.runtime.worktree import Worktree
 from tests.orchestration.runtime.repositories import a_repository, everything, git, try_git, write
@@ -115,16 +115,37 @@ def test_leftovers_of_a_crash_are_committed(prepare):
     assert (again.path / "half").read_text() == "done\n"
 
 
-@pytest.mark.parametrize("how", ["merge", "rebase", "cherry-pick"])
-def test_a_half_done_merge_is_aborted(repo: Path, prepare, how: str):
-    tree = prepare()
+def half_done(how: str, tree: Worktree) -> str:
+    """An agent stopped in the middle of bringing two sides together. Answers its own last commit."""
     write(tree.path / "two", "mine\n")
     sha = worktree.commit(tree.path, "mine")
+    assert sha
     git(tree.path, "checkout", "--quiet", "-b", "side", tree.base_sha)
     write(tree.path / "two", "side\n")
     git(tree.path, "commit", "--quiet", "-am", "side")
     git(tree.path, "checkout", "--quiet", "muster/e1")
     assert try_git(tree.path, how, "side")[0] == 1
+    return sha
+
+
+@pytest.mark.parametrize("how", ["merge", "cherry-pick"])
+def test_a_half_done_merge_is_kept_and_known_to_be_half_done(prepare, how: str):
+    tree = prepare()
+    half_done(how, tree)
+    write(tree.path / "kept", "of the agent's work on it\n")
+    again = prepare()
+    assert git(again.path, "status", "--porcelain") == ""
+    assert (again.path / "kept").exists() and "<<<<<<<" in (again.path / "two").read_text()
+    assert conflicts.unresolved(again.path, again.base_sha) == ["two"]
+
+
+@pytest.mark.parametrize("kept_first", [True, False])
+def test_a_half_done_rebase_is_as_if_it_had_not_begun(prepare, kept_first: bool):
+    """Committed by the reaper before the next session comes, or not."""
+    tree = prepare()
+    sha = half_done("rebase", tree)
+    if kept_first:
+        worktree.commit(tree.path, "Recovered")
     again = prepare()
     assert worktree.head(again.path) == sha
     assert (again.path / "two").read_text() == "mine\n"
@@ -193,6 +214,75 @@ def test_an_agent_that_detached_loses_nothing(prepare):
     worktree.commit(tree.path, "second")
     assert git(tree.path, "symbolic-ref", "HEAD") == "refs/heads/muster/e1"
     assert git(tree.path, "rev-parse", "HEAD^") == first
+
+
+def test_work_on_its_branch_is_not_undone_by_an_agent_that_went_back(prepare):
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    git(tree.path, "add", "mine")
+    git(tree.path, "commit", "--quiet", "-m", "its own commit")
+    git(tree.path, "checkout", "--quiet", "--detach", tree.base_sha)
+    worktree.commit(tree.path, "round")
+    assert (tree.path / "mine").exists() and git(tree.path, "symbolic-ref", "HEAD") == "refs/heads/muster/e1"
+    assert worktree.changed_files(tree.path, tree.base_sha) == ["mine"]
+
+
+def test_work_on_two_branches_comes_together_and_no_other_branch_is_moved(repo: Path, prepare):
+    tree = prepare()
+    write(tree.path / "first", "x\n")
+    worktree.commit(tree.path, "first")
+    git(tree.path, "checkout", "--quiet", "-b", "feature", tree.base_sha)
+    write(tree.path / "second", "x\n")
+    git(tree.path, "add", "second")
+    git(tree.path, "commit", "--quiet", "-m", "second")
+    feature = git(repo, "rev-parse", "feature")
+    write(tree.path / "third", "x\n")
+    sha = worktree.commit(tree.path, "round")
+    assert worktree.changed_files(tree.path, tree.base_sha) == ["first", "second", "third"]
+    assert git(repo, "rev-parse", "muster/e1") == sha and git(repo, "rev-parse", "feature") == feature
+
+
+@pytest.mark.parametrize("commits", [True, False])
+@pytest.mark.parametrize("how", [["--orphan", "elsewhere"], ["-b", "feature", "main"]])
+def test_where_two_branches_conflict_the_files_stay_as_the_agent_left_them(prepare, how: list[str], commits: bool):
+    tree = prepare()
+    write(tree.path / "two", "first\n")
+    first = worktree.commit(tree.path, "first")
+    git(tree.path, "checkout", "--quiet", *how)
+    write(tree.path / "two", "last\n")
+    if commits:
+        git(tree.path, "commit", "--quiet", "--all", "-m", "last")
+    worktree.commit(tree.path, "round")
+    assert (tree.path / "two").read_text() == "last\n"
+    assert first in git(tree.path, "log", "--format=%H", "muster/e1")
+
+
+def test_a_conflict_is_left_in_the_files_for_an_agent_to_resolve(repo: Path, prepare, tmp_path: Path):
+    mine, other = prepare("e1"), prepare("e2")
+    write(mine.path / "two", "mine\n")
+    write(mine.path / "caf\u00e9 one", "mine\n")
+    worktree.commit(mine.path, "mine")
+    write(other.path / "two", "theirs\n")
+    write(other.path / "caf\u00e9 one", "theirs\n")
+    write(other.path / "new", "x\n")
+    worktree.commit(other.path, "other")
+    land(repo, other)
+    again = worktree.prepare(repo, tmp_path / "root", "e1", INTEGRATION, leave_conflicts=True)
+    assert again.conflicts == (
+        "CONFLICT (add/add): Merge conflict in caf\u00e9 one",
+        "CONFLICT (content): Merge conflict in two",
+    )
+    assert {"mine", "theirs"} <= set((again.path / "two").read_text().splitlines())
+    assert again.base_sha == git(repo, "rev-parse", INTEGRATION)
+    assert conflicts.unresolved(again.path, again.base_sha) == ["caf\u00e9 one", "two"]
+    write(again.path / "two", "mine and theirs\n")
+    worktree.commit(again.path, "resolved one")
+    once_more = worktree.prepare(repo, tmp_path / "root", "e1", INTEGRATION, leave_conflicts=True)
+    assert once_more.conflicts == () and conflicts.unresolved(once_more.path, once_more.base_sha) == ["caf\u00e9 one"]
+    write(again.path / "caf\u00e9 one", "both\n")
+    worktree.commit(again.path, "resolved")
+    assert conflicts.unresolved(again.path, again.base_sha) == []
+    land(repo, again)
 
 
 def test_a_moved_data_directory_is_mended(repo: Path, prepare, tmp_path: Path):

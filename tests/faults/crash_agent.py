@@ -1,0 +1,59 @@
+"""The agent of the crash sweep, in all roles: `crash_agent.py NOTES implement|review|verify`. It notes each turn, and each amount that it tells.
+
+Its first work is bad; it does better once a prompt tells it what verification found. No two amounts of an entry are the same.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+ENTRY = os.environ["MUSTER_ENTRY_ID"]
+NOTES, ROLE = Path(sys.argv[1]), sys.argv[2]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def note(name: str, text: str) -> None:
+    with (NOTES / f"{ENTRY}.{name}").open("a") as file:
+        file.write(text + "\n")
+
+
+def spend(id_: str) -> None:
+    """What is noted is told: the agent cannot be asked to end in between."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    told = NOTES / f"{ENTRY}.told"
+    amount = 10_000 + (len(told.read_text().split()) if told.exists() else 0)
+    note("told", str(amount))
+    sys.stdout.write(json.dumps({"type": "usage", "id": id_, "cost_usd": amount / 1_000_000}) + "\n")
+    sys.stdout.flush()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+
+def main() -> None:
+    mark = NOTES / f"{ENTRY}.pid"
+    if mark.exists() and alive(int(mark.read_text() or 0)):
+        note("overlap", ROLE)
+    mark.write_text(str(os.getpid()))
+    note("turns", ROLE)
+    note("sessions", os.environ["MUSTER_SESSION_ID"])
+    spend("1")
+    if ROLE == "implement":
+        prompt = Path(os.environ["MUSTER_PROMPT_FILE"]).read_text()
+        time.sleep(0.2)
+        Path(f"{ENTRY}.txt").write_text("good\n" if "it says bad" in prompt else "bad\n")
+        spend("2")
+    else:
+        print(json.dumps({"type": "verdict", "verdict": "PASS", "reasons": []}), flush=True)
+    mark.unlink()
+
+
+if __name__ == "__main__":
+    main()

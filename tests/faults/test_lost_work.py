@@ -1,0 +1,126 @@
+"""What an agent may do to its own git, and people to its folder, before everything dies: the work is there all the same (F46). And conflicts:
+two entries that change the same line, of which the second resolves it, or not."""
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.harness import until
+from tests.faults.shop import Shop
+
+GIT = "do git -c user.name=a -c user.email=a@localhost"
+ANTICS = {
+    "it commits by itself": [f"1| {GIT} add -A", f"1| {GIT} commit -qm mine"],
+    "it switches to a branch of its own": [f"1| {GIT} checkout -qb own", f"1| {GIT} add -A", f"1| {GIT} commit -qm mine"],
+    "it commits and goes back": [f"1| {GIT} add -A", f"1| {GIT} commit -qm mine", f"1| {GIT} checkout -q --detach HEAD~1"],
+    "it detaches": [f"1| {GIT} checkout -q --detach", f"1| {GIT} add -A", f"1| {GIT} commit -qm mine"],
+    "its git was killed": ['1| do touch "$(git rev-parse --git-path index.lock)" "$(git rev-parse --git-path HEAD.lock)"'],
+    "it is in the middle of a merge": [
+        f"1| {GIT} add -A",
+        f"1| {GIT} commit -qm mine",
+        f"1| {GIT} merge -q --no-ff --no-commit HEAD~0",
+    ],
+}
+
+
+def kill_the_worker(work: Shop) -> None:
+    os.kill(work.up.children()["sessions"], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("antics", ANTICS.values(), ids=ANTICS.keys())
+def test_whatever_an_agent_did_to_its_git_before_the_kill(shop: Callable[..., Shop], tmp_path: Path, antics: list[str]) -> None:
+    work = shop(verify=[{"name": "both", "run": "grep -q done first && test -f ok"}])
+    ready = tmp_path / "ready"
+    id_ = work.add("1| write first done", *antics, f"1| do touch {ready}", "1| sleep 60", "2| write ok yes")
+    until(ready.exists, 20)
+    kill_the_worker(work)
+    work.becomes(id_, "done", 40)
+    assert (work.merged("first"), work.merged("ok")) == ("done", "yes")
+    assert work.git("worktree", "list").count("\n") == 0
+    assert [one["status"] for one in work.sessions(id_)] == ["passed", "lost"]
+
+
+def test_a_worktree_that_was_deleted_between_rounds_comes_back_from_its_branch(shop: Callable[..., Shop]) -> None:
+    work = shop(verify=[{"name": "both", "run": "test -f first && test -f ok"}], max_workers=1)
+    id_ = work.add("1| write first done", "2| write ok yes", budget_rounds=1)
+    work.becomes(id_, "failed")
+    shutil.rmtree(work.folder_of(id_))
+    work.call("PATCH", f"/todo/entries/{id_}/rounds", {"budget_rounds": 2})
+    work.becomes(id_, "done")
+    assert (work.merged("first"), work.merged("ok")) == ("done", "yes")
+
+
+def test_a_git_that_outlives_its_worker_is_waited_for(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    """A filter makes its `git add` slow. Taking its lock away and starting a second one beside it would spoil the index."""
+    work = shop()
+    began = tmp_path / "began"
+    work.git("config", "filter.slow.clean", f"touch {began}; sleep 3; cat")
+    id_ = work.add("1| do echo '*.big filter=slow' > .gitattributes", "1| write a.big text", "write ok yes")
+    until(began.exists, 20)
+    kill_the_worker(work)
+    work.becomes(id_, "done", 40)
+    assert work.merged("a.big") == "text"
+    assert work.git("fsck", "--strict", "--no-dangling") == ""
+
+
+RESOLVE = (
+    "do python3 -c \"import re; t = open('shared').read(); open('shared', 'w').write(re.sub('(?m)^[<=>]{7}.*\\\\n', '', t))\""
+)
+
+
+def two_on_one_line(work: Shop, gate: Path, *later: str) -> tuple[str, str]:
+    """Two entries that did not say which file they change. The second one begins before the first is merged, and ends after."""
+    slow = work.add("1| write shared second", f"1| do while [ ! -e {gate} ]; do sleep 0.1; done", *later, "write ok-2 yes")
+    until(lambda: work.entry(slow)["status"] == "in_progress", 10, every=0.1)
+    first = work.add("write shared first", "write ok-1 yes")
+    work.becomes(first, "done")
+    gate.touch()
+    return first, slow
+
+
+def conflicting(shop: Callable[..., Shop], **config: Any) -> Shop:
+    return shop(verify=[{"name": "ok", "run": "ls ok-*"}], **config)
+
+
+def test_a_conflict_is_resolved_by_the_next_round_with_what_it_is_given(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    work = conflicting(shop)
+    _, id_ = two_on_one_line(work, tmp_path / "gate", f"2| {RESOLVE}")
+    work.becomes(id_, "done", 40)
+    assert sorted(work.merged("shared").split()) == ["first", "second"]
+    assert [one["status"] for one in work.sessions(id_)] == ["passed", "conflict"]
+    first, second = work.rounds(id_)
+    assert first["findings"] == [
+        "merge_conflict: merging into muster/integration conflicts in shared\nCONFLICT (add/add): Merge conflict in shared"
+    ]
+    assert "## Conflicts to resolve first" in second["prompt"] and "Merge conflict in shared" in second["prompt"]
+    assert second["diffstat"]["files"] == 2, "what the others landed is not this entry's change"
+
+
+def test_a_conflict_that_nobody_resolves_blocks_its_entry_and_loses_nothing(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    work = conflicting(shop)
+    _, id_ = two_on_one_line(work, tmp_path / "gate")
+    entry = work.becomes(id_, "blocked", 40)
+    assert entry["reasons"][0]["code"] == "merge_conflict"
+    assert "shared still holds both sides" in entry["reasons"][0]["message"]
+    assert work.call("GET", "/executor/locks") == {}
+    assert work.call("GET", "/budget/holds")["held_usd"] == 0
+    assert work.merged("shared") == "first" and work.merged("ok-2") == ""
+    assert work.git("show", f"muster/{id_}:ok-2") == "yes"
+    assert {"first", "second"} <= set(work.git("show", f"muster/{id_}:shared").split("\n"))
+    assert work.git("log", "--format=%s", f"muster/{id_}").count("Merge muster/integration") == 1
+
+
+def test_a_worker_that_dies_with_a_conflict_in_its_files_merges_no_markers(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    work = conflicting(shop)
+    ready = tmp_path / "ready"
+    _, id_ = two_on_one_line(work, tmp_path / "gate", f"2| do touch {ready}", "2| sleep 60", f"3| {RESOLVE}")
+    until(ready.exists, 30)
+    kill_the_worker(work)
+    work.becomes(id_, "done", 40)
+    assert sorted(work.merged("shared").split()) == ["first", "second"]
+    assert "- shared" in work.rounds(id_)[2]["prompt"]
