@@ -92,13 +92,19 @@ def micro(amount: Decimal) -> int:
     return money.usd(str(amount))
 
 
+def _something(amount: Decimal) -> Decimal:
+    if amount < Decimal("0.001"):
+        raise ValueError("must be 0.001 or more: without money it gives no verdict")
+    return amount
+
+
 class Verifier(_Part):
     """An agent that judges a round against the acceptance criteria, once the verify commands have passed. `round_usd`: what it may
     spend in a round; it is charged to the entry.
     """
 
     agent: Agent
-    round_usd: Amount = Decimal("0.5")
+    round_usd: Annotated[Amount, AfterValidator(_something)] = Decimal("0.5")
     weight: Annotated[float, BeforeValidator(whole), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
 
 

@@ -256,3 +256,7 @@ def test_a_junit_file_lies_inside_of_the_worktree(shop: Api, path: str) -> None:
 
 def test_a_prompt_template_holds_no_nul(shop: Api) -> None:
     assert names_of(shop.patch("/config", {"prompts": {"implement": "a\0b"}})) == ["prompts.implement"]
+
+
+def test_a_verifying_agent_gets_some_money(shop: Api) -> None:
+    assert names_of(shop.patch("/config", {"verifier": {"agent": {}, "round_usd": 0}})) == ["verifier.round_usd"]
