@@ -1,13 +1,14 @@
 """The config of a workspace: its keys, defaults and bounds. A key that nothing reads does not exist."""
 
+import json
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from budget import money
 from orchestration import templates
-from workspaces.schemas import whole
+from workspaces.schemas import Object, whole
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
 Command = Annotated[list[Text], Field(min_length=1, max_length=200)] | Text
@@ -19,6 +20,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+LONGEST_SETTINGS = 100_000  # every cycle and every session reads the whole config
 AgentKind = Literal["command", "claude_code", "codex", "opencode", "gemini", "qwen", "aider", "mini_swe_agent"]
 
 
@@ -33,13 +35,20 @@ class Agent(_Part):
     kind: AgentKind = "command"
     command: Command | None = None
     args: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
-    settings: Annotated[dict[str, Any], Field(max_length=200)] = Field(default_factory=dict)
+    settings: Annotated[Object, Field(max_length=200)] = Field(default_factory=dict)
     use_login: bool = True
     model: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
     env: Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100)] = Field(default_factory=dict)
     timeout_s: Seconds = 1800
     idle_timeout_s: Seconds = 600
     provider_patience_s: Seconds = 180
+
+    @field_validator("settings")
+    @classmethod
+    def _short(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        if len(json.dumps(settings)) > LONGEST_SETTINGS:
+            raise ValueError(f"may have at most {LONGEST_SETTINGS} characters as JSON")
+        return settings
 
     @field_validator("env")
     @classmethod
@@ -69,7 +78,8 @@ class Check(_Part):
     @field_validator("junit")
     @classmethod
     def _inside(cls, path: str | None) -> str | None:
-        if path and (path.startswith("/") or ".." in path.split("/")):
+        parts = [part for part in (path or "x").split("/") if part not in ("", ".")]
+        if (path or "").startswith("/") or ".." in parts or not parts or parts[0].lower() == ".git":
             raise ValueError("must lie inside the worktree")
         return path
 
@@ -82,13 +92,19 @@ def micro(amount: Decimal) -> int:
     return money.usd(str(amount))
 
 
+def _something(amount: Decimal) -> Decimal:
+    if amount < Decimal("0.001"):
+        raise ValueError("must be 0.001 or more: without money it gives no verdict")
+    return amount
+
+
 class Verifier(_Part):
     """An agent that judges a round against the acceptance criteria, once the verify commands have passed. `round_usd`: what it may
     spend in a round; it is charged to the entry.
     """
 
     agent: Agent
-    round_usd: Amount = Decimal("0.5")
+    round_usd: Annotated[Amount, AfterValidator(_something)] = Decimal("0.5")
     weight: Annotated[float, BeforeValidator(whole), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
 
 
@@ -103,12 +119,15 @@ class Interceptor(_Part):
     workspace_usd: Amount | None = None
 
 
+Template = Annotated[str, StringConstraints(min_length=1, max_length=50_000, pattern=r"^[^\x00]*$")]
+
+
 class Prompts(_Part):
     """Templates of the workspace's own, in Django's template language, instead of Muster's (docs/agents.md lists what they may use)."""
 
-    implement: Annotated[str, Field(min_length=1, max_length=50_000)] | None = None
-    review: Annotated[str, Field(min_length=1, max_length=50_000)] | None = None
-    verify: Annotated[str, Field(min_length=1, max_length=50_000)] | None = None
+    implement: Template | None = None
+    review: Template | None = None
+    verify: Template | None = None
 
     @field_validator("implement", "review", "verify")
     @classmethod
@@ -132,7 +151,17 @@ class Plateau(_Part):
     epsilon: Annotated[float, BeforeValidator(whole), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
 
 
-Pattern = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00\n/][^\x00\n]*$")]
+def _quick(pattern: str) -> str:
+    """Each wildcard more multiplies the time that a name takes by its length, and names are an agent's to choose."""
+    crossing = pattern.count("**")
+    if crossing > 3 or any(name.count("*") > 3 for name in pattern.replace("**", "").split("/")):
+        raise ValueError("may hold `**` three times, and `*` three times between slashes")
+    return pattern
+
+
+Pattern = Annotated[
+    str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00\n/][^\x00\n]*$"), AfterValidator(_quick)
+]
 
 # What commonly judges code. An agent may change such a file only when its entry names it.
 JUDGES = (
@@ -147,8 +176,15 @@ JUDGES = (
     "**/*.test.*",
     "**/*.spec.*",
     "**/conftest.py",
-    "pytest.ini",
-    "tox.ini",
+    "**/pytest.ini",
+    "**/.pytest.ini",
+    "**/pytest.toml",
+    "**/.pytest.toml",
+    "**/tox.ini",
+    "**/sitecustomize.py",
+    "**/usercustomize.py",
+    "pytest.py",
+    "pytest/__init__.py",
 )
 
 

@@ -20,6 +20,7 @@ LONGEST = 16_000
 MOST = 100
 SHORTEST_MASKED = 6  # shorter values would black out half of any log
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+LONG_WORD = 24  # of a value with several lines: a line of base64, not a word of English
 _SENSITIVE = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.I)
 
 
@@ -31,8 +32,8 @@ def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
     """Set or replace one. Raises Invalid."""
     if not NAME.fullmatch(name) or name.startswith("MUSTER_"):
         raise Invalid("must be the name of an environment variable, and not begin with MUSTER_", "name")
-    if not value or len(value) > LONGEST or "\0" in value:
-        raise Invalid(f"must have 1 to {LONGEST} characters, without NUL", "value")
+    if not value or len(value) > LONGEST or "\0" in value or any(0xD800 <= ord(c) < 0xE000 for c in value):
+        raise Invalid(f"must have 1 to {LONGEST} characters, without NUL and lone surrogates", "value")
     with transaction.atomic():
         known = Secret.objects.filter(workspace_id=workspace_id)
         if known.count() >= MOST and not known.filter(name=name).exists():
@@ -73,7 +74,7 @@ class Mask:
 
     def __init__(self, secrets: Mapping[str, str], more: Mapping[str, str] | None = None) -> None:
         also = {name: value for name, value in (more or {}).items() if _SENSITIVE.search(name)}
-        named = {value: name for name, value in {**also, **secrets}.items() if len(value) >= SHORTEST_MASKED}
+        named = {part: name for name, value in {**also, **secrets}.items() for part in _parts(value)}
         self._names = named
         longest_first = sorted(named, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if named else None
@@ -87,6 +88,12 @@ class Mask:
         """The secrets that a text contains."""
         found: Iterable[str] = self._pattern.findall(text) if self._pattern else ()
         return sorted({self._names[value] for value in found})
+
+
+def _parts(value: str) -> list[str]:
+    """What gives a value away: all of it, and of a key file, which is seen line by line, each long word."""
+    long = [word for word in value.split() if len(word) >= LONG_WORD] if "\n" in value.strip() else []
+    return [part for part in {value, value.strip(), *long} if len(part) >= SHORTEST_MASKED]
 
 
 NOTHING = Mask({})

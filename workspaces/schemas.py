@@ -80,6 +80,7 @@ Line = Annotated[str, Field(max_length=500), AfterValidator(_clean)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean), AfterValidator(_said)]
 Float = Annotated[float, BeforeValidator(whole), Field(allow_inf_nan=False)]
 Json = Annotated[Any, AfterValidator(_plain)]
+Object = Annotated[dict[str, Any], AfterValidator(_plain)]
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
 
 

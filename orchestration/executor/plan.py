@@ -42,8 +42,8 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a cycle decides from. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `trouble`: the open breaker's
-    code; after `trouble_wait_s` one session is tried.
+    """What a cycle decides from. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `min_verify`: what a verifying
+    agent asks for, 0 without one. `trouble`: the open breaker's code; after `trouble_wait_s` one session is tried.
     """
 
     state: str
@@ -53,6 +53,7 @@ class World:
     headroom: int
     min_round: int
     round_ceiling: int
+    min_verify: int = 0
     running: tuple[Running, ...] = ()
     locks: tuple[tuple[str, str], ...] = ()
     trouble: str = ""
@@ -238,17 +239,22 @@ def _rounds(entry: Waiting) -> Check:
     )
 
 
+def _needed(entry: Waiting, room: Room) -> int:
+    """Verify commands cost nothing; a verifying agent that could not be paid would end its session at once, time after time."""
+    return room.world.min_verify if entry.verify_only else max(room.world.min_round, 1)
+
+
 def _entry_budget(entry: Waiting, room: Room) -> Check:
-    needed = 0 if entry.verify_only else room.world.min_round
+    needed = _needed(entry, room)
     message = f"{_usd(max(entry.headroom, 0))} of its budget is left, a round needs {_usd(needed)}: raise the entry's budget"
-    passed = entry.verify_only or entry.headroom >= max(needed, 1)
+    passed = not needed or entry.headroom >= needed
     return Check("budget_exceeded", passed, f"{_usd(entry.headroom)} left", f"at least {_usd(needed)}", message)
 
 
 def _project_budget(entry: Waiting, room: Room) -> Check:
-    needed = 0 if entry.verify_only else room.world.min_round
+    needed = _needed(entry, room)
     message = f"{_usd(max(room.headroom, 0))} is left under the project cap, a round needs {_usd(needed)}: raise the cap"
-    passed = entry.verify_only or room.headroom >= max(needed, 1)
+    passed = not needed or room.headroom >= needed
     return Check("project_budget_exceeded", passed, f"{_usd(room.headroom)} left", f"at least {_usd(needed)}", message)
 
 

@@ -52,6 +52,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         headroom=headroom,
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
+        min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
         running=running,
         trouble=trouble,
         trouble_message=trouble_message,

@@ -77,6 +77,12 @@ def held(scene: Scene) -> dict[str, Any]:
 
 def _without_values(value: Any) -> Any:
     """What an agent's env holds may be a key: its names are shown, its values are not."""
+    if isinstance(value, list):
+        return [_without_values(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {key: dict.fromkeys(one, "…") if key == "env" else _without_values(one) for key, one in value.items()}
+    return {key: _names_alone(one) if key == "env" else _without_values(one) for key, one in value.items()}
+
+
+def _names_alone(env: Any) -> Any:
+    return dict.fromkeys(env, "…") if isinstance(env, dict) else "…"

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.runtime.agents.reading import storable
+
 WORDS = {"PASS": True, "OK": True, "APPROVE": True, "FAIL": False, "OBJECT": False, "REJECT": False}
 MOST_REASONS = 30
 LONGEST_REASON = 1000
@@ -21,15 +23,17 @@ class Answer:
 def read(text: str) -> Answer | None:
     """The last verdict in a text; None: there is none that can be understood."""
     decoder = json.JSONDecoder()
-    at = len(text)
-    while (at := text.rfind("{", 0, at)) >= 0:
+    found, at = None, text.find("{")
+    while at >= 0:
         try:
-            told, _ = decoder.raw_decode(text, at)
+            told, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
-            continue
-        if isinstance(told, dict) and str(told.get("verdict", "")).strip().upper() in WORDS:
-            return _answer(told)
-    return None
+            end = at + 1
+        else:
+            if str(told.get("verdict", "")).strip().upper() in WORDS:
+                found = told
+        at = text.find("{", end)  # behind the whole object: a verdict on one criterion inside of it is not the verdict
+    return _answer(storable(found)) if found else None
 
 
 def _answer(told: dict[str, Any]) -> Answer:

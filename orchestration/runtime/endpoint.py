@@ -16,6 +16,8 @@ from typing import Any
 
 import structlog
 
+from orchestration.runtime.agents.reading import storable
+
 log = structlog.get_logger(__name__)
 
 Hear = Callable[[str, Mapping[str, Any]], None]
@@ -135,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(body)
+        told = storable(json.loads(body))
     except (ValueError, RecursionError):
         raise _Refused(400, "this is not JSON") from None
     if not isinstance(told, dict):
@@ -199,6 +201,6 @@ def _plain(value: Any) -> Any:
     if kind == "intValue":
         try:
             return int(inner)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
     return inner if kind in ("stringValue", "doubleValue", "boolValue") else None

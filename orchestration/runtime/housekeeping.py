@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -44,4 +45,10 @@ def tidy() -> int:
 
 
 def _old(root: Path, oldest: float) -> list[Path]:
-    return [folder for folder in root.iterdir() if folder.stat().st_mtime < oldest] if root.is_dir() else []
+    """Links are not followed, and what somebody else just took away is gone already."""
+    found = []
+    for folder in root.iterdir() if root.is_dir() else ():
+        with suppress(FileNotFoundError):
+            if folder.lstat().st_mtime < oldest:
+                found.append(folder)
+    return found

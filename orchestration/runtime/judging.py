@@ -18,7 +18,9 @@ def verify(work: Work, findings: list[str]) -> Verdict:
     if work.session.work == Entry.Work.VERIFY:
         place.furnish(work.session, work.entry)
     with worktree.checkout(work.repo, place.worktrees(), work.session.pk, work.round.commit) as clean:
-        _put_back(work, clean)
+        changed = _put_back(work, clean)
+        if work.session.work == Entry.Work.VERIFY:
+            findings = [*findings, *_may_not_be_merged(work, changed)]
         if work.config.verify:
             work.set_up(clean)
         before = rounds.cases_before(work.round)
@@ -32,11 +34,21 @@ def verify(work: Work, findings: list[str]) -> Verdict:
     return verdict
 
 
-def _put_back(work: Work, clean: Path) -> None:
-    """What the entry does not name and an agent changed: judged by the original, in a reverification too."""
+def _put_back(work: Work, clean: Path) -> list[str]:
+    """What the entry does not name and an agent changed: judged by the original, in a reverification too. Answers what that is."""
     changed = worktree.changed_files(clean, work.tree.base_sha)
     names = protection.tampered(changed, at_base=work.protected, patterns=work.config.protected, declared=work.entry.paths)
     protection.restore(clean, work.tree.base_sha, names)
+    return names
+
+
+def _may_not_be_merged(work: Work, changed: list[str]) -> list[str]:
+    """What the round that made this commit was told, and is as true now: judged by the originals is not merged with them."""
+    diff = worktree.diff(work.tree.path, work.tree.base_sha, work.round.commit, limit_bytes=20_000_000)
+    return [
+        *(f"judge_changed: {name} judges this work, and the entry does not name it" for name in changed[:20]),
+        *(f"secret_leaked: the work contains the secret {name}" for name in work.mask.names_in(diff)),
+    ]
 
 
 def _runner(work: Work, clean: Path) -> verification.Run:

@@ -1,5 +1,6 @@
 """JUnit XML as evidence: what passed, what failed and why. The file comes from the agent's side: it is parsed safely."""
 
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,10 @@ class Report:
 def read(path: Path) -> Report:
     """The report in a file."""
     try:
-        if path.stat().st_size > LARGEST:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # a pipe or a device would be read for ever
+            return Report(error=f"{path.name} is not a file")
+        if about.st_size > LARGEST:
             return Report(error=f"the JUnit file is larger than {LARGEST} bytes")
         root = parse(path).getroot()
         if root is None:

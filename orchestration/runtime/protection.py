@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +47,8 @@ def restore(checkout: Path, base: str, names: Sequence[str]) -> None:
     for name in names:
         if git.attempt(checkout, "cat-file", "-e", f"{base}:{name}")[0] == 0:
             git.run(checkout, "checkout", "--quiet", base, "--", name)
+        elif (checkout / name).is_dir() and not (checkout / name).is_symlink():
+            shutil.rmtree(checkout / name)  # a repository inside of the repository
         else:
             (checkout / name).unlink(missing_ok=True)
 

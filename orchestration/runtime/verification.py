@@ -1,7 +1,7 @@
 """Verification: weighted commands in a clean checkout of the round's commit, and a score from real evidence."""
 
-import json
 import shlex
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from typing import Any
 from orchestration.configuration import Check
 from orchestration.rounds import Cases, Verdict
 from orchestration.runtime import junit
+from orchestration.runtime.agents.reading import parsed
 from orchestration.runtime.judgement import Judgement
 from orchestration.runtime.processes import Ended
 
@@ -35,13 +36,9 @@ class _Output:
         self.tail = f"{self.tail}{line}\n"[-TAIL:]
         if stream != "stdout":
             return
-        if line.startswith("{"):
-            try:
-                told = json.loads(line, parse_float=Decimal)
-            except ValueError:
-                return
-            if isinstance(told, dict) and told.get("type") == "score":
-                self.told = told
+        told = parsed(line)
+        if told is not None and told.get("type") == "score":
+            self.told = told
 
 
 def verify(checks: Sequence[Check], checkout: Path, run: Run, before: Mapping[str, Cases]) -> Verdict:
@@ -97,7 +94,7 @@ def _check(check: Check, checkout: Path, run: Run, before: Cases | None) -> dict
 def _once(check: Check, checkout: Path, run: Run) -> dict[str, Any]:
     report = checkout / check.junit if check.junit else None
     if report is not None:
-        report.unlink(missing_ok=True)  # one that was committed proves nothing
+        _clear(report, checkout)
     output = _Output()
     began = time.monotonic()
     ended = run(check, output.hear)
@@ -116,6 +113,16 @@ def _once(check: Check, checkout: Path, run: Run) -> dict[str, Any]:
         "tail": output.tail,
         **({"cases": _cases(found)} if found is not None and found.cases else {}),
     }
+
+
+def _clear(report: Path, checkout: Path) -> None:
+    """A report that was committed proves nothing. Whatever is there instead is the agent's too, but nothing outside of the checkout."""
+    if not report.parent.resolve().is_relative_to(checkout.resolve()):
+        return
+    if report.is_dir() and not report.is_symlink():
+        shutil.rmtree(report)
+    else:
+        report.unlink(missing_ok=True)
 
 
 def _cases(report: junit.Report) -> dict[str, Any]:

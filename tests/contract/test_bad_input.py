@@ -224,3 +224,39 @@ def test_fields_that_are_not_the_callers_to_set_are_refused(workspace: Workspace
         assert names_of(shop.post("/todo/entries", {"entries": [{"content": "x", field: 1}]})) == [f"entries.0.{field}"]
     for field in ("id", "state", "repo", "deleted_at", "held_usd"):
         assert names_of(shop.patch(f"/api/v1/workspaces/{workspace.pk}", {field: "x"})) == [field]
+
+
+def test_agent_settings_may_hold_any_json_that_can_be_kept(shop: Api) -> None:
+    settings = {"temperature": 0.7, "deep": [{"limit_usd": 1.5}, True, None, 2]}
+    assert shop.patch("/config", {"agent": {"settings": settings}}).json["agent"]["settings"] == settings
+    assert shop.get("/config").json["agent"]["settings"] == settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        '{"a": NaN}',
+        '{"a": 1e400}',
+        r'{"a": "\u0000"}',
+        r'{"a\ud800": 1}',
+        "{" + '"a": {' * 40 + "}" * 41,
+        '{"a": "%s"}' % ("x" * 200_000),
+    ],
+    ids=["NaN", "1e400", "NUL", "surrogate", "deep", "long"],
+)
+def test_other_agent_settings_are_refused_and_change_nothing(shop: Api, settings: str) -> None:
+    assert shop.patch("/config", f'{{"agent": {{"settings": {settings}}}}}').status == 400
+    assert shop.get("/config").json["agent"]["settings"] == {}
+
+
+@pytest.mark.parametrize("path", [".", "./", ".git", ".git/x", "a/../b", "/a"])
+def test_a_junit_file_lies_inside_of_the_worktree(shop: Api, path: str) -> None:
+    assert names_of(shop.patch("/config", {"verify": [{"name": "a", "run": "x", "junit": path}]})) == ["verify.0.junit"]
+
+
+def test_a_prompt_template_holds_no_nul(shop: Api) -> None:
+    assert names_of(shop.patch("/config", {"prompts": {"implement": "a\0b"}})) == ["prompts.implement"]
+
+
+def test_a_verifying_agent_gets_some_money(shop: Api) -> None:
+    assert names_of(shop.patch("/config", {"verifier": {"agent": {}, "round_usd": 0}})) == ["verifier.round_usd"]

@@ -49,3 +49,11 @@ def test_a_mask_hides_the_longest_value_first_and_telling_env_too() -> None:
 
 def test_short_values_are_not_masked() -> None:
     assert secrets.Mask({"A": "abc"})("abc") == "abc"
+
+
+def test_a_key_file_is_masked_line_by_line_and_found_in_a_diff() -> None:
+    body = ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "bKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"]
+    mask = secrets.Mask({"PEM": "\n".join(["-----BEGIN PRIVATE KEY-----", *body, "-----END PRIVATE KEY-----", ""])})
+    assert mask(f"  {body[0]}") == "  [secret PEM]"
+    assert mask.names_in(f"+{body[1]}") == ["PEM"]
+    assert mask.names_in("+-----BEGIN PRIVATE KEY-----") == []

@@ -1,14 +1,15 @@
 """Any command as an agent, by a protocol of JSON lines (extensions.md, The command agent's protocol)."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
+from hashlib import sha256
 from typing import Any
 
 from budget import money
 from orchestration.runtime.agents.events import Event, Failure, Finished, Text, Usage, Waiting
 from orchestration.runtime.agents.failures import KINDS
 from orchestration.runtime.agents.interface import Launch, Task, Thread, Traits
+from orchestration.runtime.agents.reading import parsed
 
 TRAITS = Traits(
     title="Any command",
@@ -23,6 +24,7 @@ TRAITS = Traits(
 
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 MOST_TOKENS = 10**12
+LONGEST_ID = 100
 
 
 def start(task: Task) -> Launch:
@@ -46,27 +48,34 @@ def reader(task: Task) -> "Reader":
 class Reader:
     thread: Thread | None = None
 
+    def __init__(self) -> None:
+        self._nameless = 0
+
     def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
         """A usage line that cannot be read counts as one whose cost is not known; other lines are log text."""
-        if is_error or not line.startswith("{"):
+        if is_error or not line.startswith("{") or (told := parsed(line)) is None:
             return
-        try:
-            told = json.loads(line, parse_float=Decimal)
-        except ValueError:
-            return
-        match told.get("type") if isinstance(told, dict) else None:
+        match told.get("type"):
             case "usage":
-                yield _usage(told)
+                yield _usage(told, self._name(told.get("id")))
             case "text":
                 yield Text(str(told.get("text", ""))[:500])
             case "waiting":
                 yield Waiting(str(told.get("message", ""))[:300] or "It waits for its provider", _moment(told.get("until")))
-            case "failure" if told.get("code") in KINDS:
-                yield Failure(told["code"], str(told.get("message", ""))[:500], _moment(told.get("retry_at")))
+            case "failure" if str(told.get("code")) in KINDS:
+                yield Failure(str(told["code"]), str(told.get("message", ""))[:500], _moment(told.get("retry_at")))
             case "verdict":
                 yield Finished(ok=True, summary=line[:20_000])
             case "result":
                 yield Finished(ok=told.get("ok", True) is not False, summary=str(told.get("summary", ""))[:20_000])
+
+    def _name(self, told: Any) -> str:
+        """Its id. A line without one is a request of its own, known by its place: a dead worker's journal counts the same way."""
+        if told is None or told == "":
+            self._nameless += 1
+            return f"unnamed-{self._nameless}"
+        name = str(told)
+        return name if len(name) <= LONGEST_ID else sha256(name.encode()).hexdigest()
 
     def hear(self, name: str, attributes: Mapping[str, Any]) -> Iterable[Event]:
         return ()
@@ -85,9 +94,8 @@ def _moment(value: Any) -> float | None:
     return float(value)
 
 
-def _usage(told: dict[str, Any]) -> Usage:
+def _usage(told: dict[str, Any], name: str) -> Usage:
     """A bad amount becomes an unknown cost of a model without a price: it is never taken for zero."""
-    name = str(told.get("id", ""))[:100] or "unnamed"
     model = str(told.get("model") or "")[:200]
     try:
         cost = money.round_up(_amount(told["cost_usd"])) if told.get("cost_usd") is not None else None

@@ -17,10 +17,21 @@ def parsed(line: str) -> dict[str, Any] | None:
     if not line.lstrip().startswith("{"):
         return None
     try:
-        told = json.loads(line, parse_float=Decimal)
+        told = storable(json.loads(line, parse_float=Decimal))
     except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
+
+
+def storable(value: Any) -> Any:
+    """JSON may hold NUL and halves of characters, which no database takes: the first are left out, the second written as escapes."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list):
+        return [storable(each) for each in value]
+    if isinstance(value, dict):
+        return {storable(key): storable(each) for key, each in value.items()}
+    return value
 
 
 def dig(holder: Any, *keys: str) -> Any:

@@ -98,3 +98,12 @@ def test_without_a_worker_nothing_starts() -> None:
 
 def test_used_up_rounds_block() -> None:
     assert codes(plan(WORLD, [an_entry("e1", rounds_completed=5, budget_rounds=5)])) == ["rounds_exhausted"]
+
+
+def test_verifying_by_commands_needs_no_money_and_by_an_agent_it_does() -> None:
+    world, entry = replace(WORLD, headroom=0), an_entry("e1", verify_only=True)
+    assert isinstance(plan(world, [entry])[0], Start)
+    (decision,) = plan(replace(world, min_verify=USD // 2), [entry])
+    assert isinstance(decision, Wait) and decision.why.code == "project_budget_exceeded"
+    (decision,) = plan(replace(WORLD, min_verify=USD // 2), [replace(entry, headroom=USD // 4)])
+    assert isinstance(decision, Block) and decision.why.code == "budget_exceeded"

@@ -34,3 +34,16 @@ def test_what_is_no_verdict_is_none(text: str) -> None:
 @given(st.text(alphabet='{}[]":,verdictPASFIL ', max_size=200))
 def test_no_text_breaks_it(text: str) -> None:
     answers.read(text)
+
+
+def test_a_verdict_on_one_criterion_is_not_the_verdict() -> None:
+    told = (
+        '{"verdict": "FAIL", "criteria": [{"criterion": "a", "met": false}, {"criterion": "b", "met": true, "verdict": "PASS"}]}'
+    )
+    answer = answers.read(told)
+    assert answer and not answer.passed
+
+
+def test_halves_of_characters_in_a_reason_can_be_stored() -> None:
+    answer = answers.read(r'{"verdict": "FAIL", "reasons": ["odd \ud800\u0000"]}')
+    assert answer and answer.reasons == ["odd \\ud800"]

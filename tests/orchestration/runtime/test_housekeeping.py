@@ -28,3 +28,8 @@ def test_old_homes_go_and_what_is_at_work_stays(tmp_path: Path, settings: Any) -
     assert housekeeping.tidy() == 1
     assert {folder.name for folder in (tmp_path / "homes").iterdir()} == {busy.pk, fresh.pk}
     assert conversations.find(old.pk, "implement", "codex") is None
+
+
+def test_a_link_that_leads_nowhere_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+    assert [found.name for found in housekeeping._old(tmp_path, time.time() + 60)] == ["lost"]

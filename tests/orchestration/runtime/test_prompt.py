@@ -96,6 +96,5 @@ def test_what_is_no_template_is_refused(text: str) -> None:
 
 
 def test_a_template_reads_no_file() -> None:
-    config = configuration.merged({}, {"prompts": {"implement": "{% include 'base.html' %}"}})
-    with pytest.raises(ValueError, match="cannot be rendered"):
-        prompt.implement(the_entry(), config, number=1, found=[])
+    with pytest.raises(ValueError, match="is no template"):
+        configuration.merged({}, {"prompts": {"implement": "{% include 'base.html' %}"}})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.configuration import JUDGES, Check
+from orchestration.configuration import JUDGES, Check, Config
 from orchestration.runtime import git, protection
 from tests.orchestration.runtime.repositories import a_repository
 
@@ -51,3 +51,34 @@ def test_judges_are_put_back_as_they_were(tmp_path: Path) -> None:
     protection.restore(repo, git.run(repo, "rev-parse", "HEAD"), ["check.py", "conftest.py"])
     assert (repo / "check.py").read_text() == "assert work()\n"
     assert not (repo / "conftest.py").exists()
+
+
+@pytest.mark.parametrize("name", ["tests/pytest.ini", ".pytest.ini", "pkg/pytest.toml", "sitecustomize.py", "pytest.py"])
+def test_a_new_file_that_steers_how_tests_run_is_found(name: str) -> None:
+    assert protection.tampered([name], at_base=[], patterns=JUDGES, declared=[]) == [name]
+
+
+def test_a_symlink_in_the_place_of_the_tests_is_put_back(tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repo", tests__test_a="assert work()", mine="1")
+    base = git.run(repo, "rev-parse", "HEAD")
+    (repo / "tests" / "test_a").unlink()
+    (repo / "tests").rmdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (repo / "tests").symlink_to(outside)
+    protection.restore(repo, base, ["tests/test_a"])
+    assert (repo / "tests" / "test_a").read_text() == "assert work()"
+    assert not list(outside.iterdir())
+
+
+def test_a_repository_inside_in_the_place_of_a_judge_is_taken_away(tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repo")
+    (repo / "conftest.py" / ".git").mkdir(parents=True)
+    protection.restore(repo, git.run(repo, "rev-parse", "HEAD"), ["conftest.py"])
+    assert not (repo / "conftest.py").exists()
+
+
+@pytest.mark.parametrize("pattern", ["**/**/**/**/x", "*a*a*a*ab", "a/**/b/**/c/**/d/**"])
+def test_a_pattern_whose_matching_would_take_for_ever_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="may hold"):
+        Config(protected=[pattern])

@@ -1,7 +1,10 @@
 """Evidence: what a check said, what it compares with, and whether it can be trusted."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from orchestration.configuration import Check
 from orchestration.rounds import Cases
@@ -65,3 +68,41 @@ def test_cases_are_compared_with_the_round_before(tmp_path: Path) -> None:
     verdict = verification.verify([Check(name="a", run="x", junit="j.xml", rerun=False)], tmp_path, runs, before)
     cases = verdict.checks[0]["cases"]
     assert (cases["newly_passing"], cases["newly_failing"], cases["gone"]) == (["t.new"], ["t.broken"], ["t.deleted"])
+
+
+def test_a_report_that_is_a_pipe_holds_nobody_up(tmp_path: Path) -> None:
+    def run(check: Check, hear: Hear) -> Ended:
+        os.mkfifo(tmp_path / "j.xml")
+        return Ended(cause="exited", exit_code=0)
+
+    verdict = verification.verify([Check(name="a", run="x", junit="j.xml", rerun=False)], tmp_path, run, {})
+    assert verdict.findings == ["a: j.xml is not a file"]
+
+
+def test_a_committed_folder_in_the_place_of_the_report_is_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "j.xml" / "deep").mkdir(parents=True)
+    xml = '<testsuite><testcase classname="t" name="a"/></testsuite>'
+    runs = Runs(0, junit=tmp_path / "j.xml", xml=xml)
+    assert verification.verify([Check(name="a", run="x", junit="j.xml")], tmp_path, runs, {}).passed
+
+
+def test_nothing_outside_of_the_checkout_is_removed_for_a_report(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "j.xml").write_text("mine")
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "out").symlink_to(tmp_path / "outside")
+    verdict = verification.verify([Check(name="a", run="x", junit="out/j.xml", rerun=False)], checkout, Runs(0), {})
+    assert (tmp_path / "outside" / "j.xml").read_text() == "mine"
+    assert not verdict.passed
+
+
+@pytest.mark.parametrize("line", ['{"a": ' + "[" * 100_000, '{"type": "score", "score": 1, "findings": ["\\ud800\\u0000"]}'])
+def test_no_line_that_a_check_says_breaks_the_session(tmp_path: Path, line: str) -> None:
+    def run(check: Check, hear: Hear) -> Ended:
+        hear(line, "stdout")
+        return Ended(cause="exited", exit_code=1)
+
+    verdict = verification.verify([Check(name="a", run="x")], tmp_path, run, {})
+    assert not verdict.passed and "\0" not in "".join(verdict.findings)
+    "".join(verdict.findings).encode()
