@@ -113,7 +113,6 @@ def run(session: Session, *, cost: str, score: float | None, passed: bool = Fals
         verdict = rounds.Verdict(passed=passed, score=score, findings=findings, checks=[check])
         outcome = Session.Outcome.PASSED if passed else Session.Outcome.FAILED
         sessions.conclude(taken, sessions.Ending(outcome, "Verified and merged" if passed else "tests failed", verdict=verdict))
-        rounds.keep_best(taken.entry_id, score)
     return taken
 
 
