@@ -27,6 +27,7 @@ FLUSH_S = 0.5
 class Job:
     """What to run for a session. `name` marks its lines in the log; empty for the agent itself. `ladder`: how it is asked to stop.
     `role`: of an agent, whose record is read if its worker dies; what the other processes of a session write is nobody's to read.
+    `noise`: how lines begin that are read but not kept in the log.
     """
 
     argv: list[str]
@@ -37,6 +38,7 @@ class Job:
     name: str = ""
     ladder: tuple[Step, ...] = ()
     role: str = "check"
+    noise: tuple[str, ...] = ()
 
 
 def argv_of(command: Command) -> list[str]:
@@ -75,7 +77,8 @@ def follow(
         try:
             for line in process.lines(poll_s=LOOK_S):
                 if line is not None:
-                    writer.add(f"{job.name}:{line.stream}" if job.name else line.stream, line.text)
+                    if not line.text.startswith(job.noise):
+                        writer.add(f"{job.name}:{line.stream}" if job.name else line.stream, line.text)
                     if on_line is not None:
                         on_line(line.text, line.stream)
                 if writer.is_full or time.monotonic() - flushed > FLUSH_S:

@@ -91,6 +91,7 @@ def run(
             agent.idle_timeout_s,
             name="" if role == "implement" else role,
             ladder=module.TRAITS.ladder,
+            noise=module.TRAITS.noise,
             role=role,
         )
         ended = following.follow(session, here, job, watch, writer, on_line=meter.hear_line, on_look=meter.tick)

@@ -29,7 +29,6 @@ class Bench(Shop):
     """A workspace of its own for each test, and what a test compares."""
 
     def __init__(self, up: Running, client: Client, folder: Path, **config: Any) -> None:
-        self.up = up
         self.folder = folder
         super().__init__(client, folder, **config)
 

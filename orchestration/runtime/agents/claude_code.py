@@ -23,6 +23,7 @@ TRAITS = Traits(
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     logins=((".claude/.credentials.json", ".claude/.credentials.json"),),
     ladder=(Step("INT", "leader", 0.0), Step("TERM", "all", 0.4)),
+    noise=('{"type":"stream_event"',),
 )
 
 HOOK_TIMEOUT_S = 30

@@ -60,6 +60,7 @@ class Traits:
     `keys`: variables that it takes credentials from; any one of them is enough.
     `logins`: (path below the user's home, path below the entry's home) of files that hold a login on this host.
     `ladder`: how it is stopped best (docs/stopping.md); empty: TERM to all.
+    `noise`: how lines of its output begin that say nothing to a person: partial messages, pieces of words.
     `changes_files`: False for an agent that may be done without having changed a file.
     """
 
@@ -75,6 +76,7 @@ class Traits:
     version: tuple[str, ...] = ("--version",)
     changes_files: bool = True
     ladder: tuple[Step, ...] = ()
+    noise: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
