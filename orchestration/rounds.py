@@ -95,10 +95,12 @@ def note_work(opened: Round, findings: Sequence[str]) -> None:
     Round.objects.filter(pk=opened.pk).update(commit=opened.commit, diffstat=opened.diffstat, findings=opened.findings)
 
 
-def awaits_verdict(session: Session) -> bool:
-    """Its work is there and nothing speaks against it: all that is missing is the verdict."""
-    opened = Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).exclude(commit="").first()
-    return opened is not None and session.phase == Session.Phase.VERIFICATION and not opened.findings
+def is_work_done(session: Session) -> bool:
+    """Its agent's work is there and nothing speaks against it: what is missing is to verify it, or to merge it."""
+    newest = Round.objects.filter(session=session).exclude(commit="").order_by("-number").first()
+    if newest is None or newest.verdict == Round.Verdict.PASSED:
+        return newest is not None
+    return newest.verdict == Round.Verdict.OPEN and session.phase == Session.Phase.VERIFICATION and not newest.findings
 
 
 def verdict_of(session: Session) -> Verdict | None:

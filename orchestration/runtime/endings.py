@@ -16,11 +16,11 @@ def wanted(reason: str, session: Session) -> Ending:
     if reason == "stopped":
         by, for_good = Session.objects.values_list("stop_wanted_by", "stop_for_good").get(pk=session.pk)
         message = f"Stopped by {by}: its work is kept"
-        is_done = not for_good and rounds.awaits_verdict(session)
+        is_done = not for_good and rounds.is_work_done(session)
         return Ending(Outcome.STOPPED, message, findings=(message,), verify_next=is_done)
     message = "The worker was shut down: its work is kept"
     findings = ("The round was interrupted.",)
-    return Ending(Outcome.INTERRUPTED, message, findings=findings, verify_next=rounds.awaits_verdict(session))
+    return Ending(Outcome.INTERRUPTED, message, findings=findings, verify_next=rounds.is_work_done(session))
 
 
 def early(turn: Turn, session: Session, last_words: str) -> Ending | None:

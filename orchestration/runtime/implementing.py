@@ -15,8 +15,9 @@ def implement(work: Work) -> list[str]:
     Round.objects.filter(pk=opened.pk).update(prompt=text)
     place.furnish(session, work.entry)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
-    if work.is_new_folder:
+    if not worktree.is_set_up(work.tree.path):
         work.set_up(work.tree.path)
+        worktree.note_set_up(work.tree.path)
     turn = _turn(work, text)
     if turn.failure is not None and turn.failure.code in ("thread_lost", "context_full") and not turn.reason:
         conversations.forget(session.entry_id, role="implement")

@@ -91,7 +91,7 @@ def _ending(session: Session, known: bool) -> Ending:
         message = "Verification said no, and then its worker was gone"
         return Ending(Session.Outcome.FAILED, message, cost_unknown=not known, verdict=verdict)
     message = "Its worker was gone: its work is kept" + ("" if known else "; what it spent is not fully known")
-    is_done = verdict is not None or rounds.awaits_verdict(session)
+    is_done = rounds.is_work_done(session)
     return Ending(Session.Outcome.LOST, message, cost_unknown=not known, findings=(message,), verify_next=is_done)
 
 

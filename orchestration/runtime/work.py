@@ -34,7 +34,6 @@ class Work:
     watch: Watch
     writer: logs.Writer
     tree: worktree.Worktree
-    is_new_folder: bool = True
     mask: Mask = NOTHING
     opened: Round | None = None
     protected: list[str] = field(default_factory=list)

@@ -31,6 +31,7 @@ from workspaces.access import MUSTER
 log = structlog.get_logger(__name__)
 
 Outcome = Session.Outcome
+CUT_SHORT = (Outcome.LOST, Outcome.INTERRUPTED, Outcome.STOPPED)
 
 
 def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
@@ -65,21 +66,20 @@ def _run(session: Session, watch: Watch) -> Ending:
     passed = _passed_already(session)
     if passed and merging.contains(repo, config.integration_branch, passed.commit):
         return _landed(session, repo, passed.commit, passed.verdict)
-    is_new_folder = not (place.worktrees() / entry.pk).exists()
     implements = passed is None and session.work == Entry.Work.IMPLEMENT
     tree = worktree.prepare(repo, place.worktrees(), entry.pk, config.integration_branch, leave_conflicts=implements)
     mask = secrets.mask_for(session.workspace_id, config.agent.env)
     writer = logs.Writer(session, limit=config.log_limit_bytes, mask=mask)
-    work = Work(session, entry, config, watch, writer, tree, is_new_folder, mask)
+    work = Work(session, entry, config, watch, writer, tree, mask)
     work.protected = protection.judges(repo, tree.base_sha, config.verify, config.protected)
     try:
         if passed and merging.contains(repo, tree.branch, passed.commit):
             return _merge(work, passed.verdict)
         verdict = _round(work)
-        work.check_wishes()
-        if not verdict.passed:
+        if not verdict.passed and work.watch.reason != "stopped":  # a worker that shuts down still says what it found
             outcome = Outcome.CONFLICT if work.unresolved else Outcome.FAILED
             return Ending(outcome, _first(verdict.findings), verdict=verdict)
+        work.check_wishes()
         return _merge(work, verdict)
     finally:
         following.patiently(work.writer.flush)
@@ -123,7 +123,7 @@ def _passed_already(session: Session) -> rounds.Passed | None:
         return None
     if newest.session.outcome in (Outcome.CONFLICT, Outcome.PASSED):
         return None
-    was_cut_short = newest.session.outcome == Outcome.LOST and newest.session.attempt == session.attempt - 1
+    was_cut_short = newest.session.outcome in CUT_SHORT and newest.session.attempt == session.attempt - 1
     if session.work == Entry.Work.VERIFY and not was_cut_short:
         return None  # a person wants it to be judged anew
     return rounds.Passed(newest.commit, Verdict(True, newest.score or 1.0, newest.findings, newest.checks))

@@ -15,6 +15,7 @@ from orchestration.runtime.git import GitError
 BRANCH_PREFIX = "muster/"
 FORCE = ("--force", "--force")  # once for what git misses or finds dirty, once more for what a killed git had locked
 LOCK_PATIENCE_S = 120.0
+SET_UP = "muster-set-up"  # in the worktree's part of .git: it goes when the folder goes
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
@@ -98,6 +99,15 @@ def is_one(repo: Path, path: Path) -> bool:
         return False  # git was killed while it made it: what is missing there was never deleted by anybody
     ours = git.run(repo, "rev-parse", "--path-format=absolute", "--git-common-dir")
     return Path(top).resolve() == path.resolve() and Path(common).resolve() == Path(ours).resolve()
+
+
+def is_set_up(path: Path) -> bool:
+    """Whether the workspace's setup commands went through in this very folder: one that was cut short is done again."""
+    return recovery.inside(path, SET_UP).exists()
+
+
+def note_set_up(path: Path) -> None:
+    recovery.inside(path, SET_UP).touch()
 
 
 def changed_files(path: Path, since: str) -> list[str]:

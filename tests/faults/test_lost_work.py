@@ -55,16 +55,37 @@ def test_a_worktree_that_was_deleted_between_rounds_comes_back_from_its_branch(s
     assert (work.merged("first"), work.merged("ok")) == ("done", "yes")
 
 
+def test_a_setup_that_was_cut_short_is_done_again(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    setup = f"touch {tmp_path}/began; sleep 1; touch {tmp_path}/finished"
+    work = shop(setup=[setup], verify=[])
+    id_ = work.add(f"do test -e {tmp_path}/finished", "write ok yes")
+    until((tmp_path / "began").exists, 20)
+    kill_the_worker(work)
+    work.becomes(id_, "done", 40)
+
+
+def test_a_worker_that_is_shut_down_while_it_verifies_does_not_pay_the_agent_again(
+    shop: Callable[..., Shop], tmp_path: Path
+) -> None:
+    work = shop(verify=[{"name": "slow", "run": f"touch {tmp_path}/began; sleep 1; test -f ok"}])
+    id_ = work.add("spend 0.1", "write ok yes", budget_usd=0.15)
+    until((tmp_path / "began").exists, 20)
+    os.kill(work.up.children()["sessions"], signal.SIGTERM)
+    assert work.becomes(id_, "done", 40)["spent_usd"] == 0.1
+    assert [one["status"] for one in work.sessions(id_)] == ["passed", "interrupted"]
+
+
 def test_a_git_that_outlives_its_worker_is_waited_for(shop: Callable[..., Shop], tmp_path: Path) -> None:
     """A filter makes its `git add` slow. Taking its lock away and starting a second one beside it would spoil the index."""
     work = shop()
     began = tmp_path / "began"
-    work.git("config", "filter.slow.clean", f"touch {began}; sleep 3; cat")
+    work.git("config", "filter.slow.clean", f"mkdir {began} || touch {tmp_path}/overlap; sleep 3; rmdir {began}; cat")
     id_ = work.add("1| do echo '*.big filter=slow' > .gitattributes", "1| write a.big text", "write ok yes")
     until(began.exists, 20)
     kill_the_worker(work)
     work.becomes(id_, "done", 40)
     assert work.merged("a.big") == "text"
+    assert not (tmp_path / "overlap").exists()
     assert work.git("fsck", "--strict", "--no-dangling") == ""
 
 

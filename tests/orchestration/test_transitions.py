@@ -30,6 +30,8 @@ FACTS = Facts(
         ({"outcome": "crashed", "crashes": 3}, "failed", "agent_unavailable"),
         ({"outcome": "timed_out", "crashes": 3}, "failed", "agent_unavailable"),
         ({"outcome": "lost", "crashes": 4}, "pending", ""),
+        ({"outcome": "lost", "headroom": 0}, "blocked", "budget_exceeded"),
+        ({"outcome": "lost", "headroom": 0, "verify_next": True}, "pending", ""),
         ({"outcome": "lost", "crashes": 5}, "failed", "agent_unavailable"),
         ({"outcome": "conflict", "conflicts_in_a_row": 1}, "pending", ""),
         ({"outcome": "conflict", "conflicts_in_a_row": 2}, "blocked", "merge_conflict"),

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -49,6 +50,17 @@ def test_only_the_exact_marker_is_ended(marker: str):
         assert reaping.end_marked(marker) == 0
         assert ours.wait() != 0
         assert other.poll() is None
+
+
+def test_a_git_of_a_dead_worker_is_left_to_finish_unless_it_hangs(marker: str):
+    environment = {procfs.GIT_VARIABLE: marker, "PATH": os.environ["PATH"]}
+    with subprocess.Popen(["sleep", "60"], env=environment) as process:
+        while not reaping.end_old_gits(marker, after_s=60):
+            time.sleep(0.005)
+        assert process.poll() is None and reaping.marked(marker) == []
+        reaping.end_old_gits(marker, after_s=0)
+        assert process.wait(5) == -signal.SIGTERM
+        assert reaping.end_old_gits(marker, after_s=0) == 0
 
 
 def test_it_asks_before_it_kills_when_there_is_grace(marker: str, tmp_path: Path):
