@@ -235,6 +235,19 @@ def answer(config: Config) -> dict[str, Any]:
     return _numbers(config.model_dump(exclude_none=True))
 
 
+def without_values(answered: Any) -> Any:
+    """What an agent's env holds may be a key: for who only looks, and for agents, its names are shown and its values are not."""
+    if isinstance(answered, list):
+        return [without_values(one) for one in answered]
+    if not isinstance(answered, dict):
+        return answered
+    return {key: _names_alone(one) if key == "env" else without_values(one) for key, one in answered.items()}
+
+
+def _names_alone(env: Any) -> Any:
+    return dict.fromkeys(env, "…") if isinstance(env, dict) else "…"
+
+
 def stored(config: Config) -> dict[str, Any]:
     """What is kept of a config: the keys that were set, so that a better default reaches those who set nothing."""
     return _numbers(config.model_dump(exclude_none=True, exclude_unset=True))

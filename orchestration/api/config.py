@@ -16,7 +16,8 @@ router = Router(tags=["config"])
 def get_config(request: Request, workspaceID: Path[str]) -> Any:
     """The workspace's config, with every default filled in."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    return configuration.answer(configuration.load(queries.executor_for(workspace.pk).config))
+    config = configuration.answer(configuration.load(queries.executor_for(workspace.pk).config))
+    return config if request.auth.may(Need.ADMIN, workspace) else configuration.without_values(config)
 
 
 @router.patch("/config", response=answers(dict[str, Any]), operation_id="agent.orchestration.configUpdate")

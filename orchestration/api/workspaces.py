@@ -9,7 +9,7 @@ from budget.queries import position
 from budget.schemas import Cursor, Limit
 from orchestration import configuration, schemas, setup
 from workspaces import access
-from workspaces.access import Need, Request
+from workspaces.access import Caller, Need, Request
 from workspaces.models import Workspace
 from workspaces.schemas import answers
 
@@ -29,7 +29,7 @@ def create(request: Request, body: schemas.WorkspaceIn) -> Any:
         config=body.config,
         by=request.auth,
     )
-    return Status(201, _shown(workspace))
+    return Status(201, _shown(workspace, request.auth))
 
 
 @router.get("", response=answers(schemas.WorkspacesOut), operation_id="agent.orchestration.workspacesList")
@@ -42,13 +42,13 @@ def list_all(
     start = position(cursor) if cursor is not None else 0
     found = list(access.workspaces_for(request.auth).select_related("project", "executor")[start : start + limit + 1])
     following = str(start + limit) if len(found) > limit else None
-    return {"workspaces": [_shown(workspace) for workspace in found[:limit]], "next_cursor": following}
+    return {"workspaces": [_shown(workspace, request.auth) for workspace in found[:limit]], "next_cursor": following}
 
 
 @router.get("/{workspaceID}", response=answers(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceGet")
 def get_one(request: Request, workspaceID: Path[str]) -> Any:
     """One workspace."""
-    return _shown(access.workspace_for(request.auth, workspaceID))
+    return _shown(access.workspace_for(request.auth, workspaceID), request.auth)
 
 
 @router.patch("/{workspaceID}", response=answers(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceUpdate")
@@ -62,7 +62,7 @@ def update(request: Request, workspaceID: Path[str], body: schemas.WorkspaceChan
         max_project_spend=body.max_project_spend_usd,
         by=request.auth,
     )
-    return _shown(Workspace.objects.get(pk=workspace.pk))
+    return _shown(Workspace.objects.get(pk=workspace.pk), request.auth)
 
 
 @router.delete("/{workspaceID}", response=answers(schemas.Deleted), operation_id="agent.orchestration.workspaceDelete")
@@ -72,7 +72,8 @@ def delete(request: Request, workspaceID: Path[str]) -> Any:
     return {"deleted": True}
 
 
-def _shown(workspace: Workspace) -> dict[str, Any]:
+def _shown(workspace: Workspace, caller: Caller) -> dict[str, Any]:
+    config = configuration.answer(configuration.load(workspace.executor.config))
     return {
         "id": workspace.pk,
         "name": workspace.name,
@@ -81,6 +82,6 @@ def _shown(workspace: Workspace) -> dict[str, Any]:
         "total_budget_usd": money.number(workspace.project.total_budget),
         "max_project_spend_usd": money.number(workspace.project.max_project_spend),
         "state": workspace.executor.state,
-        "config": configuration.answer(configuration.load(workspace.executor.config)),
+        "config": config if caller.may(Need.ADMIN, workspace) else configuration.without_values(config),
         "created_at": workspace.created_at,
     }

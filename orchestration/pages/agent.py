@@ -64,7 +64,7 @@ def agents(scene: Scene) -> dict[str, Any]:
             for found in state["programs"]
             for host in [found["host"]]
         ],
-        "config": json.dumps(_without_values(configuration.answer(config)), indent=2, ensure_ascii=False),
+        "config": json.dumps(configuration.without_values(configuration.answer(config)), indent=2, ensure_ascii=False),
     }
 
 
@@ -73,16 +73,3 @@ def held(scene: Scene) -> dict[str, Any]:
         "secrets": list(Secret.objects.filter(workspace=scene.workspace).order_by("name")),
         "may_admin": scene.may(Need.ADMIN),
     }
-
-
-def _without_values(value: Any) -> Any:
-    """What an agent's env holds may be a key: its names are shown, its values are not."""
-    if isinstance(value, list):
-        return [_without_values(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: _names_alone(one) if key == "env" else _without_values(one) for key, one in value.items()}
-
-
-def _names_alone(env: Any) -> Any:
-    return dict.fromkeys(env, "…") if isinstance(env, dict) else "…"

@@ -87,11 +87,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         try:
             secret, _, path = self.path.partition("?")[0].removeprefix("/").partition("/")
-            body = self._body()
             listener = _listeners.get(secret)
             if listener is None:
+                self.close_connection = True  # its body is not read: whoever does not know the secret gets no memory
                 raise _Refused(404, "nobody listens here")
-            answer = _answer(listener, path, _parsed(body))
+            answer = _answer(listener, path, _parsed(self._body()))
         except _Refused as refused:
             self._send(refused.status, {"error": str(refused)})
         else:

@@ -89,3 +89,13 @@ def test_an_id_of_another_workspace_does_not_exist_in_this_one(
     assert answer == (404, not_found(what)[1]["data"]["message"])
     theirs.refresh_from_db()
     assert count() == before and theirs.stop_wanted_at is None
+
+
+def test_the_values_of_an_agents_env_are_for_admins(workspace: Workspace, shop: Api) -> None:
+    shop.patch(
+        "/config", {"agent": {"env": {"KEY": "mine"}, "settings": {"env": 5}}, "interceptor": {"agent": {"env": {"KEY": "mine"}}}}
+    )
+    viewer = Api(workspace, tokens.create("viewer", role=Role.VIEWER, workspace=workspace))
+    for path in ("/config", f"/api/v1/workspaces/{workspace.pk}"):
+        assert "mine" in shop.get(path).text
+        assert "KEY" in viewer.get(path).text and "mine" not in viewer.get(path).text

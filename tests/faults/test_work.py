@@ -245,3 +245,14 @@ def test_a_merged_branch_is_pushed(shop: Callable[..., Shop], tmp_path: Path) ->
     assert work.call("GET", "/executor/agent")["push"]["error"] is None
     shown = subprocess.run(["git", "-C", remote, "show", "from-muster:third"], capture_output=True, text=True, check=True)
     assert shown.stdout == "yes\n"
+
+
+def test_a_reverification_does_not_merge_a_changed_judge(shop: Callable[..., Shop]) -> None:
+    """The original judges it and is content; with the change in it, it is not what was judged."""
+    work = shop(verify=[{"name": "t", "run": "true"}], protected=["README"])
+    id_ = work.add("write README easier", budget_rounds=1)
+    work.becomes(id_, "failed")
+    work.call("POST", f"/executor/entries/{id_}/reverify")
+    until(lambda: len(work.rounds(id_)) == 2 and work.becomes(id_, "failed"), 20)
+    assert work.rounds(id_)[1]["findings"] == ["judge_changed: README judges this work, and the entry does not name it"]
+    assert work.merged("README") != "easier"

@@ -154,7 +154,17 @@ def test_nobody_is_shut_out(browser: Browser, address: str, workspace: Workspace
     entry, session = Entry.objects.get(workspace=workspace, seq=1), Session.objects.filter(log__isnull=False).get()
     home = f"/w/{workspace.pk}/"
     empty = f"/w/{seed.empty('Nothing yet').pk}/"
-    tails = ["/", home, empty, f"{home}?q=nothing", f"{home}entries/{entry.pk}/", f"{home}sessions/{session.pk}/"]
+    needed = Entry.objects.get(workspace=workspace, seq=3)  # by two others
+    tails = [
+        "/",
+        home,
+        f"{home}entries/{needed.pk}/",
+        empty,
+        f"{home}?q=nothing",
+        f"{home}agents/",
+        f"{home}entries/{entry.pk}/",
+        f"{home}sessions/{session.pk}/",
+    ]
     for path in [*tails, f"{home}executor/stop/", "/api/v1/docs", "/w/ws_none/"]:
         page.goto(f"{address}{path}")
         page.wait_for_timeout(300)

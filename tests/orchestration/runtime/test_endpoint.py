@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -141,3 +142,18 @@ def test_a_body_has_a_limit_and_a_length(url: str, monkeypatch: pytest.MonkeyPat
     assert post(f"{url}/v1/logs", LOGS)[0] == 413
     assert post(f"{url}/v1/logs", LOGS, chunked=True, **{"Transfer-Encoding": "chunked"})[0] == 413
     assert post(f"{url}/v1/logs", b"", **{"Content-Length": "many"})[0] == 411
+
+
+def test_a_body_without_the_secret_is_not_read(url: str) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=5) as link:
+        link.sendall(b"POST /guess/v1/logs HTTP/1.1\r\nContent-Length: 30000000\r\n\r\n")
+        assert link.recv(100).startswith(b"HTTP/1.1 404")
+
+
+def test_a_number_beyond_any_other_spoils_only_itself(url: str, ear: Ear) -> None:
+    text = json.dumps(LOGS).replace('"2000"', "1e999")
+    link = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port or 0, timeout=5)
+    link.request("POST", urlsplit(url).path + "/v1/logs", text)
+    assert link.getresponse().status == 200
+    ((_, told),) = ear.heard
+    assert (told["input_tokens"], told["cost_usd"]) == (None, 0.045)
