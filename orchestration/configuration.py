@@ -225,6 +225,13 @@ class Config(_Part):
         return micro(self.min_round_usd)
 
 
+def envs(config: Config) -> dict[str, str]:
+    """What the env of any agent holds, the reviewers' under names that tell them apart."""
+    others = {"interceptor": config.interceptor, "verifier": config.verifier}
+    theirs = {f"{role}.{name}": value for role, one in others.items() if one for name, value in one.agent.env.items()}
+    return {**theirs, **config.agent.env}
+
+
 def load(stored: dict[str, Any]) -> Config:
     """The config of an executor row. What was stored was validated."""
     return Config.model_validate(_decimals(stored))

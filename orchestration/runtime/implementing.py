@@ -2,7 +2,7 @@
 
 from orchestration import conversations, locks, paths, rounds, sessions
 from orchestration.models import FileLock, Round, Session
-from orchestration.runtime import agents, conflicts, endings, place, prompt, protection, turns, worktree
+from orchestration.runtime import agents, conflicts, endings, guard, place, prompt, protection, turns, worktree
 from orchestration.runtime.turns import Turn
 from orchestration.runtime.work import Over, Work
 from orchestration.sessions import Ending
@@ -18,16 +18,18 @@ def implement(work: Work) -> list[str]:
     if not worktree.is_set_up(work.tree.path):
         work.set_up(work.tree.path)
         worktree.note_set_up(work.tree.path)
+    before = guard.look(work.repo, work.tree.path, work.config.integration_branch)
     turn = _turn(work, text)
     if turn.failure is not None and turn.failure.code in ("thread_lost", "context_full") and not turn.reason:
         conversations.forget(session.entry_id, role="implement")
         turn = _turn(work, text)  # a new conversation, once
+    found = guard.mend(work.repo, work.tree.path, work.config.integration_branch, before)  # before git reads it again
     _keep(work, turn)
     if ending := endings.early(turn, session, work.writer.last_words):
         raise Over(ending)
     if not turn.cost_known:
         sessions.forget_price(session)
-    return [*_nothing_changed(work), *_undeclared(work), *_tampered(work), *_leaked(work)]
+    return [*found, *_nothing_changed(work), *_undeclared(work), *_tampered(work), *_leaked(work)]
 
 
 def _prompt(work: Work) -> str:
@@ -94,8 +96,11 @@ def _undeclared(work: Work) -> list[str]:
 
 def _leaked(work: Work) -> list[str]:
     """A secret of the workspace in the work: it may not be merged."""
-    diff = worktree.diff(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
-    return [f"secret_leaked: the work contains the secret {name}: take it out" for name in work.mask.names_in(diff)]
+    told = worktree.told(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
+    return [
+        f"secret_leaked: the work or its history contains the secret {name}: take it out of both"
+        for name in work.mask.names_in(told)
+    ]
 
 
 def _tampered(work: Work) -> list[str]:

@@ -44,10 +44,10 @@ def _put_back(work: Work, clean: Path) -> list[str]:
 
 def _may_not_be_merged(work: Work, changed: list[str]) -> list[str]:
     """What the round that made this commit was told, and is as true now: judged by the originals is not merged with them."""
-    diff = worktree.diff(work.tree.path, work.tree.base_sha, work.round.commit, limit_bytes=20_000_000)
+    told = worktree.told(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
     return [
         *(f"judge_changed: {name} judges this work, and the entry does not name it" for name in changed[:20]),
-        *(f"secret_leaked: the work contains the secret {name}" for name in work.mask.names_in(diff)),
+        *(f"secret_leaked: the work contains the secret {name}" for name in work.mask.names_in(told)),
     ]
 
 

@@ -68,7 +68,7 @@ def _run(session: Session, watch: Watch) -> Ending:
         return _landed(session, repo, passed.commit, passed.verdict)
     implements = passed is None and session.work == Entry.Work.IMPLEMENT
     tree = worktree.prepare(repo, place.worktrees(), entry.pk, config.integration_branch, leave_conflicts=implements)
-    mask = secrets.mask_for(session.workspace_id, config.agent.env)
+    mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
     writer = logs.Writer(session, limit=config.log_limit_bytes, mask=mask)
     work = Work(session, entry, config, watch, writer, tree, mask)
     work.protected = protection.judges(repo, tree.base_sha, config.verify, config.protected)

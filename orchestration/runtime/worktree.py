@@ -71,6 +71,7 @@ def commit(path: Path, message: str) -> str | None:
     is_astray = recovery.is_astray(path, branch)
     if is_astray:
         recovery.detach(path, branch)
+    _open_up(path)
     half_merged = [name for name in git.run(path, "diff", "--name-only", "--diff-filter=U", "-z").split("\0") if name]
     git.run(path, "add", "--all")
     is_new = not git.succeeds(path, "diff", "--cached", "--quiet", "--no-ext-diff", "HEAD") or _is_merging(path)
@@ -80,6 +81,14 @@ def commit(path: Path, message: str) -> str | None:
     if is_astray:
         recovery.bring_home(path, branch)
     return head(path) if is_new or is_astray else None
+
+
+def _open_up(path: Path) -> None:
+    """A repository that the agent made inside of this one would be kept as a mere name, or, while it is empty, keep all from being kept."""
+    for name in git.run(path, "ls-files", "--others", "--exclude-standard", "-z").split("\0"):
+        inner = path / name / ".git"
+        if name.endswith("/") and inner.exists():
+            inner.rename(recovery.inside(path, f"muster-inner-{time.time_ns()}"))
 
 
 def is_one(repo: Path, path: Path) -> bool:
@@ -118,7 +127,7 @@ def changed_files(path: Path, since: str) -> list[str]:
 
 
 def diffstat(path: Path, since: str, until: str = "HEAD") -> dict[str, int]:
-    lines = git.run(path, "diff", "--numstat", "--no-renames", "--no-ext-diff", "-z", since, until).split("\0")
+    lines = git.run(path, "diff", "--numstat", "--text", "--no-renames", "--no-ext-diff", "-z", since, until).split("\0")
     counts = [line.split("\t")[:2] for line in lines if line]
     # A binary file's counts are "-".
     inserted, deleted = (sum(int(pair[side]) for pair in counts if pair[side].isdigit()) for side in (0, 1))
@@ -127,7 +136,7 @@ def diffstat(path: Path, since: str, until: str = "HEAD") -> dict[str, int]:
 
 def diff(path: Path, since: str, until: str = "HEAD", *, limit_bytes: int = 200_000) -> str:
     """The changes as text, cut where it gets too long."""
-    command = ("diff", "--no-ext-diff", "--no-textconv", since, until)
+    command = ("diff", "--text", "--no-ext-diff", "--no-textconv", since, until)  # whatever .gitattributes says is binary
     text, whole = git.beginning(path, *command, limit_bytes=limit_bytes)
     return text if whole else text + f"\n[cut: the diff is longer than {limit_bytes} bytes]\n"
 
@@ -144,6 +153,13 @@ def remove(repo: Path, path: Path) -> bool:
             return False
         git.run(repo, "worktree", "remove", *FORCE, str(path))  # by force: submodules make git refuse otherwise
         return True
+
+
+def told(path: Path, since: str, *, limit_bytes: int) -> str:
+    """All that the branch's commits would make public: their messages and the lines that they add, also those that a later one takes out."""
+    form = ("-U0", "--text", "--no-ext-diff", "--no-textconv", "--no-renames")
+    text, _ = git.beginning(path, "log", "-p", *form, "--format=%B", f"{since}..HEAD", limit_bytes=limit_bytes)
+    return "\n".join(line for line in text.split("\n") if not line.startswith("-"))
 
 
 @contextmanager
