@@ -20,8 +20,8 @@ from orchestration.sessions import Ending
 log = structlog.get_logger(__name__)
 
 FORGET_WORKER = timedelta(days=1)
-# A shim that sees its worker dead ends its tree within a second, and then says how it ended: without that the whole hold is charged.
-SHIM_GRACE_S = 2.0
+# A shim that lives ends its agent by itself; its last word is that its journal has all that the agent told. Without it the full hold is charged.
+SHIM_GRACE_S = 3.0
 
 
 def reap(only: Collection[str] | None = None) -> int:
@@ -78,7 +78,7 @@ def _is_proven_dead(session: Session) -> bool:
     """Nothing that the session started lives on. After a reboot nothing can."""
     if session.boot_id != reaping.boot_id():
         return True
-    if survivors := reaping.end_marked(session.pk, grace_s=SHIM_GRACE_S):
+    if survivors := reaping.end_marked(session.pk, SHIM_GRACE_S):
         log.error("session.survivors", session=session.pk, count=survivors)
     return not survivors and not reaping.end_old_gits(session.pk, after_s=git.TIMEOUT_S)
 

@@ -55,6 +55,17 @@ def test_a_worktree_that_was_deleted_between_rounds_comes_back_from_its_branch(s
     assert (work.merged("first"), work.merged("ok")) == ("done", "yes")
 
 
+def test_an_agent_that_is_slow_to_die_is_paid_what_it_told_and_not_its_whole_hold(
+    shop: Callable[..., Shop], tmp_path: Path
+) -> None:
+    work = shop()
+    ready = tmp_path / "ready"
+    id_ = work.add("spend 0.01", f"1| do touch {ready}; trap '' TERM; sleep 60", "2| write ok yes")
+    until(ready.exists, 20)
+    kill_the_worker(work)
+    assert work.becomes(id_, "done", 40)["spent_usd"] == 0.02
+
+
 def test_a_setup_that_was_cut_short_is_done_again(shop: Callable[..., Shop], tmp_path: Path) -> None:
     setup = f"touch {tmp_path}/began; sleep 1; touch {tmp_path}/finished"
     work = shop(setup=[setup], verify=[])
