@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 from orchestration import sessions, wake
 from orchestration.models import Executor, Session, Worker
 from orchestration.runtime import reaping, summons
+from orchestration.runtime.agents import versions
 from orchestration.runtime.watch import Watch
 from workspaces import ids
 
@@ -52,7 +53,7 @@ class Heartbeat:
         )
 
     def start(self) -> None:
-        for target in (self._beat, self._fence):
+        for target in (self._beat, self._fence, self._tell_agents):
             threading.Thread(target=target, name=f"heartbeat{target.__name__}", daemon=True).start()
         summons.listen(self.ring)
 
@@ -83,6 +84,17 @@ class Heartbeat:
         finally:
             with self._lock:
                 self.watches.pop(session.pk, None)
+
+    def _tell_agents(self) -> None:
+        """Which agents' programs this host has: asked once, since some take seconds to say their version."""
+        if self.queue != "sessions":
+            return
+        try:
+            Worker.objects.filter(pk=self.worker.pk).update(agents=versions.installed())
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("agents.not_told", error=str(error).split("\n")[0])
+        finally:
+            connection.close()
 
     def _beat(self) -> None:
         renewed_at = time.monotonic()

@@ -1,9 +1,18 @@
-"""The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here."""
+"""The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here (docs/agents.md)."""
 
-from orchestration.runtime.agents import claude_code, codex, command
+from orchestration.runtime.agents import aider, claude_code, codex, command, gemini, mini_swe_agent, opencode, qwen
 from orchestration.runtime.agents.interface import Kind
 
-KINDS: dict[str, Kind] = {"command": command, "claude_code": claude_code, "codex": codex}
+KINDS: dict[str, Kind] = {
+    "command": command,
+    "claude_code": claude_code,
+    "codex": codex,
+    "opencode": opencode,
+    "gemini": gemini,
+    "qwen": qwen,
+    "aider": aider,
+    "mini_swe_agent": mini_swe_agent,
+}
 
 
 def of(kind: str) -> Kind:
