@@ -60,19 +60,23 @@ class Failure:
 
 
 _QUOTA = re.compile(r"insufficient[_ ]quota|credit balance|billing|out of credits|payment required", re.I)
-_MODEL = re.compile(r"model[^.]{0,60}(not[ _]found|does not exist|unknown|not supported|invalid)|(unknown|invalid) model", re.I)
-_CONTEXT = re.compile(r"context[_ ](length|window)|prompt is too long|maximum context|too many tokens|input token count", re.I)
+_MODEL = re.compile(r"model.{0,60}?(not[ _]?found|does not exist|unknown|not supported|invalid)|(unknown|invalid) model", re.I)
+_CONTEXT = re.compile(r"context[_ ]?(length|window)|prompt is too long|maximum context|too many tokens|input token count", re.I)
 _LIMIT = re.compile(r"rate[_ -]?limit|too many requests|resource[_ ]exhausted", re.I)
 _AUTH = re.compile(r"api[_ ]key|unauthori[sz]ed|authentication|permission_error|invalid x-api-key|not logged in", re.I)
-_OVER = re.compile(r"overloaded|unavailable|internal server error|bad gateway|gateway timeout", re.I)
+_OVER = re.compile(r"overloaded|unavailable|internal ?server ?error|bad ?gateway|gateway ?timeout|server had an error", re.I)
 _NETWORK = re.compile(
-    r"econnrefused|econnreset|enotfound|etimedout|connection (refused|reset|error)|fetch failed|socket hang up", re.I
+    r"econnrefused|econnreset|enotfound|etimedout|connection ?(refused|reset|error)|(cannot|unable to) connect"
+    r"|fetch failed|socket hang up",
+    re.I,
 )
+_BAD = re.compile(r"bad ?request|invalid_request_error", re.I)
+_GOOGLES_RATE_LIMIT = "ai.google.dev/gemini-api/docs/rate-limits"  # it words a limit of each minute as a used-up quota
 
 
 def from_status(status: int, text: str = "") -> str:
     """The name of an HTTP answer of a provider; the text decides where one status means several things."""
-    if status == 402 or (status in (400, 403, 429) and _QUOTA.search(text)):
+    if status == 402 or (status in (400, 403, 429) and _is_quota(text)):
         return "quota"
     if status in (401, 403):
         return "auth"
@@ -90,18 +94,24 @@ def from_status(status: int, text: str = "") -> str:
 def from_text(text: str) -> str | None:
     """The name of a failure that a CLI tells in words only; None: the words say nothing known."""
     if status := re.search(
-        r"\b(?:status(?: code)?|error(?: code)?|HTTP|API Error)[:= ]{1,2}(4\d\d|5\d\d)\b|\b(4\d\d|5\d\d) \{", text, re.I
+        r"\b(?:status(?: code)?|error(?: code)?|code|HTTP|API Error)\"?[:= ]{1,2}(4\d\d|5\d\d)\b|\b(4\d\d|5\d\d) \{", text, re.I
     ):
         return from_status(int(status.group(1) or status.group(2)), text)
+    if _is_quota(text):
+        return "quota"
     for pattern, code in (
-        (_QUOTA, "quota"),
         (_CONTEXT, "context_full"),
         (_LIMIT, "rate_limited"),
         (_AUTH, "auth"),
         (_MODEL, "unknown_model"),
         (_NETWORK, "network"),
         (_OVER, "overloaded"),
+        (_BAD, "bad_request"),
     ):
         if pattern.search(text):
             return code
     return None
+
+
+def _is_quota(text: str) -> bool:
+    return _GOOGLES_RATE_LIMIT not in text and _QUOTA.search(text) is not None
