@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.agents import clis
+from tests.agents.alone import Stage
 from tests.agents.harness import Bench
 from tests.agents.llm import ScriptedLLM
 from tests.faults.conftest import prepared
@@ -59,3 +60,11 @@ def bench(muster: tuple[Running, Client, Path], request: pytest.FixtureRequest) 
         return Bench(running, client, own, agent=agent, **config)
 
     return make
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """A repository and a home for a CLI that runs without a Muster."""
+    folder = tmp_path / "stage"
+    folder.mkdir()
+    return Stage(folder)

@@ -25,15 +25,8 @@ class ScriptedLLM:
 
     def __init__(self, folder: Path, scenarios: dict[str, Any], prices: dict[str, dict[str, float]] = PRICES) -> None:
         self._prices = prices
-        script = {
-            "default": next(iter(scenarios)),
-            "models": [*prices],
-            "prices_per_mtok": prices,
-            "scenarios": scenarios,
-            "side_call": {"text": "a side answer", "usage": {"input": 200, "output": 10}},
-        }
         path = folder / "llm.json"
-        path.write_text(json.dumps(script))
+        path.write_text(json.dumps(self._script(scenarios)))
         command = [sys.executable, str(ROOT / "tests/agents/stub_llm.py"), str(path), "--port", "0"]
         with open(folder / "llm.err", "wb") as errors:
             self._process = subprocess.Popen(
@@ -74,6 +67,20 @@ class ScriptedLLM:
         """Micro-USD of one request: a price per million tokens is micro-USD per token."""
         prices = next(found for name, found in self._prices.items() if request["model"].startswith(name))
         return sum((Decimal(request["usage"].get(kind, 0)) * Decimal(str(prices[kind])) for kind in KINDS), Decimal(0))
+
+    def change(self, **scenarios: Any) -> None:
+        """Plays these from now on; what was counted stays."""
+        body = json.dumps(self._script(scenarios)).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.address}/__stub/script", body, method="PUT"), timeout=10).close()
+
+    def _script(self, scenarios: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "default": next(iter(scenarios)),
+            "models": [*self._prices],
+            "prices_per_mtok": self._prices,
+            "scenarios": scenarios,
+            "side_call": {"text": "a side answer", "usage": {"input": 200, "output": 10}},
+        }
 
     def close(self) -> None:
         self._process.terminate()

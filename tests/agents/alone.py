@@ -1,0 +1,128 @@
+"""An agent module and its real CLI without a Muster: what it makes of what the CLI tells. Quick enough for many failures."""
+
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from orchestration.configuration import Agent
+from orchestration.metering import price
+from orchestration.runtime import agents
+from orchestration.runtime.agents.events import Event, Failure, Usage, Waiting
+from orchestration.runtime.agents.interface import Task, Thread
+from tests.agents import clis
+
+E = TypeVar("E")
+WHERE = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+
+
+@dataclass(frozen=True)
+class Played:
+    events: list[Event]
+    exit_code: int | None
+    thread: Thread | None
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def failures(self) -> list[str]:
+        return [failure.code for failure in self.of(Failure)]
+
+    @property
+    def cost(self) -> int:
+        """Micro-USD as it would be booked: each id once, none of it without a price."""
+        booked = {used.id: used.cost if used.cost is not None else price(used) for used in self.of(Usage)}
+        assert None not in booked.values(), booked
+        return sum(amount or 0 for amount in booked.values())
+
+
+class Stage:
+    """A repository and a home for one conversation."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.work = folder / "work"
+        for name in ("work", "home"):
+            (folder / name).mkdir()
+        subprocess.run("git init -q -b main . && echo hi > README && git add . && git commit -qm one", shell=True, cwd=self.work,
+                       check=True, env={**os.environ, "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t",
+                                        "GIT_COMMITTER_EMAIL": "t@t"})  # fmt: skip
+
+    def play(
+        self,
+        agent: dict[str, Any],
+        *,
+        prompt: str = "# Do it",
+        thread: Thread | None = None,
+        enough: Callable[[list[Event]], bool] | None = None,
+        seconds: float = 40,
+        limit: int = 5_000_000,
+    ) -> Played:
+        """One process to its end, or until `enough` was told, a person is needed, or it waits for its provider."""
+        (self.folder / "prompt.md").write_text(prompt)
+        module = agents.of(agent["kind"])
+        cli = clis.folder(module.TRAITS.binary)
+        env = {**WHERE, "PATH": f"{cli}{os.pathsep}{WHERE['PATH']}", "HOME": str(self.folder / "home"), **agent.get("env", {})}
+        task = Task(
+            agent=Agent(**agent),
+            role="implement",
+            prompt=prompt,
+            prompt_file=self.folder / "prompt.md",
+            cwd=self.work,
+            home=self.folder / "home",
+            env=env,
+            session_id="ses_1",
+            limit=limit,
+            thread=thread,
+        )
+        launch = module.resume(task) if thread else module.start(task)
+        reader = module.reader(task)
+        process = subprocess.Popen(launch.argv, cwd=self.work, env={**env, **launch.env}, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
+        heard: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
+        listeners = [_listen(process.stdout, False, heard), _listen(process.stderr, True, heard)]
+        events: list[Event] = []
+        over = time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < over and not (enough or _stopped)(events):
+            events += _told(heard, reader)
+            time.sleep(0.02)
+        exit_code = process.poll()
+        if exit_code is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for listener in listeners:
+            listener.join(5)
+        events += [*_told(heard, reader), *reader.end(exit_code)]
+        return Played(events, exit_code, reader.thread)
+
+
+def _stopped(events: list[Event]) -> bool:
+    """As the meter does it; a wait is enough to know its name."""
+    return any(isinstance(event, Waiting) or (isinstance(event, Failure) and event.kind.cause == "setup") for event in events)
+
+
+def _listen(stream: IO[bytes] | None, is_error: bool, heard: "queue.SimpleQueue[tuple[str, bool]]") -> threading.Thread:
+    assert stream is not None
+
+    def listen() -> None:
+        for line in stream:
+            heard.put((line.decode("utf-8", "replace").rstrip("\n"), is_error))
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    return listener
+
+
+def _told(heard: "queue.SimpleQueue[tuple[str, bool]]", reader: Any) -> list[Event]:
+    events: list[Event] = []
+    while not heard.empty():
+        line, is_error = heard.get()
+        events += reader.read(line, is_error=is_error)
+    return [*events, *reader.look()]
