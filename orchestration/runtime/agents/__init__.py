@@ -1,11 +1,15 @@
-"""The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here."""
+"""The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here (docs/agents.md)."""
 
-from orchestration.runtime.agents import claude_code, codex, command
+from orchestration.runtime.agents import claude_code, codex, command, opencode
 from orchestration.runtime.agents.interface import Kind
 
-KINDS: dict[str, Kind] = {"command": command, "claude_code": claude_code, "codex": codex}
+KINDS: dict[str, Kind] = {
+    "command": command,
+    "claude_code": claude_code,
+    "codex": codex,
+    "opencode": opencode,
+}
 
 
 def of(kind: str) -> Kind:
-    """The module of a kind. Raises KeyError: config validation admits only these."""
     return KINDS[kind]
