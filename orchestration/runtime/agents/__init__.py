@@ -1,6 +1,6 @@
 """The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here (docs/agents.md)."""
 
-from orchestration.runtime.agents import claude_code, codex, command, gemini, opencode
+from orchestration.runtime.agents import claude_code, codex, command, gemini, opencode, qwen
 from orchestration.runtime.agents.interface import Kind
 
 KINDS: dict[str, Kind] = {
@@ -9,6 +9,7 @@ KINDS: dict[str, Kind] = {
     "codex": codex,
     "opencode": opencode,
     "gemini": gemini,
+    "qwen": qwen,
 }
 
 
