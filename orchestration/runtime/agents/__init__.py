@@ -1,6 +1,6 @@
 """The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here (docs/agents.md)."""
 
-from orchestration.runtime.agents import claude_code, codex, command, gemini, opencode, qwen
+from orchestration.runtime.agents import aider, claude_code, codex, command, gemini, opencode, qwen
 from orchestration.runtime.agents.interface import Kind
 
 KINDS: dict[str, Kind] = {
@@ -10,6 +10,7 @@ KINDS: dict[str, Kind] = {
     "opencode": opencode,
     "gemini": gemini,
     "qwen": qwen,
+    "aider": aider,
 }
 
 
