@@ -1,6 +1,6 @@
 """The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here (docs/agents.md)."""
 
-from orchestration.runtime.agents import aider, claude_code, codex, command, gemini, opencode, qwen
+from orchestration.runtime.agents import aider, claude_code, codex, command, gemini, mini_swe_agent, opencode, qwen
 from orchestration.runtime.agents.interface import Kind
 
 KINDS: dict[str, Kind] = {
@@ -11,6 +11,7 @@ KINDS: dict[str, Kind] = {
     "gemini": gemini,
     "qwen": qwen,
     "aider": aider,
+    "mini_swe_agent": mini_swe_agent,
 }
 
 
