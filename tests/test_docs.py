@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from config import env
+from orchestration.runtime import agents
+from orchestration.runtime.agents import failures
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,3 +28,20 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_agents_lists_every_agent_with_what_is_true_of_it() -> None:
+    cells = r"^\| `(\w+)` \| ([^|]+) \| (reported|computed) \| (yes|no) \| (yes|no) \| ([^|]+) \| [^|]+ \|$"
+    rows = re.findall(cells, (ROOT / "docs/agents.md").read_text(), re.M)
+    true_of = {kind: module.TRAITS for kind, module in agents.KINDS.items()}
+    assert rows == [
+        (kind, t.title, t.cost, "yes" if t.live else "no", "yes" if t.resumes else "no", ", ".join(sorted(t.honours)) or "-")
+        for kind, t in true_of.items()
+    ]
+
+
+def test_agents_lists_every_failure_with_its_next_step() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| ([^|]+) \| (provider|setup|agent) \| ([^|]+) \|$", (ROOT / "docs/agents.md").read_text(), re.M
+    )
+    assert rows == [(code, kind.title, kind.cause, kind.next_step) for code, kind in failures.KINDS.items()]

@@ -16,4 +16,5 @@ KINDS: dict[str, Kind] = {
 
 
 def of(kind: str) -> Kind:
+    """The module of a kind. Raises KeyError: config validation admits only these."""
     return KINDS[kind]
