@@ -18,9 +18,12 @@ CASES = {
 }
 
 
-def check(code: str, llm: Server, bench: Make, agent: Agent, usage: dict[str, int]) -> None:
+def check(
+    code: str, llm: Server, bench: Make, agent: Agent, usage: dict[str, int], *, last: dict[str, Any] | None = None
+) -> None:
+    """`last`: how the model ends its work, where an answer is not enough."""
     error = {**CASES[code], "times": 1000}
-    good = [writes("ok", usage=usage), says(usage=usage)]
+    good = [writes("ok", usage=usage), last or says(usage=usage)]
     provider = llm(refused={"turns": [says(error=error)]}, mended={"turns": good})
     work = bench(agent(provider, "refused", provider_patience_s=2), verify=[{"name": "ok", "run": "test -f ok"}])
     id_ = work.add("write ok")

@@ -82,7 +82,7 @@ def playing(provider: ScriptedLLM, scenario: str, **more: Any) -> dict[str, Any]
 
 @pytest.mark.parametrize("code", refusals.CASES)
 def test_a_provider_that_turns_it_away_is_waited_for(code: str, llm: Server, bench: Make) -> None:
-    refusals.check(code, llm, bench, playing, USAGE)
+    refusals.check(code, llm, bench, playing, USAGE, last=SUBMIT)
 
 
 def test_a_stop_in_the_middle_of_a_step_loses_no_cent(llm: Server, bench: Make) -> None:

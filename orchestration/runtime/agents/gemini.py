@@ -9,6 +9,7 @@ from orchestration.runtime.agents.gemini_reader import CHATS, Reader
 from orchestration.runtime.agents.interface import Launch, Task, Thread, Traits
 from orchestration.runtime.agents.reading import argument
 from orchestration.runtime.agents.spending import merged
+from orchestration.runtime.ladder import Step
 
 LOGIN = ".gemini/oauth_creds.json"
 OWN_MODES = ("--approval-mode", "--yolo", "-y")
@@ -22,6 +23,7 @@ TRAITS = Traits(
     resumes=True,
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
     logins=((LOGIN, LOGIN), (".gemini/google_accounts.json", ".gemini/google_accounts.json")),
+    ladder=(Step("TERM", "all", 0.0), Step("KILL", "all", 0.3)),  # it tells nothing more after TERM; its chat is written by then
 )
 
 
