@@ -4,11 +4,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
+
 from budget import ledger
 from budget.models import Hold, Project
 from orchestration import metering, sessions
 from orchestration.configuration import Agent, Interceptor, micro
-from orchestration.models import Entry, Round, Session
+from orchestration.models import Entry, Executor, Round, Session
 from orchestration.runtime import answers, endings, place, prompt, turns, worktree
 from orchestration.runtime.agents.failures import Failure
 from orchestration.runtime.judgement import Judgement
@@ -25,11 +27,14 @@ def intercept(work: Work) -> list[str]:
     config = work.config.interceptor
     if config is None or not work.round.diffstat.get("files"):
         return []
-    limit = _may_intercept(work, config)
+    with transaction.atomic():  # one review after the other is let in: each sees what the others may still spend
+        Executor.objects.select_for_update().get(pk=work.session.workspace_id)
+        limit = _may_intercept(work, config)
+        if limit >= LEAST:
+            sessions.enter(work.session, Session.Phase.INTERCEPTION)
     if limit < LEAST:
         _note(work, {"verdict": "skipped", "reasons": ["No money is left under the interceptor's caps"]})
         return []
-    sessions.enter(work.session, Session.Phase.INTERCEPTION)
     text = _prompt(work, "review")
     _note(work, {"verdict": "open", "prompt": text})
     with worktree.checkout(work.repo, place.worktrees(), work.session.pk, work.round.commit) as clean:
@@ -87,7 +92,10 @@ def _may_intercept(work: Work, config: Interceptor) -> int:
         wanted = min(wanted, micro(config.entry_usd) - _account_spent(work.entry))
     if config.workspace_usd is not None:
         spent = Project.objects.values_list("interceptor_spent", flat=True).get(pk=work.entry.workspace_id)
-        wanted = min(wanted, micro(config.workspace_usd) - spent)
+        others = Session.objects.filter(
+            workspace_id=work.entry.workspace_id, status=Session.Status.RUNNING, phase=Session.Phase.INTERCEPTION
+        )
+        wanted = min(wanted, micro(config.workspace_usd) - spent - others.count() * micro(config.round_usd))
     return min(wanted, _afford(work.session, wanted)) if wanted >= LEAST else 0
 
 
@@ -99,16 +107,14 @@ def _afford(session: Session, wanted: int) -> int:
     """Make the session's hold cover so much more, if the caps allow it. Answers what is there then."""
     if session.hold is None:
         project, account = session.entry.account.project, session.entry.account
-        session.hold = ledger.open_hold(project, account, session_ref=session.pk, amount=wanted)
-        if session.hold is None:
-            return 0
-        sessions.write(session, hold=session.hold)
-        return wanted
+        with transaction.atomic():  # a session that is not ours any more leaves no hold behind
+            hold = ledger.open_hold(project, account, session_ref=session.pk, amount=wanted)
+            if hold is not None:
+                sessions.write(session, hold=hold)
+        return wanted if hold is not None else 0
     left = metering.left(session)
-    if left < wanted:
-        hold = Hold.objects.get(pk=session.hold.pk)
-        if ledger.grow(hold, wanted - max(left, 0)):
-            left = wanted
+    if left < wanted and ledger.grow(Hold.objects.get(pk=session.hold.pk), wanted - max(left, 0)):
+        left = wanted
     return max(left, 0)
 
 
