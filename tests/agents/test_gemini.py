@@ -29,8 +29,9 @@ def gemini(address: str, **more: Any) -> dict[str, Any]:
 
 
 def chats(work: Bench, id_: str) -> int:
+    """Those in which something was said: resumed in a later minute it makes an empty one and goes on in the first."""
     home = work.up.data / "homes" / id_ / "gemini"
-    return len(list(home.glob(".gemini/tmp/*/chats/session-*.jsonl")))
+    return sum('"tokens"' in chat.read_text() for chat in home.glob(".gemini/tmp/*/chats/session-*.jsonl"))
 
 
 def test_two_rounds_in_one_chat_cost_what_the_provider_counted(llm: Server, bench: Make) -> None:
