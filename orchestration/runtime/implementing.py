@@ -20,7 +20,7 @@ def implement(work: Work) -> list[str]:
         worktree.note_set_up(work.tree.path)
     before = guard.look(work.repo, work.tree.path, work.config.integration_branch)
     turn = _turn(work, text)
-    if turn.failure is not None and turn.failure.code in ("thread_lost", "context_full") and not turn.reason:
+    if turn.failure is not None and turn.failure.code in ("thread_lost", "context_full") and turn.reason in ("", "failed"):
         conversations.forget(session.entry_id, role="implement")
         turn = _turn(work, text)  # a new conversation, once
     found = guard.mend(work.repo, work.tree.path, work.config.integration_branch, before)  # before git reads it again

@@ -156,7 +156,7 @@ class Meter:
     def _fail(self, failure: Failure) -> None:
         """The first failure is the cause. One that no retry can mend ends the process now instead of after ten attempts."""
         self.failure = self.failure or replace(failure, message=self._mask(failure.message))
-        if failure.kind.cause == "setup":
+        if failure.kind.cause == "setup" or failure.code == "context_full":
             self._stop("failed")
 
     def _wait(self, waiting: Waiting) -> None:
