@@ -8,9 +8,10 @@ from orchestration.runtime.answers import Answer
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`text`: the end of what it wrote, kept as evidence."""
+    """`text`: the end of what it wrote, and `prompt`: what it was asked, kept as evidence."""
 
     answer: Answer
     agent: Agent
     text: str
+    prompt: str
     seconds: float

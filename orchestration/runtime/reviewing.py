@@ -58,12 +58,13 @@ def judge(work: Work, clean: Path) -> Judgement:
     if limit < LEAST:
         message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
         raise Over(Ending(Session.Outcome.OUT_OF_MONEY, message, findings=(message,), verify_next=True))
-    turn, seconds = _run(work, config.agent, "verify", _prompt(work, "verify"), clean, limit)
+    text = _prompt(work, "verify")
+    turn, seconds = _run(work, config.agent, "verify", text, clean, limit)
     work.check_wishes()
     answer = answers.read(turn.summary) if turn.ok else None
     if answer is None:
         raise Over(_no_verdict(turn))
-    return Judgement(answer, config.agent, turn.summary[-4000:], seconds)
+    return Judgement(answer, config.agent, turn.summary[-4000:], text, seconds)
 
 
 def _run(work: Work, agent: Agent, role: turns.Role, text: str, clean: Path, limit: int) -> tuple[Turn, float]:

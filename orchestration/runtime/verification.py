@@ -65,6 +65,7 @@ def with_agent(verdict: Verdict, judged: Judgement, weight: float) -> Verdict:
         "seconds": round(judged.seconds, 3),
         "findings": answer.reasons,
         "tail": judged.text,
+        "prompt": judged.prompt,
     }
     return _verdict([*(one for one in verdict.checks if one["name"] != "none"), evidence])
 
