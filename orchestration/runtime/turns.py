@@ -132,8 +132,7 @@ def _endpoint(session: Session, agent: Agent, role: Role, cwd: Path, hear: endpo
 
 def _task(session: Session, agent: Agent, role: Role, here: Place, *, prompt: str, cwd: Path, limit: int, url: str = "") -> Task:
     file = here.prompt_for(role)
-    if prompt:
-        file.write_text(prompt, encoding="utf-8", errors="replace")
+    file.write_text(prompt, encoding="utf-8", errors="replace")
     token = tokens.create(
         f"session {session.pk}", role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster"
     )
@@ -188,8 +187,7 @@ def book_journals(session: Session, config: Config) -> bool:
 def _book_journal(session: Session, here: Place, role: Role, agent: Agent) -> bool:
     left = here.record_of(role)
     status = reaping.read_status(left.status)
-    task = _task(session, agent, role, here, prompt="", cwd=place.worktrees() / session.entry_id, limit=0)
-    reader = agents.of(agent.kind).reader(task)
+    reader = agents.of(agent.kind).reader(_replayed(session, role, agent, here))
     events = [event for record in read_heard(left.heard) for event in reader.hear(*record)]
     events += [event for line in reaping.read_journal(left.journal) for event in reader.read(line)]
     for event in [*events, *reader.look(), *reader.end(status.get("exit_code") if status else None)]:
@@ -200,3 +198,21 @@ def _book_journal(session: Session, here: Place, role: Role, agent: Agent) -> bo
                 sessions.write(session, cost_note=event.message[:500])
     session.refresh_from_db(fields=["unpriced_model"])
     return status is not None and not session.unpriced_model
+
+
+def _replayed(session: Session, role: Role, agent: Agent, here: Place) -> Task:
+    """The task of a dead process, for reading what it left: without token and secrets, whose seal may be broken by now."""
+    traits = agents.of(agent.kind).TRAITS
+    home = place.home(session.entry_id, agent.kind, role) if traits.binary else None
+    known = conversations.find(session.entry_id, role, agent.kind) if traits.resumes else None
+    return Task(
+        agent=agent,
+        role=role,
+        prompt="",
+        prompt_file=here.prompt_for(role),
+        cwd=place.worktrees() / session.entry_id,
+        home=home or here.folder,
+        env=place.environment(session, here, phase=PHASES[role], extra=agent.env, home=home),
+        session_id=session.pk,
+        thread=Thread(*known) if known else None,
+    )
