@@ -57,8 +57,11 @@ def _runner(work: Work, clean: Path) -> verification.Run:
     def run(check: Check, hear: Callable[[str, str], None]) -> Ended:
         env = place.environment(work.session, here, phase="verification", extra=work.config.agent.env)
         job = Job(following.argv_of(check.run), str(clean), env, check.timeout_s, name=check.name)
-        masked = lambda line, stream: hear(work.mask(line), stream)  # noqa: E731
-        ended = following.follow(work.session, here, job, work.watch, work.writer, on_line=masked)
+
+        def hear_masked(line: str, stream: str) -> None:
+            hear(work.mask(line), stream)
+
+        ended = following.follow(work.session, here, job, work.watch, work.writer, on_line=hear_masked)
         work.check_wishes()
         return ended
 
