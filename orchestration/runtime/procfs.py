@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -67,8 +68,8 @@ def carriers(people: Iterable[int], marker: str, variable: str = MARKER_VARIABLE
 
 
 def age_s(process: Seen) -> float:
-    """How long it has lived."""
-    return float(_read("/proc/uptime").split()[0]) - process.started / os.sysconf("SC_CLK_TCK")
+    """How long it has lived. Never 0: the clock is finer than the ticks that the start time is rounded down to."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - process.started / os.sysconf("SC_CLK_TCK")
 
 
 def send(process: Seen, signum: int) -> bool:
