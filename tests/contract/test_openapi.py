@@ -1,7 +1,10 @@
 """The OpenAPI document: valid, complete, and shaped so that generated clients read as contract.md says."""
 
+import pkgutil
 import re
 from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -131,11 +134,15 @@ def test_amounts_are_numbers() -> None:
         assert types - {None, "null"} == {"number"}, name
 
 
+def _modules_of(package: ModuleType) -> list[ModuleType]:
+    return [import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
+
+
 def test_no_two_schemas_share_a_name() -> None:
     """They would share one place in the document, and one of them would be described as the other."""
     names = [
         found.__name__
-        for module in (workspaces.schemas, budget.schemas, orchestration.schemas)
+        for module in (workspaces.schemas, orchestration.schemas, budget.schemas, *_modules_of(budget.schemas))
         for found in vars(module).values()
         if isinstance(found, type) and issubclass(found, Schema) and found.__module__ == module.__name__
     ]

@@ -1,15 +1,14 @@
-"""The budget calls. Find, ask, answer."""
+"""The ledger and the holds over the API, and charges that arrive from outside."""
 
 import csv
-import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from ninja import Header, Path, Router, Status
 
-from budget import caps, charges, money, queries, schemas
-from budget.models import BudgetChange, Category, LedgerEntry
+from budget import charges, money, queries, schemas
+from budget.models import Category, LedgerEntry
 from budget.prices import Tokens
 from budget.schemas import Cursor, Limit
 from workspaces import access
@@ -17,55 +16,6 @@ from workspaces.access import Need, Request
 from workspaces.schemas import also, answers
 
 router = Router()
-
-
-@router.get(
-    "/budget",
-    response=answers(schemas.StatusOut),
-    by_alias=True,
-    operation_id="agent.orchestration.budgetGetStatus",
-    tags=["budget"],
-)
-def get_status(request: Request, workspaceID: Path[str]) -> Any:
-    """The cap, what is spent in each category, and every entry's budget with the cost of its rounds."""
-    workspace = access.workspace_for(request.auth, workspaceID)
-    return json_answer(queries.status(workspace.pk))
-
-
-@router.patch(
-    "/budget", response=answers(schemas.GlobalOut), operation_id="agent.orchestration.budgetUpdateGlobal", tags=["budget"]
-)
-def update_global(request: Request, workspaceID: Path[str], body: schemas.GlobalIn) -> Any:
-    """Set the hard cap of the workspace. Raising it lets waiting entries go on at once."""
-    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
-    project = caps.set_project(queries.project_of(workspace.pk), "max_project_spend", body.max_project_spend_usd, by=request.auth)
-    return queries.totals(project)
-
-
-@router.patch(
-    "/budget/entries/{entryID}",
-    response=answers(schemas.EditedOut),
-    operation_id="agent.orchestration.budgetEdit",
-    tags=["budget"],
-)
-def edit(request: Request, workspaceID: Path[str], entryID: str, body: schemas.EntryBudgetIn) -> Any:
-    """Set an entry's budget by hand, which also locks it against the reallocator."""
-    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
-    account = caps.edit(queries.account_for(workspace.pk, entryID), body.budget_usd, by=request.auth)
-    return {"entryID": account.pk, "budget_usd": money.number(account.budget), "locked": account.human_locked}
-
-
-@router.post(
-    "/budget/entries/{entryID}/lock",
-    response=answers(schemas.LockedOut),
-    operation_id="agent.orchestration.budgetLock",
-    tags=["budget"],
-)
-def lock(request: Request, workspaceID: Path[str], entryID: str) -> Any:
-    """Toggle the human lock of an entry's budget."""
-    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
-    account = caps.toggle_lock(queries.account_for(workspace.pk, entryID), by=request.auth)
-    return {"entryID": account.pk, "locked": account.human_locked}
 
 
 @router.get(
@@ -109,16 +59,6 @@ def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: 
     return {"holds": shown, "held_usd": money.number(queries.project_of(workspace.pk).held), "next_cursor": following}
 
 
-@router.get(
-    "/budget/changes", response=answers(schemas.ChangesOut), operation_id="agent.orchestration.changesList", tags=["budget"]
-)
-def changes(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
-    """Who changed which budget or cap, from what to what, and why."""
-    workspace = access.workspace_for(request.auth, workspaceID)
-    rows, following = queries.changes_page(workspace.pk, limit=limit, cursor=cursor)
-    return {"changes": [_change(row) for row in rows], "next_cursor": following}
-
-
 @router.post(
     "/budget/charges",
     response=answers(schemas.LedgerOut, status=201),
@@ -145,11 +85,6 @@ def charge(
     return Status(201, ledger_row(row))
 
 
-def json_answer(body: Any) -> HttpResponse:
-    """An answer that is in the contract's shape already, without a second pass through the response schema."""
-    return HttpResponse(json.dumps(body, separators=(",", ":")), content_type="application/json")
-
-
 def ledger_row(row: LedgerEntry) -> dict[str, Any]:
     """A ledger row as the API tells it."""
     return {
@@ -166,21 +101,6 @@ def ledger_row(row: LedgerEntry) -> dict[str, Any]:
         "output_tokens": row.output_tokens,
         "cache_read_tokens": row.cache_read_tokens,
         "cache_write_tokens": row.cache_write_tokens,
-        "actor": row.actor,
-        "reason": row.reason,
-    }
-
-
-def _change(row: BudgetChange) -> dict[str, Any]:
-    is_flag = row.field == "human_locked"
-    return {
-        "id": row.pk,
-        "at": row.at,
-        "entry_id": row.account_id,
-        "field": row.field if is_flag else f"{row.field}_usd",
-        "before": bool(row.before) if is_flag else money.number(row.before),
-        "after": bool(row.after) if is_flag else money.number(row.after),
-        "source": row.source,
         "actor": row.actor,
         "reason": row.reason,
     }

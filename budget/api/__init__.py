@@ -1,0 +1,9 @@
+"""The budget calls, one module a subject."""
+
+from ninja import Router
+
+from budget.api import changes, ledger, status
+
+router = Router()
+for part in (status, ledger, changes):
+    router.add_router("", part.router)

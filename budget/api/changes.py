@@ -1,0 +1,39 @@
+"""Who changed which budget."""
+
+from typing import Any
+
+from ninja import Path, Router
+
+from budget import money, queries, schemas
+from budget.models import BudgetChange
+from budget.schemas import Cursor, Limit
+from workspaces import access
+from workspaces.access import Request
+from workspaces.schemas import answers
+
+router = Router()
+
+
+@router.get(
+    "/budget/changes", response=answers(schemas.ChangesOut), operation_id="agent.orchestration.changesList", tags=["budget"]
+)
+def changes(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
+    """Who changed which budget or cap, from what to what, and why."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    rows, following = queries.changes_page(workspace.pk, limit=limit, cursor=cursor)
+    return {"changes": [_change(row) for row in rows], "next_cursor": following}
+
+
+def _change(row: BudgetChange) -> dict[str, Any]:
+    is_flag = row.field == "human_locked"
+    return {
+        "id": row.pk,
+        "at": row.at,
+        "entry_id": row.account_id,
+        "field": row.field if is_flag else f"{row.field}_usd",
+        "before": bool(row.before) if is_flag else money.number(row.before),
+        "after": bool(row.after) if is_flag else money.number(row.after),
+        "source": row.source,
+        "actor": row.actor,
+        "reason": row.reason,
+    }

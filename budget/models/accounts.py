@@ -1,0 +1,91 @@
+"""The counters of money: the project's, each entry's and each round's. Triggers keep them from the ledger and the holds."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from budget.money import MoneyField
+from workspaces.models import Workspace
+
+
+class Category(models.TextChoices):
+    """entry: implementing and verifying an entry; the others as in budget.md, Pieces."""
+
+    ENTRY = "entry"
+    ORCHESTRATOR = "orchestrator"
+    EXPANSION = "expansion"
+    INTERCEPTOR = "interceptor"
+
+
+class Project(models.Model):
+    """The money of one workspace. `max_project_spend` is the hard cap; `total_budget` the plan that allocation shares out."""
+
+    workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.PROTECT, related_name="project")
+    total_budget = MoneyField()
+    max_project_spend = MoneyField()
+    entry_spent = MoneyField(default=0)
+    orchestrator_spent = MoneyField(default=0)
+    expansion_spent = MoneyField(default=0)
+    interceptor_spent = MoneyField(default=0)
+    total_spent = models.GeneratedField(
+        expression=F("entry_spent") + F("orchestrator_spent") + F("expansion_spent") + F("interceptor_spent"),
+        output_field=MoneyField(),
+        db_persist=True,
+    )
+    held = MoneyField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(total_budget__gte=0, max_project_spend__gte=0, held__gte=0), name="project_amounts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Project of {self.workspace_id}"
+
+    @property
+    def headroom(self) -> int:
+        """Micro-USD that may still be held. Negative once a cap was lowered below what is spent."""
+        return self.max_project_spend - self.total_spent - self.held
+
+
+class Account(models.Model):
+    """The money of one entry. Its id is the entry's: an opaque reference here."""
+
+    id = models.CharField(primary_key=True, max_length=40)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="accounts")
+    budget = MoneyField()
+    human_locked = models.BooleanField(default=False)
+    locked_by = models.CharField(max_length=200, blank=True)
+    locked_at = models.DateTimeField(null=True, blank=True)
+    locked_reason = models.CharField(max_length=500, blank=True)
+    spent = MoneyField(default=0)
+    interceptor_spent = MoneyField(default=0)
+    held = MoneyField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(budget__gte=0, held__gte=0), name="account_amounts")]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def headroom(self) -> int:
+        """Micro-USD of the entry's own budget that may still be held."""
+        return self.budget - self.spent - self.held
+
+
+class RoundSpend(models.Model):
+    """What one round cost, beside what it improved. The cost is kept by the ledger's trigger."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="rounds")
+    number = models.PositiveIntegerField()
+    cost = MoneyField(default=0)
+    improvement_score = models.FloatField(null=True, blank=True, help_text="Score minus the best score before it.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "number"], name="one_spend_per_round")]
+        ordering = ["account", "number"]
+
+    def __str__(self) -> str:
+        return f"Round {self.number} of {self.account_id}"

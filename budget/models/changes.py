@@ -1,0 +1,31 @@
+"""What people, the admin site and the allocation changed."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from budget.models.accounts import Account, Project
+
+
+class BudgetChange(models.Model):
+    """Who changed what from what to what, and why."""
+
+    class Source(models.TextChoices):
+        HUMAN = "human"
+        ADMIN = "admin"
+        ALLOCATION = "allocation"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="changes", db_index=False)
+    account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="changes")
+    at = models.DateTimeField(db_default=Now())
+    field = models.CharField(max_length=30)
+    before = models.BigIntegerField()
+    after = models.BigIntegerField()
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.HUMAN)
+    actor = models.CharField(max_length=200)
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "id"], name="change_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.before} to {self.after}"

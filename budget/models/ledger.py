@@ -1,0 +1,83 @@
+"""Holds and the ledger: what is set aside, and what was spent."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from budget.models.accounts import Account, Category, Project
+from budget.money import MoneyField
+
+
+class Hold(models.Model):
+    """Money set aside for a running session. Charges draw it down; it is settled exactly once."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        SETTLED = "settled"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="holds")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="holds")
+    session_ref = models.CharField(max_length=40, unique=True)
+    amount = MoneyField()
+    drawn = MoneyField(default=0)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
+    opened_at = models.DateTimeField(db_default=Now())
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account"], condition=Q(state="open"), name="one_open_hold_per_account"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="hold_amount"),
+        ]
+        indexes = [models.Index(fields=["project"], condition=Q(state="open"), name="open_holds")]
+
+    def __str__(self) -> str:
+        return f"Hold of {self.session_ref}"
+
+
+class LedgerEntry(models.Model):
+    """One amount, once. Insert-only: triggers refuse update and delete; a correction is another row with a reason."""
+
+    class PriceSource(models.TextChoices):
+        REPORTED = "reported"
+        COMPUTED = "computed"
+        MANUAL = "manual"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="ledger", db_index=False)
+    account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="ledger", db_index=False)
+    hold = models.ForeignKey(Hold, null=True, blank=True, on_delete=models.PROTECT, related_name="ledger")
+    corrects = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="corrections")
+    event_key = models.CharField(max_length=200, unique=True, help_text="What makes a repeated report count once.")
+    at = models.DateTimeField(db_default=Now())
+    category = models.CharField(max_length=12, choices=Category.choices)
+    session_ref = models.CharField(max_length=40, blank=True)
+    round = models.PositiveIntegerField(null=True, blank=True)
+    amount = MoneyField()
+    price_source = models.CharField(max_length=8, choices=PriceSource.choices)
+    reported = MoneyField(null=True, blank=True, help_text="What the agent said it cost.")
+    computed = MoneyField(null=True, blank=True, help_text="What its tokens cost by the price table.")
+    price_version = models.CharField(max_length=40, blank=True, help_text="The price table that `computed` is from.")
+    model = models.CharField(max_length=200, blank=True)
+    input_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    cache_read_tokens = models.BigIntegerField(default=0)
+    cache_write_tokens = models.BigIntegerField(default=0)
+    actor = models.CharField(max_length=200)
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(category="entry") | Q(account__isnull=False, round__isnull=False), name="entry_spend_names_its_round"
+            ),
+            models.CheckConstraint(condition=Q(amount__gte=0) | Q(price_source="manual"), name="only_corrections_are_negative"),
+        ]
+        indexes = [
+            models.Index(fields=["project", "id"], name="ledger_in_order"),
+            models.Index(fields=["account", "id"], name="ledger_by_account"),
+            models.Index(fields=["session_ref"], name="ledger_by_session", condition=~Q(session_ref="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category} {self.amount} micro-USD"
