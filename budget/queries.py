@@ -1,12 +1,11 @@
 """Reads of money, each a fixed number of queries whatever the number of entries."""
 
-from collections import defaultdict
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
 from budget import money
-from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project, RoundSpend
+from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project
 from workspaces import ids
 from workspaces.errors import Invalid, NotFound
 
@@ -35,31 +34,6 @@ def totals(project: Project) -> dict[str, Any]:
         "interceptor_spent_usd": money.number(project.interceptor_spent),
         "total_spent_usd": money.number(project.total_spent),
     }
-
-
-def status(workspace_id: str) -> dict[str, Any]:
-    """The contract's budget answer. Three queries. A round that was not verified improved nothing: its improvement is 0."""
-    project = project_of(workspace_id)
-    rounds: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    made = RoundSpend.objects.filter(account__project_id=workspace_id).order_by("account_id", "number")
-    for account_id, number, cost, improvement in made.values_list("account_id", "number", "cost", "improvement_score"):
-        rounds[account_id].append({"round": number, "cost": money.number(cost), "improvement_score": improvement or 0})
-    on_record = Q(entry__deleted_at__isnull=True) | Q(spent__gt=0) | Q(interceptor_spent__gt=0)
-    accounts = Account.objects.filter(on_record, project_id=workspace_id).order_by("entry__seq")
-    entries = [
-        {
-            "entryID": id_,
-            "budget_usd": money.number(budget),
-            "budget_human_locked": locked,
-            "spent_usd": money.number(spent),
-            "interceptor_spent_usd": money.number(interceptor),
-            "rounds": rounds[id_],
-        }
-        for id_, budget, locked, spent, interceptor in accounts.values_list(
-            "id", "budget", "human_locked", "spent", "interceptor_spent"
-        )
-    ]
-    return {"global": totals(project), "entries": entries}
 
 
 def ledger_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[LedgerEntry], str | None]:

@@ -1,17 +1,18 @@
 """The contract's four budget calls. Find, ask, answer."""
 
-import json
-from typing import Any
+from typing import Annotated, Any
 
-from django.http import HttpResponse
-from ninja import Path, Router
+from django.http import HttpResponse, HttpResponseNotModified
+from django.utils.http import parse_etags
+from ninja import Header, Path, Router
 
-from budget import caps, money, queries, schemas
+from budget import answer, caps, money, queries, schemas
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.schemas import answers
 
 router = Router()
+UNCHANGED = {"responses": {304: {"description": "Nothing changed since the answer with this ETag"}}}
 
 
 @router.get(
@@ -20,11 +21,22 @@ router = Router()
     by_alias=True,
     operation_id="agent.orchestration.budgetGetStatus",
     tags=["budget"],
+    openapi_extra=UNCHANGED,
 )
-def get_status(request: Request, workspaceID: Path[str]) -> Any:
-    """The cap, what is spent in each category, and every entry's budget with the cost of its rounds."""
+def get_status(
+    request: Request, workspaceID: Path[str], if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None
+) -> Any:
+    """The cap, what is spent in each category, and every entry's budget with the cost of its rounds.
+
+    Send the `ETag` of the last answer as `If-None-Match`: as long as nothing changed, 304 without a body.
+    """
     workspace = access.workspace_for(request.auth, workspaceID)
-    return json_answer(queries.status(workspace.pk))
+    if if_none_match and (tag := answer.tag(workspace.pk)) in _tags(if_none_match):
+        return HttpResponseNotModified(headers={"ETag": tag})
+    now = answer.write(workspace.pk)
+    return HttpResponse(
+        now.text, content_type="application/json", headers={"ETag": now.tag, "Cache-Control": "private, no-cache"}
+    )
 
 
 @router.patch(
@@ -63,6 +75,6 @@ def lock(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     return {"entryID": account.pk, "locked": account.human_locked}
 
 
-def json_answer(body: Any) -> HttpResponse:
-    """An answer that is in the contract's shape already, without a second pass through the response schema."""
-    return HttpResponse(json.dumps(body, separators=(",", ":")), content_type="application/json")
+def _tags(if_none_match: str) -> list[str]:
+    """The tags a caller holds. A proxy that compressed our answer may have made them weak: what they stand for is the same."""
+    return [tag.removeprefix("W/") for tag in parse_etags(if_none_match)]

@@ -32,6 +32,9 @@ class Project(models.Model):
         db_persist=True,
     )
     held = MoneyField(default=0)
+    version = models.BigIntegerField(
+        default=0, db_default=0, editable=False, help_text="Grows with whatever the budget answer shows."
+    )
 
     class Meta:
         constraints = [

@@ -1,6 +1,7 @@
 """The documented API (contract.md), row by row: what each call answers, and what it says it means."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -244,7 +245,25 @@ def test_the_budget_reads_as_in_the_reference() -> None:
     assert answer.status == 200
     assert answer.json["global"] == expected["global"]
     assert answer.json["entries"][0] == expected["entries"][0]
-    assert '"total_budget_usd":500,' in answer.text  # whole dollars are whole numbers, amounts are never strings
+    assert re.search(r'"total_budget_usd" ?: ?500,', answer.text)  # whole dollars are whole numbers, amounts are never strings
+
+
+def test_an_unchanged_budget_is_not_told_again() -> None:
+    workspace, shown = the_example()
+    caller = Api(workspace, a_token())
+    tag = caller.get("/budget").headers["ETag"]
+    for said in (tag, f'"other", {tag}', f"W/{tag}"):
+        unchanged = caller.call("GET", "/budget", If_None_Match=said)
+        assert (unchanged.status, unchanged.text, unchanged.headers["ETag"]) == (304, "", tag)
+    a_charge(shown, "0.000001")
+    told = caller.call("GET", "/budget", If_None_Match=tag)
+    assert (told.status, told.headers["ETag"] != tag) == (200, True)
+
+
+def test_who_may_not_see_the_budget_does_not_learn_that_it_is_unchanged() -> None:
+    workspace, _ = the_example()
+    tag = Api(workspace, a_token()).get("/budget").headers["ETag"]
+    assert Api(workspace, a_token(a_workspace())).call("GET", "/budget", If_None_Match=tag).status == 404
 
 
 def test_an_entrys_spend_is_the_sum_of_its_rounds_and_the_total_that_of_the_four_categories() -> None:

@@ -90,6 +90,8 @@ def test_every_status_it_can_answer_is_named_with_its_shape(operation: Operation
     """What is really answered is compared with this at every call of the tests (api.py). 405 belongs to a path, not to an operation of it."""
     responses = {str(status): answer for status, answer in operation.details["responses"].items()}
     good = "201" if operation.name.endswith("Create") else "200"
+    if operation.name == "budgetGetStatus":
+        assert "content" not in responses.pop("304")  # nothing changed since the caller's ETag
     assert responses.keys() == {good, "400", "401", "403", "404", "503"}
     shapes = {
         status: answer["content"]["application/json"]["schema"]["$ref"] for status, answer in responses.items() if status != good
