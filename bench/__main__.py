@@ -13,6 +13,7 @@ NAMES = {
     "dispatch": "D1, D2: the database part of a cycle that dispatches 50, against one statement that does the same",
     "scale": "S1, S2: a cycle at a million entries against a thousand, and an idle one",
     "stop": "K1, K2: from the commit of a stop to the agent's death, against publish and killpg alone",
+    "answers": "A1 to A4: the budget call over HTTP against raw SQL, JSON made by SQL, and ORM with a schema, on one server",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
 APART = ("stopping",)  # with options of its own, and no database

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from workspaces import ids
+from workspaces import ids, lookup
 from workspaces.errors import Forbidden, NotFound
 from workspaces.models import ApiToken, Membership, Role, Workspace
 
@@ -101,7 +101,7 @@ def workspace_for(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> 
     """Find a workspace and check the need. Raises NotFound for one that the caller may not see, Forbidden for a role too small."""
     workspace = None
     if ids.looks_like_one(workspace_id):
-        workspace = Workspace.objects.filter(pk=workspace_id, deleted_at__isnull=True).first()
+        workspace = lookup.one(Workspace, "id = %s AND deleted_at IS NULL", workspace_id)
     role = caller.role_in(workspace) if workspace else None
     if workspace is None or role is None:
         raise NotFound("Workspace not found")

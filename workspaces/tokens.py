@@ -5,10 +5,9 @@ import secrets
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
-from workspaces import activity
+from workspaces import activity, lookup
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import ApiToken, Event, Role, Workspace
@@ -46,8 +45,8 @@ def create(
 
 def find(secret: str) -> ApiToken | None:
     """The live token with this secret. Looked up by digest: comparing takes the same time for any wrong one."""
-    live = Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
-    return ApiToken.objects.filter(live, digest=_digest(secret)).select_related("workspace").first()
+    live = "digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > CURRENT_TIMESTAMP)"
+    return lookup.one(ApiToken, live, _digest(secret))
 
 
 def end_session(session_ref: str) -> None:

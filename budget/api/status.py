@@ -33,7 +33,7 @@ def get_status(
     workspace = access.workspace_for(request.auth, workspaceID)
     if if_none_match and (tag := answer.tag(workspace.pk)) in _tags(if_none_match):
         return HttpResponseNotModified(headers={"ETag": tag})
-    now = answer.write(workspace.pk)
+    now = answer.read(workspace.pk)
     return HttpResponse(
         now.text, content_type="application/json", headers={"ETag": now.tag, "Cache-Control": "private, no-cache"}
     )

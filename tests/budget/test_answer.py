@@ -68,6 +68,20 @@ def test_the_tag_stays_while_nothing_changes(entry: Entry) -> None:
     assert answer.tag(entry.workspace_id) == before
 
 
+def test_an_answer_is_kept_for_as_long_as_it_is_true(entry: Entry) -> None:
+    first = answer.read(entry.workspace_id)
+    assert answer.read(entry.workspace_id) is first
+    a_charge(entry, "0.25")
+    assert answer.read(entry.workspace_id) == answer.write(entry.workspace_id) != first
+
+
+def test_long_answers_of_many_workspaces_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer, "KEPT_BYTES", 1000)
+    workspaces = [a_workspace() for _ in range(6)]
+    told = [answer.read(workspace.pk).text for workspace in workspaces]
+    assert 0 < sum(len(one.text) for one in answer._kept.values()) <= 1000 < sum(map(len, told))
+
+
 def test_what_is_rolled_back_changes_no_tag(entry: Entry) -> None:
     before = answer.tag(entry.workspace_id)
     with transaction.atomic():
