@@ -14,6 +14,7 @@ NAMES = {
     "scale": "S1, S2: a cycle at a million entries against a thousand, and an idle one",
     "stop": "K1, K2: from the commit of a stop to the agent's death, against publish and killpg alone",
     "answers": "A1 to A4: the budget call over HTTP against raw SQL, JSON made by SQL, and ORM with a schema, on one server",
+    "charges": "L1, L3: 8 writers that charge one project, against the one-statement capped charge on bare tables",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
 APART = ("stopping",)  # with options of its own, and no database

@@ -1,8 +1,9 @@
 """The ledger and the holds: every amount once, every hold settled once. The counters follow by triggers (migrations/0002)."""
 
 from dataclasses import dataclass
+from functools import cache
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
 
@@ -43,36 +44,39 @@ def charge(
     """Book an amount. False: this event was booked before, and nothing changed. One statement; its triggers move every counter."""
     if what.category == Category.ENTRY and account is not None and round_number is None:
         round_number = newest_round(account)
-    row = LedgerEntry(
-        project=project,
-        account=account,
-        hold=hold,
-        session_ref=session_ref,
-        round=round_number,
-        actor=actor,
-        corrects=corrects,
-        event_key=what.event_key,
-        amount=what.amount,
-        price_source=what.price_source,
-        category=what.category,
-        reported=what.reported,
-        computed=what.computed,
-        price_version=what.price_version,
-        model=what.model,
-        input_tokens=what.input_tokens,
-        output_tokens=what.output_tokens,
-        cache_read_tokens=what.cache_read_tokens,
-        cache_write_tokens=what.cache_write_tokens,
-        reason=what.reason[:500],
-    )
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError:
-        if LedgerEntry.objects.filter(event_key=what.event_key).exists():
-            return False
-        raise
-    return True
+    values = {
+        "project_id": project.pk,
+        "account_id": account.pk if account else None,
+        "hold_id": hold.pk if hold else None,
+        "corrects_id": corrects.pk if corrects else None,
+        "event_key": what.event_key,
+        "category": str(what.category),
+        "session_ref": session_ref,
+        "round": round_number,
+        "amount": what.amount,
+        "price_source": str(what.price_source),
+        "reported": what.reported,
+        "computed": what.computed,
+        "price_version": what.price_version,
+        "model": what.model,
+        "input_tokens": what.input_tokens,
+        "output_tokens": what.output_tokens,
+        "cache_read_tokens": what.cache_read_tokens,
+        "cache_write_tokens": what.cache_write_tokens,
+        "actor": actor,
+        "reason": what.reason[:500],
+    }
+    # One statement and no savepoint: the project's row is locked for as long as its triggers run (performance.md, L1 and L3).
+    with connection.cursor() as cursor:
+        cursor.execute(_insert(tuple(values)), list(values.values()))
+        return cursor.rowcount == 1
+
+
+@cache
+def _insert(columns: tuple[str, ...]) -> str:
+    places = ", ".join(["%s"] * len(columns))
+    table = LedgerEntry._meta.db_table
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) ON CONFLICT (event_key) DO NOTHING"
 
 
 def newest_round(account: Account) -> int:

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from budget import ledger
 from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
@@ -143,3 +144,11 @@ def test_the_four_categories_add_up_and_equal_the_ledger() -> None:
     )
     account = Account.objects.get(pk=entry.pk)
     assert (account.spent, account.interceptor_spent) == (usd("0.1"), usd("0.2"))
+
+
+def test_a_charge_is_one_statement_so_that_the_projects_row_is_locked_within_one_round_trip() -> None:
+    entry = an_entry(a_workspace())
+    where, account = project(entry.workspace), entry.account
+    with CaptureQueriesContext(connection) as asked:
+        ledger.charge(where, a_charge("k1", "0.5"), account=account, round_number=1, actor="agent")
+    assert len(asked) == 1
