@@ -1,6 +1,7 @@
 """The ledger and the holds: every amount once, every hold settled once. The counters follow by triggers (migrations/0002)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max
@@ -12,7 +13,7 @@ from workspaces.errors import Invalid
 
 @dataclass(frozen=True)
 class Charge:
-    """What is to be booked. `amount` in micro-USD; `reported` and `computed` are kept beside it where known."""
+    """What is to be booked. `amount` in micro-USD; `reported` and `computed` are kept beside it where known. `at`: None is now."""
 
     event_key: str
     amount: int
@@ -27,6 +28,7 @@ class Charge:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     reason: str = ""
+    at: datetime | None = None
 
 
 def charge(
@@ -64,6 +66,7 @@ def charge(
         cache_read_tokens=what.cache_read_tokens,
         cache_write_tokens=what.cache_write_tokens,
         reason=what.reason[:500],
+        **({} if what.at is None else {"at": what.at}),
     )
     try:
         with transaction.atomic():

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 from django.db import connection
 
+from budget import money
 from budget.models import Category, DaySpend, Hold, Limit, Project
 
 CATEGORIES = tuple(Limit.Scope.values)
@@ -86,6 +87,13 @@ def tightest(workspace_id: str, category: str) -> Standing | None:
     mine = [one for one in standing(workspace_id) if one.category in (category, "total") and one.limit is not None]
     own = [one for one in mine if (one.category, one.period) != ("total", "all")]
     return min(own, key=lambda one: one.left or 0, default=None)
+
+
+def named(one: Standing) -> str:
+    """How a sentence calls it: "today's limit of $60.00 for orchestrator"."""
+    whose = "" if one.category == "total" else f" for {one.category}"
+    kind = "today's limit" if one.period == "day" else "the limit"
+    return f"{kind} of {money.text(one.limit)}{whose}"
 
 
 def _held(project: Project) -> dict[str, int]:
