@@ -81,7 +81,8 @@ def set_limit(
             )  # a higher one is another: it is told anew when it is reached
             Limit.objects.filter(pk=found.pk).update(reached_on=told)
             Limit.objects.filter(pk=found.pk).update(amount=amount)
-        _record(row, None, f"limit.{category}.{period}", before, amount, by=by, reason=reason, source=source)
+        field, verb = f"limit.{category}.{period}", "budget.limit_set"
+        _record(row, None, field, before, amount, by=by, reason=reason, source=source, verb=verb)
 
 
 def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
@@ -116,6 +117,7 @@ def _record(
     by: Caller,
     reason: str,
     source: Source,
+    verb: str = "",
 ) -> None:
     BudgetChange.objects.create(
         project=project,
@@ -133,11 +135,11 @@ def _record(
         shown = {f"{name}_usd": None if amount is None else money.number(amount) for name, amount in told.items()}
     activity.record(
         project.workspace_id,
-        f"budget.{field}",
+        verb or f"budget.{field}",
         by=by,
         object_id=account.id if account else project.workspace_id,
         reason=reason,
-        data=shown,
+        data=shown | {"field": field},
     )
     entry_id = account.id if account else None
     transaction.on_commit(lambda: changed.send(Project, workspace_id=project.workspace_id, entry_id=entry_id), robust=True)

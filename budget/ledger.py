@@ -7,8 +7,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
 
+from budget import limits
 from budget.models import Account, Category, Hold, LedgerEntry, Project, RoundSpend
 from workspaces.errors import Invalid
+
+LEAST_GROWTH = 1000  # micro-USD: for less than a tenth of a cent it is not worth asking
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,23 @@ def grow(hold: Hold, by: int) -> bool:
             return Hold.objects.filter(pk=hold.pk, state=Hold.State.OPEN).update(amount=F("amount") + by) == 1
     except IntegrityError:
         return False
+
+
+def extend(hold_id: int, by: int) -> int:
+    """Grow an open hold by micro-USD as far as the caps, the entry's budget and the limits leave room. Answers how much it grew; 0: not now."""
+    hold = Hold.objects.select_related("project", "account").get(pk=hold_id)
+    room = min([by, *limits.rooms(hold.project_id, hold.category), *([hold.account.headroom] if hold.account else [])])
+    overdrawn = max(hold.drawn - hold.amount, 0)  # what it has passed is spent already, and held by nobody
+    if room + overdrawn < LEAST_GROWTH:
+        return 0
+    more = min(room + overdrawn, by)
+    return more if grow(hold, more) else 0
+
+
+def shrink(hold_id: int, *, keep: int) -> bool:
+    """Give back what an open hold has left beyond `keep` micro-USD. False: there was nothing to give back."""
+    more = Hold.objects.filter(pk=hold_id, state=Hold.State.OPEN, amount__gt=F("drawn") + keep)
+    return more.update(amount=F("drawn") + keep) == 1
 
 
 def adjust(row: LedgerEntry, amount: int, *, reason: str, actor: str, key: str) -> bool:

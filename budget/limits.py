@@ -89,6 +89,11 @@ def tightest(workspace_id: str, category: str) -> Standing | None:
     return min(own, key=lambda one: one.left or 0, default=None)
 
 
+def rooms(workspace_id: str, category: str) -> list[int]:
+    """What the cap, and each limit on this category, still lets be held, in micro-USD."""
+    return [one.left for one in standing(workspace_id) if one.category in (category, "total") and one.left is not None]
+
+
 def named(one: Standing) -> str:
     """How a sentence calls it: "today's limit of $60.00 for orchestrator"."""
     whose = "" if one.category == "total" else f" for {one.category}"

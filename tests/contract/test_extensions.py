@@ -363,6 +363,7 @@ def test_a_session_tells_what_it_does_and_costs(workspace: Workspace, shop: Api)
         "waiting_until",
         "unpriced_model",
         "cost_note",
+        "anomaly",
         "cost",
         "tokens",
     ]

@@ -44,7 +44,7 @@ def test_limits_are_merged_and_each_change_is_on_record(workspace: Workspace, sh
         ("limit.expansion.all_usd", None, 5),
         ("limit.total.day_usd", None, 60),
     ]
-    assert changes[0]["reason"] == "a quiet week" and Event.objects.filter(verb="budget.limit.total.day").count() == 2
+    assert changes[0]["reason"] == "a quiet week" and Event.objects.filter(verb="budget.limit_set").count() == 3
 
 
 def test_the_cap_is_not_set_there_and_then_nothing_is(workspace: Workspace, shop: Api) -> None:
