@@ -69,7 +69,9 @@ class LedgerEntry(models.Model):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="ledger", db_index=False)
     account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="ledger", db_index=False)
     hold = models.ForeignKey(Hold, null=True, blank=True, on_delete=models.PROTECT, related_name="ledger")
-    corrects = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="corrections")
+    corrects = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="corrections", db_index=False
+    )
     event_key = models.CharField(max_length=200, unique=True, help_text="What makes a repeated report count once.")
     at = models.DateTimeField(db_default=Now())
     category = models.CharField(max_length=12, choices=Category.choices)
@@ -99,6 +101,7 @@ class LedgerEntry(models.Model):
         indexes = [
             models.Index(fields=["project", "id"], name="ledger_in_order"),
             models.Index(fields=["account", "id"], name="ledger_by_account"),
+            models.Index(fields=["corrects"], name="ledger_corrections", condition=Q(corrects__isnull=False)),
             models.Index(fields=["session_ref"], name="ledger_by_session", condition=~Q(session_ref="")),
         ]
 
