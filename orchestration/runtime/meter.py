@@ -164,7 +164,9 @@ class Meter:
     def _grow(self) -> None:
         """Ask for another slice in good time. Where there is none now, ask again every few seconds: money may come back from others."""
         growth, left = self._growth, self._watch.left
-        if growth is None or left is None or not growth.is_low(left) or self._held[0] >= growth.ceiling:
+        if growth is None or left is None or self._held[0] >= growth.ceiling:
+            return
+        if not growth.is_low(left) and not self._session.unpriced_model:
             return
         if time.monotonic() - self._asked_at > ASK_AGAIN_S:
             self._asked_at = time.monotonic()
@@ -172,8 +174,13 @@ class Meter:
 
     def _ask(self, growth: Growth) -> None:
         self._look_at_hold()
-        wanted = growth.wanted(amount=self._held[0], drawn=self._held[1])
-        if wanted and ledger.extend(self._hold_id, wanted):
+        amount, drawn = self._held
+        wanted = growth.wanted(amount=amount, drawn=drawn)
+        if (
+            self._session.unpriced_model
+        ):  # it is charged all that it holds, and that must not be a slice of what it may have spent
+            wanted = growth.ceiling - amount
+        if wanted > 0 and ledger.extend(self._hold_id, wanted):
             self._look_at_hold()
             self._asked_at = -ASK_AGAIN_S
 
