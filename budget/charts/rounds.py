@@ -63,7 +63,8 @@ def describe(rounds: Sequence[Round]) -> str:
 
 
 def table(rounds: Sequence[Round]) -> Table:
-    best, rows = 0.0, []
+    best = 0.0
+    rows: list[tuple[str, ...]] = []
     for one in rounds:
         gain = "—" if one.score is None else f"+{one.score - best:.2f}" if one.score > best else "+0.00"
         best = max(best, one.score or 0.0)

@@ -16,7 +16,7 @@ def el(name: str, *inside: object, **attributes: object) -> SafeString:
 
 
 def join(parts: Iterable[object]) -> SafeString:
-    return mark_safe("".join(conditional_escape(part) for part in parts))
+    return mark_safe("".join(conditional_escape(part if isinstance(part, str) else str(part)) for part in parts))
 
 
 def picture(id_: str, *inside: object, width: float, height: float, title: str, desc: str, class_: str = "chart") -> SafeString:
