@@ -8,6 +8,7 @@ from budget import money
 from budget.models import Account, BudgetChange, Project
 from workspaces import activity
 from workspaces.access import Caller
+from workspaces.errors import Conflict
 
 Source = BudgetChange.Source
 
@@ -34,11 +35,32 @@ def set_project(
         return row
 
 
-def edit(account: Account, budget: int, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
-    """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator (contract.md)."""
+class Changed(Conflict):
+    """The budget is not what the caller saw. `now`: what it is, in micro-USD."""
+
+    def __init__(self, message: str, now: int) -> None:
+        super().__init__(message)
+        self.now = now
+
+
+def edit(
+    account: Account,
+    budget: int,
+    *,
+    by: Caller,
+    reason: str = "",
+    source: Source = Source.HUMAN,
+    expected: int | None = None,
+) -> Account:
+    """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator (contract.md).
+
+    `expected`: the budget that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
+    """
     with transaction.atomic():
         row = Account.objects.select_for_update().get(pk=account.pk)
         before, was_locked = row.budget, row.human_locked
+        if expected is not None and before != expected:
+            raise Changed(_who_changed(row), before)
         row.budget = budget
         row.human_locked = True
         if not was_locked:
@@ -68,6 +90,14 @@ def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Sourc
             source=source,
         )
         return row
+
+
+def _who_changed(account: Account) -> str:
+    """Who set the budget to what it is, and when."""
+    last = BudgetChange.objects.filter(account=account, field="budget").order_by("-id").first()
+    if last is None:
+        return f"The budget is {money.text(account.budget)} by now"
+    return f"{last.actor} changed it from {money.text(last.before)} to {money.text(last.after)} at {last.at:%H:%M:%S} UTC"
 
 
 def _record(
