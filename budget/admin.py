@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from budget import caps
 from budget.admin_fixes import Correct, RebuildMoney
 from budget.admin_money import USDField, column, exact_text, shown
-from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project, RoundSpend
+from budget.models import Account, BudgetChange, DaySpend, Hold, LedgerEntry, Limit, Project, RoundSpend, ThresholdCrossing
 from budget.money import MoneyField
 from workspaces.access import Caller
 from workspaces.admin_base import Editable, ReadOnly, page
@@ -109,13 +109,70 @@ class RoundSpendAdmin(_EntryPage, ReadOnly):
 
 @admin.register(Hold)
 class HoldAdmin(_EntryPage, ReadOnly):
-    list_display = ["session_ref", "account", "project", "state", column("amount"), column("drawn"), "opened_at", "settled_at"]
-    list_filter = ["state", "opened_at", "project"]
+    list_display = [
+        "session_ref",
+        "category",
+        "account",
+        "project",
+        "state",
+        column("amount"),
+        column("drawn"),
+        "opened_at",
+        "settled_at",
+    ]
+    list_filter = ["state", "category", "opened_at", "project"]
     list_select_related = ["account", "project"]
     search_fields = ["=session_ref", "=account__id"]
-    search_help_text = "A session's id, or an entry's."
+    search_help_text = "A session's or permit's id, or an entry's."
     ordering = ["-id"]
-    fields = ["session_ref", "account", "project", "state", column("amount"), column("drawn"), "opened_at", "settled_at"]
+    fields = [
+        "session_ref",
+        "category",
+        "account",
+        "project",
+        "state",
+        column("amount"),
+        column("drawn"),
+        "opened_at",
+        "settled_at",
+    ]
+    fields += ["expires_at"]
+
+
+class _ProjectPage:
+    def site_page(self, obj: Any) -> str | None:
+        return page("workspace", workspace_id=obj.project_id)
+
+
+@admin.register(Limit)
+class LimitAdmin(_ProjectPage, ReadOnly):
+    list_display = ["project", "category", "period", column("amount"), "reached_on"]
+    list_filter = ["category", "period", "project"]
+    list_select_related = ["project"]
+    search_fields = ["=project__workspace__id"]
+    ordering = ["-id"]
+    fields = ["project", "category", "period", column("amount"), "reached_on"]
+
+
+@admin.register(DaySpend)
+class DaySpendAdmin(_ProjectPage, ReadOnly):
+    list_display = ["day", "project", "category", column("amount")]
+    list_filter = ["category", "day", "project"]
+    list_select_related = ["project"]
+    search_fields = ["=project__workspace__id"]
+    date_hierarchy = "day"
+    ordering = ["-day", "category"]
+    fields = ["day", "project", "category", column("amount")]
+
+
+@admin.register(ThresholdCrossing)
+class ThresholdCrossingAdmin(_ProjectPage, ReadOnly):
+    list_display = ["at", "project", "percent", column("cap"), column("spent"), "rearmed_at"]
+    list_filter = ["percent", "at", "project"]
+    list_select_related = ["project"]
+    search_fields = ["=project__workspace__id"]
+    ordering = ["-id"]
+    fields = ["at", "project", "percent", column("cap"), column("spent"), "rearmed_at"]
 
 
 @admin.register(LedgerEntry)
@@ -169,7 +226,9 @@ class BudgetChangeAdmin(_EntryPage, ReadOnly):
         return _value(change.field, change.after)
 
 
-def _value(field: str, value: int) -> str:
+def _value(field: str, value: int | None) -> str:
+    if value is None:
+        return "no limit"
     if field == "human_locked":
         return "locked" if value else "open"
     return exact_text(value)

@@ -5,11 +5,13 @@ Reading under the project's lock sees all of a charge or none of it: every charg
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC
 
 from django.db import transaction
 from django.db.models import Case, F, QuerySet, Sum, When
+from django.db.models.functions import TruncDate
 
-from budget.models import Account, Category, Hold, LedgerEntry, Project, RoundSpend
+from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Project, RoundSpend
 from workspaces import activity
 from workspaces.access import Caller
 
@@ -19,7 +21,9 @@ _Sums = dict[tuple[str, str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One counter that is not what its rows add up to, in micro-USD. `kind`: project, account, hold or round (`<account>:<number>`)."""
+    """One counter that is not what its rows add up to, in micro-USD. `kind`: project, account, hold, round (`<account>:<number>`) or
+    day (`<day>:<category>`).
+    """
 
     kind: str
     id: str
@@ -86,6 +90,8 @@ def _kept(project_id: str) -> _Sums:
         kept["hold", str(pk), "drawn"] = drawn
     for account, number, cost in _rounds(project_id):
         kept["round", f"{account}:{number}", "cost"] = cost
+    for day, category, amount in DaySpend.objects.filter(project_id=project_id).values_list("day", "category", "amount"):
+        kept["day", f"{day}:{category}", "amount"] = amount
     return kept
 
 
@@ -106,10 +112,13 @@ def _true(project_id: str) -> _Sums:
     true |= {("hold", str(pk), "drawn"): amount for pk, amount in drawn.items()}
     rounds = ledger.filter(category=Category.ENTRY).values_list("account_id", "round").annotate(Sum("amount"))
     true |= {("round", f"{account}:{number}", "cost"): amount for account, number, amount in rounds}
+    days = ledger.annotate(day=TruncDate("at", tzinfo=UTC)).values_list("day", "category").annotate(Sum("amount"))
+    true |= {("day", f"{day}:{category}", "amount"): amount for day, category, amount in days}
     for pk, account, amount in _open(project_id).values_list("pk", "account_id", "amount"):
         left = max(amount - drawn.get(pk, 0), 0)
         for key in (("account", account, "held"), ("project", project_id, "held")):
-            true[key] = true.get(key, 0) + left
+            if key[1]:  # a permit may have no account
+                true[key] = true.get(key, 0) + left
     return true
 
 
@@ -120,7 +129,7 @@ def _open(project_id: str) -> QuerySet[Hold]:
 def _set_held(project_id: str) -> None:
     left = Sum(Case(When(amount__gt=F("drawn"), then=F("amount") - F("drawn")), default=0))
     by_account = dict(_open(project_id).values_list("account_id").annotate(left=left))
-    Account.objects.filter(project_id=project_id).exclude(pk__in=by_account).update(held=0)
+    Account.objects.filter(project_id=project_id).exclude(pk__in=[pk for pk in by_account if pk]).update(held=0)
     for account, held in by_account.items():
         Account.objects.filter(pk=account).update(held=held)
     Project.objects.filter(pk=project_id).update(held=sum(by_account.values()))
@@ -136,3 +145,6 @@ def _set(project_id: str, drift: Drift) -> None:
     elif drift.kind == "round":
         account, _, number = drift.id.rpartition(":")
         RoundSpend.objects.update_or_create(account_id=account, number=int(number), defaults={"cost": drift.should})
+    elif drift.kind == "day":
+        day, _, category = drift.id.partition(":")
+        DaySpend.objects.update_or_create(project_id=project_id, day=day, category=category, defaults={"amount": drift.should})

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from budget import caps, ledger
-from budget.models import Hold, LedgerEntry
+from budget.models import Hold, LedgerEntry, Limit, ThresholdCrossing
 from budget.money import usd
 from orchestration import entries
 from orchestration.models import Conversation, Dependency, Entry, FileLock, LogChunk, Round, Secret, Session
@@ -57,6 +57,8 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         tokens.create(f"{text} {n}", workspace=workspace, by=text)
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
+    Limit.objects.create(project=project(workspace), category="total", period="day", amount=usd(500))
+    ThresholdCrossing.objects.create(project=project(workspace), percent=7, cap=usd(100), spent=usd(7))
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)
     if count > 1:

@@ -31,9 +31,16 @@ def _change(row: BudgetChange) -> dict[str, Any]:
         "at": row.at,
         "entry_id": row.account_id,
         "field": row.field if is_flag else f"{row.field}_usd",
-        "before": bool(row.before) if is_flag else money.number(row.before),
-        "after": bool(row.after) if is_flag else money.number(row.after),
+        "before": _value(row.before, is_flag=is_flag),
+        "after": _value(row.after, is_flag=is_flag),
         "source": row.source,
         "actor": row.actor,
         "reason": row.reason,
     }
+
+
+def _value(value: int | None, *, is_flag: bool) -> Any:
+    """None: there was no limit, or there is none now."""
+    if value is None:
+        return None
+    return bool(value) if is_flag else money.number(value)

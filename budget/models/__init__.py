@@ -7,5 +7,17 @@ Opening or growing a hold past a cap is refused by the database, whoever asks.
 from budget.models.accounts import Account, Category, Project, RoundSpend
 from budget.models.changes import BudgetChange
 from budget.models.ledger import Hold, LedgerEntry
+from budget.models.limits import DaySpend, Limit, ThresholdCrossing
 
-__all__ = ["Account", "BudgetChange", "Category", "Hold", "LedgerEntry", "Project", "RoundSpend"]
+__all__ = [
+    "Account",
+    "BudgetChange",
+    "Category",
+    "DaySpend",
+    "Hold",
+    "LedgerEntry",
+    "Limit",
+    "Project",
+    "RoundSpend",
+    "ThresholdCrossing",
+]

@@ -1,7 +1,7 @@
 """The counters of money: the project's, each entry's and each round's. Triggers keep them from the ledger and the holds."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 
 from budget.money import MoneyField
 from workspaces.models import Workspace
@@ -14,6 +14,11 @@ class Category(models.TextChoices):
     ORCHESTRATOR = "orchestrator"
     EXPANSION = "expansion"
     INTERCEPTOR = "interceptor"
+
+
+def usual_thresholds() -> list[int]:
+    """Percents of the cap at which a project warns, unless it says otherwise."""
+    return [50, 75, 90, 100]
 
 
 class Project(models.Model):
@@ -32,6 +37,9 @@ class Project(models.Model):
         db_persist=True,
     )
     held = MoneyField(default=0)
+    thresholds = models.JSONField(
+        default=usual_thresholds, db_default=Value([50, 75, 90, 100], models.JSONField()), help_text="Percents of the cap."
+    )
 
     class Meta:
         constraints = [

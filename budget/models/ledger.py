@@ -1,7 +1,7 @@
 """Holds and the ledger: what is set aside, and what was spent."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from budget.models.accounts import Account, Category, Project
@@ -9,30 +9,53 @@ from budget.money import MoneyField
 
 
 class Hold(models.Model):
-    """Money set aside for a running session. Charges draw it down; it is settled exactly once."""
+    """Money set aside, for a running session, or by a permit for what something outside is about to spend. Charges draw it down; it is
+    settled exactly once.
+
+    A permit has an end, `expires_at`, and its own id as `session_ref`. It has an account where its category is `entry`.
+    """
 
     class State(models.TextChoices):
         OPEN = "open"
         SETTLED = "settled"
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="holds")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="holds")
+    account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="holds")
+    category = models.CharField(
+        max_length=12, choices=Category.choices, default=Category.ENTRY, db_default=Value(Category.ENTRY.value)
+    )
     session_ref = models.CharField(max_length=40, unique=True)
     amount = MoneyField()
     drawn = MoneyField(default=0)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     opened_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="When a permit ends by itself.")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["account"], condition=Q(state="open"), name="one_open_hold_per_account"),
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(state="open", expires_at__isnull=True), name="one_open_hold_per_account"
+            ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="hold_amount"),
+            models.CheckConstraint(
+                condition=Q(account__isnull=False, category="entry")
+                | Q(account__isnull=True, expires_at__isnull=False) & ~Q(category="entry"),
+                name="a_hold_without_an_entry_is_a_permit",
+            ),
         ]
-        indexes = [models.Index(fields=["project"], condition=Q(state="open"), name="open_holds")]
+        indexes = [
+            models.Index(fields=["project"], condition=Q(state="open"), name="open_holds"),
+            models.Index(fields=["expires_at"], condition=Q(state="open", expires_at__isnull=False), name="open_permits"),
+        ]
 
     def __str__(self) -> str:
         return f"Hold of {self.session_ref}"
+
+    @property
+    def remainder(self) -> int:
+        """Micro-USD that it still sets aside; 0 or less once it is used up."""
+        return self.amount - self.drawn
 
 
 class LedgerEntry(models.Model):

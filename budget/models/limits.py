@@ -1,0 +1,80 @@
+"""Caps beside the hard one, what each day cost, and the warning thresholds. Triggers keep and judge them (migrations/0005)."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from budget.models.accounts import Category, Project
+from budget.money import MoneyField
+
+
+class Limit(models.Model):
+    """The most that one category, or all together, may spend: over the whole life, or in a UTC day.
+
+    All together over the whole life is `Project.max_project_spend` itself, never a row here. Changed only behind the project's lock.
+    """
+
+    class Scope(models.TextChoices):
+        """`total`, or a category."""
+
+        TOTAL = "total"
+        ENTRY = Category.ENTRY.value
+        ORCHESTRATOR = Category.ORCHESTRATOR.value
+        EXPANSION = Category.EXPANSION.value
+        INTERCEPTOR = Category.INTERCEPTOR.value
+
+    class Period(models.TextChoices):
+        ALL = "all"
+        DAY = "day"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="limits", db_index=False)
+    category = models.CharField(max_length=12, choices=Scope.choices)
+    period = models.CharField(max_length=3, choices=Period.choices)
+    amount = MoneyField()
+    reached_on = models.DateField(null=True, blank=True, help_text="The UTC day of the last time that it was told as reached.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "category", "period"], name="one_limit_of_a_kind"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="limit_amount"),
+            models.CheckConstraint(condition=~Q(category="total", period="all"), name="the_cap_is_no_limit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category} {self.period}: {self.amount} micro-USD"
+
+
+class DaySpend(models.Model):
+    """What the ledger's rows of one UTC day and category add up to. Kept by the ledger's trigger."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="days", db_index=False)
+    day = models.DateField()
+    category = models.CharField(max_length=12, choices=Category.choices)
+    amount = MoneyField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "day", "category"], name="one_spend_per_day")]
+
+    def __str__(self) -> str:
+        return f"{self.category} on {self.day}"
+
+
+class ThresholdCrossing(models.Model):
+    """Spend passed this share of the cap, once. Armed again when the cap is raised so far that the share is below it."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="crossings")
+    percent = models.PositiveIntegerField()
+    cap = MoneyField()
+    spent = MoneyField()
+    at = models.DateTimeField(db_default=Now())
+    rearmed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "percent"], condition=Q(rearmed_at__isnull=True), name="a_threshold_fires_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.percent} % of the cap"
