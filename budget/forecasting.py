@@ -11,9 +11,10 @@ from budget.models import Hold, Project
 MOST_SESSIONS = 400  # more than two active hours of a busy workspace hold
 
 
-def of(workspace_id: str, *, at: datetime | None = None, paused: bool = False) -> Forecast:
-    """The forecast of a workspace. `paused`: the caller knows that nothing is being started, so no date is told."""
-    project = Project.objects.get(pk=workspace_id)
+def of(workspace_id: str, *, at: datetime | None = None, paused: bool = False, project: Project | None = None) -> Forecast:
+    """The forecast of a workspace. `paused`: the caller knows that nothing is being started, so no date is told. `project`: where the
+    caller has it already."""
+    project = project or Project.objects.get(pk=workspace_id)
     newest = Hold.objects.filter(project_id=workspace_id, state=Hold.State.SETTLED, settled_at__isnull=False, drawn__gt=0)
     rows = newest.order_by("-id").values_list("drawn", "opened_at", "settled_at")[:MOST_SESSIONS]
     worked = tuple(forecast.Worked(cost, began.timestamp(), ended.timestamp()) for cost, began, ended in rows if ended)

@@ -38,38 +38,42 @@ class _Hour(_Minute):
 
 
 @dataclass(frozen=True)
-class LastDay:
-    """The last 24 hours: by category, and by hour, oldest first. Micro-USD."""
+class Series:
+    """`points`: what was spent until then. `day`: the last 24 hours by category; `hours`: the same by hour, oldest first. Micro-USD."""
 
-    by_category: dict[str, int]
-    by_hour: list[int]
+    points: list[Point]
+    day: dict[str, int]
+    hours: list[int]
 
 
-def cumulative(project: Project, *, since: datetime | None, now: datetime, step: timedelta) -> list[Point]:
-    """What was spent until each step, ending now with what the project's counters say. `since` None: from the first row on."""
+def of(project: Project, *, since: datetime | None, now: datetime, step: timedelta) -> Series:
+    """One query. Until each step, ending now with what the project's counters say. `since` None: from the first row on; else it is not
+    within the last day."""
     fine = step < timedelta(hours=1)
     found = _buckets(project, since, _Minute if fine else _Hour)
+    day = _last_day(found, now)
     in_window = [sum(amounts[n] for amounts in found.values()) for n in range(len(CATEGORIES))]
     spent = [getattr(project, f"{name}_spent") - amount for name, amount in zip(CATEGORIES, in_window, strict=True)]
     if since is None:
         since = min(found, default=now - step)
-        step = max(step, _sensible(now - since))
-    points, ends = [Point(since, tuple(spent))], _ends(since, now, step)
-    order = sorted(found)
-    for end in ends:
+        step = _sensible(now - since)
+    points, order = [Point(since, tuple(spent))], sorted(found)
+    for end in _ends(since, now, step):
         while order and (order[0] < end or end == now):
             for n, amount in enumerate(found[order.pop(0)]):
                 spent[n] += amount
         points.append(Point(end, tuple(spent)))
-    return points
+    return Series(points, *day)
 
 
-def last_day(project: Project, *, now: datetime) -> LastDay:
-    since = (now - timedelta(hours=HOURS - 1)).replace(minute=0, second=0, microsecond=0)
-    found = _buckets(project, since, _Hour)
-    hours = [since + timedelta(hours=n) for n in range(HOURS)]
-    by_category = {name: sum(amounts[n] for amounts in found.values()) for n, name in enumerate(CATEGORIES)}
-    return LastDay(by_category, [sum(found.get(hour, ())) for hour in hours])
+def _last_day(found: dict[datetime, list[int]], now: datetime) -> tuple[dict[str, int], list[int]]:
+    first = (now - timedelta(hours=HOURS - 1)).replace(minute=0, second=0, microsecond=0)
+    day, hours = [0] * len(CATEGORIES), [0] * HOURS
+    for at, amounts in found.items():
+        if at >= first:
+            hours[min(int((at - first) / timedelta(hours=1)), HOURS - 1)] += sum(amounts)
+            day = [before + amount for before, amount in zip(day, amounts, strict=True)]
+    return dict(zip(CATEGORIES, day, strict=True)), hours
 
 
 def _buckets(project: Project, since: datetime | None, bucket: type[_Minute]) -> dict[datetime, list[int]]:

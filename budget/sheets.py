@@ -16,7 +16,7 @@ class _Echo:
         return line
 
 
-def answer(name: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
+def answer(name: str, head: Sequence[str], rows: Iterable[Iterable[Any]]) -> StreamingHttpResponse:
     """`name` tells the list and its filter; the time is added."""
     writer = csv.writer(_Echo())
 

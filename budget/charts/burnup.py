@@ -8,10 +8,10 @@ from django.utils.safestring import SafeString
 
 from budget import money
 from budget.charts import outlook, scales
-from budget.charts.outlook import Outlook
 from budget.charts.patterns import CATEGORIES, LABELS, fill
 from budget.charts.svg import el, join, path, picture
 from budget.charts.table import Table
+from budget.forecast import Forecast
 
 WIDTH, HEIGHT = 960, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 792, 26, 236
@@ -51,7 +51,7 @@ class BurnUp:
     total_budget: int
     allocated: int
     held: int
-    outlook: Outlook
+    outlook: Forecast
     marks: Sequence[Mark] = ()
 
     @property

@@ -1,6 +1,5 @@
 """The part of the burn-up that is right of now: the likely line, its band, and where they meet the cap."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.safestring import SafeString
@@ -8,28 +7,13 @@ from django.utils.safestring import SafeString
 from budget import money
 from budget.charts.scales import Scale
 from budget.charts.svg import el, path
+from budget.forecast import Forecast
 
 STOPS = "dispatch would stop here"
 PAUSED = "paused: no projected spend"
 
 
-@dataclass(frozen=True)
-class Outlook:
-    """Rates in micro-USD an active hour: likely, and the 10 and 90 % of it. `cap_*`: when the cap is reached. `why_not`: no forecast."""
-
-    enough: bool
-    why_not: str = ""
-    rate: int = 0
-    low_rate: int = 0
-    high_rate: int = 0
-    cap_at: datetime | None = None
-    cap_from: datetime | None = None
-    cap_until: datetime | None = None
-    paused: bool = False
-    method: str = ""
-
-
-def sentence(seen: Outlook) -> str:
+def sentence(seen: Forecast) -> str:
     if seen.paused:
         return PAUSED.capitalize() + "."
     if not seen.enough:
@@ -39,7 +23,7 @@ def sentence(seen: Outlook) -> str:
     return f"At {money.text(seen.rate, estimate=True)} an active hour the cap is reached about {when(seen)}."
 
 
-def when(seen: Outlook) -> str:
+def when(seen: Forecast) -> str:
     """`26 Nov 14:00 (11:00–19:30)`: the range repeats the day only where it is another one."""
     if seen.cap_at is None:
         return ""
@@ -55,7 +39,7 @@ def _short(end: datetime | None, middle: datetime) -> str:
 
 
 def draw(
-    seen: Outlook, x: Scale, y: Scale, *, now: datetime, until: datetime, spent: int, held: int, cap: int
+    seen: Forecast, x: Scale, y: Scale, *, now: datetime, until: datetime, spent: int, held: int, cap: int
 ) -> list[SafeString]:
     if seen.paused:
         flat = el("line", x1=x(now.timestamp()), x2=x.end, y1=y(spent), y2=y(spent), class_="forecast")
@@ -99,7 +83,7 @@ def _stops(way: _Way, cap: int, until: datetime) -> bool:
     return way[1][1] >= cap and way[1][0] < until.timestamp()
 
 
-def _crossing(seen: Outlook, x: Scale, y: Scale, line: _Way, cap: int, *, known: bool) -> list[SafeString]:
+def _crossing(seen: Forecast, x: Scale, y: Scale, line: _Way, cap: int, *, known: bool) -> list[SafeString]:
     where, high = line[1][0], y(cap)
     middle = min(max(where, x.start + 110), x.end - 100)
     parts = [el("text", STOPS, x=middle, y=high - 10, class_="label halo name-cap", text_anchor="middle")]

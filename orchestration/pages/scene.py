@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -59,15 +60,15 @@ class Region:
     build: Build
 
 
-def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponse]) -> Callable[..., HttpResponse]:
+def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Pages are for people who are logged in. What is refused becomes an answer here, in one place."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _signed_out() if _by_htmx(request) else redirect_to_login(request.get_full_path())
         try:
-            response = view(request, access.of_user(request.user), *args, **kwargs)
+            response: HttpResponseBase = view(request, access.of_user(request.user), *args, **kwargs)
         except Refused as refused:
             response = _refuse(request, refused)
         response["Cache-Control"] = "private, no-cache"
@@ -78,12 +79,12 @@ def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponse]) ->
 
 def in_workspace(
     need: Need = Need.VIEW,
-) -> Callable[[Callable[Concatenate[Scene, P], HttpResponse]], Callable[..., HttpResponse]]:
+) -> Callable[[Callable[Concatenate[Scene, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """A page or a form of one workspace, for those who may."""
 
-    def decorate(view: Callable[Concatenate[Scene, P], HttpResponse]) -> Callable[..., HttpResponse]:
+    def decorate(view: Callable[Concatenate[Scene, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def wrapped(request: HttpRequest, caller: Caller, workspace_id: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def wrapped(request: HttpRequest, caller: Caller, workspace_id: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             workspace, role = access.entered(caller, workspace_id, need)
             return view(Scene(request, caller, workspace, role), *args, **kwargs)
 

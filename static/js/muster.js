@@ -92,7 +92,7 @@
 
   // --- swaps: never under a person's hands; open details stay open ---
   function inUse(region) {
-    const busy = (i) => i === document.activeElement || i.value !== i.defaultValue;
+    const busy = (i) => i === document.activeElement || i.value !== i.defaultValue || i.checked !== i.defaultChecked;
     const selection = getSelection();
     return region.querySelector("form.arm:not([hidden])")
       || [...region.querySelectorAll("input:not([type=hidden])")].some(busy)
@@ -120,6 +120,21 @@
   document.addEventListener("focusout", catchUp);
   document.addEventListener("selectionchange", () => { if (waiting.size && getSelection().isCollapsed) catchUp(); });
 
+  // --- a value that is edited in place: opening leads to its field, Escape and Cancel lead back ---
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.matches?.(".pick[open]") && target.firstElementChild === document.activeElement) target.querySelector("input:not([type=hidden])")?.select();
+  }, true);
+  function close(pick) {
+    pick.querySelector("form")?.reset();
+    pick.open = false;
+    pick.firstElementChild.focus();
+    catchUp();
+  }
+  document.addEventListener("keydown", (event) => {
+    const pick = event.key === "Escape" && event.target.closest?.(".pick[open]");
+    if (pick) close(pick);
+  });
+
   // --- results ---
   function say(words) {
     $("result").replaceChildren(make("div", "result bad", words));
@@ -141,6 +156,9 @@
     form.closest("details")?.removeAttribute("open");
     catchUp();
   });
-  document.addEventListener("click", (event) => { if (event.target.closest("[data-dismiss]")) $("result").replaceChildren(); });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-dismiss]")) $("result").replaceChildren();
+    if (event.target.closest("[data-close]")) close(event.target.closest(".pick"));
+  });
   show();
 })();

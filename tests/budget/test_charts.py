@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from budget import columns, money
 from budget.charts import bullet, burnup, categories, patterns, rounds, scales, sparkline
 from budget.charts.burnup import BurnUp, Mark, Point
-from budget.charts.outlook import Outlook
 from budget.charts.svg import el
+from budget.forecast import Forecast
 from budget.money import usd
 
 NOW = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
-CERTAIN = Outlook(
+CERTAIN = Forecast(
     enough=True,
+    why_not="",
     rate=usd(10),
     low_rate=usd(7),
     high_rate=usd(14),
@@ -116,7 +117,7 @@ def _top_of(svg: str, name: str) -> float:
 
 
 def test_thin_data_says_so_and_forecasts_nothing() -> None:
-    svg = burnup.draw(a_burnup(outlook=Outlook(enough=False, why_not="Not enough data yet (2 of 3 rounds)")))
+    svg = burnup.draw(a_burnup(outlook=Forecast(enough=False, why_not="Not enough data yet (2 of 3 rounds)")))
     assert "Not enough data yet (2 of 3 rounds)" in words(svg) and not of_class(svg, "forecast") and not of_class(svg, "band")
 
 
@@ -147,7 +148,7 @@ def test_a_line_above_the_picture_is_named_at_its_edge() -> None:
 
 def test_a_project_without_any_spend_is_drawn_too() -> None:
     svg = burnup.draw(
-        BurnUp([Point(NOW, (0, 0, 0, 0)), Point(NOW, (0, 0, 0, 0))], NOW + timedelta(hours=1), 0, 0, 0, 0, Outlook(False, "x"))
+        BurnUp([Point(NOW, (0, 0, 0, 0)), Point(NOW, (0, 0, 0, 0))], NOW + timedelta(hours=1), 0, 0, 0, 0, Forecast(False, "x"))
     )
     assert drawn(svg).tag == "svg" and "nan" not in svg
 

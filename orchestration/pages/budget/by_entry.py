@@ -1,6 +1,6 @@
 """Budget by entry: what each may spend, spent, has left and got for it; and who decides on it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -133,7 +133,7 @@ def _totals(found: QuerySet[Entry]) -> dict[str, int]:
     return found.aggregate(entries=Count("id"), **sums)
 
 
-def _rows(project: Project, entries: list[Entry]) -> list[dict[str, Any]]:
+def _rows(project: Project, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     ids = [entry.pk for entry in entries]
     worth, changes = worth_of(ids), _last_changes(ids)
     name, left = parent(project)
@@ -186,7 +186,7 @@ def _csv(scene: Scene) -> HttpResponseBase:
     return sheets.answer(shown, HEAD, _lines(scene.project, entries))
 
 
-def _lines(project: Project, entries: list[Entry]) -> Iterator[list[Any]]:
+def _lines(project: Project, entries: Sequence[Entry]) -> Iterator[list[Any]]:
     for start in range(0, len(entries), 500):
         for row in _rows(project, entries[start : start + 500]):
             entry, account, worth, change = row["entry"], row["account"], row["worth"], row["change"]

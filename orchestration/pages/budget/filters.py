@@ -50,7 +50,7 @@ def query(scene: Scene, *without: str, **change: str) -> str:
     kept = QueryDict(mutable=True)
     for name, value in scene.request.GET.items():
         if value and name not in (*_OURS, *without, *change):
-            kept[name] = value
+            kept[name] = str(value)
     for name, value in change.items():
         if value:
             kept[name] = value
