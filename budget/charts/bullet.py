@@ -43,7 +43,7 @@ def draw(use: Use) -> SafeString:
         return _picture(track)
     used = _place(use.spent, use.budget)
     held = _place(use.spent + use.held, use.budget)
-    parts = [el("rect", x=0.5, y=2.5, width=WIDTH - 1, height=HEIGHT - 5, class_="track")]
+    parts = [el("path", d=f"M.5 2.5h{WIDTH - 1}v{HEIGHT - 5}H.5Z", class_="track")]
     if held > used:
         parts.append(el("rect", x=used, y=2, width=held - used, height=HEIGHT - 4, fill=fill("held")))
     if used:
@@ -60,7 +60,7 @@ def words(use: Use) -> str:
         return "none"
     if use.over:
         return f"+{money.text(use.over)} over"
-    percent = f"{100 * use.share:.0f} %"
+    percent = f"{100 * use.share:.0f} %" if use.share >= 0.005 or not use.spent else "< 1 %"
     return f"{percent}, used up" if use.share >= 1 else f"{percent}, near" if use.share >= NEAR else percent
 
 

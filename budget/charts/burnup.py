@@ -15,7 +15,7 @@ from budget.forecast import Forecast
 
 WIDTH, HEIGHT = 960, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 792, 26, 236
-ROOM_ABOVE = 1.18  # over the highest line, for the words at the crossing
+ROOM_ABOVE = 1.25  # over the highest line, for the words at the crossing
 LINE = 14.0
 SHAPES = {"change": "M0 -5 5 4 -5 4Z", "stop": "M-4 -4h8v8h-8Z", "pause": "M-4 -4h3v8h-3ZM1 -4h3v8h-3Z"}
 
@@ -188,19 +188,19 @@ def _wedge(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
 
 
 def _names(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
-    """Each layer is named where it ends, left of now."""
-    named: list[tuple[str, float]] = []
-    below = 0
-    for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True):
-        if amount:
-            named.append((f"{LABELS[name]} {money.text(amount)}", y(below + amount / 2) + 4))
-        below += amount
-    places = scales.apart([place for _, place in named], LINE, TOP + LINE, BOTTOM - 3)
-    where = x(data.now.timestamp()) - 8
-    return [
-        el("text", words, x=where, y=place, class_="label halo", text_anchor="end")
-        for (words, _), place in zip(named, places, strict=True)
-    ]
+    """The layers by name and pattern, in their order: above the edge where they end, left of now; or inside where there is no room."""
+    named = [(name, amount) for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True) if amount]
+    where, high = x(data.now.timestamp()) - 10, LINE * len(named)
+    foot = y(data.spent) - 10
+    if foot - high < TOP:
+        foot = min(y(data.spent) + high + 10, BOTTOM - 4)
+    parts = [el("rect", x=where - 150, y=foot - high - 2, width=152, height=high + 6, class_="plate")] if named else []
+    for n, (name, amount) in enumerate(named):
+        place = foot - LINE * n
+        parts.append(el("rect", x=where - 10, y=place - 10, width=10, height=10, fill=fill(name), class_="swatch"))
+        words = f"{LABELS[name]} {money.text(amount)}"
+        parts.append(el("text", words, x=where - 16, y=place - 1, class_="label halo", text_anchor="end"))
+    return parts
 
 
 def _marks(data: BurnUp, x: scales.Scale) -> list[SafeString]:

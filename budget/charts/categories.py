@@ -11,7 +11,7 @@ from budget.charts.patterns import CATEGORIES, LABELS, fill
 from budget.charts.svg import el, picture
 from budget.charts.table import Table
 
-WIDTH, HEIGHT = 960, 92
+WIDTH = 960
 BAR_TOP, BAR = 8, 32
 INSIDE = 80  # a segment this wide may hold a short label; longer words need more
 GAP = 1.5
@@ -59,7 +59,7 @@ def draw(data: Spend, id_: str = "categories") -> SafeString:
         *drawn,
         *_labels(parts),
         width=WIDTH,
-        height=HEIGHT,
+        height=BAR_TOP + BAR + 10 + 15 * sum(not _fits(part) for part in parts),
         title="Spend by category, as a part of the cap",
         desc=describe(data),
     )
@@ -95,20 +95,29 @@ def _parts(data: Spend, scale: scales.Scale) -> list[_Part]:
 
 
 def _labels(parts: list[_Part]) -> list[SafeString]:
-    """Inside where there is room for the words, else below with a leader; those below step down so that none covers another."""
-    drawn = []
-    ends = [-8.0, -8.0, -8.0]  # how far each row of labels below reaches
+    """Inside where there is room for the words, else below with a leader."""
+    drawn, below = [], []
     for part in parts:
-        middle, wide = part.start + part.width / 2, len(part.words) * LETTER
-        if part.width >= max(INSIDE, wide + 12):
-            y = BAR_TOP + BAR / 2 + 4
-            drawn.append(el("text", part.words, x=middle, y=y, class_="label halo", text_anchor="middle"))
+        if not _fits(part):
+            below.append(part)
             continue
-        start = min(max(middle - wide / 2, 0), WIDTH - wide)
-        row = next((n for n, end in enumerate(ends) if end + 8 <= start), len(ends) - 1)
-        start = max(start, ends[row] + 8) if row == len(ends) - 1 else start
-        ends[row] = start + wide
-        y = BAR_TOP + BAR + 18 + 15 * row
-        drawn.append(el("line", x1=middle, x2=middle, y1=BAR_TOP + BAR, y2=y - 10, class_="leader"))
-        drawn.append(el("text", part.words, x=start, y=y, class_="label halo"))
+        style = "label on-entry" if part.name == "entry" else "label halo"
+        middle = part.start + part.width / 2
+        drawn.append(el("text", part.words, x=middle, y=BAR_TOP + BAR / 2 + 4, class_=style, text_anchor="middle"))
+    return drawn + _below(below)
+
+
+def _fits(part: _Part) -> bool:
+    return part.width >= max(INSIDE, len(part.words) * LETTER + 12)
+
+
+def _below(parts: list[_Part]) -> list[SafeString]:
+    """Stepping down, so that no leader crosses a word: to the left of their leaders from the left on, or to the right from the right on."""
+    leftwards = all(part.start + part.width / 2 >= len(part.words) * LETTER for part in parts)
+    drawn = []
+    for row, part in enumerate(parts if leftwards else reversed(parts)):
+        middle, y = part.start + part.width / 2, BAR_TOP + BAR + 18 + 15 * row
+        drawn.append(el("line", x1=middle, x2=middle, y1=BAR_TOP + BAR, y2=y, class_="leader"))
+        anchor, where = ("end", middle - 5) if leftwards else (None, middle + 5)
+        drawn.append(el("text", part.words, x=where, y=y, class_="label halo", text_anchor=anchor))
     return drawn

@@ -86,11 +86,11 @@ def _stops(way: _Way, cap: int, until: datetime) -> bool:
 def _crossing(seen: Forecast, x: Scale, y: Scale, line: _Way, cap: int, *, known: bool) -> list[SafeString]:
     where, high = line[1][0], y(cap)
     middle = min(max(where, x.start + 110), x.end - 100)
-    parts = [el("text", STOPS, x=middle, y=high - 10, class_="label halo name-cap", text_anchor="middle")]
+    parts = [el("text", STOPS, x=middle, y=high - 9, class_="label halo name-cap", text_anchor="middle")]
     if known:
         parts.append(el("path", d="M0 -6 6 0 0 6 -6 0Z", transform=f"translate({where:.1f} {high:.1f})", class_="crossing"))
         words = f"≈ {when(seen)}"
-        parts.append(el("text", words, x=middle, y=high + 20, class_="label halo strong", text_anchor="middle"))
+        parts.append(el("text", words, x=middle, y=high - 23, class_="label halo strong", text_anchor="middle"))
     return parts
 
 

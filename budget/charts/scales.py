@@ -43,7 +43,7 @@ def money_label(micro: int) -> str:
     if micro >= 10_000 * money.MICRO:
         thousands = micro / (1000 * money.MICRO)
         return f"${thousands:,.0f}k" if thousands == int(thousands) else f"${thousands:,.1f}k"
-    whole = micro >= money.MICRO and micro % money.MICRO == 0
+    whole = micro % money.MICRO == 0
     return money.text(micro).removesuffix(".00") if whole else money.text(micro)
 
 

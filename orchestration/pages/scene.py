@@ -84,7 +84,9 @@ def in_workspace(
 
     def decorate(view: Callable[Concatenate[Scene, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def wrapped(request: HttpRequest, caller: Caller, workspace_id: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def wrapped(
+            request: HttpRequest, caller: Caller, workspace_id: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
             workspace, role = access.entered(caller, workspace_id, need)
             return view(Scene(request, caller, workspace, role), *args, **kwargs)
 

@@ -32,7 +32,7 @@ ROUNDS: dict[int, list[tuple[str, float | None]]] = {
 def a_day(name: str = "Invoices", *, cap: str = "60", budget: str = "75") -> Workspace:
     """Twelve entries, a day old, three of them at work."""
     dice = random.Random(7)
-    workspace = seed.empty(name, cap=cap, budget=budget)
+    workspace = seed.empty(name, cap="50", budget=budget)
     Workspace.objects.filter(pk=workspace.pk).update(created_at=now() - timedelta(hours=23))
     drafts = [seed._draft(n, *task) for n, task in enumerate(seed.TASKS)]
     made = entries.add(workspace.pk, drafts, by=seed.ANA)

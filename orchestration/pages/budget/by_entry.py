@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
-from django.http import HttpResponseBase
+from django.http.response import HttpResponseBase
+from django.urls import reverse
 
 from budget import bulk, money, sheets
 from budget.charts.bullet import Use
@@ -15,6 +17,7 @@ from orchestration.models import Entry
 from orchestration.pages.budget import filters, paging
 from orchestration.pages.scene import Region, Scene, in_workspace, show
 from orchestration.pages.strip import STRIP
+from orchestration.queries import entry_for
 
 COLUMNS = {
     "spent": F("account__spent"),
@@ -66,7 +69,17 @@ class Worth:
 def page(scene: Scene) -> HttpResponseBase:
     if scene.request.GET.get("format") == "csv":
         return _csv(scene)
-    return show(scene, "budget/entries.html", STRIP | {"purses": Region("budget/entries.html#purses", purses)}, tab="entries")
+    regions = STRIP | {"purses": Region("budget/entries.html#purses", purses)}
+    for name in ("edit", "release"):
+        if scene.request.GET.get("fragment") == name:
+            regions[name] = Region(f"budget/entries.html#{name}", partial(_cell, entry_id=scene.request.GET.get(name, "")))
+    return show(scene, "budget/entries.html", regions, tab="entries")
+
+
+def _cell(scene: Scene, *, entry_id: str) -> dict[str, Any]:
+    """One cell as a form, which is fetched into its place."""
+    entry = entry_for(scene.workspace.pk, entry_id)
+    return {"entry": entry, "account": entry.account, "here": reverse("budget-entries", args=[scene.workspace.pk])}
 
 
 def purses(scene: Scene) -> dict[str, Any]:
@@ -93,7 +106,10 @@ def purses(scene: Scene) -> dict[str, Any]:
         "good_news": bool(chosen["over"]) and not (chosen["locked"] or chosen["none"] or chosen["q"]),
         "chips": _chips(scene, chosen),
         "sorts": {key: _sort(scene, key, name, descending) for key in filters.SORTS},
-        "query": filters.query(scene),
+        "query": filters.query(scene, "edit", "release"),
+        "editing": scene.request.GET.get("edit", ""),
+        "releasing": scene.request.GET.get("release", ""),
+        "here": f"{scene.request.path}?{filters.query(scene, 'edit', 'release')}",
         "search": [(key, chosen[key]) for key in ("over", "locked", "none", "sort") if chosen[key]],
     }
 
@@ -109,7 +125,7 @@ def parent(project: Project) -> tuple[str, int]:
 def worth_of(account_ids: Iterable[str]) -> dict[str, Worth]:
     """One query."""
     made = RoundSpend.objects.filter(account_id__in=list(account_ids)).order_by().values_list("account_id")
-    summed = made.annotate(Count("id"), Sum("cost"), Sum("improvement_score", filter=Q(improvement_score__gt=0)))
+    summed = made.annotate(n=Count("id"), paid=Sum("cost"), gained=Sum("improvement_score", filter=Q(improvement_score__gt=0)))
     return {account: Worth(n, cost, gained or 0.0) for account, n, cost, gained in summed}
 
 

@@ -9,7 +9,7 @@ from budget.models import BudgetChange, Category
 from orchestration.pages.scene import Scene
 
 SORTS = ("spent", "budget", "left", "seq")
-_OURS = {"fragment", "after", "before", "format", "next"}
+_OURS = {"fragment", "after", "before", "format", "next", "edit", "release"}
 
 
 class EntriesFilter(forms.Form):
