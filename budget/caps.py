@@ -5,10 +5,10 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 
 from budget import money
-from budget.models import Account, BudgetChange, Project
+from budget.models import Account, BudgetChange, Limit, Project
 from workspaces import activity
 from workspaces.access import Caller
-from workspaces.errors import Conflict
+from workspaces.errors import Conflict, Invalid
 
 Source = BudgetChange.Source
 
@@ -70,6 +70,42 @@ def edit(
         return row
 
 
+def set_limit(
+    project: Project,
+    category: str,
+    period: str,
+    amount: int | None,
+    *,
+    by: Caller,
+    reason: str = "",
+    source: Source = Source.HUMAN,
+) -> None:
+    """Set a cap of a category or of a day to micro-USD; None: there is none any more. One below what is spent stops admission at once.
+
+    Raises Invalid for the cap itself, which `set_project` sets.
+    """
+    if (category, period) == ("total", "all"):
+        raise Invalid("The limit of all over the whole life is the cap: PATCH the budget's max_project_spend_usd", "limits")
+    with transaction.atomic():
+        row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+        found = Limit.objects.filter(project=row, category=category, period=period).first()
+        before = found.amount if found else None
+        if before == amount:
+            return
+        if amount is None:
+            Limit.objects.filter(project=row, category=category, period=period).delete()
+        elif found is None:
+            Limit.objects.create(project=row, category=category, period=period, amount=amount)
+        else:
+            told = (
+                None if amount > found.amount else found.reached_on
+            )  # a higher one is another: it is told anew when it is reached
+            Limit.objects.filter(pk=found.pk).update(reached_on=told)
+            Limit.objects.filter(pk=found.pk).update(amount=amount)
+        field, verb = f"limit.{category}.{period}", "budget.limit_set"
+        _record(row, None, field, before, amount, by=by, reason=reason, source=source, verb=verb)
+
+
 def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
     """Turn the human lock on or off."""
     with transaction.atomic():
@@ -101,7 +137,16 @@ def _who_changed(account: Account) -> str:
 
 
 def _record(
-    project: Project, account: Account | None, field: str, before: int, after: int, *, by: Caller, reason: str, source: Source
+    project: Project,
+    account: Account | None,
+    field: str,
+    before: int | None,
+    after: int | None,
+    *,
+    by: Caller,
+    reason: str,
+    source: Source,
+    verb: str = "",
 ) -> None:
     BudgetChange.objects.create(
         project=project,
@@ -113,16 +158,17 @@ def _record(
         actor=by.name,
         reason=reason[:500],
     )
-    shown: dict[str, int | float] = {"before": before, "after": after}
+    told = {"before": before, "after": after}
+    shown: dict[str, int | float | None] = {**told}
     if field != "human_locked":
-        shown = {"before_usd": money.number(before), "after_usd": money.number(after)}
+        shown = {f"{name}_usd": None if amount is None else money.number(amount) for name, amount in told.items()}
     activity.record(
         project.workspace_id,
-        f"budget.{field}",
+        verb or f"budget.{field}",
         by=by,
         object_id=account.id if account else project.workspace_id,
         reason=reason,
-        data=shown,
+        data=shown | {"field": field},
     )
     entry_id = account.id if account else None
     transaction.on_commit(lambda: changed.send(Project, workspace_id=project.workspace_id, entry_id=entry_id), robust=True)

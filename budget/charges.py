@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 
 from budget import ledger, prices
-from budget.models import Account, Category, LedgerEntry, Project
+from budget.models import Account, Category, Hold, LedgerEntry, Project
 from workspaces.errors import Invalid
 
 LONGEST_KEY = 255
@@ -22,19 +22,24 @@ class Report:
     round_number: int | None = None
 
 
-def book(project: Project, account: Account | None, report: Report, *, actor: str, key: str | None) -> LedgerEntry:
-    """Book a charge once per key. Raises Invalid for a key used with another charge, or a model without a price."""
+def book(
+    project: Project, account: Account | None, report: Report, *, actor: str, key: str | None, permit: Hold | None = None
+) -> LedgerEntry:
+    """Book a charge once per key, and draw the permit down. Raises Invalid for a key used with another charge, or a model without a price.
+
+    What is told is spent already: it is booked whatever a cap, a limit or the permit says, also after the permit has ended.
+    """
+    if permit is not None and (permit.category != report.category or permit.account_id not in (None, account and account.pk)):
+        raise Invalid("The permit is for another category or entry", "permit_id")
     if report.category == Category.ENTRY and account is None:
         raise Invalid("A charge of the category 'entry' must name its entry", "entry_id")
-    if key is not None and not 1 <= len(key) <= LONGEST_KEY:
-        raise Invalid(f"The key must have 1 to {LONGEST_KEY} characters", "Idempotency-Key")
     computed = prices.cost(report.tokens) if report.tokens.model else None
     amount = report.amount if report.amount is not None else computed
     if amount is None:
         message = "Give amount_usd, or tokens of a model that has a price"
         raise Invalid(message, "model" if report.tokens.model else "amount_usd")
     what = ledger.Charge(
-        event_key=_event_key(project, actor, key),
+        event_key=event_key(project.pk, actor, key),
         amount=amount,
         price_source=LedgerEntry.PriceSource.COMPUTED if report.amount is None else LedgerEntry.PriceSource.REPORTED,
         category=report.category,
@@ -48,18 +53,21 @@ def book(project: Project, account: Account | None, report: Report, *, actor: st
         cache_write_tokens=report.tokens.cache_write,
         reason=report.reason,
     )
-    fresh = ledger.charge(project, what, account=account, round_number=report.round_number, actor=actor)
+    fresh = ledger.charge(project, what, account=account, hold=permit, round_number=report.round_number, actor=actor)
     row = LedgerEntry.objects.get(event_key=what.event_key)
-    if not fresh and not _same(row, what, account, report.round_number):
+    if not fresh and not (_same(row, what, account, report.round_number) and row.hold_id == (permit and permit.pk)):
         raise Invalid("This key was used for another charge", "Idempotency-Key")
     return row
 
 
-def _event_key(project: Project, actor: str, key: str | None) -> str:
+def event_key(project_id: str, actor: str, key: str | None, *, kind: str = "charge") -> str:
+    """What makes a repeated call count once: the caller's own key, within this workspace and this caller. Raises Invalid."""
     if key is None:
-        return f"charge:{secrets.token_hex(16)}"
-    scope = f"{project.pk}\n{actor}\n{key}"
-    return f"charge:{hashlib.sha256(scope.encode('utf-8', 'surrogatepass')).hexdigest()}"
+        return f"{kind}:{secrets.token_hex(16)}"
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise Invalid(f"The key must have 1 to {LONGEST_KEY} characters", "Idempotency-Key")
+    scope = f"{project_id}\n{actor}\n{key}"
+    return f"{kind}:{hashlib.sha256(scope.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _same(row: LedgerEntry, what: ledger.Charge, account: Account | None, round_number: int | None) -> bool:

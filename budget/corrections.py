@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Sum
 
-from budget import ledger, money
+from budget import charges, ledger, money
 from budget.caps import changed
 from budget.models import Account, LedgerEntry, Project
 from workspaces import activity
@@ -61,6 +61,16 @@ def correct(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str)
         told = {"workspace_id": row.project_id, "entry_id": row.account_id}
         transaction.on_commit(lambda: changed.send(Project, **told), robust=True)  # a refund may free what waits for money
     return True
+
+
+def correct_once(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str | None) -> LedgerEntry:
+    """The same for the API, by the caller's own key. Answers the correction's row. Raises Invalid for a key used with another one."""
+    name = charges.event_key(row.project_id, by.name, key, kind="adjust")
+    correct(row, amount, by=by, reason=reason, key=name)
+    made = LedgerEntry.objects.get(event_key=name)
+    if (made.corrects_id, made.amount, made.reason) != (row.pk, amount, reason[:500]):
+        raise Invalid("This key was used for another correction", "Idempotency-Key")
+    return made
 
 
 def is_booked(key: str) -> bool:

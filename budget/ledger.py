@@ -1,18 +1,22 @@
 """The ledger and the holds: every amount once, every hold settled once. The counters follow by triggers (migrations/0002)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
 
+from budget import limits
 from budget.models import Account, Category, Hold, LedgerEntry, Project, RoundSpend
 from workspaces.errors import Invalid
+
+LEAST_GROWTH = 1000  # micro-USD: for less than a tenth of a cent it is not worth asking
 
 
 @dataclass(frozen=True)
 class Charge:
-    """What is to be booked. `amount` in micro-USD; `reported` and `computed` are kept beside it where known."""
+    """What is to be booked. `amount` in micro-USD; `reported` and `computed` are kept beside it where known. `at`: None is now."""
 
     event_key: str
     amount: int
@@ -27,6 +31,7 @@ class Charge:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     reason: str = ""
+    at: datetime | None = None
 
 
 def charge(
@@ -64,6 +69,7 @@ def charge(
         cache_read_tokens=what.cache_read_tokens,
         cache_write_tokens=what.cache_write_tokens,
         reason=what.reason[:500],
+        **({} if what.at is None else {"at": what.at}),
     )
     try:
         with transaction.atomic():
@@ -124,6 +130,23 @@ def grow(hold: Hold, by: int) -> bool:
             return Hold.objects.filter(pk=hold.pk, state=Hold.State.OPEN).update(amount=F("amount") + by) == 1
     except IntegrityError:
         return False
+
+
+def extend(hold_id: int, by: int) -> int:
+    """Grow an open hold by micro-USD as far as the caps, the entry's budget and the limits leave room. Answers how much it grew; 0: not now."""
+    hold = Hold.objects.select_related("project", "account").get(pk=hold_id)
+    room = min([by, *limits.rooms(hold.project_id, hold.category), *([hold.account.headroom] if hold.account else [])])
+    overdrawn = max(hold.drawn - hold.amount, 0)  # what it has passed is spent already, and held by nobody
+    if room + overdrawn < LEAST_GROWTH:
+        return 0
+    more = min(room + overdrawn, by)
+    return more if grow(hold, more) else 0
+
+
+def shrink(hold_id: int, *, keep: int) -> bool:
+    """Give back what an open hold has left beyond `keep` micro-USD. False: there was nothing to give back."""
+    more = Hold.objects.filter(pk=hold_id, state=Hold.State.OPEN, amount__gt=F("drawn") + keep)
+    return more.update(amount=F("drawn") + keep) == 1
 
 
 def adjust(row: LedgerEntry, amount: int, *, reason: str, actor: str, key: str) -> bool:

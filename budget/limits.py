@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import CharField, F, QuerySet, Value
 
+from budget import money
 from budget.models import Category, DaySpend, Hold, Limit, Project
 
 CATEGORIES = tuple(Limit.Scope.values)
@@ -88,6 +89,18 @@ def tightest(workspace_id: str, category: str) -> Standing | None:
     mine = [one for one in standing(workspace_id) if one.category in (category, "total") and one.limit is not None]
     own = [one for one in mine if (one.category, one.period) != ("total", "all")]
     return min(own, key=lambda one: one.left or 0, default=None)
+
+
+def rooms(workspace_id: str, category: str) -> list[int]:
+    """What the cap, and each limit on this category, still lets be held, in micro-USD."""
+    return [one.left for one in standing(workspace_id) if one.category in (category, "total") and one.left is not None]
+
+
+def named(one: Standing) -> str:
+    """How a sentence calls it: "today's limit of $60.00 for orchestrator"."""
+    whose = "" if one.category == "total" else f" for {one.category}"
+    kind = "today's limit" if one.period == "day" else "the limit"
+    return f"{kind} of {money.text(one.limit)}{whose}"
 
 
 def _read(project: Project) -> tuple[dict[tuple[str, str], int], dict[str, int], dict[str, int]]:

@@ -15,6 +15,14 @@ class NotMoney(ValueError):
 
 def from_json(value: Any) -> int:
     """Micro-USD from a JSON number (int or Decimal). Raises NotMoney for strings, bools, NaN, negatives, more than 6 decimals."""
+    amount = signed_from_json(value)
+    if amount < 0:
+        raise NotMoney("must be 0 or more")
+    return amount
+
+
+def signed_from_json(value: Any) -> int:
+    """The same, and a minus may stand before it: a refund."""
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise NotMoney("must be a number")
     try:
@@ -23,10 +31,8 @@ def from_json(value: Any) -> int:
         raise NotMoney("must be a number") from None
     if not amount.is_finite():
         raise NotMoney("must be a finite number")
-    if amount < 0:
-        raise NotMoney("must be 0 or more")
-    if amount > MOST_USD:
-        raise NotMoney(f"must be at most {MOST_USD}")
+    if abs(amount) > MOST_USD:
+        raise NotMoney(f"must be at most {MOST_USD}" if amount > 0 else f"must be at least -{MOST_USD}")
     places = amount.as_tuple().exponent
     if isinstance(places, int) and places < -6 and any(amount.as_tuple().digits[6 + places :]):
         raise NotMoney("has more than 6 decimals")  # counted on the digits: multiplying first would round them away

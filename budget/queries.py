@@ -1,9 +1,10 @@
 """Reads of money, each a fixed number of queries whatever the number of entries."""
 
 from collections import defaultdict
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from budget import money
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project, RoundSpend
@@ -62,9 +63,42 @@ def status(workspace_id: str) -> dict[str, Any]:
     return {"global": totals(project), "entries": entries}
 
 
-def ledger_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[LedgerEntry], str | None]:
+def ledger_rows(
+    workspace_id: str,
+    *,
+    category: str | None = None,
+    entry_id: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> QuerySet[LedgerEntry]:
+    """Rows of a category, of an entry, of the UTC days from `since` to `until`, both included. Raises NotFound for an unknown entry."""
+    rows = LedgerEntry.objects.filter(project_id=workspace_id)
+    if category is not None:
+        rows = rows.filter(category=category)
+    if entry_id is not None:
+        known = ids.looks_like_one(entry_id) and Account.objects.filter(pk=entry_id, project_id=workspace_id).exists()
+        if not known:  # one that was deleted keeps its spend on record
+            raise NotFound("Entry not found")
+        rows = rows.filter(account_id=entry_id)
+    if since is not None:
+        rows = rows.filter(at__gte=datetime.combine(since, time(), UTC))
+    if until is not None:
+        rows = rows.filter(at__lt=datetime.combine(until, time(), UTC) + timedelta(days=1))
+    return rows
+
+
+def ledger_entry(workspace_id: str, ledger_id: str) -> LedgerEntry:
+    """One row. Raises NotFound."""
+    is_one = ledger_id.isascii() and ledger_id.isdigit() and len(ledger_id) <= 18
+    found = LedgerEntry.objects.filter(pk=int(ledger_id), project_id=workspace_id).first() if is_one else None
+    if found is None:
+        raise NotFound("Ledger row not found")
+    return found
+
+
+def ledger_page(rows: QuerySet[LedgerEntry], *, limit: int, cursor: str | None) -> tuple[list[LedgerEntry], str | None]:
     """The newest rows before `cursor`, and the next cursor."""
-    rows = LedgerEntry.objects.filter(project_id=workspace_id).order_by("-id")
+    rows = rows.order_by("-id")
     if cursor is not None:
         rows = rows.filter(id__lt=position(cursor))
     found = list(rows[: limit + 1])

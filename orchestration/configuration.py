@@ -23,6 +23,9 @@ class _Part(BaseModel):
 LONGEST_SETTINGS = 100_000  # every cycle and every session reads the whole config
 AgentKind = Literal["command", "claude_code", "codex", "opencode", "gemini", "qwen", "aider", "mini_swe_agent"]
 
+TOLD_ONCE = ("command", "mini_swe_agent")
+"""They keep the limit that they are handed, and cannot be resumed with another one."""
+
 
 class Agent(_Part):
     """An agent. `command` is for the kind of that name: an argument list, or a string run by `sh -c`.
@@ -95,6 +98,12 @@ def micro(amount: Decimal) -> int:
 def _something(amount: Decimal) -> Decimal:
     if amount < Decimal("0.001"):
         raise ValueError("must be 0.001 or more: without money it gives no verdict")
+    return amount
+
+
+def _worth_asking(amount: Decimal) -> Decimal:
+    if amount < Decimal("0.01"):
+        raise ValueError("must be 0.01 or more: each slice is asked for in the middle of the work")
     return amount
 
 
@@ -190,7 +199,7 @@ JUDGES = (
 
 class Config(_Part):
     """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), besides those that the verify
-    commands name. Amounts are USD at the edge (JSON numbers) and micro-USD through the properties."""
+    commands name. `hold_slice_usd`: a session holds so much at a time and grows towards the round's ceiling; unset: all at once. Amounts are USD at the edge (JSON numbers) and micro-USD through the properties."""
 
     max_workers: Annotated[int, Field(ge=1, le=500)] = 4
     agent: Agent = Field(default_factory=Agent)
@@ -204,6 +213,7 @@ class Config(_Part):
     integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
     round_ceiling_usd: Amount = Decimal("5")
     min_round_usd: Amount = Decimal("0.05")
+    hold_slice_usd: Annotated[Amount, AfterValidator(_worth_asking)] | None = None
     plateau: Plateau = Field(default_factory=Plateau)
     log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
 
@@ -223,6 +233,11 @@ class Config(_Part):
     @property
     def min_round(self) -> int:
         return micro(self.min_round_usd)
+
+    @property
+    def hold_slice(self) -> int | None:
+        """Micro-USD. Not for an agent that keeps a limit which it is told once, at its start: it holds all of it at once."""
+        return None if self.hold_slice_usd is None or self.agent.kind in TOLD_ONCE else micro(self.hold_slice_usd)
 
 
 def envs(config: Config) -> dict[str, str]:

@@ -230,6 +230,12 @@ class Session(models.Model):
     waiting_for = models.CharField(max_length=300, blank=True, help_text="What the agent's provider makes it wait for now.")
     waiting_until = models.DateTimeField(null=True, blank=True)
     cost_note = models.CharField(max_length=500, blank=True, help_text="Where two tellings of its cost differ.")
+    anomaly = models.CharField(
+        max_length=300,
+        blank=True,
+        db_default="",
+        help_text="That it burns several times the usual rate: told once, stops nothing.",
+    )
     unpriced_model = models.CharField(
         max_length=200, blank=True, help_text="A model without a price was used: the cost is not known."
     )

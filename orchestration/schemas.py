@@ -308,6 +308,7 @@ class SessionOut(Schema):
     waiting_until: datetime | None
     unpriced_model: str | None
     cost_note: str | None
+    anomaly: str | None
     cost: CostOut
     tokens: TokensOut
 

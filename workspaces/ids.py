@@ -29,6 +29,10 @@ def session() -> str:
     return _new("sess")
 
 
+def permit() -> str:
+    return _new("permit")
+
+
 def looks_like_one(text: str) -> bool:
     """False for anything that cannot be an id: such a value never reaches the database (NUL, megabytes, ...)."""
     return bool(_SHAPE.fullmatch(text))

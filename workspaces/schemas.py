@@ -24,7 +24,8 @@ def _clean(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _said(text: str) -> str:
+def said(text: str) -> str:
+    """Refuse blank text."""
     if not text.strip():
         raise ValueError("may not be empty")
     return text
@@ -75,9 +76,9 @@ def place(loc: Sequence[str | int], *, unknown: bool = False) -> str:
 
 
 Text = Annotated[str, Field(max_length=100_000), AfterValidator(_clean)]
-Said = Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(_clean), AfterValidator(_said)]
+Said = Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(_clean), AfterValidator(said)]
 Line = Annotated[str, Field(max_length=500), AfterValidator(_clean)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean), AfterValidator(_said)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean), AfterValidator(said)]
 Float = Annotated[float, BeforeValidator(whole), Field(allow_inf_nan=False)]
 Json = Annotated[Any, AfterValidator(_plain)]
 Object = Annotated[dict[str, Any], AfterValidator(_plain)]

@@ -1,16 +1,17 @@
-"""The ledger and the holds over the API, and charges that arrive from outside."""
+"""The ledger and the holds over the API, charges that arrive from outside, corrections, and a provider's own count beside ours."""
 
-import csv
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
+from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
-from ninja import Header, Path, Router, Status
+from ninja import Header, Path, Query, Router, Status
 
-from budget import charges, money, queries, schemas
+from budget import charges, corrections, exporting, limits, money, permits, queries, reconciliation, schemas
+from budget.api.limits import limit_row
 from budget.models import Category, LedgerEntry
 from budget.prices import Tokens
-from budget.schemas import Cursor, Limit
+from budget.schemas import Cursor, Day, Limit
+from budget.schemas import limits as limit_schemas
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.schemas import also, answers
@@ -31,28 +32,36 @@ def ledger_list(
     limit: Limit = 100,
     cursor: Cursor = None,
     format: Literal["json", "csv"] = "json",
+    category: Category | None = None,
+    entry_id: Annotated[str | None, Query(max_length=60)] = None,
+    since: Annotated[Day | None, Query(alias="from")] = None,
+    until: Annotated[Day | None, Query(alias="to")] = None,
 ) -> Any:
-    """Every amount, newest first. `format=csv` streams all of it."""
+    """Every amount, newest first; of a category, an entry, or the UTC days `from` to `to` (both included). `format=csv` streams all of it."""
     workspace = access.workspace_for(request.auth, workspaceID)
+    chosen = queries.ledger_rows(workspace.pk, category=category, entry_id=entry_id, since=since, until=until)
     if format == "csv":
-        return _ledger_csv(workspace.pk)
-    rows, following = queries.ledger_page(workspace.pk, limit=limit, cursor=cursor)
-    return {"entries": [ledger_row(row) for row in rows], "next_cursor": following}
+        return _ledger_csv(workspace.pk, chosen)
+    rows, following = queries.ledger_page(chosen, limit=limit, cursor=cursor)
+    return {"entries": [exporting.row(row) for row in rows], "next_cursor": following}
 
 
 @router.get("/budget/holds", response=answers(schemas.HoldsOut), operation_id="agent.orchestration.holdsList", tags=["budget"])
 def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
-    """The money set aside for running sessions. `held_usd` is the sum of all, whatever the page."""
+    """The money set aside for running sessions and by permits. `held_usd` is the sum of all, whatever the page."""
     workspace = access.workspace_for(request.auth, workspaceID)
     found, following = queries.holds_page(workspace.pk, limit=limit, cursor=cursor)
     shown = [
         {
             "id": hold.pk,
-            "session_id": hold.session_ref,
+            "session_id": None if hold.expires_at else hold.session_ref,
             "entry_id": hold.account_id,
             "amount_usd": money.number(hold.amount),
             "drawn_usd": money.number(hold.drawn),
             "opened_at": hold.opened_at,
+            "category": hold.category,
+            "permit_id": hold.session_ref if hold.expires_at else None,
+            "expires_at": hold.expires_at,
         }
         for hold in found
     ]
@@ -61,7 +70,7 @@ def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: 
 
 @router.post(
     "/budget/charges",
-    response=answers(schemas.LedgerOut, status=201),
+    response=answers(limit_schemas.ChargeOut, status=201),
     operation_id="agent.orchestration.chargesCreate",
     tags=["budget"],
 )
@@ -71,7 +80,10 @@ def charge(
     body: schemas.ChargeIn,
     idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
 ) -> Any:
-    """Book what something outside Muster spent. The same `Idempotency-Key` counts once."""
+    """Book what something outside Muster spent, and draw its permit down. The same `Idempotency-Key` counts once.
+
+    It is spent already, so it is booked whatever a limit says; `limit` in the answer tells how its tightest limit stands.
+    """
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     account = queries.account_for(workspace.pk, body.entry_id) if body.entry_id is not None else None
     report = charges.Report(
@@ -81,58 +93,53 @@ def charge(
         reason=body.reason,
         round_number=body.round,
     )
-    row = charges.book(queries.project_of(workspace.pk), account, report, actor=request.auth.name, key=idempotency_key)
-    return Status(201, ledger_row(row))
+    permit = permits.find(workspace.pk, body.permit_id) if body.permit_id is not None else None
+    project = queries.project_of(workspace.pk)
+    row = charges.book(project, account, report, actor=request.auth.name, key=idempotency_key, permit=permit)
+    tight = limits.tightest(workspace.pk, row.category)
+    return Status(201, exporting.row(row) | {"limit": limit_row(tight) if tight else None})
 
 
-def ledger_row(row: LedgerEntry) -> dict[str, Any]:
-    """A ledger row as the API tells it."""
-    return {
-        "id": row.pk,
-        "at": row.at,
-        "category": row.category,
-        "entry_id": row.account_id,
-        "session_id": row.session_ref or None,
-        "round": row.round,
-        "amount_usd": money.number(row.amount),
-        "price_source": row.price_source,
-        "model": row.model or None,
-        "input_tokens": row.input_tokens,
-        "output_tokens": row.output_tokens,
-        "cache_read_tokens": row.cache_read_tokens,
-        "cache_write_tokens": row.cache_write_tokens,
-        "actor": row.actor,
-        "reason": row.reason,
-    }
+@router.post(
+    "/budget/ledger/{ledgerID}/adjustments",
+    response=answers(schemas.LedgerOut, status=201),
+    operation_id="agent.orchestration.adjustmentsCreate",
+    tags=["budget"],
+)
+def adjust(
+    request: Request,
+    workspaceID: Path[str],
+    ledgerID: Path[str],
+    body: schemas.AdjustmentIn,
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> Any:
+    """Correct a booked amount by another row beside it; negative is a refund. The same `Idempotency-Key` counts once."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    row = queries.ledger_entry(workspace.pk, ledgerID)
+    made = corrections.correct_once(row, body.amount_usd, by=request.auth, reason=body.reason, key=idempotency_key)
+    return Status(201, exporting.row(made))
 
 
-class _Echo:
-    """What `csv.writer` writes to: gives each line back."""
+@router.post(
+    "/budget/reconciliations",
+    response=answers(schemas.ReconciliationOut, status=201),
+    operation_id="agent.orchestration.reconciliationsCreate",
+    tags=["budget"],
+)
+def reconcile(request: Request, workspaceID: Path[str], body: schemas.ReconciliationIn) -> Any:
+    """Compare a provider's CSV with the ledger, by day and model. Books the differences only with `apply`, and each once."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    told = reconciliation.read(
+        body.csv, provider=body.provider, columns={str(ours): theirs for ours, theirs in (body.columns or {}).items()}
+    )
+    lines = reconciliation.compare(workspace.pk, told)
+    booked = reconciliation.apply(workspace.pk, told, provider=body.provider, by=request.auth) if body.apply else []
+    return Status(201, {"lines": [reconciliation.shown(line) for line in lines], "booked": len(booked)})
 
-    def write(self, line: str) -> str:
-        return line
 
-
-def _ledger_csv(workspace_id: str) -> StreamingHttpResponse:
-    """All rows, oldest first: raw decimals, ISO times in UTC, cells that a spreadsheet would run made harmless."""
-    writer = csv.writer(_Echo())
-
-    def lines() -> Iterator[str]:
-        yield writer.writerow(schemas.LedgerOut.model_fields)
-        for row in LedgerEntry.objects.filter(project_id=workspace_id).order_by("id").iterator(chunk_size=1000):
-            yield writer.writerow([_cell(value) for value in ledger_row(row).values()])
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+def _ledger_csv(workspace_id: str, rows: QuerySet[LedgerEntry]) -> StreamingHttpResponse:
+    """All rows, oldest first."""
+    lines = exporting.csv_lines(rows.order_by("id").iterator(chunk_size=1000))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="ledger-{workspace_id}.csv"'
     return response
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if isinstance(value, float):
-        return f"{value:.6f}".rstrip("0").rstrip(".")
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -1,14 +1,15 @@
 """What the budget calls take and answer (contract.md, extensions.md)."""
 
-from datetime import datetime
-from typing import Annotated, Any
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
 from ninja import Query, Schema
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from budget import money
 from budget.models import Category
-from workspaces.schemas import Line, Number, Strict
+from workspaces.schemas import Line, Number, Strict, said
 
 Usd = Annotated[
     int,
@@ -17,7 +18,22 @@ Usd = Annotated[
 ]
 """USD in JSON, micro-USD in code."""
 
+
+def _day(value: Any) -> Any:
+    """YYYY-MM-DD alone: a date may be told as a number too, and nobody means that."""
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("must be a day like 2026-08-31")
+    return value
+
+
+SignedUsd = Annotated[
+    int,
+    BeforeValidator(money.signed_from_json),
+    WithJsonSchema({"type": "number", "minimum": -1_000_000_000, "maximum": 1_000_000_000}),
+]
+
 Limit = Annotated[int, Query(ge=1, le=500)]
+Day = Annotated[date, BeforeValidator(_day)]
 Cursor = Annotated[str | None, Query(max_length=60)]
 """What every list takes: how many, and the `next_cursor` of the page before."""
 
@@ -95,12 +111,17 @@ class LedgerPage(Schema):
 
 
 class HoldOut(Schema):
+    """Of a session, or of a permit: one of the two ids is null."""
+
     id: int
-    session_id: str
-    entry_id: str
+    session_id: str | None
+    entry_id: str | None
     amount_usd: Number
     drawn_usd: Number
     opened_at: datetime
+    category: str
+    permit_id: str | None
+    expires_at: datetime | None
 
 
 class HoldsOut(Schema):
@@ -130,6 +151,7 @@ class ChargeIn(Strict):
     """What something outside spent: an amount, or tokens of a model that has a price."""
 
     category: Annotated[Category, Field(strict=False)]
+    permit_id: Line | None = None
     amount_usd: Usd | None = None
     entry_id: Line | None = None
     round: Annotated[int, Field(ge=1, le=2_000_000_000)] | None = None
@@ -139,3 +161,37 @@ class ChargeIn(Strict):
     cache_read_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
     cache_write_tokens: Annotated[int, Field(ge=0, le=10**12)] = 0
     reason: Line = ""
+
+
+class AdjustmentIn(Strict):
+    """What to add to a booked amount; a minus takes back."""
+
+    amount_usd: SignedUsd
+    reason: Annotated[Line, AfterValidator(said)]
+
+
+class ReconciliationIn(Strict):
+    """A provider's CSV as text. `columns`: for `generic`, what its columns are called."""
+
+    csv: Annotated[str, Field(max_length=5_000_000)]
+    provider: Literal["anthropic", "openai", "generic"]
+    columns: dict[Literal["date", "model", "cost", "input", "output"], Line] | None = None
+    apply: bool = False
+
+
+class DifferenceOut(Schema):
+    """One day of one model: what the provider says, what the ledger says, and what is booked to make them equal. Null: not told."""
+
+    day: date
+    model: str
+    provider_usd: Number | None
+    ledger_usd: Number
+    provider_tokens: int | None
+    ledger_tokens: int
+    difference_usd: Number | None
+    note: str
+
+
+class ReconciliationOut(Schema):
+    lines: list[DifferenceOut]
+    booked: int

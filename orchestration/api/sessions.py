@@ -124,6 +124,7 @@ def _shown(session: Session) -> dict[str, Any]:
         "waiting_until": session.waiting_until,
         "unpriced_model": session.unpriced_model or None,
         "cost_note": session.cost_note or None,
+        "anomaly": session.anomaly or None,
         "cost": {
             "booked_usd": money.number(spend["amount"] or 0),
             "reported_usd": unknown["reported"],

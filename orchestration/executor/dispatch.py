@@ -125,9 +125,9 @@ def _open_sessions(workspace_id: str, starts: _Claims) -> None:
     _execute(
         f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, hold_id, enqueued_at, status, phase,
             outcome, outcome_message, round_number, agent, model, stop_wanted_by, stop_for_good, host, boot_id, progress, unpriced_model,
-            failure, waiting_for, cost_note)
+            failure, waiting_for, cost_note, anomaly)
         SELECT v.session, %s, v.entry, v.attempt, v.work, h.id, {rows.now()}, 'claimed', 'starting',
-            '', '', 0, '', '', '', false, '', '', '', '', '', '', ''
+            '', '', 0, '', '', '', false, '', '', '', '', '', '', '', ''
         FROM {source} LEFT JOIN budget_hold h ON h.session_ref = v.session""",
         [workspace_id, rows.packed(claims)],
     )

@@ -1,8 +1,9 @@
 """Which entries start now, and why the others wait. Pure: no database, no clock. `explain` shows the same checks (invariant 10)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from orchestration.executor.limited import Cap, usd
 from orchestration.paths import LockTable
 
 
@@ -43,7 +44,8 @@ class Running:
 @dataclass(frozen=True, slots=True)
 class World:
     """What a cycle decides from. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `min_verify`: what a verifying
-    agent asks for, 0 without one. `trouble`: the open breaker's code; after `trouble_wait_s` one session is tried.
+    agent asks for, 0 without one. `slice`: the most that a session holds at its start. `trouble`: the open breaker's code; after
+    `trouble_wait_s` one session is tried.
     """
 
     state: str
@@ -54,6 +56,8 @@ class World:
     min_round: int
     round_ceiling: int
     min_verify: int = 0
+    slice: int | None = None
+    caps: tuple[Cap, ...] = ()
     running: tuple[Running, ...] = ()
     locks: tuple[tuple[str, str], ...] = ()
     trouble: str = ""
@@ -123,7 +127,7 @@ class Room:
 
     def __post_init__(self) -> None:
         self.free_slots = self.world.free_slots
-        self.headroom = self.world.headroom
+        self.headroom = min([self.world.headroom, *(cap.left for cap in self.world.caps)])
         self.locks = LockTable(self.world.locks)
         self.running = list(self.world.running)
         self.alone = [run for run in self.running if not run.parallelizable]
@@ -181,7 +185,9 @@ def _decide(entry: Waiting, room: Room) -> Decision:
 
 def take(entry: Waiting, room: Room) -> int:
     """Give an entry its share of the room. Answers what its session holds: as much as all three limits allow (budget.md, Hold)."""
-    hold = 0 if entry.verify_only else min(entry.headroom, room.headroom, room.world.round_ceiling)
+    world = room.world
+    most = world.round_ceiling if world.slice is None else min(world.round_ceiling, max(world.slice, world.min_round))
+    hold = 0 if entry.verify_only else min(entry.headroom, room.headroom, most)
     room.take(entry, hold)
     return hold
 
@@ -246,16 +252,20 @@ def _needed(entry: Waiting, room: Room) -> int:
 
 def _entry_budget(entry: Waiting, room: Room) -> Check:
     needed = _needed(entry, room)
-    message = f"{_usd(max(entry.headroom, 0))} of its budget is left, a round needs {_usd(needed)}: raise the entry's budget"
+    message = f"{usd(max(entry.headroom, 0))} of its budget is left, a round needs {usd(needed)}: raise the entry's budget"
     passed = not needed or entry.headroom >= needed
-    return Check("budget_exceeded", passed, f"{_usd(entry.headroom)} left", f"at least {_usd(needed)}", message)
+    return Check("budget_exceeded", passed, f"{usd(entry.headroom)} left", f"at least {usd(needed)}", message)
 
 
 def _project_budget(entry: Waiting, room: Room) -> Check:
     needed = _needed(entry, room)
-    message = f"{_usd(max(room.headroom, 0))} is left under the project cap, a round needs {_usd(needed)}: raise the cap"
+    message = f"{usd(max(room.headroom, 0))} is left under the project cap, a round needs {usd(needed)}: raise the cap"
+    taken = min([room.world.headroom, *(cap.left for cap in room.world.caps)]) - room.headroom  # by what the plan has started
+    tightest = min(room.world.caps, key=lambda cap: cap.left, default=None)
+    if tightest is not None and tightest.left < room.world.headroom:
+        message = replace(tightest, left=tightest.left - taken).sentence(needed)
     passed = not needed or room.headroom >= needed
-    return Check("project_budget_exceeded", passed, f"{_usd(room.headroom)} left", f"at least {_usd(needed)}", message)
+    return Check("project_budget_exceeded", passed, f"{usd(room.headroom)} left", f"at least {usd(needed)}", message)
 
 
 def _files(entry: Waiting, room: Room) -> Check:
@@ -293,10 +303,6 @@ def _exclude(one: Waiting | Running, other: Waiting | Running) -> bool:
 def _slot(room: Room) -> Check:
     used = f"{len(room.running)} of {room.world.max_workers} workers busy"
     return Check("concurrency_limit", room.free_slots > 0, used, "a free worker", "All workers are busy")
-
-
-def _usd(micro: int) -> str:
-    return f"${micro / 1_000_000:,.4f}".rstrip("0").rstrip(".") if micro % 10_000 else f"${micro / 1_000_000:,.2f}"
 
 
 def codes(decisions: Iterable[Decision]) -> list[str]:

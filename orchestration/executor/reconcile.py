@@ -7,8 +7,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
+from budget import permits
 from budget.models import Hold
-from orchestration import entries, locks, wake
+from orchestration import anomalies, entries, locks, wake
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, FileLock, Session
 from workspaces import activity
@@ -23,6 +24,8 @@ def everything() -> None:
     """One tick over all workspaces."""
     ring_again()
     release_orphans()
+    permits.expire()
+    anomalies.flag()
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
         entries.unblock_affordable(workspace_id, nudge=False)
         dispatch.cycle(workspace_id)

@@ -7,7 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from budget import limits
 from orchestration import configuration, locks, rows
+from orchestration.executor.limited import Cap
 from orchestration.executor.plan import Running, Waiting, World
 
 # More than the free slots, since some of those in line may have to be parked or blocked on the way.
@@ -30,12 +32,16 @@ def world(workspace_id: str, *, lock: bool) -> World:
                 (SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
                     WHERE w.queue = 'sessions' AND w.seen_at > {rows.seconds_ago(settings.LEASE_S / 2)}),
                 (SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running')),
-                x.trouble_code, x.trouble_message, {rows.seconds_until("x.trouble_until")}
+                x.trouble_code, x.trouble_message, {rows.seconds_until("x.trouble_until")},
+                l.category, l.period, l.amount, l.amount - {limits.spent_sql()} - {limits.held_sql()}
             FROM orchestration_executor x JOIN budget_project p ON p.workspace_id = x.workspace_id
+            LEFT JOIN budget_limit l ON l.project_id = p.workspace_id AND l.category IN ('total', 'entry')
             WHERE x.workspace_id = %s {rows.for_update("x") if lock else ""}""",
             [workspace_id],
         )
-        state, stored, headroom, slots, busy_everywhere, trouble, trouble_message, trouble_wait_s = cursor.fetchone()
+        found = cursor.fetchall()  # a row for each limit; one without, when there is none
+        state, stored, headroom, slots, busy_everywhere, trouble, trouble_message, trouble_wait_s = found[0][:8]
+        caps = tuple(Cap(category, period, amount, int(left)) for *_, category, period, amount, left in found if category)
         cursor.execute(
             """SELECT s.entry_id, e.parallelizable, e.parallel_group FROM orchestration_session s
             JOIN orchestration_entry e ON e.id = s.entry_id
@@ -53,6 +59,8 @@ def world(workspace_id: str, *, lock: bool) -> World:
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
         min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
+        slice=config.hold_slice,
+        caps=caps,
         running=running,
         trouble=trouble,
         trouble_message=trouble_message,

@@ -124,6 +124,15 @@ VERBS = {
     "budget.human_locked": "{locked} the budget of {}",
     "budget.max_project_spend": "set the cap from {before} to {after}",
     "budget.total_budget": "set the total budget from {before} to {after}",
+    "budget.threshold": "tells that {percent} % of the cap is spent",
+    "budget.thresholds": "set the warnings to {after} percent of the cap",
+    "budget.limit": "tells that a limit is reached: {category}, {period}",
+    "budget.limit_set": "set a limit ({field}) from {before} to {after}",
+    "session.anomaly": "noticed that the session on {} burns fast",
+    "permit.opened": "asked for a permit: {category}",
+    "permit.closed": "gave a permit back: {category}",
+    "spend.corrected": "corrected what was booked",
+    "spend.reconciled": "booked what {provider} counted otherwise",
     "locks.released": "freed locks that nobody held",
     "hold.settled": "settled a hold that was left over",
     "workspace.created": "created this workspace",
@@ -198,6 +207,8 @@ def _fill(text: str, data: Mapping[str, Any]) -> str:
         "{locked}": "locked" if data.get("after") else "unlocked",
         "{before}": _amount(data, "before"),
         "{after}": _amount(data, "after"),
+        **{f"{{{name}}}": str(data.get(name, "")) for name in ("percent", "category", "field", "provider")},
+        "{period}": {"day": "today", "all": "over the whole life"}.get(str(data.get("period")), ""),
     }
     for name, word in words.items():
         text = text.replace(name, word)
@@ -206,4 +217,10 @@ def _fill(text: str, data: Mapping[str, Any]) -> str:
 
 def _amount(data: Mapping[str, Any], name: str) -> str:
     amount = data.get(f"{name}_usd")
-    return money.text(money.usd(amount)) if isinstance(amount, (int, float)) else str(data.get(name, "—"))
+    return money.text(money.usd(amount)) if isinstance(amount, (int, float)) else _plain(data.get(name))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    return "—" if value is None else str(value)

@@ -1,11 +1,15 @@
 """The implementing half of a round: the agent in the entry's worktree, its work committed, its changes held against its locks."""
 
-from orchestration import conversations, locks, paths, rounds, sessions
+from budget import ledger
+from budget.models import Hold
+from orchestration import conversations, holding, locks, metering, paths, rounds, sessions
 from orchestration.models import FileLock, Round, Session
 from orchestration.runtime import agents, conflicts, endings, guard, place, prompt, protection, turns, worktree
 from orchestration.runtime.turns import Turn
 from orchestration.runtime.work import Over, Work
 from orchestration.sessions import Ending
+
+GO_ON = "There is money for you again. Go on with the task where you stopped, and finish it."
 
 
 def implement(work: Work) -> list[str]:
@@ -23,12 +27,15 @@ def implement(work: Work) -> list[str]:
     if turn.failure is not None and turn.failure.code in ("thread_lost", "context_full") and turn.reason in ("", "failed"):
         conversations.forget(session.entry_id, role="implement")
         turn = _turn(work, text)  # a new conversation, once
+    while turn.reason == "out_of_money" and _may_go_on(work, turn):
+        turn = _turn(work, GO_ON)
     found = guard.mend(work.repo, work.tree.path, work.config.integration_branch, before)  # before git reads it again
     _keep(work, turn)
     if ending := endings.early(turn, session, work.writer.last_words):
         raise Over(ending)
     if not turn.cost_known:
         sessions.forget_price(session)
+    holding.shrink(session, work.config)
     return [*found, *_nothing_changed(work), *_undeclared(work), *_tampered(work), *_leaked(work)]
 
 
@@ -53,12 +60,37 @@ def _conflicts(work: Work) -> list[str]:
 
 
 def _turn(work: Work, text: str) -> Turn:
-    session = work.session
-    hold = session.hold.amount - session.hold.drawn if session.hold else 0
-    agent = work.config.agent
+    session, here = work.session, place.of(work.session.pk)
     return turns.run(
-        session, work.watch, work.writer, agent, "implement", place.of(session.pk), prompt=text, cwd=work.tree.path, limit=hold
+        session,
+        work.watch,
+        work.writer,
+        work.config.agent,
+        "implement",
+        here,
+        prompt=text,
+        cwd=work.tree.path,
+        limit=metering.left(session),
+        growth=holding.growth(work.config),
     )
+
+
+def _may_go_on(work: Work, turn: Turn) -> bool:
+    """An agent that kept the limit it was handed at its start stopped there, while its hold has grown or still can: it is resumed with
+    what there is now. So nothing is ever spent that is not held (decisions/0016).
+    """
+    session, traits = work.session, agents.of(work.config.agent.kind).TRAITS
+    kept_its_limit = turn.finished is not None and turn.finished.out_of_money and turn.cost_known and not work.watch.reason
+    if not (kept_its_limit and traits.resumes) or session.hold_id is None:
+        return False
+    before, hold = work.drawn_before, Hold.objects.get(pk=session.hold_id)
+    work.drawn_before = hold.drawn
+    if hold.drawn <= before:  # it stops without having spent anything: once more would be the same
+        return False
+    wanted = holding.growth(work.config).wanted(amount=hold.amount, drawn=hold.drawn)
+    if wanted:
+        ledger.extend(hold.pk, wanted)
+    return metering.left(session) >= max(work.config.min_round, 1)
 
 
 def _keep(work: Work, turn: Turn) -> None:

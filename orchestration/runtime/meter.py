@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from budget import ledger
 from budget.models import Category, Hold
 from orchestration import breaker, conversations, metering, sessions
+from orchestration.holding import Growth
 from orchestration.models import Session
 from orchestration.runtime import following
 from orchestration.runtime.agents.events import (
@@ -28,13 +30,21 @@ from orchestration.secrets import NOTHING, Mask
 
 # An agent that has used its hold up to the last micro-dollar may be done: it gets this long to say so before it is stopped.
 LAST_WORD_S = 0.5
+ASK_AGAIN_S = 2.0
 
 
 class Meter:
     """Books what the agent reports, and says when and why it has to stop. `reason` is empty while it may go on."""
 
     def __init__(
-        self, session: Session, watch: Watch, reader: Reader, task: Task, category: Category, mask: Mask = NOTHING
+        self,
+        session: Session,
+        watch: Watch,
+        reader: Reader,
+        task: Task,
+        category: Category,
+        mask: Mask = NOTHING,
+        growth: Growth | None = None,
     ) -> None:
         self._session = session
         self._mask = mask
@@ -42,6 +52,9 @@ class Meter:
         self._reader = reader
         self._task = task
         self._category = category
+        self._growth = growth
+        self._held = (0, 0)  # the hold's amount, and what of it is drawn
+        self._asked_at = -ASK_AGAIN_S
         self._unbooked: list[Usage] = []
         self._records: queue.SimpleQueue[tuple[str, Mapping[str, Any]]] = queue.SimpleQueue()
         self._kept: Thread | None = None
@@ -130,8 +143,7 @@ class Meter:
             if not self._answered:
                 self._answered = following.patiently(partial(breaker.answered, self._session.workspace_id))
             if self._session.hold_id:
-                amount, drawn = Hold.objects.values_list("amount", "drawn").get(pk=self._session.hold_id)
-                self._watch.left = amount - drawn
+                self._look_at_hold()
             self._look_at_money()
         return True
 
@@ -140,10 +152,43 @@ class Meter:
         if metering.record(self._session, usage, self._category, role=self._task.role):
             self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
 
+    @property
+    def _hold_id(self) -> int:
+        assert self._session.hold_id is not None
+        return self._session.hold_id
+
+    def _look_at_hold(self) -> None:
+        self._held = Hold.objects.values_list("amount", "drawn").get(pk=self._hold_id)
+        self._watch.left = self._held[0] - self._held[1]
+
+    def _grow(self) -> None:
+        """Ask for another slice in good time. Where there is none now, ask again every few seconds: money may come back from others."""
+        growth, left = self._growth, self._watch.left
+        if growth is None or left is None or self._held[0] >= growth.ceiling:
+            return
+        if not growth.is_low(left) and not self._session.unpriced_model:
+            return
+        if time.monotonic() - self._asked_at > ASK_AGAIN_S:
+            self._asked_at = time.monotonic()
+            following.patiently(lambda: self._ask(growth))
+
+    def _ask(self, growth: Growth) -> None:
+        self._look_at_hold()
+        amount, drawn = self._held
+        wanted = growth.wanted(amount=amount, drawn=drawn)
+        if (
+            self._session.unpriced_model
+        ):  # it is charged all that it holds, and that must not be a slice of what it may have spent
+            wanted = growth.ceiling - amount
+        if wanted > 0 and ledger.extend(self._hold_id, wanted):
+            self._look_at_hold()
+            self._asked_at = -ASK_AGAIN_S
+
     def _look_at_money(self) -> None:
         """Stop the agent once its hold, or its role's own budget, is passed; or used up and not done soon."""
         if self.reason or self._session.hold_id is None or self._watch.left is None:
             return
+        self._grow()
         left = min(self._watch.left, self._task.limit - self._spent) if self._task.role != "implement" else self._watch.left
         if left > 0:
             return

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from budget import ledger
+from budget import ledger, limits
 from budget.models import Hold, Project
 from orchestration import metering, sessions
 from orchestration.configuration import Agent, Interceptor, micro
@@ -29,11 +29,11 @@ def intercept(work: Work) -> list[str]:
         return []
     with transaction.atomic():  # one review after the other is let in: each sees what the others may still spend
         Executor.objects.select_for_update().get(pk=work.session.workspace_id)
-        limit = _may_intercept(work, config)
+        limit, why_not = _may_intercept(work, config)
         if limit >= LEAST:
             sessions.enter(work.session, Session.Phase.INTERCEPTION)
     if limit < LEAST:
-        _note(work, {"verdict": "skipped", "reasons": ["No money is left under the interceptor's caps"]})
+        _note(work, {"verdict": "skipped", "reasons": [why_not]})
         return []
     text = _prompt(work, "review")
     _note(work, {"verdict": "open", "prompt": text})
@@ -86,18 +86,27 @@ def _prompt(work: Work, role: str) -> str:
         raise Over(Ending(Session.Outcome.CRASHED, message, findings=(message,), verify_next=True)) from None
 
 
-def _may_intercept(work: Work, config: Interceptor) -> int:
-    """Micro-USD for this review: under its three caps, and what the session's hold can be made to cover."""
-    wanted = micro(config.round_usd)
+def _may_intercept(work: Work, config: Interceptor) -> tuple[int, str]:
+    """Micro-USD for this review: under the caps of the config, the limits of the budget, and what the session's hold can be made to cover.
+    And, where that is not enough, why.
+    """
+    workspace_id, wanted = work.entry.workspace_id, micro(config.round_usd)
+    why_not = "No money is left under the interceptor's caps"
+    others = Session.objects.filter(workspace_id=workspace_id, status=Session.Status.RUNNING, phase=Session.Phase.INTERCEPTION)
+    beside = others.count() * micro(config.round_usd)  # what they may spend yet
     if config.entry_usd is not None:
         wanted = min(wanted, micro(config.entry_usd) - _account_spent(work.entry))
     if config.workspace_usd is not None:
-        spent = Project.objects.values_list("interceptor_spent", flat=True).get(pk=work.entry.workspace_id)
-        others = Session.objects.filter(
-            workspace_id=work.entry.workspace_id, status=Session.Status.RUNNING, phase=Session.Phase.INTERCEPTION
-        )
-        wanted = min(wanted, micro(config.workspace_usd) - spent - others.count() * micro(config.round_usd))
-    return min(wanted, _afford(work.session, wanted)) if wanted >= LEAST else 0
+        spent = Project.objects.values_list("interceptor_spent", flat=True).get(pk=workspace_id)
+        wanted = min(wanted, micro(config.workspace_usd) - spent - beside)
+    for one in limits.standing(workspace_id):
+        if one.category == "interceptor" and one.left is not None and one.left - beside < wanted:
+            wanted = one.left - beside
+            why_not = f"Skipped: {limits.named(one)} is used up"
+    if wanted < LEAST:
+        return 0, why_not
+    affordable = min(wanted, _afford(work.session, wanted))
+    return affordable, "Skipped: the cap, a limit or the entry's budget leaves no money for it" if affordable < LEAST else ""
 
 
 def _account_spent(entry: Entry) -> int:

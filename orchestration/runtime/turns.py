@@ -12,6 +12,7 @@ from django.conf import settings
 from budget.models import Category
 from orchestration import conversations, logs, secrets, sessions
 from orchestration.configuration import Agent, Config
+from orchestration.holding import Growth
 from orchestration.metering import record as book_usage
 from orchestration.models import Session
 from orchestration.runtime import agents, edits, endpoint, following, place, reaping
@@ -63,8 +64,9 @@ def run(
     prompt: str,
     cwd: Path,
     limit: int,
+    growth: Growth | None = None,
 ) -> Turn:
-    """Run the agent until it ends or is made to. `limit`: micro-USD for this process."""
+    """Run the agent until it ends or is made to. `limit`: micro-USD for this process. `growth`: how its hold may grow meanwhile."""
     module = agents.of(agent.kind)
     heard = Heard(here.record_of(role).heard)
 
@@ -81,7 +83,7 @@ def run(
         if launch.thread is not None:
             conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)
         mask = secrets.mask_for(session.workspace_id, agent.env)
-        meter = Meter(session, watch, module.reader(task), task, CATEGORIES[role], mask)
+        meter = Meter(session, watch, module.reader(task), task, CATEGORIES[role], mask, growth)
         env = {**task.env, **launch.env}
         job = Job(
             launch.argv,

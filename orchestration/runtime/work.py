@@ -26,7 +26,7 @@ class Over(Exception):
 @dataclass
 class Work:
     """One session at work. `protected`: the files that judge it, as they are in the base commit. `unresolved`: those that hold a conflict with
-    what others landed."""
+    what others landed. `drawn_before`: micro-USD that its hold had paid when its agent last stopped for want of money."""
 
     session: Session
     entry: Entry
@@ -38,6 +38,7 @@ class Work:
     opened: Round | None = None
     protected: list[str] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
+    drawn_before: int = 0
 
     @property
     def repo(self) -> Path:

@@ -11,8 +11,15 @@ DOCUMENT: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
 
 BODIES: dict[str, Any] = {
     "budgetUpdateGlobal": {"max_project_spend_usd": 50},
+    "adjustmentsCreate": {"amount_usd": -0.1, "reason": "booked twice"},
     "budgetEdit": {"budget_usd": 2},
     "chargesCreate": {"category": "orchestrator", "amount_usd": 0.1},
+    "limitsUpdate": {"limits": [{"category": "total", "period": "day", "limit_usd": 60}]},
+    "permitsCreate": {"category": "expansion", "amount_usd": 0.5},
+    "reconciliationsCreate": {
+        "csv": "usage_date_utc,model,cost_usd\n2026-08-04,Claude Haiku 4.5,0.05\n",
+        "provider": "anthropic",
+    },
     "configUpdate": {"max_workers": 3},
     "secretsSet": {"value": "s3cret-value"},
     "sessionUsage": {"id": "1", "cost_usd": 0.01},

@@ -363,6 +363,7 @@ def test_a_session_tells_what_it_does_and_costs(workspace: Workspace, shop: Api)
         "waiting_until",
         "unpriced_model",
         "cost_note",
+        "anomaly",
         "cost",
         "tokens",
     ]
@@ -542,7 +543,7 @@ def test_holds_are_the_open_ones_with_what_is_drawn(workspace: Workspace, shop: 
     the_agents(one).post(f"/executor/sessions/{one.pk}/usage", {"id": "1", "cost_usd": 0.25})
     body = shop.get("/budget/holds").json
     assert [list(hold) for hold in body["holds"]] == [
-        ["id", "session_id", "entry_id", "amount_usd", "drawn_usd", "opened_at"]
+        ["id", "session_id", "entry_id", "amount_usd", "drawn_usd", "opened_at", "category", "permit_id", "expires_at"]
     ] * 2
     assert [(h["session_id"], h["amount_usd"], h["drawn_usd"]) for h in body["holds"]] == [(one.pk, 1, 0.25), (two.pk, 2, 0)]
     assert body["held_usd"] == 2.75

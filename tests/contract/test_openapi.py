@@ -67,7 +67,7 @@ def test_an_operation_has_one_tag_a_summary_and_a_description(operation: Operati
 @pytest.mark.parametrize("operation", **NAMED)
 def test_path_parameters_are_spelled_as_in_the_contract(operation: Operation) -> None:
     in_path = re.findall(r"{(\w+)}", operation.path)
-    assert set(in_path) <= {"workspaceID", "entryID", "sessionID", "secretName"}
+    assert set(in_path) <= {"workspaceID", "entryID", "sessionID", "secretName", "permitID", "ledgerID"}
     declared = [parameter for parameter in operation.details["parameters"] if parameter["in"] == "path"]
     assert sorted(parameter["name"] for parameter in declared) == sorted(in_path)
     assert all(parameter["required"] and parameter["schema"]["type"] == "string" for parameter in declared)
@@ -113,7 +113,8 @@ def test_every_list_that_can_grow_takes_limit_and_cursor(operation: Operation) -
         "todoEntryGet",
         "agentGet",
         "secretsList",
-    )  # the contract's, an entry's own lists, and what is bounded: hosts and at most 100 secrets
+        "limitsGet",
+    )  # the contract's, an entry's own lists, and what is bounded: hosts, at most 100 secrets, limits
     assert ({"limit", "cursor"} <= names) == ("next_cursor" in answer.get("properties", {}))
     assert "next_cursor" in answer.get("properties", {}) or not grows or operation.name in whole
     for parameter in operation.details["parameters"]:

@@ -1,0 +1,113 @@
+"""Caps of categories and days with what stops, warning thresholds, and permits."""
+
+from typing import Any
+
+from django.db import transaction
+from ninja import Path, Router, Status
+
+from budget import caps, limits, money, permits, queries, thresholds
+from budget.limits import Standing
+from budget.models import Category
+from budget.schemas import limits as schemas
+from workspaces import access
+from workspaces.access import Need, Request
+from workspaces.schemas import answers
+
+router = Router()
+
+
+@router.get("/budget/limits", response=answers(schemas.LimitsOut), operation_id="agent.orchestration.limitsGet", tags=["budget"])
+def get(request: Request, workspaceID: Path[str]) -> Any:
+    """Every cap there can be, with what is spent and held against it and what stops when it is hit; and the warning thresholds."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    return _answer(workspace.pk)
+
+
+@router.put(
+    "/budget/limits", response=answers(schemas.LimitsOut), operation_id="agent.orchestration.limitsUpdate", tags=["budget"]
+)
+def update(request: Request, workspaceID: Path[str], body: schemas.LimitsIn) -> Any:
+    """Set caps of categories and of days; null takes one away, and what is not named stays. All or nothing."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    project = queries.project_of(workspace.pk)
+    with transaction.atomic():
+        for one in body.limits:
+            caps.set_limit(project, one.category, one.period, one.limit_usd, by=request.auth, reason=body.reason)
+        if body.thresholds is not None:
+            thresholds.set_to(workspace.pk, body.thresholds, by=request.auth, reason=body.reason)
+    return _answer(workspace.pk)
+
+
+@router.post(
+    "/budget/permits",
+    response=answers(schemas.PermitOut, status=201),
+    operation_id="agent.orchestration.permitsCreate",
+    tags=["budget"],
+)
+def permit(request: Request, workspaceID: Path[str], body: schemas.PermitIn) -> Any:
+    """Set money aside for what is about to be spent outside Muster. Refused when the cap, a limit or the entry's budget stands against it."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    account = queries.account_for(workspace.pk, body.entry_id) if body.entry_id is not None else None
+    hold = permits.open_one(
+        queries.project_of(workspace.pk),
+        account,
+        category=Category(body.category),
+        amount=body.amount_usd,
+        minutes=body.minutes,
+        by=request.auth,
+    )
+    told = {
+        "permit_id": hold.session_ref,
+        "category": hold.category,
+        "entry_id": hold.account_id,
+        "amount_usd": money.number(hold.amount),
+        "drawn_usd": money.number(hold.drawn),
+        "expires_at": hold.expires_at,
+    }
+    return Status(201, told)
+
+
+@router.delete(
+    "/budget/permits/{permitID}",
+    response=answers(schemas.PermitClosedOut),
+    operation_id="agent.orchestration.permitsDelete",
+    tags=["budget"],
+)
+def give_back(request: Request, workspaceID: Path[str], permitID: Path[str]) -> Any:
+    """Give back what is left of a permit. One that has ended already frees nothing."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    freed = permits.close(permits.find(workspace.pk, permitID), by=request.auth)
+    return {"permit_id": permitID, "freed_usd": money.number(freed)}
+
+
+def limit_row(one: Standing) -> dict[str, Any]:
+    """A cap as the API tells it."""
+    return {
+        "category": one.category,
+        "period": one.period,
+        "limit_usd": _usd(one.limit),
+        "spent_usd": money.number(one.spent),
+        "held_usd": money.number(one.held),
+        "left_usd": _usd(one.left),
+        "reached": one.reached,
+        "stops": one.stops,
+    }
+
+
+def _answer(workspace_id: str) -> dict[str, Any]:
+    return {
+        "limits": [limit_row(one) for one in limits.standing(workspace_id)],
+        "thresholds": [
+            {
+                "percent": one.percent,
+                "amount_usd": money.number(one.amount),
+                "fired_at": one.fired_at,
+                "spent_usd": _usd(one.spent_then),
+            }
+            for one in thresholds.of(workspace_id)
+        ],
+    }
+
+
+def _usd(amount: int | None) -> int | float | None:
+    return None if amount is None else money.number(amount)

@@ -1,0 +1,79 @@
+"""Caps beside the hard one, warnings, and permits."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from ninja import Schema
+from pydantic import Field
+
+from budget import permits
+from budget.models import Category, Limit
+from budget.schemas import LedgerOut, Usd
+from budget.thresholds import HIGHEST, MOST
+from workspaces.schemas import Line, Number, Strict
+
+
+class LimitOut(Schema):
+    category: str
+    period: str
+    limit_usd: Number | None
+    spent_usd: Number
+    held_usd: Number
+    left_usd: Number | None
+    reached: bool
+    stops: str
+
+
+class ThresholdOut(Schema):
+    percent: int
+    amount_usd: Number
+    fired_at: datetime | None
+    spent_usd: Number | None
+
+
+class LimitsOut(Schema):
+    limits: list[LimitOut]
+    thresholds: list[ThresholdOut]
+
+
+class LimitIn(Strict):
+    """One cap; null takes it away."""
+
+    category: Annotated[Limit.Scope, Field(strict=False)]
+    period: Literal["all", "day"]
+    limit_usd: Usd | None
+
+
+class LimitsIn(Strict):
+    """What is named is set, the rest stays as it is."""
+
+    limits: Annotated[list[LimitIn], Field(max_length=20)] = Field(default_factory=list)
+    thresholds: Annotated[list[Annotated[int, Field(ge=1, le=HIGHEST)]], Field(max_length=MOST)] | None = None
+    reason: Line = ""
+
+
+class PermitIn(Strict):
+    category: Annotated[Category, Field(strict=False)]
+    amount_usd: Usd
+    entry_id: Line | None = None
+    minutes: Annotated[int, Field(ge=1, le=permits.MOST_MINUTES)] = permits.USUAL_MINUTES
+
+
+class PermitOut(Schema):
+    permit_id: str
+    category: str
+    entry_id: str | None
+    amount_usd: Number
+    drawn_usd: Number
+    expires_at: datetime
+
+
+class PermitClosedOut(Schema):
+    permit_id: str
+    freed_usd: Number
+
+
+class ChargeOut(LedgerOut):
+    """The booked row, and the tightest limit that it counts against: null without one."""
+
+    limit: LimitOut | None

@@ -1,0 +1,26 @@
+"""Limits as the plan sees them, and the sentences of what waits for one. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A limit on what sessions spend, beside the project's cap. `left`: limit - spent - held, in micro-USD."""
+
+    category: str
+    period: str
+    limit: int
+    left: int
+
+    def sentence(self, needed: int) -> str:
+        """Why a session that needs so much waits, and when it goes on."""
+        whose = "" if self.category == "total" else " for entries"
+        name = f"oday's limit of {usd(self.limit)}{whose}" if self.period == "day" else f"he limit of {usd(self.limit)}{whose}"
+        on = "goes on at 00:00 UTC, or raise it" if self.period == "day" else "raise it"
+        if self.left <= 0:
+            return f"T{name} is used up: {on}"
+        return f"{usd(self.left)} is left of t{name}, a round needs {usd(needed)}: {on}"
+
+
+def usd(micro: int) -> str:
+    return f"${micro / 1_000_000:,.4f}".rstrip("0").rstrip(".") if micro % 10_000 else f"${micro / 1_000_000:,.2f}"

@@ -1,0 +1,161 @@
+"""Caps of categories and days, permits, corrections and reconciliation over the API."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from budget import permits, rebuild
+from budget.models import BudgetChange, Hold, LedgerEntry
+from budget.money import usd
+from tests.contract.api import Answer, Api, names_of
+from tests.factories import a_charge, an_entry, project
+from workspaces.models import Event, Workspace
+
+pytestmark = pytest.mark.django_db
+
+PLAN = {"category": "orchestrator", "amount_usd": 1}
+
+
+def refused(answer: Answer) -> list[str]:
+    """A 400, and which properties it names."""
+    assert answer.status == 400
+    return names_of(answer)
+
+
+def set_limit(shop: Api, category: str, period: str, amount: float | None) -> dict[str, object]:
+    body = {"limits": [{"category": category, "period": period, "limit_usd": amount}], "reason": "a quiet week"}
+    return shop.put("/budget/limits", body).json
+
+
+def of(answer: dict[str, object], category: str, period: str) -> dict[str, object]:
+    [found] = [one for one in answer["limits"] if (one["category"], one["period"]) == (category, period)]  # type: ignore[attr-defined]
+    return found
+
+
+def test_limits_are_merged_and_each_change_is_on_record(workspace: Workspace, shop: Api) -> None:
+    set_limit(shop, "total", "day", 60)
+    answer = set_limit(shop, "expansion", "all", 5)
+    assert of(answer, "total", "day")["limit_usd"] == 60 and of(answer, "expansion", "all")["left_usd"] == 5
+    assert of(set_limit(shop, "total", "day", None), "total", "day")["limit_usd"] is None
+    changes = shop.get("/budget/changes").json["changes"]
+    assert [(c["field"], c["before"], c["after"]) for c in changes] == [
+        ("limit.total.day_usd", 60, None),
+        ("limit.expansion.all_usd", None, 5),
+        ("limit.total.day_usd", None, 60),
+    ]
+    assert changes[0]["reason"] == "a quiet week" and Event.objects.filter(verb="budget.limit_set").count() == 3
+
+
+def test_the_cap_is_not_set_there_and_then_nothing_is(workspace: Workspace, shop: Api) -> None:
+    both = [{"category": c, "period": p, "limit_usd": 1} for c, p in (("entry", "day"), ("total", "all"))]
+    assert refused(shop.put("/budget/limits", {"limits": both})) == ["limits"]
+    assert not BudgetChange.objects.exists()
+
+
+def test_thresholds_can_be_a_projects_own(workspace: Workspace, shop: Api) -> None:
+    answer = shop.put("/budget/limits", {"thresholds": [80, 20]}).json
+    assert [one["percent"] for one in answer["thresholds"]] == [20, 80]
+    assert answer["thresholds"][0]["amount_usd"] == 20 and answer["thresholds"][0]["fired_at"] is None
+
+
+def test_a_charge_is_booked_past_its_limit_and_says_so(workspace: Workspace, shop: Api) -> None:
+    assert shop.post("/budget/charges", PLAN).json["limit"] is None
+    set_limit(shop, "orchestrator", "day", 1.5)
+    limit = shop.post("/budget/charges", PLAN).json["limit"]
+    assert (limit["spent_usd"], limit["left_usd"], limit["reached"]) == (2, -0.5, True)
+    assert "Permits are refused" in limit["stops"] and project(workspace).orchestrator_spent == usd(2)
+
+
+def test_a_permit_holds_money_and_a_charge_draws_it_down(workspace: Workspace, shop: Api) -> None:
+    permit = shop.post("/budget/permits", PLAN).json["permit_id"]
+    assert project(workspace).held == usd(1)
+    shop.post("/budget/charges", {"category": "orchestrator", "amount_usd": 0.4, "permit_id": permit})
+    assert (project(workspace).held, project(workspace).total_spent) == (usd("0.6"), usd("0.4"))
+    [shown] = shop.get("/budget/holds").json["holds"]
+    assert (shown["session_id"], shown["permit_id"], shown["drawn_usd"]) == (None, permit, 0.4)
+    assert shop.delete(f"/budget/permits/{permit}").json == {"permit_id": permit, "freed_usd": 0.6}
+    assert shop.delete(f"/budget/permits/{permit}").json["freed_usd"] == 0
+    assert project(workspace).held == 0 and rebuild.find(workspace.pk) == []
+
+
+@pytest.mark.parametrize(
+    ("category", "period", "sentence"),
+    [
+        ("orchestrator", "day", "today's limit of $1.50 for orchestrator"),
+        ("orchestrator", "all", "the limit of $1.50 for orchestrator"),
+        ("total", "day", "today's limit of $1.50"),
+    ],
+)
+def test_a_permit_past_a_limit_is_refused_with_the_sentence(
+    workspace: Workspace, shop: Api, category: str, period: str, sentence: str
+) -> None:
+    set_limit(shop, category, period, 1.5)
+    shop.post("/budget/permits", PLAN)
+    answer = shop.post("/budget/permits", PLAN)
+    assert refused(answer) == ["amount_usd"] and sentence in answer.text and "$0.50 is left" in answer.text
+    assert project(workspace).held == usd(1)
+
+
+def test_a_permit_past_the_cap_or_the_entrys_budget_is_refused(workspace: Workspace, shop: Api) -> None:
+    entry = an_entry(workspace, budget="2")
+    assert "project cap" in shop.post("/budget/permits", PLAN | {"amount_usd": 101}).text
+    mine = {"category": "entry", "entry_id": entry.pk, "amount_usd": 3}
+    assert "entry's budget" in shop.post("/budget/permits", mine).text
+    assert shop.post("/budget/permits", mine | {"amount_usd": 2}).status == 201
+    assert refused(shop.post("/budget/permits", PLAN | {"entry_id": entry.pk})) == ["entry_id"]
+
+
+def test_a_permit_ends_by_itself(workspace: Workspace, shop: Api) -> None:
+    shop.post("/budget/permits", PLAN)
+    assert permits.expire() == 0
+    Hold.objects.update(expires_at=Now() - timedelta(seconds=1))
+    assert permits.expire() == 1 and permits.expire() == 0
+    assert project(workspace).held == 0
+
+
+def test_a_charge_after_its_permit_ended_is_still_booked(workspace: Workspace, shop: Api) -> None:
+    permit = shop.post("/budget/permits", PLAN).json["permit_id"]
+    shop.delete(f"/budget/permits/{permit}")
+    assert shop.post("/budget/charges", PLAN | {"permit_id": permit}).status == 201
+    assert (project(workspace).held, project(workspace).total_spent) == (0, usd(1)) and rebuild.find(workspace.pk) == []
+
+
+def test_a_permit_of_another_category_or_nowhere_is_refused(workspace: Workspace, shop: Api) -> None:
+    permit = shop.post("/budget/permits", PLAN).json["permit_id"]
+    other = {"category": "expansion", "amount_usd": 1, "permit_id": permit}
+    assert refused(shop.post("/budget/charges", other)) == ["permit_id"]
+    assert shop.post("/budget/charges", other | {"permit_id": "permit_00000000000000000000"}).status == 404
+
+
+def test_the_ledger_is_filtered_by_category_entry_and_day(workspace: Workspace, shop: Api) -> None:
+    one, two = an_entry(workspace), an_entry(workspace)
+    a_charge(one, "1")
+    a_charge(two, "2")
+    a_charge(None, "3", category="expansion", in_=workspace)
+    amounts = lambda query: [row["amount_usd"] for row in shop.get(f"/budget/ledger?{query}").json["entries"]]  # noqa: E731
+    assert amounts("category=entry") == [2, 1] and amounts(f"entry_id={one.pk}") == [1]
+    assert amounts("from=2001-01-01&to=2001-01-31") == [] and len(amounts("from=2001-01-01")) == 3
+    assert len(shop.get("/budget/ledger?format=csv&category=expansion").text.strip().split("\n")) == 2
+    assert refused(shop.get("/budget/ledger?from=yesterday")) == ["from"]
+
+
+def test_a_refund_over_the_api_counts_once_per_key(workspace: Workspace, shop: Api) -> None:
+    a_charge(an_entry(workspace), "1")
+    row, body = LedgerEntry.objects.get(), {"amount_usd": -0.25, "reason": "booked twice"}
+    ids = {shop.post(f"/budget/ledger/{row.pk}/adjustments", body, Idempotency_Key="k").json["id"] for _ in range(3)}
+    assert len(ids) == 1 and project(workspace).total_spent == usd("0.75")
+    other = shop.post(f"/budget/ledger/{row.pk}/adjustments", body | {"amount_usd": -0.5}, Idempotency_Key="k")
+    assert refused(other) == ["Idempotency-Key"]
+    assert refused(shop.post(f"/budget/ledger/{row.pk}/adjustments", body | {"amount_usd": -5})) == ["amount_usd"]
+    assert refused(shop.post(f"/budget/ledger/{row.pk}/adjustments", body | {"reason": " "})) == ["reason"]
+
+
+def test_a_reconciliation_over_the_api_shows_first_and_books_once(workspace: Workspace, shop: Api) -> None:
+    body = {"provider": "generic", "csv": "d,m,c\n2026-08-04,gpt-5,2\n", "columns": {"date": "d", "model": "m", "cost": "c"}}
+    [line] = shop.post("/budget/reconciliations", body).json["lines"]
+    assert (line["provider_usd"], line["ledger_usd"], line["difference_usd"]) == (2, 0, 2)
+    assert project(workspace).total_spent == 0
+    booked = [shop.post("/budget/reconciliations", body | {"apply": True}).json["booked"] for _ in range(2)]
+    assert booked == [1, 0] and project(workspace).total_spent == usd(2)
+    assert refused(shop.post("/budget/reconciliations", body | {"csv": "d,m,c\nsoon,gpt-5,2\n"})) == ["csv"]

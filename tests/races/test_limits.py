@@ -1,0 +1,181 @@
+"""Sixteen threads against the day's limits: sessions' holds, growing holds, permits and charges. No admission passes one, ever."""
+
+import os
+import random
+import threading
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+
+from budget import caps, charges, ledger, limits, permits, rebuild
+from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Limit, Project, ThresholdCrossing
+from budget.money import usd
+from budget.prices import Tokens
+from tests.factories import ANA, a_workspace, project, some_entries
+from tests.races.crowd import at_once
+from workspaces import ids
+from workspaces.errors import Invalid
+from workspaces.models import Event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+THREADS = 16
+STEPS = 10
+SEEDS = range(int(os.environ.get("MUSTER_TEST_SEEDS", "4")))  # more: MUSTER_TEST_SEEDS=100
+
+
+class Teller:
+    """One thread's business, by a seeded die. Whatever admits looks at what it was let into, before its commit frees the project."""
+
+    def __init__(self, workspace_id: str, entry_ids: list[str], seed: int) -> None:
+        self.workspace_id, self.entry_ids, self.dice = workspace_id, entry_ids, random.Random(seed)
+        self.overruns: list[tuple[str, int]] = []
+        self.admitted = self.refused = 0
+
+    def work(self) -> "Teller":
+        steps: list[Any] = [
+            self.admit,
+            self.admit,
+            self.grow,
+            self.permit,
+            self.permit,
+            self.charge,
+            self.settle,
+            self.move_limit,
+        ]
+        for _ in range(STEPS):
+            self.dice.choice(steps)()
+        return self
+
+    def admit(self) -> None:
+        hold = {"account_id": self.dice.choice(self.entry_ids), "session_ref": ids.session(), "amount": self.amount()}
+        self.admitting("entry", lambda: Hold.objects.create(project_id=self.workspace_id, **hold))
+
+    def grow(self) -> None:
+        if hold := self.an_open_hold():
+            by = self.amount()
+            self.admitting(hold.category, lambda: self.grown(hold, by))
+
+    def grown(self, hold: Hold, by: int) -> None:
+        if not ledger.grow(hold, by):
+            raise IntegrityError("refused")
+
+    def permit(self) -> None:
+        category = self.dice.choice([Category.ORCHESTRATOR, Category.EXPANSION])
+        row, amount = Project.objects.get(pk=self.workspace_id), self.amount()
+        self.admitting(category, lambda: permits.open_one(row, None, category=category, amount=amount, by=ANA))
+
+    def admitting(self, category: str, act: Any) -> None:
+        try:
+            with transaction.atomic():
+                act()
+                for one in limits.standing(self.workspace_id):  # the project's row is ours until the commit
+                    if one.category in (category, "total") and one.left is not None and one.left < 0:
+                        self.overruns.append((f"{one.category} {one.period}", one.left))
+                self.admitted += 1
+        except (IntegrityError, Invalid):
+            self.refused += 1
+
+    def charge(self) -> None:
+        """Within what is held, as a session or planner that keeps to its hold."""
+        if hold := self.an_open_hold():
+            amount = min(hold.remainder, usd("0.2"))
+            if amount <= 0:
+                return
+            if hold.expires_at is None:
+                what = ledger.Charge(ids.session(), amount, LedgerEntry.PriceSource.REPORTED)
+                ledger.charge(hold.project, what, account=hold.account, hold=hold, round_number=1, actor="agent")
+            else:
+                report = charges.Report(Category(hold.category), amount, Tokens(""))
+                charges.book(hold.project, None, report, actor="planner", key=None, permit=hold)
+
+    def settle(self) -> None:
+        if hold := self.an_open_hold():
+            if hold.expires_at is None:
+                ledger.settle(hold.pk)
+            else:
+                permits.close(hold, by=ANA)
+
+    def move_limit(self) -> None:
+        """Up only: one that is lowered below what is held is passed at once, and nothing was admitted past it."""
+        category = self.dice.choice(["total", "entry", "orchestrator"])
+        found = Limit.objects.get(project_id=self.workspace_id, category=category, period="day")
+        if self.dice.random() < 0.2:
+            caps.set_limit(project_of(self.workspace_id), category, "day", found.amount + usd("0.25"), by=ANA)
+
+    def amount(self) -> int:
+        return usd(self.dice.choice(["0.3", "0.7", "1"]))
+
+    def an_open_hold(self) -> Hold | None:
+        found = list(Hold.objects.filter(project_id=self.workspace_id, state="open").select_related("project", "account"))
+        return self.dice.choice(found) if found else None
+
+
+def project_of(workspace_id: str) -> Project:
+    return Project.objects.get(pk=workspace_id)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_admission_passes_a_days_limit(seed: int) -> None:
+    workspace = a_workspace(cap="100")
+    entry_ids = [entry.pk for entry in some_entries(workspace, *(f"do {n}" for n in range(8)))]
+    Account.objects.filter(pk__in=entry_ids).update(budget=usd(50))
+    for category, amount in (("total", "5"), ("entry", "3.5"), ("orchestrator", "1.5"), ("expansion", "2")):
+        caps.set_limit(project(workspace), category, "day", usd(amount), by=ANA)
+    tellers = [Teller(workspace.pk, entry_ids, seed * 1000 + n) for n in range(THREADS)]
+    over, drift = threading.Event(), []
+
+    def auditor() -> None:
+        while not over.wait(0.05):
+            drift.append(rebuild.find(workspace.pk))
+
+    def tell() -> None:
+        try:
+            at_once([teller.work for teller in tellers])
+        finally:
+            over.set()
+
+    at_once([auditor, tell])
+    assert [overrun for teller in tellers for overrun in teller.overruns] == []
+    assert [found for found in drift if found] == [] and drift and rebuild.find(workspace.pk) == []
+    assert sum(teller.admitted for teller in tellers) > 0 and sum(teller.refused for teller in tellers) > 0
+    days = DaySpend.objects.aggregate(sum=Sum("amount"))["sum"] or 0
+    assert days == project(workspace).total_spent <= usd(100)
+
+
+def test_twenty_ask_for_the_last_dollar_of_the_day_and_one_gets_it() -> None:
+    workspace = a_workspace(cap="100")
+    caps.set_limit(project(workspace), "total", "day", usd(1), by=ANA)
+    row = project(workspace)
+
+    def ask() -> bool:
+        try:
+            permits.open_one(row, None, category=Category.EXPANSION, amount=usd(1), by=ANA)
+        except Invalid:
+            return False
+        return True
+
+    assert sum(at_once([ask] * 20)) == 1 and project(workspace).held == usd(1)
+
+
+def test_a_threshold_that_many_cross_at_once_fires_once() -> None:
+    workspace = a_workspace(cap="10")
+    row = project(workspace)
+
+    def spend() -> None:
+        report = charges.Report(Category.ORCHESTRATOR, usd("0.75"), Tokens(""))
+        charges.book(row, None, report, actor="planner", key=None)
+
+    at_once([spend] * 12)  # $9
+    assert sorted(ThresholdCrossing.objects.values_list("percent", flat=True)) == [50, 75, 90]
+    assert Event.objects.filter(verb="budget.threshold").count() == 3
+
+
+def test_a_permit_is_given_back_once_however_many_do() -> None:
+    workspace = a_workspace()
+    permit = permits.open_one(project(workspace), None, category=Category.EXPANSION, amount=usd(1), by=ANA)
+    freed = at_once([lambda: permits.close(permit, by=ANA)] * 8)
+    assert sorted(freed) == [0] * 7 + [usd(1)] and project(workspace).held == 0
+    assert Event.objects.filter(verb="permit.closed").count() == 1
