@@ -5,14 +5,16 @@
 3. The others stand in line: priority, then improvement per dollar, as the least money that still finishes an entry; those from which
    little is to be expected come after all others.
    Each gets what it still needs, an entry without rounds about one round's worth, until the pool is empty.
+   What waits for a person or for other entries comes at the very end.
 4. If every need is met, what is left over goes down the same line, up to a full ceiling for each of its rounds.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from budget import estimates
+from budget import estimates, reasons
 from budget.estimates import Outlook, Round, Typical
+from budget.reasons import usd
 
 ENDED = ("done", "failed")
 SMALL_PART = 20  # a change of less than a twentieth (5 %) is not worth a line in the books
@@ -22,8 +24,9 @@ FAR = 0.67  # of what a whole entry usually costs: what still needs more than th
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An account as it is. `status`: open, running, done or failed; `most`: a full ceiling for each of its rounds; lower `priority`
-    and `seq` come first."""
+    """An account as it is. `status`: open, running, waiting (for a person: it keeps what it has, at most), done or failed. Lower `priority`
+    and `seq` come first. `most`: a full ceiling for each of its rounds. `ready`: nothing that it depends on is missing. `counted`: its
+    rounds since a person last let it begin anew; None: all."""
 
     id: str
     seq: int
@@ -34,7 +37,9 @@ class Row:
     held: int
     most: int
     locked: bool = False
+    ready: bool = True
     rounds_left: int = 5
+    counted: int | None = None
     rounds: tuple[Round, ...] = ()
 
     @property
@@ -145,22 +150,25 @@ def breadth_first(amount: int, asks: Sequence[tuple[str, int, int]], *, least: i
     return {id_: gift for id_, gift in given.items() if gift}
 
 
-def usd(micro: int) -> str:
-    """`$1.80`; four decimals where cents would hide it."""
-    return f"${micro / 1_000_000:,.4f}" if 0 < abs(micro) < 100_000 and micro % 10_000 else f"${micro / 1_000_000:,.2f}"
-
-
 def _age(row: Row) -> tuple[int, str]:
     return row.seq, row.id
 
 
 def _asking(row: Row, usual: Typical, snapshot: Snapshot) -> _Asking:
-    ahead = estimates.outlook(row.rounds, usual, plateau_rounds=snapshot.plateau_rounds, plateau_epsilon=snapshot.plateau_epsilon)
+    ahead = estimates.outlook(
+        row.rounds,
+        usual,
+        counted=row.counted,
+        plateau_rounds=snapshot.plateau_rounds,
+        plateau_epsilon=snapshot.plateau_epsilon,
+    )
     least, ceiling = max(snapshot.min_round, 1), snapshot.round_ceiling
     one_round = ceiling if not usual.known else min(int(ahead.round * estimates.ROOMY), ceiling)
     useful = max(min(ahead.round, ceiling) // 2, least) if usual.known else least
     if ahead.stuck or row.rounds_left <= 0:
         want = full = 0
+    elif row.status == "waiting":
+        want = full = row.left
     else:
         need = one_round if not row.rounds else min(max(ahead.need, one_round), row.rounds_left * ceiling)
         want = max(need - row.held, least)
@@ -185,10 +193,11 @@ def _small(row: Row, snapshot: Snapshot) -> int:
     return max(row.budget // SMALL_PART, min(SMALL, max(snapshot.min_round, 1) // 2))
 
 
-def _place(asking: _Asking) -> tuple[bool, bool, int, float, int, str]:
-    """Its place in line. An entry without rounds is as good as what is usual."""
+def _place(asking: _Asking) -> tuple[bool, bool, bool, int, float, int, str]:
+    """Its place in line. An entry without rounds is as good as what is usual. What cannot go on now comes last, or it would keep the money
+    from what it waits for."""
     row = asking.row
-    return asking.want == 0, asking.far, row.priority, asking.outlook.rank, row.seq, row.id
+    return row.status == "waiting", not row.ready, asking.far, row.priority, asking.outlook.rank, row.seq, row.id
 
 
 def _fund(line: Iterable[_Asking], amount: int, snapshot: Snapshot) -> int:
@@ -211,39 +220,16 @@ def _fund(line: Iterable[_Asking], amount: int, snapshot: Snapshot) -> int:
 
 def _given(asking: _Asking) -> Change | None:
     row = asking.row
-    after = row.floor + asking.given
     if asking.given == row.left:
         return None
+    after = row.floor + asking.given
     word = "Raised" if after > row.budget else "Lowered"
-    return Change(row.id, row.budget, after, f"{word} from {usd(row.budget)} to {usd(after)}: {_why(asking)}")
-
-
-def _why(asking: _Asking) -> str:
-    row, ahead = asking.row, asking.outlook
-    if row.rounds_left <= 0:
-        return "all of its rounds are used up"
-    if ahead.stuck:
-        return "its last rounds did not improve it, so it gets no more"
-    if asking.given < asking.want:
-        rest = f"{usd(asking.given)} is all that is left for it" if asking.given else "nothing is left for it"
-        return f"{rest} after the entries that come before it by priority or by improvement per dollar"
-    plenty = "; every need is met, so more is set aside for it" if asking.given > max(asking.want, ahead.need) else ""
-    if not row.rounds:
-        return f"it has no rounds yet, so it first gets enough for one{plenty}"
-    did = f"improved {ahead.gained:.2f} for {usd(ahead.paid)} in its last {_rounds(ahead.rounds)}, "
-    room = ", and its next round may cost more than is usual" if asking.want > ahead.need and not plenty else ""
-    return (did if ahead.rounds else "not verified yet, ") + f"needs about {usd(ahead.need)} more{room}{plenty}"
-
-
-def _rounds(count: int) -> str:
-    return "round" if count == 1 else "two rounds"
+    why = reasons.why(asking.outlook, rounds_left=row.rounds_left, begun=bool(row.rounds), want=asking.want, given=asking.given)
+    return Change(row.id, row.budget, after, f"{word} from {usd(row.budget)} to {usd(after)}: {why}")
 
 
 def _returned(row: Row, snapshot: Snapshot) -> Change | None:
     if row.left <= _small(row, snapshot):
         return None
-    return Change(row.id, row.budget, row.floor, f"Returned {usd(row.left)} to the pool: it {_ended(row)}")
-
-
-def _ended(row: Row) -> str:
-    return "is done" if row.status == "done" else "failed"
+    how = "is done" if row.status == "done" else "failed"
+    return Change(row.id, row.budget, row.floor, f"Returned {usd(row.left)} to the pool: it {how}")

@@ -75,8 +75,11 @@ def typical(histories: Iterable[Sequence[Round]], *, least: int, most: int) -> T
     return Typical(usual, pace, 1 / pace, bool(costs))
 
 
-def outlook(rounds: Sequence[Round], usual: Typical, *, plateau_rounds: int, plateau_epsilon: float) -> Outlook:
-    """(1 - best score) / (improvement per dollar over the last two rounds), shrunk towards the workspace's median with few rounds."""
+def outlook(
+    rounds: Sequence[Round], usual: Typical, *, counted: int | None = None, plateau_rounds: int, plateau_epsilon: float
+) -> Outlook:
+    """(1 - best score) / (improvement per dollar over the last two rounds), shrunk towards the workspace's median with few rounds.
+    `counted`: only so many of the newest rounds can speak against it; None: all."""
     judged = verified(rounds)
     recent = judged[-2:]
     gained, paid = sum(one.gain or 0.0 for one in recent), sum(one.cost for one in recent)
@@ -84,8 +87,10 @@ def outlook(rounds: Sequence[Round], usual: Typical, *, plateau_rounds: int, pla
     pace = (gained + weight * usual.pace) / (paid + weight)
     own = [one.cost for one in rounds if one.cost > 0][-3:]
     cost = int((sum(own) + usual.round) / (len(own) + 1))
-    last = judged[-plateau_rounds:]
+    counted = len(judged) if counted is None else min(counted, len(judged))
+    since = judged[len(judged) - counted :]
+    last = since[-plateau_rounds:]
     stuck = len(last) >= plateau_rounds and all((one.gain or 0.0) < plateau_epsilon for one in last)
     need = max(1.0 - best(rounds), 0.02) / pace
-    fruitless = next((n for n, one in enumerate(reversed(judged)) if (one.gain or 0.0) >= FRUITLESS), len(judged))
+    fruitless = next((n for n, one in enumerate(reversed(since)) if (one.gain or 0.0) >= FRUITLESS), len(since))
     return Outlook(int(need), need * DOUBT**fruitless, cost, gained, paid, len(recent), stuck)

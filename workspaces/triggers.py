@@ -56,7 +56,7 @@ def without_like_indexes(app: str) -> RunPython:
 
 def keeping_triggers(operations: Sequence[Operation]) -> list[Operation]:
     """Operations that change tables with triggers. SQLite gets most changes by a new table under the old name, and Django forgets
-    the triggers of the old one: they are made again afterwards.
+    the triggers of the old one: all are taken away first and made again afterwards.
     """
     known: dict[str, str] = {}
 
@@ -70,6 +70,8 @@ def keeping_triggers(operations: Sequence[Operation]) -> list[Operation]:
     def remember(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         known.clear()
         known.update(triggers(schema_editor))
+        for name in known:  # while a table has its other name, a trigger that speaks of it stops every rename
+            schema_editor.execute(f'DROP TRIGGER "{name}"')
 
     def restore(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         present = triggers(schema_editor)

@@ -15,7 +15,7 @@ class Hold(models.Model):
         OPEN = "open"
         SETTLED = "settled"
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="holds")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="holds", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="holds")
     session_ref = models.CharField(max_length=40, unique=True)
     amount = MoneyField()
@@ -29,7 +29,10 @@ class Hold(models.Model):
             models.UniqueConstraint(fields=["account"], condition=Q(state="open"), name="one_open_hold_per_account"),
             models.CheckConstraint(condition=Q(amount__gte=0), name="hold_amount"),
         ]
-        indexes = [models.Index(fields=["project"], condition=Q(state="open"), name="open_holds")]
+        indexes = [
+            models.Index(fields=["project"], condition=Q(state="open"), name="open_holds"),
+            models.Index(fields=["project", "id"], name="holds_in_order"),  # the newest ones, for forecasts
+        ]
 
     def __str__(self) -> str:
         return f"Hold of {self.session_ref}"

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from budget.models import Hold
-from orchestration import entries, locks, wake
+from orchestration import funding, locks, wake
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, FileLock, Session
 from workspaces import activity
@@ -23,8 +23,9 @@ def everything() -> None:
     """One tick over all workspaces."""
     ring_again()
     release_orphans()
+    funding.everything_due()
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
-        entries.unblock_affordable(workspace_id, nudge=False)
+        funding.unblock_affordable(workspace_id, nudge=False)
         dispatch.cycle(workspace_id)
 
 
