@@ -62,10 +62,10 @@ def edit(
         if expected is not None and before != expected:
             raise Changed(_who_changed(row), before)
         row.budget = budget
-        row.human_locked = True
+        row.human_locked = row.own_budget = True
         if not was_locked:
             row.locked_by, row.locked_at, row.locked_reason = by.name, Now(), reason[:500]
-        row.save(update_fields=["budget", "human_locked", "locked_by", "locked_at", "locked_reason"])
+        row.save(update_fields=["budget", "own_budget", "human_locked", "locked_by", "locked_at", "locked_reason"])
         _record(row.project, row, "budget", before, budget, by=by, reason=reason, source=source)
         return row
 
@@ -170,5 +170,10 @@ def _record(
         reason=reason,
         data=shown | {"field": field},
     )
-    entry_id = account.id if account else None
-    transaction.on_commit(lambda: changed.send(Project, workspace_id=project.workspace_id, entry_id=entry_id), robust=True)
+    tell(project.workspace_id, account.id if account else None)
+
+
+def tell(workspace_id: str, entry_id: str | None = None, *, shared_out: bool = False) -> None:
+    """After the commit: this entry's money changed, or the project's. `shared_out`: by the allocation itself."""
+    told = {"workspace_id": workspace_id, "entry_id": entry_id, "shared_out": shared_out}
+    transaction.on_commit(lambda: changed.send(Project, **told), robust=True)

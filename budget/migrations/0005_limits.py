@@ -255,7 +255,7 @@ def fill(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('budget', '0003_price_version'),
+        ('budget', '0004_allocation'),
     ]
 
     operations = [
