@@ -8,7 +8,7 @@ from budget import money
 from budget.models import Account, BudgetChange, Limit, Project
 from workspaces import activity
 from workspaces.access import Caller
-from workspaces.errors import Invalid
+from workspaces.errors import Conflict, Invalid
 
 Source = BudgetChange.Source
 
@@ -35,16 +35,37 @@ def set_project(
         return row
 
 
-def edit(account: Account, budget: int, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
-    """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator (contract.md)."""
+class Changed(Conflict):
+    """The budget is not what the caller saw. `now`: what it is, in micro-USD."""
+
+    def __init__(self, message: str, now: int) -> None:
+        super().__init__(message)
+        self.now = now
+
+
+def edit(
+    account: Account,
+    budget: int,
+    *,
+    by: Caller,
+    reason: str = "",
+    source: Source = Source.HUMAN,
+    expected: int | None = None,
+) -> Account:
+    """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator (contract.md).
+
+    `expected`: the budget that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
+    """
     with transaction.atomic():
         row = Account.objects.select_for_update().get(pk=account.pk)
         before, was_locked = row.budget, row.human_locked
+        if expected is not None and before != expected:
+            raise Changed(_who_changed(row), before)
         row.budget = budget
-        row.human_locked = True
+        row.human_locked = row.own_budget = True
         if not was_locked:
             row.locked_by, row.locked_at, row.locked_reason = by.name, Now(), reason[:500]
-        row.save(update_fields=["budget", "human_locked", "locked_by", "locked_at", "locked_reason"])
+        row.save(update_fields=["budget", "own_budget", "human_locked", "locked_by", "locked_at", "locked_reason"])
         _record(row.project, row, "budget", before, budget, by=by, reason=reason, source=source)
         return row
 
@@ -107,6 +128,14 @@ def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Sourc
         return row
 
 
+def _who_changed(account: Account) -> str:
+    """Who set the budget to what it is, and when."""
+    last = BudgetChange.objects.filter(account=account, field="budget").order_by("-id").first()
+    if last is None:
+        return f"The budget is {money.text(account.budget)} by now"
+    return f"{last.actor} changed it from {money.text(last.before)} to {money.text(last.after)} at {last.at:%H:%M:%S} UTC"
+
+
 def _record(
     project: Project,
     account: Account | None,
@@ -141,5 +170,10 @@ def _record(
         reason=reason,
         data=shown | {"field": field},
     )
-    entry_id = account.id if account else None
-    transaction.on_commit(lambda: changed.send(Project, workspace_id=project.workspace_id, entry_id=entry_id), robust=True)
+    tell(project.workspace_id, account.id if account else None)
+
+
+def tell(workspace_id: str, entry_id: str | None = None, *, shared_out: bool = False) -> None:
+    """After the commit: this entry's money changed, or the project's. `shared_out`: by the allocation itself."""
+    told = {"workspace_id": workspace_id, "entry_id": entry_id, "shared_out": shared_out}
+    transaction.on_commit(lambda: changed.send(Project, **told), robust=True)

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from django.db import connection
+from django.db.models import CharField, F, QuerySet, Value
 
 from budget import money
 from budget.models import Category, DaySpend, Hold, Limit, Project
@@ -55,14 +57,14 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def standing(workspace_id: str, *, rounds: Mapping[str, int | None] | None = None) -> list[Standing]:
-    """Every cap there can be, set or not: the whole life, then the day, then the round. Four queries. `rounds`: what the caller's config
-    says of a single round, by category (money does not know the config).
+def standing(
+    workspace_id: str, *, rounds: Mapping[str, int | None] | None = None, project: Project | None = None
+) -> list[Standing]:
+    """Every cap there can be, set or not: the whole life, then the day, then the round. Two queries. `rounds`: what the caller's config
+    says of a single round, by category (money does not know the config). `project`: where the caller has it already.
     """
-    project = Project.objects.get(pk=workspace_id)
-    set_to = {(row.category, row.period): row.amount for row in Limit.objects.filter(project=project)}
-    spent_today = dict(DaySpend.objects.filter(project=project, day=today()).values_list("category", "amount"))
-    held = _held(project)
+    project = project or Project.objects.get(pk=workspace_id)
+    set_to, spent_today, held = _read(project)
     ever = {category: getattr(project, f"{category}_spent") for category in Category.values}
     made = []
     for period, spent in (("all", ever), ("day", spent_today)):
@@ -101,14 +103,28 @@ def named(one: Standing) -> str:
     return f"{kind} of {money.text(one.limit)}{whose}"
 
 
-def _held(project: Project) -> dict[str, int]:
-    """What open holds set aside, by what they are for."""
+def _read(project: Project) -> tuple[dict[tuple[str, str], int], dict[str, int], dict[str, int]]:
+    """What the limits are set to, what was spent today, and what open holds set aside, by what each is for. One query."""
+    none, fields = Value("", CharField()), ("kind", "category", "period", "sum")
+
+    def rows(found: QuerySet[Any], kind: str, period: Any, amount: Any) -> Any:
+        named = {"kind": Value(kind, CharField()), "sum": amount} | ({} if period is None else {"period": period})
+        return found.order_by().annotate(**named).values_list(*fields)
+
+    limits = rows(Limit.objects.filter(project=project), "limit", None, F("amount"))
+    days = rows(DaySpend.objects.filter(project=project, day=today()), "day", none, F("amount"))
+    holds = rows(Hold.objects.filter(project=project, state=Hold.State.OPEN), "hold", none, F("amount") - F("drawn"))
+    set_to: dict[tuple[str, str], int] = {}
+    spent: dict[str, int] = {}
     held = dict.fromkeys(CATEGORIES, 0) | {"total": project.held}
-    for category, amount, drawn in Hold.objects.filter(project=project, state=Hold.State.OPEN).values_list(
-        "category", "amount", "drawn"
-    ):
-        held[category] += max(amount - drawn, 0)
-    return held
+    for kind, category, period, amount in limits.union(days, holds, all=True):
+        if kind == "limit":
+            set_to[category, period] = amount
+        elif kind == "day":
+            spent[category] = amount
+        else:
+            held[category] += max(amount, 0)
+    return set_to, spent, held
 
 
 def _stops(category: str, period: str) -> str:

@@ -55,12 +55,16 @@ def number(micro: int) -> int | float:
     return whole if rest == 0 else micro / MICRO
 
 
-def text(micro: int | None, *, estimate: bool = False) -> str:
-    """The one way an amount is written on pages: `$0.0032`, `$1,234.50`, `—` for unknown, `≈` for estimates (dashboard.md 3)."""
+def text(micro: int | None, *, estimate: bool = False, places: int | None = None) -> str:
+    """The one way an amount is written on pages: `$0.0032`, `$1,234.50`, `—` for unknown, `≈` for estimates (dashboard.md 3).
+
+    `places`: the decimals of a column that has one precision (columns.py)."""
     if micro is None:
         return "—"
     sign, size = ("−" if micro < 0 else ""), abs(micro)
-    if size == 0:
+    if places is not None:
+        shown = f"${Decimal(size) / MICRO:,.{places}f}"
+    elif size == 0:
         shown = "$0.00"
     elif size < 100:
         shown = "<$0.0001"

@@ -24,9 +24,9 @@ class Threshold:
     spent_then: int | None
 
 
-def of(workspace_id: str) -> list[Threshold]:
-    """A project's thresholds, lowest first. Two queries."""
-    project = Project.objects.get(pk=workspace_id)
+def of(workspace_id: str, *, project: Project | None = None) -> list[Threshold]:
+    """A project's thresholds, lowest first. Two queries, or one where the caller has the project."""
+    project = project or Project.objects.get(pk=workspace_id)
     fired = {row.percent: row for row in ThresholdCrossing.objects.filter(project=project, rearmed_at__isnull=True)}
     made = []
     for percent in sorted(project.thresholds):

@@ -199,7 +199,9 @@ JUDGES = (
 
 class Config(_Part):
     """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), besides those that the verify
-    commands name. `hold_slice_usd`: a session holds so much at a time and grows towards the round's ceiling; unset: all at once. Amounts are USD at the edge (JSON numbers) and micro-USD through the properties."""
+    commands name. `auto_reallocate`: budgets that no person locked are shared out anew after each round. `hold_slice_usd`: a session holds
+    so much at a time and grows towards the round's ceiling; unset: all at once. Amounts are USD at the edge (JSON numbers) and micro-USD
+    through the properties."""
 
     max_workers: Annotated[int, Field(ge=1, le=500)] = 4
     agent: Agent = Field(default_factory=Agent)
@@ -214,6 +216,7 @@ class Config(_Part):
     round_ceiling_usd: Amount = Decimal("5")
     min_round_usd: Amount = Decimal("0.05")
     hold_slice_usd: Annotated[Amount, AfterValidator(_worth_asking)] | None = None
+    auto_reallocate: bool = False
     plateau: Plateau = Field(default_factory=Plateau)
     log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
 

@@ -1,17 +1,17 @@
 """The backlog: adding entries, moving them, and what a person may do to one. Executor row first, so that counters never race."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
 
 from budget.models import Account, Project
-from orchestration import configuration, graph, locks, paths, wake
+from orchestration import configuration, funding, graph, locks, paths, wake
 from orchestration.models import Dependency, Entry, Executor, Session
-from orchestration.transitions import PENDING, Next
+from orchestration.transitions import NO_MONEY_LEFT, PENDING, Next
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
@@ -51,10 +51,7 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller) -> list[Entry
             entry.unmet_dependencies = sum(1 for other in before if other.status != Entry.Status.DONE)
             if failed := next((o for o in before if o.status == Entry.Status.FAILED), None):
                 _set(entry, Next("blocked", "dependency_failed", f"#{failed.seq} {failed.title} failed"[:500]))
-        Account.objects.bulk_create(
-            Account(id=entry.pk, project=project, budget=_budget(draft, entry, config))
-            for entry, draft in zip(made, drafts, strict=True)
-        )
+        _open_accounts(project, list(zip(made, drafts, strict=True)), config)
         Entry.objects.bulk_create(made)
         Dependency.objects.bulk_create(
             Dependency(entry_id=one, depends_on_id=other) for one, others in wanted.items() for other in others
@@ -73,6 +70,8 @@ def move(entry: Entry, following: Next) -> None:
     entry.save(update_fields=["status", "reason_code", "reason_message", "reason_at", "parked_behind", "updated_at"])
     if following.status in (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED):
         locks.release(entry.workspace_id, [entry.pk])
+    if following.status in (Entry.Status.DONE, Entry.Status.FAILED) or following.code == "project_budget_exceeded":
+        funding.due(entry.workspace_id)  # it leaves money, or wants some
     dependents = Entry.objects.filter(dependencies__depends_on=entry)
     if following.status == Entry.Status.DONE and before != Entry.Status.DONE:
         _count_unmet(dependents, -1)
@@ -270,32 +269,11 @@ def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
         locks.release(row.workspace_id, [row.pk])
         Dependency.objects.filter(entry=row).delete()
         Entry.objects.filter(pk=row.pk).update(deleted_at=Now())
+        funding.due(row.workspace_id)
         data = {"title": row.title}
         activity.record(row.workspace_id, "entry.deleted", by=by, object_id=row.pk, reason=reason, data=data)
     wake.nudge(row.workspace_id)
     wake.hint(row.workspace_id, "entries", "budget")
-
-
-def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None, *, nudge: bool = True) -> int:
-    """Put entries blocked for want of budget back in line where it now pays a round. Called when a budget or cap was raised."""
-    with transaction.atomic():
-        executor = Executor.objects.select_for_update().get(pk=workspace_id)
-        least = max(configuration.load(executor.config).min_round, 1)
-        stuck = Entry.objects.filter(
-            workspace_id=workspace_id, status=Entry.Status.BLOCKED, reason_code="budget_exceeded", deleted_at__isnull=True
-        )
-        if entry_ids is not None:
-            stuck = stuck.filter(pk__in=list(entry_ids))
-        enough = stuck.filter(Q(account__budget__gte=F("account__spent") + F("account__held") + least))
-        ids = list(enough.values_list("pk", flat=True))
-        moved = Entry.objects.filter(pk__in=ids).update(
-            status=Entry.Status.PENDING, reason_code="", reason_message="", reason_at=None
-        )
-    if nudge:
-        wake.nudge(workspace_id)
-    if nudge or moved:
-        wake.hint(workspace_id, "entries", "budget")
-    return moved
 
 
 def paths_of(spec: dict[str, Any]) -> list[str]:
@@ -330,9 +308,26 @@ def _entry(workspace_id: str, seq: int, draft: Draft, config: configuration.Conf
     return entry
 
 
-def _budget(draft: Draft, entry: Entry, config: configuration.Config) -> int:
-    """Its own budget, or enough for all of its rounds at the ceiling: the project's cap then binds."""
-    return draft.budget if draft.budget is not None else config.round_ceiling * entry.budget_rounds
+def _open_accounts(project: Project, made: Sequence[tuple[Entry, Draft]], config: configuration.Config) -> None:
+    """Their own budgets, or shares of what the plan has left; one for which nothing is left waits for money."""
+    shares = funding.for_new(project, [entry for entry, draft in made if draft.budget is None], config)
+    for entry, draft in made:
+        if (
+            draft.budget is None
+            and not shares.get(entry.pk)
+            and entry.status == Entry.Status.PENDING
+            and not entry.unmet_dependencies
+        ):
+            _set(entry, Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT))
+    Account.objects.bulk_create(
+        Account(
+            id=entry.pk,
+            project=project,
+            budget=shares.get(entry.pk, 0) if draft.budget is None else draft.budget,
+            own_budget=draft.budget is not None,
+        )
+        for entry, draft in made
+    )
 
 
 def _resolve(workspace_id: str, drafts: Sequence[Draft], made: Sequence[Entry]) -> dict[str, list[str]]:

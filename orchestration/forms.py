@@ -26,13 +26,56 @@ class Amount(forms.DecimalField):
 class BudgetForm(forms.Form):
     amount = Amount(error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"})
     reason = forms.CharField(max_length=500, required=False)
+    seen = forms.IntegerField(required=False, min_value=0, max_value=2**62)  # micro-USD: what the page showed
 
 
 class LockForm(forms.Form):
-    """The wanted state, not a toggle: a form sent twice does no harm."""
+    """The wanted state, not a toggle: a form sent twice does no harm. Locking takes a click; releasing a lock takes a reason."""
 
     locked = forms.TypedChoiceField(choices=[("1", "locked"), ("0", "unlocked")], coerce=lambda value: value == "1")
     reason = forms.CharField(max_length=500, required=False)
+
+    def clean_reason(self) -> str:
+        reason: str = self.cleaned_data["reason"]
+        if self.cleaned_data.get("locked") is False and not reason.strip():
+            raise forms.ValidationError("Say why: releasing a lock needs a reason")
+        return reason
+
+
+class BulkForm(forms.Form):
+    """One order for the selected entries. `value`: USD for set, a signed number for percent."""
+
+    do = forms.ChoiceField(choices=[(name, name) for name in ("set", "percent", "lock", "unlock")])
+    value = forms.CharField(max_length=40, required=False)
+    reason = forms.CharField(max_length=500, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        said, do = self.cleaned_data, self.cleaned_data.get("do")
+        if do == "set":
+            said["amount"] = Amount(
+                error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD"}
+            ).clean(said.get("value", ""))
+        if do == "percent":
+            percent = said.get("value", "").replace("%", "").replace("−", "-").strip()
+            said["percent"] = forms.DecimalField(
+                min_value=-100,
+                max_value=1000,
+                max_digits=7,
+                decimal_places=2,
+                error_messages={
+                    "required": "Write a percentage, such as 10 or -10",
+                    "invalid": "Write a percentage, such as 10 or -10",
+                },
+            ).clean(percent)
+        return said
+
+
+class CorrectionForm(forms.Form):
+    """A correction of a ledger row: which way, and how much."""
+
+    way = forms.ChoiceField(choices=[("back", "Take back"), ("more", "Add")])
+    amount = Amount(error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"})
+    reason = forms.CharField(max_length=500, error_messages={"required": "Say why: a correction needs a reason"})
 
 
 class ReasonForm(forms.Form):

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from budget import ledger
 from budget.models import Account
-from orchestration import breaker, configuration, entries, rounds, transitions, wake
+from orchestration import breaker, configuration, entries, funding, rounds, transitions, wake
 from orchestration.models import Entry, Executor, Round, Session, Worker
 from workspaces import activity, tokens
 from workspaces.access import MUSTER, Caller
@@ -191,6 +191,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
             budget_rounds=entry.budget_rounds,
             crashes=entry.crashes,
             headroom=account.headroom,
+            own_budget=account.own_budget,
             min_round=config.min_round,
             stopped_for_good=stop[0],
             stopped_by=stop[1],
@@ -202,6 +203,8 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
         )
     )
     entries.move(entry, following)
+    if config.auto_reallocate:
+        funding.due(entry.workspace_id)
     return following
 
 

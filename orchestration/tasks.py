@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from orchestration import workers
+from orchestration import funding, workers
 from orchestration.executor import dispatch
 from orchestration.runtime import heartbeat, worker
 from workspaces import ids
@@ -15,6 +15,13 @@ def cycle(workspace_id: str) -> None:
     """Something may have become free in this workspace."""
     if ids.looks_like_one(workspace_id):
         dispatch.cycle(workspace_id)
+
+
+@shared_task(name="orchestration.tasks.share_out")
+def share_out(workspace_id: str) -> None:
+    """Money came free in this workspace, or a round was settled."""
+    if ids.looks_like_one(workspace_id):
+        funding.share_out(workspace_id)
 
 
 @shared_task(name="orchestration.tasks.run_session")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 MOST_CRASHES = 3
 MOST_LOSSES = 5
+NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or the cap, or give it a budget of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Facts:
     crashes: int
     headroom: int
     min_round: int
+    own_budget: bool = True
     stopped_for_good: bool = False
     stopped_by: str = ""
     conflicts_in_a_row: int = 0
@@ -78,6 +80,8 @@ def _after_round(facts: Facts) -> Next:
 
 def _without_money(facts: Facts) -> Next:
     """Back in line, or blocked when its own budget cannot pay another round. The project's cap is the executor's to look at."""
+    if facts.headroom < max(facts.min_round, 1) and not facts.own_budget:
+        return Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT)
     if facts.headroom < max(facts.min_round, 1):
         left = max(facts.headroom, 0) / 1_000_000
         return Next(

@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from orchestration import streams
 from orchestration.pages import agent, entry, executor, money, session, theme, workspace
+from orchestration.pages.budget import by_entry, changes, ledger, many, overview
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
@@ -17,7 +18,14 @@ urlpatterns = [
     path("w/<str:workspace_id>/agents/retry/", agent.retry, name="agent-retry"),
     path("w/<str:workspace_id>/agents/secrets/", agent.put_secret, name="secrets"),
     path("w/<str:workspace_id>/agents/secrets/<str:name>/remove/", agent.remove_secret, name="secret-remove"),
+    path("w/<str:workspace_id>/budget/", overview.page, name="budget"),
     path("w/<str:workspace_id>/budget/cap/", money.cap, name="cap"),
+    path("w/<str:workspace_id>/budget/total/", money.total_budget, name="total-budget"),
+    path("w/<str:workspace_id>/budget/entries/", by_entry.page, name="budget-entries"),
+    path("w/<str:workspace_id>/budget/entries/bulk/", many.edit, name="budget-bulk"),
+    path("w/<str:workspace_id>/budget/ledger/", ledger.page, name="ledger"),
+    path("w/<str:workspace_id>/budget/ledger/<int:row_id>/correct/", ledger.correct, name="ledger-correct"),
+    path("w/<str:workspace_id>/budget/changes/", changes.page, name="changes"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/", entry.page, name="entry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", money.entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", money.entry_lock, name="entry-lock"),

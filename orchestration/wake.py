@@ -14,12 +14,18 @@ log = structlog.get_logger(__name__)
 
 CYCLE = "orchestration.tasks.cycle"
 SESSION = "orchestration.tasks.run_session"
+SHARE_OUT = "orchestration.tasks.share_out"
 SUMMONS = "muster:summons"
 
 
 def nudge(workspace_id: str) -> None:
     """Something may have become free: run a cycle soon."""
     transaction.on_commit(lambda: _publish(CYCLE, [[workspace_id]], queue="control"), robust=True)
+
+
+def share_out(workspace_id: str) -> None:
+    """Money is to be shared out. On the control worker: never in a request, nor in a cycle."""
+    transaction.on_commit(lambda: _publish(SHARE_OUT, [[workspace_id]], queue="control"), robust=True)
 
 
 def start_sessions(claims: Sequence[tuple[str, int]]) -> None:

@@ -99,6 +99,11 @@ def workspaces_for(caller: Caller) -> QuerySet[Workspace]:
 
 def workspace_for(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> Workspace:
     """Find a workspace and check the need. Raises NotFound for one that the caller may not see, Forbidden for a role too small."""
+    return entered(caller, workspace_id, need)[0]
+
+
+def entered(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> tuple[Workspace, Role]:
+    """The same, with the role that the caller has there."""
     workspace = None
     if ids.looks_like_one(workspace_id):
         workspace = lookup.one(Workspace, "id = %s AND deleted_at IS NULL", workspace_id)
@@ -107,7 +112,7 @@ def workspace_for(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> 
         raise NotFound("Workspace not found")
     if need not in GRANTS[role]:
         raise Forbidden(f"The role {role.value} may not {need.value}")
-    return workspace
+    return workspace, role
 
 
 def check_may_create(caller: Caller) -> None:

@@ -21,6 +21,10 @@ class NotFound(Refused):
     """Unknown, or not this caller's to see: 404."""
 
 
+class Conflict(Refused):
+    """What the caller saw has changed meanwhile: 409. Nothing was overwritten."""
+
+
 class Invalid(Refused):
     """Bad input: 400. `names` are the offending path, query or body properties."""
 

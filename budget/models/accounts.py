@@ -43,6 +43,9 @@ class Project(models.Model):
     thresholds = models.JSONField(
         default=usual_thresholds, db_default=Value([50, 75, 90, 100], models.JSONField()), help_text="Percents of the cap."
     )
+    allocation_due = models.DateTimeField(
+        null=True, blank=True, help_text="Money came free then, or a round was settled: to be shared out again."
+    )
 
     class Meta:
         constraints = [
@@ -66,6 +69,9 @@ class Account(models.Model):
     id = models.CharField(primary_key=True, max_length=40)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="accounts")
     budget = MoneyField()
+    own_budget = models.BooleanField(
+        default=True, db_default=True, help_text="Its creator or a person chose the budget. Else it is a share of the plan."
+    )
     human_locked = models.BooleanField(default=False)
     locked_by = models.CharField(max_length=200, blank=True)
     locked_at = models.DateTimeField(null=True, blank=True)
@@ -76,6 +82,7 @@ class Account(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(budget__gte=0, held__gte=0), name="account_amounts")]
+        indexes = [models.Index(fields=["project"], condition=Q(own_budget=False, budget=0), name="account_without_money")]
 
     def __str__(self) -> str:
         return self.id

@@ -19,7 +19,7 @@ class Hold(models.Model):
         OPEN = "open"
         SETTLED = "settled"
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="holds")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="holds", db_index=False)
     account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="holds")
     category = models.CharField(
         max_length=12, choices=Category.choices, default=Category.ENTRY, db_default=Value(Category.ENTRY.value)
@@ -47,6 +47,7 @@ class Hold(models.Model):
         indexes = [
             models.Index(fields=["project"], condition=Q(state="open"), name="open_holds"),
             models.Index(fields=["expires_at"], condition=Q(state="open", expires_at__isnull=False), name="open_permits"),
+            models.Index(fields=["project", "id"], name="holds_in_order"),  # the newest ones, for forecasts
         ]
 
     def __str__(self) -> str:

@@ -195,3 +195,45 @@ class DifferenceOut(Schema):
 class ReconciliationOut(Schema):
     lines: list[DifferenceOut]
     booked: int
+
+
+class ReallocateIn(Strict):
+    dry_run: bool = False
+
+
+class ShareOut(Schema):
+    entryID: str
+    before_usd: Number
+    after_usd: Number
+    reason: str
+
+
+class SkippedOut(Schema):
+    entryID: str
+    reason: str
+
+
+class ReallocateOut(Schema):
+    dry_run: bool
+    pool_usd: Number
+    unallocated_usd: Number
+    changes: list[ShareOut]
+    skipped: list[SkippedOut]
+
+
+class ForecastOut(Schema):
+    """Rates per active hour. What is not known is null; `why_not` says why."""
+
+    enough: bool
+    why_not: str
+    method: str
+    paused: bool
+    rate_usd: Number | None
+    low_rate_usd: Number | None
+    high_rate_usd: Number | None
+    cap_at: datetime | None
+    cap_from: datetime | None
+    cap_until: datetime | None
+    end_spend_usd: Number | None
+    end_low_usd: Number | None
+    end_high_usd: Number | None

@@ -5,17 +5,20 @@ from dataclasses import dataclass, field, replace
 
 from orchestration.executor.limited import Cap, usd
 from orchestration.paths import LockTable
+from orchestration.transitions import NO_MONEY_LEFT
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An entry as the plan sees it. `headroom` is what its own budget still allows, in micro-USD; `wait_s`: how long its provider
+    """An entry as the plan sees it. `headroom` is what its budget still allows, in micro-USD; `own_budget`: someone chose that, else it is
+    a share of the plan; `wait_s`: how long its provider
     has sent it away for, in seconds.
     """
 
     id: str
     seq: int
     headroom: int
+    own_budget: bool = True
     status: str = "pending"
     reason_code: str = ""
     reason_message: str = ""
@@ -67,7 +70,8 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One condition for starting an entry: what is, what is needed, and the sentence if it fails. `holder`: the entry in the way."""
+    """One condition for starting an entry: what is, what is needed, and the sentence if it fails. `holder`: the entry in the way.
+    `blocks`: when it fails, the entry leaves the line until its cause goes."""
 
     code: str
     passed: bool
@@ -75,6 +79,7 @@ class Check:
     needed: str
     message: str = ""
     holder: str = ""
+    blocks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ def _decide(entry: Waiting, room: Room) -> Decision:
         return Start(entry, take(entry, room))
     if why.code == "files_locked":
         return Park(entry, behind=why.holder, why=why)
-    if why.code in ("budget_exceeded", "rounds_exhausted"):
+    if why.blocks:
         return Block(entry, why)
     if not entry.parallelizable and why.code == "concurrency_limit" and room.draining_for is None:
         room.draining_for = entry  # nothing behind it starts, or it would wait for ever
@@ -241,7 +246,12 @@ def _rounds(entry: Waiting) -> Check:
     left = entry.budget_rounds - entry.rounds_completed
     message = f"All {entry.budget_rounds} rounds are used up: raise its rounds to go on"
     return Check(
-        "rounds_exhausted", left > 0, f"{entry.rounds_completed} rounds made", f"fewer than {entry.budget_rounds}", message
+        "rounds_exhausted",
+        left > 0,
+        f"{entry.rounds_completed} rounds made",
+        f"fewer than {entry.budget_rounds}",
+        message,
+        blocks=True,
     )
 
 
@@ -252,9 +262,12 @@ def _needed(entry: Waiting, room: Room) -> int:
 
 def _entry_budget(entry: Waiting, room: Room) -> Check:
     needed = _needed(entry, room)
-    message = f"{usd(max(entry.headroom, 0))} of its budget is left, a round needs {usd(needed)}: raise the entry's budget"
     passed = not needed or entry.headroom >= needed
-    return Check("budget_exceeded", passed, f"{usd(entry.headroom)} left", f"at least {usd(needed)}", message)
+    code, message = "project_budget_exceeded", NO_MONEY_LEFT
+    if entry.own_budget:
+        left = usd(max(entry.headroom, 0))
+        code, message = "budget_exceeded", f"{left} of its budget is left, a round needs {usd(needed)}: raise the entry's budget"
+    return Check(code, passed, f"{usd(entry.headroom)} left", f"at least {usd(needed)}", message, blocks=True)
 
 
 def _project_budget(entry: Waiting, room: Room) -> Check:

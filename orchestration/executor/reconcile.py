@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from budget import permits
 from budget.models import Hold
-from orchestration import anomalies, entries, locks, wake
+from orchestration import anomalies, funding, locks, wake
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, FileLock, Session
 from workspaces import activity
@@ -26,8 +26,9 @@ def everything() -> None:
     release_orphans()
     permits.expire()
     anomalies.flag()
+    funding.everything_due()
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
-        entries.unblock_affordable(workspace_id, nudge=False)
+        funding.unblock_affordable(workspace_id, nudge=False)
         dispatch.cycle(workspace_id)
 
 

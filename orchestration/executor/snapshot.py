@@ -17,7 +17,7 @@ MARGIN = 8
 
 _COLUMNS = """e.id, e.seq, a.budget - a.spent - a.held, e.status, e.reason_code, e.reason_message, e.unmet_dependencies,
     e.rounds_completed, e.budget_rounds, e.paths, e.parallelizable, e.parallel_group, e.next_work, e.has_rounds,
-    e.attempts, e.priority"""
+    e.attempts, e.priority, a.own_budget"""
 
 
 def _columns() -> str:
@@ -124,6 +124,7 @@ def _waiting(row: tuple[Any, ...]) -> Waiting:
         has_rounds,
         attempts,
         priority,
+        own_budget,
         wait_s,
     ) = row
     return Waiting(
@@ -143,6 +144,7 @@ def _waiting(row: tuple[Any, ...]) -> Waiting:
         has_rounds=bool(has_rounds),
         attempts=attempts,
         priority=priority,
+        own_budget=bool(own_budget),
         wait_s=max(wait_s or 0.0, 0.0),
     )
 

@@ -1,12 +1,14 @@
-"""Changing money on the pages: the cap, an entry's budget and its lock. Lowering the cap below what is spent asks first."""
+"""Changing money on the pages: the cap, the total budget, an entry's budget and its lock. What bites asks first; what somebody else
+changed meanwhile is not overwritten."""
 
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from budget import caps, money, queries
+from budget import bulk, caps, money, queries
 from budget.models import Project
 from orchestration.forms import BudgetForm, LockForm, checked
+from orchestration.models import Entry
 from orchestration.pages.scene import Scene, confirm, done, in_workspace
 from orchestration.queries import entry_for
 from workspaces.access import Need
@@ -45,16 +47,47 @@ def consequence(project: Project, amount: int) -> str:
 
 @require_POST
 @in_workspace(Need.BUDGET)
+def total_budget(scene: Scene) -> HttpResponse:
+    """The plan that allocation shares out. It stops nothing, so it only says what it means."""
+    wanted = checked(BudgetForm(scene.request.POST))
+    project = caps.set_project(scene.project, "total_budget", wanted["amount"], by=scene.caller, reason=wanted["reason"])
+    over = bulk.excess(project, bulk.allocated(project.pk))
+    sentence = f"The total budget is {money.text(project.total_budget)} now"
+    return done(scene, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
+
+
+@require_POST
+@in_workspace(Need.BUDGET)
 def entry_budget(scene: Scene, entry_id: str) -> HttpResponse:
     entry = entry_for(scene.workspace.pk, entry_id)
     wanted = checked(BudgetForm(scene.request.POST))
-    account = caps.edit(entry.account, wanted["amount"], by=scene.caller, reason=wanted["reason"])
-    return done(scene, f"The budget of #{entry.seq} is {money.text(account.budget)} now, and locked")
+    amount, reason = wanted["amount"], wanted["reason"]
+    try:
+        account = caps.edit(entry.account, amount, by=scene.caller, reason=reason, expected=wanted["seen"])
+    except caps.Changed as changed:
+        return _overtaken(scene, entry, changed, fields={"amount": scene.request.POST["amount"], "reason": reason})
+    over = bulk.excess(scene.project, bulk.allocated(scene.workspace.pk))
+    sentence = f"The budget of #{entry.seq} is {money.text(account.budget)} now, and locked"
+    return done(scene, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
+
+
+def _overtaken(scene: Scene, entry: Entry, changed: caps.Changed, *, fields: dict[str, str]) -> HttpResponse:
+    """Two people, one budget: the second is told what the first did, and decides anew."""
+    return confirm(
+        scene,
+        title=f"Set the budget of #{entry.seq} all the same",
+        sentence=f"{changed.message}, after this page showed it to you. Nothing was overwritten.",
+        button=f"Set it from {money.text(changed.now)} to {fields['amount']} USD",
+        action=reverse("entry-budget", args=[scene.workspace.pk, entry.pk]),
+        fields={**fields, "seen": changed.now},
+        status=409,
+    )
 
 
 @require_POST
 @in_workspace(Need.BUDGET)
 def entry_lock(scene: Scene, entry_id: str) -> HttpResponse:
+    """Locking is immediate. Releasing a lock that a person set needs a reason."""
     entry = entry_for(scene.workspace.pk, entry_id)
     wanted = checked(LockForm(scene.request.POST))
     if entry.account.human_locked != wanted["locked"]:

@@ -1,26 +1,30 @@
 """What the pages share: who asks and where, a page or one of its regions as the answer, and what a form answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from budget.models import Project
+from orchestration.models import Executor
 from workspaces import access
 from workspaces.access import GRANTS, Caller, Need
-from workspaces.errors import Forbidden, NotFound, Refused
+from workspaces.errors import Conflict, Forbidden, NotFound, Refused
 from workspaces.models import Role, Workspace
 
 P = ParamSpec("P")
 SEE_OTHER = 303
+STATUS: dict[type[Refused], int] = {NotFound: 404, Forbidden: 403, Conflict: 409}
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,15 @@ class Scene:
     def may(self, need: Need) -> bool:
         return need in GRANTS[self.role]
 
+    @cached_property
+    def executor(self) -> Executor:
+        """Read once for all regions of a page, with the money beside it."""
+        return Executor.objects.select_related("workspace__project").get(pk=self.workspace.pk)
+
+    @property
+    def project(self) -> Project:
+        return self.executor.workspace.project
+
 
 Build = Callable[[Scene], dict[str, Any]]
 
@@ -47,15 +60,15 @@ class Region:
     build: Build
 
 
-def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponse]) -> Callable[..., HttpResponse]:
+def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Pages are for people who are logged in. What is refused becomes an answer here, in one place."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _signed_out() if _by_htmx(request) else redirect_to_login(request.get_full_path())
         try:
-            response = view(request, access.of_user(request.user), *args, **kwargs)
+            response: HttpResponseBase = view(request, access.of_user(request.user), *args, **kwargs)
         except Refused as refused:
             response = _refuse(request, refused)
         response["Cache-Control"] = "private, no-cache"
@@ -66,16 +79,15 @@ def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponse]) ->
 
 def in_workspace(
     need: Need = Need.VIEW,
-) -> Callable[[Callable[Concatenate[Scene, P], HttpResponse]], Callable[..., HttpResponse]]:
+) -> Callable[[Callable[Concatenate[Scene, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """A page or a form of one workspace, for those who may."""
 
-    def decorate(view: Callable[Concatenate[Scene, P], HttpResponse]) -> Callable[..., HttpResponse]:
+    def decorate(view: Callable[Concatenate[Scene, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def wrapped(request: HttpRequest, caller: Caller, workspace_id: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            workspace = access.workspace_for(caller, workspace_id, need)
-            role = caller.role_in(workspace)
-            if role is None:  # taken away between the two looks
-                raise NotFound("Workspace not found")
+        def wrapped(
+            request: HttpRequest, caller: Caller, workspace_id: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            workspace, role = access.entered(caller, workspace_id, need)
             return view(Scene(request, caller, workspace, role), *args, **kwargs)
 
         return person(wrapped)
@@ -106,16 +118,29 @@ def done(scene: Scene, sentence: str, *, tone: str = "good") -> HttpResponse:
     return response
 
 
-def confirm(scene: Scene, *, title: str, sentence: str, button: str, action: str, fields: Mapping[str, Any]) -> HttpResponse:
-    """Ask once more: what happens, and one button. A page of its own, or with htmx a question in the place of the result.
+def confirm(
+    scene: Scene,
+    *,
+    title: str,
+    sentence: str,
+    button: str,
+    action: str,
+    fields: Mapping[str, Any],
+    points: Sequence[str] = (),
+    status: int = 0,
+) -> HttpResponse:
+    """Ask once more: what happens, point by point where it is much, and one button. A page of its own, or with htmx a question in the
+    place of the result.
 
-    409 for a plain form that was sent without its confirmation: nothing was done.
+    409 for a plain form that was sent without its confirmation: nothing was done. `status`: for htmx too.
     """
     asked = {"title": title, "sentence": sentence, "button": button, "action": action, "fields": fields, "back": came_from(scene)}
-    status = 409 if scene.request.method == "POST" else 200
+    asked["points"] = points
     if _by_htmx(scene.request):
-        return HttpResponse(render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=scene.request))
-    return render(scene.request, "confirm.html", _common(scene) | asked, status=status)
+        asking = render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=scene.request)
+        return HttpResponse(asking, status=status or 200)
+    refused = 409 if scene.request.method == "POST" else 200
+    return render(scene.request, "confirm.html", _common(scene) | asked, status=status or refused)
 
 
 def came_from(scene: Scene) -> str:
@@ -153,7 +178,7 @@ def _signed_out() -> HttpResponse:
 
 def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
     """Bad input goes back to its form; what is not allowed or not there gets the error page. With htmx: the sentence alone."""
-    status = 404 if isinstance(refused, NotFound) else 403 if isinstance(refused, Forbidden) else 422
+    status = next((code for kind, code in STATUS.items() if isinstance(refused, kind)), 422)
     if _by_htmx(request):
         response = HttpResponse(result(request, refused.message, tone="bad"), status=status)
         response["HX-Reswap"] = "none"

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from budget import queries as budget
-from orchestration import configuration, queries
+from orchestration import configuration
 from orchestration.models import Executor, Session
 from orchestration.pages.scene import Region, Scene
 
 
 def build(scene: Scene) -> dict[str, Any]:
-    executor = queries.executor_for(scene.workspace.pk)
-    project = budget.project_of(scene.workspace.pk)
+    executor = scene.executor
+    project = scene.project
     at_work = Session.objects.filter(workspace=scene.workspace, status__in=Session.OPEN).count()
     return {
         "executor": executor,

@@ -30,6 +30,12 @@ def plain_usd(micro: int) -> str:
 
 
 @register.filter
+def grouped(number: int) -> str:
+    """12,345; nothing is a dash."""
+    return f"{number:,}" if number else "—"
+
+
+@register.filter
 def score(value: float | None) -> str:
     """A score from 0 to 1 as two decimals; the third only where it would otherwise read as 1 or 0 and is not."""
     if value is None:

@@ -92,9 +92,9 @@
 
   // --- swaps: never under a person's hands; open details stay open ---
   function inUse(region) {
-    const busy = (i) => i === document.activeElement || i.value !== i.defaultValue;
+    const busy = (i) => i === document.activeElement || i.value !== i.defaultValue || i.checked !== i.defaultChecked;
     const selection = getSelection();
-    return region.querySelector("form.arm:not([hidden])")
+    return region.querySelector("form.arm:not([hidden]), form[data-back]:not([hidden])")
       || [...region.querySelectorAll("input:not([type=hidden])")].some(busy)
       || (!selection.isCollapsed && region.contains(selection.anchorNode));
   }
@@ -108,6 +108,7 @@
   document.addEventListener("htmx:afterSwap", () => {
     open.forEach((id) => { if ($(id)) $(id).open = true; });
     open.clear();
+    if (backTo && $(backTo)) { $(backTo).focus(); backTo = ""; }
     if ($("strip")) document.title = `${$("strip").dataset.title} · ${title}`;
     show();
   });
@@ -119,6 +120,32 @@
   document.addEventListener("muster:free", catchUp);
   document.addEventListener("focusout", catchUp);
   document.addEventListener("selectionchange", () => { if (waiting.size && getSelection().isCollapsed) catchUp(); });
+
+  // --- a value that is edited in place: opening leads to its field, Escape and Cancel lead back ---
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.matches?.(".pick[open]") && target.firstElementChild === document.activeElement) target.querySelector("input:not([type=hidden])")?.select();
+  }, true);
+  function close(pick) {
+    pick.querySelector("form")?.reset();
+    pick.open = false;
+    pick.firstElementChild.focus();
+    catchUp();
+  }
+  // A cell that was fetched as a form: its region brings back what stood there, and the focus with it.
+  let backTo = "";
+  function leave(form) {
+    backTo = form.dataset.back;
+    form.reset();
+    form.hidden = true;
+    document.activeElement.blur();
+    htmx.trigger(form.closest("[data-live]"), "muster:refresh");
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const pick = event.target.closest?.(".pick[open]"), cell = event.target.closest?.("form[data-back]");
+    if (pick) close(pick);
+    if (cell) leave(cell);
+  });
 
   // --- results ---
   function say(words) {
@@ -139,8 +166,12 @@
     if (!successful) return;
     form.reset();
     form.closest("details")?.removeAttribute("open");
+    if (form.dataset.back) leave(form);
     catchUp();
   });
-  document.addEventListener("click", (event) => { if (event.target.closest("[data-dismiss]")) $("result").replaceChildren(); });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-dismiss]")) $("result").replaceChildren();
+    if (event.target.closest("[data-leave]")) { event.preventDefault(); leave(event.target.closest("form")); }
+  });
   show();
 })();

@@ -12,6 +12,7 @@ DOCUMENT: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
 BODIES: dict[str, Any] = {
     "budgetUpdateGlobal": {"max_project_spend_usd": 50},
     "adjustmentsCreate": {"amount_usd": -0.1, "reason": "booked twice"},
+    "budgetReallocate": {"dry_run": True},
     "budgetEdit": {"budget_usd": 2},
     "chargesCreate": {"category": "orchestrator", "amount_usd": 0.1},
     "limitsUpdate": {"limits": [{"category": "total", "period": "day", "limit_usd": 60}]},

@@ -89,8 +89,15 @@ def test_a_lock_form_sent_twice_does_no_harm(bea: Client, workspace: Workspace) 
     for _ in range(2):
         bea.post(f"/w/{workspace.pk}/entries/{one.pk}/lock/", {"locked": "1"})
     assert Account.objects.get(pk=one.pk).human_locked
-    bea.post(f"/w/{workspace.pk}/entries/{one.pk}/lock/", {"locked": "0"})
+    bea.post(f"/w/{workspace.pk}/entries/{one.pk}/lock/", {"locked": "0", "reason": "agreed in the review"})
     assert not Account.objects.get(pk=one.pk).human_locked
+
+
+def test_releasing_a_lock_needs_a_reason(bea: Client, workspace: Workspace) -> None:
+    one = entry(workspace, 11)
+    answer = bea.post(f"/w/{workspace.pk}/entries/{one.pk}/lock/", {"locked": "0", "reason": " "}, headers=HTMX)
+    assert answer.status_code == 422 and "needs a reason" in answer.content.decode()
+    assert Account.objects.get(pk=one.pk).human_locked
 
 
 def test_a_cap_below_what_is_spent_is_asked_about_first(bea: Client, workspace: Workspace) -> None:

@@ -19,6 +19,7 @@ from django.db.models.functions import Greatest
 from budget import caps, ledger
 from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
 from budget.money import usd
+from orchestration.entries import Draft
 from tests.factories import ANA, a_workspace, project, some_entries
 from tests.races.crowd import at_once
 from workspaces import ids
@@ -197,7 +198,7 @@ def test_no_admission_passes_a_cap_and_the_books_agree_all_along(seed: int) -> N
 
 def test_when_all_holds_are_settled_nothing_is_held() -> None:
     workspace = a_workspace(cap="16")
-    entries = some_entries(workspace, *(f"do {n}" for n in range(THREADS)))
+    entries = some_entries(workspace, *(Draft(f"do {n}", budget=usd(1)) for n in range(THREADS)))
     holds = [
         Hold.objects.create(project=project(workspace), account=entry.account, session_ref=ids.session(), amount=usd(1))
         for entry in entries

@@ -117,7 +117,7 @@ def test_an_entry_whose_budget_cannot_pay_a_round_is_blocked_until_it_is_raised(
 
 def test_a_cycle_reads_on_past_those_it_had_to_park() -> None:
     a_worker()
-    shop = a_workspace(max_workers=2)
+    shop = a_workspace(cap="500", budget="500", max_workers=2)
     an_entry(shop, files=["a.py"])
     some_entries(shop, *(Draft(f"parked {n}", spec={"files_to_modify": ["a.py"]}) for n in range(40)))
     free = an_entry(shop, files=["b.py"])

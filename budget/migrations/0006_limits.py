@@ -255,7 +255,7 @@ def fill(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('budget', '0004_version'),
+        ('budget', '0005_allocation'),
     ]
 
     operations = [

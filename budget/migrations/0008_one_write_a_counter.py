@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 from workspaces.triggers import keeping_triggers, sql, without_like_indexes
 
-limits = import_module("budget.migrations.0005_limits")
+limits = import_module("budget.migrations.0006_limits")
 
 COUNTED = sql(
     postgresql=[
@@ -51,7 +51,7 @@ COUNTED = sql(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("budget", "0005_limits")]
+    dependencies = [("budget", "0006_limits")]
     operations = [
         *keeping_triggers(
             [

@@ -1,0 +1,167 @@
+"""Backlogs whose true cost curves are known, and the dispatcher's rules played over them: what is spent, what is solved. No database."""
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from budget.estimates import Round
+
+MICRO = 1_000_000
+ENTRIES, ROUNDS, WORKERS = 40, 8, 4
+CEILING, LEAST = int(1.5 * MICRO), int(0.05 * MICRO)
+PLATEAU_ROUNDS, PLATEAU_EPSILON = 3, 0.01
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What an entry would do if it were let: each round's cost and the score it reaches. `solves_at`: the round that passes, 0: none."""
+
+    kind: str
+    priority: int
+    costs: tuple[int, ...]
+    scores: tuple[float, ...]
+    seconds: tuple[float, ...]
+    solves_at: int
+
+    @property
+    def price(self) -> int:
+        """What it costs to solve, when nothing is cut short."""
+        return sum(self.costs[: self.solves_at])
+
+
+@dataclass
+class Item:
+    """An entry on its way."""
+
+    seq: int
+    truth: Truth
+    budget: int = 0
+    spent: int = 0
+    held: int = 0
+    status: str = "open"
+    made: int = 0
+    begun: int = 0
+    best: float = 0.0
+    rounds: list[Round] = field(default_factory=list)
+
+    @property
+    def headroom(self) -> int:
+        return self.budget - self.spent - self.held
+
+
+@dataclass
+class Run:
+    """A backlog being worked on. `log`: (began, ended, cost) of each session, in seconds; `clock` and `spent` as they move."""
+
+    items: list[Item]
+    money: int
+    clock: float = 0.0
+    spent: int = 0
+    held: int = 0
+    log: list[tuple[float, float, int]] = field(default_factory=list)
+
+    @property
+    def solved(self) -> int:
+        return sum(item.status == "done" for item in self.items)
+
+    @property
+    def wasted(self) -> int:
+        return sum(item.spent for item in self.items if item.status != "done")
+
+
+Steer = Callable[[Run], None]
+
+
+def play(truths: list[Truth], money: int, steer: Steer, *, watch: Steer = lambda run: None) -> Run:
+    """Work until nothing can start. `steer` sets budgets, before the first round and after each one; `watch` only looks."""
+    run = Run([Item(seq, truth) for seq, truth in enumerate(truths, start=1)], money)
+    going: list[tuple[float, int, float, int, bool]] = []
+    steer(run)
+    while True:
+        _dispatch(run, going)
+        if not going:
+            return run
+        ended, seq, began, cost, whole = heapq.heappop(going)
+        run.clock = ended
+        _settle(run, run.items[seq - 1], cost, whole)
+        run.log.append((began, ended, cost))
+        steer(run)
+        watch(run)
+
+
+def _dispatch(run: Run, going: list[tuple[float, int, float, int, bool]]) -> None:
+    """The executor's order and its holds: those that have rounds, then priority, then age."""
+    ready = sorted((i for i in run.items if i.status == "open"), key=lambda i: (i.made == 0, i.truth.priority, i.seq))
+    for item in ready:
+        project = run.money - run.spent - run.held
+        if len(going) >= WORKERS or project < LEAST:
+            return
+        hold = min(item.headroom, project, CEILING)
+        if hold < LEAST:
+            continue
+        wanted = item.truth.costs[item.made] - item.begun
+        cost, whole = min(wanted, hold), wanted <= hold
+        item.status, item.held, run.held = "running", hold, run.held + hold
+        seconds = item.truth.seconds[item.made] * cost / item.truth.costs[item.made]
+        heapq.heappush(going, (run.clock + seconds, item.seq, run.clock, cost, whole))
+
+
+def _settle(run: Run, item: Item, cost: int, whole: bool) -> None:
+    """A round cut short by its hold keeps its work, less a tenth: the next one begins with what is missing."""
+    run.held, item.held = run.held - item.held, 0
+    run.spent, item.spent = run.spent + cost, item.spent + cost
+    item.status = "open"
+    if not whole:
+        item.begun += int(cost * 0.9)
+        item.rounds.append(Round(cost, None))
+        return
+    score = item.truth.scores[item.made]
+    item.rounds.append(Round(cost, score - item.best))
+    item.best, item.begun, item.made = max(item.best, score), 0, item.made + 1
+    last = [one.gain or 0.0 for one in item.rounds if one.gain is not None][-PLATEAU_ROUNDS:]
+    if item.made == item.truth.solves_at:
+        item.status = "done"
+    elif item.made >= ROUNDS:
+        item.status = "failed"
+    elif len(last) == PLATEAU_ROUNDS and max(last) < PLATEAU_EPSILON:
+        item.status = "stuck"
+
+
+def backlog(seed: int, family: str) -> list[Truth]:
+    """A backlog by its seed. `steady`: progress is even; `late`: hard entries show nothing at first, plateaus look good until they end."""
+    dice = random.Random(f"{family}:{seed}")
+    kinds = dice.choices(("easy", "hard", "plateau", "hopeless"), (35, 30, 20, 15), k=ENTRIES)
+    return [_truth(dice, kind, family) for kind in kinds]
+
+
+def _truth(dice: random.Random, kind: str, family: str) -> Truth:
+    usual = dice.lognormvariate(-0.9, 0.5) * (1.3 if kind == "hard" else 1.0)  # dollars a round
+    growth = 1.1 if family == "late" else 1.0
+    costs = [int(MICRO * min(max(usual * growth**n * dice.lognormvariate(0, 0.3), 0.06), 1.45)) for n in range(ROUNDS)]
+    seconds = [max(cost / MICRO * 1500 * dice.lognormvariate(0, 0.3), 30.0) for cost in costs]
+    solves_at = {"easy": dice.choice((1, 2)), "hard": dice.randint(3, 6)}.get(kind, 0)
+    scores = _late(dice, kind, solves_at) if family == "late" else _steady(dice, kind, solves_at)
+    priority = dice.choices((0, 1, 2, 3), (10, 25, 45, 20))[0]
+    return Truth(kind, priority, tuple(costs), tuple(scores), tuple(seconds), solves_at)
+
+
+def _steady(dice: random.Random, kind: str, solves_at: int) -> list[float]:
+    if solves_at:
+        steps = [dice.uniform(0.6, 1.4) for _ in range(solves_at)]
+        return [min(_wobble(dice, sum(steps[: n + 1]) / sum(steps), 0.03), 0.98) for n in range(solves_at - 1)] + [1.0] * ROUNDS
+    top, reached = (dice.uniform(0.5, 0.85), dice.randint(1, 3)) if kind == "plateau" else (dice.uniform(0.0, 0.25), 1)
+    return [_wobble(dice, top * min((n + 1) / reached, 1.0), 0.015) for n in range(ROUNDS)]
+
+
+def _late(dice: random.Random, kind: str, solves_at: int) -> list[float]:
+    if solves_at:
+        turn = solves_at * 0.6
+        curve = [1 / (1 + 2.718 ** (-2.2 * (n + 1 - turn))) for n in range(solves_at)]
+        return [min(_wobble(dice, one, 0.02), 0.98) for one in curve[:-1]] + [1.0] * ROUNDS
+    top, reached = (dice.uniform(0.7, 0.95), dice.randint(2, 4)) if kind == "plateau" else (dice.uniform(0.0, 0.3), 2)
+    return [_wobble(dice, top * (1 - 0.4 ** ((n + 1) * 2 / reached)), 0.02) for n in range(ROUNDS)]
+
+
+def _wobble(dice: random.Random, score: float, by: float) -> float:
+    return min(max(score + dice.gauss(0, by), 0.0), 0.99)

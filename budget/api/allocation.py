@@ -1,0 +1,56 @@
+"""Sharing the money out anew, and what is to be expected of it."""
+
+from typing import Any
+
+from ninja import Path, Router
+
+from budget import forecasting, money, reallocation, schemas
+from workspaces import access
+from workspaces.access import Need, Request
+from workspaces.schemas import answers
+
+router = Router()
+
+
+@router.post(
+    "/budget/reallocate",
+    response=answers(schemas.ReallocateOut),
+    operation_id="agent.orchestration.budgetReallocate",
+    tags=["budget"],
+)
+def reallocate(request: Request, workspaceID: Path[str], body: schemas.ReallocateIn) -> Any:
+    """Share out anew what the plan has left, by what each entry's rounds showed. `dry_run` only tells. Locked entries are skipped by name."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
+    done = reallocation.run(workspace.pk, by=request.auth, dry_run=body.dry_run)
+    return {
+        "dry_run": body.dry_run,
+        "pool_usd": money.number(done.pool),
+        "unallocated_usd": money.number(done.unallocated),
+        "changes": [
+            {
+                "entryID": change.account_id,
+                "before_usd": money.number(change.before),
+                "after_usd": money.number(change.after),
+                "reason": change.reason,
+            }
+            for change in done.changes
+        ],
+        "skipped": [{"entryID": one.account_id, "reason": one.reason} for one in done.skipped],
+    }
+
+
+@router.get(
+    "/budget/forecast",
+    response=answers(schemas.ForecastOut),
+    operation_id="agent.orchestration.budgetForecast",
+    tags=["budget"],
+)
+def forecast(request: Request, workspaceID: Path[str]) -> Any:
+    """Spend per active hour, when the cap is reached and what the open backlog will have cost, each with its 10 to 90 % range."""
+    workspace = access.workspace_for(request.auth, workspaceID)
+    seen = forecasting.of(workspace.pk)
+    told = {"enough": seen.enough, "why_not": seen.why_not, "method": seen.method, "paused": seen.paused}
+    for name in ("rate", "low_rate", "high_rate", "end_spend", "end_low", "end_high"):
+        amount = getattr(seen, name)
+        told[f"{name}_usd"] = money.number(amount) if seen.enough and amount is not None else None
+    return told | {name: getattr(seen, name) for name in ("cap_at", "cap_from", "cap_until")}

@@ -1,0 +1,72 @@
+"""Spent of a budget in the space of a table's cell: 0 to 125 % of it, with the words that stand beside (dashboard.md 7.3)."""
+
+from dataclasses import dataclass
+
+from django.utils.safestring import SafeString
+
+from budget import money
+from budget.charts.patterns import fill
+from budget.charts.svg import el
+
+WIDTH, HEIGHT = 120, 14
+SCALE = 1.25
+NEAR = 0.8
+MARK = WIDTH / SCALE  # where 100 % is
+
+
+@dataclass(frozen=True)
+class Use:
+    """Micro-USD. A budget of None or 0: none of its own."""
+
+    spent: int
+    held: int
+    budget: int | None
+
+    @property
+    def share(self) -> float:
+        return self.spent / self.budget if self.budget else 0.0
+
+    @property
+    def over(self) -> int:
+        return max(self.spent - self.budget, 0) if self.budget else 0
+
+    @property
+    def tone(self) -> str:
+        """What the fill says: "", warn from 80 %, over from 100 %."""
+        return "" if not self.budget or self.share < NEAR else "over" if self.share >= 1 else "warn"
+
+
+def draw(use: Use) -> SafeString:
+    """Hidden from screen readers: the words beside it say the same."""
+    if not use.budget:
+        track = el("rect", x=0.5, y=2.5, width=WIDTH - 1, height=HEIGHT - 5, class_="track none")
+        return _picture(track)
+    used = _place(use.spent, use.budget)
+    held = _place(use.spent + use.held, use.budget)
+    parts = [el("path", d=f"M.5 2.5h{WIDTH - 1}v{HEIGHT - 5}H.5Z", class_="track")]
+    if held > used:
+        parts.append(el("rect", x=used, y=2, width=held - used, height=HEIGHT - 4, fill=fill("held")))
+    if used:
+        parts.append(el("rect", x=0, y=4, width=min(used, MARK), height=HEIGHT - 8, class_=f"used {use.tone}".strip()))
+    if use.over:
+        parts.append(el("rect", x=MARK, y=2, width=max(used - MARK, 2.0), height=HEIGHT - 4, class_="beyond"))
+    parts.append(el("rect", x=MARK - 1, y=0, width=2, height=HEIGHT, class_="tick"))
+    return _picture(*parts)
+
+
+def words(use: Use) -> str:
+    """The number and the word: colour alone tells nobody anything."""
+    if not use.budget:
+        return "none"
+    if use.over:
+        return f"+{money.text(use.over)} over"
+    percent = f"{100 * use.share:.0f} %" if use.share >= 0.005 or not use.spent else "< 1 %"
+    return f"{percent}, used up" if use.share >= 1 else f"{percent}, near" if use.share >= NEAR else percent
+
+
+def _picture(*parts: SafeString) -> SafeString:
+    return el("svg", *parts, class_="bullet", viewBox=f"0 0 {WIDTH} {HEIGHT}", width=WIDTH, height=HEIGHT, aria_hidden="true")
+
+
+def _place(amount: int, budget: int) -> float:
+    return min(amount / budget / SCALE, 1.0) * WIDTH

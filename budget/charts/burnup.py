@@ -1,0 +1,211 @@
+"""Spend over time against the cap, with what the open work will likely cost (dashboard.md 7.1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.safestring import SafeString
+
+from budget import money
+from budget.charts import outlook, scales
+from budget.charts.patterns import CATEGORIES, LABELS, fill
+from budget.charts.svg import el, join, path, picture
+from budget.charts.table import Table
+from budget.forecast import Forecast
+
+WIDTH, HEIGHT = 960, 280
+LEFT, RIGHT, TOP, BOTTOM = 64, 792, 26, 236
+ROOM_ABOVE = 1.25  # over the highest line, for the words at the crossing
+LINE = 14.0
+SHAPES = {"change": "M0 -5 5 4 -5 4Z", "stop": "M-4 -4h8v8h-8Z", "pause": "M-4 -4h3v8h-3ZM1 -4h3v8h-3Z"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """What was spent until then in each category, in the order of CATEGORIES."""
+
+    at: datetime
+    spent: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.spent)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened: `kind` is change, stop or pause. The words stand in the list below the chart."""
+
+    at: datetime
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class BurnUp:
+    """`points` from the left edge to now; `until`: the right edge. `allocated`: what the entries' budgets add up to."""
+
+    points: Sequence[Point]
+    until: datetime
+    cap: int
+    total_budget: int
+    allocated: int
+    held: int
+    outlook: Forecast
+    marks: Sequence[Mark] = ()
+
+    @property
+    def since(self) -> datetime:
+        return self.points[0].at
+
+    @property
+    def now(self) -> datetime:
+        return self.points[-1].at
+
+    @property
+    def spent(self) -> int:
+        return self.points[-1].total
+
+
+def draw(data: BurnUp, id_: str = "burnup") -> SafeString:
+    highest = int(max(data.cap, data.spent + data.held, 1) * ROOM_ABOVE)
+    x = scales.Scale(data.since.timestamp(), data.until.timestamp(), LEFT, RIGHT)
+    y = scales.Scale(0, highest, BOTTOM, TOP)
+    return picture(
+        id_,
+        *_grid(data, x, y, highest),
+        *_areas(data, x, y),
+        *_now(data, x),
+        *_lines(data, y),
+        *_wedge(data, x, y),
+        *outlook.draw(data.outlook, x, y, now=data.now, until=data.until, spent=data.spent, held=data.held, cap=data.cap),
+        *_names(data, x, y),
+        *_marks(data, x),
+        width=WIDTH,
+        height=HEIGHT,
+        title="Spend over time against the cap",
+        desc=describe(data),
+    )
+
+
+def describe(data: BurnUp) -> str:
+    """The picture in a sentence."""
+    parts = ", ".join(
+        f"{LABELS[name]} {money.text(amount)}" for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True)
+    )
+    held = f" {money.text(data.held)} is held for sessions at work." if data.held else ""
+    return (
+        f"From {data.since:%d %b %H:%M} to {data.now:%d %b %H:%M} UTC: spent {money.text(data.spent)} of the cap"
+        f" {money.text(data.cap)} ({parts}).{held} {outlook.sentence(data.outlook)}"
+    )
+
+
+def table(data: BurnUp) -> Table:
+    """Every point of the picture."""
+    days = data.now - data.since > timedelta(hours=36)
+    shown = [f"{point.at:%d %b %H:%M}" if days else f"{point.at:%H:%M}" for point in data.points]
+    return Table(
+        caption="Spent until then, in UTC",
+        head=("Until", *(LABELS[name] for name in CATEGORIES), "Total"),
+        rows=[
+            (when, *(money.text(amount) for amount in point.spent), money.text(point.total))
+            for when, point in zip(shown, data.points, strict=True)
+        ],
+        exact=[(None, *point.spent, point.total) for point in data.points],
+    )
+
+
+def _grid(data: BurnUp, x: scales.Scale, y: scales.Scale, highest: int) -> list[SafeString]:
+    span = data.until - data.since
+    parts = []
+    for amount in scales.money_steps(highest):
+        if amount <= highest:
+            parts.append(el("line", x1=LEFT, x2=RIGHT, y1=y(amount), y2=y(amount), class_="grid"))
+            label = scales.money_label(amount)
+            parts.append(el("text", label, x=LEFT - 8, y=y(amount) + 4, class_="label", text_anchor="end"))
+    for at in scales.time_steps(data.since, data.until):
+        where = x(at.timestamp())
+        parts.append(el("line", x1=where, x2=where, y1=BOTTOM, y2=BOTTOM + 5, class_="axis"))
+        if LEFT + 16 <= where <= RIGHT + 8:
+            parts.append(el("text", scales.time_label(at, span), x=where, y=HEIGHT - 12, class_="label", text_anchor="middle"))
+    return parts
+
+
+def _areas(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
+    """From the bottom up, with a gap of the surface's colour; the upper edge of all is the total."""
+    below = [0] * len(data.points)
+    where = [x(point.at.timestamp()) for point in data.points]
+    parts = []
+    for n, name in enumerate(CATEGORIES):
+        above = [floor + point.spent[n] for floor, point in zip(below, data.points, strict=True)]
+        if above != below:
+            edge = list(zip(where, map(y, above), strict=True))
+            back = list(zip(where, map(y, below), strict=True))[::-1]
+            parts.append(el("path", d=path(edge + back, closed=True), fill=fill(name), class_="area"))
+        below = above
+    total = [(where[n], y(point.total)) for n, point in enumerate(data.points)]
+    return [*parts, el("path", d=path(total), class_="total")]
+
+
+def _now(data: BurnUp, x: scales.Scale) -> list[SafeString]:
+    where = x(data.now.timestamp())
+    return [
+        el("line", x1=where, x2=where, y1=TOP - 6, y2=BOTTOM, class_="now"),
+        el("text", f"now {data.now:%H:%M}", x=where, y=TOP - 12, class_="label", text_anchor="middle"),
+    ]
+
+
+def _lines(data: BurnUp, y: scales.Scale) -> list[SafeString]:
+    """Cap, total budget and what is allocated, each named at its right end; one above the picture is named at its edge."""
+    lines = [
+        ("cap", f"Cap {money.text(data.cap)}", data.cap),
+        ("budget", f"Total budget {money.text(data.total_budget)}", data.total_budget),
+        ("plan", f"Allocated {money.text(data.allocated)}", data.allocated),
+    ]
+    places = scales.apart([max(y(amount), TOP) + 4 for _, _, amount in lines], LINE, TOP, BOTTOM)
+    parts = []
+    for (name, label, amount), place in zip(lines, places, strict=True):
+        if y(amount) >= TOP:
+            parts.append(el("line", x1=LEFT, x2=RIGHT, y1=y(amount), y2=y(amount), class_=f"line-{name}"))
+            words = label
+        else:
+            words = f"↑ {label}"
+        parts.append(el("text", words, x=RIGHT + 6, y=place, class_=f"label name-{name}"))
+    return parts
+
+
+def _wedge(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
+    """What is held: it may be spent by those who are at work now."""
+    if not data.held:
+        return []
+    where, wide = x(data.now.timestamp()), 28
+    shape = [(where, y(data.spent)), (where + wide, y(data.spent)), (where + wide, y(data.spent + data.held))]
+    low = y(data.spent) + LINE + 2
+    return [
+        el("path", d=path(shape, closed=True), fill=fill("held"), class_="held"),
+        el("text", f"Held {money.text(data.held)}", x=where + 6, y=min(low, BOTTOM - 4), class_="label halo"),
+    ]
+
+
+def _names(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
+    """The layers by name and pattern, in their order: above the edge where they end, left of now; or inside where there is no room."""
+    named = [(name, amount) for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True) if amount]
+    where, high = x(data.now.timestamp()) - 10, LINE * len(named)
+    foot = y(data.spent) - 10
+    if foot - high < TOP:
+        foot = min(y(data.spent) + high + 10, BOTTOM - 4)
+    parts = [el("rect", x=where - 150, y=foot - high - 2, width=152, height=high + 6, class_="plate")] if named else []
+    for n, (name, amount) in enumerate(named):
+        place = foot - LINE * n
+        parts.append(el("rect", x=where - 10, y=place - 10, width=10, height=10, fill=fill(name), class_="swatch"))
+        words = f"{LABELS[name]} {money.text(amount)}"
+        parts.append(el("text", words, x=where - 16, y=place - 1, class_="label halo", text_anchor="end"))
+    return parts
+
+
+def _marks(data: BurnUp, x: scales.Scale) -> list[SafeString]:
+    seen = [mark for mark in data.marks if data.since <= mark.at <= data.now]
+    return [
+        join([el("path", d=SHAPES[mark.kind], transform=f"translate({x(mark.at.timestamp()):.1f} {BOTTOM + 7})", class_="mark")])
+        for mark in seen
+    ]

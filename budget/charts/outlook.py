@@ -1,0 +1,102 @@
+"""The part of the burn-up that is right of now: the likely line, its band, and where they meet the cap."""
+
+from datetime import datetime
+
+from django.utils.safestring import SafeString
+
+from budget import money
+from budget.charts.scales import Scale
+from budget.charts.svg import el, path
+from budget.forecast import Forecast
+
+STOPS = "dispatch would stop here"
+PAUSED = "paused: no projected spend"
+
+
+def sentence(seen: Forecast) -> str:
+    if seen.paused:
+        return PAUSED.capitalize() + "."
+    if not seen.enough:
+        return f"{seen.why_not}."
+    if seen.cap_at is None:
+        return f"Forecast {money.text(seen.rate, estimate=True)} an active hour; the cap is not reached."
+    return f"At {money.text(seen.rate, estimate=True)} an active hour the cap is reached about {when(seen)}."
+
+
+def when(seen: Forecast) -> str:
+    """`26 Nov 14:00 (11:00–19:30)`: the range repeats the day only where it is another one."""
+    if seen.cap_at is None:
+        return ""
+    middle = seen.cap_at
+    ends = [_short(end, middle) for end in (seen.cap_from, seen.cap_until)]
+    return f"{middle.day} {middle:%b %H:%M} ({ends[0]}–{ends[1]})"
+
+
+def _short(end: datetime | None, middle: datetime) -> str:
+    if end is None:
+        return "open"
+    return f"{end:%H:%M}" if end.date() == middle.date() else f"{end.day} {end:%b %H:%M}"
+
+
+def draw(
+    seen: Forecast, x: Scale, y: Scale, *, now: datetime, until: datetime, spent: int, held: int, cap: int
+) -> list[SafeString]:
+    if seen.paused:
+        flat = el("line", x1=x(now.timestamp()), x2=x.end, y1=y(spent), y2=y(spent), class_="forecast")
+        return [flat, _words(PAUSED, x, y, spent + held, cap)]
+    if not seen.enough:
+        return [_words(seen.why_not, x, y, spent + held, cap)]
+    ways = [
+        _way(now, until, spent, cap, reached, rate)
+        for reached, rate in ((seen.cap_at, seen.rate), (seen.cap_from, seen.high_rate), (seen.cap_until, seen.low_rate))
+    ]
+    likely, high, low = ([(x(at), y(amount)) for at, amount in way] for way in ways)
+    edge = [*high, *([(x.end, y(cap))] if _stops(ways[1], cap, until) else []), *low[::-1]]
+    if _stops(ways[1], cap, until) and _stops(ways[2], cap, until):
+        edge = [*high, *low[::-1]]
+    parts = [
+        el("path", d=path(edge, closed=True), class_="band"),
+        el("path", d=path(likely), class_="forecast"),
+    ]
+    if _stops(ways[1], cap, until):
+        parts += _crossing(seen, x, y, likely if _stops(ways[0], cap, until) else high, cap, known=_stops(ways[0], cap, until))
+    return parts
+
+
+_Way = list[tuple[float, float]]
+"""(seconds since the epoch, micro-USD) of a line's two ends."""
+
+
+def _way(now: datetime, until: datetime, spent: int, cap: int, reached: datetime | None, rate: int) -> _Way:
+    """From what is spent to the cap, or to the right edge. Nothing is ever drawn above the cap."""
+    start, end = now.timestamp(), until.timestamp()
+    if spent >= cap:
+        return [(start, spent), (end, spent)]
+    known = reached is not None and reached > now
+    slope = (cap - spent) / (reached.timestamp() - start) if known and reached else rate / 3600
+    if spent + slope * (end - start) <= cap:
+        return [(start, spent), (end, spent + slope * (end - start))]
+    return [(start, spent), (start + (cap - spent) / slope, cap)]
+
+
+def _stops(way: _Way, cap: int, until: datetime) -> bool:
+    return way[1][1] >= cap and way[1][0] < until.timestamp()
+
+
+def _crossing(seen: Forecast, x: Scale, y: Scale, line: _Way, cap: int, *, known: bool) -> list[SafeString]:
+    where, high = line[1][0], y(cap)
+    middle = min(max(where, x.start + 110), x.end - 100)
+    parts = [el("text", STOPS, x=middle, y=high - 9, class_="label halo name-cap", text_anchor="middle")]
+    if known:
+        parts.append(el("path", d="M0 -6 6 0 0 6 -6 0Z", transform=f"translate({where:.1f} {high:.1f})", class_="crossing"))
+        words = f"≈ {when(seen)}"
+        parts.append(el("text", words, x=middle, y=high - 23, class_="label halo strong", text_anchor="middle"))
+    return parts
+
+
+def _words(words: str, x: Scale, y: Scale, amount: int, cap: int) -> SafeString:
+    """Above what is spent and held, but not on the line of the cap."""
+    place = y(amount) - 8
+    if abs(place - y(cap)) < 16:
+        place = y(cap) + 18
+    return el("text", words, x=x.end - 6, y=max(place, y.end + 10), class_="label halo", text_anchor="end")

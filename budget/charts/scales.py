@@ -1,0 +1,79 @@
+"""From values to places: sensible steps of money and of time, and labels that do not lie on each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from budget import money
+
+MOST_LINES = 5
+_STEPS = [timedelta(minutes=m) for m in (1, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)]
+_STEPS += [timedelta(days=d) for d in (1, 2, 7, 14, 28, 56, 91, 182, 364)]
+_EPOCH = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday: steps of weeks begin on one
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Values from `low` to `high` on pixels from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.0
+        return self.start + share * (self.end - self.start)
+
+
+def money_steps(highest: int) -> list[int]:
+    """At most five gridlines from 0, at 1, 2, 2.5 or 5 of a power of ten; the last is not below `highest`. Micro-USD."""
+    power = 1
+    while True:
+        for factor in (1, 2, 2.5, 5):
+            step = int(factor * power)
+            lines = -(-max(highest, 1) // step)
+            if lines < MOST_LINES and step >= 1:
+                return [step * n for n in range(lines + 1)]
+        power *= 10
+
+
+def money_label(micro: int) -> str:
+    """As everywhere; thousands only where an axis begins to be crowded, from $10k (dashboard.md 3)."""
+    if micro >= 10_000 * money.MICRO:
+        thousands = micro / (1000 * money.MICRO)
+        return f"${thousands:,.0f}k" if thousands == int(thousands) else f"${thousands:,.1f}k"
+    whole = micro % money.MICRO == 0
+    return money.text(micro).removesuffix(".00") if whole else money.text(micro)
+
+
+def time_steps(since: datetime, until: datetime, most: int = 8) -> list[datetime]:
+    """Round moments of UTC between the two: every hour, every day, every Monday."""
+    step = next((step for step in _STEPS if (until - since) / step <= most), _STEPS[-1])
+    first = _EPOCH + -(-(since - _EPOCH) // step) * step
+    ticks = []
+    while first <= until:
+        ticks.append(first)
+        first += step
+    return ticks
+
+
+def time_label(at: datetime, span: timedelta) -> str:
+    if span <= timedelta(hours=36):
+        return f"{at:%H:%M}"
+    return f"{at.day} {at:%b}" if at.hour == at.minute == 0 or span > timedelta(days=14) else f"{at.day} {at:%b %H:%M}"
+
+
+def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places for labels: as near as can be to where they belong, `gap` apart, none outside of `low` to `high` if there is room."""
+    order = sorted(range(len(wanted)), key=lambda n: wanted[n])
+    placed = [0.0] * len(wanted)
+    at = low
+    for n in order:
+        at = placed[n] = max(wanted[n], at)
+        at += gap
+    at = high
+    for n in reversed(order):
+        at = placed[n] = min(placed[n], at)
+        at -= gap
+    return placed

@@ -1,0 +1,50 @@
+"""Elements of SVG. Text and attributes are escaped here, once; what an element holds that was made here is not escaped again."""
+
+from collections.abc import Iterable
+
+from django.utils.html import conditional_escape, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+NOTHING = mark_safe("")
+
+
+def el(name: str, *inside: object, **attributes: object) -> SafeString:
+    """`el("text", "Cap", x=4, class_="label", text_anchor="end")`. None leaves an attribute out; a coordinate keeps a tenth."""
+    shown = ((_name(key), _value(value)) for key, value in attributes.items() if value is not None)
+    written = format_html_join("", ' {}="{}"', shown)
+    return mark_safe(f"<{name}{written}>{join(inside)}</{name}>")
+
+
+def join(parts: Iterable[object]) -> SafeString:
+    return mark_safe("".join(conditional_escape(part if isinstance(part, str) else str(part)) for part in parts))
+
+
+def picture(id_: str, *inside: object, width: float, height: float, title: str, desc: str, class_: str = "chart") -> SafeString:
+    """The whole drawing, which screen readers read as its title and description."""
+    return el(
+        "svg",
+        el("title", title, id=f"{id_}-title"),
+        el("desc", desc, id=f"{id_}-desc"),
+        *inside,
+        role="img",
+        class_=class_,
+        viewBox=f"0 0 {_value(width)} {_value(height)}",
+        aria_labelledby=f"{id_}-title",
+        aria_describedby=f"{id_}-desc",
+    )
+
+
+def path(points: Iterable[tuple[float, float]], *, closed: bool = False) -> str:
+    """The `d` of a line through these points."""
+    steps = [f"{'L' if n else 'M'}{_value(x)} {_value(y)}" for n, (x, y) in enumerate(points)]
+    return "".join(steps) + ("Z" if closed and steps else "")
+
+
+def _name(key: str) -> str:
+    if key == "viewBox" or key.startswith("pattern"):
+        return key
+    return key.rstrip("_").replace("_", "-")
+
+
+def _value(value: object) -> str:
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)

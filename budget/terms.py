@@ -1,0 +1,29 @@
+"""The workspace's settings that money depends on. Budget does not know where they are kept: the app that keeps them says how to read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Amounts in micro-USD. `automatic`: the workspace lets its budgets be reallocated after each round."""
+
+    min_round: int
+    round_ceiling: int
+    plateau_rounds: int
+    plateau_epsilon: float
+    automatic: bool
+
+
+Reader = Callable[[str, bool], Terms]
+_readers: list[Reader] = []
+
+
+def read_with(reader: Reader) -> None:
+    """`reader(workspace_id, lock)`: with `lock`, inside a transaction, nothing is dispatched, ended or added until it is over. Who changes
+    many accounts at once takes it first, or two of them could wait for each other."""
+    _readers[:] = [reader]
+
+
+def of(workspace_id: str, *, lock: bool = False) -> Terms:
+    return _readers[0](workspace_id, lock)

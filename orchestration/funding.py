@@ -1,0 +1,181 @@
+"""Money for entries that nobody gave a budget of their own: their share of what the plan has left, and what happens when money comes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db import transaction
+from django.db.models import F, Q, Sum
+from django.utils import timezone
+
+from budget import allocation, money, reallocation, terms
+from budget.models import Account, BudgetChange, Project
+from budget.reasons import usd
+from orchestration import configuration, wake
+from orchestration.models import Entry, Executor
+from workspaces import activity
+from workspaces.access import MUSTER
+
+OPEN = reallocation.OPEN
+WITHOUT_MONEY = ("budget_exceeded", "project_budget_exceeded")
+AT_ONCE = 500  # entries that one call gives money to; the next one goes on
+
+
+def read_terms(workspace_id: str, lock: bool) -> terms.Terms:
+    """What budget wants to know of the config (budget/terms.py). `lock` keeps cycles, endings and additions out."""
+    rows = Executor.objects.select_for_update() if lock else Executor.objects
+    config = configuration.load(rows.get(pk=workspace_id).config)
+    return terms.Terms(
+        min_round=config.min_round,
+        round_ceiling=config.round_ceiling,
+        plateau_rounds=config.plateau.rounds,
+        plateau_epsilon=config.plateau.epsilon,
+        automatic=config.auto_reallocate,
+    )
+
+
+def for_new(project: Project, made: Sequence[Entry], config: configuration.Config) -> Mapping[str, int]:
+    """Budgets (micro-USD) for new entries without one: a round's ceiling each, those that can go on first, then up to all of their rounds.
+    Those for which nothing is left are not in the answer.
+    """
+    if not made:
+        return {}
+    asks = [(entry.pk, 0, config.round_ceiling * entry.budget_rounds) for entry in sorted(made, key=_place)]
+    return allocation.breadth_first(spare(project), asks, least=max(config.min_round, 1), most=config.round_ceiling)
+
+
+def spare(project: Project) -> int:
+    """What the plan has left: neither spent, nor held, nor in the budget of an open entry. Micro-USD, at least 0."""
+    left = F("budget") - F("spent") - F("held")
+    accounts = Account.objects.filter(project=project, entry__status__in=OPEN, entry__deleted_at__isnull=True)
+    budgeted = accounts.filter(budget__gt=F("spent") + F("held")).aggregate(sum=Sum(left))["sum"] or 0
+    plan = project.total_budget or project.max_project_spend
+    return max(min(plan, project.max_project_spend) - project.total_spent - project.held - budgeted, 0)
+
+
+def due(workspace_id: str) -> None:
+    """Money came free, or a round was settled: share it out soon. Written down with its cause, so that a lost doorbell loses nothing."""
+    # The process's clock: SQLite's own writes a time otherwise than Django asks for one, and `share_out` compares.
+    Project.objects.filter(pk=workspace_id).update(allocation_due=timezone.now())
+    wake.share_out(workspace_id)
+
+
+def share_out(workspace_id: str) -> None:
+    """Do what is due, once for however many asked: what becomes due meanwhile stays so. Killed half-way, the tick begins again."""
+    since = Project.objects.values_list("allocation_due", flat=True).get(pk=workspace_id)
+    if since is None:
+        return
+    if terms.of(workspace_id).automatic:
+        reallocation.run(workspace_id, by=MUSTER)
+    else:
+        fund(workspace_id)
+    unblock_affordable(workspace_id, nudge=False)
+    Project.objects.filter(pk=workspace_id, allocation_due=since).update(allocation_due=None)
+
+
+def everything_due() -> None:
+    """For the tick: every workspace whose doorbell was lost."""
+    for workspace_id in Project.objects.filter(allocation_due__isnull=False).values_list("pk", flat=True):
+        share_out(workspace_id)
+
+
+def on_money(workspace_id: str, entry_id: str | None, *, shared_out: bool) -> None:
+    """A cap or a budget changed: what waited for it goes on at once; what this one gives up is for the others."""
+    if entry_id is None and not shared_out:
+        if terms.of(workspace_id).automatic:
+            due(workspace_id)
+        else:
+            fund(workspace_id)
+    elif entry_id is not None:
+        due(workspace_id)
+    unblock_affordable(workspace_id, [entry_id] if entry_id else None)
+
+
+def fund(workspace_id: str) -> int:
+    """Give the plan's spare money to open entries that have neither a budget of their own nor money for a round. Answers to how many.
+    Where the workspace reallocates by itself, that does it better.
+    """
+    with transaction.atomic():
+        config = configuration.load(Executor.objects.select_for_update().get(pk=workspace_id).config)
+        least = max(config.min_round, 1)
+        poor = sorted(_unfunded(workspace_id, least), key=lambda account: _place(account.entry))
+        if not poor:
+            return 0
+        spare_now = spare(Project.objects.get(pk=workspace_id))
+        asks = [(one.pk, max(one.headroom, 0), _most(one, config) - one.spent - one.held) for one in poor]
+        given = allocation.breadth_first(spare_now, asks, least=least, most=config.round_ceiling)
+        changes = [_give(one, given[one.pk]) for one in poor if one.pk in given]
+        if changes:
+            BudgetChange.objects.bulk_create(changes)
+            data = {"changed": len(changes), "spare_usd": money.number(spare_now)}
+            activity.record(workspace_id, "budget.funded", by=MUSTER, object_id=workspace_id, data=data)
+    if changes:
+        unblock_affordable(workspace_id, list(given))
+    return len(changes)
+
+
+def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None, *, nudge: bool = True) -> int:
+    """Put entries blocked for want of money back in line where theirs now pays a round. Called when a budget or cap was raised."""
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().get(pk=workspace_id)
+        least = max(configuration.load(executor.config).min_round, 1)
+        stuck = Entry.objects.filter(
+            workspace_id=workspace_id, status=Entry.Status.BLOCKED, reason_code__in=WITHOUT_MONEY, deleted_at__isnull=True
+        )
+        if entry_ids is not None:
+            stuck = stuck.filter(pk__in=list(entry_ids))
+        enough = stuck.filter(Q(account__budget__gte=F("account__spent") + F("account__held") + least))
+        ids = list(enough.values_list("pk", flat=True))
+        moved = Entry.objects.filter(pk__in=ids).update(
+            status=Entry.Status.PENDING, reason_code="", reason_message="", reason_at=None
+        )
+    if nudge:
+        wake.nudge(workspace_id)
+    if nudge or moved:
+        wake.hint(workspace_id, "entries", "budget")
+    return moved
+
+
+def _unfunded(workspace_id: str, least: int) -> list[Account]:
+    """Oldest first. Two looks, each by its index: those that never got anything, and those that stopped for want of more."""
+    mine = Account.objects.select_related("entry").filter(
+        project_id=workspace_id, own_budget=False, human_locked=False, entry__deleted_at__isnull=True
+    )
+    never = mine.filter(budget=0, spent=0, held=0, entry__status=Entry.Status.PENDING)
+    stopped = mine.filter(
+        entry__workspace_id=workspace_id,
+        entry__status=Entry.Status.BLOCKED,
+        entry__reason_code="project_budget_exceeded",
+        budget__lt=F("spent") + F("held") + least,
+    )
+    order = ("entry__unmet_dependencies", "entry__priority", "entry__seq")
+    found = [*stopped.order_by(*order)[:AT_ONCE], *never.order_by(*order)[:AT_ONCE]]
+    locked = Account.objects.select_for_update().filter(pk__in=[one.pk for one in found], human_locked=False).order_by("pk")
+    fresh = {row.pk: row for row in locked}
+    for one in found:
+        if row := fresh.get(one.pk):
+            one.budget, one.spent, one.held = row.budget, row.spent, row.held
+    return [one for one in found if one.pk in fresh]
+
+
+def _give(account: Account, gift: int) -> BudgetChange:
+    before = account.budget
+    after = account.spent + account.held + max(account.headroom, 0) + gift
+    Account.objects.filter(pk=account.pk, human_locked=False).update(budget=after)
+    reason = f"Raised from {usd(before)} to {usd(after)}: its share of what the plan has left"
+    return BudgetChange(
+        project_id=account.project_id,
+        account=account,
+        field="budget",
+        before=before,
+        after=after,
+        source=BudgetChange.Source.ALLOCATION,
+        actor=MUSTER.name,
+        reason=reason,
+    )
+
+
+def _most(account: Account, config: configuration.Config) -> int:
+    return config.round_ceiling * account.entry.budget_rounds
+
+
+def _place(entry: Entry) -> tuple[bool, int, int]:
+    return entry.unmet_dependencies > 0, entry.priority, entry.seq

@@ -1,0 +1,47 @@
+"""Lists in pages of fifty, each row once whatever is added meanwhile: by the last row's key, never by a count of rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+A_PAGE = 50
+
+
+@dataclass(frozen=True)
+class Page:
+    """`after` and `before`: what to ask for to go on or back, empty where there is nothing."""
+
+    rows: list[Any]
+    after: str = ""
+    before: str = ""
+
+
+def cut(found: QuerySet[Any], key: str, tie: str, *, descending: bool = False, after: str = "", before: str = "") -> Page:
+    """The rows beyond a cursor, in the order of `key` and then `tie`, both whole numbers. A cursor that is none is the first page."""
+    cursor = _position(before or after)
+    forward = not (before and cursor)
+    down = descending == forward
+    if cursor:
+        value, number = cursor
+        way = "lt" if down else "gt"
+        found = found.filter(Q(**{f"{key}__{way}": value}) | Q(**{key: value, f"{tie}__{way}": number}))
+    sign = "-" if down else ""
+    rows = list(found.order_by(f"{sign}{key}", f"{sign}{tie}")[: A_PAGE + 1])
+    more, rows = len(rows) > A_PAGE, rows[:A_PAGE]
+    if not forward:
+        rows.reverse()
+    if not rows:
+        return Page([])
+    first, last = (f"{getattr(row, key)}_{getattr(row, tie)}" for row in (rows[0], rows[-1]))
+    return Page(rows, after=last if more or not forward else "", before=first if cursor and (forward or more) else "")
+
+
+def _position(text: str) -> tuple[int, int] | None:
+    value, _, number = text.partition("_")
+    if len(text) > 40 or not (
+        number.isascii() and number.isdigit() and value.lstrip("-").isascii() and value.lstrip("-").isdigit()
+    ):
+        return None
+    position = int(value), int(number)
+    return position if all(abs(part) < 2**63 for part in position) else None

@@ -1,0 +1,132 @@
+"""Entries without a budget of their own: their share of the plan, and what happens when money comes or goes."""
+
+from typing import Any
+
+import pytest
+from django.test import TestCase
+
+from budget import caps
+from budget.models import Account, BudgetChange, Project
+from budget.money import usd
+from orchestration import entries, funding, wake
+from orchestration.entries import Draft
+from orchestration.executor import dispatch, reconcile
+from orchestration.models import Entry
+from tests.factories import ANA, a_charge, a_session, a_worker, a_workspace, an_entry, ended, project, sessions_of, some_entries
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def told(workspace: Workspace, work: Any) -> None:
+    """Do something, and hear what was rung after its commit."""
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        work()
+    funding.share_out(workspace.pk)
+
+
+def states(workspace: Workspace) -> list[tuple[float, str, str]]:
+    rows = Entry.objects.filter(workspace=workspace, deleted_at__isnull=True).select_related("account").order_by("seq")
+    return [(row.account.budget / usd(1), row.status, row.reason_code) for row in rows]
+
+
+NO_MONEY = (0, "blocked", "project_budget_exceeded")
+
+
+def test_with_plenty_each_gets_a_full_ceiling_for_each_of_its_rounds() -> None:
+    shop = a_workspace(budget="0")
+    some_entries(shop, "a", Draft("b", budget_rounds=2))
+    assert states(shop) == [(25, "pending", ""), (10, "pending", "")]
+
+
+def test_with_little_the_first_get_a_round_each_and_the_rest_wait_for_money() -> None:
+    shop = a_workspace(cap="12")
+    some_entries(shop, "a", "b", Draft("c", priority=Entry.Priority.HIGH), "d", Draft("e", budget=usd(1)))
+    assert states(shop) == [(5, "pending", ""), (2, "pending", ""), (5, "pending", ""), NO_MONEY, (1, "pending", "")]
+    assert list(Account.objects.order_by("entry__seq").values_list("own_budget", flat=True)) == [False] * 4 + [True]
+
+
+def test_those_that_can_go_on_come_before_those_that_wait_for_others() -> None:
+    shop = a_workspace(cap="5")
+    some_entries(shop, Draft("later", priority=Entry.Priority.CRITICAL, depends_on=("now",)), Draft("now", ref="now"))
+    assert [budget for budget, _, _ in states(shop)] == [0, 5]
+
+
+def test_a_raised_cap_lets_them_go_on_at_once() -> None:
+    shop = a_workspace(cap="5", budget="0")
+    some_entries(shop, "a", "b")
+    told(shop, lambda: caps.set_project(project(shop), "max_project_spend", usd(8), by=ANA))
+    assert states(shop) == [(5, "pending", ""), (3, "pending", "")]
+    assert (
+        BudgetChange.objects.get(source="allocation").reason == "Raised from $0.00 to $3.00: its share of what the plan has left"
+    )
+
+
+def test_what_a_finished_entry_leaves_goes_to_the_next() -> None:
+    shop = a_workspace(cap="5")
+    first, _ = some_entries(shop, "a", "b")
+    a_charge(first, "1")
+    told(shop, lambda: entries.mark_done(first, by=ANA))
+    assert states(shop) == [(5, "done", ""), (4, "pending", "")]
+
+
+def test_a_deleted_entry_and_a_lowered_budget_leave_theirs_too() -> None:
+    shop = a_workspace(cap="10")
+    first, second, *_ = some_entries(shop, "a", "b", "c", "d")
+    told(shop, lambda: entries.delete(first, by=ANA))
+    told(shop, lambda: caps.edit(second.account, usd(1), by=ANA))
+    assert states(shop) == [(1, "pending", ""), (5, "pending", ""), (4, "pending", "")]
+
+
+def test_one_that_used_its_share_up_gets_more_while_the_plan_has_it() -> None:
+    shop = a_workspace(cap="8", budget="0", round_ceiling_usd=4)
+    first, _ = some_entries(shop, Draft("a", budget_rounds=2), Draft("b", budget=0, priority=Entry.Priority.LOW))
+    Account.objects.filter(pk=first.pk).update(budget=usd(4))
+    session = a_session(first)
+    a_charge(first, "4")
+    told(shop, lambda: ended(session, score=0.5))
+    assert states(shop)[0] == (8, "pending", "")
+
+
+def test_one_that_came_to_the_line_without_money_is_blocked_with_its_reason() -> None:
+    a_worker()
+    shop = a_workspace(cap="1")
+    entry = an_entry(shop, budget="0")
+    Account.objects.filter(pk=entry.pk).update(own_budget=False)
+    Project.objects.filter(pk=shop.pk).update(max_project_spend=0)
+    dispatch.cycle(shop.pk)
+    assert states(shop) == [NO_MONEY] and sessions_of(shop) == []
+    assert "raise the total budget or the cap" in Entry.objects.get().reason_message
+
+
+def test_many_that_ring_cost_one_run_and_a_lost_doorbell_is_found_by_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = a_workspace(cap="5", state="paused")
+    first, second = some_entries(shop, "a", "b")
+    monkeypatch.setattr(wake, "_publish", lambda *args, **more: None)
+    for _ in range(3):
+        funding.due(shop.pk)
+    entries.mark_done(first, by=ANA)
+    reconcile.everything()
+    assert Account.objects.get(pk=second.pk).budget == usd(5) and project(shop).allocation_due is None
+    runs = BudgetChange.objects.count()
+    funding.share_out(shop.pk)
+    assert BudgetChange.objects.count() == runs
+
+
+def test_with_auto_reallocate_a_settled_round_shares_out_anew() -> None:
+    shop = a_workspace(cap="10", budget="10", auto_reallocate=True, round_ceiling_usd=2)
+    good, other = some_entries(shop, Draft("good", budget=usd(2)), Draft("other", budget=usd(8)))
+    session = a_session(good)
+    a_charge(good, "1.99")
+    told(shop, lambda: ended(session, score=0.9))
+    assert BudgetChange.objects.filter(account_id=good.pk, source="allocation").get().reason.startswith("Raised from $2.00 to $")
+    assert states(shop)[0][1:] == ("pending", "") and Account.objects.get(pk=other.pk).budget < usd(8)
+
+
+def test_without_it_nobodys_own_budget_is_touched() -> None:
+    shop = a_workspace(cap="10", budget="10", round_ceiling_usd=2)
+    good, _ = some_entries(shop, Draft("good", budget=usd(2)), Draft("other", budget=usd(8)))
+    session = a_session(good)
+    a_charge(good, "1.99")
+    told(shop, lambda: ended(session, score=0.9))
+    assert states(shop) == [(2, "blocked", "budget_exceeded"), (8, "in_progress", "")]
