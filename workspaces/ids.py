@@ -1,4 +1,4 @@
-"""Opaque ids with a prefix (contract.md): `ws_`, `entry_`, `sess_`, then 20 of `0-9a-z`."""
+"""Opaque ids with a prefix (contract.md): `ws_`, `entry_`, `sess_`, `chan_`, then 20 of `0-9a-z`."""
 
 import re
 import secrets
@@ -27,6 +27,10 @@ def entry() -> str:
 
 def session() -> str:
     return _new("sess")
+
+
+def channel() -> str:
+    return _new("chan")
 
 
 def looks_like_one(text: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from orchestration import locks, rows, wake
+from orchestration import locks, rest, rows, wake
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
 from orchestration.executor.plan import Block, Decision, Park, Start, World
@@ -94,6 +94,8 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
             )
             for b in blocks
         )
+        wake.deliver()
+        rest.tell(workspace_id, before=rest.GOING)
 
 
 _Claims = Sequence[tuple[Start, str]]
