@@ -102,9 +102,9 @@ class MailServer:
     tls: bool = False
 
 
-def mail_server() -> MailServer:
+def mail_server(url: str) -> MailServer:
     """What MUSTER_EMAIL_URL says. Raises ValueError for what is no such address: better at the start than at the first notice."""
-    if not (url := read("MUSTER_EMAIL_URL")):
+    if not url:
         return MailServer()
     parts = urlsplit(url)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:

@@ -14,9 +14,9 @@ from budget.models import Hold, LedgerEntry
 from budget.money import usd
 from orchestration import entries
 from orchestration.models import Conversation, Dependency, Entry, FileLock, LogChunk, Round, Secret, Session
-from tests.factories import ANA, a_worker, a_workspace, project
-from workspaces import members, tokens
-from workspaces.models import Role, Workspace
+from tests.factories import ANA, a_channel, a_worker, a_workspace, project
+from workspaces import activity, members, tokens
+from workspaces.models import Delivery, Role, Workspace
 
 BOSS = "boss"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -57,6 +57,9 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         tokens.create(f"{text} {n}", workspace=workspace, by=text)
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
+        channel = a_channel(workspace, f"{text} {n}"[:200])
+        activity.record(workspace.pk, "entry.blocked", by=ANA, object_id=entry.pk, reason=text)
+        Delivery.objects.filter(channel=channel).update(answer=text)
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)
     if count > 1:

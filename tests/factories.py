@@ -13,7 +13,8 @@ from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session, Worker
 from workspaces import ids, tokens
 from workspaces.access import Caller
-from workspaces.models import Role, Workspace
+from workspaces.models import Channel, Role, Workspace
+from workspaces.notices import channels
 
 ANA = Caller("ana")
 
@@ -57,6 +58,12 @@ def sessions_of(workspace: Workspace) -> list[Session]:
 
 def a_token(workspace: Workspace | None = None, role: str = Role.ADMIN) -> str:
     return tokens.create("test", role=role, workspace=workspace)
+
+
+def a_channel(workspace: Workspace, name: str = "Team", *verbs: str) -> Channel:
+    """E-mail, and no mail server is set in tests: a test of it goes nowhere."""
+    wanted = channels.Wanted(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
+    return channels.create(workspace, Channel.Kind.EMAIL, wanted, by=ANA)[0]
 
 
 def a_session(entry: Entry) -> Session:

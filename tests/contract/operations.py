@@ -13,6 +13,8 @@ BODIES: dict[str, Any] = {
     "budgetUpdateGlobal": {"max_project_spend_usd": 50},
     "budgetEdit": {"budget_usd": 2},
     "chargesCreate": {"category": "orchestrator", "amount_usd": 0.1},
+    "channelsCreate": {"kind": "webhook", "name": "Ops", "target": "https://hooks.example.com/hook", "verbs": ["entry.blocked"]},
+    "channelsUpdate": {"name": "Operations"},
     "configUpdate": {"max_workers": 3},
     "secretsSet": {"value": "s3cret-value"},
     "sessionUsage": {"id": "1", "cost_usd": 0.01},
@@ -58,7 +60,9 @@ class Operation:
         """The rule of extensions.md: viewer reads, operator runs, budget budgets, admin does the rest."""
         if self.method == "GET":
             return Need.VIEW
-        return {"budget": Need.BUDGET, "config": Need.ADMIN, "workspaces": Need.ADMIN}.get(self.tag, Need.OPERATE)
+        return {"budget": Need.BUDGET, "config": Need.ADMIN, "workspaces": Need.ADMIN, "notices": Need.ADMIN}.get(
+            self.tag, Need.OPERATE
+        )
 
     def url(self, **ids: str) -> str:
         return self.path.format(**ids)

@@ -67,7 +67,7 @@ def channels_delete(request: Request, workspaceID: Path[str], channelID: str) ->
 
 @router.post(
     "/notices/channels/{channelID}/test",
-    response=answers(schemas.TestOut),
+    response=answers(schemas.ChannelTestedOut),
     operation_id="agent.orchestration.channelsTest",
     tags=["notices"],
 )

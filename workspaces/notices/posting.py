@@ -36,9 +36,21 @@ class _Pinned(http.client.HTTPConnection):
         self._place = place
 
     def connect(self) -> None:
-        self.sock = socket.create_connection((self._place.ip, self._place.port), LONGEST_S)
+        self.sock = dial(self._place.ip, self._place.port)
         if self._place.tls:
             self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self._place.host)
+
+
+def dial(ip: str, port: int) -> socket.socket:
+    """A connection to this address. Without the resolver, which `socket.create_connection` would ask again."""
+    opened = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
+    opened.settimeout(LONGEST_S)
+    try:
+        opened.connect((ip, port))
+    except OSError:
+        opened.close()
+        raise
+    return opened
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:

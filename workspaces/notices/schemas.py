@@ -80,7 +80,7 @@ class DeliveriesOut(Schema):
     next_cursor: str | None
 
 
-class TestOut(Schema):
+class ChannelTestedOut(Schema):
     delivered: bool
     status: int | None
     took_ms: int
