@@ -10,11 +10,12 @@ from django.test import Client
 from django.urls import reverse
 
 from budget import caps, ledger
-from budget.models import Hold, LedgerEntry
+from budget.models import Decision, Hold, LedgerEntry, Proposal
 from budget.money import usd
+from budget.reviews import comments, drafting
 from orchestration import entries
 from orchestration.models import Conversation, Dependency, Entry, FileLock, LogChunk, Round, Secret, Session
-from tests.factories import ANA, a_channel, a_worker, a_workspace, project
+from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, project
 from workspaces import activity, members, tokens
 from workspaces.models import Delivery, Role, Workspace
 
@@ -60,6 +61,11 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         channel = a_channel(workspace, f"{text} {n}"[:200])
         activity.record(workspace.pk, "entry.blocked", by=ANA, object_id=entry.pk, reason=text)
         Delivery.objects.filter(channel=channel).update(answer=text)
+        wish = drafting.Wish(Proposal.Field.BUDGET, usd(9), text, entry.pk)
+        review = a_review(workspace, wish, by=ANA)
+        comments.add(review, text, by=ANA, entry_id=entry.pk)
+        review = drafting.request(review, by=ANA)
+        Decision.objects.create(review=review, version=1, reviewer=text, verdict="approve", note=text)
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)
     if count > 1:

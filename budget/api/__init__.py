@@ -2,8 +2,8 @@
 
 from ninja import Router
 
-from budget.api import changes, ledger, status
+from budget.api import changes, ledger, reviews, status
 
 router = Router()
-for part in (status, ledger, changes):
+for part in (status, ledger, changes, reviews):
     router.add_router("", part.router)

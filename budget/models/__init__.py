@@ -7,5 +7,19 @@ Opening or growing a hold past a cap is refused by the database, whoever asks.
 from budget.models.accounts import Account, Category, Project, RoundSpend
 from budget.models.changes import BudgetChange
 from budget.models.ledger import Hold, LedgerEntry
+from budget.models.reviews import Comment, Decision, Proposal, Review, ReviewLine
 
-__all__ = ["Account", "BudgetChange", "Category", "Hold", "LedgerEntry", "Project", "RoundSpend"]
+__all__ = [
+    "Account",
+    "BudgetChange",
+    "Category",
+    "Comment",
+    "Decision",
+    "Hold",
+    "LedgerEntry",
+    "Project",
+    "Proposal",
+    "Review",
+    "ReviewLine",
+    "RoundSpend",
+]

@@ -16,6 +16,10 @@ BODIES: dict[str, Any] = {
     "channelsCreate": {"kind": "webhook", "name": "Ops", "target": "https://hooks.example.com/hook", "verbs": ["entry.blocked"]},
     "channelsUpdate": {"name": "Operations"},
     "configUpdate": {"max_workers": 3},
+    "reviewsCreate": {"title": "November", "period_from": "2026-11-01", "period_to": "2026-11-30"},
+    "reviewsUpdate": {"title": "Late November"},
+    "reviewsCommentCreate": {"text": "Why so much?"},
+    "reviewsDecide": {"decision": "approve", "note": "Fine", "version": 0},
     "secretsSet": {"value": "s3cret-value"},
     "sessionUsage": {"id": "1", "cost_usd": 0.01},
     "sessionProgress": {"text": "half"},
@@ -30,6 +34,8 @@ BODIES: dict[str, Any] = {
 """A good body for each operation that takes one."""
 
 FOR_AGENTS = ("sessionUsage", "sessionProgress")
+FOR_PEOPLE = ("reviewsDecide",)
+"""Nobody's by token, whatever its role."""
 
 
 @dataclass(frozen=True)

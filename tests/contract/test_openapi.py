@@ -13,6 +13,7 @@ from ninja import Schema
 from openapi_spec_validator import validate
 
 import budget.schemas
+import budget.schemas.reviews
 import orchestration.schemas
 import workspaces.notices.schemas
 import workspaces.schemas
@@ -115,7 +116,9 @@ def test_every_list_that_can_grow_takes_limit_and_cursor(operation: Operation) -
         "agentGet",
         "secretsList",
         "channelsList",
-    )  # the contract's, an entry's own lists, and what is bounded: hosts, at most 100 secrets and 50 channels
+        "reviewsGet",
+        "reviewsLines",
+    )  # the contract's, an entry's own lists, and what is bounded: hosts, at most 100 secrets and 50 channels, a review's frozen lines
     assert ({"limit", "cursor"} <= names) == ("next_cursor" in answer.get("properties", {}))
     assert "next_cursor" in answer.get("properties", {}) or not grows or operation.name in whole
     for parameter in operation.details["parameters"]:
