@@ -113,6 +113,29 @@ def request(review: Review, *, by: Caller) -> Review:
     return row
 
 
+def propose(review: Review, wish: Wish, *, by: Caller) -> Review:
+    """Add one proposal, in the place of another for the same amount."""
+    return _one_by_one(review, wish.entry_id, wish.field, wish, by=by)
+
+
+def withdraw(review: Review, field: Proposal.Field, entry_id: str | None, *, by: Caller) -> Review:
+    """Take one proposal back; one that is not there is no trouble."""
+    return _one_by_one(review, entry_id, field, None, by=by)
+
+
+def _one_by_one(review: Review, entry_id: str | None, field: Proposal.Field, wish: Wish | None, *, by: Caller) -> Review:
+    with transaction.atomic():
+        row = locked(review)
+        _check_mine(row, by)
+        _check_editable(row)
+        row.proposals.filter(account_id=entry_id, field=field).delete()
+        if row.proposals.count() >= MOST_PROPOSALS:
+            raise Invalid(f"At most {MOST_PROPOSALS} proposals", "proposals")
+        _propose(row, [wish] if wish else [])
+        record(row, "review.changed", by=by, proposals=row.proposals.count(), required_approvals=row.required_approvals)
+    return row
+
+
 def locked(review: Review) -> Review:
     """The review as it is now, with its row locked. Inside a transaction. Raises NotFound."""
     row = Review.objects.select_for_update(of=("self",)).filter(pk=review.pk).first()

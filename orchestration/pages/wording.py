@@ -29,6 +29,13 @@ BADGES = {
     "stopped": ("over", "stopped", "Stopped"),
     "interrupted": ("over", "stopped", "Interrupted"),
     "unavailable": ("warn", "warn", "Turned away"),
+    "draft": ("wait", "edit", "Draft"),
+    "changes_requested": ("warn", "warn", "Changes requested"),
+    "approved": ("good", "done", "Approved"),
+    "superseded": ("over", "stopped", "Superseded"),
+    "delivered": ("good", "done", "Delivered"),
+    "on": ("good", "done", "On"),
+    "off": ("over", "stopped", "Off"),
 }
 
 AGENTS = {
