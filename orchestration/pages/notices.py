@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from budget import sheets
@@ -131,7 +132,7 @@ def _page(scene: Scene, *, made: Channel | None = None, secret: str = "") -> Htt
         states=LogForm.base_fields["state"].choices,  # type: ignore[attr-defined]
         all_verbs=[{"verb": verb, "words": words, "on": False} for verb, words in VERBS.items()],
         no_mail=not settings.EMAIL_HOST,
-        page_url=scene.request.path if scene.request.method == "POST" else scene.request.get_full_path(),
+        page_url=reverse("notices", args=[scene.workspace.pk]),
     )
 
 
