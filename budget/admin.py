@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from budget import caps
+from budget import admin_reviews, caps
 from budget.admin_fixes import Correct, RebuildMoney
 from budget.admin_money import USDField, column, exact_text, shown
 from budget.models import Account, BudgetChange, DaySpend, Hold, LedgerEntry, Limit, Project, RoundSpend, ThresholdCrossing
@@ -13,6 +13,7 @@ from budget.money import MoneyField
 from workspaces.access import Caller
 from workspaces.admin_base import Editable, ReadOnly, page
 
+__all__ = ["admin_reviews"]  # registers itself
 ADMIN = BudgetChange.Source.ADMIN
 SPENT = [column(f"{category}_spent") for category in ("entry", "orchestrator", "expansion", "interceptor")]
 

@@ -23,6 +23,7 @@ from orchestration.api import router as orchestration
 from orchestration.api.workspaces import router as workspaces
 from workspaces import access, tokens
 from workspaces.errors import Forbidden, Invalid, NotFound, Unauthorized
+from workspaces.notices.api import router as notices
 from workspaces.schemas import place
 
 log = structlog.get_logger(__name__)
@@ -137,6 +138,7 @@ api.add_decorator(only_known_queries)
 api.add_router("/workspaces", workspaces)
 api.add_router(PREFIX, orchestration)
 api.add_router(PREFIX, budget)
+api.add_router(PREFIX, notices)
 
 
 def _reply(request: HttpRequest, body: dict[str, Any], status: int) -> HttpResponse:

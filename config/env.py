@@ -6,6 +6,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,17 @@ VARIABLES = {
             "14",
             "Days that agents' own files (conversations, prompts, journals) are kept after an entry last worked. Logs stay in the database.",
         ),
+        Variable(
+            "MUSTER_WEBHOOK_ALLOW",
+            "",
+            "Comma-separated hosts and networks that webhooks may reach though they are not public, or by plain http. Empty: only https to public addresses.",
+        ),
+        Variable(
+            "MUSTER_EMAIL_URL",
+            "",
+            "The mail server for notices: `smtp://user:password@host:587/?tls=1`, or `smtps://`. Empty: e-mail channels cannot send.",
+        ),
+        Variable("MUSTER_EMAIL_FROM", "muster@localhost", "The sender of Muster's e-mails."),
         Variable("MUSTER_LOG_LEVEL", "INFO", "Level of the structured logs on stderr."),
     ]
 }
@@ -76,6 +88,35 @@ def base_url() -> str:
     if "MUSTER_BASE_URL" not in os.environ and told.exists():
         return told.read_text().strip() or read("MUSTER_BASE_URL")
     return read("MUSTER_BASE_URL")
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Empty `host`: there is none."""
+
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    starttls: bool = False
+    tls: bool = False
+
+
+def mail_server(url: str) -> MailServer:
+    """What MUSTER_EMAIL_URL says. Raises ValueError for what is no such address: better at the start than at the first notice."""
+    if not url:
+        return MailServer()
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("MUSTER_EMAIL_URL must be like smtp://user:password@host:587/?tls=1")
+    return MailServer(
+        host=parts.hostname,
+        port=parts.port or (465 if parts.scheme == "smtps" else 25),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        starttls=parse_qs(parts.query).get("tls") == ["1"],
+        tls=parts.scheme == "smtps",
+    )
 
 
 def repo_roots() -> list[Path]:

@@ -155,6 +155,13 @@ POLL_S = float(env.read("MUSTER_POLL_S"))
 TICK_S = float(env.read("MUSTER_TICK_S"))
 KEEP_DAYS = float(env.read("MUSTER_KEEP_DAYS"))
 
+# Notices (docs/notices.md).
+WEBHOOK_ALLOW = env.read("MUSTER_WEBHOOK_ALLOW")
+_mail = env.mail_server(env.read("MUSTER_EMAIL_URL"))
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.host, _mail.port, _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = _mail.starttls, _mail.tls, 5
+DEFAULT_FROM_EMAIL = env.read("MUSTER_EMAIL_FROM")
+
 LOG_LEVEL = env.read("MUSTER_LOG_LEVEL")
 LOGGING = {
     "version": 1,

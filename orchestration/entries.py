@@ -9,11 +9,11 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from budget.models import Account, Project
-from orchestration import configuration, funding, graph, locks, paths, wake
+from orchestration import configuration, funding, graph, locks, paths, rest, wake
 from orchestration.models import Dependency, Entry, Executor, Session
 from orchestration.transitions import NO_MONEY_LEFT, PENDING, Next
 from workspaces import activity
-from workspaces.access import Caller
+from workspaces.access import MUSTER, Caller
 from workspaces.errors import Invalid, NotFound
 
 PRIORITIES = {p.name.lower(): p for p in Entry.Priority}
@@ -58,6 +58,8 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller) -> list[Entry
         )
         Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(made))
         activity.record(workspace_id, "entries.added", by=by, data={"count": len(made), "entries": [e.pk for e in made[:50]]})
+        for entry in made:
+            _tell_blocked(entry)
     wake.nudge(workspace_id)
     wake.hint(workspace_id, "entries", "budget")
     return made
@@ -65,7 +67,7 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller) -> list[Entry
 
 def move(entry: Entry, following: Next) -> None:
     """Put an entry into its next state and do what follows from it. Inside a transaction that has the executor's row."""
-    before = entry.status
+    before, was = entry.status, rest.was(entry.status, entry.unmet_dependencies)
     _set(entry, following)
     entry.save(update_fields=["status", "reason_code", "reason_message", "reason_at", "parked_behind", "updated_at"])
     if following.status in (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED):
@@ -83,6 +85,19 @@ def move(entry: Entry, following: Next) -> None:
             move(waiting, Next("blocked", "dependency_failed", message))
     elif before == Entry.Status.FAILED:
         _unblock_dependents(entry)
+    if before != Entry.Status.BLOCKED:
+        _tell_blocked(entry)
+    if following.status in (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED):
+        rest.tell(entry.workspace_id, before=was)
+
+
+def _tell_blocked(entry: Entry) -> None:
+    """Whatever blocked it: those who are to act on it hear of it by this verb."""
+    if entry.status == Entry.Status.BLOCKED:
+        data = {"code": entry.reason_code, "entry": entry.pk, "seq": entry.seq, "title": entry.title}
+        activity.record(
+            entry.workspace_id, "entry.blocked", by=MUSTER, object_id=entry.pk, reason=entry.reason_message, data=data
+        )
 
 
 def _set(entry: Entry, following: Next) -> None:
@@ -270,6 +285,7 @@ def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
         Dependency.objects.filter(entry=row).delete()
         Entry.objects.filter(pk=row.pk).update(deleted_at=Now())
         funding.due(row.workspace_id)
+        rest.tell(row.workspace_id, before=rest.was(row.status, row.unmet_dependencies))
         data = {"title": row.title}
         activity.record(row.workspace_id, "entry.deleted", by=by, object_id=row.pk, reason=reason, data=data)
     wake.nudge(row.workspace_id)

@@ -1,15 +1,21 @@
-"""What the work does when the money says that something changed. Budget knows nothing of entries: it sends, this listens."""
+"""What the work does when the layers below say that something happened. They know nothing of entries and doorbells: they send, this listens."""
 
 from typing import Any
 
 from budget import caps, terms
-from orchestration import funding
+from orchestration import funding, wake
+from workspaces import activity
 
 
 def connect() -> None:
     caps.changed.connect(_on_money, dispatch_uid="orchestration.money")
+    activity.told.connect(_on_told, dispatch_uid="orchestration.notices")
     terms.read_with(funding.read_terms)
 
 
 def _on_money(sender: Any, *, workspace_id: str, entry_id: str | None, shared_out: bool = False, **_: Any) -> None:
     funding.on_money(workspace_id, entry_id, shared_out=shared_out)
+
+
+def _on_told(sender: Any, **_: Any) -> None:
+    wake.deliver()

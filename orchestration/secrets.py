@@ -1,13 +1,8 @@
 """Secrets of a workspace: sealed at rest with the server's key, unsealed only for its agents, masked wherever output is kept."""
 
-import base64
 import re
 from collections.abc import Iterable, Mapping
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from django.db import transaction
 
 from orchestration import breaker, wake
@@ -15,17 +10,15 @@ from orchestration.models import Secret
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
+from workspaces.sealing import Sealed, seal, unseal
 
+PURPOSE = "muster secrets 1"
 LONGEST = 16_000
 MOST = 100
 SHORTEST_MASKED = 6  # shorter values would black out half of any log
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 LONG_WORD = 24  # of a value with several lines: a line of base64, not a word of English
 _SENSITIVE = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.I)
-
-
-class Sealed(Exception):
-    """A secret was sealed with another MUSTER_SECRET_KEY: it has to be set again."""
 
 
 def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
@@ -39,7 +32,7 @@ def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
         if known.count() >= MOST and not known.filter(name=name).exists():
             raise Invalid(f"A workspace may have at most {MOST} secrets", "name")
         row, fresh = Secret.objects.update_or_create(
-            workspace_id=workspace_id, name=name, defaults={"sealed": _box().encrypt(value.encode()), "changed_by": by.name}
+            workspace_id=workspace_id, name=name, defaults={"sealed": seal(value, purpose=PURPOSE), "changed_by": by.name}
         )
         verb = "secret.set" if fresh else "secret.replaced"
         activity.record(workspace_id, verb, by=by, object_id=workspace_id, data={"name": name})
@@ -59,12 +52,11 @@ def remove(workspace_id: str, name: str, *, by: Caller) -> None:
 
 def unsealed(workspace_id: str) -> dict[str, str]:
     """Name to value, for an agent's environment. Raises Sealed."""
-    box = _box()
     found = {}
     for row in Secret.objects.filter(workspace_id=workspace_id):
         try:
-            found[row.name] = box.decrypt(bytes(row.sealed)).decode()
-        except InvalidToken:
+            found[row.name] = unseal(row.sealed, purpose=PURPOSE)
+        except Sealed:
             raise Sealed(f"The secret {row.name} was sealed with another MUSTER_SECRET_KEY: set it again") from None
     return found
 
@@ -105,8 +97,3 @@ def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
         return Mask(unsealed(workspace_id), env)
     except Sealed:
         return Mask({}, env)
-
-
-def _box() -> Fernet:
-    key = HKDF(SHA256(), 32, salt=None, info=b"muster secrets 1").derive(settings.SECRET_KEY.encode())
-    return Fernet(base64.urlsafe_b64encode(key))

@@ -6,8 +6,9 @@ from orchestration import funding, workers
 from orchestration.executor import dispatch
 from orchestration.runtime import heartbeat, worker
 from workspaces import ids
+from workspaces.notices import sending
 
-__all__ = ["cycle", "run_session", "workers"]  # importing workers connects its signals
+__all__ = ["cycle", "deliver", "run_session", "workers"]  # importing workers connects its signals
 
 
 @shared_task(name="orchestration.tasks.cycle")
@@ -29,3 +30,9 @@ def run_session(session_id: str, attempt: int) -> None:
     """A session was claimed and waits for a worker."""
     if ids.looks_like_one(session_id) and isinstance(attempt, int):
         worker.run(session_id, attempt, heartbeat.current())
+
+
+@shared_task(name="orchestration.tasks.deliver")
+def deliver() -> None:
+    """A notice may be due. The sender's thread of this process looks: nothing is sent in a task, which a slow receiver would hold."""
+    sending.bell.set()

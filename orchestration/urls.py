@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from orchestration import streams
-from orchestration.pages import agent, entry, executor, money, session, theme, workspace
+from orchestration.pages import agent, entry, executor, money, notices, reviews, session, theme, workspace
 from orchestration.pages.budget import by_entry, changes, ledger, many, overview
 
 urlpatterns = [
@@ -26,6 +26,23 @@ urlpatterns = [
     path("w/<str:workspace_id>/budget/ledger/", ledger.page, name="ledger"),
     path("w/<str:workspace_id>/budget/ledger/<int:row_id>/correct/", ledger.correct, name="ledger-correct"),
     path("w/<str:workspace_id>/budget/changes/", changes.page, name="changes"),
+    path("w/<str:workspace_id>/budget/reviews/", reviews.every, name="reviews"),
+    path("w/<str:workspace_id>/budget/reviews/new/", reviews.begin, name="review-new"),
+    path("w/<str:workspace_id>/budget/reviews/<str:review_id>/", reviews.one, name="review"),
+    path("w/<str:workspace_id>/budget/reviews/<str:review_id>/print.css", reviews.footer, name="review-footer"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/budget/reviews/(?P<review_id>[^/]+)/(?P<verb>edit|propose|withdraw|ask|comment|decide)/$",
+        reviews.act,
+        name="review-act",
+    ),
+    path("w/<str:workspace_id>/notices/", notices.page, name="notices"),
+    path("w/<str:workspace_id>/notices/new/", notices.add, name="channel-new"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/notices/(?P<channel_id>chan_[^/]+)/(?P<verb>edit|test|on|off|secret|remove)/$",
+        notices.act,
+        name="channel-act",
+    ),
+    path("w/<str:workspace_id>/notices/deliveries/<str:delivery_id>/retry/", notices.retry, name="delivery-retry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/", entry.page, name="entry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", money.entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", money.entry_lock, name="entry-lock"),

@@ -13,6 +13,7 @@ from django.db import transaction
 log = structlog.get_logger(__name__)
 
 CYCLE = "orchestration.tasks.cycle"
+NOTICES = "orchestration.tasks.deliver"
 SESSION = "orchestration.tasks.run_session"
 SHARE_OUT = "orchestration.tasks.share_out"
 SUMMONS = "muster:summons"
@@ -31,6 +32,11 @@ def share_out(workspace_id: str) -> None:
 def start_sessions(claims: Sequence[tuple[str, int]]) -> None:
     """Ring for claimed sessions: `(session id, attempt)` each, over one connection."""
     transaction.on_commit(lambda: _publish(SESSION, [list(claim) for claim in claims], queue="sessions"), robust=True)
+
+
+def deliver() -> None:
+    """Something may be due for a channel."""
+    transaction.on_commit(lambda: _publish(NOTICES, [[]], queue="control"), robust=True)
 
 
 def hint(workspace_id: str, *topics: str) -> None:

@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from orchestration.executor import reconcile
 from orchestration.runtime import heartbeat, housekeeping, reaper
+from workspaces.notices import sending
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +23,7 @@ def _ready(sender: Any, **_: Any) -> None:
     heartbeat.begin(queue, settings.SESSION_SLOTS if queue == "sessions" else 1)
     if queue == "control":
         threading.Thread(target=_tick_for_ever, name="tick", daemon=True).start()
+        threading.Thread(target=sending.for_ever, args=[settings.TICK_S], name="notices", daemon=True).start()
 
 
 @signals.worker_shutting_down.connect

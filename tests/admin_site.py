@@ -10,13 +10,14 @@ from django.test import Client
 from django.urls import reverse
 
 from budget import caps, ledger
-from budget.models import Hold, LedgerEntry, Limit, ThresholdCrossing
+from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, ThresholdCrossing
 from budget.money import usd
+from budget.reviews import comments, drafting
 from orchestration import entries
 from orchestration.models import Conversation, Dependency, Entry, FileLock, LogChunk, Round, Secret, Session
-from tests.factories import ANA, a_worker, a_workspace, project
-from workspaces import members, tokens
-from workspaces.models import Role, Workspace
+from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, project
+from workspaces import activity, members, tokens
+from workspaces.models import Delivery, Role, Workspace
 
 BOSS = "boss"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -57,6 +58,14 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         tokens.create(f"{text} {n}", workspace=workspace, by=text)
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
+        channel = a_channel(workspace, f"{text} {n}"[:200])
+        activity.record(workspace.pk, "entry.blocked", by=ANA, object_id=entry.pk, reason=text)
+        Delivery.objects.filter(channel=channel).update(answer=text)
+        wish = drafting.Wish(Proposal.Field.BUDGET, usd(9), text, entry.pk)
+        review = a_review(workspace, wish, by=ANA)
+        comments.add(review, text, by=ANA, entry_id=entry.pk)
+        review = drafting.request(review, by=ANA)
+        Decision.objects.create(review=review, version=1, reviewer=text, verdict="approve", note=text)
     Limit.objects.create(project=project(workspace), category="total", period="day", amount=usd(500))
     ThresholdCrossing.objects.create(project=project(workspace), percent=7, cap=usd(100), spent=usd(7))
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)

@@ -1,19 +1,22 @@
 """A small cast with good defaults, for every test that needs a database."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from django.db.models.functions import Now
 
 from budget import caps, ledger
-from budget.models import Category, LedgerEntry, Project
+from budget.models import Category, LedgerEntry, Project, Review
 from budget.money import usd
+from budget.reviews import drafting
 from orchestration import entries, rounds, sessions
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session, Worker
 from workspaces import ids, tokens
 from workspaces.access import Caller
-from workspaces.models import Role, Workspace
+from workspaces.models import Channel, Role, Workspace
+from workspaces.notices import channels
 
 ANA = Caller("ana")
 
@@ -57,6 +60,18 @@ def sessions_of(workspace: Workspace) -> list[Session]:
 
 def a_token(workspace: Workspace | None = None, role: str = Role.ADMIN) -> str:
     return tokens.create("test", role=role, workspace=workspace)
+
+
+def a_channel(workspace: Workspace, name: str = "Team", *verbs: str) -> Channel:
+    """E-mail, and no mail server is set in tests: a test of it goes nowhere."""
+    wanted = channels.Wanted(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
+    return channels.create(workspace, Channel.Kind.EMAIL, wanted, by=ANA)[0]
+
+
+def a_review(workspace: Workspace, *wishes: drafting.Wish, by: Caller | None = None, **more: Any) -> Review:
+    """A draft over all time. Its author is the token of `a_token`, unless someone is named."""
+    draft = drafting.Draft("November", date(2020, 1, 1), date(2030, 12, 31), **more)
+    return drafting.create(workspace.pk, draft, wishes, by=by or Caller("token:test"))
 
 
 def a_session(entry: Entry) -> Session:

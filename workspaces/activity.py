@@ -3,9 +3,15 @@
 from typing import Any
 
 import structlog
+from django.db import transaction
+from django.dispatch import Signal
 
 from workspaces.access import Caller
 from workspaces.models import Event
+from workspaces.notices.verbs import VERBS
+
+told = Signal()
+"""A line that channels may be told of was written: sent after the commit. Losing it costs latency only: the tick looks as well."""
 
 
 def event(
@@ -30,3 +36,5 @@ def record(
 ) -> None:
     """Write one line."""
     event(workspace_id, verb, by=by, object_id=object_id, reason=reason, data=data).save()
+    if verb in VERBS:
+        transaction.on_commit(lambda: told.send(Event), robust=True)

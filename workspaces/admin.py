@@ -14,7 +14,7 @@ from workspaces.access import Caller
 from workspaces.admin_base import Editable, ReadOnly, ReasonForm, page
 from workspaces.admin_fixes import Fix, Line, Outlook
 from workspaces.errors import Invalid
-from workspaces.models import ApiToken, Event, Membership, Role, Workspace
+from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Event, Membership, Role, Workspace
 
 
 @admin.register(Workspace)
@@ -167,3 +167,51 @@ class EventAdmin(ReadOnly):
     search_fields = ["=object_id", "^verb", "=actor", "=request_id"]
     search_help_text = "An object's id, a request's id, who did it, or how the verb begins."
     ordering = ["-id"]
+
+
+@admin.register(Channel)
+class ChannelAdmin(ReadOnly):
+    """Changed on the page of notices, by those who may. The sealed secret is not shown anywhere."""
+
+    list_display = ["name", "kind", "workspace", "enabled", "failures_in_a_row", "created_at", "created_by"]
+    list_filter = ["kind", "enabled", "workspace"]
+    list_select_related = ["workspace"]
+    search_fields = ["=id", "name", "=created_by"]
+    ordering = ["-created_at", "id"]
+    fields = [
+        "id",
+        "name",
+        "kind",
+        "workspace",
+        "target",
+        "enabled",
+        "off_because",
+        "failures_in_a_row",
+        "created_at",
+        "created_by",
+    ]
+
+
+@admin.register(ChannelVerb)
+class ChannelVerbAdmin(ReadOnly):
+    list_display = ["channel", "verb"]
+    list_filter = ["verb"]
+    list_select_related = ["channel"]
+    search_fields = ["=channel__id", "^verb"]
+    ordering = ["-id"]
+
+    def site_page(self, obj: ChannelVerb) -> str | None:
+        return page("notices", workspace_id=obj.channel.workspace_id)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly):
+    list_display = ["id", "channel", "event", "state", "attempts", "status", "took_ms", "created_at", "tried_at", "due_at"]
+    list_filter = ["state", "created_at", "channel__workspace"]
+    list_select_related = ["channel", "event"]
+    search_fields = ["=channel__id", "=event__object_id"]
+    ordering = ["-id"]
+    fields = ["id", "channel", "event", "state", "attempts", "status", "answer", "took_ms", "created_at", "tried_at", "due_at"]
+
+    def site_page(self, obj: Delivery) -> str | None:
+        return page("notices", workspace_id=obj.channel.workspace_id)

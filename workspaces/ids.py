@@ -1,4 +1,4 @@
-"""Opaque ids with a prefix (contract.md): `ws_`, `entry_`, `sess_`, then 20 of `0-9a-z`."""
+"""Opaque ids with a prefix (contract.md): `ws_`, `entry_`, `sess_`, `chan_`, `rev_`, then 20 of `0-9a-z`."""
 
 import re
 import secrets
@@ -31,6 +31,14 @@ def session() -> str:
 
 def permit() -> str:
     return _new("permit")
+
+
+def channel() -> str:
+    return _new("chan")
+
+
+def review() -> str:
+    return _new("rev")
 
 
 def looks_like_one(text: str) -> bool:

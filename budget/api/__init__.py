@@ -2,8 +2,8 @@
 
 from ninja import Router
 
-from budget.api import allocation, changes, ledger, limits, status
+from budget.api import allocation, changes, ledger, limits, reviews, status
 
 router = Router()
-for part in (status, limits, ledger, changes, allocation):
+for part in (status, limits, ledger, changes, allocation, reviews):
     router.add_router("", part.router)

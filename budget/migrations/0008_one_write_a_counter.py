@@ -51,7 +51,7 @@ COUNTED = sql(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("budget", "0006_limits")]
+    dependencies = [("budget", "0007_reviews")]
     operations = [
         *keeping_triggers(
             [

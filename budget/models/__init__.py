@@ -8,16 +8,22 @@ from budget.models.accounts import Account, Category, Project, RoundSpend
 from budget.models.changes import BudgetChange
 from budget.models.ledger import Hold, LedgerEntry
 from budget.models.limits import DaySpend, Limit, ThresholdCrossing
+from budget.models.reviews import Comment, Decision, Proposal, Review, ReviewLine
 
 __all__ = [
     "Account",
     "BudgetChange",
     "Category",
+    "Comment",
     "DaySpend",
+    "Decision",
     "Hold",
     "LedgerEntry",
     "Limit",
     "Project",
+    "Proposal",
+    "Review",
+    "ReviewLine",
     "RoundSpend",
     "ThresholdCrossing",
 ]

@@ -13,6 +13,7 @@ class BudgetChange(models.Model):
         HUMAN = "human"
         ADMIN = "admin"
         ALLOCATION = "allocation"
+        REVIEW = "review"
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="changes", db_index=False)
     account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="changes")

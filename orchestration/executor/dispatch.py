@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from orchestration import funding, locks, rows, wake
+from orchestration import funding, locks, rest, rows, wake
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
 from orchestration.executor.plan import Block, Decision, Park, Start, World
@@ -96,6 +96,8 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
         )
         if any(block.why.code == "project_budget_exceeded" for block in blocks):
             funding.due(workspace_id)
+        wake.deliver()
+        rest.tell(workspace_id, before=rest.GOING)
 
 
 _Claims = Sequence[tuple[Start, str]]

@@ -29,6 +29,13 @@ BADGES = {
     "stopped": ("over", "stopped", "Stopped"),
     "interrupted": ("over", "stopped", "Interrupted"),
     "unavailable": ("warn", "warn", "Turned away"),
+    "draft": ("wait", "edit", "Draft"),
+    "changes_requested": ("warn", "warn", "Changes requested"),
+    "approved": ("good", "done", "Approved"),
+    "superseded": ("over", "stopped", "Superseded"),
+    "delivered": ("good", "done", "Delivered"),
+    "on": ("good", "done", "On"),
+    "off": ("over", "stopped", "Off"),
 }
 
 AGENTS = {
@@ -120,6 +127,19 @@ VERBS = {
     "entry.spec_frozen": "froze the spec of {}",
     "entry.reverify": "asked to verify {} again",
     "entry.deleted": "took {} off the backlog",
+    "backlog.finished": "brought the backlog to rest",
+    "channel.added": "added the channel {name}",
+    "channel.changed": "changed the channel {name}",
+    "channel.removed": "removed the channel {name}",
+    "channel.switched_off": "switched off the channel {name}",
+    "delivery.retried": "sent a notice again to {name}",
+    "review.opened": "began {review}",
+    "review.changed": "changed {review}",
+    "review.requested": "asks for a decision on {review}",
+    "review.commented": "commented on {review}",
+    "review.decided": "decided on {review}: {verdict}",
+    "review.applied": "applied {review}: {applied}",
+    "review.superseded": "set aside {review}",
     "budget.budget": "set the budget of {} from {before} to {after}",
     "budget.human_locked": "{locked} the budget of {}",
     "budget.max_project_spend": "set the cap from {before} to {after}",
@@ -209,6 +229,10 @@ def _fill(text: str, data: Mapping[str, Any]) -> str:
         "{after}": _amount(data, "after"),
         **{f"{{{name}}}": str(data.get(name, "")) for name in ("percent", "category", "field", "provider")},
         "{period}": {"day": "today", "all": "over the whole life"}.get(str(data.get("period")), ""),
+        "{name}": str(data.get("name", "")),
+        "{review}": f"review #{data.get('number', '?')}",
+        "{verdict}": "approved" if data.get("verdict") == "approve" else "asks for changes",
+        "{applied}": f"{data.get('changes', 0)} changes",
     }
     for name, word in words.items():
         text = text.replace(name, word)

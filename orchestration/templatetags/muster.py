@@ -57,6 +57,17 @@ def percent(part: int, whole: int) -> str:
 
 
 @register.filter
+def signed_usd(micro: int) -> str:
+    """A difference: over is `+`, under `−`."""
+    return f"+{money.text(micro)}" if micro > 0 else money.text(micro)
+
+
+@register.filter
+def signed_percent(value: float) -> str:
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{abs(value):.0f} %"
+
+
+@register.filter
 def duration(span: timedelta | float | None) -> str:
     """`42s`, `7m 05s`, `3h 12m`, `2d 04h`."""
     if span is None:

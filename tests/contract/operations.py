@@ -21,7 +21,13 @@ BODIES: dict[str, Any] = {
         "csv": "usage_date_utc,model,cost_usd\n2026-08-04,Claude Haiku 4.5,0.05\n",
         "provider": "anthropic",
     },
+    "channelsCreate": {"kind": "webhook", "name": "Ops", "target": "https://hooks.example.com/hook", "verbs": ["entry.blocked"]},
+    "channelsUpdate": {"name": "Operations"},
     "configUpdate": {"max_workers": 3},
+    "reviewsCreate": {"title": "November", "period_from": "2026-11-01", "period_to": "2026-11-30"},
+    "reviewsUpdate": {"title": "Late November"},
+    "reviewsCommentCreate": {"text": "Why so much?"},
+    "reviewsDecide": {"decision": "approve", "note": "Fine", "version": 0},
     "secretsSet": {"value": "s3cret-value"},
     "sessionUsage": {"id": "1", "cost_usd": 0.01},
     "sessionProgress": {"text": "half"},
@@ -36,6 +42,8 @@ BODIES: dict[str, Any] = {
 """A good body for each operation that takes one."""
 
 FOR_AGENTS = ("sessionUsage", "sessionProgress")
+FOR_PEOPLE = ("reviewsDecide",)
+"""Nobody's by token, whatever its role."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,9 @@ class Operation:
         """The rule of extensions.md: viewer reads, operator runs, budget budgets, admin does the rest."""
         if self.method == "GET":
             return Need.VIEW
-        return {"budget": Need.BUDGET, "config": Need.ADMIN, "workspaces": Need.ADMIN}.get(self.tag, Need.OPERATE)
+        return {"budget": Need.BUDGET, "config": Need.ADMIN, "workspaces": Need.ADMIN, "notices": Need.ADMIN}.get(
+            self.tag, Need.OPERATE
+        )
 
     def url(self, **ids: str) -> str:
         return self.path.format(**ids)

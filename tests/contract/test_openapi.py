@@ -13,7 +13,9 @@ from ninja import Schema
 from openapi_spec_validator import validate
 
 import budget.schemas
+import budget.schemas.reviews
 import orchestration.schemas
+import workspaces.notices.schemas
 import workspaces.schemas
 from tests.contract.operations import DOCUMENT, NAMED, OPERATIONS, Operation
 
@@ -67,7 +69,8 @@ def test_an_operation_has_one_tag_a_summary_and_a_description(operation: Operati
 @pytest.mark.parametrize("operation", **NAMED)
 def test_path_parameters_are_spelled_as_in_the_contract(operation: Operation) -> None:
     in_path = re.findall(r"{(\w+)}", operation.path)
-    assert set(in_path) <= {"workspaceID", "entryID", "sessionID", "secretName", "permitID", "ledgerID"}
+    known = {"workspaceID", "entryID", "sessionID", "secretName", "permitID", "ledgerID", "channelID", "deliveryID", "reviewID"}
+    assert set(in_path) <= known
     declared = [parameter for parameter in operation.details["parameters"] if parameter["in"] == "path"]
     assert sorted(parameter["name"] for parameter in declared) == sorted(in_path)
     assert all(parameter["required"] and parameter["schema"]["type"] == "string" for parameter in declared)
@@ -116,7 +119,10 @@ def test_every_list_that_can_grow_takes_limit_and_cursor(operation: Operation) -
         "agentGet",
         "secretsList",
         "limitsGet",
-    )  # the contract's, an entry's own lists, and what is bounded: hosts, at most 100 secrets, limits
+        "channelsList",
+        "reviewsGet",
+        "reviewsLines",
+    )  # the contract's, an entry's own lists, and what is bounded: hosts, at most 100 secrets and 50 channels, limits, a review's lines
     assert ({"limit", "cursor"} <= names) == ("next_cursor" in answer.get("properties", {}))
     assert "next_cursor" in answer.get("properties", {}) or not grows or operation.name in whole
     for parameter in operation.details["parameters"]:
@@ -145,7 +151,13 @@ def test_no_two_schemas_share_a_name() -> None:
     """They would share one place in the document, and one of them would be described as the other."""
     names = [
         found.__name__
-        for module in (workspaces.schemas, orchestration.schemas, budget.schemas, *_modules_of(budget.schemas))
+        for module in (
+            workspaces.schemas,
+            workspaces.notices.schemas,
+            orchestration.schemas,
+            budget.schemas,
+            *_modules_of(budget.schemas),
+        )
         for found in vars(module).values()
         if isinstance(found, type) and issubclass(found, Schema) and found.__module__ == module.__name__
     ]

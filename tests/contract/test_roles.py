@@ -2,27 +2,35 @@
 
 import pytest
 
-from budget.models import BudgetChange, LedgerEntry
+from budget.models import BudgetChange, LedgerEntry, Review
 from orchestration.models import Session
 from tests.contract.api import Api, not_found
-from tests.contract.operations import FOR_AGENTS, NAMED, OPERATIONS, Operation
-from tests.factories import a_session, a_token, a_workspace, an_entry
-from workspaces import tokens
+from tests.contract.operations import FOR_AGENTS, FOR_PEOPLE, NAMED, OPERATIONS, Operation
+from tests.factories import ANA, a_channel, a_review, a_session, a_token, a_workspace, an_entry
+from workspaces import activity, tokens
 from workspaces.access import GRANTS
-from workspaces.models import Event, Role, Workspace
+from workspaces.models import Channel, Delivery, Event, Role, Workspace
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def session(workspace: Workspace) -> Session:
-    return a_session(an_entry(workspace))
+    """With one of everything else in its workspace that a path can name."""
+    a_channel(workspace)
+    a_review(workspace)
+    found = a_session(an_entry(workspace))
+    activity.record(workspace.pk, "entry.blocked", by=ANA, object_id=found.entry_id)
+    return found
 
 
 def call(api: Api, operation: Operation, session: Session, **other: str) -> tuple[int, str]:
     """The status, and the sentence of a refusal."""
     ids = {"workspaceID": session.workspace_id, "entryID": session.entry_id, "sessionID": session.pk, "secretName": "A_KEY"}
     ids |= {"permitID": "permit_00000000000000000000", "ledgerID": "999999"}
+    ids["channelID"] = Channel.objects.get(workspace_id=session.workspace_id).pk
+    ids["deliveryID"] = str(Delivery.objects.filter(channel_id=ids["channelID"])[0].pk)
+    ids["reviewID"] = Review.objects.get(project_id=session.workspace_id).pk
     ids |= other
     answer = api.call(operation.method, operation.url(**ids), operation.body)
     return answer.status, answer.json["data"]["message"] if answer.status in (401, 403, 404) else ""
@@ -39,7 +47,7 @@ def test_a_role_may_do_exactly_what_it_grants(operation: Operation, role: Role, 
     status, _ = call(Api(workspace, a_token(workspace, role)), operation, session)
     if operation.name in FOR_AGENTS:
         assert status == 404  # another's session, whatever the role
-    elif operation.name == "workspacesCreate" or operation.need not in GRANTS[role]:
+    elif operation.name in FOR_PEOPLE or operation.name == "workspacesCreate" or operation.need not in GRANTS[role]:
         assert (status, count()) == (403, before)
     else:
         absent = operation.name in ("secretsDelete", "permitsDelete", "adjustmentsCreate")

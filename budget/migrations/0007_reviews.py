@@ -1,0 +1,239 @@
+import budget.money
+import django.db.models.deletion
+import django.db.models.functions.datetime
+import workspaces.ids
+from django.db import migrations, models
+
+from workspaces.triggers import insert_only, keeping_triggers, sql, without_like_indexes
+
+FROZEN = [
+    "project_id", "number", "period_from", "period_to", "author", "author_behind", "created_at", "as_of", "as_of_ledger", "total_budget",
+    "max_project_spend", "entry_spent", "orchestrator_spent", "expansion_spent", "interceptor_spent", "total_spent", "held", "period_spent", "planned", "expected",
+]
+THAWED = " OR ".join(f"NEW.{name} {{differs}} OLD.{name}" for name in FROZEN)
+KEPT = "muster: the snapshot of a review is frozen"
+CLOSED = "muster: a review that is over stays so"
+SETTLED = "muster: what is proposed stays as it is while it is being decided"
+OWN = "muster: nobody decides on their own review"
+OTHER = "muster: a decision is made on the open version of a review"
+EDITABLE = "('draft', 'changes_requested')"
+
+REVIEWS = sql(
+    postgresql=[
+        f"""CREATE FUNCTION budget_review_holds() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP = 'DELETE' OR {THAWED.format(differs="IS DISTINCT FROM")} THEN
+                RAISE EXCEPTION '{KEPT}' USING ERRCODE = '23514';
+            END IF;
+            IF OLD.state IN ('approved', 'superseded') THEN RAISE EXCEPTION '{CLOSED}' USING ERRCODE = '23514'; END IF;
+            IF OLD.state NOT IN {EDITABLE} AND NEW.required_approvals <> OLD.required_approvals THEN
+                RAISE EXCEPTION '{SETTLED}' USING ERRCODE = '23514';
+            END IF;
+            RETURN NEW;
+        END $$""",
+        """CREATE TRIGGER budget_review_holds BEFORE UPDATE OR DELETE ON budget_review
+            FOR EACH ROW EXECUTE FUNCTION budget_review_holds()""",
+        f"""CREATE FUNCTION budget_proposal_settled() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE of_review text;
+        BEGIN
+            of_review := CASE TG_OP WHEN 'DELETE' THEN OLD.review_id ELSE NEW.review_id END;
+            IF NOT EXISTS (SELECT 1 FROM budget_review WHERE id = of_review AND state IN {EDITABLE}) THEN
+                RAISE EXCEPTION '{SETTLED}' USING ERRCODE = '23514';
+            END IF;
+            RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+        END $$""",
+        """CREATE TRIGGER budget_proposal_settled BEFORE INSERT OR UPDATE OR DELETE ON budget_proposal
+            FOR EACH ROW EXECUTE FUNCTION budget_proposal_settled()""",
+        f"""CREATE FUNCTION budget_decision_allowed() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF EXISTS (SELECT 1 FROM budget_review WHERE id = NEW.review_id AND NEW.reviewer IN (author, author_behind)) THEN
+                RAISE EXCEPTION '{OWN}' USING ERRCODE = '23514';
+            END IF;
+            IF NOT EXISTS (SELECT 1 FROM budget_review WHERE id = NEW.review_id AND state = 'open' AND version = NEW.version) THEN
+                RAISE EXCEPTION '{OTHER}' USING ERRCODE = '23514';
+            END IF;
+            RETURN NEW;
+        END $$""",
+        """CREATE TRIGGER budget_decision_allowed BEFORE INSERT ON budget_decision
+            FOR EACH ROW EXECUTE FUNCTION budget_decision_allowed()""",
+    ],
+    sqlite=[
+        f"CREATE TRIGGER budget_review_stays BEFORE DELETE ON budget_review BEGIN SELECT RAISE(ABORT, '{KEPT}'); END",
+        f"""CREATE TRIGGER budget_review_frozen BEFORE UPDATE ON budget_review WHEN {THAWED.format(differs="IS NOT")} BEGIN
+            SELECT RAISE(ABORT, '{KEPT}');
+        END""",
+        f"""CREATE TRIGGER budget_review_closed BEFORE UPDATE ON budget_review WHEN OLD.state IN ('approved', 'superseded') BEGIN
+            SELECT RAISE(ABORT, '{CLOSED}');
+        END""",
+        f"""CREATE TRIGGER budget_review_settled BEFORE UPDATE ON budget_review
+            WHEN OLD.state NOT IN {EDITABLE} AND NEW.required_approvals <> OLD.required_approvals BEGIN
+            SELECT RAISE(ABORT, '{SETTLED}');
+        END""",
+        *(
+            f"""CREATE TRIGGER budget_proposal_settled_{verb.lower()} BEFORE {verb} ON budget_proposal
+            WHEN NOT EXISTS (SELECT 1 FROM budget_review WHERE id = {row}.review_id AND state IN {EDITABLE}) BEGIN
+            SELECT RAISE(ABORT, '{SETTLED}');
+        END"""
+            for verb, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
+        ),
+        f"""CREATE TRIGGER budget_decision_allowed BEFORE INSERT ON budget_decision BEGIN
+            SELECT RAISE(ABORT, '{OWN}') WHERE EXISTS (
+                SELECT 1 FROM budget_review WHERE id = NEW.review_id AND NEW.reviewer IN (author, author_behind));
+            SELECT RAISE(ABORT, '{OTHER}') WHERE NOT EXISTS (
+                SELECT 1 FROM budget_review WHERE id = NEW.review_id AND state = 'open' AND version = NEW.version);
+        END""",
+    ],
+)
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('budget', '0006_limits'),
+    ]
+
+    operations = keeping_triggers([
+        migrations.AlterField(
+            model_name='budgetchange',
+            name='source',
+            field=models.CharField(choices=[('human', 'Human'), ('admin', 'Admin'), ('allocation', 'Allocation'), ('review', 'Review')], default='human', max_length=10),
+        ),
+        migrations.CreateModel(
+            name='Review',
+            fields=[
+                ('id', models.CharField(default=workspaces.ids.review, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('number', models.PositiveIntegerField()),
+                ('title', models.CharField(max_length=200)),
+                ('period_from', models.DateField()),
+                ('period_to', models.DateField()),
+                ('state', models.CharField(choices=[('draft', 'Draft'), ('open', 'Open'), ('changes_requested', 'Changes Requested'), ('approved', 'Approved'), ('superseded', 'Superseded')], default='draft', max_length=17)),
+                ('state_reason', models.CharField(blank=True, max_length=500)),
+                ('version', models.PositiveIntegerField(default=0)),
+                ('required_approvals', models.PositiveSmallIntegerField(default=1)),
+                ('due', models.DateField(blank=True, null=True)),
+                ('author', models.CharField(max_length=200)),
+                ('author_behind', models.CharField(blank=True, help_text='Who made the token that authored it.', max_length=200)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('requested_at', models.DateTimeField(blank=True, null=True)),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
+                ('as_of', models.DateTimeField()),
+                ('as_of_ledger', models.BigIntegerField(help_text='The last ledger row that is in it; 0: none yet.')),
+                ('total_budget', budget.money.MoneyField()),
+                ('max_project_spend', budget.money.MoneyField()),
+                ('entry_spent', budget.money.MoneyField()),
+                ('orchestrator_spent', budget.money.MoneyField()),
+                ('expansion_spent', budget.money.MoneyField()),
+                ('interceptor_spent', budget.money.MoneyField()),
+                ('total_spent', budget.money.MoneyField()),
+                ('held', budget.money.MoneyField()),
+                ('period_spent', budget.money.MoneyField(help_text='What was booked in the period, up to the last row.')),
+                ('planned', budget.money.MoneyField(help_text='The budgets of all lines.')),
+                ('expected', budget.money.MoneyField(help_text='What all lines will have cost; what they cost so far where nobody knows.')),
+                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to='budget.project')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Proposal',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('field', models.CharField(choices=[('budget', 'Budget'), ('max_project_spend', 'Cap'), ('total_budget', 'Total')], max_length=20)),
+                ('before', budget.money.MoneyField()),
+                ('after', budget.money.MoneyField()),
+                ('lock', models.BooleanField(default=True, help_text='Afterwards only people change it.')),
+                ('reason', models.CharField(max_length=500)),
+                ('account', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='budget.account')),
+                ('review', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='proposals', to='budget.review')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Decision',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('version', models.PositiveIntegerField()),
+                ('reviewer', models.CharField(max_length=200)),
+                ('verdict', models.CharField(choices=[('approve', 'Approve'), ('request_changes', 'Request Changes')], max_length=15)),
+                ('note', models.CharField(max_length=2000)),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('review', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='budget.review')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='ReviewLine',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.PositiveIntegerField()),
+                ('title', models.CharField(max_length=200)),
+                ('status', models.CharField(max_length=20)),
+                ('budget', budget.money.MoneyField()),
+                ('human_locked', models.BooleanField()),
+                ('spent', budget.money.MoneyField()),
+                ('interceptor_spent', budget.money.MoneyField()),
+                ('period_spent', budget.money.MoneyField()),
+                ('rounds', models.PositiveIntegerField()),
+                ('forecast', budget.money.MoneyField(blank=True, help_text='What it will have cost at its end; empty: not known.', null=True)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='budget.account')),
+                ('review', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='budget.review')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Comment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('author', models.CharField(max_length=200)),
+                ('text', models.CharField(max_length=5000)),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('review', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='comments', to='budget.review')),
+                ('line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='comments', to='budget.reviewline')),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name='review',
+            constraint=models.UniqueConstraint(fields=('project', 'number'), name='review_numbers_differ'),
+        ),
+        migrations.AddConstraint(
+            model_name='review',
+            constraint=models.CheckConstraint(condition=models.Q(('required_approvals__in', [1, 2])), name='one_or_two_approvals'),
+        ),
+        migrations.AddConstraint(
+            model_name='review',
+            constraint=models.CheckConstraint(condition=models.Q(('period_from__lte', models.F('period_to'))), name='a_period_has_an_order'),
+        ),
+        migrations.AddConstraint(
+            model_name='proposal',
+            constraint=models.UniqueConstraint(fields=('review', 'account'), name='one_proposal_per_entry'),
+        ),
+        migrations.AddConstraint(
+            model_name='proposal',
+            constraint=models.UniqueConstraint(condition=models.Q(('account__isnull', True)), fields=('review', 'field'), name='one_proposal_per_cap'),
+        ),
+        migrations.AddConstraint(
+            model_name='proposal',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('account__isnull', False), ('field', 'budget')), models.Q(models.Q(('field', 'budget'), _negated=True), ('account__isnull', True)), _connector='OR'), name='an_entry_has_a_budget_only'),
+        ),
+        migrations.AddConstraint(
+            model_name='proposal',
+            constraint=models.CheckConstraint(condition=models.Q(('after__gte', 0)), name='proposed_amount'),
+        ),
+        migrations.AddConstraint(
+            model_name='decision',
+            constraint=models.UniqueConstraint(fields=('review', 'version', 'reviewer'), name='one_decision_per_version'),
+        ),
+        migrations.AddConstraint(
+            model_name='decision',
+            constraint=models.CheckConstraint(condition=models.Q(('note', ''), _negated=True), name='a_decision_says_why'),
+        ),
+        migrations.AddConstraint(
+            model_name='reviewline',
+            constraint=models.UniqueConstraint(fields=('review', 'position'), name='review_line_places'),
+        ),
+        migrations.AddConstraint(
+            model_name='reviewline',
+            constraint=models.UniqueConstraint(fields=('review', 'account'), name='an_entry_once_per_review'),
+        ),
+    ]) + [
+        insert_only("budget_reviewline", "the snapshot of a review is frozen"),
+        insert_only("budget_comment", "what was said stays said"),
+        insert_only("budget_decision", "what was decided stays decided"),
+        REVIEWS,
+        without_like_indexes("budget"),
+    ]

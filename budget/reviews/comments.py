@@ -1,0 +1,22 @@
+"""What is said about a review, of one entry's line or of the whole."""
+
+from django.db import transaction
+
+from budget.models import Comment, Review
+from budget.reviews.drafting import record
+from workspaces.access import Caller
+from workspaces.errors import NotFound
+
+
+def add(review: Review, text: str, *, by: Caller, entry_id: str | None = None) -> Comment:
+    """Say something, for good. Raises NotFound for an entry that is not in the snapshot."""
+    line = None
+    if entry_id is not None:
+        line = review.lines.filter(account_id=entry_id).first()
+        if line is None:
+            raise NotFound("Entry not found")
+    with transaction.atomic():
+        made = Comment.objects.create(review=review, line=line, author=by.name, text=text)
+        record(review, "review.commented", by=by, reason=text[:500], entry=entry_id or "")
+    made.refresh_from_db()
+    return made

@@ -1,0 +1,52 @@
+"""When a backlog comes to rest: nothing is at work, and nothing can start by itself. Told once each time it does (`backlog.finished`).
+
+`finished`: every entry is done or failed. `stuck`: what is left waits for a person, by itself or behind others. The caller holds the
+executor's row, so two endings cannot both be the last, or neither.
+"""
+
+from django.db.models import Count, Q
+
+from orchestration.models import Entry
+from workspaces import activity
+from workspaces.access import MUSTER
+
+GOING, STUCK, FINISHED = "going", "stuck", "finished"
+
+
+def can_go(status: str, unmet_dependencies: int) -> bool:
+    """Whether an entry in this state keeps the backlog going."""
+    return status == Entry.Status.IN_PROGRESS or (status == Entry.Status.PENDING and unmet_dependencies == 0)
+
+
+def was(status: str, unmet_dependencies: int) -> str:
+    """What the backlog was at least, while an entry that now came to its end was still in this state."""
+    if can_go(status, unmet_dependencies):
+        return GOING
+    return FINISHED if status in (Entry.Status.DONE, Entry.Status.FAILED) else STUCK
+
+
+def tell(workspace_id: str, *, before: str) -> None:
+    """Record that the backlog came to rest, if it is at rest now and was not so `before`. One query, and the line."""
+    alive = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
+    names = {status: Count("pk", filter=Q(status=status)) for status in ("done", "failed", "blocked", "pending")}
+    going = Q(status=Entry.Status.IN_PROGRESS) | Q(status=Entry.Status.PENDING, unmet_dependencies=0)
+    counts = alive.aggregate(**names, going=Count("pk", filter=going))
+    if counts.pop("going") or not any(counts.values()):
+        return
+    now = STUCK if counts["blocked"] or counts["pending"] else FINISHED
+    if now != before:
+        activity.record(
+            workspace_id,
+            "backlog.finished",
+            by=MUSTER,
+            object_id=workspace_id,
+            reason=_sentence(now, counts),
+            data={"state": now, **counts},
+        )
+
+
+def _sentence(state: str, counts: dict[str, int]) -> str:
+    ended = f"{counts['done']} done, {counts['failed']} failed"
+    if state == FINISHED:
+        return f"Every entry has ended: {ended}"
+    return f"Nothing can start by itself: {ended}, {counts['blocked']} blocked, {counts['pending']} waiting behind others"

@@ -1,0 +1,247 @@
+"""Who may decide, on what, once; and what the last approval does."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+
+from budget import caps
+from budget.models import Account, BudgetChange, Decision, Proposal, Review
+from budget.money import usd
+from budget.reviews import deciding, drafting
+from budget.reviews.deciding import Verdict
+from budget.reviews.drafting import Changes, Wish
+from orchestration import entries
+from orchestration.models import Entry
+from tests.factories import a_charge, a_review, a_workspace, an_entry, project
+from tests.pages.committed import transactional_db
+from tests.races.crowd import at_once
+from workspaces import access, tokens
+from workspaces.access import Caller
+from workspaces.errors import Forbidden, Invalid
+from workspaces.models import ApiToken, Event, Workspace
+
+__all__ = ["transactional_db"]
+CAP, TOTAL, BUDGET = Proposal.Field.CAP, Proposal.Field.TOTAL, Proposal.Field.BUDGET
+
+
+def person(name: str) -> Caller:
+    return access.of_user(get_user_model().objects.get_or_create(username=name)[0])
+
+
+@pytest.fixture
+def shop(db: None) -> Workspace:
+    return a_workspace()
+
+
+@pytest.fixture
+def ana(db: None) -> Caller:
+    return person("ana")
+
+
+@pytest.fixture
+def bea(db: None) -> Caller:
+    return person("bea")
+
+
+def asked(workspace: Workspace, *wishes: Wish, by: Caller, **more: Any) -> Review:
+    return drafting.request(a_review(workspace, *wishes, by=by, **more), by=by)
+
+
+def approve(review: Review, by: Caller, note: str = "Fine") -> Review:
+    return deciding.decide(review, Verdict.APPROVE, note, version=review.version, by=by)
+
+
+def budget_of(entry: Entry) -> int:
+    return Account.objects.get(pk=entry.pk).budget
+
+
+def verbs() -> list[str]:
+    return list(Event.objects.filter(verb__startswith="review.").order_by("id").values_list("verb", flat=True))
+
+
+def test_the_last_approval_applies_what_is_proposed(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    entry = an_entry(shop, budget="1")
+    review = asked(shop, Wish(BUDGET, usd(4), "It is harder", entry.pk), Wish(CAP, usd(120), "More of all"), by=ana)
+    assert approve(review, bea).state == "approved"
+    assert (budget_of(entry), project(shop).max_project_spend, project(shop).total_budget) == (usd(4), usd(120), usd(100))
+    changes = list(BudgetChange.objects.order_by("id").values_list("field", "before", "after", "source", "actor", "reason"))
+    assert changes == [
+        ("budget", usd(1), usd(4), "review", "bea", "Review #1: It is harder"),
+        ("max_project_spend", usd(100), usd(120), "review", "bea", "Review #1: More of all"),
+    ]
+    assert verbs() == ["review.opened", "review.requested", "review.decided", "review.applied"]
+
+
+def test_the_lock_flag_says_whether_it_is_locked_afterwards(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    free, locked, same = an_entry(shop), an_entry(shop), an_entry(shop, budget="1")
+    wishes = [
+        Wish(BUDGET, usd(4), "x", free.pk, lock=False),
+        Wish(BUDGET, usd(4), "x", locked.pk),
+        Wish(BUDGET, usd(1), "x", same.pk),
+    ]
+    approve(asked(shop, *wishes, by=ana), bea)
+    states = [
+        (Account.objects.get(pk=one.pk).budget, Account.objects.get(pk=one.pk).human_locked) for one in (free, locked, same)
+    ]
+    assert states == [(usd(4), False), (usd(4), True), (usd(1), True)]
+
+
+def test_raising_a_budget_by_review_unblocks_what_it_blocked(
+    shop: Workspace, ana: Caller, bea: Caller, django_capture_on_commit_callbacks: Any
+) -> None:
+    entry = an_entry(shop, budget="1")
+    a_charge(entry, "1")
+    Entry.objects.update(status="blocked", reason_code="budget_exceeded", reason_message="no money")
+    with django_capture_on_commit_callbacks(execute=True):
+        approve(asked(shop, Wish(BUDGET, usd(4), "more", entry.pk), by=ana), bea)
+    assert Entry.objects.get().status == "pending"
+
+
+def test_an_author_does_not_decide_on_their_own_review(shop: Workspace, ana: Caller) -> None:
+    review = asked(shop, by=ana)
+    with pytest.raises(Forbidden, match="their own"):
+        approve(review, ana)
+    with pytest.raises(IntegrityError, match="their own"), transaction.atomic():
+        Decision.objects.create(review=review, version=1, reviewer="ana", verdict="approve", note="mine")
+    assert not Decision.objects.exists()
+
+
+def test_nor_through_a_token_nor_behind_one(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    tokens.create("ci", workspace=shop, by="ana")
+    token = access.of_token(ApiToken.objects.get(name="ci"))
+    review = asked(shop, by=token)
+    assert (review.author, review.author_behind) == ("token:ci", "ana")
+    with pytest.raises(Forbidden, match="their own"):
+        approve(review, ana)
+    with pytest.raises(IntegrityError, match="their own"), transaction.atomic():
+        Decision.objects.create(review=review, version=1, reviewer="ana", verdict="approve", note="mine")
+    with pytest.raises(Forbidden, match="person"):
+        approve(asked(shop, by=bea), token)
+    assert approve(review, bea).state == "approved"
+
+
+def test_two_persons_where_two_are_needed(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    entry = an_entry(shop, budget="1")
+    review = asked(shop, Wish(BUDGET, usd(4), "more", entry.pk), by=ana, required_approvals=2)
+    assert approve(review, bea).state == "open" and budget_of(entry) == usd(1)
+    with pytest.raises(Invalid, match="already"):
+        approve(review, bea)
+    assert approve(review, person("cem")).state == "approved" and budget_of(entry) == usd(4)
+
+
+def test_a_new_version_makes_earlier_approvals_worthless(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    entry = an_entry(shop, budget="1")
+    review = asked(shop, Wish(BUDGET, usd(4), "more", entry.pk), by=ana, required_approvals=2)
+    approve(review, bea)
+    cem = person("cem")
+    deciding.decide(review, Verdict.REQUEST_CHANGES, "Too much", version=1, by=cem)
+    drafting.change(review, Changes(proposals=[Wish(BUDGET, usd(3), "less", entry.pk)]), by=ana)
+    again = drafting.request(review, by=ana)
+    assert (again.version, deciding.approvals(again)) == (2, 0)
+    with pytest.raises(Invalid, match="version 2 now"):
+        deciding.decide(again, Verdict.APPROVE, "of the old one", version=1, by=cem)
+    approve(again, cem)
+    assert approve(again, bea).state == "approved" and budget_of(entry) == usd(3)
+
+
+def test_an_amount_that_moved_means_that_nothing_is_applied(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    one, two = an_entry(shop, budget="1"), an_entry(shop, budget="1")
+    review = asked(
+        shop, Wish(BUDGET, usd(4), "more", one.pk), Wish(BUDGET, usd(5), "more", two.pk), Wish(CAP, usd(120), "x"), by=ana
+    )
+    caps.edit(two.account, usd(2), by=bea)
+    after = approve(review, bea)
+    assert (after.state, budget_of(one), project(shop).max_project_spend) == ("changes_requested", usd(1), usd(100))
+    assert after.state_reason == "Nothing was applied: the budget of #2 is $2.00 now, not $1.00"
+    assert Event.objects.get(verb="review.decided").data["why"] == after.state_reason and "review.applied" not in verbs()
+
+
+def test_an_entry_off_the_backlog_means_that_nothing_is_applied(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    entry = an_entry(shop, budget="1")
+    review = asked(shop, Wish(BUDGET, usd(4), "more", entry.pk), by=ana)
+    entries.delete(entry, by=ana)
+    assert approve(review, bea).state_reason == "Nothing was applied: the budget of #1 is off the backlog"
+
+
+def test_an_approval_sets_older_open_ones_aside(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    older, draft, newer = asked(shop, by=ana), a_review(shop, by=ana), asked(shop, by=ana)
+    latest = asked(shop, by=ana)
+    approve(newer, bea)
+    states = {row.number: row.state for row in Review.objects.all()}
+    assert states == {older.number: "superseded", draft.number: "draft", newer.number: "approved", latest.number: "open"}
+    with pytest.raises(Invalid, match="superseded"):
+        approve(older, bea)
+
+
+def test_only_its_author_changes_a_review_and_only_while_nobody_decides(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    review = a_review(shop, by=ana)
+    for act in (lambda: drafting.change(review, Changes(title="Mine"), by=bea), lambda: drafting.request(review, by=bea)):
+        with pytest.raises(Forbidden, match="Only ana"):
+            act()
+    drafting.request(review, by=ana)
+    with pytest.raises(Invalid, match="is open"):
+        drafting.change(review, Changes(title="Late"), by=ana)
+    approve(Review.objects.get(), bea)
+    with pytest.raises(Invalid, match="is approved"):
+        drafting.request(review, by=ana)
+
+
+def test_a_draft_cannot_be_decided_and_a_note_is_needed(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    review = a_review(shop, by=ana)
+    with pytest.raises(Invalid, match="draft"):
+        approve(review, bea)
+    with pytest.raises(Invalid, match="note"):
+        approve(drafting.request(review, by=ana), bea, note="  ")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "sentence"),
+    [
+        ([Wish(BUDGET, usd(1), "same", "E", lock=False)], "changes nothing"),
+        ([Wish(BUDGET, usd(2), " ", "E")], "needs a reason"),
+        ([Wish(BUDGET, usd(2), "x")], "an entry's"),
+        ([Wish(CAP, usd(2), "x", "E")], "an entry's"),
+        ([Wish(CAP, usd(100), "x")], "changes nothing"),
+        ([Wish(BUDGET, usd(2), "x", "E"), Wish(BUDGET, usd(3), "y", "E")], "same amount"),
+    ],
+)
+def test_a_proposal_that_makes_no_sense_is_refused(shop: Workspace, ana: Caller, wishes: list[Wish], sentence: str) -> None:
+    entry = an_entry(shop, budget="1")
+    meant = [Wish(w.field, w.after, w.reason, entry.pk if w.entry_id else None, w.lock) for w in wishes]
+    with pytest.raises(Invalid, match=sentence):
+        a_review(shop, *meant, by=ana)
+    assert not Review.objects.exists()
+
+
+def test_two_who_approve_at_the_same_moment_apply_it_once(transactional_db: None) -> None:
+    shop = a_workspace()
+    entry = an_entry(shop, budget="1")
+    review = asked(shop, Wish(BUDGET, usd(4), "more", entry.pk), by=person("ana"), required_approvals=2)
+    deciders = [person("bea"), person("cem")]
+    at_once([lambda who=who: approve(review, who) for who in deciders])  # type: ignore[misc]
+    assert Review.objects.get().state == "approved" and BudgetChange.objects.count() == 1 and budget_of(entry) == usd(4)
+
+
+def test_approvals_of_two_reviews_beside_charges_and_edits_do_not_lock_up(transactional_db: None) -> None:
+    shop = a_workspace()
+    made = [an_entry(shop, budget="1") for _ in range(4)]
+    ana, bea = person("ana"), person("bea")
+    reviews = [
+        asked(shop, *(Wish(BUDGET, usd(4 + n), "x", one.pk) for one in made), Wish(CAP, usd(90 + n), "x"), by=ana)
+        for n in range(2)
+    ]
+    jobs: list[Any] = [lambda one=one: approve(one, bea) for one in reviews]
+    jobs += [lambda one=one: a_charge(one, "0.1") for one in made]
+    jobs += [lambda one=one: caps.edit(one.account, usd(1), by=ana) for one in made[:2]]
+
+    def quietly(job: Any) -> None:
+        try:
+            job()
+        except Invalid:
+            pass  # the other approval set it aside
+
+    at_once([lambda job=job: quietly(job) for job in jobs])  # type: ignore[misc]
+    states = sorted(Review.objects.values_list("state", flat=True))
+    assert states in (["approved", "changes_requested"], ["approved", "superseded"], ["changes_requested", "changes_requested"])

@@ -1,0 +1,133 @@
+"""What a review froze stays so, whatever is spent or changed afterwards and whoever asks."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from budget import caps
+from budget.models import Comment, Decision, LedgerEntry, Proposal, Review, ReviewLine
+from budget.money import usd
+from budget.reviews import comments, drafting, reading, snapshot
+from budget.reviews.drafting import Draft, Wish
+from orchestration import entries
+from tests.factories import ANA, a_charge, a_review, a_workspace, an_entry, project
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop() -> Workspace:
+    return a_workspace(cap="80")
+
+
+def test_it_is_the_budget_as_of_a_ledger_row(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="5")
+    a_charge(entry, "2")
+    a_charge(entry, "0.5", category="interceptor", round=None)
+    a_charge(None, "1", category="orchestrator", round=None, in_=shop)
+    review = a_review(shop)
+    last = LedgerEntry.objects.order_by("-id")[0].pk
+    assert (review.as_of_ledger, review.total_spent, review.max_project_spend, review.total_budget) == (
+        last,
+        usd("3.5"),
+        usd(80),
+        usd(100),
+    )
+    [line] = review.lines.all()
+    assert (line.title, line.status, line.budget, line.spent, line.interceptor_spent) == (
+        "#1 Do it",
+        "pending",
+        usd(5),
+        usd(2),
+        usd("0.5"),
+    )
+    assert (line.rounds, line.forecast, line.period_spent, review.period_spent) == (1, None, usd("2.5"), usd("3.5"))
+
+
+def test_new_spend_and_new_budgets_leave_it_alone_and_are_said_to_have_moved(shop: Workspace) -> None:
+    entry = an_entry(shop, budget="5")
+    review = a_review(shop)
+    assert snapshot.moved(review) == []
+    before = list(review.lines.values())
+    a_charge(entry, "2")
+    caps.edit(entry.account, usd(9), by=ANA)
+    caps.set_project(project(shop), "max_project_spend", usd(70), by=ANA)
+    review.refresh_from_db()
+    assert list(review.lines.values()) == before and review.total_spent == 0
+    assert snapshot.moved(review) == [("total_spent", 0, usd(2)), ("max_project_spend", usd(80), usd(70))]
+
+
+def test_the_period_counts_what_was_booked_in_it(shop: Workspace) -> None:
+    a_charge(an_entry(shop, budget="5"), "2")
+    review = drafting.create(shop.pk, Draft("Long ago", date(2020, 1, 1), date(2020, 1, 31)), by=ANA)
+    assert (review.period_spent, review.total_spent) == (0, usd(2))
+
+
+def test_an_ended_entry_costs_what_it_cost_and_an_open_one_nobody_knows(shop: Workspace) -> None:
+    done, _ = an_entry(shop, budget="5"), an_entry(shop, budget="5")
+    a_charge(done, "2")
+    entries.mark_done(done, by=ANA)
+    review = a_review(shop)
+    assert list(review.lines.order_by("position").values_list("forecast", flat=True)) == [usd(2), None]
+    assert (review.planned, review.expected) == (usd(10), usd(2))
+
+
+def test_deleted_entries_with_spend_are_in_it_and_those_without_are_not(shop: Workspace) -> None:
+    paid, free = an_entry(shop), an_entry(shop)
+    a_charge(paid, "1")
+    for entry in (paid, free):
+        entries.delete(entry, by=ANA)
+    assert [line.account_id for line in a_review(shop).lines.all()] == [paid.pk]
+
+
+def test_reviews_are_numbered_in_their_workspace(shop: Workspace) -> None:
+    assert [a_review(shop).number, a_review(shop).number, a_review(a_workspace()).number] == [1, 2, 1]
+
+
+def test_it_takes_as_many_queries_for_many_entries_as_for_few(shop: Workspace, django_assert_max_num_queries: Any) -> None:
+    for _ in range(30):
+        an_entry(shop)
+    with django_assert_max_num_queries(20):
+        a_review(shop)
+
+
+def refused(sentence: str, sql: str, *values: Any) -> None:
+    with pytest.raises(IntegrityError, match=sentence), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql, values)
+
+
+def test_the_database_itself_keeps_it_frozen(shop: Workspace) -> None:
+    an_entry(shop)
+    review = a_review(shop)
+    for column in ("total_spent", "held", "as_of_ledger", "max_project_spend", "planned", "number"):
+        refused("frozen", f"UPDATE budget_review SET {column} = {column} + 1 WHERE id = %s", review.pk)
+    refused("frozen", "UPDATE budget_review SET author = 'eve' WHERE id = %s", review.pk)
+    refused("frozen", "DELETE FROM budget_review WHERE id = %s", review.pk)
+    refused("frozen", "UPDATE budget_reviewline SET spent = 1")
+    refused("frozen", "DELETE FROM budget_reviewline")
+    assert Review.objects.count() == ReviewLine.objects.count() == 1
+
+
+def test_what_was_said_and_decided_stays(shop: Workspace) -> None:
+    entry = an_entry(shop)
+    review = a_review(shop, Wish(Proposal.Field.BUDGET, usd(4), "more", entry.pk), by=ANA)
+    comments.add(review, "Why?", by=ANA, entry_id=entry.pk)
+    drafting.request(review, by=ANA)
+    Decision.objects.create(review=review, version=1, reviewer="bea", verdict="approve", note="ok")
+    refused("stays", "UPDATE budget_comment SET text = 'nothing'")
+    refused("stays", "DELETE FROM budget_decision")
+    refused("being decided", "UPDATE budget_proposal SET after = 1")
+    refused("being decided", "DELETE FROM budget_proposal")
+    refused("being decided", "UPDATE budget_review SET required_approvals = 2")
+    assert Comment.objects.get().text == "Why?"
+
+
+def test_a_whole_review_takes_a_fixed_number_of_queries(shop: Workspace, django_assert_num_queries: Any) -> None:
+    wishes = [Wish(Proposal.Field.BUDGET, usd(4), "more", an_entry(shop).pk) for _ in range(5)]
+    review = a_review(shop, *wishes)
+    with django_assert_num_queries(4):
+        found = reading.whole(review)
+    assert (len(found.lines), len(found.proposals)) == (5, 5)

@@ -1,0 +1,90 @@
+"""Who is told of what happens. Deliveries are made by a trigger when a line of activity is written (migrations/0003): whoever
+records a verb has told it, in the same transaction.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from workspaces import ids
+from workspaces.models.events import Event
+from workspaces.models.people import Workspace
+
+
+class Channel(models.Model):
+    """A place that notices go to. Only `sealed` can sign, and it is unsealed only while something is sent."""
+
+    class Kind(models.TextChoices):
+        WEBHOOK = "webhook"
+        EMAIL = "email"
+
+    id = models.CharField(primary_key=True, max_length=40, default=ids.channel, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="channels")
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    target = models.CharField(max_length=2000, help_text="A URL, or addresses with commas between them.")
+    sealed = models.BinaryField(default=bytes, help_text="The signing secret of a webhook.")
+    enabled = models.BooleanField(default=True)
+    off_because = models.CharField(max_length=500, blank=True, help_text="Why it is off, when Muster switched it off.")
+    failures_in_a_row = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="channel_names_differ")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ChannelVerb(models.Model):
+    """One kind of event that a channel is told of."""
+
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="verbs", db_index=False)
+    verb = models.CharField(max_length=60)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["verb", "channel"], name="a_verb_once_per_channel")]
+        indexes = [models.Index(fields=["channel"], name="verbs_of_channel")]
+
+    def __str__(self) -> str:
+        return self.verb
+
+
+class Delivery(models.Model):
+    """One event on its way to one channel. `due_at` is when someone may take it: taking it moves that on by a lease."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        FAILED = "failed"
+
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    event = models.ForeignKey(
+        Event,
+        null=True,
+        blank=True,
+        db_index=False,
+        on_delete=models.PROTECT,
+        related_name="deliveries",
+        help_text="Empty: a test.",
+    )
+    state = models.CharField(max_length=9, choices=State.choices, default=State.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())
+    tried_at = models.DateTimeField(null=True, blank=True)
+    took_ms = models.PositiveIntegerField(null=True, blank=True)
+    status = models.PositiveIntegerField(null=True, blank=True, help_text="What the receiver answered, in HTTP.")
+    answer = models.CharField(max_length=500, blank=True, help_text="The first of what it answered, or what went wrong.")
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [models.UniqueConstraint(fields=["channel", "event"], name="an_event_once_per_channel")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(state="pending"), name="deliveries_due"),
+            models.Index(fields=["channel", "id"], name="deliveries_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Delivery {self.pk}"

@@ -1,0 +1,1 @@
+"""Telling people elsewhere: channels (webhook, e-mail), deliveries, and the sending of them. docs/notices.md is the receiver's side."""

@@ -1,0 +1,83 @@
+"""What a notice says: the payload of a webhook, and the words of an e-mail. From the event's row alone, so that each attempt says the same."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+from django.utils.crypto import salted_hmac
+
+from workspaces.models import Delivery, Event, Workspace
+from workspaces.notices.verbs import TEST, VERBS
+
+PAGES = {"entry": "entry", "review": "review", "budget": "budget", "session": "session"}
+"""The page that tells more, by the first word of the verb. Those about entries, reviews and sessions take the object's id."""
+
+
+def message_id(delivery: Delivery) -> str:
+    """The same at every attempt, and nobody else's: receivers drop what they have seen by it."""
+    return f"msg_{salted_hmac('muster.notices', str(delivery.pk), algorithm='sha256').hexdigest()[:24]}"
+
+
+def payload(delivery: Delivery) -> dict[str, Any]:
+    """What docs/notices.md promises."""
+    event, workspace = delivery.event, delivery.channel.workspace
+    told: dict[str, Any] = {"workspace": {"id": workspace.pk, "name": workspace.name}, "url": link(workspace, event)}
+    if event is None:
+        return {"type": TEST, "timestamp": _iso(delivery.created_at), "data": told | {"channel": delivery.channel.name}}
+    told |= {
+        "event_id": event.pk,
+        "actor": event.actor,
+        "object_id": event.object_id,
+        "reason": event.reason,
+        "details": event.data,
+    }
+    return {"type": event.verb, "timestamp": _iso(event.at), "data": told}
+
+
+def body(delivery: Delivery) -> str:
+    return json.dumps(payload(delivery), ensure_ascii=False, separators=(",", ":"))
+
+
+def subject(delivery: Delivery) -> str:
+    """One line, whatever the names in it hold."""
+    what = VERBS.get(delivery.event.verb, delivery.event.verb) if delivery.event else "This is a test"
+    return " ".join(f"[{delivery.channel.workspace.name}] {what}".split())[:200]
+
+
+def text(delivery: Delivery) -> str:
+    """The e-mail: what happened, the facts, and where to look."""
+    event, workspace = delivery.event, delivery.channel.workspace
+    if event is None:
+        return f"This is a test of the channel {delivery.channel.name}. It works.\n\n{link(workspace, None)}\n"
+    lines = [
+        f"{VERBS.get(event.verb, event.verb)}.",
+        "",
+        event.reason,
+        *(f"{_words(k)}: {_plain(v)}" for k, v in event.data.items()),
+    ]
+    lines += [f"By: {event.actor}", f"At: {_iso(event.at)}", "", link(workspace, event), ""]
+    return "\n".join(line for n, line in enumerate(lines) if line or n == 1 or n > 2)
+
+
+def link(workspace: Workspace, event: Event | None) -> str:
+    """The whole address of the page that tells more; the workspace's own where there is no such page."""
+    name = PAGES.get(event.verb.partition(".")[0], "workspace") if event else "workspace"
+    ids = [workspace.pk] if name in ("workspace", "budget") or event is None else [workspace.pk, event.object_id]
+    try:
+        path = reverse(name, args=ids)
+    except NoReverseMatch:
+        path = reverse("workspace", args=[workspace.pk])
+    return f"{settings.BASE_URL.rstrip('/')}{path}"
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").capitalize()
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _iso(at: Any) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"

@@ -1,0 +1,29 @@
+"""Sealing at rest with the server's key. What is sealed for one purpose does not open for another."""
+
+import base64
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+
+class Sealed(Exception):
+    """It was sealed with another MUSTER_SECRET_KEY: it has to be set again."""
+
+
+def seal(value: str, *, purpose: str) -> bytes:
+    return _box(purpose).encrypt(value.encode())
+
+
+def unseal(sealed: bytes | memoryview, *, purpose: str) -> str:
+    """Raises Sealed."""
+    try:
+        return _box(purpose).decrypt(bytes(sealed)).decode()
+    except InvalidToken:
+        raise Sealed("sealed with another MUSTER_SECRET_KEY") from None
+
+
+def _box(purpose: str) -> Fernet:
+    key = HKDF(SHA256(), 32, salt=None, info=purpose.encode()).derive(settings.SECRET_KEY.encode())
+    return Fernet(base64.urlsafe_b64encode(key))
