@@ -25,10 +25,10 @@ def everything() -> None:
     ring_again()
     release_orphans()
     permits.expire()
-    anomalies.flag()
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
         entries.unblock_affordable(workspace_id, nudge=False)
         dispatch.cycle(workspace_id)
+    anomalies.flag()  # last: it only tells
 
 
 def ring_again() -> int:
