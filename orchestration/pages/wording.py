@@ -124,6 +124,7 @@ VERBS = {
     "budget.human_locked": "{locked} the budget of {}",
     "budget.max_project_spend": "set the cap from {before} to {after}",
     "budget.total_budget": "set the total budget from {before} to {after}",
+    "budget.reallocated": "shared the money out anew: {changed} changed, {skipped} skipped",
     "budget.threshold": "tells that {percent} % of the cap is spent",
     "budget.thresholds": "set the warnings to {after} percent of the cap",
     "budget.limit": "tells that a limit is reached: {category}, {period}",
@@ -207,7 +208,7 @@ def _fill(text: str, data: Mapping[str, Any]) -> str:
         "{locked}": "locked" if data.get("after") else "unlocked",
         "{before}": _amount(data, "before"),
         "{after}": _amount(data, "after"),
-        **{f"{{{name}}}": str(data.get(name, "")) for name in ("percent", "category", "field", "provider")},
+        **{f"{{{name}}}": str(data.get(name, "")) for name in ("percent", "category", "field", "provider", "changed", "skipped")},
         "{period}": {"day": "today", "all": "over the whole life"}.get(str(data.get("period")), ""),
     }
     for name, word in words.items():
