@@ -21,6 +21,11 @@ def bullet(use: bullets.Use) -> SafeString:
 
 
 @register.filter
+def plus(one: int, other: int) -> int:
+    return one + other
+
+
+@register.filter
 def use_words(use: bullets.Use) -> str:
     return bullets.words(use)
 

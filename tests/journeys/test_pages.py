@@ -116,6 +116,8 @@ def test_everything_works_without_script(browser: Browser, address: str, workspa
     page.locator(f"#budget-{entry.pk} button").click()
     expect(page.locator(f"#row-{entry.pk}")).to_contain_text("Locked")
     page.click(f"#lock-{entry.pk}")
+    page.fill(f"#why-{entry.pk}", "agreed")
+    page.click(f"#unlock-{entry.pk} button")
     expect(page.locator(f"#row-{entry.pk}")).to_contain_text("Auto")
     page.locator("#cap-edit summary").click()
     page.fill("#cap-amount", "1")

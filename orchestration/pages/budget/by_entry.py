@@ -136,7 +136,7 @@ def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Entry]:
     if chosen.get("locked"):
         found = found.filter(account__human_locked=True)
     if chosen.get("none"):
-        found = found.filter(account__budget=0)
+        found = found.filter(account__own_budget=False)
     if words := str(chosen.get("q") or "").strip():
         number = words.removeprefix("#")
         by_number = Q(seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
@@ -160,7 +160,7 @@ def _rows(project: Project, entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "use": Use(entry.account.spent, entry.account.held, entry.account.budget),
             "worth": worth.get(entry.pk, Worth()),
             "left": min(entry.account.headroom, left),
-            "bound_by": name if left < entry.account.headroom or not entry.account.budget else "",
+            "bound_by": name if left < entry.account.headroom or not entry.account.own_budget else "",
             "parent_left": left,
             "change": changes.get(entry.pk),
         }

@@ -21,6 +21,7 @@ from orchestration.models import Entry, Executor
 from orchestration.pages.budget import changes
 from orchestration.pages.scene import Region, Scene, in_workspace, show
 from orchestration.pages.strip import STRIP
+from workspaces.access import Need
 
 RANGES = {
     "24h": (timedelta(hours=24), timedelta(minutes=30)),
@@ -185,11 +186,24 @@ def top(figures: Figures) -> dict[str, Any]:
     return {"top": rows}
 
 
+def allocation(figures: Figures) -> dict[str, Any]:
+    last = next((change for change in figures.changes if change.source == BudgetChange.Source.ALLOCATION), None)
+    return {"automatic": figures.config.auto_reallocate, "last": last, "may_admin": figures.scene.may(Need.ADMIN)}
+
+
 def log(figures: Figures) -> dict[str, Any]:
     return {"log": [changes.shown(change) for change in figures.changes[:SHOWN_CHANGES]]}
 
 
-REGIONS = {"summary": summary, "caps": caps, "over-time": over_time, "by-category": by_category, "top": top, "log": log}
+REGIONS = {
+    "summary": summary,
+    "caps": caps,
+    "over-time": over_time,
+    "by-category": by_category,
+    "top": top,
+    "allocation": allocation,
+    "log": log,
+}
 
 
 def _ahead(forecast: Forecast, span: timedelta, figures: Figures) -> timedelta:

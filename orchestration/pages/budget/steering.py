@@ -1,0 +1,61 @@
+"""Sharing the money out anew: first what would change and why, then doing it; and whether that happens by itself."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_POST
+
+from budget import money, reallocation
+from budget.models import BudgetChange
+from orchestration import setup
+from orchestration.models import Entry
+from orchestration.pages.scene import Region, Scene, done, in_workspace, show
+from orchestration.pages.strip import STRIP
+from workspaces.access import Need
+from workspaces.errors import Forbidden
+
+
+@in_workspace()
+def reallocate(scene: Scene) -> HttpResponseBase:
+    """Everybody may look ahead; who has the money carries it out. What is carried out is decided anew, on what is true then."""
+    if scene.request.method != "POST":
+        return show(
+            scene, "budget/reallocate.html", STRIP | {"preview": Region("budget/reallocate.html#preview", preview)}, tab="more"
+        )
+    if not scene.may(Need.BUDGET):
+        raise Forbidden(f"The role {scene.role.value} may not {Need.BUDGET.value}")
+    outcome = reallocation.run(scene.workspace.pk, by=scene.caller, source=BudgetChange.Source.ALLOCATION)
+    skipped = len(outcome.skipped)
+    sentence = f"The reallocation changed {_budgets(len(outcome.changes))}, skipped {skipped} locked"
+    return done(scene, f"{sentence}; {money.text(outcome.unallocated)} stays unallocated")
+
+
+def preview(scene: Scene) -> dict[str, Any]:
+    outcome = reallocation.preview(scene.workspace.pk)
+    ids = [*(change.account_id for change in outcome.changes), *(one.account_id for one in outcome.skipped)]
+    entries = Entry.objects.in_bulk(ids)
+    return {
+        "outcome": outcome,
+        "would": [(entries.get(change.account_id), change, change.after - change.before) for change in outcome.changes],
+        "skipped": [(entries.get(one.account_id), one) for one in outcome.skipped],
+        "project": scene.project,
+    }
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def auto(scene: Scene) -> HttpResponse:
+    """The wanted state, not a toggle: a form sent twice does no harm."""
+    on = scene.request.POST.get("on") == "1"
+    setup.configure(scene.workspace, {"auto_reallocate": on}, by=scene.caller)
+    told = (
+        "Budgets that no person locked are shared out after each round"
+        if on
+        else "Budgets are shared out only when somebody asks"
+    )
+    return done(scene, told)
+
+
+def _budgets(n: int) -> str:
+    return f"{n} {'budget' if n == 1 else 'budgets'}"
