@@ -17,7 +17,7 @@ NAMES = {
     "charges": "L1, L3: 8 writers that charge one project, against the one-statement capped charge on bare tables",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
-APART = ("stopping",)  # with options of its own, and no database
+APART = ("stopping", "steering")  # with options of their own, and no database
 
 
 def main() -> int:

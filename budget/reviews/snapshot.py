@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import Now
 
+from budget import forecasting
 from budget.models import Account, LedgerEntry, Project, Review, ReviewLine
-from budget.reviews.estimating import estimate
 
 TOTALS = (
     "total_budget",
@@ -22,6 +22,9 @@ TOTALS = (
 )
 
 
+ENDED = ("done", "failed")
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What is frozen: the review's own columns, and a line for each entry, in the order of the backlog."""
@@ -31,7 +34,7 @@ class Snapshot:
 
 
 def take(project_id: str, period_from: date, period_to: date) -> Snapshot:
-    """Read it. Inside a transaction that holds the project still (`rebuild.hold_still`). Four queries."""
+    """Read it. Inside a transaction that holds the project still (`rebuild.hold_still`). Nine queries."""
     project = Project.objects.annotate(moment=Now()).get(pk=project_id)
     ledger = LedgerEntry.objects.filter(project_id=project_id).order_by()
     last = ledger.aggregate(last=Max("id"))["last"] or 0
@@ -43,7 +46,8 @@ def take(project_id: str, period_from: date, period_to: date) -> Snapshot:
     on_record = Q(entry__deleted_at__isnull=True) | Q(spent__gt=0) | Q(interceptor_spent__gt=0)
     accounts = Account.objects.filter(on_record, project_id=project_id, entry__isnull=False).select_related("entry")
     numbered = enumerate(accounts.annotate(made=Count("rounds")).order_by("entry__seq"), start=1)
-    lines = [_line(place, account, by_account.get(account.pk, 0)) for place, account in numbered]
+    ahead = forecasting.ends(project)
+    lines = [_line(place, account, by_account.get(account.pk, 0), ahead) for place, account in numbered]
     frozen["planned"] = sum(line.budget for line in lines)
     frozen["expected"] = sum(line.spent if line.forecast is None else line.forecast for line in lines)
     return Snapshot(frozen, lines)
@@ -57,7 +61,8 @@ def moved(review: Review) -> list[tuple[str, int, int]]:
     return [(name, then, now) for name, then, now in pairs if then != now]
 
 
-def _line(place: int, account: Account, period_spent: int) -> ReviewLine:
+def _line(place: int, account: Account, period_spent: int, ahead: dict[str, int]) -> ReviewLine:
+    """An entry that ended costs what it cost."""
     entry = account.entry
     return ReviewLine(
         position=place,
@@ -70,7 +75,7 @@ def _line(place: int, account: Account, period_spent: int) -> ReviewLine:
         interceptor_spent=account.interceptor_spent,
         period_spent=period_spent,
         rounds=account.made,  # type: ignore[attr-defined]
-        forecast=estimate(account),
+        forecast=account.spent if entry.status in ENDED else ahead.get(account.pk),
     )
 
 

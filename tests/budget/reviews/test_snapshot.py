@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from budget import caps
-from budget.models import Comment, Decision, LedgerEntry, Proposal, Review, ReviewLine
+from budget import caps, forecasting
+from budget.models import Comment, Decision, LedgerEntry, Proposal, Review, ReviewLine, RoundSpend
 from budget.money import usd
 from budget.reviews import comments, drafting, reading, snapshot
 from budget.reviews.drafting import Draft, Wish
@@ -44,7 +44,8 @@ def test_it_is_the_budget_as_of_a_ledger_row(shop: Workspace) -> None:
         usd(2),
         usd("0.5"),
     )
-    assert (line.rounds, line.forecast, line.period_spent, review.period_spent) == (1, None, usd("2.5"), usd("3.5"))
+    assert (line.rounds, line.period_spent, review.period_spent) == (1, usd("2.5"), usd("3.5"))
+    assert line.forecast is not None and line.forecast > line.spent
 
 
 def test_new_spend_and_new_budgets_leave_it_alone_and_are_said_to_have_moved(shop: Workspace) -> None:
@@ -66,13 +67,21 @@ def test_the_period_counts_what_was_booked_in_it(shop: Workspace) -> None:
     assert (review.period_spent, review.total_spent) == (0, usd(2))
 
 
-def test_an_ended_entry_costs_what_it_cost_and_an_open_one_nobody_knows(shop: Workspace) -> None:
-    done, _ = an_entry(shop, budget="5"), an_entry(shop, budget="5")
+def test_before_any_round_nobody_knows_what_an_entry_will_cost(shop: Workspace) -> None:
+    an_entry(shop, budget="5")
+    [line] = a_review(shop).lines.all()
+    assert line.forecast is None
+
+
+def test_an_ended_entry_costs_what_it_cost_and_an_open_one_what_the_allocation_reckons(shop: Workspace) -> None:
+    done, going = an_entry(shop, budget="5"), an_entry(shop, budget="5")
     a_charge(done, "2")
+    RoundSpend.objects.filter(account=done.account).update(improvement_score=0.5)
     entries.mark_done(done, by=ANA)
     review = a_review(shop)
-    assert list(review.lines.order_by("position").values_list("forecast", flat=True)) == [usd(2), None]
-    assert (review.planned, review.expected) == (usd(10), usd(2))
+    ahead = forecasting.ends(project(shop))
+    assert list(review.lines.order_by("position").values_list("forecast", flat=True)) == [usd(2), ahead[going.pk]]
+    assert (review.planned, review.expected) == (usd(10), usd(2) + ahead[going.pk])
 
 
 def test_deleted_entries_with_spend_are_in_it_and_those_without_are_not(shop: Workspace) -> None:
