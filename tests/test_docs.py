@@ -6,6 +6,7 @@ from pathlib import Path
 from config import env
 from orchestration.runtime import agents
 from orchestration.runtime.agents import failures
+from workspaces.notices.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,3 +46,8 @@ def test_agents_lists_every_failure_with_its_next_step() -> None:
         r"^\| `(\w+)` \| ([^|]+) \| (provider|setup|agent) \| ([^|]+) \|$", (ROOT / "docs/agents.md").read_text(), re.M
     )
     assert rows == [(code, kind.title, kind.cause, kind.next_step) for code, kind in failures.KINDS.items()]
+
+
+def test_notices_lists_every_event_that_a_channel_can_be_told_of() -> None:
+    rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \| [^|]+ \|$", (ROOT / "docs/notices.md").read_text(), re.M)
+    assert dict(rows) == VERBS

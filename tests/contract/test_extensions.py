@@ -276,7 +276,8 @@ def test_a_person_holds_releases_marks_done_and_reopens(workspace: Workspace, sh
     assert (done["status"], done["reasons"]) == ("done", [])
     assert shop.patch(url, {"status": "pending"}).json["status"] == "pending"
     assert names_of(shop.patch(url, {"status": "in_progress"})) == ["status"]
-    verbs = [event["verb"] for event in shop.get("/todo/events").json["events"]]
+    told = {"entry.blocked", "backlog.finished"}  # tests/orchestration/test_rest.py
+    verbs = [event["verb"] for event in shop.get("/todo/events").json["events"] if event["verb"] not in told]
     assert verbs == ["entries.added", "entry.held", "entry.released", "entry.marked_done", "entry.reopened"]
 
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.timezone import now
 
-from tests.factories import ANA, a_workspace
+from budget.reviews import drafting
+from tests.factories import ANA, a_review, a_workspace
 from tests.pages.committed import transactional_db
 from tests.races.crowd import at_once
 from tests.workspaces.receiver import Receiver, receiving
@@ -133,13 +135,53 @@ def test_a_sender_that_dies_leaves_it_to_come_due_again(shop: Workspace, receive
     assert states() == ["delivered"]
 
 
-def test_what_waits_for_a_dead_receiver_waits_together(shop: Workspace, receiver: Receiver) -> None:
+def test_a_dead_receiver_is_asked_once_a_pause_and_not_once_an_event(shop: Workspace, receiver: Receiver) -> None:
     a_channel(shop, receiver)
     for _ in range(3):
         blocked(shop)
     receiver.status = 503
     sending.attempt(Delivery.objects.order_by("id")[0].pk)
+    blocked(shop)  # and what happens meanwhile waits as well
     assert deliveries.due() == {} and len(receiver.heard) == 1
+    Channel.objects.update(rests_until=Now() - timedelta(seconds=1))
+    assert len(deliveries.due()) == 1
+
+
+def test_a_channel_rests_longer_with_each_failure_until_it_succeeds(shop: Workspace, receiver: Receiver) -> None:
+    channel, _ = a_channel(shop, receiver)
+    receiver.status = 500
+    rests = []
+    for _ in range(7):
+        blocked(shop)
+        sending.attempt(Delivery.objects.order_by("-id")[0].pk)
+        channel.refresh_from_db()
+        assert channel.rests_until is not None
+        rests.append(round((channel.rests_until - now()).total_seconds(), -1))
+    assert rests == [10, 60, 300, 1800, 7200, 7200, 7200]
+    receiver.status = 200
+    blocked(shop)
+    sending.attempt(Delivery.objects.order_by("-id")[0].pk)
+    channel.refresh_from_db()
+    assert channel.rests_until is None
+
+
+def test_what_was_over_long_ago_is_forgotten(shop: Workspace, receiver: Receiver) -> None:
+    a_channel(shop, receiver)
+    for _ in range(3):
+        blocked(shop)
+    old, waiting, _ = Delivery.objects.order_by("id")
+    Delivery.objects.filter(pk__in=[old.pk, waiting.pk]).update(created_at=now() - timedelta(days=91))
+    Delivery.objects.filter(pk=old.pk).update(state="delivered")
+    assert deliveries.prune() == 1 and not Delivery.objects.filter(pk=old.pk).exists()
+
+
+def test_a_request_for_a_decision_leads_to_the_review(shop: Workspace, receiver: Receiver) -> None:
+    _, secret = a_channel(shop, receiver, verbs=["review.requested"])
+    review = drafting.request(a_review(shop, by=ANA), by=ANA)
+    sending.attempt(Delivery.objects.get().pk)
+    [payload] = receiver.verified(secret)
+    assert payload["data"]["url"].endswith(f"/w/{shop.pk}/budget/reviews/{review.pk}/")
+    assert payload["data"]["details"]["required_approvals"] == 1 and payload["data"]["details"]["author"] == "ana"
 
 
 def test_a_channel_that_only_fails_is_switched_off_and_says_why(shop: Workspace, receiver: Receiver) -> None:

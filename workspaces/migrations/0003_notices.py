@@ -50,6 +50,7 @@ class Migration(migrations.Migration):
                 ('enabled', models.BooleanField(default=True)),
                 ('off_because', models.CharField(blank=True, help_text='Why it is off, when Muster switched it off.', max_length=500)),
                 ('failures_in_a_row', models.PositiveIntegerField(default=0)),
+                ('rests_until', models.DateTimeField(blank=True, help_text='After a failure: nothing goes there before.', null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('created_by', models.CharField(max_length=200)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='channels', to='workspaces.workspace')),

@@ -27,6 +27,7 @@ class Channel(models.Model):
     enabled = models.BooleanField(default=True)
     off_because = models.CharField(max_length=500, blank=True, help_text="Why it is off, when Muster switched it off.")
     failures_in_a_row = models.PositiveIntegerField(default=0)
+    rests_until = models.DateTimeField(null=True, blank=True, help_text="After a failure: nothing goes there before.")
     created_at = models.DateTimeField(db_default=Now())
     created_by = models.CharField(max_length=200)
 

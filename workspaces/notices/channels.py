@@ -128,7 +128,7 @@ def shown_target(channel: Channel, *, whole: bool) -> str:
 
 def _switch(row: Channel, on: bool) -> None:
     if on and not row.enabled:
-        row.off_because, row.failures_in_a_row = "", 0
+        row.off_because, row.failures_in_a_row, row.rests_until = "", 0, None
     if row.enabled and not on:
         waiting = Delivery.objects.filter(channel=row, state=Delivery.State.PENDING)
         waiting.filter(tried_at__isnull=True).update(answer=OFF)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from workspaces import activity
@@ -20,14 +20,16 @@ LEASE_S = 60
 PAUSES_S = (10, 60, 5 * 60, 30 * 60, 2 * 3600)
 """Between the attempts of one delivery; after the last it has failed."""
 MOST_IN_A_ROW = 20
-"""Failed attempts of a channel, with no success between them, until it is switched off. With the pauses: half a day at least."""
+"""Failed attempts of a channel, with no success between them, until it is switched off. With their pauses: more than a day."""
 GONE = 410
+KEPT_DAYS = 90
 MOST_DUE = 500
 
 
 def due() -> dict[str, list[int]]:
-    """Channel id to its deliveries whose time has come, oldest first."""
-    ready = Delivery.objects.filter(state=Delivery.State.PENDING, due_at__lte=Now(), channel__enabled=True)
+    """Channel id to its deliveries whose time has come, oldest first. A channel that failed just now rests."""
+    awake = Q(channel__enabled=True) & (Q(channel__rests_until__isnull=True) | Q(channel__rests_until__lte=Now()))
+    ready = Delivery.objects.filter(awake, state=Delivery.State.PENDING, due_at__lte=Now())
     found: dict[str, list[int]] = defaultdict(list)
     for channel_id, pk in ready.order_by("due_at", "pk").values_list("channel_id", "pk")[:MOST_DUE]:
         found[channel_id].append(pk)
@@ -53,7 +55,7 @@ def settle(delivery: Delivery, answer: Answer) -> bool:
         ).first()  # before its deliveries, as everywhere
         if answer.ok:
             written = mine.update(state=Delivery.State.DELIVERED, **told)
-            Channel.objects.filter(pk=delivery.channel_id).update(failures_in_a_row=0)
+            Channel.objects.filter(pk=delivery.channel_id).update(failures_in_a_row=0, rests_until=None)
             return written == 1
         pause = pause_after(delivery)
         if pause is None:
@@ -61,7 +63,7 @@ def settle(delivery: Delivery, answer: Answer) -> bool:
         else:
             written = mine.update(due_at=Now() + timedelta(seconds=pause), **told)
         if written and delivery.event_id:
-            _channel_failed(delivery, answer, pause or PAUSES_S[0])
+            _channel_failed(delivery, answer)
         return written == 1
 
 
@@ -116,12 +118,19 @@ def page(
     return rows[:limit], rows[limit - 1].pk if len(rows) > limit else None
 
 
-def _channel_failed(delivery: Delivery, answer: Answer, pause: int) -> None:
-    """What else waits for this channel waits as long, so that one dead receiver is asked once a pause and not once an event."""
-    Channel.objects.filter(pk=delivery.channel_id).update(failures_in_a_row=F("failures_in_a_row") + 1)
-    soon = Delivery.objects.filter(channel_id=delivery.channel_id, state=Delivery.State.PENDING)
-    soon.filter(due_at__lt=Now() + timedelta(seconds=pause)).update(due_at=Now() + timedelta(seconds=pause))
-    failures = Channel.objects.values_list("failures_in_a_row", flat=True).get(pk=delivery.channel_id)
+def prune() -> int:
+    """Forget what was over long ago. Answers how many."""
+    old = Delivery.objects.filter(created_at__lt=Now() - timedelta(days=KEPT_DAYS)).exclude(state=Delivery.State.PENDING)
+    gone, _ = old.delete()
+    return gone
+
+
+def _channel_failed(delivery: Delivery, answer: Answer) -> None:
+    """The channel rests, longer each time: one dead receiver is asked once a pause, not once an event."""
+    failures = Channel.objects.values_list("failures_in_a_row", flat=True).get(pk=delivery.channel_id) + 1
+    rest = PAUSES_S[min(failures, len(PAUSES_S)) - 1]
+    until = Now() + timedelta(seconds=rest)
+    Channel.objects.filter(pk=delivery.channel_id).update(failures_in_a_row=failures, rests_until=until)
     if answer.status == GONE:
         channels.switch_off(delivery.channel_id, "The receiver answered 410: it wants no more notices")
     elif failures >= MOST_IN_A_ROW:

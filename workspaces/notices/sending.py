@@ -1,6 +1,7 @@
 """Sending what is due, in the control worker: in a thread of its own, so that a slow receiver holds up neither cycle nor tick."""
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -17,18 +18,23 @@ from workspaces.sealing import Sealed
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 4
+PRUNE_EVERY_S = 3600
 bell = threading.Event()
 """Rung by a doorbell: something may be due. Losing it costs a tick."""
 
 
 def for_ever(tick_s: float) -> None:
-    """The sender's thread: looks at once when the bell rings, and with every tick."""
+    """The sender's thread: looks at once when the bell rings, and with every tick. Once an hour it clears the log."""
+    pruned = time.monotonic()
     while True:
         bell.wait(tick_s)
         bell.clear()
         close_old_connections()
         try:
             drain()
+            if time.monotonic() - pruned > PRUNE_EVERY_S:
+                pruned = time.monotonic()
+                deliveries.prune()
         except Exception:
             log.exception("notices.failed")
             connections.close_all()
@@ -66,9 +72,6 @@ def attempt(delivery_id: int) -> Answer | None:
         return None
     answer = send(delivery)
     deliveries.settle(delivery, answer)
-    log.info(
-        "notice.sent", delivery=delivery.pk, channel=delivery.channel_id, ok=answer.ok, status=answer.status, ms=answer.took_ms
-    )
     return answer
 
 
@@ -83,15 +86,24 @@ def test(channel: Channel) -> Delivery:
 
 
 def send(delivery: Delivery) -> Answer:
-    """The one attempt itself. No transaction is open meanwhile."""
-    channel, message_id = delivery.channel, messages.message_id(delivery)
-    if channel.kind == Channel.Kind.EMAIL:
-        subject, text = messages.subject(delivery), messages.text(delivery)
-        return mail.send(channel.target, subject=subject, text=text, message_id=message_id)
+    """The one attempt itself, in the log without where it went. No transaction is open meanwhile."""
+    by = _mail if delivery.channel.kind == Channel.Kind.EMAIL else _post
+    answer = by(delivery, messages.message_id(delivery))
+    why = "" if answer.ok or answer.status else answer.text
+    log.info("notice.sent", delivery=delivery.pk, channel=delivery.channel_id, ok=answer.ok, status=answer.status, why=why)
+    return answer
+
+
+def _mail(delivery: Delivery, message_id: str) -> Answer:
+    subject, text = messages.subject(delivery), messages.text(delivery)
+    return mail.send(delivery.channel.target, subject=subject, text=text, message_id=message_id)
+
+
+def _post(delivery: Delivery, message_id: str) -> Answer:
     body = messages.body(delivery)
     try:
-        signed = signing.headers(channel.sealed, message_id=message_id, body=body)
+        signed = signing.headers(delivery.channel.sealed, message_id=message_id, body=body)
     except Sealed:
         return Answer(False, "Its secret was sealed with another MUSTER_SECRET_KEY: make a new one")
     headers = {"Content-Type": "application/json", "User-Agent": "Muster/1", "Accept": "*/*", "Connection": "close", **signed}
-    return posting.post(channel.target, body.encode(), headers)
+    return posting.post(delivery.channel.target, body.encode(), headers)

@@ -76,6 +76,7 @@ def test_before_any_round_nobody_knows_what_an_entry_will_cost(shop: Workspace) 
 def test_an_ended_entry_costs_what_it_cost_and_an_open_one_what_the_allocation_reckons(shop: Workspace) -> None:
     done, going = an_entry(shop, budget="5"), an_entry(shop, budget="5")
     a_charge(done, "2")
+    a_charge(going, "1")
     RoundSpend.objects.filter(account=done.account).update(improvement_score=0.5)
     entries.mark_done(done, by=ANA)
     review = a_review(shop)
