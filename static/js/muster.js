@@ -158,12 +158,13 @@
   }
   document.addEventListener("htmx:oobAfterSwap", announce);
   document.addEventListener("htmx:afterRequest", (event) => {
-    const form = event.target.closest?.("form"), { xhr, successful, requestConfig } = event.detail;
+    const form = event.target.closest?.("form"), { xhr, requestConfig } = event.detail;
+    const refused = !xhr?.status || xhr.status >= 400; // htmx calls an answer successful whenever it is to be swapped
     if (xhr?.status === 401) { signedOut = true; source?.close(); show(); }
     if (!form || requestConfig?.verb !== "post") return;
     if (!xhr?.status) say("The server does not answer. Nothing was done.");
-    else if (!successful && !xhr.responseText.includes('id="result"')) say("That did not work. Reload the page and try again.");
-    if (!successful) return;
+    else if (refused && !xhr.responseText.includes('id="result"')) say("That did not work. Reload the page and try again.");
+    if (refused) return;
     form.reset();
     form.closest("details")?.removeAttribute("open");
     if (form.dataset.back) leave(form);

@@ -68,7 +68,8 @@ def book(
     workspace: Workspace, entry: Entry | None, cost: str, category: Category, *, hours: float, round: int | None = None
 ) -> LedgerEntry:
     """A row of some hours ago. The ledger is insert-only, so its time is given at once."""
-    amount, computed = money.usd(cost), next(_keys) % 3 == 0
+    amount = money.usd(cost)
+    computed = round == 3 or (entry is None and next(_keys) % 3 == 0)
     return LedgerEntry.objects.create(
         project_id=workspace.pk,
         account_id=entry.pk if entry else None,

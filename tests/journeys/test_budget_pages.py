@@ -1,0 +1,180 @@
+"""The pages of the money in a browser: by keyboard, live, on a phone, in the dark, on paper, and for everybody."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from budget import caps
+from budget.models import Account, Category
+from budget.money import usd
+from orchestration import wake
+from orchestration.models import Entry
+from tests.journeys.conftest import logged_in
+from tests.journeys.test_pages import RULES, found, open_live
+from tests.pages import seed_money
+from workspaces.models import Workspace
+
+TAILS = ("", "?range=all", "entries/", "entries/?q=nothing", "ledger/", "changes/", "reallocate/")
+
+
+@pytest.fixture
+def day(transactional_db: None) -> Workspace:
+    return seed_money.a_day()
+
+
+def entry(workspace: Workspace, seq: int) -> Entry:
+    return Entry.objects.select_related("account").get(workspace=workspace, seq=seq)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 360])
+def test_nobody_is_shut_out_of_the_money(browser: Browser, address: str, day: Workspace, scheme: str, width: int) -> None:
+    context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
+    page = context.new_page()
+    one, row = entry(day, 2), day.project.ledger.order_by("id")[0]
+    places = [
+        *(f"budget/{tail}" for tail in TAILS),
+        f"budget/ledger/{row.pk}/correct/",
+        f"entries/{one.pk}/",
+        f"budget/entries/?edit={one.pk}",
+    ]
+    for place in places:
+        page.goto(f"{address}/w/{day.pk}/{place}")
+        page.wait_for_timeout(300)
+        assert found(page) == [], place
+    context.close()
+
+
+def test_no_page_is_wider_than_a_small_phone(browser: Browser, address: str, day: Workspace) -> None:
+    context = logged_in(browser, address, viewport={"width": 320, "height": 640})
+    page = context.new_page()
+    for place in [*(f"budget/{tail}" for tail in TAILS), f"entries/{entry(day, 2).pk}/"]:
+        page.goto(f"{address}/w/{day.pk}/{place}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, place
+    context.close()
+
+
+def test_a_budget_is_edited_in_its_cell_by_keyboard(page: Page, address: str, day: Workspace) -> None:
+    open_live(page, address, day, "budget/entries/")
+    one = entry(day, 5)
+    page.focus(f"#budget-{one.pk}")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#amount-{one.pk}")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(f"#budget-{one.pk}")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#amount-{one.pk}")).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("7.25")
+    page.keyboard.press("Enter")
+    expect(page.locator("#result")).to_contain_text("$7.25")
+    expect(page.locator(f"#purse-{one.pk}")).to_contain_text("Locked")
+    expect(page.locator(f"#budget-{one.pk}")).to_be_focused()
+    assert Account.objects.get(pk=one.pk).budget == usd("7.25")
+
+
+def test_a_lock_is_set_at_once_and_released_with_a_reason_by_keyboard(page: Page, address: str, day: Workspace) -> None:
+    open_live(page, address, day, "budget/entries/")
+    one = entry(day, 6)
+    page.focus(f"#lock-{one.pk}")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#lock-{one.pk}")).to_contain_text("Locked")
+    expect(page.locator(f"#lock-{one.pk}")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#why-{one.pk}")).to_be_focused()
+    page.keyboard.type("agreed in the review")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#lock-{one.pk}")).to_contain_text("Auto")
+    assert not Account.objects.get(pk=one.pk).human_locked
+
+
+def test_what_is_typed_survives_money_that_moves(page: Page, address: str, day: Workspace) -> None:
+    open_live(page, address, day, "budget/entries/")
+    one = entry(day, 5)
+    page.click(f"#budget-{one.pk}")
+    field = page.locator(f"#amount-{one.pk}")
+    expect(field).to_be_focused()
+    field.fill("")
+    for digit in "3.75":
+        field.press_sequentially(digit)
+        wake.hint(day.pk, "budget", "entries")
+        page.wait_for_timeout(600)
+    expect(field).to_have_value("3.75")
+    expect(field).to_be_focused()
+
+
+def test_spend_shows_in_every_region_without_a_reload(page: Page, address: str, day: Workspace) -> None:
+    open_live(page, address, day, "budget/")
+    page.evaluate("window.same = true")
+    seed_money.book(day, None, "5", Category.EXPANSION, hours=0)
+    wake.hint(day.pk, "budget")
+    day.project.refresh_from_db()
+    spent = f"${day.project.total_spent / 1e6:.2f}"
+    for region in ("#summary", "#by-category tfoot", "#caps", "#strip"):
+        expect(page.locator(region)).to_contain_text(spent, timeout=3000)
+    assert page.evaluate("window.same")
+
+
+def test_two_people_and_one_budget(browser: Browser, address: str, day: Workspace) -> None:
+    context = logged_in(browser, address)
+    page = context.new_page()
+    one = entry(day, 5)
+    page.goto(f"{address}/w/{day.pk}/budget/entries/")
+    page.click(f"#budget-{one.pk}")
+    page.locator(f"#amount-{one.pk}").fill("9")
+    caps.edit(one.account, usd(3), by=seed_money.BEA)
+    page.locator(f"#amount-{one.pk}").press("Enter")
+    expect(page.locator("#result")).to_contain_text("bea changed it from $6.00 to $3.00")
+    expect(page.locator(f"#amount-{one.pk}")).to_have_value("9")
+    page.click("#result .commit")
+    expect(page.locator("#result")).to_contain_text("is $9.00 now")
+    assert Account.objects.get(pk=one.pk).budget == usd(9)
+    context.close()
+
+
+def test_the_selected_entries_are_changed_together(page: Page, address: str, day: Workspace) -> None:
+    open_live(page, address, day, "budget/entries/")
+    for seq in (6, 7):
+        page.check(f"#purse-{entry(day, seq).pk} input[type=checkbox]")
+    page.select_option("#bulk-do", "percent")
+    page.fill("#bulk-value", "-50")
+    page.click("text=Change the selected")
+    expect(page.locator("#result")).to_contain_text("The budgets of 2 entries are changed")
+    expect(page.locator(f"#purse-{entry(day, 6).pk}")).to_contain_text("$5.00")
+    assert not page.is_checked(f"#purse-{entry(day, 6).pk} input[type=checkbox]")
+
+
+def test_the_first_view_is_light(browser: Browser, address: str, day: Workspace) -> None:
+    """At most 100 KB and 1,400 elements, on the page with the charts."""
+    context = logged_in(browser, address)
+    page = context.new_page()
+    page.goto(f"{address}/w/{day.pk}/budget/")
+    page.wait_for_timeout(500)
+    entries = "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
+    sent = page.evaluate(f"{entries}.reduce((sum, one) => sum + one.transferSize, 0)")
+    assert sent <= 100_000 and page.evaluate("document.querySelectorAll('*').length") <= 1400, sent
+    context.close()
+
+
+def test_the_pages_are_printed_without_controls(browser: Browser, address: str, day: Workspace) -> None:
+    context = logged_in(browser, address)
+    page = context.new_page()
+    for tail in ("", "entries/"):
+        page.goto(f"{address}/w/{day.pk}/budget/{tail}")
+        page.emulate_media(media="print")
+        for control in (".strip", ".tabs", "#stop-all", ".chips", ".sections", "#bulk"):
+            assert not page.locator(control).first.is_visible(), control
+        expect(page.locator(".printed")).to_be_visible()
+        assert len(page.pdf(format="A4")) > 10_000
+        assert page.evaluate("getComputedStyle(document.querySelector('thead')).display") == "table-header-group"
+    context.close()
+
+
+def test_an_open_table_of_figures_stays_open(page: Page, address: str, day: Workspace) -> None:
+    open_live(page, address, day, "budget/")
+    page.click("#burnup-figures > summary")
+    seed_money.book(day, None, "0.5", Category.EXPANSION, hours=0)
+    wake.hint(day.pk, "budget")
+    expect(page.locator("#burnup-figures")).to_contain_text("$2.36", timeout=3000)
+    assert page.evaluate("document.getElementById('burnup-figures').open")
+    assert Axe().run(page, options=RULES).response["violations"] == []
