@@ -173,7 +173,7 @@ class EventAdmin(ReadOnly):
 class ChannelAdmin(ReadOnly):
     """Changed on the page of notices, by those who may. The sealed secret is not shown anywhere."""
 
-    list_display = ["name", "kind", "workspace", "enabled", "failures_in_a_row", "created_at", "created_by"]
+    list_display = ["name", "kind", "workspace", "enabled", "failures_in_a_row", "rests_until", "created_at"]
     list_filter = ["kind", "enabled", "workspace"]
     list_select_related = ["workspace"]
     search_fields = ["=id", "name", "=created_by"]
@@ -187,6 +187,7 @@ class ChannelAdmin(ReadOnly):
         "enabled",
         "off_because",
         "failures_in_a_row",
+        "rests_until",
         "created_at",
         "created_by",
     ]

@@ -55,7 +55,7 @@ def test_a_review_from_draft_to_print_without_script(
     browser: Browser, address: str, workspace: Workspace, tmp_path: Path
 ) -> None:
     entry = Entry.objects.get(workspace=workspace, seq=5)
-    ana, bea = page_of(browser, address, "anton", workspace), page_of(browser, address, "bea", workspace)
+    ana, bea = page_of(browser, address, "anton", workspace), page_of(browser, address, "bea", workspace, color_scheme="dark")
     begun(ana, address, workspace)
     proposed(ana, entry, "7.50")
     ana.click("text=Ask for a decision")
@@ -132,7 +132,7 @@ def receiver(settings: Any) -> Iterator[Receiver]:
 
 
 def test_a_channel_is_made_and_its_test_truly_arrives(
-    browser: Browser, address: str, workspace: Workspace, receiver: Receiver
+    browser: Browser, address: str, workspace: Workspace, receiver: Receiver, tmp_path: Path
 ) -> None:
     page = page_of(browser, address, "otto", workspace, "admin")
     page.goto(f"{address}/w/{workspace.pk}/notices/")
@@ -148,6 +148,7 @@ def test_a_channel_is_made_and_its_test_truly_arrives(
     page.click("text=Send a test")
     expect(page.locator("#result")).to_contain_text("not delivered (status 500")
     assert page.locator("tr[id^=delivery-]").count() == 2
+    page.screenshot(path=tmp_path / "notices.png", full_page=True)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

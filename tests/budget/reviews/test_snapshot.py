@@ -12,14 +12,17 @@ from budget.money import usd
 from budget.reviews import comments, drafting, reading, snapshot
 from budget.reviews.drafting import Draft, Wish
 from orchestration import entries
+from orchestration.models import Entry
 from tests.factories import ANA, a_charge, a_review, a_workspace, an_entry, project
+from tests.pages.committed import transactional_db
+from tests.races.crowd import at_once
 from workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
+__all__ = ["transactional_db"]
 
 
 @pytest.fixture
-def shop() -> Workspace:
+def shop(db: None) -> Workspace:
     return a_workspace(cap="80")
 
 
@@ -141,3 +144,22 @@ def test_a_whole_review_takes_a_fixed_number_of_queries(shop: Workspace, django_
     with django_assert_num_queries(4):
         found = reading.whole(review)
     assert (len(found.lines), len(found.proposals)) == (5, 5)
+
+
+def test_reviews_begun_in_the_middle_of_charges_add_up(transactional_db: None) -> None:
+    """The counters, the entries' lines and the ledger itself, read while eight threads book: they are of one moment."""
+    shop = a_workspace(cap="1000")
+    made = [an_entry(shop, budget="50") for _ in range(4)]
+
+    def book(entry: Entry) -> None:
+        for n in range(15):
+            a_charge(entry, "0.01", round=1 + n % 3)
+            a_charge(entry, "0.003", category="interceptor", round=None)
+
+    at_once([*(lambda one=one: book(one) for one in made), *(lambda: [a_review(shop) for _ in range(6)] for _ in range(2))])  # type: ignore[misc]
+    assert Review.objects.count() == 12
+    for review in Review.objects.all():
+        lines = list(review.lines.all())
+        assert review.entry_spent == sum(line.spent for line in lines)
+        assert review.interceptor_spent == sum(line.interceptor_spent for line in lines)
+        assert review.total_spent == review.period_spent == sum(line.period_spent for line in lines)
