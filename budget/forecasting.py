@@ -1,4 +1,4 @@
-"""Reads what a forecast needs: six queries, and of the history only the newest sessions and what they worked on."""
+"""Reads what a forecast needs: five queries, and of the history only the newest sessions and what they worked on."""
 
 from datetime import datetime
 
@@ -9,13 +9,21 @@ from budget.allocation import Row, Snapshot
 from budget.forecast import Forecast
 from budget.lifetimes import Life
 from budget.models import Hold, Project
+from budget.terms import Terms
 
 MOST_SESSIONS = 400  # more than two active hours of a busy workspace hold
 
 
-def of(workspace_id: str, *, at: datetime | None = None, paused: bool = False, project: Project | None = None) -> Forecast:
-    """The forecast of a workspace. `paused`: the caller knows that nothing is being started, so no date is told. `project`: where the
-    caller has it already."""
+def of(
+    workspace_id: str,
+    *,
+    at: datetime | None = None,
+    paused: bool = False,
+    project: Project | None = None,
+    agreed: Terms | None = None,
+) -> Forecast:
+    """The forecast of a workspace. `paused`: the caller knows that nothing is being started, so no date is told. `project`, `agreed`: where
+    the caller has them already."""
     project = project or Project.objects.get(pk=workspace_id)
     settled = Hold.objects.filter(project_id=workspace_id, state=Hold.State.SETTLED, drawn__gt=0)
     newest = settled.order_by("-id").values_list("drawn", "opened_at", "settled_at", "amount")[:MOST_SESSIONS]
@@ -30,7 +38,7 @@ def of(workspace_id: str, *, at: datetime | None = None, paused: bool = False, p
         worked=worked,
         overhead=_for_each(project.total_spent, by_sessions),
         beside=_for_each(project.total_spent, project.entry_spent),
-        lives=lives(reallocation.snapshot(project, terms.of(workspace_id))),
+        lives=lives(reallocation.snapshot(project, agreed or terms.of(workspace_id))),
         paused=paused,
     )
     return forecast.of(facts)
@@ -38,7 +46,7 @@ def of(workspace_id: str, *, at: datetime | None = None, paused: bool = False, p
 
 def ends(project: Project) -> dict[str, int]:
     """Open account to what its entry will have cost (micro-USD): spent, and what it still needs, as far as its rounds go. Those of which
-    nothing is known yet are left out. Five queries."""
+    nothing is known yet are left out. Three queries."""
     seen = reallocation.snapshot(project, terms.of(project.pk))
     usual = estimates.typical((*(row.rounds for row in seen.rows), *seen.history), least=seen.min_round, most=seen.round_ceiling)
     return {row.id: row.spent + _ahead(row, usual, seen) for row in seen.rows if _is_open(row) and (usual.known or row.rounds)}

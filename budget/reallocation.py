@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
 
 
 def preview(workspace_id: str) -> Outcome:
-    """What `run` would do now. Five queries, and nothing is locked."""
+    """What `run` would do now. Four queries, and nothing is locked."""
     done = allocation.allocate(_look(workspace_id))
     return Outcome(done.changes, done.skipped, done.pool, done.unallocated)
 
@@ -64,15 +64,17 @@ def _look(workspace_id: str, *, lock: bool = False) -> Snapshot:
 
 
 def snapshot(project: Project, at: Terms) -> Snapshot:
-    """Three queries: the money of a workspace as the allocation sees it: its open entries, and the ended ones that have something to give back."""
+    """Two queries: the money of a workspace as the allocation sees it: its open entries, and the ended ones that have something to give back."""
     asking = Q(entry__status__in=OPEN)
     giving = Q(entry__status__in=allocation.ENDED, budget__gt=F("spent") + F("held"))
     alive = Account.objects.filter(asking | giving, project=project, entry__deleted_at__isnull=True)
     accounts = list(alive.select_related("entry").only("budget", "spent", "held", "human_locked", *_OF_ENTRY))
     running = {one.pk for one in accounts if one.entry.status == "in_progress"}
-    mine = _rounds(RoundSpend.objects.filter(account__project=project, account__entry__status__in=OPEN), running)
     newest = Hold.objects.filter(project=project).order_by("-id").values("account_id")[:HISTORY]
-    usual = _rounds(RoundSpend.objects.filter(account_id__in=newest).exclude(account__entry__status__in=OPEN), set())
+    mine = RoundSpend.objects.filter(account__project=project, account__entry__status__in=OPEN)
+    others = RoundSpend.objects.filter(account_id__in=newest).exclude(account__entry__status__in=OPEN)
+    made = _rounds((mine, others), running)
+    waiting_or_at_work = {one.pk for one in accounts if one.entry.status in OPEN}
     return Snapshot(
         total_budget=project.total_budget,
         max_project_spend=project.max_project_spend,
@@ -82,8 +84,8 @@ def snapshot(project: Project, at: Terms) -> Snapshot:
         round_ceiling=at.round_ceiling,
         plateau_rounds=at.plateau_rounds,
         plateau_epsilon=at.plateau_epsilon,
-        history=tuple(usual.values()),
-        rows=tuple(_row(one, mine.get(one.pk, ()), at.round_ceiling) for one in accounts),
+        history=tuple(rounds for id_, rounds in made.items() if id_ not in waiting_or_at_work),
+        rows=tuple(_row(one, made.get(one.pk, ()), at.round_ceiling) for one in accounts),
     )
 
 
@@ -122,10 +124,11 @@ def _row(account: Account, rounds: tuple[Round, ...], ceiling: int) -> Row:
     )
 
 
-def _rounds(found: QuerySet[RoundSpend], running: set[str]) -> dict[str, tuple[Round, ...]]:
-    """By account, in order. The round that is going on says nothing yet."""
+def _rounds(found: tuple[QuerySet[RoundSpend], QuerySet[RoundSpend]], running: set[str]) -> dict[str, tuple[Round, ...]]:
+    """By account, in order: two sets that share none, read as one. The round that is going on says nothing yet."""
     made: dict[str, list[Round]] = defaultdict(list)
-    for id_, cost, gain in found.order_by("account_id", "number").values_list("account_id", "cost", "improvement_score"):
+    ours, others = (rows.order_by().values_list("account_id", "number", "cost", "improvement_score") for rows in found)
+    for id_, _, cost, gain in ours.union(others, all=True).order_by("account_id", "number"):
         made[id_].append(Round(cost, gain))
     for id_ in running & made.keys():
         if made[id_][-1].gain is None:

@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "config.middleware.request_context",
     "config.middleware.known_host",
     "config.middleware.api_answers_json",
+    "config.compression.compressed",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

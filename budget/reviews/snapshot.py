@@ -34,7 +34,7 @@ class Snapshot:
 
 
 def take(project_id: str, period_from: date, period_to: date) -> Snapshot:
-    """Read it. Inside a transaction that holds the project still (`rebuild.hold_still`). Nine queries."""
+    """Read it. Inside a transaction that holds the project still (`rebuild.hold_still`). Seven queries."""
     project = Project.objects.annotate(moment=Now()).get(pk=project_id)
     ledger = LedgerEntry.objects.filter(project_id=project_id).order_by()
     last = ledger.aggregate(last=Max("id"))["last"] or 0

@@ -82,7 +82,7 @@ def money(scene: Scene) -> dict[str, Any]:
         "planned": planned,
         "categories": [(Category(name).label, amount) for name, amount in spent.items()],
         "left": project.max_project_spend - project.total_spent - project.held,
-        "at_work": Session.objects.filter(workspace=scene.workspace, status__in=Session.OPEN).count(),
+        "at_work": scene.at_work,
     }
 
 

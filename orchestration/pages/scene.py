@@ -8,6 +8,8 @@ from typing import Any, Concatenate, ParamSpec
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -16,7 +18,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from budget.models import Project
-from orchestration.models import Executor
+from orchestration.models import Executor, Session
 from workspaces import access
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.errors import Conflict, Forbidden, NotFound, Refused
@@ -41,8 +43,15 @@ class Scene:
 
     @cached_property
     def executor(self) -> Executor:
-        """Read once for all regions of a page, with the money beside it."""
-        return Executor.objects.select_related("workspace__project").get(pk=self.workspace.pk)
+        """Read once for all regions of a page, with the money beside it and how many sessions are open."""
+        mine = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
+        at_work = Coalesce(Subquery(mine.annotate(n=Count("pk")).values("n")), 0)
+        return Executor.objects.select_related("workspace__project").annotate(at_work=at_work).get(pk=self.workspace.pk)
+
+    @property
+    def at_work(self) -> int:
+        """Open sessions."""
+        return self.executor.at_work  # type: ignore[attr-defined]
 
     @property
     def project(self) -> Project:

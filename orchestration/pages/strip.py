@@ -3,14 +3,14 @@
 from typing import Any
 
 from orchestration import configuration
-from orchestration.models import Executor, Session
+from orchestration.models import Executor
 from orchestration.pages.scene import Region, Scene
 
 
 def build(scene: Scene) -> dict[str, Any]:
     executor = scene.executor
     project = scene.project
-    at_work = Session.objects.filter(workspace=scene.workspace, status__in=Session.OPEN).count()
+    at_work = scene.at_work
     return {
         "executor": executor,
         "project": project,

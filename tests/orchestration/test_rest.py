@@ -4,7 +4,7 @@ import pytest
 
 from budget import caps
 from budget.money import usd
-from orchestration import entries
+from orchestration import entries, funding
 from orchestration.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry
@@ -86,7 +86,7 @@ def test_a_cycle_that_blocks_the_last_one_tells_both() -> None:
     dispatch.cycle(shop.pk)
     assert Entry.objects.get().status == "blocked" and told("entry.blocked") == ["budget_exceeded"] and told() == ["stuck"]
     caps.edit(entry.account, usd(5), by=ANA)
-    entries.unblock_affordable(shop.pk)
+    funding.unblock_affordable(shop.pk)
     assert Entry.objects.get().status == "pending" and told() == ["stuck"]
 
 

@@ -57,6 +57,7 @@ def plenty(workspace: Workspace, number: int) -> list[Entry]:
         entries.Draft(
             content=f"Entry {n} of many, with a title of a usual length",
             ref=str(n),
+            budget=money.usd(1),
             spec={"files_to_modify": [f"src/part_{n % 37}.py"]},
             depends_on=(str(n - 1),) if n % 5 == 4 else (),
         )

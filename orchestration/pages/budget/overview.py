@@ -16,7 +16,7 @@ from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import Forecast
 from budget.limits import Standing
 from budget.models import BudgetChange
-from orchestration import configuration
+from orchestration import configuration, funding
 from orchestration.models import Entry, Executor
 from orchestration.pages.budget import changes
 from orchestration.pages.scene import Region, Scene, in_workspace, show
@@ -61,7 +61,8 @@ class Figures:
     @cached_property
     def forecast(self) -> Forecast:
         paused = self.scene.executor.state != Executor.State.RUNNING
-        return forecasting.of(self.project.pk, at=self.at, paused=paused, project=self.project)
+        agreed = funding.terms_of(self.config)
+        return forecasting.of(self.project.pk, at=self.at, paused=paused, project=self.project, agreed=agreed)
 
     @cached_property
     def series(self) -> series.Series:

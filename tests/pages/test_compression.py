@@ -1,0 +1,26 @@
+"""What goes out is small; what streams is left alone."""
+
+import gzip
+
+from django.test import Client
+
+from workspaces.models import Workspace
+
+GZIP = {"Accept-Encoding": "gzip"}
+
+
+def test_a_page_is_compressed_for_who_takes_it(ana: Client, workspace: Workspace) -> None:
+    plain, small = ana.get(f"/w/{workspace.pk}/"), ana.get(f"/w/{workspace.pk}/", headers=GZIP)
+    assert "Content-Encoding" not in plain.headers and small.headers["Content-Encoding"] == "gzip"
+    assert b"</html>" in gzip.decompress(small.content) and len(small.content) < len(plain.content) / 3
+
+
+def test_a_static_file_is_compressed_and_the_same(client: Client) -> None:
+    plain = b"".join(client.get("/static/css/data.css").streaming_content)  # type: ignore[attr-defined]
+    small = client.get("/static/css/data.css", headers=GZIP)
+    assert gzip.decompress(small.content) == plain and int(small.headers["Content-Length"]) < len(plain) / 2
+    assert "Accept-Encoding" in small.headers["Vary"] and client.head("/static/css/data.css", headers=GZIP).status_code == 200
+
+
+def test_the_api_is_left_alone(client: Client) -> None:
+    assert "Content-Encoding" not in client.get("/api/v1/openapi.json", headers=GZIP).headers
