@@ -13,8 +13,9 @@ from budget.models import Hold, Project
 MOST_SESSIONS = 400  # more than two active hours of a busy workspace hold
 
 
-def of(workspace_id: str, *, at: datetime | None = None, paused: bool = False) -> Forecast:
-    """The forecast of a workspace. `paused`: the caller knows that nothing is being started, so no date is told."""
+def of(workspace_id: str, *, at: datetime | None = None, paused: bool | None = None) -> Forecast:
+    """The forecast of a workspace. `paused`: nothing is being started, so no date is told; None: as it is now."""
+    at_present = terms.of(workspace_id)
     project = Project.objects.get(pk=workspace_id)
     settled = Hold.objects.filter(project_id=workspace_id, state=Hold.State.SETTLED, drawn__gt=0)
     newest = settled.order_by("-id").values_list("drawn", "opened_at", "settled_at", "amount")[:MOST_SESSIONS]
@@ -29,8 +30,8 @@ def of(workspace_id: str, *, at: datetime | None = None, paused: bool = False) -
         worked=worked,
         overhead=_for_each(project.total_spent, by_sessions),
         beside=_for_each(project.total_spent, project.entry_spent),
-        lives=lives(reallocation.snapshot(project, terms.of(workspace_id))),
-        paused=paused,
+        lives=lives(reallocation.snapshot(project, at_present)),
+        paused=not at_present.running if paused is None else paused,
     )
     return forecast.of(facts)
 
