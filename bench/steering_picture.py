@@ -31,7 +31,7 @@ def draw(solved: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
     for panel, family in enumerate(FAMILIES):
         start = LEFT + 10 + panel * PANEL
         parts.append(
-            f'<text x="{start + 160}" y="{HEIGHT - 10}" text-anchor="middle" font-weight="600">{FAMILIES[family]}</text>'
+            f'<text x="{start + 160}" y="{HEIGHT - 10}" text-anchor="middle" font-weight="600">{FAMILIES[family]}, by how much of the money there is</text>'
         )
         levels = [(level, one) for (name, level), one in solved.items() if name == family]
         for place, (level, one) in enumerate(levels):
@@ -40,7 +40,7 @@ def draw(solved: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
 
 
 def _group(x: float, level: int, one: Mapping[str, float], scale: float) -> list[str]:
-    parts = [f'<text x="{x + 46}" y="{FLOOR + 18}" text-anchor="middle">{level} % of the money</text>']
+    parts = [f'<text x="{x + 46}" y="{FLOOR + 18}" text-anchor="middle">{level} %</text>']
     for place, (name, (_, colour)) in enumerate(BARS.items()):
         tall = one[name] * scale
         left = x + 4 + place * (BAR + 2)

@@ -18,12 +18,13 @@ def of(
     workspace_id: str,
     *,
     at: datetime | None = None,
-    paused: bool = False,
+    paused: bool | None = None,
     project: Project | None = None,
     agreed: Terms | None = None,
 ) -> Forecast:
-    """The forecast of a workspace. `paused`: the caller knows that nothing is being started, so no date is told. `project`, `agreed`: where
+    """The forecast of a workspace. `paused`: nothing is being started, so no date is told; None: as it is now. `project`, `agreed`: where
     the caller has them already."""
+    at_present = agreed or terms.of(workspace_id)
     project = project or Project.objects.get(pk=workspace_id)
     settled = Hold.objects.filter(project_id=workspace_id, state=Hold.State.SETTLED, drawn__gt=0)
     newest = settled.order_by("-id").values_list("drawn", "opened_at", "settled_at", "amount")[:MOST_SESSIONS]
@@ -38,8 +39,8 @@ def of(
         worked=worked,
         overhead=_for_each(project.total_spent, by_sessions),
         beside=_for_each(project.total_spent, project.entry_spent),
-        lives=lives(reallocation.snapshot(project, agreed or terms.of(workspace_id))),
-        paused=paused,
+        lives=lives(reallocation.snapshot(project, at_present)),
+        paused=not at_present.running if paused is None else paused,
     )
     return forecast.of(facts)
 

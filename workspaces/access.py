@@ -103,16 +103,22 @@ def workspace_for(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> 
 
 
 def entered(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> tuple[Workspace, Role]:
-    """The same, with the role that the caller has there."""
-    workspace = None
-    if ids.looks_like_one(workspace_id):
-        workspace = lookup.one(Workspace, "id = %s AND deleted_at IS NULL", workspace_id)
-    role = caller.role_in(workspace) if workspace else None
+    """The same, with the role that the caller has there. One query."""
+    workspace, role = _look(caller, workspace_id) if ids.looks_like_one(workspace_id) else (None, None)
     if workspace is None or role is None:
         raise NotFound("Workspace not found")
     if need not in GRANTS[role]:
         raise Forbidden(f"The role {role.value} may not {need.value}")
     return workspace, role
+
+
+def _look(caller: Caller, workspace_id: str) -> tuple[Workspace | None, Role | None]:
+    if caller.token or caller.everywhere or caller.user is None:
+        workspace = lookup.one(Workspace, "id = %s AND deleted_at IS NULL", workspace_id)
+        return workspace, caller.role_in(workspace) if workspace else None
+    mine = Membership.objects.select_related("workspace").filter(user=caller.user, workspace_id=workspace_id)
+    membership = mine.filter(workspace__deleted_at__isnull=True).first()
+    return (membership.workspace, Role(membership.role)) if membership else (None, None)
 
 
 def check_may_create(caller: Caller) -> None:

@@ -103,3 +103,8 @@ def test_it_is_read_from_the_sessions_that_are_over() -> None:
     told = forecasting.of(shop.pk)
     assert told.enough and told.rate == pytest.approx(usd("2.25"), rel=0.02)
     assert told.end_spend == usd("1.5")
+
+
+@pytest.mark.django_db
+def test_a_paused_executor_is_known() -> None:
+    assert forecasting.of(a_workspace(state="paused").pk).paused and not forecasting.of(a_workspace().pk).paused

@@ -61,7 +61,7 @@ class Figures:
     @cached_property
     def forecast(self) -> Forecast:
         paused = self.scene.executor.state != Executor.State.RUNNING
-        agreed = funding.terms_of(self.config)
+        agreed = funding.terms_of(self.scene.executor)
         return forecasting.of(self.project.pk, at=self.at, paused=paused, project=self.project, agreed=agreed)
 
     @cached_property
