@@ -3,11 +3,12 @@
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.workspaces.receiver import receiving
+from tests.workspaces.receiver import certified, receiving
 from workspaces.notices import addresses, posting
 from workspaces.notices.addresses import NotAllowed
 
@@ -164,9 +165,25 @@ def test_a_big_answer_is_read_in_part_and_kept_in_less(settings: Any) -> None:
         assert answer.ok and len(answer.text) <= 500 and "\x00" not in answer.text
 
 
-def test_tls_asks_for_a_certificate_of_the_hosts_name(settings: Any) -> None:
+@pytest.mark.parametrize(("host", "arrives"), [("hooks.example.com", True), ("other.example.com", False)])
+def test_tls_asks_for_a_certificate_of_the_hosts_name(
+    host: str, arrives: bool, settings: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
+    """By its name, though the connection goes to the address that was judged."""
     settings.WEBHOOK_ALLOW = "127.0.0.1"
-    with receiving() as receiver:  # speaks no TLS at all
+    context, certificate = certified("hooks.example.com", tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with receiving(context) as receiver:
+        resolving(monkeypatch, ["127.0.0.1"])
+        port = receiver.url.split(":")[2].split("/")[0]
+        answer = posting.post(f"https://{host}:{port}/hook", b"{}", {})
+        assert (answer.ok, len(receiver.heard)) == (arrives, int(arrives)), answer
+        assert arrives or "certificate" in answer.text
+
+
+def test_what_speaks_no_tls_hears_nothing(settings: Any) -> None:
+    settings.WEBHOOK_ALLOW = "127.0.0.1"
+    with receiving() as receiver:
         answer = posting.post(receiver.url.replace("http:", "https:"), b"{}", {})
         assert not answer.ok and answer.status is None and receiver.heard == []
 
