@@ -15,7 +15,7 @@ NAMES = {
     "stop": "K1, K2: from the commit of a stop to the agent's death, against publish and killpg alone",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
-APART = ("stopping",)  # with options of its own, and no database
+APART = ("stopping", "steering")  # with options of their own, and no database
 
 
 def main() -> int:

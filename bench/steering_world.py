@@ -52,14 +52,14 @@ class Item:
 
 @dataclass
 class Run:
-    """A backlog being worked on. `log`: (began, ended, cost) of each session, in seconds; `clock` and `spent` as they move."""
+    """A backlog being worked on. `log`: (began, ended, cost, held) of each session, in seconds; `clock` and `spent` as they move."""
 
     items: list[Item]
     money: int
     clock: float = 0.0
     spent: int = 0
     held: int = 0
-    log: list[tuple[float, float, int]] = field(default_factory=list)
+    log: list[tuple[float, float, int, int]] = field(default_factory=list)
 
     @property
     def solved(self) -> int:
@@ -84,8 +84,8 @@ def play(truths: list[Truth], money: int, steer: Steer, *, watch: Steer = lambda
             return run
         ended, seq, began, cost, whole = heapq.heappop(going)
         run.clock = ended
+        run.log.append((began, ended, cost, run.items[seq - 1].held))
         _settle(run, run.items[seq - 1], cost, whole)
-        run.log.append((began, ended, cost))
         steer(run)
         watch(run)
 

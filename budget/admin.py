@@ -42,7 +42,7 @@ class ProjectAdmin(Editable):
     formfield_overrides = {MoneyField: {"form_class": USDField}}
     fieldsets = [
         (None, {"fields": ["workspace", "max_project_spend", "total_budget"]}),
-        ("Kept by the database", {"fields": [column("total_spent"), *SPENT, column("held"), "headroom_usd"]}),
+        ("Kept by the database", {"fields": [column("total_spent"), *SPENT, column("held"), "headroom_usd", "allocation_due"]}),
     ]
     editable = ["max_project_spend", "total_budget"]
     actions = [RebuildMoney()]
@@ -78,7 +78,7 @@ class AccountAdmin(_EntryPage, Editable):
     search_help_text = "An entry's id, a workspace's id, or who locked it."
     formfield_overrides = {MoneyField: {"form_class": USDField}}
     fieldsets = [
-        (None, {"fields": ["id", "project", "budget", "human_locked"]}),
+        (None, {"fields": ["id", "project", "budget", "own_budget", "human_locked"]}),
         ("Locked by hand", {"fields": ["locked_by", "locked_at", "locked_reason"]}),
         ("Kept by the database", {"fields": [column("spent"), column("interceptor_spent"), column("held"), "headroom_usd"]}),
     ]

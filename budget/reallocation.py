@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 
 def preview(workspace_id: str) -> Outcome:
     """What `run` would do now. Five queries, and nothing is locked."""
-    done = allocation.allocate(snapshot(workspace_id, terms.of(workspace_id)))
+    done = allocation.allocate(_look(workspace_id))
     return Outcome(done.changes, done.skipped, done.pool, done.unallocated)
 
 
@@ -49,7 +49,7 @@ def run(workspace_id: str, *, by: Caller, dry_run: bool = False, source: Source 
     if dry_run or not seen.changes:
         return seen
     with transaction.atomic():
-        done = allocation.allocate(snapshot(workspace_id, terms.of(workspace_id, lock=True)))
+        done = allocation.allocate(_look(workspace_id, lock=True))
         changed, beaten = _carry_out(done.changes)
         freed = sum(one.before - one.after for one in done.changes) - sum(one.before - one.after for one in changed)
         outcome = Outcome(tuple(changed), (*done.skipped, *beaten), done.pool, max(done.unallocated - freed, 0))
@@ -58,16 +58,20 @@ def run(workspace_id: str, *, by: Caller, dry_run: bool = False, source: Source 
     return outcome
 
 
-def snapshot(workspace_id: str, at: Terms) -> Snapshot:
-    """The money of a workspace as the allocation sees it: its open entries, and the ended ones that have something to give back."""
-    project = Project.objects.get(pk=workspace_id)
+def _look(workspace_id: str, *, lock: bool = False) -> Snapshot:
+    at = terms.of(workspace_id, lock=lock)
+    return snapshot(Project.objects.get(pk=workspace_id), at)
+
+
+def snapshot(project: Project, at: Terms) -> Snapshot:
+    """Three queries: the money of a workspace as the allocation sees it: its open entries, and the ended ones that have something to give back."""
     asking = Q(entry__status__in=OPEN)
     giving = Q(entry__status__in=allocation.ENDED, budget__gt=F("spent") + F("held"))
-    alive = Account.objects.filter(asking | giving, project_id=workspace_id, entry__deleted_at__isnull=True)
+    alive = Account.objects.filter(asking | giving, project=project, entry__deleted_at__isnull=True)
     accounts = list(alive.select_related("entry").only("budget", "spent", "held", "human_locked", *_OF_ENTRY))
     running = {one.pk for one in accounts if one.entry.status == "in_progress"}
-    mine = _rounds(RoundSpend.objects.filter(account__project_id=workspace_id, account__entry__status__in=OPEN), running)
-    newest = Hold.objects.filter(project_id=workspace_id).order_by("-id").values("account_id")[:HISTORY]
+    mine = _rounds(RoundSpend.objects.filter(account__project=project, account__entry__status__in=OPEN), running)
+    newest = Hold.objects.filter(project=project).order_by("-id").values("account_id")[:HISTORY]
     usual = _rounds(RoundSpend.objects.filter(account_id__in=newest).exclude(account__entry__status__in=OPEN), set())
     return Snapshot(
         total_budget=project.total_budget,

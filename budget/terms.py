@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Amounts in micro-USD. `automatic`: the workspace lets its budgets be reallocated after each round."""
+    """Amounts in micro-USD. `automatic`: the workspace lets its budgets be reallocated after each round. `running`: sessions are
+    being started."""
 
     min_round: int
     round_ceiling: int
     plateau_rounds: int
     plateau_epsilon: float
     automatic: bool
+    running: bool
 
 
 Reader = Callable[[str, bool], Terms]

@@ -13,8 +13,9 @@ from orchestration import configuration, funding, graph, locks, paths, wake
 from orchestration.models import Dependency, Entry, Executor, Session
 from orchestration.transitions import NO_MONEY_LEFT, PENDING, Next
 from workspaces import activity
-from workspaces.access import Caller
+from workspaces.access import MUSTER, Caller
 from workspaces.errors import Invalid, NotFound
+from workspaces.models import Event
 
 PRIORITIES = {p.name.lower(): p for p in Entry.Priority}
 
@@ -57,6 +58,18 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller) -> list[Entry
             Dependency(entry_id=one, depends_on_id=other) for one, others in wanted.items() for other in others
         )
         Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(made))
+        Event.objects.bulk_create(
+            activity.event(
+                workspace_id,
+                "entry.blocked",
+                by=MUSTER,
+                object_id=entry.pk,
+                reason=NO_MONEY_LEFT,
+                data={"code": entry.reason_code},
+            )
+            for entry in made
+            if entry.reason_code == "project_budget_exceeded"
+        )
         activity.record(workspace_id, "entries.added", by=by, data={"count": len(made), "entries": [e.pk for e in made[:50]]})
     wake.nudge(workspace_id)
     wake.hint(workspace_id, "entries", "budget")

@@ -22,13 +22,15 @@ AT_ONCE = 500  # entries that one call gives money to; the next one goes on
 def read_terms(workspace_id: str, lock: bool) -> terms.Terms:
     """What budget wants to know of the config (budget/terms.py). `lock` keeps cycles, endings and additions out."""
     rows = Executor.objects.select_for_update() if lock else Executor.objects
-    config = configuration.load(rows.get(pk=workspace_id).config)
+    executor = rows.get(pk=workspace_id)
+    config = configuration.load(executor.config)
     return terms.Terms(
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
         plateau_rounds=config.plateau.rounds,
         plateau_epsilon=config.plateau.epsilon,
         automatic=config.auto_reallocate,
+        running=executor.state == Executor.State.RUNNING,
     )
 
 

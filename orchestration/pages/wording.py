@@ -60,14 +60,14 @@ CHECKS = {
     "executor_stopped": "Executor",
     "no_worker_online": "Worker online",
     "agent_unavailable": "Agent and its provider",
-    "project_budget_exceeded": "Project cap",
+    "project_budget_exceeded": "Project cap and plan",
     "files_locked": "File locks",
     "concurrency_limit": "Room beside the others",
 }
 
 REASONS = {
     "budget_exceeded": "entry budgets used up",
-    "project_budget_exceeded": "the project cap reached",
+    "project_budget_exceeded": "no money left under the cap or in the plan",
     "dependencies_pending": "dependencies that are not done",
     "dependency_failed": "dependencies that failed",
     "files_locked": "files that others have locked",
@@ -124,7 +124,8 @@ VERBS = {
     "budget.human_locked": "{locked} the budget of {}",
     "budget.max_project_spend": "set the cap from {before} to {after}",
     "budget.total_budget": "set the total budget from {before} to {after}",
-    "budget.reallocated": "shared the money out anew: {changed} changed, {skipped} skipped",
+    "budget.reallocated": "shared out the budgets anew: {changed} changed, {skipped} skipped",
+    "budget.funded": "gave {changed} without a budget their share of the plan",
     "budget.threshold": "tells that {percent} % of the cap is spent",
     "budget.thresholds": "set the warnings to {after} percent of the cap",
     "budget.limit": "tells that a limit is reached: {category}, {period}",
@@ -202,13 +203,15 @@ def event_symbol(verb: str) -> str:
 
 
 def _fill(text: str, data: Mapping[str, Any]) -> str:
-    count = data.get("count", 0)
+    count, changed = data.get("count", 0), data.get("changed", 0)
     words = {
         "{count}": f"{count} {'entry' if count == 1 else 'entries'}",
         "{locked}": "locked" if data.get("after") else "unlocked",
+        "{changed}": f"{changed} {'entry' if changed == 1 else 'entries'}",
+        "{skipped}": str(data.get("skipped", 0)),
         "{before}": _amount(data, "before"),
         "{after}": _amount(data, "after"),
-        **{f"{{{name}}}": str(data.get(name, "")) for name in ("percent", "category", "field", "provider", "changed", "skipped")},
+        **{f"{{{name}}}": str(data.get(name, "")) for name in ("percent", "category", "field", "provider")},
         "{period}": {"day": "today", "all": "over the whole life"}.get(str(data.get("period")), ""),
     }
     for name, word in words.items():

@@ -13,7 +13,7 @@ from orchestration.entries import Draft
 from orchestration.executor import dispatch, reconcile
 from orchestration.models import Entry
 from tests.factories import ANA, a_charge, a_session, a_worker, a_workspace, an_entry, ended, project, sessions_of, some_entries
-from workspaces.models import Workspace
+from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -130,3 +130,9 @@ def test_without_it_nobodys_own_budget_is_touched() -> None:
     a_charge(good, "1.99")
     told(shop, lambda: ended(session, score=0.9))
     assert states(shop) == [(2, "blocked", "budget_exceeded"), (8, "in_progress", "")]
+
+
+def test_what_waits_for_money_from_its_first_day_is_told_in_activity() -> None:
+    shop = a_workspace(cap="5")
+    _, poor = some_entries(shop, "a", "b")
+    assert list(Event.objects.filter(verb="entry.blocked").values_list("object_id", flat=True)) == [poor.pk]

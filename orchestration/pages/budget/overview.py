@@ -61,7 +61,7 @@ class Figures:
     @cached_property
     def forecast(self) -> Forecast:
         paused = self.scene.executor.state != Executor.State.RUNNING
-        return forecasting.of(self.project.pk, at=self.at, paused=paused, project=self.project)
+        return forecasting.of(self.project.pk, at=self.at, paused=paused, project=self.project, ahead=False)
 
     @cached_property
     def series(self) -> series.Series:

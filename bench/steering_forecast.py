@@ -1,0 +1,96 @@
+"""The forecast held to what then happened: at 25, 50 and 75 % of the money, the 10 to 90 % range and the likely value against the truth."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from statistics import median
+
+from bench import steering_strategies
+from bench.steering_world import LEAST, ROUNDS, Run, Truth, play
+from budget import forecast
+from budget.lifetimes import Life
+
+AT = (25, 50, 75)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Score:
+    """Of one kind of forecast at one moment: was the truth in the range, and how far off was the likely value (a part of the truth)."""
+
+    inside: list[bool] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    early: int = 0
+    silent: int = 0
+
+    def add(self, low: float, likely: float, high: float, truth: float) -> None:
+        self.inside.append(low <= truth <= high)
+        self.errors.append(abs(likely - truth) / max(truth, 1e-9))
+        self.early += truth < low
+
+    @property
+    def coverage(self) -> float:
+        return 100 * sum(self.inside) / max(len(self.inside), 1)
+
+    @property
+    def error(self) -> float:
+        return 100 * median(self.errors) if self.errors else 0.0
+
+
+Scores = dict[tuple[str, int], Score]
+
+
+def scores() -> Scores:
+    return defaultdict(Score)
+
+
+@dataclass
+class Watch:
+    """What a forecast would have had to go by, after each round of a run."""
+
+    moments: list[tuple[float, int, int, tuple[Life, ...]]] = field(default_factory=list)
+
+    def look(self, run: Run) -> None:
+        lives = tuple(
+            Life(len(item.rounds), item.spent, ROUNDS - item.made, item.status in ("done", "failed", "stuck"))
+            for item in run.items
+        )
+        self.moments.append((run.clock, run.spent, len(run.log), lives))
+
+    def at(self, run: Run, amount: float) -> tuple[float, int, int, tuple[Life, ...]]:
+        return next(moment for moment in self.moments if moment[1] >= amount)
+
+
+def time_to_cap(found: Scores, run: Run, watch: Watch) -> None:
+    """Of a run of Muster's with this money. Runs that end with money left have no such time."""
+    if run.spent < run.money - LEAST:
+        return
+    reached = watch.at(run, run.money - LEAST)[0]
+    for percent in AT:
+        clock, spent, rounds, _ = watch.at(run, run.money * percent / 100)
+        told = forecast.of(facts(run, run.money, spent, rounds, None))
+        score = found["cap", percent]
+        if told.cap_from is None or told.cap_at is None or told.cap_until is None:
+            score.silent += 1
+        elif reached > clock:
+            low, likely, high = ((one - START).total_seconds() for one in (told.cap_from, told.cap_at, told.cap_until))
+            score.add(low, likely, high, reached - clock)
+
+
+def end_spend(found: Scores, truths: list[Truth]) -> None:
+    """A run with money for everything: what the whole backlog cost in the end."""
+    watch = Watch()
+    run = play(truths, 10**12, steering_strategies.first_come, watch=watch.look)
+    for percent in AT:
+        _, spent, rounds, lives = watch.at(run, run.spent * percent / 100)
+        told = forecast.of(facts(run, run.money, spent, rounds, lives))
+        score = found["end", percent]
+        if told.end_low is None or told.end_spend is None or told.end_high is None:
+            score.silent += 1
+        else:
+            score.add(told.end_low, told.end_spend, told.end_high, run.spent)
+
+
+def facts(run: Run, cap: int, spent: int, rounds: int, lives: tuple[Life, ...] | None) -> forecast.Facts:
+    worked = tuple(forecast.Worked(cost, began, ended, held) for began, ended, cost, held in run.log[:rounds][-400:])
+    return forecast.Facts(at=START, spent=spent, cap=cap, worked=worked, lives=lives)

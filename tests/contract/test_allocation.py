@@ -1,0 +1,59 @@
+"""Reallocation and forecast over the API."""
+
+import pytest
+
+from budget.models import Account
+from budget.money import usd
+from orchestration.entries import Draft
+from tests.contract.api import Api
+from tests.factories import a_token, a_workspace, some_entries
+from workspaces.models import Role, Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_dry_run_tells_and_the_real_one_does_it(workspace: Workspace) -> None:
+    shop = a_workspace(cap="6", budget="6", name="Small")
+    entry, locked = some_entries(shop, Draft("a", budget=0), Draft("b", budget=0))
+    api = Api(shop, a_token(shop, Role.BUDGET))
+    api.post(f"/budget/entries/{locked.pk}/lock")
+    told = api.post("/budget/reallocate", {"dry_run": True}).json
+    reason = "Raised from $0.00 to $6.00: it has no rounds yet, so it first gets enough for one"
+    assert told == {
+        "dry_run": True,
+        "pool_usd": 6,
+        "unallocated_usd": 0,
+        "changes": [{"entryID": entry.pk, "before_usd": 0, "after_usd": 6, "reason": reason}],
+        "skipped": [{"entryID": locked.pk, "reason": "Locked at $0.00 by a person"}],
+    }
+    assert Account.objects.get(pk=entry.pk).budget == 0
+    done = api.post("/budget/reallocate", {}).json
+    assert done == told | {"dry_run": False} and Account.objects.get(pk=entry.pk).budget == usd(6)
+    [change, *_] = api.get("/budget/changes").json["changes"]
+    assert (change["source"], change["after"], change["reason"]) == ("allocation", 6, reason)
+
+
+@pytest.mark.parametrize("body", [{"dry_run": "yes"}, {"dry": True}, {"dry_run": 1}, None])
+def test_a_bad_body_is_a_400(shop: Api, body: object) -> None:
+    assert shop.post("/budget/reallocate", body).status == 400
+
+
+def test_a_forecast_without_data_says_so(shop: Api) -> None:
+    told = shop.get("/budget/forecast").json
+    assert (told["enough"], told["why_not"]) == (False, "Not enough data yet (0 of 3 rounds)")
+    assert told["rate_usd"] is told["cap_at"] is told["end_spend_usd"] is None
+
+
+def test_auto_reallocate_is_a_key_of_the_config(shop: Api) -> None:
+    assert shop.get("/config").json["auto_reallocate"] is False
+    assert shop.patch("/config", {"auto_reallocate": True}).json["auto_reallocate"] is True
+    assert shop.patch("/config", {"auto_reallocate": 1}).status == 400
+
+
+def test_an_entry_that_the_plan_cannot_pay_says_so_and_goes_on_with_a_higher_cap(workspace: Workspace) -> None:
+    shop = a_workspace(cap="5", budget="0", name="Small")
+    api = Api(shop, a_token(shop))
+    made = api.post("/todo/entries", {"entries": [{"content": "a"}, {"content": "b"}]}).json["entries"]
+    assert [entry["budget_usd"] for entry in made] == [5, 0]
+    assert (made[1]["status"], made[1]["reasons"][0]["code"]) == ("blocked", "project_budget_exceeded")
+    assert made[1]["reasons"][0]["message"].startswith("The plan has no money left for it: raise the total budget or the cap")
