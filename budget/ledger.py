@@ -137,7 +137,7 @@ def extend(hold_id: int, by: int) -> int:
     hold = Hold.objects.select_related("project", "account").get(pk=hold_id)
     room = min([by, *limits.rooms(hold.project_id, hold.category), *([hold.account.headroom] if hold.account else [])])
     overdrawn = max(hold.drawn - hold.amount, 0)  # what it has passed is spent already, and held by nobody
-    if room + overdrawn < LEAST_GROWTH:
+    if room < LEAST_GROWTH:
         return 0
     more = min(room + overdrawn, by)
     return more if grow(hold, more) else 0

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from budget import ledger, limits, money
+from budget import charges, ledger, limits, money
 from budget.caps import changed
 from budget.models import Account, Category, Hold, Project
 from workspaces import activity, ids
@@ -20,27 +20,45 @@ MOST_MINUTES = 24 * 60
 
 
 def open_one(
-    project: Project, account: Account | None, *, category: Category, amount: int, minutes: int = USUAL_MINUTES, by: Caller
+    project: Project,
+    account: Account | None,
+    *,
+    category: Category,
+    amount: int,
+    minutes: int = USUAL_MINUTES,
+    by: Caller,
+    key: str | None = None,
 ) -> Hold:
-    """Set micro-USD aside. Raises Invalid with what stands against it: the cap, the entry's budget, a limit."""
+    """Set micro-USD aside, once per key. Raises Invalid with what stands against it: the cap, the entry's budget, a limit."""
     if (category == Category.ENTRY) != (account is not None):
         raise Invalid("A permit of the category 'entry' names its entry, and only such a one", "entry_id")
+    name = f"permit_{charges.event_key(project.pk, by.name, key, kind='permit')[-20:]}" if key is not None else ids.permit()
+    if key is not None and (made := Hold.objects.filter(session_ref=name).first()):
+        return _the_same(made, account, category, amount)
     try:
         with transaction.atomic():
             hold = Hold.objects.create(
                 project=project,
                 account=account,
                 category=category,
-                session_ref=ids.permit(),
+                session_ref=name,
                 amount=amount,
                 expires_at=Now() + timedelta(minutes=minutes),
             )
             data = {"category": category, "amount_usd": money.number(amount), "minutes": minutes}
             activity.record(project.pk, "permit.opened", by=by, object_id=hold.session_ref, data=data)
     except IntegrityError as refusal:
+        if made := Hold.objects.filter(session_ref=name).first():  # the same call was first
+            return _the_same(made, account, category, amount)
         raise Invalid(_why(project.pk, account, category, amount, str(refusal)), "amount_usd") from None
     hold.refresh_from_db()
     return hold
+
+
+def _the_same(made: Hold, account: Account | None, category: str, amount: int) -> Hold:
+    if (made.account_id, made.category, made.amount) != (account and account.pk, category, amount):
+        raise Invalid("This key was used for another permit", "Idempotency-Key")
+    return made
 
 
 def find(workspace_id: str, permit_id: str) -> Hold:

@@ -1,9 +1,9 @@
 """Caps of categories and days with what stops, warning thresholds, and permits."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.db import transaction
-from ninja import Path, Router, Status
+from ninja import Header, Path, Router, Status
 
 from budget import caps, limits, money, permits, queries, thresholds
 from budget.limits import Standing
@@ -44,8 +44,15 @@ def update(request: Request, workspaceID: Path[str], body: schemas.LimitsIn) -> 
     operation_id="agent.orchestration.permitsCreate",
     tags=["budget"],
 )
-def permit(request: Request, workspaceID: Path[str], body: schemas.PermitIn) -> Any:
-    """Set money aside for what is about to be spent outside Muster. Refused when the cap, a limit or the entry's budget stands against it."""
+def permit(
+    request: Request,
+    workspaceID: Path[str],
+    body: schemas.PermitIn,
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> Any:
+    """Set money aside for what is about to be spent outside Muster. Refused when the cap, a limit or the entry's budget stands against it.
+    The same `Idempotency-Key` counts once.
+    """
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     account = queries.account_for(workspace.pk, body.entry_id) if body.entry_id is not None else None
     hold = permits.open_one(
@@ -55,6 +62,7 @@ def permit(request: Request, workspaceID: Path[str], body: schemas.PermitIn) -> 
         amount=body.amount_usd,
         minutes=body.minutes,
         by=request.auth,
+        key=idempotency_key,
     )
     told = {
         "permit_id": hold.session_ref,

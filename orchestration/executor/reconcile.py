@@ -25,11 +25,11 @@ def everything() -> None:
     ring_again()
     release_orphans()
     permits.expire()
-    anomalies.flag()
     funding.everything_due()
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
         funding.unblock_affordable(workspace_id, nudge=False)
         dispatch.cycle(workspace_id)
+    anomalies.flag()  # last: it only tells
 
 
 def ring_again() -> int:

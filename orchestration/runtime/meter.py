@@ -30,7 +30,10 @@ from orchestration.secrets import NOTHING, Mask
 
 # An agent that has used its hold up to the last micro-dollar may be done: it gets this long to say so before it is stopped.
 LAST_WORD_S = 0.5
+# Where there was no more money, it is asked for again: ever more seldom, but once more when the hold is used up.
 ASK_AGAIN_S = 2.0
+SELDOM_S = 30.0
+USED_UP_S = 0.2
 
 
 class Meter:
@@ -54,7 +57,8 @@ class Meter:
         self._category = category
         self._growth = growth
         self._held = (0, 0)  # the hold's amount, and what of it is drawn
-        self._asked_at = -ASK_AGAIN_S
+        self._asked_at = 0.0
+        self._ask_after = 0.0
         self._unbooked: list[Usage] = []
         self._records: queue.SimpleQueue[tuple[str, Mapping[str, Any]]] = queue.SimpleQueue()
         self._kept: Thread | None = None
@@ -162,14 +166,15 @@ class Meter:
         self._watch.left = self._held[0] - self._held[1]
 
     def _grow(self) -> None:
-        """Ask for another slice in good time. Where there is none now, ask again every few seconds: money may come back from others."""
+        """Ask for another slice in good time. Where there is none now, ask again later: money may come back from others."""
         growth, left = self._growth, self._watch.left
         if growth is None or left is None or self._held[0] >= growth.ceiling:
             return
         if not growth.is_low(left) and not self._session.unpriced_model:
             return
-        if time.monotonic() - self._asked_at > ASK_AGAIN_S:
+        if time.monotonic() - self._asked_at > (self._ask_after if left > 0 else min(self._ask_after, USED_UP_S)):
             self._asked_at = time.monotonic()
+            self._ask_after = min(max(self._ask_after * 2, ASK_AGAIN_S), SELDOM_S)
             following.patiently(lambda: self._ask(growth))
 
     def _ask(self, growth: Growth) -> None:
@@ -182,7 +187,7 @@ class Meter:
             wanted = growth.ceiling - amount
         if wanted > 0 and ledger.extend(self._hold_id, wanted):
             self._look_at_hold()
-            self._asked_at = -ASK_AGAIN_S
+            self._ask_after = 0.0
 
     def _look_at_money(self) -> None:
         """Stop the agent once its hold, or its role's own budget, is passed; or used up and not done soon."""

@@ -93,6 +93,20 @@ def test_a_looping_agent_stops_at_its_hold_and_the_same_conversation_goes_on_wit
     assert len(work.merged("loop").splitlines()) >= 3, "the work of the stopped session is kept"
 
 
+def test_a_session_with_slices_is_resumed_with_the_next_one(llm: Server, bench: Make) -> None:
+    """It is handed $0.25 and stops there by itself; its hold has grown meanwhile, so it goes on, in the same session."""
+    again = runs("date >> loop", usage=COSTLY)
+    provider = llm(slices={"latency_ms": 200, "rounds": [[again] * 40, [writes("ok", usage=USAGE), says(usage=USAGE)]]})
+    work = bench(claude(provider, "slices"), verify=OK, hold_slice_usd=0.25, round_ceiling_usd=2)
+    id_ = work.add("loop", budget_usd=2)
+    until(lambda: work.call("GET", "/budget/holds")["holds"], 15, every=0.02)
+    assert work.call("GET", "/budget/holds")["holds"][0]["amount_usd"] in (0.25, 0.5)
+    work.becomes(id_, "done", 60)
+    assert len(work.sessions(id_)) == 1 and len(threads(work, id_)) == 1
+    assert work.costs_what_it_cost(id_, provider) == 306_000
+    assert work.call("GET", "/budget/holds")["held_usd"] == 0
+
+
 def test_a_subagents_requests_are_counted(llm: Server, bench: Make) -> None:
     delegate = {"name": "Task", "input": {"description": "d", "prompt": "do your part", "subagent_type": "general-purpose"}}
     provider = llm(sub={"usage": USAGE, "turns": [{"text": "I delegate.", "tools": [delegate]}, writes("ok"), says()]})

@@ -50,6 +50,17 @@ def test_it_is_resumed_twice_and_its_growing_totals_cost_what_the_provider_count
     assert work.merged("ok") == "yes" and work.rounds(id_)[0]["summary"] == "Round 0."
 
 
+def test_a_session_with_slices_grows_its_hold_while_it_works_and_stops_at_the_ceiling(llm: Server, bench: Make) -> None:
+    again = runs("date >> loop", usage=COSTLY)
+    provider = llm(slices={"latency_ms": 300, "rounds": [[again] * 40, [writes("ok", usage=USAGE), says(usage=USAGE)]]})
+    work = bench(codex(provider, "slices"), verify=OK, hold_slice_usd=0.2, round_ceiling_usd=0.5)
+    id_ = work.add("loop", budget_usd=0.5)
+    assert work.becomes(id_, "blocked", 60)["reasons"][0]["code"] == "budget_exceeded"
+    assert work.costs_what_it_cost(id_, provider) == 8 * 70_500  # the eighth crosses $0.50
+    crossed = provider.log()[7]
+    assert ended(work, id_) - (crossed["ts"] + crossed["seconds"]) < 1, "stopped and committed"
+
+
 def test_a_looping_agent_stops_at_its_hold_and_the_same_thread_goes_on_with_more(llm: Server, bench: Make) -> None:
     """$0.25 and requests of $0.0705: the fourth crosses. Codex has no limit of its own."""
     again = runs("date >> loop", usage=COSTLY)

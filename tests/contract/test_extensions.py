@@ -185,6 +185,8 @@ def test_null_takes_a_part_that_was_never_set_to_its_default(shop: Api) -> None:
         ({"integration_branch": "muster/entry_x"}, "integration_branch"),
         ({"round_ceiling_usd": -1}, "round_ceiling_usd"),
         ({"min_round_usd": "1"}, "min_round_usd"),
+        ({"hold_slice_usd": 0.001}, "hold_slice_usd"),
+        ({"hold_slice_usd": True}, "hold_slice_usd"),
         ({"log_limit_bytes": 1}, "log_limit_bytes"),
     ],
 )

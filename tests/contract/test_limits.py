@@ -106,6 +106,13 @@ def test_a_permit_past_the_cap_or_the_entrys_budget_is_refused(workspace: Worksp
     assert refused(shop.post("/budget/permits", PLAN | {"entry_id": entry.pk})) == ["entry_id"]
 
 
+def test_a_permit_asked_for_twice_holds_once(workspace: Workspace, shop: Api) -> None:
+    ids = {shop.post("/budget/permits", PLAN, Idempotency_Key="k").json["permit_id"] for _ in range(3)}
+    assert len(ids) == 1 and project(workspace).held == usd(1)
+    other = shop.post("/budget/permits", PLAN | {"amount_usd": 2}, Idempotency_Key="k")
+    assert refused(other) == ["Idempotency-Key"]
+
+
 def test_a_permit_ends_by_itself(workspace: Workspace, shop: Api) -> None:
     shop.post("/budget/permits", PLAN)
     assert permits.expire() == 0

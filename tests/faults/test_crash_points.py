@@ -68,6 +68,7 @@ POINTS = [
     Point("runtime.worktree.commit", "before", 2, again=1),
     Point("runtime.worktree.commit", "after", 2, again=1),
     Point("runtime.git.attempt", "after", 2, "commit", again=1, name="git-committed"),
+    *both("ledger.shrink", 2, again=1),
     *both("runtime.reviewing.intercept", 2, again=1),
     Point("metering.record", "before", 6, again=1, name="reviewer-told-its-amount"),
     Point("runtime.judging.verify", "before", 2),

@@ -198,6 +198,27 @@ def test_a_reviewer_without_money_is_skipped_and_says_so(shop: Callable[..., Sho
     assert [one["review"]["verdict"] for one in work.rounds(id_)] == ["objections", "skipped"]
 
 
+def test_a_reviewer_past_its_limit_is_skipped_and_the_round_says_which(shop: Callable[..., Shop]) -> None:
+    work = shop(interceptor={"agent": {"command": [*JUDGE, "ok", "good"]}})
+    work.call("PUT", "/budget/limits", {"limits": [{"category": "interceptor", "period": "day", "limit_usd": 0.01}]})
+    id_ = work.add("1| write ok bad", "2| write ok bad")
+    work.becomes(id_, "done", 30)
+    first, second = work.rounds(id_)
+    assert (first["review"]["verdict"], second["review"]["verdict"]) == ("objections", "skipped")
+    assert second["review"]["reasons"] == ["Skipped: today's limit of $0.01 for interceptor is used up"]
+
+
+def test_what_a_finished_implementation_no_longer_needs_lets_another_start(shop: Callable[..., Shop]) -> None:
+    work = shop(verify=[{"name": "slow", "run": "sleep 8; test -f ok"}], min_round_usd=1)
+    work.call("PATCH", "/budget", {"max_project_spend_usd": 5.5})  # the first one holds $5 of it: too little is left for another
+    first, second = work.add("spend 0.1", "write ok yes", "write a 1"), work.add("write ok yes", "write b 1")
+    until(lambda: work.entry(second)["status"] == "in_progress", 25, every=0.1)
+    assert work.entry(first)["status"] == "in_progress"  # still being verified
+    work.becomes(first, "done", 30)
+    work.becomes(second, "done", 30)
+    assert "everything adds up" in work.up.muster("ledger", "check")
+
+
 def test_a_verifying_agent_judges_the_criteria(shop: Callable[..., Shop]) -> None:
     work = shop(verifier={"agent": {"command": [*JUDGE, "ok", "good"]}})
     id_ = work.add("1| write ok bad", "2| write ok good", spec={"acceptance_criteria": ["ok says good"]})

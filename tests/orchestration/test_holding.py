@@ -97,7 +97,7 @@ def test_a_hold_that_began_short_grows_when_money_came() -> None:
     spend(meter, 1, "0.1")
     assert amount(session) == usd(2)
     type(project(workspace)).objects.update(max_project_spend=usd(50))
-    meter._asked_at = -100.0  # some seconds later
+    meter._ask_after = 0.0  # some seconds later
     spend(meter, 2, "0.1")
     assert amount(session) == usd(5)
 
@@ -132,3 +132,13 @@ def test_a_settled_hold_neither_grows_nor_shrinks() -> None:
     hold = Hold.objects.get(session_ref=session.pk)
     ledger.settle(hold.pk)
     assert ledger.extend(hold.pk, usd(1)) == 0 and not ledger.shrink(hold.pk, keep=0)
+
+
+def test_where_there_is_no_more_it_asks_ever_more_seldom(django_assert_max_num_queries: Any) -> None:
+    session = a_session(an_entry(a_workspace(agent={"kind": "codex"}), budget="1"))
+    meter = a_meter(session, holding.growth(configuration.Config()))
+    spend(meter, 1, "0.1")
+    with django_assert_max_num_queries(0):
+        for _ in range(20):
+            meter._look_at_money()
+    assert amount(session) == usd(1) and meter.reason == ""

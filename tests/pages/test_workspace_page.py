@@ -5,6 +5,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from budget import caps
 from budget.models import Project
 from orchestration.models import Entry, Session
 from tests.pages import seed
@@ -170,3 +171,20 @@ def test_no_page_has_inline_script_or_style(ana: Client, workspace: Workspace) -
         seen = text_of(ana, f"/w/{workspace.pk}/{tail}")
         assert "<style" not in seen and " style=" not in seen and " onclick=" not in seen and "hx-on" not in seen
         assert seen.count("<script") == seen.count("<script src=")
+
+
+def test_a_session_that_burns_fast_is_flagged_with_the_sentence(ana: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(workspace=workspace, status="running").first()
+    assert session is not None
+    Session.objects.filter(pk=session.pk).update(
+        anomaly="Spends $2.00 a minute, 9 times what is usual for this workspace's sessions"
+    )
+    assert text_of(ana, f"/w/{workspace.pk}/", fragment="workers").count("burns fast") == 1
+    assert "9 times what is usual" in text_of(ana, f"/w/{workspace.pk}/sessions/{session.pk}/")
+
+
+def test_what_the_budget_tells_is_readable_in_the_activity(ana: Client, workspace: Workspace) -> None:
+    project = Project.objects.get(pk=workspace.pk)
+    caps.set_limit(project, "total", "day", 0, by=seed.ANA)
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
+    assert "set a limit (limit.total.day) from — to $0.00" in seen and "tells that a limit is reached: total, today" in seen

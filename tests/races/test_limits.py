@@ -179,3 +179,10 @@ def test_a_permit_is_given_back_once_however_many_do() -> None:
     freed = at_once([lambda: permits.close(permit, by=ANA)] * 8)
     assert sorted(freed) == [0] * 7 + [usd(1)] and project(workspace).held == 0
     assert Event.objects.filter(verb="permit.closed").count() == 1
+
+
+def test_one_key_is_one_permit_however_many_send_it() -> None:
+    workspace = a_workspace()
+    row = project(workspace)
+    ask = lambda: permits.open_one(row, None, category=Category.EXPANSION, amount=usd(1), by=ANA, key="k").pk  # noqa: E731
+    assert len(set(at_once([ask] * 12))) == 1 and project(workspace).held == usd(1)

@@ -1,0 +1,41 @@
+"""The tick: what was lost on the way is found again, and money that nobody wants any more comes back."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from budget import permits
+from budget.models import Category, Hold
+from budget.money import usd
+from orchestration import anomalies
+from orchestration.executor import reconcile
+from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_expired_permits_money_starts_a_session_with_the_same_tick() -> None:
+    a_worker()
+    workspace = a_workspace(cap="1", min_round_usd=0.5)
+    an_entry(workspace, budget="1")
+    permits.open_one(project(workspace), None, category=Category.EXPANSION, amount=usd("0.8"), by=ANA)
+    reconcile.everything()
+    assert sessions_of(workspace) == []
+    Hold.objects.update(expires_at=Now() - timedelta(seconds=1))
+    reconcile.everything()
+    assert len(sessions_of(workspace)) == 1
+
+
+def test_a_flag_that_fails_keeps_nothing_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_worker()
+    workspace = a_workspace()
+    an_entry(workspace)
+
+    def breaks() -> int:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(anomalies, "flag", breaks)
+    with pytest.raises(RuntimeError):
+        reconcile.everything()
+    assert len(sessions_of(workspace)) == 1
