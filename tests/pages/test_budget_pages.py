@@ -6,40 +6,17 @@ import io
 import pytest
 from django.test import Client
 
-from budget import caps, money
+from budget import money
 from budget.models import Account, BudgetChange, Category, LedgerEntry, Project
 from budget.money import usd
 from orchestration.models import Entry, Executor
 from tests.pages import seed, seed_money
 from tests.pages.conftest import client_of
+from tests.pages.money_cast import PAGES, at, bea, day, entry
 from tests.pages.test_workspace_page import statements, text_of
-from workspaces.models import Event, Workspace
+from workspaces.models import Workspace
 
-HTMX = {"HX-Request": "true"}
-PAGES = ("", "entries/", "ledger/", "changes/", "reallocate/")
-
-
-@pytest.fixture
-def day(db: None) -> Workspace:
-    return seed_money.a_day()
-
-
-@pytest.fixture
-def bea(day: Workspace) -> Client:
-    return client_of("bea", "budget", day)
-
-
-@pytest.fixture
-def vera(day: Workspace) -> Client:
-    return client_of("vera", "viewer", day)
-
-
-def at(workspace: Workspace, tail: str = "") -> str:
-    return f"/w/{workspace.pk}/budget/{tail}"
-
-
-def entry(workspace: Workspace, seq: int) -> Entry:
-    return Entry.objects.select_related("account").get(workspace=workspace, seq=seq)
+__all__ = ["bea", "day"]
 
 
 def rows_of(client: Client, address: str, **query: str) -> list[dict[str, str]]:
@@ -189,135 +166,6 @@ def test_a_cost_that_nobody_knew_is_marked(bea: Client, day: Workspace) -> None:
     )
     seen = text_of(bea, at(day, "ledger/"))
     assert "cost not reported" in seen and f'id="row-{unknown.pk}"' in seen
-
-
-def test_a_budget_that_somebody_else_changed_is_not_overwritten(bea: Client, day: Workspace) -> None:
-    one = entry(day, 5)
-    caps.edit(one.account, usd(3), by=seed.ANA, reason="mine")
-    address = f"/w/{day.pk}/entries/{one.pk}/budget/"
-    form = {"amount": "9", "seen": str(one.account.budget)}
-    answer = bea.post(address, form, headers=HTMX)
-    assert answer.status_code == 409 and Account.objects.get(pk=one.pk).budget == usd(3)
-    assert f"ana changed it from {money.text(one.account.budget)} to $3.00" in answer.content.decode()
-    assert bea.post(address, form).status_code == 409
-    assert bea.post(address, form | {"seen": str(usd(3))}).status_code == 303
-    assert Account.objects.get(pk=one.pk).budget == usd(9)
-
-
-def test_more_than_the_total_budget_is_said(bea: Client, day: Workspace) -> None:
-    answer = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "500"}, headers=HTMX)
-    assert "exceeds the total budget by $" in answer.content.decode()
-    assert "exceeds the total budget by" in text_of(bea, at(day)) and "exceeds" in text_of(bea, at(day, "entries/"))
-
-
-def picks(day: Workspace, *seqs: int) -> list[str]:
-    return [f"{entry(day, seq).pk}:{entry(day, seq).account.budget}" for seq in seqs]
-
-
-def test_many_budgets_change_at_once(bea: Client, day: Workspace) -> None:
-    before = entry(day, 6).account.budget
-    form = {"do": "percent", "value": "-10", "reason": "less", "pick": picks(day, 6, 7)}
-    assert bea.post(at(day, "entries/bulk/"), form).status_code == 303
-    assert entry(day, 6).account.budget == before * 9 // 10 and entry(day, 7).account.human_locked
-    assert BudgetChange.objects.filter(reason="less", actor="bea").count() == 2
-
-
-def test_many_budgets_change_all_or_none(bea: Client, day: Workspace) -> None:
-    old = picks(day, 6, 7)
-    caps.edit(entry(day, 7).account, usd(1), by=seed.ANA)
-    answer = bea.post(at(day, "entries/bulk/"), {"do": "set", "value": "2", "pick": old}, headers=HTMX)
-    assert answer.status_code == 409 and "None of the selected was changed" in answer.content.decode()
-    assert not entry(day, 6).account.human_locked and entry(day, 7).account.budget == usd(1)
-
-
-def test_allocating_too_much_at_once_asks_first(bea: Client, day: Workspace) -> None:
-    form = {"do": "set", "value": "50", "pick": picks(day, 6, 7)}
-    asked = bea.post(at(day, "entries/bulk/"), form)
-    assert (
-        asked.status_code == 409
-        and "exceeds the total budget by $" in asked.content.decode()
-        and "→ $50.00" in asked.content.decode()
-    )
-    assert not entry(day, 6).account.human_locked
-    again = {"do": "set", "value": "50", "picks": ",".join(form["pick"]), "confirm": asked.context["fields"]["confirm"]}
-    assert bea.post(at(day, "entries/bulk/"), again).status_code == 303 and entry(day, 6).account.budget == usd(50)
-
-
-def test_many_locks_are_set_and_released_with_a_reason(bea: Client, day: Workspace) -> None:
-    address = at(day, "entries/bulk/")
-    bea.post(address, {"do": "lock", "pick": picks(day, 6, 7)})
-    assert entry(day, 6).account.human_locked
-    assert "needs a reason" in bea.post(address, {"do": "unlock", "pick": picks(day, 6, 7)}, headers=HTMX).content.decode()
-    assert entry(day, 6).account.human_locked
-    bea.post(address, {"do": "unlock", "reason": "agreed", "pick": picks(day, 6, 7)})
-    assert not entry(day, 6).account.human_locked and not entry(day, 7).account.human_locked
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"do": "set", "value": "x"},
-        {"do": "percent", "value": ""},
-        {"do": "dance"},
-        {"do": "set", "value": "1", "pick": "nobody:x"},
-    ],
-)
-def test_a_bulk_form_that_does_not_fit_is_refused(bea: Client, day: Workspace, bad: dict[str, str]) -> None:
-    assert bea.post(at(day, "entries/bulk/"), {"pick": picks(day, 6)} | bad, headers=HTMX).status_code == 422
-    assert bea.post(at(day, "entries/bulk/"), {"do": "lock"}, headers=HTMX).status_code == 422
-
-
-def test_a_row_is_corrected_by_another_one_after_a_look_ahead(bea: Client, day: Workspace) -> None:
-    row = LedgerEntry.objects.filter(project_id=day.pk, category="entry").order_by("-id")[0]
-    address, form = at(day, f"ledger/{row.pk}/correct/"), {"way": "back", "amount": "0.02", "reason": "billed twice"}
-    assert "The ledger is never edited" in text_of(bea, address)
-    asked = bea.post(address, form)
-    assert asked.status_code == 409 and "Left under the cap" in asked.content.decode() and not row.corrections.exists()
-    for _ in range(2):  # sent twice, booked once
-        assert bea.post(address, form | {"confirm": asked.context["fields"]["confirm"]}).status_code == 303
-    assert [one.amount for one in row.corrections.all()] == [-20_000]
-
-
-def test_the_reallocation_is_looked_at_and_then_done(bea: Client, day: Workspace) -> None:
-    before = dict(Account.objects.values_list("pk", "budget"))
-    seen = text_of(bea, at(day, "reallocate/"))
-    assert "budgets would change, 1 locked would be skipped" in seen and "Returned $7.70 to the pool: it is done" in seen
-    assert dict(Account.objects.values_list("pk", "budget")) == before
-    said = bea.post(at(day, "reallocate/"), headers=HTMX).content.decode()
-    assert "changed 9 budgets, skipped 1 locked" in said
-    assert entry(day, 11).account.budget == usd("0.5") and entry(day, 3).account.budget == usd(8)
-
-
-def test_an_admin_turns_automatic_reallocation_on(ana: Client, bea: Client, day: Workspace) -> None:
-    assert bea.post(at(day, "auto/"), {"on": "1"}).status_code == 403
-    ana.post(at(day, "auto/"), {"on": "1"})
-    assert Executor.objects.get(pk=day.pk).config["auto_reallocate"] is True
-    assert "<strong>Automatic:</strong>" in text_of(ana, at(day))
-
-
-def test_the_total_budget_is_changed_with_who_and_why(bea: Client, day: Workspace) -> None:
-    bea.post(at(day, "total/"), {"amount": "80", "reason": "a bigger plan"})
-    assert Project.objects.get(pk=day.pk).total_budget == usd(80)
-    seen = text_of(bea, at(day, "changes/"))
-    assert "a bigger plan" in seen and "Total budget" in seen and "$80.00" in seen
-
-
-def test_a_viewer_sees_all_and_changes_nothing(vera: Client, day: Workspace) -> None:
-    row, one = LedgerEntry.objects.filter(project_id=day.pk)[0], entry(day, 5)
-    form = {"amount": "1", "do": "lock", "pick": picks(day, 5), "way": "back", "reason": "x", "on": "1", "confirm": "1"}
-    tails = ("cap/", "total/", "auto/", "reallocate/", "entries/bulk/", f"ledger/{row.pk}/correct/")
-    for address in [
-        *(at(day, tail) for tail in tails),
-        f"/w/{day.pk}/entries/{one.pk}/budget/",
-        f"/w/{day.pk}/entries/{one.pk}/lock/",
-    ]:
-        assert vera.post(address, form).status_code == 403, address
-    for tail in PAGES:
-        seen = text_of(vera, at(day, tail))
-        assert (
-            'name="amount"' not in seen and 'name="pick"' not in seen and "reallocate-now" not in seen and 'id="lock-' not in seen
-        )
-    assert not Event.objects.filter(actor="vera").exists()
 
 
 def test_an_entry_without_a_budget_names_what_binds_it(bea: Client, day: Workspace) -> None:
