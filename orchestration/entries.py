@@ -58,21 +58,8 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller) -> list[Entry
             Dependency(entry_id=one, depends_on_id=other) for one, others in wanted.items() for other in others
         )
         Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(made))
-        Event.objects.bulk_create(
-            activity.event(
-                workspace_id,
-                "entry.blocked",
-                by=MUSTER,
-                object_id=entry.pk,
-                reason=NO_MONEY_LEFT,
-                data={"code": entry.reason_code},
-            )
-            for entry in made
-            if entry.reason_code == "project_budget_exceeded"
-        )
         activity.record(workspace_id, "entries.added", by=by, data={"count": len(made), "entries": [e.pk for e in made[:50]]})
-        for entry in made:
-            _tell_blocked(entry)
+        _tell_blocked(*made)
     wake.nudge(workspace_id)
     wake.hint(workspace_id, "entries", "budget")
     return made
@@ -104,13 +91,22 @@ def move(entry: Entry, following: Next) -> None:
         rest.tell(entry.workspace_id, before=was)
 
 
-def _tell_blocked(entry: Entry) -> None:
-    """Whatever blocked it: those who are to act on it hear of it by this verb."""
-    if entry.status == Entry.Status.BLOCKED:
-        data = {"code": entry.reason_code, "entry": entry.pk, "seq": entry.seq, "title": entry.title}
-        activity.record(
-            entry.workspace_id, "entry.blocked", by=MUSTER, object_id=entry.pk, reason=entry.reason_message, data=data
+def _tell_blocked(*those: Entry) -> None:
+    """Whatever blocked them: those who are to act on it hear of it by this verb."""
+    blocked = [entry for entry in those if entry.status == Entry.Status.BLOCKED]
+    Event.objects.bulk_create(
+        activity.event(
+            entry.workspace_id,
+            "entry.blocked",
+            by=MUSTER,
+            object_id=entry.pk,
+            reason=entry.reason_message,
+            data={"code": entry.reason_code, "entry": entry.pk, "seq": entry.seq, "title": entry.title},
         )
+        for entry in blocked
+    )
+    if blocked:
+        wake.deliver()
 
 
 def _set(entry: Entry, following: Next) -> None:
