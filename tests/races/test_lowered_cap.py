@@ -1,0 +1,83 @@
+"""The cap is lowered below what is spent while sessions are at work: nothing is killed, nothing new begins, and it is on record."""
+
+import pytest
+
+from budget import caps, ledger
+from budget.models import BudgetChange, Hold, LedgerEntry
+from budget.money import usd
+from orchestration import sessions
+from orchestration.executor import dispatch
+from orchestration.models import Entry, Session
+from tests.factories import ANA, a_session, a_workspace, an_entry, ended, project
+from tests.races.crowd import at_once
+from workspaces.models import Event, Workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def shop() -> Workspace:
+    return a_workspace(cap="20", round_ceiling_usd=5)
+
+
+def spend(session: Session, key: str, amount: str) -> bool:
+    """As its agent's usage line is booked."""
+    hold = Hold.objects.select_related("project", "account").get(session_ref=session.pk)
+    what = ledger.Charge(key, usd(amount), LedgerEntry.PriceSource.REPORTED)
+    return ledger.charge(
+        hold.project, what, account=hold.account, hold=hold, session_ref=session.pk, round_number=1, actor="agent"
+    )
+
+
+def at_work(shop: Workspace) -> Session:
+    session = a_session(an_entry(shop, budget="10"))
+    spend(session, "first", "2")
+    return session
+
+
+def lower(shop: Workspace, cap: str) -> None:
+    caps.set_project(project(shop), "max_project_spend", usd(cap), by=ANA, reason="less this month")
+
+
+def test_the_session_goes_on_within_its_hold_and_nothing_new_begins(shop: Workspace) -> None:
+    session = at_work(shop)
+    waiting = an_entry(shop, budget="10")
+    lower(shop, "1")
+    assert spend(session, "second", "1") and project(shop).headroom < 0
+    assert dispatch.cycle(shop.pk).started == []
+    assert Entry.objects.get(pk=waiting.pk).status == "pending"
+    assert Session.objects.get(pk=session.pk).status == "running"
+
+
+def test_its_hold_does_not_grow_any_more(shop: Workspace) -> None:
+    hold = Hold.objects.get(session_ref=at_work(shop).pk)
+    lower(shop, "1")
+    assert ledger.grow(hold, usd(1)) is False
+    assert Hold.objects.get(pk=hold.pk).amount == usd(5)
+
+
+def test_who_lowered_it_from_what_and_why_is_on_record(shop: Workspace) -> None:
+    lower(shop, "1")
+    change = BudgetChange.objects.get(field="max_project_spend")
+    assert (change.before, change.after, change.actor, change.reason) == (usd(20), usd(1), "ana", "less this month")
+    assert Event.objects.filter(verb="budget.max_project_spend", actor="ana", reason="less this month").count() == 1
+
+
+def test_its_end_frees_the_rest_and_a_raised_cap_starts_what_waits(shop: Workspace) -> None:
+    session = at_work(shop)
+    an_entry(shop, budget="10")
+    lower(shop, "1")
+    ended(session, outcome="passed")
+    assert project(shop).held == 0 and dispatch.cycle(shop.pk).started == []
+    lower(shop, "20")
+    assert len(dispatch.cycle(shop.pk).started) == 1
+
+
+def test_lowered_in_the_middle_of_many_charges_no_cent_is_lost(shop: Workspace) -> None:
+    session = at_work(shop)
+    booked = at_once([*(lambda n=n: spend(session, f"k{n}", "0.1") for n in range(12)), lambda: lower(shop, "1")])
+    assert booked[:12] == [True] * 12
+    row = project(shop)
+    assert (row.total_spent, row.held, row.max_project_spend) == (usd("3.2"), usd("1.8"), usd(1))
+    assert sessions.conclude(session, sessions.Ending(Session.Outcome("stopped")))
+    assert project(shop).held == 0
