@@ -31,7 +31,7 @@ def draw(solved: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
     for panel, family in enumerate(FAMILIES):
         start = LEFT + 10 + panel * PANEL
         parts.append(
-            f'<text x="{start + 160}" y="{HEIGHT - 10}" text-anchor="middle" font-weight="600">{FAMILIES[family]}, by how much of the money there is</text>'
+            f'<text x="{start + 160}" y="{HEIGHT - 10}" text-anchor="middle" font-weight="600">{FAMILIES[family]}, by the money there is</text>'
         )
         levels = [(level, one) for (name, level), one in solved.items() if name == family]
         for place, (level, one) in enumerate(levels):

@@ -58,8 +58,8 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller) -> list[Entry
             Dependency(entry_id=one, depends_on_id=other) for one, others in wanted.items() for other in others
         )
         Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(made))
-        activity.record(workspace_id, "entries.added", by=by, data={"count": len(made), "entries": [e.pk for e in made[:50]]})
-        _tell_blocked(*made)
+        activity.record(workspace_id, "entries.added", by=by, data=_told(made))
+        _tell_blocked(*(entry for entry in made if entry.reason_code != "project_budget_exceeded"))  # those are told in one line
     wake.nudge(workspace_id)
     wake.hint(workspace_id, "entries", "budget")
     return made
@@ -331,6 +331,13 @@ def _entry(workspace_id: str, seq: int, draft: Draft, config: configuration.Conf
     if draft.budget_rounds is not None:
         entry.budget_rounds = draft.budget_rounds
     return entry
+
+
+def _told(made: Sequence[Entry]) -> dict[str, Any]:
+    """One line for all of them, also of those that begin without money: who added them is told so, and a notice each would be a flood."""
+    poor = sum(entry.reason_code == "project_budget_exceeded" for entry in made)
+    told = {"count": len(made), "entries": [entry.pk for entry in made[:50]]}
+    return told | ({"without_money": poor} if poor else {})
 
 
 def _open_accounts(project: Project, made: Sequence[tuple[Entry, Draft]], config: configuration.Config) -> None:

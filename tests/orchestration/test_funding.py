@@ -132,7 +132,8 @@ def test_without_it_nobodys_own_budget_is_touched() -> None:
     assert states(shop) == [(2, "blocked", "budget_exceeded"), (8, "in_progress", "")]
 
 
-def test_what_waits_for_money_from_its_first_day_is_told_in_activity() -> None:
+def test_what_begins_without_money_is_told_in_one_line() -> None:
     shop = a_workspace(cap="5")
-    _, poor = some_entries(shop, "a", "b")
-    assert list(Event.objects.filter(verb="entry.blocked").values_list("object_id", flat=True)) == [poor.pk]
+    some_entries(shop, "a", "b", "c")
+    assert Event.objects.get(verb="entries.added").data["without_money"] == 2
+    assert not Event.objects.filter(verb="entry.blocked").exists()
