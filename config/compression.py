@@ -42,7 +42,8 @@ def _static(request: HttpRequest, response: FileResponse) -> HttpResponseBase:
     if small is not whole:
         answer.headers["Content-Encoding"] = "gzip"
     answer.headers["Content-Length"] = str(len(small))
-    response.close()
+    if response.file_to_stream:
+        response.file_to_stream.close()  # not the response: that would tell Django that the request is over
     return answer
 
 
