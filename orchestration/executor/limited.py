@@ -23,4 +23,6 @@ class Cap:
 
 
 def usd(micro: int) -> str:
-    return f"${micro / 1_000_000:,.4f}".rstrip("0").rstrip(".") if micro % 10_000 else f"${micro / 1_000_000:,.2f}"
+    """`$1.80`, `−$0.37`; up to four decimals where cents would hide it."""
+    size = abs(micro) / 1_000_000
+    return ("−" if micro < 0 else "") + (f"${size:,.4f}".rstrip("0").rstrip(".") if micro % 10_000 else f"${size:,.2f}")

@@ -27,7 +27,8 @@ def sleep() -> None:
 
 
 def child(*, new_session: bool, stubborn: bool) -> None:
-    """Fork twice, so that the daemon's parent is gone; it keeps stdout open."""
+    """Fork twice, so that the daemon's parent is gone; it keeps stdout open. Over when it has spoken: the agent's end is its own."""
+    heard, said = os.pipe()
     if os.fork() == 0:
         if new_session:
             os.setsid()
@@ -35,9 +36,12 @@ def child(*, new_session: bool, stubborn: bool) -> None:
             if stubborn:
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
             say(f"daemon {os.getpid()}")
+            os.write(said, b".")
             time.sleep(60)
         os._exit(0)
     os.wait()
+    os.close(said)
+    os.read(heard, 1)
 
 
 def storm() -> None:
