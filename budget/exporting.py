@@ -1,11 +1,10 @@
 """Ledger rows for outside: as the API, the CSV and `./muster ledger export` tell them. One shape for all."""
 
-import csv
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from budget import money
+from budget import money, sheets
 from budget.models import LedgerEntry
 
 COLUMNS = (
@@ -51,10 +50,7 @@ def row(entry: LedgerEntry) -> dict[str, Any]:
 
 def csv_lines(rows: Iterable[LedgerEntry]) -> Iterator[str]:
     """A header, and a line each: raw decimals, ISO times in UTC, cells that a spreadsheet would run made harmless."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
-    for entry in rows:
-        yield writer.writerow([_cell(value) for value in row(entry).values()])
+    return sheets.lines(COLUMNS, (row(entry).values() for entry in rows))
 
 
 def json_lines(rows: Iterable[LedgerEntry]) -> Iterator[str]:
@@ -64,21 +60,3 @@ def json_lines(rows: Iterable[LedgerEntry]) -> Iterator[str]:
         yield before + "\n" + json.dumps(row(entry) | {"at": entry.at.isoformat()})
         before = ","
     yield "[]\n" if before == "[" else "\n]\n"
-
-
-class _Echo:
-    """What `csv.writer` writes to: gives each line back."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if isinstance(value, float):
-        return f"{value:.6f}".rstrip("0").rstrip(".")
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

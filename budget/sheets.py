@@ -16,16 +16,17 @@ class _Echo:
         return line
 
 
+def lines(head: Sequence[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """A header, and a line for each row."""
+    writer = csv.writer(_Echo())
+    yield writer.writerow(head)
+    for row in rows:
+        yield writer.writerow([cell(value) for value in row])
+
+
 def answer(name: str, head: Sequence[str], rows: Iterable[Iterable[Any]]) -> StreamingHttpResponse:
     """`name` tells the list and its filter; the time is added."""
-    writer = csv.writer(_Echo())
-
-    def lines() -> Iterator[str]:
-        yield writer.writerow(head)
-        for row in rows:
-            yield writer.writerow([cell(value) for value in row])
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(lines(head, rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}-{now():%Y%m%dT%H%M%SZ}.csv"'
     return response
 
