@@ -27,7 +27,7 @@ def set_project(
 ) -> Project:
     """Set `max_project_spend` or `total_budget` to micro-USD. Lowering below what is spent stops admission; nothing is killed."""
     with transaction.atomic():
-        row = Project.objects.select_for_update().get(pk=project.pk)
+        row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         before = getattr(row, field)
         Project.objects.filter(pk=row.pk).update(**{field: amount})
         _record(row, None, field, before, amount, by=by, reason=reason, source=source)
@@ -57,7 +57,7 @@ def edit(
     `expected`: the budget that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
     """
     with transaction.atomic():
-        row = Account.objects.select_for_update().get(pk=account.pk)
+        row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         before, was_locked = row.budget, row.human_locked
         if expected is not None and before != expected:
             raise Changed(_who_changed(row), before)
@@ -109,7 +109,7 @@ def set_limit(
 def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
     """Turn the human lock on or off."""
     with transaction.atomic():
-        row = Account.objects.select_for_update().get(pk=account.pk)
+        row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         row.human_locked = not row.human_locked
         row.locked_by = by.name if row.human_locked else ""
         row.locked_at = Now() if row.human_locked else None

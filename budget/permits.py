@@ -73,7 +73,7 @@ def find(workspace_id: str, permit_id: str) -> Hold:
 def close(permit: Hold, *, by: Caller, reason: str = "") -> int:
     """Give back what is left of it. Answers how much that was, in micro-USD; 0: it had ended already."""
     with transaction.atomic():
-        left = max(Hold.objects.select_for_update(of=("self",)).get(pk=permit.pk).remainder, 0)
+        left = max(Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=permit.pk).remainder, 0)
         if not ledger.settle(permit.pk):
             return 0
         data = {"category": permit.category, "freed_usd": money.number(left)}

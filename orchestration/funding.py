@@ -153,7 +153,9 @@ def _unfunded(workspace_id: str, least: int) -> list[Account]:
     )
     order = ("entry__unmet_dependencies", "entry__priority", "entry__seq")
     found = [*stopped.order_by(*order)[:AT_ONCE], *never.order_by(*order)[:AT_ONCE]]
-    locked = Account.objects.select_for_update().filter(pk__in=[one.pk for one in found], human_locked=False).order_by("pk")
+    locked = (
+        Account.objects.select_for_update(no_key=True).filter(pk__in=[one.pk for one in found], human_locked=False).order_by("pk")
+    )
     fresh = {row.pk: row for row in locked}
     for one in found:
         if row := fresh.get(one.pk):
