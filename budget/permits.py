@@ -8,8 +8,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from budget import charges, ledger, limits, money
-from budget.caps import changed
+from budget import caps, charges, ledger, limits, money
 from budget.models import Account, Category, Hold, Project
 from workspaces import activity, ids
 from workspaces.access import MUSTER, Caller
@@ -78,8 +77,7 @@ def close(permit: Hold, *, by: Caller, reason: str = "") -> int:
             return 0
         data = {"category": permit.category, "freed_usd": money.number(left)}
         activity.record(permit.project_id, "permit.closed", by=by, object_id=permit.session_ref, reason=reason, data=data)
-        told = {"workspace_id": permit.project_id, "entry_id": permit.account_id}
-        transaction.on_commit(lambda: changed.send(Project, **told), robust=True)
+        caps.tell(permit.project_id, permit.account_id)
     return left
 
 

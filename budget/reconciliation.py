@@ -10,8 +10,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
-from budget import ledger, limits, money, rebuild
-from budget.caps import changed
+from budget import caps, ledger, limits, money, rebuild
 from budget.models import Category, LedgerEntry, Project
 from budget.usage_files import Told, read, same_model
 from workspaces import activity
@@ -84,7 +83,7 @@ def apply(workspace_id: str, told: Sequence[Told], *, provider: str, by: Caller)
         if lines:
             data = {"provider": provider, "lines": len(lines), "amount_usd": money.number(sum(line.to_book for line in lines))}
             activity.record(workspace_id, "spend.reconciled", by=by, object_id=workspace_id, data=data)
-            transaction.on_commit(lambda: changed.send(Project, workspace_id=workspace_id, entry_id=None), robust=True)
+            caps.tell(workspace_id)
     return lines
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from tests.factories import ANA, a_workspace
+from tests.factories import ANA
 from tests.pages.committed import transactional_db
 from tests.races.crowd import at_once
 from tests.workspaces.receiver import receiving
