@@ -93,7 +93,7 @@ class AccountAdmin(_EntryPage, Editable):
         if "budget" in form.changed_data:
             caps.edit(obj, form.cleaned_data["budget"], by=by, reason=reason, source=ADMIN)  # also locks it
         if "human_locked" in form.changed_data:
-            row = Account.objects.select_for_update(of=("self",)).get(pk=obj.pk)
+            row = Account.objects.select_for_update(no_key=True, of=("self",)).get(pk=obj.pk)
             if row.human_locked != form.cleaned_data["human_locked"]:
                 caps.toggle_lock(row, by=by, reason=reason, source=ADMIN)
 

@@ -68,7 +68,7 @@ def carry_out(project: Project, order: Order, *, by: Caller, reason: str = "") -
     if order.do == "unlock" and not reason.strip():
         raise Invalid("Say why: releasing a lock needs a reason", "reason")
     with transaction.atomic():
-        rows = Account.objects.select_for_update(of=("self",)).filter(
+        rows = Account.objects.select_for_update(no_key=True, of=("self",)).filter(
             pk__in=wanted, project=project, entry__deleted_at__isnull=True
         )
         found = list(rows.order_by("pk"))  # in one order, so that two of these cannot wait for each other

@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.db.models.functions import Now
 from django.dispatch import Signal
+from django.utils import timezone
 
 from budget import money
 from budget.models import Account, BudgetChange, Limit, Project
@@ -14,7 +15,7 @@ Source = BudgetChange.Source
 
 changed = Signal()
 """A cap or budget changed: sent after the commit with `workspace_id` and `entry_id` (None: the whole project), so that what waited for
-money can go on. Losing it costs latency only: the reconciler looks as well."""
+money can go on. Losing it costs latency only: what is due is written down as well (`due`), and the reconciler looks."""
 
 
 def open_project(workspace_id: str, *, total_budget: int, max_project_spend: int) -> Project:
@@ -27,7 +28,7 @@ def set_project(
 ) -> Project:
     """Set `max_project_spend` or `total_budget` to micro-USD. Lowering below what is spent stops admission; nothing is killed."""
     with transaction.atomic():
-        row = Project.objects.select_for_update().get(pk=project.pk)
+        row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         before = getattr(row, field)
         Project.objects.filter(pk=row.pk).update(**{field: amount})
         _record(row, None, field, before, amount, by=by, reason=reason, source=source)
@@ -57,7 +58,7 @@ def edit(
     `expected`: the budget that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
     """
     with transaction.atomic():
-        row = Account.objects.select_for_update().get(pk=account.pk)
+        row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         before, was_locked = row.budget, row.human_locked
         if expected is not None and before != expected:
             raise Changed(_who_changed(row), before)
@@ -109,7 +110,7 @@ def set_limit(
 def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
     """Turn the human lock on or off."""
     with transaction.atomic():
-        row = Account.objects.select_for_update().get(pk=account.pk)
+        row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         row.human_locked = not row.human_locked
         row.locked_by = by.name if row.human_locked else ""
         row.locked_at = Now() if row.human_locked else None
@@ -174,6 +175,16 @@ def _record(
 
 
 def tell(workspace_id: str, entry_id: str | None = None, *, shared_out: bool = False) -> None:
-    """After the commit: this entry's money changed, or the project's. `shared_out`: by the allocation itself."""
+    """This entry's money changed, or the project's: money may have come free, which is written down with its cause, and told after the
+    commit. `shared_out`: by the allocation itself.
+    """
+    if not shared_out:
+        due(workspace_id)
     told = {"workspace_id": workspace_id, "entry_id": entry_id, "shared_out": shared_out}
     transaction.on_commit(lambda: changed.send(Project, **told), robust=True)
+
+
+def due(workspace_id: str) -> None:
+    """There may be money to share out: a lost doorbell loses nothing, the next tick finds it. Locks the project's row."""
+    # The process's clock: SQLite's own writes a time otherwise than Django asks for one, and whoever shares out compares.
+    Project.objects.filter(pk=workspace_id).update(allocation_due=timezone.now())

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Sum
 
-from budget import charges, ledger, money
-from budget.caps import changed
+from budget import caps, charges, ledger, money
 from budget.models import Account, LedgerEntry, Project
 from workspaces import activity
 from workspaces.access import Caller
@@ -58,8 +57,7 @@ def correct(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str)
         data = {"ledger": row.pk, "amount_usd": money.number(amount), "session": row.session_ref}
         object_id = row.account_id or row.project_id
         activity.record(row.project_id, "spend.corrected", by=by, object_id=object_id, reason=reason, data=data)
-        told = {"workspace_id": row.project_id, "entry_id": row.account_id}
-        transaction.on_commit(lambda: changed.send(Project, **told), robust=True)  # a refund may free what waits for money
+        caps.tell(row.project_id, row.account_id)  # a refund may free what waits for money
     return True
 
 

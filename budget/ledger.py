@@ -97,7 +97,7 @@ def settle(
     (budget.md: unknown cost settles at the full hold). False: it was settled before.
     """
     with transaction.atomic():
-        hold = Hold.objects.select_for_update(of=("self",)).select_related("project", "account").get(pk=hold_id)
+        hold = Hold.objects.select_for_update(no_key=True, of=("self",)).select_related("project", "account").get(pk=hold_id)
         if hold.state == Hold.State.SETTLED:
             return False
         left = max(hold.amount - hold.drawn, 0)

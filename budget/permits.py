@@ -8,8 +8,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from budget import charges, ledger, limits, money
-from budget.caps import changed
+from budget import caps, charges, ledger, limits, money
 from budget.models import Account, Category, Hold, Project
 from workspaces import activity, ids
 from workspaces.access import MUSTER, Caller
@@ -73,13 +72,12 @@ def find(workspace_id: str, permit_id: str) -> Hold:
 def close(permit: Hold, *, by: Caller, reason: str = "") -> int:
     """Give back what is left of it. Answers how much that was, in micro-USD; 0: it had ended already."""
     with transaction.atomic():
-        left = max(Hold.objects.select_for_update(of=("self",)).get(pk=permit.pk).remainder, 0)
+        left = max(Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=permit.pk).remainder, 0)
         if not ledger.settle(permit.pk):
             return 0
         data = {"category": permit.category, "freed_usd": money.number(left)}
         activity.record(permit.project_id, "permit.closed", by=by, object_id=permit.session_ref, reason=reason, data=data)
-        told = {"workspace_id": permit.project_id, "entry_id": permit.account_id}
-        transaction.on_commit(lambda: changed.send(Project, **told), robust=True)
+        caps.tell(permit.project_id, permit.account_id)
     return left
 
 

@@ -142,7 +142,7 @@ def _carry_out(changes: Sequence[Change]) -> tuple[list[Change], list[Skipped]]:
     changed: list[Change] = []
     beaten: list[Skipped] = []
     for ids in _batches(sorted(wanted)):
-        rows = Account.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+        rows = Account.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
         fits = {}
         for row in rows:
             change = wanted[row.pk]

@@ -67,8 +67,8 @@ def lock(project_id: str) -> None:
     """All rows with counters, in the order of the triggers. Not against foreign keys to them: a charge takes those first."""
     for rows in (
         Hold.objects.filter(project_id=project_id).order_by("pk"),
-        RoundSpend.objects.filter(account__project_id=project_id).order_by("pk"),
         Account.objects.filter(project_id=project_id).order_by("pk"),
+        RoundSpend.objects.filter(account__project_id=project_id).order_by("pk"),
     ):
         list(rows.select_for_update(no_key=True, of=("self",)).values_list("pk"))
     hold_still(project_id)

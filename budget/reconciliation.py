@@ -10,8 +10,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
-from budget import ledger, money, rebuild
-from budget.caps import changed
+from budget import caps, ledger, limits, money, rebuild
 from budget.models import Category, LedgerEntry, Project
 from budget.usage_files import Told, read, same_model
 from workspaces import activity
@@ -22,6 +21,7 @@ __all__ = ["Line", "apply", "compare", "read", "shown"]
 # The ledger rounds each request up to a micro-dollar: less than a cent a day is rounding, and is not booked.
 TOLERANCE = money.usd("0.01")
 NOT_THERE = "not in the file: another provider's, or another key's; never booked"
+IN_FUTURE = "a day that has not begun: not booked"
 NO_COST = "the file tells tokens only: nothing to book"
 ROUNDING = "rounding: not booked"
 
@@ -83,7 +83,7 @@ def apply(workspace_id: str, told: Sequence[Told], *, provider: str, by: Caller)
         if lines:
             data = {"provider": provider, "lines": len(lines), "amount_usd": money.number(sum(line.to_book for line in lines))}
             activity.record(workspace_id, "spend.reconciled", by=by, object_id=workspace_id, data=data)
-            transaction.on_commit(lambda: changed.send(Project, workspace_id=workspace_id, entry_id=None), robust=True)
+            caps.tell(workspace_id)
     return lines
 
 
@@ -120,6 +120,8 @@ def _merged(told: Sequence[Told]) -> _Merged:
 
 def _line(day: date, model: str, cost: int | None, tokens: int | None, amount: int, counted: int) -> Line:
     note = NO_COST if cost is None else ROUNDING if 0 < abs(cost - amount) < TOLERANCE else ""
+    if day > limits.today() and not note:  # it would be booked today, and the same file would find the difference again
+        note = IN_FUTURE
     return Line(day, model, cost, amount, tokens, counted, note)
 
 

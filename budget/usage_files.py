@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
+from budget import money
 from workspaces.errors import Invalid
 
 Row = Mapping[str, str]
 PROVIDERS = ("anthropic", "openai", "generic")
 LARGEST = Decimal(10) ** 12
+NUMBER = re.compile(
+    r"-?\$?-?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)?(\.[0-9]*)?(e[+-]?[0-9]{1,3})?|-?nan|-?inf(inity)?", re.IGNORECASE
+)
+"""With commas between thousands only: in half of the world 0,05 is five cents, and it would be read as five dollars."""
+DAYS = (date(2000, 1, 1), date(2999, 12, 31))  # a margin on both sides, for sums of days and time zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ FORMATS: dict[str, list[_Format]] = {
 
 def read(text: str, *, provider: str, columns: Mapping[str, str] | None = None) -> list[Told]:
     """Add a file up by day and model. Raises Invalid, with the line, for what cannot be read. `columns`: ours to the file's (generic)."""
+    if "\x00" in text:
+        raise Invalid("The file has NUL characters in it: it is no CSV", "csv")
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     sums: dict[tuple[date, str], list[Decimal | None]] = {}
     try:
@@ -83,10 +91,11 @@ def read(text: str, *, provider: str, columns: Mapping[str, str] | None = None) 
         shape = _shape(provider, found, columns)
         for row in reader:
             _add(sums, {name: (value or "").strip() for name, value in row.items() if name and isinstance(value, str)}, shape)
-    except csv.Error as wrong:
+    except (csv.Error, ValueError) as wrong:
         raise Invalid(f"Line {reader.line_num}: {wrong}", "csv") from None
-    except ValueError as wrong:
-        raise Invalid(f"Line {reader.line_num}: {wrong}", "csv") from None
+    for (day, model), (cost, _) in sums.items():
+        if cost is not None and abs(cost) > money.MOST_USD:
+            raise Invalid(f"{model[:60]} costs more on {day} than can be booked", "csv")
     return [
         Told(day, model, cost, None if tokens is None else int(tokens)) for (day, model), (cost, tokens) in sorted(sums.items())
     ]
@@ -134,12 +143,14 @@ def _day(text: str) -> date:
         stamp = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text[:40]!r} is no date like 2026-08-31") from None
+    if not DAYS[0] < stamp.date() < DAYS[1]:
+        raise ValueError(f"{text[:40]!r} is out of bounds")
     return stamp.astimezone(UTC).date() if stamp.tzinfo else stamp.date()
 
 
 def _number(text: str) -> Decimal:
     try:
-        value = Decimal(text.removeprefix("$").replace(",", ""))
+        value = Decimal(text.replace("$", "").replace(",", "") if NUMBER.fullmatch(text) else "")
     except InvalidOperation:
         raise ValueError(f"{text[:40]!r} is no number") from None
     if not value.is_finite() or abs(value) > LARGEST:

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 from django.db.models import F, Q, Sum
-from django.utils import timezone
 
-from budget import allocation, money, reallocation, terms
+from budget import allocation, caps, money, reallocation, terms
 from budget.models import Account, BudgetChange, Project
 from budget.reasons import usd
 from orchestration import configuration, wake
@@ -58,8 +57,7 @@ def spare(project: Project) -> int:
 
 def due(workspace_id: str) -> None:
     """Money came free, or a round was settled: share it out soon. Written down with its cause, so that a lost doorbell loses nothing."""
-    # The process's clock: SQLite's own writes a time otherwise than Django asks for one, and `share_out` compares.
-    Project.objects.filter(pk=workspace_id).update(allocation_due=timezone.now())
+    caps.due(workspace_id)
     wake.share_out(workspace_id)
 
 
@@ -83,14 +81,11 @@ def everything_due() -> None:
 
 
 def on_money(workspace_id: str, entry_id: str | None, *, shared_out: bool) -> None:
-    """A cap or a budget changed: what waited for it goes on at once; what this one gives up is for the others."""
-    if entry_id is None and not shared_out:
-        if terms.of(workspace_id).automatic:
-            due(workspace_id)
-        else:
-            fund(workspace_id)
-    elif entry_id is not None:
-        due(workspace_id)
+    """A cap or a budget changed, and is due to be shared out: what waited for it goes on at once; what this one gives up is for the others."""
+    if entry_id is not None or (not shared_out and terms.of(workspace_id).automatic):
+        wake.share_out(workspace_id)
+    elif not shared_out:
+        share_out(workspace_id)
     unblock_affordable(workspace_id, [entry_id] if entry_id else None)
 
 
@@ -153,7 +148,9 @@ def _unfunded(workspace_id: str, least: int) -> list[Account]:
     )
     order = ("entry__unmet_dependencies", "entry__priority", "entry__seq")
     found = [*stopped.order_by(*order)[:AT_ONCE], *never.order_by(*order)[:AT_ONCE]]
-    locked = Account.objects.select_for_update().filter(pk__in=[one.pk for one in found], human_locked=False).order_by("pk")
+    locked = (
+        Account.objects.select_for_update(no_key=True).filter(pk__in=[one.pk for one in found], human_locked=False).order_by("pk")
+    )
     fresh = {row.pk: row for row in locked}
     for one in found:
         if row := fresh.get(one.pk):

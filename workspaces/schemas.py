@@ -17,7 +17,7 @@ class Strict(Schema):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """No NUL (PostgreSQL refuses it) and no lone surrogate (it cannot be encoded). NFC, so that equal looks equal."""
     if "\x00" in text or any(0xD800 <= ord(c) < 0xE000 for c in text):
         raise ValueError("may not contain NUL or lone surrogates")
@@ -49,7 +49,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
     if depth > DEEPEST:
         raise ValueError(f"is nested more than {DEEPEST} deep")
     if isinstance(value, dict):
-        return {_clean(key): _plain(item, depth + 1) for key, item in value.items()}
+        return {clean(key): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item, depth + 1) for item in value]
     if isinstance(value, Decimal):
@@ -57,7 +57,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
         if not math.isfinite(number):
             raise ValueError("may not contain infinite numbers")
         return number
-    return _clean(value) if isinstance(value, str) else value
+    return clean(value) if isinstance(value, str) else value
 
 
 _TAG = re.compile(
@@ -75,10 +75,10 @@ def place(loc: Sequence[str | int], *, unknown: bool = False) -> str:
     return ".".join(kept)
 
 
-Text = Annotated[str, Field(max_length=100_000), AfterValidator(_clean)]
-Said = Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(_clean), AfterValidator(said)]
-Line = Annotated[str, Field(max_length=500), AfterValidator(_clean)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean), AfterValidator(said)]
+Text = Annotated[str, Field(max_length=100_000), AfterValidator(clean)]
+Said = Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(clean), AfterValidator(said)]
+Line = Annotated[str, Field(max_length=500), AfterValidator(clean)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean), AfterValidator(said)]
 Float = Annotated[float, BeforeValidator(whole), Field(allow_inf_nan=False)]
 Json = Annotated[Any, AfterValidator(_plain)]
 Object = Annotated[dict[str, Any], AfterValidator(_plain)]

@@ -87,8 +87,10 @@ def _carry_out(review: Review, note: str, *, by: Caller) -> None:
     proposals = list(review.proposals.select_related("account__entry").order_by(F("account_id").asc(nulls_last=True), "field"))
     # Accounts in their order, the project last: the order of every charge.
     ids = [proposal.account_id for proposal in proposals if proposal.account_id]
-    accounts = {row.pk: row for row in Account.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")}
-    project = Project.objects.select_for_update(of=("self",)).get(pk=review.project_id)
+    accounts = {
+        row.pk: row for row in Account.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids).order_by("pk")
+    }
+    project = Project.objects.select_for_update(no_key=True, of=("self",)).get(pk=review.project_id)
     if moved := _moved(proposals, accounts, project):
         _close(review, Review.State.CHANGES_REQUESTED, f"Nothing was applied: {'; '.join(moved)}")
         _told(review, Verdict.APPROVE, note, by=by)

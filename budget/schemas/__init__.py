@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from budget import money
 from budget.models import Category
-from workspaces.schemas import Line, Number, Strict, said
+from workspaces.schemas import Line, Number, Strict, clean, said
 
 Usd = Annotated[
     int,
@@ -173,7 +173,7 @@ class AdjustmentIn(Strict):
 class ReconciliationIn(Strict):
     """A provider's CSV as text. `columns`: for `generic`, what its columns are called."""
 
-    csv: Annotated[str, Field(max_length=5_000_000)]
+    csv: Annotated[str, Field(max_length=5_000_000), AfterValidator(clean)]
     provider: Literal["anthropic", "openai", "generic"]
     columns: dict[Literal["date", "model", "cost", "input", "output"], Line] | None = None
     apply: bool = False

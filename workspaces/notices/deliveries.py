@@ -6,8 +6,8 @@ from collections import defaultdict
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q, Window
+from django.db.models.functions import Now, RowNumber
 
 from workspaces import activity
 from workspaces.access import Caller
@@ -23,15 +23,18 @@ MOST_IN_A_ROW = 20
 """Failed attempts of a channel, with no success between them, until it is switched off. With their pauses: more than a day."""
 GONE = 410
 KEPT_DAYS = 90
-MOST_DUE = 500
+MOST_AT_A_TIME = 100
+"""Of one channel: a flood in one is nobody else's wait."""
 
 
 def due() -> dict[str, list[int]]:
-    """Channel id to its deliveries whose time has come, oldest first. A channel that failed just now rests."""
+    """Channel id to its oldest deliveries whose time has come, in order. A channel that failed just now rests."""
     awake = Q(channel__enabled=True) & (Q(channel__rests_until__isnull=True) | Q(channel__rests_until__lte=Now()))
     ready = Delivery.objects.filter(awake, state=Delivery.State.PENDING, due_at__lte=Now())
+    place = Window(RowNumber(), partition_by=["channel_id"], order_by=["due_at", "pk"])
+    first = ready.annotate(place=place).filter(place__lte=MOST_AT_A_TIME)
     found: dict[str, list[int]] = defaultdict(list)
-    for channel_id, pk in ready.order_by("due_at", "pk").values_list("channel_id", "pk")[:MOST_DUE]:
+    for channel_id, pk in first.order_by("due_at", "pk").values_list("channel_id", "pk"):
         found[channel_id].append(pk)
     return dict(found)
 

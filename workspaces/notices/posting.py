@@ -31,14 +31,19 @@ class Answer:
 class _Pinned(http.client.HTTPConnection):
     """Connects to the address that was judged, and to no other; TLS still asks for the host's certificate."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, until: float) -> None:
         super().__init__(place.host, place.port, timeout=LONGEST_S)
-        self._place = place
+        self._place, self._until = place, until
 
     def connect(self) -> None:
         self.sock = dial(self._place.ip, self._place.port)
         if self._place.tls:
+            self.sock.settimeout(
+                max(self._until - time.monotonic(), 0.01)
+            )  # for the whole handshake, which the watchdog cannot cut
             self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self._place.host)
+        if time.monotonic() >= self._until:  # the watchdog has been, and will not come again
+            raise TimeoutError
 
 
 def dial(ip: str, port: int) -> socket.socket:
@@ -57,7 +62,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     """Send, and hear the answer within five seconds. Never raises for what the other side does."""
     began = time.monotonic()
     try:
-        answer = _exchange(addresses.find(url), body, headers)
+        answer = _exchange(addresses.find(url), body, headers, until=began + LONGEST_S)
     except NotAllowed as refused:
         answer = Answer(False, f"The address {refused}")
     except (OSError, http.client.HTTPException) as error:
@@ -65,10 +70,10 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     return Answer(answer.ok, answer.text, answer.status, int((time.monotonic() - began) * 1000))
 
 
-def _exchange(place: Place, body: bytes, headers: Mapping[str, str]) -> Answer:
-    connection = _Pinned(place)
+def _exchange(place: Place, body: bytes, headers: Mapping[str, str], *, until: float) -> Answer:
+    connection = _Pinned(place, until)
     # A socket's timeout is for each read: an answer that drips would go on for ever without this.
-    watchdog = threading.Timer(LONGEST_S, _cut, [connection])
+    watchdog = threading.Timer(max(until - time.monotonic(), 0), _cut, [connection])
     watchdog.daemon = True
     watchdog.start()
     try:

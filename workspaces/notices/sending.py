@@ -18,6 +18,8 @@ from workspaces.sealing import Sealed
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 4
+TURN_S = 5.0
+"""After so long a channel's turn is over, and all are looked at again: those that are slow share the sender with those that are not."""
 PRUNE_EVERY_S = 3600
 bell = threading.Event()
 """Rung by a doorbell: something may be due. Losing it costs a tick."""
@@ -50,14 +52,20 @@ def drain() -> int:
 
 
 def _work_through(ids: Sequence[int]) -> int:
-    """One channel's. The first that fails ends it: the others wait with it."""
-    arrived = 0
+    """One channel's turn. The first that fails ends it: the others wait with it. Rings for what it leaves."""
+    arrived, until = 0, time.monotonic() + TURN_S
     try:
         for delivery_id in ids:
+            if time.monotonic() > until:
+                bell.set()
+                break
             answer = attempt(delivery_id)
             if answer is not None and not answer.ok:
                 break
             arrived += answer is not None
+        else:
+            if len(ids) == deliveries.MOST_AT_A_TIME:
+                bell.set()
     except Exception:
         log.exception("notices.failed", delivery=delivery_id)
     finally:
@@ -88,7 +96,13 @@ def test(channel: Channel) -> Delivery:
 def send(delivery: Delivery) -> Answer:
     """The one attempt itself, in the log without where it went. No transaction is open meanwhile."""
     by = _mail if delivery.channel.kind == Channel.Kind.EMAIL else _post
-    answer = by(delivery, messages.message_id(delivery))
+    try:
+        answer = by(delivery, messages.message_id(delivery))
+    except (
+        Exception
+    ) as error:  # a delivery that always raised would be tried for ever, and its channel's others would wait for it
+        log.exception("notice.unsendable", delivery=delivery.pk)
+        answer = Answer(False, f"It could not be sent: {type(error).__name__}")
     why = "" if answer.ok or answer.status else answer.text
     log.info("notice.sent", delivery=delivery.pk, channel=delivery.channel_id, ok=answer.ok, status=answer.status, why=why)
     return answer

@@ -1,0 +1,33 @@
+"""Permits of no entry, drawn by charges that name one: what the entry holds is its own."""
+
+import pytest
+
+from budget import charges, permits, rebuild
+from budget.models import Account, Category, Hold
+from budget.money import usd
+from budget.prices import Tokens
+from tests.factories import ANA, a_workspace, an_entry, project
+from workspaces import ids
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("category", [Category.INTERCEPTOR, Category.ORCHESTRATOR, Category.EXPANSION])
+def test_a_charge_that_names_an_entry_draws_the_permit_and_not_what_the_entry_holds(category: Category) -> None:
+    workspace = a_workspace()
+    entry = an_entry(workspace, budget="2")
+    Hold.objects.create(project=project(workspace), account=entry.account, session_ref=ids.session(), amount=usd(2))
+    permit = permits.open_one(project(workspace), None, category=category, amount=usd(1), by=ANA)
+    report = charges.Report(category, usd("0.4"), Tokens(""))
+    charges.book(project(workspace), entry.account, report, actor="gateway", key=None, permit=permit)
+    assert Account.objects.get(pk=entry.pk).held == usd(2) and project(workspace).held == usd("2.6")
+    assert rebuild.find(workspace.pk) == []
+
+
+def test_it_is_booked_where_the_entry_holds_nothing() -> None:
+    workspace = a_workspace()
+    entry = an_entry(workspace)
+    permit = permits.open_one(project(workspace), None, category=Category.INTERCEPTOR, amount=usd(1), by=ANA)
+    report = charges.Report(Category.INTERCEPTOR, usd("0.4"), Tokens(""))
+    charges.book(project(workspace), entry.account, report, actor="gateway", key=None, permit=permit)
+    assert rebuild.find(workspace.pk) == []

@@ -1,0 +1,158 @@
+"""Everything that moves money at once: nobody waits for another in a ring, and the books agree. On PostgreSQL such a ring is refused
+with an error (deadlock_detected), which is an answer of 500 to somebody.
+"""
+
+import os
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+
+from budget import bulk, caps, charges, corrections, ledger, permits, reallocation, rebuild
+from budget.models import Account, Category, Hold, LedgerEntry, Project, Proposal
+from budget.money import usd
+from budget.prices import Tokens
+from budget.reviews import deciding, drafting
+from orchestration import entries, funding, sessions
+from orchestration.entries import Draft
+from orchestration.executor import dispatch
+from orchestration.models import Entry, Session
+from tests.factories import ANA, a_worker, a_workspace, some_entries
+from tests.races.crowd import at_once
+from workspaces import ids
+from workspaces.access import MUSTER, Caller
+from workspaces.errors import Conflict, Forbidden, Invalid, NotFound
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BO = Caller("bo")
+SEEDS = range(int(os.environ.get("MUSTER_TEST_SEEDS", "3")))  # more: MUSTER_TEST_SEEDS=50
+THREADS, STEPS = 14, 12
+REFUSED = (IntegrityError, Invalid, NotFound, Conflict, Forbidden)
+
+
+class Meddler:
+    """One thread that does, by a seeded die, whatever anybody may do to a workspace's money."""
+
+    def __init__(self, workspace_id: str, seed: int) -> None:
+        self.workspace_id, self.dice, self.done = workspace_id, random.Random(seed), 0
+
+    def work(self) -> "Meddler":
+        acts: list[Callable[[], Any]] = [
+            self.reallocate, self.fund, self.review, self.bulk_edit, self.edit, self.lock, self.cycle, self.cycle, self.end,
+            self.add, self.delete, self.charge, self.charge, self.correct, self.permit, self.cap, self.limit, self.mend, self.grow,
+        ]  # fmt: skip
+        for _ in range(STEPS):
+            with suppress(*REFUSED):
+                self.dice.choice(acts)()
+                self.done += 1
+        return self
+
+    def project(self) -> Project:
+        return Project.objects.get(pk=self.workspace_id)
+
+    def accounts(self, most: int = 1) -> list[Account]:
+        mine = list(Account.objects.filter(project_id=self.workspace_id, entry__deleted_at__isnull=True))
+        return self.dice.sample(mine, min(most, len(mine)))
+
+    def entry(self) -> Entry:
+        return self.dice.choice(list(Entry.objects.filter(workspace_id=self.workspace_id, deleted_at__isnull=True)))
+
+    def reallocate(self) -> None:
+        reallocation.run(self.workspace_id, by=MUSTER)
+
+    def fund(self) -> None:
+        funding.due(self.workspace_id)
+        funding.share_out(self.workspace_id)
+
+    def review(self) -> None:
+        """From draft to decision: an approval changes several accounts and the cap."""
+        wishes = [
+            drafting.Wish(Proposal.Field.BUDGET, one.budget + usd("0.5"), "more", one.pk, lock=self.dice.random() < 0.5)
+            for one in self.accounts(4)
+        ]
+        wishes.append(drafting.Wish(Proposal.Field.TOTAL, usd(self.dice.randrange(20, 60)) + 1, "a plan"))
+        made = drafting.create(self.workspace_id, drafting.Draft("R", date(2020, 1, 1), date(2040, 1, 1)), wishes, by=ANA)
+        asked = drafting.request(made, by=ANA)
+        deciding.decide(asked, deciding.Verdict.APPROVE, "well", version=asked.version, by=BO)
+
+    def bulk_edit(self) -> None:
+        wishes = [bulk.Wish(one.pk, one.budget) for one in self.accounts(5)]
+        bulk.carry_out(self.project(), bulk.Order("percent", wishes, percent=Decimal(10)), by=ANA)
+
+    def edit(self) -> None:
+        caps.edit(self.accounts()[0], usd(self.dice.randrange(1, 6)), by=BO)
+
+    def lock(self) -> None:
+        caps.toggle_lock(self.accounts()[0], by=BO, reason="because")
+
+    def cycle(self) -> None:
+        dispatch.cycle(self.workspace_id)
+
+    def end(self) -> None:
+        running = Session.objects.filter(workspace_id=self.workspace_id, status=Session.Status.CLAIMED)
+        for session in list(running.select_related("hold"))[:3]:
+            if session.hold_id and self.dice.random() < 0.5:
+                ledger.shrink(session.hold_id, keep=usd("0.1"))
+            unknown = self.dice.random() < 0.3
+            ending = sessions.Ending(Session.Outcome.STOPPED, "over", cost_unknown=unknown)
+            sessions.conclude(session, ending, was=Session.Status.CLAIMED)
+
+    def add(self) -> None:
+        entries.add(self.workspace_id, [Draft("more"), Draft("and more", budget=usd(1))], by=ANA)
+
+    def delete(self) -> None:
+        entries.delete(self.entry(), by=ANA)
+
+    def charge(self) -> None:
+        entry, category = self.entry(), self.dice.choice(list(Category))
+        hold = Hold.objects.filter(account=entry.account, state="open", expires_at__isnull=True).first()
+        report = charges.Report(category, usd("0.07"), Tokens(""), round_number=self.dice.choice([None, 1, 2]))
+        if hold is None or category not in (Category.ENTRY, Category.INTERCEPTOR):
+            charges.book(self.project(), entry.account, report, actor="planner", key=None)
+        else:
+            what = ledger.Charge(ids.session(), report.amount or 0, LedgerEntry.PriceSource.REPORTED, category=category)
+            ledger.charge(hold.project, what, account=entry.account, hold=hold, round_number=1, actor="agent")
+
+    def correct(self) -> None:
+        rows = list(LedgerEntry.objects.filter(project_id=self.workspace_id, corrects=None).order_by("-id")[:5])
+        if rows:
+            corrections.correct(self.dice.choice(rows), -usd("0.01"), by=ANA, reason="less", key=ids.session())
+
+    def permit(self) -> None:
+        category = self.dice.choice([Category.ORCHESTRATOR, Category.ENTRY])
+        account = self.accounts()[0] if category == Category.ENTRY else None
+        made = permits.open_one(self.project(), account, category=category, amount=usd("0.3"), by=ANA)
+        named = account or self.accounts()[0]
+        charges.book(self.project(), named, charges.Report(category, usd("0.1"), Tokens("")), actor="p", key=None, permit=made)
+        permits.close(made, by=ANA)
+
+    def cap(self) -> None:
+        field = self.dice.choice(["max_project_spend", "total_budget"])
+        caps.set_project(self.project(), field, usd(self.dice.randrange(15, 60)), by=ANA)
+
+    def limit(self) -> None:
+        caps.set_limit(self.project(), self.dice.choice(["total", "entry"]), "day", usd(self.dice.randrange(3, 30)), by=ANA)
+
+    def mend(self) -> None:
+        rebuild.mend(self.workspace_id, by=ANA, reason="to be sure")
+
+    def grow(self) -> None:
+        for hold in list(Hold.objects.filter(project_id=self.workspace_id, state="open"))[:2]:
+            ledger.extend(hold.pk, usd("0.2"))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_is_done_at_once_nobody_waits_in_a_ring(seed: int) -> None:
+    a_worker()
+    workspace = a_workspace(cap="40", budget="40", round_ceiling_usd=2, max_workers=8)
+    some_entries(workspace, *(Draft(f"do {n}", budget=usd(n % 3) or None) for n in range(12)))
+    meddlers = [Meddler(workspace.pk, seed * 1000 + n) for n in range(THREADS)]
+    at_once([meddler.work for meddler in meddlers])
+    assert rebuild.find(workspace.pk) == []
+    assert sum(meddler.done for meddler in meddlers) > THREADS * STEPS / 3
