@@ -4,7 +4,8 @@ from typing import Any
 
 from django import forms
 
-from budget import money
+from budget import money, thresholds
+from budget.models import Limit
 from orchestration.models import Entry
 from workspaces.errors import Invalid
 
@@ -17,6 +18,8 @@ class Amount(forms.DecimalField):
 
     def clean(self, value: Any) -> Any:
         amount = super().clean(value)
+        if amount is None and not self.required:
+            return None
         try:
             return money.from_json(amount)
         except money.NotMoney as error:
@@ -27,6 +30,37 @@ class BudgetForm(forms.Form):
     amount = Amount(error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"})
     reason = forms.CharField(max_length=500, required=False)
     seen = forms.IntegerField(required=False, min_value=0, max_value=2**62)  # micro-USD: what the page showed
+
+
+class LimitForm(forms.Form):
+    """One limit beside the cap, `category.period`. No amount: there is none any more."""
+
+    limit = forms.ChoiceField(
+        choices=[
+            (name, "")
+            for category in Limit.Scope.values
+            for name in (f"{category}.all", f"{category}.day")
+            if name != "total.all"
+        ],
+        error_messages={"required": "Choose a limit", "invalid_choice": "There is no such limit"},
+    )
+    amount = Amount(required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50, or nothing for no limit"})
+    reason = forms.CharField(max_length=500, required=False)
+
+
+class ThresholdsForm(forms.Form):
+    """Percents of the cap with commas or spaces between them: `50, 75, 90 %`. None: nobody is warned."""
+
+    percents = forms.CharField(max_length=200, required=False)
+    reason = forms.CharField(max_length=500, required=False)
+
+    def clean_percents(self) -> list[int]:
+        said = self.cleaned_data["percents"].replace("%", " ").replace(",", " ").split()
+        if not all(word.isascii() and word.isdigit() and 1 <= int(word[:9]) <= thresholds.HIGHEST for word in said):
+            raise forms.ValidationError(f"Write whole percents from 1 to {thresholds.HIGHEST}, such as 50, 75, 90")
+        if len(set(said)) > thresholds.MOST:
+            raise forms.ValidationError(f"At most {thresholds.MOST} warnings")
+        return sorted(set(map(int, said)))
 
 
 class LockForm(forms.Form):

@@ -4,7 +4,7 @@ from django.urls import path, re_path
 
 from orchestration import streams
 from orchestration.pages import agent, entry, executor, money, notices, reviews, session, theme, workspace
-from orchestration.pages.budget import by_entry, changes, ledger, many, overview, steering
+from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
@@ -21,6 +21,8 @@ urlpatterns = [
     path("w/<str:workspace_id>/budget/", overview.page, name="budget"),
     path("w/<str:workspace_id>/budget/cap/", money.cap, name="cap"),
     path("w/<str:workspace_id>/budget/total/", money.total_budget, name="total-budget"),
+    path("w/<str:workspace_id>/budget/limits/", limits.set_one, name="limit"),
+    path("w/<str:workspace_id>/budget/warnings/", limits.warn_at, name="warnings"),
     path("w/<str:workspace_id>/budget/reallocate/", steering.reallocate, name="reallocate"),
     path("w/<str:workspace_id>/budget/auto/", steering.auto, name="auto-reallocate"),
     path("w/<str:workspace_id>/budget/entries/", by_entry.page, name="budget-entries"),

@@ -122,6 +122,7 @@ def _page(scene: Scene, *, made: Channel | None = None, secret: str = "") -> Htt
         scene,
         "notices.html",
         STRIP,
+        tab="notices",
         may_admin=whole,
         made=made,
         secret=secret,

@@ -35,7 +35,7 @@ def every(scene: Scene) -> HttpResponseBase:
     shown = [{"review": row, "over": reading.overall(row)} for row in rows]
     today = now().date()
     period = {"first_day": today.replace(day=1), "today": today, "due": today + timedelta(days=7)}
-    return show(scene, "budget/reviews.html", STRIP, reviews=shown, following=following, **period)
+    return show(scene, "budget/reviews.html", STRIP, tab="reviews", reviews=shown, following=following, **period)
 
 
 @require_POST
@@ -52,7 +52,7 @@ def one(scene: Scene, review_id: str) -> HttpResponseBase:
     found = reading.whole(reading.review_for(scene.workspace.pk, review_id))
     if sheet := review_sheets.SHEETS.get(scene.request.GET.get("csv", "")):
         return sheet(found)
-    return show(scene, "budget/review.html", STRIP, **_shown(scene, found))
+    return show(scene, "budget/review.html", STRIP, tab="review", **_shown(scene, found))
 
 
 @in_workspace()

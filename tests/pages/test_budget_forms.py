@@ -129,7 +129,7 @@ def test_the_total_budget_is_changed_with_who_and_why(bea: Client, day: Workspac
 def test_a_viewer_sees_all_and_changes_nothing(vera: Client, day: Workspace) -> None:
     row, one = LedgerEntry.objects.filter(project_id=day.pk)[0], entry(day, 5)
     form = {"amount": "1", "do": "lock", "pick": picks(day, 5), "way": "back", "reason": "x", "on": "1", "confirm": "1"}
-    tails = ("cap/", "total/", "auto/", "reallocate/", "entries/bulk/", f"ledger/{row.pk}/correct/")
+    tails = ("cap/", "total/", "limits/", "warnings/", "auto/", "reallocate/", "entries/bulk/", f"ledger/{row.pk}/correct/")
     for address in [
         *(at(day, tail) for tail in tails),
         f"/w/{day.pk}/entries/{one.pk}/budget/",

@@ -213,3 +213,11 @@ def test_a_region_of_the_overview_fetches_itself_alone(bea: Client, day: Workspa
 def test_what_is_not_ones_own_does_not_exist(nils: Client, day: Workspace) -> None:
     for tail in PAGES:
         assert nils.get(at(day, tail)).status_code == 404
+
+
+def test_every_page_of_the_money_leads_to_every_other(bea: Client, day: Workspace) -> None:
+    tabs = [at(day), *(at(day, tail) for tail in ("entries/", "ledger/", "changes/", "reviews/")), f"/w/{day.pk}/notices/"]
+    for address in tabs:
+        seen = text_of(bea, address)
+        nav = seen[seen.index('aria-label="Budget">') :].partition("</nav>")[0]
+        assert all(f'href="{one}"' in nav for one in tabs) and f'href="{address}" aria-current="page"' in nav, address

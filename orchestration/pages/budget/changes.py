@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponseBase
 
 from budget import money, sheets
+from budget.charts.patterns import LABELS
 from budget.models import BudgetChange
 from orchestration.pages.budget import filters, paging
 from orchestration.pages.budget.ledger import entry_is
@@ -44,6 +45,7 @@ def made(scene: Scene) -> dict[str, Any]:
             ("human", "By people"),
             ("admin", "On the admin site"),
             ("allocation", "By the reallocator"),
+            ("review", "By a review"),
         ],
         "ignored": ignored,
         "filtered": any(chosen.values()),
@@ -57,10 +59,19 @@ def shown(change: BudgetChange) -> dict[str, Any]:
     return {
         "change": change,
         "entry": entry,
-        "field": FIELDS.get(change.field, change.field.replace("_", " ").capitalize()),
+        "field": FIELDS.get(change.field) or _limit(change.field),
         "before": value(change, change.before),
         "after": value(change, change.after),
     }
+
+
+def _limit(field: str) -> str:
+    """`limit.total.day`, said as the pages say it."""
+    kind, category, period = (*field.split("."), "", "")[:3]
+    if kind != "limit":
+        return field.replace("_", " ").capitalize()
+    whose = "all together" if category == "total" else LABELS.get(category, category).lower()
+    return f"Limit of {whose}{', a day' if period == 'day' else ''}"
 
 
 def value(change: BudgetChange, amount: int | None) -> str:

@@ -31,7 +31,7 @@ class LedgerFilter(forms.Form):
 class ChangesFilter(forms.Form):
     source = forms.ChoiceField(choices=[("", "Everybody"), *BudgetChange.Source.choices], required=False)
     entry = forms.RegexField(r"^#?[0-9]{1,15}$|^entry_[A-Za-z0-9_-]{1,40}$", required=False)
-    field = forms.RegexField(r"^[a-z_]{1,30}$", required=False)
+    field = forms.RegexField(r"^[a-z_.]{1,30}$", required=False)
 
 
 def read(form: type[forms.Form], scene: Scene, rename: dict[str, str] | None = None) -> tuple[dict[str, Any], list[str]]:

@@ -19,6 +19,7 @@ from budget.models import BudgetChange
 from orchestration import configuration, funding
 from orchestration.models import Entry, Executor
 from orchestration.pages.budget import changes
+from orchestration.pages.budget import limits as limit_pages
 from orchestration.pages.scene import Region, Scene, in_workspace, show
 from orchestration.pages.strip import STRIP
 from workspaces.access import Need
@@ -116,7 +117,8 @@ def caps(figures: Figures) -> dict[str, Any]:
         "allocated": figures.allocated,
         "unallocated": project.total_budget - figures.allocated,
         "excess": bulk.excess(project, figures.allocated),
-        "limits": [(_limit_name(one), one) for one in shown],
+        "limits": [(limit_pages.name(one), one) for one in shown],
+        "settable": limit_pages.choices(figures.standing),
         "thresholds": thresholds.of(project.pk, project=project),
         "reached": project.headroom <= 0,
     }
@@ -219,8 +221,3 @@ def _change_words(change: BudgetChange) -> str:
     shown = changes.shown(change)
     why = f": {change.reason}" if change.reason else ""
     return f"{change.actor} set {shown['field'].lower()} from {shown['before']} to {shown['after']}{why}"
-
-
-def _limit_name(one: Standing) -> str:
-    name = "All together" if one.category == "total" else LABELS[one.category]
-    return {"all": name, "day": f"{name}, a day (UTC)", "round": f"{name}, a round"}[one.period]
