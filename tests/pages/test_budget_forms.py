@@ -142,3 +142,17 @@ def test_a_viewer_sees_all_and_changes_nothing(vera: Client, day: Workspace) -> 
             'name="amount"' not in seen and 'name="pick"' not in seen and "reallocate-now" not in seen and 'id="lock-' not in seen
         )
     assert not Event.objects.filter(actor="vera").exists()
+
+
+@pytest.mark.parametrize("amount", ["0,05", "12,50", "1,00,000", "1,5", ",5", "12,5000"])
+def test_a_comma_before_the_cents_is_not_taken_for_one_between_thousands(bea: Client, day: Workspace, amount: str) -> None:
+    before = Project.objects.get(pk=day.pk).total_budget
+    answer = bea.post(at(day, "total/"), {"amount": amount}, headers=HTMX)
+    assert answer.status_code == 422 and "with a point before the cents" in answer.content.decode()
+    assert Project.objects.get(pk=day.pk).total_budget == before
+
+
+@pytest.mark.parametrize(("amount", "set_to"), [("$1,234.5", "1234.5"), (" 1,234,567 ", "1234567"), ("$ 7.25", "7.25")])
+def test_what_people_write_around_an_amount_is_forgiven(bea: Client, day: Workspace, amount: str, set_to: str) -> None:
+    bea.post(at(day, "total/"), {"amount": amount})
+    assert Project.objects.get(pk=day.pk).total_budget == usd(set_to)

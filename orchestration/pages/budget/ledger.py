@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
@@ -110,7 +110,7 @@ def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[LedgerEntry]:
     if chosen["since"]:
         found = found.filter(at__gte=datetime.combine(chosen["since"], time.min, UTC))
     if chosen["until"]:
-        found = found.filter(at__lt=datetime.combine(chosen["until"], time.min, UTC) + timedelta(days=1))
+        found = found.filter(at__lte=datetime.combine(chosen["until"], time.max, UTC))
     return found
 
 
