@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from budget import caps, money
+from budget import caps, columns, money
 from budget.models import Account, BudgetChange, LedgerEntry, Project
 from budget.money import usd
 from orchestration.models import Executor
@@ -100,6 +100,19 @@ def test_a_row_is_corrected_by_another_one_after_a_look_ahead(bea: Client, day: 
     for _ in range(2):  # sent twice, booked once
         assert bea.post(address, form | {"confirm": asked.context["fields"]["confirm"]}).status_code == 303
     assert [one.amount for one in row.corrections.all()] == [-20_000]
+
+
+def test_the_look_ahead_shows_a_change_that_cents_would_hide(bea: Client, day: Workspace) -> None:
+    row, spent = LedgerEntry.objects.filter(project_id=day.pk)[0], Project.objects.get(pk=day.pk).total_spent
+    form = {"way": "back", "amount": "0.000001", "reason": "rounding"}
+    seen = bea.post(at(day, f"ledger/{row.pk}/correct/"), form).content.decode()
+    assert f"Spent in the project: {columns.exact(spent, 1)} → {columns.exact(spent - 1)}" in seen and "−$0.000001" in seen
+
+
+def test_the_rows_of_the_ledger_are_not_rounded(bea: Client, day: Workspace) -> None:
+    amounts = [row["row"].amount for row in bea.get(at(day, "ledger/")).context["rows"]]
+    shown = [row["amount"] for row in bea.get(at(day, "ledger/")).context["rows"]]
+    assert [usd(text.replace("$", "").replace(",", "").replace("−", "-")) for text in shown] == amounts
 
 
 def test_the_reallocation_is_looked_at_and_then_done(bea: Client, day: Workspace) -> None:
