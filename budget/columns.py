@@ -28,6 +28,16 @@ def places(amounts: Sequence[int]) -> int:
     return 6 if smallest < 100 else 4 if smallest < 10_000 else 2
 
 
+def exact_places(amounts: Sequence[int]) -> int:
+    """The decimals, two at least, with which nothing in a column is rounded."""
+    return next(n for n in range(2, 7) if all(amount % 10 ** (6 - n) == 0 for amount in amounts) or n == 6)
+
+
+def exact(amount: int, *beside: int) -> str:
+    """An amount to its last micro-dollar, with the decimals of those beside it."""
+    return money.text(amount, places=exact_places([amount, *beside]))
+
+
 def texts(parts: Sequence[int]) -> tuple[list[str], str]:
     """The parts and their sum as a column shows them: what is shown adds up."""
     decimals = places(parts)

@@ -31,7 +31,7 @@ def signed_from_json(value: Any) -> int:
         raise NotMoney("must be a number") from None
     if not amount.is_finite():
         raise NotMoney("must be a finite number")
-    if abs(amount) > MOST_USD:
+    if amount.copy_abs() > MOST_USD:  # abs() rounds, and 1E999999999 is more than it can hold
         raise NotMoney(f"must be at most {MOST_USD}" if amount > 0 else f"must be at least -{MOST_USD}")
     places = amount.as_tuple().exponent
     if isinstance(places, int) and places < -6 and any(amount.as_tuple().digits[6 + places :]):

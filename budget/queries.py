@@ -1,6 +1,6 @@
 """Reads of money, each a fixed number of queries whatever the number of entries."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.db.models import QuerySet, Sum
@@ -57,7 +57,7 @@ def ledger_rows(
     if since is not None:
         rows = rows.filter(at__gte=datetime.combine(since, time(), UTC))
     if until is not None:
-        rows = rows.filter(at__lt=datetime.combine(until, time(), UTC) + timedelta(days=1))
+        rows = rows.filter(at__lte=datetime.combine(until, time.max, UTC))  # of the last day there is, nothing comes after
     return rows
 
 

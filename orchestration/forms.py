@@ -1,5 +1,6 @@
 """What the pages' forms take. Money comes as text in USD and leaves as micro-USD."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -9,12 +10,19 @@ from budget.models import Limit
 from orchestration.models import Entry
 from workspaces.errors import Invalid
 
+GROUPED = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
+
 
 class Amount(forms.DecimalField):
-    """USD from a person: `$` and grouping are forgiven, more than six decimals are not."""
+    """USD from a person: `$` and commas between thousands are forgiven; a comma anywhere else is not, nor more than six decimals."""
 
     def to_python(self, value: Any) -> Any:
-        return super().to_python(value.replace("$", "").replace(",", "") if isinstance(value, str) else value)
+        text = value.strip().removeprefix("$").strip() if isinstance(value, str) else value
+        if isinstance(text, str) and "," in text:
+            if not GROUPED.fullmatch(text):  # in half of the world 12,50 is twelve and a half: not to be taken for 1250
+                raise forms.ValidationError("Write an amount in USD with a point before the cents, such as 12.50")
+            text = text.replace(",", "")
+        return super().to_python(text)
 
     def clean(self, value: Any) -> Any:
         amount = super().clean(value)

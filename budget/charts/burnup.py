@@ -78,7 +78,7 @@ def draw(data: BurnUp, id_: str = "burnup") -> SafeString:
         *_now(data, x),
         *_lines(data, y),
         *_wedge(data, x, y),
-        *outlook.draw(data.outlook, x, y, now=data.now, until=data.until, spent=data.spent, held=data.held, cap=data.cap),
+        *_outlook(data, x, y),
         *_names(data, x, y),
         *_marks(data, x),
         width=WIDTH,
@@ -94,9 +94,10 @@ def describe(data: BurnUp) -> str:
         f"{LABELS[name]} {money.text(amount)}" for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True)
     )
     held = f" {money.text(data.held)} is held for sessions at work." if data.held else ""
+    ending = outlook.ending(data.outlook, data.cap)
     return (
         f"From {data.since:%d %b %H:%M} to {data.now:%d %b %H:%M} UTC: spent {money.text(data.spent)} of the cap"
-        f" {money.text(data.cap)} ({parts}).{held} {outlook.sentence(data.outlook)}"
+        f" {money.text(data.cap)} ({parts}).{held} {outlook.sentence(data.outlook)}{f' {ending}' if ending else ''}"
     )
 
 
@@ -189,11 +190,8 @@ def _wedge(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
 
 def _names(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
     """The layers by name and pattern, in their order: above the edge where they end, left of now; or inside where there is no room."""
-    named = [(name, amount) for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True) if amount]
-    where, high = x(data.now.timestamp()) - 10, LINE * len(named)
-    foot = y(data.spent) - 10
-    if foot - high < TOP:
-        foot = min(y(data.spent) + high + 10, BOTTOM - 4)
+    named, where = _named(data), x(data.now.timestamp()) - 10
+    foot, high = _foot(data, y), LINE * len(named)
     parts = [el("rect", x=where - 150, y=foot - high - 2, width=152, height=high + 6, class_="plate")] if named else []
     for n, (name, amount) in enumerate(named):
         place = foot - LINE * n
@@ -201,6 +199,24 @@ def _names(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
         words = f"{LABELS[name]} {money.text(amount)}"
         parts.append(el("text", words, x=where - 16, y=place - 1, class_="label halo", text_anchor="end"))
     return parts
+
+
+def _named(data: BurnUp) -> list[tuple[str, int]]:
+    return [(name, amount) for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True) if amount]
+
+
+def _foot(data: BurnUp, y: scales.Scale) -> float:
+    """Where the names of the layers stand: the lowest line."""
+    high = LINE * len(_named(data))
+    foot = y(data.spent) - 10
+    return foot if foot - high >= TOP else min(y(data.spent) + high + 10, BOTTOM - 4)
+
+
+def _outlook(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
+    top = _foot(data, y) - LINE * len(_named(data))
+    return outlook.draw(
+        data.outlook, x, y, now=data.now, until=data.until, spent=data.spent, held=data.held, cap=data.cap, above=top
+    )
 
 
 def _marks(data: BurnUp, x: scales.Scale) -> list[SafeString]:

@@ -17,10 +17,22 @@ def sentence(seen: Forecast) -> str:
     if seen.paused:
         return PAUSED.capitalize() + "."
     if not seen.enough:
-        return f"{seen.why_not}."
+        return f"No forecast yet: {seen.why_not[:1].lower()}{seen.why_not[1:]}."
     if seen.cap_at is None:
         return f"Forecast {money.text(seen.rate, estimate=True)} an active hour; the cap is not reached."
     return f"At {money.text(seen.rate, estimate=True)} an active hour the cap is reached about {when(seen)}."
+
+
+def ending(seen: Forecast, cap: int) -> str:
+    """What all will have cost when the open backlog is done, and whether the cap is enough for that. Empty: it is not known."""
+    if seen.end_spend is None:
+        return ""
+    told = f"When the open backlog is done, all will have cost {money.text(seen.end_spend, estimate=True)}"
+    if seen.end_low is not None and seen.end_high is not None:
+        told += f" ({money.text(seen.end_low)}–{money.text(seen.end_high)})"
+    if seen.end_spend > cap:
+        return f"{told}: {money.text(seen.end_spend - cap, estimate=True)} more than the cap."
+    return f"{told}; at the upper end the cap is not enough." if (seen.end_high or 0) > cap else f"{told}; the cap is enough."
 
 
 def when(seen: Forecast) -> str:
@@ -39,13 +51,14 @@ def _short(end: datetime | None, middle: datetime) -> str:
 
 
 def draw(
-    seen: Forecast, x: Scale, y: Scale, *, now: datetime, until: datetime, spent: int, held: int, cap: int
+    seen: Forecast, x: Scale, y: Scale, *, now: datetime, until: datetime, spent: int, held: int, cap: int, above: float
 ) -> list[SafeString]:
+    """`above`: the height over which words are clear of the names of the layers."""
     if seen.paused:
         flat = el("line", x1=x(now.timestamp()), x2=x.end, y1=y(spent), y2=y(spent), class_="forecast")
-        return [flat, _words(PAUSED, x, y, spent + held, cap)]
+        return [flat, _words(PAUSED, x, y, min(y(spent + held), above), cap)]
     if not seen.enough:
-        return [_words(seen.why_not, x, y, spent + held, cap)]
+        return [_words(seen.why_not, x, y, min(y(spent + held), above), cap)]
     ways = [
         _way(now, until, spent, cap, reached, rate)
         for reached, rate in ((seen.cap_at, seen.rate), (seen.cap_from, seen.high_rate), (seen.cap_until, seen.low_rate))
@@ -94,9 +107,9 @@ def _crossing(seen: Forecast, x: Scale, y: Scale, line: _Way, cap: int, *, known
     return parts
 
 
-def _words(words: str, x: Scale, y: Scale, amount: int, cap: int) -> SafeString:
-    """Above what is spent and held, but not on the line of the cap."""
-    place = y(amount) - 8
+def _words(words: str, x: Scale, y: Scale, edge: float, cap: int) -> SafeString:
+    """Above the edge, but not on the line of the cap: below it where there is room, else over it."""
+    place = edge - 8
     if abs(place - y(cap)) < 16:
-        place = y(cap) + 18
+        place = y(cap) + 18 if y(cap) + 18 < edge - 4 else y(cap) - 8
     return el("text", words, x=x.end - 6, y=max(place, y.end + 10), class_="label halo", text_anchor="end")

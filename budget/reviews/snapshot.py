@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import Now
@@ -38,8 +38,8 @@ def take(project_id: str, period_from: date, period_to: date) -> Snapshot:
     project = Project.objects.annotate(moment=Now()).get(pk=project_id)
     ledger = LedgerEntry.objects.filter(project_id=project_id).order_by()
     last = ledger.aggregate(last=Max("id"))["last"] or 0
-    begin, end = _midnight(period_from), _midnight(period_to + timedelta(days=1))
-    booked = ledger.filter(id__lte=last, at__gte=begin, at__lt=end)
+    begin, end = datetime.combine(period_from, time.min, UTC), datetime.combine(period_to, time.max, UTC)
+    booked = ledger.filter(id__lte=last, at__gte=begin, at__lte=end)
     by_account: dict[str | None, int] = dict(booked.values_list("account_id").annotate(Sum("amount")))
     frozen: dict[str, int | datetime] = {name: getattr(project, name) for name in TOTALS}
     frozen |= {"as_of": project.moment, "as_of_ledger": last, "period_spent": sum(by_account.values())}
@@ -77,7 +77,3 @@ def _line(place: int, account: Account, period_spent: int, ahead: dict[str, int]
         rounds=account.made,  # type: ignore[attr-defined]
         forecast=account.spent if entry.status in ENDED else ahead.get(account.pk),
     )
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)

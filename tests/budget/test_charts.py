@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget import columns, money
-from budget.charts import bullet, burnup, categories, patterns, rounds, scales, sparkline
+from budget.charts import bullet, burnup, categories, outlook, patterns, rounds, scales, sparkline
 from budget.charts.burnup import BurnUp, Mark, Point
 from budget.charts.svg import el
 from budget.forecast import Forecast
@@ -242,3 +242,24 @@ def test_the_table_of_rounds_says_gain_and_sum() -> None:
 def test_nothing_is_a_dot_in_a_sparkline() -> None:
     bars = drawn(sparkline.draw([0, 5, 10]))
     assert [bar.get("height") for bar in bars] == ["1", "12", "24"] and bars[0].get("width") == "1"
+
+
+def test_words_of_the_outlook_stand_clear_of_the_names_of_the_layers() -> None:
+    svg = burnup.draw(a_burnup(outlook=Forecast(enough=False, why_not="Not enough data yet (2 of 3 rounds)"), held=0))
+    (said,) = [one for one in of_class(svg, "halo") if "Not enough" in (one.text or "")]
+    named = [float(one.get("y", 0)) for one in of_class(svg, "swatch")]
+    assert float(said.get("y", 0)) < min(named) and "No forecast yet: not enough data yet" in svg
+
+
+@pytest.mark.parametrize(
+    ("end", "high", "said"),
+    [
+        (50, 58, "≈ $50.00 ($40.00–$58.00); the cap is enough."),
+        (55, 70, "≈ $55.00 ($40.00–$70.00); at the upper end the cap is not enough."),
+        (72, 90, "≈ $72.00 ($40.00–$90.00): ≈ $12.00 more than the cap."),
+    ],
+)
+def test_the_outlook_tells_what_the_backlog_will_have_cost(end: int, high: int, said: str) -> None:
+    seen = replace(CERTAIN, end_spend=usd(end), end_low=usd(40), end_high=usd(high))
+    assert outlook.ending(seen, usd(60)) == f"When the open backlog is done, all will have cost {said}"
+    assert outlook.ending(CERTAIN, usd(60)) == "" and said in burnup.describe(a_burnup(outlook=seen))

@@ -33,6 +33,9 @@ NOT_AMOUNTS = {
     "over a billion": "1000000001",
     "2**63": "9223372036854775808",
     "400 digits": "9" * 400,
+    "more than a decimal can hold": "1E999999999",
+    "less than one can": "-1E999999999",
+    "nearer to nothing": "1E-999999999",
 }
 
 
@@ -260,3 +263,9 @@ def test_a_prompt_template_holds_no_nul(shop: Api) -> None:
 
 def test_a_verifying_agent_gets_some_money(shop: Api) -> None:
     assert names_of(shop.patch("/config", {"verifier": {"agent": {}, "round_usd": 0}})) == ["verifier.round_usd"]
+
+
+def test_the_last_day_that_there_is_ends_a_period(shop: Api) -> None:
+    assert shop.get("/budget/ledger?to=9999-12-31").status == 200
+    body = {"title": "For ever", "period_from": "0001-01-01", "period_to": "9999-12-31"}
+    assert shop.post("/budget/reviews", body).status == 201

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from budget import caps, money
+from budget import caps, columns, money
 from budget.models import Account, BudgetChange, LedgerEntry, Project
 from budget.money import usd
 from orchestration.models import Executor
@@ -102,6 +102,19 @@ def test_a_row_is_corrected_by_another_one_after_a_look_ahead(bea: Client, day: 
     assert [one.amount for one in row.corrections.all()] == [-20_000]
 
 
+def test_the_look_ahead_shows_a_change_that_cents_would_hide(bea: Client, day: Workspace) -> None:
+    row, spent = LedgerEntry.objects.filter(project_id=day.pk)[0], Project.objects.get(pk=day.pk).total_spent
+    form = {"way": "back", "amount": "0.000001", "reason": "rounding"}
+    seen = bea.post(at(day, f"ledger/{row.pk}/correct/"), form).content.decode()
+    assert f"Spent in the project: {columns.exact(spent, 1)} → {columns.exact(spent - 1)}" in seen and "−$0.000001" in seen
+
+
+def test_the_rows_of_the_ledger_are_not_rounded(bea: Client, day: Workspace) -> None:
+    amounts = [row["row"].amount for row in bea.get(at(day, "ledger/")).context["rows"]]
+    shown = [row["amount"] for row in bea.get(at(day, "ledger/")).context["rows"]]
+    assert [usd(text.replace("$", "").replace(",", "").replace("−", "-")) for text in shown] == amounts
+
+
 def test_the_reallocation_is_looked_at_and_then_done(bea: Client, day: Workspace) -> None:
     before = dict(Account.objects.values_list("pk", "budget"))
     seen = text_of(bea, at(day, "reallocate/"))
@@ -142,3 +155,17 @@ def test_a_viewer_sees_all_and_changes_nothing(vera: Client, day: Workspace) -> 
             'name="amount"' not in seen and 'name="pick"' not in seen and "reallocate-now" not in seen and 'id="lock-' not in seen
         )
     assert not Event.objects.filter(actor="vera").exists()
+
+
+@pytest.mark.parametrize("amount", ["0,05", "12,50", "1,00,000", "1,5", ",5", "12,5000"])
+def test_a_comma_before_the_cents_is_not_taken_for_one_between_thousands(bea: Client, day: Workspace, amount: str) -> None:
+    before = Project.objects.get(pk=day.pk).total_budget
+    answer = bea.post(at(day, "total/"), {"amount": amount}, headers=HTMX)
+    assert answer.status_code == 422 and "with a point before the cents" in answer.content.decode()
+    assert Project.objects.get(pk=day.pk).total_budget == before
+
+
+@pytest.mark.parametrize(("amount", "set_to"), [("$1,234.5", "1234.5"), (" 1,234,567 ", "1234567"), ("$ 7.25", "7.25")])
+def test_what_people_write_around_an_amount_is_forgiven(bea: Client, day: Workspace, amount: str, set_to: str) -> None:
+    bea.post(at(day, "total/"), {"amount": amount})
+    assert Project.objects.get(pk=day.pk).total_budget == usd(set_to)

@@ -43,6 +43,7 @@ def test_the_overview_says_it_in_a_sentence(bea: Client, day: Workspace) -> None
     seen = text_of(bea, at(day))
     spent = money.text(Project.objects.get(pk=day.pk).total_spent)
     assert f">{spent}</strong> of $60.00 (52 %)" in seen and "an active hour the cap is reached about" in seen
+    assert "When the open backlog is done, all will have cost ≈ $" in seen
     for fact in (
         "dispatch stops at $60.00",
         "dispatch would stop here",

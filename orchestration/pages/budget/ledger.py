@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
@@ -10,7 +10,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from budget import corrections, money, sheets
+from budget import columns, corrections, money, sheets
 from budget.models import Category, LedgerEntry
 from orchestration.forms import CorrectionForm, checked
 from orchestration.pages.budget import filters, paging
@@ -57,8 +57,18 @@ def booked(scene: Scene) -> dict[str, Any]:
     found = _found(scene, chosen)
     cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
     cut = paging.cut(found.select_related("account__entry"), "id", "id", descending=True, **cursor)
+    places = columns.exact_places([row.amount for row in cut.rows])
+    rows = [
+        {
+            "row": row,
+            "entry": getattr(row.account, "entry", None),
+            "unknown": _unknown(row),
+            "amount": money.text(row.amount, places=places),
+        }
+        for row in cut.rows
+    ]
     return {
-        "rows": [{"row": row, "entry": getattr(row.account, "entry", None), "unknown": _unknown(row)} for row in cut.rows],
+        "rows": rows,
         "cut": cut,
         "totals": found.aggregate(rows=Count("id"), amount=Sum("amount", default=0)),
         "chosen": chosen | {"from": chosen["since"], "to": chosen["until"]},
@@ -78,24 +88,25 @@ def correct(scene: Scene, row_id: int) -> HttpResponse:
     if row is None:
         raise NotFound("Ledger row not found")
     if scene.request.method == "GET":
-        return show(scene, "budget/correct.html", STRIP, row=row, entry=getattr(row.account, "entry", None), tab="ledger")
+        entry = getattr(row.account, "entry", None)
+        return show(scene, "budget/correct.html", STRIP, row=row, entry=entry, exact=columns.exact(row.amount), tab="ledger")
     said = checked(CorrectionForm(scene.request.POST))
     amount = -said["amount"] if said["way"] == "back" else said["amount"]
     if not (token := scene.request.POST.get("confirm", "")[:40]):
         effect = corrections.effect(row, amount)
         return confirm(
             scene,
-            title=f"Correct row {row.pk} by {money.text(amount)}",
+            title=f"Correct row {row.pk} by {columns.exact(amount)}",
             sentence="A row is added beside it; nothing booked is changed.",
             points=_effect(effect),
-            button=f"Book {money.text(amount)}",
+            button=f"Book {columns.exact(amount)}",
             action=reverse("ledger-correct", args=[scene.workspace.pk, row.pk]),
             fields={key: scene.request.POST[key] for key in ("way", "amount", "reason")} | {"confirm": secrets.token_hex(8)},
         )
     key = f"correction:{row.pk}:{token}"
     fresh = corrections.correct(row, amount, by=scene.caller, reason=said["reason"], key=key)
     return done(
-        scene, f"{money.text(amount)} is booked beside row {row.pk}" if fresh else "That was booked before; nothing was added"
+        scene, f"{columns.exact(amount)} is booked beside row {row.pk}" if fresh else "That was booked before; nothing was added"
     )
 
 
@@ -110,7 +121,7 @@ def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[LedgerEntry]:
     if chosen["since"]:
         found = found.filter(at__gte=datetime.combine(chosen["since"], time.min, UTC))
     if chosen["until"]:
-        found = found.filter(at__lt=datetime.combine(chosen["until"], time.min, UTC) + timedelta(days=1))
+        found = found.filter(at__lte=datetime.combine(chosen["until"], time.max, UTC))
     return found
 
 
@@ -132,7 +143,7 @@ def _effect(effect: corrections.Effect) -> list[str]:
         ("Spent on the entry", effect.account_spent),
         ("Left of its budget", effect.account_headroom),
     ]
-    return [f"{name}: {money.text(pair[0])} → {money.text(pair[1])}" for name, pair in named if pair]
+    return [f"{name}: {columns.exact(*pair)} → {columns.exact(*pair[::-1])}" for name, pair in named if pair]
 
 
 def _line(row: LedgerEntry) -> Iterator[Any]:

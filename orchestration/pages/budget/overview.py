@@ -102,6 +102,7 @@ def summary(figures: Figures) -> dict[str, Any]:
         "project": project,
         "left": project.headroom,
         "outlook": outlook.sentence(figures.forecast),
+        "ending": outlook.ending(figures.forecast, project.max_project_spend),
         "spark": sparkline.draw(hours),
         "last_hour": hours[-1],
         "day": sum(hours),
