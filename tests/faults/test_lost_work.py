@@ -42,7 +42,7 @@ def test_whatever_agents_did_to_their_git_before_the_kill(shop: Callable[..., Sh
     for n, (what, id_) in enumerate(entries.items()):
         work.becomes(id_, "done", 90)
         assert (work.merged(f"first-{n}"), work.merged(f"ok-{n}")) == ("done", "yes"), what
-        assert [one["status"] for one in work.sessions(id_)] == ["passed", "lost"], what
+        assert [one["status"] for one in work.sessions(id_)] == ["passed", "lost"], (what, work.sessions(id_))
     assert work.git("worktree", "list").count("\n") == 0
 
 
