@@ -80,7 +80,7 @@ def test_a_category_that_is_below_zero(bea: Client, day: Any) -> None:
 
 
 def test_a_preview_of_thousands_shows_the_first_and_counts_the_rest(bea: Client, day: Any) -> None:
-    workspace = member(bea, a_workspace(cap="1000", budget="1000"))
+    workspace = member(bea, a_workspace(cap="100000", budget="100000"))
     made = some_entries(workspace, *(Draft(f"do {n}", budget=0) for n in range(450)))
     for entry in made[:210]:
         caps.toggle_lock(entry.account, by=ANA)
