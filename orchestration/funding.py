@@ -100,7 +100,7 @@ def fund(workspace_id: str) -> int:
         if not poor:
             return 0
         spare_now = spare(Project.objects.get(pk=workspace_id))
-        asks = [(one.pk, max(one.headroom, 0), _most(one, config) - one.spent - one.held) for one in poor]
+        asks = [(one.pk, max(one.headroom, 0), _may_have_left(one, config)) for one in poor]
         given = allocation.breadth_first(spare_now, asks, least=least, most=config.round_ceiling)
         changes = [_give(one, given[one.pk]) for one in poor if one.pk in given]
         if changes:
@@ -175,8 +175,12 @@ def _give(account: Account, gift: int) -> BudgetChange:
     )
 
 
-def _most(account: Account, config: configuration.Config) -> int:
-    return config.round_ceiling * account.entry.budget_rounds
+def _may_have_left(account: Account, config: configuration.Config) -> int:
+    """A full ceiling for each of its rounds, without what it cost. But at least for those that it may still make: it may have begun
+    anew, or have begun when a round might cost more.
+    """
+    rounds, made = account.entry.budget_rounds, account.entry.rounds_completed
+    return max(config.round_ceiling * rounds - account.spent - account.held, config.round_ceiling * (rounds - made))
 
 
 def _place(entry: Entry) -> tuple[bool, int, int]:

@@ -64,7 +64,36 @@ IN_ORDER = sql(
     sqlite=[],
 )
 
+# A review's proposals do not leave it either while it is being decided, and a version that was decided on does not come again.
+reviews = import_module("budget.migrations.0007_reviews")
+REVIEWED = sql(
+    postgresql=[
+        f"""CREATE FUNCTION budget_proposal_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.review_id <> OLD.review_id THEN RAISE EXCEPTION '{reviews.SETTLED}' USING ERRCODE = '23514'; END IF;
+            RETURN NEW;
+        END $$""",
+        """CREATE TRIGGER budget_proposal_stays BEFORE UPDATE ON budget_proposal
+            FOR EACH ROW EXECUTE FUNCTION budget_proposal_stays()""",
+        f"""CREATE FUNCTION budget_review_version_grows() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.version < OLD.version THEN RAISE EXCEPTION '{reviews.OTHER}' USING ERRCODE = '23514'; END IF;
+            RETURN NEW;
+        END $$""",
+        """CREATE TRIGGER budget_review_version_grows BEFORE UPDATE ON budget_review
+            FOR EACH ROW EXECUTE FUNCTION budget_review_version_grows()""",
+    ],
+    sqlite=[
+        f"""CREATE TRIGGER budget_proposal_stays BEFORE UPDATE ON budget_proposal WHEN NEW.review_id <> OLD.review_id BEGIN
+            SELECT RAISE(ABORT, '{reviews.SETTLED}');
+        END""",
+        f"""CREATE TRIGGER budget_review_version_grows BEFORE UPDATE ON budget_review WHEN NEW.version < OLD.version BEGIN
+            SELECT RAISE(ABORT, '{reviews.OTHER}');
+        END""",
+    ],
+)
+
 
 class Migration(migrations.Migration):
     dependencies = [("budget", "0008_one_write_a_counter")]
-    operations = [COUNTED, IN_ORDER]
+    operations = [COUNTED, IN_ORDER, REVIEWED]

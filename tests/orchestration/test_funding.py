@@ -137,3 +137,28 @@ def test_what_begins_without_money_is_told_in_one_line() -> None:
     some_entries(shop, "a", "b", "c")
     assert Event.objects.get(verb="entries.added").data["without_money"] == 2
     assert not Event.objects.filter(verb="entry.blocked").exists()
+
+
+@pytest.mark.parametrize("automatic", [False, True])
+def test_one_that_begins_anew_gets_money_for_its_rounds_whatever_it_cost_before(automatic: bool) -> None:
+    shop = a_workspace(cap="100", budget="100", round_ceiling_usd=2, auto_reallocate=automatic)
+    [entry] = some_entries(shop, entries.Draft("hard", budget_rounds=2))
+    a_charge(entry, "4")
+    Entry.objects.filter(pk=entry.pk).update(status="failed", reason_code="rounds_exhausted", rounds_completed=2)
+    entries.release(Entry.objects.get(pk=entry.pk), by=ANA)
+    a_worker()
+    reconcile.everything()  # finds that it has no money
+    reconcile.everything()
+    entry.refresh_from_db()
+    assert entry.status in ("pending", "in_progress") and Account.objects.get(pk=entry.pk).budget >= usd(6)
+
+
+def test_nor_does_a_lower_ceiling_leave_it_without_money_for_ever() -> None:
+    shop = a_workspace(cap="100", budget="100", round_ceiling_usd=1)
+    [entry] = some_entries(shop, "begun when a round might cost five")
+    Account.objects.filter(pk=entry.pk).update(budget=usd(6))
+    a_charge(entry, "6")
+    a_worker()
+    reconcile.everything()
+    reconcile.everything()
+    assert Entry.objects.get(pk=entry.pk).status in ("pending", "in_progress")

@@ -15,6 +15,8 @@ from orchestration.pages.strip import STRIP
 from workspaces.access import Need
 from workspaces.errors import Forbidden
 
+MOST_ROWS = 200  # of each table: a page of thousands is megabytes, and nobody reads it. The API has them all.
+
 
 @in_workspace()
 def reallocate(scene: Scene) -> HttpResponseBase:
@@ -33,12 +35,14 @@ def reallocate(scene: Scene) -> HttpResponseBase:
 
 def preview(scene: Scene) -> dict[str, Any]:
     outcome = reallocation.preview(scene.workspace.pk)
-    ids = [*(change.account_id for change in outcome.changes), *(one.account_id for one in outcome.skipped)]
-    entries = Entry.objects.in_bulk(ids)
+    changes, skipped = outcome.changes[:MOST_ROWS], outcome.skipped[:MOST_ROWS]
+    entries = Entry.objects.in_bulk([*(change.account_id for change in changes), *(one.account_id for one in skipped)])
     return {
         "outcome": outcome,
-        "would": [(entries.get(change.account_id), change, change.after - change.before) for change in outcome.changes],
-        "skipped": [(entries.get(one.account_id), one) for one in outcome.skipped],
+        "would": [(entries.get(change.account_id), change, change.after - change.before) for change in changes],
+        "skipped": [(entries.get(one.account_id), one) for one in skipped],
+        "more_changes": len(outcome.changes) - len(changes),
+        "more_skipped": len(outcome.skipped) - len(skipped),
         "project": scene.project,
     }
 
