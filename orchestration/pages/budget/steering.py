@@ -53,7 +53,7 @@ def _pool(project: Project, pool: int) -> str:
     if not pool:
         return f"nothing ({named} is spent, held or locked)"
     held, kept = money.text(project.held), money.text(locked)
-    return f"{money.text(pool)} ({named}, less {money.text(project.total_spent)} spent, {held} held and {kept} left in locked budgets)"
+    return f"{money.text(pool)} ({named}, less {money.text(project.total_spent)} spent, {held} held and {kept} left in locked budgets of open entries)"
 
 
 @require_POST
