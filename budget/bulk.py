@@ -49,7 +49,9 @@ def allocated(project_id: str) -> int:
 
 
 def excess(project: Project, total: int) -> str:
-    """A sentence when more is allocated than the total budget; empty when not."""
+    """A sentence when more is allocated than the total budget; empty when not, or when there is no plan (0)."""
+    if not project.total_budget:
+        return ""
     over = total - project.total_budget
     return f"Allocated {money.text(total)} exceeds the total budget by {money.text(over)}" if over > 0 else ""
 

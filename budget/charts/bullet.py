@@ -43,14 +43,15 @@ def draw(use: Use) -> SafeString:
         return _picture(track)
     used = _place(use.spent, use.budget)
     held = _place(use.spent + use.held, use.budget)
-    parts = [el("path", d=f"M.5 2.5h{WIDTH - 1}v{HEIGHT - 5}H.5Z", class_="track")]
+    parts = [
+        el("path", d=f"M.5 2.5h{WIDTH - 1}v{HEIGHT - 5}H.5ZM{MARK} 0v{HEIGHT}", class_="track")
+    ]  # one element: fifty are on a page
     if held > used:
         parts.append(el("rect", x=used, y=2, width=held - used, height=HEIGHT - 4, fill=fill("held")))
     if used:
         parts.append(el("rect", x=0, y=4, width=min(used, MARK), height=HEIGHT - 8, class_=f"used {use.tone}".strip()))
     if use.over:
         parts.append(el("rect", x=MARK, y=2, width=max(used - MARK, 2.0), height=HEIGHT - 4, class_="beyond"))
-    parts.append(el("rect", x=MARK - 1, y=0, width=2, height=HEIGHT, class_="tick"))
     return _picture(*parts)
 
 

@@ -160,7 +160,7 @@ def _lines(data: BurnUp, y: scales.Scale) -> list[SafeString]:
     """Cap, total budget and what is allocated, each named at its right end; one above the picture is named at its edge."""
     lines = [
         ("cap", f"Cap {money.text(data.cap)}", data.cap),
-        ("budget", f"Total budget {money.text(data.total_budget)}", data.total_budget),
+        *([("budget", f"Total budget {money.text(data.total_budget)}", data.total_budget)] if data.total_budget else []),
         ("plan", f"Allocated {money.text(data.allocated)}", data.allocated),
     ]
     places = scales.apart([max(y(amount), TOP) + 4 for _, _, amount in lines], LINE, TOP, BOTTOM)

@@ -17,7 +17,7 @@ def sentence(seen: Forecast) -> str:
     if seen.paused:
         return PAUSED.capitalize() + "."
     if not seen.enough:
-        return f"No forecast yet: {seen.why_not[:1].lower()}{seen.why_not[1:]}."
+        return f"No forecast: {seen.why_not[:1].lower()}{seen.why_not[1:]}."
     if seen.cap_at is None:
         return f"Forecast {money.text(seen.rate, estimate=True)} an active hour; the cap is not reached."
     return f"At {money.text(seen.rate, estimate=True)} an active hour the cap is reached about {when(seen)}."

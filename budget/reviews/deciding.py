@@ -50,7 +50,7 @@ def why_not(review: Review, caller: Caller) -> str:
     if caller.token is not None:
         return "A decision is a person's: log in to make it"
     if is_author(review, caller):
-        return "Nobody decides on their own review: someone else has to"
+        return "Nobody decides on their own review: someone else with the role budget or admin has to"
     if review.state != Review.State.OPEN:
         return f"The review is {Review.State(review.state).label.lower()}: there is nothing to decide"
     if review.decisions.filter(version=review.version, reviewer=caller.name).exists():

@@ -68,6 +68,9 @@ def entry_budget(scene: Scene, entry_id: str) -> HttpResponse:
         return _overtaken(scene, entry, changed, fields={"amount": scene.request.POST["amount"], "reason": reason})
     over = bulk.excess(scene.project, bulk.allocated(scene.workspace.pk))
     sentence = f"The budget of #{entry.seq} is {money.text(account.budget)} now, and locked"
+    if account.budget <= account.spent + account.held and entry.status not in (Entry.Status.DONE, Entry.Status.FAILED):
+        gone = f"{money.text(account.spent)} is spent and {money.text(account.held)} held"
+        return done(scene, f"{sentence}. {gone}: nothing more starts on it until it is raised", tone="warn")
     return done(scene, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
 

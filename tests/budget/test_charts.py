@@ -248,7 +248,7 @@ def test_words_of_the_outlook_stand_clear_of_the_names_of_the_layers() -> None:
     svg = burnup.draw(a_burnup(outlook=Forecast(enough=False, why_not="Not enough data yet (2 of 3 rounds)"), held=0))
     (said,) = [one for one in of_class(svg, "halo") if "Not enough" in (one.text or "")]
     named = [float(one.get("y", 0)) for one in of_class(svg, "swatch")]
-    assert float(said.get("y", 0)) < min(named) and "No forecast yet: not enough data yet" in svg
+    assert float(said.get("y", 0)) < min(named) and "No forecast: not enough data yet" in svg
 
 
 @pytest.mark.parametrize(

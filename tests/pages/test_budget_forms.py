@@ -3,10 +3,10 @@
 import pytest
 from django.test import Client
 
-from budget import caps, columns, money
+from budget import caps, columns, money, reallocation
 from budget.models import Account, BudgetChange, LedgerEntry, Project
 from budget.money import usd
-from orchestration.models import Executor
+from orchestration.models import Entry, Executor
 from tests.pages import seed
 from tests.pages.money_cast import HTMX, PAGES, at, bea, day, entry, vera
 from tests.pages.test_workspace_page import text_of
@@ -32,6 +32,13 @@ def test_more_than_the_total_budget_is_said(bea: Client, day: Workspace) -> None
     answer = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "500"}, headers=HTMX)
     assert "exceeds the total budget by $" in answer.content.decode()
     assert "exceeds the total budget by" in text_of(bea, at(day)) and "exceeds" in text_of(bea, at(day, "entries/"))
+
+
+def test_a_budget_below_what_is_spent_says_what_that_does(bea: Client, day: Workspace) -> None:
+    Entry.objects.filter(pk=entry(day, 5).pk).update(status="pending")
+    Account.objects.filter(pk=entry(day, 5).pk).update(spent=usd(2), held=0)
+    answer = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "1"}, headers=HTMX)
+    assert "$2.00 is spent and $0.00 held: nothing more starts on it until it is raised" in answer.content.decode()
 
 
 def picks(day: Workspace, *seqs: int) -> list[str]:
@@ -123,6 +130,21 @@ def test_the_reallocation_is_looked_at_and_then_done(bea: Client, day: Workspace
     said = bea.post(at(day, "reallocate/"), headers=HTMX).content.decode()
     assert "changed 9 budgets, skipped 1 locked" in said
     assert entry(day, 11).account.budget == usd("0.5") and entry(day, 3).account.budget == usd(8)
+
+
+def test_the_pool_of_a_reallocation_adds_up(bea: Client, day: Workspace) -> None:
+    seen = text_of(bea, at(day, "reallocate/"))
+    project, pool = Project.objects.get(pk=day.pk), reallocation.preview(day.pk).pool
+    locked = min(project.total_budget, project.max_project_spend) - project.total_spent - project.held - pool
+    assert pool and f"To share out: {money.text(pool)} (the" in seen
+    assert f"{money.text(project.held)} held and {money.text(locked)} left in locked budgets" in seen
+
+
+def test_no_total_budget_is_no_plan_and_exceeds_nothing(bea: Client, day: Workspace) -> None:
+    bea.post(at(day, "total/"), {"amount": "0"})
+    overview, entries = text_of(bea, at(day)), text_of(bea, at(day, "entries/"))
+    assert "none: the cap alone binds" in overview and "Total budget $0.00" not in overview
+    assert "exceeds" not in overview + entries and "of the total budget" not in entries
 
 
 def test_an_admin_turns_automatic_reallocation_on(ana: Client, bea: Client, day: Workspace) -> None:

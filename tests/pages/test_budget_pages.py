@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from django.test import Client
@@ -196,6 +197,14 @@ def test_each_page_is_a_fixed_number_of_queries(ana: Client, day: Workspace) -> 
         asked = [statements(client_of("bea", "budget", one), at(one, tail)) for one in (few, many)]
         assert asked[0] == asked[1] <= 12, (tail, asked)
     assert statements(client_of("bea", "budget", day), at(day)) <= 12
+
+
+def test_a_page_of_fifty_budgets_stays_small(day: Workspace) -> None:
+    many = seed.empty("Many")
+    seed.plenty(many, 60)
+    Account.objects.filter(project_id=many.pk).update(spent=usd(1), human_locked=True, locked_by="bea", locked_reason="ours")
+    seen = text_of(client_of("bea", "budget", many), at(many, "entries/"))
+    assert seen.count('id="purse-') == 50 and len(re.findall(r"<[a-z]", seen)) < 1_400, len(re.findall(r"<[a-z]", seen))
 
 
 @pytest.mark.parametrize("tail", PAGES)

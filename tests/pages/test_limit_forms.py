@@ -28,7 +28,14 @@ def test_a_limit_below_what_is_spent_today_asks_first(bea: Client, day: Workspac
     assert not Limit.objects.exists()
     assert bea.post(at(day, "limits/"), form).status_code == 409
     assert bea.post(at(day, "limits/"), form | {"confirm": str(usd("0.01"))}).status_code == 303
-    assert Limit.objects.get().amount == usd("0.01") and "reached" in text_of(bea, at(day))
+    assert Limit.objects.get().amount == usd("0.01")
+
+
+def test_a_limit_that_is_reached_stands_in_the_first_lines(bea: Client, day: Workspace) -> None:
+    bea.post(at(day, "limits/"), {"limit": "total.day", "amount": "0.01", "confirm": str(usd("0.01"))})
+    seen = text_of(bea, at(day), fragment="summary")
+    assert "The limit of All together, a day (UTC), $0.01, is reached. No new session is admitted" in seen
+    assert "$0.01 a day" in text_of(bea, at(day), fragment="by-category")
 
 
 def test_a_limit_without_an_amount_is_taken_away(bea: Client, day: Workspace) -> None:

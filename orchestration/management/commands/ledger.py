@@ -1,5 +1,6 @@
 """`./muster ledger check | export | import-usage`: the books from the command line. A door: it finds, asks and prints."""
 
+import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date
@@ -87,8 +88,12 @@ class Command(BaseCommand):
             until=chosen["until"],
         )
         write = exporting.csv_lines if format == "csv" else exporting.json_lines
-        for line in write(rows.order_by("id").iterator(chunk_size=1000)):
-            self.stdout.write(line, ending="")
+        try:
+            for line in write(rows.order_by("id").iterator(chunk_size=1000)):
+                self.stdout.write(line, ending="")
+            self.stdout.flush()
+        except BrokenPipeError:  # the reader has enough: `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains of it at its end
 
     def _import(self, *, file: str, workspace: str, provider: str, columns: dict[str, str] | None, apply: bool, **_: Any) -> None:
         try:

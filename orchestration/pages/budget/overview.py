@@ -79,6 +79,11 @@ class Figures:
         }
         return limits.standing(self.project.pk, rounds=rounds, project=self.project)
 
+    @property
+    def beside(self) -> list[Standing]:
+        """The limits that are set, without the cap."""
+        return [one for one in self.standing if one.limit is not None and (one.category, one.period) != ("total", "all")]
+
     @cached_property
     def changes(self) -> list[BudgetChange]:
         found = BudgetChange.objects.filter(project=self.project).select_related("account__entry")
@@ -103,6 +108,7 @@ def summary(figures: Figures) -> dict[str, Any]:
         "left": project.headroom,
         "outlook": outlook.sentence(figures.forecast),
         "ending": outlook.ending(figures.forecast, project.max_project_spend),
+        "limits_reached": [(limit_pages.name(one), one) for one in figures.beside if one.reached],
         "spark": sparkline.draw(hours),
         "last_hour": hours[-1],
         "day": sum(hours),
@@ -112,13 +118,12 @@ def summary(figures: Figures) -> dict[str, Any]:
 def caps(figures: Figures) -> dict[str, Any]:
     """Every limit that is set, in words; and which of them is nearest."""
     project = figures.project
-    shown = [one for one in figures.standing if one.limit is not None and (one.category, one.period) != ("total", "all")]
     return {
         "project": project,
         "allocated": figures.allocated,
         "unallocated": project.total_budget - figures.allocated,
         "excess": bulk.excess(project, figures.allocated),
-        "limits": [(limit_pages.name(one), one) for one in shown],
+        "limits": [(limit_pages.name(one), one) for one in figures.beside],
         "settable": limit_pages.choices(figures.standing),
         "thresholds": thresholds.of(project.pk, project=project),
         "reached": project.headroom <= 0,
@@ -178,7 +183,8 @@ def by_category(figures: Figures) -> dict[str, Any]:
     ]
     data = categories.Spend(amounts, project.held, project.max_project_spend)
     sums = {"amount": sum(parts), "spent": total, "day": sum(days), "rate": int(sum(days) / age), "some": any(parts)}
-    return {"bar": categories.draw(data), "categories": rows, "sums": sums, "project": project}
+    day_limit = next((one for one in figures.beside if (one.category, one.period) == ("total", "day")), None)
+    return {"bar": categories.draw(data), "categories": rows, "sums": sums, "project": project, "day_limit": day_limit}
 
 
 def top(figures: Figures) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_POST
 
 from budget import money, reallocation
-from budget.models import BudgetChange
+from budget.models import BudgetChange, Project
 from orchestration import setup
 from orchestration.models import Entry
 from orchestration.pages.scene import Region, Scene, done, in_workspace, show
@@ -44,7 +44,20 @@ def preview(scene: Scene) -> dict[str, Any]:
         "more_changes": len(outcome.changes) - len(changes),
         "more_skipped": len(outcome.skipped) - len(skipped),
         "project": scene.project,
+        "pool": _pool(scene.project, outcome.pool),
     }
+
+
+def _pool(project: Project, pool: int) -> str:
+    """How the pool comes about, so that it can be added up again."""
+    by_plan = 0 < project.total_budget <= project.max_project_spend
+    whole = project.total_budget if by_plan else project.max_project_spend
+    named = f"the {'total budget' if by_plan else 'cap'} of {money.text(whole)}"
+    locked = whole - project.total_spent - project.held - pool
+    if not pool:
+        return f"nothing ({named} is spent, held or locked)"
+    held, kept = money.text(project.held), money.text(locked)
+    return f"{money.text(pool)} ({named}, less {money.text(project.total_spent)} spent, {held} held and {kept} left in locked budgets of open entries)"
 
 
 @require_POST
