@@ -8,7 +8,7 @@ from django import forms
 
 from budget import corrections, money, rebuild
 from budget.admin_money import USDField, exact_text
-from budget.models import LedgerEntry, Project
+from budget.models import Account, LedgerEntry, Project
 from workspaces.access import Caller
 from workspaces.admin_fixes import Fix, FixForm, Line, Outlook
 from workspaces.errors import Invalid
@@ -39,6 +39,8 @@ class Correct(Fix):
 
     def lock(self, found: Sequence[LedgerEntry]) -> None:
         for row in LedgerEntry.objects.select_for_update(of=("self",)).filter(pk__in=[one.pk for one in found]):
+            # The account first, as every charge: the project's row is the last.
+            list(Account.objects.select_for_update(no_key=True).filter(pk=row.account_id).values_list("pk"))
             rebuild.hold_still(row.project_id)
 
     def foresee(self, found: Sequence[LedgerEntry], answers: dict[str, Any]) -> Outlook:

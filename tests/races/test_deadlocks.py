@@ -4,6 +4,8 @@ with an error (deadlock_detected), which is an answer of 500 to somebody.
 
 import os
 import random
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
@@ -11,9 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from budget import bulk, caps, charges, corrections, ledger, permits, reallocation, rebuild
+from budget.admin_fixes import Correct
 from budget.models import Account, Category, Hold, LedgerEntry, Project, Proposal
 from budget.money import usd
 from budget.prices import Tokens
@@ -22,7 +25,7 @@ from orchestration import entries, funding, sessions
 from orchestration.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
-from tests.factories import ANA, a_worker, a_workspace, some_entries
+from tests.factories import ANA, a_charge, a_worker, a_workspace, project, some_entries
 from tests.races.crowd import at_once
 from workspaces import ids
 from workspaces.access import MUSTER, Caller
@@ -156,3 +159,20 @@ def test_whatever_is_done_at_once_nobody_waits_in_a_ring(seed: int) -> None:
     at_once([meddler.work for meddler in meddlers])
     assert rebuild.find(workspace.pk) == []
     assert sum(meddler.done for meddler in meddlers) > THREADS * STEPS / 3
+
+
+def test_a_correction_on_the_admin_site_and_a_charge_of_the_same_entry_do_not_wait_for_each_other() -> None:
+    workspace = a_workspace()
+    [entry] = some_entries(workspace, Draft("do it", budget=usd(5)))
+    a_charge(entry, "1")
+    row, looked = LedgerEntry.objects.get(), threading.Event()
+
+    def correct() -> None:
+        with transaction.atomic():
+            Correct.lock(None, [row])  # type: ignore[arg-type]  # the fix itself needs an admin site around it
+            looked.set()
+            time.sleep(0.3)
+            corrections.correct(row, -usd("0.5"), by=ANA, reason="less", key="k")
+
+    at_once([correct, lambda: (looked.wait(5), a_charge(entry, "0.25"))])
+    assert project(workspace).total_spent == usd("0.75") and rebuild.find(workspace.pk) == []

@@ -18,6 +18,8 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NATIVE = ipaddress.ip_network("2000::/3")
 _TUNNELS = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32"))
 """6to4 and Teredo carry an IPv4 address inside: nobody needs them for a webhook."""
+_NEAR = tuple(ipaddress.ip_network(one) for one in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"))
+"""Counted as global by Python's table, and yet a cloud's own: metadata (Oracle), the way into a tunnel, the host's agent (Azure)."""
 
 
 class NotAllowed(Exception):
@@ -75,6 +77,8 @@ def is_public(address: _Address) -> bool:
             return is_public(address.ipv4_mapped)
         if address not in _NATIVE or any(address in tunnel for tunnel in _TUNNELS):
             return False
+    elif any(address in near for near in _NEAR):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
