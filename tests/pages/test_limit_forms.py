@@ -17,7 +17,7 @@ def test_a_limit_is_set_with_who_and_why(bea: Client, day: Workspace) -> None:
     assert bea.post(at(day, "limits/"), form).status_code == 303
     assert Limit.objects.get(project_id=day.pk, category="interceptor", period="day").amount == usd(900)
     seen = text_of(bea, at(day, "changes/"))
-    assert "Limit of interceptor, a day" in seen and "fewer reviews" in seen and "$900.00" in seen
+    assert "Limit of interceptor a day" in seen and "fewer reviews" in seen and "$900.00" in seen
     assert "<strong>Interceptor, a day (UTC)</strong> $900.00" in text_of(bea, at(day))
 
 
@@ -34,7 +34,7 @@ def test_a_limit_below_what_is_spent_today_asks_first(bea: Client, day: Workspac
 def test_a_limit_that_is_reached_stands_in_the_first_lines(bea: Client, day: Workspace) -> None:
     bea.post(at(day, "limits/"), {"limit": "total.day", "amount": "0.01", "confirm": str(usd("0.01"))})
     seen = text_of(bea, at(day), fragment="summary")
-    assert "The limit of All together, a day (UTC), $0.01, is reached. No new session is admitted" in seen
+    assert "Today&#x27;s limit of $0.01 is reached. No new session is admitted" in seen
     assert "$0.01 a day" in text_of(bea, at(day), fragment="by-category")
 
 

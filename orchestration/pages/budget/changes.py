@@ -70,8 +70,8 @@ def _limit(field: str) -> str:
     kind, category, period = (*field.split("."), "", "")[:3]
     if kind != "limit":
         return field.replace("_", " ").capitalize()
-    whose = "all together" if category == "total" else LABELS.get(category, category).lower()
-    return f"Limit of {whose}{', a day' if period == 'day' else ''}"
+    whose = "everything" if category == "total" else LABELS.get(category, category).lower()
+    return f"Limit of {whose}{' a day' if period == 'day' else ''}"
 
 
 def value(change: BudgetChange, amount: int | None) -> str:

@@ -108,7 +108,7 @@ def summary(figures: Figures) -> dict[str, Any]:
         "left": project.headroom,
         "outlook": outlook.sentence(figures.forecast),
         "ending": outlook.ending(figures.forecast, project.max_project_spend),
-        "limits_reached": [(limit_pages.name(one), one) for one in figures.beside if one.reached],
+        "limits_reached": [(limits.named(one), one) for one in figures.beside if one.reached],
         "spark": sparkline.draw(hours),
         "last_hour": hours[-1],
         "day": sum(hours),
