@@ -57,6 +57,8 @@ def open_one(
 def _the_same(made: Hold, account: Account | None, category: str, amount: int) -> Hold:
     if (made.account_id, made.category, made.amount) != (account and account.pk, category, amount):
         raise Invalid("This key was used for another permit", "Idempotency-Key")
+    if made.state != Hold.State.OPEN:  # to answer it again would say that money is held, which is not
+        raise Invalid("The permit of this key has ended: ask with another key", "Idempotency-Key")
     return made
 
 

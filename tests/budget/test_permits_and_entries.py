@@ -8,6 +8,7 @@ from budget.money import usd
 from budget.prices import Tokens
 from tests.factories import ANA, a_workspace, an_entry, project
 from workspaces import ids
+from workspaces.errors import Invalid
 
 pytestmark = pytest.mark.django_db
 
@@ -31,3 +32,13 @@ def test_it_is_booked_where_the_entry_holds_nothing() -> None:
     report = charges.Report(Category.INTERCEPTOR, usd("0.4"), Tokens(""))
     charges.book(project(workspace), entry.account, report, actor="gateway", key=None, permit=permit)
     assert rebuild.find(workspace.pk) == []
+
+
+def test_a_permit_that_has_ended_is_not_answered_again_as_if_it_held_money() -> None:
+    workspace = a_workspace()
+    asked = {"category": Category.EXPANSION, "amount": usd(1), "by": ANA, "key": "k"}
+    permit = permits.open_one(project(workspace), None, **asked)  # type: ignore[arg-type]
+    assert permits.open_one(project(workspace), None, **asked) == permit  # type: ignore[arg-type]
+    permits.close(permit, by=ANA)
+    with pytest.raises(Invalid, match="has ended"):
+        permits.open_one(project(workspace), None, **asked)  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ MOST_IN_A_ROW = 20
 """Failed attempts of a channel, with no success between them, until it is switched off. With their pauses: more than a day."""
 GONE = 410
 KEPT_DAYS = 90
-MOST_AT_A_TIME = 100
+MOST_AT_A_TIME = 500
 """Of one channel: a flood in one is nobody else's wait."""
 
 
