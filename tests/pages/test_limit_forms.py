@@ -18,7 +18,8 @@ def test_a_limit_is_set_with_who_and_why(bea: Client, day: Workspace) -> None:
     assert Limit.objects.get(project_id=day.pk, category="interceptor", period="day").amount == usd(900)
     seen = text_of(bea, at(day, "changes/"))
     assert "Limit of interceptor a day" in seen and "fewer reviews" in seen and "$900.00" in seen
-    assert "<strong>Interceptor, a day (UTC)</strong> $900.00" in text_of(bea, at(day))
+    seen = text_of(bea, at(day), fragment="caps")
+    assert "<strong>Interceptor, a day (UTC)</strong> $900.00" in seen and "When it is reached: Reviews are skipped" in seen
 
 
 def test_a_limit_below_what_is_spent_today_asks_first(bea: Client, day: Workspace) -> None:
