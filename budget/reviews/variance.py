@@ -26,7 +26,7 @@ class Variance:
 
 def against(planned: int, amount: int) -> Variance:
     over = amount - planned
-    return Variance(over, 100 * over / planned if planned else None)
+    return Variance(over, round(100 * over / planned, 2) if planned else None)
 
 
 def actual(line: Figures) -> Variance:
