@@ -40,7 +40,7 @@ def a_shop_with_history() -> Workspace:
 
 def test_clean_books_are_one_line() -> None:
     a_shop_with_history()
-    assert run("check") == "1 workspaces, 3 ledger rows ($60.50), 1 open holds: everything adds up.\n"
+    assert run("check") == "1 workspace, 3 ledger rows ($60.50), 1 open hold: everything adds up.\n"
 
 
 @pytest.mark.parametrize(

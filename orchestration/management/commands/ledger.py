@@ -74,7 +74,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"{one.workspace_id}: note: {line}")
         wrong = sum(len(one.wrong) for one in found)
         rows, holds, spent = (sum(getattr(one, name) for one in found) for name in ("rows", "holds", "spent"))
-        size = f"{len(found)} workspaces, {rows} ledger rows ({money.text(spent)}), {holds} open holds"
+        shops = "1 workspace" if len(found) == 1 else f"{len(found)} workspaces"
+        size = f"{shops}, {rows} ledger rows ({money.text(spent)}), {holds} open {'hold' if holds == 1 else 'holds'}"
         self.stdout.write(f"{size}: {f'{wrong} things do not add up' if wrong else 'everything adds up'}.")
         if wrong:
             sys.exit(1)
