@@ -42,7 +42,7 @@ class _EntryPage:
 
 @admin.register(Executor)
 class ExecutorAdmin(ReadOnly):
-    list_display = ["workspace", "state", "trouble_code", "trouble_until", "changed_by", "changed_at", "cycled_at", "last_seq"]
+    list_display = ["workspace", "state", "trouble_code", "trouble_until", "changed_by", "changed_at", "version", "last_seq"]
     list_filter = ["state", "trouble_code"]
     list_select_related = ["workspace"]
     search_fields = ["workspace__name", "=workspace__id"]

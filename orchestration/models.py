@@ -25,6 +25,13 @@ class Executor(models.Model):
     last_seq = models.BigIntegerField(default=0, help_text="The number of the newest entry.")
     cycled_at = models.DateTimeField(null=True, blank=True)
     last_cycle = models.JSONField(default=dict, blank=True)
+    version = models.PositiveBigIntegerField(
+        db_default=0, default=0, help_text="Counts changes of its state: who acts on an outdated page is told so."
+    )
+    stop_all_at = models.DateTimeField(
+        null=True, blank=True, help_text="The last stop of everything: sessions asked then acknowledge it."
+    )
+    stop_all_by = models.CharField(max_length=200, blank=True, db_default="")
     trouble_code = models.CharField(
         max_length=30, blank=True, help_text="The breaker: why no agent of this workspace can work at the moment."
     )
@@ -158,6 +165,7 @@ class Worker(models.Model):
     slots = models.PositiveIntegerField()
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
+    ticked_at = models.DateTimeField(null=True, blank=True, help_text="A control worker's last tick: the executor is alive.")
     agents = models.JSONField(default=dict, blank=True, help_text="The agents' programs found on its host: kind to version.")
 
     def __str__(self) -> str:
@@ -210,6 +218,7 @@ class Session(models.Model):
     model = models.CharField(max_length=200, blank=True)
     stop_wanted_at = models.DateTimeField(null=True, blank=True)
     stop_wanted_by = models.CharField(max_length=200, blank=True)
+    kill_wanted_at = models.DateTimeField(null=True, blank=True, help_text="Somebody will not wait for its grace any more.")
     stop_for_good = models.BooleanField(
         default=False, help_text="Stopped by itself: its entry is then held. Stop all only pauses."
     )

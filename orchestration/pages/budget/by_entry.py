@@ -14,7 +14,8 @@ from budget import bulk, money, sheets
 from budget.charts.bullet import Use
 from budget.models import BudgetChange, Project, RoundSpend
 from orchestration.models import Entry
-from orchestration.pages.budget import filters, paging
+from orchestration.pages.budget.filters import SORTS, EntriesFilter
+from orchestration.pages.lists import filters, paging
 from orchestration.pages.scene import Region, Scene, in_workspace, show
 from orchestration.pages.strip import STRIP
 from orchestration.queries import entry_for
@@ -83,7 +84,7 @@ def _cell(scene: Scene, *, entry_id: str) -> dict[str, Any]:
 
 
 def purses(scene: Scene) -> dict[str, Any]:
-    chosen, ignored = filters.read(filters.EntriesFilter, scene)
+    chosen, ignored = filters.read(EntriesFilter, scene)
     every = _found(scene, {})
     found = _found(scene, chosen)
     name, descending = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
@@ -105,7 +106,7 @@ def purses(scene: Scene) -> dict[str, Any]:
         "filtered": filtered,
         "good_news": bool(chosen["over"]) and not (chosen["locked"] or chosen["none"] or chosen["q"]),
         "chips": _chips(scene, chosen),
-        "sorts": {key: _sort(scene, key, name, descending) for key in filters.SORTS},
+        "sorts": {key: _sort(scene, key, name, descending) for key in SORTS},
         "query": filters.query(scene, "edit", "release"),
         "editing": scene.request.GET.get("edit", ""),
         "releasing": scene.request.GET.get("release", ""),
@@ -194,7 +195,7 @@ def _sort(scene: Scene, name: str, chosen: str, descending: bool) -> dict[str, s
 
 
 def _csv(scene: Scene) -> HttpResponseBase:
-    chosen, _ = filters.read(filters.EntriesFilter, scene)
+    chosen, _ = filters.read(EntriesFilter, scene)
     name, down = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
     order = [f"{'-' if down else ''}{key}" for key in ("place", "seq")]
     entries = list(_found(scene, chosen).annotate(place=COLUMNS[name]).order_by(*order))

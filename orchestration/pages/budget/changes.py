@@ -9,8 +9,9 @@ from django.http import HttpResponseBase
 from budget import money, sheets
 from budget.charts.patterns import LABELS
 from budget.models import BudgetChange
-from orchestration.pages.budget import filters, paging
+from orchestration.pages.budget.filters import ChangesFilter
 from orchestration.pages.budget.ledger import entry_is
+from orchestration.pages.lists import filters, paging
 from orchestration.pages.scene import Region, Scene, in_workspace, show
 from orchestration.pages.strip import STRIP
 
@@ -26,14 +27,14 @@ HEAD = ["id", "at", "entry_id", "field", "before", "after", "source", "actor", "
 @in_workspace()
 def page(scene: Scene) -> HttpResponseBase:
     if scene.request.GET.get("format") == "csv":
-        chosen, _ = filters.read(filters.ChangesFilter, scene)
+        chosen, _ = filters.read(ChangesFilter, scene)
         rows = _found(scene, chosen).order_by("id").iterator(chunk_size=1000)
         return sheets.answer("-".join(filter(None, ["budget-changes", chosen["source"]])), HEAD, map(_line, rows))
     return show(scene, "budget/changes.html", STRIP | {"changes": Region("budget/changes.html#changes", made)}, tab="changes")
 
 
 def made(scene: Scene) -> dict[str, Any]:
-    chosen, ignored = filters.read(filters.ChangesFilter, scene)
+    chosen, ignored = filters.read(ChangesFilter, scene)
     cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
     cut = paging.cut(_found(scene, chosen), "id", "id", descending=True, **cursor)
     return {

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods
 from budget import columns, corrections, money, sheets
 from budget.models import Category, LedgerEntry
 from orchestration.forms import CorrectionForm, checked
-from orchestration.pages.budget import filters, paging
+from orchestration.pages.budget.filters import LedgerFilter
+from orchestration.pages.lists import filters, paging
 from orchestration.pages.scene import Region, Scene, confirm, done, in_workspace, show
 from orchestration.pages.strip import STRIP
 from workspaces.access import Need
@@ -46,14 +47,14 @@ HEAD = [
 @in_workspace()
 def page(scene: Scene) -> HttpResponseBase:
     if scene.request.GET.get("format") == "csv":
-        chosen, _ = filters.read(filters.LedgerFilter, scene, FROM_TO)
+        chosen, _ = filters.read(LedgerFilter, scene, FROM_TO)
         rows = _found(scene, chosen).order_by("id").iterator(chunk_size=1000)
         return sheets.answer("-".join(filter(None, ["ledger", chosen["category"]])), HEAD, map(_line, rows))
     return show(scene, "budget/ledger.html", STRIP | {"ledger": Region("budget/ledger.html#ledger", booked)}, tab="ledger")
 
 
 def booked(scene: Scene) -> dict[str, Any]:
-    chosen, ignored = filters.read(filters.LedgerFilter, scene, FROM_TO)
+    chosen, ignored = filters.read(LedgerFilter, scene, FROM_TO)
     found = _found(scene, chosen)
     cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
     cut = paging.cut(found.select_related("account__entry"), "id", "id", descending=True, **cursor)
