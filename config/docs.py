@@ -23,7 +23,7 @@ STREAM: dict[str, Any] = {
     "id": "orchestration.events",
     "verb": "get",
     "path": "/api/v1/workspaces/{workspaceID}/orchestration/events",
-    "summary": "Hints as they come, as Server-Sent Events: `executor`, `workers`, `entries`, `locks`, `budget`, and `hb` every 10 s.",
+    "summary": "Hints as they come, as Server-Sent Events: `executor`, `workers`, `entries`, `locks`, `budget`, and `hb` every 10 s. `?topics=` asks for some.",
     "parameters": [{"name": "workspaceID", "place": "path", "type": "string", "required": True}],
     "fields": [],
     "statuses": [(code, STATUSES[code]) for code in ("200", "401", "404")],

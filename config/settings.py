@@ -5,9 +5,10 @@ import secrets
 from pathlib import Path
 
 import dj_database_url
+import django_htmx
 import structlog
 
-from config import env, sockets
+from config import build, env, sockets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.data_dir()
@@ -132,6 +133,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# What pages are made of: an open page that was made of something else is told to reload.
+BUILD = build.of(BASE_DIR / "templates", BASE_DIR / "static", Path(django_htmx.__file__).parent / "static")
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
-from config import docs
+from config import assets, docs
 from config.api import api
 from config.health import healthz
 from workspaces import login
@@ -17,6 +17,7 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="login.html"), name="login"),
     path("login/link/<str:token>/", login.follow, name="login-link"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("assets/<str:build>/<str:name>", assets.asset, name="asset"),
     path("healthz", healthz, name="healthz"),
 ]
 

@@ -120,8 +120,22 @@ class CorrectionForm(forms.Form):
     reason = forms.CharField(max_length=500, error_messages={"required": "Say why: a correction needs a reason"})
 
 
+class VersionForm(forms.Form):
+    """The version that the page showed. None: whoever sends it does not care what changed meanwhile."""
+
+    version = forms.IntegerField(required=False, min_value=0, max_value=2**62)
+
+
 class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=500, required=False)
+
+
+class WhyForm(forms.Form):
+    reason = forms.CharField(max_length=500, error_messages={"required": "Say why: this needs a reason"})
+
+
+class WorkersForm(forms.Form):
+    workers = forms.IntegerField(min_value=1, max_value=500, error_messages={"required": "Write a number of workers"})
 
 
 class RoundsForm(forms.Form):

@@ -98,6 +98,18 @@ def stop(workspace_id: str, session_id: str, *, by: Caller) -> None:
     wake.hint(workspace_id, "workers", "entries")
 
 
+def kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
+    """End an open session without its grace: its supervisor kills at once, and should that not answer, the reaper does (reaper.py).
+    What it had not committed is committed for it where its host still can. Raises NotFound if it is not open."""
+    with transaction.atomic():
+        _want_stop(workspace_id, by=by, for_good=False, session_id=session_id)
+        fresh = Session.objects.filter(pk=session_id, status__in=Session.OPEN, kill_wanted_at__isnull=True)
+        if fresh.update(kill_wanted_at=Now()):
+            entry_id = Session.objects.values_list("entry_id", flat=True).get(pk=session_id)
+            activity.record(workspace_id, "session.kill", by=by, object_id=session_id, data={"entry": entry_id})
+    wake.hint(workspace_id, "workers")
+
+
 def stop_all(workspace_id: str, *, by: Caller) -> int:
     """Ask every open session to stop. In the caller's transaction, which also pauses the executor."""
     return _want_stop(workspace_id, by=by, for_good=False)

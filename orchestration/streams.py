@@ -1,12 +1,18 @@
 """Hints to open pages, as Server-Sent Events: `event: <topic>`, and a heartbeat. They carry no data: pages fetch what changed.
 
+`?topics=workers,log-<session id>` asks for some only; `tick` (the executor's tick) and a log's topic are told to nobody who did not ask. The heartbeat is JSON:
+`at` (the server's clock), `seq` (counts the stream's heartbeats), `build` (what pages are made of: another one means reload), and `tick`
+(when the executor's last tick was heard of, or null).
+
 All streams of a process share one subscription. Losing it costs latency only: streams go on with heartbeats, it is made anew, and then
 every stream is told that everything may have changed.
 """
 
 import asyncio
 import contextlib
+import itertools
 import json
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,6 +27,7 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from redis.exceptions import RedisError
 
+from orchestration import pulse
 from workspaces import access, tokens
 from workspaces.access import Caller
 from workspaces.errors import Forbidden, NotFound, Refused, Unauthorized
@@ -28,6 +35,8 @@ from workspaces.errors import Forbidden, NotFound, Refused, Unauthorized
 log = structlog.get_logger(__name__)
 
 TOPICS = ("executor", "workers", "entries", "locks", "budget")
+ASKED_FOR = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")
+MOST_TOPICS = 20
 HEARTBEAT_S = 10.0
 RECHECK_S = 30.0
 GAP_S = 0.5  # between two bursts of one stream: what comes in between is told once
@@ -39,15 +48,20 @@ Who = Callable[[], Caller]
 
 
 class Stream:
-    """One open page: the topics that it has not been told yet."""
+    """One open page: the topics that it wants, and those of them that it has not been told yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: frozenset[str]) -> None:
+        self._wanted = wanted
         self._news: dict[str, int] = {}
         self._rang = asyncio.Event()
 
     def tell(self, topics: dict[str, int]) -> None:
-        self._news |= topics
-        self._rang.set()
+        if wanted := {topic: version for topic, version in topics.items() if topic in self._wanted}:
+            self._news |= wanted
+            self._rang.set()
+
+    def tell_all(self, version: int) -> None:
+        self.tell(dict.fromkeys(self._wanted, version))
 
     async def news(self, timeout: float) -> dict[str, int]:
         """What changed, as topic and version; nothing when the time is over."""
@@ -65,10 +79,11 @@ class Hub:
         self._streams: dict[str, set[Stream]] = defaultdict(set)
         self._version = int(time.time())  # grows over restarts too
         self._task: asyncio.Task[None] | None = None
+        self.ticked_at: float | None = None
 
     @contextlib.asynccontextmanager
-    async def listening(self, workspace_id: str) -> AsyncIterator[Stream]:
-        stream = Stream()
+    async def listening(self, workspace_id: str, wanted: frozenset[str]) -> AsyncIterator[Stream]:
+        stream = Stream(wanted)
         self._streams[workspace_id].add(stream)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen())
@@ -91,6 +106,7 @@ class Hub:
             try:
                 async with client.pubsub() as pubsub:
                     await pubsub.psubscribe(PATTERN)
+                    await pubsub.subscribe(pulse.TICK)
                     log.debug("hints.listening")
                     if missed:
                         self._tell_all()
@@ -107,12 +123,17 @@ class Hub:
             waits = min(waits * 2, 5.0)
 
     def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] == "message":
+            self.ticked_at = time.time()
+            for streams in self._streams.values():
+                for stream in streams:
+                    stream.tell({"tick": int(self.ticked_at)})
         if message["type"] != "pmessage":
             return
         workspace_id = message["channel"].decode().rpartition(":")[2]
         if workspace_id in self._streams:
             with contextlib.suppress(ValueError):
-                self._tell(workspace_id, [topic for topic in json.loads(message["data"]) if topic in TOPICS])
+                self._tell(workspace_id, [topic for topic in json.loads(message["data"]) if isinstance(topic, str)])
 
     def _tell(self, workspace_id: str, topics: list[str]) -> None:
         self._version += 1
@@ -120,8 +141,10 @@ class Hub:
             stream.tell(dict.fromkeys(topics, self._version))
 
     def _tell_all(self) -> None:
-        for workspace_id in list(self._streams):
-            self._tell(workspace_id, list(TOPICS))
+        self._version += 1
+        for streams in self._streams.values():
+            for stream in streams:
+                stream.tell_all(self._version)
 
 
 hub = Hub()
@@ -158,18 +181,28 @@ async def _answer(request: HttpRequest, workspace_id: str, who: Who) -> HttpResp
         return _refused(refused)
     if _open[name] >= MOST_PER_CALLER:
         return _refused(Forbidden(f"More than {MOST_PER_CALLER} streams are open: close some"), status=429)
-    response = StreamingHttpResponse(_events(workspace_id, name, ask), content_type="text/event-stream")
+    events = _events(workspace_id, name, ask, _topics(request.GET.get("topics", "")))
+    response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _events(workspace_id: str, name: str, ask: Callable[[], Awaitable[str]]) -> AsyncIterator[bytes]:
+def _topics(said: str) -> frozenset[str]:
+    """What a page asks for; the usual ones when it names none that there is."""
+    named = said[:2000].split(",")[:MOST_TOPICS]
+    return frozenset(name for name in named if name in TOPICS or ASKED_FOR.fullmatch(name)) or frozenset(TOPICS)
+
+
+async def _events(
+    workspace_id: str, name: str, ask: Callable[[], Awaitable[str]], wanted: frozenset[str]
+) -> AsyncIterator[bytes]:
     """Hints and heartbeats until the reader goes, or may not read any more."""
     _open[name] += 1
+    beats = itertools.count(1)
     try:
-        async with hub.listening(workspace_id) as stream:
-            yield f"retry: {RETRY_MS}\n\n".encode() + _heartbeat()
+        async with hub.listening(workspace_id, wanted) as stream:
+            yield f"retry: {RETRY_MS}\n\n".encode() + _heartbeat(next(beats))
             beat = asked = time.monotonic()
             while True:
                 told = await stream.news(max(0.0, beat + HEARTBEAT_S - time.monotonic()))
@@ -183,7 +216,7 @@ async def _events(workspace_id: str, name: str, ask: Callable[[], Awaitable[str]
                     yield b"".join(f"event: {topic}\ndata: {version}\n\n".encode() for topic, version in told.items())
                 if time.monotonic() >= beat + HEARTBEAT_S:
                     beat = time.monotonic()
-                    yield _heartbeat()
+                    yield _heartbeat(next(beats))
                 if told:
                     await asyncio.sleep(GAP_S)
     finally:
@@ -192,8 +225,9 @@ async def _events(workspace_id: str, name: str, ask: Callable[[], Awaitable[str]
             del _open[name]
 
 
-def _heartbeat() -> bytes:
-    return f"event: hb\ndata: {time.time():.3f}\n\n".encode()
+def _heartbeat(number: int) -> bytes:
+    told = {"at": round(time.time(), 3), "seq": number, "build": settings.BUILD, "tick": hub.ticked_at}
+    return f"event: hb\ndata: {json.dumps(told)}\n\n".encode()
 
 
 def _person(request: HttpRequest) -> Caller:

@@ -3,15 +3,36 @@
 from django.urls import path, re_path
 
 from orchestration import streams
-from orchestration.pages import agent, entry, executor, money, notices, reviews, session, theme, workspace
+from orchestration.pages import (
+    activity,
+    agent,
+    diagnosis,
+    entry,
+    executor,
+    home,
+    keys,
+    locks,
+    money,
+    notices,
+    reviews,
+    session,
+    theme,
+    workspace,
+)
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
+    path("keys/", keys.page, name="keys"),
     path("theme/", theme.choose, name="theme"),
-    path("w/<str:workspace_id>/", workspace.one, name="workspace"),
+    path("w/<str:workspace_id>/", home.page, name="workspace"),
     path("w/<str:workspace_id>/events/", streams.page, name="stream"),
     re_path(r"^w/(?P<workspace_id>[^/]+)/executor/(?P<verb>start|pause|resume)/$", executor.steer, name="executor"),
+    path("w/<str:workspace_id>/executor/", diagnosis.page, name="executor-page"),
+    path("w/<str:workspace_id>/executor/workers/", diagnosis.set_workers, name="set-workers"),
+    path("w/<str:workspace_id>/locks/", locks.page, name="locks"),
+    path("w/<str:workspace_id>/locks/<str:entry_id>/release/", locks.release, name="locks-release"),
+    path("w/<str:workspace_id>/activity/", activity.page, name="activity"),
     path("w/<str:workspace_id>/executor/dispatch/", executor.dispatch_now, name="dispatch"),
     path("w/<str:workspace_id>/executor/stop/", executor.stop_all, name="executor-stop"),
     path("w/<str:workspace_id>/agents/", agent.page, name="agent"),
@@ -54,6 +75,13 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/", entry.set_rounds, name="entry-rounds"),
     re_path(r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$", entry.act, name="entry-act"),
     path("w/<str:workspace_id>/sessions/<str:session_id>/", session.page, name="session"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/kill/", executor.kill_session, name="session-kill"),
+    # TEMPORARY until the branches come in
+    path("w/<str:workspace_id>/workers/", workspace.one, name="workers"),
+    path("w/<str:workspace_id>/entries/", workspace.one, name="entries"),
+    path("w/<str:workspace_id>/entries/new/", workspace.one, name="entry-new"),
+    path("w/<str:workspace_id>/entries/plan/", workspace.one, name="plan"),
+    path("w/<str:workspace_id>/settings/", workspace.one, name="settings"),
     path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", executor.stop_session, name="session-stop"),
     path("api/v1/workspaces/<str:workspace_id>/orchestration/events", streams.api, name="api-stream"),
 ]

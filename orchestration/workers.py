@@ -9,6 +9,7 @@ from celery import signals
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
+from orchestration import pulse
 from orchestration.executor import reconcile
 from orchestration.runtime import heartbeat, housekeeping, reaper
 from workspaces.notices import sending
@@ -39,14 +40,16 @@ def _shutdown(**_: Any) -> None:
 def _tick_for_ever() -> None:
     """The periodic safety net. In the control worker itself: it works even while Valkey is away."""
     while True:
+        began = time.monotonic()
         tick()
+        pulse.ticked(time.monotonic() - began)
         time.sleep(settings.TICK_S)
 
 
 def tick() -> None:
     """Reap, then reconcile. Nothing that goes wrong in one tick stops the next."""
     close_old_connections()
-    for step in (reaper.reap, reconcile.everything, housekeeping.hourly):
+    for step in (reaper.reap, reconcile.everything, housekeeping.hourly, heartbeat.ticked):
         try:
             step()
         except (DatabaseError, InterfaceError) as error:

@@ -1,49 +1,68 @@
 """Start, pause, resume, stop all: desired state in the database, recorded with who did it."""
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration import sessions, wake
 from orchestration.models import Executor
 from workspaces import activity
 from workspaces.access import Caller
-from workspaces.errors import Invalid
+from workspaces.errors import Conflict, Invalid
 
 
-def start(workspace_id: str, *, by: Caller) -> None:
-    """Begin dispatching; also ends a pause."""
-    _become(workspace_id, Executor.State.RUNNING, "executor.start", by=by)
+class Outdated(Conflict):
+    """Somebody else changed the executor's state after the caller looked: nothing was done."""
+
+    def __init__(self, now: Executor) -> None:
+        self.now = now
+        super().__init__(
+            f"{now.changed_by or 'Somebody'} changed the executor meanwhile: it is {now.state} now. Nothing was done"
+        )
+
+
+def start(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
+    """Begin dispatching; also ends a pause. `expected`: the version that the caller saw; raises Outdated for another one."""
+    _become(workspace_id, Executor.State.RUNNING, "executor.start", by=by, expected=expected)
     wake.nudge(workspace_id)
 
 
-def pause(workspace_id: str, *, by: Caller) -> None:
+def pause(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
     """No new dispatch until resume; sessions at work go on. An executor that was never started stays stopped."""
-    _become(workspace_id, Executor.State.PAUSED, "executor.pause", by=by)
+    _become(workspace_id, Executor.State.PAUSED, "executor.pause", by=by, expected=expected)
 
 
-def resume(workspace_id: str, *, by: Caller) -> None:
+def resume(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
     """Dispatch again after a pause. Raises Invalid when it was never started."""
     with transaction.atomic():
         if Executor.objects.select_for_update().get(pk=workspace_id).state == Executor.State.STOPPED:
             raise Invalid("The executor was never started: start it", "workspaceID")
-        _become(workspace_id, Executor.State.RUNNING, "executor.resume", by=by)
+        _become(workspace_id, Executor.State.RUNNING, "executor.resume", by=by, expected=expected)
     wake.nudge(workspace_id)
 
 
 def stop_all(workspace_id: str, *, by: Caller) -> int:
-    """Pause, and ask every open session to stop, in one transaction: nothing is dispatched in between. Answers how many."""
+    """Pause, and ask every open session to stop, in one transaction: nothing is dispatched in between. Answers how many are open.
+
+    It asks for no version: a stop is never too late (docs/decisions/0022).
+    """
     with transaction.atomic():
         _become(workspace_id, Executor.State.PAUSED, "executor.stop_all", by=by)
+        Executor.objects.filter(pk=workspace_id).update(stop_all_at=Now(), stop_all_by=by.name)
         return sessions.stop_all(workspace_id, by=by)
 
 
-def _become(workspace_id: str, state: Executor.State, verb: str, *, by: Caller) -> None:
+def _become(workspace_id: str, state: Executor.State, verb: str, *, by: Caller, expected: int | None = None) -> None:
     with transaction.atomic():
         row = Executor.objects.select_for_update().get(pk=workspace_id)
+        if expected is not None and row.version != expected:
+            raise Outdated(row)
         before = row.state
         started = state == Executor.State.RUNNING or before != Executor.State.STOPPED
         if started and before != state:
-            Executor.objects.filter(pk=workspace_id).update(state=state, changed_by=by.name, changed_at=Now())
+            Executor.objects.filter(pk=workspace_id).update(
+                state=state, changed_by=by.name, changed_at=Now(), version=F("version") + 1, stop_all_at=None
+            )
         activity.record(
             workspace_id, verb, by=by, object_id=workspace_id, data={"before": before, "after": state if started else before}
         )

@@ -3,13 +3,16 @@
 One transaction that holds the executor's row: two cycles of a workspace never run at once, and a crashed one leaves nothing half-done.
 """
 
+import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from orchestration import funding, locks, rest, rows, wake
+from orchestration import funding, locks, pulse, rest, rows, wake
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
 from orchestration.executor.plan import Block, Decision, Park, Start, World
@@ -37,6 +40,7 @@ class Cycle:
 
 def cycle(workspace_id: str) -> Cycle:
     """Dispatch what can start now. Reads on past entries that it had to park or block, as far as there are free slots."""
+    began = time.monotonic()
     done = _pass(workspace_id)
     latest = done
     for _ in range(MOST_PASSES - 1):
@@ -47,7 +51,22 @@ def cycle(workspace_id: str) -> Cycle:
         done.decisions += latest.decisions
     if done.decisions:
         wake.hint(workspace_id, "executor", "workers", "entries", "locks", "budget")
+    pulse.cycled(workspace_id, _told(done, time.monotonic() - began))
     return done
+
+
+def _told(done: Cycle, seconds: float) -> dict[str, Any]:
+    """What people are told of a cycle (pulse.py)."""
+    waits = Counter(decision.why.code for decision in done.decisions if not isinstance(decision, Start))
+    return {
+        "at": round(time.time(), 3),
+        "ms": round(seconds * 1000, 1),
+        "state": done.world.state,
+        "free": done.world.free_slots,
+        "looked": len(done.decisions),
+        "started": len(done.started),
+        "waits": dict(waits),
+    }
 
 
 def _pass(workspace_id: str) -> Cycle:

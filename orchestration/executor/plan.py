@@ -244,7 +244,8 @@ def _dependencies(entry: Waiting) -> Check:
 
 def _rounds(entry: Waiting) -> Check:
     left = entry.budget_rounds - entry.rounds_completed
-    message = f"All {entry.budget_rounds} rounds are used up: raise its rounds to go on"
+    made = "Its one round is" if entry.budget_rounds == 1 else f"All {entry.budget_rounds} rounds are"
+    message = f"{made} used up: raise its rounds to go on"
     return Check(
         "rounds_exhausted",
         left > 0,

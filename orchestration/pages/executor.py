@@ -1,30 +1,48 @@
-"""The executor's controls: plain forms. Stopping asks twice, and the server checks that it was asked."""
+"""The executor's controls: plain forms. Stopping asks twice, and the server checks that it was asked (asking.py)."""
 
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_POST
 
 from orchestration import queries, sessions
 from orchestration.executor import control, dispatch
-from orchestration.models import Session
-from orchestration.pages import wording
-from orchestration.pages.scene import Scene, confirm, done, in_workspace
+from orchestration.executor.control import Outdated
+from orchestration.forms import VersionForm, checked
+from orchestration.models import Executor, Session
+from orchestration.pages import asking, stopping, wording
+from orchestration.pages.scene import Scene, Undo, confirm, done, in_workspace
 from workspaces import activity
 from workspaces.access import Need
+from workspaces.errors import Conflict
 
 VERBS = {
-    "start": (control.start, "The executor is running"),
-    "pause": (control.pause, "Dispatch is paused; sessions at work go on"),
-    "resume": (control.resume, "The executor is running again"),
+    "start": (control.start, "The executor is running", "pause"),
+    "pause": (control.pause, "Dispatch is paused; sessions at work go on", "resume"),
+    "resume": (control.resume, "The executor is running again", "pause"),
 }
+STATES = {"running": "it is running now", "paused": "it is paused now", "stopped": "it was never started"}
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
 def steer(scene: Scene, verb: str) -> HttpResponse:
-    act, sentence = VERBS[verb]
-    act(scene.workspace.pk, by=scene.caller)
-    return done(scene, sentence)
+    """With the version that the page showed: who acts on what is no longer so is told what is, and nothing is done."""
+    act, sentence, back = VERBS[verb]
+    seen = checked(VersionForm(scene.request.POST))["version"]
+    try:
+        act(scene.workspace.pk, by=scene.caller, expected=seen)
+    except Outdated as outdated:
+        raise Conflict(_overtaken(outdated.now)) from None
+    executor = queries.executor_for(scene.workspace.pk)
+    undo = Undo("Undo", reverse("executor", args=[scene.workspace.pk, back]), {"version": executor.version})
+    return done(scene, sentence, undo=undo)
+
+
+def _overtaken(executor: Executor) -> str:
+    ago = wording.duration(now() - executor.changed_at) if executor.changed_at else ""
+    who = f"{executor.changed_by or 'Somebody'} changed the executor {ago} ago".replace("  ", " ")
+    return f"{who}: {STATES[executor.state]}. Nothing was done; look again and decide"
 
 
 @require_POST
@@ -44,35 +62,64 @@ def dispatch_now(scene: Scene) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
 def stop_all(scene: Scene) -> HttpResponse:
-    if scene.request.POST.get("confirm") != "stop":
+    """Carried out whatever changed since it was armed, as long as there is something to stop: an emergency is not re-negotiated. Where
+    somebody else has stopped everything already, it says who, and changes nothing."""
+    if scene.request.method == "GET" or not asking.granted(scene, "stop-all"):
         return confirm(
             scene,
             title="Stop all",
             sentence=stop_sentence(Session.objects.filter(workspace=scene.workspace, status__in=Session.OPEN).count()),
             button="Stop all now",
             action=reverse("executor-stop", args=[scene.workspace.pk]),
-            fields={"confirm": "stop"},
+            fields={"confirm": asking.word(scene, "stop-all")},
+            status=409 if scene.request.method == "POST" else 0,
         )
-    stopped = control.stop_all(scene.workspace.pk, by=scene.caller)
-    sentence = f"Dispatch is off; {stopped} {'session was' if stopped == 1 else 'sessions were'} told to stop"
-    return done(scene, sentence)
+    acknowledged = stopping.of(scene)
+    if acknowledged is not None and acknowledged.nothing_left and acknowledged.by != scene.caller.name:
+        raise Conflict(f"{acknowledged.by} stopped everything already: {acknowledged.summary}. Nothing more was done")
+    open_now = control.stop_all(scene.workspace.pk, by=scene.caller)
+    if not open_now:
+        return done(scene, "Dispatch is off; no session was at work")
+    asked = "1 session was asked to stop" if open_now == 1 else f"{open_now} sessions were asked to stop"
+    return done(scene, f"Dispatch is off; {asked}. Each one's answer is listed under the strip", tone="warn")
 
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
 def stop_session(scene: Scene, session_id: str) -> HttpResponse:
     session = queries.session_for(scene.workspace.pk, session_id)
-    if scene.request.POST.get("confirm") != "stop":
+    if scene.request.method == "GET" or not asking.granted(scene, "stop-session", session.pk):
         return confirm(
             scene,
             title=f"Stop the session on #{session.entry.seq}",
             sentence="Ends this session. Its work is committed, and the entry is held until someone releases it.",
             button="Stop this session",
             action=reverse("session-stop", args=[scene.workspace.pk, session.pk]),
-            fields={"confirm": "stop"},
+            fields={"confirm": asking.word(scene, "stop-session", session.pk)},
+            status=409 if scene.request.method == "POST" else 0,
         )
     sessions.stop(scene.workspace.pk, session.pk, by=scene.caller)
     return done(scene, f"The session on #{session.entry.seq} was told to stop; the entry will be held")
+
+
+@require_http_methods(["GET", "POST"])
+@in_workspace(Need.OPERATE)
+def kill_session(scene: Scene, session_id: str) -> HttpResponse:
+    """For a session that was asked to stop and does not: its processes are killed now, by its worker or by the reaper."""
+    session = queries.session_for(scene.workspace.pk, session_id)
+    if scene.request.method == "GET" or not asking.granted(scene, "kill-session", session.pk):
+        return confirm(
+            scene,
+            title=f"Kill the session on #{session.entry.seq}",
+            sentence="Its processes are killed without their grace. What it wrote is committed where its host still can; a request that is "
+            "under way is charged at its hold.",
+            button="Kill it now",
+            action=reverse("session-kill", args=[scene.workspace.pk, session.pk]),
+            fields={"confirm": asking.word(scene, "kill-session", session.pk)},
+            status=409 if scene.request.method == "POST" else 0,
+        )
+    sessions.kill(scene.workspace.pk, session.pk, by=scene.caller)
+    return done(scene, f"The session on #{session.entry.seq} is being killed", tone="warn")
 
 
 def stop_sentence(at_work: int) -> str:

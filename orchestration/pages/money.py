@@ -9,6 +9,7 @@ from budget import bulk, caps, money, queries
 from budget.models import Project
 from orchestration.forms import BudgetForm, LockForm, checked
 from orchestration.models import Entry
+from orchestration.pages import asking
 from orchestration.pages.scene import Scene, confirm, done, in_workspace
 from orchestration.queries import entry_for
 from workspaces.access import Need
@@ -21,7 +22,7 @@ def cap(scene: Scene) -> HttpResponse:
     wanted = checked(BudgetForm(said))
     project = queries.project_of(scene.workspace.pk)
     amount = wanted["amount"]
-    confirmed = scene.request.method == "POST" and said.get("confirm") == str(amount)
+    confirmed = scene.request.method == "POST" and asking.granted(scene, "cap", amount)
     if scene.request.method == "GET" or (amount < project.total_spent + project.held and not confirmed):
         return confirm(
             scene,
@@ -29,7 +30,7 @@ def cap(scene: Scene) -> HttpResponse:
             sentence=consequence(project, amount),
             button=f"Set the cap to {money.text(amount)}",
             action=reverse("cap", args=[scene.workspace.pk]),
-            fields={"amount": said["amount"], "reason": wanted["reason"], "confirm": amount},
+            fields={"amount": said["amount"], "reason": wanted["reason"], "confirm": asking.word(scene, "cap", amount)},
         )
     caps.set_project(project, "max_project_spend", amount, by=scene.caller, reason=wanted["reason"])
     return done(scene, f"The cap is {money.text(amount)} now")

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from budget import sheets
 from orchestration.forms import checked
+from orchestration.pages import asking
 from orchestration.pages.scene import Scene, confirm, done, in_workspace, show
 from orchestration.pages.strip import STRIP
 from orchestration.team_forms import ChannelForm, LogForm, NewChannelForm, fitting
@@ -51,14 +52,14 @@ def act(scene: Scene, channel_id: str, verb: str) -> HttpResponse:
         return _page(scene, made=row, secret=secret)
     if verb == "test":
         return _test(scene, channel)
-    if verb == "remove" and scene.request.POST.get("confirm") != "remove":
+    if verb == "remove" and not asking.granted(scene, "channel-remove", channel.pk):
         return confirm(
             scene,
             title=f"Remove {channel.name}",
             sentence="Nothing goes there any more, and its log of deliveries goes with it.",
             button="Remove it",
             action=scene.request.path,
-            fields={"confirm": "remove"},
+            fields={"confirm": asking.word(scene, "channel-remove", channel.pk)},
         )
     return done(scene, ACTS[verb](scene, channel))
 

@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce
 from django.urls import reverse
 from django.utils.timezone import now
 
@@ -41,12 +43,19 @@ def executor(scene: Scene) -> dict[str, Any]:
 
 def trouble(scene: Scene) -> dict[str, Any]:
     """The breaker, when it is open."""
-    return {"executor": queries.executor_for(scene.workspace.pk)}
+    return {"executor": scene.executor}
 
 
 def workers(scene: Scene) -> dict[str, Any]:
-    shown = [_worker(session) for session in queries.open_sessions(scene.workspace.pk)]
-    return {"workers": shown, "executor": queries.executor_for(scene.workspace.pk)}
+    return {"workers": [_worker(session) for session in open_sessions(scene)], "executor": scene.executor}
+
+
+def open_sessions(scene: Scene) -> list[Session]:
+    """Read once for all regions of a page."""
+    if "open_sessions" not in scene.memo:
+        scene.memo["open_sessions"] = queries.open_sessions(scene.workspace.pk)
+    found: list[Session] = scene.memo["open_sessions"]
+    return found
 
 
 def _worker(session: Session) -> dict[str, Any]:
@@ -86,29 +95,36 @@ def money(scene: Scene) -> dict[str, Any]:
     }
 
 
-def activity(scene: Scene) -> dict[str, Any]:
-    events = list(Event.objects.filter(workspace=scene.workspace).order_by("-id")[:MOST_EVENTS])
-    names = names_of(scene, {_entry_of(event) for event in events})
+def activity(scene: Scene, most: int = MOST_EVENTS) -> dict[str, Any]:
     return {
-        "events": [
-            {
-                "event": event,
-                "symbol": wording.event_symbol(event.verb),
-                "says": wording.event(event.verb, event.data, names.get(_entry_of(event))),
-                "why": "" if event.verb == "session.passed" else event.reason,
-            }
-            for event in events
-        ]
+        "events": [told(event) for event in with_entries(Event.objects.filter(workspace=scene.workspace)).order_by("-id")[:most]]
     }
 
 
-def _entry_of(event: Event) -> str:
-    about = event.data.get("entry", "") if isinstance(event.data, dict) else ""
-    return about if isinstance(about, str) and about else event.object_id
+def with_entries(events: QuerySet[Event]) -> QuerySet[Event]:
+    """Each event with the entry that it is about, in the same query: by its data, or as its object. Deleted ones have a number too."""
+    about = events.annotate(about=Coalesce(KeyTextTransform("entry", "data"), Cast("object_id", TextField())))
+    return about.annotate(about_seq=Subquery(Entry.objects.filter(pk=OuterRef("about")).values("seq")[:1]))
+
+
+def told(event: Event) -> dict[str, Any]:
+    """An event of `with_entries` in words, with its entry as a link."""
+    seq, about = event.about_seq, event.about  # type: ignore[attr-defined]
+    link = wording.Link(f"#{seq}", reverse("entry", args=[event.workspace_id, about])) if seq is not None else None
+    return {
+        "event": event,
+        "symbol": wording.event_symbol(event.verb),
+        "says": wording.event(event.verb, event.data, link),
+        "why": "" if event.verb == "session.passed" else event.reason,
+    }
 
 
 def names_of(scene: Scene, ids: set[str]) -> dict[str, wording.Link]:
     """How pages name these entries, deleted ones too. One query."""
     wanted = [id_ for id_ in ids if id_.startswith("entry_")]
     entries = Entry.objects.filter(workspace=scene.workspace, pk__in=wanted)
-    return {entry.pk: wording.Link(f"#{entry.seq}", reverse("entry", args=[scene.workspace.pk, entry.pk])) for entry in entries}
+    return {entry.pk: link_to(entry) for entry in entries}
+
+
+def link_to(entry: Entry) -> wording.Link:
+    return wording.Link(f"#{entry.seq}", reverse("entry", args=[entry.workspace_id, entry.pk]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -9,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -18,7 +20,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from budget.models import Project
-from orchestration.models import Executor, Session
+from orchestration.models import Executor, Session, Worker
 from workspaces import access
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.errors import Conflict, Forbidden, NotFound, Refused
@@ -26,6 +28,7 @@ from workspaces.models import Role, Workspace
 
 P = ParamSpec("P")
 SEE_OTHER = 303
+COUNTED_TO = 10_000  # beyond, a count says so much and costs no more
 STATUS: dict[type[Refused], int] = {NotFound: 404, Forbidden: 403, Conflict: 409}
 
 
@@ -46,12 +49,54 @@ class Scene:
         """Read once for all regions of a page, with the money beside it and how many sessions are open."""
         mine = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
         at_work = Coalesce(Subquery(mine.annotate(n=Count("pk")).values("n")), 0)
-        return Executor.objects.select_related("workspace__project").annotate(at_work=at_work).get(pk=self.workspace.pk)
+        newest = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
+        rows = Executor.objects.select_related("workspace__project").annotate(at_work=at_work, ticked_at=Subquery(newest))
+        counted = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
+        return rows.annotate(**counted).get(pk=self.workspace.pk)
+
+    def _counts(self) -> dict[str, tuple[str, list[Any]]]:
+        """What the way and the banner count, with the row that every page reads anyway. Nothing is counted further than anybody reads."""
+        mine, most = self.workspace.pk, COUNTED_TO + 1
+        return {
+            "open_entries": (
+                """(SELECT count(*) FROM (SELECT 1 FROM orchestration_entry WHERE workspace_id = %s AND deleted_at IS NULL
+                AND status IN ('pending', 'in_progress', 'blocked', 'failed') LIMIT %s) e)""",
+                [mine, most],
+            ),
+            "locked_paths": (
+                "(SELECT count(*) FROM (SELECT 1 FROM orchestration_filelock WHERE workspace_id = %s LIMIT %s) l)",
+                [mine, most],
+            ),
+            "orphans": (
+                """(SELECT count(*) FROM orchestration_filelock l JOIN orchestration_entry e ON e.id = l.entry_id
+                WHERE l.workspace_id = %s AND e.status IN ('done', 'failed', 'blocked'))""",
+                [mine],
+            ),
+            "reviews_waiting": (
+                """(SELECT count(*) FROM budget_review r WHERE r.project_id = %s AND r.state = 'open' AND r.author <> %s AND NOT EXISTS
+                (SELECT 1 FROM budget_decision d WHERE d.review_id = r.id AND d.version = r.version AND d.reviewer = %s))""",
+                [mine, self.caller.name, self.caller.name],
+            ),
+        }
+
+    def counted(self, name: str) -> int:
+        """`open_entries`, `locked_paths` (at most COUNTED_TO + 1), `orphans` or `reviews_waiting` (for this caller's decision)."""
+        return int(getattr(self.executor, name))
+
+    @cached_property
+    def memo(self) -> dict[str, Any]:
+        """What several regions of one page need, kept by whoever read it first."""
+        return {}
 
     @property
     def at_work(self) -> int:
         """Open sessions."""
         return self.executor.at_work  # type: ignore[attr-defined]
+
+    @property
+    def ticked_at(self) -> datetime | None:
+        """When the executor last showed that it lives; None: it never did."""
+        return self.executor.ticked_at  # type: ignore[attr-defined]
 
     @property
     def project(self) -> Project:
@@ -117,12 +162,21 @@ def show(scene: Scene, template: str, regions: Mapping[str, Region], **context: 
     return render(scene.request, template, everything)
 
 
-def done(scene: Scene, sentence: str, *, tone: str = "good") -> HttpResponse:
+@dataclass(frozen=True)
+class Undo:
+    """What takes the act of a form back, offered in the line that says how it went."""
+
+    label: str
+    action: str
+    fields: Mapping[str, Any]
+
+
+def done(scene: Scene, sentence: str, *, tone: str = "good", undo: Undo | None = None) -> HttpResponse:
     """What a form answers: with htmx the sentence, upon which every live region fetches itself; else a redirect to the page."""
     if not _by_htmx(scene.request):
         messages.success(scene.request, sentence, extra_tags=tone)
         return HttpResponseRedirect(came_from(scene), status=SEE_OTHER)
-    response = HttpResponse(result(scene.request, sentence, tone=tone))
+    response = HttpResponse(result(scene.request, sentence, tone=tone, undo=undo, back=came_from(scene)))
     response["HX-Trigger-After-Swap"] = "muster:changed"
     return response
 
@@ -160,9 +214,10 @@ def came_from(scene: Scene) -> str:
     return reverse("workspace", args=[scene.workspace.pk])
 
 
-def result(request: HttpRequest, sentence: str, *, tone: str) -> str:
+def result(request: HttpRequest, sentence: str, *, tone: str, undo: Undo | None = None, back: str = "") -> str:
     """The line that says how it went, to be put in its place by htmx."""
-    return render_to_string("parts/result.html", {"sentence": sentence, "tone": tone, "oob": True}, request=request)
+    told = {"sentence": sentence, "tone": tone, "oob": True, "undo": undo, "back": back}
+    return render_to_string("parts/result.html", told, request=request)
 
 
 def _by_htmx(request: HttpRequest) -> bool:
@@ -173,9 +228,11 @@ def _common(scene: Scene) -> dict[str, Any]:
     query = scene.request.GET.copy()
     query.pop("fragment", None)
     return {
+        "scene": scene,
         "workspace": scene.workspace,
         "may_operate": scene.may(Need.OPERATE),
         "may_budget": scene.may(Need.BUDGET),
+        "may_admin": scene.may(Need.ADMIN),
         "page_url": f"{scene.request.path}?{query.urlencode()}" if query else scene.request.path,
     }
 

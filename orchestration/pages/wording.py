@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from budget import money
@@ -34,6 +35,11 @@ BADGES = {
     "approved": ("good", "done", "Approved"),
     "superseded": ("over", "stopped", "Superseded"),
     "delivered": ("good", "done", "Delivered"),
+    "pausing": ("warn", "starting", "Pausing"),
+    "unknown": ("odd", "unknown", "Unknown"),
+    "held": ("run", "locked", "Held"),
+    "kept": ("wait", "locked", "Kept"),
+    "orphan": ("warn", "warn", "Orphan"),
     "on": ("good", "done", "On"),
     "off": ("over", "stopped", "Off"),
 }
@@ -97,6 +103,7 @@ VERBS = {
     "executor.force_dispatch": "asked for a dispatch now",
     "session.started": "began work on {}",
     "session.stop": "asked to stop the session on {}",
+    "session.kill": "asked to kill the session on {}",
     "session.passed": "finished {}: verified and merged",
     "session.failed": "ended a round of {}: verification said no",
     "session.conflict": "could not merge {}",
@@ -155,11 +162,29 @@ VERBS = {
     "permit.closed": "gave a permit back: {category}",
     "spend.corrected": "corrected what was booked",
     "spend.reconciled": "booked what {provider} counted otherwise",
+    "entry.parallel": "changed beside what {} may run",
+    "entry.assigned": "assigned {} from {before} to {after}",
+    "session.reap": "asked to end the session on {}",
+    "member.added": "let {user} in as {role}",
+    "member.role": "changed the role of {user} from {before} to {after}",
+    "member.removed": "took {user} out",
+    "token.created": "made the token {name}",
+    "token.changed": "changed the token {name}",
+    "token.revoked": "revoked the token {name}",
     "locks.released": "freed locks that nobody held",
     "hold.settled": "settled a hold that was left over",
     "workspace.created": "created this workspace",
     "workspace.configured": "changed the config",
     "workspace.renamed": "renamed this workspace",
+}
+
+# What a session that was asked to stop came to.
+ENDED = {
+    "stopped": "stopped",
+    "passed": "had passed",
+    "failed": "had ended its round",
+    "lost": "was ended for its worker",
+    "crashed": "crashed",
 }
 
 SYMBOLS = {
@@ -178,6 +203,17 @@ class Link:
 
     text: str
     url: str
+
+
+def duration(span: timedelta | float) -> str:
+    """`42s`, `7m 05s`, `3h 12m`, `2d 04h`."""
+    total = max(int(span.total_seconds() if isinstance(span, timedelta) else span), 0)
+    days, hours, minutes, seconds = total // 86400, total // 3600 % 24, total // 60 % 60, total % 60
+    if days:
+        return f"{days}d {hours:02d}h"
+    if total >= 3600:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {seconds:02d}s" if minutes else f"{seconds}s"
 
 
 def badge(state: str) -> tuple[str, str, str]:
@@ -231,7 +267,7 @@ def _fill(text: str, data: Mapping[str, Any]) -> str:
         "{skipped}": str(data.get("skipped", 0)),
         "{before}": _amount(data, "before"),
         "{after}": _amount(data, "after"),
-        **{f"{{{name}}}": str(data.get(name, "")) for name in ("percent", "category", "field", "provider")},
+        **{f"{{{name}}}": str(data.get(name, "")) for name in ("percent", "category", "field", "provider", "user", "role")},
         "{period}": {"day": "today", "all": "over the whole life"}.get(str(data.get("period")), ""),
         "{name}": str(data.get("name", "")),
         "{review}": f"review #{data.get('number', '?')}",
@@ -241,6 +277,14 @@ def _fill(text: str, data: Mapping[str, Any]) -> str:
     for name, word in words.items():
         text = text.replace(name, word)
     return text
+
+
+def plain(data: Mapping[str, Any], name: str) -> str:
+    """A value of an event: amounts as money, lists with commas, nothing as a dash."""
+    value = data.get(name)
+    if name.endswith("_usd") and isinstance(value, (int, float)):
+        return money.text(money.usd(value))
+    return _plain(value)
 
 
 def _amount(data: Mapping[str, Any], name: str) -> str:

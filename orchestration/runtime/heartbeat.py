@@ -136,14 +136,17 @@ class Heartbeat:
         with connection.cursor() as cursor:
             cursor.execute(_wishes(len(watches)), list(watches))
             rows = cursor.fetchall()
-        for session_id, attempt, status, stop_wanted_at, amount, drawn in rows:
+        for session_id, attempt, status, stop_wanted_at, kill_wanted_at, amount, drawn in rows:
             watch = watches[session_id]
             watch.left = None if amount is None else amount - drawn
             if attempt != watch.attempt or status == Session.Status.ENDED:
                 if session_id in self.watches and not watch.reason:
                     watch.want("superseded")
-            elif stop_wanted_at is not None and not watch.reason:
+                continue
+            if stop_wanted_at is not None and not watch.reason:
                 watch.want("stopped")
+            if kill_wanted_at is not None:
+                watch.hurry()
 
     def _fence(self) -> None:
         while True:
@@ -158,7 +161,7 @@ class Heartbeat:
 def _wishes(count: int) -> str:
     """The statement that looks at so many sessions, put together once: that takes longer than the database needs to answer it."""
     some = Session.objects.filter(pk__in=[str(number) for number in range(count)])
-    wanted = some.values_list("id", "attempt", "status", "stop_wanted_at", "hold__amount", "hold__drawn")
+    wanted = some.values_list("id", "attempt", "status", "stop_wanted_at", "kill_wanted_at", "hold__amount", "hold__drawn")
     return str(wanted.query.sql_with_params()[0])
 
 
@@ -184,6 +187,12 @@ def leave() -> None:
     """This process ends in order."""
     if _heartbeat is not None:
         _heartbeat.leave()
+
+
+def ticked() -> None:
+    """The executor's tick came to its end: pages know by it that the executor is alive, not only its process."""
+    if _heartbeat is not None:
+        Worker.objects.filter(pk=_heartbeat.worker.pk).update(ticked_at=Now())
 
 
 def current() -> Heartbeat:

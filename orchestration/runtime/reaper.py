@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 FORGET_WORKER = timedelta(days=1)
 # A shim that lives ends its agent by itself; its last word is that its journal has all that the agent told. Without it the full hold is charged.
 SHIM_GRACE_S = 3.0
+# Its supervisor kills within milliseconds of being asked; one that did not by then does not answer.
+KILL_PATIENCE = timedelta(seconds=3)
 
 
 def reap(only: Collection[str] | None = None) -> int:
@@ -46,9 +48,11 @@ def _try_to_end(session: Session) -> bool:
 
 
 def suspects() -> list[Session]:
-    """Sessions of this host whose worker process is dead, and sessions anywhere whose lease and grace have passed."""
+    """Sessions of this host whose worker process is dead or was asked in vain to kill, and sessions anywhere whose lease and grace have
+    passed."""
     overdue = Q(lease_until__lt=Now() - timedelta(seconds=settings.LEASE_GRACE_S))
     here = Q(host=socket.gethostname())
+    overdue |= here & Q(kill_wanted_at__lt=Now() - KILL_PATIENCE)
     running = Session.objects.filter(overdue | here, status=Session.Status.RUNNING)
     running = running.select_related("worker", "entry__account__project", "workspace__executor", "hold")
     late = set(Session.objects.filter(overdue, status=Session.Status.RUNNING).values_list("pk", flat=True))

@@ -24,6 +24,7 @@ class Watch:
         self._lock = threading.Lock()
         self._reason = ""
         self._process: Killable | None = None
+        self._hurried = False
         self.renewed_at = clock()
         self.left: int | None = None
 
@@ -43,12 +44,22 @@ class Watch:
             else:
                 process.stop()
 
+    def hurry(self) -> None:
+        """Somebody will not wait for its grace: what runs is killed now, and what would run next is, too."""
+        with self._lock:
+            fresh, self._hurried, process = not self._hurried, True, self._process
+        if fresh and process is not None:
+            process.kill()
+
     def attach(self, process: Killable | None) -> None:
         """The process that is running for the session now; one that must not run is stopped at once."""
         with self._lock:
             self._process = process
         if process is not None and self._reason:
-            process.stop()
+            if self._hurried:
+                process.kill()
+            else:
+                process.stop()
 
     def stop_process(self) -> None:
         """End what runs now, not the session: its hold is used up, its work is kept."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from pytest_django.fixtures import SettingsWrapper
 
 from tests.faults.conftest import data, prepared, start
 from tests.pages import seed
@@ -27,6 +28,12 @@ def browser() -> Iterator[Browser]:
         found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield found
         found.close()
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(settings: SettingsWrapper) -> None:
+    """The seed's one tick of the executor stays fresh for as long as a journey lasts."""
+    settings.TICK_S = 600
 
 
 @pytest.fixture

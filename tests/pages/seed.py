@@ -72,11 +72,18 @@ def worker(slots: int = 8) -> Worker:
     return made
 
 
+def tick() -> None:
+    """A control worker that has just ticked."""
+    fields = {"queue": "control", "host": "build-1", "boot_id": "boot", "pid": 4712, "started_ticks": 1, "slots": 1}
+    Worker.objects.update_or_create(id="control@build-1", defaults=fields | {"seen_at": Now(), "ticked_at": Now()})
+
+
 def busy(name: str = "Invoices") -> Workspace:
     """One of each: done, two rounds, failed, held, out of budget, waiting on locks and on others, three at work."""
     workspace = empty(name)
     made = entries.add(workspace.pk, [_draft(n, *task) for n, task in enumerate(TASKS)], by=ANA)
     worker()
+    tick()
     control.start(workspace.pk, by=ANA)
     by_seq = {entry.seq: entry for entry in made}
     _until_done(workspace, by_seq[1], [(0.4, "0.31"), (1.0, "0.2874")])

@@ -1,6 +1,7 @@
 """What the pages' forms do, for whom, and what they answer with and without htmx."""
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from budget.models import Account, Project
@@ -16,6 +17,13 @@ def state(workspace: Workspace) -> str:
 
 def entry(workspace: Workspace, seq: int) -> Entry:
     return Entry.objects.select_related("account").get(workspace=workspace, seq=seq)
+
+
+def confirmed(client: Client, address: str, **form: str) -> HttpResponse:
+    """Send a form, and then the question that came back, as a person without script does."""
+    asked = client.post(address, form)
+    assert asked.status_code == 409, asked.status_code
+    return client.post(asked.context["action"], asked.context["fields"])
 
 
 def test_pause_and_resume_are_plain_forms(otto: Client, workspace: Workspace) -> None:
@@ -46,7 +54,7 @@ def test_stop_all_without_its_confirmation_only_asks(otto: Client, workspace: Wo
 
 
 def test_stop_all_pauses_and_asks_every_session_to_stop(otto: Client, workspace: Workspace) -> None:
-    assert otto.post(f"/w/{workspace.pk}/executor/stop/", {"confirm": "stop"}).status_code == 303
+    assert confirmed(otto, f"/w/{workspace.pk}/executor/stop/").status_code == 303
     assert state(workspace) == "paused"
     assert Session.objects.filter(status__in=Session.OPEN, stop_wanted_at__isnull=True).count() == 0
 
@@ -56,7 +64,7 @@ def test_one_session_is_stopped_by_its_own_form(otto: Client, workspace: Workspa
     assert session is not None
     address = f"/w/{workspace.pk}/sessions/{session.pk}/stop/"
     assert otto.post(address).status_code == 409
-    assert otto.post(address, {"confirm": "stop"}).status_code == 303
+    assert confirmed(otto, address).status_code == 303
     session.refresh_from_db()
     assert session.stop_wanted_by == "otto" and state(workspace) == "running"
 
@@ -105,8 +113,9 @@ def test_a_cap_below_what_is_spent_is_asked_about_first(bea: Client, workspace: 
     asked = bea.post(address, {"amount": "1"})
     assert asked.status_code == 409 and "nothing new starts" in asked.content.decode()
     assert Project.objects.get(pk=workspace.pk).max_project_spend == 20_000_000
-    assert bea.post(address, {"amount": "1", "confirm": "2000000"}).status_code == 409  # the confirmation of another amount
-    bea.post(address, {"amount": "1", "confirm": "1000000"})
+    other = bea.post(address, {"amount": "2"}).context["fields"]["confirm"]
+    assert bea.post(address, {"amount": "1", "confirm": other}).status_code == 409  # the confirmation of another amount
+    confirmed(bea, address, amount="1")
     assert Project.objects.get(pk=workspace.pk).max_project_spend == 1_000_000
 
 

@@ -6,6 +6,7 @@ from django.test import Client
 from budget.models import BudgetChange, Limit, Project
 from budget.money import usd
 from tests.pages.money_cast import HTMX, at, bea, day
+from tests.pages.test_forms import confirmed
 from tests.pages.test_workspace_page import text_of
 from workspaces.models import Event, Workspace
 
@@ -27,13 +28,12 @@ def test_a_limit_below_what_is_spent_today_asks_first(bea: Client, day: Workspac
     asked = bea.post(at(day, "limits/"), form, headers=HTMX).content.decode()
     assert "is spent today already, so it is reached at once. No new session is admitted" in asked
     assert not Limit.objects.exists()
-    assert bea.post(at(day, "limits/"), form).status_code == 409
-    assert bea.post(at(day, "limits/"), form | {"confirm": str(usd("0.01"))}).status_code == 303
+    assert confirmed(bea, at(day, "limits/"), **form).status_code == 303
     assert Limit.objects.get().amount == usd("0.01")
 
 
 def test_a_limit_that_is_reached_stands_in_the_first_lines(bea: Client, day: Workspace) -> None:
-    bea.post(at(day, "limits/"), {"limit": "total.day", "amount": "0.01", "confirm": str(usd("0.01"))})
+    confirmed(bea, at(day, "limits/"), limit="total.day", amount="0.01")
     seen = text_of(bea, at(day), fragment="summary")
     assert "Today&#x27;s limit of $0.01 is reached. No new session is admitted" in seen
     assert "$0.01 a day" in text_of(bea, at(day), fragment="by-category")

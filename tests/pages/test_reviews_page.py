@@ -14,6 +14,7 @@ from budget.reviews.drafting import Wish
 from orchestration.models import Entry
 from tests.factories import a_channel, a_review
 from tests.pages import seed
+from tests.pages.test_forms import confirmed
 from workspaces import access
 from workspaces.models import Channel, Delivery, Event, Workspace
 
@@ -164,6 +165,6 @@ def test_a_test_of_mail_without_a_server_says_so(ana: Client, workspace: Workspa
 def test_removing_a_channel_asks_first(ana: Client, workspace: Workspace) -> None:
     channel = a_channel(workspace)
     act = reverse("channel-act", args=[workspace.pk, channel.pk, "remove"])
-    assert ana.post(act).status_code == 409 and Channel.objects.exists()
-    assert ana.post(act, {"confirm": "remove"}).status_code == 303 and not Channel.objects.exists()
+    assert ana.post(act, {"confirm": "remove"}).status_code == 409 and Channel.objects.exists()
+    assert confirmed(ana, act).status_code == 303 and not Channel.objects.exists()
     assert Event.objects.filter(verb="channel.removed").exists()

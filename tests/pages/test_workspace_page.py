@@ -38,23 +38,15 @@ def test_the_list_is_only_of_workspaces_one_may_see(nils: Client, workspace: Wor
     assert "Invoices" not in text_of(nils, "/")
 
 
-def test_the_page_shows_workers_entries_locks_budget_and_activity(ana: Client, workspace: Workspace) -> None:
+def test_the_overview_says_what_needs_somebody_and_how_it_goes(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/")
-    for fact in ("Implementing", "app/reminders.py", "$0.0032", "Left under the cap", "held <a", "Best score", "0.62"):
+    for fact in ("Raise its budget", "Give it rounds", "Implementing", "Left under the cap", "held <a", "against yesterday"):
         assert fact in seen, fact
 
 
-def test_every_entry_that_waits_says_why(ana: Client, workspace: Workspace) -> None:
-    page = ana.get(f"/w/{workspace.pk}/")
-    for row in page.context["rows"]:
-        if row["entry"].status != Entry.Status.DONE:
-            assert "".join(text for text, _ in row["why"]).strip(), row["entry"]
-
-
-def test_a_lock_in_the_way_links_to_its_holder(ana: Client, workspace: Workspace) -> None:
-    holder = Entry.objects.get(workspace=workspace, seq=4)
-    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="entries")
-    assert f'Waiting for app/export, locked by <a href="/w/{workspace.pk}/entries/{holder.pk}/">#4</a>' in seen
+def test_an_overview_without_entries_leads_to_the_first_one(ana: Client) -> None:
+    seen = text_of(ana, f"/w/{seed.empty().pk}/")
+    assert "Nothing needs you" in seen and "paste a plan" in seen and "There is no verify command yet" in seen
 
 
 def test_titles_and_output_are_text_never_markup(ana: Client, workspace: Workspace) -> None:
@@ -65,7 +57,7 @@ def test_titles_and_output_are_text_never_markup(ana: Client, workspace: Workspa
         assert "<script>alert" not in seen and "<img src=x" not in seen and "\x1b" not in seen
 
 
-@pytest.mark.parametrize("fragment", ["strip", "executor", "workers", "entries", "locks", "budget", "activity"])
+@pytest.mark.parametrize("fragment", ["way", "strip", "stopping", "banner", "attention", "now", "workers", "budget", "activity"])
 def test_a_region_fetches_itself_alone(ana: Client, workspace: Workspace, fragment: str) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/", fragment=fragment)
     assert f'id="{fragment}"' in seen and "<html" not in seen
@@ -75,38 +67,12 @@ def test_an_unknown_fragment_is_the_whole_page(ana: Client, workspace: Workspace
     assert "<html" in text_of(ana, f"/w/{workspace.pk}/", fragment="secrets")
 
 
-def test_filters_narrow_the_backlog_and_can_be_cleared(ana: Client, workspace: Workspace) -> None:
-    address = f"/w/{workspace.pk}/"
-    assert "Cache the exchange" in text_of(ana, address, fragment="entries", status="failed")
-    assert "Remove the unused" not in text_of(ana, address, fragment="entries", status="failed")
-    assert "webhook" in text_of(ana, address, fragment="entries", q="webhook")
-    assert "Clear the filter" in text_of(ana, address, fragment="entries", q="no such words")
-
-
 def test_odd_filters_are_left_out_not_refused(ana: Client, workspace: Workspace) -> None:
     odd = {"status": "dancing", "reason": "'; drop", "after": "abc", "q": "a\x00b"}
     assert "Entries" in text_of(ana, f"/w/{workspace.pk}/", **odd)
 
 
-def test_a_workspace_without_entries_tells_how_to_add_some(ana: Client) -> None:
-    assert "todo/entries" in text_of(ana, f"/w/{seed.empty().pk}/")
-
-
-def test_the_backlog_comes_in_pages_and_none_is_lost(ana: Client) -> None:
-    workspace = seed.empty()
-    seed.plenty(workspace, 120)
-    seen: list[str] = []
-    after = ""
-    while True:
-        page = ana.get(f"/w/{workspace.pk}/", {"fragment": "entries", "after": after})
-        seen += [row["entry"].pk for row in page.context["rows"]]
-        after = page.context["following"] or ""
-        if not after:
-            break
-    assert len(seen) == len(set(seen)) == 120
-
-
-@pytest.mark.parametrize("fragment", ["", "entries"])
+@pytest.mark.parametrize("fragment", ["", "now"])
 def test_ten_entries_and_five_hundred_take_the_same_queries(ana: Client, fragment: str) -> None:
     few, many = (seed.empty(name, cap="9000", budget="9000") for name in ("Few", "Many"))  # enough for all: none is blocked
     seed.plenty(few, 10)

@@ -1,6 +1,6 @@
 """The ledger: every amount, once, with where its price comes from; and correcting a row by another one."""
 
-import secrets
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from typing import Any
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from budget import columns, corrections, money, sheets
 from budget.models import Category, LedgerEntry
 from orchestration.forms import CorrectionForm, checked
+from orchestration.pages import asking
 from orchestration.pages.budget.filters import LedgerFilter
 from orchestration.pages.lists import filters, paging
 from orchestration.pages.scene import Region, Scene, confirm, done, in_workspace, show
@@ -93,7 +94,8 @@ def correct(scene: Scene, row_id: int) -> HttpResponse:
         return show(scene, "budget/correct.html", STRIP, row=row, entry=entry, exact=columns.exact(row.amount), tab="ledger")
     said = checked(CorrectionForm(scene.request.POST))
     amount = -said["amount"] if said["way"] == "back" else said["amount"]
-    if not (token := scene.request.POST.get("confirm", "")[:40]):
+    question = f"correct {row.pk}"
+    if not asking.granted(scene, question, amount):
         effect = corrections.effect(row, amount)
         return confirm(
             scene,
@@ -102,9 +104,10 @@ def correct(scene: Scene, row_id: int) -> HttpResponse:
             points=_effect(effect),
             button=f"Book {columns.exact(amount)}",
             action=reverse("ledger-correct", args=[scene.workspace.pk, row.pk]),
-            fields={key: scene.request.POST[key] for key in ("way", "amount", "reason")} | {"confirm": secrets.token_hex(8)},
+            fields={key: scene.request.POST[key] for key in ("way", "amount", "reason")}
+            | {"confirm": asking.word(scene, question, amount)},
         )
-    key = f"correction:{row.pk}:{token}"
+    key = f"correction:{row.pk}:{hashlib.sha256(scene.request.POST['confirm'].encode()).hexdigest()[:16]}"
     fresh = corrections.correct(row, amount, by=scene.caller, reason=said["reason"], key=key)
     return done(
         scene, f"{columns.exact(amount)} is booked beside row {row.pk}" if fresh else "That was booked before; nothing was added"

@@ -10,6 +10,7 @@ from budget import caps, limits, money, thresholds
 from budget.charts.patterns import LABELS
 from budget.limits import Standing
 from orchestration.forms import LimitForm, ThresholdsForm, checked
+from orchestration.pages import asking
 from orchestration.pages.scene import Scene, confirm, done, in_workspace
 from workspaces.access import Need
 
@@ -26,14 +27,19 @@ def set_one(scene: Scene) -> HttpResponse:
         it for it in limits.standing(scene.workspace.pk, project=scene.project) if (it.category, it.period) == (category, period)
     )
     named = name(one)
-    if amount is not None and amount <= one.spent + one.held and said.get("confirm") != str(amount):
+    if amount is not None and amount <= one.spent + one.held and not asking.granted(scene, f"limit {wanted['limit']}", amount):
         return confirm(
             scene,
             title=f"Set the limit of {named} to {money.text(amount)}",
             sentence=consequence(one, amount),
             button=f"Set it to {money.text(amount)}",
             action=reverse("limit", args=[scene.workspace.pk]),
-            fields={"limit": wanted["limit"], "amount": said["amount"], "reason": wanted["reason"], "confirm": amount},
+            fields={
+                "limit": wanted["limit"],
+                "amount": said["amount"],
+                "reason": wanted["reason"],
+                "confirm": asking.word(scene, f"limit {wanted['limit']}", amount),
+            },
         )
     caps.set_limit(scene.project, category, period, amount, by=scene.caller, reason=wanted["reason"])
     return done(scene, f"{named} has no limit now" if amount is None else f"The limit of {named} is {money.text(amount)} now")

@@ -8,6 +8,7 @@ from budget import bulk, caps, money
 from budget.bulk import Order, Wish
 from orchestration.forms import BulkForm, checked
 from orchestration.models import Entry
+from orchestration.pages import asking
 from orchestration.pages.scene import Scene, confirm, done, in_workspace
 from workspaces.access import Need
 from workspaces.errors import Invalid
@@ -22,7 +23,7 @@ def edit(scene: Scene) -> HttpResponse:
     wishes = _wishes(scene)
     order = Order(said["do"], wishes, amount=said.get("amount", 0), percent=said.get("percent", 0))
     over = bulk.excess(scene.project, bulk.preview(scene.project, order)) if said["do"] in ("set", "percent") else ""
-    if over and scene.request.POST.get("confirm") != over:
+    if over and not asking.granted(scene, "bulk", over):
         return confirm(
             scene,
             title=f"Change {_entries(len(wishes))}",
@@ -35,7 +36,7 @@ def edit(scene: Scene) -> HttpResponse:
                 "value": said["value"],
                 "reason": said["reason"],
                 "picks": ",".join(f"{wish.account_id}:{wish.seen}" for wish in wishes),
-                "confirm": over,
+                "confirm": asking.word(scene, "bulk", over),
             },
         )
     try:

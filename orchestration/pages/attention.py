@@ -1,0 +1,102 @@
+"""What needs a person, in one list: nothing that goes on by itself is in it (dashboard.md 5.1)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+from django.utils.timezone import now
+
+from orchestration.models import Entry
+from orchestration.pages import regions
+from orchestration.pages.scene import Scene
+from workspaces.access import Need
+
+MOST = 5
+SILENT_AFTER = timedelta(minutes=10)
+# What does not go away by itself, and what a person does about it.
+STUCK = {
+    "budget_exceeded": "Raise its budget",
+    "rounds_exhausted": "Give it rounds",
+    "no_improvement": "Read its rounds",
+    "merge_conflict": "Read the conflict",
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to do: `pieces` are (text, address); `at`: since when."""
+
+    tone: str
+    symbol: str
+    pieces: list[tuple[str, str]]
+    at: datetime | None
+    action: str
+    link: str
+
+
+@dataclass
+class Found:
+    """The first few, and how many there are beside."""
+
+    shown: list[Item] = field(default_factory=list)
+    more: int = 0
+
+
+def of(scene: Scene) -> Found:
+    """Two queries, or three when a review waits, whatever the backlog holds."""
+    items = [*_silent(scene), *_orphans(scene)]
+    stuck, total = _stuck(scene)
+    items += stuck
+    if scene.may(Need.BUDGET) and scene.counted("reviews_waiting"):
+        items += _reviews(scene)
+    rest = total - len(stuck)
+    return Found(items[:MOST], max(len(items) - MOST, 0) + rest)
+
+
+def _stuck(scene: Scene) -> tuple[list[Item], int]:
+    alive = Entry.objects.filter(workspace=scene.workspace, deleted_at__isnull=True)
+    found = alive.filter(status=Entry.Status.FAILED) | alive.filter(status=Entry.Status.BLOCKED, reason_code__in=STUCK)
+    rows = list(found.order_by("-reason_at", "-seq")[: MOST + 1])
+    total = found.count() if len(rows) > MOST else len(rows)
+    return [_entry(row) for row in rows[:MOST]], total
+
+
+def _entry(entry: Entry) -> Item:
+    here = reverse("entry", args=[entry.workspace_id, entry.pk])
+    failed = entry.status == Entry.Status.FAILED
+    why = entry.reason_message or ("It failed" if failed else "It is blocked")
+    action = STUCK.get(entry.reason_code, "Look at it" if failed else "Look")
+    tone, symbol = ("bad", "failed") if failed else ("block", "blocked")
+    return Item(tone, symbol, [(f"#{entry.seq} {entry.title}", here), (f" · {why}", "")], entry.reason_at, action, here)
+
+
+def _silent(scene: Scene) -> list[Item]:
+    long_ago = now() - SILENT_AFTER
+    items = []
+    for session in regions.open_sessions(scene):
+        if session.last_output_at is not None and session.last_output_at < long_ago:
+            here = reverse("session", args=[scene.workspace.pk, session.pk])
+            named = (f"The session on #{session.entry.seq} {session.entry.title}", here)
+            items.append(Item("warn", "warn", [named, (" is quiet", "")], session.last_output_at, "Read its log", here))
+    return items[:MOST]
+
+
+def _orphans(scene: Scene) -> list[Item]:
+    count = scene.counted("orphans")
+    if not count:
+        return []
+    words = "A path is locked by an entry at rest" if count == 1 else f"{count} paths are locked by entries at rest"
+    link = f"{reverse('locks', args=[scene.workspace.pk])}?state=orphan"
+    return [Item("warn", "locked", [(words, "")], None, "Release", link)]
+
+
+def _reviews(scene: Scene) -> list[Item]:
+    waiting = scene.project.reviews.filter(state="open").exclude(author=scene.caller.name)
+    items = []
+    for review in waiting.order_by("requested_at")[:MOST]:
+        here = reverse("review", args=[scene.workspace.pk, review.pk])
+        named = (f"Review #{review.number} {review.title}", here)
+        items.append(
+            Item("warn", "edit", [named, (f" by {review.author} waits for a decision", "")], review.requested_at, "Decide", here)
+        )
+    return items

@@ -1,0 +1,198 @@
+"""The executor's page: its controls, why what waits does, how its last ticks went, and what it depends on (dashboard.md 5.11)."""
+
+import shutil
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpResponse
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST
+
+from budget.charts import sparkline
+from orchestration import configuration, pulse, setup
+from orchestration.executor import explain
+from orchestration.forms import WorkersForm, checked
+from orchestration.models import Entry, Worker
+from orchestration.pages import regions, wording
+from orchestration.pages.scene import Region, Scene, done, in_workspace, show
+from orchestration.pages.strip import STRIP, is_late, shown_state
+from workspaces.access import Need
+from workspaces.models import Event
+
+MOST_TICKS = 20
+MOST_EXPLAINED = 25
+MOST_HISTORY = 50
+BEATS = 60
+LITTLE_DISK = 2 * 2**30
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponse:
+    return show(scene, "executor.html", REGIONS, tab="executor", section="executor")
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def set_workers(scene: Scene) -> HttpResponse:
+    wanted = checked(WorkersForm(scene.request.POST))["workers"]
+    setup.configure(scene.workspace, {"max_workers": wanted}, by=scene.caller)
+    return done(scene, f"At most {wanted} {'worker' if wanted == 1 else 'workers'} at a time from now on")
+
+
+def controls(scene: Scene) -> dict[str, Any]:
+    """What is wanted and what is so, apart."""
+    config = configuration.load(scene.executor.config)
+    fresh = now() - timedelta(seconds=settings.LEASE_S / 2)
+    slots = sum(worker.slots for worker in _online(scene) if worker.queue == "sessions" and worker.seen_at > fresh)
+    return {
+        "executor": scene.executor,
+        "shown_state": shown_state(scene.executor, at_work=scene.at_work, ticked_at=scene.ticked_at),
+        "at_work": scene.at_work,
+        "config": config,
+        "slots_online": slots,
+        "agent_title": wording.AGENTS[config.agent.kind],
+    }
+
+
+def waiting(scene: Scene) -> dict[str, Any]:
+    """Why each entry waits: the first of the executor's checks that fails, and how many share it. Asked of the code that decides."""
+    _, found = explain.explain(scene.workspace.pk)
+    why = [one for one in found if one.why]
+    tally = Counter(one.why.code for one in why if one.why)
+    shown = why[:MOST_EXPLAINED]
+    holders = {one.why.holder for one in shown if one.why and one.why.holder}
+    entries = Entry.objects.in_bulk([*(one.entry.id for one in shown), *holders])
+    names = {id_: regions.link_to(entries[id_]) for id_ in holders if id_ in entries}
+    return {
+        "tally": [(code, wording.REASONS.get(code, code.replace("_", " ")), n) for code, n in tally.most_common()],
+        "ready": sum(1 for one in found if one.why is None),
+        "explained": [
+            {
+                "entry": entries[one.entry.id],
+                "why": wording.linked(one.why.message or one.why.code.replace("_", " "), names),
+                "checks": [
+                    {
+                        "name": wording.CHECKS.get(check.code, wording.REASONS.get(check.code, check.code).capitalize()),
+                        "passed": check.passed,
+                        "observed": check.observed,
+                        "needed": check.needed,
+                    }
+                    for check in one.checks
+                ],
+            }
+            for one in shown
+            if one.why and one.entry.id in entries
+        ],
+        "more_waiting": len(why) - len(shown),
+    }
+
+
+def ticks(scene: Scene) -> dict[str, Any]:
+    """The last ticks of the executor and cycles of this workspace; None where Valkey, which keeps them, does not answer."""
+    beats, cycles = pulse.ticks(), pulse.cycles(scene.workspace.pk)
+    took = sorted(beat["ms"] for beat in beats or [])
+    started = [cycle["started"] for cycle in reversed(cycles or [])]
+    return {
+        "known": beats is not None and cycles is not None,
+        "late": is_late(scene.ticked_at),
+        "ticked_at": scene.ticked_at,
+        "tick_every": f"{settings.TICK_S:g}",
+        "p50": took[len(took) // 2] if took else None,
+        "p95": took[min(int(len(took) * 0.95), len(took) - 1)] if took else None,
+        "beats": len(took),
+        "cycles": [_cycle(cycle) for cycle in (cycles or [])[:MOST_TICKS]],
+        "spark": sparkline.draw([0] * (BEATS - len(started)) + started) if started else "",
+    }
+
+
+def _cycle(told: dict[str, Any]) -> dict[str, Any]:
+    waits = [(wording.REASONS.get(code, code), n) for code, n in told["waits"].items()]
+    if told["state"] != "running":
+        words = f"did nothing: the executor is {told['state']}"
+    elif not told["free"]:
+        words = "no free slot"
+    elif not told["looked"]:
+        words = "nothing was ready"
+    else:
+        words = ", ".join(f"{n} wait: {why}" for why, n in waits) or "everything it looked at was started"
+    return told | {"when": datetime.fromtimestamp(told["at"], UTC), "words": words}
+
+
+def depends(scene: Scene) -> dict[str, Any]:
+    """What the executor needs, asked now: the database, Valkey, the repository, the disk, and the workers that are online."""
+    workers = list(
+        Worker.objects.filter(seen_at__gt=now() - timedelta(seconds=settings.LEASE_S)).order_by("queue", "host", "pid")
+    )
+    checks = [
+        ("Database", True, connection.vendor, ""),
+        ("Valkey", *_valkey()),
+        ("Repository", *_repository(scene.workspace.repo)),
+        ("Disk", *_disk()),
+        ("Control worker", *_control(scene, workers)),
+        ("Session workers", *_sessions(workers)),
+        ("Agent", *_agent(scene)),
+    ]
+    return {"checks": [dict(zip(("name", "ok", "is_", "next"), one, strict=True)) for one in checks], "online": workers}
+
+
+def history(scene: Scene) -> dict[str, Any]:
+    rows = Event.objects.filter(workspace=scene.workspace, verb__startswith="executor.").order_by("-id")
+    return {"history": [regions.told(event) for event in regions.with_entries(rows)[:MOST_HISTORY]]}
+
+
+def _online(scene: Scene) -> list[Worker]:
+    """The worker processes seen within a lease; read once for both regions that show them."""
+    if "online" not in scene.memo:
+        seen = Worker.objects.filter(seen_at__gt=now() - timedelta(seconds=settings.LEASE_S))
+        scene.memo["online"] = list(seen.order_by("queue", "host", "pid"))
+    found: list[Worker] = scene.memo["online"]
+    return found
+
+
+def _valkey() -> tuple[bool, str, str]:
+    ok = pulse.ticks() is not None
+    return ok, "answers" if ok else "does not answer", "" if ok else "Work goes on by the tick, later than it could"
+
+
+def _repository(repo: str) -> tuple[bool, str, str]:
+    ok = Path(repo).is_dir()
+    return (
+        ok,
+        "there" if ok else "not found from this server",
+        "" if ok else "Sessions fail to start where it is not there either",
+    )
+
+
+def _disk() -> tuple[bool, str, str]:
+    usage = shutil.disk_usage(settings.DATA_DIR)
+    ok = usage.free > LITTLE_DISK
+    return ok, f"{usage.free / 2**30:.1f} GiB free", "" if ok else "Worktrees and logs may not fit: make room"
+
+
+def _control(scene: Scene, workers: list[Worker]) -> tuple[bool, str, str]:
+    late = is_late(scene.ticked_at)
+    online = sum(1 for worker in workers if worker.queue == "control")
+    return not late, f"{online} online" if not late else "no tick", "Start one: ./muster worker --queue control" if late else ""
+
+
+def _sessions(workers: list[Worker]) -> tuple[bool, str, str]:
+    slots = sum(worker.slots for worker in workers if worker.queue == "sessions")
+    return slots > 0, f"{slots} slots", "" if slots else "Nothing can start. Start one: ./muster worker"
+
+
+def _agent(scene: Scene) -> tuple[bool, str, str]:
+    row = scene.executor
+    return not row.trouble_code, row.trouble_code or "no trouble known", row.trouble_message
+
+
+REGIONS = STRIP | {
+    "controls": Region("executor.html#controls", controls),
+    "waiting": Region("executor.html#waiting", waiting),
+    "ticks": Region("executor.html#ticks", ticks),
+    "depends": Region("executor.html#depends", depends),
+    "history": Region("executor.html#history", history),
+}

@@ -1,0 +1,165 @@
+"""The locks: which path, held by whom and since when, who waits behind it, and what nobody needs any more (dashboard.md 5.7)."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from budget import sheets
+from orchestration import graph, orphans, queries
+from orchestration.forms import WhyForm, checked
+from orchestration.models import Entry, FileLock, Session
+from orchestration.pages import asking
+from orchestration.pages.lists import filters
+from orchestration.pages.scene import Region, Scene, confirm, done, in_workspace, show
+from orchestration.pages.strip import STRIP
+from workspaces.access import Need
+from workspaces.errors import Invalid
+
+MOST = 500
+MOST_WAITING = 500
+HEAD = ["path", "state", "entry_id", "entry", "held_since", "session_id", "lease_until", "waiting"]
+
+
+class Filter(forms.Form):
+    state = forms.ChoiceField(choices=[("", ""), *((name, "") for name in ("held", "waiting", "orphan"))], required=False)
+    path = forms.CharField(max_length=300, required=False)
+    entry = forms.RegexField(r"^#?[0-9]{1,15}$|^entry_[A-Za-z0-9_-]{1,40}$", required=False)
+
+
+@dataclass
+class Row:
+    """A locked path. `kept`: it is held between two rounds, with nobody at work on it now."""
+
+    lock: FileLock
+    entry: Entry
+    session: Session | None
+    is_orphan: bool
+    waiting: list[Entry] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        return "orphan" if self.is_orphan else "held"
+
+    @property
+    def kept(self) -> bool:
+        return self.session is None and not self.is_orphan
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponseBase:
+    if scene.request.GET.get("format") == "csv":
+        return sheets.answer("locks", HEAD, map(_line, _rows(scene, filters.read(Filter, scene)[0])[0]))
+    return show(scene, "locks.html", STRIP | {"locks": Region("locks.html#locks", held)}, tab="locks", section="locks")
+
+
+@require_http_methods(["GET", "POST"])
+@in_workspace(Need.OPERATE)
+def release(scene: Scene, entry_id: str) -> HttpResponse:
+    """Only of an entry that needs them no more, and with a reason: what is live is ended first."""
+    entry = queries.entry_for(scene.workspace.pk, entry_id)
+    if why := orphans.why_kept(entry, is_open=bool(orphans.at_work([entry.pk]))):
+        raise Invalid(why, "entryID")
+    held_paths = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
+    reason = checked(WhyForm(scene.request.POST))["reason"] if scene.request.method == "POST" else ""
+    if not asking.granted(scene, "release-locks", f"{entry.pk} {len(held_paths)}"):
+        return confirm(
+            scene,
+            title=f"Release {_paths(len(held_paths))} of #{entry.seq}",
+            sentence=f"#{entry.seq} {entry.title} is {entry.status} and has nobody at work. Whoever waits for these paths may start at once; work "
+            "of this entry that is not merged stays on its branch.",
+            points=held_paths[:12],
+            button=f"Release {_paths(len(held_paths))}",
+            action=reverse("locks-release", args=[scene.workspace.pk, entry.pk]),
+            fields={"confirm": asking.word(scene, "release-locks", f"{entry.pk} {len(held_paths)}"), "reason": reason},
+        )
+    freed = orphans.release(entry.pk, by=scene.caller, reason=reason)
+    return done(scene, f"{_paths(freed)} of #{entry.seq} {'is' if freed == 1 else 'are'} free")
+
+
+def held(scene: Scene) -> dict[str, Any]:
+    """Four queries, whatever is locked."""
+    chosen, ignored = filters.read(Filter, scene)
+    rows, total, waiters = _rows(scene, chosen)
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        folder, slash, _ = row.lock.path.rstrip("/").rpartition("/")
+        groups[folder + slash].append(row)
+    longest = min((entry.updated_at for entry in waiters), default=None)
+    return {
+        "groups": sorted(groups.items()),
+        "total": total,
+        "shown": len(rows),
+        "orphans": sum(1 for row in rows if row.is_orphan),
+        "waiting_entries": len(waiters),
+        "longest": next((entry for entry in waiters if entry.updated_at == longest), None),
+        "cycle": _cycle(waiters),
+        "chosen": chosen,
+        "ignored": ignored,
+        "filtered": any(chosen.values()),
+        "query": filters.query(scene),
+        "states": [
+            (name, words, filters.query(scene, state=name))
+            for name, words in (("", "All"), ("held", "Held"), ("waiting", "Waited for"), ("orphan", "Orphans"))
+        ],
+    }
+
+
+def _rows(scene: Scene, chosen: dict[str, Any]) -> tuple[list[Row], int, list[Entry]]:
+    """The rows that fit, how many locks there are, and the entries that wait for one."""
+    found = FileLock.objects.filter(workspace=scene.workspace).select_related("entry")
+    total = found.count()
+    if chosen["path"]:
+        found = found.filter(path__icontains=chosen["path"])
+    if said := chosen["entry"]:
+        found = found.filter(entry_id=said) if said.startswith("entry_") else found.filter(entry__seq=int(said.removeprefix("#")))
+    locks = list(found.order_by("path")[:MOST])
+    sessions = {
+        s.entry_id: s for s in Session.objects.filter(workspace=scene.workspace, status__in=Session.OPEN).select_related("worker")
+    }
+    parked = Entry.objects.filter(workspace=scene.workspace, parked_behind__isnull=False, deleted_at__isnull=True)
+    waiters = list(parked.order_by("updated_at", "seq")[:MOST_WAITING])
+    behind: dict[str, list[Entry]] = defaultdict(list)
+    for entry in waiters:
+        behind[entry.parked_behind_id or ""].append(entry)
+    rows = [_row(lock, sessions.get(lock.entry_id), behind.get(lock.entry_id, [])) for lock in locks]
+    wanted = {"held": lambda row: not row.is_orphan, "waiting": lambda row: row.waiting, "orphan": lambda row: row.is_orphan}
+    return [row for row in rows if not chosen["state"] or wanted[chosen["state"]](row)], total, waiters
+
+
+def _row(lock: FileLock, session: Session | None, behind: list[Entry]) -> Row:
+    is_orphan = not orphans.why_kept(lock.entry, is_open=session is not None)
+    return Row(lock, lock.entry, session, is_orphan, [entry for entry in behind if _wants(entry, lock.path)])
+
+
+def _wants(entry: Entry, path: str) -> bool:
+    """One of the paths it will lock is this one, above it or below it."""
+    mine = path.rstrip("/")
+    return any(
+        (want := other.rstrip("/")) == mine or want.startswith(mine + "/") or mine.startswith(want + "/") for other in entry.paths
+    )
+
+
+def _cycle(waiters: list[Entry]) -> list[Entry]:
+    """Entries that wait for each other in a ring: it cannot come about by claims, only by a repair gone wrong."""
+    by_id = {entry.pk: entry for entry in waiters}
+    loop = graph.cycle({entry.pk: [entry.parked_behind_id or ""] for entry in waiters})
+    return [by_id[id_] for id_ in loop or [] if id_ in by_id]
+
+
+def _line(row: Row) -> Iterator[Any]:
+    session: Session | None = row.session
+    until: datetime | None = session.lease_until if session else None
+    yield from (row.lock.path, row.state, row.entry.pk, f"#{row.entry.seq}", row.lock.acquired_at)
+    yield from (session.pk if session else None, until, " ".join(f"#{entry.seq}" for entry in row.waiting))
+
+
+def _paths(n: int) -> str:
+    return f"{n} {'path' if n == 1 else 'paths'}"

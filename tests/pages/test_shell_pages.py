@@ -1,0 +1,99 @@
+"""Locks, executor and activity: what they say, how they are filtered, and what stays small."""
+
+import csv
+import io
+
+import pytest
+from django.test import Client
+
+from orchestration import pulse
+from orchestration.executor import dispatch
+from orchestration.models import Entry, Executor, FileLock
+from tests.pages import seed
+from tests.pages.test_forms import confirmed
+from tests.pages.test_workspace_page import statements, text_of
+from workspaces.models import Event, Workspace
+
+
+def orphan(workspace: Workspace) -> FileLock:
+    done = Entry.objects.get(workspace=workspace, seq=1)
+    return FileLock.objects.create(workspace=workspace, path="old/left.py", entry=done)
+
+
+def test_locks_are_shown_with_holder_and_who_waits(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/locks/")
+    holder, waiter = (Entry.objects.get(workspace=workspace, seq=seq) for seq in (4, 5))
+    assert f"/entries/{holder.pk}/" in seen and f'/entries/{waiter.pk}/" title="Sort invoices' in seen
+    assert "entries wait" in seen and "Live: stop its session first" in seen
+
+
+def test_an_orphan_is_named_and_released_with_a_reason(otto: Client, workspace: Workspace) -> None:
+    lock = orphan(workspace)
+    assert "orphan" in text_of(otto, f"/w/{workspace.pk}/locks/", state="orphan")
+    address = f"/w/{workspace.pk}/locks/{lock.entry_id}/release/"
+    assert otto.post(address).status_code == 303 and FileLock.objects.filter(pk=lock.pk).exists()  # no reason: told, nothing done
+    assert confirmed(otto, address, reason="left by an import").status_code == 303
+    assert not FileLock.objects.filter(pk=lock.pk).exists()
+    assert Event.objects.get(verb="locks.released").reason == "left by an import"
+
+
+def test_a_live_lock_is_not_released(otto: Client, workspace: Workspace) -> None:
+    holder = Entry.objects.get(workspace=workspace, seq=4)
+    otto.post(f"/w/{workspace.pk}/locks/{holder.pk}/release/", {"reason": "now"})
+    assert holder.locks.exists()
+
+
+@pytest.mark.parametrize(
+    "query", [{"state": "what"}, {"entry": "x"}, {"path": "\x00"}, {"nonsense": "1"}, {"entry": "#" + "9" * 15}]
+)
+def test_odd_filters_of_locks_are_ignored_and_named(ana: Client, workspace: Workspace, query: dict[str, str]) -> None:
+    text_of(ana, f"/w/{workspace.pk}/locks/", **query)
+
+
+def test_why_nothing_waits_silently_is_told_from_the_scheduler(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/executor/", fragment="waiting")
+    assert "files that others have locked" in seen and "Waiting for app/export" in seen and "Project cap and plan" in seen
+
+
+def test_cycles_are_told_with_what_they_decided(ana: Client, workspace: Workspace) -> None:
+    dispatch.cycle(workspace.pk)
+    seen = text_of(ana, f"/w/{workspace.pk}/executor/", fragment="ticks")
+    assert "no free slot" in seen and "everything it looked at was started" in seen
+    Executor.objects.filter(pk=workspace.pk).update(state="paused")
+    dispatch.cycle(workspace.pk)
+    assert "the executor is paused" in text_of(ana, f"/w/{workspace.pk}/executor/", fragment="ticks")
+    assert len(pulse.cycles(workspace.pk) or []) <= pulse.KEPT
+
+
+def test_an_admin_sets_how_many_may_work(ana: Client, otto: Client, workspace: Workspace) -> None:
+    address = f"/w/{workspace.pk}/executor/workers/"
+    assert otto.post(address, {"workers": "9"}).status_code == 403
+    ana.post(address, {"workers": "7"})
+    assert Executor.objects.get(pk=workspace.pk).config["max_workers"] == 7
+    ana.post(address, {"workers": "0"})
+    assert Executor.objects.get(pk=workspace.pk).config["max_workers"] == 7
+
+
+def test_activity_is_filtered_by_who_what_and_which(ana: Client, workspace: Workspace) -> None:
+    base = f"/w/{workspace.pk}/activity/"
+    seen = text_of(ana, base, verb="entry", kind="human")
+    assert "the migration is not agreed yet" in seen and "began work" not in seen
+    assert "set the budget of" in text_of(ana, base, object="#11")
+    assert "Nothing matches" in text_of(ana, base, actor="nobody")
+    assert "Ignored in the address: verb" in text_of(ana, base, verb="DROP TABLE")
+
+
+def test_the_sheet_of_activity_has_every_row_that_the_filter_lets_through(ana: Client, workspace: Workspace) -> None:
+    answer = ana.get(f"/w/{workspace.pk}/activity/", {"format": "csv", "verb": "entry"})
+    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))  # type: ignore[attr-defined]
+    assert len(rows) == Event.objects.filter(workspace=workspace, verb__startswith="entry.").count()
+    assert all(row["at"].endswith("+00:00") for row in rows)
+
+
+@pytest.mark.parametrize("page", ["", "locks/", "executor/", "activity/"])
+def test_a_page_takes_the_same_few_queries_for_any_backlog(ana: Client, page: str) -> None:
+    few, many = (seed.empty(name, cap="9000", budget="9000") for name in ("Few", "Many"))
+    seed.plenty(few, 10)
+    seed.plenty(many, 500)
+    asked = [statements(ana, f"/w/{workspace.pk}/{page}") for workspace in (few, many)]
+    assert asked[0] == asked[1] <= 20, (page, asked)
