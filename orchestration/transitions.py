@@ -67,7 +67,8 @@ def _after_crash(facts: Facts) -> Next:
 
 def _after_round(facts: Facts) -> Next:
     if facts.rounds_completed >= facts.budget_rounds:
-        message = f"All {facts.budget_rounds} rounds are used up: raise its rounds to go on"
+        made = "Its one round is" if facts.budget_rounds == 1 else f"All {facts.budget_rounds} rounds are"
+        message = f"{made} used up: raise its rounds to go on"
         return Next("failed", "rounds_exhausted", message)
     if facts.outcome == "conflict" and facts.conflicts_in_a_row >= 2:
         return Next("blocked", "merge_conflict", facts.message)

@@ -16,6 +16,7 @@ from orchestration.pages import (
     notices,
     reviews,
     session,
+    styleguide,
     theme,
     workspace,
 )
@@ -24,6 +25,7 @@ from orchestration.pages.budget import by_entry, changes, ledger, limits, many, 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
     path("keys/", keys.page, name="keys"),
+    path("styleguide/", styleguide.page, name="styleguide"),
     path("theme/", theme.choose, name="theme"),
     path("w/<str:workspace_id>/", home.page, name="workspace"),
     path("w/<str:workspace_id>/events/", streams.page, name="stream"),
