@@ -42,23 +42,17 @@ class Found:
     more: int = 0
 
 
-def of(scene: Scene) -> Found:
-    """Two queries, or three when a review waits, whatever the backlog holds."""
-    items = [*_silent(scene), *_orphans(scene)]
-    stuck, total = _stuck(scene)
-    items += stuck
-    if scene.may(Need.BUDGET) and scene.counted("reviews_waiting"):
-        items += _reviews(scene)
-    rest = total - len(stuck)
-    return Found(items[:MOST], max(len(items) - MOST, 0) + rest)
+def of(scene: Scene, *, stuck: int) -> Found:
+    """`stuck`: how many entries failed, or are blocked for one of STUCK. Two queries, whatever the backlog holds."""
+    shown = _stuck(scene) if stuck else []
+    items = [*_silent(scene), *_orphans(scene), *_reviews(scene), *shown]
+    return Found(items[:MOST], max(len(items) - MOST, 0) + stuck - len(shown))
 
 
-def _stuck(scene: Scene) -> tuple[list[Item], int]:
+def _stuck(scene: Scene) -> list[Item]:
     alive = Entry.objects.filter(workspace=scene.workspace, deleted_at__isnull=True)
     found = alive.filter(status=Entry.Status.FAILED) | alive.filter(status=Entry.Status.BLOCKED, reason_code__in=STUCK)
-    rows = list(found.order_by("-reason_at", "-seq")[: MOST + 1])
-    total = found.count() if len(rows) > MOST else len(rows)
-    return [_entry(row) for row in rows[:MOST]], total
+    return [_entry(row) for row in found.order_by("-reason_at", "-seq")[:MOST]]
 
 
 def _entry(entry: Entry) -> Item:
@@ -91,12 +85,9 @@ def _orphans(scene: Scene) -> list[Item]:
 
 
 def _reviews(scene: Scene) -> list[Item]:
-    waiting = scene.project.reviews.filter(state="open").exclude(author=scene.caller.name)
-    items = []
-    for review in waiting.order_by("requested_at")[:MOST]:
-        here = reverse("review", args=[scene.workspace.pk, review.pk])
-        named = (f"Review #{review.number} {review.title}", here)
-        items.append(
-            Item("warn", "edit", [named, (f" by {review.author} waits for a decision", "")], review.requested_at, "Decide", here)
-        )
-    return items
+    count = scene.counted("reviews_waiting")
+    if not count or not scene.may(Need.BUDGET):
+        return []
+    words = "A review waits for your decision" if count == 1 else f"{count} reviews wait for your decision"
+    link = reverse("reviews", args=[scene.workspace.pk])
+    return [Item("warn", "edit", [(words, "")], None, "Decide", link)]

@@ -24,7 +24,7 @@ from workspaces.access import Need
 from workspaces.models import Event
 
 MOST_TICKS = 20
-MOST_EXPLAINED = 25
+MOST_EXPLAINED = 20
 MOST_HISTORY = 50
 BEATS = 60
 LITTLE_DISK = 2 * 2**30
@@ -74,15 +74,16 @@ def waiting(scene: Scene) -> dict[str, Any]:
             {
                 "entry": entries[one.entry.id],
                 "why": wording.linked(one.why.message or one.why.code.replace("_", " "), names),
-                "checks": [
-                    {
-                        "name": wording.CHECKS.get(check.code, wording.REASONS.get(check.code, check.code).capitalize()),
-                        "passed": check.passed,
-                        "observed": check.observed,
-                        "needed": check.needed,
-                    }
+                "failing": [
+                    (
+                        wording.CHECKS.get(check.code, wording.REASONS.get(check.code, check.code).capitalize()),
+                        check.observed,
+                        check.needed,
+                    )
                     for check in one.checks
+                    if not check.passed
                 ],
+                "passing": sum(1 for check in one.checks if check.passed),
             }
             for one in shown
             if one.why and one.entry.id in entries

@@ -62,6 +62,7 @@ def _tally(scene: Scene) -> dict[str, Any]:
         "blocked": blocked,
         "newly_blocked": blocked.filter(reason_at__gte=at - DAY),
         "failed": alive.filter(status=Entry.Status.FAILED),
+        "stuck": blocked.filter(reason_code__in=attention.STUCK),
         "ended": ended,
         "passed": ended.filter(outcome=Session.Outcome.PASSED),
     }
@@ -107,8 +108,9 @@ def recent(scene: Scene) -> dict[str, Any]:
 
 def needs(scene: Scene) -> dict[str, Any]:
     """What only a person can do, and when something last went wrong."""
-    found = attention.of(scene)
-    last = None if found.shown else _tally(scene)["last_failure"]
+    tally = _tally(scene)
+    found = attention.of(scene, stuck=tally["failed"] + tally["stuck"])
+    last = None if found.shown else tally["last_failure"]
     return {"needs": found.shown, "more_needs": found.more, "last_failure": last, "failures_at": _failures(scene)}
 
 
