@@ -20,7 +20,7 @@ BUNDLES = {
     "muster.js": [
         "django_htmx/htmx-2.min.js",
         "django_htmx/ext/hx-sse-2.min.js",
-        *(f"js/{name}.js" for name in ("live", "regions", "results", "stop", "keys")),
+        *(f"js/{name}.js" for name in ("streams", "live", "regions", "results", "stop", "keys")),
     ],
 }
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
