@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from orchestration import streams
 from orchestration.pages import agent, entry, executor, money, notices, reviews, session, theme, workspace
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
+from orchestration.pages.entries import bulk, listing, new, plan
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
@@ -47,6 +48,10 @@ urlpatterns = [
         name="channel-act",
     ),
     path("w/<str:workspace_id>/notices/deliveries/<str:delivery_id>/retry/", notices.retry, name="delivery-retry"),
+    path("w/<str:workspace_id>/entries/", listing.page, name="entries"),
+    path("w/<str:workspace_id>/entries/bulk/", bulk.act, name="entries-bulk"),
+    path("w/<str:workspace_id>/entries/new/", new.page, name="entry-new"),
+    path("w/<str:workspace_id>/entries/plan/", plan.page, name="plan"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/", entry.page, name="entry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", money.entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", money.entry_lock, name="entry-lock"),

@@ -19,6 +19,7 @@ BADGES = {
     "open": ("run", "running", "Open"),
     "paused": ("warn", "paused", "Paused"),
     "blocked": ("block", "blocked", "Blocked"),
+    "held": ("warn", "paused", "Held"),
     "conflict": ("block", "blocked", "Merge conflict"),
     "out_of_money": ("block", "blocked", "Out of money"),
     "failed": ("bad", "failed", "Failed"),
