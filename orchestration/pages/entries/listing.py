@@ -1,10 +1,12 @@
 """The page of entries: the rail, the search, the table in pages of fifty or the outline, and its CSV."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from django.http.response import HttpResponseBase
 
+from orchestration.executor.plan import Check
 from orchestration.pages.entries import finding, outline, rail, rows, sheet
 from orchestration.pages.lists import filters, paging
 from orchestration.pages.scene import Region, Scene, in_workspace, show
@@ -33,6 +35,12 @@ def page(scene: Scene) -> HttpResponseBase:
     if scene.request.GET.get("format") == "csv":
         return sheet.answer(scene, seen.wanted)
     return show(scene, "entries.html", STRIP | {"entries": Region("entries.html#entries", lambda scene: seen.build())})
+
+
+def _said(common: Sequence[Check]) -> str:
+    """Why nothing starts, whatever it is. That no slot is free says nothing where there are none."""
+    told = [check for check in common if check.code != "concurrency_limit"] or common
+    return "; ".join(f"{check.message[:1].lower()}{check.message[1:].rstrip('.')}" for check in told)
 
 
 class Listing:
@@ -84,8 +92,8 @@ class Listing:
             "cut": cut,
             "heads": [self._head(name, word) for name, word in HEADS],
             "by_priority": self._head("priority", "Priority"),
-            "common": common,
-            "common_says": f"{common.message[:1].lower()}{common.message[1:].rstrip('.')}" if common and common.message else "",
+            "calm": [check.code for check in common] == ["concurrency_limit"],
+            "common_says": _said(common),
         }
 
     def _head(self, name: str, word: str) -> dict[str, str]:

@@ -24,11 +24,10 @@ Pieces = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Beside:
-    """What rows say of other entries: how they are named, since when they lock, and what nothing can start before."""
+    """What rows say of others: how entries are named, since when they lock, and since when the executor stands."""
 
     names: Mapping[str, wording.Link]
     since: Mapping[str, datetime | None]
-    common: Check | None
     common_since: datetime | None
 
 
@@ -67,8 +66,8 @@ def rows(scene: Scene, entries: Sequence[Entry], *, own_first: bool = False) -> 
     return told(scene, entries, own_first=own_first)[0]
 
 
-def told(scene: Scene, entries: Sequence[Entry], *, own_first: bool = False) -> tuple[list[dict[str, Any]], Check | None]:
-    """The same, and the check that fails for every entry alike."""
+def told(scene: Scene, entries: Sequence[Entry], *, own_first: bool = False) -> tuple[list[dict[str, Any]], list[Check]]:
+    """The same, and the checks that fail for every entry alike."""
     ids = [entry.pk for entry in entries]
     explained, common = explain.told(scene.workspace.pk, [entry.pk for entry in entries if entry.status != Entry.Status.DONE])
     needs: dict[str, list[Entry]] = defaultdict(list)
@@ -81,12 +80,12 @@ def told(scene: Scene, entries: Sequence[Entry], *, own_first: bool = False) -> 
     return made, common
 
 
-def _beside(scene: Scene, holders: Iterable[str], common: Check | None) -> Beside:
+def _beside(scene: Scene, holders: Iterable[str], common: Sequence[Check]) -> Beside:
     held = Entry.objects.filter(workspace=scene.workspace, pk__in=list(holders)).annotate(since=Min("locks__acquired_at"))
     found = list(held.values_list("pk", "seq", "since"))
     names = {pk: wording.Link(f"#{seq}", reverse("entry", args=[scene.workspace.pk, pk])) for pk, seq, _ in found}
-    paused = common is not None and common.code.startswith("executor_")
-    return Beside(names, {pk: since for pk, _, since in found}, common, scene.executor.changed_at if paused else None)
+    paused = any(check.code.startswith("executor_") for check in common)
+    return Beside(names, {pk: since for pk, _, since in found}, scene.executor.changed_at if paused else None)
 
 
 def _row(
@@ -110,7 +109,11 @@ def _row(
         "code": first.code if first else "",
         "since": _since(entry, first, session, beside),
         "more": max(len(failing) - 1, 0),
-        "rest": [sentence(entry, check, None, needs, beside.names) for check in failing if check is not first],
+        "rest": [
+            sentence(entry, check, None, needs, beside.names)
+            for check in failing
+            if check is not first and not (own_first and check.common)
+        ],
         "needs": needs,
         "needs_done": sum(1 for other in needs if other.status == Entry.Status.DONE),
         "session": session,
@@ -148,6 +151,6 @@ def _since(entry: Entry, check: Check | None, session: AtWork | None, beside: Be
         return None
     if entry.reason_code or (check and check.code == "files_locked"):
         return entry.reason_at or beside.since.get(check.holder if check else "") or entry.updated_at
-    if check and check.common and beside.common and check.code == beside.common.code:
+    if check and check.code.startswith("executor_"):
         return beside.common_since or entry.created_at
     return entry.created_at
