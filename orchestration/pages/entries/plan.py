@@ -102,6 +102,6 @@ def _show(scene: Scene, text: str, format: str, *, checked: Any = None) -> HttpR
             "money": arriving.budgets(scene, checked.drafts),
         }
     response = show(scene, "entries/plan.html", STRIP, **context)
-    if checked is not None and checked.problems and "fragment" not in scene.request.GET:
-        response.status_code = 422
+    if checked is not None and checked.problems and scene.request.POST.get("do") == "add":
+        response.status_code = 422  # a preview that finds problems has done what was asked
     return response

@@ -112,7 +112,7 @@ def _row(
         "rest": [
             sentence(entry, check, None, needs, beside.names)
             for check in failing
-            if check is not first and not (own_first and check.common)
+            if first and check.message != first.message and not (own_first and check.common)
         ],
         "needs": needs,
         "needs_done": sum(1 for other in needs if other.status == Entry.Status.DONE),
