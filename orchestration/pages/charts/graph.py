@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from budget.charts.svg import el, picture
+from budget.charts.svg import el
 
 DEEPEST = 8  # what lies deeper is not indented further: each line names what it needs
 MOST_DRAWN = 40
@@ -96,15 +96,19 @@ def draw(nodes: Sequence[Node], needs: Needs) -> SafeString:
     curves = [_curve(at[need], at[node.id]) for node in nodes for need in needs.get(node.id, ()) if need in at]
     width = 2 * EDGE + len(columns) * (WIDTH + ACROSS) - ACROSS
     height = 2 * EDGE + max((len(column) for column in columns), default=1) * (HEIGHT + DOWN) - DOWN
-    return picture(
-        "dag",
+    return el(
+        "svg",
+        el("title", f"Dependencies of {len(nodes)} entries", id="dag-title"),
+        el("desc", "What is needed stands left of what waits for it. The outline below says the same in words.", id="dag-desc"),
         *curves,
         *(_box(node, *at[node.id]) for node in nodes),
+        role="img",
+        class_="chart dag",
+        viewBox=f"0 0 {width} {height}",
         width=width,
         height=height,
-        title=f"Dependencies of {len(nodes)} entries",
-        desc="What is needed stands left of what waits for it. The outline below says the same in words.",
-        class_=f"chart dag{' narrow-dag' if width < 700 else ''}",
+        aria_labelledby="dag-title",
+        aria_describedby="dag-desc",
     )
 
 
@@ -113,7 +117,7 @@ def _box(node: Node, x: float, y: float) -> SafeString:
         "g",
         el("rect", x=x + 0.5, y=y + 0.5, width=WIDTH, height=HEIGHT, rx=4, class_=f"box {node.tone}"),
         el("text", f"{node.number} {node.word}", x=x + 10, y=y + 16, class_="strong"),
-        el("text", _short(node.title, 26), x=x + 10, y=y + 32),
+        el("text", _short(node.title, 24), x=x + 10, y=y + 32),
     )
 
 

@@ -28,7 +28,8 @@ def build(scene: Scene, found: QuerySet[Entry], matching: int) -> dict[str, Any]
     inside = {id_: [need for need in needs[id_] if need in by_id] for id_ in by_id}
     circle = graphs.cycle(inside)
     lines = graph.outline(list(by_id), inside)
-    drawn = len(entries) <= graph.MOST_DRAWN and any(inside.values()) and not circle
+    tied = {id_ for id_, some in inside.items() if some} | {need for some in inside.values() for need in some}
+    drawn = len(entries) <= graph.MOST_DRAWN and tied and not circle
     return {
         "lines": [
             {
@@ -41,7 +42,7 @@ def build(scene: Scene, found: QuerySet[Entry], matching: int) -> dict[str, Any]
             for line in lines
         ],
         "circle": [by_id[id_] for id_ in circle] if circle else [],
-        "drawing": graph.draw([_node(entry) for entry in entries], inside) if drawn else "",
+        "drawing": graph.draw([_node(entry) for entry in entries if entry.pk in tied], inside) if drawn else "",
         "too_many": len(entries) > graph.MOST_DRAWN,
         "not_shown": max(matching - len(entries), 0),
         "most_drawn": graph.MOST_DRAWN,
