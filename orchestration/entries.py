@@ -12,12 +12,13 @@ from budget.models import Account, Project
 from orchestration import configuration, funding, graph, locks, paths, rest, wake
 from orchestration.models import Dependency, Entry, Executor, Session
 from orchestration.transitions import NO_MONEY_LEFT, PENDING, Next
-from workspaces import activity
+from workspaces import activity, ids
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Event
 
 PRIORITIES = {p.name.lower(): p for p in Entry.Priority}
+MOST_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,19 @@ class Draft:
     assigned_to: str = ""
 
 
-def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller) -> list[Entry]:
-    """Add entries, all or none. Raises Invalid for a cycle (naming it), an unknown dependency, a repeated ref or a bad path."""
+def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, once: str = "") -> list[Entry]:
+    """Add entries, all or none. Raises Invalid for a cycle (naming it), an unknown dependency, a repeated ref or a bad path.
+
+    `once`: a key of the form that asked for them. The same key adds nothing again and answers what it added."""
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace_id)
+        if once and (before := added(workspace_id, once)):
+            return before
         project = Project.objects.get(pk=workspace_id)
         config = configuration.load(executor.config)
-        made = [_entry(workspace_id, executor.last_seq + n, draft, config, by) for n, draft in enumerate(drafts, start=1)]
+        made = [_entry(workspace_id, executor.last_seq + n, draft, by) for n, draft in enumerate(drafts, start=1)]
+        for n, entry in enumerate(made if once else ()):
+            entry.pk = entry.account_id = _id_once(workspace_id, once, n)
         wanted = _resolve(workspace_id, drafts, made)
         known = {entry.pk: entry for entry in made}
         outside = {e.pk: e for e in Entry.objects.filter(pk__in={d for ds in wanted.values() for d in ds} - known.keys())}
@@ -63,6 +70,17 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller) -> list[Entry
     wake.nudge(workspace_id)
     wake.hint(workspace_id, "entries", "budget")
     return made
+
+
+def added(workspace_id: str, once: str) -> list[Entry]:
+    """What was added with this key; deleted ones too, for they were added."""
+    first = Entry.objects.filter(workspace_id=workspace_id, pk=_id_once(workspace_id, once, 0)).exists()
+    ids_ = [_id_once(workspace_id, once, n) for n in range(MOST_AT_ONCE)] if first else []
+    return list(Entry.objects.filter(workspace_id=workspace_id, pk__in=ids_).order_by("seq"))
+
+
+def _id_once(workspace_id: str, once: str, n: int) -> str:
+    return ids.entry_for(f"{workspace_id}:{once}:{n}")
 
 
 def move(entry: Entry, following: Next) -> None:
@@ -313,7 +331,7 @@ def paths_of(spec: dict[str, Any]) -> list[str]:
     return paths.normalise_all(listed)
 
 
-def _entry(workspace_id: str, seq: int, draft: Draft, config: configuration.Config, by: Caller) -> Entry:
+def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
     entry = Entry(
         workspace_id=workspace_id,
         seq=seq,

@@ -21,6 +21,7 @@ from orchestration.pages import (
     workspace,
 )
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
+from orchestration.pages.entries import bulk, listing, new, plan
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
@@ -70,6 +71,10 @@ urlpatterns = [
         name="channel-act",
     ),
     path("w/<str:workspace_id>/notices/deliveries/<str:delivery_id>/retry/", notices.retry, name="delivery-retry"),
+    path("w/<str:workspace_id>/entries/", listing.page, name="entries"),
+    path("w/<str:workspace_id>/entries/bulk/", bulk.act, name="entries-bulk"),
+    path("w/<str:workspace_id>/entries/new/", new.page, name="entry-new"),
+    path("w/<str:workspace_id>/entries/plan/", plan.page, name="plan"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/", entry.page, name="entry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", money.entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", money.entry_lock, name="entry-lock"),
@@ -80,9 +85,6 @@ urlpatterns = [
     path("w/<str:workspace_id>/workers/<str:session_id>/kill/", executor.kill_session, name="session-kill"),
     # TEMPORARY until the branches come in
     path("w/<str:workspace_id>/workers/", workspace.one, name="workers"),
-    path("w/<str:workspace_id>/entries/", workspace.one, name="entries"),
-    path("w/<str:workspace_id>/entries/new/", workspace.one, name="entry-new"),
-    path("w/<str:workspace_id>/entries/plan/", workspace.one, name="plan"),
     path("w/<str:workspace_id>/settings/", workspace.one, name="settings"),
     path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", executor.stop_session, name="session-stop"),
     path("api/v1/workspaces/<str:workspace_id>/orchestration/events", streams.api, name="api-stream"),

@@ -1,5 +1,6 @@
 """Opaque ids with a prefix (contract.md): `ws_`, `entry_`, `sess_`, `chan_`, `rev_`, then 20 of `0-9a-z`."""
 
+import hashlib
 import re
 import secrets
 
@@ -9,7 +10,11 @@ _SHAPE = re.compile(r"[a-z]+_[0-9a-z]{16,32}")
 
 def _new(prefix: str) -> str:
     """20 characters of 36 from 13 random bytes: 103 bits, in one call (a cycle makes hundreds)."""
-    number = int.from_bytes(secrets.token_bytes(13), "big")
+    return _written(prefix, secrets.token_bytes(13))
+
+
+def _written(prefix: str, source: bytes) -> str:
+    number = int.from_bytes(source, "big")
     letters = []
     for _ in range(20):
         number, rest = divmod(number, 36)
@@ -23,6 +28,11 @@ def workspace() -> str:
 
 def entry() -> str:
     return _new("entry")
+
+
+def entry_for(key: str) -> str:
+    """Always the same for a key: what is asked for twice is made once."""
+    return _written("entry", hashlib.sha256(key.encode()).digest()[:13])
 
 
 def session() -> str:

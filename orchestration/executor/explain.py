@@ -28,11 +28,17 @@ def explain(workspace_id: str, *, after: tuple[int, ...] = (), limit: int = 500)
 
 def reasons(workspace_id: str, entry_ids: Sequence[str]) -> dict[str, Explanation]:
     """Of these entries, as far as they wait. Four statements, whatever the number."""
-    line = snapshot.unfinished(workspace_id, entry_ids=list(entry_ids), limit=len(entry_ids) or 1) if entry_ids else []
-    if not line:
-        return {}
+    return told(workspace_id, entry_ids)[0] if entry_ids else {}
+
+
+def told(workspace_id: str, entry_ids: Sequence[str]) -> tuple[dict[str, Explanation], list[Check]]:
+    """The same, and the checks that fail for every entry alike. The head of the ready line is asked before them: it has the slots."""
     world = snapshot.world(workspace_id, lock=False)
-    return {found.entry.id: found for found in _explained(workspace_id, world, line)}
+    ahead = world.free_slots + snapshot.MARGIN
+    line = snapshot.unfinished(workspace_id, entry_ids=list(entry_ids), ahead=ahead, limit=len(entry_ids) + ahead)
+    wanted = set(entry_ids)
+    found = {one.entry.id: one for one in _explained(workspace_id, world, line) if one.entry.id in wanted}
+    return found, [check for check in planning.common(Room(world)) if not check.passed]
 
 
 def _explained(workspace_id: str, world: World, line: list[Waiting]) -> list[Explanation]:

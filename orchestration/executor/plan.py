@@ -71,7 +71,7 @@ class World:
 @dataclass(frozen=True, slots=True)
 class Check:
     """One condition for starting an entry: what is, what is needed, and the sentence if it fails. `holder`: the entry in the way.
-    `blocks`: when it fails, the entry leaves the line until its cause goes."""
+    `blocks`: when it fails, the entry leaves the line until its cause goes. `common`: asked of every entry alike."""
 
     code: str
     passed: bool
@@ -80,6 +80,7 @@ class Check:
     message: str = ""
     holder: str = ""
     blocks: bool = False
+    common: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,12 @@ def checks(entry: Waiting, room: Room) -> list[Check]:
     ]
 
 
+def common(room: Room) -> list[Check]:
+    """Those of the checks that no entry has to itself: when one fails, nothing starts."""
+    anyone = Waiting(id="", seq=0, headroom=0)
+    return [_executor(room), _worker(room), _provider(anyone, room), _project_budget(anyone, room), _slot(room)]
+
+
 def reason(entry: Waiting, room: Room) -> Check | None:
     """The first failing check; None when the entry can start now."""
     return next((check for check in checks(entry, room) if not check.passed), None)
@@ -200,14 +207,13 @@ def take(entry: Waiting, room: Room) -> int:
 def _executor(room: Room) -> Check:
     state = room.world.state
     messages = {"stopped": "The executor was never started", "paused": "The executor is paused"}
-    return Check(f"executor_{state}", state == "running", state, "running", messages.get(state, ""))
+    return Check(f"executor_{state}", state == "running", state, "running", messages.get(state, ""), common=True)
 
 
 def _worker(room: Room) -> Check:
     slots = room.world.worker_slots
-    return Check(
-        "no_worker_online", slots > 0, f"{slots} slots", "1 slot", "No session worker is online: start one with ./muster worker"
-    )
+    message = "No session worker is online: start one with ./muster worker"
+    return Check("no_worker_online", slots > 0, f"{slots} slots", "1 slot", message, common=True)
 
 
 def _provider(entry: Waiting, room: Room) -> Check:
@@ -222,9 +228,9 @@ def _provider(entry: Waiting, room: Room) -> Check:
         return Check("agent_unavailable", True, "no trouble known", "none")
     if world.trouble_wait_s > 0:
         message = f"{world.trouble_message} Tried again in {_soon(world.trouble_wait_s)}."
-        return Check("agent_unavailable", False, world.trouble, "none", message)
+        return Check("agent_unavailable", False, world.trouble, "none", message, common=True)
     message = f"{world.trouble_message} One session is trying it now."
-    return Check("agent_unavailable", not room.running, f"{world.trouble}, to be tried", "nobody trying", message)
+    return Check("agent_unavailable", not room.running, f"{world.trouble}, to be tried", "nobody trying", message, common=True)
 
 
 def _soon(seconds: float) -> str:
@@ -279,7 +285,7 @@ def _project_budget(entry: Waiting, room: Room) -> Check:
     if tightest is not None and tightest.left < room.world.headroom:
         message = replace(tightest, left=tightest.left - taken).sentence(needed)
     passed = not needed or room.headroom >= needed
-    return Check("project_budget_exceeded", passed, f"{usd(room.headroom)} left", f"at least {usd(needed)}", message)
+    return Check("project_budget_exceeded", passed, f"{usd(room.headroom)} left", f"at least {usd(needed)}", message, common=True)
 
 
 def _files(entry: Waiting, room: Room) -> Check:
@@ -316,7 +322,7 @@ def _exclude(one: Waiting | Running, other: Waiting | Running) -> bool:
 
 def _slot(room: Room) -> Check:
     used = f"{len(room.running)} of {room.world.max_workers} workers busy"
-    return Check("concurrency_limit", room.free_slots > 0, used, "a free worker", "All workers are busy")
+    return Check("concurrency_limit", room.free_slots > 0, used, "a free worker", "All workers are busy", common=True)
 
 
 def codes(decisions: Iterable[Decision]) -> list[str]:

@@ -73,21 +73,30 @@ def line(workspace_id: str, limit: int) -> list[Waiting]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT {_columns()} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
-            WHERE e.workspace_id = %s AND e.status = 'pending' AND e.unmet_dependencies = 0
-                AND e.parked_behind_id IS NULL AND e.deleted_at IS NULL
-                AND (e.not_before IS NULL OR e.not_before <= {rows.now()})
-            ORDER BY e.workspace_id, e.has_rounds DESC, e.priority, e.seq LIMIT %s""",
+            {_ready("e")} LIMIT %s""",
             [workspace_id, limit],
         )
         return [_waiting(row) for row in cursor.fetchall()]
 
 
+def _ready(e: str) -> str:
+    """The ready line of the workspace that is the parameter."""
+    return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
+                AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL
+                AND ({e}.not_before IS NULL OR {e}.not_before <= {rows.now()})
+            ORDER BY {e}.workspace_id, {e}.has_rounds DESC, {e}.priority, {e}.seq"""
+
+
 def unfinished(
-    workspace_id: str, *, after: tuple[int, ...] = (), entry_ids: list[str] | None = None, limit: int = 500
+    workspace_id: str, *, after: tuple[int, ...] = (), entry_ids: list[str] | None = None, ahead: int = 0, limit: int = 500
 ) -> list[Waiting]:
-    """Entries that are not done and have no session, for `explain`: in the executor's order, or those named."""
+    """Entries that are not done and have no session, for `explain`: in the executor's order; or those named, and the first `ahead` of the
+    ready line."""
+    named, among = "", []
+    if entry_ids is not None:
+        head = f"SELECT r.id FROM orchestration_entry r {_ready('r')} LIMIT %s"
+        named, among = f"AND ({rows.among('e.id')} OR e.id IN ({head}))", [rows.values(entry_ids), workspace_id, ahead]
     with connection.cursor() as cursor:
-        named = f"AND {rows.among('e.id')}" if entry_ids is not None else ""
         beyond = "AND (1 - e.has_rounds::int, e.priority, e.seq) > (%s, %s, %s)" if after else ""
         if connection.vendor == "sqlite":
             beyond = beyond.replace("e.has_rounds::int", "e.has_rounds")
@@ -95,7 +104,7 @@ def unfinished(
             f"""SELECT {_columns()} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
             WHERE e.workspace_id = %s AND e.status IN ('pending', 'blocked', 'failed') AND e.deleted_at IS NULL {named} {beyond}
             ORDER BY e.has_rounds DESC, e.priority, e.seq LIMIT %s""",
-            [workspace_id, *([rows.values(entry_ids)] if entry_ids is not None else []), *after, limit],
+            [workspace_id, *among, *after, limit],
         )
         return [_waiting(row) for row in cursor.fetchall()]
 

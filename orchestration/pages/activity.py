@@ -49,7 +49,7 @@ def page(scene: Scene) -> HttpResponseBase:
         rows = _found(scene, chosen).order_by("id").iterator(chunk_size=1000)
         return sheets.answer("-".join(filter(None, ["activity", chosen["verb"], chosen["kind"]])), HEAD, map(_line, rows))
     regions_ = STRIP | {"events": Region("activity.html#events", told)}
-    return show(scene, "activity.html", regions_, tab="activity", section="activity")
+    return show(scene, "activity.html", regions_, tab="activity")
 
 
 def told(scene: Scene) -> dict[str, Any]:

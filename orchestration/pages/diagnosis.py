@@ -32,7 +32,7 @@ LITTLE_DISK = 2 * 2**30
 
 @in_workspace()
 def page(scene: Scene) -> HttpResponse:
-    return show(scene, "executor.html", REGIONS, tab="executor", section="executor")
+    return show(scene, "executor.html", REGIONS, tab="executor")
 
 
 @require_POST

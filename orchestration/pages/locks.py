@@ -57,7 +57,7 @@ class Row:
 def page(scene: Scene) -> HttpResponseBase:
     if scene.request.GET.get("format") == "csv":
         return sheets.answer("locks", HEAD, map(_line, _rows(scene, filters.read(Filter, scene)[0])[0]))
-    return show(scene, "locks.html", STRIP | {"locks": Region("locks.html#locks", held)}, tab="locks", section="locks")
+    return show(scene, "locks.html", STRIP | {"locks": Region("locks.html#locks", held)}, tab="locks")
 
 
 @require_http_methods(["GET", "POST"])

@@ -191,14 +191,16 @@ def confirm(
     fields: Mapping[str, Any],
     points: Sequence[str] = (),
     status: int = 0,
+    typed: str = "",
 ) -> HttpResponse:
     """Ask once more: what happens, point by point where it is much, and one button. A page of its own, or with htmx a question in the
     place of the result.
 
-    409 for a plain form that was sent without its confirmation: nothing was done. `status`: for htmx too.
+    409 for a plain form that was sent without its confirmation: nothing was done. `status`: for htmx too. `typed`: what the
+    person has to write before the button works.
     """
     asked = {"title": title, "sentence": sentence, "button": button, "action": action, "fields": fields, "back": came_from(scene)}
-    asked["points"] = points
+    asked |= {"points": points, "typed": typed}
     if _by_htmx(scene.request):
         asking = render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=scene.request)
         return HttpResponse(asking, status=status or 200)
@@ -229,12 +231,19 @@ def _common(scene: Scene) -> dict[str, Any]:
     query.pop("fragment", None)
     return {
         "scene": scene,
+        "section": _section(scene.request.path),
         "workspace": scene.workspace,
         "may_operate": scene.may(Need.OPERATE),
         "may_budget": scene.may(Need.BUDGET),
         "may_admin": scene.may(Need.ADMIN),
         "page_url": f"{scene.request.path}?{query.urlencode()}" if query else scene.request.path,
     }
+
+
+def _section(path: str) -> str:
+    """Which section of the way a page belongs to: the first word of its address below the workspace's; the overview has none."""
+    word = (path.split("/") + [""] * 4)[3]
+    return {"agents": "settings", "notices": "settings", "sessions": "workers"}.get(word, word)
 
 
 def _signed_out() -> HttpResponse:

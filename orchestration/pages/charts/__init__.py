@@ -1,0 +1,1 @@
+"""Drawings of work: pure, values in, SVG out."""

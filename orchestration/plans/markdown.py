@@ -1,0 +1,179 @@
+"""A Markdown checklist: each open box of the outermost level is an entry. What is under it becomes its content and acceptance criteria."""
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from orchestration.plans.items import Item, Plan, Problem
+
+_BOX = re.compile(r"^([ \t]*)(?:[-*+]|[0-9]{1,9}[.)])[ \t]+\[([ xX])\][ \t]+(.*)$")
+_BULLET = re.compile(r"^([ \t]*)(?:[-*+]|[0-9]{1,9}[.)])[ \t]+(.*)$")
+_FENCE = re.compile(r"^[ \t]*(```|~~~)")
+_KEYS = {
+    "files": "files_to_modify",
+    "file": "files_to_modify",
+    "creates": "files_to_create",
+    "after": "depends_on",
+    "needs": "depends_on",
+    "budget": "budget_usd",
+    "rounds": "budget_rounds",
+    "priority": "priority",
+    "group": "parallel_group",
+    "alone": "parallelizable",
+    "ref": "ref",
+}
+_PAIR = re.compile(rf"^({'|'.join(_KEYS)})[ \t]*:[ \t]*(\S.*)$", re.I)
+_BRACKET = re.compile(r"[ \t]*\(([^()]*)\)[ \t]*$")
+
+
+@dataclass
+class _Open:
+    """An entry while its lines are read."""
+
+    line: int
+    indent: int
+    title: str
+    done: bool
+    value: dict[str, Any] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    text: list[str] = field(default_factory=list)
+    criteria: list[str] = field(default_factory=list)
+    bullet: int = -1  # the indent of the criterion that goes on, else -1
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.base: int | None = None
+        self.open: _Open | None = None
+        self.fenced = False
+        self.items: list[Item] = []
+        self.problems: list[Problem] = []
+        self.skipped: list[Problem] = []
+        self.done_refs: set[str] = set()
+
+    def read(self, number: int, line: str) -> None:
+        indent = _indent(line)
+        if _FENCE.match(line):
+            self.fenced = not self.fenced
+            self._text(line)
+        elif self.fenced:
+            self._text(line)
+        elif (box := _BOX.match(line)) and (self.base is None or indent <= self.base):
+            self.close()
+            self.base = indent
+            self._begin(number, indent, box.group(3), done=box.group(2) != " ")
+        elif self.open is None:
+            return
+        elif not line.strip():
+            self.open.bullet = -1
+            self._text("")
+        elif indent <= self.open.indent:
+            self.close()  # a heading, or prose between the lists
+        elif box:
+            self._under(number, indent, box.group(3), done=box.group(2) != " ")
+        elif bullet := _BULLET.match(line):
+            self._under(number, indent, bullet.group(2), done=False)
+        elif self.open.bullet >= 0 and indent > self.open.bullet:
+            self.open.criteria[-1] += f" {line.strip()}"
+        elif not self._pair(number, line.strip()):
+            self._text(line)
+
+    def close(self) -> None:
+        one, self.open = self.open, None
+        if one is None:
+            return
+        if one.done:
+            self.skipped.append(Problem(one.line, f"{one.title[:80]} is ticked off"))
+            self.done_refs |= {str(one.value["ref"])} if one.value.get("ref") else set()
+            return
+        value = dict(one.value)
+        spec: dict[str, Any] = {name: value.pop(name) for name in ("files_to_create", "files_to_modify") if name in value}
+        if one.criteria:
+            spec["acceptance_criteria"] = one.criteria
+        text = "\n".join(_dedented(one.text)).strip("\n")
+        value["content"] = f"{one.title}\n\n{text}" if text else one.title
+        if spec:
+            value["spec"] = spec
+        self.items.append(Item(one.line, value, {"content": one.line, **one.lines}))
+
+    def _begin(self, number: int, indent: int, title: str, *, done: bool) -> None:
+        self.open = _Open(number, indent, "", done)
+        while bracket := _BRACKET.search(title):
+            pairs = [_PAIR.match(part.strip()) for part in bracket.group(1).split(";")]
+            if not all(pairs):
+                break
+            title = title[: bracket.start()]
+            for part in bracket.group(1).split(";"):
+                self._pair(number, part.strip())
+        self.open.title = title.strip()
+
+    def _under(self, number: int, indent: int, text: str, *, done: bool) -> None:
+        assert self.open is not None
+        if done and not self.open.done:
+            self.skipped.append(Problem(number, f"{text[:80]} is ticked off"))
+        elif not done and not self._pair(number, text.strip()):
+            self.open.criteria.append(text.strip())
+            self.open.bullet = indent
+            return
+        self.open.bullet = -1
+
+    def _pair(self, number: int, text: str) -> bool:
+        found = _PAIR.match(text)
+        if found is None or self.open is None:
+            return False
+        name = _KEYS[found.group(1).lower()]
+        try:
+            value = _value(name, found.group(2).strip())
+        except ValueError as error:
+            if not self.open.done:
+                self.problems.append(Problem(number, str(error)))
+            return True
+        if isinstance(value, list):
+            value = [*self.open.value.get(name, []), *value]
+        self.open.value[name] = value
+        self.open.lines["spec" if name.startswith("files_") else name] = number
+        return True
+
+    def _text(self, line: str) -> None:
+        if self.open is not None:
+            self.open.text.append(line)
+
+
+def plan(text: str) -> Plan:
+    reader = _Reader()
+    for number, line in enumerate(text.split("\n"), start=1):
+        reader.read(number, line)
+    reader.close()
+    return Plan(
+        "markdown", tuple(reader.items), tuple(reader.problems), tuple(sorted(reader.skipped)), frozenset(reader.done_refs)
+    )
+
+
+def _value(name: str, said: str) -> Any:
+    if name in ("files_to_modify", "files_to_create", "depends_on"):
+        return [part.strip().strip("`") for part in said.split(",") if part.strip().strip("`")]
+    if name == "budget_usd":
+        try:
+            amount = Decimal(said.strip("`").removeprefix("$").replace("USD", "").strip())
+        except InvalidOperation:
+            raise ValueError(f"{said[:40]!r} is not an amount in USD, such as $2.50") from None
+        return amount
+    if name == "budget_rounds":
+        if not (said.isascii() and said.isdigit() and len(said) < 10):
+            raise ValueError(f"{said[:40]!r} is not a number of rounds")
+        return int(said)
+    if name == "parallelizable":
+        if said.lower() not in ("yes", "no", "true", "false"):
+            raise ValueError("alone: is yes or no")
+        return said.lower() in ("no", "false")
+    return said.lower() if name == "priority" else said.strip("`")
+
+
+def _indent(line: str) -> int:
+    return len(line.expandtabs(4)) - len(line.expandtabs(4).lstrip(" "))
+
+
+def _dedented(lines: list[str]) -> list[str]:
+    least = min((_indent(line) for line in lines if line.strip()), default=0)
+    return [line.expandtabs(4)[least:].rstrip() for line in lines]

@@ -1,0 +1,216 @@
+"""The list of entries in a browser, with five hundred of them (dashboard.md 9, points 16 and 26 to 29), and how new ones come in."""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from orchestration import entries, wake
+from orchestration.executor import dispatch
+from orchestration.models import Entry
+from tests.journeys.conftest import logged_in
+from tests.journeys.test_pages import found, open_live
+from tests.pages import seed
+from workspaces.models import Workspace
+
+
+@pytest.fixture
+def many(transactional_db: None) -> Workspace:
+    """One of each, and five hundred in all; those that share a path are parked, and most are of the same second."""
+    workspace = seed.busy()
+    seed.plenty(workspace, 488)
+    dispatch.cycle(workspace.pk)
+    Entry.objects.filter(workspace=workspace, seq__gt=12).update(updated_at="2026-11-25T10:00:00Z")
+    return workspace
+
+
+@pytest.fixture
+def phone(browser: Browser, address: str) -> Iterator[BrowserContext]:
+    context = logged_in(browser, address, viewport={"width": 320, "height": 640})
+    yield context
+    context.close()
+
+
+def rows(page: Page) -> list[str]:
+    return page.eval_on_selector_all("#entries tbody tr", "rows => rows.map(row => row.id)")
+
+
+def test_every_row_that_waits_says_why_and_since_when(page: Page, address: str, many: Workspace) -> None:
+    page.goto(f"{address}/w/{many.pk}/entries/")
+    for _ in range(3):
+        for row in page.locator("#entries tbody tr").all():
+            words = row.inner_text()
+            if "In progress" not in words and "Done" not in words:
+                assert len(row.locator(".why").inner_text()) > 10 and row.locator(".why time").count() == 1, words
+            if "Waiting for" in words:
+                assert row.locator(".why > a").count() >= 1, words
+        page.click("text=Next page")
+    holder = Entry.objects.get(workspace=many, seq=4)
+    page.goto(f"{address}/w/{many.pk}/entries/?q=%235")
+    page.click(f"#row-{Entry.objects.get(workspace=many, seq=5).pk} .why a")
+    expect(page).to_have_url(f"{address}/w/{many.pk}/entries/{holder.pk}/")
+
+
+def test_back_finds_the_rows_the_place_and_the_focus(page: Page, browser: Browser, address: str, many: Workspace) -> None:
+    page.set_viewport_size({"width": 1440, "height": 700})
+    page.goto(f"{address}/w/{many.pk}/entries/")
+    page.fill("#q", "many spent:<5")
+    expect(page.locator("#entries")).to_contain_text("488 entries")
+    page.click("#entries thead a:has-text('Updated')")
+    page.click("text=Next page")
+    expect(page.locator("text=Previous page")).to_be_visible()
+    before, link = rows(page), page.locator("#entries tbody a.title").nth(30)
+    link.scroll_into_view_if_needed()
+    place, name, url = page.evaluate("scrollY"), link.get_attribute("id"), page.url
+    link.click()
+    expect(page).to_have_url(re.compile(r"/entries/entry_\w+/$"))
+    page.go_back()
+    expect(page).to_have_url(url)
+    expect(page.locator(f"#{name}")).to_be_focused()
+    assert rows(page) == before and abs(page.evaluate("scrollY") - place) < 5
+    other = logged_in(browser, address)
+    elsewhere = other.new_page()
+    elsewhere.goto(url)
+    assert rows(elsewhere) == before
+    other.close()
+
+
+def test_light_pages_hold_each_of_five_hundred_once(page: Page, address: str, many: Workspace) -> None:
+    page.goto(f"{address}/w/{many.pk}/entries/?sort=-updated")
+    seen = rows(page)
+    while page.locator("text=Next page").count():
+        page.click("text=Next page")
+        seen += rows(page)
+        assert page.evaluate("document.querySelectorAll('*').length") <= 1400
+    assert len(seen) == len(set(seen)) == 500
+    page.goto(f"{address}/w/{many.pk}/entries/?view=graph")
+    assert page.evaluate("document.querySelectorAll('*').length") <= 1400
+
+
+def test_the_csv_has_what_is_shown(page: Page, address: str, many: Workspace, tmp_path: Path) -> None:
+    entries.add(many.pk, [entries.Draft("=1+1", spec={"files_to_modify": ["src/part_1.py"]})], by=seed.ANA)
+    page.goto(f"{address}/w/{many.pk}/entries/?status=open")
+    page.fill("#q", "file:src/part_1.py")
+    expect(page.locator(".says")).to_contain_text("touching src/part_1.py")
+    expect(page.locator("#csv")).to_have_attribute("href", re.compile("q=file"))
+    with page.expect_download() as download:
+        page.click("#csv")
+    download.value.save_as(tmp_path / "entries.csv")
+    lines = list(csv.DictReader((tmp_path / "entries.csv").open()))
+    said = page.locator(".says .num").inner_text()
+    assert said == f"{len(lines)} entries" and lines[-1]["title"] == "'=1+1"
+
+
+def test_the_three_ways_to_be_empty_differ(page: Page, address: str, workspace: Workspace) -> None:
+    page.goto(f"{address}/w/{seed.empty('Other').pk}/entries/")
+    expect(page.locator(".empty")).to_contain_text("There are no entries yet")
+    page.goto(f"{address}/w/{workspace.pk}/entries/?q=nothing+like+it")
+    page.click(".empty >> text=Clear filters")
+    expect(page.locator("#entries tbody tr")).to_have_count(12)
+    Entry.objects.filter(status="failed").update(status="done")
+    page.goto(f"{address}/w/{workspace.pk}/entries/?status=failed")
+    expect(page.locator(".empty")).to_contain_text("No failed entries")
+
+
+def test_typing_keeps_the_caret_and_the_address(page: Page, address: str, workspace: Workspace) -> None:
+    open_live(page, address, workspace, "entries/?sort=-seq")
+    page.focus("#q")
+    for letter in "reason:files":
+        page.keyboard.type(letter)
+        wake.hint(workspace.pk, "entries")
+        page.wait_for_timeout(60)
+    expect(page.locator(".says")).to_contain_text("waiting for files")
+    expect(page.locator("#q")).to_be_focused()
+    expect(page.locator("#q")).to_have_value("reason:files")
+    expect(page).to_have_url(re.compile(r"\?sort=-seq&q=reason%3Afiles$"))
+    expect(page.locator("#entries")).to_have_attribute("data-announce", re.compile(r"^\d+ entries match$"))
+
+
+def test_many_are_held_at_once_and_all_that_match_by_their_number(page: Page, address: str, many: Workspace) -> None:
+    open_live(page, address, many, "entries/?q=many&status=ready")
+    ticks = page.locator("#entries tbody .tick")
+    for n in range(3):
+        ticks.nth(n).check()
+    expect(page.locator("#picked")).to_have_text("3 selected")
+    expect(page.locator("#every")).to_be_hidden()
+    page.click(".bar >> text=Hold")
+    expect(page.locator("#result")).to_contain_text("3 entries are held back")
+    expect(page.locator(".bar")).to_be_hidden()
+    page.check("#tick-page")
+    page.check("#every input")
+    page.click(".bar >> text=Hold")
+    expect(page.locator("#result")).to_contain_text(re.compile(r"Type \d{3} to go on"))
+    n = re.search(r"Type (\d+)", page.locator("#result").inner_text())
+    assert n is not None
+    page.fill("#result [name=typed]", n.group(1))
+    page.click("#result .commit")
+    expect(page.locator("#result")).to_contain_text(f"{n.group(1)} entries are held back", timeout=20_000)
+    assert Entry.objects.filter(workspace=many, reason_code="human_hold").count() == int(n.group(1)) + 4
+
+
+def test_a_plan_is_looked_at_and_then_added(page: Page, address: str, workspace: Workspace) -> None:
+    page.goto(f"{address}/w/{workspace.pk}/entries/")
+    page.click("text=Add a plan")
+    page.fill("#text", "- [ ] Parse (ref: parse)\n- [ ] Import (after: prase)")
+    page.click("text=Preview")
+    expect(page.locator(".problems")).to_contain_text("Line 2: There is no ref 'prase' in this plan")
+    page.fill("#text", "- [ ] Parse (ref: parse)\n- [ ] Import (after: parse)")
+    page.click("text=Preview")
+    page.click("text=Add 2 entries")
+    expect(page.locator("#result")).to_contain_text("2 entries are added")
+    expect(page.locator("#entries tbody tr").first).to_contain_text("Import")
+
+
+def test_an_entry_is_written_with_what_it_waits_for(page: Page, address: str, workspace: Workspace) -> None:
+    page.goto(f"{address}/w/{workspace.pk}/entries/new/")
+    page.fill("#f-content", "Tell what it costs")
+    page.click("text=Find an entry")
+    page.fill("#find", "exchange")
+    expect(page.locator("#hits button")).to_have_count(1)
+    page.click("#hits button")
+    expect(page.locator("#f-after")).to_have_value("#3")
+    page.click("button:has-text('Add entry')")
+    expect(page.locator("#result")).to_contain_text("#13 is added")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 360])
+def test_nobody_is_shut_out_of_the_entries(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
+    context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
+    page = context.new_page()
+    for tail in ("", "?view=graph", "?q=nothing", "?status=blocked&q=score:x", "new/", "plan/"):
+        page.goto(f"{address}/w/{workspace.pk}/entries/{tail}")
+        if not tail:
+            expect(page.locator("#freshness")).to_have_attribute("data-state", "live")
+            page.click("#tips summary")
+            page.locator("#entries tbody .tick").first.check()
+        assert found(page) == [], tail
+    page.fill("#text", "- [ ] A (after: #99)\n- [ ] B")
+    page.click("text=Preview")
+    assert found(page) == []
+    context.close()
+
+
+def test_no_page_of_entries_is_wider_than_a_small_phone(phone: BrowserContext, address: str, workspace: Workspace) -> None:
+    page = phone.new_page()
+    for tail in ("", "?view=graph", "new/", "plan/"):
+        page.goto(f"{address}/w/{workspace.pk}/entries/{tail}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, tail
+    page.fill("#text", f"- [ ] {'Long' * 60} (files: {'a/' * 60}x.py)")
+    page.click("text=Preview")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_without_script_all_of_it_works(browser: Browser, address: str, workspace: Workspace) -> None:
+    context = logged_in(browser, address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/w/{workspace.pk}/entries/")
+    page.fill("#q", "status:waiting")
+    page.click("#find button")
+    page.locator("tbody .tick").first.check()
+    page.click(".bar >> text=Hold")
+    assert "1 entry is held back" in page.content() and "status%3Awaiting" in page.url
+    context.close()
