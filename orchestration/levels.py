@@ -19,7 +19,9 @@ _ERROR = re.compile(
 )
 _WARN = re.compile(r"(?:^|[\s\[(:])(?:WARN|WARNING|Warning|warning)\b(?!s?\s*[=:]\s*0\b)|\w+Warning:|\bdeprecated\b")
 # What the agents' JSON lines say of themselves; the protocol's own `failure` as well.
-_JSON_ERROR = re.compile(r'"(?:is_error|isError)": ?true|"type": ?"(?:failure|error|turn\.failed)"|"ok": ?false|"status": ?"error"')
+_JSON_ERROR = re.compile(
+    r'"(?:is_error|isError)": ?true|"type": ?"(?:failure|error|turn\.failed)"|"ok": ?false|"status": ?"error"'
+)
 LONGEST = 500
 
 

@@ -93,7 +93,9 @@ def _reaches(session: Session, seq: int) -> bool:
 
 
 def _lines(chunks: QuerySet[LogChunk]) -> list[Line]:
-    return [line for first, lines in chunks.order_by("first_seq").values_list("first_seq", "lines") for line in unpacked(first, lines)]
+    return [
+        line for first, lines in chunks.order_by("first_seq").values_list("first_seq", "lines") for line in unpacked(first, lines)
+    ]
 
 
 def unpacked(first_seq: int, lines: Iterable[Sequence[Any]]) -> list[Line]:

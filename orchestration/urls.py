@@ -3,8 +3,9 @@
 from django.urls import path, re_path
 
 from orchestration import streams
-from orchestration.pages import agent, entry, executor, money, notices, reviews, session, theme, workspace
+from orchestration.pages import agent, entry, executor, money, notices, reviews, theme, workspace
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
+from orchestration.pages.workers import listing, log, one
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
@@ -53,7 +54,12 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", entry.reverify, name="entry-reverify"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/", entry.set_rounds, name="entry-rounds"),
     re_path(r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$", entry.act, name="entry-act"),
-    path("w/<str:workspace_id>/sessions/<str:session_id>/", session.page, name="session"),
-    path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", executor.stop_session, name="session-stop"),
+    path("w/<str:workspace_id>/workers/", listing.page, name="workers"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/", one.page, name="session"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/log/", log.page, name="session-log"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/stop/", executor.stop_session, name="session-stop"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/hold/", one.hold_after, name="session-hold"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/", one.moved),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", one.moved, {"tail": "stop/"}),
     path("api/v1/workspaces/<str:workspace_id>/orchestration/events", streams.api, name="api-stream"),
 ]
