@@ -8,7 +8,7 @@ import re
 ERROR, WARN = "error", "warn"
 # Words alone would cry at `0 errors`, `test_error.py PASSED` and every passing test of failures.
 _ERROR = re.compile(
-    r"^E\s{2,}\S"  # pytest
+    r"^E  +\S"  # pytest
     r"|^Traceback \(most recent call last\)"
     r"|^\s*(?:[\w.]+(?:Error|Exception|Exit)|KeyboardInterrupt)(?::|$)"
     r"|(?:^|[\s\[(:])(?:ERROR|FATAL|CRITICAL|PANIC)\b(?!\s*[=:]?\s*0\b)"
@@ -23,6 +23,11 @@ _JSON_ERROR = re.compile(
     r'"(?:is_error|isError)": ?true|"type": ?"(?:failure|error|turn\.failed)"|"ok": ?false|"status": ?"error"'
 )
 LONGEST = 500
+# Whatever has a level has one of these, in whatever case: a whole chunk without them needs no looking at its lines.
+HINTS = (
+    "e  ", "traceback", "error", "exception", "exit", "interrupt", "fatal", "critical", "panic", "fail", "not ok", "segmentation",
+    "core dumped", "not found", '"ok"', "warn", "deprecated",
+)  # fmt: skip
 
 
 def level(text: str) -> str:

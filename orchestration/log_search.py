@@ -33,17 +33,22 @@ def words(session: Session, text: str) -> Found:
     hits: list[int] = []
     scan = _Scan(session)
     for first, lines in scan.backwards():
-        hits += [first + n for n in reversed(range(len(lines))) if wanted in plain(lines[n][2]).casefold()]
+        if _may_hold(lines, [wanted]):
+            hits += [first + n for n in reversed(range(len(lines))) if wanted in plain(lines[n][2]).casefold()]
         if len(hits) > MOST_HITS:
             return Found(hits[:MOST_HITS][::-1], cut=True)
     return Found(hits[::-1], cut=scan.cut)
 
 
-def before(session: Session, seq: int | None, fits: Callable[[Line], bool], *, most: int) -> tuple[Window, bool]:
-    """The newest lines below `seq` that fit; and whether the search ended before the log did."""
+def before(
+    session: Session, seq: int | None, fits: Callable[[Line], bool], *, most: int, hints: Sequence[str] = ()
+) -> tuple[Window, bool]:
+    """The newest lines below `seq` that fit; and whether the search ended before the log did. `hints`: a line that fits has one of them."""
     found: list[Line] = []
     scan = _Scan(session, below=seq)
     for first, lines in scan.backwards():
+        if hints and not _may_hold(lines, hints):
+            continue
         found += [line for line in reversed(unpacked(first, lines)) if (seq is None or line.seq < seq) and fits(line)]
         if len(found) > most:
             return Window(found[:most][::-1], earlier=True, later=seq is not None), False
@@ -63,6 +68,15 @@ def fits(shown: str) -> Callable[[Line], bool] | None:
     if shown == "checks":
         return lambda line: ":" in line.stream
     return None
+
+
+def _may_hold(lines: Sequence[Sequence[Any]], wanted: Sequence[str]) -> bool:
+    """Whether it is worth looking at each line of a chunk: its text as one, in which looking is cheap. What hides in it counts as held."""
+    text = "\n".join([line[2] for line in lines])
+    if any(sign in text for sign in ("\x1b", "\r", "\b", "\0")):
+        return True
+    folded = text.casefold()
+    return any(each in folded for each in wanted)
 
 
 class _Scan:

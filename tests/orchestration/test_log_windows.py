@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from orchestration import log_search, log_windows, logs
-from orchestration.levels import level
+from orchestration.levels import HINTS, level
 from orchestration.models import LogChunk, Session
 from tests.pages import seed
 
@@ -159,3 +159,4 @@ def test_the_writer_remembers_the_first_line_that_tells_of_an_error(session: Ses
 )
 def test_how_bad_a_line_is(text: str, expected: str) -> None:
     assert level(text) == expected
+    assert not expected or any(hint in text.casefold() for hint in HINTS)

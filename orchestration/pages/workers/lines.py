@@ -62,7 +62,7 @@ def row(line: Line, *, base: str, find: re.Pattern[str] | None = None, whole: bo
     job, _, _ = line.stream.rpartition(":")
     label = f'<b class="job">{escape(job)}</b> ' if job else ""
     if known:
-        text = _event(known, words, base=base, seq=line.seq)
+        text: str = _event(known, words, base=base, seq=line.seq)
     else:
         text = f'<span class="text">{label}{_text(line, words, base=base, find=find, whole=whole)}</span>'
     place = f' id="L{line.seq}"' if here else ""

@@ -164,7 +164,7 @@ def _chips(scene: Scene, chosen: dict[str, Any], every: list[Row]) -> list[tuple
     if chosen["ended"]:
         named = [("", "All"), *OUTCOMES]
         return [(word, filters.query(scene, "session", state=key), chosen["state"] == key, None) for key, word in named]
-    chips = []
+    chips: list[tuple[str, str, bool, int | None]] = []
     for key, word in [("", "All"), *STATES.items()]:
         number = sum(_fits(row, chosen | {"state": key}) for row in every)
         if number or key in ("", chosen["state"]):

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from orchestration import log_search, log_windows, queries, wake
+from orchestration.levels import HINTS
 from orchestration.log_windows import MOST_LINES, Window
 from orchestration.logs import Line, plain
 from orchestration.models import LogChunk, Session
@@ -117,7 +118,9 @@ def _view(session: Session, chosen: dict[str, Any], found: log_search.Found | No
         return View(shown, window.last or chosen["after"])
     if fits is not None:
         newest = _newest(session)
-        shown, cut = log_search.before(session, chosen["before"] or None, fits, most=MOST_LINES)
+        shown, cut = log_search.before(
+            session, chosen["before"] or None, fits, most=MOST_LINES, hints=HINTS if chosen["level"] in ("error", "warn") else ()
+        )
         return View(shown, max(newest, shown.last), cut)
     window = log_windows.before(session, chosen["before"] or None)
     return View(window, window.last)
