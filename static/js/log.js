@@ -54,9 +54,11 @@
   }
 
   function trim(fromTop) {
-    const shown = lines(), surplus = shown.length - MOST;
-    for (let i = 0; i < surplus; i++) (fromTop ? shown[0] : shown[shown.length - 1]).remove();
+    const shown = lines(), surplus = shown.length - MOST, range = document.createRange();
     if (surplus <= 0) return;
+    range.selectNodeContents(rows);
+    if (fromTop) range.setEndAfter(shown[surplus - 1]); else range.setStartBefore(shown[MOST]);
+    range.deleteContents();
     rows.querySelectorAll(":scope > .gap:first-child, :scope > .gap:last-child").forEach((gap) => gap.remove());
     if (fromTop) { at.first = seq(shown[0]); at.earlier = true; }
     else { at.last = seq(shown[shown.length - 1]); at.later = true; setFollow(false); }
@@ -120,6 +122,7 @@
   // --- following, and letting go ---
   function setFollow(wanted) {
     at.follow = followBox.checked = wanted && !at.over && !at.later;
+    box.classList.toggle("following", at.follow);
     if (at.follow) { at.unseen = 0; trim(true); toEnd(); }
     show();
   }
@@ -148,23 +151,25 @@
   async function grow(way) {
     const batch = await ask(way === "before" ? { before: at.first } : { after: at.last });
     know(batch);
-    const before = box.scrollHeight - box.scrollTop;
-    if (way === "before") {
-      rows.prepend(...batch.childNodes);
-      at.first = number(batch, "first") || at.first;
-      at.earlier = !!batch.dataset.earlier;
-      box.scrollTop = box.scrollHeight - before;
-      trim(false);
-    } else {
-      rows.append(...batch.childNodes);
-      at.last = number(batch, "last");
-      at.later = !!batch.dataset.later;
-      const anchor = box.scrollHeight;
-      trim(true);
-      box.scrollTop -= anchor - box.scrollHeight;
-    }
-    top = box.scrollTop;
+    keepPlace(() => {
+      if (way === "before") {
+        rows.prepend(...batch.childNodes);
+        Object.assign(at, { first: number(batch, "first") || at.first, earlier: !!batch.dataset.earlier });
+      } else {
+        rows.append(...batch.childNodes);
+        Object.assign(at, { last: number(batch, "last"), later: !!batch.dataset.later });
+      }
+      trim(way === "after");
+    }, way === "before" ? lines()[0] : lines()[lines().length - 1]);
     show();
+  }
+  function keepPlace(change, line) {
+    const stood = line?.getBoundingClientRect().top;
+    box.classList.add("following"); // this moves what is read back by itself
+    change();
+    if (line?.isConnected) box.scrollTop += line.getBoundingClientRect().top - stood;
+    box.classList.toggle("following", at.follow);
+    top = box.scrollTop;
   }
   async function find(line) {
     if (!$(`L${line}`)) replace(await ask({ at: line }));

@@ -25,9 +25,12 @@
     const line = await view.find(number);
     paint();
     if (!line) return;
-    const space = line.getBoundingClientRect().top - box.getBoundingClientRect().top;
-    box.scrollTop += space - Math.min(box.clientHeight / 3, 200);
+    place(line);
+    requestAnimationFrame(() => place(line)); // once more: lines that were out of sight have got their heights
     if (box.getBoundingClientRect().top < 0 || box.getBoundingClientRect().bottom > innerHeight) box.scrollIntoView({ block: "nearest" });
+  }
+  function place(line) {
+    box.scrollTop += line.getBoundingClientRect().top - box.getBoundingClientRect().top - Math.min(box.clientHeight / 3, 200);
   }
   const go = () => { const range = chosen(); if (range) jump(range[0]); else paint(); };
   addEventListener("hashchange", go);

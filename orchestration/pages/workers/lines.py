@@ -62,7 +62,7 @@ def row(line: Line, *, base: str, find: re.Pattern[str] | None = None, whole: bo
     job, _, _ = line.stream.rpartition(":")
     label = f'<b class="job">{escape(job)}</b> ' if job else ""
     if known:
-        text: str = _event(known, words, base=base, seq=line.seq)
+        text = _event(known, words, base=base, seq=line.seq)
     else:
         text = f'<span class="text">{label}{_text(line, words, base=base, find=find, whole=whole)}</span>'
     place = f' id="L{line.seq}"' if here else ""
@@ -78,8 +78,8 @@ def _text(line: Line, words: str, *, base: str, find: re.Pattern[str] | None, wh
         return f"{_marked(words[:LONGEST], find)} … {rest}"
     if find and find.search(words):
         return _marked(words, find)
-    shown = ansi.html(line.text)
-    return f'<strong class="tests">{shown}</strong>' if _TESTS.search(words[:300]) else shown
+    coloured = ansi.html(line.text)
+    return f'<strong class="tests">{coloured}</strong>' if _TESTS.search(words[:300]) else coloured
 
 
 def _marked(words: str, find: re.Pattern[str] | None) -> str:
@@ -94,7 +94,7 @@ def _marked(words: str, find: re.Pattern[str] | None) -> str:
 
 def _event(known: told.Told, words: str, *, base: str, seq: int) -> str:
     """A marked row: what it tells in a line, and what was written in full under it."""
-    raw = escape(words[:LONGEST])
+    raw: str = escape(words[:LONGEST])
     if len(words) > LONGEST:
         raw += f' … <a class="rest" href="{base}?line={seq}">show all, {len(words) - LONGEST:,} more characters</a>'
     return (
