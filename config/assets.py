@@ -22,6 +22,7 @@ BUNDLES = {
         "django_htmx/ext/hx-sse-2.min.js",
         *(f"js/{name}.js" for name in ("streams", "live", "regions", "results", "stop", "keys")),
     ],
+    "workers.js": [f"js/{name}.js" for name in ("workers", "log", "log_tools")],
 }
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 

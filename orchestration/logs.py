@@ -1,14 +1,18 @@
 """A session's output: kept in chunks, head and tail, readable while it runs."""
 
+import re
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from orchestration.levels import ERROR, level
 from orchestration.models import LogChunk, Session
 from orchestration.secrets import NOTHING, Mask
 
 LONGEST_LINE = 20_000
+# Escape sequences (colours, cursor movement, titles) and every control character but the tab.
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]?|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +39,13 @@ class Writer:
         self._tail: deque[tuple[int, int]] = deque()
         self._tail_size = 0
         self.last_words = ""
+        self.first_error: int | None = None
 
     def add(self, stream: str, text: str) -> None:
         text = self._mask(text)
         shown = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} … {len(text) - LONGEST_LINE} more characters"
+        if self.first_error is None and level(plain(shown)) == ERROR:
+            self.first_error = self._next + len(self._lines)
         self._lines.append((int(time.time() * 1000), stream, shown))
         self._pending += len(shown)
         if shown.strip() and not shown.startswith("{"):
@@ -74,6 +81,18 @@ class Writer:
             gone.append(pk)
         if gone:
             LogChunk.objects.filter(pk__in=gone).delete()
+
+
+def plain(text: str) -> str:
+    """A line as text: hostile output moves no cursor and paints nothing. Of a progress bar, its last state."""
+    if text.isprintable():
+        return text
+    return _ESCAPES.sub("", last_state(text))
+
+
+def last_state(text: str) -> str:
+    """What a terminal would have left of a line that was written over with carriage returns."""
+    return text.rstrip("\r").rsplit("\r", 1)[-1]
 
 
 def read(session: Session, *, after: int = 0) -> Iterator[Line]:

@@ -1,7 +1,7 @@
 """Work: entries, the sessions that work on them, the rounds they make, the paths they lock, the executor that decides."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from budget.models import Account, Hold
@@ -247,6 +247,18 @@ class Session(models.Model):
     )
     unpriced_model = models.CharField(
         max_length=200, blank=True, help_text="A model without a price was used: the cost is not known."
+    )
+    hold_after_by = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="Who asked that its entry is held once its round is finished."
+    )
+    phases = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="[[phase, ISO time it began], ...], oldest first; `waiting` while its provider makes it wait.",
+    )
+    first_error = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="The number of the first line of its log that tells of an error."
     )
 
     class Meta:

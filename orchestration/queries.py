@@ -35,7 +35,11 @@ def session_for(workspace_id: str, session_id: str) -> Session:
     """A session of the workspace, open or ended. Raises NotFound."""
     found = None
     if ids.looks_like_one(session_id):
-        found = Session.objects.select_related("entry", "hold").filter(pk=session_id, workspace_id=workspace_id).first()
+        found = (
+            Session.objects.select_related("entry__account", "hold", "worker")
+            .filter(pk=session_id, workspace_id=workspace_id)
+            .first()
+        )
     if found is None:
         raise NotFound("Worker session not found")
     return found

@@ -8,10 +8,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.timezone import now
 
 from budget import ledger
 from budget.models import Account
-from orchestration import breaker, configuration, entries, funding, rounds, transitions, wake
+from orchestration import breaker, configuration, entries, funding, passages, rounds, transitions, wake
 from orchestration.models import Entry, Executor, Round, Session, Worker
 from workspaces import activity, tokens
 from workspaces.access import MUSTER, Caller
@@ -54,6 +55,7 @@ def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
         boot_id=worker.boot_id,
         lease_until=lease_end(),
         started_at=Now(),
+        phases=passages.begun(Session.Phase.STARTING, now()),
     )
     if not taken:
         return None
@@ -75,13 +77,14 @@ def write(session: Session, **fields: Any) -> None:
 
 def enter(session: Session, phase: Session.Phase) -> None:
     """Move on to a phase, and tell open pages."""
-    write(session, phase=phase)
+    write(session, phase=phase, phases=passages.entered(session.phases, phase, now()))
     wake.hint(session.workspace_id, "workers")
 
 
 def wait(session: Session, what: str, until: datetime | None) -> None:
     """Show that the agent waits for its provider, or, with empty text, that it goes on."""
-    write(session, waiting_for=what, waiting_until=until)
+    passed = passages.waited(session.phases, session.phase, now(), waits=bool(what))
+    write(session, waiting_for=what, waiting_until=until, phases=passed)
     wake.hint(session.workspace_id, "workers")
 
 
@@ -113,6 +116,24 @@ def kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
 def stop_all(workspace_id: str, *, by: Caller) -> int:
     """Ask every open session to stop. In the caller's transaction, which also pauses the executor."""
     return _want_stop(workspace_id, by=by, for_good=False)
+
+
+def hold_after(workspace_id: str, session_id: str, *, by: Caller, wanted: bool = True) -> None:
+    """Have its entry held once the session has finished its round; or, not `wanted`, take that back. Raises NotFound if it is not open.
+
+    Under the executor's row, as `conclude`: it either comes before the end and counts, or is told that there is nothing left to hold.
+    """
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=workspace_id)
+        found = Session.objects.filter(pk=session_id, workspace_id=workspace_id, status__in=Session.OPEN).first()
+        if found is None:
+            raise NotFound("Worker session not found")
+        if bool(found.hold_after_by) == wanted:
+            return
+        Session.objects.filter(pk=found.pk).update(hold_after_by=by.name if wanted else "")
+        verb = "session.hold_after" if wanted else "session.hold_after_undone"
+        activity.record(workspace_id, verb, by=by, object_id=found.pk, data={"entry": found.entry_id})
+    wake.hint(workspace_id, "workers", "entries")
 
 
 def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str | None = None) -> int:
@@ -193,7 +214,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
         breaker.turned_away(executor, Entry.objects.get(pk=session.entry_id), ending.trouble)
     entry = Entry.objects.select_related("account").get(pk=session.entry_id)
     config = configuration.load(executor.config)
-    stop = Session.objects.values_list("stop_for_good", "stop_wanted_by").get(pk=session.pk)
+    stop = Session.objects.values_list("stop_for_good", "stop_wanted_by", "hold_after_by").get(pk=session.pk)
     account = Account.objects.get(pk=entry.account_id)
     following = transitions.after(
         transitions.Facts(
@@ -207,6 +228,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
             min_round=config.min_round,
             stopped_for_good=stop[0],
             stopped_by=stop[1],
+            hold_after_by=stop[2],
             conflicts_in_a_row=_conflicts_in_a_row(entry),
             improvements=rounds.improvements(entry),
             plateau_rounds=config.plateau.rounds,

@@ -22,6 +22,7 @@ class Facts:
     own_budget: bool = True
     stopped_for_good: bool = False
     stopped_by: str = ""
+    hold_after_by: str = ""
     conflicts_in_a_row: int = 0
     improvements: Sequence[float] = ()
     plateau_rounds: int = 3
@@ -42,7 +43,14 @@ PENDING = Next("pending")
 
 
 def after(facts: Facts) -> Next:
-    """The next state of an entry whose session just ended."""
+    """The next state of an entry whose session just ended. What would go back in line is held where somebody asked for that."""
+    following = _after(facts)
+    if facts.hold_after_by and following == PENDING:
+        return Next("blocked", "human_hold", f"Held after its round, as {facts.hold_after_by} asked: release it to go on")
+    return following
+
+
+def _after(facts: Facts) -> Next:
     if facts.outcome == "passed":
         return Next("done")
     if facts.outcome == "stopped" and facts.stopped_for_good:

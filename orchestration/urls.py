@@ -15,13 +15,16 @@ from orchestration.pages import (
     money,
     notices,
     reviews,
-    session,
     styleguide,
     theme,
     workspace,
 )
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
-from orchestration.pages.entries import bulk, listing, new, plan
+from orchestration.pages.entries import bulk, new, plan
+from orchestration.pages.entries import listing as entry_list
+from orchestration.pages.workers import listing as worker_list
+from orchestration.pages.workers import log
+from orchestration.pages.workers import one as worker
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
@@ -71,7 +74,7 @@ urlpatterns = [
         name="channel-act",
     ),
     path("w/<str:workspace_id>/notices/deliveries/<str:delivery_id>/retry/", notices.retry, name="delivery-retry"),
-    path("w/<str:workspace_id>/entries/", listing.page, name="entries"),
+    path("w/<str:workspace_id>/entries/", entry_list.page, name="entries"),
     path("w/<str:workspace_id>/entries/bulk/", bulk.act, name="entries-bulk"),
     path("w/<str:workspace_id>/entries/new/", new.page, name="entry-new"),
     path("w/<str:workspace_id>/entries/plan/", plan.page, name="plan"),
@@ -81,11 +84,15 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", entry.reverify, name="entry-reverify"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/", entry.set_rounds, name="entry-rounds"),
     re_path(r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$", entry.act, name="entry-act"),
-    path("w/<str:workspace_id>/sessions/<str:session_id>/", session.page, name="session"),
+    path("w/<str:workspace_id>/workers/", worker_list.page, name="workers"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/", worker.page, name="session"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/log/", log.page, name="session-log"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/stop/", executor.stop_session, name="session-stop"),
+    path("w/<str:workspace_id>/workers/<str:session_id>/hold/", worker.hold_after, name="session-hold"),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/", worker.moved),
+    path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", worker.moved, {"tail": "stop/"}),
     path("w/<str:workspace_id>/workers/<str:session_id>/kill/", executor.kill_session, name="session-kill"),
     # TEMPORARY until the branches come in
-    path("w/<str:workspace_id>/workers/", workspace.one, name="workers"),
     path("w/<str:workspace_id>/settings/", workspace.one, name="settings"),
-    path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", executor.stop_session, name="session-stop"),
     path("api/v1/workspaces/<str:workspace_id>/orchestration/events", streams.api, name="api-stream"),
 ]

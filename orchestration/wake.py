@@ -49,6 +49,11 @@ def summon() -> None:
     transaction.on_commit(lambda: _tell(SUMMONS, ""), robust=True)
 
 
+def log_topic(session_id: str) -> str:
+    """What pages with this session's log listen for."""
+    return f"log-{session_id}"
+
+
 def channel(workspace_id: str) -> str:
     return f"muster:hints:{workspace_id}"
 

@@ -105,6 +105,8 @@ VERBS = {
     "session.started": "began work on {}",
     "session.stop": "asked to stop the session on {}",
     "session.kill": "asked to kill the session on {}",
+    "session.hold_after": "asked to hold {} after its round",
+    "session.hold_after_undone": "no longer wants {} held after its round",
     "session.passed": "finished {}: verified and merged",
     "session.failed": "ended a round of {}: verification said no",
     "session.conflict": "could not merge {}",

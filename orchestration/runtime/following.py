@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models.functions import Now
 
-from orchestration import logs, sessions
+from orchestration import logs, sessions, wake
 from orchestration.configuration import Command
 from orchestration.models import Session
 from orchestration.runtime import processes
@@ -83,18 +83,20 @@ def follow(
                         on_line(line.text, line.stream)
                 if writer.is_full or time.monotonic() - flushed > FLUSH_S:
                     flushed = time.monotonic()
-                    patiently(lambda: _flush(session, writer))
+                    patiently(lambda: flush(session, writer))
                 if line is None and on_look is not None:
                     on_look()
         finally:
             watch.attach(None)
-        patiently(lambda: _flush(session, writer))
+        patiently(lambda: flush(session, writer))
         return process.ended
 
 
-def _flush(session: Session, writer: logs.Writer) -> None:
+def flush(session: Session, writer: logs.Writer) -> None:
+    """Write what was collected, and tell the open pages of this session alone."""
     if writer.flush():
-        sessions.write(session, last_output_at=Now())
+        sessions.write(session, last_output_at=Now(), first_error=writer.first_error)
+        wake.hint(session.workspace_id, wake.log_topic(session.pk))
 
 
 def patiently(act: Callable[[], object]) -> bool:

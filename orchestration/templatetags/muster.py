@@ -1,13 +1,13 @@
 """How amounts, times and states are written on pages. Everything is escaped here once."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.timezone import now
+from django.utils.timezone import localtime, now
 
 from budget import money
 from orchestration.pages import wording
@@ -100,6 +100,11 @@ def moment(at: datetime | None) -> SafeString:
     if at is None:
         return format_html("{}", "—")
     return format_html('<time datetime="{}" title="{}">{}</time>', _iso(at), _full(at), f"{at:%H:%M:%S}")
+
+
+def line_clock(second: int) -> str:
+    """A line of a log's time, seconds since the epoch. Plain text: a page has a thousand."""
+    return f"{localtime(datetime.fromtimestamp(second, UTC)):%H:%M:%S}"
 
 
 def _clock(at: datetime | None, kind: str, suffix: str, never: str) -> SafeString:

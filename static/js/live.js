@@ -30,7 +30,8 @@
     if (!beat) return ["wait", "Connecting…"];
     if (age() > STALE) return ["stale", `Data from ${clock(beat)}, ${duration(age())} old`];
     if (age() > QUIET || source.readyState !== 1) return ["wait", `Reconnecting… data from ${clock(beat)}`];
-    const held = muster.waiting();
+    const held = muster.waiting(), ended = document.querySelector("main [data-final]") && !document.querySelector("main [data-live]:not([data-final], #banner)");
+    if (ended) return ["live", "■ Final"]; // the strip above it is still kept fresh
     return ["live", `Live ${clock(serverNow())}${held ? ` · ${held} update${held === 1 ? "" : "s"} waiting` : ""}`];
   }
 

@@ -1,18 +1,191 @@
-// The log: new lines come in at the end. Follow keeps the end in sight; scrolling up lets go, and then nothing moves.
+// A session's log: a window of at most 2,000 lines of it. New ones come in at its end while it is followed; scrolling up, selecting or
+// clicking a line lets go, and then nothing moves. Lines are asked for by number, so none is lost and none comes twice.
 (() => {
   "use strict";
-  const MOST = 2000;
-  const log = document.getElementById("log-lines"), follow = document.getElementById("follow");
-  if (!document.getElementById("log-more")) return; // the session is over
-  const toEnd = () => { log.scrollTop = log.scrollHeight; };
-  document.getElementById("follow-label").hidden = false;
-  if (!location.hash) toEnd(); else follow.checked = false;
-  log.addEventListener("scroll", () => { follow.checked = log.scrollHeight - log.scrollTop - log.clientHeight < 40; });
-  follow.addEventListener("change", () => { if (follow.checked) toEnd(); });
-  document.addEventListener("htmx:afterSwap", () => {
-    if (!follow.checked) return;
-    const lines = log.querySelectorAll(".line");
-    for (let i = 0; i < lines.length - MOST; i++) lines[i].remove();
-    toEnd();
+  const MOST = 2000, PAUSE = 200, POLL = 2000;
+  const $ = (id) => document.getElementById(id);
+  const root = $("log"), box = $("log-lines"), rows = $("log-rows"), pill = $("log-pill"), followBox = $("follow");
+  if (!root) return;
+  const { url, topic, level } = root.dataset;
+  // `first`, `last`: numbers of the window; `later`: lines beyond it are known that it does not show; `newest`: the last one that is known.
+  const at = { first: 0, last: 0, newest: 0, later: false, over: false, unseen: 0, follow: false };
+  let busy = false, again = false, asked = 0, top = 0;
+
+  async function ask(parameters) {
+    const query = new URLSearchParams({ fragment: "log", ...(level && { level }), ...parameters });
+    const answer = await fetch(`${url}?${query}`, { headers: { "HX-Request": "true" } });
+    if (!answer.ok) throw new Error(answer.status);
+    const holder = document.createElement("template");
+    holder.innerHTML = await answer.text();
+    return holder.content.firstElementChild;
+  }
+  const number = (batch, name) => Number(batch.dataset[name] || 0);
+  const lines = () => rows.getElementsByClassName("line");
+  const atEnd = () => box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+  const toEnd = () => { box.scrollTop = box.scrollHeight; top = box.scrollTop; };
+
+  function know(batch) {
+    at.newest = Math.max(at.newest, number(batch, "newest"), number(batch, "last"));
+    if (batch.dataset.error && $("log-error").hidden) {
+      const [link, words] = $("log-error").querySelectorAll("a, code");
+      link.href = `?at=${batch.dataset.error}#L${batch.dataset.error}`;
+      link.dataset.jump = link.firstElementChild.textContent = batch.dataset.error;
+      words.textContent = batch.dataset.errorText;
+      $("log-error").hidden = false;
+    }
+    if (batch.dataset.over && !at.over) {
+      at.over = true;
+      $("follow-label").hidden = $("log-announce-label").hidden = true;
+      $("log-more").textContent = "■ Final";
+    }
+  }
+
+  function show() {
+    $("log-earlier").hidden = !at.earlier;
+    $("log-earlier").firstElementChild.href = `${url}?${new URLSearchParams({ ...(level && { level }), before: at.first })}`;
+    $("log-later").hidden = !at.later;
+    $("log-later").firstElementChild.href = `${url}?${new URLSearchParams({ ...(level && { level }), after: at.last })}`;
+    const beyond = at.later && !level ? at.newest - at.last : 0;
+    const count = at.unseen + beyond;
+    pill.hidden = at.follow || !count || (at.over && !at.later);
+    pill.textContent = `▼ ${count.toLocaleString("en")} ${at.later ? "later" : "new"} line${count === 1 ? "" : "s"}`;
+    if (lines().length && $("log-more").textContent.startsWith("No ")) $("log-more").textContent = "";
+    document.dispatchEvent(new CustomEvent("log:shown"));
+  }
+
+  function trim(fromTop) {
+    const shown = lines(), surplus = shown.length - MOST, range = document.createRange();
+    if (surplus <= 0) return;
+    range.selectNodeContents(rows);
+    if (fromTop) range.setEndAfter(shown[surplus - 1]); else range.setStartBefore(shown[MOST]);
+    range.deleteContents();
+    rows.querySelectorAll(":scope > .gap:first-child, :scope > .gap:last-child").forEach((gap) => gap.remove());
+    if (fromTop) { at.first = seq(shown[0]); at.earlier = true; }
+    else { at.last = seq(shown[shown.length - 1]); at.later = true; setFollow(false); }
+  }
+  const seq = (line) => (line ? Number(line.id.slice(1)) : 0);
+
+  function replace(batch) {
+    know(batch);
+    rows.replaceChildren(...batch.childNodes);
+    Object.assign(at, { first: number(batch, "first"), last: number(batch, "last"), earlier: !!batch.dataset.earlier, later: !!batch.dataset.later, unseen: 0 });
+    show();
+  }
+
+  // --- what came since ---
+  function take(batch) {
+    if (!at.last) { // the first lines of all
+      replace(batch);
+      if (at.follow) toEnd();
+      return;
+    }
+    know(batch);
+    const fresh = [...batch.children].filter((row) => !row.matches(".line") || seq(row) > at.last);
+    const count = fresh.filter((row) => row.matches(".line")).length;
+    if (!at.follow && lines().length + count > MOST) { at.later = true; return show(); } // it would move what is read, or be too much
+    rows.append(...fresh);
+    at.last = Math.max(at.last, number(batch, "last"));
+    if (count) document.dispatchEvent(new CustomEvent("log:new", { detail: count }));
+    if (at.follow) { trim(true); toEnd(); } else at.unseen += count;
+    show();
+    if (batch.dataset.later) again = true;
+  }
+
+  async function pull() {
+    if (busy || at.over) { again = !at.over; return; }
+    busy = true;
+    again = false;
+    asked = Date.now();
+    try {
+      if (at.later) { know(await ask({ after: at.newest, count: 1 })); show(); }
+      else {
+        const batch = await ask({ after: at.last });
+        if (at.follow && number(batch, "newest") - at.last > MOST) replace(await ask({})), toEnd();
+        else take(batch);
+      }
+    } catch { /* the strip says that the connection is away; the next hint or poll asks again from where this one did */ }
+    busy = false;
+    if (again) soon();
+  }
+  let timer;
+  function soon() {
+    clearTimeout(timer);
+    timer = setTimeout(pull, Math.max(0, asked + PAUSE - Date.now()));
+  }
+  document.addEventListener("htmx:sseOpen", ({ detail: { source } }) => {
+    source.addEventListener(topic, soon);
+    soon();
   });
+  document.addEventListener("muster:refresh", soon);
+  setInterval(() => { if (!document.hidden) soon(); }, POLL);
+
+  // --- following, and letting go ---
+  function setFollow(wanted) {
+    at.follow = followBox.checked = wanted && !at.over && !at.later;
+    box.classList.toggle("following", at.follow);
+    if (at.follow) { at.unseen = 0; trim(true); toEnd(); }
+    show();
+  }
+  async function end() {
+    if (at.later) replace(await ask({}));
+    toEnd();
+    at.unseen = 0;
+    setFollow(true);
+  }
+  box.addEventListener("scroll", () => {
+    const up = box.scrollTop < top - 1;
+    top = box.scrollTop;
+    if (up && at.follow && !atEnd()) setFollow(false);
+    else if (!up && !at.follow && atEnd() && !at.later && !at.over) setFollow(true);
+  });
+  box.addEventListener("click", (event) => { if (event.target.closest(".line") && at.follow) setFollow(false); });
+  document.addEventListener("selectionchange", () => {
+    const selection = getSelection();
+    if (at.follow && !selection.isCollapsed && box.contains(selection.anchorNode)) setFollow(false);
+  });
+  followBox.addEventListener("change", () => (followBox.checked ? end() : setFollow(false)));
+  document.addEventListener("muster:follow", () => { if (!at.over) at.follow ? setFollow(false) : end(); });
+  pill.addEventListener("click", () => { end(); box.focus(); });
+
+  // --- older and newer lines; what is read stays where it is ---
+  async function grow(way) {
+    const batch = await ask(way === "before" ? { before: at.first } : { after: at.last });
+    know(batch);
+    keepPlace(() => {
+      if (way === "before") {
+        rows.prepend(...batch.childNodes);
+        Object.assign(at, { first: number(batch, "first") || at.first, earlier: !!batch.dataset.earlier });
+      } else {
+        rows.append(...batch.childNodes);
+        Object.assign(at, { last: number(batch, "last"), later: !!batch.dataset.later });
+      }
+      trim(way === "after");
+    }, way === "before" ? lines()[0] : lines()[lines().length - 1]);
+    show();
+  }
+  function keepPlace(change, line) {
+    const stood = line?.getBoundingClientRect().top;
+    box.classList.add("following"); // this moves what is read back by itself
+    change();
+    if (line?.isConnected) box.scrollTop += line.getBoundingClientRect().top - stood;
+    box.classList.toggle("following", at.follow);
+    top = box.scrollTop;
+  }
+  async function find(line) {
+    if (!$(`L${line}`)) replace(await ask({ at: line }));
+    setFollow(false);
+    return $(`L${line}`);
+  }
+  for (const [id, act] of [["log-earlier", () => grow("before")], ["log-later", () => grow("after")], ["log-to-end", end]]) {
+    const link = id === "log-to-end" ? $(id) : $(id).firstElementChild;
+    link.addEventListener("click", (event) => { event.preventDefault(); act(); });
+  }
+
+  const first = rows.firstElementChild;
+  replace(first);
+  $("log-tools").hidden = false;
+  window.logView = { root, box, rows, lines, seq, ask, find, setFollow, state: at };
+  if (at.over || at.later || location.hash || new URLSearchParams(location.search).has("before")) setFollow(false);
+  else { setFollow(true); requestAnimationFrame(() => { if (at.follow) toEnd(); }); }
+  if (at.over && !location.hash && !at.later) toEnd();
 })();

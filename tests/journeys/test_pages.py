@@ -89,7 +89,7 @@ def test_a_cap_below_what_is_spent_asks_in_place(page: Page, address: str, works
 
 def test_the_log_grows_while_one_reads(page: Page, address: str, workspace: Workspace) -> None:
     session = Session.objects.filter(log__isnull=False).get()
-    open_live(page, address, workspace, f"sessions/{session.pk}/")
+    open_live(page, address, workspace, f"workers/{session.pk}/")
     seed.write_log(session, 25, first=41)
     wake.hint(workspace.pk, "workers")
     expect(page.locator("#L65")).to_be_attached(timeout=3000)
@@ -165,7 +165,7 @@ def test_nobody_is_shut_out(browser: Browser, address: str, workspace: Workspace
         f"{home}?q=nothing",
         f"{home}agents/",
         f"{home}entries/{entry.pk}/",
-        f"{home}sessions/{session.pk}/",
+        f"{home}workers/{session.pk}/",
     ]
     for path in [*tails, f"{home}executor/stop/", "/api/v1/docs", "/w/ws_none/"]:
         page.goto(f"{address}{path}")

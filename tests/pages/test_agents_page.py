@@ -55,7 +55,7 @@ def test_a_session_that_waits_for_its_provider_says_so(ana: Client, workspace: W
     assert session is not None
     Session.objects.filter(pk=session.pk).update(waiting_for="429, attempt 3 of 10", waiting_until=now())
     assert "waits for its provider: 429, attempt 3 of 10" in text_of(ana, f"/w/{workspace.pk}/")
-    assert "It waits for its provider: 429" in text_of(ana, f"/w/{workspace.pk}/sessions/{session.pk}/")
+    assert "It waits for its provider: 429" in text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
 
 
 def test_a_rounds_evidence_is_there_to_be_opened(ana: Client, workspace: Workspace) -> None:

@@ -62,7 +62,7 @@ def test_stop_all_pauses_and_asks_every_session_to_stop(otto: Client, workspace:
 def test_one_session_is_stopped_by_its_own_form(otto: Client, workspace: Workspace) -> None:
     session = Session.objects.filter(status="running").first()
     assert session is not None
-    address = f"/w/{workspace.pk}/sessions/{session.pk}/stop/"
+    address = f"/w/{workspace.pk}/workers/{session.pk}/stop/"
     assert otto.post(address).status_code == 409
     assert confirmed(otto, address).status_code == 303
     session.refresh_from_db()
@@ -158,7 +158,7 @@ def mutations(workspace: Workspace) -> dict[str, list[str]]:
     base = f"/w/{workspace.pk}"
     operate = [f"{base}/executor/{verb}/" for verb in ("start", "pause", "resume", "stop", "dispatch")]
     operate += [f"{base}/entries/{one.pk}/{verb}/" for verb in ("hold", "release", "done", "reverify", "rounds")]
-    operate += [f"{base}/sessions/{session.pk}/stop/"]
+    operate += [f"{base}/workers/{session.pk}/stop/"]
     money = [f"{base}/budget/cap/", f"{base}/entries/{one.pk}/budget/", f"{base}/entries/{one.pk}/lock/"]
     return {"operate": operate, "money": money}
 

@@ -52,7 +52,7 @@ def test_an_overview_without_entries_leads_to_the_first_one(ana: Client) -> None
 def test_titles_and_output_are_text_never_markup(ana: Client, workspace: Workspace) -> None:
     session = Session.objects.filter(log__isnull=False).first()
     assert session is not None
-    for address in (f"/w/{workspace.pk}/", f"/w/{workspace.pk}/sessions/{session.pk}/"):
+    for address in (f"/w/{workspace.pk}/", f"/w/{workspace.pk}/workers/{session.pk}/"):
         seen = text_of(ana, address)
         assert "<script>alert" not in seen and "<img src=x" not in seen and "\x1b" not in seen
 
@@ -94,17 +94,6 @@ def test_the_entry_page_shows_rounds_checks_and_what_is_asked(ana: Client, works
     assert "Project cap" in text_of(ana, f"/w/{workspace.pk}/entries/{failed.pk}/", fragment="standing")
 
 
-def test_the_log_gives_only_the_lines_after_what_one_has(ana: Client, workspace: Workspace) -> None:
-    session = Session.objects.filter(log__isnull=False).first()
-    assert session is not None
-    address = f"/w/{workspace.pk}/sessions/{session.pk}/"
-    assert 'id="L1"' in text_of(ana, address)
-    seen = text_of(ana, address, fragment="log", after="38")
-    assert 'id="L38"' not in seen and 'id="L39"' in seen and '"after": 40' in seen
-    seed.write_log(session, 5000, first=41)
-    assert "4000 earlier lines not shown" in text_of(ana, address, fragment="log", after="40")
-
-
 def test_pages_need_a_login_and_regions_say_so(client: Client, workspace: Workspace) -> None:
     address = f"/w/{workspace.pk}/"
     assert client.get(address).url == f"/login/?next={address}"  # type: ignore[attr-defined]
@@ -133,7 +122,7 @@ def test_the_docs_list_every_operation_of_the_document(client: Client) -> None:
 def test_no_page_has_inline_script_or_style(ana: Client, workspace: Workspace) -> None:
     session, entry = Session.objects.first(), Entry.objects.first()
     assert session and entry
-    for tail in ("", f"entries/{entry.pk}/", f"sessions/{session.pk}/", "executor/stop/"):
+    for tail in ("", f"entries/{entry.pk}/", f"workers/{session.pk}/", "executor/stop/"):
         seen = text_of(ana, f"/w/{workspace.pk}/{tail}")
         assert "<style" not in seen and " style=" not in seen and " onclick=" not in seen and "hx-on" not in seen
         assert seen.count("<script") == seen.count("<script src=")
@@ -146,7 +135,7 @@ def test_a_session_that_burns_fast_is_flagged_with_the_sentence(ana: Client, wor
         anomaly="Spends $2.00 a minute, 9 times what is usual for this workspace's sessions"
     )
     assert text_of(ana, f"/w/{workspace.pk}/", fragment="workers").count("burns fast") == 1
-    assert "9 times what is usual" in text_of(ana, f"/w/{workspace.pk}/sessions/{session.pk}/")
+    assert "9 times what is usual" in text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
 
 
 def test_what_the_budget_tells_is_readable_in_the_activity(ana: Client, workspace: Workspace) -> None:

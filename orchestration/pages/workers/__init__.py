@@ -1,0 +1,1 @@
+"""Worker sessions: the list, one session, its log."""

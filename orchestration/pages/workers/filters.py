@@ -1,0 +1,46 @@
+"""The filters in the address of the list, and of a log."""
+
+from django import forms
+
+from orchestration.models import Session
+
+SORTS = ("elapsed", "cost", "output", "entry")
+STATES = {
+    "running": "Running",
+    "starting": "Starting",
+    "stopping": "Stopping",
+    "quiet": "Quiet",
+    "waiting": "Waiting for provider",
+}
+OUTCOMES = [(value, value.replace("_", " ").capitalize()) for value in Session.Outcome.values]
+LEVELS = {
+    "": "All lines",
+    "warn": "Warnings and errors",
+    "error": "Errors",
+    "stderr": "Standard error",
+    "agent": "The agent alone",
+    "checks": "Setup and checks",
+}
+
+
+class WorkersFilter(forms.Form):
+    state = forms.ChoiceField(choices=[("", ""), *STATES.items(), *OUTCOMES], required=False)
+    phase = forms.ChoiceField(choices=[("", "Any phase"), *Session.Phase.choices], required=False)
+    q = forms.CharField(max_length=200, required=False)
+    sort = forms.ChoiceField(choices=[("", ""), *((f"{sign}{name}", "") for name in SORTS for sign in ("", "-"))], required=False)
+    ended = forms.ChoiceField(choices=[("", ""), ("1", "")], required=False)
+    view = forms.ChoiceField(choices=[("", ""), ("timeline", "")], required=False)
+    session = forms.CharField(max_length=60, required=False)
+
+
+class LogFilter(forms.Form):
+    """What a log's address may say besides `after` and `before`. Numbers of lines are whole and not endless."""
+
+    after = forms.IntegerField(min_value=0, max_value=10**15, required=False)
+    before = forms.IntegerField(min_value=0, max_value=10**15, required=False)
+    at = forms.IntegerField(min_value=0, max_value=10**15, required=False)
+    line = forms.IntegerField(min_value=1, max_value=10**15, required=False)
+    q = forms.CharField(max_length=200, required=False, strip=False)
+    level = forms.ChoiceField(choices=list(LEVELS.items()), required=False)
+    count = forms.ChoiceField(choices=[("", ""), ("1", "")], required=False)
+    tab = forms.ChoiceField(choices=[("", ""), ("summary", ""), ("log", ""), ("events", "")], required=False)
