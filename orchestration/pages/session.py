@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.timezone import get_current_timezone
 
 from budget import queries as budget
 from orchestration import logs, queries
@@ -58,4 +59,4 @@ def plain(text: str) -> str:
 
 
 def _clock(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%H:%M:%S}"
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(get_current_timezone()):%H:%M:%S}"

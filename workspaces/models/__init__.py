@@ -3,5 +3,6 @@
 from workspaces.models.events import Event
 from workspaces.models.notices import Channel, ChannelVerb, Delivery
 from workspaces.models.people import ApiToken, Membership, Role, Workspace
+from workspaces.models.preferences import Preferences
 
-__all__ = ["ApiToken", "Channel", "ChannelVerb", "Delivery", "Event", "Membership", "Role", "Workspace"]
+__all__ = ["ApiToken", "Channel", "ChannelVerb", "Delivery", "Event", "Membership", "Preferences", "Role", "Workspace"]
