@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from orchestration import streams
 from orchestration.pages import agent, entry, executor, money, notices, reviews, session, theme, workspace
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
+from orchestration.pages.settings import config, general, members
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
@@ -14,6 +15,17 @@ urlpatterns = [
     re_path(r"^w/(?P<workspace_id>[^/]+)/executor/(?P<verb>start|pause|resume)/$", executor.steer, name="executor"),
     path("w/<str:workspace_id>/executor/dispatch/", executor.dispatch_now, name="dispatch"),
     path("w/<str:workspace_id>/executor/stop/", executor.stop_all, name="executor-stop"),
+    path("w/<str:workspace_id>/settings/", general.page, name="settings"),
+    path("w/<str:workspace_id>/settings/rename/", general.rename, name="workspace-rename"),
+    path("w/<str:workspace_id>/settings/delete/", general.delete, name="workspace-delete"),
+    path("w/<str:workspace_id>/settings/config/", config.page, name="settings-config"),
+    path("w/<str:workspace_id>/settings/members/", members.page, name="members"),
+    path("w/<str:workspace_id>/settings/members/new/", members.add, name="member-new"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/settings/members/(?P<member_id>[0-9]{1,18})/(?P<verb>role|remove|link)/$",
+        members.act,
+        name="member-act",
+    ),
     path("w/<str:workspace_id>/agents/", agent.page, name="agent"),
     path("w/<str:workspace_id>/agents/retry/", agent.retry, name="agent-retry"),
     path("w/<str:workspace_id>/agents/secrets/", agent.put_secret, name="secrets"),
