@@ -35,14 +35,16 @@ def create(
     max_project_spend: int,
     config: dict[str, Any] | None = None,
     by: Caller,
+    cloned: Path | None = None,
 ) -> Workspace:
-    """Make a workspace of a repository: a path inside MUSTER_REPO_ROOTS, or a git URL, which is cloned. Amounts in micro-USD.
+    """Make a workspace of a repository: a path inside MUSTER_REPO_ROOTS, or a git URL, which is cloned; `cloned`: it was already, here.
+    Amounts in micro-USD.
 
     Raises Invalid naming what does not fit; nothing is left behind then but a clone's folder.
     """
     workspace = Workspace(name=name, created_by=by.name)
     checked = validated({}, config or {})
-    path, origin = _repository(repo)
+    path, origin = (cloned, repo) if cloned else _repository(repo)
     try:
         workspace.base_branch = branches.check(path, base_branch)
         branches.ensure_integration(path, checked.integration_branch, workspace.base_branch)
@@ -131,14 +133,25 @@ def _repository(repo: str) -> tuple[Path, str]:
     """The local path of a repository, and the URL it came from. Raises Invalid."""
     if "://" in repo or (":" in repo and not repo.startswith("/") and "@" in repo.split(":")[0]):
         return _clone(repo), repo
-    path = Path(repo).expanduser()
-    if not path.is_absolute():
+    return allowed(repo), ""
+
+
+def allowed(repo: str) -> Path:
+    """The path of a repository on the server, if one may be there. Raises Invalid."""
+    try:
+        path = Path(repo).expanduser()
+        there = path.resolve() if path.is_absolute() else None
+        if there is not None:
+            there.is_dir()
+    except (RuntimeError, OSError, ValueError):  # a home of nobody, a loop of links, a name that no file system has
+        raise Invalid("is not a path on this server", "repo") from None
+    if there is None:
         raise Invalid("must be an absolute path on the server, or a git URL", "repo")
-    path = path.resolve()
+    path = there
     if not any(path.is_relative_to(root) for root in [*settings.REPO_ROOTS, settings.DATA_DIR]):
         roots = ", ".join(str(root) for root in settings.REPO_ROOTS)
         raise Invalid(f"must lie inside one of MUSTER_REPO_ROOTS ({roots})", "repo")
-    return path, ""
+    return path
 
 
 def _clone(url: str) -> Path:

@@ -5,10 +5,11 @@ from django.urls import path, re_path
 from orchestration import streams
 from orchestration.pages import agent, entry, executor, money, notices, reviews, session, theme, workspace
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
-from orchestration.pages.settings import config, general, members
+from orchestration.pages.settings import config, general, members, new
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
+    path("new/", new.page, name="workspace-new"),
     path("theme/", theme.choose, name="theme"),
     path("w/<str:workspace_id>/", workspace.one, name="workspace"),
     path("w/<str:workspace_id>/events/", streams.page, name="stream"),

@@ -57,7 +57,7 @@ def set_role(membership: Membership, role: Role, *, by: Caller, reason: str = ""
     """Change what a member may do, from their next request on. Raises Invalid for the last admin."""
     with transaction.atomic():
         row = _locked(membership)
-        _check_not_last(row, role)
+        _check_not_last(row, role, by)
         before, row.role = row.role, role.value
         row.save(update_fields=["role"])
         _record(row, "member.role", by=by, reason=reason, data={"before": before, "after": role.value})
@@ -68,7 +68,7 @@ def remove(membership: Membership, *, by: Caller, reason: str = "") -> None:
     """Shut someone out: the workspace no longer exists for them. Raises Invalid for the last admin."""
     with transaction.atomic():
         row = _locked(membership)
-        _check_not_last(row, None)
+        _check_not_last(row, None, by)
         _record(row, "member.removed", by=by, reason=reason, data={"role": row.role})
         row.delete()
 
@@ -80,9 +80,9 @@ def _locked(membership: Membership) -> Membership:
     return row
 
 
-def _check_not_last(row: Membership, role: Role | None) -> None:
-    """A workspace that had an admin keeps one. All of its admins are locked: two who step back at once are one after the other."""
-    if row.role != Role.ADMIN or role == Role.ADMIN:
+def _check_not_last(row: Membership, role: Role | None, by: Caller) -> None:
+    """A workspace that had an admin keeps one, unless an admin of the whole server wants it otherwise: they may still do all in it. All of its admins are locked: two who step back at once are one after the other."""
+    if by.everywhere or row.role != Role.ADMIN or role == Role.ADMIN:
         return
     admins = Membership.objects.select_for_update(of=("self",)).filter(workspace_id=row.workspace_id, role=Role.ADMIN)
     if not any(one.pk != row.pk and one.user.is_active for one in admins.select_related("user").order_by("pk")):

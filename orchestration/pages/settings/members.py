@@ -84,12 +84,19 @@ def _remove(scene: Scene, row: Membership) -> HttpResponse:
             button=f"Remove {name}",
             action=reverse("member-act", args=[scene.workspace.pk, row.pk, "remove"]),
             fields={"confirm": "remove"},
+            points=_alone(scene, row),
         )
     members.remove(row, by=scene.caller)
     if row.user_id == scene.request.user.pk and not scene.caller.everywhere:
         messages.success(scene.request, f"You are no member of {scene.workspace.name} any more", extra_tags="good")
         return HttpResponseRedirect(reverse("workspaces"), status=SEE_OTHER)
     return done(scene, f"{name} is no member any more")
+
+
+def _alone(scene: Scene, row: Membership) -> list[str]:
+    others = Membership.objects.filter(workspace=scene.workspace, role=Role.ADMIN, user__is_active=True).exclude(pk=row.pk)
+    last = row.role == Role.ADMIN and not others.exists()
+    return ["They are its last admin: only admins of the whole server can administer it then."] if last else []
 
 
 def _link(scene: Scene, row: Membership) -> HttpResponse:
