@@ -4,12 +4,18 @@ from django.urls import path, re_path
 
 from orchestration import streams
 from orchestration.pages import agent, entry, executor, money, notices, reviews, session, theme, workspace
+from orchestration.pages.account import me, tokens
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
 from orchestration.pages.settings import config, general, members, new
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
     path("new/", new.page, name="workspace-new"),
+    path("account/", me.page, name="account"),
+    path("account/preferences/", me.prefer, name="account-prefer"),
+    path("account/password/", me.password, name="account-password"),
+    path("account/tokens/", tokens.page, name="tokens"),
+    re_path(r"^account/tokens/(?P<token_id>[0-9]{1,18})/revoke/$", tokens.revoke, name="token-revoke"),
     path("theme/", theme.choose, name="theme"),
     path("w/<str:workspace_id>/", workspace.one, name="workspace"),
     path("w/<str:workspace_id>/events/", streams.page, name="stream"),

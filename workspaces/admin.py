@@ -14,7 +14,18 @@ from workspaces.access import Caller
 from workspaces.admin_base import Editable, ReadOnly, ReasonForm, page
 from workspaces.admin_fixes import Fix, Line, Outlook
 from workspaces.errors import Invalid
-from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Event, Membership, Preferences, Role, Workspace
+from workspaces.models import (
+    ApiToken,
+    Channel,
+    ChannelVerb,
+    Delivery,
+    Event,
+    FailedLogin,
+    Membership,
+    Preferences,
+    Role,
+    Workspace,
+)
 
 
 @admin.register(Workspace)
@@ -182,6 +193,12 @@ class PreferencesAdmin(ReadOnly):
     list_select_related = ["user"]
     search_fields = ["user__username", "=time_zone"]
     ordering = ["user__username"]
+
+
+@admin.register(FailedLogin)
+class FailedLoginAdmin(ReadOnly):
+    list_display = ["key", "tries", "since"]
+    ordering = ["-since"]
 
 
 @admin.register(Event)

@@ -1,4 +1,4 @@
-"""How a person wants to see the pages."""
+"""How a person wants to see the pages; and how often somebody tried to come in as them."""
 
 from django.conf import settings
 from django.db import models
@@ -27,3 +27,14 @@ class Preferences(models.Model):
 
     def __str__(self) -> str:
         return f"preferences of {self.user}"
+
+
+class FailedLogin(models.Model):
+    """Tries that failed, by whom and from where. Forgotten when the window is over, or when they get in."""
+
+    key = models.CharField(max_length=64, primary_key=True, help_text="The SHA-256 of the name and the address.")
+    tries = models.PositiveIntegerField(default=0)
+    since = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.tries} since {self.since}"

@@ -81,7 +81,7 @@ def _sent(request: HttpRequest, caller: Caller) -> HttpResponse:
         if cloning.is_url(repo):
             clone = _done_clone(request, repo)
             if clone is None:
-                token = cloning.begin(repo, said, user_id=request.user.pk)
+                token = cloning.begin(repo, said, user_id=request.user.pk or 0)
                 return HttpResponseRedirect(f"{reverse('workspace-new')}?clone={token}", status=SEE_OTHER)
         path = clone.path if clone else setup.allowed(repo)
         found = inspecting.look(path, form.cleaned_data.get("base_branch") or None)
