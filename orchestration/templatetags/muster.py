@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from django import template
+from django.db.models import Model
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -12,7 +13,7 @@ from django.utils.timezone import get_current_timezone, now
 
 from budget import money
 from orchestration.pages import wording
-from workspaces import times
+from workspaces import admin_base, times
 
 register = template.Library()
 
@@ -225,6 +226,15 @@ def live(context: Any, name: str, topics: str) -> SafeString:
         f'{{"fragment": "{name}"}}',
         mark_safe(' hx-swap-oob="true"') if context.get("oob") else "",
     )
+
+
+@register.simple_tag(takes_context=True)
+def admin_link(context: Any, obj: Model | None, words: str = "Edit in admin") -> SafeString:
+    """The way to an object's page on the admin site, for who may go there. Nothing for everybody else."""
+    request = context.get("request")
+    if obj is None or request is None or not getattr(request.user, "is_superuser", False):
+        return mark_safe("")
+    return admin_base.link(obj, words)
 
 
 @register.simple_tag
