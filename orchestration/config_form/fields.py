@@ -56,7 +56,7 @@ SECTIONS = (
     )),
     Section("agent", "Agent", "Who implements the entries.", _agent("agent")),
     Section("verify", "Verification", "What judges each round. Without a check, whatever the agent leaves will pass.", (
-        Field("protected", "Protected files", "Patterns of files that judge the work, one on each line (`*` within a name, `**` across folders). "
+        Field("protected", "Protected files", "Patterns of files that judge the work, one on each line (* within a name, ** across folders). "
               "An agent changes them only where its entry names them.", "lines"),
     )),
     Section("verifier", "Verifying agent", "Judges a round against the acceptance criteria once the checks have passed. Charged to the entry.", (

@@ -75,7 +75,7 @@ def _page(
         scene,
         "settings/config.html",
         STRIP,
-        tab="config",
+        section="config",
         may_admin=scene.may(Need.ADMIN),
         seen=said.get("seen") or difference.version(stored),
         sections=[_section(one, stored, said, problems) for one in SECTIONS],

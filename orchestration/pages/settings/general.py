@@ -27,7 +27,13 @@ def page(scene: Scene) -> HttpResponse:
     here = reverse("settings", args=[scene.workspace.pk])
     branch = scene.executor.config.get("integration_branch", "muster/integration")
     return show(
-        scene, "settings/general.html", STRIP, tab="general", may_admin=scene.may(Need.ADMIN), integration=branch, page_url=here
+        scene,
+        "settings/general.html",
+        STRIP,
+        section="general",
+        may_admin=scene.may(Need.ADMIN),
+        integration=branch,
+        page_url=here,
     )
 
 
