@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from budget import money
 from budget.models import Account, BudgetChange, Limit, Project
-from workspaces import activity
+from workspaces import activity, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 
@@ -134,7 +134,8 @@ def _who_changed(account: Account) -> str:
     last = BudgetChange.objects.filter(account=account, field="budget").order_by("-id").first()
     if last is None:
         return f"The budget is {money.text(account.budget)} by now"
-    return f"{last.actor} changed it from {money.text(last.before)} to {money.text(last.after)} at {last.at:%H:%M:%S} UTC"
+    at = times.clock(last.at, timezone.get_current_timezone(), timezone.now())
+    return f"{last.actor} changed it from {money.text(last.before)} to {money.text(last.after)} at {at}"
 
 
 def _record(

@@ -1,9 +1,8 @@
 """Spend over time, from the ledger: a query each, grouped by the database."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from django.db.models import CharField, F, Func, Sum
@@ -11,6 +10,7 @@ from django.db.models import CharField, F, Func, Sum
 from budget.charts.burnup import Point
 from budget.charts.patterns import CATEGORIES
 from budget.models import LedgerEntry, Project
+from workspaces import times
 
 HOURS = 24
 
@@ -37,28 +37,41 @@ class _Hour(_Minute):
         return self.as_sql(compiler, connection, template=template, **context)
 
 
+class _Quarter(_Minute):
+    """For zones whose hours do not begin with those of UTC: every offset in use is a number of quarters."""
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        minutes = "printf('%%%%02d', CAST(substr(%(expressions)s, 15, 2) AS integer) / 15 * 15)"
+        template = f"substr(%(expressions)s, 1, 14) || {minutes}"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        binned = "date_bin('15 minutes', %(expressions)s AT TIME ZONE 'UTC', TIMESTAMP '2000-01-01')"
+        return self.as_sql(compiler, connection, template=f"to_char({binned}, 'YYYY-MM-DD HH24:MI')", **context)
+
+
 @dataclass(frozen=True)
 class Series:
-    """`points`: what was spent until then. `day`: the last 24 hours by category; `hours`: the same by hour, oldest first. Micro-USD."""
+    """`points`: what was spent until then. `day`: the last 24 hours by category; `hours`: the same by hour, oldest first. Micro-USD.
+    Hours and days begin when they do in the zone that was asked for."""
 
     points: list[Point]
     day: dict[str, int]
     hours: list[int]
 
 
-def of(project: Project, *, since: datetime | None, now: datetime, step: timedelta) -> Series:
+def of(project: Project, *, since: datetime | None, now: datetime, step: timedelta, zone: tzinfo = UTC) -> Series:
     """One query. Until each step, ending now with what the project's counters say. `since` None: from the first row on; else it is not
     within the last day."""
-    fine = step < timedelta(hours=1)
-    found = _buckets(project, since, _Minute if fine else _Hour)
-    day = _last_day(found, now)
+    found = _buckets(project, since, _bucket(step, zone, since or now, now))
+    day = _last_day(found, now, zone)
     in_window = [sum(amounts[n] for amounts in found.values()) for n in range(len(CATEGORIES))]
     spent = [getattr(project, f"{name}_spent") - amount for name, amount in zip(CATEGORIES, in_window, strict=True)]
     if since is None:
         since = min(found, default=now - step)
         step = _sensible(now - since)
     points, order = [Point(since, tuple(spent))], sorted(found)
-    for end in _ends(since, now, step):
+    for end in [*(at for at in times.steps(since, now, step, zone) if since < at < now), now]:
         while order and (order[0] < end or end == now):
             for n, amount in enumerate(found[order.pop(0)]):
                 spent[n] += amount
@@ -66,8 +79,15 @@ def of(project: Project, *, since: datetime | None, now: datetime, step: timedel
     return Series(points, *day)
 
 
-def _last_day(found: dict[datetime, list[int]], now: datetime) -> tuple[dict[str, int], list[int]]:
-    first = (now - timedelta(hours=HOURS - 1)).replace(minute=0, second=0, microsecond=0)
+def _bucket(step: timedelta, zone: tzinfo, since: datetime, now: datetime) -> type[_Minute]:
+    """The largest that the steps, and the hours of the last day, are made of."""
+    if step < timedelta(hours=1):
+        return _Minute
+    return _Hour if times.hours_are_whole(zone, since, now) else _Quarter
+
+
+def _last_day(found: dict[datetime, list[int]], now: datetime, zone: tzinfo) -> tuple[dict[str, int], list[int]]:
+    first = times.hour_of(now, zone) - timedelta(hours=HOURS - 1)
     day, hours = [0] * len(CATEGORIES), [0] * HOURS
     for at, amounts in found.items():
         if at >= first:
@@ -85,17 +105,6 @@ def _buckets(project: Project, since: datetime | None, bucket: type[_Minute]) ->
     for text, category, amount in summed:
         found[datetime.fromisoformat(text).replace(tzinfo=UTC)][CATEGORIES.index(category)] += amount
     return found
-
-
-def _ends(since: datetime, now: datetime, step: timedelta) -> Sequence[datetime]:
-    """Round moments after `since`, and now."""
-    midnight = since.replace(hour=0, minute=0, second=0, microsecond=0)
-    at = midnight + ((since - midnight) // step + 1) * step
-    ends = []
-    while at < now:
-        ends.append(at)
-        at += step
-    return [*ends, now]
 
 
 def _sensible(span: timedelta, most: int = 60) -> timedelta:

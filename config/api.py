@@ -36,6 +36,7 @@ class Token(HttpBearer):
         found = tokens.find(token)
         if found is None:
             raise Unauthorized("The token is unknown, expired or revoked")
+        tokens.used(found)
         return access.of_token(found)
 
 

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ VARIABLES = {
             "MUSTER_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "Comma-separated host names that the web server answers to."
         ),
         Variable("MUSTER_BASE_URL", "http://127.0.0.1:8765", "Where agents and links reach this server."),
+        Variable("MUSTER_TIME_ZONE", "UTC", "The zone that times are shown in to who has not chosen one (an IANA name)."),
+        Variable(
+            "MUSTER_ENV_LABEL",
+            "",
+            "What this server is, shown beside the name on every page, such as PROD or STAGING. Empty: nothing.",
+        ),
         Variable("MUSTER_DEBUG", "0", "1 shows Django's debug pages. Never in production."),
         Variable("MUSTER_SESSION_SLOTS", "8", "Worker sessions that one session-worker process supervises at once."),
         Variable("MUSTER_LEASE_S", "60", "Seconds a session's lease lasts; renewed every quarter of it."),
@@ -88,6 +95,14 @@ def base_url() -> str:
     if "MUSTER_BASE_URL" not in os.environ and told.exists():
         return told.read_text().strip() or read("MUSTER_BASE_URL")
     return read("MUSTER_BASE_URL")
+
+
+def time_zone(name: str) -> str:
+    """Raises ValueError for what is no zone: better at the start than on every page."""
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError(f"MUSTER_TIME_ZONE must be an IANA name such as Europe/Berlin, not {name!r}") from None
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,20 @@
 """Where every address of the site is mounted."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from config import assets, docs
 from config.api import api
 from config.health import healthz
-from workspaces import login
+from workspaces import login, login_page
 
 urlpatterns = [
     path("", include("orchestration.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/docs", docs.page, name="api-docs"),
     path("api/v1/", api.urls),
-    path("login/", LoginView.as_view(template_name="login.html"), name="login"),
+    path("login/", login_page.Page.as_view(), name="login"),
     path("login/link/<str:token>/", login.follow, name="login-link"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("assets/<str:build>/<str:name>", assets.asset, name="asset"),

@@ -32,6 +32,14 @@ in_use.update({Workspace: _workspace_in_use, Project: _workspace_in_use, Executo
 in_use.update({Entry: _entry_in_use, Account: _entry_in_use})
 
 
+class NamedValues(admin.AllValuesFieldListFilter):
+    """The values that there are; the empty one has a name too, or nobody could point at it."""
+
+    def choices(self, changelist: Any) -> Any:
+        for one in super().choices(changelist):
+            yield one | {"display": one["display"] or "none"}
+
+
 class _EntryPage:
     def site_page(self, obj: Any) -> str | None:
         """The page of its entry."""
@@ -68,7 +76,14 @@ class EntryAdmin(_EntryPage, Editable):
         "updated_at",
     ]
     list_display_links = ["seq", "headline"]
-    list_filter = ["status", "reason_code", "priority", "parallelizable", ("deleted_at", admin.EmptyFieldListFilter), "workspace"]
+    list_filter = [
+        "status",
+        ("reason_code", NamedValues),
+        "priority",
+        "parallelizable",
+        ("deleted_at", admin.EmptyFieldListFilter),
+        "workspace",
+    ]
     list_select_related = ["workspace", "account", "parked_behind"]
     list_defer = ["spec", "paths", "parked_behind__content", "parked_behind__spec", "parked_behind__paths"]
     search_fields = ["=id", "=seq", "content", "parallel_group", "assigned_to"]

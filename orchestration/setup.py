@@ -8,17 +8,19 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.timezone import get_current_timezone, now
 from pydantic import ValidationError
 
 from budget import caps
 from budget.models import Project
 from orchestration import breaker, configuration, wake
+from orchestration.config_form import difference
 from orchestration.models import Executor, Session
 from orchestration.runtime import branches, git
-from workspaces import activity, members
+from workspaces import activity, members, times
 from workspaces.access import Caller
-from workspaces.errors import Invalid
-from workspaces.models import Workspace
+from workspaces.errors import Conflict, Invalid
+from workspaces.models import Event, Workspace
 from workspaces.schemas import place
 
 CLONE_TIMEOUT_S = 600
@@ -33,14 +35,16 @@ def create(
     max_project_spend: int,
     config: dict[str, Any] | None = None,
     by: Caller,
+    cloned: Path | None = None,
 ) -> Workspace:
-    """Make a workspace of a repository: a path inside MUSTER_REPO_ROOTS, or a git URL, which is cloned. Amounts in micro-USD.
+    """Make a workspace of a repository: a path inside MUSTER_REPO_ROOTS, or a git URL, which is cloned; `cloned`: it was already, here.
+    Amounts in micro-USD.
 
     Raises Invalid naming what does not fit; nothing is left behind then but a clone's folder.
     """
     workspace = Workspace(name=name, created_by=by.name)
     checked = validated({}, config or {})
-    path, origin = _repository(repo)
+    path, origin = (cloned, repo) if cloned else _repository(repo)
     try:
         workspace.base_branch = branches.check(path, base_branch)
         branches.ensure_integration(path, checked.integration_branch, workspace.base_branch)
@@ -56,10 +60,15 @@ def create(
     return workspace
 
 
-def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller) -> configuration.Config:
-    """Merge a change into the config. Raises Invalid for a key that does not exist or a value out of bounds."""
+def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen: str = "") -> configuration.Config:
+    """Merge a change into the config. Raises Invalid for a key that does not exist or a value out of bounds.
+
+    `seen`: the version that the change was made from (`difference.version`). Raises Conflict when the config is another one by now.
+    """
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace.pk)
+        if seen and seen != difference.version(executor.config):
+            raise Conflict(f"{_who_configured(workspace)}. Nothing was overwritten")
         config = validated(executor.config, change)
         before = configuration.load(executor.config)
         if config.integration_branch != before.integration_branch:
@@ -67,13 +76,23 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller) -> co
                 branches.ensure_integration(Path(workspace.repo), config.integration_branch, workspace.base_branch)
             except git.GitError as error:
                 raise Invalid(str(error)[:300], "integration_branch") from None
-        Executor.objects.filter(pk=executor.pk).update(config=configuration.stored(config))
+        kept = configuration.stored(config)
+        Executor.objects.filter(pk=executor.pk).update(config=kept)
         if "agent" in change:
             breaker.mended(workspace.pk)
-        activity.record(workspace.pk, "workspace.configured", by=by, object_id=workspace.pk, data={"keys": sorted(change)})
+        told = {"keys": sorted(change), "changes": difference.of(executor.config, kept)}
+        activity.record(workspace.pk, "workspace.configured", by=by, object_id=workspace.pk, data=told)
     wake.nudge(workspace.pk)
     wake.hint(workspace.pk, "executor", "entries")
     return config
+
+
+def _who_configured(workspace: Workspace) -> str:
+    last = Event.objects.filter(workspace=workspace, verb="workspace.configured").order_by("-id").first()
+    if last is None:
+        return "Somebody changed the config meanwhile"
+    keys = ", ".join(one["key"] for one in last.data.get("changes", [])[:6]) or "the config"
+    return f"{last.actor} changed {keys} meanwhile, at {times.clock(last.at, get_current_timezone(), now())}"
 
 
 def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.Config:
@@ -114,14 +133,25 @@ def _repository(repo: str) -> tuple[Path, str]:
     """The local path of a repository, and the URL it came from. Raises Invalid."""
     if "://" in repo or (":" in repo and not repo.startswith("/") and "@" in repo.split(":")[0]):
         return _clone(repo), repo
-    path = Path(repo).expanduser()
-    if not path.is_absolute():
+    return allowed(repo), ""
+
+
+def allowed(repo: str) -> Path:
+    """The path of a repository on the server, if one may be there. Raises Invalid."""
+    try:
+        path = Path(repo).expanduser()
+        there = path.resolve() if path.is_absolute() else None
+        if there is not None:
+            there.is_dir()
+    except (RuntimeError, OSError, ValueError):  # a home of nobody, a loop of links, a name that no file system has
+        raise Invalid("is not a path on this server", "repo") from None
+    if there is None:
         raise Invalid("must be an absolute path on the server, or a git URL", "repo")
-    path = path.resolve()
+    path = there
     if not any(path.is_relative_to(root) for root in [*settings.REPO_ROOTS, settings.DATA_DIR]):
         roots = ", ".join(str(root) for root in settings.REPO_ROOTS)
         raise Invalid(f"must lie inside one of MUSTER_REPO_ROOTS ({roots})", "repo")
-    return path, ""
+    return path
 
 
 def _clone(url: str) -> Path:

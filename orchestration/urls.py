@@ -19,9 +19,12 @@ from orchestration.pages import (
     theme,
     workspace,
 )
+from orchestration.pages.account import me, tokens
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
 from orchestration.pages.entries import bulk, new, plan
 from orchestration.pages.entries import listing as entry_list
+from orchestration.pages.settings import config, general, members
+from orchestration.pages.settings import new as workspace_new
 from orchestration.pages.workers import listing as worker_list
 from orchestration.pages.workers import log
 from orchestration.pages.workers import one as worker
@@ -30,6 +33,12 @@ urlpatterns = [
     path("", workspace.every, name="workspaces"),
     path("keys/", keys.page, name="keys"),
     path("styleguide/", styleguide.page, name="styleguide"),
+    path("new/", workspace_new.page, name="workspace-new"),
+    path("account/", me.page, name="account"),
+    path("account/preferences/", me.prefer, name="account-prefer"),
+    path("account/password/", me.password, name="account-password"),
+    path("account/tokens/", tokens.page, name="tokens"),
+    re_path(r"^account/tokens/(?P<token_id>[0-9]{1,18})/revoke/$", tokens.revoke, name="token-revoke"),
     path("theme/", theme.choose, name="theme"),
     path("w/<str:workspace_id>/", home.page, name="workspace"),
     path("w/<str:workspace_id>/events/", streams.page, name="stream"),
@@ -41,6 +50,17 @@ urlpatterns = [
     path("w/<str:workspace_id>/activity/", activity.page, name="activity"),
     path("w/<str:workspace_id>/executor/dispatch/", executor.dispatch_now, name="dispatch"),
     path("w/<str:workspace_id>/executor/stop/", executor.stop_all, name="executor-stop"),
+    path("w/<str:workspace_id>/settings/", general.page, name="settings"),
+    path("w/<str:workspace_id>/settings/rename/", general.rename, name="workspace-rename"),
+    path("w/<str:workspace_id>/settings/delete/", general.delete, name="workspace-delete"),
+    path("w/<str:workspace_id>/settings/config/", config.page, name="settings-config"),
+    path("w/<str:workspace_id>/settings/members/", members.page, name="members"),
+    path("w/<str:workspace_id>/settings/members/new/", members.add, name="member-new"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/settings/members/(?P<member_id>[0-9]{1,18})/(?P<verb>role|remove|link)/$",
+        members.act,
+        name="member-act",
+    ),
     path("w/<str:workspace_id>/agents/", agent.page, name="agent"),
     path("w/<str:workspace_id>/agents/retry/", agent.retry, name="agent-retry"),
     path("w/<str:workspace_id>/agents/secrets/", agent.put_secret, name="secrets"),
@@ -92,7 +112,5 @@ urlpatterns = [
     path("w/<str:workspace_id>/sessions/<str:session_id>/", worker.moved),
     path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", worker.moved, {"tail": "stop/"}),
     path("w/<str:workspace_id>/workers/<str:session_id>/kill/", executor.kill_session, name="session-kill"),
-    # TEMPORARY until the branches come in
-    path("w/<str:workspace_id>/settings/", workspace.one, name="settings"),
     path("api/v1/workspaces/<str:workspace_id>/orchestration/events", streams.api, name="api-stream"),
 ]

@@ -16,7 +16,7 @@ from budget.reviews import comments, drafting
 from orchestration import entries
 from orchestration.models import Conversation, Dependency, Entry, FileLock, LogChunk, Round, Secret, Session
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, project
-from workspaces import activity, members, tokens
+from workspaces import activity, members, people, throttle, tokens
 from workspaces.models import Delivery, Role, Workspace
 
 BOSS = "boss"
@@ -58,6 +58,8 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         tokens.create(f"{text} {n}", workspace=workspace, by=text)
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
+        people.prefer(user, time_zone="Europe/Berlin")
+        throttle.count(text, f"10.0.0.{n}")
         channel = a_channel(workspace, f"{text} {n}"[:200])
         activity.record(workspace.pk, "entry.blocked", by=ANA, object_id=entry.pk, reason=text)
         Delivery.objects.filter(channel=channel).update(answer=text)

@@ -14,7 +14,18 @@ from workspaces.access import Caller
 from workspaces.admin_base import Editable, ReadOnly, ReasonForm, page
 from workspaces.admin_fixes import Fix, Line, Outlook
 from workspaces.errors import Invalid
-from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Event, Membership, Role, Workspace
+from workspaces.models import (
+    ApiToken,
+    Channel,
+    ChannelVerb,
+    Delivery,
+    Event,
+    FailedLogin,
+    Membership,
+    Preferences,
+    Role,
+    Workspace,
+)
 
 
 @admin.register(Workspace)
@@ -119,7 +130,22 @@ class ApiTokenAdmin(Editable):
     autocomplete_fields = ["workspace"]
     fieldsets = [
         (None, {"fields": ["name", "expires_at"]}),
-        ("Fixed", {"fields": ["prefix", "role", "workspace", "session_ref", "created_at", "created_by", "revoked_at"]}),
+        (
+            "Fixed",
+            {
+                "fields": [
+                    "prefix",
+                    "role",
+                    "workspace",
+                    "owner",
+                    "session_ref",
+                    "created_at",
+                    "created_by",
+                    "last_used_at",
+                    "revoked_at",
+                ]
+            },
+        ),
     ]
     editable = ["name", "expires_at"]
     add_fields = ["name", "role", "workspace", "expires_at"]
@@ -156,6 +182,23 @@ class ApiTokenAdmin(Editable):
     def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "title": "New token", "opts": self.opts, "token": obj}
         return TemplateResponse(request, "admin/token_made.html", context)
+
+
+@admin.register(Preferences)
+class PreferencesAdmin(ReadOnly):
+    """Each person's own, changed on their account's page."""
+
+    list_display = ["user", "time_zone", "theme", "density", "shortcuts"]
+    list_filter = ["theme", "density"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "=time_zone"]
+    ordering = ["user__username"]
+
+
+@admin.register(FailedLogin)
+class FailedLoginAdmin(ReadOnly):
+    list_display = ["key", "tries", "since"]
+    ordering = ["-since"]
 
 
 @admin.register(Event)

@@ -44,7 +44,7 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
     user = _user_of(token)
     if user is None or not _first(user):
         return render(request, "login_link_over.html", status=410)
-    auth.login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    auth.login(request, user, backend="workspaces.people.Backend")
     return redirect("/")
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from workspaces import activity
@@ -20,6 +22,26 @@ def rename(workspace: Workspace, name: str, *, by: Caller, reason: str = "") -> 
     workspace.name = name
 
 
+def person(name: str, *, create: bool = False) -> tuple[User, bool]:
+    """Someone who may log in, by their user name, and whether they were made just now. `create`: make who is not there, without a
+    password: they come by a login link and set one. Raises Invalid."""
+    known = User.objects.filter(username=name).first()
+    if known is not None and not known.is_active:
+        raise Invalid(f"{name} may not log in any more", "name")
+    if known is not None:
+        return known, False
+    if not create:
+        raise Invalid(f"There is nobody called {name} on this server", "name")
+    try:
+        User._meta.get_field("username").run_validators(name)
+        with transaction.atomic():
+            return User.objects.create_user(name), True
+    except ValidationError as error:
+        raise Invalid(str(error.messages[0]), "name") from None
+    except IntegrityError:
+        return person(name)
+
+
 def add(workspace: Workspace, user: Any, role: Role, *, by: Caller, reason: str = "") -> Membership:
     """Let someone in. Raises Invalid when they are a member already."""
     try:
@@ -32,9 +54,10 @@ def add(workspace: Workspace, user: Any, role: Role, *, by: Caller, reason: str 
 
 
 def set_role(membership: Membership, role: Role, *, by: Caller, reason: str = "") -> Membership:
-    """Change what a member may do, from their next request on."""
+    """Change what a member may do, from their next request on. Raises Invalid for the last admin."""
     with transaction.atomic():
         row = _locked(membership)
+        _check_not_last(row, role, by)
         before, row.role = row.role, role.value
         row.save(update_fields=["role"])
         _record(row, "member.role", by=by, reason=reason, data={"before": before, "after": role.value})
@@ -42,9 +65,10 @@ def set_role(membership: Membership, role: Role, *, by: Caller, reason: str = ""
 
 
 def remove(membership: Membership, *, by: Caller, reason: str = "") -> None:
-    """Shut someone out: the workspace no longer exists for them."""
+    """Shut someone out: the workspace no longer exists for them. Raises Invalid for the last admin."""
     with transaction.atomic():
         row = _locked(membership)
+        _check_not_last(row, None, by)
         _record(row, "member.removed", by=by, reason=reason, data={"role": row.role})
         row.delete()
 
@@ -54,6 +78,15 @@ def _locked(membership: Membership) -> Membership:
     if row is None:
         raise NotFound("The membership is gone")
     return row
+
+
+def _check_not_last(row: Membership, role: Role | None, by: Caller) -> None:
+    """A workspace that had an admin keeps one, unless an admin of the whole server wants it otherwise: they may still do all in it. All of its admins are locked: two who step back at once are one after the other."""
+    if by.everywhere or row.role != Role.ADMIN or role == Role.ADMIN:
+        return
+    admins = Membership.objects.select_for_update(of=("self",)).filter(workspace_id=row.workspace_id, role=Role.ADMIN)
+    if not any(one.pk != row.pk and one.user.is_active for one in admins.select_related("user").order_by("pk")):
+        raise Invalid(f"{row.user.get_username()} is the last admin of this workspace: make another one first", "role")
 
 
 def _record(row: Membership, verb: str, *, by: Caller, reason: str, data: dict[str, Any]) -> None:

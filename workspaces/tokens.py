@@ -2,10 +2,13 @@
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from workspaces import activity, lookup
 from workspaces.access import Caller
@@ -13,6 +16,7 @@ from workspaces.errors import Invalid, NotFound
 from workspaces.models import ApiToken, Event, Role, Workspace
 
 MARK = "muster_"
+MOST_OWN = 50
 
 
 def _digest(secret: str) -> str:
@@ -27,6 +31,7 @@ def create(
     session_ref: str = "",
     expires_at: datetime | None = None,
     by: str = "",
+    owner: Any = None,
 ) -> str:
     """Make a token and return its secret, which nobody can read again."""
     secret = MARK + secrets.token_urlsafe(32)
@@ -37,6 +42,7 @@ def create(
         role=role,
         workspace=workspace,
         session_ref=session_ref,
+        owner=owner,
         expires_at=expires_at,
         created_by=by,
     )
@@ -44,9 +50,51 @@ def create(
 
 
 def find(secret: str) -> ApiToken | None:
-    """The live token with this secret. Looked up by digest: comparing takes the same time for any wrong one."""
-    live = "digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > CURRENT_TIMESTAMP)"
-    return lookup.one(ApiToken, live, _digest(secret))
+    """The live token with this secret. Looked up by digest: comparing takes the same time for any wrong one.
+
+    A person's own token is live only while its owner could make it: in the same statement, it asks whether they may log in and are an
+    admin of the whole server, or a member of its workspace with a role that covers its own. So it ends by itself when they are
+    deactivated, removed or given a lesser role.
+    """
+    return lookup.one(ApiToken, _LIVE, _digest(secret))
+
+
+_LIVE = """digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > CURRENT_TIMESTAMP)
+    AND (owner_id IS NULL OR EXISTS (SELECT 1 FROM auth_user AS person WHERE person.id = workspaces_apitoken.owner_id
+        AND person.is_active AND (person.is_superuser OR EXISTS (SELECT 1 FROM workspaces_membership AS membership
+            WHERE membership.user_id = person.id AND membership.workspace_id = workspaces_apitoken.workspace_id
+            AND (membership.role = 'admin' OR membership.role = workspaces_apitoken.role OR workspaces_apitoken.role = 'viewer')))))"""
+
+
+def covers(mine: Role) -> list[Role]:
+    """The roles that a token of someone with this role may have. The same rule as in `_LIVE`."""
+    return list(Role) if mine == Role.ADMIN else [role for role in Role if role in (mine, Role.VIEWER)]
+
+
+def used(token: ApiToken) -> None:
+    """Keep when it was last used, to within an hour: a call writes once an hour, not each time."""
+    stale = timezone.now() - timedelta(hours=1)
+    if token.last_used_at is None or token.last_used_at < stale:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=Now())
+
+
+def own(user: Any) -> QuerySet[ApiToken]:
+    """What a person made for themselves, newest first."""
+    return ApiToken.objects.filter(owner=user).select_related("workspace").order_by("-id")
+
+
+def make_own(
+    name: str, *, role: Role, workspace: Workspace | None, expires_at: datetime | None, by: Caller
+) -> tuple[ApiToken, str]:
+    """A person's own token: for a workspace of theirs and at most with their role there. Raises Invalid."""
+    if workspace is None and not by.everywhere:
+        raise Invalid("Choose a workspace: a token for all of them is for admins of the whole server", "workspace")
+    mine = Role.ADMIN if workspace is None else by.role_in(workspace)
+    if mine is None or role not in covers(mine):
+        raise Invalid("A token may have at most the role that you have in that workspace", "role")
+    if own(by.user).filter(revoked_at__isnull=True).count() >= MOST_OWN:
+        raise Invalid(f"You have {MOST_OWN} tokens: revoke one first", "name")
+    return issue(name, role=role, workspace=workspace, expires_at=expires_at, by=by, reason="made by its owner", owner=by.user)
 
 
 def end_session(session_ref: str) -> None:
@@ -55,11 +103,18 @@ def end_session(session_ref: str) -> None:
 
 
 def issue(
-    name: str, *, role: str, workspace: Workspace | None, expires_at: datetime | None, by: Caller, reason: str
+    name: str,
+    *,
+    role: str,
+    workspace: Workspace | None,
+    expires_at: datetime | None,
+    by: Caller,
+    reason: str,
+    owner: Any = None,
 ) -> tuple[ApiToken, str]:
     """Make a token by hand, on record. Answers it and its secret."""
     with transaction.atomic():
-        secret = create(name, role=role, workspace=workspace, expires_at=expires_at, by=by.name)
+        secret = create(name, role=role, workspace=workspace, expires_at=expires_at, by=by.name, owner=owner)
         token = ApiToken.objects.get(digest=_digest(secret))
         _record(token, "token.created", by=by, reason=reason)
     return token, secret

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from django.utils.safestring import SafeString
 
@@ -12,6 +12,7 @@ from budget.charts.patterns import CATEGORIES, LABELS, fill
 from budget.charts.svg import el, join, path, picture
 from budget.charts.table import Table
 from budget.forecast import Forecast
+from workspaces import times
 
 WIDTH, HEIGHT = 960, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 792, 26, 236
@@ -43,7 +44,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class BurnUp:
-    """`points` from the left edge to now; `until`: the right edge. `allocated`: what the entries' budgets add up to."""
+    """`points` from the left edge to now; `until`: the right edge. `allocated`: what the entries' budgets add up to. Times are
+    written in `zone`."""
 
     points: Sequence[Point]
     until: datetime
@@ -53,6 +55,7 @@ class BurnUp:
     held: int
     outlook: Forecast
     marks: Sequence[Mark] = ()
+    zone: tzinfo = UTC
 
     @property
     def since(self) -> datetime:
@@ -96,17 +99,17 @@ def describe(data: BurnUp) -> str:
     held = f" {money.text(data.held)} is held for sessions at work." if data.held else ""
     ending = outlook.ending(data.outlook, data.cap)
     return (
-        f"From {data.since:%d %b %H:%M} to {data.now:%d %b %H:%M} UTC: spent {money.text(data.spent)} of the cap"
-        f" {money.text(data.cap)} ({parts}).{held} {outlook.sentence(data.outlook)}{f' {ending}' if ending else ''}"
+        f"From {times.brief(data.since, data.zone)} to {times.brief(data.now, data.zone)}"
+        f" {times.abbreviation(data.now, data.zone)}: spent {money.text(data.spent)} of the cap"
+        f" {money.text(data.cap)} ({parts}).{held} {outlook.sentence(data.outlook, data.zone)}{f' {ending}' if ending else ''}"
     )
 
 
 def table(data: BurnUp) -> Table:
     """Every point of the picture."""
-    days = data.now - data.since > timedelta(hours=36)
-    shown = [f"{point.at:%d %b %H:%M}" if days else f"{point.at:%H:%M}" for point in data.points]
+    shown = [_moment(point.at, data) for point in data.points]
     return Table(
-        caption="Spent until then, in UTC",
+        caption=f"Spent until then, times in {times.zone_name(data.zone)}",
         head=("Until", *(LABELS[name] for name in CATEGORIES), "Total"),
         rows=[
             (when, *(money.text(amount) for amount in point.spent), money.text(point.total))
@@ -114,6 +117,14 @@ def table(data: BurnUp) -> Table:
         ],
         exact=[(None, *point.spent, point.total) for point in data.points],
     )
+
+
+def _moment(at: datetime, data: BurnUp) -> str:
+    """The clock, with the day where there are several, and with the zone's name where the clocks change in between."""
+    here, first = at.astimezone(data.zone), data.since.astimezone(data.zone)
+    shown = times.brief(at, data.zone) if data.now - data.since > timedelta(hours=36) else f"{here:%H:%M}"
+    changes = first.utcoffset() != data.now.astimezone(data.zone).utcoffset()
+    return f"{shown} {times.abbreviation(at, data.zone)}" if changes else shown
 
 
 def _grid(data: BurnUp, x: scales.Scale, y: scales.Scale, highest: int) -> list[SafeString]:
@@ -124,7 +135,7 @@ def _grid(data: BurnUp, x: scales.Scale, y: scales.Scale, highest: int) -> list[
             parts.append(el("line", x1=LEFT, x2=RIGHT, y1=y(amount), y2=y(amount), class_="grid"))
             label = scales.money_label(amount)
             parts.append(el("text", label, x=LEFT - 8, y=y(amount) + 4, class_="label", text_anchor="end"))
-    for at in scales.time_steps(data.since, data.until):
+    for at in scales.time_steps(data.since, data.until, data.zone):
         where = x(at.timestamp())
         parts.append(el("line", x1=where, x2=where, y1=BOTTOM, y2=BOTTOM + 5, class_="axis"))
         if LEFT + 16 <= where <= RIGHT + 8:
@@ -152,7 +163,7 @@ def _now(data: BurnUp, x: scales.Scale) -> list[SafeString]:
     where = x(data.now.timestamp())
     return [
         el("line", x1=where, x2=where, y1=TOP - 6, y2=BOTTOM, class_="now"),
-        el("text", f"now {data.now:%H:%M}", x=where, y=TOP - 12, class_="label", text_anchor="middle"),
+        el("text", f"now {data.now.astimezone(data.zone):%H:%M}", x=where, y=TOP - 12, class_="label", text_anchor="middle"),
     ]
 
 
@@ -215,7 +226,16 @@ def _foot(data: BurnUp, y: scales.Scale) -> float:
 def _outlook(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
     top = _foot(data, y) - LINE * len(_named(data))
     return outlook.draw(
-        data.outlook, x, y, now=data.now, until=data.until, spent=data.spent, held=data.held, cap=data.cap, above=top
+        data.outlook,
+        x,
+        y,
+        now=data.now,
+        until=data.until,
+        spent=data.spent,
+        held=data.held,
+        cap=data.cap,
+        above=top,
+        zone=data.zone,
     )
 
 

@@ -1,6 +1,6 @@
 """The part of the burn-up that is right of now: the likely line, its band, and where they meet the cap."""
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from django.utils.safestring import SafeString
 
@@ -8,19 +8,20 @@ from budget import money
 from budget.charts.scales import Scale
 from budget.charts.svg import el, path
 from budget.forecast import Forecast
+from workspaces import times
 
 STOPS = "dispatch would stop here"
 PAUSED = "paused: no projected spend"
 
 
-def sentence(seen: Forecast) -> str:
+def sentence(seen: Forecast, zone: tzinfo = UTC) -> str:
     if seen.paused:
         return PAUSED.capitalize() + "."
     if not seen.enough:
         return f"No forecast: {seen.why_not[:1].lower()}{seen.why_not[1:]}."
     if seen.cap_at is None:
         return f"Forecast {money.text(seen.rate, estimate=True)} an active hour; the cap is not reached."
-    return f"At {money.text(seen.rate, estimate=True)} an active hour the cap is reached about {when(seen)}."
+    return f"At {money.text(seen.rate, estimate=True)} an active hour the cap is reached about {when(seen, zone)}."
 
 
 def ending(seen: Forecast, cap: int) -> str:
@@ -35,23 +36,34 @@ def ending(seen: Forecast, cap: int) -> str:
     return f"{told}; at the upper end the cap is not enough." if (seen.end_high or 0) > cap else f"{told}; the cap is enough."
 
 
-def when(seen: Forecast) -> str:
-    """`26 Nov 14:00 (11:00–19:30)`: the range repeats the day only where it is another one."""
+def when(seen: Forecast, zone: tzinfo = UTC) -> str:
+    """`26 Nov 14:00 CET (11:00–19:30)`: the range repeats the day only where it is another one."""
     if seen.cap_at is None:
         return ""
-    middle = seen.cap_at
+    middle = seen.cap_at.astimezone(zone)
     ends = [_short(end, middle) for end in (seen.cap_from, seen.cap_until)]
-    return f"{middle.day} {middle:%b %H:%M} ({ends[0]}–{ends[1]})"
+    return f"{middle.day} {middle:%b %H:%M} {times.abbreviation(middle, zone)} ({ends[0]}–{ends[1]})"
 
 
 def _short(end: datetime | None, middle: datetime) -> str:
     if end is None:
         return "open"
+    end = end.astimezone(middle.tzinfo)
     return f"{end:%H:%M}" if end.date() == middle.date() else f"{end.day} {end:%b %H:%M}"
 
 
 def draw(
-    seen: Forecast, x: Scale, y: Scale, *, now: datetime, until: datetime, spent: int, held: int, cap: int, above: float
+    seen: Forecast,
+    x: Scale,
+    y: Scale,
+    *,
+    now: datetime,
+    until: datetime,
+    spent: int,
+    held: int,
+    cap: int,
+    above: float,
+    zone: tzinfo = UTC,
 ) -> list[SafeString]:
     """`above`: the height over which words are clear of the names of the layers."""
     if seen.paused:
@@ -72,7 +84,8 @@ def draw(
         el("path", d=path(likely), class_="forecast"),
     ]
     if _stops(ways[1], cap, until):
-        parts += _crossing(seen, x, y, likely if _stops(ways[0], cap, until) else high, cap, known=_stops(ways[0], cap, until))
+        known = _stops(ways[0], cap, until)
+        parts += _crossing(f"≈ {when(seen, zone)}" if known else "", x, y, likely if known else high, cap)
     return parts
 
 
@@ -96,13 +109,13 @@ def _stops(way: _Way, cap: int, until: datetime) -> bool:
     return way[1][1] >= cap and way[1][0] < until.timestamp()
 
 
-def _crossing(seen: Forecast, x: Scale, y: Scale, line: _Way, cap: int, *, known: bool) -> list[SafeString]:
+def _crossing(words: str, x: Scale, y: Scale, line: _Way, cap: int) -> list[SafeString]:
+    """`words`: when it is; empty where only the upper end of what is likely comes so far."""
     where, high = line[1][0], y(cap)
     middle = min(max(where, x.start + 110), x.end - 100)
     parts = [el("text", STOPS, x=middle, y=high - 9, class_="label halo name-cap", text_anchor="middle")]
-    if known:
+    if words:
         parts.append(el("path", d="M0 -6 6 0 0 6 -6 0Z", transform=f"translate({where:.1f} {high:.1f})", class_="crossing"))
-        words = f"≈ {when(seen)}"
         parts.append(el("text", words, x=middle, y=high - 23, class_="label halo strong", text_anchor="middle"))
     return parts
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from budget import money
+from workspaces import times
 
 MOST_LINES = 5
 _STEPS = [timedelta(minutes=m) for m in (1, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)]
 _STEPS += [timedelta(days=d) for d in (1, 2, 7, 14, 28, 56, 91, 182, 364)]
-_EPOCH = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday: steps of weeks begin on one
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,10 @@ def money_label(micro: int) -> str:
     return money.text(micro).removesuffix(".00") if whole else money.text(micro)
 
 
-def time_steps(since: datetime, until: datetime, most: int = 8) -> list[datetime]:
-    """Round moments of UTC between the two: every hour, every day, every Monday."""
+def time_steps(since: datetime, until: datetime, zone: tzinfo = UTC, most: int = 8) -> list[datetime]:
+    """Round moments of a zone between the two: every hour, every day, every Monday there."""
     step = next((step for step in _STEPS if (until - since) / step <= most), _STEPS[-1])
-    first = _EPOCH + -(-(since - _EPOCH) // step) * step
-    ticks = []
-    while first <= until:
-        ticks.append(first)
-        first += step
-    return ticks
+    return times.steps(since, until, step, zone)
 
 
 def time_label(at: datetime, span: timedelta) -> str:

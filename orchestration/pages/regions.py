@@ -1,20 +1,16 @@
-"""The regions of the workspace page beside its backlog: executor, workers, locks, budget, activity. A fixed number of queries each."""
+"""What several pages show: sessions at work, events in words, entries as links."""
 
-from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
-from django.db.models import OuterRef, QuerySet, Subquery, Sum, TextField
+from django.db.models import OuterRef, QuerySet, Subquery, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 from django.urls import reverse
 from django.utils.timezone import now
 
-from budget import queries as budget
-from budget.models import Account, Category
-from orchestration import configuration, queries
-from orchestration.models import Entry, FileLock, Session, Worker
+from orchestration import queries
+from orchestration.models import Entry, Session
 from orchestration.pages import wording
 from orchestration.pages.scene import Scene
 from workspaces.models import Event
@@ -23,27 +19,6 @@ QUIET_AFTER = timedelta(minutes=5)
 ALARMING_AFTER = timedelta(minutes=10)
 MOST_EVENTS = 15
 MOST_LOCKS = 200
-
-
-def executor(scene: Scene) -> dict[str, Any]:
-    """What `force-dispatch` answers as diagnostics is shown always."""
-    row = queries.executor_for(scene.workspace.pk)
-    config = configuration.load(row.config)
-    found = queries.diagnostics(scene.workspace.pk)
-    fresh = Worker.objects.filter(queue="sessions", seen_at__gt=now() - timedelta(seconds=settings.LEASE_S / 2))
-    return {
-        "executor": row,
-        "config": config,
-        "agent_title": wording.AGENTS[config.agent.kind],
-        "slots_online": fresh.aggregate(slots=Sum("slots"))["slots"] or 0,
-        "found": found,
-        "in_the_way": wording.reasons(found["blockedReasons"]),
-    }
-
-
-def trouble(scene: Scene) -> dict[str, Any]:
-    """The breaker, when it is open."""
-    return {"executor": scene.executor}
 
 
 def workers(scene: Scene) -> dict[str, Any]:
@@ -68,30 +43,6 @@ def _worker(session: Session) -> dict[str, Any]:
         "cost": session.hold.drawn if session.hold else 0,
         "hold": session.hold.amount if session.hold else 0,
         "quiet": "alarming" if silent > ALARMING_AFTER else "quiet" if silent > QUIET_AFTER else "",
-    }
-
-
-def locks(scene: Scene) -> dict[str, Any]:
-    held = list(FileLock.objects.filter(workspace=scene.workspace).select_related("entry").order_by("path")[: MOST_LOCKS + 1])
-    behind = Entry.objects.filter(workspace=scene.workspace, parked_behind__isnull=False, deleted_at__isnull=True)
-    waiting: dict[str, list[Entry]] = defaultdict(list)
-    for entry in behind.order_by("seq")[:500]:
-        waiting[entry.parked_behind_id or ""].append(entry)
-    shown = [{"lock": lock, "entry": lock.entry, "waiting": waiting.get(lock.entry_id, [])} for lock in held[:MOST_LOCKS]]
-    parked = sum(len(entries) for entries in waiting.values())
-    return {"locks": shown, "more_locks": len(held) > MOST_LOCKS, "parked": parked}
-
-
-def money(scene: Scene) -> dict[str, Any]:
-    project = budget.project_of(scene.workspace.pk)
-    planned = Account.objects.filter(project=project, entry__deleted_at__isnull=True).aggregate(sum=Sum("budget"))["sum"] or 0
-    spent = {category: getattr(project, f"{category}_spent") for category in Category.values}
-    return {
-        "project": project,
-        "planned": planned,
-        "categories": [(Category(name).label, amount) for name, amount in spent.items()],
-        "left": project.max_project_spend - project.total_spent - project.held,
-        "at_work": scene.at_work,
     }
 
 

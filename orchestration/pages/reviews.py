@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.timezone import now
+from django.utils.timezone import get_current_timezone, now
 from django.views.decorators.http import require_POST
 
 from budget import queries as budget
@@ -19,6 +19,7 @@ from orchestration.pages import review_sheets, review_words
 from orchestration.pages.scene import SEE_OTHER, Scene, done, in_workspace, show
 from orchestration.pages.strip import STRIP
 from orchestration.team_forms import CommentForm, DecisionForm, NewReviewForm, ProposalForm, ReviewForm, TargetForm
+from workspaces import times
 from workspaces.access import Need
 
 MOST_ROWS = 200
@@ -60,7 +61,7 @@ def footer(scene: Scene, review_id: str) -> HttpResponse:
     """What stands at the foot of each printed page, in words that only a request knows: the style sheet of this page's print."""
     review = reading.review_for(scene.workspace.pk, review_id)
     only = review_words.ONLY.get(scene.request.GET.get("only", ""), review_words.ONLY[""])
-    generated = f"{now():%d %b %Y, %H:%M} UTC"
+    generated = times.stamp(now(), get_current_timezone())
     left = f"Review #{review.number} · figures as of ledger row {review.as_of_ledger} · {only} · generated {generated} by {scene.caller.name}"
     box = "font: 8pt sans-serif; color: #333"
     page = 'content: "Page " counter(page) " of " counter(pages)'

@@ -125,7 +125,7 @@ def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]
             response: HttpResponseBase = view(request, access.of_user(request.user), *args, **kwargs)
         except Refused as refused:
             response = _refuse(request, refused)
-        response["Cache-Control"] = "private, no-cache"
+        response.headers.setdefault("Cache-Control", "private, no-cache")  # one that shows a secret says no-store itself
         return response
 
     return wrapped

@@ -1,4 +1,4 @@
-"""The list of workspaces, and the one live page of a workspace."""
+"""The list of workspaces."""
 
 from typing import Any
 
@@ -8,22 +8,11 @@ from django.shortcuts import render
 
 from orchestration import configuration
 from orchestration.models import Entry, Session
-from orchestration.pages import backlog, regions
-from orchestration.pages.scene import Region, Scene, in_workspace, person, show
-from orchestration.pages.strip import STRIP
+from orchestration.pages.scene import person
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.models import Workspace
 
-REGIONS = STRIP | {
-    "trouble": Region("workspace.html#trouble", regions.trouble),
-    "executor": Region("workspace.html#executor", regions.executor),
-    "workers": Region("workspace.html#workers", regions.workers),
-    "entries": Region("workspace.html#entries", backlog.build),
-    "locks": Region("workspace.html#locks", regions.locks),
-    "budget": Region("workspace.html#budget", regions.money),
-    "activity": Region("workspace.html#activity", regions.activity),
-}
 MOST = 200
 
 
@@ -32,12 +21,6 @@ def every(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The workspaces of this person."""
     found = list(access.workspaces_for(caller).select_related("project", "executor")[: MOST + 1])
     return render(request, "workspaces.html", {"workspaces": _cards(found[:MOST]), "more": len(found) > MOST})
-
-
-@in_workspace()
-def one(scene: Scene) -> HttpResponse:
-    """The workspace: all of it, or the region that asks for itself."""
-    return show(scene, "workspace.html", REGIONS)
 
 
 def _cards(found: list[Workspace]) -> list[dict[str, Any]]:

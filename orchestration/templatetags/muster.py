@@ -1,16 +1,19 @@
 """How amounts, times and states are written on pages. Everything is escaped here once."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from django import template
+from django.db.models import Model
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.timezone import localtime, now
+from django.utils.timezone import get_current_timezone, localtime, now
 
 from budget import money
 from orchestration.pages import wording
+from workspaces import admin_base, times
 
 register = template.Library()
 
@@ -83,7 +86,10 @@ def duration(span: timedelta | float | None) -> str:
 
 @register.simple_tag
 def ago(moment: datetime | None, never: str = "never") -> SafeString:
-    """How long ago, with the moment itself in the title. Page JS keeps it counting while the page is fresh."""
+    """How long ago, the date of what is older than a day. The moment itself is in the title and, where it is relative, in print.
+    Page JS keeps it counting while the page is fresh."""
+    if moment is not None and now() - moment >= times.DAY:
+        return _time(moment, times.brief(moment, _zone()))
     return _clock(moment, "ago", " ago", never)
 
 
@@ -97,9 +103,54 @@ def since(moment: datetime | None, until: datetime | None = None) -> SafeString:
 
 @register.simple_tag
 def moment(at: datetime | None) -> SafeString:
+    """For lists of what happened: the clock today, with the day else."""
     if at is None:
         return format_html("{}", "—")
-    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(at), _full(at), f"{at:%H:%M:%S}")
+    today = at.astimezone(_zone()).date() == now().astimezone(_zone()).date()
+    return _time(at, f"{at.astimezone(_zone()):%H:%M:%S}" if today else times.brief(at, _zone()))
+
+
+@register.simple_tag
+def when(at: datetime | None, form: str = "stamp") -> SafeString:
+    """A moment in text: `25 Nov 2026, 13:04 CET`. `brief`: `25 Nov 13:04`, `exact`: with seconds, for columns; `clock`: `13:04:21 CET`
+    inside a sentence, with the day unless it is today."""
+    if at is None:
+        return format_html("{}", "—")
+    return _time(at, _FORMS[form](at))
+
+
+@register.simple_tag
+def as_of() -> SafeString:
+    """This moment, for what is printed."""
+    return when(now())
+
+
+@register.simple_tag
+def zone() -> str:
+    """The zone that the times of this page are in: `Europe/Berlin`."""
+    return times.zone_name(_zone())
+
+
+@register.filter
+def with_local(text: str) -> str:
+    """`00:00 UTC`, when the money's own day begins, with the local time beside it."""
+    return times.with_local(str(text), _zone(), now())
+
+
+_FORMS: dict[str, Callable[[datetime], str]] = {
+    "stamp": lambda at: times.stamp(at, _zone()),
+    "brief": lambda at: times.brief(at, _zone()),
+    "exact": lambda at: times.brief(at, _zone(), seconds=True),
+    "clock": lambda at: times.clock(at, _zone(), now()),
+}
+
+
+def _zone() -> tzinfo:
+    return get_current_timezone()
+
+
+def _time(at: datetime, shown: str) -> SafeString:
+    return format_html('<time class="num" datetime="{}" title="{}">{}</time>', times.iso(at), times.full(at, _zone()), shown)
 
 
 def line_clock(second: int) -> str:
@@ -110,23 +161,15 @@ def line_clock(second: int) -> str:
 def _clock(at: datetime | None, kind: str, suffix: str, never: str) -> SafeString:
     if at is None:
         return format_html("{}", never)
-    shown = duration(now() - at) + suffix
     return format_html(
-        '<time class="num" data-{}="{}" datetime="{}" title="{}">{}</time>',
+        '<time class="num" data-{}="{}" data-at="{}" datetime="{}" title="{}">{}</time>',
         kind,
         f"{at.timestamp():.0f}",
-        _iso(at),
-        _full(at),
-        shown,
+        times.brief(at, _zone()),
+        times.iso(at),
+        times.full(at, _zone()),
+        duration(now() - at) + suffix,
     )
-
-
-def _iso(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _full(at: datetime) -> str:
-    return f"{at:%a %d %b %Y, %H:%M:%S} UTC"
 
 
 @register.filter
@@ -190,7 +233,18 @@ def live(context: Any, name: str, topics: str) -> SafeString:
     )
 
 
+@register.simple_tag(takes_context=True)
+def admin_link(context: Any, obj: Model | None, words: str = "Edit in admin") -> SafeString:
+    """The way to an object's page on the admin site, for who may go there. Nothing for everybody else."""
+    request = context.get("request")
+    if obj is None or request is None or not getattr(request.user, "is_superuser", False):
+        return mark_safe("")
+    return admin_base.link(obj, words)
+
+
 @register.simple_tag
 def pieces(found: list[tuple[str, str]]) -> SafeString:
     """Text with links in it: (text, address) pairs, where no address means plain text."""
-    return format_html_join("", "{}", ((format_html('<a href="{}">{}</a>', url, text) if url else text,) for text, url in found))
+    return format_html_join(
+        "", "{}", ((format_html('<a href="{}">{}</a>', url, text) if url else with_local(text),) for text, url in found)
+    )

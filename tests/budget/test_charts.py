@@ -92,7 +92,7 @@ def test_labels_at_the_right_do_not_cover_each_other() -> None:
 
 def test_the_forecast_crosses_the_cap_where_it_is_reached() -> None:
     svg = burnup.draw(a_burnup())
-    assert "≈ 24 Nov 17:00 (16:00–18:00)" in words(svg) and "dispatch would stop here" in words(svg)
+    assert "≈ 24 Nov 17:00 UTC (16:00–18:00)" in words(svg) and "dispatch would stop here" in words(svg)
     (diamond,) = of_class(svg, "crossing")
     (cap,) = of_class(svg, "line-cap")
     where = scales.Scale((NOW - timedelta(hours=12)).timestamp(), (NOW + timedelta(hours=6)).timestamp(), 64, 792)

@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, time
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
+from django.utils.timezone import get_current_timezone
 from django.views.decorators.http import require_http_methods
 
 from budget import columns, corrections, money, sheets
@@ -18,6 +18,7 @@ from orchestration.pages.budget.filters import LedgerFilter
 from orchestration.pages.lists import filters, paging
 from orchestration.pages.scene import Region, Scene, confirm, done, in_workspace, show
 from orchestration.pages.strip import STRIP
+from workspaces import times
 from workspaces.access import Need
 from workspaces.errors import NotFound
 
@@ -123,9 +124,9 @@ def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[LedgerEntry]:
     if chosen["session"]:
         found = found.filter(session_ref=chosen["session"])
     if chosen["since"]:
-        found = found.filter(at__gte=datetime.combine(chosen["since"], time.min, UTC))
+        found = found.filter(at__gte=times.midnight(chosen["since"], get_current_timezone()))
     if chosen["until"]:
-        found = found.filter(at__lte=datetime.combine(chosen["until"], time.max, UTC))
+        found = found.filter(at__lte=times.end_of(chosen["until"], get_current_timezone()))
     return found
 
 

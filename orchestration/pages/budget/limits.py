@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.timezone import get_current_timezone, now
 from django.views.decorators.http import require_POST
 
 from budget import caps, limits, money, thresholds
@@ -12,6 +13,7 @@ from budget.limits import Standing
 from orchestration.forms import LimitForm, ThresholdsForm, checked
 from orchestration.pages import asking
 from orchestration.pages.scene import Scene, confirm, done, in_workspace
+from workspaces import times
 from workspaces.access import Need
 
 
@@ -31,7 +33,7 @@ def set_one(scene: Scene) -> HttpResponse:
         return confirm(
             scene,
             title=f"Set the limit of {named} to {money.text(amount)}",
-            sentence=consequence(one, amount),
+            sentence=times.with_local(consequence(one, amount), get_current_timezone(), now()),
             button=f"Set it to {money.text(amount)}",
             action=reverse("limit", args=[scene.workspace.pk]),
             fields={

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Sum, Window
 from django.http import HttpResponse
-from django.utils.timezone import now
+from django.utils.timezone import get_current_timezone, now
 
 from budget import bulk, columns, forecasting, limits, series, thresholds
 from budget.charts import burnup, categories, outlook, sparkline
@@ -51,7 +51,7 @@ class Figures:
     """What the regions share, each read once and only when one of them asks."""
 
     def __init__(self, scene: Scene) -> None:
-        self.scene, self.project, self.at = scene, scene.project, now()
+        self.scene, self.project, self.at, self.zone = scene, scene.project, now(), get_current_timezone()
         said = scene.request.GET.get("range", "")
         self.range = said if said in RANGES else "24h"
 
@@ -68,7 +68,7 @@ class Figures:
     @cached_property
     def series(self) -> series.Series:
         span, step = RANGES[self.range]
-        return series.of(self.project, since=self.at - span if span else None, now=self.at, step=step)
+        return series.of(self.project, since=self.at - span if span else None, now=self.at, step=step, zone=self.zone)
 
     @cached_property
     def standing(self) -> list[Standing]:
@@ -106,7 +106,7 @@ def summary(figures: Figures) -> dict[str, Any]:
     return {
         "project": project,
         "left": project.headroom,
-        "outlook": outlook.sentence(figures.forecast),
+        "outlook": outlook.sentence(figures.forecast, figures.zone),
         "ending": outlook.ending(figures.forecast, project.max_project_spend),
         "limits_reached": [(limits.named(one), one) for one in figures.beside if one.reached],
         "spark": sparkline.draw(hours),
@@ -148,6 +148,7 @@ def over_time(figures: Figures) -> dict[str, Any]:
         project.held,
         forecast,
         marks,
+        figures.zone,
     )
     return {
         "burnup": burnup.draw(data),

@@ -1,0 +1,50 @@
+"""What a change of the config changed, key by key, without what may be a key of another kind."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+LONGEST = 120
+_HIDDEN = ("env", "settings", "prompts")  # may hold a provider's key, or pages of text
+_UNSET = object()
+
+
+def version(stored: dict[str, Any]) -> str:
+    """Two configs of one version are the same."""
+    return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def of(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str]]:
+    """`key`, `before` and `after` of each stored value that changed; the last two are empty where they are not to be shown."""
+    one, other = dict(_flat(before)), dict(_flat(after))
+    changed = [key for key in sorted(one.keys() | other.keys()) if one.get(key, _UNSET) != other.get(key, _UNSET)]
+    return [{"key": key, "before": _shown(key, one), "after": _shown(key, other)} for key in changed]
+
+
+def sentence(changes: list[dict[str, str]], most: int = 6) -> str:
+    """`max_workers 4 → 6, agent.model → sonnet, agent.env.TOKEN`."""
+    parts = [_part(one) for one in changes[:most]]
+    return ", ".join([*parts, *([f"{len(changes) - most} more"] if len(changes) > most else [])])
+
+
+def _part(one: dict[str, str]) -> str:
+    return f"{one['key']}: {one['before']} → {one['after']}" if one["before"] or one["after"] else one["key"]
+
+
+def _flat(config: dict[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, dict) and value and key != "settings":
+            yield from _flat(value, f"{at}{key}.")
+        else:
+            yield f"{at}{key}", value
+
+
+def _shown(key: str, values: dict[str, Any]) -> str:
+    if any(part in _HIDDEN for part in key.split(".")):
+        return ""
+    if key not in values:
+        return "default"
+    value = values[key]
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

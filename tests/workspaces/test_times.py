@@ -1,0 +1,63 @@
+"""Times in zones: words, days of 23 and 25 hours, and hours that begin at another's :30. Pure."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from workspaces import times
+
+BERLIN, KATHMANDU, CAIRO = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kathmandu"), ZoneInfo("Africa/Cairo")
+AT = datetime(2026, 11, 25, 12, 4, 21, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def test_a_moment_is_told_in_the_zone_with_utc_beside_it() -> None:
+    assert times.full(AT, BERLIN) == "Wed 25 Nov 2026, 13:04:21 CET (12:04:21 UTC)"
+    assert times.full(AT, ZoneInfo("Pacific/Auckland")) == "Thu 26 Nov 2026, 01:04:21 NZDT (25 Nov 12:04:21 UTC)"
+    assert times.full(AT, UTC) == "Wed 25 Nov 2026, 12:04:21 UTC"
+    assert times.stamp(AT, KATHMANDU) == "25 Nov 2026, 17:49 UTC+05:45"
+
+
+def test_the_clock_names_the_day_only_of_another_day() -> None:
+    assert times.clock(AT, BERLIN, now=AT + HOUR) == "13:04:21 CET"
+    assert times.clock(AT, BERLIN, now=AT + 20 * HOUR) == "25 Nov 13:04 CET"
+
+
+def test_the_moneys_own_day_is_told_with_the_local_time_beside_it() -> None:
+    said = "It goes on at 00:00 UTC, or raise it"
+    assert times.with_local(said, BERLIN, AT) == "It goes on at 00:00 UTC (01:00 CET), or raise it"
+    assert times.with_local(said, UTC, AT) == said
+
+
+def test_a_day_has_23_or_25_hours_when_the_clocks_change() -> None:
+    for day, hours in ((date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 11, 25), 24)):
+        begin, end = times.midnight(day, BERLIN), times.end_of(day, BERLIN)
+        assert end - begin == timedelta(hours=hours) - timedelta(microseconds=1)
+        ticks = times.steps(begin, end, HOUR, BERLIN)
+        assert len(ticks) == hours and ticks[0].hour == 0 and all(at.minute == 0 for at in ticks)
+
+
+def test_days_begin_at_local_midnight_on_both_sides_of_a_change() -> None:
+    ticks = times.steps(datetime(2026, 10, 23, tzinfo=UTC), datetime(2026, 10, 28, tzinfo=UTC), times.DAY, BERLIN)
+    assert [(at.day, at.hour) for at in ticks] == [(24, 0), (25, 0), (26, 0), (27, 0), (28, 0)]
+    assert {at.utcoffset() for at in ticks} == {HOUR, 2 * HOUR}
+
+
+def test_where_the_clocks_skip_midnight_the_day_begins_later() -> None:
+    begin = times.midnight(date(2026, 4, 24), CAIRO).astimezone(CAIRO)
+    assert (begin.day, begin.hour) == (24, 1)
+
+
+def test_hours_of_a_zone_with_a_quarter_begin_at_its_own() -> None:
+    assert not times.hours_are_whole(KATHMANDU, AT) and times.hours_are_whole(BERLIN, AT)
+    assert times.hour_of(AT, KATHMANDU) == datetime(2026, 11, 25, 11, 15, tzinfo=UTC)
+    assert [f"{at:%H:%M}" for at in times.steps(AT, AT + 3 * HOUR, HOUR, KATHMANDU)] == ["18:00", "19:00", "20:00"]
+
+
+def test_weeks_are_counted_from_a_monday() -> None:
+    ticks = times.steps(AT, AT + timedelta(days=40), timedelta(days=7), BERLIN)
+    assert all(at.weekday() == 0 and at.hour == 0 for at in ticks) and len(ticks) == 6
+
+
+def test_the_ends_of_the_calendar_are_days_too() -> None:
+    for zone in (BERLIN, ZoneInfo("America/New_York"), UTC):
+        assert times.midnight(date.min, zone) < times.end_of(date.max, zone)

@@ -1,0 +1,40 @@
+"""How a person wants to see the pages; and how often somebody tried to come in as them."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Preferences(models.Model):
+    """Whoever never chose has no row, and sees the defaults."""
+
+    class Theme(models.TextChoices):
+        SYSTEM = "system", "As the system has it"
+        LIGHT = "light", "Light"
+        DARK = "dark", "Dark"
+
+    class Density(models.TextChoices):
+        NORMAL = "normal", "Normal rows"
+        COMFORTABLE = "comfortable", "Comfortable rows"
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="preferences")
+    time_zone = models.CharField(max_length=64, blank=True, help_text="An IANA name. Empty: the server's.")
+    theme = models.CharField(max_length=10, choices=Theme.choices, default=Theme.SYSTEM)
+    density = models.CharField(max_length=15, choices=Density.choices, default=Density.NORMAL)
+    shortcuts = models.BooleanField(default=True, help_text="Single keys do something on pages.")
+
+    class Meta:
+        verbose_name_plural = "preferences"
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user}"
+
+
+class FailedLogin(models.Model):
+    """Tries that failed, by whom and from where. Forgotten when the window is over, or when they get in."""
+
+    key = models.CharField(max_length=64, primary_key=True, help_text="The SHA-256 of the name and the address.")
+    tries = models.PositiveIntegerField(default=0)
+    since = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.tries} since {self.since}"
