@@ -36,7 +36,7 @@
     if (batch.dataset.over && !at.over) {
       at.over = true;
       $("follow-label").hidden = $("log-announce-label").hidden = true;
-      $("log-more").textContent = "■ Final";
+      if (!$("log-more").textContent.startsWith("■")) $("log-more").textContent = "■ Final";
     }
   }
 
