@@ -14,8 +14,9 @@ from django.urls import reverse
 
 BUNDLES = {
     "muster.css": [
-        *(f"css/{name}.css" for name in ("tokens", "base", "shell", "controls", "data", "overview", "executor")),
-        *(f"css/{name}.css" for name in ("entries", "workers", "log", "round", "settings", "budget", "review")),
+        # In the order in which they may overrule each other: what is common first, pages last.
+        *(f"css/{name}.css" for name in ("tokens", "base", "shell", "controls", "data", "budget", "review")),
+        *(f"css/{name}.css" for name in ("overview", "executor", "entries", "workers", "log", "round", "settings")),
     ],
     "muster.js": [
         "django_htmx/htmx-2.min.js",

@@ -13,7 +13,7 @@
 
   async function ask(parameters) {
     const query = new URLSearchParams({ fragment: "log", ...(level && { level }), ...parameters });
-    const answer = await fetch(`${url}?${query}`, { headers: { "HX-Request": "true" } });
+    const answer = await fetch(`${url}?${query}`, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15000) });
     if (!answer.ok) throw new Error(answer.status);
     const holder = document.createElement("template");
     holder.innerHTML = await answer.text();

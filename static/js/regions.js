@@ -112,12 +112,12 @@
   };
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    const pick = event.target.closest?.(".pick[open], .menu[open]"), cell = event.target.closest?.("form[data-back]");
+    const pick = event.target.closest?.(".pick[open], .flyout[open]"), cell = event.target.closest?.("form[data-back]");
     if (pick) close(pick);
     if (cell) muster.leave(cell);
   });
   document.addEventListener("click", (event) => { // a menu closes when one looks elsewhere
-    document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+    document.querySelectorAll("details.flyout[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
     if (event.target.closest("[data-leave]")) { event.preventDefault(); muster.leave(event.target.closest("form")); }
   });
 })();
