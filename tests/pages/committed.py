@@ -2,6 +2,7 @@
 by the insert-only tables, hence another one of that name (by which pytest-django knows to make the test database)."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,12 +13,18 @@ KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
 @pytest.fixture
 def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    with django_db_blocker.unblock():
-        try:
-            yield
-        finally:
-            _wipe()
-            connection.close()
+    with django_db_blocker.unblock(), wiped():
+        yield
+
+
+@contextmanager
+def wiped() -> Iterator[None]:
+    """Whatever is committed within is gone afterwards."""
+    try:
+        yield
+    finally:
+        _wipe()
+        connection.close()
 
 
 def _wipe() -> None:

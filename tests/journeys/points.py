@@ -1,0 +1,102 @@
+"""What the forty acceptance points share: one full seed and one server for a module, every address of the map, and who looks at it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from budget.models import Review
+from orchestration.models import Entry
+from tests.journeys.conftest import logged_in
+from tests.pages import seed, seed_full
+from tests.pages.committed import wiped
+from tests.pages.seed_full import Full
+from tests.pages.server import serving
+
+
+@dataclass(frozen=True)
+class Site:
+    """A served seed: its address, and what is in it."""
+
+    address: str
+    full: Full
+
+    @property
+    def home(self) -> str:
+        return f"{self.address}/w/{self.full.workspace.pk}/"
+
+    def every(self) -> dict[str, str]:
+        """Each page of the map by its name."""
+        full = self.full
+        review = Review.objects.filter(project_id=full.workspace.pk).first()
+        dear = full.dear.pk
+        tails = {
+            "overview": "",
+            "workers": "workers/",
+            "timeline": "workers/?view=timeline",
+            "worker": f"workers/{full.long_log.pk}/",
+            "worker over": f"workers/{full.ended.pk}/",
+            "log": f"workers/{full.long_log.pk}/log/",
+            "entries": "entries/",
+            "graph": "entries/?view=graph&q=status:blocked",
+            "entry": f"entries/{dear}/",
+            "round": f"entries/{full.ended.entry_id}/rounds/{full.ended.round_number}/",
+            "new entry": "entries/new/",
+            "plan": "entries/plan/",
+            "locks": "locks/",
+            "budget": "budget/",
+            "by entry": "budget/entries/",
+            "ledger": "budget/ledger/",
+            "changes": "budget/changes/",
+            "reallocate": "budget/reallocate/",
+            "reviews": "budget/reviews/",
+            "review": f"budget/reviews/{review.pk}/" if review else "budget/reviews/",
+            "executor": "executor/",
+            "activity": "activity/",
+            "settings": "settings/",
+            "config": "settings/config/",
+            "members": "settings/members/",
+            "agents": "agents/",
+            "notices": "notices/",
+        }
+        return {name: f"{self.home}{tail}" for name, tail in tails.items()}
+
+    def elsewhere(self) -> dict[str, str]:
+        """Pages that belong to no workspace."""
+        tails = {
+            "workspaces": "/",
+            "account": "/account/",
+            "tokens": "/account/tokens/",
+            "new": "/new/",
+            "guide": "/styleguide/",
+            "keys": "/keys/",
+        }
+        return {name: f"{self.address}{tail}" for name, tail in tails.items()}
+
+    def entry(self, seq: int) -> Entry:
+        return Entry.objects.select_related("account").get(workspace=self.full.workspace, seq=seq)
+
+
+@pytest.fixture(scope="module")
+def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[Site]:
+    """Seeded once for the module: its tests read, or mend what they change."""
+    with django_db_blocker.unblock():
+        from django.conf import settings
+
+        usual, settings.TICK_S = settings.TICK_S, 600
+        try:
+            with wiped(), serving() as address:
+                yield Site(address, seed_full.full())
+        finally:
+            settings.TICK_S = usual
+
+
+def looking(browser: Browser, site: Site, **options: Any) -> tuple[BrowserContext, Page]:
+    """Ana's browser, and a page of it."""
+    context = logged_in(browser, site.address, **options)
+    return context, context.new_page()
+
+
+__all__ = ["Site", "looking", "seed", "site"]

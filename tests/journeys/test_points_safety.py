@@ -1,0 +1,160 @@
+"""Acceptance points 1 to 9: safety and control, in a browser. (10 is in test_entry.py.)"""
+
+import re
+from datetime import timedelta
+
+from django.utils.timezone import now
+from playwright.sync_api import Browser, Page, Request, expect
+
+from orchestration import sessions, wake
+from orchestration.executor import control
+from orchestration.models import Executor, Session
+from tests.journeys.conftest import logged_in
+from tests.journeys.points import Site, looking, site
+from tests.journeys.test_pages import open_live, state
+from tests.pages import seed
+from workspaces.models import Workspace
+
+__all__ = ["site"]
+
+
+def posts(page: Page) -> list[str]:
+    sent: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            sent.append(request.url)
+
+    page.on("request", note)
+    return sent
+
+
+def test_01_stop_all_is_in_sight_on_every_page_at_every_width(browser: Browser, site: Site) -> None:
+    for width, height in ((1440, 900), (768, 1024), (360, 740)):
+        context, page = looking(browser, site, viewport={"width": width, "height": height})
+        for name, url in site.every().items():
+            page.goto(url, wait_until="domcontentloaded")
+            box = page.locator("#stop-all").bounding_box()
+            assert box is not None, (name, width)
+            assert box["x"] >= 0 and box["y"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, (
+                name,
+                box,
+            )
+            assert width > 360 or (box["width"] >= 44 and box["height"] >= 44), (name, box)
+        context.close()
+
+
+def test_02_a_stop_is_two_clicks_and_a_double_click_sends_nothing(page: Page, address: str, workspace: Workspace) -> None:
+    open_live(page, address, workspace, "locks/")
+    sent = posts(page)
+    page.dblclick("#stop-all")
+    page.wait_for_timeout(700)
+    assert sent == [] and state(workspace) == "running"
+    page.click("#stop-all-now")
+    expect(page.locator("#strip")).to_have_attribute("data-state", "paused")
+    assert len(sent) == 1
+
+
+def test_03_armed_it_counts_and_disarms_by_escape_or_when_one_goes_elsewhere(
+    page: Page, address: str, workspace: Workspace
+) -> None:
+    page.clock.install()
+    page.goto(f"{address}/w/{workspace.pk}/")
+    page.click("#stop-all")
+    page.clock.run_for(500)
+    expect(page.locator("#stop-all-now")).to_have_text("Stop 3 workers now")
+    expect(page.locator("#stop-all-now")).to_be_focused()
+    page.clock.run_for(15_000)
+    expect(page.locator("#stop-all-now")).to_be_visible()  # whoever is there may take their time
+    page.keyboard.press("Escape")
+    expect(page.locator("#stop-all")).to_be_focused()
+    page.click("#stop-all")
+    page.clock.run_for(500)
+    page.locator("h2").first.click()
+    page.evaluate("document.activeElement.blur()")
+    page.clock.run_for(12_000)
+    expect(page.locator("#stop-all")).to_be_visible()
+
+
+def test_04_with_one_that_refuses_nobody_says_all_stopped(page: Page, address: str, workspace: Workspace) -> None:
+    open_live(page, address, workspace)
+    page.click("#stop-all")
+    page.click("#stop-all-now")
+    expect(page.locator("#stopping")).to_contain_text("0 of 3 confirmed")
+    silent, *others = Session.objects.filter(workspace=workspace, status="running").order_by("id")
+    for session in others:
+        sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED, "Stopped by ana"))
+    long_ago = now() - timedelta(minutes=1)
+    Executor.objects.filter(pk=workspace.pk).update(stop_all_at=long_ago)
+    Session.objects.filter(pk=silent.pk).update(stop_wanted_at=long_ago)
+    wake.hint(workspace.pk, "workers")
+    expect(page.locator("#stopping")).to_contain_text("2 of 3 confirmed")
+    expect(page.locator("#stopping")).to_contain_text("no answer")
+    expect(page.locator("#stop-retry")).to_be_visible()
+    expect(page.locator("#banner")).to_contain_text("has not answered the stop")
+    expect(page.locator("#alarm")).to_contain_text("has not answered")
+    assert "All stopped" not in page.inner_text("body")
+    page.click(f"#kill-{silent.pk}")
+    expect(page.locator("#stopping")).to_contain_text("is being killed")
+    sessions.conclude(silent, sessions.Ending(Session.Outcome.STOPPED, "Stopped by ana"))
+    expect(page.locator("#stopping")).to_contain_text("All stopped")
+
+
+# 5 is `test_everything_works_without_script` in test_pages.py.
+
+
+def test_06_after_a_minute_of_swaps_a_destructive_act_still_asks(page: Page, address: str, workspace: Workspace) -> None:
+    open_live(page, address, workspace)
+    page.evaluate("window.swaps = 0; document.addEventListener('htmx:afterSwap', () => window.swaps++)")
+    for _ in range(25):
+        wake.hint(workspace.pk, "executor", "workers", "budget")
+        page.wait_for_timeout(2450)
+    assert page.evaluate("window.swaps") >= 20
+    sent = posts(page)
+    page.click("#stop-all")
+    expect(page.locator("#stop-all-now")).to_be_visible()
+    assert sent == [] and state(workspace) == "running"
+    answer = page.evaluate(
+        """async (url) => (await fetch(url, {method: 'POST', headers: {'X-CSRFToken': document.querySelector('[name=csrfmiddlewaretoken]').value,
+        'Content-Type': 'application/x-www-form-urlencoded'}, body: 'confirm=made-up'})).status""",
+        f"{address}/w/{workspace.pk}/executor/stop/",
+    )
+    assert answer == 409 and state(workspace) == "running"
+
+
+def test_07_a_stop_in_the_seventh_tab_answers_at_once(browser: Browser, address: str, workspace: Workspace) -> None:
+    context = logged_in(browser, address)
+    tabs = [context.new_page() for _ in range(7)]
+    for tab in tabs:
+        tab.goto(f"{address}/w/{workspace.pk}/", wait_until="domcontentloaded")
+        expect(tab.locator("#freshness")).to_have_attribute("data-state", "live", timeout=10_000)
+    last = tabs[-1]
+    last.click("#stop-all")
+    with last.expect_response(re.compile("executor/stop"), timeout=2000) as answered:
+        last.click("#stop-all-now")
+    assert answered.value.status == 200 and state(workspace) == "paused"
+    context.close()
+
+
+def test_08_who_is_second_is_told_who_was_first(browser: Browser, address: str, workspace: Workspace) -> None:
+    mine, theirs = logged_in(browser, address), logged_in(browser, address)
+    one, other = mine.new_page(), theirs.new_page()
+    other.goto(f"{address}/w/{workspace.pk}/")
+    other.route("**/events/**", lambda route: route.abort())
+    other.reload()  # it hears of nothing
+    control.pause(workspace.pk, by=seed.ANA)
+    control.resume(workspace.pk, by=seed.ANA)
+    before = Executor.objects.get(pk=workspace.pk).version
+    other.evaluate("document.querySelector('#strip input[name=version]').value = 1")
+    other.click("#act-pause")
+    expect(other.locator("#result")).to_contain_text("ana changed the executor")
+    assert state(workspace) == "running"
+    one.goto(f"{address}/w/{workspace.pk}/")
+    one.dblclick("#act-pause")
+    expect(one.locator("#strip")).to_have_attribute("data-state", "paused")
+    assert Executor.objects.get(pk=workspace.pk).version == before + 1
+    mine.close()
+    theirs.close()
+
+
+# 9 is tests/pages/test_every_form.py: each form of the map, sent by a viewer.
