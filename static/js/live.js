@@ -61,7 +61,7 @@
     const at = Math.max(tick, Number(el.dataset.tick) || 0), past = serverNow() - at, late = past > Number(el.dataset.late);
     if (at) el.textContent = `tick ${duration(past)} ago`;
     const wrong = strip.dataset.state === "running" && late !== (strip.dataset.shown === "unknown");
-    if (wrong && serverNow() - asked > 5) { asked = serverNow(); muster.fetch("strip", "banner"); }
+    if (wrong && serverNow() - asked > Math.max(1, el.dataset.late / 3)) { asked = serverNow(); muster.fetch("strip", "banner"); }
   }
 
   function tell(name) {

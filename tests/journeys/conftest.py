@@ -74,3 +74,11 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     yield page
     context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def troubled_page(browser: Browser, address: str) -> Iterator[Page]:
+    """For tests that break the network on purpose: the browser itself complains of that in its console."""
+    context = logged_in(browser, address)
+    yield context.new_page()
+    context.close()
