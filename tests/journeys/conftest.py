@@ -3,10 +3,10 @@
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from pytest_django.fixtures import SettingsWrapper
 
 from tests.faults.conftest import data, prepared, start
 from tests.pages import seed
@@ -31,7 +31,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(autouse=True)
-def _unhurried(settings: SettingsWrapper) -> None:
+def _unhurried(settings: Any) -> None:
     """The seed's one tick of the executor stays fresh for as long as a journey lasts."""
     settings.TICK_S = 600
 
