@@ -7,7 +7,6 @@ from orchestration.pages import (
     activity,
     agent,
     diagnosis,
-    entry,
     executor,
     home,
     keys,
@@ -20,6 +19,7 @@ from orchestration.pages import (
     workspace,
 )
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
+from orchestration.pages.entry import acts, deps, diff, page, preflight, round
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
@@ -68,12 +68,25 @@ urlpatterns = [
         name="channel-act",
     ),
     path("w/<str:workspace_id>/notices/deliveries/<str:delivery_id>/retry/", notices.retry, name="delivery-retry"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/", entry.page, name="entry"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/", page.page, name="entry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", money.entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", money.entry_lock, name="entry-lock"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", entry.reverify, name="entry-reverify"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/", entry.set_rounds, name="entry-rounds"),
-    re_path(r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$", entry.act, name="entry-act"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", acts.reverify, name="entry-reverify"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/", acts.set_rounds, name="entry-rounds"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/<int:number>/", round.page, name="round"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/<int:number>/patch/", round.patch, name="round-patch"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/diff/", diff.page, name="entry-diff"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/diff/patch/", diff.patch, name="entry-diff-patch"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/preflight/", preflight.page, name="preflight"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/dispatch/", preflight.go, name="entry-dispatch"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/depend/", deps.depend, name="entry-depend"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/undepend/", deps.undepend, name="entry-undepend"),
+    re_path(r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$", acts.act, name="entry-act"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/set/(?P<what>priority|assign|beside)/$",
+        acts.set_one,
+        name="entry-set",
+    ),
     path("w/<str:workspace_id>/sessions/<str:session_id>/", session.page, name="session"),
     path("w/<str:workspace_id>/workers/<str:session_id>/kill/", executor.kill_session, name="session-kill"),
     # TEMPORARY until the branches come in

@@ -1,159 +1,92 @@
-"""The page of one entry, and what a person may do to it."""
+"""The page of one entry: where it stands, and one of its tabs (dashboard.md 5.6). Only the chosen tab is built."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from django import forms
+from django.db.models import Count, F, FilteredRelation, OuterRef, Q, Subquery, Sum
 from django.http import HttpResponse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_safe
 
-from budget.charts import rounds as rounds_chart
-from budget.charts.bullet import Use
-from budget.models import Account, BudgetChange, Category, LedgerEntry, RoundSpend
-from orchestration import entries, queries
-from orchestration.executor import explain
-from orchestration.forms import ReasonForm, RoundsForm, checked
-from orchestration.models import Entry, Round, Session
-from orchestration.pages import backlog, wording
-from orchestration.pages.budget import by_entry, changes
-from orchestration.pages.regions import names_of
-from orchestration.pages.scene import Region, Scene, done, in_workspace, show
+from budget.models import RoundSpend
+from orchestration.models import Entry, Session
+from orchestration.pages import backlog
+from orchestration.pages.budget import by_entry
+from orchestration.pages.entry import brief, budget, deps, history, locks, preflight, rounds
+from orchestration.pages.lists import filters
+from orchestration.pages.scene import Region, Scene, in_workspace, show
 from orchestration.pages.strip import STRIP
-from workspaces.access import Need
+from workspaces import ids
+from workspaces.errors import NotFound
 
-VERBS: dict[str, tuple[Callable[..., Entry], str]] = {
-    "hold": (entries.hold, "is held back until someone releases it"),
-    "release": (entries.release, "is back in line"),
-    "done": (entries.mark_done, "is marked done; nothing was merged"),
+# name: (word, its regions and what builds each from the scene and the entry)
+TABS = {
+    "rounds": ("Rounds", {"rounds": rounds.made, "sessions": rounds.sessions}),
+    "brief": ("Brief", {"brief": brief.told}),
+    "deps": ("Dependencies", {"deps": deps.both_ways}),
+    "locks": ("Locks", {"held": locks.wanted}),
+    "budget": ("Budget", {"purse": budget.purse}),
+    "history": ("History", {"history": history.of}),
 }
 
 
+class Chosen(forms.Form):
+    tab = forms.ChoiceField(choices=[(name, word) for name, (word, _) in TABS.items()], required=False)
+
+
+@require_safe
 @in_workspace()
 def page(scene: Scene, entry_id: str) -> HttpResponse:
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
-    regions = STRIP | {
-        "standing": Region("entry.html#standing", lambda scene: standing(scene, entry)),
-        "purse": Region("entry.html#purse", lambda scene: purse(scene, entry)),
-        "rounds": Region("entry.html#rounds", lambda scene: rounds(entry)),
-        "sessions": Region("entry.html#sessions", lambda scene: sessions(entry)),
-    }
-    return show(scene, "entry.html", regions, entry=entry)
+    entry = _found(scene, entry_id)
+    chosen, ignored = filters.read(Chosen, scene)
+    tab = chosen["tab"] or "rounds"
+    regions = STRIP | {"standing": Region("entry.html#standing", lambda scene: standing(scene, entry))}
+    for name, build in TABS[tab][1].items():
+        regions[name] = Region(f"entry.html#{name}", partial(build, entry=entry))
+    if scene.request.GET.get("fragment") == "preflight":  # opened by a person; then it fetches itself
+        regions["preflight"] = Region("entry.html#preflight", lambda scene: preflight.checks(scene, entry))
+    return show(
+        scene,
+        "entry.html",
+        regions,
+        section="entries",
+        entry=entry,
+        chosen_tab=tab,
+        tabs=[(name, word) for name, (word, _) in TABS.items()],
+        ignored=ignored,
+    )
 
 
-@require_POST
-@in_workspace(Need.OPERATE)
-def act(scene: Scene, entry_id: str, verb: str) -> HttpResponse:
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
-    do, sentence = VERBS[verb]
-    do(entry, by=scene.caller, reason=checked(ReasonForm(scene.request.POST))["reason"])
-    return done(scene, f"#{entry.seq} {sentence}")
-
-
-@require_POST
-@in_workspace(Need.OPERATE)
-def reverify(scene: Scene, entry_id: str) -> HttpResponse:
-    entry = entries.reverify(queries.entry_for(scene.workspace.pk, entry_id), by=scene.caller)
-    return done(scene, f"#{entry.seq} will be verified again, without implementing")
-
-
-@require_POST
-@in_workspace(Need.OPERATE)
-def set_rounds(scene: Scene, entry_id: str) -> HttpResponse:
-    wanted = checked(RoundsForm(scene.request.POST))["rounds"]
-    entry = entries.set_rounds(queries.entry_for(scene.workspace.pk, entry_id), wanted, by=scene.caller)
-    return done(scene, f"#{entry.seq} may make {wanted} {'round' if wanted == 1 else 'rounds'}")
+def _found(scene: Scene, entry_id: str) -> Entry:
+    """The entry with its open session and what its rounds cost and gained, in one query. Raises NotFound."""
+    mine = RoundSpend.objects.filter(account_id=OuterRef("account_id")).order_by().values("account_id")
+    gains = Sum("improvement_score", filter=Q(improvement_score__gt=0))
+    sums = {"made": Count("id"), "paid": Sum("cost"), "gained": gains}
+    entries = Entry.objects.select_related("account", "workspace")
+    entries = entries.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
+    fields = ("id", "phase", "round_number", "claimed_at")
+    entries = entries.annotate(
+        **{f"at_work_{name}": F(f"session_rel__{name}") for name in fields},
+        **{name: Subquery(mine.annotate(**{name: summed}).values(name)) for name, summed in sums.items()},
+    )
+    found = None
+    if ids.looks_like_one(entry_id):
+        found = entries.filter(pk=entry_id, workspace=scene.workspace, deleted_at__isnull=True).first()
+    if found is None:
+        raise NotFound("Entry not found")
+    return found
 
 
 def standing(scene: Scene, entry: Entry) -> dict[str, Any]:
-    """Where it stands: its row of the backlog, and every check of the executor in its order."""
+    """One sentence on where it stands and since when, and what it came to so far: as its row of the backlog says it."""
     row = backlog.rows(scene, [entry])[0]
-    found = explain.reasons(scene.workspace.pk, [entry.pk]).get(entry.pk) if entry.status != Entry.Status.DONE else None
-    checks = found.checks if found else []
-    names = names_of(scene, {check.holder for check in checks if check.holder})
-    waiting = list(Entry.objects.filter(dependencies__depends_on=entry, deleted_at__isnull=True).order_by("seq")[:200])
+    at_work = row["session"] is not None
     return {
-        "row": row,
         "entry": entry,
-        "spec": _spec(entry),
-        "dependents": waiting,
-        "locks": list(entry.locks.order_by("path").values_list("path", flat=True)),
+        "account": entry.account,
+        "row": row,
+        "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
+        "worth": by_entry.Worth(entry.made or 0, entry.paid or 0, entry.gained or 0.0),  # type: ignore[attr-defined]
+        "may_dispatch": not at_work and entry.status != Entry.Status.DONE,
         "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,
-        "checks": [
-            {
-                "name": wording.CHECKS.get(check.code, wording.REASONS.get(check.code, check.code).capitalize()),
-                "passed": check.passed,
-                "observed": wording.linked(check.observed, names),
-                "needed": check.needed,
-            }
-            for check in checks
-        ],
     }
-
-
-def rounds(entry: Entry) -> dict[str, Any]:
-    costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
-    made = list(Round.objects.filter(entry=entry).order_by("-number"))
-    told = rounds_of_money(made[::-1], costs, guessed(entry))
-    shown = [
-        {"round": one, "cost": costs.get(one.number, 0), "checks": [queries.shown_check(check) for check in one.checks]}
-        for one in made
-    ]
-    drawn = {"rounds_chart": rounds_chart.draw(told), "rounds_table": rounds_chart.table(told)} if told else {}
-    return {"rounds": shown, "total": sum(costs.values()), **drawn}
-
-
-def rounds_of_money(made: Sequence[Round], costs: Mapping[int, int], guesses: set[int]) -> list[rounds_chart.Round]:
-    """Each round as the chart shows it, oldest first: what it cost beside what it improved."""
-    told, best = [], 0.0
-    for one in made:
-        better = one.score is not None and one.score > best
-        outcome = (
-            "open" if one.verdict == Round.Verdict.OPEN else "failed" if one.score is None else "kept" if better else "level"
-        )
-        best = max(best, one.score or 0.0)
-        told.append(rounds_chart.Round(one.number, one.score, costs.get(one.number, 0), outcome, estimated=one.number in guesses))
-    return told
-
-
-def guessed(entry: Entry) -> set[int]:
-    """The rounds whose cost no agent reported in full: some of it comes from the price table, or from the hold."""
-    unreported = LedgerEntry.objects.filter(
-        account_id=entry.pk, category=Category.ENTRY, price_source=LedgerEntry.PriceSource.COMPUTED
-    )
-    return {number for number in unreported.order_by().values_list("round", flat=True).distinct() if number}
-
-
-def purse(scene: Scene, entry: Entry) -> dict[str, Any]:
-    """What it may spend and spent, the limit above it, and who changed that."""
-    account = Account.objects.get(pk=entry.pk)
-    name, left = by_entry.parent(scene.project)
-    made = BudgetChange.objects.filter(account_id=entry.pk).order_by("-id")[:10]
-    return {
-        "account": account,
-        "use": Use(account.spent, account.held, account.budget),
-        "worth": by_entry.worth_of([entry.pk]).get(entry.pk, by_entry.Worth()),
-        "parent": name,
-        "parent_left": left,
-        "purse_left": min(account.headroom, left),
-        "binds": left < account.headroom or not account.own_budget,
-        "history": [changes.shown(change) for change in made],
-    }
-
-
-def sessions(entry: Entry) -> dict[str, Any]:
-    made = Session.objects.filter(entry=entry).select_related("hold").order_by("-attempt")
-    return {"sessions": [{"session": session, "status": queries.shown_status(session)} for session in made[:100]]}
-
-
-def _spec(entry: Entry) -> list[tuple[str, str, Any]]:
-    """(name, kind, value): lists as lists, text as text, the rest as JSON."""
-    shown: list[tuple[str, str, Any]] = []
-    for name, value in entry.spec.items():
-        label = name.replace("_", " ").capitalize()
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            shown.append((label, "files" if name.startswith("files_") else "list", value))
-        elif isinstance(value, str):
-            shown.append((label, "text", value))
-        elif value:
-            shown.append((label, "json", json.dumps(value, indent=2, ensure_ascii=False)))
-    return shown
