@@ -19,7 +19,9 @@ from orchestration.pages import (
     workspace,
 )
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
-from orchestration.pages.entry import acts, deps, diff, page, preflight, round
+from orchestration.pages.entry import acts, deps, diff, preflight
+from orchestration.pages.entry import page as entry_page
+from orchestration.pages.entry import round as round_page
 
 urlpatterns = [
     path("", workspace.every, name="workspaces"),
@@ -68,13 +70,13 @@ urlpatterns = [
         name="channel-act",
     ),
     path("w/<str:workspace_id>/notices/deliveries/<str:delivery_id>/retry/", notices.retry, name="delivery-retry"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/", page.page, name="entry"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/", entry_page.page, name="entry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", money.entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", money.entry_lock, name="entry-lock"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", acts.reverify, name="entry-reverify"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/", acts.set_rounds, name="entry-rounds"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/<int:number>/", round.page, name="round"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/<int:number>/patch/", round.patch, name="round-patch"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/<int:number>/", round_page.page, name="round"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/<int:number>/patch/", round_page.patch, name="round-patch"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/diff/", diff.page, name="entry-diff"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/diff/patch/", diff.patch, name="entry-diff-patch"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/preflight/", preflight.page, name="preflight"),

@@ -6,6 +6,7 @@ The answer is places, not markup: the page's script paints them, so that a diff 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from pygments.lexer import Lexer
@@ -47,7 +48,7 @@ Places = list[tuple[int, int, str]]
 class Patience:
     """How long all colours of a page may take; used up, the rest stays plain."""
 
-    seconds: float = 0.6
+    seconds: float = 0.2
     until: float = 0.0
 
     def is_over(self) -> bool:
@@ -78,7 +79,7 @@ def places(lexer: Lexer, lines: Sequence[str], patience: Patience) -> list[Place
         while line < len(lines) and at > begins + len(lines[line]):
             begins += len(lines[line]) + 1
             line += 1
-        if letter := _letter(kind, value):
+        if (letter := _letter(kind)) and not value.isspace():
             _spread(found, lines, line, at - begins, value, letter)
         if patience.is_over():
             break
@@ -98,13 +99,9 @@ def _spread(found: list[Places], lines: Sequence[str], line: int, start: int, va
         line, start = line + 1, 0
 
 
-def _letter(kind: _TokenType, value: str) -> str:
-    if not value.strip():
-        return ""
-    for letter, kinds in _KINDS:
-        if any(kind in one for one in kinds):
-            return letter
-    return ""
+@lru_cache(maxsize=256)
+def _letter(kind: _TokenType) -> str:
+    return next((letter for letter, kinds in _KINDS if any(kind in one for one in kinds)), "")
 
 
 _KINDS: list[tuple[str, tuple[_TokenType, ...]]] = [
