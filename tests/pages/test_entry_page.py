@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from orchestration import entries, queries
 from orchestration.executor import control, explain
@@ -166,7 +167,7 @@ def test_dispatch_now_starts_it_and_says_as_what(otto: Client, workspace: Worksp
     if session is None:  # others were before it in line, and took the room
         assert "was not started:" in answer and "The same cycle started" in answer
         return
-    assert f'<a href="/w/{workspace.pk}/sessions/{session.pk}/">' in answer and "as round 1" in answer
+    assert f'<a href="{reverse("session", args=[workspace.pk, session.pk])}">' in answer and "as round 1" in answer
 
 
 def test_a_paused_executor_dispatches_nothing(otto: Client, workspace: Workspace) -> None:
@@ -184,7 +185,7 @@ def test_what_is_at_work_or_done_has_nothing_to_dispatch(otto: Client, workspace
 
 def test_superusers_find_the_way_to_the_admin_site(ana: Client, otto: Client, workspace: Workspace) -> None:
     one = entry(workspace, 5)
-    edit = f"/admin/orchestration/entry/{one.pk}/change/"
+    edit = reverse("admin:orchestration_entry_change", args=[one.pk])
     assert edit in text_of(ana, at(one)) and edit not in text_of(otto, at(one))
 
 
