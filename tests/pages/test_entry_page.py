@@ -1,6 +1,7 @@
 """The page of one entry: its tabs, what changes it, and what the executor would ask before it starts it."""
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.test import Client
 from django.urls import reverse
 
@@ -185,7 +186,7 @@ def test_what_is_at_work_or_done_has_nothing_to_dispatch(otto: Client, workspace
 
 def test_superusers_find_the_way_to_the_admin_site(ana: Client, otto: Client, workspace: Workspace) -> None:
     one = entry(workspace, 5)
-    edit = reverse("admin:orchestration_entry_change", args=[one.pk])
+    edit = reverse("admin:orchestration_entry_change", args=[quote(one.pk)])
     assert edit in text_of(ana, at(one)) and edit not in text_of(otto, at(one))
 
 

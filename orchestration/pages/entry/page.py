@@ -4,8 +4,10 @@ from functools import partial
 from typing import Any
 
 from django import forms
+from django.contrib.admin.utils import quote
 from django.db.models import Count, F, FilteredRelation, OuterRef, Q, Subquery, Sum
 from django.http import HttpResponse
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from budget.models import RoundSpend
@@ -53,6 +55,7 @@ def page(scene: Scene, entry_id: str) -> HttpResponse:
         entry=entry,
         chosen_tab=tab,
         tabs=[(name, word) for name, (word, _) in TABS.items()],
+        admin_url=reverse("admin:orchestration_entry_change", args=[quote(entry.pk)]),  # `entry_26…` would be read as `entry&…`
         ignored=ignored,
     )
 
