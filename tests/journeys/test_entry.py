@@ -82,7 +82,7 @@ def test_dispatch_now_asks_why_and_leads_to_the_session(page: Page, address: str
     assert Event.objects.get(verb="entry.dispatch").reason == "the customer waits"
     expect(page.locator("#preflight")).to_contain_text("at work already", timeout=3000)
     page.click("#result a")
-    page.wait_for_url("**/sessions/**")
+    page.wait_for_url(f"**/{Session.objects.get(entry=entry, status='claimed').pk}/")
 
 
 def test_a_dependency_is_added_and_a_cycle_named_in_place(browser: Browser, address: str, workspace: Workspace) -> None:
