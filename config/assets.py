@@ -21,7 +21,7 @@ BUNDLES = {
     "muster.js": [
         "django_htmx/htmx-2.min.js",
         "django_htmx/ext/hx-sse-2.min.js",
-        *(f"js/{name}.js" for name in ("streams", "live", "regions", "results", "stop", "keys")),
+        *(f"js/{name}.js" for name in ("streams", "live", "regions", "results", "stop", "keys", "copy")),
     ],
     "workers.js": [f"js/{name}.js" for name in ("workers", "log", "log_tools")],
 }

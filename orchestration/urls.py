@@ -7,7 +7,6 @@ from orchestration.pages import (
     activity,
     agent,
     diagnosis,
-    entry,
     executor,
     home,
     keys,
@@ -23,6 +22,9 @@ from orchestration.pages.account import me, tokens
 from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
 from orchestration.pages.entries import bulk, new, plan
 from orchestration.pages.entries import listing as entry_list
+from orchestration.pages.entry import acts, deps, diff, preflight
+from orchestration.pages.entry import page as entry_page
+from orchestration.pages.entry import round as round_page
 from orchestration.pages.settings import config, general, members
 from orchestration.pages.settings import new as workspace_new
 from orchestration.pages.workers import listing as worker_list
@@ -98,12 +100,25 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/bulk/", bulk.act, name="entries-bulk"),
     path("w/<str:workspace_id>/entries/new/", new.page, name="entry-new"),
     path("w/<str:workspace_id>/entries/plan/", plan.page, name="plan"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/", entry.page, name="entry"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/", entry_page.page, name="entry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", money.entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", money.entry_lock, name="entry-lock"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", entry.reverify, name="entry-reverify"),
-    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/", entry.set_rounds, name="entry-rounds"),
-    re_path(r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$", entry.act, name="entry-act"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", acts.reverify, name="entry-reverify"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/", acts.set_rounds, name="entry-rounds"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/<int:number>/", round_page.page, name="round"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/rounds/<int:number>/patch/", round_page.patch, name="round-patch"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/diff/", diff.page, name="entry-diff"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/diff/patch/", diff.patch, name="entry-diff-patch"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/preflight/", preflight.page, name="preflight"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/dispatch/", preflight.go, name="entry-dispatch"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/depend/", deps.depend, name="entry-depend"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/undepend/", deps.undepend, name="entry-undepend"),
+    re_path(r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/(?P<verb>hold|release|done)/$", acts.act, name="entry-act"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/set/(?P<what>priority|assign|beside)/$",
+        acts.set_one,
+        name="entry-set",
+    ),
     path("w/<str:workspace_id>/workers/", worker_list.page, name="workers"),
     path("w/<str:workspace_id>/workers/<str:session_id>/", worker.page, name="session"),
     path("w/<str:workspace_id>/workers/<str:session_id>/log/", log.page, name="session-log"),

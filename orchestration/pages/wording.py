@@ -64,6 +64,15 @@ PHASES = {
     "merging": "Merging",
 }
 
+# How far a session came in its round, once it is over or while it is at work.
+REACHED = {
+    "starting": "Set up",
+    "implementation": "Implementation",
+    "interception": "Review",
+    "verification": "Verification",
+    "merging": "Merge",
+}
+
 CHECKS = {
     "pending": "Nothing holds it",
     "dependencies_pending": "Dependencies",
@@ -136,6 +145,8 @@ VERBS = {
     "entry.spec": "changed the spec of {}",
     "entry.spec_frozen": "froze the spec of {}",
     "entry.reverify": "asked to verify {} again",
+    "entry.depends": "changed what {} waits for, from {before} to {after}",
+    "entry.dispatch": "asked to dispatch {} now",
     "entry.deleted": "took {} off the backlog",
     "backlog.finished": "brought the backlog to rest",
     "channel.added": "added the channel {name}",

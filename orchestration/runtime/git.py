@@ -45,6 +45,9 @@ IDENTITY = {
 _GIT = ["git", "--no-pager", "--literal-pathspecs"] + [part for item in _OPTIONS.items() for part in ("-c", "=".join(item))]
 # HOME stays: the user's global configuration may hold filters (LFS) and safe directories that the repository needs.
 _session: ContextVar[str] = ContextVar("session", default="")
+_aloof: ContextVar[bool] = ContextVar("aloof", default=False)
+# Whatever the repository's settings say: nothing is fetched (a remote's address can name a program), and no object stands in for another.
+_ALOOF = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
 _INHERITED = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH")
 
 
@@ -83,23 +86,29 @@ def attempt(place: Path, *command: str, text: str = "", timeout_s: float = TIMEO
 
 
 def beginning(place: Path, *command: str, limit_bytes: int) -> tuple[str, bool]:
-    """The first bytes of a long answer, and whether that was all of it."""
+    """The first bytes of a long answer as text, and whether that was all of it."""
+    output, whole = raw(place, *command, limit_bytes=limit_bytes)
+    return _readable(output), whole
+
+
+def raw(place: Path, *command: str, limit_bytes: int, timeout_s: float = TIMEOUT_S) -> tuple[bytes, bool]:
+    """The first bytes of a long answer as they are, and whether that was all of it."""
     with _start(place, command) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.close()
-        alarm = threading.Timer(TIMEOUT_S, _kill, [process])
+        alarm = threading.Timer(timeout_s, _kill, [process])
         alarm.start()
         try:
             output = process.stdout.read(limit_bytes + 1)
             if len(output) > limit_bytes:
                 _kill(process)
-                return _readable(output[:limit_bytes]), False
+                return output[:limit_bytes], False
             errors = process.stderr.read()
         finally:
             alarm.cancel()
     if process.returncode:
         raise GitError(command, _readable(errors))
-    return _readable(output), True
+    return output, True
 
 
 def succeeds(place: Path, *command: str) -> bool:
@@ -120,11 +129,23 @@ def belonging_to(session_id: str) -> Iterator[None]:
         _session.reset(token)
 
 
+@contextmanager
+def reading_only() -> Iterator[None]:
+    """git does nothing in this block, in this thread, but read what is in the repository itself."""
+    token = _aloof.set(True)
+    try:
+        yield
+    finally:
+        _aloof.reset(token)
+
+
 def environment() -> dict[str, str]:
     """What git gets of our environment: no GIT_* variable, no question that nobody answers."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     if session_id := _session.get():
         inherited[procfs.GIT_VARIABLE] = session_id
+    if _aloof.get():
+        inherited |= _ALOOF
     return {**inherited, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
 
 

@@ -74,13 +74,8 @@
     if (form.dataset.back) muster.leave(form);
     document.dispatchEvent(new Event("muster:free"));
   });
-  document.addEventListener("click", async (event) => {
+  document.addEventListener("click", (event) => {
     if (event.target.closest("[data-dismiss]")) $("result").replaceChildren();
-    const copy = event.target.closest("[data-copy-of]");
-    if (!copy) return;
-    try { await navigator.clipboard.writeText(document.querySelector(copy.dataset.copyOf).innerText); copy.textContent = "Copied"; }
-    catch { copy.textContent = "This browser does not let pages copy"; }
-    muster.say(copy.textContent);
   });
   // What needs script shows itself only where there is script.
   const unhide = () => document.querySelectorAll("[data-scripted][hidden]").forEach((el) => { el.hidden = false; });

@@ -77,7 +77,7 @@ def test_a_rounds_evidence_is_there_to_be_opened(ana: Client, workspace: Workspa
     made.review = {"verdict": "objections", "reasons": ["<i>add</i> subtracts"]}
     made.prompt = "# Task 1, round 1"
     made.save()
-    seen = text_of(ana, f"/w/{workspace.pk}/entries/{made.entry_id}/")
+    seen = text_of(ana, f"/w/{workspace.pk}/entries/{made.entry_id}/rounds/{made.number}/")
     for fact in ("pytest -q", "1.25 s", "newly failing: t.b", "&lt;b&gt;no", "flaky", "&lt;i&gt;add", "# Task 1, round 1"):
         assert fact in seen, fact
 

@@ -173,7 +173,9 @@ def test_a_cost_that_nobody_knew_is_marked(bea: Client, day: Workspace) -> None:
 def test_an_entry_without_a_budget_names_what_binds_it(bea: Client, day: Workspace) -> None:
     left = money.text(Project.objects.get(pk=day.pk).headroom)
     assert f"the cap: {left} left" in text_of(bea, at(day, "entries/"), q="#12")
-    assert f"No budget of its own: bound by the cap, {left} left" in text_of(bea, f"/w/{day.pk}/entries/{entry(day, 12).pk}/")
+    assert f"No budget of its own: bound by the cap, {left} left" in text_of(
+        bea, f"/w/{day.pk}/entries/{entry(day, 12).pk}/", tab="budget"
+    )
 
 
 def test_the_entry_page_shows_cost_beside_improvement(bea: Client, day: Workspace) -> None:

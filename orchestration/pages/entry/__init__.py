@@ -1,0 +1,1 @@
+"""One entry: its page, what a person may do to it, its rounds and what they changed."""

@@ -1,0 +1,46 @@
+"""Two people change what waits for what at the same moment."""
+
+import pytest
+
+from orchestration import dependencies, entries
+from orchestration.models import Dependency, Entry
+from tests.factories import ANA, a_workspace, some_entries
+from tests.races.crowd import at_once
+from workspaces.errors import Invalid
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def attempt(one: Entry, other: Entry) -> bool:
+    try:
+        dependencies.depend(one, other, by=ANA)
+    except Invalid:
+        return False
+    return True
+
+
+def counted(entry: Entry) -> bool:
+    """The counter is what the rows say."""
+    unmet = entry.dependencies.exclude(depends_on__status="done").count()
+    return Entry.objects.get(pk=entry.pk).unmet_dependencies == unmet
+
+
+def test_two_people_make_no_cycle_between_them() -> None:
+    for _ in range(4):
+        one, other = some_entries(a_workspace(), "one", "other")
+        won = at_once([lambda a=one, b=other: attempt(a, b), lambda a=one, b=other: attempt(b, a)])
+        assert sorted(won) == [False, True]
+        assert Dependency.objects.filter(entry__in=[one, other]).count() == 1 and counted(one) and counted(other)
+
+
+def test_a_ring_of_five_is_closed_by_nobody() -> None:
+    five = some_entries(a_workspace(), *"abcde")
+    won = at_once([lambda n=n: attempt(five[n], five[(n + 1) % 5]) for n in range(5)])
+    assert sum(won) == 4 and all(map(counted, five))
+
+
+def test_the_counter_is_right_when_the_other_is_done_meanwhile() -> None:
+    for _ in range(4):
+        one, other = some_entries(a_workspace(), "one", "other")
+        at_once([lambda a=one, b=other: attempt(a, b), lambda b=other: entries.mark_done(b, by=ANA)])
+        assert counted(one)
