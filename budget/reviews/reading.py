@@ -29,7 +29,7 @@ class Whole:
 def review_for(workspace_id: str, review_id: str) -> Review:
     """Raises NotFound."""
     if ids.looks_like_one(review_id):
-        found = Review.objects.filter(project_id=workspace_id, pk=review_id).first()
+        found = Review.objects.select_related("project").filter(project_id=workspace_id, pk=review_id).first()
         if found:
             return found
     raise NotFound("Review not found")

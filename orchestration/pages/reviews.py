@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils.timezone import get_current_timezone, now
 from django.views.decorators.http import require_POST
 
-from budget import queries as budget
 from budget.models import Decision, Review
 from budget.reviews import comments, deciding, drafting, reading, snapshot, variance
 from budget.reviews.reading import Whole
@@ -22,7 +21,7 @@ from orchestration.team_forms import CommentForm, DecisionForm, NewReviewForm, P
 from workspaces import times
 from workspaces.access import Need
 
-MOST_ROWS = 200
+MOST_ROWS = 30
 PER_PAGE = 50
 
 
@@ -130,6 +129,7 @@ def _shown(scene: Scene, found: Whole) -> dict[str, Any]:
     kept = [line for line in found.lines if _fits(line, only, proposed)]
     rows = kept if printing or asked.get("all") else kept[:MOST_ROWS]
     mine = drafting.is_author(review, scene.caller)
+    why_not = deciding.why_not(review, scene.caller) if scene.may(Need.BUDGET) else ""
     return {
         "found": found,
         "review": review,
@@ -151,12 +151,12 @@ def _shown(scene: Scene, found: Whole) -> dict[str, Any]:
         "hidden": len(kept) - len(rows),
         "overall": reading.overall(review),
         "proposals": [{"proposal": one, "name": deciding.name_of(one)} for one in found.proposals],
-        "project": budget.project_of(scene.workspace.pk),
+        "project": scene.project,
         "about": asked.get("about", ""),
         "may_edit": not printing and mine and scene.may(Need.BUDGET) and review.state in Review.EDITABLE,
         "may_comment": not printing and scene.may(Need.BUDGET),
-        "why_not": "" if not scene.may(Need.BUDGET) else deciding.why_not(review, scene.caller),
-        "may_decide": not printing and scene.may(Need.BUDGET) and not deciding.why_not(review, scene.caller),
+        "why_not": why_not,
+        "may_decide": not printing and scene.may(Need.BUDGET) and not why_not,
         "signatures": range(review.required_approvals),
         "generated": now(),
         "base": scene.request.build_absolute_uri("/").rstrip("/"),

@@ -104,6 +104,7 @@ class Parts:
         html = render_to_string(template, common | context, request=self.request)
         number = next(self._numbers)
         inert = _LIVE.sub("", html).replace("<form ", '<form action="#" ')
+        inert = re.sub(r'(<section [^>]*aria-label="[^"]+)"', rf'\1 {number}"', inert)
         return mark_safe(_NAMED.sub(lambda m: f' {m[1]}="{m[2]}-{number}"', inert))
 
     def strips(self) -> list[tuple[str, SafeString]]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from budget.models import Review
 from orchestration.models import Entry
 from tests.journeys.conftest import logged_in
-from tests.pages import seed, seed_full
+from tests.pages import seed_full
 from tests.pages.committed import wiped
 from tests.pages.seed_full import Full
 from tests.pages.server import serving
@@ -80,17 +81,21 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[Site]:
-    """Seeded once for the module: its tests read, or mend what they change."""
-    with django_db_blocker.unblock():
-        from django.conf import settings
+def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """By this name pytest-django makes the test database; here it is wiped after the whole module, not after each test."""
+    with django_db_blocker.unblock(), wiped():
+        yield
 
-        usual, settings.TICK_S = settings.TICK_S, 600
-        try:
-            with wiped(), serving() as address:
-                yield Site(address, seed_full.full())
-        finally:
-            settings.TICK_S = usual
+
+@pytest.fixture(scope="module")
+def site(transactional_db: None) -> Iterator[Site]:
+    """Seeded once for the module: its tests read, or mend what they change."""
+    usual, settings.TICK_S = settings.TICK_S, 600
+    try:
+        with serving() as address:
+            yield Site(address, seed_full.full())
+    finally:
+        settings.TICK_S = usual
 
 
 def looking(browser: Browser, site: Site, **options: Any) -> tuple[BrowserContext, Page]:
@@ -99,4 +104,4 @@ def looking(browser: Browser, site: Site, **options: Any) -> tuple[BrowserContex
     return context, context.new_page()
 
 
-__all__ = ["Site", "looking", "seed", "site"]
+__all__ = ["Site", "looking", "site", "transactional_db"]

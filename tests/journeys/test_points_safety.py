@@ -1,4 +1,4 @@
-"""Acceptance points 1 to 9: safety and control, in a browser. (10 is in test_entry.py.)"""
+"""Acceptance points 2 to 8: safety and control, in a browser. (1 is in test_points_every_page.py, 10 in test_entry.py.)"""
 
 import re
 from datetime import timedelta
@@ -10,12 +10,9 @@ from orchestration import sessions, wake
 from orchestration.executor import control
 from orchestration.models import Executor, Session
 from tests.journeys.conftest import logged_in
-from tests.journeys.points import Site, looking, site
 from tests.journeys.test_pages import open_live, state
 from tests.pages import seed
 from workspaces.models import Workspace
-
-__all__ = ["site"]
 
 
 def posts(page: Page) -> list[str]:
@@ -27,21 +24,6 @@ def posts(page: Page) -> list[str]:
 
     page.on("request", note)
     return sent
-
-
-def test_01_stop_all_is_in_sight_on_every_page_at_every_width(browser: Browser, site: Site) -> None:
-    for width, height in ((1440, 900), (768, 1024), (360, 740)):
-        context, page = looking(browser, site, viewport={"width": width, "height": height})
-        for name, url in site.every().items():
-            page.goto(url, wait_until="domcontentloaded")
-            box = page.locator("#stop-all").bounding_box()
-            assert box is not None, (name, width)
-            assert box["x"] >= 0 and box["y"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, (
-                name,
-                box,
-            )
-            assert width > 360 or (box["width"] >= 44 and box["height"] >= 44), (name, box)
-        context.close()
 
 
 def test_02_a_stop_is_two_clicks_and_a_double_click_sends_nothing(page: Page, address: str, workspace: Workspace) -> None:

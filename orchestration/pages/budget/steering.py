@@ -15,7 +15,7 @@ from orchestration.pages.strip import STRIP
 from workspaces.access import Need
 from workspaces.errors import Forbidden
 
-MOST_ROWS = 200  # of each table: a page of thousands is megabytes, and nobody reads it. The API has them all.
+MOST_ROWS = 100  # of each table: a page of thousands is megabytes, and nobody reads it. The API has them all.
 
 
 @in_workspace()
