@@ -53,7 +53,7 @@ def full() -> Full:
     dispatch.cycle(workspace.pk)
     live = _at_work(workspace)
     _log(live[0])
-    locked = Entry.objects.get(workspace=workspace, seq=40)
+    locked = Entry.objects.get(workspace=workspace, seq=200)
     caps.edit(Account.objects.get(pk=locked.pk), money.usd("7.5"), by=seed_money.BEA, reason="agreed in review 14")
     orphan = FileLock.objects.create(workspace=workspace, path="old/left.py", entry=made[10])
     today = now().date()
