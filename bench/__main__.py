@@ -15,6 +15,7 @@ NAMES = {
     "stop": "K1, K2: from the commit of a stop to the agent's death, against publish and killpg alone",
     "answers": "A1 to A4: the budget call over HTTP against raw SQL, JSON made by SQL, and ORM with a schema, on one server",
     "charges": "L1, L3: 8 writers that charge one project, against the one-statement capped charge on bare tables",
+    "streams": "A5 and more: 200 open pages on one web process: memory, CPU, hint to stream, and a page beside them against none",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
 APART = ("stopping", "steering")  # with options of their own, and no database

@@ -51,3 +51,12 @@ def test_agents_lists_every_failure_with_its_next_step() -> None:
 def test_notices_lists_every_event_that_a_channel_can_be_told_of() -> None:
     rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \| [^|]+ \|$", (ROOT / "docs/notices.md").read_text(), re.M)
     assert dict(rows) == VERBS
+
+
+def test_each_of_the_forty_points_names_a_test_that_there_is() -> None:
+    rows = re.findall(r"^\| ([0-9, ]+) \| [^|]+ \| (.+) \|$", (ROOT / "docs/dashboard.md").read_text(), re.M)
+    assert sorted(int(number) for numbers, _ in rows for number in numbers.split(", ")) == list(range(1, 41))
+    for _, tests in rows:
+        for file, _, name in (one.partition("::") for one in re.findall(r"`([^`]+)`", tests)):
+            path = ROOT / (file if file.startswith("tests/") else f"tests/journeys/{file}")
+            assert path.exists() and (not name or f"def {name}(" in path.read_text()), f"{file}::{name}"
