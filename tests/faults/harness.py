@@ -20,12 +20,12 @@ GRACE = 2
 class Running:
     """One `muster up` on a data directory, and what can be known of it from outside."""
 
-    def __init__(self, data: Path, *args: str, **extra: str) -> None:
+    def __init__(self, data: Path, *args: str, demo: bool = False, **extra: str) -> None:
         data.parent.mkdir(exist_ok=True)
         self.data = data
         env = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
         env |= {"MUSTER_DATA_DIR": str(data), "MUSTER_STOP_GRACE_S": str(GRACE), **extra}
-        command = [sys.executable, "-m", "config.up", "--no-demo", "--port", "0", *args]
+        command = [sys.executable, "-m", "config.up", *([] if demo else ["--no-demo"]), "--port", "0", *args]
         self.env = env
         self.log = data.parent / "up.out"
         with open(self.log, "wb") as out:
