@@ -36,7 +36,10 @@ def every() -> list[Address]:
 
 def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
     """What stands for each part of a path: one of each kind that there is in the workspace."""
-    member, row = Membership.objects.filter(workspace=workspace).first(), LedgerEntry.objects.filter(project_id=workspace.pk).first()
+    member, row = (
+        Membership.objects.filter(workspace=workspace).first(),
+        LedgerEntry.objects.filter(project_id=workspace.pk).first(),
+    )
     entry = Entry.objects.filter(workspace=workspace, status="pending").order_by("seq")[0]
     session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
     return {

@@ -49,7 +49,9 @@ def refused(told: dict[str, int]) -> set[str]:
 
 def test_who_only_looks_changes_nothing_anywhere(workspace: Workspace, vera: Client) -> None:
     told = sent(vera, workspace)
-    assert {"executor-stop", "executor start", "session-kill", "entry-act hold", "plan", "cap", "member-act role"} <= refused(told)
+    assert {"executor-stop", "executor start", "session-kill", "entry-act hold", "plan", "cap", "member-act role"} <= refused(
+        told
+    )
     assert len(refused(told)) > 45 and max(told.values()) < 500
     assert told["workspace-new"] == told["workspace-delete"] == 403
 
