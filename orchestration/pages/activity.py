@@ -1,10 +1,11 @@
 """Activity: who did what to what, from what to what, and why. Append-only; people and automation told apart (dashboard.md 5.12)."""
 
 from collections.abc import Iterator
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -33,13 +34,17 @@ KINDS = [
 ACTORS = [("", "By anybody"), ("human", "By people"), ("automation", "By automation")]
 
 
+# The first and the last day that a date can name are, in some time zones, before or after all time.
+BELIEVABLE = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9000, 1, 1))]
+
+
 class Filter(forms.Form):
     kind = forms.ChoiceField(choices=ACTORS, required=False)
     verb = forms.RegexField(r"^[a-z_.]{1,60}$", required=False)
     actor = forms.CharField(max_length=200, required=False)
     object = forms.RegexField(r"^#?[0-9]{1,15}$|^[A-Za-z]{2,6}_[A-Za-z0-9_-]{1,50}$", required=False)
-    since = forms.DateField(required=False)
-    until = forms.DateField(required=False)
+    since = forms.DateField(required=False, validators=BELIEVABLE)
+    until = forms.DateField(required=False, validators=BELIEVABLE)
 
 
 @in_workspace()

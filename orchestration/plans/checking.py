@@ -14,6 +14,7 @@ from workspaces import ids
 from workspaces.errors import Invalid
 from workspaces.schemas import place
 
+MOST_GUESSES = 10  # of what a name may have meant: each compares it with every ref of the plan
 _WORDS = {"extra_forbidden": "is not a property that entries have", "missing": "is missing"}
 
 
@@ -68,8 +69,9 @@ def check(plan: Plan, existing: Iterable[Existing]) -> Checked:
         by_name |= {f"#{one.seq}": one, one.id: one}
     rows = [_row(item) for item in plan.items]
     refs = _refs(rows)
+    near = _Near(refs)
     for row in rows:
-        _resolve(row, refs, by_name, plan.done_refs)
+        _resolve(row, refs, by_name, plan.done_refs, near)
     circle = _circle(rows, refs)
     problems = sorted([*plan.problems, *(problem for row in rows for problem in row.problems), *circle])
     return Checked(plan, rows, problems)
@@ -114,7 +116,7 @@ def _refs(rows: list[Row]) -> dict[str, Row]:
     return refs
 
 
-def _resolve(row: Row, refs: Mapping[str, Row], by_name: Mapping[str, Existing], done: frozenset[str]) -> None:
+def _resolve(row: Row, refs: Mapping[str, Row], by_name: Mapping[str, Existing], done: frozenset[str], near: "_Near") -> None:
     if row.draft is None:
         return
     meant: list[str] = []
@@ -126,15 +128,27 @@ def _resolve(row: Row, refs: Mapping[str, Row], by_name: Mapping[str, Existing],
             meant.append(by_name[name].id)
             row.needs.append((f"#{by_name[name].seq} {by_name[name].title}", by_name[name].id))
         elif name not in done:
-            row.problems.append(Problem(row.item.at("depends_on"), _unknown(name, refs)))
+            row.problems.append(Problem(row.item.at("depends_on"), _unknown(name, near)))
     row.draft = Draft(**{**row.draft.__dict__, "depends_on": tuple(meant)})
 
 
-def _unknown(name: str, refs: Mapping[str, Row]) -> str:
+class _Near:
+    """The refs that a wrong name may have meant; asked so many times, it knows no more."""
+
+    def __init__(self, refs: Mapping[str, Row]) -> None:
+        self._refs = [ref for ref in refs if len(ref) <= 60]
+        self._left = MOST_GUESSES
+
+    def to(self, name: str) -> str:
+        self._left -= 1
+        return next(iter(difflib.get_close_matches(name[:60], self._refs, n=1)), "") if self._left >= 0 else ""
+
+
+def _unknown(name: str, near: _Near) -> str:
     if _is_number(name):
         return f"There is no entry {name} on the backlog"
-    close = difflib.get_close_matches(name[:100], list(refs), n=1)
-    hint = f" Is it {close[0]!r}?" if close else ""
+    close = near.to(name)
+    hint = f" Is it {close!r}?" if close else ""
     return f"There is no ref {name[:60]!r} in this plan, nor an entry of that id.{hint}"
 
 

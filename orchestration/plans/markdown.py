@@ -24,7 +24,6 @@ _KEYS = {
     "ref": "ref",
 }
 _PAIR = re.compile(rf"^({'|'.join(_KEYS)})[ \t]*:[ \t]*(\S.*)$", re.I)
-_BRACKET = re.compile(r"[ \t]*\(([^()]*)\)[ \t]*$")
 
 
 @dataclass
@@ -99,14 +98,18 @@ class _Reader:
 
     def _begin(self, number: int, indent: int, title: str, *, done: bool) -> None:
         self.open = _Open(number, indent, "", done)
-        while bracket := _BRACKET.search(title):
-            pairs = [_PAIR.match(part.strip()) for part in bracket.group(1).split(";")]
-            if not all(pairs):
+        title = title.rstrip()
+        end = len(title)
+        while (start := _bracket(title, end)) >= 0:
+            pairs = [part.strip() for part in title[start + 1 : end - 1].split(";")]
+            if not all(map(_PAIR.match, pairs)):
                 break
-            title = title[: bracket.start()]
-            for part in bracket.group(1).split(";"):
-                self._pair(number, part.strip())
-        self.open.title = title.strip()
+            for pair in pairs:
+                self._pair(number, pair)
+            end = start
+            while end and title[end - 1] in " \t":
+                end -= 1
+        self.open.title = title[:end].strip()
 
     def _under(self, number: int, indent: int, text: str, *, done: bool) -> None:
         assert self.open is not None
@@ -130,8 +133,9 @@ class _Reader:
                 self.problems.append(Problem(number, str(error)))
             return True
         if isinstance(value, list):
-            value = [*self.open.value.get(name, []), *value]
-        self.open.value[name] = value
+            self.open.value.setdefault(name, []).extend(value)
+        else:
+            self.open.value[name] = value
         self.open.lines["spec" if name.startswith("files_") else name] = number
         return True
 
@@ -168,6 +172,12 @@ def _value(name: str, said: str) -> Any:
             raise ValueError("alone: is yes or no")
         return said.lower() in ("no", "false")
     return said.lower() if name == "priority" else said.strip("`")
+
+
+def _bracket(title: str, end: int) -> int:
+    """Where the bracket begins that ends at `end`; -1: there is none. By hand: an expression would begin anew at every space of a long line."""
+    start = title.rfind("(", 0, end) if title[end - 1 : end] == ")" else -1
+    return start if start >= 0 and ")" not in title[start : end - 1] else -1
 
 
 def _indent(line: str) -> int:

@@ -1,5 +1,7 @@
 """Plans: what each format means, what is wrong on which line, and that no text breaks the reader."""
 
+import json
+import time
 from decimal import Decimal
 
 import pytest
@@ -125,3 +127,21 @@ def test_every_open_box_of_the_outermost_level_is_an_entry(lines: list[str]) -> 
     if "```" not in lines and "\t- [ ] d" not in lines:
         assert len(found.items) == lines.count("- [ ] A")
     assert all(item.line <= len(lines) for item in found.items)
+
+
+@pytest.mark.parametrize(
+    "title", ["x" + " " * 400_000 + "y", "x" + "(ref: a)" * 60_000, "x" + "(after: a)" * 60_000, "(" * 500_000]
+)
+def test_a_long_line_of_a_checklist_is_read_at_once(title: str) -> None:
+    began = time.process_time()
+    formats.parse(f"- [ ] {title}", "markdown")
+    assert time.process_time() - began < 3
+
+
+def test_many_wrong_names_are_not_each_compared_with_every_ref() -> None:
+    plan = [
+        {"content": "x", "ref": f"{'r' * 50}{n}", "depends_on": [f"{'r' * 50}q{n}-{m}" for m in range(9)]} for n in range(500)
+    ]
+    began = time.process_time()
+    assert len(problems(json.dumps(plan))) == 4500
+    assert time.process_time() - began < 5

@@ -128,3 +128,9 @@ def test_what_is_needed_stands_left_of_what_waits(pairs: list[tuple[int, int]]) 
     needs = {str(a): [str(b) for x, b in pairs if x == a] for a, _ in pairs}
     column = {id_: n for n, some in enumerate(graph.ranks(ids, needs)) for id_ in some}
     assert all(column[str(a)] > column[str(b)] for a, b in pairs)
+
+
+@pytest.mark.parametrize("number", ["1e-999999", "0.1e-99999999", "1e-13"])
+def test_a_short_number_cannot_make_a_long_sentence(number: str) -> None:
+    asked = language.parse(f"score:>{number} spent:<{number} rounds:{number}")
+    assert len(asked.ignored) == 3 and language.sentence(asked) == ""

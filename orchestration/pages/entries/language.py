@@ -157,7 +157,10 @@ def _decimal(text: str) -> Decimal | None:
         amount = Decimal(text)
     except InvalidOperation:
         return None
-    return amount if text.isascii() and amount.is_finite() and 0 <= amount <= 1_000_000_000 and len(text) <= 20 else None
+    if not (text.isascii() and len(text) <= 20 and amount.is_finite() and 0 <= amount <= 1_000_000_000):
+        return None
+    # `1e-999999` is a short word, and a million digits in the sentence that tells how it was understood.
+    return amount if not amount or amount.adjusted() >= -12 else None
 
 
 def _dependency(value: str) -> Term | None:

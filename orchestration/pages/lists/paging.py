@@ -1,11 +1,13 @@
 """Lists in pages of fifty, each row once whatever is added meanwhile: by the last row's key, never by a count of rows."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 A_PAGE = 50
+_CURSOR = re.compile(r"(-?[0-9]{1,19})_([0-9]{1,19})")
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,6 @@ def cut(found: QuerySet[Any], key: str, tie: str, *, descending: bool = False, a
 
 
 def _position(text: str) -> tuple[int, int] | None:
-    value, _, number = text.partition("_")
-    if len(text) > 40 or not (
-        number.isascii() and number.isdigit() and value.lstrip("-").isascii() and value.lstrip("-").isdigit()
-    ):
-        return None
-    position = int(value), int(number)
-    return position if all(abs(part) < 2**63 for part in position) else None
+    found = _CURSOR.fullmatch(text)
+    position = (int(found[1]), int(found[2])) if found else None
+    return position if position and all(abs(part) < 2**63 for part in position) else None

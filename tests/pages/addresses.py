@@ -1,0 +1,77 @@
+"""Every address that the site has, taken from its own map: a page that is added tomorrow is attacked tomorrow."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
+
+from budget.models import LedgerEntry
+from orchestration.models import Entry, Session
+from workspaces.models import Membership, Workspace
+
+FOREIGN = ("admin/", "api/v1/", "assets/")  # the admin site and the API have tests of their own
+_PART = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>((?:[^()\\]|\\.)*)\)")
+
+
+@dataclass(frozen=True)
+class Address:
+    """`parts`: the names in its path; `verbs`: the words that it takes for `verb`."""
+
+    name: str
+    route: str
+    parts: tuple[str, ...]
+    verbs: tuple[str, ...]
+
+    def path(self, values: dict[str, Any]) -> str:
+        filled = _PART.sub(lambda found: str(values[found[1] or found[2]]), self.route)
+        return "/" + filled.lstrip("^").rstrip("$")
+
+
+def every() -> list[Address]:
+    return sorted(set(_walk(get_resolver().url_patterns, "")), key=lambda one: one.route)
+
+
+def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
+    """What stands for each part of a path: one of each kind that there is in the workspace."""
+    member, row = (
+        Membership.objects.filter(workspace=workspace).first(),
+        LedgerEntry.objects.filter(project_id=workspace.pk).first(),
+    )
+    entry = Entry.objects.filter(workspace=workspace, status="pending").order_by("seq")[0]
+    session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
+    return {
+        "workspace_id": workspace.pk,
+        "entry_id": entry.pk,
+        "session_id": session.pk,
+        "member_id": member.pk if member else 1,
+        "row_id": row.pk if row else 1,
+        "token_id": 1,
+        "review_id": "rev_00000000000000000000",
+        "channel_id": "chan_00000000000000000000",
+        "delivery_id": "1",
+        "name": "A_KEY",
+        "verb": verb,
+        "token": "x.y",
+        "build": "x",
+    }
+
+
+def _walk(patterns: Any, before: str) -> Iterator[Address]:
+    for one in patterns:
+        route = before + _route(one)
+        if route.lstrip("^").startswith(FOREIGN) and "orchestration/events" not in route:
+            continue
+        if isinstance(one, URLResolver):
+            yield from _walk(one.url_patterns, route)
+        elif isinstance(one, URLPattern):
+            found = list(_PART.finditer(route))
+            verbs = next((part[3].split("|") for part in found if part[2] == "verb"), [])
+            yield Address(one.name or route, route, tuple(part[1] or part[2] for part in found), tuple(verbs))
+
+
+def _route(one: Any) -> str:
+    pattern = one.pattern
+    return str(pattern._route if isinstance(pattern, RoutePattern) else pattern._regex)
