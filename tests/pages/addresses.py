@@ -53,6 +53,8 @@ def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
         "channel_id": "chan_00000000000000000000",
         "delivery_id": "1",
         "name": "A_KEY",
+        "what": "priority",
+        "number": 1,
         "verb": verb,
         "token": "x.y",
         "build": "x",
