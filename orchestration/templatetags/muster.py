@@ -73,15 +73,7 @@ def signed_percent(value: float) -> str:
 @register.filter
 def duration(span: timedelta | float | None) -> str:
     """`42s`, `7m 05s`, `3h 12m`, `2d 04h`."""
-    if span is None:
-        return "—"
-    total = max(int(span.total_seconds() if isinstance(span, timedelta) else span), 0)
-    days, hours, minutes, seconds = total // 86400, total // 3600 % 24, total // 60 % 60, total % 60
-    if days:
-        return f"{days}d {hours:02d}h"
-    if total >= 3600:
-        return f"{hours}h {minutes:02d}m"
-    return f"{minutes}m {seconds:02d}s" if minutes else f"{seconds}s"
+    return "—" if span is None else wording.duration(span)
 
 
 @register.simple_tag
