@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.conf import settings
 
 from orchestration.runtime import git
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Workspace
+
+log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 600
 MOST_AT_ONCE = 4
@@ -62,7 +65,7 @@ def begin(url: str, form: dict[str, Any], *, user_id: int) -> str:
     if not _URL.match(url) or url.startswith("-") or any(c in url for c in "\x00\n "):
         raise Invalid("must be an absolute path on the server, or a git URL by https, ssh or git", "repo")
     _sweep()
-    if sum(1 for note in _notes() if _read(note).get("state") == "cloning") >= MOST_AT_ONCE:
+    if sum(_is_cloning(_read(note)) for note in _notes()) >= MOST_AT_ONCE:
         raise Invalid("Other repositories are being cloned: try again in a minute", "repo")
     token = secrets.token_hex(8)
     note = {"url": url, "user": user_id, "form": form, "state": "cloning", "error": "", "since": time.time(), "pid": os.getpid()}
@@ -77,7 +80,7 @@ def find(token: str, *, user_id: int) -> Clone:
     if not note or note["user"] != user_id:
         raise NotFound("There is no such clone")
     state, error = note["state"], note["error"]
-    if state == "cloning" and (not _alive(note["pid"]) or time.time() - note["since"] > TIMEOUT_S + 60):
+    if state == "cloning" and not _is_cloning(note):
         state, error = "failed", "the server was started anew meanwhile: try again"
     return Clone(token, note["url"], state, redacted(error), note["since"], note["form"])
 
@@ -94,7 +97,11 @@ def _clone(token: str, note: dict[str, Any]) -> None:
         _write(token, note | {"state": "done"})
     except (git.GitError, OSError) as error:
         shutil.rmtree(target, ignore_errors=True)
-        _write(token, note | {"state": "failed", "error": str(error)[-300:]})
+        _write(token, note | {"state": "failed", "error": redacted(str(error))[-300:]})
+    except Exception:  # whoever waits on the page would wait for a thread that is gone
+        log.exception("clone.broke", clone=token)
+        shutil.rmtree(target, ignore_errors=True)
+        _write(token, note | {"state": "failed", "error": "something unforeseen happened: the server's log tells it"})
 
 
 def _folder() -> Path:
@@ -121,6 +128,11 @@ def _write(token: str, note: dict[str, Any]) -> None:
     with open(fresh, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         json.dump(note, file)
     fresh.replace(_folder() / f"{token}.json")
+
+
+def _is_cloning(note: dict[str, Any]) -> bool:
+    """Still: what a server that is gone had begun does not count, neither for its person nor among those at once."""
+    return note.get("state") == "cloning" and _alive(note["pid"]) and time.time() - note["since"] <= TIMEOUT_S + 60
 
 
 def _alive(pid: int) -> bool:

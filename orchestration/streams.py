@@ -170,7 +170,7 @@ async def _answer(request: HttpRequest, workspace_id: str, who: Who) -> HttpResp
         try:
             caller = who()
             access.workspace_for(caller, workspace_id)
-            return caller.name
+            return f"{caller.name}#{caller.token.pk}" if caller.token else caller.name  # two tokens may have one name
         finally:
             _let_go()
 

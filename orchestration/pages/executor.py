@@ -1,5 +1,8 @@
 """The executor's controls: plain forms. Stopping asks twice, and the server checks that it was asked (asking.py)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.timezone import now
@@ -14,7 +17,7 @@ from orchestration.pages import asking, stopping, wording
 from orchestration.pages.scene import Scene, Undo, confirm, done, in_workspace
 from workspaces import activity
 from workspaces.access import Need
-from workspaces.errors import Conflict
+from workspaces.errors import Conflict, NotFound
 
 VERBS = {
     "start": (control.start, "The executor is running", "pause"),
@@ -98,7 +101,8 @@ def stop_session(scene: Scene, session_id: str) -> HttpResponse:
             fields={"confirm": asking.word(scene, "stop-session", session.pk)},
             status=409 if scene.request.method == "POST" else 0,
         )
-    sessions.stop(scene.workspace.pk, session.pk, by=scene.caller)
+    with _still_open(session):
+        sessions.stop(scene.workspace.pk, session.pk, by=scene.caller)
     return done(scene, f"The session on #{session.entry.seq} was told to stop; the entry will be held")
 
 
@@ -118,8 +122,18 @@ def kill_session(scene: Scene, session_id: str) -> HttpResponse:
             fields={"confirm": asking.word(scene, "kill-session", session.pk)},
             status=409 if scene.request.method == "POST" else 0,
         )
-    sessions.kill(scene.workspace.pk, session.pk, by=scene.caller)
+    with _still_open(session):
+        sessions.kill(scene.workspace.pk, session.pk, by=scene.caller)
     return done(scene, f"The session on #{session.entry.seq} is being killed", tone="warn")
+
+
+@contextmanager
+def _still_open(session: Session) -> Iterator[None]:
+    """It may end between the question and its answer: that is not a session that never was."""
+    try:
+        yield
+    except NotFound:
+        raise Conflict(f"The session on #{session.entry.seq} has ended meanwhile: there was nothing left to stop") from None
 
 
 def stop_sentence(at_work: int) -> str:

@@ -3,12 +3,16 @@
 import os
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from tests.faults.harness import Running, until
-from tests.faults.test_kills import QUICK, Work
+import psutil
+
+from tests.faults.harness import Running, is_running, until
+from tests.faults.test_kills import QUICK, Work, _finishes, _marker
 
 Start = Callable[..., Running]
 
@@ -34,3 +38,39 @@ def test_a_stop_is_heard_while_valkey_is_dead(start: Start, prepared: Path, data
     os.kill(work.up.children()["valkey"], signal.SIGKILL)
     work.call("POST", "/executor/stop-all")
     until(lambda: not work.agents(), 10)
+
+
+def test_the_kill_of_a_session_whose_worker_is_frozen_is_done_by_the_reaper(
+    start: Start, prepared: Path, data: Path, tmp_path: Path
+) -> None:
+    """Its lease would last for ten minutes more. The worker that comes back learns that the session is not its any more."""
+    shutil.copytree(prepared, data)
+    work = Work(start(**{**QUICK, "MUSTER_LEASE_S": "600"}, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path, seconds=6.0)
+    work.start()
+    work.call("POST", "/executor/pause")
+    frozen = work.up.children()["sessions"]
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        victim = next(one for one in work.call("GET", "/executor/workers")["workers"])
+        marked = [process for process in psutil.process_iter() if _marker(process) == victim["sessionID"]]
+        killing = f"sessions.kill({work.id!r}, {victim['sessionID']!r}, by=MUSTER)"
+        work.up.muster("shell", "-c", f"from orchestration import sessions; from workspaces.access import MUSTER; {killing}")
+        until(lambda: not any(is_running(process.pid) for process in marked), 15)
+        until(lambda: _outcome(work, victim) == "lost", 10)
+        assert marked and _entry(work, victim)["status"] == "pending"
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    time.sleep(1.5)
+    assert _outcome(work, victim) == "lost" and _entry(work, victim)["status"] == "pending"
+    work.call("POST", "/executor/resume")
+    _finishes(work)
+
+
+def _outcome(work: Work, victim: Any) -> str:
+    with sqlite3.connect(work.up.data / "muster.sqlite3") as database:
+        found = database.execute("SELECT outcome FROM orchestration_session WHERE id = ?", [victim["sessionID"]]).fetchone()
+    return str(found[0])
+
+
+def _entry(work: Work, victim: Any) -> Any:
+    return next(one for one in work.call("GET", "/todo")["entries"] if one["id"] == victim["entryID"])

@@ -246,3 +246,10 @@ def test_a_page_of_fifty_is_light(ana: Client) -> None:
     seen = text_of(ana, at(workspace))
     assert len(re.findall(r"<[a-z]", seen)) <= 1400
     assert Executor.objects.get(pk=workspace.pk).state == "stopped"
+
+
+def test_more_ticks_than_a_database_takes_are_refused(otto: Client, workspace: Workspace) -> None:
+    picks = ",".join(f"{n:x}" for n in range(150_000))
+    for do in ("hold", "export"):
+        answer = otto.post(f"/w/{workspace.pk}/entries/bulk/", {"do": do, "picks": picks}, headers={"HX-Request": "true"})
+        assert answer.status_code == 422 and "At most 500 entries at once" in answer.content.decode()

@@ -9,6 +9,7 @@ from django.test import Client
 
 from orchestration import cloning
 from orchestration.models import Executor
+from orchestration.runtime.git import GitError
 from tests.orchestration.runtime.repositories import a_repository, git, write
 from tests.pages import seed
 from tests.pages.test_workspace_page import text_of
@@ -145,3 +146,30 @@ def test_a_clone_whose_server_died_says_so(ana: Client, shop: Path) -> None:
 def test_only_an_admin_of_everything_may(ana: Client, vera: Client, shop: Path) -> None:
     assert vera.get("/new/").status_code == 403 and send(vera, shop).status_code == 403
     assert "/new/" in text_of(ana, "/") and "/new/" not in text_of(vera, "/")
+
+
+def test_clones_that_died_with_their_server_keep_nobody_from_cloning(ana: Client, shop: Path) -> None:
+    gone = {"url": URL, "user": 1, "form": {}, "state": "cloning", "error": "", "since": time.time(), "pid": 2**22 + 1}
+    for n in range(cloning.MOST_AT_ONCE):
+        cloning._write(f"{n:016x}", gone)
+    assert send(ana, URL).status_code == 303
+
+
+def test_an_error_is_cut_after_its_passwords_are_taken_out(ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> str:
+        raise GitError("clone", "cannot reach https://ana:" + "s3cret" * 60 + "@host/repo")
+
+    monkeypatch.setattr(cloning.git, "run", fails)
+    seen = followed(ana, send(ana, URL)["Location"])
+    assert "could not be cloned" in seen and "s3cret" not in seen
+
+
+def test_a_clone_that_breaks_unforeseen_does_not_keep_its_person_waiting(
+    ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object, **__: object) -> str:
+        raise RuntimeError("s3cret")
+
+    monkeypatch.setattr(cloning.git, "run", breaks)
+    seen = followed(ana, send(ana, URL)["Location"])
+    assert "something unforeseen happened" in seen and "s3cret" not in seen

@@ -112,3 +112,32 @@ def test_after_a_resume_an_old_stop_is_forgotten(otto: Client, workspace: Worksp
     control.resume(workspace.pk, by=seed.ANA)
     control.pause(workspace.pk, by=seed.ANA)
     assert "Stopping" not in shown(otto, workspace, "stopping") and "Pausing" in shown(otto, workspace, "strip")
+
+
+@pytest.mark.parametrize("verb", ["stop", "kill"])
+def test_a_session_that_ends_between_the_question_and_its_answer_is_said_to_have_ended(
+    otto: Client, workspace: Workspace, verb: str
+) -> None:
+    session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
+    address = f"/w/{workspace.pk}/workers/{session.pk}/{verb}/"
+    armed = otto.get(address).context["fields"]
+    end(session)
+    answer = otto.post(address, armed, headers=HTMX)
+    assert answer.status_code == 409 and "has ended meanwhile" in answer.content.decode()
+    assert not Event.objects.filter(verb="session.kill").exists()
+
+
+def test_two_clicks_on_kill_are_one(otto: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
+    address = f"/w/{workspace.pk}/workers/{session.pk}/kill/"
+    armed = otto.get(address).context["fields"]
+    assert [otto.post(address, armed).status_code for _ in range(2)] == [303, 303]
+    assert Event.objects.filter(verb="session.kill").count() == 1
+
+
+def test_a_word_for_one_session_does_not_kill_or_stop_another(otto: Client, workspace: Workspace) -> None:
+    one, other = Session.objects.filter(workspace=workspace, status="running").order_by("id")[:2]
+    at = f"/w/{workspace.pk}/workers"
+    armed = otto.get(f"{at}/{one.pk}/stop/").context["fields"]
+    assert [otto.post(f"{at}/{path}/", armed).status_code for path in (f"{other.pk}/stop", f"{one.pk}/kill")] == [409, 409]
+    assert not Session.objects.filter(stop_wanted_at__isnull=False).exists()

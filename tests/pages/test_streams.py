@@ -134,6 +134,16 @@ def test_one_caller_has_so_many_streams_and_no_more(address: str, small: Workspa
         assert stack.enter_context(reading(address, f"/w/{small.pk}/events/", headers)).status == 429
 
 
+def test_a_token_of_the_same_name_takes_no_streams_from_another(
+    address: str, small: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "MOST_PER_CALLER", 1)
+    mine, theirs = ({"Authorization": f"Bearer {tokens.create('ci', workspace=small)}"} for _ in range(2))
+    path = f"/api/v1/workspaces/{small.pk}/orchestration/events"
+    with reading(address, path, theirs) as other, reading(address, path, mine) as response:
+        assert events(other, 1) == events(response, 1) == ["hb"]
+
+
 def test_a_reader_that_goes_leaves_nothing_behind(address: str, small: Workspace) -> None:
     with reading(address, f"/w/{small.pk}/events/", cookie_of(seed.user("ana"))) as response:
         events(response, 1)

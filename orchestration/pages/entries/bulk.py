@@ -60,6 +60,10 @@ def _chosen(scene: Scene, said: dict[str, Any]) -> list[Entry]:
         found = finding.matching(scene.workspace.pk, wanted)
     else:
         picks = set(scene.request.POST.getlist("pick")) | set(filter(None, scene.request.POST.get("picks", "").split(",")))
+        if (
+            len(picks) > MOST
+        ):  # a page has fifty, the question after it as many as it asks for; a database takes so many and no more
+            raise Invalid(f"At most {MOST} entries at once: select fewer, or all that match", "pick")
         found = finding.backlog(scene.workspace.pk).filter(pk__in=[pick for pick in picks if "\x00" not in pick])
         if len(found) != len(picks):
             raise Invalid("An entry is not on the backlog any more: load the page again. Nothing was changed", "pick")
