@@ -5,7 +5,7 @@
   const { $, make } = muster;
   const open = new Set(), held = new Set(), again = new Set(), busy = new Map(), failed = new Map();
   const region = (el) => el?.matches?.("[data-live]");
-  let backTo = "";
+  let backTo = "", kept = ""; // where a left form leads back to, whenever that comes; what had the focus in a region that is swapped now
 
   muster.waiting = () => held.size;
   muster.fetch = (...ids) => ids.forEach((id) => { if ($(id)) htmx.trigger($(id), "muster:refresh"); });
@@ -73,13 +73,14 @@
     held.delete(target.id);
     target.querySelectorAll("details[open][id]").forEach((d) => open.add(d.id));
     const focus = target.contains(document.activeElement) && document.activeElement;
-    if (focus && !backTo) backTo = focus.id || focus.closest("[id]")?.id || "";
+    kept = focus ? focus.id || focus.closest("[id]")?.id || "" : "";
   });
   document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
     open.forEach((id) => { if ($(id)) $(id).open = true; });
     open.clear();
-    if (backTo && $(backTo)) $(backTo).focus({ preventScroll: true });
-    backTo = "";
+    if (kept && document.activeElement === document.body) $(kept)?.focus({ preventScroll: true });
+    kept = "";
+    if (backTo && $(backTo)) { $(backTo).focus(); backTo = ""; }
     muster.face();
     muster.show();
   });
