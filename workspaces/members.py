@@ -74,6 +74,8 @@ def remove(membership: Membership, *, by: Caller, reason: str = "") -> None:
 
 
 def _locked(membership: Membership) -> Membership:
+    """Under its workspace's row: two admins who step back at once, each with their own row, would wait for each other for ever."""
+    list(Workspace.objects.select_for_update(no_key=True).filter(pk=membership.workspace_id).values_list("pk"))
     row = Membership.objects.select_for_update(of=("self",)).select_related("user").filter(pk=membership.pk).first()
     if row is None:
         raise NotFound("The membership is gone")
