@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from budget import money, reallocation
 from budget.models import Account, BudgetChange, LedgerEntry, Project
+from orchestration.executor import control
 from tests.journeys.points import Site, looking, site, transactional_db
 from tests.pages import seed, seed_money
 
@@ -108,6 +109,7 @@ def test_23_a_locked_budget_is_left_alone_and_says_who_and_why(browser: Browser,
 def test_24_the_burn_up_has_all_its_marks_or_says_what_is_missing(browser: Browser, site: Site) -> None:
     day = seed_money.a_day("A day")
     young = seed.empty("Young")
+    control.start(young.pk, by=seed.ANA)
     context, page = looking(browser, site)
     page.goto(f"{site.address}/w/{day.pk}/budget/")
     chart = page.locator("#burnup-title").locator("xpath=ancestor::*[name()='svg']")
