@@ -115,7 +115,8 @@ def test_the_whole_log_is_searched(page: Page, address: str, workspace: Workspac
     before = page.locator("#log-found").inner_text()
     page.click("#log-steps button:has-text('Next')")
     expect(page.locator("#log-found")).not_to_have_text(before)
-    assert "q=999" in page.url and page.evaluate("CSS.highlights.size") == 1
+    assert "q=999" in page.url
+    page.wait_for_function("CSS.highlights.size === 1")  # painted after the lines have come
 
 
 def test_a_lost_connection_leaves_no_gap_and_doubles_nothing(

@@ -149,7 +149,7 @@ def test_the_admin_site_has_our_look_and_axe_finds_nothing(
     assert background == ("rgb(246, 247, 249)" if theme == "light" else "rgb(14, 17, 22)")
     problems = {"session": Axe().run(page, options=WCAG).response["violations"]}
     page.click("text=View on site")
-    expect(page).to_have_url(re.compile(f"/sessions/{session.pk}/$"))
+    expect(page).to_have_url(re.compile(f"/workers/{session.pk}/$"))
     member = Membership.objects.create(user=User.objects.create_user("otto"), workspace=workspace, role="viewer")
     for tail in (
         "",
