@@ -112,10 +112,10 @@
   document.addEventListener("visibilitychange", () => {
     clearTimeout(asleep);
     if (document.hidden) asleep = setTimeout(() => source?.close(), HIDDEN * 1000);
-    else if (source?.readyState === 2) source.onerror(new Event("woken"));
+    else if (source?.readyState === 2) source.onerror();
   });
   addEventListener("pagehide", () => source?.close());
-  addEventListener("pageshow", (event) => { if (event.persisted && source?.readyState === 2) source.onerror(new Event("woken")); });
+  addEventListener("pageshow", (event) => { if (event.persisted && source?.readyState === 2) source.onerror(); });
 
   document.addEventListener("DOMContentLoaded", () => {
     const button = $("live-switch");

@@ -32,7 +32,7 @@
       this.release = release;
       this.real = new EventSource(this.url, { withCredentials: true });
       this.real.onopen = (event) => { this.readyState = 1; this.onopen?.(event); };
-      this.real.onerror = (event) => { this.readyState = this.real.readyState; if (this.readyState === 2) this.let_go(); this.onerror?.(event); };
+      this.real.onerror = () => { this.readyState = this.real.readyState; if (this.readyState === 2) this.let_go(); this.onerror?.(); }; // no event: htmx would log it aloud, and a stream that ends is told by the dot
       this.forwarded.forEach((name) => this.forward(name));
     }
 
