@@ -135,7 +135,8 @@ def _unknown(name: str, refs: Mapping[str, Row]) -> str:
         return f"There is no entry {name} on the backlog"
     close = difflib.get_close_matches(name[:100], list(refs), n=1)
     hint = f" Is it {close[0]!r}?" if close else ""
-    return f"There is no ref {name[:60]!r} in this plan, nor an entry of that id.{hint}"
+    how = hint or " Give the entry it waits for a ref, such as (ref: parse), or name one of the backlog by its #number."
+    return f"There is no ref {name[:60]!r} in this plan, nor an entry of that id.{how}"
 
 
 def _circle(rows: list[Row], refs: Mapping[str, Row]) -> list[Problem]:
