@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestration.executor.limited import usd
+
 MOST_CRASHES = 3
 MOST_LOSSES = 5
 NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or the cap, or give it a budget of its own"
@@ -92,8 +94,7 @@ def _without_money(facts: Facts) -> Next:
     if facts.headroom < max(facts.min_round, 1) and not facts.own_budget:
         return Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT)
     if facts.headroom < max(facts.min_round, 1):
-        left = max(facts.headroom, 0) / 1_000_000
-        return Next(
-            "blocked", "budget_exceeded", f"${left:.4g} of its budget is left, less than a round needs: raise the entry's budget"
-        )
+        left, needed = usd(max(facts.headroom, 0)), usd(max(facts.min_round, 1))
+        message = f"{left} of its budget is left, a round needs {needed}: raise the entry's budget"
+        return Next("blocked", "budget_exceeded", message)
     return PENDING

@@ -20,6 +20,8 @@ STUCK = {
     "no_improvement": "Read its rounds",
     "merge_conflict": "Read the conflict",
 }
+# The tab of the entry's page on which that is done, where it is not the first.
+TABS = {"budget_exceeded": "budget", "rounds_exhausted": "brief"}
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class Found:
     more: int = 0
 
 
-def of(scene: Scene, *, stuck: int) -> Found:
-    """`stuck`: how many entries failed, or are blocked for one of STUCK. Two queries, whatever the backlog holds."""
+def of(scene: Scene, *, stuck: int, unfunded: int) -> Found:
+    """`stuck`: how many entries failed, or are blocked for one of STUCK; `unfunded`: blocked because the plan or the cap has nothing left.
+    Two queries, whatever the backlog holds."""
     shown = _stuck(scene) if stuck else []
-    items = [*_silent(scene), *_orphans(scene), *_reviews(scene), *shown]
+    items = [*_unfunded(scene, unfunded), *_silent(scene), *_orphans(scene), *_reviews(scene), *shown]
     return Found(items[:MOST], max(len(items) - MOST, 0) + stuck - len(shown))
 
 
@@ -61,7 +64,19 @@ def _entry(entry: Entry) -> Item:
     why = entry.reason_message or ("It failed" if failed else "It is blocked")
     action = STUCK.get(entry.reason_code, "Look at it" if failed else "Look")
     tone, symbol = ("bad", "failed") if failed else ("block", "blocked")
-    return Item(tone, symbol, [(f"#{entry.seq} {entry.title}", here), (f" · {why}", "")], entry.reason_at, action, here)
+    link = f"{here}?tab={TABS[entry.reason_code]}" if entry.reason_code in TABS and not failed else here
+    return Item(tone, symbol, [(f"#{entry.seq} {entry.title}", here), (f" · {why}", "")], entry.reason_at, action, link)
+
+
+def _unfunded(scene: Scene, count: int) -> list[Item]:
+    """One line for all of them: what mends one mends the others."""
+    if not count:
+        return []
+    here = f"{reverse('entries', args=[scene.workspace.pk])}?reason=project_budget_exceeded"
+    named = ("1 entry has" if count == 1 else f"{count} entries have", here)
+    words = " no money: nothing is left under the cap or in the plan"
+    link = f"{reverse('budget', args=[scene.workspace.pk])}#caps-h"
+    return [Item("block", "blocked", [named, (words, "")], None, "See the money", link)]
 
 
 def _silent(scene: Scene) -> list[Item]:

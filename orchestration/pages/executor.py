@@ -84,7 +84,7 @@ def stop_all(scene: Scene) -> HttpResponse:
     if not open_now:
         return done(scene, "Dispatch is off; no session was at work")
     asked = "1 session was asked to stop" if open_now == 1 else f"{open_now} sessions were asked to stop"
-    return done(scene, f"Dispatch is off; {asked}. Each one answers for itself at the top of the page", tone="warn")
+    return done(scene, f"Dispatch is off; {asked}. Each one's answer is listed at the top", tone="warn")
 
 
 @require_http_methods(["GET", "POST"])

@@ -63,6 +63,7 @@ def _tally(scene: Scene) -> dict[str, Any]:
         "newly_blocked": blocked.filter(reason_at__gte=at - DAY),
         "failed": alive.filter(status=Entry.Status.FAILED),
         "stuck": blocked.filter(reason_code__in=attention.STUCK),
+        "unfunded": blocked.filter(reason_code="project_budget_exceeded"),
         "ended": ended,
         "passed": ended.filter(outcome=Session.Outcome.PASSED),
     }
@@ -109,7 +110,7 @@ def recent(scene: Scene) -> dict[str, Any]:
 def needs(scene: Scene) -> dict[str, Any]:
     """What only a person can do, and when something last went wrong."""
     tally = _tally(scene)
-    found = attention.of(scene, stuck=tally["failed"] + tally["stuck"])
+    found = attention.of(scene, stuck=tally["failed"] + tally["stuck"], unfunded=tally["unfunded"])
     last = None if found.shown else tally["last_failure"]
     return {"needs": found.shown, "more_needs": found.more, "last_failure": last, "failures_at": _failures(scene)}
 

@@ -148,8 +148,12 @@ def _unknown(name: str, near: _Near) -> str:
     if _is_number(name):
         return f"There is no entry {name} on the backlog"
     close = near.to(name)
-    hint = f" Is it {close!r}?" if close else ""
-    return f"There is no ref {name[:60]!r} in this plan, nor an entry of that id.{hint}"
+    how = (
+        f" Is it {close!r}?"
+        if close
+        else " Give the entry it waits for a ref, such as (ref: parse), or name one of the backlog by its #number."
+    )
+    return f"There is no ref {name[:60]!r} in this plan, nor an entry of that id.{how}"
 
 
 def _circle(rows: list[Row], refs: Mapping[str, Row]) -> list[Problem]:

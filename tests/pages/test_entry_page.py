@@ -201,3 +201,19 @@ def test_a_deleted_entry_is_gone(ana: Client, workspace: Workspace) -> None:
     one = entry(workspace, 10)
     entries.delete(one, by=seed.ANA)
     assert ana.get(at(one)).status_code == 404 and ana.get(at(one, "diff/")).status_code == 404
+
+
+def out_of_money(workspace: Workspace) -> Entry:
+    return Entry.objects.filter(workspace=workspace, status="blocked", reason_code="budget_exceeded")[0]
+
+
+def test_out_of_money_it_leads_to_its_budget_those_who_may_raise_it(ana: Client, otto: Client, workspace: Workspace) -> None:
+    one = out_of_money(workspace)
+    button = f'href="{at(one)}?tab=budget">Raise its budget'
+    assert button in text_of(ana, at(one), fragment="standing")
+    assert button not in text_of(otto, at(one), fragment="standing")
+
+
+def test_released_without_money_it_says_that_it_will_be_blocked_again(otto: Client, workspace: Workspace) -> None:
+    answer = otto.post(at(out_of_money(workspace), "release/"), headers=HTMX).content.decode()
+    assert "will be blocked again" in answer and "a round needs" in answer

@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from budget import caps
 from budget.models import Project
+from orchestration import entries
 from orchestration.models import Entry, Session
 from tests.pages import seed
 from workspaces.models import Workspace
@@ -145,3 +146,17 @@ def test_what_the_budget_tells_is_readable_in_the_activity(ana: Client, workspac
     caps.set_limit(project, "total", "day", 0, by=seed.ANA)
     seen = text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
     assert "set a limit (limit.total.day) from — to $0.00" in seen and "tells that a limit is reached: total, today" in seen
+
+
+def test_an_entry_without_money_needs_somebody_and_its_link_leads_to_the_amount(ana: Client, workspace: Workspace) -> None:
+    one = Entry.objects.filter(workspace=workspace, reason_code="budget_exceeded").first()
+    assert one is not None
+    assert f'/entries/{one.pk}/?tab=budget">Raise its budget' in text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
+
+
+def test_entries_that_the_plan_has_no_money_for_need_somebody(ana: Client) -> None:
+    workspace = seed.empty(cap="1", budget="1")
+    seed.plenty(workspace, 3)  # each with a dollar of its own
+    entries.add(workspace.pk, [entries.Draft(content=f"Late {n}") for n in range(2)], by=seed.ANA)
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
+    assert "2 entries have</a> no money" in seen and "/budget/#caps-h" in seen and "Nothing needs you" not in seen

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
 from orchestration import entries, queries
+from orchestration.executor import explain
 from orchestration.forms import ReasonForm, RoundsForm, checked
 from orchestration.models import Entry
 from orchestration.pages.scene import Scene, done, in_workspace
@@ -40,6 +41,9 @@ def act(scene: Scene, entry_id: str, verb: str) -> HttpResponse:
     entry = queries.entry_for(scene.workspace.pk, entry_id)
     do, sentence = VERBS[verb]
     do(entry, by=scene.caller, reason=checked(ReasonForm(scene.request.POST))["reason"])
+    found = explain.reasons(scene.workspace.pk, [entry.pk]).get(entry.pk) if verb == "release" else None
+    if found is not None and found.why is not None and found.why.blocks:
+        return done(scene, f"#{entry.seq} {sentence}, and will be blocked again: {found.why.message}", tone="warn")
     return done(scene, f"#{entry.seq} {sentence}")
 
 

@@ -17,6 +17,7 @@ from orchestration.pages.lists import filters
 from orchestration.pages.scene import Region, Scene, in_workspace, show
 from orchestration.pages.strip import STRIP
 from workspaces import ids
+from workspaces.access import Need
 from workspaces.errors import NotFound
 
 # name: (word, its regions and what builds each from the scene and the entry)
@@ -28,6 +29,9 @@ TABS = {
     "budget": ("Budget", {"purse": budget.purse}),
     "history": ("History", {"history": history.of}),
 }
+
+# Blocked for one of these, an entry that is released is blocked again by the next cycle.
+MENDED = {"budget_exceeded": Need.BUDGET, "project_budget_exceeded": Need.BUDGET, "rounds_exhausted": Need.OPERATE}
 
 
 class Chosen(forms.Form):
@@ -87,6 +91,13 @@ def standing(scene: Scene, entry: Entry) -> dict[str, Any]:
         "row": row,
         "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
         "worth": by_entry.Worth(entry.made or 0, entry.paid or 0, entry.gained or 0.0),  # type: ignore[attr-defined]
+        "mend": _mend(scene, entry),
         "may_dispatch": not at_work and entry.status != Entry.Status.DONE,
         "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,
     }
+
+
+def _mend(scene: Scene, entry: Entry) -> tuple[str, str] | None:
+    """What makes a blocked entry go on, where releasing it would not; for those who may do it."""
+    need = MENDED.get(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
+    return preflight.place(entry, entry.reason_code) if need is not None and scene.may(need) else None

@@ -78,6 +78,13 @@ def _fix(scene: Scene, entry: Entry, check: Check, names: dict[str, wording.Link
         return f"See {names[check.holder].text}", names[check.holder].url
     if check.code in EXECUTOR:
         return "To the executor", reverse("executor-page", args=at)
+    return place(entry, check.code) or ("Release it", f"{here}#standing")
+
+
+def place(entry: Entry, code: str) -> tuple[str, str] | None:
+    """Where a person sees to a reason, in words and an address."""
+    at = [entry.workspace_id]
+    here = reverse("entry", args=[entry.workspace_id, entry.pk])
     places = {
         "dependencies_pending": ("See what it waits for", f"{here}?tab=deps"),
         "dependency_failed": ("See what failed", f"{here}?tab=deps"),
@@ -88,7 +95,7 @@ def _fix(scene: Scene, entry: Entry, check: Check, names: dict[str, wording.Link
         "agent_unavailable": ("See the agents", reverse("agent", args=at)),
         "concurrency_limit": ("See who is at work", reverse("workers", args=at)),
     }
-    return places.get(check.code, ("Release it", f"{here}#standing"))
+    return places.get(code)
 
 
 @require_POST
