@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestration.executor.limited import usd
+from orchestration.amounts import usd
 
 MOST_CRASHES = 3
 MOST_LOSSES = 5

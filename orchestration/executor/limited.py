@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from orchestration.amounts import usd
+
 
 @dataclass(frozen=True, slots=True)
 class Cap:
@@ -20,9 +22,3 @@ class Cap:
         if self.left <= 0:
             return f"T{name} is used up: {on}"
         return f"{usd(self.left)} is left of t{name}, a round needs {usd(needed)}: {on}"
-
-
-def usd(micro: int) -> str:
-    """`$1.80`, `−$0.37`; up to four decimals where cents would hide it."""
-    size = abs(micro) / 1_000_000
-    return ("−" if micro < 0 else "") + (f"${size:,.4f}".rstrip("0").rstrip(".") if micro % 10_000 else f"${size:,.2f}")

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestration.executor.limited import Cap, usd
+from orchestration.amounts import usd
+from orchestration.executor.limited import Cap
 from orchestration.paths import LockTable
 from orchestration.transitions import NO_MONEY_LEFT
 
