@@ -360,7 +360,8 @@ def _told(made: Sequence[Entry]) -> dict[str, Any]:
 
 def _open_accounts(project: Project, made: Sequence[tuple[Entry, Draft]], config: configuration.Config) -> None:
     """Their own budgets, or shares of what the plan has left; one for which nothing is left waits for money."""
-    shares = funding.for_new(project, [entry for entry, draft in made if draft.budget is None], config)
+    promised = sum(draft.budget or 0 for _, draft in made)
+    shares = funding.for_new(project, [entry for entry, draft in made if draft.budget is None], config, promised=promised)
     for entry, draft in made:
         if (
             draft.budget is None

@@ -36,14 +36,15 @@ def terms_of(executor: Executor) -> terms.Terms:
     )
 
 
-def for_new(project: Project, made: Sequence[Entry], config: configuration.Config) -> Mapping[str, int]:
+def for_new(project: Project, made: Sequence[Entry], config: configuration.Config, *, promised: int = 0) -> Mapping[str, int]:
     """Budgets (micro-USD) for new entries without one: a round's ceiling each, those that can go on first, then up to all of their rounds.
-    Those for which nothing is left are not in the answer.
+    Those for which nothing is left are not in the answer. `promised`: budgets of their own that others get together with them.
     """
     if not made:
         return {}
     asks = [(entry.pk, 0, config.round_ceiling * entry.budget_rounds) for entry in sorted(made, key=_place)]
-    return allocation.breadth_first(spare(project), asks, least=max(config.min_round, 1), most=config.round_ceiling)
+    left = max(spare(project) - promised, 0)
+    return allocation.breadth_first(left, asks, least=max(config.min_round, 1), most=config.round_ceiling)
 
 
 def spare(project: Project) -> int:

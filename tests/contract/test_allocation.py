@@ -57,3 +57,10 @@ def test_an_entry_that_the_plan_cannot_pay_says_so_and_goes_on_with_a_higher_cap
     assert [entry["budget_usd"] for entry in made] == [5, 0]
     assert (made[1]["status"], made[1]["reasons"][0]["code"]) == ("blocked", "project_budget_exceeded")
     assert made[1]["reasons"][0]["message"].startswith("The plan has no money left for it: raise the total budget or the cap")
+
+
+def test_shares_leave_what_others_of_the_same_plan_have_of_their_own() -> None:
+    shop = a_workspace(cap="20", budget="20", name="Shared")
+    drafts = [{"content": "a", "budget_usd": 18}, {"content": "b"}, {"content": "c"}]
+    made = Api(shop, a_token(shop)).post("/todo/entries", {"entries": drafts}).json["entries"]
+    assert [entry["budget_usd"] for entry in made] == [18, 2, 0]

@@ -42,7 +42,7 @@ def test_with_plenty_each_gets_a_full_ceiling_for_each_of_its_rounds() -> None:
 def test_with_little_the_first_get_a_round_each_and_the_rest_wait_for_money() -> None:
     shop = a_workspace(cap="12")
     some_entries(shop, "a", "b", Draft("c", priority=Entry.Priority.HIGH), "d", Draft("e", budget=usd(1)))
-    assert states(shop) == [(5, "pending", ""), (2, "pending", ""), (5, "pending", ""), NO_MONEY, (1, "pending", "")]
+    assert states(shop) == [(5, "pending", ""), (1, "pending", ""), (5, "pending", ""), NO_MONEY, (1, "pending", "")]
     assert list(Account.objects.order_by("entry__seq").values_list("own_budget", flat=True)) == [False] * 4 + [True]
 
 
