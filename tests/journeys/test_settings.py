@@ -62,7 +62,7 @@ def test_it_all_works_without_script(browser: Browser, address: str, workspace: 
     page.goto(f"{address}/account/tokens/")
     page.fill("#t-name", "ci")
     page.click("#make-token")
-    expect(page.locator("#secret code")).to_contain_text("muster_")
+    expect(page.locator("#secret-text")).to_contain_text("muster_")
     page.click("button:has-text('Revoke')")
     page.click("button.commit")
     expect(page.locator("#result")).to_contain_text("ci is revoked")
