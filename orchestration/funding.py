@@ -8,7 +8,7 @@ from django.db.models import F, Q, Sum
 from budget import allocation, caps, money, reallocation, terms
 from budget.models import Account, BudgetChange, Project
 from budget.reasons import usd
-from orchestration import configuration, wake
+from orchestration import configuration, making_room, wake
 from orchestration.models import Entry, Executor
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -39,11 +39,14 @@ def terms_of(executor: Executor) -> terms.Terms:
 def for_new(project: Project, made: Sequence[Entry], config: configuration.Config, *, promised: int = 0) -> Mapping[str, int]:
     """Budgets (micro-USD) for new entries without one: a round's ceiling each, those that can go on first, then up to all of their rounds.
     Those for which nothing is left are not in the answer. `promised`: budgets of their own that others get together with them.
+    What is missing for a round each comes from shares of others that pay for more than one.
     """
     if not made:
         return {}
     asks = [(entry.pk, 0, config.round_ceiling * entry.budget_rounds) for entry in sorted(made, key=_place)]
     left = max(spare(project) - promised, 0)
+    if (missing := config.round_ceiling * len(made) - left) > 0:
+        left += making_room.take_back(project, making_room.line(project, config.round_ceiling), missing, config.round_ceiling)
     return allocation.breadth_first(left, asks, least=max(config.min_round, 1), most=config.round_ceiling)
 
 
@@ -97,12 +100,18 @@ def fund(workspace_id: str) -> int:
     with transaction.atomic():
         config = configuration.load(Executor.objects.select_for_update().get(pk=workspace_id).config)
         least = max(config.min_round, 1)
-        poor = sorted(_unfunded(workspace_id, least), key=lambda account: _place(account.entry))
+        project = Project.objects.get(pk=workspace_id)
+        found = _unfunded(workspace_id, least)
+        rich = making_room.line(project, config.round_ceiling) if any(one.budget == 0 for one in found) else []
+        poor = sorted(_locked(found, rich), key=lambda account: _place(account.entry))
         if not poor:
             return 0
-        spare_now = spare(Project.objects.get(pk=workspace_id))
+        spare_now = spare(project)
         asks = [(one.pk, max(one.headroom, 0), _may_have_left(one, config)) for one in poor]
         given = allocation.breadth_first(spare_now, asks, least=least, most=config.round_ceiling)
+        new = [(one.pk, 0, config.round_ceiling) for one in poor if one.budget == 0 and one.pk not in given]
+        room = making_room.take_back(project, rich, config.round_ceiling * len(new), config.round_ceiling)
+        given |= allocation.breadth_first(room, new, least=least, most=config.round_ceiling)
         changes = [_give(one, given[one.pk]) for one in poor if one.pk in given]
         if changes:
             BudgetChange.objects.bulk_create(changes)
@@ -148,11 +157,14 @@ def _unfunded(workspace_id: str, least: int) -> list[Account]:
         budget__lt=F("spent") + F("held") + least,
     )
     order = ("entry__unmet_dependencies", "entry__priority", "entry__seq")
-    found = [*stopped.order_by(*order)[:AT_ONCE], *never.order_by(*order)[:AT_ONCE]]
-    locked = (
-        Account.objects.select_for_update(no_key=True).filter(pk__in=[one.pk for one in found], human_locked=False).order_by("pk")
-    )
-    fresh = {row.pk: row for row in locked}
+    return [*stopped.order_by(*order)[:AT_ONCE], *never.order_by(*order)[:AT_ONCE]]
+
+
+def _locked(found: Sequence[Account], beside: Sequence[str]) -> list[Account]:
+    """Those found, as they are now, until the transaction ends; with `beside`, all in the order of their ids. Without what a person locked."""
+    ids = [*(one.pk for one in found), *beside]
+    rows = Account.objects.select_for_update(no_key=True).filter(pk__in=ids, human_locked=False).order_by("pk") if found else []
+    fresh = {row.pk: row for row in rows}
     for one in found:
         if row := fresh.get(one.pk):
             one.budget, one.spent, one.held = row.budget, row.spent, row.held

@@ -167,6 +167,7 @@ VERBS = {
     "budget.total_budget": "set the total budget from {before} to {after}",
     "budget.reallocated": "shared out the budgets anew: {changed} changed, {skipped} skipped",
     "budget.funded": "gave {changed} without a budget their share of the plan",
+    "budget.made_room": "took {freed} back from shares for several rounds, so that others have their first",
     "budget.threshold": "tells that {percent} % of the cap is spent",
     "budget.thresholds": "set the warnings to {after} percent of the cap",
     "budget.limit": "tells that a limit is reached: {category}, {period}",

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db.models import Sum
 from django.test import TestCase
 
 from budget import caps
@@ -12,6 +13,7 @@ from orchestration import entries, funding, wake
 from orchestration.entries import Draft
 from orchestration.executor import dispatch, reconcile
 from orchestration.models import Entry
+from orchestration.transitions import NO_MONEY_LEFT, Next
 from tests.factories import ANA, a_charge, a_session, a_worker, a_workspace, an_entry, ended, project, sessions_of, some_entries
 from workspaces.models import Event, Workspace
 
@@ -162,3 +164,53 @@ def test_nor_does_a_lower_ceiling_leave_it_without_money_for_ever() -> None:
     reconcile.everything()
     reconcile.everything()
     assert Entry.objects.get(pk=entry.pk).status in ("pending", "in_progress")
+
+
+def test_entries_that_are_added_one_by_one_get_a_round_each_too() -> None:
+    shop = a_workspace(cap="20", budget="20")
+    for name in "abcde":
+        some_entries(shop, name)
+    assert states(shop) == [(5, "pending", "")] * 4 + [NO_MONEY]
+    assert Account.objects.aggregate(sum=Sum("budget"))["sum"] == usd(20)
+    told_first = BudgetChange.objects.filter(source="allocation").order_by("id").first()
+    assert (
+        told_first
+        and told_first.reason == "Lowered from $20.00 to $15.00: a round for each entry comes before a second one for any"
+    )
+    assert Event.objects.filter(verb="budget.made_room").count() == 3
+
+
+def test_room_is_made_by_the_last_in_line_and_never_out_of_what_a_person_gave() -> None:
+    shop = a_workspace(cap="40", budget="40")
+    some_entries(
+        shop,
+        Draft("own", budget=usd(12)),
+        Draft("first", budget_rounds=2),
+        Draft("low", budget_rounds=2, priority=Entry.Priority.LOW),
+    )
+    caps.toggle_lock(Account.objects.get(entry__seq=2), by=ANA, reason="agreed")
+    some_entries(shop, Draft("new", budget_rounds=3))
+    assert [budget for budget, _, _ in states(shop)] == [12, 10, 10, 8]
+    some_entries(shop, Draft("newer"), Draft("newest"))
+    assert [budget for budget, _, _ in states(shop)] == [12, 10, 5, 5, 5, 3]
+
+
+def test_a_round_that_goes_on_keeps_its_money_when_room_is_made() -> None:
+    shop = a_workspace(cap="20", budget="20")
+    (first,) = some_entries(shop, "a")
+    a_session(first)
+    a_charge(first, "1")
+    some_entries(shop, "b", "c", "d")
+    account = Account.objects.get(pk=first.pk)
+    assert account.budget >= account.spent + account.held and account.budget - account.spent >= usd(5)
+    assert [status for _, status, _ in states(shop)] == ["in_progress", "pending", "pending", "pending"]
+
+
+def test_one_that_was_refused_for_want_of_money_gets_its_first_round_when_the_plan_is_looked_at() -> None:
+    shop = a_workspace(cap="20", budget="20")
+    rich, poor = some_entries(shop, "rich", "poor")
+    Account.objects.filter(pk=rich.pk).update(budget=usd(20))
+    Account.objects.filter(pk=poor.pk).update(budget=0)
+    entries.move(poor, Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT))
+    funding.share_out(shop.pk)
+    assert states(shop) == [(15, "pending", ""), (5, "pending", "")]
