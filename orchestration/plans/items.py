@@ -30,13 +30,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """`skipped` tells what was left out and why; `done_refs` are the refs of those that are ticked off: nobody waits for them."""
+    """`skipped` tells what was left out and why; `done_refs` are the refs of those that are ticked off: nobody waits for them.
+    `doubts`: lines that were taken as text and may have been meant otherwise."""
 
     format: str
     items: tuple[Item, ...] = ()
     problems: tuple[Problem, ...] = ()
     skipped: tuple[Problem, ...] = ()
     done_refs: frozenset[str] = frozenset()
+    doubts: tuple[Problem, ...] = ()
 
 
 class Unreadable(ValueError):

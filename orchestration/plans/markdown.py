@@ -1,5 +1,6 @@
 """A Markdown checklist: each open box of the outermost level is an entry. What is under it becomes its content and acceptance criteria."""
 
+import difflib
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -16,6 +17,11 @@ _KEYS = {
     "creates": "files_to_create",
     "after": "depends_on",
     "needs": "depends_on",
+    "depends on": "depends_on",
+    "depends_on": "depends_on",
+    "waits for": "depends_on",
+    "requires": "depends_on",
+    "modifies": "files_to_modify",
     "budget": "budget_usd",
     "rounds": "budget_rounds",
     "priority": "priority",
@@ -24,6 +30,9 @@ _KEYS = {
     "ref": "ref",
 }
 _PAIR = re.compile(rf"^({'|'.join(_KEYS)})[ \t]*:[ \t]*(\S.*)$", re.I)
+_LIKE_A_PAIR = re.compile(r"^([a-z_-]{3,12}(?: [a-z]{2,4})?)[ \t]*:[ \t]*\S", re.I)
+_LATE = re.compile(rf"\(({'|'.join(_KEYS)})[ \t]*:[^()]{{1,200}}\)", re.I)
+MOST_LOOKS = 2000  # lines of a plan whose first word is compared with those that Muster knows
 
 
 @dataclass
@@ -49,6 +58,8 @@ class _Reader:
         self.items: list[Item] = []
         self.problems: list[Problem] = []
         self.skipped: list[Problem] = []
+        self.doubts: list[Problem] = []
+        self.looked = 0
         self.done_refs: set[str] = set()
 
     def read(self, number: int, line: str) -> None:
@@ -63,12 +74,13 @@ class _Reader:
             self.base = indent
             self._begin(number, indent, box.group(3), done=box.group(2) != " ")
         elif self.open is None:
-            return
+            self._beside(number, line.strip())
         elif not line.strip():
             self.open.bullet = -1
             self._text("")
         elif indent <= self.open.indent:
             self.close()  # a heading, or prose between the lists
+            self._beside(number, line.strip())
         elif box:
             self._under(number, indent, box.group(3), done=box.group(2) != " ")
         elif bullet := _BULLET.match(line):
@@ -76,6 +88,7 @@ class _Reader:
         elif self.open.bullet >= 0 and indent > self.open.bullet:
             self.open.criteria[-1] += f" {line.strip()}"
         elif not self._pair(number, line.strip()):
+            self._doubt(number, line.strip())
             self._text(line)
 
     def close(self) -> None:
@@ -110,12 +123,17 @@ class _Reader:
             while end and title[end - 1] in " \t":
                 end -= 1
         self.open.title = title[:end].strip()
+        if (late := _LATE.search(self.open.title)) and not done:
+            self.doubts.append(
+                Problem(number, f"{late.group(0)[:80]} was read as words of the title: it counts at the end of the line")
+            )
 
     def _under(self, number: int, indent: int, text: str, *, done: bool) -> None:
         assert self.open is not None
         if done and not self.open.done:
             self.skipped.append(Problem(number, f"{text[:80]} is ticked off"))
         elif not done and not self._pair(number, text.strip()):
+            self._doubt(number, text.strip())
             self.open.criteria.append(text.strip())
             self.open.bullet = indent
             return
@@ -143,6 +161,21 @@ class _Reader:
         if self.open is not None:
             self.open.text.append(line)
 
+    def _beside(self, number: int, text: str) -> None:
+        if self.base is not None and _PAIR.match(text):
+            self.doubts.append(
+                Problem(number, f"{text[:80]!r} belongs to no entry and was left out: indent it below the entry that it is of")
+            )
+
+    def _doubt(self, number: int, text: str) -> None:
+        """Say so where a word is nearly one that Muster knows: a misspelt `after:` would let two entries run at once."""
+        found = _LIKE_A_PAIR.match(text)
+        if found is None or self.open is None or self.open.done or self.looked > MOST_LOOKS:
+            return
+        self.looked += 1
+        if near := difflib.get_close_matches(found.group(1).lower(), _KEYS, n=1, cutoff=0.75):
+            self.doubts.append(Problem(number, f"{text[:80]!r} was read as text; if a setting was meant, its word is {near[0]}:"))
+
 
 def plan(text: str) -> Plan:
     reader = _Reader()
@@ -150,7 +183,12 @@ def plan(text: str) -> Plan:
         reader.read(number, line)
     reader.close()
     return Plan(
-        "markdown", tuple(reader.items), tuple(reader.problems), tuple(sorted(reader.skipped)), frozenset(reader.done_refs)
+        "markdown",
+        tuple(reader.items),
+        tuple(reader.problems),
+        tuple(sorted(reader.skipped)),
+        frozenset(reader.done_refs),
+        tuple(sorted(reader.doubts)),
     )
 
 

@@ -43,6 +43,24 @@ def test_a_checklist_keeps_paragraphs_fences_and_nested_points() -> None:
     assert formats.parse(text).skipped == (Problem(12, "is planned is ticked off"),)
 
 
+def test_what_an_entry_waits_for_may_be_said_in_several_words() -> None:
+    text = "- [ ] One (ref: one)\n- [ ] Two (depends on: one)\n- [ ] Three\n  depends_on: one\n- [ ] Four\n  - Waits for: one\n- [ ] Five\n  requires: one"
+    assert [draft.depends_on for draft in checked(text).drafts] == [(), ("one",), ("one",), ("one",), ("one",)]
+
+
+def test_what_may_have_been_meant_otherwise_is_told_with_its_line() -> None:
+    text = "note: of the list\n- [ ] One (after: #3) of two\n  bugdet: $3\n  - Aftr: #3\n  - Note: is kept\nfiles: a.py\n\nAfter: all"
+    found = checked(text)
+    assert [(one.line, one.message.split(" was ")[0]) for one in found.plan.doubts] == [
+        (2, "(after: #3)"),
+        (3, "'bugdet: $3'"),
+        (4, "'Aftr: #3'"),
+        (6, "'files: a.py' belongs to no entry and"),
+        (8, "'After: all' belongs to no entry and"),
+    ]
+    assert found.problems == [] and found.drafts[0].spec["acceptance_criteria"] == ["Aftr: #3", "Note: is kept"]
+
+
 def test_nobody_waits_for_what_is_ticked_off() -> None:
     found = checked("- [x] Choose (ref: choose)\n- [ ] Build (after: choose)\n- [ ] Ship (after: nothing-like-it)")
     assert found.plan.skipped[0] == Problem(1, "Choose is ticked off")
