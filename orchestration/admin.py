@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from budget.admin_money import column
 from budget.models import Account, Project
-from orchestration import entries, orphans
+from orchestration import by_hand, editing, orphans
 from orchestration.admin_fixes import Reap, RebuildBacklog, ReleaseLocks, Requeue, TakeOff
 from orchestration.models import Conversation, Dependency, Entry, Executor, FileLock, LogChunk, Round, Secret, Session, Worker
 from workspaces.access import Caller
@@ -118,13 +118,13 @@ class EntryAdmin(_EntryPage, Editable):
     def carry_out(self, obj: Entry, form: Any, *, by: Caller, reason: str) -> None:
         given, changed = form.cleaned_data, set(form.changed_data)
         if "priority" in changed:
-            entries.set_priority(obj, Entry.Priority(given["priority"]), by=by, reason=reason)
+            by_hand.set_priority(obj, Entry.Priority(given["priority"]), by=by, reason=reason)
         if "budget_rounds" in changed:
-            entries.set_rounds(obj, given["budget_rounds"], by=by, reason=reason)
+            editing.set_rounds(obj, given["budget_rounds"], by=by, reason=reason)
         if "assigned_to" in changed:
-            entries.assign(obj, given["assigned_to"], by=by, reason=reason)
+            editing.assign(obj, given["assigned_to"], by=by, reason=reason)
         if both := changed & {"parallelizable", "parallel_group"}:
-            entries.set_parallel(obj, **{name: given[name] for name in both}, by=by, reason=reason)
+            editing.set_parallel(obj, **{name: given[name] for name in both}, by=by, reason=reason)
 
 
 @admin.register(Dependency)

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from orchestration import entries, orphans, rebuild
+from orchestration import by_hand, entries, orphans, rebuild
 from orchestration.models import Dependency, Entry, Executor, FileLock, Session
 from orchestration.runtime import reaper
 from workspaces import activity
@@ -48,7 +48,7 @@ class Requeue(Fix):
         chosen = [entry for entry in found if not self._why_not(entry)]
         chosen.sort(key=lambda entry: entry.status == Entry.Status.FAILED)  # a failed one's release lets its dependents go
         for entry in chosen:
-            entries.release(entry, by=by, reason=reason)
+            by_hand.release(entry, by=by, reason=reason)
         return f"Requeued entries: {len(chosen)}"
 
     def _why_not(self, entry: Entry) -> str:

@@ -6,8 +6,8 @@ from django.db import transaction
 from django.db.models import F
 
 from orchestration import graph, locks, rest, wake
-from orchestration.entries import locked, move
 from orchestration.models import Dependency, Entry
+from orchestration.moves import locked, move
 from orchestration.transitions import PENDING, Next
 from workspaces import activity
 from workspaces.access import Caller

@@ -1,4 +1,4 @@
-"""The backlog: adding entries, moving them, and what a person may do to one. Executor row first, so that counters never race."""
+"""The backlog: what is added to it and taken off. Executor row first, so that counters never race."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,13 +9,12 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from budget.models import Account, Project
-from orchestration import configuration, funding, graph, locks, paths, rest, wake
-from orchestration.models import Dependency, Entry, Executor, Session
-from orchestration.transitions import NO_MONEY_LEFT, PENDING, Next
+from orchestration import configuration, funding, graph, locks, moves, paths, rest, wake
+from orchestration.models import Dependency, Entry, Executor
+from orchestration.transitions import NO_MONEY_LEFT, Next
 from workspaces import activity, ids
-from workspaces.access import MUSTER, Caller
-from workspaces.errors import Invalid, NotFound
-from workspaces.models import Event
+from workspaces.access import Caller
+from workspaces.errors import Invalid
 
 PRIORITIES = {p.name.lower(): p for p in Entry.Priority}
 MOST_AT_ONCE = 1000
@@ -58,7 +57,7 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, once: str = "
             before = [known.get(id_) or outside[id_] for id_ in wanted[entry.pk]]
             entry.unmet_dependencies = sum(1 for other in before if other.status != Entry.Status.DONE)
             if failed := next((o for o in before if o.status == Entry.Status.FAILED), None):
-                _set(entry, Next("blocked", "dependency_failed", f"#{failed.seq} {failed.title} failed"[:500]))
+                moves.set_state(entry, Next("blocked", "dependency_failed", f"#{failed.seq} {failed.title} failed"[:500]))
         _open_accounts(project, list(zip(made, drafts, strict=True)), config)
         Entry.objects.bulk_create(made)
         Dependency.objects.bulk_create(
@@ -66,7 +65,9 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, once: str = "
         )
         Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(made))
         activity.record(workspace_id, "entries.added", by=by, data=_told(made))
-        _tell_blocked(*(entry for entry in made if entry.reason_code != "project_budget_exceeded"))  # those are told in one line
+        moves.tell_blocked(
+            *(entry for entry in made if entry.reason_code != "project_budget_exceeded")
+        )  # those are told in one line
     wake.nudge(workspace_id)
     wake.hint(workspace_id, "entries", "budget")
     return made
@@ -83,226 +84,10 @@ def _id_once(workspace_id: str, once: str, n: int) -> str:
     return ids.entry_for(f"{workspace_id}:{once}:{n}")
 
 
-def move(entry: Entry, following: Next) -> None:
-    """Put an entry into its next state and do what follows from it. Inside a transaction that has the executor's row."""
-    before, was = entry.status, rest.was(entry.status, entry.unmet_dependencies)
-    _set(entry, following)
-    entry.save(update_fields=["status", "reason_code", "reason_message", "reason_at", "parked_behind", "updated_at"])
-    if following.status in (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED):
-        locks.release(entry.workspace_id, [entry.pk])
-    if following.status in (Entry.Status.DONE, Entry.Status.FAILED) or following.code == "project_budget_exceeded":
-        funding.due(entry.workspace_id)  # it leaves money, or wants some
-    dependents = Entry.objects.filter(dependencies__depends_on=entry)
-    if following.status == Entry.Status.DONE and before != Entry.Status.DONE:
-        _count_unmet(dependents, -1)
-    if before == Entry.Status.DONE and following.status != Entry.Status.DONE:
-        _count_unmet(dependents, +1)
-    if following.status == Entry.Status.FAILED:
-        message = f"#{entry.seq} {entry.title} failed"[:500]
-        for waiting in dependents.filter(status=Entry.Status.PENDING):
-            move(waiting, Next("blocked", "dependency_failed", message))
-    elif before == Entry.Status.FAILED:
-        _unblock_dependents(entry)
-    if before != Entry.Status.BLOCKED:
-        _tell_blocked(entry)
-    if following.status in (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED):
-        rest.tell(entry.workspace_id, before=was)
-
-
-def _tell_blocked(*those: Entry) -> None:
-    """Whatever blocked them: those who are to act on it hear of it by this verb."""
-    blocked = [entry for entry in those if entry.status == Entry.Status.BLOCKED]
-    Event.objects.bulk_create(
-        activity.event(
-            entry.workspace_id,
-            "entry.blocked",
-            by=MUSTER,
-            object_id=entry.pk,
-            reason=entry.reason_message,
-            data={"code": entry.reason_code, "entry": entry.pk, "seq": entry.seq, "title": entry.title},
-        )
-        for entry in blocked
-    )
-    if blocked:
-        wake.deliver()
-
-
-def _set(entry: Entry, following: Next) -> None:
-    entry.status = following.status
-    entry.reason_code, entry.reason_message = following.code, following.message[:500]
-    entry.reason_at = Now() if following.code else None
-    entry.parked_behind = None
-
-
-def _count_unmet(dependents: Any, by: int) -> None:
-    ids = list(dependents.values_list("pk", flat=True))
-    Entry.objects.filter(pk__in=ids).update(unmet_dependencies=F("unmet_dependencies") + by)
-
-
-def _unblock_dependents(entry: Entry) -> None:
-    """Those blocked by this entry's failure, unless another dependency of theirs failed as well."""
-    stuck = Entry.objects.filter(dependencies__depends_on=entry, status=Entry.Status.BLOCKED, reason_code="dependency_failed")
-    for waiting in stuck:
-        others = Entry.objects.filter(dependents__entry=waiting, status=Entry.Status.FAILED).exclude(pk=entry.pk)
-        if not others.exists():
-            move(waiting, PENDING)
-
-
-def hold(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """A person holds an entry back: it keeps its branch, frees its locks and waits for `release`."""
-    return _by_hand(
-        entry, "held", Next("blocked", "human_hold", reason or f"Held by {by.name}"), by=by, reason=reason, unless={"done"}
-    )
-
-
-def release(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """Put a held, blocked or failed entry back in line; a failed or done one is reopened and gets its rounds anew."""
-    return _by_hand(entry, "released", PENDING, by=by, reason=reason, unless={"pending"})
-
-
-def mark_done(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """A person says that it is done: nothing is merged, its dependents go on."""
-    return _by_hand(entry, "marked_done", Next("done"), by=by, reason=reason, unless={"done"})
-
-
-def _by_hand(entry: Entry, verb: str, following: Next, *, by: Caller, reason: str, unless: set[str]) -> Entry:
-    with transaction.atomic():
-        row = locked(entry)
-        if row.status == Entry.Status.IN_PROGRESS:
-            raise Invalid("The entry is in progress: stop its session first", "status")
-        if row.status in unless:
-            raise Invalid(f"The entry is {row.status} already", "status")
-        reopened = following is PENDING and row.status in (Entry.Status.FAILED, Entry.Status.DONE)
-        if reopened or (following is PENDING and row.reason_code in ("no_improvement", "merge_conflict")):
-            row.rounds_completed = 0
-        row.crashes = 0
-        row.save(update_fields=["rounds_completed", "crashes"])
-        move(row, _with_dependencies(row) if following is PENDING else following)
-        verb = "reopened" if reopened else verb
-        activity.record(row.workspace_id, f"entry.{verb}", by=by, object_id=row.pk, reason=reason)
-    wake.nudge(row.workspace_id)
-    wake.hint(row.workspace_id, "entries", "locks", "executor")
-    return row
-
-
-def _with_dependencies(entry: Entry) -> Next:
-    failed = Entry.objects.filter(dependents__entry=entry, status=Entry.Status.FAILED).first()
-    return Next("blocked", "dependency_failed", f"#{failed.seq} {failed.title} failed"[:500]) if failed else PENDING
-
-
-def locked(entry: Entry) -> Entry:
-    """The entry as it is now, with its executor's row locked. Inside a transaction. Raises NotFound when it was deleted."""
-    Executor.objects.select_for_update().get(pk=entry.workspace_id)
-    row = Entry.objects.select_related("account").filter(pk=entry.pk, deleted_at__isnull=True).first()
-    if row is None:
-        raise NotFound("Entry not found")
-    return row
-
-
-def set_priority(entry: Entry, priority: Entry.Priority, *, by: Caller, reason: str = "") -> Entry:
-    """Change its place in line."""
-    with transaction.atomic():
-        row = locked(entry)
-        before, row.priority = row.priority, priority
-        row.save(update_fields=["priority", "updated_at"])
-        data = {"before": Entry.Priority(before).name.lower(), "after": Entry.Priority(priority).name.lower()}
-        activity.record(row.workspace_id, "entry.priority", by=by, object_id=row.pk, reason=reason, data=data)
-    wake.nudge(row.workspace_id)
-    wake.hint(row.workspace_id, "entries")
-    return row
-
-
-def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = "") -> Entry:
-    """Change how many rounds it may make. One that failed for want of rounds goes on."""
-    with transaction.atomic():
-        row = locked(entry)
-        before, row.budget_rounds = row.budget_rounds, budget_rounds
-        row.save(update_fields=["budget_rounds", "updated_at"])
-        if row.reason_code == "rounds_exhausted" and budget_rounds > row.rounds_completed:
-            move(row, PENDING)
-        data = {"before": before, "after": budget_rounds}
-        activity.record(row.workspace_id, "entry.rounds", by=by, object_id=row.pk, reason=reason, data=data)
-    wake.nudge(row.workspace_id)
-    wake.hint(row.workspace_id, "entries")
-    return row
-
-
-def set_parallel(
-    entry: Entry, *, parallelizable: bool | None = None, parallel_group: str | None = None, by: Caller, reason: str = ""
-) -> Entry:
-    """Change beside what it may run (None: as it is). What runs now goes on: the next start of a session looks at it."""
-    with transaction.atomic():
-        row = locked(entry)
-        before = {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}
-        row.parallelizable = row.parallelizable if parallelizable is None else parallelizable
-        row.parallel_group = row.parallel_group if parallel_group is None else parallel_group
-        row.save(update_fields=["parallelizable", "parallel_group", "updated_at"])
-        data = {"before": before, "after": {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}}
-        activity.record(row.workspace_id, "entry.parallel", by=by, object_id=row.pk, reason=reason, data=data)
-    wake.nudge(row.workspace_id)
-    wake.hint(row.workspace_id, "entries")
-    return row
-
-
-def assign(entry: Entry, assigned_to: str, *, by: Caller, reason: str = "") -> Entry:
-    """Say whose it is. Nothing is dispatched by it."""
-    with transaction.atomic():
-        row = locked(entry)
-        before, row.assigned_to = row.assigned_to, assigned_to
-        row.save(update_fields=["assigned_to", "updated_at"])
-        data = {"before": before, "after": assigned_to}
-        activity.record(row.workspace_id, "entry.assigned", by=by, object_id=row.pk, reason=reason, data=data)
-    wake.hint(row.workspace_id, "entries")
-    return row
-
-
-def set_spec(entry: Entry, spec: dict[str, Any], *, by: Caller) -> Entry:
-    """Replace its spec, and with it the paths it will lock. Raises Invalid when it is frozen or at work."""
-    with transaction.atomic():
-        row = locked(entry)
-        if row.spec_frozen:
-            raise Invalid("The spec is frozen", "spec")
-        if row.status == Entry.Status.IN_PROGRESS or row.locks.exists():
-            raise Invalid("The entry is at work and holds its locks: its spec cannot change now", "spec")
-        row.spec, row.paths, row.parked_behind = spec, paths_of(spec), None
-        row.save(update_fields=["spec", "paths", "parked_behind", "updated_at"])
-        activity.record(row.workspace_id, "entry.spec", by=by, object_id=row.pk)
-    wake.nudge(row.workspace_id)
-    return row
-
-
-def freeze_spec(entry: Entry, *, by: Caller) -> Entry:
-    """From now on nobody changes its spec."""
-    with transaction.atomic():
-        row = locked(entry)
-        if not row.spec_frozen:
-            row.spec_frozen = True
-            row.save(update_fields=["spec_frozen", "updated_at"])
-            activity.record(row.workspace_id, "entry.spec_frozen", by=by, object_id=row.pk)
-        return row
-
-
-def reverify(entry: Entry, *, by: Caller) -> Entry:
-    """Verification only, of what the last session left; `rounds_completed` starts anew (contract.md). Raises Invalid."""
-    with transaction.atomic():
-        row = locked(entry)
-        if not Session.objects.filter(entry=row, rounds__isnull=False).exists():
-            raise Invalid("Entry has no prior worker session to reverify", "entryID")
-        if row.status == Entry.Status.IN_PROGRESS:
-            raise Invalid("Entry is in progress: stop its session first", "entryID")
-        row.rounds_completed, row.crashes, row.next_work, row.has_rounds = 0, 0, Entry.Work.VERIFY, True
-        row.save(update_fields=["rounds_completed", "crashes", "next_work", "has_rounds"])
-        move(row, PENDING)
-        activity.record(row.workspace_id, "entry.reverify", by=by, object_id=row.pk)
-    wake.nudge(row.workspace_id)
-    wake.hint(row.workspace_id, "entries")
-    return row
-
-
 def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
     """Take an entry off the backlog; its sessions and money stay on record. Raises Invalid while it runs or others depend on it."""
     with transaction.atomic():
-        row = locked(entry)
+        row = moves.locked(entry)
         if row.status == Entry.Status.IN_PROGRESS:
             raise Invalid("The entry is in progress: stop its session first", "entryID")
         if others := list(Entry.objects.filter(dependencies__depends_on=row, deleted_at__isnull=True)[:5]):
@@ -369,7 +154,7 @@ def _open_accounts(project: Project, made: Sequence[tuple[Entry, Draft]], config
             and entry.status == Entry.Status.PENDING
             and not entry.unmet_dependencies
         ):
-            _set(entry, Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT))
+            moves.set_state(entry, Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT))
     Account.objects.bulk_create(
         Account(
             id=entry.pk,

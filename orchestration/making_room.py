@@ -36,17 +36,25 @@ def take_back(project: Project, from_: Sequence[str], wanted: int, round_ceiling
     """
     rows = Account.objects.select_for_update(no_key=True).filter(pk__in=from_, human_locked=False).order_by("pk")
     fresh = {row.pk: row for row in rows} if wanted > 0 else {}
-    changes: list[BudgetChange] = []
+    taken: dict[str, int] = {}
     for account in (fresh[pk] for pk in from_ if pk in fresh):
-        taken = min(account.budget - account.spent - max(round_ceiling, account.held), wanted)
-        if taken > 0:
-            wanted -= taken
-            changes.append(_lowered(account, taken))
-    _write_down(project, changes)
-    return sum(change.before - change.after for change in changes)
+        loose = account.budget - account.spent - max(round_ceiling, account.held)
+        if (amount := min(loose, wanted)) > 0:
+            taken[account.pk], wanted = amount, wanted - amount
+    if taken:
+        _lower(project, [(fresh[pk], amount) for pk, amount in taken.items()])
+    return sum(taken.values())
 
 
-def _lowered(account: Account, taken: int) -> BudgetChange:
+def _lower(project: Project, taken: Sequence[tuple[Account, int]]) -> None:
+    amounts = Case(*(When(pk=one.pk, then=Value(one.budget - amount)) for one, amount in taken), output_field=MoneyField())
+    Account.objects.filter(pk__in=[one.pk for one, _ in taken], human_locked=False).update(budget=amounts)
+    BudgetChange.objects.bulk_create(_change(one, amount) for one, amount in taken)
+    data = {"changed": len(taken), "freed_usd": money.number(sum(amount for _, amount in taken))}
+    activity.record(project.pk, "budget.made_room", by=MUSTER, object_id=project.pk, data=data)
+
+
+def _change(account: Account, taken: int) -> BudgetChange:
     before, after = account.budget, account.budget - taken
     return BudgetChange(
         project_id=account.project_id,
@@ -58,14 +66,3 @@ def _lowered(account: Account, taken: int) -> BudgetChange:
         actor=MUSTER.name,
         reason=f"Lowered from {usd(before)} to {usd(after)}: a round for each entry comes before a second one for any",
     )
-
-
-def _write_down(project: Project, changes: Sequence[BudgetChange]) -> None:
-    if not changes:
-        return
-    amounts = Case(*(When(pk=one.account_id, then=Value(one.after)) for one in changes), output_field=MoneyField())
-    Account.objects.filter(pk__in=[one.account_id for one in changes], human_locked=False).update(budget=amounts)
-    BudgetChange.objects.bulk_create(changes)
-    freed = sum(one.before - one.after for one in changes)
-    data = {"changed": len(changes), "freed_usd": money.number(freed)}
-    activity.record(project.pk, "budget.made_room", by=MUSTER, object_id=project.pk, data=data)

@@ -4,6 +4,8 @@
 executor's row, so two endings cannot both be the last, or neither.
 """
 
+from collections.abc import Sequence
+
 from django.db.models import Count, Q
 
 from orchestration.models import Entry
@@ -23,6 +25,11 @@ def was(status: str, unmet_dependencies: int) -> str:
     if can_go(status, unmet_dependencies):
         return GOING
     return FINISHED if status in (Entry.Status.DONE, Entry.Status.FAILED) else STUCK
+
+
+def least(those: Sequence[str]) -> str:
+    """What the backlog was at least, while each of several entries was in its state."""
+    return next(state for state in (GOING, STUCK, FINISHED) if state in those)
 
 
 def tell(workspace_id: str, *, before: str) -> None:

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from budget import ledger
 from budget.models import Account
-from orchestration import breaker, configuration, entries, funding, passages, rounds, transitions, wake
+from orchestration import breaker, configuration, funding, moves, passages, rounds, transitions, wake
 from orchestration.models import Entry, Executor, Round, Session, Worker
 from workspaces import activity, tokens
 from workspaces.access import MUSTER, Caller
@@ -236,7 +236,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
             verify_next=ending.verify_next,
         )
     )
-    entries.move(entry, following)
+    moves.move(entry, following)
     if config.auto_reallocate:
         funding.due(entry.workspace_id)
     return following

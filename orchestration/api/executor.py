@@ -6,7 +6,7 @@ from ninja import Path, Router
 
 from budget.queries import position
 from budget.schemas import Cursor, Limit
-from orchestration import entries, queries, schemas, sessions
+from orchestration import by_hand, queries, schemas, sessions
 from orchestration.executor import control, dispatch
 from orchestration.executor import explain as explaining
 from workspaces import access, activity
@@ -97,7 +97,7 @@ def get_locks(request: Request, workspaceID: Path[str]) -> Any:
 def reverify(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """Verify again what the last session left, without implementing. Its completed rounds count from 0 again."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    entries.reverify(queries.entry_for(workspace.pk, entryID), by=request.auth)
+    by_hand.reverify(queries.entry_for(workspace.pk, entryID), by=request.auth)
     return {"ok": True}
 
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from budget import answer, caps, queries
 from budget.models import Account, Project, RoundSpend
 from budget.money import usd
-from orchestration import entries
+from orchestration import by_hand, entries
 from orchestration.models import Entry
 from tests.factories import ANA, a_charge, a_session, a_workspace, an_entry, ended, project
 from workspaces.models import Workspace
@@ -64,7 +64,7 @@ def test_the_tag_changes_with_what_a_round_improved(entry: Entry) -> None:
 def test_the_tag_stays_while_nothing_changes(entry: Entry) -> None:
     before = answer.tag(entry.workspace_id)
     an_entry(a_workspace())
-    entries.set_priority(entry, Entry.Priority.HIGH, by=ANA)
+    by_hand.set_priority(entry, Entry.Priority.HIGH, by=ANA)
     assert answer.tag(entry.workspace_id) == before
 
 

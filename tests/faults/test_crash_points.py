@@ -88,7 +88,7 @@ POINTS = [
     Point("sessions.conclude", "before", 1, name="conclude-before-a-failed-one"),
     *both("sessions.conclude", 2),
     Point("ledger.settle", "after", 2, name="conclude-settled-and-not-committed"),
-    Point("entries.move", "after", 2, name="conclude-moved-and-not-committed"),
+    Point("moves.move", "after", 2, name="conclude-moved-and-not-committed"),
 ]
 
 

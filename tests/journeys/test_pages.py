@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from budget.models import Project
-from orchestration import entries, wake
+from orchestration import editing, wake
 from orchestration.executor import control
 from orchestration.models import Entry, Executor, Session
 from tests.journeys.conftest import logged_in
@@ -35,7 +35,7 @@ def test_a_change_elsewhere_shows_without_a_reload(page: Page, address: str, wor
     expect(page.locator("#strip")).to_have_attribute("data-state", "paused", timeout=2000)
     for number in range(5):  # the last of a burst counts
         entry = Entry.objects.get(workspace=workspace, seq=5)
-        entries.set_rounds(entry, 10 + number, by=seed.ANA)
+        editing.set_rounds(entry, 10 + number, by=seed.ANA)
     expect(page.locator("#activity")).to_contain_text("from 13 to 14", timeout=3000)
     assert page.evaluate("window.same") and page.title().startswith("‖ Paused")
 

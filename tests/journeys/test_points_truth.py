@@ -10,7 +10,7 @@ from statistics import quantiles
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from orchestration import entries, wake
+from orchestration import by_hand, wake
 from orchestration.executor import control
 from orchestration.models import Entry
 from tests.faults.harness import Client, Running
@@ -101,7 +101,7 @@ def test_15_a_change_is_seen_within_a_second_wherever_it_shows(page: Page, addre
     one = Entry.objects.get(workspace=workspace, seq=5)
     took = []
     for number in range(20):
-        act, words = (entries.hold, "Held Blocked") if number % 2 == 0 else (entries.release, "Waiting Parked")
+        act, words = (by_hand.hold, "Held Blocked") if number % 2 == 0 else (by_hand.release, "Waiting Parked")
         began = time.monotonic()
         act(seed.fresh(one), by=seed.ANA)
         page.wait_for_function(

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from budget.models import Account
-from orchestration import entries, orphans, rebuild
+from orchestration import by_hand, entries, orphans, rebuild
 from orchestration.models import Entry, Executor, FileLock, Session
 from tests import admin_site
 from tests.admin_site import BOSS, a_superuser, dry_run, said, seed, url
@@ -120,7 +120,7 @@ def test_what_is_at_work_is_not_requeued(client: Client) -> None:
 def test_what_moved_since_the_dry_run_stops_the_whole_of_it(client: Client) -> None:
     one, two = (stuck(entry) for entry in some_entries(a_workspace(), "one", "two"))
     shown = dry_run(client, Entry, "requeue", one.pk, two.pk)
-    entries.release(one, by=ANA)
+    by_hand.release(one, by=ANA)
     answer = admin_site.apply(client, Entry, "requeue", one.pk, two.pk, shown=shown, reason="r")
     assert b"The situation has changed" in answer.content and b"Would change: 1" in answer.content
     two.refresh_from_db()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration import dependencies, entries
+from orchestration import by_hand, dependencies
 from orchestration.executor import dispatch
 from orchestration.models import Entry, FileLock
 from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries
@@ -38,11 +38,11 @@ def test_an_entry_waits_for_another_and_no_more(three: list[Entry]) -> None:
 
 def test_what_is_done_is_not_waited_for(three: list[Entry]) -> None:
     first, second, third = three
-    entries.mark_done(first, by=ANA)
+    by_hand.mark_done(first, by=ANA)
     dependencies.depend(second, first, by=ANA)
     assert again(second).unmet_dependencies == 0
     dependencies.depend(second, third, by=ANA)
-    entries.mark_done(third, by=ANA)
+    by_hand.mark_done(third, by=ANA)
     assert again(second).unmet_dependencies == 0
     dependencies.undepend(second, first, by=ANA)
     assert again(second).unmet_dependencies == 0
@@ -71,7 +71,7 @@ def test_the_same_twice_is_said(three: list[Entry]) -> None:
 
 def test_what_is_at_work_or_done_is_left_alone(workspace: Workspace, three: list[Entry]) -> None:
     first, second, third = three
-    entries.mark_done(third, by=ANA)
+    by_hand.mark_done(third, by=ANA)
     with pytest.raises(Invalid, match="waits for nothing any more"):
         dependencies.depend(third, first, by=ANA)
     a_worker()

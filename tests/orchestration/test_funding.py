@@ -9,7 +9,7 @@ from django.test import TestCase
 from budget import caps
 from budget.models import Account, BudgetChange, Project
 from budget.money import usd
-from orchestration import entries, funding, wake
+from orchestration import by_hand, entries, funding, moves, wake
 from orchestration.entries import Draft
 from orchestration.executor import dispatch, reconcile
 from orchestration.models import Entry
@@ -68,7 +68,7 @@ def test_what_a_finished_entry_leaves_goes_to_the_next() -> None:
     shop = a_workspace(cap="5")
     first, _ = some_entries(shop, "a", "b")
     a_charge(first, "1")
-    told(shop, lambda: entries.mark_done(first, by=ANA))
+    told(shop, lambda: by_hand.mark_done(first, by=ANA))
     assert states(shop) == [(5, "done", ""), (4, "pending", "")]
 
 
@@ -107,7 +107,7 @@ def test_many_that_ring_cost_one_run_and_a_lost_doorbell_is_found_by_the_tick(mo
     monkeypatch.setattr(wake, "_publish", lambda *args, **more: None)
     for _ in range(3):
         funding.due(shop.pk)
-    entries.mark_done(first, by=ANA)
+    by_hand.mark_done(first, by=ANA)
     reconcile.everything()
     assert Account.objects.get(pk=second.pk).budget == usd(5) and project(shop).allocation_due is None
     runs = BudgetChange.objects.count()
@@ -147,7 +147,7 @@ def test_one_that_begins_anew_gets_money_for_its_rounds_whatever_it_cost_before(
     [entry] = some_entries(shop, entries.Draft("hard", budget_rounds=2))
     a_charge(entry, "4")
     Entry.objects.filter(pk=entry.pk).update(status="failed", reason_code="rounds_exhausted", rounds_completed=2)
-    entries.release(Entry.objects.get(pk=entry.pk), by=ANA)
+    by_hand.release(Entry.objects.get(pk=entry.pk), by=ANA)
     a_worker()
     reconcile.everything()  # finds that it has no money
     reconcile.everything()
@@ -211,6 +211,6 @@ def test_one_that_was_refused_for_want_of_money_gets_its_first_round_when_the_pl
     rich, poor = some_entries(shop, "rich", "poor")
     Account.objects.filter(pk=rich.pk).update(budget=usd(20))
     Account.objects.filter(pk=poor.pk).update(budget=0)
-    entries.move(poor, Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT))
+    moves.move(poor, Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT))
     funding.share_out(shop.pk)
     assert states(shop) == [(15, "pending", ""), (5, "pending", "")]

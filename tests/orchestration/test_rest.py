@@ -4,7 +4,7 @@ import pytest
 
 from budget import caps
 from budget.money import usd
-from orchestration import entries, funding
+from orchestration import by_hand, entries, funding
 from orchestration.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry
@@ -21,9 +21,9 @@ def told(verb: str = "backlog.finished") -> list[str]:
 def test_the_last_entry_done_is_told_once() -> None:
     shop = a_workspace()
     first, second = some_entries(shop, "one", "two")
-    entries.mark_done(first, by=ANA)
+    by_hand.mark_done(first, by=ANA)
     assert told() == []
-    entries.mark_done(second, by=ANA)
+    by_hand.mark_done(second, by=ANA)
     event = Event.objects.get(verb="backlog.finished")
     assert event.data == {"state": "finished", "done": 2, "failed": 0, "blocked": 0, "pending": 0}
     assert event.reason == "Every entry has ended: 2 done, 0 failed"
@@ -36,17 +36,17 @@ def test_a_session_that_ends_the_last_one_tells_it() -> None:
 
 def test_what_is_added_later_makes_it_news_again() -> None:
     shop = a_workspace()
-    entries.mark_done(an_entry(shop), by=ANA)
-    entries.mark_done(an_entry(shop), by=ANA)
+    by_hand.mark_done(an_entry(shop), by=ANA)
+    by_hand.mark_done(an_entry(shop), by=ANA)
     assert told() == ["finished", "finished"]
 
 
 def test_what_waits_for_a_person_is_stuck_and_then_finished() -> None:
     shop = a_workspace()
     entry = an_entry(shop)
-    entries.hold(entry, by=ANA)
+    by_hand.hold(entry, by=ANA)
     assert told() == ["stuck"]
-    entries.mark_done(entry, by=ANA)
+    by_hand.mark_done(entry, by=ANA)
     assert told() == ["stuck", "finished"]
 
 
@@ -60,15 +60,15 @@ def test_those_behind_a_failure_are_blocked_and_told_and_the_rest_is_stuck() -> 
 def test_one_held_while_others_go_on_is_no_rest() -> None:
     shop = a_workspace()
     first, _ = some_entries(shop, "one", "two")
-    entries.hold(first, by=ANA)
+    by_hand.hold(first, by=ANA)
     assert told() == [] and told("entry.blocked") == ["human_hold"]
 
 
 def test_taking_the_last_blocked_one_away_finishes_it() -> None:
     shop = a_workspace()
     first, second = some_entries(shop, "one", "two")
-    entries.mark_done(first, by=ANA)
-    entries.hold(second, by=ANA)
+    by_hand.mark_done(first, by=ANA)
+    by_hand.hold(second, by=ANA)
     entries.delete(second, by=ANA)
     assert told() == ["stuck", "finished"]
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from budget import caps, ledger, money
 from budget.models import Account, LedgerEntry
-from orchestration import configuration, entries, rounds, sessions
+from orchestration import by_hand, configuration, editing, entries, rounds, sessions
 from orchestration.executor import control, dispatch
 from orchestration.models import Entry, Executor, LogChunk, Session, Worker
 from workspaces import activity
@@ -88,9 +88,9 @@ def busy(name: str = "Invoices") -> Workspace:
     by_seq = {entry.seq: entry for entry in made}
     _until_done(workspace, by_seq[1], [(0.4, "0.31"), (1.0, "0.2874")])
     _until_done(workspace, by_seq[9], [(1.0, "0.0032")])
-    entries.hold(fresh(by_seq[10]), by=ANA, reason="the migration is not agreed yet")
+    by_hand.hold(fresh(by_seq[10]), by=ANA, reason="the migration is not agreed yet")
     caps.edit(Account.objects.get(pk=by_seq[11].pk), money.usd("0.02"), by=ANA, reason="only a small change")
-    entries.set_rounds(fresh(by_seq[3]), 1, by=ANA)
+    editing.set_rounds(fresh(by_seq[3]), 1, by=ANA)
     _until_done(workspace, by_seq[3], [(0.62, "1.1")])
     dispatch.cycle(workspace.pk)
     for number, session in enumerate(Session.objects.filter(workspace=workspace, status=Session.Status.CLAIMED).order_by("id")):

@@ -9,7 +9,7 @@ from django.db import connections, transaction
 from budget import allocation, caps, reallocation
 from budget.models import Account, BudgetChange
 from budget.money import usd
-from orchestration import entries, funding
+from orchestration import by_hand, funding
 from orchestration.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry
@@ -113,7 +113,7 @@ def test_two_who_finish_at_once_give_their_money_to_the_next_once() -> None:
     for _ in range(4):
         shop = a_workspace(cap="10", budget="10")
         first, second, third, fourth = some_entries(shop, "a", "b", "c", "d")
-        at_once([lambda e=entry: (entries.mark_done(e, by=ANA), funding.share_out(e.workspace_id)) for entry in (first, second)])
+        at_once([lambda e=entry: (by_hand.mark_done(e, by=ANA), funding.share_out(e.workspace_id)) for entry in (first, second)])
         funding.share_out(shop.pk)
         rows = Account.objects.in_bulk([third.pk, fourth.pk])
         assert [rows[third.pk].budget, rows[fourth.pk].budget] == [usd(5), usd(5)]

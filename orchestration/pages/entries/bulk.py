@@ -1,27 +1,27 @@
 """Many entries by one form: held, released, moved in line, or exported. All or none, and what refused says so entry by entry."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.db import transaction
 from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from budget import sheets
-from orchestration import entries
+from orchestration import by_hand, entries
 from orchestration.forms import checked
 from orchestration.models import Entry
 from orchestration.pages.entries import finding, sheet
 from orchestration.pages.scene import Scene, confirm, done, in_workspace
 from workspaces.access import Need
-from workspaces.errors import Forbidden, Invalid
+from workspaces.errors import Forbidden, Invalid, NotFound
 
 MOST = 500
 TYPED_ABOVE = 50
 MOST_TOLD = 20
+GONE = "An entry is not on the backlog any more: load the page again. Nothing was changed"
 DOES = {"hold": "Hold", "release": "Release", "priority": "Change the priority of", "export": "Export"}
 DID = {"hold": "held back until someone releases {}", "release": "back in line", "priority": "of {} priority now"}
 
@@ -47,8 +47,7 @@ def act(scene: Scene) -> HttpResponseBase:
     n = len(chosen)
     if n > TYPED_ABOVE and scene.request.POST.get("typed", "").strip() != str(n):
         return _ask(scene, said, chosen)
-    if refused := _carry_out(scene, said, chosen):
-        raise Invalid(_refusal(refused, n), "pick")
+    _carry_out(scene, said, chosen)
     words = DID[said["do"]].format(said["priority"] if said["do"] == "priority" else "it" if n == 1 else "them")
     return done(scene, f"{_entries(n)} {'is' if n == 1 else 'are'} {words}")
 
@@ -66,7 +65,7 @@ def _chosen(scene: Scene, said: dict[str, Any]) -> list[Entry]:
             raise Invalid(f"At most {MOST} entries at once: select fewer, or all that match", "pick")
         found = finding.backlog(scene.workspace.pk).filter(pk__in=[pick for pick in picks if "\x00" not in pick])
         if len(found) != len(picks):
-            raise Invalid("An entry is not on the backlog any more: load the page again. Nothing was changed", "pick")
+            raise Invalid(GONE, "pick")
     most = MOST if said["do"] != "export" else 100_000
     chosen = list(found.order_by("seq")[: most + 1])
     if not chosen:
@@ -102,29 +101,20 @@ def _ask(scene: Scene, said: dict[str, Any], chosen: Sequence[Entry]) -> HttpRes
     )
 
 
-def _carry_out(scene: Scene, said: dict[str, Any], chosen: Sequence[Entry]) -> list[tuple[Entry, str]]:
-    """In one transaction; when one refuses, none is changed and all that refuse are answered."""
-    do = _verb(scene, said)
-    refused: list[tuple[Entry, str]] = []
-    with transaction.atomic():
-        for entry in chosen:
-            try:
-                do(entry)
-            except Invalid as why:
-                refused.append((entry, why.message))
-        if refused:
-            transaction.set_rollback(True)
-    return refused
-
-
-def _verb(scene: Scene, said: dict[str, Any]) -> Callable[[Entry], Entry]:
+def _carry_out(scene: Scene, said: dict[str, Any], chosen: Sequence[Entry]) -> None:
+    """In one transaction; when one refuses, none is changed and all that refuse are named."""
     by, reason = scene.caller, said["reason"]
-    if said["do"] == "hold":
-        return lambda entry: entries.hold(entry, by=by, reason=reason)
-    if said["do"] == "release":
-        return lambda entry: entries.release(entry, by=by, reason=reason)
-    priority = entries.PRIORITIES[said["priority"]]
-    return lambda entry: entries.set_priority(entry, priority, by=by, reason=reason)
+    try:
+        if said["do"] == "hold":
+            by_hand.hold_all(chosen, by=by, reason=reason)
+        elif said["do"] == "release":
+            by_hand.release_all(chosen, by=by, reason=reason)
+        else:
+            by_hand.set_priority_of_all(chosen, entries.PRIORITIES[said["priority"]], by=by, reason=reason)
+    except by_hand.SomeRefuse as some:
+        raise Invalid(_refusal(some.each, len(chosen)), "pick") from None
+    except NotFound:
+        raise Invalid(GONE, "pick") from None
 
 
 def _refusal(refused: Sequence[tuple[Entry, str]], n: int) -> str:

@@ -6,7 +6,7 @@ from django import forms
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
-from orchestration import entries, queries
+from orchestration import by_hand, editing, entries, queries
 from orchestration.executor import explain
 from orchestration.forms import ReasonForm, RoundsForm, checked
 from orchestration.models import Entry
@@ -14,9 +14,9 @@ from orchestration.pages.scene import Scene, done, in_workspace
 from workspaces.access import Need
 
 VERBS: dict[str, tuple[Callable[..., Entry], str]] = {
-    "hold": (entries.hold, "is held back until someone releases it"),
-    "release": (entries.release, "is back in line"),
-    "done": (entries.mark_done, "is marked done; nothing was merged"),
+    "hold": (by_hand.hold, "is held back until someone releases it"),
+    "release": (by_hand.release, "is back in line"),
+    "done": (by_hand.mark_done, "is marked done; nothing was merged"),
 }
 
 
@@ -50,7 +50,7 @@ def act(scene: Scene, entry_id: str, verb: str) -> HttpResponse:
 @require_POST
 @in_workspace(Need.OPERATE)
 def reverify(scene: Scene, entry_id: str) -> HttpResponse:
-    entry = entries.reverify(queries.entry_for(scene.workspace.pk, entry_id), by=scene.caller)
+    entry = by_hand.reverify(queries.entry_for(scene.workspace.pk, entry_id), by=scene.caller)
     return done(scene, f"#{entry.seq} will be verified again, without implementing")
 
 
@@ -58,7 +58,7 @@ def reverify(scene: Scene, entry_id: str) -> HttpResponse:
 @in_workspace(Need.OPERATE)
 def set_rounds(scene: Scene, entry_id: str) -> HttpResponse:
     wanted = checked(RoundsForm(scene.request.POST))["rounds"]
-    entry = entries.set_rounds(queries.entry_for(scene.workspace.pk, entry_id), wanted, by=scene.caller)
+    entry = editing.set_rounds(queries.entry_for(scene.workspace.pk, entry_id), wanted, by=scene.caller)
     return done(scene, f"#{entry.seq} may make {wanted} {'round' if wanted == 1 else 'rounds'}")
 
 
@@ -71,20 +71,20 @@ def set_one(scene: Scene, entry_id: str, what: str) -> HttpResponse:
 
 def _priority(scene: Scene, entry: Entry) -> str:
     wanted = checked(PriorityForm(scene.request.POST))["priority"]
-    entries.set_priority(entry, entries.PRIORITIES[wanted], by=scene.caller)
+    by_hand.set_priority(entry, entries.PRIORITIES[wanted], by=scene.caller)
     return f"has {wanted} priority"
 
 
 def _assign(scene: Scene, entry: Entry) -> str:
     who = checked(AssignForm(scene.request.POST))["assigned_to"].strip()
-    entries.assign(entry, who, by=scene.caller)
+    editing.assign(entry, who, by=scene.caller)
     return f"is assigned to {who}" if who else "is assigned to nobody"
 
 
 def _beside(scene: Scene, entry: Entry) -> str:
     said = checked(BesideForm(scene.request.POST))
     group = said["parallel_group"].strip()
-    entries.set_parallel(entry, parallelizable=not said["alone"], parallel_group=group, by=scene.caller)
+    editing.set_parallel(entry, parallelizable=not said["alone"], parallel_group=group, by=scene.caller)
     if not said["alone"]:
         return "may run beside others"
     return f"runs alone among those of the group {group}" if group else "runs alone in its workspace"

@@ -11,7 +11,7 @@ from budget.models import Comment, Decision, LedgerEntry, Proposal, Review, Revi
 from budget.money import usd
 from budget.reviews import comments, drafting, reading, snapshot
 from budget.reviews.drafting import Draft, Wish
-from orchestration import entries
+from orchestration import by_hand, entries
 from orchestration.models import Entry
 from tests.factories import ANA, a_charge, a_review, a_workspace, an_entry, project
 from tests.pages.committed import transactional_db
@@ -81,7 +81,7 @@ def test_an_ended_entry_costs_what_it_cost_and_an_open_one_what_the_allocation_r
     a_charge(done, "2")
     a_charge(going, "1")
     RoundSpend.objects.filter(account=done.account).update(improvement_score=0.5)
-    entries.mark_done(done, by=ANA)
+    by_hand.mark_done(done, by=ANA)
     review = a_review(shop)
     ahead = forecasting.ends(project(shop))
     assert list(review.lines.order_by("position").values_list("forecast", flat=True)) == [usd(2), ahead[going.pk]]
