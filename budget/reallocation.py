@@ -64,11 +64,16 @@ def _look(workspace_id: str, *, lock: bool = False) -> Snapshot:
 
 
 def snapshot(project: Project, at: Terms) -> Snapshot:
-    """Two queries: the money of a workspace as the allocation sees it: its open entries, and the ended ones that have something to give back."""
+    """Two queries: the money of a workspace as the allocation sees it: its open entries, and the ended ones that have something to give back.
+
+    The project comes in the same statement as the accounts, so that a charge in between cannot be counted as left by both."""
     asking = Q(entry__status__in=OPEN)
     giving = Q(entry__status__in=allocation.ENDED, budget__gt=F("spent") + F("held"))
     alive = Account.objects.filter(asking | giving, project=project, entry__deleted_at__isnull=True)
-    accounts = list(alive.select_related("entry").only("budget", "spent", "held", "human_locked", *_OF_ENTRY))
+    accounts = list(
+        alive.select_related("entry", "project").only("budget", "spent", "held", "human_locked", *_OF_ENTRY, *_OF_PROJECT)
+    )
+    project = accounts[0].project if accounts else project
     running = {one.pk for one in accounts if one.entry.status == "in_progress"}
     newest = Hold.objects.filter(project=project).order_by("-id").values("account_id")[:HISTORY]
     mine = RoundSpend.objects.filter(account__project=project, account__entry__status__in=OPEN)
@@ -102,6 +107,8 @@ _OF_ENTRY = [
         "account_id",
     )
 ]
+
+_OF_PROJECT = [f"project__{name}" for name in ("total_budget", "max_project_spend", "total_spent", "held")]
 
 
 def _row(account: Account, rounds: tuple[Round, ...], ceiling: int) -> Row:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from budget import allocation, caps, money, reallocation, terms
 from budget.models import Account, BudgetChange, Project
+from budget.money import MoneyField
 from budget.reasons import usd
 from orchestration import configuration, making_room, wake
 from orchestration.models import Entry, Executor
@@ -44,19 +46,22 @@ def for_new(project: Project, made: Sequence[Entry], config: configuration.Confi
     if not made:
         return {}
     asks = [(entry.pk, 0, config.round_ceiling * entry.budget_rounds) for entry in sorted(made, key=_place)]
-    left = max(spare(project) - promised, 0)
+    left = max(spare(project.pk) - promised, 0)
     if (missing := config.round_ceiling * len(made) - left) > 0:
         left += making_room.take_back(project, making_room.line(project, config.round_ceiling), missing, config.round_ceiling)
     return allocation.breadth_first(left, asks, least=max(config.min_round, 1), most=config.round_ceiling)
 
 
-def spare(project: Project) -> int:
-    """What the plan has left: neither spent, nor held, nor in the budget of an open entry. Micro-USD, at least 0."""
+def spare(workspace_id: str) -> int:
+    """What the plan has left: neither spent, nor held, nor in the budget of an open entry. Micro-USD, at least 0.
+    One statement: a charge between two of them would be counted as left by the project and as spent by its entry.
+    """
     left = F("budget") - F("spent") - F("held")
-    accounts = Account.objects.filter(project=project, entry__status__in=OPEN, entry__deleted_at__isnull=True)
-    budgeted = accounts.filter(budget__gt=F("spent") + F("held")).aggregate(sum=Sum(left))["sum"] or 0
+    accounts = Account.objects.filter(entry__status__in=OPEN, entry__deleted_at__isnull=True, budget__gt=F("spent") + F("held"))
+    budgeted = accounts.filter(project=OuterRef("pk")).order_by().values("project").annotate(sum=Sum(left)).values("sum")
+    project = Project.objects.annotate(budgeted=Coalesce(Subquery(budgeted), 0, output_field=MoneyField())).get(pk=workspace_id)
     plan = project.total_budget or project.max_project_spend
-    return max(min(plan, project.max_project_spend) - project.total_spent - project.held - budgeted, 0)
+    return max(min(plan, project.max_project_spend) - project.total_spent - project.held - int(project.budgeted), 0)
 
 
 def due(workspace_id: str) -> None:
@@ -106,7 +111,7 @@ def fund(workspace_id: str) -> int:
         poor = sorted(_locked(found, rich), key=lambda account: _place(account.entry))
         if not poor:
             return 0
-        spare_now = spare(project)
+        spare_now = spare(workspace_id)
         asks = [(one.pk, max(one.headroom, 0), _may_have_left(one, config)) for one in poor]
         given = allocation.breadth_first(spare_now, asks, least=least, most=config.round_ceiling)
         new = [(one.pk, 0, config.round_ceiling) for one in poor if one.budget == 0 and one.pk not in given]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
-from budget import allocation, caps, reallocation
+from budget import allocation, bulk, caps, reallocation
 from budget.models import Account, BudgetChange
 from budget.money import usd
 from orchestration import by_hand, funding
@@ -117,3 +117,23 @@ def test_two_who_finish_at_once_give_their_money_to_the_next_once() -> None:
         funding.share_out(shop.pk)
         rows = Account.objects.in_bulk([third.pk, fourth.pk])
         assert [rows[third.pk].budget, rows[fourth.pk].budget] == [usd(5), usd(5)]
+
+
+def test_added_one_by_one_by_many_while_people_lock_and_agents_spend_nobody_gets_more_than_the_plan_has() -> None:
+    for _ in range(3):
+        a_worker()
+        shop = a_workspace(cap="30", budget="30", round_ceiling_usd=2)
+        made = some_entries(shop, "a", "b", "c")
+
+        def lock(shop: Workspace = shop, made: list[Entry] = made) -> None:
+            for do in ("lock", "unlock", "lock"):
+                wishes = [bulk.Wish(entry.pk, 0) for entry in made]
+                bulk.carry_out(project(shop), bulk.Order(do, wishes), by=ANA, reason="agreed")
+
+        jobs: list[Any] = [lambda s=shop, n=n: some_entries(s, f"one {n}") for n in range(9)]
+        jobs += [lock, lambda s=shop: dispatch.cycle(s.pk), lambda m=made: a_charge(m[0], "1.5")]
+        jobs += [lambda s=shop: (funding.due(s.pk), funding.share_out(s.pk))] * 2
+        at_once(jobs)
+        assert faults(shop.pk) == []
+        spent, held = project(shop).total_spent, project(shop).held
+        assert left(shop) + spent + held <= usd(30)

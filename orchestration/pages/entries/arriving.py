@@ -50,6 +50,6 @@ def _try(scene: Scene, drafts: Sequence[Draft]) -> str:
 def budgets(scene: Scene, drafts: Sequence[Draft]) -> dict[str, int]:
     """What they ask for beside what the project has left; micro-USD."""
     asked = sum(draft.budget or 0 for draft in drafts)
-    spare = funding.spare(scene.project)
+    spare = funding.spare(scene.workspace.pk)
     shared = sum(1 for draft in drafts if draft.budget is None)
     return {"asked": asked, "spare": spare, "short": max(asked - spare, 0), "shared": shared}
