@@ -23,25 +23,40 @@ def open_project(workspace_id: str, *, total_budget: int, max_project_spend: int
     return Project.objects.create(workspace_id=workspace_id, total_budget=total_budget, max_project_spend=max_project_spend)
 
 
+UNSEEN = -1  # a limit that the caller did not look at
+
+
+class Changed(Conflict):
+    """The amount is not what the caller saw. `now`: what it is, in micro-USD; None: there is no such limit any more."""
+
+    def __init__(self, message: str, now: int | None) -> None:
+        super().__init__(message)
+        self.now = now
+
+
 def set_project(
-    project: Project, field: str, amount: int, *, by: Caller, reason: str = "", source: Source = Source.HUMAN
+    project: Project,
+    field: str,
+    amount: int,
+    *,
+    by: Caller,
+    reason: str = "",
+    source: Source = Source.HUMAN,
+    expected: int | None = None,
 ) -> Project:
-    """Set `max_project_spend` or `total_budget` to micro-USD. Lowering below what is spent stops admission; nothing is killed."""
+    """Set `max_project_spend` or `total_budget` to micro-USD. Lowering below what is spent stops admission; nothing is killed.
+
+    `expected`: the amount that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
+    """
     with transaction.atomic():
         row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         before = getattr(row, field)
+        if expected is not None and before not in (expected, amount):
+            raise Changed(who_changed(row, field, before), before)
         Project.objects.filter(pk=row.pk).update(**{field: amount})
         _record(row, None, field, before, amount, by=by, reason=reason, source=source)
         row.refresh_from_db()
         return row
-
-
-class Changed(Conflict):
-    """The budget is not what the caller saw. `now`: what it is, in micro-USD."""
-
-    def __init__(self, message: str, now: int) -> None:
-        super().__init__(message)
-        self.now = now
 
 
 def edit(
@@ -61,7 +76,7 @@ def edit(
         row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         before, was_locked = row.budget, row.human_locked
         if expected is not None and before != expected:
-            raise Changed(_who_changed(row), before)
+            raise Changed(who_changed(row.project, "budget", before, row), before)
         row.budget = budget
         row.human_locked = row.own_budget = True
         if not was_locked:
@@ -80,10 +95,11 @@ def set_limit(
     by: Caller,
     reason: str = "",
     source: Source = Source.HUMAN,
+    expected: int | None = UNSEEN,
 ) -> None:
     """Set a cap of a category or of a day to micro-USD; None: there is none any more. One below what is spent stops admission at once.
 
-    Raises Invalid for the cap itself, which `set_project` sets.
+    Raises Invalid for the cap itself, which `set_project` sets. `expected`: as there; None: the caller saw that there was no limit.
     """
     if (category, period) == ("total", "all"):
         raise Invalid("The limit of all over the whole life is the cap: PATCH the budget's max_project_spend_usd", "limits")
@@ -93,6 +109,8 @@ def set_limit(
         before = found.amount if found else None
         if before == amount:
             return
+        if expected not in (UNSEEN, before):
+            raise Changed(who_changed(row, f"limit.{category}.{period}", before), before)
         if amount is None:
             Limit.objects.filter(project=row, category=category, period=period).delete()
         elif found is None:
@@ -129,13 +147,17 @@ def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Sourc
         return row
 
 
-def _who_changed(account: Account) -> str:
-    """Who set the budget to what it is, and when."""
-    last = BudgetChange.objects.filter(account=account, field="budget").order_by("-id").first()
+def who_changed(project: Project, field: str, now: int | None, account: Account | None = None) -> str:
+    """Who set this amount to what it is, and when. `field`: as the books call it."""
+    last = BudgetChange.objects.filter(project=project, account=account, field=field).order_by("-id").first()
     if last is None:
-        return f"The budget is {money.text(account.budget)} by now"
+        return f"It is {_text(now)} by now"
     at = times.clock(last.at, timezone.get_current_timezone(), timezone.now())
-    return f"{last.actor} changed it from {money.text(last.before)} to {money.text(last.after)} at {at}"
+    return f"{last.actor} changed it from {_text(last.before)} to {_text(last.after)} at {at}"
+
+
+def _text(amount: int | None) -> str:
+    return "none" if amount is None else money.text(amount)
 
 
 def _record(

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from budget import money, thresholds
+from budget import caps, money, thresholds
 from budget.models import Limit
 from orchestration.models import Entry
 from workspaces.errors import Invalid
@@ -53,6 +53,14 @@ class LimitForm(forms.Form):
         error_messages={"required": "Choose a limit", "invalid_choice": "There is no such limit"},
     )
     amount = Amount(required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50, or nothing for no limit"})
+
+    def seen(self) -> int | None:
+        """What the page showed of the chosen limit, in micro-USD: `seen.<limit>`, empty for none. caps.UNSEEN: the sender does not say."""
+        told = self.data.get(f"seen.{self.cleaned_data['limit']}")
+        if told == "":
+            return None
+        return int(told) if told and re.fullmatch(r"[0-9]{1,18}", told) else caps.UNSEEN
+
     reason = forms.CharField(max_length=500, required=False)
 
 

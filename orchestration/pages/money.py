@@ -22,6 +22,8 @@ def cap(scene: Scene) -> HttpResponse:
     wanted = checked(BudgetForm(said))
     project = queries.project_of(scene.workspace.pk)
     amount = wanted["amount"]
+    if wanted["seen"] not in (None, project.max_project_spend) and amount != project.max_project_spend:
+        return _overtaken_in(scene, "max_project_spend", project.max_project_spend, said["amount"], wanted["reason"])
     confirmed = scene.request.method == "POST" and asking.granted(scene, "cap", amount)
     if scene.request.method == "GET" or (amount < project.total_spent + project.held and not confirmed):
         return confirm(
@@ -30,9 +32,17 @@ def cap(scene: Scene) -> HttpResponse:
             sentence=consequence(project, amount),
             button=f"Set the cap to {money.text(amount)}",
             action=reverse("cap", args=[scene.workspace.pk]),
-            fields={"amount": said["amount"], "reason": wanted["reason"], "confirm": asking.word(scene, "cap", amount)},
+            fields={
+                "amount": said["amount"],
+                "reason": wanted["reason"],
+                "seen": project.max_project_spend,
+                "confirm": asking.word(scene, "cap", amount),
+            },
         )
-    caps.set_project(project, "max_project_spend", amount, by=scene.caller, reason=wanted["reason"])
+    try:
+        caps.set_project(project, "max_project_spend", amount, by=scene.caller, reason=wanted["reason"], expected=wanted["seen"])
+    except caps.Changed as changed:
+        return _overtaken_in(scene, "max_project_spend", changed.now, said["amount"], wanted["reason"])
     return done(scene, f"The cap is {money.text(amount)} now")
 
 
@@ -51,7 +61,17 @@ def consequence(project: Project, amount: int) -> str:
 def total_budget(scene: Scene) -> HttpResponse:
     """The plan that allocation shares out. It stops nothing, so it only says what it means."""
     wanted = checked(BudgetForm(scene.request.POST))
-    project = caps.set_project(scene.project, "total_budget", wanted["amount"], by=scene.caller, reason=wanted["reason"])
+    try:
+        project = caps.set_project(
+            scene.project,
+            "total_budget",
+            wanted["amount"],
+            by=scene.caller,
+            reason=wanted["reason"],
+            expected=wanted["seen"],
+        )
+    except caps.Changed as changed:
+        return _overtaken_in(scene, "total_budget", changed.now, scene.request.POST["amount"], wanted["reason"])
     over = bulk.excess(project, bulk.allocated(project.pk))
     sentence = f"The total budget is {money.text(project.total_budget)} now"
     return done(scene, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
@@ -75,6 +95,20 @@ def entry_budget(scene: Scene, entry_id: str) -> HttpResponse:
     return done(scene, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
 
+def _overtaken_in(scene: Scene, field: str, now: int | None, amount: str, reason: str) -> HttpResponse:
+    """Two people, one cap: the second is told what the first did, and decides anew."""
+    named, address = {"max_project_spend": ("cap", "cap"), "total_budget": ("total budget", "total-budget")}[field]
+    return confirm(
+        scene,
+        title=f"Set the {named} all the same",
+        sentence=f"{caps.who_changed(scene.project, field, now)}, after this page showed it to you. Nothing was overwritten.",
+        button=f"Set it from {money.text(now)} to {amount} USD",
+        action=reverse(address, args=[scene.workspace.pk]),
+        fields={"amount": amount, "reason": reason, "seen": now or 0},
+        status=409,
+    )
+
+
 def _overtaken(scene: Scene, entry: Entry, changed: caps.Changed, *, fields: dict[str, str]) -> HttpResponse:
     """Two people, one budget: the second is told what the first did, and decides anew."""
     return confirm(
@@ -83,7 +117,7 @@ def _overtaken(scene: Scene, entry: Entry, changed: caps.Changed, *, fields: dic
         sentence=f"{changed.message}, after this page showed it to you. Nothing was overwritten.",
         button=f"Set it from {money.text(changed.now)} to {fields['amount']} USD",
         action=reverse("entry-budget", args=[scene.workspace.pk, entry.pk]),
-        fields={**fields, "seen": changed.now},
+        fields={**fields, "seen": changed.now or 0},
         status=409,
     )
 

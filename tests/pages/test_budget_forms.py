@@ -1,10 +1,14 @@
 """What the forms of the money do, for whom, and what they ask first."""
 
+import html
+import re
+
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from budget import caps, columns, money, reallocation
-from budget.models import Account, BudgetChange, LedgerEntry, Project
+from budget.models import Account, BudgetChange, LedgerEntry, Limit, Project
 from budget.money import usd
 from orchestration.models import Entry, Executor
 from tests.pages import seed
@@ -191,3 +195,37 @@ def test_a_comma_before_the_cents_is_not_taken_for_one_between_thousands(bea: Cl
 def test_what_people_write_around_an_amount_is_forgiven(bea: Client, day: Workspace, amount: str, set_to: str) -> None:
     bea.post(at(day, "total/"), {"amount": amount})
     assert Project.objects.get(pk=day.pk).total_budget == usd(set_to)
+
+
+def fields_of(text: str, action: str) -> dict[str, str]:
+    """What the page's form for this address would send if nobody typed anything."""
+    form = re.search(rf'<form[^>]*action="{re.escape(action)}".*?</form>', text, re.S)
+    assert form is not None
+    inputs = re.findall(r'<input[^>]*name="([^"]+)"[^>]*?value="([^"]*)"', form.group(0))
+    return {name: html.unescape(value) for name, value in inputs}
+
+
+@pytest.mark.parametrize(("name", "field"), [("cap", "max_project_spend"), ("total", "total_budget")])
+def test_a_cap_that_somebody_else_changed_is_not_overwritten(bea: Client, day: Workspace, name: str, field: str) -> None:
+    address = reverse({"cap": "cap", "total": "total-budget"}[name], args=[day.pk])
+    sent = fields_of(text_of(bea, at(day)), address) | {"amount": "90"}
+    caps.set_project(Project.objects.get(pk=day.pk), field, usd(70), by=seed.ANA)
+    answer = bea.post(address, sent, headers=HTMX)
+    assert answer.status_code == 409 and getattr(Project.objects.get(pk=day.pk), field) == usd(70)
+    assert "ana changed it from" in answer.content.decode() and "Nothing was overwritten" in answer.content.decode()
+    assert bea.post(address, fields_of(answer.content.decode(), address)).status_code == 303
+    assert getattr(Project.objects.get(pk=day.pk), field) == usd(90)
+    assert bea.post(address, sent).status_code == 303  # sent twice: it is as wanted
+
+
+def test_a_limit_that_somebody_else_changed_is_not_overwritten(bea: Client, day: Workspace) -> None:
+    address = reverse("limit", args=[day.pk])
+    sent = fields_of(text_of(bea, at(day)), address) | {"limit": "orchestrator.day", "amount": "90"}
+    caps.set_limit(Project.objects.get(pk=day.pk), "orchestrator", "day", usd(70), by=seed.ANA)
+    answer = bea.post(address, sent, headers=HTMX)
+    assert answer.status_code == 409 and Limit.objects.get(category="orchestrator").amount == usd(70)
+    assert "ana changed it from none to $70.00" in answer.content.decode()
+    assert bea.post(address, fields_of(answer.content.decode(), address)).status_code == 303
+    assert Limit.objects.get(category="orchestrator").amount == usd(90)
+    for odd in ("x", "-1", "9" * 40):
+        assert bea.post(address, sent | {"seen.orchestrator.day": odd}).status_code == 303

@@ -21,14 +21,17 @@ from workspaces.access import Need
 @in_workspace(Need.BUDGET)
 def set_one(scene: Scene) -> HttpResponse:
     """Without an amount the limit is taken away."""
-    said = scene.request.POST
-    wanted = checked(LimitForm(said))
-    amount = wanted["amount"]
+    form = LimitForm(scene.request.POST)
+    wanted, seen = checked(form), form.seen()
+    amount, fields = wanted["amount"], {name: scene.request.POST.get(name, "") for name in ("limit", "amount", "reason")}
     category, period = wanted["limit"].split(".")
     one = next(
         it for it in limits.standing(scene.workspace.pk, project=scene.project) if (it.category, it.period) == (category, period)
     )
     named = name(one)
+    if seen not in (caps.UNSEEN, one.limit) and amount != one.limit:
+        return _overtaken(scene, one, one.limit, fields)
+    fields[f"seen.{wanted['limit']}"] = "" if one.limit is None else str(one.limit)
     if amount is not None and amount <= one.spent + one.held and not asking.granted(scene, f"limit {wanted['limit']}", amount):
         return confirm(
             scene,
@@ -36,15 +39,28 @@ def set_one(scene: Scene) -> HttpResponse:
             sentence=times.with_local(consequence(one, amount), get_current_timezone(), now()),
             button=f"Set it to {money.text(amount)}",
             action=reverse("limit", args=[scene.workspace.pk]),
-            fields={
-                "limit": wanted["limit"],
-                "amount": said["amount"],
-                "reason": wanted["reason"],
-                "confirm": asking.word(scene, f"limit {wanted['limit']}", amount),
-            },
+            fields=fields | {"confirm": asking.word(scene, f"limit {wanted['limit']}", amount)},
         )
-    caps.set_limit(scene.project, category, period, amount, by=scene.caller, reason=wanted["reason"])
+    try:
+        caps.set_limit(scene.project, category, period, amount, by=scene.caller, reason=wanted["reason"], expected=one.limit)
+    except caps.Changed as changed:
+        return _overtaken(scene, one, changed.now, fields)
     return done(scene, f"{named} has no limit now" if amount is None else f"The limit of {named} is {money.text(amount)} now")
+
+
+def _overtaken(scene: Scene, one: Standing, now_: int | None, fields: dict[str, str]) -> HttpResponse:
+    """Two people, one limit: the second is told what the first did, and decides anew."""
+    limit = f"{one.category}.{one.period}"
+    wanted = f"{fields['amount']} USD" if fields["amount"].strip() else "none"
+    return confirm(
+        scene,
+        title=f"Set the limit of {name(one)} all the same",
+        sentence=f"{caps.who_changed(scene.project, f'limit.{limit}', now_)}, after this page showed it to you. Nothing was overwritten.",
+        button=f"Set it from {'none' if now_ is None else money.text(now_)} to {wanted}",
+        action=reverse("limit", args=[scene.workspace.pk]),
+        fields=fields | {f"seen.{limit}": "" if now_ is None else str(now_)},
+        status=409,
+    )
 
 
 @require_POST
