@@ -207,6 +207,4 @@ def _no_such_thing(request: HttpRequest, error: Http404) -> HttpResponse:
 def _busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
     """The database is away or busy: nothing was done, and it is worth asking again."""
     log.error("database.unavailable", error=str(error))
-    response = _reply(request, errors.named("UnavailableError", "The database does not answer. Try again."), 503)
-    response["Retry-After"] = "2"
-    return response
+    return errors.unavailable(request, error)

@@ -1,5 +1,6 @@
 """Child processes of `up`: started so that none outlives it for long, recorded so that the next `up` can clear what was left."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -91,7 +92,8 @@ class Child:
     def cap_log(self) -> None:
         """Keep one older copy. Children append, so cutting the file under them is safe."""
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
-            shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
+            with contextlib.suppress(OSError):  # without room for the older copy, its room is what is needed most
+                shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
             os.truncate(self.log, 0)
             self.read_to = 0
 
@@ -118,8 +120,11 @@ class Record:
         running = [(child.name, child.process.pid) for child in children if child.process and child.alive]
         self.rows = [{"name": name, "pid": pid, "started": _start_time(pid), "boot": _boot()} for name, pid in running]
         new = self.path.with_suffix(".new")
-        new.write_text(json.dumps(self.rows))
-        new.replace(self.path)
+        try:
+            new.write_text(json.dumps(self.rows))
+            new.replace(self.path)
+        except OSError as error:  # a full disk ends nothing: the kernel still signals children whose parent dies
+            print(f"The list of processes could not be written ({error.strerror}): {self.path}", file=sys.stderr, flush=True)
 
     def leftovers(self) -> list[dict[str, Any]]:
         """Processes that an earlier `up` left behind, proven to be the same ones."""

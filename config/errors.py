@@ -1,11 +1,16 @@
 """One place where every error becomes an answer: JSON in the contract's two shapes under /api/, a page elsewhere."""
 
+import sys
 from typing import Any
 
 import structlog
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
+AWAY = "The database does not answer just now. Nothing was done: try again in a moment."
+FULL = "The disk is full, so nothing can be saved: nothing was done. Make room on it; Muster goes on by itself."
 TITLES = {400: "Bad request", 403: "Not allowed", 404: "Not found", 500: "Something broke"}
 
 
@@ -49,6 +54,28 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _answer(request, 404, named("NotFoundError", "Not found"), "There is nothing at this address, or you may not see it.")
 
 
+def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    """503: the database is away, busy, or has no room. A page that needs nothing of the database; a sentence for htmx."""
+    said = str(error).lower()
+    is_full = "disk is full" in said or "no space left" in said
+    sentence = FULL if is_full else AWAY
+    headers = {"Retry-After": "30" if is_full else "2"}
+    if request.path.startswith("/api/"):
+        return JsonResponse(named("UnavailableError", sentence), status=503, headers=headers)
+    if request.headers.get("HX-Request"):
+        return HttpResponse(sentence, status=503, content_type="text/plain; charset=utf-8", headers=headers)
+    context = {
+        "sentence": sentence,
+        "again": request.method == "GET",
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+    }
+    page = render_to_string("away.html", context)
+    return HttpResponse(page, status=503, headers=headers)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
+    error = sys.exc_info()[1]
+    if isinstance(error, OperationalError | InterfaceError):
+        return unavailable(request, error)
     sentence = "The error was logged. If it comes again, report it with the request id."
     return _answer(request, 500, named("InternalServerError", sentence), sentence)

@@ -66,7 +66,8 @@
     if (!xhr?.status) show("The server does not answer. Whether it was done is not known: look again before you repeat it.");
     else if (refused && !xhr.responseText.includes('id="result"')) {
       const id = xhr.getResponseHeader("X-Request-Id");
-      show(`That did not work (${xhr.status}${id ? `, request ${id}` : ""}). Reload the page and try again.`);
+      if (xhr.status === 503 && xhr.getResponseHeader("Content-Type")?.startsWith("text/plain")) show(xhr.responseText);
+      else show(`That did not work (${xhr.status}${id ? `, request ${id}` : ""}). Reload the page and try again.`);
     }
     if (refused) return;
     form.reset();

@@ -133,3 +133,23 @@ def test_a_token_is_kept_as_its_digest_only() -> None:
     secret = a_token()
     kept = ApiToken.objects.values().get()
     assert secret not in str(kept) and len(kept["digest"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds", "words"),
+    [("database or disk is full", "30", "The disk is full"), ("could not connect", "2", "does not answer just now")],
+)
+def test_pages_without_a_database_say_so_and_ask_for_nothing_more(
+    workspace: Workspace, client: Client, monkeypatch: pytest.MonkeyPatch, error: str, seconds: str, words: str
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError(error)
+
+    client.raise_request_exception = False
+    client.force_login(get_user_model().objects.create_user("ana", is_superuser=True))
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", away)
+    answer = client.get(f"/w/{workspace.pk}/")
+    assert (answer.status_code, answer["Retry-After"]) == (503, seconds)
+    assert words in answer.content.decode() and 'http-equiv="refresh"' in answer.content.decode()
+    sent = client.post(f"/w/{workspace.pk}/executor/pause/", headers={"HX-Request": "true"})
+    assert sent.status_code == 503 and words in sent.content.decode() and "<" not in sent.content.decode()
