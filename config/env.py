@@ -34,6 +34,11 @@ VARIABLES = {
         Variable(
             "MUSTER_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "Comma-separated host names that the web server answers to."
         ),
+        Variable(
+            "MUSTER_TRUSTED_PROXIES",
+            "",
+            "Comma-separated addresses and networks of the proxies in front, whose `X-Forwarded-For` and `-Proto` are believed. Empty: nobody's.",
+        ),
         Variable("MUSTER_BASE_URL", "http://127.0.0.1:8765", "Where agents and links reach this server."),
         Variable("MUSTER_TIME_ZONE", "UTC", "The zone that times are shown in to who has not chosen one (an IANA name)."),
         Variable(

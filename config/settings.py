@@ -34,6 +34,7 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 DEBUG = env.read("MUSTER_DEBUG") == "1"
+TRUSTED_PROXIES = [proxy.strip() for proxy in env.read("MUSTER_TRUSTED_PROXIES").split(",") if proxy.strip()]
 ALLOWED_HOSTS = [host.strip() for host in env.read("MUSTER_ALLOWED_HOSTS").split(",") if host.strip()]
 
 INSTALLED_APPS = [

@@ -4,8 +4,10 @@ import argparse
 import os
 import socket
 import sys
+from typing import Any
 
 import uvicorn
+from django.conf import settings
 from django.urls import get_resolver
 
 from config import sockets
@@ -27,10 +29,21 @@ def main() -> int:
         print("Nobody has a password yet: ./muster manage changepassword owner", file=sys.stderr)
         return 1
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
-    # An open event stream never ends by itself, hence the short limit of a graceful end.
-    config = uvicorn.Config(application, access_log=False, log_config=None, timeout_graceful_shutdown=1)
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(config_of(application)).run(sockets=[listener])
     return 0
+
+
+def config_of(app: Any) -> uvicorn.Config:
+    """How it is served. Whose word on where a request comes from is believed, is said by MUSTER_TRUSTED_PROXIES alone: uvicorn's own
+    default believes every process of this machine, and agents are such; each address they made up would have its own tries to log in."""
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=1,  # an open event stream never ends by itself
+        proxy_headers=bool(settings.TRUSTED_PROXIES),
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
+    )
 
 
 if __name__ == "__main__":
