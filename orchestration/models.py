@@ -23,8 +23,6 @@ class Executor(models.Model):
     changed_at = models.DateTimeField(null=True, blank=True)
     config = models.JSONField(default=dict, blank=True)
     last_seq = models.BigIntegerField(default=0, help_text="The number of the newest entry.")
-    cycled_at = models.DateTimeField(null=True, blank=True)
-    last_cycle = models.JSONField(default=dict, blank=True)
     version = models.PositiveBigIntegerField(
         db_default=0, default=0, help_text="Counts changes of its state: who acts on an outdated page is told so."
     )
