@@ -1,4 +1,4 @@
-"""`.venv/bin/python -m tests.pictures`: the pictures of the README, taken from the demo as it runs. Not a test."""
+"""Pictures of the demo as it runs."""
 
 import re
 import shutil
@@ -9,14 +9,14 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from tests.faults.harness import ROOT, Running, until
+from tests.faults.harness import Running, until
+from tests.pictures import PLACE, WIDE
 
-PLACE = ROOT / "docs/images"
 FRAMES, EVERY_S = 16, 3.0
-WIDE, SMALL = (1280, 860), (960, 645)
+SMALL = (960, 645)
 
 
-def main() -> None:
+def take() -> None:
     folder = Path(tempfile.mkdtemp(prefix="muster-pictures-"))
     running = Running(folder / "data", demo=True)
     try:
@@ -49,10 +49,6 @@ def _take(running: Running, folder: Path) -> None:
         browser.close()
     small = [frame.quantize(96, dither=Image.Dither.NONE) for frame in frames]
     small[0].save(PLACE / "demo.gif", save_all=True, append_images=small[1:], duration=1200, loop=0, optimize=True)
-    for name in ("workspace", "entries", "round"):
-        Image.open(PLACE / f"{name}.png").convert("RGB").quantize(192, dither=Image.Dither.NONE).save(
-            PLACE / f"{name}.png", optimize=True
-        )
 
 
 def _still(page: Page, url: str, name: str) -> None:
@@ -70,7 +66,3 @@ def _round(page: Page, home: str) -> None:
     page.wait_for_timeout(1200)
     page.screenshot(path=PLACE / "round.png")
     print(f"found in {time.monotonic() - began:.1f} s")
-
-
-if __name__ == "__main__":
-    main()

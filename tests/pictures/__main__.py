@@ -1,0 +1,8 @@
+from PIL import Image
+
+from tests.pictures import PLACE, demo, money
+
+demo.take()
+money.take()
+for picture in PLACE.glob("*.png"):
+    Image.open(picture).convert("RGB").quantize(192, dither=Image.Dither.NONE).save(picture, optimize=True)
