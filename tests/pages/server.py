@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import uvicorn
 from django.db import connections
 
-from config import sockets
+from config import sockets, web
 from config.asgi import application
 
 
@@ -18,7 +18,7 @@ def serving() -> Iterator[str]:
     options = connections.settings["default"]
     kept, options["CONN_MAX_AGE"] = options["CONN_MAX_AGE"], 0
     listener = sockets.listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(application, log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(web.config_of(application))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
