@@ -14,7 +14,7 @@ from tests.journeys.test_pages import RULES, found, open_live
 from tests.pages import seed_money
 from workspaces.models import Workspace
 
-TAILS = ("", "?range=all", "entries/", "entries/?q=nothing", "ledger/", "changes/", "reallocate/")
+TAILS = ("", "?range=all", "entries/", "entries/?q=nothing", "rounds/", "ledger/", "changes/", "reallocate/")
 
 
 @pytest.fixture
