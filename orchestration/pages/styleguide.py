@@ -77,6 +77,7 @@ ROUNDS = [
 SPENT = {"entry": 31 * MICRO, "orchestrator": 6 * MICRO, "expansion": 2 * MICRO, "interceptor": 4 * MICRO}
 FRESH = [
     ("live", "Live 13:04:21 CET"),
+    ("final", "■ Final"),
     ("wait", "Reconnecting… data from 13:04:21 CET"),
     ("stale", "Data from 13:04:21 CET, 48s old"),
     ("paused", "‖ Updates paused · 3 waiting"),
