@@ -260,7 +260,9 @@ def test_words_of_the_outlook_stand_clear_of_the_names_of_the_layers() -> None:
     "seen",
     [
         CERTAIN,
-        replace(CERTAIN, cap_at=NOW + timedelta(hours=1), cap_from=NOW + timedelta(minutes=40), cap_until=NOW + timedelta(hours=2)),
+        replace(
+            CERTAIN, cap_at=NOW + timedelta(hours=1), cap_from=NOW + timedelta(minutes=40), cap_until=NOW + timedelta(hours=2)
+        ),
         Forecast(enough=False, why_not="Not enough data yet (0 of 30 active minutes)"),
         replace(CERTAIN, paused=True),
     ],

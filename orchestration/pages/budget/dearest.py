@@ -33,7 +33,9 @@ def dear(scene: Scene) -> dict[str, Any]:
 def _found(scene: Scene) -> QuerySet[RoundSpend]:
     """With `account.entry`, and of the round itself `diffstat` and `verdict`: one query."""
     made = Round.objects.filter(entry_id=OuterRef("account_id"), number=OuterRef("number"))
-    told = RoundSpend.objects.annotate(diffstat=Subquery(made.values("diffstat")[:1]), verdict=Subquery(made.values("verdict")[:1]))
+    told = RoundSpend.objects.annotate(
+        diffstat=Subquery(made.values("diffstat")[:1]), verdict=Subquery(made.values("verdict")[:1])
+    )
     mine = told.filter(account__project_id=scene.workspace.pk, account__entry__deleted_at__isnull=True, verdict__isnull=False)
     return mine.select_related("account__entry")
 
