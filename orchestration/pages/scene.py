@@ -205,7 +205,7 @@ def confirm(
         asking = render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=scene.request)
         return HttpResponse(asking, status=status or 200)
     refused = 409 if scene.request.method == "POST" else 200
-    return render(scene.request, "confirm.html", _common(scene) | asked, status=status or refused)
+    return render(scene.request, "confirm.html", _common(scene) | {"asked": asked}, status=status or refused)
 
 
 def came_from(scene: Scene) -> str:

@@ -21,7 +21,7 @@ from budget.charts import rounds as rounds_chart
 from budget.charts.bullet import Use
 from budget.models import Project
 from orchestration.models import Entry, Executor, Session
-from orchestration.pages import wording
+from orchestration.pages import strip, wording
 from orchestration.pages.scene import Scene, Undo, person
 from orchestration.pages.stopping import Answer, Stop
 from orchestration.pages.strip import Alert
@@ -121,6 +121,7 @@ class Parts:
         ):
             executor = Executor(workspace=self.workspace, state=wanted, changed_by="ana")
             facts = {"executor": executor, "shown_state": state, "at_work": at_work, "max_workers": 6, "project": project}
+            facts["stop_all"] = strip.stop_all(at_work, project.held)
             shown.append((state, self.render("parts/strip.html", ticked_at=now(), late_after_s=15, **facts)))
         return shown
 

@@ -197,7 +197,7 @@ def test_more_than_fifty_are_confirmed_by_their_number(ana: Client) -> None:
     asked = ana.post(at(workspace, "bulk/"), said)
     assert asked.status_code == 409 and "Type 60 to go on" in asked.content.decode()
     assert not Entry.objects.filter(workspace=workspace, status="blocked").exists()
-    fields = asked.context["fields"]
+    fields = asked.context["asked"]["fields"]
     assert ana.post(at(workspace, "bulk/"), fields | {"typed": "59"}).status_code == 409
     assert ana.post(at(workspace, "bulk/"), fields | {"typed": "60"}).status_code == 303
     assert Entry.objects.filter(workspace=workspace, reason_code="human_hold").count() == 60
