@@ -17,7 +17,8 @@ from budget.models import LedgerEntry
 from orchestration import configuration, funding
 from orchestration.models import Entry, Executor, Session
 from orchestration.pages import attention, regions
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from orchestration.pages.workers import rows
 

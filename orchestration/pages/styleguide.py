@@ -22,7 +22,9 @@ from budget.charts.bullet import Use
 from budget.models import Project
 from orchestration.models import Entry, Executor, Session
 from orchestration.pages import strip, wording
-from orchestration.pages.scene import Scene, Undo, person
+from orchestration.pages.answers import Undo
+from orchestration.pages.doors import person
+from orchestration.pages.scene import Scene
 from orchestration.pages.stopping import Answer, Stop
 from orchestration.pages.strip import Alert
 from workspaces.access import Caller

@@ -9,8 +9,9 @@ from django.http import HttpResponseBase
 from budget import money, sheets
 from budget.models import RoundSpend
 from orchestration.models import Round
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.lists import filters, paging
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 
 HEAD = ["entry_id", "number", "title", "round", "verdict", "cost_usd", "gain", "insertions", "deletions"]

@@ -12,9 +12,10 @@ from budget.models import RoundSpend
 from orchestration.models import Entry, Round, Session
 from orchestration.pages import backlog
 from orchestration.pages.budget import by_entry
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.entry import brief, budget, deps, history, locks, preflight, rounds
 from orchestration.pages.lists import filters
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces import ids
 from workspaces.access import Need
