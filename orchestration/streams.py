@@ -2,37 +2,27 @@
 
 `?topics=workers,log-<session id>` asks for some only; `tick` (the executor's tick) and a log's topic are told to nobody who did not ask. The heartbeat is JSON:
 `at` (the server's clock), `seq` (counts the stream's heartbeats), `build` (what pages are made of: another one means reload), and `tick`
-(when the executor's last tick was heard of, or null).
-
-All streams of a process share one subscription. Losing it costs latency only: streams go on with heartbeats, it is made anew, and then
-every stream is told that everything may have changed.
+(when the executor's last tick was heard of, or null). What is told comes from `hub.py`.
 """
 
 import asyncio
-import contextlib
 import itertools
 import json
 import re
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
-import redis.asyncio
-import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from redis.exceptions import RedisError
 
-from orchestration import pulse
+from orchestration.hub import hub
 from workspaces import access, tokens
 from workspaces.access import Caller
 from workspaces.errors import Forbidden, NotFound, Refused, Unauthorized
-
-log = structlog.get_logger(__name__)
 
 TOPICS = ("executor", "workers", "entries", "locks", "budget")
 ASKED_FOR = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")
@@ -42,113 +32,9 @@ RECHECK_S = 30.0
 GAP_S = 0.5  # between two bursts of one stream: what comes in between is told once
 RETRY_MS = 3000
 MOST_PER_CALLER = 20
-PATTERN = "muster:hints:*"
 
 Who = Callable[[], Caller]
-
-
-class Stream:
-    """One open page: the topics that it wants, and those of them that it has not been told yet."""
-
-    def __init__(self, wanted: frozenset[str]) -> None:
-        self._wanted = wanted
-        self._news: dict[str, int] = {}
-        self._rang = asyncio.Event()
-
-    def tell(self, topics: dict[str, int]) -> None:
-        if wanted := {topic: version for topic, version in topics.items() if topic in self._wanted}:
-            self._news |= wanted
-            self._rang.set()
-
-    def tell_all(self, version: int) -> None:
-        self.tell(dict.fromkeys(self._wanted, version))
-
-    async def news(self, timeout: float) -> dict[str, int]:
-        """What changed, as topic and version; nothing when the time is over."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rang.wait(), timeout)
-        self._rang.clear()
-        told, self._news = self._news, {}
-        return told
-
-
-class Hub:
-    """The one subscription of this process, fanned out. It lives as long as somebody listens."""
-
-    def __init__(self) -> None:
-        self._streams: dict[str, set[Stream]] = defaultdict(set)
-        self._version = int(time.time())  # grows over restarts too
-        self._task: asyncio.Task[None] | None = None
-        self.ticked_at: float | None = None
-
-    @contextlib.asynccontextmanager
-    async def listening(self, workspace_id: str, wanted: frozenset[str]) -> AsyncIterator[Stream]:
-        stream = Stream(wanted)
-        self._streams[workspace_id].add(stream)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._listen())
-        try:
-            yield stream
-        finally:
-            self._streams[workspace_id].discard(stream)
-            if not self._streams[workspace_id]:
-                del self._streams[workspace_id]
-            if not self._streams and self._task is not None:
-                over, self._task = self._task, None
-                over.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await over  # so that its connection is closed while there is a loop
-
-    async def _listen(self) -> None:
-        waits, missed = 0.5, False
-        while True:
-            client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
-            try:
-                async with client.pubsub() as pubsub:
-                    await pubsub.psubscribe(PATTERN)
-                    await pubsub.subscribe(pulse.TICK)
-                    log.debug("hints.listening")
-                    if missed:
-                        self._tell_all()
-                    waits, missed = 0.5, False
-                    async for message in pubsub.listen():
-                        self._hear(message)
-            except (RedisError, OSError) as error:
-                log.debug("hints.away", error=str(error))
-            finally:
-                with contextlib.suppress(RedisError, OSError):
-                    await client.aclose()
-            missed = True
-            await asyncio.sleep(waits)
-            waits = min(waits * 2, 5.0)
-
-    def _hear(self, message: dict[str, Any]) -> None:
-        if message["type"] == "message":
-            self.ticked_at = time.time()
-            for streams in self._streams.values():
-                for stream in streams:
-                    stream.tell({"tick": int(self.ticked_at)})
-        if message["type"] != "pmessage":
-            return
-        workspace_id = message["channel"].decode().rpartition(":")[2]
-        if workspace_id in self._streams:
-            with contextlib.suppress(ValueError):
-                self._tell(workspace_id, [topic for topic in json.loads(message["data"]) if isinstance(topic, str)])
-
-    def _tell(self, workspace_id: str, topics: list[str]) -> None:
-        self._version += 1
-        for stream in self._streams[workspace_id]:
-            stream.tell(dict.fromkeys(topics, self._version))
-
-    def _tell_all(self) -> None:
-        self._version += 1
-        for streams in self._streams.values():
-            for stream in streams:
-                stream.tell_all(self._version)
-
-
-hub = Hub()
-_open: Counter[str] = Counter()
+_open: Counter[str] = Counter()  # by who reads
 
 
 async def page(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:

@@ -19,7 +19,7 @@ from orchestration.pages import (
     workspace,
 )
 from orchestration.pages.account import me, tokens
-from orchestration.pages.budget import by_entry, changes, ledger, limits, many, overview, steering
+from orchestration.pages.budget import by_entry, changes, dearest, ledger, limits, many, overview, steering
 from orchestration.pages.entries import bulk, new, plan
 from orchestration.pages.entries import listing as entry_list
 from orchestration.pages.entry import acts, deps, diff, preflight
@@ -78,6 +78,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/budget/entries/bulk/", many.edit, name="budget-bulk"),
     path("w/<str:workspace_id>/budget/ledger/", ledger.page, name="ledger"),
     path("w/<str:workspace_id>/budget/ledger/<int:row_id>/correct/", ledger.correct, name="ledger-correct"),
+    path("w/<str:workspace_id>/budget/rounds/", dearest.page, name="budget-rounds"),
     path("w/<str:workspace_id>/budget/changes/", changes.page, name="changes"),
     path("w/<str:workspace_id>/budget/reviews/", reviews.every, name="reviews"),
     path("w/<str:workspace_id>/budget/reviews/new/", reviews.begin, name="review-new"),

@@ -12,6 +12,7 @@ from workspaces import times
 
 STOPS = "dispatch would stop here"
 PAUSED = "paused: no projected spend"
+LETTER = 6.4  # how wide one is, about: enough to know whether words have room
 
 
 def sentence(seen: Forecast, zone: tzinfo = UTC) -> str:
@@ -68,9 +69,9 @@ def draw(
     """`above`: the height over which words are clear of the names of the layers."""
     if seen.paused:
         flat = el("line", x1=x(now.timestamp()), x2=x.end, y1=y(spent), y2=y(spent), class_="forecast")
-        return [flat, _words(PAUSED, x, y, min(y(spent + held), above), cap)]
+        return [flat, _words(PAUSED, x, y, min(y(spent + held), above), cap, now)]
     if not seen.enough:
-        return [_words(seen.why_not, x, y, min(y(spent + held), above), cap)]
+        return [_words(seen.why_not, x, y, min(y(spent + held), above), cap, now)]
     ways = [
         _way(now, until, spent, cap, reached, rate)
         for reached, rate in ((seen.cap_at, seen.rate), (seen.cap_from, seen.high_rate), (seen.cap_until, seen.low_rate))
@@ -85,7 +86,7 @@ def draw(
     ]
     if _stops(ways[1], cap, until):
         known = _stops(ways[0], cap, until)
-        parts += _crossing(f"≈ {when(seen, zone)}" if known else "", x, y, likely if known else high, cap)
+        parts += _crossing(f"≈ {when(seen, zone)}" if known else "", x, y, likely if known else high, cap, now)
     return parts
 
 
@@ -109,10 +110,14 @@ def _stops(way: _Way, cap: int, until: datetime) -> bool:
     return way[1][1] >= cap and way[1][0] < until.timestamp()
 
 
-def _crossing(words: str, x: Scale, y: Scale, line: _Way, cap: int) -> list[SafeString]:
+def _crossing(words: str, x: Scale, y: Scale, line: _Way, cap: int, now: datetime) -> list[SafeString]:
     """`words`: when it is; empty where only the upper end of what is likely comes so far."""
     where, high = line[1][0], y(cap)
-    middle = min(max(where, x.start + 110), x.end - 100)
+    half = LETTER * max(len(words), len(STOPS)) / 2 + 4
+    middle = min(max(where, x.start + half), x.end - half)
+    today = x(now.timestamp())
+    if abs(middle - today) < half:  # beside the line of now, on the side that has room
+        middle = today + half if today + 2 * half <= x.end else today - half
     parts = [el("text", STOPS, x=middle, y=high - 9, class_="label halo name-cap", text_anchor="middle")]
     if words:
         parts.append(el("path", d="M0 -6 6 0 0 6 -6 0Z", transform=f"translate({where:.1f} {high:.1f})", class_="crossing"))
@@ -120,9 +125,13 @@ def _crossing(words: str, x: Scale, y: Scale, line: _Way, cap: int) -> list[Safe
     return parts
 
 
-def _words(words: str, x: Scale, y: Scale, edge: float, cap: int) -> SafeString:
-    """Above the edge, but not on the line of the cap: below it where there is room, else over it."""
+def _words(words: str, x: Scale, y: Scale, edge: float, cap: int, now: datetime) -> SafeString:
+    """Above the edge, but not on the line of the cap: below it where there is room, else over it. Right of now, or left of it where there
+    is no room: its line crosses no words."""
     place = edge - 8
     if abs(place - y(cap)) < 16:
         place = y(cap) + 18 if y(cap) + 18 < edge - 4 else y(cap) - 8
-    return el("text", words, x=x.end - 6, y=max(place, y.end + 10), class_="label halo", text_anchor="end")
+    right, today = x.end - 6, x(now.timestamp())
+    if right - LETTER * len(words) < today:
+        right = today - 8
+    return el("text", words, x=right, y=max(place, y.end + 10), class_="label halo", text_anchor="end")

@@ -94,7 +94,7 @@ def _score_panel(rounds: Sequence[Round], x: scales.Scale, y: scales.Scale) -> l
         better = max(best, one.score or 0.0)
         steps += [(x(n), y(best)), (x(n), y(better))]
         best = better
-    if rounds:
+    if any(one.score is not None for one in rounds):
         parts.append(el("path", d=path([*steps, (RIGHT, y(best))]), class_="best"))
         if best < 0.92:
             parts.append(el("text", f"Best {best:.2f}", x=RIGHT + 8, y=min(y(best) + 4, SCORES[1] - 14), class_="label strong"))

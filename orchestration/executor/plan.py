@@ -296,7 +296,7 @@ def _files(entry: Waiting, room: Room) -> Check:
             return Check(
                 "files_locked", False, f"{held} held by {holder}", "free", f"Waiting for {held}, locked by {holder}", holder
             )
-    return Check("files_locked", True, f"{len(entry.paths)} paths free", "free")
+    return Check("files_locked", True, "1 path free" if len(entry.paths) == 1 else f"{len(entry.paths)} paths free", "free")
 
 
 def _alone(entry: Waiting, room: Room) -> Check:

@@ -13,8 +13,9 @@ from django.utils import timezone
 from budget import sheets
 from orchestration.models import Entry
 from orchestration.pages import regions, wording
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.lists import filters, paging
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces.models import Event
 

@@ -10,7 +10,9 @@ from orchestration import breaker, configuration, queries, secrets
 from orchestration.forms import SecretForm, checked
 from orchestration.models import Secret
 from orchestration.pages import wording
-from orchestration.pages.scene import Region, Scene, done, in_workspace, show
+from orchestration.pages.answers import done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces.access import Need
 

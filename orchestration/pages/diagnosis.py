@@ -18,7 +18,9 @@ from orchestration.executor import explain
 from orchestration.forms import WorkersForm, checked
 from orchestration.models import Entry, Worker
 from orchestration.pages import regions, wording
-from orchestration.pages.scene import Region, Scene, done, in_workspace, show
+from orchestration.pages.answers import done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP, is_late, shown_state
 from workspaces.access import Need
 from workspaces.models import Event

@@ -14,7 +14,9 @@ from orchestration.executor.control import Outdated
 from orchestration.forms import VersionForm, checked
 from orchestration.models import Executor, Session
 from orchestration.pages import asking, stopping, wording
-from orchestration.pages.scene import Scene, Undo, confirm, done, in_workspace
+from orchestration.pages.answers import Undo, confirm, done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene
 from workspaces import activity
 from workspaces.access import Need
 from workspaces.errors import Conflict, NotFound

@@ -11,16 +11,21 @@ from django.utils import timezone
 
 from budget import forecasting, limits
 from budget.charts import outlook
-from budget.models import Category, LedgerEntry
+from budget.charts.patterns import CATEGORIES, LABELS
+from budget.limits import Standing
+from budget.models import LedgerEntry
 from orchestration import configuration, funding
 from orchestration.models import Entry, Executor, Session
 from orchestration.pages import attention, regions
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
+from orchestration.pages.workers import rows
 
 MOST_WORKERS = 8
 MOST_EVENTS = 10
 DAY = timedelta(days=1)
+NEVER_STARTED = "Nothing is forecast before the executor is started."
 
 
 @in_workspace()
@@ -38,7 +43,16 @@ def now_(scene: Scene) -> dict[str, Any]:
         "agent_kind": config.agent.kind,
         "has_checks": bool(config.verify or config.verifier),
         "tally": _tally(scene),
+        "day_limit": next((one.limit for one in _limits(scene) if (one.category, one.period) == ("total", "day")), None),
     }
+
+
+def _limits(scene: Scene) -> list[Standing]:
+    """Read once for the regions that tell of them."""
+    if "limits" not in scene.memo:
+        scene.memo["limits"] = limits.standing(scene.project.pk, project=scene.project)
+    found: list[Standing] = scene.memo["limits"]
+    return found
 
 
 def _tally(scene: Scene) -> dict[str, Any]:
@@ -84,21 +98,22 @@ def _number(rows: QuerySet[Any], what: Aggregate) -> Coalesce:
 
 
 def workers(scene: Scene) -> dict[str, Any]:
-    found = regions.workers(scene)
-    return found | {"workers": found["workers"][:MOST_WORKERS], "more_workers": max(len(found["workers"]) - MOST_WORKERS, 0)}
+    """What somebody should look at comes first: it is never among those that are left out."""
+    found, at = regions.workers(scene), timezone.now()
+    ranked = sorted(found["workers"], key=lambda one: rows.need(one["session"], at, over=False, quiet=one["quiet"], late=False))
+    return found | {"workers": ranked[:MOST_WORKERS], "more_workers": max(len(ranked) - MOST_WORKERS, 0)}
 
 
 def money(scene: Scene) -> dict[str, Any]:
     project = scene.project
     paused = scene.executor.state != Executor.State.RUNNING
     forecast = forecasting.of(project.pk, paused=paused, project=project, agreed=funding.terms_of(scene.executor))
-    standing = limits.standing(project.pk, project=project)
-    beside = [one for one in standing if one.limit is not None and (one.category, one.period) != ("total", "all")]
+    beside = [one for one in _limits(scene) if one.limit is not None and (one.category, one.period) != ("total", "all")]
     return {
         "project": project,
-        "categories": [(label, getattr(project, f"{name}_spent")) for name, label in Category.choices],
+        "categories": [(LABELS[name], getattr(project, f"{name}_spent")) for name in CATEGORIES],
         "left": project.headroom,
-        "outlook": outlook.sentence(forecast),
+        "outlook": NEVER_STARTED if scene.executor.state == Executor.State.STOPPED else outlook.sentence(forecast),
         "limits_reached": [(limits.named(one), one) for one in beside if one.reached],
     }
 

@@ -17,8 +17,10 @@ from orchestration import graph, orphans, queries
 from orchestration.forms import WhyForm, checked
 from orchestration.models import Entry, FileLock, Session
 from orchestration.pages import asking
+from orchestration.pages.answers import confirm, done
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.lists import filters
-from orchestration.pages.scene import Region, Scene, confirm, done, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces.access import Need
 from workspaces.errors import Invalid

@@ -10,7 +10,9 @@ from budget.models import Project
 from orchestration.forms import BudgetForm, LockForm, checked
 from orchestration.models import Entry
 from orchestration.pages import asking
-from orchestration.pages.scene import Scene, confirm, done, in_workspace
+from orchestration.pages.answers import confirm, done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene
 from orchestration.queries import entry_for
 from workspaces.access import Need
 

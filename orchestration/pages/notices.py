@@ -11,7 +11,9 @@ from django.views.decorators.http import require_POST
 from budget import sheets
 from orchestration.forms import checked
 from orchestration.pages import asking
-from orchestration.pages.scene import Scene, confirm, done, in_workspace, show
+from orchestration.pages.answers import confirm, done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene, show
 from orchestration.pages.strip import STRIP
 from orchestration.team_forms import ChannelForm, LogForm, NewChannelForm, fitting
 from workspaces.access import Need

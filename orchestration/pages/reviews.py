@@ -15,7 +15,9 @@ from budget.reviews import comments, deciding, drafting, reading, snapshot, vari
 from budget.reviews.reading import Whole
 from orchestration.forms import checked
 from orchestration.pages import review_sheets, review_words
-from orchestration.pages.scene import SEE_OTHER, Scene, done, in_workspace, show
+from orchestration.pages.answers import SEE_OTHER, done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene, show
 from orchestration.pages.strip import STRIP
 from orchestration.team_forms import CommentForm, DecisionForm, NewReviewForm, ProposalForm, ReviewForm, TargetForm
 from workspaces import times

@@ -42,7 +42,17 @@ def build(scene: Scene) -> dict[str, Any]:
         "at_work": at_work,
         "max_workers": configuration.load(executor.config).max_workers,
         "left": project.max_project_spend - project.total_spent,
+        "stop_all": stop_all(at_work, project.held),
     }
+
+
+def stop_all(at_work: int, held: int) -> tuple[str, str]:
+    """What the armed button says, and what it would do."""
+    if not at_work:
+        return "Turn dispatch off now", "No session is at work; dispatch goes off."
+    in_flight = f" ({money.text(held)} held)" if held else ""
+    button = f"Stop {at_work} {'worker' if at_work == 1 else 'workers'} now"
+    return button, f"Ends {at_work} at work{in_flight} and turns dispatch off; commits are kept."
 
 
 def shown_state(executor: Executor, *, at_work: int, ticked_at: datetime | None) -> str:

@@ -21,8 +21,10 @@ from budget.charts import rounds as rounds_chart
 from budget.charts.bullet import Use
 from budget.models import Project
 from orchestration.models import Entry, Executor, Session
-from orchestration.pages import wording
-from orchestration.pages.scene import Scene, Undo, person
+from orchestration.pages import strip, wording
+from orchestration.pages.answers import Undo
+from orchestration.pages.doors import person
+from orchestration.pages.scene import Scene
 from orchestration.pages.stopping import Answer, Stop
 from orchestration.pages.strip import Alert
 from workspaces.access import Caller
@@ -77,6 +79,7 @@ ROUNDS = [
 SPENT = {"entry": 31 * MICRO, "orchestrator": 6 * MICRO, "expansion": 2 * MICRO, "interceptor": 4 * MICRO}
 FRESH = [
     ("live", "Live 13:04:21 CET"),
+    ("final", "■ Final"),
     ("wait", "Reconnecting… data from 13:04:21 CET"),
     ("stale", "Data from 13:04:21 CET, 48s old"),
     ("paused", "‖ Updates paused · 3 waiting"),
@@ -120,6 +123,7 @@ class Parts:
         ):
             executor = Executor(workspace=self.workspace, state=wanted, changed_by="ana")
             facts = {"executor": executor, "shown_state": state, "at_work": at_work, "max_workers": 6, "project": project}
+            facts["stop_all"] = strip.stop_all(at_work, project.held)
             shown.append((state, self.render("parts/strip.html", ticked_at=now(), late_after_s=15, **facts)))
         return shown
 

@@ -83,9 +83,9 @@ CHECKS = {
     "executor_stopped": "Executor",
     "no_worker_online": "Worker online",
     "agent_unavailable": "Agent and its provider",
-    "project_budget_exceeded": "Project cap and plan",
+    "project_budget_exceeded": "Project cap and limits",
     "files_locked": "File locks",
-    "concurrency_limit": "Room beside the others",
+    "concurrency_limit": "Beside the others, and a free worker",
 }
 
 REASONS = {
@@ -230,6 +230,16 @@ def duration(span: timedelta | float) -> str:
     if total >= 3600:
         return f"{hours}h {minutes:02d}m"
     return f"{minutes}m {seconds:02d}s" if minutes else f"{seconds}s"
+
+
+def age(span: timedelta | float) -> str:
+    """`just now`, `42 s ago`, `4 min ago`, `3 h ago`: how long ago, in one unit."""
+    total = max(int(span.total_seconds() if isinstance(span, timedelta) else span), 0)
+    if total < 5:
+        return "just now"
+    if total < 60:
+        return f"{total} s ago"
+    return f"{total // 60} min ago" if total < 3600 else f"{total // 3600} h ago"
 
 
 def badge(state: str) -> tuple[str, str, str]:

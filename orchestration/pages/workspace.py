@@ -8,7 +8,7 @@ from django.shortcuts import render
 
 from orchestration import configuration
 from orchestration.models import Entry, Session
-from orchestration.pages.scene import person
+from orchestration.pages.doors import person
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.models import Workspace

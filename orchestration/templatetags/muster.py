@@ -82,7 +82,7 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString:
     Page JS keeps it counting while the page is fresh."""
     if moment is not None and now() - moment >= times.DAY:
         return _time(moment, times.brief(moment, _zone()))
-    return _clock(moment, "ago", " ago", never)
+    return _clock(moment, "ago", wording.age, never)
 
 
 @register.simple_tag
@@ -90,7 +90,7 @@ def since(moment: datetime | None, until: datetime | None = None) -> SafeString:
     """How long it lasts so far; or lasted, when it is over."""
     if moment is not None and until is not None:
         return format_html('<span class="num">{}</span>', duration(until - moment))
-    return _clock(moment, "since", "", "—")
+    return _clock(moment, "since", wording.duration, "—")
 
 
 @register.simple_tag
@@ -150,7 +150,7 @@ def line_clock(second: int) -> str:
     return f"{localtime(datetime.fromtimestamp(second, UTC)):%H:%M:%S}"
 
 
-def _clock(at: datetime | None, kind: str, suffix: str, never: str) -> SafeString:
+def _clock(at: datetime | None, kind: str, words: Callable[[timedelta], str], never: str) -> SafeString:
     if at is None:
         return format_html("{}", never)
     return format_html(
@@ -160,7 +160,7 @@ def _clock(at: datetime | None, kind: str, suffix: str, never: str) -> SafeStrin
         times.brief(at, _zone()),
         times.iso(at),
         times.full(at, _zone()),
-        duration(now() - at) + suffix,
+        words(now() - at),
     )
 
 

@@ -24,6 +24,12 @@
     return m ? `${m}m ${two(s)}s` : `${s}s`;
   }
 
+  function ago(seconds) {
+    const t = Math.max(0, Math.floor(seconds));
+    if (t < 5) return "just now";
+    return t < 60 ? `${t} s ago` : t < 3600 ? `${Math.floor(t / 60)} min ago` : `${Math.floor(t / 3600)} h ago`;
+  }
+
   function state() {
     if (signedOut) return ["out", "Signed out"];
     if (byYou) return ["paused", `‖ Updates paused${muster.waiting() ? ` · ${muster.waiting()} waiting` : ""}`];
@@ -31,7 +37,7 @@
     if (age() > STALE) return ["stale", `Data from ${clock(beat)}, ${duration(age())} old`];
     if (age() > QUIET || source.readyState !== 1) return ["wait", `Reconnecting… data from ${clock(beat)}`];
     const held = muster.waiting(), ended = document.querySelector("main [data-final]") && !document.querySelector("main [data-live]:not([data-final], #banner)");
-    if (ended) return ["live", "■ Final"]; // the strip above it is still kept fresh
+    if (ended) return ["final", "■ Final"]; // the strip above it is still kept fresh
     return ["live", `Live ${clock(serverNow())}${held ? ` · ${held} update${held === 1 ? "" : "s"} waiting` : ""}`];
   }
 
@@ -45,11 +51,11 @@
       was = name;
       tell(name);
     } else if (name === "stale") tell(name);
-    if (name !== "live") return; // clocks freeze with the data
+    if (name !== "live" && name !== "final") return; // clocks freeze with the data
     for (const el of document.querySelectorAll("time[data-since]")) el.textContent = duration(serverNow() - el.dataset.since);
     for (const el of document.querySelectorAll("time[data-ago]")) {
       const past = serverNow() - el.dataset.ago;
-      if (past < 86400) el.textContent = `${duration(past)} ago`;
+      if (past < 86400) el.textContent = ago(past);
     }
     ticking();
   }

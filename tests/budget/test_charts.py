@@ -233,6 +233,11 @@ def test_rounds_are_two_panels_over_the_same_rounds() -> None:
     assert "hollow" in points[1].get("class", "") and len(of_class(svg, "cross")) == 1 and of_class(svg, "median")
 
 
+def test_no_best_score_is_drawn_before_there_is_any() -> None:
+    svg = rounds.draw([rounds.Round(1, None, usd("0.74"), "open")])
+    assert not of_class(svg, "best") and "Best" not in words(svg) and of_class(svg, "bar")
+
+
 def test_the_table_of_rounds_says_gain_and_sum() -> None:
     table = rounds.table([rounds.Round(1, 0.4, usd("0.31"), "kept"), rounds.Round(2, 0.9, usd("0.2"), "kept", estimated=True)])
     assert [row[2] for row in table.rows] == ["+0.40", "+0.50"] and table.foot[-1] == "$0.51"
@@ -249,6 +254,30 @@ def test_words_of_the_outlook_stand_clear_of_the_names_of_the_layers() -> None:
     (said,) = [one for one in of_class(svg, "halo") if "Not enough" in (one.text or "")]
     named = [float(one.get("y", 0)) for one in of_class(svg, "swatch")]
     assert float(said.get("y", 0)) < min(named) and "No forecast: not enough data yet" in svg
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        CERTAIN,
+        replace(
+            CERTAIN, cap_at=NOW + timedelta(hours=1), cap_from=NOW + timedelta(minutes=40), cap_until=NOW + timedelta(hours=2)
+        ),
+        Forecast(enough=False, why_not="Not enough data yet (0 of 30 active minutes)"),
+        replace(CERTAIN, paused=True),
+    ],
+    ids=["certain", "soon", "thin", "paused"],
+)
+@pytest.mark.parametrize("ahead", [3, 6, 24])
+def test_the_line_of_now_crosses_no_words(seen: Forecast, ahead: int) -> None:
+    svg = burnup.draw(a_burnup(outlook=seen, until=NOW + timedelta(hours=ahead)))
+    (line,) = [one for one in of_class(svg, "now") if one.tag == "line"]
+    now = float(line.get("x1", 0))
+    for one in drawn(svg).iter("text"):
+        wide, anchor = outlook.LETTER * len(one.text or ""), one.get("text-anchor", "start")
+        left = float(one.get("x", 0)) - {"start": 0, "middle": wide / 2, "end": wide}[anchor]
+        under_it = float(one.get("y", 0)) < burnup.TOP or float(one.get("y", 0)) > burnup.BOTTOM
+        assert under_it or now <= left or left + wide <= now, one.text
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ class Site:
             "locks": "locks/",
             "budget": "budget/",
             "by entry": "budget/entries/",
+            "by round": "budget/rounds/",
             "ledger": "budget/ledger/",
             "changes": "budget/changes/",
             "reallocate": "budget/reallocate/",

@@ -136,12 +136,12 @@ def test_many_are_held_at_once_and_all_that_match_by_their_number(page: Page, ad
         ticks.nth(n).check()
     expect(page.locator("#picked")).to_have_text("3 selected")
     expect(page.locator("#every")).to_be_hidden()
-    page.click(".bar >> text=Hold")
+    page.click(".picked-bar >> text=Hold")
     expect(page.locator("#result")).to_contain_text("3 entries are held back")
-    expect(page.locator(".bar")).to_be_hidden()
+    expect(page.locator(".picked-bar")).to_be_hidden()
     page.check("#tick-page")
     page.check("#every input")
-    page.click(".bar >> text=Hold")
+    page.click(".picked-bar >> text=Hold")
     expect(page.locator("#result")).to_contain_text(re.compile(r"Type \d{3} to go on"))
     n = re.search(r"Type (\d+)", page.locator("#result").inner_text())
     assert n is not None
@@ -211,6 +211,6 @@ def test_without_script_all_of_it_works(browser: Browser, address: str, workspac
     page.fill("#q", "status:waiting")
     page.click("#find button")
     page.locator("tbody .tick").first.check()
-    page.click(".bar >> text=Hold")
+    page.click(".picked-bar >> text=Hold")
     assert "1 entry is held back" in page.content() and "status%3Awaiting" in page.url
     context.close()

@@ -24,6 +24,7 @@ def one(workspace: Workspace, tmp_path: Path) -> Entry:
 def test_two_clicks_lead_from_the_entry_to_what_its_dearest_round_changed(page: Page, address: str, one: Entry) -> None:
     page.goto(f"{address}/w/{one.workspace_id}/entries/{one.pk}/")
     expect(page.locator("#rounds")).to_contain_text("Round 1 cost the most: $0.31")
+    assert [bar.bounding_box()["height"] > 10 for bar in page.locator("#rounds rect.bar").all()] == [True, True]  # type: ignore[index]
     page.click("text=see what it changed")
     expect(page.locator("#diff ins").first).to_contain_text("text: str")
     expect(page.locator("#diff-h")).to_be_in_viewport()

@@ -217,6 +217,8 @@ def test_a_finished_run_is_final_and_never_stale(page: Page, address: str, works
     expect(page.locator("#log-more")).to_have_text("■ Final", timeout=5000)
     for region in ("#head", "#facts"):
         expect(page.locator(region)).to_contain_text("run ended", timeout=5000)
+    expect(page.locator("#freshness")).to_have_attribute("data-state", "final", timeout=5000)
+    assert page.locator("#freshness").evaluate("(f) => getComputedStyle(f, '::before').display") == "none"  # its square, no dot
     page.evaluate("window.later = 60000")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "stale")  # the strip is still of now
     for region in ("#head", "#facts", "#log"):

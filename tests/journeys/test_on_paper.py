@@ -22,7 +22,7 @@ def test_the_list_of_entries_is_printed_with_its_rows(browser: Browser, address:
     page.goto(f"{address}/w/{workspace.pk}/entries/")
     expect(page.locator("#entries table tbody tr").first).to_be_visible()
     expect(page.locator(".tick").first).to_be_hidden()
-    expect(page.locator("#bulk .bar")).to_be_hidden()
+    expect(page.locator("#bulk .picked-bar")).to_be_hidden()
     page.context.close()
 
 

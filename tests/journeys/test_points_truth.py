@@ -50,6 +50,7 @@ def test_11_and_12_a_dropped_stream_is_said_and_back_again_all_is_as_new(
     page.evaluate("window.later = 31000")
     expect(page.locator("#connection")).to_contain_text("Data from", timeout=3000)
     expect(page.locator("#connection")).to_contain_text("old")
+    assert page.locator("#workers").evaluate("(r) => getComputedStyle(r, '::after').content") == '"stale"'
     frozen = page.locator("#workers time").all_inner_texts()
     page.wait_for_timeout(2500)
     page.route("**/?fragment=*", lambda route: route.abort())

@@ -45,7 +45,7 @@ def test_a_session_is_held_after_its_round_and_stopped_from_its_menu(page: Page,
     expect(page.locator(f"#worker-{one.pk}")).to_contain_text("held after this round, as ana asked")
     page.locator(f"#menu-{other.pk} summary").click()
     page.click(f"#stop-{other.pk}")
-    page.locator(f"#stop-now-{other.pk}").click()
+    page.locator(f"#stop-{other.pk}-now").click()
     expect(page.locator(f"#worker-{other.pk}")).to_contain_text("Stopping")
     sessions.conclude(one, sessions.Ending(Session.Outcome.FAILED, "tests failed"))
     one.entry.refresh_from_db()

@@ -9,7 +9,7 @@ from tests.pages.conftest import client_of
 from workspaces.models import Workspace
 
 HTMX = {"HX-Request": "true"}
-PAGES = ("", "entries/", "ledger/", "changes/", "reallocate/")
+PAGES = ("", "entries/", "rounds/", "ledger/", "changes/", "reallocate/")
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_allocating_too_much_at_once_asks_first(bea: Client, day: Workspace) -> 
         and "→ $50.00" in asked.content.decode()
     )
     assert not entry(day, 6).account.human_locked
-    again = {"do": "set", "value": "50", "picks": ",".join(form["pick"]), "confirm": asked.context["fields"]["confirm"]}
+    again = {"do": "set", "value": "50", "picks": ",".join(form["pick"]), "confirm": asked.context["asked"]["fields"]["confirm"]}
     assert bea.post(at(day, "entries/bulk/"), again).status_code == 303 and entry(day, 6).account.budget == usd(50)
 
 
@@ -109,7 +109,7 @@ def test_a_row_is_corrected_by_another_one_after_a_look_ahead(bea: Client, day: 
     asked = bea.post(address, form)
     assert asked.status_code == 409 and "Left under the cap" in asked.content.decode() and not row.corrections.exists()
     for _ in range(2):  # sent twice, booked once
-        assert bea.post(address, form | {"confirm": asked.context["fields"]["confirm"]}).status_code == 303
+        assert bea.post(address, form | {"confirm": asked.context["asked"]["fields"]["confirm"]}).status_code == 303
     assert [one.amount for one in row.corrections.all()] == [-20_000]
 
 

@@ -6,11 +6,12 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 
 from budget import money
 from budget.models import Account, BudgetChange, Category, LedgerEntry, Project
 from budget.money import usd
-from orchestration.models import Entry, Executor
+from orchestration.models import Entry, Executor, Round
 from tests.pages import seed, seed_money
 from tests.pages.conftest import client_of
 from tests.pages.money_cast import PAGES, at, bea, day, entry
@@ -83,6 +84,24 @@ def test_thin_data_and_a_pause_are_said(bea: Client, day: Workspace) -> None:
     Executor.objects.filter(pk=fresh.pk).update(state="running")
     seen = text_of(client_of("ben", "viewer", fresh), at(fresh))
     assert "Not enough data yet (0 of 3 rounds)" in seen and "dispatch would stop here" not in seen
+
+
+def test_the_most_expensive_rounds_lead_to_what_they_changed(bea: Client, day: Workspace) -> None:
+    Round.objects.filter(entry=entry(day, 3), number=3).update(diffstat={"files": 2, "insertions": 61, "deletions": 3})
+    seen = text_of(bea, at(day, "rounds/"), fragment="dear")
+    costs = [int(cost) for cost in re.findall(r'data-value="(\d+)"', seen)]
+    assert costs == sorted(costs, reverse=True) and costs[0] == usd("3.3") and len(costs) == Round.objects.count()
+    dearest = f"/w/{day.pk}/entries/{entry(day, 3).pk}/rounds/3/"
+    assert seen.index(f'href="{dearest}"') < seen.index("/rounds/1/") and f'href="{dearest}#diff"' in seen and "+61 −3" in seen
+    first = rows_of(bea, at(day, "rounds/"))[0]
+    assert (first["number"], first["round"], first["cost_usd"], first["insertions"]) == ("3", "3", "3.3", "61")
+
+
+def test_a_round_of_an_entry_off_the_backlog_is_not_listed(bea: Client, day: Workspace) -> None:
+    Entry.objects.filter(pk=entry(day, 3).pk).update(deleted_at=now())
+    assert entry(day, 3).pk not in text_of(bea, at(day, "rounds/"))
+    none = seed.empty("Nothing")
+    assert "No round was made yet" in text_of(client_of("ben", "viewer", none), at(none, "rounds/"))
 
 
 def test_the_three_ways_of_being_empty_differ(bea: Client, day: Workspace) -> None:
@@ -195,7 +214,7 @@ def test_each_page_is_a_fixed_number_of_queries(ana: Client, day: Workspace) -> 
     few, many = seed.empty("Few"), seed.empty("Many")
     seed.plenty(few, 10)
     seed.plenty(many, 500)
-    for tail in PAGES[:4]:
+    for tail in PAGES[:5]:
         asked = [statements(client_of("bea", "budget", one), at(one, tail)) for one in (few, many)]
         assert asked[0] == asked[1] <= 12, (tail, asked)
     assert statements(client_of("bea", "budget", day), at(day)) <= 12
@@ -228,7 +247,7 @@ def test_what_is_not_ones_own_does_not_exist(nils: Client, day: Workspace) -> No
 
 
 def test_every_page_of_the_money_leads_to_every_other(bea: Client, day: Workspace) -> None:
-    tabs = [at(day), *(at(day, tail) for tail in ("entries/", "ledger/", "changes/", "reviews/"))]
+    tabs = [at(day), *(at(day, tail) for tail in ("entries/", "rounds/", "ledger/", "changes/", "reviews/"))]
     for address in tabs:
         seen = text_of(bea, address)
         nav = seen[seen.index('aria-label="Budget">') :].partition("</nav>")[0]

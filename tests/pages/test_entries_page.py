@@ -97,10 +97,15 @@ def test_the_rail_counts_what_its_links_show(ana: Client, workspace: Workspace) 
                 assert one["n"] == str(shown["matching"]) == str(len(shown["rows"])), one
 
 
+def test_the_graph_calls_an_entry_what_the_table_calls_it(ana: Client, workspace: Workspace) -> None:
+    assert ">Held<" in text_of(ana, f"/w/{workspace.pk}/entries/", q="#10")
+    assert ">Held<" in text_of(ana, f"/w/{workspace.pk}/entries/", q="#10", view="graph")
+
+
 def test_the_rail_follows_the_other_filters(ana: Client, workspace: Workspace) -> None:
-    assert rail(ana, workspace)["Blocked"] == "4" and rail(ana, workspace)["Files (parked)"] == "2"
+    assert rail(ana, workspace)["Blocked"] == "4" and rail(ana, workspace)["File lock"] == "2"
     narrowed = rail(ana, workspace, q="file:app/export", status="done")
-    assert narrowed["All"] == "2" and narrowed["Running"] == "1" and narrowed["Files (parked)"] == "1"
+    assert narrowed["All"] == "2" and narrowed["In progress"] == "1" and narrowed["File lock"] == "1"
 
 
 def test_three_ways_to_be_empty(ana: Client, workspace: Workspace) -> None:
@@ -192,7 +197,7 @@ def test_more_than_fifty_are_confirmed_by_their_number(ana: Client) -> None:
     asked = ana.post(at(workspace, "bulk/"), said)
     assert asked.status_code == 409 and "Type 60 to go on" in asked.content.decode()
     assert not Entry.objects.filter(workspace=workspace, status="blocked").exists()
-    fields = asked.context["fields"]
+    fields = asked.context["asked"]["fields"]
     assert ana.post(at(workspace, "bulk/"), fields | {"typed": "59"}).status_code == 409
     assert ana.post(at(workspace, "bulk/"), fields | {"typed": "60"}).status_code == 303
     assert Entry.objects.filter(workspace=workspace, reason_code="human_hold").count() == 60

@@ -1,5 +1,7 @@
 """The page of one entry: its tabs, what changes it, and what the executor would ask before it starts it."""
 
+import re
+
 import pytest
 from django.contrib.admin.utils import quote
 from django.test import Client
@@ -7,7 +9,7 @@ from django.urls import reverse
 
 from orchestration import entries, queries
 from orchestration.executor import control, explain
-from orchestration.models import Entry, FileLock, Session
+from orchestration.models import Entry, FileLock, Round, Session
 from orchestration.pages.entry.preflight import NAMES
 from tests.pages import seed
 from tests.pages.test_forms import HTMX, entry
@@ -34,8 +36,29 @@ def startable(workspace: Workspace) -> Entry:
 def test_the_head_says_where_it_stands_why_and_since_when(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, at(entry(workspace, 5)), fragment="standing")
     holder = entry(workspace, 4)
-    assert "Waiting for app/export" in seen and f"/entries/{holder.pk}/" in seen and "data-ago" in seen
+    assert "Waiting for app/export" in seen and f"/entries/{holder.pk}/" in seen
+    assert re.search(r"for <time [^>]*data-since=[^>]*>\d+s<", seen) and "since <" not in seen
     assert "Each +0.01 of score" in seen and "1 more in the way" in seen
+
+
+def test_what_it_changed_is_offered_once_something_is_committed(ana: Client, workspace: Workspace) -> None:
+    one = entry(workspace, 1)
+    assert "What it changed" not in text_of(ana, at(one)) and "What it changed" not in text_of(ana, at(entry(workspace, 11)))
+    Round.objects.filter(entry=one, number=1).update(commit="a" * 40)
+    assert f'href="{at(one, "diff/")}">What it changed' in text_of(ana, at(one), fragment="standing")
+
+
+def test_a_reason_says_that_it_may_be_left_out_and_where_it_is_kept(otto: Client, workspace: Workspace) -> None:
+    assert 'for="act-reason">Reason <span class="muted">(optional, kept in its history)' in text_of(
+        otto, at(entry(workspace, 11))
+    )
+
+
+def test_crumbs_lead_back_from_the_entry_and_from_what_is_below_it(ana: Client, workspace: Workspace) -> None:
+    one, up = entry(workspace, 1), f'href="/w/{workspace.pk}/entries/">Entries<'
+    for tail in ("", "diff/", "rounds/1/", "preflight/"):
+        crumbs = text_of(ana, at(one, tail)).partition('aria-label="Breadcrumb"')[2].partition("</nav>")[0]
+        assert up in crumbs and (not tail or f'href="{at(one)}">#1<' in crumbs), tail
 
 
 def test_the_dearest_round_is_named_and_led_to(ana: Client, workspace: Workspace) -> None:

@@ -23,7 +23,7 @@ def confirmed(client: Client, address: str, **form: str) -> HttpResponse:
     """Send a form, and then the question that came back, as a person without script does."""
     asked = client.post(address, form)
     assert asked.status_code == 409, asked.status_code
-    return client.post(asked.context["action"], asked.context["fields"])
+    return client.post(asked.context["asked"]["action"], asked.context["asked"]["fields"])
 
 
 def test_pause_and_resume_are_plain_forms(otto: Client, workspace: Workspace) -> None:
@@ -113,7 +113,7 @@ def test_a_cap_below_what_is_spent_is_asked_about_first(bea: Client, workspace: 
     asked = bea.post(address, {"amount": "1"})
     assert asked.status_code == 409 and "nothing new starts" in asked.content.decode()
     assert Project.objects.get(pk=workspace.pk).max_project_spend == 20_000_000
-    other = bea.post(address, {"amount": "2"}).context["fields"]["confirm"]
+    other = bea.post(address, {"amount": "2"}).context["asked"]["fields"]["confirm"]
     assert bea.post(address, {"amount": "1", "confirm": other}).status_code == 409  # the confirmation of another amount
     confirmed(bea, address, amount="1")
     assert Project.objects.get(pk=workspace.pk).max_project_spend == 1_000_000

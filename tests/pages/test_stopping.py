@@ -34,7 +34,7 @@ def test_without_the_word_of_its_question_nothing_stops(otto: Client, workspace:
 
 
 def test_a_word_that_was_given_to_somebody_else_does_not_count(otto: Client, ana: Client, workspace: Workspace) -> None:
-    theirs = ana.post(stop(workspace)).context["fields"]["confirm"]
+    theirs = ana.post(stop(workspace)).context["asked"]["fields"]["confirm"]
     assert otto.post(stop(workspace), {"confirm": theirs}).status_code == 409
 
 
@@ -73,14 +73,14 @@ def test_a_kill_asks_and_is_recorded(otto: Client, workspace: Workspace) -> None
 
 
 def test_the_second_to_stop_is_told_who_was_first(otto: Client, ana: Client, workspace: Workspace) -> None:
-    armed = ana.get(stop(workspace)).context["fields"]
+    armed = ana.get(stop(workspace)).context["asked"]["fields"]
     confirmed(otto, stop(workspace))
     answer = ana.post(stop(workspace), armed, headers=HTMX)
     assert answer.status_code == 409 and "otto stopped everything already: 0 of 3 confirmed" in answer.content.decode()
 
 
 def test_a_stop_goes_through_whatever_changed_since_it_was_armed(otto: Client, ana: Client, workspace: Workspace) -> None:
-    armed = otto.get(stop(workspace)).context["fields"]
+    armed = otto.get(stop(workspace)).context["asked"]["fields"]
     ana.post(f"/w/{workspace.pk}/executor/pause/")
     assert otto.post(stop(workspace), armed).status_code == 303
     assert not Session.objects.filter(status__in=Session.OPEN, stop_wanted_at__isnull=True).exists()
@@ -120,7 +120,7 @@ def test_a_session_that_ends_between_the_question_and_its_answer_is_said_to_have
 ) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
     address = f"/w/{workspace.pk}/workers/{session.pk}/{verb}/"
-    armed = otto.get(address).context["fields"]
+    armed = otto.get(address).context["asked"]["fields"]
     end(session)
     answer = otto.post(address, armed, headers=HTMX)
     assert answer.status_code == 409 and "has ended meanwhile" in answer.content.decode()
@@ -130,7 +130,7 @@ def test_a_session_that_ends_between_the_question_and_its_answer_is_said_to_have
 def test_two_clicks_on_kill_are_one(otto: Client, workspace: Workspace) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
     address = f"/w/{workspace.pk}/workers/{session.pk}/kill/"
-    armed = otto.get(address).context["fields"]
+    armed = otto.get(address).context["asked"]["fields"]
     assert [otto.post(address, armed).status_code for _ in range(2)] == [303, 303]
     assert Event.objects.filter(verb="session.kill").count() == 1
 
@@ -138,6 +138,25 @@ def test_two_clicks_on_kill_are_one(otto: Client, workspace: Workspace) -> None:
 def test_a_word_for_one_session_does_not_kill_or_stop_another(otto: Client, workspace: Workspace) -> None:
     one, other = Session.objects.filter(workspace=workspace, status="running").order_by("id")[:2]
     at = f"/w/{workspace.pk}/workers"
-    armed = otto.get(f"{at}/{one.pk}/stop/").context["fields"]
+    armed = otto.get(f"{at}/{one.pk}/stop/").context["asked"]["fields"]
     assert [otto.post(f"{at}/{path}/", armed).status_code for path in (f"{other.pk}/stop", f"{one.pk}/kill")] == [409, 409]
     assert not Session.objects.filter(stop_wanted_at__isnull=False).exists()
+
+
+def test_every_stop_is_armed_by_the_same_few_elements(otto: Client, workspace: Workspace) -> None:
+    """One template for all of them: what is mended in one is mended in the other."""
+    one = Session.objects.filter(workspace=workspace, status="running").first()
+    assert one is not None
+    seen = otto.get(f"/w/{workspace.pk}/").content.decode()
+    for id_, consequence in (
+        ("stop-all", "Ends 3 at work ($3.31 held) and turns dispatch off"),
+        (f"stop-{one.pk}", "Its round ends"),
+    ):
+        form = seen.partition(f'<form class="arm" id="{id_}-form"')[2].partition("</form>")[0]
+        assert f'id="{id_}" href=' in seen and f'data-arm="{id_}-form"' in seen
+        assert f'id="{id_}-now"' in form and 'name="confirm"' in form and "data-disarm" in form and consequence in form
+
+
+def test_a_page_that_only_asks_has_no_empty_counts_in_its_way(otto: Client, workspace: Workspace) -> None:
+    seen = otto.get(stop(workspace)).content.decode()
+    assert ">Entries</a>" in seen and ">Locks</a>" in seen and 'class="count"' not in seen

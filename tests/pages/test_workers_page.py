@@ -248,6 +248,10 @@ def test_after_its_end_everything_is_final_and_nothing_is_live_but_the_strip(ana
     seen = text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
     assert seen.count("data-final") == 2 and seen.count("data-live") == 4
     assert seen.count("■ Final: as of") == 2 and "run ended" in seen and "</svg>quiet" not in seen
+    assert "Left for its entry now" in seen  # it is not of then
+    Session.objects.filter(pk=session.pk).update(phases=[])
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
+    assert "It ended before its first phase" in seen and "not taken by a worker yet" not in seen
 
 
 def test_old_addresses_lead_to_the_new_ones(ana: Client, otto: Client, workspace: Workspace, at_work: list[Session]) -> None:

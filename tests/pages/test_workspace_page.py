@@ -1,9 +1,12 @@
 """What the pages show."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 
 from budget import caps
 from budget.models import Project
@@ -43,6 +46,30 @@ def test_the_overview_says_what_needs_somebody_and_how_it_goes(ana: Client, work
     seen = text_of(ana, f"/w/{workspace.pk}/")
     for fact in ("Raise its budget", "Give it rounds", "Implementing", "Left under the cap", "held <a", "against yesterday"):
         assert fact in seen, fact
+
+
+def test_what_somebody_should_look_at_is_the_first_of_the_workers(ana: Client, workspace: Workspace) -> None:
+    last = Session.objects.filter(workspace=workspace, status="running").order_by("claimed_at", "id").last()
+    assert last is not None
+    Session.objects.filter(pk=last.pk).update(last_output_at=now() - timedelta(minutes=11))
+    assert ana.get(f"/w/{workspace.pk}/").context["workers"][0]["session"].pk == last.pk
+
+
+def test_what_is_spent_today_stands_beside_the_limit_of_a_day(ana: Client, workspace: Workspace) -> None:
+    assert "$4.39</strong>" in text_of(ana, f"/w/{workspace.pk}/", fragment="now")
+    caps.set_limit(Project.objects.get(pk=workspace.pk), "total", "day", 60_000_000, by=seed.ANA)
+    assert "$4.39<small> of $60.00</small>" in text_of(ana, f"/w/{workspace.pk}/", fragment="now")
+
+
+def test_people_and_automation_are_told_apart_by_more_than_a_colour(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
+    assert '#person"' in seen and '<span class="sr">person </span><strong>ana<' in seen
+    assert '#gear"' in seen and '<span class="sr">automation </span><strong>muster<' in seen
+
+
+def test_an_executor_that_was_never_started_is_not_called_paused(ana: Client) -> None:
+    seen = text_of(ana, f"/w/{seed.empty().pk}/", fragment="budget")
+    assert "Nothing is forecast before the executor is started" in seen and "Paused" not in seen
 
 
 def test_an_overview_without_entries_leads_to_the_first_one(ana: Client) -> None:

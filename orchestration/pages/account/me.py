@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from orchestration.pages.scene import SEE_OTHER, person
+from orchestration.pages.answers import SEE_OTHER
+from orchestration.pages.doors import person
 from orchestration.pages.theme import A_YEAR_S
 from workspaces import people, throttle
 from workspaces.access import Caller

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_POST
 
-from orchestration.pages.scene import SEE_OTHER, person
+from orchestration.pages.answers import SEE_OTHER
+from orchestration.pages.doors import person
 from workspaces import access, tokens
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound, Refused

@@ -15,8 +15,9 @@ from budget.charts.bullet import Use
 from budget.models import BudgetChange, Project, RoundSpend
 from orchestration.models import Entry
 from orchestration.pages.budget.filters import SORTS, EntriesFilter
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.lists import filters, paging
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from orchestration.queries import entry_for
 

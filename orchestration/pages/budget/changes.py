@@ -11,8 +11,9 @@ from budget.charts.patterns import LABELS
 from budget.models import BudgetChange
 from orchestration.pages.budget.filters import ChangesFilter
 from orchestration.pages.budget.ledger import entry_is
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.lists import filters, paging
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 
 FIELDS = {

@@ -14,9 +14,11 @@ from budget import columns, corrections, money, sheets
 from budget.models import Category, LedgerEntry
 from orchestration.forms import CorrectionForm, checked
 from orchestration.pages import asking
+from orchestration.pages.answers import confirm, done
 from orchestration.pages.budget.filters import LedgerFilter
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.lists import filters, paging
-from orchestration.pages.scene import Region, Scene, confirm, done, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces import times
 from workspaces.access import Need

@@ -12,7 +12,9 @@ from budget.charts.patterns import LABELS
 from budget.limits import Standing
 from orchestration.forms import LimitForm, ThresholdsForm, checked
 from orchestration.pages import asking
-from orchestration.pages.scene import Scene, confirm, done, in_workspace
+from orchestration.pages.answers import confirm, done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene
 from workspaces import times
 from workspaces.access import Need
 

@@ -9,7 +9,9 @@ from budget.bulk import Order, Wish
 from orchestration.forms import BulkForm, checked
 from orchestration.models import Entry
 from orchestration.pages import asking
-from orchestration.pages.scene import Scene, confirm, done, in_workspace
+from orchestration.pages.answers import confirm, done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene
 from workspaces.access import Need
 from workspaces.errors import Invalid
 

@@ -20,7 +20,8 @@ from orchestration import configuration, funding
 from orchestration.models import Entry, Executor
 from orchestration.pages.budget import changes
 from orchestration.pages.budget import limits as limit_pages
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces.access import Need
 

@@ -10,7 +10,9 @@ from budget import money, reallocation
 from budget.models import BudgetChange, Project
 from orchestration import setup
 from orchestration.models import Entry
-from orchestration.pages.scene import Region, Scene, done, in_workspace, show
+from orchestration.pages.answers import done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces.access import Need
 from workspaces.errors import Forbidden

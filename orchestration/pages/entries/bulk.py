@@ -13,8 +13,10 @@ from budget import sheets
 from orchestration import by_hand, entries
 from orchestration.forms import checked
 from orchestration.models import Entry
+from orchestration.pages.answers import confirm, done
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.entries import finding, sheet
-from orchestration.pages.scene import Scene, confirm, done, in_workspace
+from orchestration.pages.scene import Scene
 from workspaces.access import Need
 from workspaces.errors import Forbidden, Invalid, NotFound
 

@@ -7,9 +7,10 @@ from typing import Any
 from django.http.response import HttpResponseBase
 
 from orchestration.executor.plan import Check
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.entries import finding, outline, rail, rows, sheet
 from orchestration.pages.lists import filters, paging
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 
 GOOD_NEWS = {

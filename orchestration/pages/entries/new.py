@@ -11,8 +11,10 @@ from budget import money
 from orchestration import entries
 from orchestration.forms import Amount
 from orchestration.models import Entry
+from orchestration.pages.answers import SEE_OTHER
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.entries import arriving, finding, language
-from orchestration.pages.scene import SEE_OTHER, Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from orchestration.plans.items import Item, Plan
 from workspaces.access import Need

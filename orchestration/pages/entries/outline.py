@@ -36,6 +36,7 @@ def build(scene: Scene, found: QuerySet[Entry], matching: int) -> dict[str, Any]
                 "line": line,
                 "closes": range(line.closes),
                 "entry": by_id[line.id],
+                "badge": _badge(by_id[line.id]),
                 "needs": [by_id[id_] for id_ in inside[line.id]],
                 "outside": outside[line.id],
             }
@@ -50,6 +51,11 @@ def build(scene: Scene, found: QuerySet[Entry], matching: int) -> dict[str, Any]
     }
 
 
+def _badge(entry: Entry) -> str:
+    """As in the table: what a person holds is held, not blocked."""
+    return "held" if entry.reason_code == "human_hold" else entry.status
+
+
 def _node(entry: Entry) -> graph.Node:
-    tone, _, word = wording.badge(entry.status)
+    tone, _, word = wording.badge(_badge(entry))
     return graph.Node(entry.pk, f"#{entry.seq}", entry.title, word, tone)

@@ -10,8 +10,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from orchestration import entries
+from orchestration.pages.answers import SEE_OTHER
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.entries import arriving
-from orchestration.pages.scene import SEE_OTHER, Scene, in_workspace, show
+from orchestration.pages.scene import Scene, show
 from orchestration.pages.strip import STRIP
 from orchestration.plans import formats, samples
 from orchestration.plans.items import MOST_BYTES, Plan, Problem

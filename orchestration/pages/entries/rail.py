@@ -13,7 +13,7 @@ from orchestration.pages.scene import Scene
 MOST = 10_000
 GROUPS = {
     "ready": "Ready",
-    "running": "Running",
+    "running": "In progress",
     "waiting": "Waiting",
     "blocked": "Blocked",
     "failed": "Failed",
@@ -21,12 +21,12 @@ GROUPS = {
 }
 # In the order of the plan's checks, then what a session's end leaves.
 REASONS = {
-    "dependencies_pending": "Dependencies",
+    "dependencies_pending": "Dependency",
     "agent_unavailable": "Provider",
-    "files_locked": "Files (parked)",
-    "human_hold": "Held by a person",
+    "files_locked": "File lock",
+    "human_hold": "Human hold",
     "budget_exceeded": "Entry budget",
-    "project_budget_exceeded": "Project money",
+    "project_budget_exceeded": "Total budget or cap",
     "dependency_failed": "Failed dependency",
     "rounds_exhausted": "Rounds used up",
     "no_improvement": "No improvement",

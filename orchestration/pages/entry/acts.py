@@ -10,7 +10,9 @@ from orchestration import by_hand, editing, entries, queries
 from orchestration.executor import explain
 from orchestration.forms import ReasonForm, RoundsForm, checked
 from orchestration.models import Entry
-from orchestration.pages.scene import Scene, done, in_workspace
+from orchestration.pages.answers import done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene
 from workspaces.access import Need
 
 VERBS: dict[str, tuple[Callable[..., Entry], str]] = {

@@ -10,7 +10,9 @@ from django.views.decorators.http import require_POST
 from orchestration import dependencies, queries
 from orchestration.forms import checked
 from orchestration.models import Dependency, Entry
-from orchestration.pages.scene import Scene, done, in_workspace
+from orchestration.pages.answers import done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene
 from workspaces.access import Need
 from workspaces.errors import NotFound
 

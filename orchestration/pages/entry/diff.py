@@ -10,8 +10,9 @@ from django.views.decorators.http import require_safe
 from orchestration import configuration, queries, secrets
 from orchestration.diffs import reading, viewing
 from orchestration.models import Entry, Round
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.lists import filters
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces.errors import NotFound
 

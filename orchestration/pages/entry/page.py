@@ -4,17 +4,18 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.db.models import Count, F, FilteredRelation, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery, Sum
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from budget.models import RoundSpend
-from orchestration.models import Entry, Session
+from orchestration.models import Entry, Round, Session
 from orchestration.pages import backlog
 from orchestration.pages.budget import by_entry
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.entry import brief, budget, deps, history, locks, preflight, rounds
 from orchestration.pages.lists import filters
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces import ids
 from workspaces.access import Need
@@ -71,6 +72,7 @@ def _found(scene: Scene, entry_id: str) -> Entry:
     fields = ("id", "phase", "round_number", "claimed_at")
     entries = entries.annotate(
         **{f"at_work_{name}": F(f"session_rel__{name}") for name in fields},
+        changed=Exists(Round.objects.filter(entry=OuterRef("pk")).exclude(commit="")),
         **{name: Subquery(mine.annotate(**{name: summed}).values(name)) for name, summed in sums.items()},
     )
     found = None
@@ -92,6 +94,7 @@ def standing(scene: Scene, entry: Entry) -> dict[str, Any]:
         "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
         "worth": by_entry.Worth(entry.made or 0, entry.paid or 0, entry.gained or 0.0),  # type: ignore[attr-defined]
         "mend": _mend(scene, entry),
+        "changed": entry.changed,  # type: ignore[attr-defined]
         "may_dispatch": not at_work and entry.status != Entry.Status.DONE,
         "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,
     }

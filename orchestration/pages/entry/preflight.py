@@ -18,8 +18,10 @@ from orchestration.executor.plan import Check, Start
 from orchestration.forms import WhyForm, checked
 from orchestration.models import Entry, Session
 from orchestration.pages import wording
+from orchestration.pages.answers import done
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.regions import names_of
-from orchestration.pages.scene import Region, Scene, done, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces import activity
 from workspaces.access import Need

@@ -14,10 +14,11 @@ from budget.models import Category, LedgerEntry
 from orchestration import queries
 from orchestration.models import Entry, Round
 from orchestration.pages import wording
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.entry import diff
 from orchestration.pages.entry.rounds import of_money, with_costs
 from orchestration.pages.lists import filters
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces.errors import NotFound
 

@@ -13,7 +13,9 @@ from orchestration import configuration, setup
 from orchestration.config_form import difference, reading, writing
 from orchestration.config_form.fields import CHECK, SECTIONS, Field, Section
 from orchestration.models import Executor
-from orchestration.pages.scene import Scene, done, in_workspace, show
+from orchestration.pages.answers import done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene, show
 from orchestration.pages.settings import demand
 from orchestration.pages.strip import STRIP
 from workspaces.access import Need

@@ -8,7 +8,9 @@ from django.views.decorators.http import require_POST
 
 from orchestration import setup
 from orchestration.forms import checked
-from orchestration.pages.scene import SEE_OTHER, Scene, done, in_workspace, show
+from orchestration.pages.answers import SEE_OTHER, done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces.access import Need
 from workspaces.errors import Invalid

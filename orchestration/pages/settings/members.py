@@ -10,7 +10,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from orchestration.forms import checked
-from orchestration.pages.scene import SEE_OTHER, Scene, confirm, done, in_workspace, show
+from orchestration.pages.answers import SEE_OTHER, confirm, done
+from orchestration.pages.doors import in_workspace
+from orchestration.pages.scene import Scene, show
 from orchestration.pages.strip import STRIP
 from workspaces import login, members
 from workspaces.access import GRANTS, Need

@@ -15,7 +15,8 @@ from orchestration import cloning, inspecting, setup
 from orchestration.cloning import Clone
 from orchestration.forms import Amount
 from orchestration.inspecting import Found
-from orchestration.pages.scene import SEE_OTHER, person
+from orchestration.pages.answers import SEE_OTHER
+from orchestration.pages.doors import person
 from orchestration.runtime.agents import KINDS
 from workspaces import access
 from workspaces.access import Caller

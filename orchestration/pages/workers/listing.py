@@ -12,9 +12,10 @@ from django.utils.timezone import now
 from budget import money, sheets
 from orchestration import configuration, log_windows
 from orchestration.models import Session
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.lists import filters
 from orchestration.pages.lists.paging import A_PAGE, Page
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from orchestration.pages.workers import history, lines, timeline
 from orchestration.pages.workers.filters import OUTCOMES, SORTS, STATES, WorkersFilter

@@ -14,8 +14,9 @@ from orchestration.levels import HINTS
 from orchestration.log_windows import MOST_LINES, Window
 from orchestration.logs import Line, plain
 from orchestration.models import LogChunk, Session
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.lists import filters
-from orchestration.pages.scene import Region, Scene, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from orchestration.pages.workers import lines, told
 from orchestration.pages.workers.filters import LEVELS, LogFilter

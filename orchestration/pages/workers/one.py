@@ -11,11 +11,13 @@ from budget import queries as budget
 from orchestration import configuration, passages, queries, sessions
 from orchestration.models import FileLock, Round, Session
 from orchestration.pages import wording
+from orchestration.pages.answers import done
 from orchestration.pages.budget import by_entry
 from orchestration.pages.charts import phasebar, phases
 from orchestration.pages.charts.swimlanes import Bar
+from orchestration.pages.doors import in_workspace
 from orchestration.pages.regions import names_of
-from orchestration.pages.scene import Region, Scene, done, in_workspace, show
+from orchestration.pages.scene import Region, Scene, show
 from orchestration.pages.strip import STRIP
 from orchestration.pages.workers import log, rows
 from workspaces.access import Need

@@ -69,7 +69,7 @@ def of(session: Session, config: Config, at: datetime) -> Row:
         silent_since=silent_since,
         steps=steps,
         step=step,
-        need=_need(session, at, **row),
+        need=need(session, at, **row),
         **row,
     )
 
@@ -86,7 +86,8 @@ def steps_of(session: Session, config: Config) -> tuple[list[tuple[str, str]], i
     return [(STEPS[name], state) for name, state in zip(names, states, strict=True)], at + 1
 
 
-def _need(session: Session, at: datetime, *, over: bool, quiet: str, late: bool) -> int:
+def need(session: Session, at: datetime, *, over: bool, quiet: str, late: bool) -> int:
+    """How soon somebody should look at it: the smallest first."""
     if over:
         return 20
     if session.stop_wanted_at is not None and at - session.stop_wanted_at > UNANSWERED_AFTER:
