@@ -68,7 +68,7 @@ def waiting(scene: Scene) -> dict[str, Any]:
     entries = Entry.objects.in_bulk([*(one.entry.id for one in shown), *holders])
     names = {id_: regions.link_to(entries[id_]) for id_ in holders if id_ in entries}
     return {
-        "tally": [(code, wording.REASONS.get(code, code.replace("_", " ")), n) for code, n in tally.most_common()],
+        "tally": [(code, wording.standing(code), n) for code, n in tally.most_common()],
         "ready": sum(1 for one in found if one.why is None),
         "explained": [
             {
@@ -76,7 +76,7 @@ def waiting(scene: Scene) -> dict[str, Any]:
                 "why": wording.linked(one.why.message or one.why.code.replace("_", " "), names),
                 "failing": [
                     (
-                        wording.CHECKS.get(check.code, wording.REASONS.get(check.code, check.code).capitalize()),
+                        wording.CHECKS.get(check.code, check.code.replace("_", " ").capitalize()),
                         check.observed,
                         check.needed,
                     )
@@ -111,7 +111,6 @@ def ticks(scene: Scene) -> dict[str, Any]:
 
 
 def _cycle(told: dict[str, Any]) -> dict[str, Any]:
-    waits = [(wording.REASONS.get(code, code), n) for code, n in told["waits"].items()]
     if told["state"] != "running":
         words = f"did nothing: the executor is {told['state']}"
     elif not told["free"]:
@@ -119,7 +118,8 @@ def _cycle(told: dict[str, Any]) -> dict[str, Any]:
     elif not told["looked"]:
         words = "nothing was ready"
     else:
-        words = ", ".join(f"{n} wait: {why}" for why, n in waits) or "everything it looked at was started"
+        waits = [f"{n} {wording.standing(code)}" for code, n in told["waits"].items()]
+        words = ", ".join(waits) or "everything it looked at was started"
     return told | {"when": datetime.fromtimestamp(told["at"], UTC), "words": words}
 
 

@@ -1,17 +1,22 @@
 """Locks, executor and activity: what they say, how they are filtered, and what stays small."""
 
+import ast
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from django.test import Client
 
-from orchestration import pulse
+from orchestration import entries, pulse
 from orchestration.executor import dispatch
-from orchestration.models import Entry, Executor, FileLock
+from orchestration.models import Entry, Executor, FileLock, Session
+from orchestration.pages import wording
 from tests.pages import seed
 from tests.pages.test_forms import confirmed
 from tests.pages.test_workspace_page import statements, text_of
+from workspaces import activity
+from workspaces.access import Caller
 from workspaces.models import Event, Workspace
 
 
@@ -52,7 +57,8 @@ def test_odd_filters_of_locks_are_ignored_and_named(ana: Client, workspace: Work
 
 def test_why_nothing_waits_silently_is_told_from_the_scheduler(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/executor/", fragment="waiting")
-    assert "files that others have locked" in seen and "Waiting for app/export" in seen and "checks pass" in seen
+    assert "waiting for locked files" in seen and "Waiting for app/export" in seen and "checks pass" in seen
+    assert '<strong class="num">1</strong> held by a person' in seen and "entries held" not in seen
 
 
 def test_cycles_are_told_with_what_they_decided(ana: Client, workspace: Workspace) -> None:
@@ -86,8 +92,55 @@ def test_activity_is_filtered_by_who_what_and_which(ana: Client, workspace: Work
 def test_the_sheet_of_activity_has_every_row_that_the_filter_lets_through(ana: Client, workspace: Workspace) -> None:
     answer = ana.get(f"/w/{workspace.pk}/activity/", {"format": "csv", "verb": "entry"})
     rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))  # type: ignore[attr-defined]
-    assert len(rows) == Event.objects.filter(workspace=workspace, verb__startswith="entry.").count()
+    assert len(rows) == Event.objects.filter(workspace=workspace, verb__regex=r"^(entry|entries|backlog)\.").count()
     assert all(row["at"].endswith("+00:00") for row in rows)
+
+
+def test_what_was_added_and_what_came_to_rest_is_about_entries(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/activity/", verb="entry")
+    assert "added 12 entries" in seen and "brought the backlog to rest" in seen
+
+
+def test_one_verb_in_the_address_stands_in_the_choice(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/activity/", verb="entry.held")
+    assert '<option value="entry.held" selected>' in seen and "added 12 entries" not in seen
+
+
+def test_activity_leads_to_the_session_the_review_and_the_rest_of_its_request(ana: Client, workspace: Workspace) -> None:
+    who = Caller("bea", user=object())
+    activity.record(workspace.pk, "review.opened", by=who, object_id="rev_" + "a" * 20, data={"number": 3})
+    session = Session.objects.filter(workspace=workspace).order_by("id")[0]
+    activity.record(workspace.pk, "session.stop", by=who, object_id=session.pk, data={"entry": session.entry_id})
+    ana.post(f"/w/{workspace.pk}/executor/workers/", {"workers": "7"})
+    base = f"/w/{workspace.pk}/activity/"
+    seen = text_of(ana, base)
+    assert f'<a href="/w/{workspace.pk}/budget/reviews/rev_{"a" * 20}/">review #3</a>' in seen
+    assert f'href="/w/{workspace.pk}/workers/{session.pk}/">session</a>' in seen
+    request = Event.objects.get(verb="workspace.configured").request_id
+    assert f'href="?request={request}"' in seen
+    alone = text_of(ana, base, request=request, fragment="events")
+    assert "changed the config" in alone and "asked to stop" not in alone
+
+
+def test_an_entry_that_was_taken_off_has_a_number_and_no_link(ana: Client, workspace: Workspace) -> None:
+    gone = Entry.objects.get(workspace=workspace, seq=12)
+    entries.delete(gone, by=seed.ANA)
+    seen = text_of(ana, f"/w/{workspace.pk}/activity/")
+    assert "took #12 off the backlog" in seen and f"/entries/{gone.pk}/" not in seen
+
+
+def test_every_verb_that_is_recorded_has_words() -> None:
+    """What is recorded by name stands in the code as text; those made of an outcome are listed by their outcomes."""
+    recorded = {f"session.{outcome}" for outcome in Session.Outcome.values}
+    for path in (
+        path for app in ("workspaces", "budget", "orchestration") for path in (Path(__file__).parents[2] / app).rglob("*.py")
+    ):
+        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+            named = getattr(call.func, "attr", getattr(call.func, "id", ""))
+            said = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            if named in ("record", "event", "_record", "_become"):
+                recorded.update(one for one in said if "." in one and " " not in one)
+    assert len(recorded) > 40 and recorded - wording.VERBS.keys() == set()
 
 
 @pytest.mark.parametrize("page", ["", "locks/", "executor/", "activity/"])
