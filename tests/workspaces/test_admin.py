@@ -6,6 +6,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,7 +17,7 @@ from tests.admin_site import BOSS, EVIL, a_superuser, dry_run, seed, url
 from tests.factories import a_workspace
 from workspaces import access, tokens
 from workspaces.admin_base import Editable, ReadOnly
-from workspaces.models import ApiToken, Event, Membership, Workspace
+from workspaces.models import ApiToken, Event, Membership, Role, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +49,35 @@ def test_only_superusers_get_in() -> None:
     client.force_login(staff)
     assert client.get(url(Event)).status_code == 302
     assert client.get("/admin/").headers["Location"].startswith("/admin/login/")
+
+
+def test_the_admin_site_has_no_door_of_its_own() -> None:
+    """Its own would let people try passwords without a bound."""
+    get_user_model().objects.create_superuser(BOSS, password="x" * 12)
+    answer = Client().post("/admin/login/?next=/admin/workspaces/event/", {"username": BOSS, "password": "x" * 12})
+    assert answer.headers["Location"] == "/login/?next=/admin/workspaces/event/"
+    assert "sessionid" not in answer.cookies
+    assert Client().get("/admin/login/?next=//evil.example/").headers["Location"] == "/login/?next=/admin/"
+
+
+@pytest.mark.parametrize("role", [*Role.values, ""])
+def test_whoever_is_less_than_an_admin_of_the_server_is_told_so_and_changes_nothing(role: str) -> None:
+    seed(2)
+    staff = get_user_model().objects.create_user("staff", is_staff=True)
+    staff.user_permissions.set(Permission.objects.all())
+    if role:
+        Membership.objects.create(workspace=Workspace.objects.get(), user=staff, role=role)
+    client = Client()
+    client.force_login(staff)
+    before = Event.objects.count()
+    for model in OURS:
+        row = model._default_manager.first()
+        for address in (url(model), url(model, "add"), url(model, "change", row.pk), url(model, "delete", row.pk)):
+            assert client.get(address).headers["Location"].startswith("/admin/login/")
+            assert client.post(address, {"reason": "mine", "_selected_action": [row.pk], "post": "yes"}).status_code == 302
+    told = client.get("/admin/", follow=True)
+    assert told.status_code == 403 and "for admins of the whole server" in told.content.decode()
+    assert Event.objects.count() == before
 
 
 @pytest.mark.parametrize("model", **NAMED)
