@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from workspaces import members, tokens
+from workspaces import admin_people, members, tokens
 from workspaces.access import Caller
 from workspaces.admin_base import Editable, ReadOnly, ReasonForm, page
 from workspaces.admin_fixes import Fix, Line, Outlook
@@ -26,6 +26,8 @@ from workspaces.models import (
     Role,
     Workspace,
 )
+
+__all__ = ["admin_people"]  # registers itself
 
 
 @admin.register(Workspace)

@@ -33,7 +33,7 @@ ABOUT = {
     "agent": ("Agents and secrets", ("agent.", "secret.")),
     "notice": ("Notices", ("channel.", "delivery.")),
     "workspace": ("Workspace", ("workspace.",)),
-    "member": ("Members", ("member.",)),
+    "member": ("People", ("member.", "person.")),
     "token": ("Tokens", ("token.",)),
 }
 ACTORS = [("", "Anybody"), ("human", "People"), ("automation", "Automation")]

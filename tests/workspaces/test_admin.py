@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -22,6 +22,7 @@ from workspaces.models import ApiToken, Event, Membership, Role, Workspace
 pytestmark = pytest.mark.django_db
 
 OURS = [model for name in ("workspaces", "budget", "orchestration") for model in apps.get_app_config(name).get_models()]
+OURS.append(User)
 NAMED = {"argvalues": OURS, "ids": [model.__name__ for model in OURS]}
 
 
