@@ -8,7 +8,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.contrib.admin.sites import AdminSite
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -36,11 +36,15 @@ class MusterAdminSite(AdminSite):
         return HttpResponseRedirect(f"{reverse('login')}?{urlencode({REDIRECT_FIELD_NAME: place}, safe='/')}")
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """PostgreSQL takes no NUL, and Django's filters would hand it on: it is refused before any of them."""
+        """PostgreSQL takes no NUL, and Django's filters would hand it on: it is refused before any of them. A key that is greater than
+        any number that the database holds is nobody's."""
 
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if "\x00" in request.path or "\x00" in unquote(request.META.get("QUERY_STRING", "")):
                 raise BadRequest("NUL in the address")
-            return view(request, *args, **kwargs)
+            try:
+                return view(request, *args, **kwargs)
+            except OverflowError:
+                raise Http404("No such key") from None
 
         return super().admin_view(checked, cacheable)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from workspaces import admin_people, members, tokens
 from workspaces.access import Caller
-from workspaces.admin_base import Editable, ReadOnly, ReasonForm, page
+from workspaces.admin_base import Editable, ReadOnly, ReasonForm
 from workspaces.admin_fixes import Fix, Line, Outlook
 from workspaces.errors import Invalid
 from workspaces.models import (
@@ -41,9 +41,6 @@ class WorkspaceAdmin(Editable):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None or obj.deleted_at is None
-
-    def site_page(self, obj: Workspace) -> str | None:
-        return page("workspace", workspace_id=obj.pk) if obj.deleted_at is None else None
 
     def carry_out(self, obj: Workspace, form: Any, *, by: Caller, reason: str) -> None:
         if "name" in form.changed_data:
@@ -246,9 +243,6 @@ class ChannelVerbAdmin(ReadOnly):
     search_fields = ["=channel__id", "^verb"]
     ordering = ["-id"]
 
-    def site_page(self, obj: ChannelVerb) -> str | None:
-        return page("notices", workspace_id=obj.channel.workspace_id)
-
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnly):
@@ -258,6 +252,3 @@ class DeliveryAdmin(ReadOnly):
     search_fields = ["=channel__id", "=event__object_id"]
     ordering = ["-id"]
     fields = ["id", "channel", "event", "state", "attempts", "status", "answer", "took_ms", "created_at", "tried_at", "due_at"]
-
-    def site_page(self, obj: Delivery) -> str | None:
-        return page("notices", workspace_id=obj.channel.workspace_id)

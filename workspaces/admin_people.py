@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from workspaces import logins
 from workspaces.access import Caller
-from workspaces.admin_base import Editable, page
+from workspaces.admin_base import Editable
 
 admin.site.unregister([User, Group])
 
@@ -30,11 +30,6 @@ class UserAdmin(Editable):
     ]
     editable = ["first_name", "last_name", "email", "is_active", "is_superuser"]
     add_fields = ["username", "is_superuser"]
-
-    def site_page(self, obj: User) -> str | None:
-        """Where they are a member first; nobody's account but one's own has a page."""
-        membership = obj.memberships.filter(workspace__deleted_at__isnull=True).order_by("pk").first()  # type: ignore[attr-defined]
-        return page("members", workspace_id=membership.workspace_id) if membership else None
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -1,5 +1,7 @@
 """The admin site: every page of every model, what may not change, and what changes with a reason."""
 
+import html
+import re
 from typing import Any
 
 import pytest
@@ -12,12 +14,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from orchestration.models import Entry, Worker
 from tests import admin_site
 from tests.admin_site import BOSS, EVIL, a_superuser, dry_run, seed, url
 from tests.factories import a_workspace
 from workspaces import access, tokens
 from workspaces.admin_base import Editable, ReadOnly
-from workspaces.models import ApiToken, Event, Membership, Role, Workspace
+from workspaces.models import ApiToken, Event, FailedLogin, Membership, Preferences, Role, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +106,36 @@ def test_every_page_answers_and_shows_hostile_text_as_text(client: Client, model
         assert count <= 22, page
         assert "<script>alert" not in text and "<img src=x" not in text
         assert "style=" not in text.replace("Style=", ""), page
+
+
+@pytest.mark.parametrize("model", **NAMED)
+def test_what_has_a_page_leads_to_it_and_the_page_is_there(client: Client, model: Any) -> None:
+    seed(2)
+    shown = client.get(url(model, "change", model._default_manager.order_by("pk").last().pk)).content.decode()
+    found = re.search(r'href="([^"]*)" class="viewsitelink"', shown)
+    if model in (ApiToken, FailedLogin, Preferences, Worker):  # of the server, or of one person
+        assert found is None
+        return
+    assert found is not None
+    address = html.unescape(found[1])
+    page = client.get(address)
+    assert page.status_code == 200, address
+    text = page.content.decode()
+    assert "Ignored in the address" not in text and "Nothing matches" not in text
+    _, _, anchor = address.partition("#")
+    assert not anchor or f'id="{anchor}"' in text, address
+
+
+@pytest.mark.parametrize("model", **NAMED)
+def test_nothing_leads_into_a_deleted_workspace_or_to_an_entry_taken_off(client: Client, model: Any) -> None:
+    seed(2)
+    row = model._default_manager.order_by("pk").first()
+    Entry.objects.update(deleted_at=timezone.now())
+    shown = client.get(url(model, "change", row.pk)).content.decode()
+    found = re.search(r'href="([^"]*)" class="viewsitelink"', shown)
+    assert found is None or client.get(html.unescape(found[1])).status_code == 200
+    Workspace.objects.update(deleted_at=timezone.now())
+    assert "viewsitelink" not in client.get(url(model, "change", row.pk)).content.decode()
 
 
 @pytest.mark.parametrize("model", [m for m in OURS if isinstance(admin.site.get_model_admin(m), ReadOnly)])
