@@ -7,10 +7,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import flatten_fieldsets, quote
 from django.core.exceptions import FieldError, ValidationError
-from django.db import DataError
+from django.db import DataError, NotSupportedError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -20,6 +21,9 @@ from django.utils.safestring import SafeString
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Refused
+
+NONSENSE = (OverflowError, ValueError, TypeError, ValidationError, FieldError, DataError, NotSupportedError)
+"""What the ORM and the database answer to a value that they cannot compare with a column."""
 
 in_use: dict[type[Model], Callable[[Any], str]] = {}
 """Per model: the sentence that warns while an object is in use, or nothing. Filled by the layers above, which know sessions."""
@@ -55,8 +59,19 @@ class Base(admin.ModelAdmin):
         """Addresses are typed by people: a value that no column can hold is a filter that cannot be, as Django says of most of them."""
         try:
             return super().get_changelist_instance(request)
-        except (OverflowError, ValueError, TypeError, ValidationError, FieldError, DataError) as error:
+        except (IncorrectLookupParameters, *NONSENSE) as error:
+            self.message_user(request, "The filter in the address makes no sense: everything is shown.", messages.WARNING)
             raise IncorrectLookupParameters(error) from error
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Ids that none of these rows can have are answered before any action sees them."""
+        try:
+            queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME)).exists()
+        except NONSENSE:
+            self.message_user(request, "What was selected is not in this list. Nothing was changed.", messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        found: HttpResponse | None = super().response_action(request, queryset)
+        return found
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -167,6 +168,45 @@ def test_nothing_is_deleted_by_a_form(client: Client, model: Any) -> None:
 def test_a_nul_is_refused_before_the_database_sees_it(client: Client, address: str) -> None:
     seed(1)
     assert client.get(address).status_code == 400
+
+
+HUGE = "9" * 30
+
+
+@pytest.mark.parametrize("model", **NAMED)
+@pytest.mark.parametrize("value", [HUGE, "x", "2026-13-45"])
+def test_a_filter_that_cannot_be_shows_everything(client: Client, model: Any, value: str) -> None:
+    for name in ("id__in", "pk__in", "id", "at__year", "workspace__id__exact", "spec__contains", "o", "p", "q"):
+        assert client.get(url(model), {name: value}, follow=True).status_code in (200, 400), name  # 400: not a column of it
+
+
+@pytest.mark.parametrize("asked", [{"id__in": HUGE}, {"id__in": "x"}, {"at__gte": "2026-13-45"}])
+def test_it_says_so_once(client: Client, asked: dict[str, str]) -> None:
+    a_workspace()
+    assert "The filter in the address makes no sense" in client.get(url(Event), asked, follow=True).content.decode()
+    assert "makes no sense" not in client.get(url(Event)).content.decode()
+
+
+@pytest.mark.parametrize("model", **NAMED)
+@pytest.mark.parametrize("key", [HUGE, "x", "-1", "1.5"])
+def test_a_key_that_cannot_be_is_nobodys(client: Client, model: Any, key: str) -> None:
+    for page in ("change", "history", "delete"):
+        for ask in (client.get, client.post):
+            assert ask(url(model, page, key)).status_code in (302, 403, 404)
+    for action in [one.name for one in admin.site.get_model_admin(model).actions if hasattr(one, "name")]:
+        for step in ("", "look", "apply"):
+            form = {
+                "action": action,
+                "_selected_action": [key],
+                "step": step,
+                "reason": "r",
+                "amount": "1",
+                "key": "k",
+                "seen": "s",
+            }
+            assert client.post(url(model), form).status_code in (200, 302)
+    kind = ContentType.objects.get_for_model(model)
+    assert client.get(f"/admin/r/{kind.pk}/{key}/").status_code in (302, 404)
 
 
 def test_a_rename_is_told_in_activity_with_who_and_why(client: Client) -> None:
