@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from budget.admin_money import column
 from budget.models import Account, Project
 from orchestration import admin_places, by_hand, editing, orphans
-from orchestration.admin_fixes import Reap, RebuildBacklog, ReleaseLocks, Requeue, TakeOff
+from orchestration.admin_fixes import MarkFailed, Reap, RebuildBacklog, ReleaseLocks, Requeue, TakeOff
 from orchestration.models import Conversation, Dependency, Entry, Executor, FileLock, LogChunk, Round, Secret, Session, Worker
 from workspaces.access import Caller
 from workspaces.admin_base import Editable, ReadOnly, in_use, link
@@ -92,7 +92,7 @@ class EntryAdmin(Editable):
         ("Record", {"fields": ["created_by", "created_at", "updated_at", "deleted_at"]}),
     ]
     editable = ["priority", "budget_rounds", "parallelizable", "parallel_group", "assigned_to"]
-    actions = [Requeue(), TakeOff()]
+    actions = [Requeue(), MarkFailed(), TakeOff()]
 
     @admin.display(description="title", ordering="content")
     def headline(self, entry: Entry) -> str:

@@ -162,6 +162,7 @@ VERBS = {
     "entry.released": "released {}",
     "entry.reopened": "reopened {}",
     "entry.marked_done": "marked {} done",
+    "entry.marked_failed": "gave {} up: marked it failed",
     "entry.blocked": "blocked {}",
     "entry.priority": "set the priority of {} from {before} to {after}",
     "entry.rounds": "changed the rounds of {} from {before} to {after}",
