@@ -2,22 +2,28 @@
 
 import ast
 import csv
+import html
 import io
+import re
 from pathlib import Path
 
 import pytest
 from django.test import Client
 
+from budget import caps
+from budget.models import Account, BudgetChange, LedgerEntry, Project
+from budget.money import usd
 from orchestration import entries, pulse
 from orchestration.executor import dispatch
-from orchestration.models import Entry, Executor, FileLock, Session
+from orchestration.models import Entry, Executor, FileLock, Round, Session
 from orchestration.pages import wording
+from tests import admin_site
 from tests.pages import seed
 from tests.pages.test_forms import confirmed
 from tests.pages.test_workspace_page import statements, text_of
 from workspaces import activity
 from workspaces.access import Caller
-from workspaces.models import Event, Workspace
+from workspaces.models import Event, Membership, Workspace
 
 
 def orphan(workspace: Workspace) -> FileLock:
@@ -127,6 +133,43 @@ def test_an_entry_that_was_taken_off_has_a_number_and_no_link(ana: Client, works
     entries.delete(gone, by=seed.ANA)
     seen = text_of(ana, f"/w/{workspace.pk}/activity/")
     assert "took #12 off the backlog" in seen and f"/entries/{gone.pk}/" not in seen
+
+
+ALL_IN_ADMIN = {"activity/": Event, "locks/": FileLock, "budget/changes/": BudgetChange}
+
+
+@pytest.mark.parametrize("page", ALL_IN_ADMIN)
+def test_a_list_leads_an_admin_of_the_server_to_its_rows_in_the_admin_site(
+    ana: Client, otto: Client, workspace: Workspace, page: str
+) -> None:
+    caps.edit(Account.objects.filter(project=workspace.pk)[0], usd("1.5"), by=seed.ANA, reason="r")
+    found = re.search(r'href="(/admin/[^"]*)">All in admin', text_of(ana, f"/w/{workspace.pk}/{page}"))
+    assert found is not None
+    listed = ana.get(html.unescape(found[1]))
+    rows = ALL_IN_ADMIN[page].objects.all()
+    assert listed.status_code == 200 and listed.context["cl"].result_count == rows.count()
+    assert "/admin/" not in text_of(otto, f"/w/{workspace.pk}/{page}")
+
+
+def test_each_page_of_an_object_leads_to_it_in_the_admin_site(ana: Client, otto: Client, workspace: Workspace) -> None:
+    entry, session = Entry.objects.get(workspace=workspace, seq=1), Session.objects.filter(workspace=workspace)[0]
+    round_ = Round.objects.filter(entry=entry)[0]
+    pages = {
+        f"entries/{entry.pk}/": [entry],
+        f"entries/{entry.pk}/?tab=budget": [entry.account],
+        f"entries/{entry.pk}/rounds/{round_.number}/": [round_],
+        f"workers/{session.pk}/": [session],
+        "executor/": [Executor.objects.get(pk=workspace.pk)],
+        "budget/": [Project.objects.get(pk=workspace.pk)],
+        "budget/ledger/": list(LedgerEntry.objects.filter(project=workspace.pk)),
+        "settings/": [workspace],
+        "settings/members/": list(Membership.objects.filter(workspace=workspace)),
+    }
+    for page, objects in pages.items():
+        seen, others = (text_of(client, f"/w/{workspace.pk}/{page}") for client in (ana, otto))
+        for one in objects:
+            assert f'href="{admin_site.url(type(one), "change", one.pk)}"' in seen, (page, one)
+        assert "/admin/" not in others, page
 
 
 def test_every_verb_that_is_recorded_has_words() -> None:

@@ -170,6 +170,22 @@ def test_a_nul_is_refused_before_the_database_sees_it(client: Client, address: s
     assert client.get(address).status_code == 400
 
 
+@pytest.mark.parametrize("model", **NAMED)
+def test_every_filter_that_a_list_offers_works(client: Client, model: Any) -> None:
+    seed(2)
+    seed(2)
+    offered = re.search(
+        r'<search id="changelist-filter".*?</search>|<nav id="changelist-filter".*?</nav>',
+        client.get(url(model)).content.decode(),
+        re.S,
+    )
+    links = re.findall(r'href="(\?[^"]*)"', offered[0]) if offered else []
+    assert links or not admin.site.get_model_admin(model).list_filter
+    for link in links:
+        answer = client.get(url(model) + html.unescape(link))
+        assert answer.status_code == 200 and "makes no sense" not in answer.content.decode(), link
+
+
 HUGE = "9" * 30
 
 
@@ -180,7 +196,7 @@ def test_a_filter_that_cannot_be_shows_everything(client: Client, model: Any, va
         assert client.get(url(model), {name: value}, follow=True).status_code in (200, 400), name  # 400: not a column of it
 
 
-@pytest.mark.parametrize("asked", [{"id__in": HUGE}, {"id__in": "x"}, {"at__gte": "2026-13-45"}])
+@pytest.mark.parametrize("asked", [{"id__in": "x"}, {"at__gte": "2026-13-45"}])
 def test_it_says_so_once(client: Client, asked: dict[str, str]) -> None:
     a_workspace()
     assert "The filter in the address makes no sense" in client.get(url(Event), asked, follow=True).content.decode()
