@@ -39,6 +39,7 @@ BADGES = {
     "pausing": ("warn", "starting", "Pausing"),
     "unknown": ("odd", "unknown", "Unknown"),
     "lock_held": ("run", "locked", "Held"),
+    "owner_unknown": ("odd", "unknown", "Owner unknown"),
     "kept": ("wait", "locked", "Kept"),
     "orphan": ("warn", "warn", "Orphan"),
     "on": ("good", "done", "On"),

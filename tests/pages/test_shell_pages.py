@@ -5,15 +5,17 @@ import csv
 import html
 import io
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 
 from budget import caps
 from budget.models import Account, BudgetChange, LedgerEntry, Project
 from budget.money import usd
-from orchestration import entries, pulse
+from orchestration import entries, orphans, pulse
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, FileLock, Round, Session
 from orchestration.pages import wording
@@ -46,6 +48,43 @@ def test_an_orphan_is_named_and_released_with_a_reason(otto: Client, workspace: 
     assert confirmed(otto, address, reason="left by an import").status_code == 303
     assert not FileLock.objects.filter(pk=lock.pk).exists()
     assert Event.objects.get(verb="locks.released").reason == "left by an import"
+
+
+def test_the_line_above_the_locks_counts_the_same_whatever_is_filtered(ana: Client, workspace: Workspace) -> None:
+    orphan(workspace)
+    for state, shown in (("", True), ("held", False), ("waiting", False), ("orphan", True)):
+        seen = text_of(ana, f"/w/{workspace.pk}/locks/", state=state, fragment="locks")
+        assert "<strong>1</strong> orphan" in seen and "locked path" in seen, state
+        assert ("old/left.py" in seen) == shown, state
+
+
+def test_an_orphan_is_found_behind_more_locks_than_are_shown(ana: Client, workspace: Workspace) -> None:
+    holder, lock = Entry.objects.get(workspace=workspace, seq=4), orphan(workspace)
+    FileLock.objects.bulk_create(FileLock(workspace=workspace, entry=holder, path=f"a/{n:04}.py") for n in range(501))
+    assert lock.path not in text_of(ana, f"/w/{workspace.pk}/locks/", fragment="locks")
+    assert lock.path in text_of(ana, f"/w/{workspace.pk}/locks/", state="orphan", fragment="locks")
+
+
+def test_orphans_are_the_same_for_the_list_and_for_the_release(workspace: Workspace) -> None:
+    orphan(workspace)
+    rest = Entry.objects.filter(workspace=workspace, seq__in=(6, 12))
+    FileLock.objects.bulk_create(FileLock(workspace=workspace, entry=entry, path=f"b/{entry.seq}.py") for entry in rest)
+    rest.filter(seq=6).update(has_rounds=True)
+    for lock in FileLock.objects.filter(workspace=workspace).select_related("entry"):
+        is_open = bool(orphans.at_work([lock.entry_id]))
+        listed = orphans.among(FileLock.objects.filter(pk=lock.pk)).exists()
+        assert listed == (not orphans.why_kept(lock.entry, is_open=is_open)), lock.path
+
+
+def test_a_lock_whose_session_is_not_heard_of_has_an_unknown_owner(ana: Client, workspace: Workspace) -> None:
+    Session.objects.filter(workspace=workspace, status="running").update(lease_until=now() - timedelta(minutes=5))
+    assert "Owner unknown" in text_of(ana, f"/w/{workspace.pk}/locks/", fragment="locks")
+
+
+def test_an_entry_that_holds_nothing_has_nothing_to_release(otto: Client, workspace: Workspace) -> None:
+    entry = Entry.objects.get(workspace=workspace, seq=10)
+    answer = otto.post(f"/w/{workspace.pk}/locks/{entry.pk}/release/", {"reason": "r"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 422 and "nothing to release" in answer.content.decode()
 
 
 def test_a_live_lock_is_not_released(otto: Client, workspace: Workspace) -> None:
