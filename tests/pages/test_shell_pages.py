@@ -76,6 +76,13 @@ def test_orphans_are_the_same_for_the_list_and_for_the_release(workspace: Worksp
         assert listed == (not orphans.why_kept(lock.entry, is_open=is_open)), lock.path
 
 
+def test_every_page_counts_the_orphans_that_the_list_has(ana: Client, workspace: Workspace) -> None:
+    never_begun = Entry.objects.get(workspace=workspace, seq=7)
+    FileLock.objects.create(workspace=workspace, path="old/left.py", entry=never_begun)
+    scene = ana.get(f"/w/{workspace.pk}/activity/").context["scene"]
+    assert scene.counted("orphans") == orphans.among(FileLock.objects.filter(workspace=workspace)).count() == 1
+
+
 def test_a_lock_whose_session_is_not_heard_of_has_an_unknown_owner(ana: Client, workspace: Workspace) -> None:
     Session.objects.filter(workspace=workspace, status="running").update(lease_until=now() - timedelta(minutes=5))
     assert "Owner unknown" in text_of(ana, f"/w/{workspace.pk}/locks/", fragment="locks")
