@@ -25,6 +25,7 @@ from workspaces.models import Event
 
 MOST_TICKS = 20
 MOST_EXPLAINED = 20
+MOST_ASKED = 500
 MOST_HISTORY = 50
 BEATS = 60
 LITTLE_DISK = 2 * 2**30
@@ -46,21 +47,19 @@ def set_workers(scene: Scene) -> HttpResponse:
 def controls(scene: Scene) -> dict[str, Any]:
     """What is wanted and what is so, apart."""
     config = configuration.load(scene.executor.config)
-    fresh = now() - timedelta(seconds=settings.LEASE_S / 2)
-    slots = sum(worker.slots for worker in _online(scene) if worker.queue == "sessions" and worker.seen_at > fresh)
     return {
         "executor": scene.executor,
         "shown_state": shown_state(scene.executor, at_work=scene.at_work, ticked_at=scene.ticked_at),
         "at_work": scene.at_work,
         "config": config,
-        "slots_online": slots,
+        "slots_online": _slots(_online(scene)),
         "agent_title": wording.AGENTS[config.agent.kind],
     }
 
 
 def waiting(scene: Scene) -> dict[str, Any]:
     """Why each entry waits: the first of the executor's checks that fails, and how many share it. Asked of the code that decides."""
-    _, found = explain.explain(scene.workspace.pk)
+    _, found = explain.explain(scene.workspace.pk, limit=MOST_ASKED)
     why = [one for one in found if one.why]
     tally = Counter(one.why.code for one in why if one.why)
     shown = why[:MOST_EXPLAINED]
@@ -89,6 +88,7 @@ def waiting(scene: Scene) -> dict[str, Any]:
             if one.why and one.entry.id in entries
         ],
         "more_waiting": len(why) - len(shown),
+        "asked_only": MOST_ASKED if len(found) >= MOST_ASKED else 0,
     }
 
 
@@ -125,9 +125,7 @@ def _cycle(told: dict[str, Any]) -> dict[str, Any]:
 
 def depends(scene: Scene) -> dict[str, Any]:
     """What the executor needs, asked now: the database, Valkey, the repository, the disk, and the workers that are online."""
-    workers = list(
-        Worker.objects.filter(seen_at__gt=now() - timedelta(seconds=settings.LEASE_S)).order_by("queue", "host", "pid")
-    )
+    workers = _online(scene)
     checks = [
         ("Database", True, connection.vendor, ""),
         ("Valkey", *_valkey()),
@@ -152,6 +150,12 @@ def _online(scene: Scene) -> list[Worker]:
         scene.memo["online"] = list(seen.order_by("queue", "host", "pid"))
     found: list[Worker] = scene.memo["online"]
     return found
+
+
+def _slots(workers: list[Worker]) -> int:
+    """As the plan counts them (snapshot.py): of session workers that were heard of within half a lease."""
+    fresh = now() - timedelta(seconds=settings.LEASE_S / 2)
+    return sum(worker.slots for worker in workers if worker.queue == "sessions" and worker.seen_at > fresh)
 
 
 def _valkey() -> tuple[bool, str, str]:
@@ -181,7 +185,7 @@ def _control(scene: Scene, workers: list[Worker]) -> tuple[bool, str, str]:
 
 
 def _sessions(workers: list[Worker]) -> tuple[bool, str, str]:
-    slots = sum(worker.slots for worker in workers if worker.queue == "sessions")
+    slots = _slots(workers)
     return slots > 0, f"{slots} slots", "" if slots else "Nothing can start. Start one: ./muster worker"
 
 

@@ -7,6 +7,7 @@ import io
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -17,7 +18,7 @@ from budget.models import Account, BudgetChange, LedgerEntry, Project
 from budget.money import usd
 from orchestration import entries, orphans, pulse
 from orchestration.executor import dispatch
-from orchestration.models import Entry, Executor, FileLock, Round, Session
+from orchestration.models import Entry, Executor, FileLock, Round, Session, Worker
 from orchestration.pages import wording
 from tests import admin_site
 from tests.pages import seed
@@ -121,6 +122,12 @@ def test_cycles_are_told_with_what_they_decided(ana: Client, workspace: Workspac
     dispatch.cycle(workspace.pk)
     assert "the executor is paused" in text_of(ana, f"/w/{workspace.pk}/executor/", fragment="ticks")
     assert len(pulse.cycles(workspace.pk) or []) <= pulse.KEPT
+
+
+def test_a_worker_that_the_plan_counts_no_more_is_counted_nowhere(ana: Client, workspace: Workspace, settings: Any) -> None:
+    Worker.objects.filter(queue="sessions").update(seen_at=now() - timedelta(seconds=settings.LEASE_S * 0.75))
+    seen = text_of(ana, f"/w/{workspace.pk}/executor/")
+    assert "0 slots online" in seen and "Nothing can start. Start one" in seen and "waiting for a session worker" in seen
 
 
 def test_an_admin_sets_how_many_may_work(ana: Client, otto: Client, workspace: Workspace) -> None:
