@@ -80,6 +80,9 @@ class AccountAdmin(Editable):
     def headroom_usd(self, account: Account) -> Any:
         return shown(account.headroom)
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None or obj.project.workspace.deleted_at is None
+
     def carry_out(self, obj: Account, form: Any, *, by: Caller, reason: str) -> None:
         if "budget" in form.changed_data:
             caps.edit(obj, form.cleaned_data["budget"], by=by, reason=reason, source=ADMIN)  # also locks it

@@ -107,7 +107,7 @@ class EntryAdmin(Editable):
         return link(entry.parked_behind, f"#{entry.parked_behind.seq}") if entry.parked_behind else None
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is None or obj.deleted_at is None
+        return obj is None or (obj.deleted_at is None and obj.workspace.deleted_at is None)
 
     def carry_out(self, obj: Entry, form: Any, *, by: Caller, reason: str) -> None:
         given, changed = form.cleaned_data, set(form.changed_data)

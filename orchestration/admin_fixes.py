@@ -229,6 +229,8 @@ def _out_of_reach(entry: Entry) -> str:
     """Why no fix may move an entry; empty when one may."""
     if entry.deleted_at is not None:
         return "It was taken off the backlog"
+    if entry.workspace.deleted_at is not None:
+        return "Its workspace was deleted"
     return "It is at work: stop its session first" if entry.status == Entry.Status.IN_PROGRESS else ""
 
 

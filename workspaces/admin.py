@@ -47,6 +47,11 @@ class WorkspaceAdmin(Editable):
             members.rename(obj, form.cleaned_data["name"], by=by, reason=reason)
 
 
+def _check_alive(workspace: Workspace | None) -> None:
+    if workspace is not None and workspace.deleted_at is not None:
+        raise Invalid(f"{workspace} was deleted", "workspace")
+
+
 class Remove(Fix):
     name = "remove"
     title = "Remove members"
@@ -80,8 +85,12 @@ class MembershipAdmin(Editable):
         if "role" in form.changed_data:
             members.set_role(obj, Role(form.cleaned_data["role"]), by=by, reason=reason)
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None or obj.workspace.deleted_at is None
+
     def add(self, obj: Membership, form: Any, *, by: Caller, reason: str) -> None:
         given = form.cleaned_data
+        _check_alive(given["workspace"])
         obj.pk = members.add(given["workspace"], given["user"], Role(given["role"]), by=by, reason=reason).pk
 
 
@@ -168,6 +177,7 @@ class ApiTokenAdmin(Editable):
 
     def add(self, obj: ApiToken, form: Any, *, by: Caller, reason: str) -> None:
         given = form.cleaned_data
+        _check_alive(given["workspace"])
         made, secret = tokens.issue(
             given["name"],
             role=given["role"],
