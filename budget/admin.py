@@ -11,20 +11,11 @@ from budget.admin_money import USDField, column, exact_text, shown
 from budget.models import Account, BudgetChange, DaySpend, Hold, LedgerEntry, Limit, Project, RoundSpend, ThresholdCrossing
 from budget.money import MoneyField
 from workspaces.access import Caller
-from workspaces.admin_base import Editable, ReadOnly, page
+from workspaces.admin_base import Editable, ReadOnly
 
 __all__ = ["admin_reviews"]  # registers itself
 ADMIN = BudgetChange.Source.ADMIN
 SPENT = [column(f"{category}_spent") for category in ("entry", "orchestrator", "expansion", "interceptor")]
-
-
-class _EntryPage:
-    def site_page(self, obj: Any) -> str | None:
-        """The entry's page, where there is an entry; else the workspace's."""
-        account_id = obj.pk if isinstance(obj, Account) else obj.account_id
-        project_id = obj.account.project_id if isinstance(obj, RoundSpend) else obj.project_id
-        found = page("entry", workspace_id=project_id, entry_id=account_id) if account_id else None
-        return found or page("workspace", workspace_id=project_id)
 
 
 @admin.register(Project)
@@ -62,7 +53,7 @@ class ProjectAdmin(Editable):
 
 
 @admin.register(Account)
-class AccountAdmin(_EntryPage, Editable):
+class AccountAdmin(Editable):
     list_display = [
         "id",
         "project",
@@ -89,6 +80,9 @@ class AccountAdmin(_EntryPage, Editable):
     def headroom_usd(self, account: Account) -> Any:
         return shown(account.headroom)
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None or obj.project.workspace.deleted_at is None
+
     def carry_out(self, obj: Account, form: Any, *, by: Caller, reason: str) -> None:
         if "budget" in form.changed_data:
             caps.edit(obj, form.cleaned_data["budget"], by=by, reason=reason, source=ADMIN)  # also locks it
@@ -99,7 +93,7 @@ class AccountAdmin(_EntryPage, Editable):
 
 
 @admin.register(RoundSpend)
-class RoundSpendAdmin(_EntryPage, ReadOnly):
+class RoundSpendAdmin(ReadOnly):
     list_display = ["account", "number", column("cost"), "improvement_score"]
     list_select_related = ["account"]
     search_fields = ["=account__id"]
@@ -109,7 +103,7 @@ class RoundSpendAdmin(_EntryPage, ReadOnly):
 
 
 @admin.register(Hold)
-class HoldAdmin(_EntryPage, ReadOnly):
+class HoldAdmin(ReadOnly):
     list_display = [
         "session_ref",
         "category",
@@ -140,13 +134,8 @@ class HoldAdmin(_EntryPage, ReadOnly):
     fields += ["expires_at"]
 
 
-class _ProjectPage:
-    def site_page(self, obj: Any) -> str | None:
-        return page("workspace", workspace_id=obj.project_id)
-
-
 @admin.register(Limit)
-class LimitAdmin(_ProjectPage, ReadOnly):
+class LimitAdmin(ReadOnly):
     list_display = ["project", "category", "period", column("amount"), "reached_on"]
     list_filter = ["category", "period", "project"]
     list_select_related = ["project"]
@@ -156,7 +145,7 @@ class LimitAdmin(_ProjectPage, ReadOnly):
 
 
 @admin.register(DaySpend)
-class DaySpendAdmin(_ProjectPage, ReadOnly):
+class DaySpendAdmin(ReadOnly):
     list_display = ["day", "project", "category", column("amount")]
     list_filter = ["category", "day", "project"]
     list_select_related = ["project"]
@@ -167,7 +156,7 @@ class DaySpendAdmin(_ProjectPage, ReadOnly):
 
 
 @admin.register(ThresholdCrossing)
-class ThresholdCrossingAdmin(_ProjectPage, ReadOnly):
+class ThresholdCrossingAdmin(ReadOnly):
     list_display = ["at", "project", "percent", column("cap"), column("spent"), "rearmed_at"]
     list_filter = ["percent", "at", "project"]
     list_select_related = ["project"]
@@ -177,7 +166,7 @@ class ThresholdCrossingAdmin(_ProjectPage, ReadOnly):
 
 
 @admin.register(LedgerEntry)
-class LedgerAdmin(_EntryPage, ReadOnly):
+class LedgerAdmin(ReadOnly):
     list_display = ["at", "id", "category", column("amount"), "price_source", "account", "round", "model", "actor", "corrects"]
     list_filter = ["category", "price_source", ("corrects", admin.EmptyFieldListFilter), "at", "project"]
     list_select_related = ["account", "corrects"]
@@ -208,7 +197,7 @@ class LedgerAdmin(_EntryPage, ReadOnly):
 
 
 @admin.register(BudgetChange)
-class BudgetChangeAdmin(_EntryPage, ReadOnly):
+class BudgetChangeAdmin(ReadOnly):
     list_display = ["at", "project", "account", "field", "was", "became", "source", "actor", "reason"]
     list_filter = ["source", "field", "at", "project"]
     list_select_related = ["project", "account"]

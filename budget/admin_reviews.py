@@ -1,24 +1,15 @@
 """Reviews on the admin site: to be looked at. They change on their own pages, by their own rules."""
 
-from typing import Any
-
 from django.contrib import admin
 
 from budget.admin_money import column
 from budget.models import Comment, Decision, Proposal, Review, ReviewLine
 from budget.reviews.snapshot import TOTALS
-from workspaces.admin_base import ReadOnly, page
-
-
-class _ReviewPage:
-    def site_page(self, obj: Any) -> str | None:
-        """The review's page."""
-        review = obj if isinstance(obj, Review) else obj.review
-        return page("review", workspace_id=review.project_id, review_id=review.pk)
+from workspaces.admin_base import ReadOnly
 
 
 @admin.register(Review)
-class ReviewAdmin(_ReviewPage, ReadOnly):
+class ReviewAdmin(ReadOnly):
     list_display = [
         "number",
         "title",
@@ -60,7 +51,7 @@ class ReviewAdmin(_ReviewPage, ReadOnly):
 
 
 @admin.register(ReviewLine)
-class ReviewLineAdmin(_ReviewPage, ReadOnly):
+class ReviewLineAdmin(ReadOnly):
     amounts = [column(name) for name in ("budget", "spent", "interceptor_spent", "period_spent", "forecast")]
     list_display = ["review", "position", "title", "status", *amounts]
     list_filter = ["status"]
@@ -71,7 +62,7 @@ class ReviewLineAdmin(_ReviewPage, ReadOnly):
 
 
 @admin.register(Proposal)
-class ProposalAdmin(_ReviewPage, ReadOnly):
+class ProposalAdmin(ReadOnly):
     list_display = ["review", "account", "field", column("before"), column("after"), "lock", "reason"]
     list_filter = ["field"]
     list_select_related = ["review", "account"]
@@ -81,7 +72,7 @@ class ProposalAdmin(_ReviewPage, ReadOnly):
 
 
 @admin.register(Comment)
-class CommentAdmin(_ReviewPage, ReadOnly):
+class CommentAdmin(ReadOnly):
     list_display = ["at", "author", "review", "line", "text"]
     list_select_related = ["review", "line"]
     search_fields = ["=review__id", "=author"]
@@ -90,7 +81,7 @@ class CommentAdmin(_ReviewPage, ReadOnly):
 
 
 @admin.register(Decision)
-class DecisionAdmin(_ReviewPage, ReadOnly):
+class DecisionAdmin(ReadOnly):
     list_display = ["at", "reviewer", "verdict", "review", "version", "note"]
     list_filter = ["verdict", "at"]
     list_select_related = ["review"]

@@ -8,12 +8,14 @@ from django.http import HttpRequest
 
 from budget.admin_money import column
 from budget.models import Account, Project
-from orchestration import by_hand, editing, orphans
-from orchestration.admin_fixes import Reap, RebuildBacklog, ReleaseLocks, Requeue, TakeOff
+from orchestration import admin_places, by_hand, editing, orphans
+from orchestration.admin_fixes import MarkFailed, Reap, RebuildBacklog, ReleaseLocks, Requeue, TakeOff
 from orchestration.models import Conversation, Dependency, Entry, Executor, FileLock, LogChunk, Round, Secret, Session, Worker
 from workspaces.access import Caller
-from workspaces.admin_base import Editable, ReadOnly, in_use, link, page
+from workspaces.admin_base import Editable, ReadOnly, in_use, link
 from workspaces.models import Workspace
+
+__all__ = ["admin_places"]  # fills in the places
 
 
 def _workspace_in_use(obj: Any) -> str:
@@ -40,14 +42,6 @@ class NamedValues(admin.AllValuesFieldListFilter):
             yield one | {"display": one["display"] or "none"}
 
 
-class _EntryPage:
-    def site_page(self, obj: Any) -> str | None:
-        """The page of its entry."""
-        entry = obj if isinstance(obj, Entry) else obj.entry
-        found = page("entry", workspace_id=entry.workspace_id, entry_id=entry.pk) if entry.deleted_at is None else None
-        return found or page("workspace", workspace_id=entry.workspace_id)
-
-
 @admin.register(Executor)
 class ExecutorAdmin(ReadOnly):
     list_display = ["workspace", "state", "trouble_code", "trouble_until", "changed_by", "changed_at", "version", "last_seq"]
@@ -59,7 +53,7 @@ class ExecutorAdmin(ReadOnly):
 
 
 @admin.register(Entry)
-class EntryAdmin(_EntryPage, Editable):
+class EntryAdmin(Editable):
     list_display = [
         "seq",
         "headline",
@@ -98,7 +92,7 @@ class EntryAdmin(_EntryPage, Editable):
         ("Record", {"fields": ["created_by", "created_at", "updated_at", "deleted_at"]}),
     ]
     editable = ["priority", "budget_rounds", "parallelizable", "parallel_group", "assigned_to"]
-    actions = [Requeue(), TakeOff()]
+    actions = [Requeue(), MarkFailed(), TakeOff()]
 
     @admin.display(description="title", ordering="content")
     def headline(self, entry: Entry) -> str:
@@ -113,7 +107,7 @@ class EntryAdmin(_EntryPage, Editable):
         return link(entry.parked_behind, f"#{entry.parked_behind.seq}") if entry.parked_behind else None
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is None or obj.deleted_at is None
+        return obj is None or (obj.deleted_at is None and obj.workspace.deleted_at is None)
 
     def carry_out(self, obj: Entry, form: Any, *, by: Caller, reason: str) -> None:
         given, changed = form.cleaned_data, set(form.changed_data)
@@ -128,7 +122,7 @@ class EntryAdmin(_EntryPage, Editable):
 
 
 @admin.register(Dependency)
-class DependencyAdmin(_EntryPage, ReadOnly):
+class DependencyAdmin(ReadOnly):
     list_display = ["id", "entry", "depends_on", "is_met"]
     list_select_related = ["entry", "depends_on"]
     list_filter = [("entry__workspace", admin.RelatedFieldListFilter)]
@@ -169,12 +163,9 @@ class SessionAdmin(ReadOnly):
     ordering = ["-claimed_at", "id"]
     actions = [Reap()]
 
-    def site_page(self, obj: Session) -> str | None:
-        return page("session", workspace_id=obj.workspace_id, session_id=obj.pk) or super().site_page(obj)
-
 
 @admin.register(Round)
-class RoundAdmin(_EntryPage, ReadOnly):
+class RoundAdmin(ReadOnly):
     list_display = ["id", "entry", "number", "verdict", "score", "improvement_score", "session", "started_at", "ended_at"]
     list_filter = ["verdict", "started_at", ("entry__workspace", admin.RelatedFieldListFilter)]
     list_select_related = ["entry", "session"]
@@ -185,7 +176,7 @@ class RoundAdmin(_EntryPage, ReadOnly):
 
 
 @admin.register(FileLock)
-class FileLockAdmin(_EntryPage, ReadOnly):
+class FileLockAdmin(ReadOnly):
     list_display = ["path", "entry", "state", "waiting", "acquired_at", "workspace"]
     list_filter = ["acquired_at", "entry__status", "workspace"]
     list_select_related = ["entry", "workspace"]
@@ -220,14 +211,9 @@ class LogChunkAdmin(ReadOnly):
     search_help_text = "A session's id."
     ordering = ["-id"]
 
-    def site_page(self, obj: LogChunk) -> str | None:
-        session = obj.session
-        found = page("session", workspace_id=session.workspace_id, session_id=session.pk)
-        return found or page("workspace", workspace_id=session.workspace_id)
-
 
 @admin.register(Conversation)
-class ConversationAdmin(_EntryPage, ReadOnly):
+class ConversationAdmin(ReadOnly):
     list_display = ["thread_id", "entry", "role", "kind", "updated_at"]
     list_select_related = ["entry"]
     list_filter = ["role", "kind", ("entry__workspace", admin.RelatedFieldListFilter)]

@@ -17,8 +17,9 @@ def _lock_executors(workspace_ids: Iterable[str]) -> None:
     list(Executor.objects.select_for_update().filter(pk__in=set(workspace_ids)).order_by("pk"))
 
 
-def _parted(lines: Sequence[tuple[str, Line]]) -> Outlook:
+def _parted(found: Iterable[tuple[str, Line]]) -> Outlook:
     """Lines with an empty why-not change; the others stay."""
+    lines = list(found)
     return Outlook([line for why, line in lines if not why], [Line(line.what, line.before, why) for why, line in lines if why])
 
 
@@ -32,31 +33,65 @@ class Requeue(Fix):
         _lock_executors(entry.workspace_id for entry in found)
 
     def foresee(self, found: Sequence[Entry], answers: dict[str, Any]) -> Outlook:
-        chosen = {entry.pk for entry in found if not self._why_not(entry)}
-        failed = Dependency.objects.filter(entry_id__in=chosen, depends_on__status=Entry.Status.FAILED)
-        stuck = set(failed.exclude(depends_on_id__in=chosen).values_list("entry_id", flat=True))
-        lines = []
-        for entry in found:
-            then = "blocked: dependency_failed" if entry.pk in stuck else "pending"
-            why_not = self._why_not(entry)
-            if not why_not and entry.pk in stuck and entry.reason_code == "dependency_failed":
-                why_not = "An entry that it depends on has failed: requeue that one"
-            lines.append((why_not, Line(str(entry), _standing(entry), then)))
-        return _parted(lines)
+        stuck = self._stuck(found)
+        return _parted(
+            (
+                self._why_not(entry, stuck),
+                Line(_named(entry), _standing(entry), "blocked: dependency_failed" if entry.pk in stuck else "pending"),
+            )
+            for entry in found
+        )
 
     def apply(self, found: Sequence[Entry], answers: dict[str, Any], *, by: Caller, reason: str) -> str:
-        chosen = [entry for entry in found if not self._why_not(entry)]
+        stuck = self._stuck(found)
+        chosen = [entry for entry in found if not self._why_not(entry, stuck)]
         chosen.sort(key=lambda entry: entry.status == Entry.Status.FAILED)  # a failed one's release lets its dependents go
         for entry in chosen:
             by_hand.release(entry, by=by, reason=reason)
         return f"Requeued entries: {len(chosen)}"
 
-    def _why_not(self, entry: Entry) -> str:
-        if entry.deleted_at is not None:
-            return "It was taken off the backlog"
-        if entry.status == Entry.Status.IN_PROGRESS:
-            return "It is at work: stop its session first"
+    def _stuck(self, found: Sequence[Entry]) -> set[str]:
+        """Those that wait for one that failed, and is not requeued with them."""
+        chosen = {entry.pk for entry in found if not self._why_not(entry, set())}
+        failed = Dependency.objects.filter(entry_id__in=chosen, depends_on__status=Entry.Status.FAILED)
+        return set(failed.exclude(depends_on_id__in=chosen).values_list("entry_id", flat=True))
+
+    def _why_not(self, entry: Entry, stuck: set[str]) -> str:
+        if why_not := _out_of_reach(entry):
+            return why_not
+        if entry.pk in stuck and entry.reason_code == "dependency_failed":
+            return "An entry that it depends on has failed: requeue that one"
         return {Entry.Status.PENDING: "It is in line already", Entry.Status.DONE: "It is done"}.get(entry.status, "")  # type: ignore[call-overload]
+
+
+class MarkFailed(Fix):
+    name = "mark_failed"
+    title = "Mark entries as failed"
+    button = "Mark as failed"
+    explains = "For what nobody is to try again. What depends on it is blocked; its locks are freed. Requeue takes it back."
+
+    def lock(self, found: Sequence[Entry]) -> None:
+        _lock_executors(entry.workspace_id for entry in found)
+
+    def foresee(self, found: Sequence[Entry], answers: dict[str, Any]) -> Outlook:
+        needing = Dependency.objects.filter(
+            depends_on__in=found, entry__deleted_at__isnull=True, entry__status=Entry.Status.PENDING
+        )
+        waiting = Counter(needing.values_list("depends_on_id", flat=True))
+        return _parted(
+            (self._why_not(entry), Line(_named(entry), _standing(entry), f"failed; blocked by that: {waiting[entry.pk]}"))
+            for entry in found
+        )
+
+    def apply(self, found: Sequence[Entry], answers: dict[str, Any], *, by: Caller, reason: str) -> str:
+        chosen = [entry for entry in found if not self._why_not(entry)]
+        for entry in chosen:
+            by_hand.mark_failed(entry, by=by, reason=reason)
+        return f"Marked entries as failed: {len(chosen)}"
+
+    def _why_not(self, entry: Entry) -> str:
+        told = {Entry.Status.FAILED: "It has failed already", Entry.Status.DONE: "It is done"}
+        return _out_of_reach(entry) or told.get(entry.status, "")  # type: ignore[call-overload]
 
 
 class TakeOff(Fix):
@@ -69,24 +104,24 @@ class TakeOff(Fix):
         _lock_executors(entry.workspace_id for entry in found)
 
     def foresee(self, found: Sequence[Entry], answers: dict[str, Any]) -> Outlook:
-        needing = Dependency.objects.filter(depends_on__in=found, entry__deleted_at__isnull=True)
-        needed = set(needing.values_list("depends_on_id", flat=True))
-        lines = []
-        for entry in found:
-            why_not = "Other entries depend on it" if entry.pk in needed else ""
-            if entry.status == Entry.Status.IN_PROGRESS:
-                why_not = "It is at work: stop its session first"
-            if entry.deleted_at is not None:
-                why_not = "It was taken off already"
-            lines.append((why_not, Line(str(entry), _standing(entry), "off the backlog")))
-        return _parted(lines)
+        needed = self._needed(found)
+        return _parted(
+            (self._why_not(entry, needed), Line(_named(entry), _standing(entry), "off the backlog")) for entry in found
+        )
 
     def apply(self, found: Sequence[Entry], answers: dict[str, Any], *, by: Caller, reason: str) -> str:
-        going = {line.what for line in self.foresee(found, answers).changes}
-        gone = [entry for entry in found if str(entry) in going]
+        needed = self._needed(found)
+        gone = [entry for entry in found if not self._why_not(entry, needed)]
         for entry in gone:
             entries.delete(entry, by=by, reason=reason)
         return f"Took entries off the backlog: {len(gone)}"
+
+    def _needed(self, found: Sequence[Entry]) -> set[str]:
+        needing = Dependency.objects.filter(depends_on__in=found, entry__deleted_at__isnull=True)
+        return set(needing.values_list("depends_on_id", flat=True))
+
+    def _why_not(self, entry: Entry, needed: set[str]) -> str:
+        return _out_of_reach(entry) or ("Other entries depend on it" if entry.pk in needed else "")
 
 
 class ReleaseLocks(Fix):
@@ -188,6 +223,20 @@ class Reap(Fix):
         ended = Session.objects.filter(pk__in=going, status=Session.Status.ENDED).count()
         left = len(going) - ended
         return f"Ended sessions: {ended}" + (f"; {left} could not be proven dead yet" if left else "")
+
+
+def _out_of_reach(entry: Entry) -> str:
+    """Why no fix may move an entry; empty when one may."""
+    if entry.deleted_at is not None:
+        return "It was taken off the backlog"
+    if entry.workspace.deleted_at is not None:
+        return "Its workspace was deleted"
+    return "It is at work: stop its session first" if entry.status == Entry.Status.IN_PROGRESS else ""
+
+
+def _named(entry: Entry) -> str:
+    """With its workspace: a fix may be of several, each with a #1."""
+    return f"{entry} in {entry.workspace}"
 
 
 def _standing(entry: Entry) -> str:

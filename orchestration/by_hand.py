@@ -77,6 +77,17 @@ def mark_done(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     return row
 
 
+def mark_failed(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
+    """A person gives it up: what depends on it is blocked until somebody reopens it."""
+    with transaction.atomic():
+        (row,) = _ready([entry], unless={"done", "failed"})
+        Entry.objects.filter(pk=row.pk).update(crashes=0)
+        moves.move(row, Next("failed", "human_hold", reason or f"Given up by {by.name}"))
+        _record([(row, "marked_failed")], by=by, reason=reason)
+    _ring(row.workspace_id)
+    return row
+
+
 def set_priority(entry: Entry, priority: Entry.Priority, *, by: Caller, reason: str = "") -> Entry:
     """Change its place in line."""
     return set_priority_of_all([entry], priority, by=by, reason=reason)[0]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from orchestration import locks, wake
 from orchestration.models import Entry, Executor, FileLock, Session
@@ -20,6 +21,13 @@ def why_kept(entry: Entry, *, is_open: bool) -> str:
     if entry.deleted_at is None and entry.status not in AT_REST and entry.has_rounds:
         return "It keeps them between its rounds: hold the entry first"
     return ""
+
+
+def among(locks: QuerySet[FileLock]) -> QuerySet[FileLock]:
+    """Those of these locks that `why_kept` has nothing against freeing."""
+    session = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
+    needed = Q(entry__deleted_at__isnull=True, entry__has_rounds=True) & ~Q(entry__status__in=AT_REST)
+    return locks.filter(~Exists(session)).exclude(needed)
 
 
 def at_work(entry_ids: Sequence[str]) -> set[str]:

@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from workspaces import members, tokens
+from workspaces import admin_people, members, tokens
 from workspaces.access import Caller
-from workspaces.admin_base import Editable, ReadOnly, ReasonForm, page
+from workspaces.admin_base import Editable, ReadOnly, ReasonForm
 from workspaces.admin_fixes import Fix, Line, Outlook
 from workspaces.errors import Invalid
 from workspaces.models import (
@@ -27,6 +27,8 @@ from workspaces.models import (
     Workspace,
 )
 
+__all__ = ["admin_people"]  # registers itself
+
 
 @admin.register(Workspace)
 class WorkspaceAdmin(Editable):
@@ -40,12 +42,14 @@ class WorkspaceAdmin(Editable):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None or obj.deleted_at is None
 
-    def site_page(self, obj: Workspace) -> str | None:
-        return page("workspace", workspace_id=obj.pk) if obj.deleted_at is None else None
-
     def carry_out(self, obj: Workspace, form: Any, *, by: Caller, reason: str) -> None:
         if "name" in form.changed_data:
             members.rename(obj, form.cleaned_data["name"], by=by, reason=reason)
+
+
+def _check_alive(workspace: Workspace | None) -> None:
+    if workspace is not None and workspace.deleted_at is not None:
+        raise Invalid(f"{workspace} was deleted", "workspace")
 
 
 class Remove(Fix):
@@ -81,8 +85,12 @@ class MembershipAdmin(Editable):
         if "role" in form.changed_data:
             members.set_role(obj, Role(form.cleaned_data["role"]), by=by, reason=reason)
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None or obj.workspace.deleted_at is None
+
     def add(self, obj: Membership, form: Any, *, by: Caller, reason: str) -> None:
         given = form.cleaned_data
+        _check_alive(given["workspace"])
         obj.pk = members.add(given["workspace"], given["user"], Role(given["role"]), by=by, reason=reason).pk
 
 
@@ -169,6 +177,7 @@ class ApiTokenAdmin(Editable):
 
     def add(self, obj: ApiToken, form: Any, *, by: Caller, reason: str) -> None:
         given = form.cleaned_data
+        _check_alive(given["workspace"])
         made, secret = tokens.issue(
             given["name"],
             role=given["role"],
@@ -244,9 +253,6 @@ class ChannelVerbAdmin(ReadOnly):
     search_fields = ["=channel__id", "^verb"]
     ordering = ["-id"]
 
-    def site_page(self, obj: ChannelVerb) -> str | None:
-        return page("notices", workspace_id=obj.channel.workspace_id)
-
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnly):
@@ -256,6 +262,3 @@ class DeliveryAdmin(ReadOnly):
     search_fields = ["=channel__id", "=event__object_id"]
     ordering = ["-id"]
     fields = ["id", "channel", "event", "state", "attempts", "status", "answer", "took_ms", "created_at", "tried_at", "due_at"]
-
-    def site_page(self, obj: Delivery) -> str | None:
-        return page("notices", workspace_id=obj.channel.workspace_id)

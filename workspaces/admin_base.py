@@ -7,10 +7,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import flatten_fieldsets, quote
+from django.core.exceptions import FieldError, ValidationError
+from django.db import DataError, NotSupportedError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -18,16 +22,15 @@ from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Refused
 
+NONSENSE = (OverflowError, ValueError, TypeError, ValidationError, FieldError, DataError, NotSupportedError)
+"""What the ORM and the database answer to a value that they cannot compare with a column."""
+
 in_use: dict[type[Model], Callable[[Any], str]] = {}
 """Per model: the sentence that warns while an object is in use, or nothing. Filled by the layers above, which know sessions."""
 
 
-def page(name: str, **kwargs: str) -> str | None:
-    """The address of one of Muster's own pages, if there is such a page."""
-    try:
-        return reverse(name, kwargs=kwargs)
-    except NoReverseMatch:
-        return None
+places: dict[type[Model], Callable[[Any], str]] = {}
+"""Per model: the address of the page on which an object is seen, or nothing. Filled by the layer above, which knows the pages."""
 
 
 def link(obj: Model, text: str = "") -> SafeString:
@@ -52,16 +55,34 @@ class Base(admin.ModelAdmin):
         is_list = bool(match and match.url_name and match.url_name.endswith("_changelist"))
         return found.defer(*self.list_defer) if is_list and self.list_defer else found
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Addresses are typed by people: a value that no column can hold is a filter that cannot be, as Django says of most of them."""
+        try:
+            return super().get_changelist_instance(request)
+        except (IncorrectLookupParameters, *NONSENSE) as error:
+            self.message_user(request, "The filter in the address makes no sense: everything is shown.", messages.WARNING)
+            raise IncorrectLookupParameters(error) from error
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Django's filter by a project asks for the key of what has no key but its workspace's, and Django's own guard refuses that."""
+        return lookup == "project__workspace__exact" or super().lookup_allowed(lookup, value, request)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Ids that none of these rows can have are answered before any action sees them."""
+        try:
+            queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME)).exists()
+        except NONSENSE:
+            self.message_user(request, "What was selected is not in this list. Nothing was changed.", messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        found: HttpResponse | None = super().response_action(request, queryset)
+        return found
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def site_page(self, obj: Any) -> str | None:
-        """The address of the object, or of what it belongs to, on Muster's own pages."""
-        workspace_id = getattr(obj, "workspace_id", None) or getattr(obj, "project_id", None)
-        return page("workspace", workspace_id=workspace_id) if workspace_id else None
-
     def view_on_site(self, obj: Any) -> str | None:
-        return self.site_page(obj)
+        found = places.get(type(obj))
+        return (found(obj) or None) if found else None
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
         obj = kwargs.get("obj")

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
@@ -21,18 +23,21 @@ from workspaces.models import Event
 
 HEAD = ["id", "at", "actor", "actor_kind", "verb", "object_id", "before", "after", "reason", "request_id"]
 FROM_TO = {"from": "since", "to": "until"}
-KINDS = [
-    ("", "Everything"),
-    ("executor", "Executor"),
-    ("session", "Sessions"),
-    ("entry", "Entries"),
-    ("budget", "Money"),
-    ("review", "Reviews"),
-    ("workspace", "Workspace"),
-    ("member", "People"),
-    ("token", "Tokens"),
-]
-ACTORS = [("", "By anybody"), ("human", "By people"), ("automation", "By automation")]
+# name in the address: (word, how its verbs begin)
+ABOUT = {
+    "executor": ("Executor", ("executor.",)),
+    "session": ("Sessions", ("session.", "integration.")),
+    "entry": ("Entries", ("entry.", "entries.", "backlog.")),
+    "locks": ("Locks", ("locks.",)),
+    "budget": ("Money", ("budget.", "spend.", "permit.", "hold.")),
+    "review": ("Reviews", ("review.",)),
+    "agent": ("Agents and secrets", ("agent.", "secret.")),
+    "notice": ("Notices", ("channel.", "delivery.")),
+    "workspace": ("Workspace", ("workspace.",)),
+    "member": ("People", ("member.", "person.")),
+    "token": ("Tokens", ("token.",)),
+}
+ACTORS = [("", "Anybody"), ("human", "People"), ("automation", "Automation")]
 
 
 # The first and the last day that a date can name are, in some time zones, before or after all time.
@@ -43,6 +48,7 @@ class Filter(forms.Form):
     kind = forms.ChoiceField(choices=ACTORS, required=False)
     verb = forms.RegexField(r"^[a-z_.]{1,60}$", required=False)
     actor = forms.CharField(max_length=200, required=False)
+    request = forms.RegexField(r"^[A-Za-z0-9-]{1,64}$", required=False)
     object = forms.RegexField(r"^#?[0-9]{1,15}$|^[A-Za-z]{2,6}_[A-Za-z0-9_-]{1,50}$", required=False)
     since = forms.DateField(required=False, validators=BELIEVABLE)
     until = forms.DateField(required=False, validators=BELIEVABLE)
@@ -66,7 +72,7 @@ def told(scene: Scene) -> dict[str, Any]:
         "rows": [regions.told(event) | {"change": _change(event)} for event in cut.rows],
         "cut": cut,
         "chosen": chosen | {"from": chosen["since"], "to": chosen["until"]},
-        "verbs": KINDS,
+        "verbs": _verbs(chosen["verb"]),
         "actors": ACTORS,
         "ignored": ignored,
         "filtered": any(chosen.values()),
@@ -74,12 +80,22 @@ def told(scene: Scene) -> dict[str, Any]:
     }
 
 
+def _verbs(chosen: str) -> list[tuple[str, str]]:
+    """What there is to choose; and what the address names, if that is a verb of its own."""
+    named = [("", "Everything"), *((name, word) for name, (word, _) in ABOUT.items())]
+    return named if not chosen or chosen in ABOUT else [*named, (chosen, chosen)]
+
+
 def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Event]:
     found = Event.objects.filter(workspace=scene.workspace)
     if chosen["kind"]:
         found = found.filter(actor_kind=chosen["kind"])
     if verb := chosen["verb"]:
-        found = found.filter(verb=verb) if "." in verb else found.filter(verb__startswith=f"{verb}.")
+        begins = ABOUT[verb][1] if verb in ABOUT else (f"{verb}.",)
+        wanted = [Q(verb=verb)] if "." in verb else [Q(verb__startswith=one) for one in begins]
+        found = found.filter(reduce(or_, wanted))
+    if chosen["request"]:
+        found = found.filter(request_id=chosen["request"])
     if chosen["actor"]:
         found = found.filter(actor=chosen["actor"])
     if said := chosen["object"]:

@@ -27,6 +27,7 @@ from workspaces.models import Event
 
 MOST_TICKS = 20
 MOST_EXPLAINED = 20
+MOST_ASKED = 500
 MOST_HISTORY = 50
 BEATS = 60
 LITTLE_DISK = 2 * 2**30
@@ -48,21 +49,19 @@ def set_workers(scene: Scene) -> HttpResponse:
 def controls(scene: Scene) -> dict[str, Any]:
     """What is wanted and what is so, apart."""
     config = configuration.load(scene.executor.config)
-    fresh = now() - timedelta(seconds=settings.LEASE_S / 2)
-    slots = sum(worker.slots for worker in _online(scene) if worker.queue == "sessions" and worker.seen_at > fresh)
     return {
         "executor": scene.executor,
         "shown_state": shown_state(scene.executor, at_work=scene.at_work, ticked_at=scene.ticked_at),
         "at_work": scene.at_work,
         "config": config,
-        "slots_online": slots,
+        "slots_online": _slots(_online(scene)),
         "agent_title": wording.AGENTS[config.agent.kind],
     }
 
 
 def waiting(scene: Scene) -> dict[str, Any]:
     """Why each entry waits: the first of the executor's checks that fails, and how many share it. Asked of the code that decides."""
-    _, found = explain.explain(scene.workspace.pk)
+    _, found = explain.explain(scene.workspace.pk, limit=MOST_ASKED)
     why = [one for one in found if one.why]
     tally = Counter(one.why.code for one in why if one.why)
     shown = why[:MOST_EXPLAINED]
@@ -70,7 +69,7 @@ def waiting(scene: Scene) -> dict[str, Any]:
     entries = Entry.objects.in_bulk([*(one.entry.id for one in shown), *holders])
     names = {id_: regions.link_to(entries[id_]) for id_ in holders if id_ in entries}
     return {
-        "tally": [(code, wording.REASONS.get(code, code.replace("_", " ")), n) for code, n in tally.most_common()],
+        "tally": [(code, wording.standing(code), n) for code, n in tally.most_common()],
         "ready": sum(1 for one in found if one.why is None),
         "explained": [
             {
@@ -78,7 +77,7 @@ def waiting(scene: Scene) -> dict[str, Any]:
                 "why": wording.linked(one.why.message or one.why.code.replace("_", " "), names),
                 "failing": [
                     (
-                        wording.CHECKS.get(check.code, wording.REASONS.get(check.code, check.code).capitalize()),
+                        wording.CHECKS.get(check.code, check.code.replace("_", " ").capitalize()),
                         check.observed,
                         check.needed,
                     )
@@ -91,6 +90,7 @@ def waiting(scene: Scene) -> dict[str, Any]:
             if one.why and one.entry.id in entries
         ],
         "more_waiting": len(why) - len(shown),
+        "asked_only": MOST_ASKED if len(found) >= MOST_ASKED else 0,
     }
 
 
@@ -113,7 +113,6 @@ def ticks(scene: Scene) -> dict[str, Any]:
 
 
 def _cycle(told: dict[str, Any]) -> dict[str, Any]:
-    waits = [(wording.REASONS.get(code, code), n) for code, n in told["waits"].items()]
     if told["state"] != "running":
         words = f"did nothing: the executor is {told['state']}"
     elif not told["free"]:
@@ -121,15 +120,14 @@ def _cycle(told: dict[str, Any]) -> dict[str, Any]:
     elif not told["looked"]:
         words = "nothing was ready"
     else:
-        words = ", ".join(f"{n} wait: {why}" for why, n in waits) or "everything it looked at was started"
+        waits = [f"{n} {wording.standing(code)}" for code, n in told["waits"].items()]
+        words = ", ".join(waits) or "everything it looked at was started"
     return told | {"when": datetime.fromtimestamp(told["at"], UTC), "words": words}
 
 
 def depends(scene: Scene) -> dict[str, Any]:
     """What the executor needs, asked now: the database, Valkey, the repository, the disk, and the workers that are online."""
-    workers = list(
-        Worker.objects.filter(seen_at__gt=now() - timedelta(seconds=settings.LEASE_S)).order_by("queue", "host", "pid")
-    )
+    workers = _online(scene)
     checks = [
         ("Database", True, connection.vendor, ""),
         ("Valkey", *_valkey()),
@@ -154,6 +152,12 @@ def _online(scene: Scene) -> list[Worker]:
         scene.memo["online"] = list(seen.order_by("queue", "host", "pid"))
     found: list[Worker] = scene.memo["online"]
     return found
+
+
+def _slots(workers: list[Worker]) -> int:
+    """As the plan counts them (snapshot.py): of session workers that were heard of within half a lease."""
+    fresh = now() - timedelta(seconds=settings.LEASE_S / 2)
+    return sum(worker.slots for worker in workers if worker.queue == "sessions" and worker.seen_at > fresh)
 
 
 def _valkey() -> tuple[bool, str, str]:
@@ -183,7 +187,7 @@ def _control(scene: Scene, workers: list[Worker]) -> tuple[bool, str, str]:
 
 
 def _sessions(workers: list[Worker]) -> tuple[bool, str, str]:
-    slots = sum(worker.slots for worker in workers if worker.queue == "sessions")
+    slots = _slots(workers)
     return slots > 0, f"{slots} slots", "" if slots else "Nothing can start. Start one: ./muster worker"
 
 

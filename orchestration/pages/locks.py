@@ -10,6 +10,7 @@ from django import forms
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods
 
 from budget import sheets
@@ -48,17 +49,33 @@ class Row:
 
     @property
     def state(self) -> str:
-        return "orphan" if self.is_orphan else "held"
+        return "orphan" if self.is_orphan else "unknown" if self.is_unknown else "held"
+
+    @property
+    def is_unknown(self) -> bool:
+        """Nobody has heard of its session for longer than a lease: the tick ends it, as soon as it is proven dead."""
+        until = self.session.lease_until if self.session else None
+        return until is not None and until < now()
 
     @property
     def kept(self) -> bool:
         return self.session is None and not self.is_orphan
 
 
+@dataclass(frozen=True)
+class Found:
+    """The rows that fit; how many locks there are at all, how many of them are orphans, and the entries that wait for one."""
+
+    rows: list[Row]
+    total: int
+    orphans: int
+    waiters: list[Entry]
+
+
 @in_workspace()
 def page(scene: Scene) -> HttpResponseBase:
     if scene.request.GET.get("format") == "csv":
-        return sheets.answer("locks", HEAD, map(_line, _rows(scene, filters.read(Filter, scene)[0])[0]))
+        return sheets.answer("locks", HEAD, map(_line, _rows(scene, filters.read(Filter, scene)[0]).rows))
     return show(scene, "locks.html", STRIP | {"locks": Region("locks.html#locks", held)}, tab="locks")
 
 
@@ -69,14 +86,16 @@ def release(scene: Scene, entry_id: str) -> HttpResponse:
     entry = queries.entry_for(scene.workspace.pk, entry_id)
     if why := orphans.why_kept(entry, is_open=bool(orphans.at_work([entry.pk]))):
         raise Invalid(why, "entryID")
+    if not entry.locks.exists():
+        raise Invalid(f"#{entry.seq} holds no path: there is nothing to release", "entryID")
     held_paths = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
     reason = checked(WhyForm(scene.request.POST))["reason"] if scene.request.method == "POST" else ""
     if not asking.granted(scene, "release-locks", f"{entry.pk} {len(held_paths)}"):
         return confirm(
             scene,
             title=f"Release {_paths(len(held_paths))} of #{entry.seq}",
-            sentence=f"#{entry.seq} {entry.title} is {entry.status} and has nobody at work. Whoever waits for these paths may start at once; work "
-            "of this entry that is not merged stays on its branch.",
+            sentence=f"#{entry.seq} {entry.title} is {entry.status} and has nobody at work. Whoever waits for these paths may start at once, and an "
+            "agent that still runs unseen could write to files that another one changes. Work that is not merged stays on its branch.",
             points=held_paths[:12],
             button=f"Release {_paths(len(held_paths))}",
             action=reverse("locks-release", args=[scene.workspace.pk, entry.pk]),
@@ -87,9 +106,10 @@ def release(scene: Scene, entry_id: str) -> HttpResponse:
 
 
 def held(scene: Scene) -> dict[str, Any]:
-    """Four queries, whatever is locked."""
+    """Five queries, whatever is locked."""
     chosen, ignored = filters.read(Filter, scene)
-    rows, total, waiters = _rows(scene, chosen)
+    found = _rows(scene, chosen)
+    rows, waiters = found.rows, found.waiters
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         folder, slash, _ = row.lock.path.rstrip("/").rpartition("/")
@@ -97,9 +117,9 @@ def held(scene: Scene) -> dict[str, Any]:
     longest = min((entry.updated_at for entry in waiters), default=None)
     return {
         "groups": sorted(groups.items()),
-        "total": total,
+        "total": found.total,
         "shown": len(rows),
-        "orphans": sum(1 for row in rows if row.is_orphan),
+        "orphans": found.orphans,
         "waiting_entries": len(waiters),
         "longest": next((entry for entry in waiters if entry.updated_at == longest), None),
         "cycle": _cycle(waiters),
@@ -114,10 +134,15 @@ def held(scene: Scene) -> dict[str, Any]:
     }
 
 
-def _rows(scene: Scene, chosen: dict[str, Any]) -> tuple[list[Row], int, list[Entry]]:
-    """The rows that fit, how many locks there are, and the entries that wait for one."""
+def _rows(scene: Scene, chosen: dict[str, Any]) -> Found:
     found = FileLock.objects.filter(workspace=scene.workspace).select_related("entry")
-    total = found.count()
+    total, left = found.count(), orphans.among(found)
+    orphaned = left.count()
+    if chosen["state"] in ("held", "orphan"):
+        found = left if chosen["state"] == "orphan" else found.exclude(pk__in=left.values("pk"))
+    if chosen["state"] == "waiting":
+        parked_behind = Entry.objects.filter(parked_behind__isnull=False, deleted_at__isnull=True)
+        found = found.filter(entry__in=parked_behind.filter(workspace=scene.workspace).values("parked_behind"))
     if chosen["path"]:
         found = found.filter(path__icontains=chosen["path"])
     if said := chosen["entry"]:
@@ -132,8 +157,9 @@ def _rows(scene: Scene, chosen: dict[str, Any]) -> tuple[list[Row], int, list[En
     for entry in waiters:
         behind[entry.parked_behind_id or ""].append(entry)
     rows = [_row(lock, sessions.get(lock.entry_id), behind.get(lock.entry_id, [])) for lock in locks]
-    wanted = {"held": lambda row: not row.is_orphan, "waiting": lambda row: row.waiting, "orphan": lambda row: row.is_orphan}
-    return [row for row in rows if not chosen["state"] or wanted[chosen["state"]](row)], total, waiters
+    if chosen["state"] == "waiting":  # of their holder's paths, those that somebody waits for
+        rows = [row for row in rows if row.waiting]
+    return Found(rows, total, orphaned, waiters)
 
 
 def _row(lock: FileLock, session: Session | None, behind: list[Entry]) -> Row:

@@ -53,21 +53,43 @@ def activity(scene: Scene, most: int = MOST_EVENTS) -> dict[str, Any]:
 
 
 def with_entries(events: QuerySet[Event]) -> QuerySet[Event]:
-    """Each event with the entry that it is about, in the same query: by its data, or as its object. Deleted ones have a number too."""
+    """Each event with the entry that it is about, in the same query: by its data, or as its object. Deleted ones have a number too,
+    but no page."""
     about = events.annotate(about=Coalesce(KeyTextTransform("entry", "data"), Cast("object_id", TextField())))
-    return about.annotate(about_seq=Subquery(Entry.objects.filter(pk=OuterRef("about")).values("seq")[:1]))
+    mine = Entry.objects.filter(pk=OuterRef("about"))
+    return about.annotate(
+        about_seq=Subquery(mine.values("seq")[:1]),
+        about_deleted=Subquery(mine.values("deleted_at")[:1]),
+    )
 
 
 def told(event: Event) -> dict[str, Any]:
-    """An event of `with_entries` in words, with its entry as a link."""
-    seq, about = event.about_seq, event.about  # type: ignore[attr-defined]
-    link = wording.Link(f"#{seq}", reverse("entry", args=[event.workspace_id, about])) if seq is not None else None
+    """An event of `with_entries` in words, with what it is about as a link."""
     return {
         "event": event,
         "symbol": wording.event_symbol(event.verb),
-        "says": wording.event(event.verb, event.data, link),
+        "says": wording.event(event.verb, event.data, _about(event)),
         "why": "" if event.verb == "session.passed" else event.reason,
+        "session": _session(event),
     }
+
+
+def _about(event: Event) -> wording.Link | None:
+    """The entry, or the review, that an event is about."""
+    if event.object_id.startswith("rev_"):
+        number = event.data.get("number", "?") if isinstance(event.data, dict) else "?"
+        return wording.Link(f"review #{number}", reverse("review", args=[event.workspace_id, event.object_id]))
+    seq, about = event.about_seq, event.about  # type: ignore[attr-defined]
+    if seq is None:
+        return None
+    gone = event.about_deleted is not None  # type: ignore[attr-defined]
+    return wording.Link(f"#{seq}", "" if gone else reverse("entry", args=[event.workspace_id, about]))
+
+
+def _session(event: Event) -> str:
+    """The address of the session that an event is about, if it is about one."""
+    is_one = event.object_id.startswith("sess_")
+    return reverse("session", args=[event.workspace_id, event.object_id]) if is_one else ""
 
 
 def names_of(scene: Scene, ids: set[str]) -> dict[str, wording.Link]:
@@ -78,4 +100,6 @@ def names_of(scene: Scene, ids: set[str]) -> dict[str, wording.Link]:
 
 
 def link_to(entry: Entry) -> wording.Link:
-    return wording.Link(f"#{entry.seq}", reverse("entry", args=[entry.workspace_id, entry.pk]))
+    """As pages name an entry. One that was taken off the backlog has no page."""
+    gone = entry.deleted_at is not None
+    return wording.Link(f"#{entry.seq}", "" if gone else reverse("entry", args=[entry.workspace_id, entry.pk]))

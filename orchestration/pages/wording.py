@@ -39,6 +39,7 @@ BADGES = {
     "pausing": ("warn", "starting", "Pausing"),
     "unknown": ("odd", "unknown", "Unknown"),
     "lock_held": ("run", "locked", "Held"),
+    "owner_unknown": ("odd", "unknown", "Owner unknown"),
     "kept": ("wait", "locked", "Kept"),
     "orphan": ("warn", "warn", "Orphan"),
     "on": ("good", "done", "On"),
@@ -86,8 +87,13 @@ CHECKS = {
     "project_budget_exceeded": "Project cap and limits",
     "files_locked": "File locks",
     "concurrency_limit": "Beside the others, and a free worker",
+    "dependency_failed": "Dependencies",
+    "no_improvement": "Its score",
+    "merge_conflict": "Its merge",
+    "human_hold": "Held by a person",
 }
 
+# In a list without numbers: "in the way: …".
 REASONS = {
     "budget_exceeded": "entry budgets used up",
     "project_budget_exceeded": "no money left under the cap or in the plan",
@@ -105,6 +111,24 @@ REASONS = {
     "no_worker_online": "no session worker online",
 }
 
+# After a number, one or many: "1 held by a person", "5 held by a person".
+STANDING = {
+    "budget_exceeded": "out of budget",
+    "project_budget_exceeded": "without money under the cap or in the plan",
+    "dependencies_pending": "waiting for dependencies",
+    "dependency_failed": "behind a failed dependency",
+    "files_locked": "waiting for locked files",
+    "concurrency_limit": "waiting for room beside the others",
+    "executor_paused": "waiting for the executor to resume",
+    "executor_stopped": "waiting for the executor to start",
+    "rounds_exhausted": "out of rounds",
+    "no_improvement": "no longer getting better",
+    "merge_conflict": "in a merge conflict",
+    "human_hold": "held by a person",
+    "agent_unavailable": "waiting for an agent that can work",
+    "no_worker_online": "waiting for a session worker",
+}
+
 VERBS = {
     "executor.start": "started the executor",
     "executor.pause": "paused the executor",
@@ -119,12 +143,12 @@ VERBS = {
     "session.passed": "finished {}: verified and merged",
     "session.failed": "ended a round of {}: verification said no",
     "session.conflict": "could not merge {}",
-    "session.crashed": "lost the agent on {}: it crashed",
+    "session.crashed": "ended the session on {}: its agent crashed",
     "session.timed_out": "ended the session on {}: time is up",
     "session.out_of_money": "ended the session on {}: its money is used up",
     "session.stopped": "stopped the session on {}",
     "session.interrupted": "interrupted the session on {}",
-    "session.lost": "lost the session on {}",
+    "session.lost": "gave the session on {} up: its worker is gone",
     "session.unavailable": "ended the session on {}: its provider turned it away",
     "agent.unavailable": "holds everything back: no agent can work",
     "agent.available": "goes on: agents can work again",
@@ -139,6 +163,7 @@ VERBS = {
     "entry.released": "released {}",
     "entry.reopened": "reopened {}",
     "entry.marked_done": "marked {} done",
+    "entry.marked_failed": "gave {} up: marked it failed",
     "entry.blocked": "blocked {}",
     "entry.priority": "set the priority of {} from {before} to {after}",
     "entry.rounds": "changed the rounds of {} from {before} to {after}",
@@ -154,13 +179,13 @@ VERBS = {
     "channel.removed": "removed the channel {name}",
     "channel.switched_off": "switched off the channel {name}",
     "delivery.retried": "sent a notice again to {name}",
-    "review.opened": "began {review}",
-    "review.changed": "changed {review}",
-    "review.requested": "asks for a decision on {review}",
-    "review.commented": "commented on {review}",
-    "review.decided": "decided on {review}: {verdict}",
-    "review.applied": "applied {review}: {applied}",
-    "review.superseded": "set aside {review}",
+    "review.opened": "began {}",
+    "review.changed": "changed {}",
+    "review.requested": "asks for a decision on {}",
+    "review.commented": "commented on {}",
+    "review.decided": "decided on {}: {verdict}",
+    "review.applied": "applied {}: {applied}",
+    "review.superseded": "set aside {}",
     "budget.budget": "set the budget of {} from {before} to {after}",
     "budget.human_locked": "{locked} the budget of {}",
     "budget.max_project_spend": "set the cap from {before} to {after}",
@@ -180,7 +205,9 @@ VERBS = {
     "entry.parallel": "changed beside what {} may run",
     "entry.assigned": "assigned {} from {before} to {after}",
     "session.reap": "asked to end the session on {}",
-    "locks.released": "freed locks that nobody held",
+    "locks.released": "freed the locks of {}, which nobody used",
+    "entries.rebuilt": "mended what entries wait for",
+    "budget.rebuilt": "mended the counters of money from the ledger",
     "hold.settled": "settled a hold that was left over",
     "workspace.created": "created this workspace",
     "workspace.configured": "changed the config: {keys}",
@@ -188,6 +215,12 @@ VERBS = {
     "member.added": "made {user} {role} of this workspace",
     "member.role": "changed the role of {user} from {before} to {after}",
     "member.removed": "removed {user} from this workspace",
+    "person.made": "made {user} known to this server",
+    "person.let_in": "lets {user} log in again",
+    "person.shut_out": "lets {user} log in no more",
+    "person.server_admin": "made {user} admin of the whole server",
+    "person.no_server_admin": "took from {user} that they are admin of the whole server",
+    "person.renamed": "changed the name or the address of {user}",
     "token.created": "made the token {name}",
     "token.changed": "changed the token {name}",
     "token.revoked": "revoked the token {name}",
@@ -215,7 +248,7 @@ SYMBOLS = {
 
 @dataclass(frozen=True)
 class Link:
-    """An entry or a session as a page names it."""
+    """An entry, a session or a review as a page names it. Without an address it has no page any more."""
 
     text: str
     url: str
@@ -251,6 +284,11 @@ def reasons(codes: list[str]) -> str:
     return ", ".join(REASONS.get(code, code.replace("_", " ")) for code in codes)
 
 
+def standing(code: str) -> str:
+    """What entries with this reason are, after their number."""
+    return STANDING.get(code, code.replace("_", " "))
+
+
 def linked(text: str, names: Mapping[str, Link]) -> list[tuple[str, str]]:
     """A sentence with the ids in it turned into links: pieces of (text, address)."""
     pieces = [(text, "")]
@@ -272,7 +310,7 @@ def listed(words: str, links: list[tuple[str, str]], most: int = 5) -> list[tupl
 
 
 def event(verb: str, data: Mapping[str, Any], subject: Link | None) -> list[tuple[str, str]]:
-    """What an event says, as pieces of (text, address). An unknown verb is shown as it is."""
+    """What an event says, as pieces of (text, address). An unknown verb is shown as it is; a subject without an address is no link."""
     pattern = VERBS.get(verb, verb.replace("_", " ").replace(".", ": "))
     before, has_subject, after = pattern.partition("{}")
     named = [(subject.text, subject.url) if subject else ("an entry", "")] if has_subject else []
@@ -299,9 +337,8 @@ def _fill(text: str, data: Mapping[str, Any]) -> str:
         "{keys}": ", ".join(map(str, data.get("keys") or ["nothing"])),
         "{user}": str(data.get("user", "")),
         "{role}": str(data.get("role", "")),
-        "{review}": f"review #{data.get('number', '?')}",
         "{verdict}": "approved" if data.get("verdict") == "approve" else "asks for changes",
-        "{applied}": f"{data.get('changes', 0)} changes",
+        "{applied}": f"{data.get('changes', 0)} {'change' if data.get('changes') == 1 else 'changes'}",
     }
     for name, word in words.items():
         text = text.replace(name, word)

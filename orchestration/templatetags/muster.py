@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from django import template
+from django.apps import apps
 from django.db.models import Model
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import get_current_timezone, localtime, now
@@ -232,6 +234,18 @@ def admin_link(context: Any, obj: Model | None, words: str = "Edit in admin") ->
     if obj is None or request is None or not getattr(request.user, "is_superuser", False):
         return mark_safe("")
     return admin_base.link(obj, words)
+
+
+@register.simple_tag(takes_context=True)
+def admin_list(context: Any, model: str, workspace: Model, column: str = "workspace") -> SafeString:
+    """The way to all rows of a model that belong to a workspace, on the admin site. `column`: which one says so."""
+    request = context.get("request")
+    if request is None or not getattr(request.user, "is_superuser", False):
+        return mark_safe("")
+    meta = apps.get_model(model)._meta
+    key = meta.get_field(column).target_field.name  # as the filters of the admin site are called
+    address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+    return format_html('<a href="{}?{}__{}__exact={}">All in admin</a>', address, column, key, workspace.pk)
 
 
 @register.simple_tag

@@ -112,6 +112,53 @@ def test_an_entry_and_what_its_failure_blocked_are_requeued_together(client: Cli
     assert set(Entry.objects.values_list("status", "unmet_dependencies")) == {("pending", 0), ("pending", 1)}
 
 
+def test_what_the_dry_run_says_would_stay_stays(client: Client) -> None:
+    first, second, third = some_entries(
+        a_workspace(), entries.Draft("one", ref="a"), entries.Draft("two", depends_on=("a",)), entries.Draft("three")
+    )
+    stuck(first)
+    stuck(second, "blocked", "dependency_failed")
+    stuck(third)
+    shown = dry_run(client, Entry, "requeue", second.pk, third.pk)
+    assert b"Would change: 1" in shown.content
+    assert "Requeued entries: 1" in said(admin_site.apply(client, Entry, "requeue", second.pk, third.pk, shown=shown, reason="r"))
+    assert [object_id for verb in ("released", "reopened") for object_id, _, _ in told(f"entry.{verb}")] == [third.pk]
+
+
+def test_entries_of_two_workspaces_with_the_same_name_are_told_apart(client: Client) -> None:
+    for workspace in (a_workspace(name="Shop"), a_workspace(name="Till")):
+        some_entries(workspace, entries.Draft("one", ref="a"), entries.Draft("two", depends_on=("a",)))
+    needed, alone = Entry.objects.filter(content="one").order_by("workspace__name")
+    entries.delete(Entry.objects.get(content="two", workspace=alone.workspace), by=ANA)
+    shown = dry_run(client, Entry, "take_off", needed.pk, alone.pk)
+    assert "#1 one in Till" in shown.content.decode() and b"Would change: 1" in shown.content
+    admin_site.apply(client, Entry, "take_off", needed.pk, alone.pk, shown=shown, reason="r")
+    assert [object_id for object_id, _, _ in told("entry.deleted")][-1] == alone.pk
+    needed.refresh_from_db()
+    assert needed.deleted_at is None
+
+
+def test_an_entry_that_is_given_up_blocks_what_needs_it_until_it_is_requeued(client: Client) -> None:
+    first, second = some_entries(a_workspace(), entries.Draft("one", ref="a"), entries.Draft("two", depends_on=("a",)))
+    shown = dry_run(client, Entry, "mark_failed", first.pk)
+    assert "failed; blocked by that: 1" in shown.content.decode()
+    admin_site.apply(client, Entry, "mark_failed", first.pk, shown=shown, reason="the vendor is gone")
+    assert told("entry.marked_failed") == [(first.pk, BOSS, "the vendor is gone")]
+    states = dict(Entry.objects.values_list("pk", "status"))
+    assert states == {first.pk: "failed", second.pk: "blocked"}
+    assert b"It has failed already" in dry_run(client, Entry, "mark_failed", first.pk).content
+    shown = dry_run(client, Entry, "requeue", first.pk)
+    admin_site.apply(client, Entry, "requeue", first.pk, shown=shown, reason="back again")
+    assert set(Entry.objects.values_list("status", flat=True)) == {"pending"}
+
+
+def test_what_is_at_work_is_neither_given_up_nor_taken_off(client: Client) -> None:
+    seed(1)
+    entry = Entry.objects.get()
+    for action in ("mark_failed", "take_off"):
+        assert b"stop its session first" in dry_run(client, Entry, action, entry.pk).content
+
+
 def test_what_is_at_work_is_not_requeued(client: Client) -> None:
     seed(1)
     assert b"stop its session first" in dry_run(client, Entry, "requeue", Entry.objects.get().pk).content

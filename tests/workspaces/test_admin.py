@@ -1,26 +1,34 @@
 """The admin site: every page of every model, what may not change, and what changes with a reason."""
 
+import html
+import itertools
+import re
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from budget.models import Account
+from orchestration.models import Entry, Worker
 from tests import admin_site
 from tests.admin_site import BOSS, EVIL, a_superuser, dry_run, seed, url
 from tests.factories import a_workspace
 from workspaces import access, tokens
 from workspaces.admin_base import Editable, ReadOnly
-from workspaces.models import ApiToken, Event, Membership, Workspace
+from workspaces.models import ApiToken, Event, FailedLogin, Membership, Preferences, Role, Workspace
 
 pytestmark = pytest.mark.django_db
 
 OURS = [model for name in ("workspaces", "budget", "orchestration") for model in apps.get_app_config(name).get_models()]
+OURS.append(User)
 NAMED = {"argvalues": OURS, "ids": [model.__name__ for model in OURS]}
 
 
@@ -50,6 +58,35 @@ def test_only_superusers_get_in() -> None:
     assert client.get("/admin/").headers["Location"].startswith("/admin/login/")
 
 
+def test_the_admin_site_has_no_door_of_its_own() -> None:
+    """Its own would let people try passwords without a bound."""
+    get_user_model().objects.create_superuser(BOSS, password="x" * 12)
+    answer = Client().post("/admin/login/?next=/admin/workspaces/event/", {"username": BOSS, "password": "x" * 12})
+    assert answer.headers["Location"] == "/login/?next=/admin/workspaces/event/"
+    assert "sessionid" not in answer.cookies
+    assert Client().get("/admin/login/?next=//evil.example/").headers["Location"] == "/login/?next=/admin/"
+
+
+@pytest.mark.parametrize("role", [*Role.values, ""])
+def test_whoever_is_less_than_an_admin_of_the_server_is_told_so_and_changes_nothing(role: str) -> None:
+    seed(2)
+    staff = get_user_model().objects.create_user("staff", is_staff=True)
+    staff.user_permissions.set(Permission.objects.all())
+    if role:
+        Membership.objects.create(workspace=Workspace.objects.get(), user=staff, role=role)
+    client = Client()
+    client.force_login(staff)
+    before = Event.objects.count()
+    for model in OURS:
+        row = model._default_manager.first()
+        for address in (url(model), url(model, "add"), url(model, "change", row.pk), url(model, "delete", row.pk)):
+            assert client.get(address).headers["Location"].startswith("/admin/login/")
+            assert client.post(address, {"reason": "mine", "_selected_action": [row.pk], "post": "yes"}).status_code == 302
+    told = client.get("/admin/", follow=True)
+    assert told.status_code == 403 and "for admins of the whole server" in told.content.decode()
+    assert Event.objects.count() == before
+
+
 @pytest.mark.parametrize("model", **NAMED)
 def test_a_list_takes_as_many_queries_for_fifty_rows_as_for_five(client: Client, model: Any) -> None:
     seed(5)
@@ -72,6 +109,36 @@ def test_every_page_answers_and_shows_hostile_text_as_text(client: Client, model
         assert count <= 22, page
         assert "<script>alert" not in text and "<img src=x" not in text
         assert "style=" not in text.replace("Style=", ""), page
+
+
+@pytest.mark.parametrize("model", **NAMED)
+def test_what_has_a_page_leads_to_it_and_the_page_is_there(client: Client, model: Any) -> None:
+    seed(2)
+    shown = client.get(url(model, "change", model._default_manager.order_by("pk").last().pk)).content.decode()
+    found = re.search(r'href="([^"]*)" class="viewsitelink"', shown)
+    if model in (ApiToken, FailedLogin, Preferences, Worker):  # of the server, or of one person
+        assert found is None
+        return
+    assert found is not None
+    address = html.unescape(found[1])
+    page = client.get(address)
+    assert page.status_code == 200, address
+    text = page.content.decode()
+    assert "Ignored in the address" not in text and "Nothing matches" not in text
+    _, _, anchor = address.partition("#")
+    assert not anchor or f'id="{anchor}"' in text, address
+
+
+@pytest.mark.parametrize("model", **NAMED)
+def test_nothing_leads_into_a_deleted_workspace_or_to_an_entry_taken_off(client: Client, model: Any) -> None:
+    seed(2)
+    row = model._default_manager.order_by("pk").first()
+    Entry.objects.update(deleted_at=timezone.now())
+    shown = client.get(url(model, "change", row.pk)).content.decode()
+    found = re.search(r'href="([^"]*)" class="viewsitelink"', shown)
+    assert found is None or client.get(html.unescape(found[1])).status_code == 200
+    Workspace.objects.update(deleted_at=timezone.now())
+    assert "viewsitelink" not in client.get(url(model, "change", row.pk)).content.decode()
 
 
 @pytest.mark.parametrize("model", [m for m in OURS if isinstance(admin.site.get_model_admin(m), ReadOnly)])
@@ -103,6 +170,60 @@ def test_nothing_is_deleted_by_a_form(client: Client, model: Any) -> None:
 def test_a_nul_is_refused_before_the_database_sees_it(client: Client, address: str) -> None:
     seed(1)
     assert client.get(address).status_code == 400
+
+
+@pytest.mark.parametrize("model", **NAMED)
+def test_every_filter_that_a_list_offers_works(client: Client, model: Any) -> None:
+    seed(2)
+    seed(2)
+    offered = re.search(
+        r'<search id="changelist-filter".*?</search>|<nav id="changelist-filter".*?</nav>',
+        client.get(url(model)).content.decode(),
+        re.S,
+    )
+    links = re.findall(r'href="(\?[^"]*)"', offered[0]) if offered else []
+    assert links or not admin.site.get_model_admin(model).list_filter
+    for link in links:
+        answer = client.get(url(model) + html.unescape(link))
+        assert answer.status_code == 200 and "makes no sense" not in answer.content.decode(), link
+
+
+HUGE = "9" * 30
+
+
+@pytest.mark.parametrize("model", **NAMED)
+def test_a_filter_that_cannot_be_shows_everything(client: Client, model: Any) -> None:
+    names = ("id__in", "id", "at__year", "workspace__id__exact", "spec__contains", "o", "p")
+    for name, value in itertools.product(names, [HUGE, "x", "2026-13-45"]):
+        assert client.get(url(model), {name: value}, follow=True).status_code in (200, 400), name  # 400: not a column of it
+
+
+@pytest.mark.parametrize("asked", [{"id__in": "x"}, {"at__gte": "2026-13-45"}])
+def test_it_says_so_once(client: Client, asked: dict[str, str]) -> None:
+    a_workspace()
+    assert "The filter in the address makes no sense" in client.get(url(Event), asked, follow=True).content.decode()
+    assert "makes no sense" not in client.get(url(Event)).content.decode()
+
+
+@pytest.mark.parametrize("model", **NAMED)
+def test_a_key_that_cannot_be_is_nobodys(client: Client, model: Any) -> None:
+    kind = ContentType.objects.get_for_model(model)
+    actions = [one.name for one in admin.site.get_model_admin(model).actions if hasattr(one, "name")]
+    for key in (HUGE, "x"):
+        for page, ask in itertools.product(("change", "history", "delete"), (client.get, client.post)):
+            assert ask(url(model, page, key)).status_code in (302, 403, 404)
+        for action, step in itertools.product(actions, ("", "look", "apply")):
+            form = {
+                "action": action,
+                "_selected_action": [key],
+                "step": step,
+                "reason": "r",
+                "amount": "1",
+                "key": "k",
+                "seen": "s",
+            }
+            assert client.post(url(model), form).status_code in (200, 302)
+        assert client.get(f"/admin/r/{kind.pk}/{key}/").status_code in (302, 404)
 
 
 def test_a_rename_is_told_in_activity_with_who_and_why(client: Client) -> None:
@@ -220,6 +341,27 @@ def test_an_apply_without_a_reason_asks_for_it(client: Client) -> None:
     assert b"This field is required" in answer.content
     token.refresh_from_db()
     assert token.revoked_at is None
+
+
+def test_nobody_and_no_token_comes_into_a_deleted_workspace(client: Client) -> None:
+    workspace, bob = a_workspace(), User.objects.create_user("bob")
+    Workspace.objects.update(deleted_at=timezone.now())
+    client.post(url(Membership, "add"), {"user": bob.pk, "workspace": workspace.pk, "role": "viewer", "reason": "x"})
+    token = {"name": "ci", "role": "viewer", "workspace": workspace.pk, "expires_at_0": "", "expires_at_1": "", "reason": "x"}
+    client.post(url(ApiToken, "add"), token)
+    assert not Membership.objects.exists() and not ApiToken.objects.exists()
+
+
+def test_what_belongs_to_a_deleted_workspace_is_only_looked_at(client: Client) -> None:
+    seed(1)
+    Entry.objects.update(status="failed", reason_code="rounds_exhausted")
+    Workspace.objects.update(deleted_at=timezone.now())
+    for model in (Entry, Account, Membership):
+        row = model._default_manager.get()
+        assert client.get(url(model, "change", row.pk)).status_code == 200
+        assert client.post(url(model, "change", row.pk), {"reason": "x"}).status_code == 403, model
+    for action in ("requeue", "mark_failed", "take_off"):
+        assert b"Its workspace was deleted" in dry_run(client, Entry, action, Entry.objects.get().pk).content
 
 
 def test_a_deleted_workspace_is_only_looked_at(client: Client) -> None:
