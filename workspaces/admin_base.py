@@ -67,14 +67,14 @@ class Base(admin.ModelAdmin):
         """Django's filter by a project asks for the key of what has no key but its workspace's, and Django's own guard refuses that."""
         return lookup == "project__workspace__exact" or super().lookup_allowed(lookup, value, request)
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> HttpResponse | None:
         """Ids that none of these rows can have are answered before any action sees them."""
         try:
             queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME)).exists()
         except NONSENSE:
             self.message_user(request, "What was selected is not in this list. Nothing was changed.", messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
-        found: HttpResponse | None = super().response_action(request, queryset)
+        found: HttpResponse | None = super().response_action(request, queryset, *args, **kwargs)
         return found
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
