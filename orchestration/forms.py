@@ -7,7 +7,6 @@ from django import forms
 
 from budget import caps, money, thresholds
 from budget.models import Limit
-from orchestration.models import Entry
 from workspaces.errors import Invalid
 
 GROUPED = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
@@ -153,15 +152,6 @@ class RoundsForm(forms.Form):
 class SecretForm(forms.Form):
     name = forms.CharField(max_length=100, error_messages={"required": "Write the variable's name"})
     value = forms.CharField(max_length=16_000, strip=False, error_messages={"required": "Write its value"})
-
-
-class FilterForm(forms.Form):
-    """The backlog's filters in the address. What does not fit is left out, not refused: addresses are typed by people."""
-
-    status = forms.ChoiceField(choices=[("", "All"), *Entry.Status.choices], required=False)
-    reason = forms.RegexField(r"^[a-z_]{0,30}$", required=False)
-    q = forms.CharField(max_length=200, required=False)
-    after = forms.RegexField(r"^[0-9]{0,18}$", required=False)
 
 
 def checked(form: forms.Form) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_safe
 
 from budget.models import RoundSpend
 from orchestration.models import Entry, Round, Session
-from orchestration.pages import backlog
 from orchestration.pages.budget import by_entry
 from orchestration.pages.doors import in_workspace
+from orchestration.pages.entries.rows import rows
 from orchestration.pages.entry import brief, budget, deps, history, locks, preflight, rounds
 from orchestration.pages.lists import filters
 from orchestration.pages.scene import Region, Scene, show
@@ -85,7 +85,7 @@ def _found(scene: Scene, entry_id: str) -> Entry:
 
 def standing(scene: Scene, entry: Entry) -> dict[str, Any]:
     """One sentence on where it stands and since when, and what it came to so far: as its row of the backlog says it."""
-    row = backlog.rows(scene, [entry])[0]
+    row = rows(scene, [entry])[0]
     at_work = row["session"] is not None
     return {
         "entry": entry,
