@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from budget import sheets
 from orchestration.models import Entry
-from orchestration.pages import regions, wording
+from orchestration.pages import regions, telling
 from orchestration.pages.doors import in_workspace
 from orchestration.pages.lists import filters, paging
 from orchestration.pages.scene import Region, Scene, show
@@ -124,7 +124,7 @@ def _change(event: Event) -> tuple[str, str] | None:
     data = event.data if isinstance(event.data, dict) else {}
     for before, after in (("before", "after"), ("before_usd", "after_usd")):
         if before in data or after in data:
-            return wording.plain(data, before), wording.plain(data, after)
+            return telling.plain(data, before), telling.plain(data, after)
     return None
 
 

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from orchestration import queries
 from orchestration.models import Entry, Session
-from orchestration.pages import wording
+from orchestration.pages import telling, wording
 from orchestration.pages.scene import Scene
 from workspaces.models import Event
 
@@ -67,8 +67,8 @@ def told(event: Event) -> dict[str, Any]:
     """An event of `with_entries` in words, with what it is about as a link."""
     return {
         "event": event,
-        "symbol": wording.event_symbol(event.verb),
-        "says": wording.event(event.verb, event.data, _about(event)),
+        "symbol": telling.symbol(event.verb),
+        "says": telling.sentence(event.verb, event.data, _about(event)),
         "why": "" if event.verb == "session.passed" else event.reason,
         "session": _session(event),
     }

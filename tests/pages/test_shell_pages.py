@@ -19,7 +19,7 @@ from budget.money import usd
 from orchestration import entries, orphans, pulse
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, FileLock, Round, Session, Worker
-from orchestration.pages import wording
+from orchestration.pages import telling
 from tests import admin_site
 from tests.pages import seed
 from tests.pages.test_forms import confirmed
@@ -236,7 +236,7 @@ def test_every_verb_that_is_recorded_has_words() -> None:
             said = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
             if named in ("record", "event", "_record", "_become"):
                 recorded.update(one for one in said if "." in one and " " not in one)
-    assert len(recorded) > 40 and recorded - wording.VERBS.keys() == set()
+    assert len(recorded) > 40 and recorded - telling.VERBS.keys() == set()
 
 
 @pytest.mark.parametrize("page", ["", "locks/", "executor/", "activity/"])

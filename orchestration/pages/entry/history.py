@@ -3,7 +3,7 @@
 from typing import Any
 
 from orchestration.models import Entry, Session
-from orchestration.pages import regions, wording
+from orchestration.pages import regions, telling
 from orchestration.pages.scene import Scene
 from workspaces.models import Event
 
@@ -23,5 +23,5 @@ def _change(event: Event) -> tuple[str, str] | None:
     data = event.data if isinstance(event.data, dict) else {}
     for before, after in (("before", "after"), ("before_usd", "after_usd")):
         if before in data or after in data:
-            return wording.plain(data, before), wording.plain(data, after)
+            return telling.plain(data, before), telling.plain(data, after)
     return None

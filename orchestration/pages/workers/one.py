@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from budget import queries as budget
 from orchestration import configuration, passages, queries, sessions
 from orchestration.models import FileLock, Round, Session
-from orchestration.pages import wording
+from orchestration.pages import telling, wording
 from orchestration.pages.answers import done
 from orchestration.pages.budget import by_entry
 from orchestration.pages.charts import phasebar, phases
@@ -107,8 +107,8 @@ def events(scene: Scene, session: Session) -> dict[str, Any]:
         {
             "at": event.at,
             "actor": event.actor,
-            "symbol": wording.event_symbol(event.verb),
-            "says": wording.event(event.verb, event.data, names.get(session.entry_id)),
+            "symbol": telling.symbol(event.verb),
+            "says": telling.sentence(event.verb, event.data, names.get(session.entry_id)),
             "why": event.reason,
         }
         for event in told
