@@ -7,7 +7,7 @@
     const form = document.getElementById(link.dataset.arm), commit = form.querySelector(".commit");
     link.hidden = true;
     form.hidden = false;
-    commit.disabled = true; // a double click lands here and does nothing
+    commit.disabled = true; // a double click lands here, or on Cancel, and does nothing
     setTimeout(() => { commit.disabled = false; if (!form.hidden) commit.focus(); }, DEAD);
     let away = 0;
     const watch = setInterval(() => {
@@ -29,7 +29,7 @@
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-arm]"), cancel = event.target.closest("[data-disarm]");
     if (link) { event.preventDefault(); arm(link); }
-    if (cancel) disarm(cancel.closest("form"), true);
+    if (cancel && !cancel.form.querySelector(".commit").disabled) disarm(cancel.form, true);
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = event.target.closest?.("form.arm");
