@@ -114,14 +114,15 @@ def held(scene: Scene) -> dict[str, Any]:
     for row in rows:
         folder, slash, _ = row.lock.path.rstrip("/").rpartition("/")
         groups[folder + slash].append(row)
-    longest = min((entry.updated_at for entry in waiters), default=None)
+    longest = min(waiters, key=_waits_since, default=None)
     return {
         "groups": sorted(groups.items()),
         "total": found.total,
         "shown": len(rows),
         "orphans": found.orphans,
         "waiting_entries": len(waiters),
-        "longest": next((entry for entry in waiters if entry.updated_at == longest), None),
+        "longest": longest,
+        "longest_since": _waits_since(longest) if longest else None,
         "cycle": _cycle(waiters),
         "chosen": chosen,
         "ignored": ignored,
@@ -152,7 +153,7 @@ def _rows(scene: Scene, chosen: dict[str, Any]) -> Found:
         s.entry_id: s for s in Session.objects.filter(workspace=scene.workspace, status__in=Session.OPEN).select_related("worker")
     }
     parked = Entry.objects.filter(workspace=scene.workspace, parked_behind__isnull=False, deleted_at__isnull=True)
-    waiters = list(parked.order_by("updated_at", "seq")[:MOST_WAITING])
+    waiters = list(parked.order_by("reason_at", "seq")[:MOST_WAITING])
     behind: dict[str, list[Entry]] = defaultdict(list)
     for entry in waiters:
         behind[entry.parked_behind_id or ""].append(entry)
@@ -165,6 +166,11 @@ def _rows(scene: Scene, chosen: dict[str, Any]) -> Found:
 def _row(lock: FileLock, session: Session | None, behind: list[Entry]) -> Row:
     is_orphan = not orphans.why_kept(lock.entry, is_open=session is not None)
     return Row(lock, lock.entry, session, is_orphan, [entry for entry in behind if _wants(entry, lock.path)])
+
+
+def _waits_since(entry: Entry) -> datetime:
+    """Since when it is parked. What a person edits of it meanwhile does not count."""
+    return entry.reason_at or entry.updated_at
 
 
 def _wants(entry: Entry, path: str) -> bool:

@@ -51,6 +51,15 @@ def test_an_orphan_is_named_and_released_with_a_reason(otto: Client, workspace: 
     assert Event.objects.get(verb="locks.released").reason == "left by an import"
 
 
+def test_the_longest_wait_begins_when_it_was_parked_whatever_is_edited_since(ana: Client, workspace: Workspace) -> None:
+    parked = Entry.objects.filter(workspace=workspace, parked_behind__isnull=False).order_by("seq")
+    first, second = parked[0], parked[1]
+    Entry.objects.filter(pk=second.pk).update(reason_at=now() - timedelta(minutes=22))
+    Entry.objects.filter(pk=first.pk).update(updated_at=now() - timedelta(hours=1))
+    seen = text_of(ana, f"/w/{workspace.pk}/locks/", fragment="locks")
+    assert re.search(rf"Longest wait <time [^>]*>22m 0\ds</time>: <a [^>]*>#{second.seq}<", seen)
+
+
 def test_the_line_above_the_locks_counts_the_same_whatever_is_filtered(ana: Client, workspace: Workspace) -> None:
     orphan(workspace)
     for state, shown in (("", True), ("held", False), ("waiting", False), ("orphan", True)):
