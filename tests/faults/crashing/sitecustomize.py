@@ -14,8 +14,8 @@ from pathlib import Path
 
 MODULES = {
     "budget.ledger",
-    "orchestration.entries",
     "orchestration.metering",
+    "orchestration.moves",
     "orchestration.rounds",
     "orchestration.sessions",
     "orchestration.runtime.git",
