@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5  # pytest's exit code when nothing was selected
+ONCE = ["-p", "tests.plugins.once"]  # for the second database: what uses none was tested with the first
 PLAIN = ("--pdb", "--trace", "--collect-only", "--co", "--help", "-h")  # what xdist's workers would get in the way of
 
 
@@ -47,7 +48,7 @@ def main() -> int:
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog="./muster test",
-        description="Run the tests, on SQLite and on PostgreSQL. Every other argument goes to pytest.",
+        description="Run the tests; those that use a database on SQLite and on PostgreSQL. Every other argument goes to pytest.",
         allow_abbrev=False,
     )
     parser.add_argument("--db", choices=["sqlite", "postgresql"], help="only this database")
@@ -65,7 +66,10 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
         return [Suite(f"{name.title()} on {database}", database, [f"tests/{name}", *extra]) for name in slow]
     databases = [options.db] if options.db else ["sqlite", "postgresql"]
     workers = [] if any(word in PLAIN for word in extra) else ["-n", str(min(4, max(2, os.cpu_count() or 2)))]
-    return [Suite(f"Tests on {database}", database, ["-m", "not slow", *workers, *extra]) for database in databases]
+    return [
+        Suite(f"Tests on {database}", database, ["-m", "not slow", *workers, *(ONCE if n else []), *extra])
+        for n, database in enumerate(databases)
+    ]
 
 
 def run(suite: Suite) -> Result:
@@ -82,7 +86,9 @@ def run(suite: Suite) -> Result:
         )
         passed, failed, skipped = map(int, counts.read().split() or (0, 0, 0))
     result = Result(suite, passed, failed, skipped, time.monotonic() - began)
-    if code != 0 and failed == 0:  # it broke, or was interrupted, before or beside the tests
+    if code == NO_TESTS and set(ONCE) <= set(suite.arguments):
+        result.trouble = "nothing of it uses a database"
+    elif code != 0 and failed == 0:  # it broke, or was interrupted, before or beside the tests
         result.failed = 1
         result.trouble = "no test was selected" if code == NO_TESTS else f"pytest ended with exit code {code}"
     return result

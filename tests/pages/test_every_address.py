@@ -115,10 +115,11 @@ def encoded(value: str) -> str:
     return value.encode("utf-8", "replace").decode()
 
 
-@pytest.mark.parametrize("value", NASTY, ids=range(len(NASTY)))
-def test_no_value_breaks_any_page_that_gets_it_for_every_parameter(workspace: Workspace, far_away: Client, value: str) -> None:
-    for path in paths(workspace):
-        answered(far_away, path, {name: encoded(value) for name in NAMES if name != "fragment"})
+@pytest.mark.parametrize("part", range(8))
+def test_no_value_breaks_any_page_that_gets_it_for_every_parameter(workspace: Workspace, far_away: Client, part: int) -> None:
+    for value in NASTY[part::8]:
+        for path in paths(workspace):
+            answered(far_away, path, {name: encoded(value) for name in NAMES if name != "fragment"})
 
 
 @pytest.mark.parametrize("name", ["from", "to", "since", "until", "day", "period", "month"])
