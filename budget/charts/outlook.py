@@ -12,7 +12,7 @@ from workspaces import times
 
 STOPS = "dispatch would stop here"
 PAUSED = "paused: no projected spend"
-LETTER = 6.4  # how wide one is, about: enough to know whether words have room
+LETTER, BOLD = 6.4, 7.4  # how wide one is, about: enough to know whether words have room
 
 
 def sentence(seen: Forecast, zone: tzinfo = UTC) -> str:
@@ -113,7 +113,7 @@ def _stops(way: _Way, cap: int, until: datetime) -> bool:
 def _crossing(words: str, x: Scale, y: Scale, line: _Way, cap: int, now: datetime) -> list[SafeString]:
     """`words`: when it is; empty where only the upper end of what is likely comes so far."""
     where, high = line[1][0], y(cap)
-    half = LETTER * max(len(words), len(STOPS)) / 2 + 4
+    half = BOLD * max(len(words), len(STOPS)) / 2 + 4
     middle = min(max(where, x.start + half), x.end - half)
     today = x(now.timestamp())
     if abs(middle - today) < half:  # beside the line of now, on the side that has room
