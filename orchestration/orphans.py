@@ -18,7 +18,7 @@ def why_kept(entry: Entry, *, is_open: bool) -> str:
     """Why an entry's locks may not be freed; empty when they are orphans."""
     if is_open:
         return "It is at work: stop its session first"
-    if entry.deleted_at is None and entry.status not in AT_REST and entry.has_rounds:
+    if entry.deleted_at is None and entry.status not in AT_REST and (entry.has_rounds or entry.attempts):
         return "It keeps them between its rounds: hold the entry first"
     return ""
 
@@ -26,7 +26,8 @@ def why_kept(entry: Entry, *, is_open: bool) -> str:
 def among(locks: QuerySet[FileLock]) -> QuerySet[FileLock]:
     """Those of these locks that `why_kept` has nothing against freeing."""
     session = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
-    needed = Q(entry__deleted_at__isnull=True, entry__has_rounds=True) & ~Q(entry__status__in=AT_REST)
+    begun = Q(entry__has_rounds=True) | Q(entry__attempts__gt=0)  # one that was stopped in its first round goes on with it
+    needed = begun & Q(entry__deleted_at__isnull=True) & ~Q(entry__status__in=AT_REST)
     return locks.filter(~Exists(session)).exclude(needed)
 
 

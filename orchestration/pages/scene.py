@@ -58,7 +58,8 @@ class Scene:
             ),
             "orphans": (
                 """(SELECT count(*) FROM orchestration_filelock l JOIN orchestration_entry e ON e.id = l.entry_id
-                WHERE l.workspace_id = %s AND (e.status IN ('done', 'failed', 'blocked') OR NOT e.has_rounds OR e.deleted_at IS NOT NULL)
+                WHERE l.workspace_id = %s AND (e.status IN ('done', 'failed', 'blocked') OR e.deleted_at IS NOT NULL
+                    OR (NOT e.has_rounds AND e.attempts = 0))
                 AND NOT EXISTS (SELECT 1 FROM orchestration_session s WHERE s.entry_id = e.id AND s.status IN ('claimed', 'running')))""",
                 [mine],
             ),

@@ -16,8 +16,8 @@ from django.utils.timezone import now
 from budget import caps
 from budget.models import Account, BudgetChange, LedgerEntry, Project
 from budget.money import usd
-from orchestration import entries, orphans, pulse
-from orchestration.executor import dispatch
+from orchestration import entries, orphans, pulse, sessions
+from orchestration.executor import control, dispatch
 from orchestration.models import Entry, Executor, FileLock, Round, Session, Worker
 from orchestration.pages import telling
 from tests import admin_site
@@ -91,6 +91,16 @@ def test_every_page_counts_the_orphans_that_the_list_has(ana: Client, workspace:
     FileLock.objects.create(workspace=workspace, path="old/left.py", entry=never_begun)
     scene = ana.get(f"/w/{workspace.pk}/activity/").context["scene"]
     assert scene.counted("orphans") == orphans.among(FileLock.objects.filter(workspace=workspace)).count() == 1
+
+
+def test_what_was_stopped_in_its_first_round_keeps_its_paths_and_asks_for_nobody(ana: Client, workspace: Workspace) -> None:
+    control.stop_all(workspace.pk, by=seed.ANA)
+    for session in Session.objects.filter(workspace=workspace, status__in=Session.OPEN):
+        assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED), was=Session.Status(session.status))
+    kept = FileLock.objects.filter(workspace=workspace, entry__status="pending")
+    assert kept.filter(entry__has_rounds=False).exists() and not orphans.among(kept).exists()
+    seen = text_of(ana, f"/w/{workspace.pk}/")
+    assert "locked by entries at rest" not in seen and "is locked by an entry at rest" not in seen
 
 
 def test_a_lock_whose_session_is_not_heard_of_has_an_unknown_owner(ana: Client, workspace: Workspace) -> None:
