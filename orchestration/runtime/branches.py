@@ -1,5 +1,6 @@
 """Branches of a repository that belongs to somebody else: what is there, who has it checked out, which one we merge into."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from orchestration.runtime import git
 from orchestration.runtime.git import GitError
 
 ABSENT = ""  # as the old value of update-ref: there must be none
+LOOKS, PAUSE_S = 20, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,23 @@ def lock_file(place: Path, branch: str) -> Path:
 def checked_out(repo: Path) -> list[CheckedOut]:
     """Every working copy, also those whose directory is gone."""
     found = []
-    for block in git.run(repo, "worktree", "list", "--porcelain", "-z").split("\0\0"):
+    for block in _worktrees(repo).split("\0\0"):
         lines = dict(line.partition(" ")[::2] for line in block.strip("\0").split("\0"))
         if "worktree" in lines:
             found.append(CheckedOut(Path(lines["worktree"]), lines.get("branch", "").removeprefix("refs/heads/") or None))
     return found
+
+
+def _worktrees(repo: Path) -> str:
+    """What git lists. It fails while another one is just being made, with its files still empty: then it is asked again."""
+    for _ in range(LOOKS - 1):
+        code, listed, errors = git.attempt(repo, "worktree", "list", "--porcelain", "-z")
+        if code == 0:
+            return listed
+        if "failed to read" not in errors:
+            break
+        time.sleep(PAUSE_S)
+    return git.run(repo, "worktree", "list", "--porcelain", "-z")
 
 
 def refuse_if_checked_out(repo: Path, branch: str, *, elsewhere_than: Path | None = None) -> None:

@@ -1,9 +1,11 @@
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from orchestration.runtime import branches
 from orchestration.runtime.git import GitError
+from orchestration.runtime.git import run as git_run
 from tests.orchestration.runtime.repositories import a_repository, git, write
 
 
@@ -60,3 +62,15 @@ def test_a_branch_under_the_users_hands_is_refused(tmp_path: Path):
 def test_a_name_that_is_none_is_refused(tmp_path: Path, name: str):
     with pytest.raises(GitError, match="is not a name for a branch"):
         branches.ensure_integration(a_repository(tmp_path / "repo"), name, "main")
+
+
+def test_a_working_copy_that_is_just_being_made_is_waited_for(tmp_path: Path):
+    repo = a_repository(tmp_path / "repo")
+    git(repo, "worktree", "add", "--quiet", "-b", "e5", str(tmp_path / "e5"))
+    half = repo / ".git/worktrees/e5/commondir"
+    whole = half.read_text()
+    half.write_text("")  # as git leaves it for a moment
+    with pytest.raises(GitError):
+        git_run(repo, "worktree", "list")
+    Timer(0.2, half.write_text, [whole]).start()
+    assert [copy.branch for copy in branches.checked_out(repo)] == ["main", "e5"]
