@@ -68,15 +68,16 @@ def checked_out(repo: Path) -> list[CheckedOut]:
 
 
 def _worktrees(repo: Path) -> str:
-    """What git lists. It fails while another one is just being made, with its files still empty: then it is asked again."""
-    for _ in range(LOOKS - 1):
-        code, listed, errors = git.attempt(repo, "worktree", "list", "--porcelain", "-z")
+    """What git lists. It fails while another one is just being made, by us or by anybody else, with its files still empty: then it is asked again."""
+    command = ("worktree", "list", "--porcelain", "-z")
+    for _ in range(LOOKS):
+        code, listed, errors = git.attempt(repo, *command)
         if code == 0:
             return listed
         if "failed to read" not in errors:
             break
         time.sleep(PAUSE_S)
-    return git.run(repo, "worktree", "list", "--porcelain", "-z")
+    raise GitError(command, errors)
 
 
 def refuse_if_checked_out(repo: Path, branch: str, *, elsewhere_than: Path | None = None) -> None:

@@ -77,9 +77,10 @@ def test_an_orphan_is_found_behind_more_locks_than_are_shown(ana: Client, worksp
 
 def test_orphans_are_the_same_for_the_list_and_for_the_release(workspace: Workspace) -> None:
     orphan(workspace)
-    rest = Entry.objects.filter(workspace=workspace, seq__in=(6, 12))
+    rest = Entry.objects.filter(workspace=workspace, seq__in=(6, 7, 12))
     FileLock.objects.bulk_create(FileLock(workspace=workspace, entry=entry, path=f"b/{entry.seq}.py") for entry in rest)
     rest.filter(seq=6).update(has_rounds=True)
+    rest.filter(seq=7).update(attempts=1)
     for lock in FileLock.objects.filter(workspace=workspace).select_related("entry"):
         is_open = bool(orphans.at_work([lock.entry_id]))
         listed = orphans.among(FileLock.objects.filter(pk=lock.pk)).exists()
@@ -99,6 +100,7 @@ def test_what_was_stopped_in_its_first_round_keeps_its_paths_and_asks_for_nobody
         assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED), was=Session.Status(session.status))
     kept = FileLock.objects.filter(workspace=workspace, entry__status="pending")
     assert kept.filter(entry__has_rounds=False).exists() and not orphans.among(kept).exists()
+    assert ana.get(f"/w/{workspace.pk}/activity/").context["scene"].counted("orphans") == 0
     seen = text_of(ana, f"/w/{workspace.pk}/")
     assert "locked by entries at rest" not in seen and "is locked by an entry at rest" not in seen
 
