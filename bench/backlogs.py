@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from django.db import connection
 
-from budget import caps
-from budget.money import usd
+from budget.amounts.money import usd
+from budget.limits import caps
 from orchestration.models import Executor, Worker
 from workspaces import ids
 from workspaces.models import Workspace

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from bench.backlogs import a_workspace, fill, median, sql
 from budget import ledger
+from budget.amounts.money import usd
 from budget.models import Account, Hold, LedgerEntry, Project
-from budget.money import usd
 from workspaces.models import Workspace
 
 WRITERS = 8

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from bench.backlogs import a_worker, a_workspace, end_sessions, fill, median, milliseconds, sql
-from orchestration import wake
 from orchestration.executor import dispatch
+from orchestration.messaging import wake_ups
 from workspaces.models import Workspace
 
 BATCH = 50
@@ -29,7 +29,7 @@ def main() -> None:
     a_worker()
     shop = a_workspace(max_workers=BATCH)
     fill(shop, BATCH * (TIMES + 5))
-    with patch.object(wake, "start_sessions"), patch.object(wake, "hint"):
+    with patch.object(wake_ups, "start_sessions"), patch.object(wake_ups, "hint"):
         ours, whole, reference = [], [], []
         for n in range(TIMES + 3):
             with InDatabase() as spent:

@@ -3,8 +3,8 @@
 from unittest.mock import patch
 
 from bench.backlogs import a_worker, a_workspace, buffers, end_sessions, fill, median, milliseconds, sql
-from orchestration import wake
 from orchestration.executor import dispatch
+from orchestration.messaging import wake_ups
 from workspaces.models import Workspace
 
 DISPATCHED = 10
@@ -13,7 +13,7 @@ TIMES = 15
 
 def main() -> None:
     a_worker()
-    with patch.object(wake, "start_sessions"), patch.object(wake, "hint"):
+    with patch.object(wake_ups, "start_sessions"), patch.object(wake_ups, "hint"):
         small, large = a_workspace(max_workers=DISPATCHED), a_workspace(max_workers=DISPATCHED)
         fill(small, 1_000)
         fill(large, 1_000_000)

@@ -8,7 +8,7 @@ from statistics import median
 from bench import steering_strategies
 from bench.steering_world import LEAST, ROUNDS, Run, Truth, play
 from budget import forecast
-from budget.lifetimes import Life
+from budget.forecast.duration_model import Life
 
 AT = (25, 50, 75)
 START = datetime(2026, 1, 1, tzinfo=UTC)

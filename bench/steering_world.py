@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from budget.estimates import Round
+from budget.allocation.estimates import Round
 
 MICRO = 1_000_000
 ENTRIES, ROUNDS, WORKERS = 40, 8, 4

@@ -9,8 +9,9 @@ from django.db import transaction
 
 from bench.backlogs import a_workspace, end_sessions, fill, median
 from bench.stop_workers import CHANNEL, Worker
-from orchestration import sessions, wake
+from orchestration import sessions
 from orchestration.executor import dispatch
+from orchestration.messaging import wake_ups
 from orchestration.models import Session
 from workspaces.access import Caller
 from workspaces.models import Workspace
@@ -68,7 +69,7 @@ def _bare(worker: Worker) -> float:
     time.sleep(0.05)
     with Death(pid) as death:
         began = time.perf_counter()
-        wake.client().publish(CHANNEL, "")
+        wake_ups.client().publish(CHANNEL, "")
     gone = death.at
     worker.read()
     return (gone - began) * 1000

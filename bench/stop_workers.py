@@ -23,7 +23,8 @@ def muster() -> None:
 
     django.setup()
     from orchestration import sessions
-    from orchestration.runtime import heartbeat, processes, procfs
+    from orchestration.processes import agent_process, procfs
+    from orchestration.worker import heartbeat
 
     mine = heartbeat.begin("sessions", 8)
     print("ready", flush=True)
@@ -32,7 +33,7 @@ def muster() -> None:
         session = sessions.take(session_id, attempt=attempt, worker=mine.worker)
         assert session is not None
         with tempfile.TemporaryDirectory() as folder, mine.supervising(session) as watch:
-            spec = processes.Spec(
+            spec = agent_process.Spec(
                 argv=AGENTS[agent],
                 cwd=folder,
                 env={"PATH": "/usr/bin:/bin"},
@@ -42,7 +43,7 @@ def muster() -> None:
                 wall_s=60,
                 grace_s=grace_s,
             )
-            with processes.start(spec) as process:
+            with agent_process.start(spec) as process:
                 watch.attach(process)
                 for line in process.lines(poll_s=0.1):
                     if line is not None and line.text == "ready":

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.clis import KNOWN, Cli, Run, base_env, find, prepare
-from orchestration.runtime import processes
-from orchestration.runtime.ladder import Step
+from orchestration.processes import agent_process
+from orchestration.processes.kill_sequence import Step
 
 LADDERS = {
     "term": (Step("TERM", "all", 0),),
@@ -155,7 +155,7 @@ def _cell(stub: Stub, name: str, program: str, folder: Path, state: str, ladder:
 def _measure(stub: Stub, cli: Cli, program: str, folder: Path, state: str, ladder: tuple[Step, ...]) -> Measured:
     run = prepare(cli, program, folder, stub.address)
     word = f"remember-{run.name}"
-    with processes.start(_spec(cli, run, cli.start(run, f"{word} do it [[scenario:{state}]]"), ladder)) as process:
+    with agent_process.start(_spec(cli, run, cli.start(run, f"{word} do it [[scenario:{state}]]"), ladder)) as process:
         heard = _until_reached(process, stub, run, state, since=time.time())
         stopped_at, began = time.time(), time.monotonic()
         process.stop()
@@ -171,8 +171,8 @@ def _measure(stub: Stub, cli: Cli, program: str, folder: Path, state: str, ladde
     return Measured(seconds, how, tells_cost, len(late), max(len(survivors), ended.survivors), resumed)
 
 
-def _spec(cli: Cli, run: Run, argv: list[str], ladder: tuple[Step, ...]) -> processes.Spec:
-    return processes.Spec(
+def _spec(cli: Cli, run: Run, argv: list[str], ladder: tuple[Step, ...]) -> agent_process.Spec:
+    return agent_process.Spec(
         argv=argv,
         cwd=str(run.work),
         env=base_env(run) | cli.env(run),
@@ -185,7 +185,7 @@ def _spec(cli: Cli, run: Run, argv: list[str], ladder: tuple[Step, ...]) -> proc
     )
 
 
-def _until_reached(process: processes.Process, stub: Stub, run: Run, state: str, *, since: float) -> list[dict[str, Any]]:
+def _until_reached(process: agent_process.Process, stub: Stub, run: Run, state: str, *, since: float) -> list[dict[str, Any]]:
     """Read until the CLI waits for the model's second answer, or its tool's processes are there; then a moment more."""
     heard: list[dict[str, Any]] = []
     last: list[str] = []
@@ -225,7 +225,7 @@ def _resume(stub: Stub, cli: Cli, run: Run, word: str, heard: list[dict[str, Any
         return "never"
     before = len(stub.bodies())
     spec = _spec(cli, run, cli.resume(run, "go on [[scenario:resumed]]", heard), ())
-    with processes.start(spec) as process:
+    with agent_process.start(spec) as process:
         until = time.time() + RESUMED_S
         for _ in process.lines(poll_s=0.1):
             if time.time() > until:

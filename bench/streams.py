@@ -11,7 +11,7 @@ from django.test import Client
 
 from bench.answers import _server
 from bench.backlogs import a_workspace, fill, median
-from orchestration import wake
+from orchestration.messaging import wake_ups
 from workspaces import tokens
 from workspaces.models import Workspace
 
@@ -53,7 +53,7 @@ async def _with_streams(
     for _ in range(HINTS):
         arrived.clear()
         began = time.monotonic()
-        await asyncio.to_thread(wake.hint, workspace.pk, "workers")
+        await asyncio.to_thread(wake_ups.hint, workspace.pk, "workers")
         await asyncio.sleep(0.65)
         took += [at - began for at in arrived]
     ranked = sorted(took)
@@ -75,7 +75,7 @@ async def _with_streams(
 
 async def _keep_hinting(workspace_id: str) -> None:
     while True:
-        await asyncio.to_thread(wake.hint, workspace_id, "workers", "budget")
+        await asyncio.to_thread(wake_ups.hint, workspace_id, "workers", "budget")
         await asyncio.sleep(0.5)
 
 

@@ -8,7 +8,8 @@ import dj_database_url
 import django_htmx
 import structlog
 
-from config import build, env, sockets
+from config import env, sockets
+from config.http import build
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.data_dir()
@@ -51,14 +52,15 @@ INSTALLED_APPS = [
     "workspaces",
     "budget",
     "orchestration",
+    "dashboard",
     "config",
 ]
 
 MIDDLEWARE = [
-    "config.middleware.request_context",
-    "config.middleware.known_host",
-    "config.middleware.api_answers_json",
-    "config.compression.compressed",
+    "config.http.middleware.request_context",
+    "config.http.middleware.known_host",
+    "config.http.middleware.api_answers_json",
+    "config.http.compression.compressed",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -126,7 +128,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
-CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "config.http.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 CONTENT_SECURITY_POLICY = {

@@ -4,24 +4,24 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from config import assets, docs
-from config.api import api
-from config.health import healthz
-from workspaces import login, login_page
+from config.http import api_docs, assets
+from config.http.api import api
+from config.http.health import healthz
+from workspaces.people import login_links, login_page
 
 urlpatterns = [
-    path("", include("orchestration.urls")),
+    path("", include("dashboard.urls")),
     path("admin/", admin.site.urls),
-    path("api/v1/docs", docs.page, name="api-docs"),
+    path("api/v1/docs", api_docs.page, name="api-docs"),
     path("api/v1/", api.urls),
     path("login/", login_page.Page.as_view(), name="login"),
-    path("login/link/<str:token>/", login.follow, name="login-link"),
+    path("login/link/<str:token>/", login_links.follow, name="login-link"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("assets/<str:build>/<str:name>", assets.asset, name="asset"),
     path("healthz", healthz, name="healthz"),
 ]
 
-handler400 = "config.errors.bad_request"
-handler403 = "config.errors.forbidden"
-handler404 = "config.errors.not_found"
-handler500 = "config.errors.server_error"
+handler400 = "config.http.errors.bad_request"
+handler403 = "config.http.errors.forbidden"
+handler404 = "config.http.errors.not_found"
+handler500 = "config.http.errors.server_error"

@@ -12,7 +12,7 @@ from django.urls import get_resolver
 
 from config import sockets
 from config.asgi import application
-from workspaces import login
+from workspaces.people import login_links
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     get_resolver().url_patterns  # noqa: B018  (loads the site's code now, not within the first request)
     if args.after is not None:
         os.read(args.after, 1)
-    if args.fd is None and not sockets.is_loopback(args.host) and not login.somebody_has_a_password():
+    if args.fd is None and not sockets.is_loopback(args.host) and not login_links.somebody_has_a_password():
         print("Nobody has a password yet: ./muster manage changepassword owner", file=sys.stderr)
         return 1
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Now
 
-from budget import money
+from budget.amounts import money
 from budget.models import RoundSpend
-from budget.queries import position
+from budget.reads.queries import position
 from orchestration import configuration
 from orchestration.executor import explain
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session, Worker

@@ -2,15 +2,17 @@
 
 from typing import Any
 
-from budget import caps, terms
-from orchestration import funding, wake
+from budget.allocation import policy
+from budget.limits import caps
+from orchestration import funding
+from orchestration.messaging import wake_ups
 from workspaces import activity
 
 
 def connect() -> None:
     caps.changed.connect(_on_money, dispatch_uid="orchestration.money")
     activity.told.connect(_on_told, dispatch_uid="orchestration.notices")
-    terms.read_with(funding.read_terms)
+    policy.read_with(funding.read_terms)
 
 
 def _on_money(sender: Any, *, workspace_id: str, entry_id: str | None, shared_out: bool = False, **_: Any) -> None:
@@ -18,4 +20,4 @@ def _on_money(sender: Any, *, workspace_id: str, entry_id: str | None, shared_ou
 
 
 def _on_told(sender: Any, **_: Any) -> None:
-    wake.deliver()
+    wake_ups.deliver()

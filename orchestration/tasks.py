@@ -2,13 +2,13 @@
 
 from celery import shared_task
 
-from orchestration import funding, workers
+from orchestration import funding, worker_process
 from orchestration.executor import dispatch
-from orchestration.runtime import heartbeat, worker
+from orchestration.worker import heartbeat, session_run
 from workspaces import ids
 from workspaces.notices import sending
 
-__all__ = ["cycle", "deliver", "run_session", "workers"]  # importing workers connects its signals
+__all__ = ["cycle", "deliver", "run_session", "worker_process"]  # importing worker_process connects its signals
 
 
 @shared_task(name="orchestration.tasks.cycle")
@@ -29,7 +29,7 @@ def share_out(workspace_id: str) -> None:
 def run_session(session_id: str, attempt: int) -> None:
     """A session was claimed and waits for a worker."""
     if ids.looks_like_one(session_id) and isinstance(attempt, int):
-        worker.run(session_id, attempt, heartbeat.current())
+        session_run.run(session_id, attempt, heartbeat.current())
 
 
 @shared_task(name="orchestration.tasks.deliver")

@@ -9,15 +9,17 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from budget import caps, ledger
+from budget import ledger
+from budget.amounts.money import usd
+from budget.limits import caps
 from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, ThresholdCrossing
-from budget.money import usd
 from budget.reviews import comments, drafting
-from orchestration import entries
+from orchestration.backlog import entries
 from orchestration.models import Conversation, Dependency, Entry, FileLock, LogChunk, Round, Secret, Session
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, project
-from workspaces import activity, members, people, throttle, tokens
+from workspaces import activity, people, tokens
 from workspaces.models import Delivery, Role, Workspace
+from workspaces.people import members, throttle
 
 BOSS = "boss"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"

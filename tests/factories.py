@@ -6,13 +6,16 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from budget import caps, ledger
+from budget import ledger
+from budget.amounts.money import usd
+from budget.limits import caps
 from budget.models import Category, LedgerEntry, Project, Review
-from budget.money import usd
 from budget.reviews import drafting
-from orchestration import entries, rounds, sessions
+from orchestration import sessions
+from orchestration.backlog import entries
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session, Worker
+from orchestration.sessions import rounds
 from workspaces import ids, tokens
 from workspaces.access import Caller
 from workspaces.models import Channel, Role, Workspace

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from config import env
-from orchestration.runtime import agents
-from orchestration.runtime.agents import failures
-from workspaces.notices.verbs import VERBS
+from orchestration.worker import agents
+from orchestration.worker.agents.shared import failures
+from workspaces.activity.notified import VERBS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,7 +17,9 @@ def test_operating_lists_every_setting_with_its_default() -> None:
 
 
 def test_every_setting_that_is_read_is_listed() -> None:
-    code = [p for folder in ("config", "workspaces", "budget", "orchestration") for p in (ROOT / folder).rglob("*.py")]
+    code = [
+        p for folder in ("config", "workspaces", "budget", "orchestration", "dashboard") for p in (ROOT / folder).rglob("*.py")
+    ]
     read = {name for path in code for name in re.findall(r'env\.read\("(\w+)"\)', path.read_text())}
     assert read <= env.VARIABLES.keys()
     assert env.VARIABLES.keys() - read <= {"MUSTER_DATA_DIR", "MUSTER_REPO_ROOTS", "MUSTER_BASE_URL"}, (

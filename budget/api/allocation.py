@@ -4,7 +4,10 @@ from typing import Any
 
 from ninja import Path, Router
 
-from budget import forecasting, money, reallocation, schemas
+from budget import schemas
+from budget.allocation import reallocation
+from budget.amounts import money
+from budget.forecast import inputs as forecast_inputs
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.schemas import answers
@@ -48,7 +51,7 @@ def reallocate(request: Request, workspaceID: Path[str], body: schemas.Reallocat
 def forecast(request: Request, workspaceID: Path[str]) -> Any:
     """Spend per active hour, when the cap is reached and what the open backlog will have cost, each with its 10 to 90 % range."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    seen = forecasting.of(workspace.pk)
+    seen = forecast_inputs.of(workspace.pk)
     told = {"enough": seen.enough, "why_not": seen.why_not, "method": seen.method, "paused": seen.paused}
     for name in ("rate", "low_rate", "high_rate", "end_spend", "end_low", "end_high"):
         amount = getattr(seen, name)

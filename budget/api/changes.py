@@ -4,8 +4,10 @@ from typing import Any
 
 from ninja import Path, Router
 
-from budget import money, queries, schemas
+from budget import schemas
+from budget.amounts import money
 from budget.models import BudgetChange
+from budget.reads import queries
 from budget.schemas import Cursor, Limit
 from workspaces import access
 from workspaces.access import Request

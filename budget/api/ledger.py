@@ -6,10 +6,13 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from ninja import Header, Path, Query, Router, Status
 
-from budget import charges, corrections, exporting, limits, money, permits, queries, reconciliation, schemas
+from budget import limits, schemas
+from budget.amounts import money
 from budget.api.limits import limit_row
+from budget.ledger import charges, corrections, export, permits, reconciliation
+from budget.ledger.prices import Tokens
 from budget.models import Category, LedgerEntry
-from budget.prices import Tokens
+from budget.reads import queries
 from budget.schemas import Cursor, Day, Limit
 from budget.schemas import limits as limit_schemas
 from workspaces import access
@@ -43,7 +46,7 @@ def ledger_list(
     if format == "csv":
         return _ledger_csv(workspace.pk, chosen)
     rows, following = queries.ledger_page(chosen, limit=limit, cursor=cursor)
-    return {"entries": [exporting.row(row) for row in rows], "next_cursor": following}
+    return {"entries": [export.row(row) for row in rows], "next_cursor": following}
 
 
 @router.get("/budget/holds", response=answers(schemas.HoldsOut), operation_id="agent.orchestration.holdsList", tags=["budget"])
@@ -97,7 +100,7 @@ def charge(
     project = queries.project_of(workspace.pk)
     row = charges.book(project, account, report, actor=request.auth.name, key=idempotency_key, permit=permit)
     tight = limits.tightest(workspace.pk, row.category)
-    return Status(201, exporting.row(row) | {"limit": limit_row(tight) if tight else None})
+    return Status(201, export.row(row) | {"limit": limit_row(tight) if tight else None})
 
 
 @router.post(
@@ -117,7 +120,7 @@ def adjust(
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     row = queries.ledger_entry(workspace.pk, ledgerID)
     made = corrections.correct_once(row, body.amount_usd, by=request.auth, reason=body.reason, key=idempotency_key)
-    return Status(201, exporting.row(made))
+    return Status(201, export.row(made))
 
 
 @router.post(
@@ -139,7 +142,7 @@ def reconcile(request: Request, workspaceID: Path[str], body: schemas.Reconcilia
 
 def _ledger_csv(workspace_id: str, rows: QuerySet[LedgerEntry]) -> StreamingHttpResponse:
     """All rows, oldest first."""
-    lines = exporting.csv_lines(rows.order_by("id").iterator(chunk_size=1000))
+    lines = export.csv_lines(rows.order_by("id").iterator(chunk_size=1000))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="ledger-{workspace_id}.csv"'
     return response

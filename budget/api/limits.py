@@ -5,9 +5,12 @@ from typing import Annotated, Any
 from django.db import transaction
 from ninja import Header, Path, Router, Status
 
-from budget import caps, limits, money, permits, queries, thresholds
-from budget.limits import Standing
+from budget import limits
+from budget.amounts import money
+from budget.ledger import permits
+from budget.limits import Standing, caps, thresholds
 from budget.models import Category
+from budget.reads import queries
 from budget.schemas import limits as schemas
 from workspaces import access
 from workspaces.access import Need, Request

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from ninja import Path, Router, Status
 
-from budget import queries, sheets
 from budget.models import Decision
+from budget.reads import csv_export, queries
 from budget.reviews import comments, deciding, drafting, reading
 from budget.schemas import Cursor, Limit, reviews
 from workspaces import access
@@ -126,5 +126,5 @@ def reviews_lines(request: Request, workspaceID: Path[str], reviewID: str, forma
     rows = [reviews.line(row) for row in reading.whole(review).lines]
     if format == "csv":
         columns = list(reviews.ReviewLineOut.model_fields)
-        return sheets.answer(f"review-{review.number}-lines", columns, (list(row.values()) for row in rows))
+        return csv_export.answer(f"review-{review.number}-lines", columns, (list(row.values()) for row in rows))
     return {"lines": rows}

@@ -6,7 +6,10 @@ from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 from ninja import Header, Path, Router
 
-from budget import answer, caps, money, queries, schemas
+from budget import schemas
+from budget.amounts import money
+from budget.limits import caps
+from budget.reads import queries, summary
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.schemas import answers
@@ -31,9 +34,9 @@ def get_status(
     Send the `ETag` of the last answer as `If-None-Match`: as long as nothing changed, 304 without a body.
     """
     workspace = access.workspace_for(request.auth, workspaceID)
-    if if_none_match and (tag := answer.tag(workspace.pk)) in _tags(if_none_match):
+    if if_none_match and (tag := summary.tag(workspace.pk)) in _tags(if_none_match):
         return HttpResponseNotModified(headers={"ETag": tag})
-    now = answer.read(workspace.pk)
+    now = summary.read(workspace.pk)
     return HttpResponse(
         now.text, content_type="application/json", headers={"ETag": now.tag, "Cache-Control": "private, no-cache"}
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from budget import money
+from budget.amounts import money
 from budget.charts.patterns import fill
 from budget.charts.svg import el
 

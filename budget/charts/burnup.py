@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from django.utils.safestring import SafeString
 
-from budget import money
+from budget.amounts import money
 from budget.charts import outlook, scales
 from budget.charts.patterns import CATEGORIES, LABELS, fill
 from budget.charts.svg import el, join, path, picture

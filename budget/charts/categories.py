@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from budget import columns, money
+from budget.amounts import columns, money
 from budget.charts import scales
 from budget.charts.patterns import CATEGORIES, LABELS, fill
 from budget.charts.svg import el, picture

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, tzinfo
 
 from django.utils.safestring import SafeString
 
-from budget import money
+from budget.amounts import money
 from budget.charts.scales import Scale
 from budget.charts.svg import el, path
 from budget.forecast import Forecast

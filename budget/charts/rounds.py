@@ -6,7 +6,7 @@ from statistics import median
 
 from django.utils.safestring import SafeString
 
-from budget import money
+from budget.amounts import money
 from budget.charts import scales
 from budget.charts.patterns import fill
 from budget.charts.svg import el, path, picture

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from budget import money
+from budget.amounts import money
 from workspaces import times
 
 MOST_LINES = 5

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import Any
 
 import budget.models.accounts
-import budget.money
+import budget.amounts.money
 import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
@@ -266,7 +266,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField()),
                 ('category', models.CharField(choices=[('entry', 'Entry'), ('orchestrator', 'Orchestrator'), ('expansion', 'Expansion'), ('interceptor', 'Interceptor')], max_length=12)),
-                ('amount', budget.money.MoneyField(default=0)),
+                ('amount', budget.amounts.money.MoneyField(default=0)),
             ],
         ),
         migrations.CreateModel(
@@ -275,7 +275,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('category', models.CharField(choices=[('total', 'Total'), ('entry', 'Entry'), ('orchestrator', 'Orchestrator'), ('expansion', 'Expansion'), ('interceptor', 'Interceptor')], max_length=12)),
                 ('period', models.CharField(choices=[('all', 'All'), ('day', 'Day')], max_length=3)),
-                ('amount', budget.money.MoneyField()),
+                ('amount', budget.amounts.money.MoneyField()),
                 ('reached_on', models.DateField(blank=True, help_text='The UTC day of the last time that it was told as reached.', null=True)),
             ],
         ),
@@ -284,8 +284,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('percent', models.PositiveIntegerField()),
-                ('cap', budget.money.MoneyField()),
-                ('spent', budget.money.MoneyField()),
+                ('cap', budget.amounts.money.MoneyField()),
+                ('spent', budget.amounts.money.MoneyField()),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('rearmed_at', models.DateTimeField(blank=True, null=True)),
             ],

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import F, Q, Value
 
-from budget.money import MoneyField
+from budget.amounts.money import MoneyField
 from workspaces.models import Workspace
 
 

@@ -4,8 +4,8 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 
+from budget.amounts.money import MoneyField
 from budget.models.accounts import Account, Category, Project
-from budget.money import MoneyField
 
 
 class Hold(models.Model):

@@ -4,8 +4,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from budget.amounts.money import MoneyField
 from budget.models.accounts import Category, Project
-from budget.money import MoneyField
 
 
 class Limit(models.Model):

@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from budget.amounts.money import MoneyField
 from budget.models.accounts import Account, Project
-from budget.money import MoneyField
 from workspaces import ids
 
 

@@ -6,7 +6,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from budget import caps, money
+from budget.amounts import money
+from budget.limits import caps
 from budget.models import Account, BudgetChange, Decision, Project, Proposal, Review
 from budget.reviews.drafting import is_author, record
 from workspaces.access import Caller

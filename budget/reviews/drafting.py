@@ -9,8 +9,10 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
 
-from budget import money, queries, rebuild
+from budget.amounts import money
+from budget.ledger import rebuild
 from budget.models import Account, Project, Proposal, Review, ReviewLine
+from budget.reads import queries
 from budget.reviews import snapshot
 from workspaces import activity
 from workspaces.access import Caller

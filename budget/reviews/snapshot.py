@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import Now
 
-from budget import forecasting
+from budget.forecast import inputs as forecast_inputs
 from budget.models import Account, LedgerEntry, Project, Review, ReviewLine
 
 TOTALS = (
@@ -46,7 +46,7 @@ def take(project_id: str, period_from: date, period_to: date) -> Snapshot:
     on_record = Q(entry__deleted_at__isnull=True) | Q(spent__gt=0) | Q(interceptor_spent__gt=0)
     accounts = Account.objects.filter(on_record, project_id=project_id, entry__isnull=False).select_related("entry")
     numbered = enumerate(accounts.annotate(made=Count("rounds")).order_by("entry__seq"), start=1)
-    ahead = forecasting.ends(project)
+    ahead = forecast_inputs.ends(project)
     lines = [_line(place, account, by_account.get(account.pk, 0), ahead) for place, account in numbered]
     frozen["planned"] = sum(line.budget for line in lines)
     frozen["expected"] = sum(line.spent if line.forecast is None else line.forecast for line in lines)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from ninja import Query, Schema
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from budget import money
+from budget.amounts import money
 from budget.models import Category
 from workspaces.schemas import Line, Number, Strict, clean, said
 

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import Field
 
-from budget import permits
+from budget.ledger import permits
+from budget.limits.thresholds import HIGHEST, MOST
 from budget.models import Category, Limit
 from budget.schemas import LedgerOut, Usd
-from budget.thresholds import HIGHEST, MOST
 from workspaces.schemas import Line, Number, Strict
 
 

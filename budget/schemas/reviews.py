@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import BeforeValidator, Field
 
-from budget import money
+from budget.amounts import money
 from budget.models import Comment, Decision, Proposal, Review, ReviewLine
 from budget.reviews import reading, snapshot, variance
 from budget.reviews.drafting import Wish

@@ -4,7 +4,7 @@ from django import template
 from django.conf import settings
 from django.templatetags.static import static
 
-from config import assets
+from config.http import assets
 
 register = template.Library()
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from ninja import Path, Router
 
-from orchestration import breaker, queries, schemas, secrets
+from orchestration import queries, schemas
+from orchestration.configuration import circuit_breaker, secrets
 from orchestration.models import Secret
 from workspaces import access
 from workspaces.access import Need, Request
@@ -22,7 +23,7 @@ def get_agent(request: Request, workspaceID: Path[str]) -> Any:
 @router.post("/executor/agent/retry", response=answers(schemas.Ok), operation_id="agent.orchestration.agentRetry")
 def retry(request: Request, workspaceID: Path[str]) -> Any:
     """Close the breaker: what waits for the provider may start now."""
-    breaker.try_again(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
+    circuit_breaker.try_again(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
     return {"ok": True}
 
 

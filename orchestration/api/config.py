@@ -4,7 +4,8 @@ from typing import Any
 
 from ninja import Body, Path, Router
 
-from orchestration import configuration, queries, setup
+from orchestration import configuration, queries
+from orchestration.configuration import workspace_setup
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.schemas import answers
@@ -24,4 +25,4 @@ def get_config(request: Request, workspaceID: Path[str]) -> Any:
 def update_config(request: Request, workspaceID: Path[str], body: dict[str, Any] = Body(...)) -> Any:  # noqa: B008  (ninja's way)
     """Change parts: objects are merged by key, lists replaced, null takes a key back to its default."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
-    return configuration.answer(setup.configure(workspace, body, by=request.auth))
+    return configuration.answer(workspace_setup.configure(workspace, body, by=request.auth))

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from ninja import Path, Query, Router
 
-from budget.queries import position
+from budget.reads.queries import position
 from budget.schemas import Cursor, Limit
 from orchestration import queries, schemas
 from workspaces import access

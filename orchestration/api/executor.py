@@ -4,9 +4,10 @@ from typing import Any
 
 from ninja import Path, Router
 
-from budget.queries import position
+from budget.reads.queries import position
 from budget.schemas import Cursor, Limit
-from orchestration import by_hand, queries, schemas, sessions
+from orchestration import queries, schemas, sessions
+from orchestration.backlog import entry_actions
 from orchestration.executor import control, dispatch
 from orchestration.executor import explain as explaining
 from workspaces import access, activity
@@ -97,7 +98,7 @@ def get_locks(request: Request, workspaceID: Path[str]) -> Any:
 def reverify(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """Verify again what the last session left, without implementing. Its completed rounds count from 0 again."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    by_hand.reverify(queries.entry_for(workspace.pk, entryID), by=request.auth)
+    entry_actions.reverify(queries.entry_for(workspace.pk, entryID), by=request.auth)
     return {"ok": True}
 
 

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 from django.http import StreamingHttpResponse
 from ninja import Path, Query, Router
 
-from budget import money
-from budget.queries import session_spend
-from orchestration import logs, metering, queries, schemas, sessions
+from budget.amounts import money
+from budget.reads.queries import session_spend
+from orchestration import queries, schemas, sessions
 from orchestration.models import Session
+from orchestration.sessions import metering
+from orchestration.sessions.logs import chunks as log_chunks
 from workspaces import access
 from workspaces.access import Request
 from workspaces.errors import NotFound
@@ -93,7 +95,7 @@ def _own(request: Request, workspace_id: str, session_id: str) -> Session:
 
 
 def _lines(session: Session, after: int, *, as_json: bool) -> Iterator[str]:
-    for line in logs.read(session, after=after):
+    for line in log_chunks.read(session, after=after):
         if as_json:
             yield json.dumps({"seq": line.seq, "at": line.at, "stream": line.stream, "text": line.text}) + "\n"
         else:

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 from ninja import Path, Query, Router, Status
 
 from budget.schemas import Cursor, Limit
-from orchestration import by_hand, drafts, editing, entries, queries, schemas
+from orchestration import queries, schemas
+from orchestration.api import drafts
+from orchestration.backlog import entries, entry_actions, entry_edits
 from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request
@@ -76,7 +78,7 @@ def delete(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 def set_status(request: Request, workspaceID: Path[str], entryID: str, body: schemas.StatusIn) -> Any:
     """`blocked` holds an entry back, `pending` releases or reopens it, `done` marks it done."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    verb = {"blocked": by_hand.hold, "pending": by_hand.release, "done": by_hand.mark_done}[body.status]
+    verb = {"blocked": entry_actions.hold, "pending": entry_actions.release, "done": entry_actions.mark_done}[body.status]
     return _shown(workspace.pk, verb(queries.entry_for(workspace.pk, entryID), by=request.auth, reason=body.reason))
 
 
@@ -87,7 +89,7 @@ def set_priority(request: Request, workspaceID: Path[str], entryID: str, body: s
     """Change an entry's place in line."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     entry = queries.entry_for(workspace.pk, entryID)
-    return _shown(workspace.pk, by_hand.set_priority(entry, entries.PRIORITIES[body.priority], by=request.auth))
+    return _shown(workspace.pk, entry_actions.set_priority(entry, entries.PRIORITIES[body.priority], by=request.auth))
 
 
 @router.patch(
@@ -96,7 +98,9 @@ def set_priority(request: Request, workspaceID: Path[str], entryID: str, body: s
 def set_rounds(request: Request, workspaceID: Path[str], entryID: str, body: schemas.RoundsIn) -> Any:
     """Change how many rounds an entry may make. One that failed for want of rounds goes on."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    return _shown(workspace.pk, editing.set_rounds(queries.entry_for(workspace.pk, entryID), body.budget_rounds, by=request.auth))
+    return _shown(
+        workspace.pk, entry_edits.set_rounds(queries.entry_for(workspace.pk, entryID), body.budget_rounds, by=request.auth)
+    )
 
 
 @router.get(
@@ -115,7 +119,7 @@ def put_spec(request: Request, workspaceID: Path[str], entryID: str, body: schem
     """Replace an entry's spec, unless it is frozen or at work."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     entry = queries.entry_for(workspace.pk, entryID)
-    return _spec(editing.set_spec(entry, body.model_dump(exclude_none=True), by=request.auth))
+    return _spec(entry_edits.set_spec(entry, body.model_dump(exclude_none=True), by=request.auth))
 
 
 @router.post(
@@ -126,7 +130,7 @@ def put_spec(request: Request, workspaceID: Path[str], entryID: str, body: schem
 def freeze_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """From now on nobody changes the spec."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    return _spec(editing.freeze_spec(queries.entry_for(workspace.pk, entryID), by=request.auth))
+    return _spec(entry_edits.freeze_spec(queries.entry_for(workspace.pk, entryID), by=request.auth))
 
 
 @router.get(

@@ -4,10 +4,11 @@ from typing import Any
 
 from ninja import Path, Router, Status
 
-from budget import money
-from budget.queries import position
+from budget.amounts import money
+from budget.reads.queries import position
 from budget.schemas import Cursor, Limit
-from orchestration import configuration, schemas, setup
+from orchestration import configuration, schemas
+from orchestration.configuration import workspace_setup
 from workspaces import access
 from workspaces.access import Caller, Need, Request
 from workspaces.models import Workspace
@@ -20,7 +21,7 @@ router = Router(tags=["workspaces"])
 def create(request: Request, body: schemas.WorkspaceIn) -> Any:
     """Put a repository under Muster: a path on the server, or a git URL."""
     access.check_may_create(request.auth)
-    workspace = setup.create(
+    workspace = workspace_setup.create(
         body.name,
         body.repo,
         base_branch=body.base_branch,
@@ -55,7 +56,7 @@ def get_one(request: Request, workspaceID: Path[str]) -> Any:
 def update(request: Request, workspaceID: Path[str], body: schemas.WorkspaceChange) -> Any:
     """Rename it, or change its two amounts."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
-    setup.change(
+    workspace_setup.change(
         workspace,
         name=body.name,
         total_budget=body.total_budget_usd,
@@ -68,7 +69,7 @@ def update(request: Request, workspaceID: Path[str], body: schemas.WorkspaceChan
 @router.delete("/{workspaceID}", response=answers(schemas.Deleted), operation_id="agent.orchestration.workspaceDelete")
 def delete(request: Request, workspaceID: Path[str]) -> Any:
     """Hide it for good; refused while sessions run. What it spent stays on record."""
-    setup.delete(access.workspace_for(request.auth, workspaceID, Need.ADMIN), by=request.auth)
+    workspace_setup.delete(access.workspace_for(request.auth, workspaceID, Need.ADMIN), by=request.auth)
     return {"deleted": True}
 
 

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from orchestration.runtime import git
+from orchestration.git import command as git
 
 START = Path(__file__).with_name("stages") / "start"
 # Fixed, so that the demo has the same history everywhere.

@@ -4,7 +4,8 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration import sessions, wake
+from orchestration import sessions
+from orchestration.messaging import wake_ups
 from orchestration.models import Executor
 from workspaces import activity
 from workspaces.access import Caller
@@ -24,7 +25,7 @@ class Outdated(Conflict):
 def start(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
     """Begin dispatching; also ends a pause. `expected`: the version that the caller saw; raises Outdated for another one."""
     _become(workspace_id, Executor.State.RUNNING, "executor.start", by=by, expected=expected)
-    wake.nudge(workspace_id)
+    wake_ups.nudge(workspace_id)
 
 
 def pause(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
@@ -38,7 +39,7 @@ def resume(workspace_id: str, *, by: Caller, expected: int | None = None) -> Non
         if Executor.objects.select_for_update().get(pk=workspace_id).state == Executor.State.STOPPED:
             raise Invalid("The executor was never started: start it", "workspaceID")
         _become(workspace_id, Executor.State.RUNNING, "executor.resume", by=by, expected=expected)
-    wake.nudge(workspace_id)
+    wake_ups.nudge(workspace_id)
 
 
 def stop_all(workspace_id: str, *, by: Caller) -> int:
@@ -66,4 +67,4 @@ def _become(workspace_id: str, state: Executor.State, verb: str, *, by: Caller, 
         activity.record(
             workspace_id, verb, by=by, object_id=workspace_id, data={"before": before, "after": state if started else before}
         )
-    wake.hint(workspace_id, "executor", "workers", "entries")
+    wake_ups.hint(workspace_id, "executor", "workers", "entries")

@@ -12,10 +12,14 @@ from typing import Any
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from orchestration import funding, locks, pulse, rest, rows, wake
+from orchestration import funding
+from orchestration.backlog import completion, locks
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
+from orchestration.executor import stats as executor_stats
 from orchestration.executor.plan import Block, Decision, Park, Start, World
+from orchestration.messaging import wake_ups
+from orchestration.models import sql_dialect
 from workspaces import activity, ids
 from workspaces.access import MUSTER
 from workspaces.models import Event
@@ -50,8 +54,8 @@ def cycle(workspace_id: str) -> Cycle:
         latest = _pass(workspace_id)
         done.decisions += latest.decisions
     if done.decisions:
-        wake.hint(workspace_id, "executor", "workers", "entries", "locks", "budget")
-    pulse.cycled(workspace_id, _told(done, time.monotonic() - began))
+        wake_ups.hint(workspace_id, "executor", "workers", "entries", "locks", "budget")
+    executor_stats.cycled(workspace_id, _told(done, time.monotonic() - began))
     return done
 
 
@@ -104,7 +108,7 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
     if starts or blocks or parks:
         _move_entries(starts, blocks, parks)
     if starts:
-        wake.start_sessions([(session, start.entry.attempts + 1) for start, session in starts])
+        wake_ups.start_sessions([(session, start.entry.attempts + 1) for start, session in starts])
     if blocks:
         locks.release(workspace_id, [block.entry.id for block in blocks])
         Event.objects.bulk_create(
@@ -115,8 +119,8 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
         )
         if any(block.why.code == "project_budget_exceeded" for block in blocks):
             funding.due(workspace_id)
-        wake.deliver()
-        rest.tell(workspace_id, before=rest.GOING)
+        wake_ups.deliver()
+        completion.tell(workspace_id, before=completion.GOING)
 
 
 _Claims = Sequence[tuple[Start, str]]
@@ -126,16 +130,16 @@ def _open_holds(workspace_id: str, starts: _Claims) -> None:
     """The trigger adds them to the accounts and the project, or refuses them all."""
     holding = [{"entry": s.entry.id, "session": session, "amount": s.hold} for s, session in starts if not s.entry.verify_only]
     if holding:
-        source = rows.table("v", {"entry": "text", "session": "text", "amount": "bigint"})
+        source = sql_dialect.table("v", {"entry": "text", "session": "text", "amount": "bigint"})
         _execute(
             f"""INSERT INTO budget_hold (project_id, account_id, session_ref, amount, drawn, state)
             SELECT %s, v.entry, v.session, v.amount, 0, 'open' FROM {source}""",
-            [workspace_id, rows.packed(holding)],
+            [workspace_id, sql_dialect.packed(holding)],
         )
 
 
 def _open_sessions(workspace_id: str, starts: _Claims) -> None:
-    source = rows.table("v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text"})
+    source = sql_dialect.table("v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text"})
     claims = [
         {
             "entry": s.entry.id,
@@ -149,10 +153,10 @@ def _open_sessions(workspace_id: str, starts: _Claims) -> None:
         f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, hold_id, enqueued_at, status, phase,
             outcome, outcome_message, round_number, agent, model, stop_wanted_by, stop_for_good, host, boot_id, progress, unpriced_model,
             failure, waiting_for, cost_note, anomaly)
-        SELECT v.session, %s, v.entry, v.attempt, v.work, h.id, {rows.now()}, 'claimed', 'starting',
+        SELECT v.session, %s, v.entry, v.attempt, v.work, h.id, {sql_dialect.now()}, 'claimed', 'starting',
             '', '', 0, '', '', '', false, '', '', '', '', '', '', '', ''
         FROM {source} LEFT JOIN budget_hold h ON h.session_ref = v.session""",
-        [workspace_id, rows.packed(claims)],
+        [workspace_id, sql_dialect.packed(claims)],
     )
 
 
@@ -161,10 +165,10 @@ def _take_locks(workspace_id: str, world: World, starts: _Claims) -> None:
     kept = set(world.locks)
     wanted = sorted((path, s.entry.id) for s, _ in starts for path in s.entry.paths if (path, s.entry.id) not in kept)
     if wanted:
-        source = rows.table("v", {"path": "text", "entry": "text"})
+        source = sql_dialect.table("v", {"path": "text", "entry": "text"})
         _execute(
             f"INSERT INTO orchestration_filelock (workspace_id, path, entry_id) SELECT %s, v.path, v.entry FROM {source}",
-            [workspace_id, rows.packed({"path": path, "entry": entry} for path, entry in wanted)],
+            [workspace_id, sql_dialect.packed({"path": path, "entry": entry} for path, entry in wanted)],
         )
 
 
@@ -179,9 +183,9 @@ def _move_entries(starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park
     moved = _execute(
         f"""UPDATE orchestration_entry AS e SET status = v.status, attempts = e.attempts + v.tries,
             parked_behind_id = v.behind, reason_code = coalesce(v.code, ''), reason_message = coalesce(v.message, ''),
-            reason_at = {rows.now()}, updated_at = {rows.now()}
-        FROM {rows.table("v", shape)} WHERE e.id = v.id AND e.status = 'pending'""",
-        [rows.packed(moves)],
+            reason_at = {sql_dialect.now()}, updated_at = {sql_dialect.now()}
+        FROM {sql_dialect.table("v", shape)} WHERE e.id = v.id AND e.status = 'pending'""",
+        [sql_dialect.packed(moves)],
     )
     if moved != len(moves):
         raise IntegrityError("an entry moved while the cycle was deciding")

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestration.amounts import usd
-from orchestration.executor.limited import Cap
-from orchestration.paths import LockTable
-from orchestration.transitions import NO_MONEY_LEFT
+from orchestration.backlog.paths import LockTable
+from orchestration.backlog.transitions import NO_MONEY_LEFT
+from orchestration.executor.limits import Cap
 
 
 @dataclass(frozen=True, slots=True)

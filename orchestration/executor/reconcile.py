@@ -7,11 +7,14 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from budget import permits
+from budget.ledger import permits
 from budget.models import Hold
-from orchestration import anomalies, funding, locks, wake
+from orchestration import funding
+from orchestration.backlog import locks
 from orchestration.executor import dispatch
+from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock, Session
+from orchestration.sessions import anomalies
 from workspaces import activity
 from workspaces.access import MUSTER
 
@@ -38,7 +41,7 @@ def ring_again() -> int:
     claims = list(overdue.values_list("id", "attempt"))
     if claims:
         Session.objects.filter(pk__in=[id_ for id_, _ in claims]).update(enqueued_at=Now())
-        wake.start_sessions(claims)
+        wake_ups.start_sessions(claims)
         log.info("sessions.rung_again", count=len(claims))
     return len(claims)
 

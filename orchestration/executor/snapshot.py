@@ -8,9 +8,11 @@ from django.conf import settings
 from django.db import connection
 
 from budget import limits
-from orchestration import configuration, locks, rows
-from orchestration.executor.limited import Cap
+from orchestration import configuration
+from orchestration.backlog import locks
+from orchestration.executor.limits import Cap
 from orchestration.executor.plan import Running, Waiting, World
+from orchestration.models import sql_dialect
 
 # More than the free slots, since some of those in line may have to be parked or blocked on the way.
 MARGIN = 8
@@ -21,7 +23,7 @@ _COLUMNS = """e.id, e.seq, a.budget - a.spent - a.held, e.status, e.reason_code,
 
 
 def _columns() -> str:
-    return f"{_COLUMNS}, {rows.seconds_until('e.not_before')}"
+    return f"{_COLUMNS}, {sql_dialect.seconds_until('e.not_before')}"
 
 
 def world(workspace_id: str, *, lock: bool) -> World:
@@ -30,13 +32,13 @@ def world(workspace_id: str, *, lock: bool) -> World:
         cursor.execute(
             f"""SELECT x.state, x.config, p.max_project_spend - p.total_spent - p.held,
                 (SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
-                    WHERE w.queue = 'sessions' AND w.seen_at > {rows.seconds_ago(settings.LEASE_S / 2)}),
+                    WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)}),
                 (SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running')),
-                x.trouble_code, x.trouble_message, {rows.seconds_until("x.trouble_until")},
+                x.trouble_code, x.trouble_message, {sql_dialect.seconds_until("x.trouble_until")},
                 l.category, l.period, l.amount, l.amount - {limits.spent_sql()} - {limits.held_sql()}
             FROM orchestration_executor x JOIN budget_project p ON p.workspace_id = x.workspace_id
             LEFT JOIN budget_limit l ON l.project_id = p.workspace_id AND l.category IN ('total', 'entry')
-            WHERE x.workspace_id = %s {rows.for_update("x") if lock else ""}""",
+            WHERE x.workspace_id = %s {sql_dialect.for_update("x") if lock else ""}""",
             [workspace_id],
         )
         found = cursor.fetchall()  # a row for each limit; one without, when there is none
@@ -83,7 +85,7 @@ def _ready(e: str) -> str:
     """The ready line of the workspace that is the parameter."""
     return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
                 AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL
-                AND ({e}.not_before IS NULL OR {e}.not_before <= {rows.now()})
+                AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
             ORDER BY {e}.workspace_id, {e}.has_rounds DESC, {e}.priority, {e}.seq"""
 
 
@@ -95,7 +97,10 @@ def unfinished(
     named, among = "", []
     if entry_ids is not None:
         head = f"SELECT r.id FROM orchestration_entry r {_ready('r')} LIMIT %s"
-        named, among = f"AND ({rows.among('e.id')} OR e.id IN ({head}))", [rows.values(entry_ids), workspace_id, ahead]
+        named, among = (
+            f"AND ({sql_dialect.among('e.id')} OR e.id IN ({head}))",
+            [sql_dialect.values(entry_ids), workspace_id, ahead],
+        )
     with connection.cursor() as cursor:
         beyond = "AND (1 - e.has_rounds::int, e.priority, e.seq) > (%s, %s, %s)" if after else ""
         if connection.vendor == "sqlite":

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from orchestration.configuration import Agent
-from orchestration.metering import price
-from orchestration.runtime import agents
-from orchestration.runtime.agents.events import Event, Failure, Usage, Waiting
-from orchestration.runtime.agents.interface import Task, Thread
+from orchestration.sessions.metering import price
+from orchestration.worker import agents
+from orchestration.worker.agents.shared.events import Event, Failure, Usage, Waiting
+from orchestration.worker.agents.shared.interface import Task, Thread
 from tests.agents import clis
 
 E = TypeVar("E")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.runtime.agents.events import Discrepancy
+from orchestration.worker.agents.shared.events import Discrepancy
 from tests.agents import refusals
 from tests.agents.alone import Stage
 from tests.agents.errors import ERRORS, NOBODY, named

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.runtime.agents.events import Finished
+from orchestration.worker.agents.shared.events import Finished
 from tests.agents import refusals
 from tests.agents.alone import Stage
 from tests.agents.errors import ERRORS, NOBODY, named

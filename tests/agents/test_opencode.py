@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.runtime.agents.events import Discrepancy, Usage
+from orchestration.worker.agents.shared.events import Discrepancy, Usage
 from tests.agents import refusals, stopping
 from tests.agents.alone import Stage
 from tests.agents.errors import ERRORS, NOBODY, named

@@ -2,9 +2,9 @@
 
 import pytest
 
+from budget.amounts.money import usd
 from budget.models import Account
-from budget.money import usd
-from orchestration.entries import Draft
+from orchestration.backlog.entries import Draft
 from tests.contract.api import Api
 from tests.factories import a_token, a_workspace, some_entries
 from workspaces.models import Role, Workspace

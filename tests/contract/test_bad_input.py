@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from budget.amounts.money import usd
 from budget.models import Account, BudgetChange, LedgerEntry
-from budget.money import usd
 from orchestration.models import Entry
 from tests.contract.api import Api, invalid, names_of
 from tests.factories import an_entry, project

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from budget.amounts.money import usd
 from budget.models import Account, BudgetChange, Project, RoundSpend
-from budget.money import usd
 from orchestration import queries
-from orchestration.entries import Draft
+from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session
 from tests.contract.api import Api, invalid, not_found

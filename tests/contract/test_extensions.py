@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from budget import caps, ledger
+from budget import ledger
+from budget.amounts.money import usd
+from budget.limits import caps
 from budget.models import LedgerEntry
-from budget.money import usd
-from orchestration import logs
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
+from orchestration.sessions.logs import chunks as log_chunks
 from tests.contract.api import Api, invalid, names_of, not_found
 from tests.factories import ANA, a_charge, a_session, a_token, a_worker, a_workspace, an_entry, ended, project, some_entries
 from workspaces import tokens
@@ -276,7 +277,7 @@ def test_a_person_holds_releases_marks_done_and_reopens(workspace: Workspace, sh
     assert (done["status"], done["reasons"]) == ("done", [])
     assert shop.patch(url, {"status": "pending"}).json["status"] == "pending"
     assert names_of(shop.patch(url, {"status": "in_progress"})) == ["status"]
-    told = {"entry.blocked", "backlog.finished"}  # tests/orchestration/test_rest.py
+    told = {"entry.blocked", "backlog.finished"}  # tests/orchestration/backlog/test_completion.py
     verbs = [event["verb"] for event in shop.get("/todo/events").json["events"] if event["verb"] not in told]
     assert verbs == ["entries.added", "entry.held", "entry.released", "entry.marked_done", "entry.reopened"]
 
@@ -381,7 +382,7 @@ def test_a_session_tells_what_it_does_and_costs(workspace: Workspace, shop: Api)
 
 def test_a_log_is_text_or_json_lines_and_goes_on_after_a_line(workspace: Workspace, shop: Api) -> None:
     session = a_session(an_entry(workspace))
-    writer = logs.Writer(session, limit=1_000_000)
+    writer = log_chunks.Writer(session, limit=1_000_000)
     for text in ("one", "two <b>", "three"):
         writer.add("stdout", text)
     writer.flush()

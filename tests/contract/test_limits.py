@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from budget import permits, rebuild
+from budget.amounts.money import usd
+from budget.ledger import permits, rebuild
 from budget.models import BudgetChange, Hold, LedgerEntry
-from budget.money import usd
 from tests.contract.api import Answer, Api, names_of
 from tests.factories import a_charge, an_entry, project
 from workspaces.models import Event, Workspace

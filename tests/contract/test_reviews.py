@@ -9,8 +9,9 @@ from django.test import Client
 from budget.models import Account, Review
 from tests.contract.api import Api, names_of, not_found
 from tests.factories import a_charge, a_review, a_token, a_workspace, an_entry
-from workspaces import access, members
+from workspaces import access
 from workspaces.models import Role, Workspace
+from workspaces.people import members
 
 pytestmark = pytest.mark.django_db
 NOVEMBER: dict[str, Any] = {"title": "November", "period_from": "2026-11-01", "period_to": "2026-11-30"}

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from config.asgi import wsgi
-from orchestration import logs
+from orchestration.sessions.logs import chunks as log_chunks
 from tests.contract.operations import FOR_AGENTS
 from tests.factories import a_charge, a_session, a_token, a_workspace, an_entry, ended
 from workspaces import tokens
@@ -50,7 +50,7 @@ def seeded(db: None) -> dict[str, str]:
     ended(a_session(entry))
     session = a_session(entry)
     a_charge(entry, "0.5")
-    writer = logs.Writer(session, limit=10_000)
+    writer = log_chunks.Writer(session, limit=10_000)
     writer.add("stdout", "a line")
     writer.flush()
     return {

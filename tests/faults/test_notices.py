@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.faults.harness import Client, Running, until
-from tests.workspaces.receiver import Receiver, receiving
+from tests.workspaces.notices.receiver import Receiver, receiving
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
+from tests.dashboard.committed import transactional_db
+from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds.server import serving
 from tests.faults.conftest import data, prepared, start
-from tests.pages import seed
-from tests.pages.committed import transactional_db
-from tests.pages.server import serving
 from workspaces.models import Workspace
 
 __all__ = ["data", "prepared", "start", "transactional_db"]

@@ -10,11 +10,11 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from budget.models import Review
 from orchestration.models import Entry
+from tests.dashboard.committed import wiped
+from tests.dashboard.seeds import full as seed_full
+from tests.dashboard.seeds.full import Full
+from tests.dashboard.seeds.server import serving
 from tests.journeys.conftest import logged_in
-from tests.pages import seed_full
-from tests.pages.committed import wiped
-from tests.pages.seed_full import Full
-from tests.pages.server import serving
 
 
 @dataclass(frozen=True)

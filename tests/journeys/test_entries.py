@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from orchestration import entries, wake
+from orchestration.backlog import entries
 from orchestration.executor import dispatch
+from orchestration.messaging import wake_ups
 from orchestration.models import Entry
+from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
 from tests.journeys.test_pages import found, open_live
-from tests.pages import seed
 from workspaces.models import Workspace
 
 
@@ -121,7 +122,7 @@ def test_typing_keeps_the_caret_and_the_address(page: Page, address: str, worksp
     page.focus("#q")
     for letter in "reason:files":
         page.keyboard.type(letter)
-        wake.hint(workspace.pk, "entries")
+        wake_ups.hint(workspace.pk, "entries")
         page.wait_for_timeout(60)
     expect(page.locator(".says")).to_contain_text("waiting for files")
     expect(page.locator("#q")).to_be_focused()

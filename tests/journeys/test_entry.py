@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from orchestration import wake
 from orchestration.executor import control, explain
+from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock, Session
+from tests.dashboard.entry.test_page import startable
+from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds.rounds import worked_on
 from tests.journeys.conftest import logged_in
 from tests.journeys.test_pages import found, open_live
-from tests.pages import seed
-from tests.pages.seed_rounds import worked_on
-from tests.pages.test_entry_page import startable
 from workspaces.models import Event, Workspace
 
 
@@ -106,7 +106,7 @@ def test_typing_a_reason_survives_the_swaps(page: Page, address: str, workspace:
     open_live(page, address, workspace, f"entries/{entry.pk}/")
     page.locator("#act-reason").press_sequentially("not before")
     for _ in range(3):
-        wake.hint(workspace.pk, "entries", "budget")
+        wake_ups.hint(workspace.pk, "entries", "budget")
         page.wait_for_timeout(300)
     page.locator("#act-reason").press_sequentially(" May")
     expect(page.locator("#act-reason")).to_have_value("not before May")

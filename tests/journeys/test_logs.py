@@ -8,11 +8,12 @@ from axe_playwright_python.sync_playwright import Axe
 from django.db import connections
 from playwright.sync_api import Browser, Page, expect
 
-from orchestration import sessions, wake
+from orchestration import sessions
+from orchestration.messaging import wake_ups
 from orchestration.models import LogChunk, Session
+from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
 from tests.journeys.test_pages import RULES, open_live
-from tests.pages import seed
 from workspaces.models import Workspace
 
 END = "(() => { const l = document.getElementById('log-lines'); return l.scrollHeight - l.scrollTop - l.clientHeight < 40 })()"
@@ -31,7 +32,7 @@ def write(session: Session, first: int, last: int) -> None:
         end = min(start + 100, last + 1)
         lines = [[int(time.time() * 1000), "stdout", f"\x1b[32mline\x1b[0m {seq} of the output"] for seq in range(start, end)]
         LogChunk.objects.create(session=session, first_seq=start, lines=lines, size=30 * len(lines))
-    wake.hint(session.workspace_id, wake.log_topic(session.pk))
+    wake_ups.hint(session.workspace_id, wake_ups.log_topic(session.pk))
 
 
 def numbers(page: Page) -> list[int]:

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from orchestration.models import Entry
+from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
-from tests.pages import seed
 from workspaces.models import Workspace
 
 LUMINANCE = """el => { const [r, g, b] = getComputedStyle(el).%s.match(/[\\d.]+/g).map(Number); return 0.299 * r + 0.587 * g + 0.114 * b; }"""

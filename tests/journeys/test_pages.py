@@ -5,11 +5,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from budget.models import Project
-from orchestration import editing, wake
+from orchestration.backlog import entry_edits
 from orchestration.executor import control
+from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Session
+from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
-from tests.pages import seed
 from workspaces.models import Workspace
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -23,7 +24,7 @@ def open_live(page: Page, address: str, workspace: Workspace, tail: str = "") ->
     page.goto(f"{address}/w/{workspace.pk}/{tail}")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "live")
     deadline = 50
-    while not wake.client().pubsub_numpat() and deadline:
+    while not wake_ups.client().pubsub_numpat() and deadline:
         page.wait_for_timeout(50)
         deadline -= 1
 
@@ -35,7 +36,7 @@ def test_a_change_elsewhere_shows_without_a_reload(page: Page, address: str, wor
     expect(page.locator("#strip")).to_have_attribute("data-state", "paused", timeout=2000)
     for number in range(5):  # the last of a burst counts
         entry = Entry.objects.get(workspace=workspace, seq=5)
-        editing.set_rounds(entry, 10 + number, by=seed.ANA)
+        entry_edits.set_rounds(entry, 10 + number, by=seed.ANA)
     expect(page.locator("#activity")).to_contain_text("from 13 to 14", timeout=3000)
     assert page.evaluate("window.same") and page.title().startswith("‖ Paused")
 
@@ -47,7 +48,7 @@ def test_what_a_person_types_survives_the_swaps(page: Page, address: str, worksp
     field.fill("")
     for digit in "31.75":
         field.press_sequentially(digit)
-        wake.hint(workspace.pk, "entries", "budget", "workers")
+        wake_ups.hint(workspace.pk, "entries", "budget", "workers")
         page.wait_for_timeout(700)
     expect(field).to_have_value("31.75")
     expect(field).to_be_focused()
@@ -90,7 +91,7 @@ def test_the_log_grows_while_one_reads(page: Page, address: str, workspace: Work
     session = Session.objects.filter(log__isnull=False).get()
     open_live(page, address, workspace, f"workers/{session.pk}/")
     seed.write_log(session, 25, first=41)
-    wake.hint(workspace.pk, "workers")
+    wake_ups.hint(workspace.pk, "workers")
     expect(page.locator("#L65")).to_be_attached(timeout=3000)
     assert page.locator("#log-lines .line").count() == 65
     assert page.evaluate(

@@ -13,9 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from playwright.sync_api import Browser
 
+from tests.dashboard.seeds import entries as seed
 from tests.journeys.points import Site, looking, site, transactional_db
 from tests.journeys.test_pages import RULES, found
-from tests.pages import seed
 
 __all__ = ["site", "transactional_db"]
 FIRST_VIEW, AGAIN = 100_000, 30_000  # bytes over the wire

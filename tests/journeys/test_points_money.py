@@ -7,11 +7,13 @@ from decimal import Decimal
 
 from playwright.sync_api import Browser, expect
 
-from budget import money, reallocation
+from budget.allocation import reallocation
+from budget.amounts import money
 from budget.models import Account, BudgetChange, LedgerEntry, Project
 from orchestration.executor import control
+from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds import money as seed_money
 from tests.journeys.points import Site, looking, site, transactional_db
-from tests.pages import seed, seed_money
 
 __all__ = ["site", "transactional_db"]
 

@@ -6,12 +6,13 @@ from datetime import timedelta
 from django.utils.timezone import now
 from playwright.sync_api import Browser, Page, Request, expect
 
-from orchestration import sessions, wake
+from orchestration import sessions
 from orchestration.executor import control
+from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session
+from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
 from tests.journeys.test_pages import open_live, state
-from tests.pages import seed
 from workspaces.models import Workspace
 
 
@@ -69,7 +70,7 @@ def test_04_with_one_that_refuses_nobody_says_all_stopped(page: Page, address: s
     long_ago = now() - timedelta(minutes=1)
     Executor.objects.filter(pk=workspace.pk).update(stop_all_at=long_ago)
     Session.objects.filter(pk=silent.pk).update(stop_wanted_at=long_ago)
-    wake.hint(workspace.pk, "workers")
+    wake_ups.hint(workspace.pk, "workers")
     expect(page.locator("#stopping")).to_contain_text("2 of 3 confirmed")
     expect(page.locator("#stopping")).to_contain_text("no answer")
     expect(page.locator("#stop-retry")).to_be_visible()
@@ -89,7 +90,7 @@ def test_06_after_a_minute_of_swaps_a_destructive_act_still_asks(page: Page, add
     open_live(page, address, workspace)
     page.evaluate("window.swaps = 0; document.addEventListener('htmx:afterSwap', () => window.swaps++)")
     for _ in range(25):
-        wake.hint(workspace.pk, "executor", "workers", "budget")
+        wake_ups.hint(workspace.pk, "executor", "workers", "budget")
         page.wait_for_timeout(2450)
     assert page.evaluate("window.swaps") >= 20
     sent = posts(page)
@@ -139,4 +140,4 @@ def test_08_who_is_second_is_told_who_was_first(browser: Browser, address: str, 
     theirs.close()
 
 
-# 9 is tests/pages/test_every_form.py: each form of the map, sent by a viewer.
+# 9 is tests/dashboard/shared/test_every_form.py: each form of the map, sent by a viewer.

@@ -10,13 +10,14 @@ from statistics import quantiles
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from orchestration import by_hand, wake
+from orchestration.backlog import entry_actions
 from orchestration.executor import control
+from orchestration.messaging import wake_ups
 from orchestration.models import Entry
+from tests.dashboard.seeds import entries as seed
 from tests.faults.harness import Client, Running
 from tests.journeys.test_pages import open_live
-from tests.orchestration.runtime.repositories import a_repository
-from tests.pages import seed
+from tests.orchestration.git.repositories import a_repository
 from workspaces.models import Workspace
 
 # What drops the stream and nothing else: every event source of the page is closed, and none can be opened until `streamsBack`.
@@ -102,7 +103,7 @@ def test_15_a_change_is_seen_within_a_second_wherever_it_shows(page: Page, addre
     one = Entry.objects.get(workspace=workspace, seq=5)
     took = []
     for number in range(20):
-        act, words = (by_hand.hold, "Held Blocked") if number % 2 == 0 else (by_hand.release, "Waiting Parked")
+        act, words = (entry_actions.hold, "Held Blocked") if number % 2 == 0 else (entry_actions.release, "Waiting Parked")
         began = time.monotonic()
         act(seed.fresh(one), by=seed.ANA)
         page.wait_for_function(
@@ -135,7 +136,7 @@ def test_30_a_region_that_fails_says_so_and_the_rest_goes_on(troubled_page: Page
     page.click("#workers .region-error button")
     expect(page.locator("#workers .region-error")).to_have_count(0)
     page.route("**/?fragment=budget", lambda route: None)  # never answered
-    wake.hint(workspace.pk, "budget")
+    wake_ups.hint(workspace.pk, "budget")
     expect(page.locator("#budget .region-error")).to_contain_text("no answer", timeout=12_000)
     control.resume(workspace.pk, by=seed.ANA)
     expect(page.locator("#strip")).to_have_attribute("data-state", "running")

@@ -14,10 +14,10 @@ from pypdf import PdfReader
 
 from budget.models import Account, Review
 from orchestration.models import Entry
+from tests.dashboard.seeds import entries as seed
 from tests.factories import a_charge
 from tests.journeys.test_pages import RULES
-from tests.pages import seed
-from tests.workspaces.receiver import Receiver, receiving
+from tests.workspaces.notices.receiver import Receiver, receiving
 from workspaces.models import Workspace
 
 

@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect
 
 from orchestration.models import Entry, Executor, Session
+from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
 from tests.journeys.test_pages import found
-from tests.orchestration.runtime.repositories import a_repository
-from tests.pages import seed
+from tests.orchestration.git.repositories import a_repository
 from workspaces.models import Membership, Workspace
 
 

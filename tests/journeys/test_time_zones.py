@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Browser, Page, expect
 
+from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds import money as seed_money
 from tests.journeys.conftest import logged_in
-from tests.pages import seed, seed_money
 from workspaces import people
 
 

@@ -6,7 +6,8 @@ import pytest
 from django.utils.timezone import now
 from playwright.sync_api import Browser, Page, expect
 
-from orchestration import sessions, wake
+from orchestration import sessions
+from orchestration.messaging import wake_ups
 from orchestration.models import Session
 from tests.journeys.conftest import logged_in
 from tests.journeys.test_logs import _problems
@@ -20,7 +21,7 @@ def test_a_session_silent_for_ten_minutes_is_marked_quiet_while_one_looks(page: 
     row = page.locator(f"#worker-{session.pk}")
     expect(row).not_to_contain_text("quiet")
     Session.objects.filter(pk=session.pk).update(last_output_at=now() - timedelta(minutes=11))
-    wake.hint(workspace.pk, "workers")
+    wake_ups.hint(workspace.pk, "workers")
     expect(row.locator(".tell.bad")).to_contain_text("quiet 11m", timeout=3000)
     expect(row.locator(".tell.bad svg.icon")).to_be_visible()
 
@@ -31,7 +32,7 @@ def test_a_row_opens_to_its_last_lines_and_stays_open(page: Page, address: str, 
     row = page.locator(f"#peek-{session.pk}")
     row.locator("summary").click()
     expect(row.locator(".line")).to_have_count(8)
-    wake.hint(workspace.pk, "workers")
+    wake_ups.hint(workspace.pk, "workers")
     page.wait_for_timeout(1000)
     expect(row).to_have_attribute("open", "")
     expect(row.locator(".line")).to_have_count(8)

@@ -19,8 +19,9 @@ def take() -> None:
     django.setup()
     from django.core.management import call_command
 
-    from tests.pages import seed, seed_money
-    from tests.pages.server import serving
+    from tests.dashboard.seeds import entries as seed
+    from tests.dashboard.seeds import money as seed_money
+    from tests.dashboard.seeds.server import serving
 
     try:
         call_command("migrate", verbosity=0)
@@ -41,7 +42,7 @@ def take() -> None:
 def _page_of_bea(browser: Browser, address: str) -> Page:
     from django.test import Client
 
-    from tests.pages import seed
+    from tests.dashboard.seeds import entries as seed
 
     client = Client()
     client.force_login(seed.user("bea"))

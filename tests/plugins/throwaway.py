@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from config import embedded
+from config.up import valkey as embedded_valkey
 
 NOBODY = 65534  # PostgreSQL refuses to run as root
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -46,9 +46,9 @@ def main(wanted: list[str]) -> None:
 def _valkey(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]) -> str:
     folder.mkdir()
     socket = folder / "s"
-    command = [*embedded.command(socket, folder), "--appendonly", "no"]
+    command = [*embedded_valkey.command(socket, folder), "--appendonly", "no"]
     servers.append((_start(command, folder), signal.SIGKILL))
-    _wait(lambda: embedded.answers(socket), folder)
+    _wait(lambda: embedded_valkey.answers(socket), folder)
     return f"unix://{socket}"
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from budget.amounts.money import usd
 from budget.models import Account, Hold, LedgerEntry
-from budget.money import usd
 from orchestration import sessions
-from orchestration.entries import Draft
+from orchestration.backlog.entries import Draft
 from orchestration.executor import control, dispatch
 from orchestration.models import Entry, Executor, FileLock, Session
 from orchestration.sessions import Ending

@@ -15,14 +15,19 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from budget import bulk, caps, charges, corrections, ledger, permits, reallocation, rebuild
-from budget.admin_fixes import Correct
+from budget import ledger
+from budget.admin.fixes import Correct
+from budget.allocation import reallocation
+from budget.amounts.money import usd
+from budget.ledger import charges, corrections, permits, rebuild
+from budget.ledger.prices import Tokens
+from budget.limits import bulk_edit as limits_bulk_edit
+from budget.limits import caps
 from budget.models import Account, Category, Hold, LedgerEntry, Project, Proposal
-from budget.money import usd
-from budget.prices import Tokens
 from budget.reviews import deciding, drafting
-from orchestration import entries, funding, sessions
-from orchestration.entries import Draft
+from orchestration import funding, sessions
+from orchestration.backlog import entries
+from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
 from tests.factories import ANA, a_charge, a_worker, a_workspace, project, some_entries
@@ -85,8 +90,8 @@ class Meddler:
         deciding.decide(asked, deciding.Verdict.APPROVE, "well", version=asked.version, by=BO)
 
     def bulk_edit(self) -> None:
-        wishes = [bulk.Wish(one.pk, one.budget) for one in self.accounts(5)]
-        bulk.carry_out(self.project(), bulk.Order("percent", wishes, percent=Decimal(10)), by=ANA)
+        wishes = [limits_bulk_edit.Wish(one.pk, one.budget) for one in self.accounts(5)]
+        limits_bulk_edit.carry_out(self.project(), limits_bulk_edit.Order("percent", wishes, percent=Decimal(10)), by=ANA)
 
     def edit(self) -> None:
         caps.edit(self.accounts()[0], usd(self.dice.randrange(1, 6)), by=BO)

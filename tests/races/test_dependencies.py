@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration import by_hand, dependencies
+from orchestration.backlog import dependencies, entry_actions
 from orchestration.models import Dependency, Entry
 from tests.factories import ANA, a_workspace, some_entries
 from tests.races.crowd import at_once
@@ -42,5 +42,5 @@ def test_a_ring_of_five_is_closed_by_nobody() -> None:
 def test_the_counter_is_right_when_the_other_is_done_meanwhile() -> None:
     for _ in range(4):
         one, other = some_entries(a_workspace(), "one", "other")
-        at_once([lambda a=one, b=other: attempt(a, b), lambda b=other: by_hand.mark_done(b, by=ANA)])
+        at_once([lambda a=one, b=other: attempt(a, b), lambda b=other: entry_actions.mark_done(b, by=ANA)])
         assert counted(one)

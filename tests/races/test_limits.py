@@ -9,10 +9,12 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
-from budget import caps, charges, ledger, limits, permits, rebuild
+from budget import ledger, limits
+from budget.amounts.money import usd
+from budget.ledger import charges, permits, rebuild
+from budget.ledger.prices import Tokens
+from budget.limits import caps
 from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Limit, Project, ThresholdCrossing
-from budget.money import usd
-from budget.prices import Tokens
 from tests.factories import ANA, a_workspace, project, some_entries
 from tests.races.crowd import at_once
 from workspaces import ids

@@ -2,9 +2,10 @@
 
 import pytest
 
-from budget import caps, ledger
+from budget import ledger
+from budget.amounts.money import usd
+from budget.limits import caps
 from budget.models import BudgetChange, Hold, LedgerEntry
-from budget.money import usd
 from orchestration import sessions
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Session

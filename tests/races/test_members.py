@@ -5,9 +5,10 @@ from django.contrib.auth.models import User
 
 from tests.factories import a_workspace
 from tests.races.crowd import at_once
-from workspaces import access, members
+from workspaces import access
 from workspaces.errors import Invalid
 from workspaces.models import Membership, Role
+from workspaces.people import members
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

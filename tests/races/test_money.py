@@ -16,10 +16,11 @@ from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Greatest
 
-from budget import caps, ledger
+from budget import ledger
+from budget.amounts.money import usd
+from budget.limits import caps
 from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
-from budget.money import usd
-from orchestration.entries import Draft
+from orchestration.backlog.entries import Draft
 from tests.factories import ANA, a_workspace, project, some_entries
 from tests.races.crowd import at_once
 from workspaces import ids

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
-from budget import allocation, bulk, caps, reallocation
+from budget import allocation
+from budget.allocation import reallocation
+from budget.amounts.money import usd
+from budget.limits import bulk_edit, caps
 from budget.models import Account, BudgetChange
-from budget.money import usd
-from orchestration import by_hand, funding
-from orchestration.entries import Draft
+from orchestration import funding
+from orchestration.backlog import entry_actions
+from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry
 from tests.factories import ANA, a_charge, a_worker, a_workspace, project, some_entries
@@ -113,7 +116,9 @@ def test_two_who_finish_at_once_give_their_money_to_the_next_once() -> None:
     for _ in range(4):
         shop = a_workspace(cap="10", budget="10")
         first, second, third, fourth = some_entries(shop, "a", "b", "c", "d")
-        at_once([lambda e=entry: (by_hand.mark_done(e, by=ANA), funding.share_out(e.workspace_id)) for entry in (first, second)])
+        at_once(
+            [lambda e=entry: (entry_actions.mark_done(e, by=ANA), funding.share_out(e.workspace_id)) for entry in (first, second)]
+        )
         funding.share_out(shop.pk)
         rows = Account.objects.in_bulk([third.pk, fourth.pk])
         assert [rows[third.pk].budget, rows[fourth.pk].budget] == [usd(5), usd(5)]
@@ -127,8 +132,8 @@ def test_added_one_by_one_by_many_while_people_lock_and_agents_spend_nobody_gets
 
         def lock(shop: Workspace = shop, made: list[Entry] = made) -> None:
             for do in ("lock", "unlock", "lock"):
-                wishes = [bulk.Wish(entry.pk, 0) for entry in made]
-                bulk.carry_out(project(shop), bulk.Order(do, wishes), by=ANA, reason="agreed")
+                wishes = [bulk_edit.Wish(entry.pk, 0) for entry in made]
+                bulk_edit.carry_out(project(shop), bulk_edit.Order(do, wishes), by=ANA, reason="agreed")
 
         jobs: list[Any] = [lambda s=shop, n=n: some_entries(s, f"one {n}") for n in range(9)]
         jobs += [lock, lambda s=shop: dispatch.cycle(s.pk), lambda m=made: a_charge(m[0], "1.5")]

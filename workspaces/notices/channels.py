@@ -8,10 +8,10 @@ from django.db import IntegrityError, transaction
 
 from workspaces import activity, ids
 from workspaces.access import MUSTER, Caller
+from workspaces.activity.notified import VERBS
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Channel, ChannelVerb, Delivery, Workspace
 from workspaces.notices import addresses, mail, signing
-from workspaces.notices.verbs import VERBS
 
 MOST = 50
 OFF = "The channel was switched off"

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.crypto import salted_hmac
 
+from workspaces.activity.notified import TEST, VERBS
 from workspaces.models import Delivery, Event, Workspace
-from workspaces.notices.verbs import TEST, VERBS
 
 PAGES = {"entry": "entry", "review": "review", "budget": "budget", "session": "session"}
 """The page that tells more, by the first word of the verb. Those about entries, reviews and sessions take the object's id."""

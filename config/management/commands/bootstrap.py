@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from workspaces import login
+from workspaces.people import login_links
 
 
 class Command(BaseCommand):
@@ -24,8 +24,8 @@ class Command(BaseCommand):
             User.objects.create_superuser("owner")  # without a password: the link logs in
         if demo and "demo" in get_commands():
             call_command("demo", "--if-empty", stdout=self.stderr)
-        owner = login.owner()
-        answer = {"login": login.link_for(owner) if owner else "", "password_set": login.somebody_has_a_password()}
+        owner = login_links.owner()
+        answer = {"login": login_links.link_for(owner) if owner else "", "password_set": login_links.somebody_has_a_password()}
         self.stdout.write(json.dumps(answer))
 
     def _migrate(self) -> None:

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from workspaces import login
+from workspaces.people import login_links
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("user", nargs="?", help="a user name; the first superuser if none is given")
 
     def handle(self, *args: Any, user: str | None, **options: Any) -> None:
-        found = User.objects.filter(username=user, is_active=True).first() if user else login.owner()
+        found = User.objects.filter(username=user, is_active=True).first() if user else login_links.owner()
         if found is None:
             raise CommandError(f"There is no active user {user!r}." if user else "There is no active superuser.")
-        self.stdout.write(f"{settings.BASE_URL.rstrip('/')}{login.link_for(found)}")
+        self.stdout.write(f"{settings.BASE_URL.rstrip('/')}{login_links.link_for(found)}")

@@ -7,8 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from budget.money import usd
-from orchestration import demo, drafts, entries, schemas, setup
+from budget.amounts.money import usd
+from orchestration import demo, schemas
+from orchestration.api import drafts
+from orchestration.backlog import entries
+from orchestration.configuration import workspace_setup
 from orchestration.executor import control
 from workspaces.access import Caller
 from workspaces.models import Workspace
@@ -28,7 +31,7 @@ class Command(BaseCommand):
             return
         repo = settings.DATA_DIR / f"demo-{secrets.token_hex(3)}"
         demo.make_repository(repo)
-        workspace = setup.create(
+        workspace = workspace_setup.create(
             "Demo: a ledger in plain text",
             str(repo),
             total_budget=usd(str(demo.TOTAL_BUDGET_USD)),

@@ -9,9 +9,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from budget import exporting, money, queries, reconciliation, usage_files
+from budget.amounts import money
+from budget.ledger import export as ledger_export
+from budget.ledger import reconciliation, usage_files
 from budget.models import Category, Project
-from orchestration import audit
+from budget.reads import queries
+from orchestration.maintenance import audit
 from workspaces.access import Caller
 from workspaces.errors import Refused
 
@@ -88,7 +91,7 @@ class Command(BaseCommand):
             since=chosen["since"],
             until=chosen["until"],
         )
-        write = exporting.csv_lines if format == "csv" else exporting.json_lines
+        write = ledger_export.csv_lines if format == "csv" else ledger_export.json_lines
         try:
             for line in write(rows.order_by("id").iterator(chunk_size=1000)):
                 self.stdout.write(line, ending="")

@@ -11,9 +11,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from budget import money
-from orchestration import secrets, setup
-from orchestration.runtime.agents import KINDS
+from budget.amounts import money
+from orchestration.configuration import secrets, workspace_setup
+from orchestration.worker.agents import KINDS
 from workspaces.access import Caller
 from workspaces.errors import Refused
 from workspaces.models import Workspace
@@ -99,7 +99,7 @@ class Command(BaseCommand):
             total_budget, max_project_spend = money.from_json(options["budget"]), money.from_json(cap)
         except money.NotMoney as wrong:
             raise CommandError(f"--budget and --cap: {wrong}") from None
-        return setup.create(
+        return workspace_setup.create(
             options["name"] or Path(repo.rstrip("/")).name.removesuffix(".git"),
             repo,
             base_branch=options["base_branch"],

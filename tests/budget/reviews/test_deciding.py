@@ -6,16 +6,16 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
-from budget import caps
+from budget.amounts.money import usd
+from budget.limits import caps
 from budget.models import Account, BudgetChange, Decision, Proposal, Review
-from budget.money import usd
 from budget.reviews import deciding, drafting
 from budget.reviews.deciding import Verdict
 from budget.reviews.drafting import Changes, Wish
-from orchestration import entries
+from orchestration.backlog import entries
 from orchestration.models import Entry
+from tests.dashboard.committed import transactional_db
 from tests.factories import a_charge, a_review, a_workspace, an_entry, project
-from tests.pages.committed import transactional_db
 from tests.races.crowd import at_once
 from workspaces import access, tokens
 from workspaces.access import Caller

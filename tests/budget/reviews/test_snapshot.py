@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from budget import caps, forecasting
+from budget.amounts.money import usd
+from budget.forecast import inputs as forecast_inputs
+from budget.limits import caps
 from budget.models import Comment, Decision, LedgerEntry, Proposal, Review, ReviewLine, RoundSpend
-from budget.money import usd
 from budget.reviews import comments, drafting, reading, snapshot
 from budget.reviews.drafting import Draft, Wish
-from orchestration import by_hand, entries
+from orchestration.backlog import entries, entry_actions
 from orchestration.models import Entry
+from tests.dashboard.committed import transactional_db
 from tests.factories import ANA, a_charge, a_review, a_workspace, an_entry, project
-from tests.pages.committed import transactional_db
 from tests.races.crowd import at_once
 from workspaces.models import Workspace
 
@@ -81,9 +82,9 @@ def test_an_ended_entry_costs_what_it_cost_and_an_open_one_what_the_allocation_r
     a_charge(done, "2")
     a_charge(going, "1")
     RoundSpend.objects.filter(account=done.account).update(improvement_score=0.5)
-    by_hand.mark_done(done, by=ANA)
+    entry_actions.mark_done(done, by=ANA)
     review = a_review(shop)
-    ahead = forecasting.ends(project(shop))
+    ahead = forecast_inputs.ends(project(shop))
     assert list(review.lines.order_by("position").values_list("forecast", flat=True)) == [usd(2), ahead[going.pk]]
     assert (review.planned, review.expected) == (usd(10), usd(2) + ahead[going.pk])
 

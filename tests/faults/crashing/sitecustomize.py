@@ -13,19 +13,19 @@ import sys
 from pathlib import Path
 
 MODULES = {
-    "budget.ledger",
-    "orchestration.metering",
-    "orchestration.moves",
-    "orchestration.rounds",
-    "orchestration.sessions",
-    "orchestration.runtime.git",
-    "orchestration.runtime.judging",
-    "orchestration.runtime.merging",
-    "orchestration.runtime.processes",
-    "orchestration.runtime.pushing",
-    "orchestration.runtime.reviewing",
-    "orchestration.runtime.verification",
-    "orchestration.runtime.worktree",
+    "budget.ledger.booking",
+    "orchestration.sessions.metering",
+    "orchestration.backlog.entry_state",
+    "orchestration.sessions.rounds",
+    "orchestration.sessions.lifecycle",
+    "orchestration.git.command",
+    "orchestration.worker.steps.verifying",
+    "orchestration.git.merging",
+    "orchestration.processes.agent_process",
+    "orchestration.worker.steps.pushing",
+    "orchestration.worker.steps.reviewing",
+    "orchestration.worker.steps.evidence",
+    "orchestration.git.worktrees",
 }
 PLANS = Path(os.environ.get("CRASH_PLANS", "/nowhere"))
 

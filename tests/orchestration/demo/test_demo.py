@@ -11,8 +11,8 @@ import pytest
 
 from orchestration.demo import CONFIG, ENTRIES, make_repository
 from orchestration.demo.agent import price
-from orchestration.runtime import branches, merging, worktree
-from tests.orchestration.runtime.repositories import git
+from orchestration.git import branches, merging, worktrees
+from tests.orchestration.git.repositories import git
 
 INTEGRATION = "muster/integration"
 BY_REF = {entry["ref"]: entry for entry in ENTRIES}
@@ -38,7 +38,7 @@ class Simulation:
 
     def round(self, entry: dict, *, budget: float = 0.25, **change: str) -> Report:
         earlier = self.rounds.setdefault(entry["ref"], [])
-        tree = worktree.prepare(self.repo, self.folder / "worktrees", entry["ref"], INTEGRATION)
+        tree = worktrees.prepare(self.repo, self.folder / "worktrees", entry["ref"], INTEGRATION)
         spec, prompt = self.folder / "spec.json", self.folder / "prompt.md"
         spec.write_text(json.dumps({"id": entry["ref"], "content": entry["content"], "spec": entry["spec"]}))
         told = [*entry["spec"]["acceptance_criteria"], *(finding for report in earlier[-1:] for finding in report.findings)]
@@ -54,9 +54,9 @@ class Simulation:
         said = run(CONFIG["agent"]["command"], tree.path, env)
         assert said.returncode == 0, said.stderr
         events = [json.loads(line) for line in said.stdout.splitlines()]
-        worktree.commit(tree.path, entry["content"])
+        worktrees.commit(tree.path, entry["content"])
         allowed = {*entry["spec"].get("files_to_modify", []), *entry["spec"].get("files_to_create", [])}
-        assert set(worktree.changed_files(tree.path, tree.base_sha)) <= allowed, "it keeps to the files that are its own"
+        assert set(worktrees.changed_files(tree.path, tree.base_sha)) <= allowed, "it keeps to the files that are its own"
         checked = run(CONFIG["verify"][0]["run"], tree.path, env)
         verdict = json.loads(checked.stdout.splitlines()[-1])
         assert (checked.returncode == 0) == (verdict["score"] == 1)
@@ -64,7 +64,7 @@ class Simulation:
         return earlier[-1]
 
     def land(self, ref: str) -> None:
-        merged = merging.merge(self.repo, worktree.branch_of(ref), INTEGRATION, f"Merge {ref}")
+        merged = merging.merge(self.repo, worktrees.branch_of(ref), INTEGRATION, f"Merge {ref}")
         assert isinstance(merged, merging.Merged)
 
 
@@ -106,7 +106,7 @@ def test_the_agent_alone_finishes_the_project(simulation: Simulation):
     assert all(0.3 < rounds[0].score < 0.9 for rounds in two_rounds.values()), "a score that rises"
     reports = [report for rounds in simulation.rounds.values() for report in rounds]
     assert all(0.02 <= report.spent <= 0.15 for report in reports)
-    with worktree.checkout(simulation.repo, simulation.folder / "worktrees", "end", INTEGRATION) as end:
+    with worktrees.checkout(simulation.repo, simulation.folder / "worktrees", "end", INTEGRATION) as end:
         assert whole_suite(end) == {"type": "score", "score": 1.0, "findings": []}
     assert git(simulation.repo, "status", "--porcelain") == ""
 

@@ -4,11 +4,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from budget import caps
+from budget.amounts.money import usd
+from budget.limits import caps
 from budget.models import Account, Hold
-from budget.money import usd
 from orchestration import queries
-from orchestration.entries import Draft
+from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry, FileLock
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of, some_entries

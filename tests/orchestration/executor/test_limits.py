@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
+from budget.amounts.money import usd
 from budget.models import DaySpend, Hold, Limit
-from budget.money import usd
 from orchestration.executor import dispatch, explain
 from orchestration.models import Entry
 from tests.factories import a_charge, a_worker, a_workspace, an_entry, ended, project, sessions_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.breaker import LONGEST_WAIT_S, wait_s
+from orchestration.configuration.circuit_breaker import LONGEST_WAIT_S, wait_s
 from orchestration.executor.plan import Room, Running, Waiting, World, plan, reason
 
 

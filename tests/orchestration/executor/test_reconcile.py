@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from budget import permits
+from budget.amounts.money import usd
+from budget.ledger import permits
 from budget.models import Category, Hold
-from budget.money import usd
-from orchestration import anomalies
 from orchestration.executor import reconcile
+from orchestration.sessions import anomalies
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of
 
 pytestmark = pytest.mark.django_db

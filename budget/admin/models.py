@@ -1,0 +1,225 @@
+"""Money on the admin site. What was booked is read-only; caps and budgets change by the verbs of caps.py."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from budget.admin import reviews as admin_reviews
+from budget.admin.amounts import USDField, column, exact_text, shown
+from budget.admin.fixes import Correct, RebuildMoney
+from budget.amounts.money import MoneyField
+from budget.limits import caps
+from budget.models import Account, BudgetChange, DaySpend, Hold, LedgerEntry, Limit, Project, RoundSpend, ThresholdCrossing
+from workspaces.access import Caller
+from workspaces.admin.base import Editable, ReadOnly
+
+__all__ = ["admin_reviews"]  # registers itself
+ADMIN = BudgetChange.Source.ADMIN
+SPENT = [column(f"{category}_spent") for category in ("entry", "orchestrator", "expansion", "interceptor")]
+
+
+@admin.register(Project)
+class ProjectAdmin(Editable):
+    list_display = [
+        "workspace",
+        column("max_project_spend", "cap"),
+        column("total_budget", "planned"),
+        column("total_spent", "spent"),
+        column("held"),
+        "headroom_usd",
+    ]
+    list_select_related = ["workspace"]
+    search_fields = ["workspace__name", "=workspace__id"]
+    ordering = ["workspace__name", "pk"]
+    formfield_overrides = {MoneyField: {"form_class": USDField}}
+    fieldsets = [
+        (None, {"fields": ["workspace", "max_project_spend", "total_budget"]}),
+        ("Kept by the database", {"fields": [column("total_spent"), *SPENT, column("held"), "headroom_usd", "allocation_due"]}),
+    ]
+    editable = ["max_project_spend", "total_budget"]
+    actions = [RebuildMoney()]
+
+    @admin.display(description="headroom")
+    def headroom_usd(self, project: Project) -> Any:
+        return shown(project.headroom)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None or obj.workspace.deleted_at is None
+
+    def carry_out(self, obj: Project, form: Any, *, by: Caller, reason: str) -> None:
+        for field in ("max_project_spend", "total_budget"):
+            if field in form.changed_data:
+                caps.set_project(obj, field, form.cleaned_data[field], by=by, reason=reason, source=ADMIN)
+
+
+@admin.register(Account)
+class AccountAdmin(Editable):
+    list_display = [
+        "id",
+        "project",
+        column("budget"),
+        "human_locked",
+        column("spent"),
+        column("interceptor_spent"),
+        column("held"),
+        "headroom_usd",
+    ]
+    list_filter = ["human_locked", "project"]
+    list_select_related = ["project"]
+    search_fields = ["=id", "=project__workspace__id", "locked_by"]
+    search_help_text = "An entry's id, a workspace's id, or who locked it."
+    formfield_overrides = {MoneyField: {"form_class": USDField}}
+    fieldsets = [
+        (None, {"fields": ["id", "project", "budget", "own_budget", "human_locked"]}),
+        ("Locked by hand", {"fields": ["locked_by", "locked_at", "locked_reason"]}),
+        ("Kept by the database", {"fields": [column("spent"), column("interceptor_spent"), column("held"), "headroom_usd"]}),
+    ]
+    editable = ["budget", "human_locked"]
+
+    @admin.display(description="headroom")
+    def headroom_usd(self, account: Account) -> Any:
+        return shown(account.headroom)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None or obj.project.workspace.deleted_at is None
+
+    def carry_out(self, obj: Account, form: Any, *, by: Caller, reason: str) -> None:
+        if "budget" in form.changed_data:
+            caps.edit(obj, form.cleaned_data["budget"], by=by, reason=reason, source=ADMIN)  # also locks it
+        if "human_locked" in form.changed_data:
+            row = Account.objects.select_for_update(no_key=True, of=("self",)).get(pk=obj.pk)
+            if row.human_locked != form.cleaned_data["human_locked"]:
+                caps.toggle_lock(row, by=by, reason=reason, source=ADMIN)
+
+
+@admin.register(RoundSpend)
+class RoundSpendAdmin(ReadOnly):
+    list_display = ["account", "number", column("cost"), "improvement_score"]
+    list_select_related = ["account"]
+    search_fields = ["=account__id"]
+    search_help_text = "An entry's id."
+    ordering = ["-id"]
+    fields = ["account", "number", column("cost"), "improvement_score"]
+
+
+@admin.register(Hold)
+class HoldAdmin(ReadOnly):
+    list_display = [
+        "session_ref",
+        "category",
+        "account",
+        "project",
+        "state",
+        column("amount"),
+        column("drawn"),
+        "opened_at",
+        "settled_at",
+    ]
+    list_filter = ["state", "category", "opened_at", "project"]
+    list_select_related = ["account", "project"]
+    search_fields = ["=session_ref", "=account__id"]
+    search_help_text = "A session's or permit's id, or an entry's."
+    ordering = ["-id"]
+    fields = [
+        "session_ref",
+        "category",
+        "account",
+        "project",
+        "state",
+        column("amount"),
+        column("drawn"),
+        "opened_at",
+        "settled_at",
+    ]
+    fields += ["expires_at"]
+
+
+@admin.register(Limit)
+class LimitAdmin(ReadOnly):
+    list_display = ["project", "category", "period", column("amount"), "reached_on"]
+    list_filter = ["category", "period", "project"]
+    list_select_related = ["project"]
+    search_fields = ["=project__workspace__id"]
+    ordering = ["-id"]
+    fields = ["project", "category", "period", column("amount"), "reached_on"]
+
+
+@admin.register(DaySpend)
+class DaySpendAdmin(ReadOnly):
+    list_display = ["day", "project", "category", column("amount")]
+    list_filter = ["category", "day", "project"]
+    list_select_related = ["project"]
+    search_fields = ["=project__workspace__id"]
+    date_hierarchy = "day"
+    ordering = ["-day", "category"]
+    fields = ["day", "project", "category", column("amount")]
+
+
+@admin.register(ThresholdCrossing)
+class ThresholdCrossingAdmin(ReadOnly):
+    list_display = ["at", "project", "percent", column("cap"), column("spent"), "rearmed_at"]
+    list_filter = ["percent", "at", "project"]
+    list_select_related = ["project"]
+    search_fields = ["=project__workspace__id"]
+    ordering = ["-id"]
+    fields = ["at", "project", "percent", column("cap"), column("spent"), "rearmed_at"]
+
+
+@admin.register(LedgerEntry)
+class LedgerAdmin(ReadOnly):
+    list_display = ["at", "id", "category", column("amount"), "price_source", "account", "round", "model", "actor", "corrects"]
+    list_filter = ["category", "price_source", ("corrects", admin.EmptyFieldListFilter), "at", "project"]
+    list_select_related = ["account", "corrects"]
+    search_fields = ["=account__id", "=session_ref", "=event_key"]
+    search_help_text = "An entry's id, a session's id, or an event's key."
+    ordering = ["-id"]
+    fields = [
+        "id",
+        "at",
+        "project",
+        "account",
+        "category",
+        column("amount"),
+        column("reported"),
+        column("computed"),
+        "price_source",
+        "model",
+        ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
+        "session_ref",
+        "round",
+        "hold",
+        "corrects",
+        "actor",
+        "reason",
+        "event_key",
+    ]
+    actions = [Correct()]
+
+
+@admin.register(BudgetChange)
+class BudgetChangeAdmin(ReadOnly):
+    list_display = ["at", "project", "account", "field", "was", "became", "source", "actor", "reason"]
+    list_filter = ["source", "field", "at", "project"]
+    list_select_related = ["project", "account"]
+    search_fields = ["=account__id", "=actor", "=project__workspace__id"]
+    search_help_text = "An entry's id, a workspace's id, or who did it."
+    date_hierarchy = "at"
+    ordering = ["-id"]
+    fields = ["at", "project", "account", "field", "was", "became", "source", "actor", "reason"]
+
+    @admin.display(description="before")
+    def was(self, change: BudgetChange) -> str:
+        return _value(change.field, change.before)
+
+    @admin.display(description="after")
+    def became(self, change: BudgetChange) -> str:
+        return _value(change.field, change.after)
+
+
+def _value(field: str, value: int | None) -> str:
+    if value is None:
+        return "no limit"
+    if field == "human_locked":
+        return "locked" if value else "open"
+    return exact_text(value)

@@ -1,0 +1,1 @@
+"""Amounts: micro-USD inside, USD at the edge."""

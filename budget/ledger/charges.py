@@ -1,0 +1,78 @@
+"""Charges that arrive over the API: an outside planner or gateway reports what it spent (budget.md, Pieces)."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from budget.ledger import booking, prices
+from budget.models import Account, Category, Hold, LedgerEntry, Project
+from workspaces.errors import Invalid
+
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the caller says. `amount` in micro-USD; None: priced from the tokens."""
+
+    category: Category
+    amount: int | None
+    tokens: prices.Tokens
+    reason: str = ""
+    round_number: int | None = None
+
+
+def book(
+    project: Project, account: Account | None, report: Report, *, actor: str, key: str | None, permit: Hold | None = None
+) -> LedgerEntry:
+    """Book a charge once per key, and draw the permit down. Raises Invalid for a key used with another charge, or a model without a price.
+
+    What is told is spent already: it is booked whatever a cap, a limit or the permit says, also after the permit has ended.
+    """
+    if permit is not None and (permit.category != report.category or permit.account_id not in (None, account and account.pk)):
+        raise Invalid("The permit is for another category or entry", "permit_id")
+    if report.category == Category.ENTRY and account is None:
+        raise Invalid("A charge of the category 'entry' must name its entry", "entry_id")
+    computed = prices.cost(report.tokens) if report.tokens.model else None
+    amount = report.amount if report.amount is not None else computed
+    if amount is None:
+        message = "Give amount_usd, or tokens of a model that has a price"
+        raise Invalid(message, "model" if report.tokens.model else "amount_usd")
+    what = booking.Charge(
+        event_key=event_key(project.pk, actor, key),
+        amount=amount,
+        price_source=LedgerEntry.PriceSource.COMPUTED if report.amount is None else LedgerEntry.PriceSource.REPORTED,
+        category=report.category,
+        reported=report.amount,
+        computed=computed,
+        price_version=prices.VERSION if computed is not None else "",
+        model=report.tokens.model,
+        input_tokens=report.tokens.input,
+        output_tokens=report.tokens.output,
+        cache_read_tokens=report.tokens.cache_read,
+        cache_write_tokens=report.tokens.cache_write,
+        reason=report.reason,
+    )
+    fresh = booking.charge(project, what, account=account, hold=permit, round_number=report.round_number, actor=actor)
+    row = LedgerEntry.objects.get(event_key=what.event_key)
+    if not fresh and not (_same(row, what, account, report.round_number) and row.hold_id == (permit and permit.pk)):
+        raise Invalid("This key was used for another charge", "Idempotency-Key")
+    return row
+
+
+def event_key(project_id: str, actor: str, key: str | None, *, kind: str = "charge") -> str:
+    """What makes a repeated call count once: the caller's own key, within this workspace and this caller. Raises Invalid."""
+    if key is None:
+        return f"{kind}:{secrets.token_hex(16)}"
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise Invalid(f"The key must have 1 to {LONGEST_KEY} characters", "Idempotency-Key")
+    scope = f"{project_id}\n{actor}\n{key}"
+    return f"{kind}:{hashlib.sha256(scope.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _same(row: LedgerEntry, what: booking.Charge, account: Account | None, round_number: int | None) -> bool:
+    """Whether the row tells the same report. Its price is left out: the table may have changed between the two calls."""
+    fields = ("category", "reported", "model", "reason")
+    tokens = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    told = all(getattr(row, name) == getattr(what, name) for name in (*fields, *tokens))
+    return told and row.account_id == (account.pk if account else None) and round_number in (None, row.round)

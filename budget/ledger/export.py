@@ -1,0 +1,63 @@
+"""Ledger rows for outside: as the API, the CSV and `./muster ledger export` tell them. One shape for all."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from budget.amounts import money
+from budget.models import LedgerEntry
+from budget.reads import csv_export
+
+COLUMNS = (
+    "id",
+    "at",
+    "category",
+    "entry_id",
+    "session_id",
+    "round",
+    "amount_usd",
+    "price_source",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "actor",
+    "reason",
+)
+
+
+def row(entry: LedgerEntry) -> dict[str, Any]:
+    """A ledger row by `COLUMNS`."""
+    values = (
+        entry.pk,
+        entry.at,
+        entry.category,
+        entry.account_id,
+        entry.session_ref or None,
+        entry.round,
+        money.number(entry.amount),
+        entry.price_source,
+        entry.model or None,
+        entry.input_tokens,
+        entry.output_tokens,
+        entry.cache_read_tokens,
+        entry.cache_write_tokens,
+        entry.actor,
+        entry.reason,
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def csv_lines(rows: Iterable[LedgerEntry]) -> Iterator[str]:
+    """A header, and a line each: raw decimals, ISO times in UTC, cells that a spreadsheet would run made harmless."""
+    return csv_export.lines(COLUMNS, (row(entry).values() for entry in rows))
+
+
+def json_lines(rows: Iterable[LedgerEntry]) -> Iterator[str]:
+    """One JSON array, a row a line."""
+    before = "["
+    for entry in rows:
+        yield before + "\n" + json.dumps(row(entry) | {"at": entry.at.isoformat()})
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"

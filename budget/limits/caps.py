@@ -1,0 +1,213 @@
+"""Caps and budgets that people set, each change recorded with who and why."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.dispatch import Signal
+from django.utils import timezone
+
+from budget.amounts import money
+from budget.models import Account, BudgetChange, Limit, Project
+from workspaces import activity, times
+from workspaces.access import Caller
+from workspaces.errors import Conflict, Invalid
+
+Source = BudgetChange.Source
+
+changed = Signal()
+"""A cap or budget changed: sent after the commit with `workspace_id` and `entry_id` (None: the whole project), so that what waited for
+money can go on. Losing it costs latency only: what is due is written down as well (`due`), and the reconciler looks."""
+
+
+def open_project(workspace_id: str, *, total_budget: int, max_project_spend: int) -> Project:
+    """The money of a new workspace, in micro-USD."""
+    return Project.objects.create(workspace_id=workspace_id, total_budget=total_budget, max_project_spend=max_project_spend)
+
+
+UNSEEN = -1  # a limit that the caller did not look at
+
+
+class Changed(Conflict):
+    """The amount is not what the caller saw. `now`: what it is, in micro-USD; None: there is no such limit any more."""
+
+    def __init__(self, message: str, now: int | None) -> None:
+        super().__init__(message)
+        self.now = now
+
+
+def set_project(
+    project: Project,
+    field: str,
+    amount: int,
+    *,
+    by: Caller,
+    reason: str = "",
+    source: Source = Source.HUMAN,
+    expected: int | None = None,
+) -> Project:
+    """Set `max_project_spend` or `total_budget` to micro-USD. Lowering below what is spent stops admission; nothing is killed.
+
+    `expected`: the amount that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
+    """
+    with transaction.atomic():
+        row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+        before = getattr(row, field)
+        if expected is not None and before not in (expected, amount):
+            raise Changed(who_changed(row, field, before), before)
+        Project.objects.filter(pk=row.pk).update(**{field: amount})
+        _record(row, None, field, before, amount, by=by, reason=reason, source=source)
+        row.refresh_from_db()
+        return row
+
+
+def edit(
+    account: Account,
+    budget: int,
+    *,
+    by: Caller,
+    reason: str = "",
+    source: Source = Source.HUMAN,
+    expected: int | None = None,
+) -> Account:
+    """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator (contract.md).
+
+    `expected`: the budget that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
+    """
+    with transaction.atomic():
+        row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+        before, was_locked = row.budget, row.human_locked
+        if expected is not None and before != expected:
+            raise Changed(who_changed(row.project, "budget", before, row), before)
+        row.budget = budget
+        row.human_locked = row.own_budget = True
+        if not was_locked:
+            row.locked_by, row.locked_at, row.locked_reason = by.name, Now(), reason[:500]
+        row.save(update_fields=["budget", "own_budget", "human_locked", "locked_by", "locked_at", "locked_reason"])
+        _record(row.project, row, "budget", before, budget, by=by, reason=reason, source=source)
+        return row
+
+
+def set_limit(
+    project: Project,
+    category: str,
+    period: str,
+    amount: int | None,
+    *,
+    by: Caller,
+    reason: str = "",
+    source: Source = Source.HUMAN,
+    expected: int | None = UNSEEN,
+) -> None:
+    """Set a cap of a category or of a day to micro-USD; None: there is none any more. One below what is spent stops admission at once.
+
+    Raises Invalid for the cap itself, which `set_project` sets. `expected`: as there; None: the caller saw that there was no limit.
+    """
+    if (category, period) == ("total", "all"):
+        raise Invalid("The limit of all over the whole life is the cap: PATCH the budget's max_project_spend_usd", "limits")
+    with transaction.atomic():
+        row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+        found = Limit.objects.filter(project=row, category=category, period=period).first()
+        before = found.amount if found else None
+        if before == amount:
+            return
+        if expected not in (UNSEEN, before):
+            raise Changed(who_changed(row, f"limit.{category}.{period}", before), before)
+        if amount is None:
+            Limit.objects.filter(project=row, category=category, period=period).delete()
+        elif found is None:
+            Limit.objects.create(project=row, category=category, period=period, amount=amount)
+        else:
+            told = (
+                None if amount > found.amount else found.reached_on
+            )  # a higher one is another: it is told anew when it is reached
+            Limit.objects.filter(pk=found.pk).update(reached_on=told)
+            Limit.objects.filter(pk=found.pk).update(amount=amount)
+        field, verb = f"limit.{category}.{period}", "budget.limit_set"
+        _record(row, None, field, before, amount, by=by, reason=reason, source=source, verb=verb)
+
+
+def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
+    """Turn the human lock on or off."""
+    with transaction.atomic():
+        row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+        row.human_locked = not row.human_locked
+        row.locked_by = by.name if row.human_locked else ""
+        row.locked_at = Now() if row.human_locked else None
+        row.locked_reason = reason[:500] if row.human_locked else ""
+        row.save(update_fields=["human_locked", "locked_by", "locked_at", "locked_reason"])
+        _record(
+            row.project,
+            row,
+            "human_locked",
+            int(not row.human_locked),
+            int(row.human_locked),
+            by=by,
+            reason=reason,
+            source=source,
+        )
+        return row
+
+
+def who_changed(project: Project, field: str, now: int | None, account: Account | None = None) -> str:
+    """Who set this amount to what it is, and when. `field`: as the books call it."""
+    last = BudgetChange.objects.filter(project=project, account=account, field=field).order_by("-id").first()
+    if last is None:
+        return f"It is {_text(now)} by now"
+    at = times.clock(last.at, timezone.get_current_timezone(), timezone.now())
+    return f"{last.actor} changed it from {_text(last.before)} to {_text(last.after)} at {at}"
+
+
+def _text(amount: int | None) -> str:
+    return "none" if amount is None else money.text(amount)
+
+
+def _record(
+    project: Project,
+    account: Account | None,
+    field: str,
+    before: int | None,
+    after: int | None,
+    *,
+    by: Caller,
+    reason: str,
+    source: Source,
+    verb: str = "",
+) -> None:
+    BudgetChange.objects.create(
+        project=project,
+        account=account,
+        field=field,
+        before=before,
+        after=after,
+        source=source,
+        actor=by.name,
+        reason=reason[:500],
+    )
+    told = {"before": before, "after": after}
+    shown: dict[str, int | float | None] = {**told}
+    if field != "human_locked":
+        shown = {f"{name}_usd": None if amount is None else money.number(amount) for name, amount in told.items()}
+    activity.record(
+        project.workspace_id,
+        verb or f"budget.{field}",
+        by=by,
+        object_id=account.id if account else project.workspace_id,
+        reason=reason,
+        data=shown | {"field": field},
+    )
+    tell(project.workspace_id, account.id if account else None)
+
+
+def tell(workspace_id: str, entry_id: str | None = None, *, shared_out: bool = False) -> None:
+    """This entry's money changed, or the project's: money may have come free, which is written down with its cause, and told after the
+    commit. `shared_out`: by the allocation itself.
+    """
+    if not shared_out:
+        due(workspace_id)
+    told = {"workspace_id": workspace_id, "entry_id": entry_id, "shared_out": shared_out}
+    transaction.on_commit(lambda: changed.send(Project, **told), robust=True)
+
+
+def due(workspace_id: str) -> None:
+    """There may be money to share out: a lost doorbell loses nothing, the next tick finds it. Locks the project's row."""
+    # The process's clock: SQLite's own writes a time otherwise than Django asks for one, and whoever shares out compares.
+    Project.objects.filter(pk=workspace_id).update(allocation_due=timezone.now())

@@ -1,0 +1,150 @@
+"""Caps beside the hard one: what stands against what, and what stops when one is hit. The database enforces them (migrations/0006)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import CharField, F, QuerySet, Value
+
+from budget.amounts import money
+from budget.models import Category, DaySpend, Hold, Limit, Project
+
+CATEGORIES = tuple(Limit.Scope.values)
+
+_NO_SESSION = "No new session is admitted; sessions at work go on within their holds"
+_CHARGES = "Permits are refused. A charge tells money that is spent already: it is booked all the same, and its answer says that the limit is reached"
+_SKIPPED = "Reviews are skipped, and the round says so; rounds go on"
+_STOPS = {
+    "total": _NO_SESSION,
+    "entry": _NO_SESSION,
+    "orchestrator": _CHARGES,
+    "expansion": _CHARGES,
+    "interceptor": _SKIPPED,
+}
+_ROUND = {
+    "total": "The session is stopped within a second of the usage line that crossed it; its work is kept, and a later session goes on",
+    "interceptor": "The review ends there and objects to nothing, and the round says so",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One cap and what counts against it, in micro-USD. `category`: total or a category; `period`: all | day | round.
+
+    `limit` None: there is none. `left`: limit - spent - held, what may still be set aside. `stops`: what stops when it is hit.
+    """
+
+    category: str
+    period: str
+    limit: int | None
+    spent: int
+    held: int
+    stops: str
+
+    @property
+    def left(self) -> int | None:
+        return None if self.limit is None else self.limit - self.spent - self.held
+
+    @property
+    def reached(self) -> bool:
+        return self.limit is not None and self.spent >= self.limit
+
+
+def today() -> date:
+    """Days are UTC's, for everybody."""
+    return datetime.now(UTC).date()
+
+
+def standing(
+    workspace_id: str, *, rounds: Mapping[str, int | None] | None = None, project: Project | None = None
+) -> list[Standing]:
+    """Every cap there can be, set or not: the whole life, then the day, then the round. Two queries. `rounds`: what the caller's config
+    says of a single round, by category (money does not know the config). `project`: where the caller has it already.
+    """
+    project = project or Project.objects.get(pk=workspace_id)
+    set_to, spent_today, held = _read(project)
+    ever = {category: getattr(project, f"{category}_spent") for category in Category.values}
+    made = []
+    for period, spent in (("all", ever), ("day", spent_today)):
+        for category in CATEGORIES:
+            is_cap = (category, period) == ("total", "all")
+            made.append(
+                Standing(
+                    category,
+                    period,
+                    project.max_project_spend if is_cap else set_to.get((category, period)),
+                    sum(spent.values()) if category == "total" else spent.get(category, 0),
+                    held[category],
+                    _stops(category, period),
+                )
+            )
+    single = {category: limit for category, limit in (rounds or {}).items() if category in _ROUND}
+    return made + [Standing(category, "round", limit, 0, 0, f"{_ROUND[category]}.") for category, limit in single.items()]
+
+
+def tightest(workspace_id: str, category: str) -> Standing | None:
+    """Of the limits on this category, its own and the total's, the one that leaves least. None: there is none (the cap does not count)."""
+    mine = [one for one in standing(workspace_id) if one.category in (category, "total") and one.limit is not None]
+    own = [one for one in mine if (one.category, one.period) != ("total", "all")]
+    return min(own, key=lambda one: one.left or 0, default=None)
+
+
+def rooms(workspace_id: str, category: str) -> list[int]:
+    """What the cap, and each limit on this category, still lets be held, in micro-USD."""
+    return [one.left for one in standing(workspace_id) if one.category in (category, "total") and one.left is not None]
+
+
+def named(one: Standing) -> str:
+    """How a sentence calls it: "today's limit of $60.00 for orchestrator"."""
+    whose = "" if one.category == "total" else f" for {one.category}"
+    kind = "today's limit" if one.period == "day" else "the limit"
+    return f"{kind} of {money.text(one.limit)}{whose}"
+
+
+def _read(project: Project) -> tuple[dict[tuple[str, str], int], dict[str, int], dict[str, int]]:
+    """What the limits are set to, what was spent today, and what open holds set aside, by what each is for. One query."""
+    none, fields = Value("", CharField()), ("kind", "category", "period", "sum")
+
+    def rows(found: QuerySet[Any], kind: str, period: Any, amount: Any) -> Any:
+        named = {"kind": Value(kind, CharField()), "sum": amount} | ({} if period is None else {"period": period})
+        return found.order_by().annotate(**named).values_list(*fields)
+
+    limits = rows(Limit.objects.filter(project=project), "limit", None, F("amount"))
+    days = rows(DaySpend.objects.filter(project=project, day=today()), "day", none, F("amount"))
+    holds = rows(Hold.objects.filter(project=project, state=Hold.State.OPEN), "hold", none, F("amount") - F("drawn"))
+    set_to: dict[tuple[str, str], int] = {}
+    spent: dict[str, int] = {}
+    held = dict.fromkeys(CATEGORIES, 0) | {"total": project.held}
+    for kind, category, period, amount in limits.union(days, holds, all=True):
+        if kind == "limit":
+            set_to[category, period] = amount
+        elif kind == "day":
+            spent[category] = amount
+        else:
+            held[category] += max(amount, 0)
+    return set_to, spent, held
+
+
+def _stops(category: str, period: str) -> str:
+    until = "until 00:00 UTC" if period == "day" else "until the cap is raised" if category == "total" else "until it is raised"
+    return f"{_STOPS[category]}, {until}."
+
+
+# The same in SQL, for a snapshot that reads it along with the rest. Aliases: `l` is the limit, `p` its project.
+
+
+def spent_sql() -> str:
+    day = "(now() AT TIME ZONE 'UTC')::date" if connection.vendor == "postgresql" else "date('now')"
+    return f"""(CASE l.period WHEN 'day' THEN
+        coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = l.project_id AND d.day = {day}
+            AND (l.category = 'total' OR d.category = l.category)), 0)
+        ELSE CASE l.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
+            WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END END)"""
+
+
+def held_sql() -> str:
+    return """(CASE l.category WHEN 'total' THEN p.held ELSE
+        coalesce((SELECT sum(CASE WHEN h.amount > h.drawn THEN h.amount - h.drawn ELSE 0 END) FROM budget_hold h
+            WHERE h.project_id = l.project_id AND h.state = 'open' AND h.category = l.category), 0) END)"""

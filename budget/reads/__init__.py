@@ -1,0 +1,1 @@
+"""Reads of money, each a fixed number of queries."""

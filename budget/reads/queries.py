@@ -1,0 +1,116 @@
+"""Reads of money, each a fixed number of queries whatever the number of entries."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+
+from budget.amounts import money
+from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project
+from workspaces import ids
+from workspaces.errors import Invalid, NotFound
+
+
+def project_of(workspace_id: str) -> Project:
+    return Project.objects.get(pk=workspace_id)
+
+
+def account_for(workspace_id: str, entry_id: str) -> Account:
+    """The account of an entry that is on the backlog. Raises NotFound."""
+    if ids.looks_like_one(entry_id):
+        found = Account.objects.filter(pk=entry_id, project_id=workspace_id, entry__deleted_at__isnull=True).first()
+        if found:
+            return found
+    raise NotFound("Entry not found")
+
+
+def totals(project: Project) -> dict[str, Any]:
+    """The contract's seven amounts, in USD."""
+    return {
+        "total_budget_usd": money.number(project.total_budget),
+        "max_project_spend_usd": money.number(project.max_project_spend),
+        "entries_spent_usd": money.number(project.entry_spent),
+        "orchestrator_spent_usd": money.number(project.orchestrator_spent),
+        "expansion_spent_usd": money.number(project.expansion_spent),
+        "interceptor_spent_usd": money.number(project.interceptor_spent),
+        "total_spent_usd": money.number(project.total_spent),
+    }
+
+
+def ledger_rows(
+    workspace_id: str,
+    *,
+    category: str | None = None,
+    entry_id: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> QuerySet[LedgerEntry]:
+    """Rows of a category, of an entry, of the UTC days from `since` to `until`, both included. Raises NotFound for an unknown entry."""
+    rows = LedgerEntry.objects.filter(project_id=workspace_id)
+    if category is not None:
+        rows = rows.filter(category=category)
+    if entry_id is not None:
+        known = ids.looks_like_one(entry_id) and Account.objects.filter(pk=entry_id, project_id=workspace_id).exists()
+        if not known:  # one that was deleted keeps its spend on record
+            raise NotFound("Entry not found")
+        rows = rows.filter(account_id=entry_id)
+    if since is not None:
+        rows = rows.filter(at__gte=datetime.combine(since, time(), UTC))
+    if until is not None:
+        rows = rows.filter(at__lte=datetime.combine(until, time.max, UTC))  # of the last day there is, nothing comes after
+    return rows
+
+
+def ledger_entry(workspace_id: str, ledger_id: str) -> LedgerEntry:
+    """One row. Raises NotFound."""
+    is_one = ledger_id.isascii() and ledger_id.isdigit() and len(ledger_id) <= 18
+    found = LedgerEntry.objects.filter(pk=int(ledger_id), project_id=workspace_id).first() if is_one else None
+    if found is None:
+        raise NotFound("Ledger row not found")
+    return found
+
+
+def ledger_page(rows: QuerySet[LedgerEntry], *, limit: int, cursor: str | None) -> tuple[list[LedgerEntry], str | None]:
+    """The newest rows before `cursor`, and the next cursor."""
+    rows = rows.order_by("-id")
+    if cursor is not None:
+        rows = rows.filter(id__lt=position(cursor))
+    found = list(rows[: limit + 1])
+    return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
+
+
+def changes_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[BudgetChange], str | None]:
+    rows = BudgetChange.objects.filter(project_id=workspace_id).order_by("-id")
+    if cursor is not None:
+        rows = rows.filter(id__lt=position(cursor))
+    found = list(rows[: limit + 1])
+    return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
+
+
+def holds_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[Hold], str | None]:
+    """The open holds after `cursor`, oldest first, and the next cursor."""
+    rows = Hold.objects.filter(project_id=workspace_id, state=Hold.State.OPEN).order_by("id")
+    if cursor is not None:
+        rows = rows.filter(id__gt=position(cursor))
+    found = list(rows[: limit + 1])
+    return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
+
+
+def position(cursor: str) -> int:
+    """The row number in a cursor that we gave out. Raises Invalid for any other text."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise Invalid("The cursor is not one that this list gave out", "cursor")
+    return int(cursor)
+
+
+def session_spend(session_ref: str) -> dict[str, int | None]:
+    """What a session's ledger rows say: booked, reported and computed (micro-USD), and tokens. None: nothing of the kind was told."""
+    return LedgerEntry.objects.filter(session_ref=session_ref).aggregate(
+        amount=Sum("amount"),
+        reported=Sum("reported"),
+        computed=Sum("computed"),
+        input_tokens=Sum("input_tokens"),
+        output_tokens=Sum("output_tokens"),
+        cache_read_tokens=Sum("cache_read_tokens"),
+        cache_write_tokens=Sum("cache_write_tokens"),
+    )

@@ -1,0 +1,1 @@
+"""What every HTTP request meets: the API's front, errors, middleware, compression."""

@@ -1,0 +1,210 @@
+"""The one API: credentials, JSON as strict as the contract, and every error turned into one of its two shapes."""
+
+import json
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import wraps
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
+from ninja.parser import Parser
+from ninja.security import HttpBearer
+from ninja.security.apikey import APIKeyCookie
+
+from budget.api import router as budget
+from config.http import errors
+from orchestration.api import router as orchestration
+from orchestration.api.workspaces import router as workspaces
+from workspaces import access, tokens
+from workspaces.errors import Forbidden, Invalid, NotFound, Unauthorized
+from workspaces.notices.api import router as notices
+from workspaces.schemas import place
+
+log = structlog.get_logger(__name__)
+
+
+class Token(HttpBearer):
+    """`Authorization: Bearer <token>`. A bad one is refused even beside a good cookie."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> access.Caller:
+        found = tokens.find(token)
+        if found is None:
+            raise Unauthorized("The token is unknown, expired or revoked")
+        tokens.used(found)
+        return access.of_token(found)
+
+
+class Browser(APIKeyCookie):
+    """The browser's session, with CSRF for everything that writes."""
+
+    param_name: str = settings.SESSION_COOKIE_NAME
+
+    def __call__(self, request: HttpRequest) -> access.Caller | None:
+        """Nobody is told about CSRF who is not logged in: that is 401."""
+        return super().__call__(request) if request.user.is_authenticated else None
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> access.Caller | None:
+        return access.of_user(request.user) if request.user.is_authenticated else None
+
+
+class NotJson(ValueError):
+    """The body cannot be read. `names` are the properties that make it so, if it has any."""
+
+    def __init__(self, message: str, *names: str) -> None:
+        super().__init__(message)
+        self.names = names
+
+
+class StrictJson(Parser):
+    """JSON as the contract wants it: application/json, no NaN, no duplicate keys, decimals kept exactly."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        if request.content_type != "application/json":
+            raise NotJson("The body must be sent as application/json")
+        return json.loads(request.body, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_object)
+
+
+def _no_constant(name: str) -> Any:
+    """A value that validation refuses where it stands, so that the answer names its property."""
+    return Decimal(name)
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise NotJson("A key stands twice in one object", *sorted({name for name in names if names.count(name) > 1}))
+    return found
+
+
+class InlineBodies(OpenAPISchema):
+    """Request bodies stand inline: a `$ref` there makes generators produce another call shape (contract.md)."""
+
+    def request_body(self, operation: Any) -> dict[str, Any]:
+        body = super().request_body(operation)
+        for content in body.get("content", {}).values():
+            content["schema"] = self._inline(content["schema"])
+        return body
+
+    def _inline(self, schema: Any) -> Any:
+        if isinstance(schema, list):
+            return [self._inline(item) for item in schema]
+        if not isinstance(schema, dict):
+            return schema
+        if "$ref" in schema:
+            return self._inline(self.schemas[schema["$ref"].rsplit("/", 1)[-1]])
+        return {key: self._inline(value) for key, value in schema.items()}
+
+
+class MusterAPI(NinjaAPI):
+    def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: Any = None) -> OpenAPISchema:
+        return InlineBodies(self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix)
+
+
+api = MusterAPI(
+    title="Muster",
+    version="1",
+    description="Control and observe the dispatch of coding agents over a backlog, under a budget.",
+    auth=[Token(), Browser()],
+    parser=StrictJson(),
+    docs_url=None,
+    openapi_url="/openapi.json",
+)
+PREFIX = "/workspaces/{workspaceID}/orchestration"
+
+
+def only_known_queries(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A query parameter that the operation does not declare, or that stands twice, answers 400: a typing error never passes silently."""
+    models = view._ninja_operation.models  # type: ignore[attr-defined]
+    known = {name for model in models if model.__ninja_param_source__ == "query" for name in model.__ninja_flatten_map__}
+
+    @wraps(view)
+    def checked(request: HttpRequest, **values: Any) -> Any:
+        if unknown := request.GET.keys() - known:
+            raise Invalid("Unknown query parameter", *sorted(unknown))
+        if twice := [name for name, found in request.GET.lists() if len(found) > 1]:
+            raise Invalid("May be given only once", *twice)
+        return view(request, **values)
+
+    return checked
+
+
+api.add_decorator(only_known_queries)
+api.add_router("/workspaces", workspaces)
+api.add_router(PREFIX, orchestration)
+api.add_router(PREFIX, budget)
+api.add_router(PREFIX, notices)
+
+
+def _reply(request: HttpRequest, body: dict[str, Any], status: int) -> HttpResponse:
+    return api.create_response(request, body, status=status)
+
+
+@api.exception_handler(Invalid)
+def _invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
+    return _reply(request, errors.invalid(error.message, *error.names), 400)
+
+
+@api.exception_handler(ValidationError)
+def _unfit(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Pydantic's findings: the place of each, without the name of the parameter that took the body."""
+    found = []
+    for problem in error.errors:
+        loc = problem["loc"]
+        name = place((*loc[2:],) if loc[0] == "body" else (*loc[1:],), unknown=problem["type"] == "extra_forbidden")
+        told = {"propertyNames": [name] if name else [], "message": _sentence(problem)}
+        if told not in found:
+            found.append(told)
+    return _reply(request, {"data": {}, "errors": found, "success": False}, 400)
+
+
+def _sentence(problem: dict[str, Any]) -> str:
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
+@api.exception_handler(HttpError)
+def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What ninja itself refuses: a browser's call without its CSRF token, and a body that is not JSON."""
+    if error.status_code == 403:
+        return _reply(request, errors.named("ForbiddenError", "CSRF check failed: send the X-CSRFToken header"), 403)
+    cause = error.__cause__
+    if isinstance(cause, NotJson):
+        return _reply(request, errors.invalid(str(cause), *cause.names), 400)
+    return _reply(request, errors.invalid("The body is not a JSON object sent as application/json"), 400)
+
+
+@api.exception_handler(Unauthorized)
+@api.exception_handler(AuthenticationError)
+def _unauthorized(request: HttpRequest, error: Exception) -> HttpResponse:
+    message = error.message if isinstance(error, Unauthorized) else "Send `Authorization: Bearer <token>`"
+    response = _reply(request, errors.named("UnauthorizedError", message), 401)
+    response["WWW-Authenticate"] = 'Bearer realm="muster"'
+    return response
+
+
+@api.exception_handler(Forbidden)
+def _forbidden(request: HttpRequest, error: Forbidden) -> HttpResponse:
+    return _reply(request, errors.named("ForbiddenError", error.message), 403)
+
+
+@api.exception_handler(NotFound)
+def _not_found(request: HttpRequest, error: NotFound) -> HttpResponse:
+    return _reply(request, errors.named("NotFoundError", error.message), 404)
+
+
+@api.exception_handler(Http404)
+def _no_such_thing(request: HttpRequest, error: Http404) -> HttpResponse:
+    return _reply(request, errors.named("NotFoundError", "Not found"), 404)
+
+
+@api.exception_handler(OperationalError)
+def _busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """The database is away or busy: nothing was done, and it is worth asking again."""
+    log.error("database.unavailable", error=str(error))
+    return errors.unavailable(request, error)

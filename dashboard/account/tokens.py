@@ -1,0 +1,102 @@
+"""A person's own tokens for the API: made, shown once, listed, revoked."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dashboard.shared.decorators import person
+from dashboard.shared.responses import SEE_OTHER
+from workspaces import access, tokens
+from workspaces.access import Caller
+from workspaces.errors import Invalid, NotFound, Refused
+from workspaces.models import ApiToken, Membership, Role, Workspace
+
+LASTS = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "until it is revoked")]
+MOST = 200
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(max_length=200, error_messages={"required": "Write what it is for"})
+    workspace = forms.CharField(max_length=40, required=False)
+    role = forms.ChoiceField(choices=Role.choices, error_messages={"invalid_choice": "Choose a role"})
+    lasts = forms.ChoiceField(choices=LASTS, required=False, error_messages={"invalid_choice": "Choose how long it lasts"})
+
+
+@require_http_methods(["GET", "POST"])
+@person
+def page(request: HttpRequest, caller: Caller) -> HttpResponse:
+    if request.method == "GET":
+        return _page(request, caller)
+    form = TokenForm(request.POST)
+    if not form.is_valid():
+        return _page(request, caller, problems={name: str(told[0]) for name, told in form.errors.items()})
+    said = form.cleaned_data
+    try:
+        workspace = access.workspace_for(caller, said["workspace"]) if said["workspace"] else None
+        ends = now() + timedelta(days=int(said["lasts"])) if said["lasts"] else None
+        made, secret = tokens.make_own(said["name"], role=Role(said["role"]), workspace=workspace, expires_at=ends, by=caller)
+    except Invalid as invalid:
+        return _page(request, caller, problems={next(iter(invalid.names), "name"): invalid.message})
+    except Refused as refused:
+        return _page(request, caller, problems={"workspace": refused.message})
+    response = _page(request, caller, made=made, secret=secret)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@person
+def revoke(request: HttpRequest, caller: Caller, token_id: str) -> HttpResponse:
+    token = tokens.own(request.user).filter(pk=int(token_id)).first()
+    if token is None:
+        raise NotFound("Token not found")
+    if request.POST.get("confirm") != "revoke":
+        return render(request, "account/revoke.html", {"token": token}, status=409)
+    tokens.revoke(token, by=caller, reason="revoked by its owner")
+    messages.success(request, f"{token.name} is revoked: it opens nothing any more", extra_tags="good")
+    return HttpResponseRedirect(reverse("tokens"), status=SEE_OTHER)
+
+
+def _page(
+    request: HttpRequest,
+    caller: Caller,
+    *,
+    problems: dict[str, str] | None = None,
+    made: ApiToken | None = None,
+    secret: str = "",
+) -> HttpResponse:
+    mine = dict(Membership.objects.filter(user=request.user).values_list("workspace_id", "role"))  # type: ignore[misc]
+    context = {
+        "tab": "tokens",
+        "problems": problems or {},
+        "said": request.POST.dict() if problems else {"lasts": "90"},
+        "made": made,
+        "secret": secret,
+        "rows": [_row(one, mine, everywhere=caller.everywhere) for one in tokens.own(request.user)[:MOST]],
+        "places": _places(caller, mine),
+        "roles": Role.choices,
+        "lasts": LASTS,
+        "page_url": reverse("tokens"),
+    }
+    return render(request, "account/tokens.html", context, status=400 if problems else 200)
+
+
+def _places(caller: Caller, mine: dict[str, str]) -> list[tuple[Workspace, str]]:
+    """Workspaces, and the most that a token may do there."""
+    return [(one, mine.get(one.pk, Role.ADMIN.value)) for one in access.workspaces_for(caller)[:MOST]]
+
+
+def _row(token: ApiToken, mine: dict[str, str], *, everywhere: bool) -> dict[str, Any]:
+    role = mine.get(token.workspace_id or "")
+    may = everywhere or (role is not None and Role(token.role) in tokens.covers(Role(role)))
+    over = token.expires_at is not None and token.expires_at <= now()
+    gone = token.workspace is not None and token.workspace.deleted_at is not None
+    why = "revoked" if token.revoked_at else "expired" if over else "its workspace is deleted" if gone else ""
+    return {"token": token, "over": why or ("" if may else "your role there no longer covers it"), "live": not token.revoked_at}

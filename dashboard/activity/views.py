@@ -1,0 +1,143 @@
+"""Activity: who did what to what, from what to what, and why. Append-only; people and automation told apart (dashboard.md 5.12)."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Q, QuerySet
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from budget.reads import csv_export
+from dashboard.shared import event_text, fragments
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import STRIP
+from dashboard.shared.lists import filters, paging
+from dashboard.shared.page_request import Region, Scene, show
+from orchestration.models import Entry
+from workspaces.models import Event
+
+HEAD = ["id", "at", "actor", "actor_kind", "verb", "object_id", "before", "after", "reason", "request_id"]
+FROM_TO = {"from": "since", "to": "until"}
+# name in the address: (word, how its verbs begin)
+ABOUT = {
+    "executor": ("Executor", ("executor.",)),
+    "session": ("Sessions", ("session.", "integration.")),
+    "entry": ("Entries", ("entry.", "entries.", "backlog.")),
+    "locks": ("Locks", ("locks.",)),
+    "budget": ("Money", ("budget.", "spend.", "permit.", "hold.")),
+    "review": ("Reviews", ("review.",)),
+    "agent": ("Agents and secrets", ("agent.", "secret.")),
+    "notice": ("Notices", ("channel.", "delivery.")),
+    "workspace": ("Workspace", ("workspace.",)),
+    "member": ("People", ("member.", "person.")),
+    "token": ("Tokens", ("token.",)),
+}
+ACTORS = [("", "Anybody"), ("human", "People"), ("automation", "Automation")]
+
+
+# The first and the last day that a date can name are, in some time zones, before or after all time.
+BELIEVABLE = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9000, 1, 1))]
+
+
+class Filter(forms.Form):
+    kind = forms.ChoiceField(choices=ACTORS, required=False)
+    verb = forms.RegexField(r"^[a-z_.]{1,60}$", required=False)
+    actor = forms.CharField(max_length=200, required=False)
+    request = forms.RegexField(r"^[A-Za-z0-9-]{1,64}$", required=False)
+    object = forms.RegexField(r"^#?[0-9]{1,15}$|^[A-Za-z]{2,6}_[A-Za-z0-9_-]{1,50}$", required=False)
+    since = forms.DateField(required=False, validators=BELIEVABLE)
+    until = forms.DateField(required=False, validators=BELIEVABLE)
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponseBase:
+    if scene.request.GET.get("format") == "csv":
+        chosen, _ = filters.read(Filter, scene, FROM_TO)
+        rows = _found(scene, chosen).order_by("id").iterator(chunk_size=1000)
+        return csv_export.answer("-".join(filter(None, ["activity", chosen["verb"], chosen["kind"]])), HEAD, map(_line, rows))
+    regions_ = STRIP | {"events": Region("activity.html#events", told)}
+    return show(scene, "activity.html", regions_, tab="activity")
+
+
+def told(scene: Scene) -> dict[str, Any]:
+    chosen, ignored = filters.read(Filter, scene, FROM_TO)
+    cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
+    cut = paging.cut(fragments.with_entries(_found(scene, chosen)), "id", "id", descending=True, **cursor)
+    return {
+        "rows": [fragments.told(event) | {"change": _change(event)} for event in cut.rows],
+        "cut": cut,
+        "chosen": chosen | {"from": chosen["since"], "to": chosen["until"]},
+        "verbs": _verbs(chosen["verb"]),
+        "actors": ACTORS,
+        "ignored": ignored,
+        "filtered": any(chosen.values()),
+        "query": filters.query(scene),
+    }
+
+
+def _verbs(chosen: str) -> list[tuple[str, str]]:
+    """What there is to choose; and what the address names, if that is a verb of its own."""
+    named = [("", "Everything"), *((name, word) for name, (word, _) in ABOUT.items())]
+    return named if not chosen or chosen in ABOUT else [*named, (chosen, chosen)]
+
+
+def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Event]:
+    found = Event.objects.filter(workspace=scene.workspace)
+    if chosen["kind"]:
+        found = found.filter(actor_kind=chosen["kind"])
+    if verb := chosen["verb"]:
+        begins = ABOUT[verb][1] if verb in ABOUT else (f"{verb}.",)
+        wanted = [Q(verb=verb)] if "." in verb else [Q(verb__startswith=one) for one in begins]
+        found = found.filter(reduce(or_, wanted))
+    if chosen["request"]:
+        found = found.filter(request_id=chosen["request"])
+    if chosen["actor"]:
+        found = found.filter(actor=chosen["actor"])
+    if said := chosen["object"]:
+        found = found.filter(object_id__in=_objects(scene, said))
+    if chosen["since"]:
+        found = found.filter(at__gte=_local(chosen["since"], time.min))
+    if chosen["until"]:
+        found = found.filter(at__lte=_local(chosen["until"], time.max))
+    return found
+
+
+def _objects(scene: Scene, said: str) -> list[str]:
+    """An id; or an entry's number, with its sessions."""
+    if not said.removeprefix("#").isdigit():
+        return [said]
+    entry = Entry.objects.filter(workspace=scene.workspace, seq=int(said.removeprefix("#"))).first()
+    return [entry.pk, *entry.sessions.values_list("pk", flat=True)] if entry else []
+
+
+def _local(day: Any, at: time) -> datetime:
+    return timezone.make_aware(datetime.combine(day, at))
+
+
+def _change(event: Event) -> tuple[str, str] | None:
+    """What it was and what it became, where the event tells that."""
+    data = event.data if isinstance(event.data, dict) else {}
+    for before, after in (("before", "after"), ("before_usd", "after_usd")):
+        if before in data or after in data:
+            return event_text.plain(data, before), event_text.plain(data, after)
+    return None
+
+
+def _line(event: Event) -> Iterator[Any]:
+    change = _change(event) or (None, None)
+    yield from (
+        event.pk,
+        event.at,
+        event.actor,
+        event.actor_kind,
+        event.verb,
+        event.object_id,
+        *change,
+        event.reason,
+        event.request_id,
+    )

@@ -1,0 +1,88 @@
+"""Many budgets or locks by one form: all or none, and asked once more where it allocates more than there is."""
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from budget.amounts import money
+from budget.limits import bulk_edit, caps
+from budget.limits.bulk_edit import Order, Wish
+from dashboard.shared import confirmation
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import BulkForm, checked
+from dashboard.shared.page_request import Scene
+from dashboard.shared.responses import confirm, done
+from orchestration.models import Entry
+from workspaces.access import Need
+from workspaces.errors import Invalid
+
+MOST_POINTS = 12
+
+
+@require_POST
+@in_workspace(Need.BUDGET)
+def edit(scene: Scene) -> HttpResponse:
+    said = checked(BulkForm(scene.request.POST))
+    wishes = _wishes(scene)
+    order = Order(said["do"], wishes, amount=said.get("amount", 0), percent=said.get("percent", 0))
+    over = bulk_edit.excess(scene.project, bulk_edit.preview(scene.project, order)) if said["do"] in ("set", "percent") else ""
+    if over and not confirmation.granted(scene, "bulk", over):
+        return confirm(
+            scene,
+            title=f"Change {_entries(len(wishes))}",
+            sentence=f"{over}. The plan is exceeded, the cap is not: it stays {money.text(scene.project.max_project_spend)}.",
+            points=_points(scene, order),
+            button=f"Change {_entries(len(wishes))}",
+            action=reverse("budget-bulk", args=[scene.workspace.pk]),
+            fields={
+                "do": said["do"],
+                "value": said["value"],
+                "reason": said["reason"],
+                "picks": ",".join(f"{wish.account_id}:{wish.seen}" for wish in wishes),
+                "confirm": confirmation.word(scene, "bulk", over),
+            },
+        )
+    try:
+        changed = bulk_edit.carry_out(scene.project, order, by=scene.caller, reason=said["reason"])
+    except caps.Changed as overtaken:
+        raise caps.Changed(
+            f"{overtaken.message}, after this page showed it. None of the selected was changed", overtaken.now
+        ) from None
+    return done(scene, _sentence(order, changed), tone="warn" if over else "good")
+
+
+def _wishes(scene: Scene) -> list[Wish]:
+    """What the ticked boxes say: entry and the budget that was seen."""
+    picks = [*scene.request.POST.getlist("pick"), *filter(None, scene.request.POST.get("picks", "").split(","))]
+    wishes = {}
+    for pick in picks:
+        account_id, _, seen = pick.partition(":")
+        if not (seen.isascii() and seen.isdigit() and len(seen) < 19):
+            raise Invalid("This form is out of date: load the page again", "pick")
+        wishes[account_id] = Wish(account_id, int(seen))
+    if not wishes:
+        raise Invalid("Select at least one entry", "pick")
+    return list(wishes.values())
+
+
+def _points(scene: Scene, order: Order) -> list[str]:
+    shown = {wish.account_id: wish for wish in order.wishes}
+    entries = Entry.objects.filter(workspace=scene.workspace, pk__in=shown).order_by("seq")
+    points = [
+        f"#{entry.seq} {money.text(shown[entry.pk].seen)} → {money.text(order.after(shown[entry.pk].seen))}"
+        for entry in entries[:MOST_POINTS]
+    ]
+    rest = len(order.wishes) - len(points)
+    return [*points, f"and {rest} more"] if rest > 0 else points
+
+
+def _sentence(order: Order, changed: int) -> str:
+    if order.do in ("lock", "unlock"):
+        state = "locked" if order.do == "lock" else "free for the reallocator"
+        same = len(order.wishes) - changed
+        return f"{_entries(changed)} {'is' if changed == 1 else 'are'} {state} now" + (f"; {same} were before" if same else "")
+    return f"The budgets of {_entries(changed)} are changed, and locked"
+
+
+def _entries(n: int) -> str:
+    return f"{n} {'entry' if n == 1 else 'entries'}"

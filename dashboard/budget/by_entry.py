@@ -1,0 +1,220 @@
+"""Budget by entry: what each may spend, spent, has left and got for it; and who decides on it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+
+from budget.amounts import money
+from budget.charts.bullet import Use
+from budget.limits import bulk_edit
+from budget.models import BudgetChange, Project, RoundSpend
+from budget.reads import csv_export
+from dashboard.budget.filters import SORTS, EntriesFilter
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import STRIP
+from dashboard.shared.lists import filters, paging
+from dashboard.shared.page_request import Region, Scene, show
+from orchestration.models import Entry
+from orchestration.queries import entry_for
+
+COLUMNS = {
+    "spent": F("account__spent"),
+    "budget": F("account__budget"),
+    "left": F("account__budget") - F("account__spent") - F("account__held"),
+    "seq": F("seq"),
+}
+HEAD = [
+    "entry_id",
+    "number",
+    "title",
+    "status",
+    "budget_usd",
+    "spent_usd",
+    "interceptor_spent_usd",
+    "held_usd",
+    "left_usd",
+    "rounds",
+    "usd_per_round",
+    "usd_per_hundredth",
+    "locked",
+    "locked_by",
+    "locked_at",
+    "locked_reason",
+    "changed_by",
+    "changed_at",
+]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What the rounds of an entry cost and gained. Micro-USD; None: no round, or no gain."""
+
+    rounds: int = 0
+    cost: int = 0
+    gained: float = 0.0
+
+    @property
+    def per_round(self) -> int | None:
+        return self.cost // self.rounds if self.rounds else None
+
+    @property
+    def per_hundredth(self) -> int | None:
+        """For each +0.01 of score."""
+        return int(self.cost / self.gained / 100) if self.gained > 0 else None
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponseBase:
+    if scene.request.GET.get("format") == "csv":
+        return _csv(scene)
+    regions = STRIP | {"purses": Region("budget/entries.html#purses", purses)}
+    for name in ("edit", "release"):
+        if scene.request.GET.get("fragment") == name:
+            regions[name] = Region(f"budget/entries.html#{name}", partial(_cell, entry_id=scene.request.GET.get(name, "")))
+    return show(scene, "budget/entries.html", regions, tab="entries")
+
+
+def _cell(scene: Scene, *, entry_id: str) -> dict[str, Any]:
+    """One cell as a form, which is fetched into its place."""
+    entry = entry_for(scene.workspace.pk, entry_id)
+    return {"entry": entry, "account": entry.account, "here": reverse("budget-entries", args=[scene.workspace.pk])}
+
+
+def purses(scene: Scene) -> dict[str, Any]:
+    chosen, ignored = filters.read(EntriesFilter, scene)
+    every = _found(scene, {})
+    found = _found(scene, chosen)
+    name, descending = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
+    cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
+    cut = paging.cut(found.annotate(place=COLUMNS[name]), "place", "seq", descending=descending, **cursor)
+    filtered = any(chosen[key] for key in ("over", "locked", "none", "q"))
+    totals = _totals(found)
+    allocated = _totals(every)["budget"] if filtered else totals["budget"]
+    return {
+        "purses": _rows(scene.project, cut.rows),
+        "cut": cut,
+        "totals": totals | {"left": totals["budget"] - totals["spent"] - totals["held"]},
+        "project": scene.project,
+        "allocated": allocated,
+        "unallocated": scene.project.total_budget - allocated,
+        "excess": bulk_edit.excess(scene.project, allocated),
+        "chosen": chosen,
+        "ignored": ignored,
+        "filtered": filtered,
+        "good_news": bool(chosen["over"]) and not (chosen["locked"] or chosen["none"] or chosen["q"]),
+        "chips": _chips(scene, chosen),
+        "sorts": {key: _sort(scene, key, name, descending) for key in SORTS},
+        "query": filters.query(scene, "edit", "release"),
+        "editing": scene.request.GET.get("edit", ""),
+        "releasing": scene.request.GET.get("release", ""),
+        "here": f"{scene.request.path}?{filters.query(scene, 'edit', 'release')}",
+        "search": [(key, chosen[key]) for key in ("over", "locked", "none", "sort") if chosen[key]],
+    }
+
+
+def parent(project: Project) -> tuple[str, int]:
+    """The limit above an entry's own that is nearest, and what is left of it in micro-USD."""
+    used = project.total_spent + project.held
+    return min(
+        ("the cap", project.max_project_spend - used), ("the total budget", project.total_budget - used), key=lambda it: it[1]
+    )
+
+
+def worth_of(account_ids: Iterable[str]) -> dict[str, Worth]:
+    """One query."""
+    made = RoundSpend.objects.filter(account_id__in=list(account_ids)).order_by().values_list("account_id")
+    summed = made.annotate(n=Count("id"), paid=Sum("cost"), gained=Sum("improvement_score", filter=Q(improvement_score__gt=0)))
+    return {account: Worth(n, cost, gained or 0.0) for account, n, cost, gained in summed}
+
+
+def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Entry]:
+    found = Entry.objects.filter(workspace=scene.workspace, deleted_at__isnull=True).select_related("account")
+    if chosen.get("over"):
+        found = found.filter(account__spent__gt=F("account__budget"))
+    if chosen.get("locked"):
+        found = found.filter(account__human_locked=True)
+    if chosen.get("none"):
+        found = found.filter(account__own_budget=False)
+    if words := str(chosen.get("q") or "").strip():
+        number = words.removeprefix("#")
+        by_number = Q(seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
+        found = found.filter(Q(content__icontains=words) | Q(id=words) | by_number)
+    return found
+
+
+def _totals(found: QuerySet[Entry]) -> dict[str, int]:
+    sums = {name: Sum(f"account__{name}", default=0) for name in ("budget", "spent", "held")}
+    return found.aggregate(entries=Count("id"), **sums)
+
+
+def _rows(project: Project, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    ids = [entry.pk for entry in entries]
+    worth, changes = worth_of(ids), _last_changes(ids)
+    name, left = parent(project)
+    return [
+        {
+            "entry": entry,
+            "account": entry.account,
+            "use": Use(entry.account.spent, entry.account.held, entry.account.budget),
+            "worth": worth.get(entry.pk, Worth()),
+            "left": min(entry.account.headroom, left),
+            "bound_by": name if left < entry.account.headroom or not entry.account.own_budget else "",
+            "parent_left": left,
+            "change": changes.get(entry.pk),
+        }
+        for entry in entries
+    ]
+
+
+def _last_changes(ids: list[str]) -> dict[str, BudgetChange]:
+    newest = (
+        BudgetChange.objects.filter(account_id__in=ids).order_by().values("account").annotate(newest=Max("id")).values("newest")
+    )
+    return {change.account_id or "": change for change in BudgetChange.objects.filter(pk__in=newest)}
+
+
+def _chips(scene: Scene, chosen: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """(word, address, is chosen)"""
+    named = (("over", "Over budget"), ("locked", "Locked"), ("none", "No budget"))
+    none = not any(chosen[key] for key, _ in named)
+    chips = [("All", filters.query(scene, "over", "locked", "none"), none)]
+    for key, word in named:
+        others = [other for other, _ in named if other != key]
+        chips.append((word, filters.query(scene, *others, **{key: "1"}), bool(chosen[key])))
+    return chips
+
+
+def _sort(scene: Scene, name: str, chosen: str, descending: bool) -> dict[str, str]:
+    """Where the head of a column leads, and how it is sorted now. Money begins with the most, numbers with the first."""
+    now = ("descending" if descending else "ascending") if name == chosen else ""
+    wanted = name if (descending if now else name == "seq") else f"-{name}"
+    return {"query": filters.query(scene, sort="" if wanted == "seq" else wanted), "now": now}
+
+
+def _csv(scene: Scene) -> HttpResponseBase:
+    chosen, _ = filters.read(EntriesFilter, scene)
+    name, down = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
+    order = [f"{'-' if down else ''}{key}" for key in ("place", "seq")]
+    entries = list(_found(scene, chosen).annotate(place=COLUMNS[name]).order_by(*order))
+    shown = "-".join(["budget-by-entry", *(key for key in ("over", "locked", "none") if chosen[key])])
+    return csv_export.answer(shown, HEAD, _lines(scene.project, entries))
+
+
+def _lines(project: Project, entries: Sequence[Entry]) -> Iterator[list[Any]]:
+    for start in range(0, len(entries), 500):
+        for row in _rows(project, entries[start : start + 500]):
+            entry, account, worth, change = row["entry"], row["account"], row["worth"], row["change"]
+            usd = [
+                money.number(n)
+                for n in (account.budget, account.spent, account.interceptor_spent, account.held, account.headroom)
+            ]
+            gained = [money.number(n) if n is not None else None for n in (worth.per_round, worth.per_hundredth)]
+            locked: list[Any] = [account.human_locked, account.locked_by, account.locked_at, account.locked_reason]
+            who: tuple[str, datetime | None] = (change.actor, change.at) if change else ("", None)
+            yield [entry.pk, entry.seq, entry.title, entry.status, *usd, worth.rounds, *gained, *locked, *who]

@@ -1,0 +1,99 @@
+"""Who changed which budget, cap or lock, from what to what, and why."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponseBase
+
+from budget.amounts import money
+from budget.charts.patterns import LABELS
+from budget.models import BudgetChange
+from budget.reads import csv_export
+from dashboard.budget.filters import ChangesFilter
+from dashboard.budget.ledger import entry_is
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import STRIP
+from dashboard.shared.lists import filters, paging
+from dashboard.shared.page_request import Region, Scene, show
+
+FIELDS = {
+    "budget": "Budget",
+    "human_locked": "Lock",
+    "max_project_spend": "Cap",
+    "total_budget": "Total budget",
+}
+HEAD = ["id", "at", "entry_id", "field", "before", "after", "source", "actor", "reason"]
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponseBase:
+    if scene.request.GET.get("format") == "csv":
+        chosen, _ = filters.read(ChangesFilter, scene)
+        rows = _found(scene, chosen).order_by("id").iterator(chunk_size=1000)
+        return csv_export.answer("-".join(filter(None, ["budget-changes", chosen["source"]])), HEAD, map(_line, rows))
+    return show(scene, "budget/changes.html", STRIP | {"changes": Region("budget/changes.html#changes", made)}, tab="changes")
+
+
+def made(scene: Scene) -> dict[str, Any]:
+    chosen, ignored = filters.read(ChangesFilter, scene)
+    cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
+    cut = paging.cut(_found(scene, chosen), "id", "id", descending=True, **cursor)
+    return {
+        "changed": [shown(change) for change in cut.rows],
+        "cut": cut,
+        "chosen": chosen,
+        "sources": [
+            ("", "By anybody"),
+            ("human", "By people"),
+            ("admin", "On the admin site"),
+            ("allocation", "By the reallocator"),
+            ("review", "By a review"),
+        ],
+        "ignored": ignored,
+        "filtered": any(chosen.values()),
+        "query": filters.query(scene),
+    }
+
+
+def shown(change: BudgetChange) -> dict[str, Any]:
+    """A change as the pages tell it. Its entry may be off the backlog, and is then named without a link."""
+    entry = getattr(change.account, "entry", None)
+    return {
+        "change": change,
+        "entry": entry,
+        "field": FIELDS.get(change.field) or _limit(change.field),
+        "before": value(change, change.before),
+        "after": value(change, change.after),
+    }
+
+
+def _limit(field: str) -> str:
+    """`limit.total.day`, said as the pages say it."""
+    kind, category, period = (*field.split("."), "", "")[:3]
+    if kind != "limit":
+        return field.replace("_", " ").capitalize()
+    whose = "everything" if category == "total" else LABELS.get(category, category).lower()
+    return f"Limit of {whose}{' a day' if period == 'day' else ''}"
+
+
+def value(change: BudgetChange, amount: int | None) -> str:
+    if change.field == "human_locked":
+        return "locked" if amount else "auto"
+    return money.text(amount) if amount is not None else "none"
+
+
+def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[BudgetChange]:
+    found = BudgetChange.objects.filter(project_id=scene.workspace.pk).select_related("account__entry")
+    if chosen["source"]:
+        found = found.filter(source=chosen["source"])
+    if chosen["field"]:
+        found = found.filter(field=chosen["field"])
+    return found.filter(entry_is(chosen["entry"])) if chosen["entry"] else found
+
+
+def _line(row: BudgetChange) -> Iterator[Any]:
+    flag = row.field == "human_locked"
+    before, after = (bool(it) if flag else None if it is None else money.number(it) for it in (row.before, row.after))
+    yield from (row.pk, row.at, row.account_id, row.field if flag else f"{row.field}_usd", before, after)
+    yield from (row.source, row.actor, row.reason)

@@ -1,0 +1,165 @@
+"""The ledger: every amount, once, with where its price comes from; and correcting a row by another one."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils.timezone import get_current_timezone
+from django.views.decorators.http import require_http_methods
+
+from budget.amounts import columns, money
+from budget.ledger import corrections
+from budget.models import Category, LedgerEntry
+from budget.reads import csv_export
+from dashboard.budget.filters import LedgerFilter
+from dashboard.shared import confirmation
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import CorrectionForm, checked
+from dashboard.shared.header import STRIP
+from dashboard.shared.lists import filters, paging
+from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.responses import confirm, done
+from workspaces import times
+from workspaces.access import Need
+from workspaces.errors import NotFound
+
+FROM_TO = {"from": "since", "to": "until"}
+HEAD = [
+    "id",
+    "at",
+    "category",
+    "entry_id",
+    "session_id",
+    "round",
+    "amount_usd",
+    "price_source",
+    "reported_usd",
+    "computed_usd",
+    "price_version",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "corrects",
+    "actor",
+    "reason",
+]
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponseBase:
+    if scene.request.GET.get("format") == "csv":
+        chosen, _ = filters.read(LedgerFilter, scene, FROM_TO)
+        rows = _found(scene, chosen).order_by("id").iterator(chunk_size=1000)
+        return csv_export.answer("-".join(filter(None, ["ledger", chosen["category"]])), HEAD, map(_line, rows))
+    return show(scene, "budget/ledger.html", STRIP | {"ledger": Region("budget/ledger.html#ledger", booked)}, tab="ledger")
+
+
+def booked(scene: Scene) -> dict[str, Any]:
+    chosen, ignored = filters.read(LedgerFilter, scene, FROM_TO)
+    found = _found(scene, chosen)
+    cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
+    cut = paging.cut(found.select_related("account__entry"), "id", "id", descending=True, **cursor)
+    places = columns.exact_places([row.amount for row in cut.rows])
+    rows = [
+        {
+            "row": row,
+            "entry": getattr(row.account, "entry", None),
+            "unknown": _unknown(row),
+            "amount": money.text(row.amount, places=places),
+        }
+        for row in cut.rows
+    ]
+    return {
+        "rows": rows,
+        "cut": cut,
+        "totals": found.aggregate(rows=Count("id"), amount=Sum("amount", default=0)),
+        "chosen": chosen | {"from": chosen["since"], "to": chosen["until"]},
+        "categories": [("", "All categories"), *Category.choices],
+        "ignored": ignored,
+        "filtered": any(chosen.values()),
+        "query": filters.query(scene),
+    }
+
+
+@require_http_methods(["GET", "POST"])
+@in_workspace(Need.BUDGET)
+def correct(scene: Scene, row_id: int) -> HttpResponse:
+    """The form; then what it would do; then the correction, once for each time that it was asked."""
+    rows = LedgerEntry.objects.select_related("account__entry", "project")
+    row = rows.filter(pk=row_id, project_id=scene.workspace.pk).first() if row_id < 2**63 else None
+    if row is None:
+        raise NotFound("Ledger row not found")
+    if scene.request.method == "GET":
+        entry = getattr(row.account, "entry", None)
+        return show(scene, "budget/correct.html", STRIP, row=row, entry=entry, exact=columns.exact(row.amount), tab="ledger")
+    said = checked(CorrectionForm(scene.request.POST))
+    amount = -said["amount"] if said["way"] == "back" else said["amount"]
+    question = f"correct {row.pk}"
+    if not confirmation.granted(scene, question, amount):
+        effect = corrections.effect(row, amount)
+        return confirm(
+            scene,
+            title=f"Correct row {row.pk} by {columns.exact(amount)}",
+            sentence="A row is added beside it; nothing booked is changed.",
+            points=_effect(effect),
+            button=f"Book {columns.exact(amount)}",
+            action=reverse("ledger-correct", args=[scene.workspace.pk, row.pk]),
+            fields={key: scene.request.POST[key] for key in ("way", "amount", "reason")}
+            | {"confirm": confirmation.word(scene, question, amount)},
+        )
+    key = f"correction:{row.pk}:{hashlib.sha256(scene.request.POST['confirm'].encode()).hexdigest()[:16]}"
+    fresh = corrections.correct(row, amount, by=scene.caller, reason=said["reason"], key=key)
+    return done(
+        scene, f"{columns.exact(amount)} is booked beside row {row.pk}" if fresh else "That was booked before; nothing was added"
+    )
+
+
+def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[LedgerEntry]:
+    found = LedgerEntry.objects.filter(project_id=scene.workspace.pk)
+    if chosen["category"]:
+        found = found.filter(category=chosen["category"])
+    if chosen["entry"]:
+        found = found.filter(entry_is(chosen["entry"]))
+    if chosen["session"]:
+        found = found.filter(session_ref=chosen["session"])
+    if chosen["since"]:
+        found = found.filter(at__gte=times.midnight(chosen["since"], get_current_timezone()))
+    if chosen["until"]:
+        found = found.filter(at__lte=times.end_of(chosen["until"], get_current_timezone()))
+    return found
+
+
+def entry_is(said: str) -> Q:
+    """By its id or its number."""
+    return Q(account_id=said) if said.startswith("entry_") else Q(account__entry__seq=int(said.removeprefix("#")))
+
+
+def _unknown(row: LedgerEntry) -> bool:
+    """Neither the agent nor the price table knew what it cost: the hold was charged."""
+    return row.reported is None and row.computed is None and row.price_source != LedgerEntry.PriceSource.MANUAL
+
+
+def _effect(effect: corrections.Effect) -> list[str]:
+    named = [
+        ("This row", effect.row),
+        ("Spent in the project", effect.project_spent),
+        ("Left under the cap", effect.project_headroom),
+        ("Spent on the entry", effect.account_spent),
+        ("Left of its budget", effect.account_headroom),
+    ]
+    return [f"{name}: {columns.exact(*pair)} → {columns.exact(*pair[::-1])}" for name, pair in named if pair]
+
+
+def _line(row: LedgerEntry) -> Iterator[Any]:
+    def usd(micro: int | None) -> Any:
+        return None if micro is None else money.number(micro)
+
+    yield from (row.pk, row.at, row.category, row.account_id, row.session_ref or None, row.round, usd(row.amount))
+    yield from (row.price_source, usd(row.reported), usd(row.computed), row.price_version, row.model)
+    yield from (row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens)
+    yield from (row.corrects_id, row.actor, row.reason)

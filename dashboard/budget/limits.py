@@ -1,0 +1,105 @@
+"""Setting the limits beside the cap, and at which shares of the cap to warn. A limit that stops something at once asks first."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.timezone import get_current_timezone, now
+from django.views.decorators.http import require_POST
+
+from budget import limits
+from budget.amounts import money
+from budget.charts.patterns import LABELS
+from budget.limits import Standing, caps, thresholds
+from dashboard.shared import confirmation
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import LimitForm, ThresholdsForm, checked
+from dashboard.shared.page_request import Scene
+from dashboard.shared.responses import confirm, done
+from workspaces import times
+from workspaces.access import Need
+
+
+@require_POST
+@in_workspace(Need.BUDGET)
+def set_one(scene: Scene) -> HttpResponse:
+    """Without an amount the limit is taken away."""
+    form = LimitForm(scene.request.POST)
+    wanted, seen = checked(form), form.seen()
+    amount, fields = wanted["amount"], {name: scene.request.POST.get(name, "") for name in ("limit", "amount", "reason")}
+    category, period = wanted["limit"].split(".")
+    one = next(
+        it for it in limits.standing(scene.workspace.pk, project=scene.project) if (it.category, it.period) == (category, period)
+    )
+    named = name(one)
+    if seen not in (caps.UNSEEN, one.limit) and amount != one.limit:
+        return _overtaken(scene, one, one.limit, fields)
+    fields[f"seen.{wanted['limit']}"] = "" if one.limit is None else str(one.limit)
+    if (
+        amount is not None
+        and amount <= one.spent + one.held
+        and not confirmation.granted(scene, f"limit {wanted['limit']}", amount)
+    ):
+        return confirm(
+            scene,
+            title=f"Set the limit of {named} to {money.text(amount)}",
+            sentence=times.with_local(consequence(one, amount), get_current_timezone(), now()),
+            button=f"Set it to {money.text(amount)}",
+            action=reverse("limit", args=[scene.workspace.pk]),
+            fields=fields | {"confirm": confirmation.word(scene, f"limit {wanted['limit']}", amount)},
+        )
+    try:
+        caps.set_limit(scene.project, category, period, amount, by=scene.caller, reason=wanted["reason"], expected=one.limit)
+    except caps.Changed as changed:
+        return _overtaken(scene, one, changed.now, fields)
+    return done(scene, f"{named} has no limit now" if amount is None else f"The limit of {named} is {money.text(amount)} now")
+
+
+def _overtaken(scene: Scene, one: Standing, now_: int | None, fields: dict[str, str]) -> HttpResponse:
+    """Two people, one limit: the second is told what the first did, and decides anew."""
+    limit = f"{one.category}.{one.period}"
+    wanted = f"{fields['amount']} USD" if fields["amount"].strip() else "none"
+    return confirm(
+        scene,
+        title=f"Set the limit of {name(one)} all the same",
+        sentence=f"{caps.who_changed(scene.project, f'limit.{limit}', now_)}, after this page showed it to you. Nothing was overwritten.",
+        button=f"Set it from {'none' if now_ is None else money.text(now_)} to {wanted}",
+        action=reverse("limit", args=[scene.workspace.pk]),
+        fields=fields | {f"seen.{limit}": "" if now_ is None else str(now_)},
+        status=409,
+    )
+
+
+@require_POST
+@in_workspace(Need.BUDGET)
+def warn_at(scene: Scene) -> HttpResponse:
+    wanted = checked(ThresholdsForm(scene.request.POST))
+    made = thresholds.set_to(scene.workspace.pk, wanted["percents"], by=scene.caller, reason=wanted["reason"])
+    if not made:
+        return done(scene, "Nobody is warned now before the cap is reached", tone="warn")
+    passed = ", ".join(f"{one.percent} %" for one in made if one.fired_at)
+    sentence = f"Warnings come at {', '.join(f'{one.percent} %' for one in made)} of the cap"
+    return done(scene, f"{sentence}; {passed} is passed already" if passed else sentence)
+
+
+def consequence(one: Standing, amount: int) -> str:
+    """What a limit of this much does at once."""
+    spent, held = f"{money.text(one.spent)} is spent{' today' if one.period == 'day' else ''}", money.text(one.held)
+    if amount <= one.spent:
+        return f"{spent} already, so it is reached at once. {one.stops}"
+    return f"{spent} and {held} is held, so nothing is left of it until some of that is free. {one.stops}"
+
+
+def name(one: Standing) -> str:
+    """`All together, a day (UTC)`: how the page calls it."""
+    whose = "All together" if one.category == "total" else LABELS[one.category]
+    return {"all": whose, "day": f"{whose}, a day (UTC)", "round": f"{whose}, a round"}[one.period]
+
+
+def choices(standing: list[Standing]) -> list[dict[str, Any]]:
+    """What can be set here, and how it stands now. The cap has a form of its own; a round's ceiling is the config's."""
+    return [
+        {"value": f"{one.category}.{one.period}", "name": name(one), "limit": one.limit, "spent": one.spent}
+        for one in standing
+        if one.period != "round" and (one.category, one.period) != ("total", "all")
+    ]

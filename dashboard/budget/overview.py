@@ -1,0 +1,234 @@
+"""The overview of the money: a sentence, the caps, spend over time, by category, the top entries and what was changed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property, partial
+from typing import Any
+
+from django.db.models import Sum, Window
+from django.http import HttpResponse
+from django.utils.timezone import get_current_timezone, now
+
+from budget import limits
+from budget.amounts import columns
+from budget.charts import burnup, categories, outlook, series, sparkline
+from budget.charts.bullet import Use
+from budget.charts.patterns import CATEGORIES, LABELS
+from budget.forecast import Forecast
+from budget.forecast import inputs as forecast_inputs
+from budget.limits import Standing, bulk_edit, thresholds
+from budget.models import BudgetChange
+from dashboard.budget import changes
+from dashboard.budget import limits as limit_pages
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import STRIP
+from dashboard.shared.page_request import Region, Scene, show
+from orchestration import configuration, funding
+from orchestration.models import Entry, Executor
+from workspaces.access import Need
+
+RANGES = {
+    "24h": (timedelta(hours=24), timedelta(minutes=30)),
+    "7d": (timedelta(days=7), timedelta(hours=4)),
+    "all": (None, timedelta(hours=1)),
+}
+WORDS = {"24h": "24 hours", "7d": "7 days", "all": "All"}
+TOP = 10
+MOST_CHANGES, SHOWN_CHANGES = 60, 10
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponse:
+    figures = Figures(scene)
+    regions = STRIP | {
+        name: Region(f"budget/overview.html#{name}", partial(_build, build, figures)) for name, build in REGIONS.items()
+    }
+    return show(scene, "budget/overview.html", regions, tab="overview")
+
+
+def _build(build: Callable[["Figures"], dict[str, Any]], figures: "Figures", scene: Scene) -> dict[str, Any]:
+    return build(figures)
+
+
+class Figures:
+    """What the regions share, each read once and only when one of them asks."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.project, self.at, self.zone = scene, scene.project, now(), get_current_timezone()
+        said = scene.request.GET.get("range", "")
+        self.range = said if said in RANGES else "24h"
+
+    @cached_property
+    def config(self) -> configuration.Config:
+        return configuration.load(self.scene.executor.config)
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        paused = self.scene.executor.state != Executor.State.RUNNING
+        agreed = funding.terms_of(self.scene.executor)
+        return forecast_inputs.of(self.project.pk, at=self.at, paused=paused, project=self.project, agreed=agreed)
+
+    @cached_property
+    def series(self) -> series.Series:
+        span, step = RANGES[self.range]
+        return series.of(self.project, since=self.at - span if span else None, now=self.at, step=step, zone=self.zone)
+
+    @cached_property
+    def standing(self) -> list[Standing]:
+        reviewing = self.config.interceptor
+        rounds = {
+            "total": self.config.round_ceiling,
+            "interceptor": configuration.micro(reviewing.round_usd) if reviewing else None,
+        }
+        return limits.standing(self.project.pk, rounds=rounds, project=self.project)
+
+    @property
+    def beside(self) -> list[Standing]:
+        """The limits that are set, without the cap."""
+        return [one for one in self.standing if one.limit is not None and (one.category, one.period) != ("total", "all")]
+
+    @cached_property
+    def changes(self) -> list[BudgetChange]:
+        found = BudgetChange.objects.filter(project=self.project).select_related("account__entry")
+        return list(found.order_by("-id")[:MOST_CHANGES])
+
+    @cached_property
+    def top(self) -> list[Entry]:
+        """With what all budgets add up to beside each: one query."""
+        alive = Entry.objects.filter(workspace=self.scene.workspace, deleted_at__isnull=True).select_related("account")
+        return list(alive.annotate(allocated=Window(Sum("account__budget"))).order_by("-account__spent", "seq")[:TOP])
+
+    @property
+    def allocated(self) -> int:
+        return getattr(self.top[0], "allocated", 0) if self.top else 0
+
+
+def summary(figures: Figures) -> dict[str, Any]:
+    project = figures.project
+    hours = figures.series.hours
+    return {
+        "project": project,
+        "left": project.headroom,
+        "outlook": outlook.sentence(figures.forecast, figures.zone),
+        "ending": outlook.ending(figures.forecast, project.max_project_spend),
+        "limits_reached": [(limits.named(one), one) for one in figures.beside if one.reached],
+        "spark": sparkline.draw(hours),
+        "last_hour": hours[-1],
+        "day": sum(hours),
+    }
+
+
+def caps(figures: Figures) -> dict[str, Any]:
+    """Every limit that is set, in words; and which of them is nearest."""
+    project = figures.project
+    return {
+        "project": project,
+        "allocated": figures.allocated,
+        "unallocated": project.total_budget - figures.allocated,
+        "excess": bulk_edit.excess(project, figures.allocated),
+        "limits": [(limit_pages.name(one), one) for one in figures.beside],
+        "settable": limit_pages.choices(figures.standing),
+        "thresholds": thresholds.of(project.pk, project=project),
+        "reached": project.headroom <= 0,
+    }
+
+
+def over_time(figures: Figures) -> dict[str, Any]:
+    found = figures.series.points
+    span = found[-1].at - found[0].at
+    project, forecast = figures.project, figures.forecast
+    marks = [
+        burnup.Mark(change.at, "change", _change_words(change))
+        for change in reversed(figures.changes)
+        if change.account_id is None and found[0].at <= change.at
+    ]
+    data = burnup.BurnUp(
+        found,
+        figures.at + _ahead(forecast, span, figures),
+        project.max_project_spend,
+        project.total_budget,
+        figures.allocated,
+        project.held,
+        forecast,
+        marks,
+        figures.zone,
+    )
+    return {
+        "burnup": burnup.draw(data),
+        "burnup_table": burnup.table(data),
+        "marks": marks[-8:],
+        "forecast": forecast,
+        "ranges": [(name, WORDS[name], name == figures.range) for name in RANGES],
+    }
+
+
+def by_category(figures: Figures) -> dict[str, Any]:
+    """Rows add up to the total as they are shown. Unattributed: what the counters know and no category does."""
+    project = figures.project
+    amounts = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
+    day = figures.series.day
+    age = max(min((figures.at - figures.scene.workspace.created_at) / timedelta(hours=1), series.HOURS), 1)
+    rest = project.total_spent - sum(amounts.values())
+    parts = [*amounts.values(), *([rest] if rest else [])]
+    shown, total = columns.texts(parts)
+    shares, days = columns.shares(parts), [*(day[name] for name in CATEGORIES), *([0] if rest else [])]
+    names = [*CATEGORIES, *(["unattributed"] if rest else [])]
+    rows = [
+        {
+            "label": LABELS.get(name, "Unattributed"),
+            "amount": amount,
+            "spent": spent,
+            "share": share,
+            "day": today,
+            "rate": int(today / age),
+            "limits": [one for one in figures.standing if one.category == name and one.limit is not None],
+        }
+        for name, amount, spent, share, today in zip(names, parts, shown, shares, days, strict=True)
+    ]
+    data = categories.Spend(amounts, project.held, project.max_project_spend)
+    sums = {"amount": sum(parts), "spent": total, "day": sum(days), "rate": int(sum(days) / age), "some": any(parts)}
+    day_limit = next((one for one in figures.beside if (one.category, one.period) == ("total", "day")), None)
+    return {"bar": categories.draw(data), "categories": rows, "sums": sums, "project": project, "day_limit": day_limit}
+
+
+def top(figures: Figures) -> dict[str, Any]:
+    rows = [
+        (entry, Use(entry.account.spent, entry.account.held, entry.account.budget))
+        for entry in figures.top
+        if entry.account.spent
+    ]
+    return {"top": rows}
+
+
+def allocation(figures: Figures) -> dict[str, Any]:
+    last = next((change for change in figures.changes if change.source == BudgetChange.Source.ALLOCATION), None)
+    return {"automatic": figures.config.auto_reallocate, "last": last, "may_admin": figures.scene.may(Need.ADMIN)}
+
+
+def log(figures: Figures) -> dict[str, Any]:
+    return {"log": [changes.shown(change) for change in figures.changes[:SHOWN_CHANGES]]}
+
+
+REGIONS = {
+    "summary": summary,
+    "caps": caps,
+    "over-time": over_time,
+    "by-category": by_category,
+    "top": top,
+    "allocation": allocation,
+    "log": log,
+}
+
+
+def _ahead(forecast: Forecast, span: timedelta, figures: Figures) -> timedelta:
+    """How far right of now the picture goes: to where the cap is reached if that is near, and never more than half of the past."""
+    least, most = span / 5, span / 2
+    if forecast.paused or not forecast.enough or forecast.cap_at is None:
+        return least
+    return min(max(((forecast.cap_until or forecast.cap_at) - figures.at) * 1.15, least), most)
+
+
+def _change_words(change: BudgetChange) -> str:
+    shown = changes.shown(change)
+    why = f": {change.reason}" if change.reason else ""
+    return f"{change.actor} set {shown['field'].lower()} from {shown['before']} to {shown['after']}{why}"

@@ -1,0 +1,180 @@
+"""A diff as inert HTML: two `<pre>`, the numbers and the lines, with one element for each run of added or removed lines. Pure.
+
+Sign and words carry the meaning, colour only repeats it. `data-tokens` tells the script what to colour: gaps and lengths in UTF-16 units.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from dashboard.diffs import colours
+from dashboard.diffs.colours import Patience, Places
+from dashboard.diffs.parse import Hunk
+from dashboard.diffs.visible import misleads, shortened, visible
+
+MOST_MARKS = 400
+_RUNS = {"+": "ins", "-": "del"}
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What one page may show: lines, and elements that mark words."""
+
+    lines: int
+    marks: int = MOST_MARKS
+    patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """`cut`: lines that are not shown. `misleads`: something in it looks other than it is."""
+
+    numbers: str
+    lines: SafeString
+    tokens: str
+    cut: int = 0
+    misleads: bool = False
+
+
+@dataclass(slots=True)
+class _Line:
+    sign: str
+    text: str
+    mark: tuple[int, int] | None = None
+    places: Places = field(default_factory=list)
+
+
+def painted(path: str, hunks: Sequence[Hunk], allowance: Allowance, mask: Callable[[str], str] = str) -> Painted:
+    """The hunks of one file, as far as the page's allowance goes."""
+    lexer = colours.lexer_for(path)
+    numbers: list[str] = []
+    html: list[str] = []
+    tokens = _Tokens()
+    cut, odd = 0, False
+    for hunk in hunks:
+        kept = hunk.lines[: allowance.lines]
+        cut += len(hunk.lines) - len(kept)
+        if not kept:
+            continue
+        allowance.lines -= len(kept)
+        odd = odd or any(misleads(text) for _, text in kept)
+        lines = [_Line(sign, shortened(visible(mask(text)))) for sign, text in kept]
+        _mark_words(lines, allowance)
+        if lexer is not None:
+            _colour(lexer, lines, allowance.patience)
+        numbers += [" ", *_numbers(hunk, lines)]  # not empty: a `<pre>` drops a line break that it begins with
+        title = (
+            f"@@ line {hunk.new_start or hunk.old_start}{' · ' if hunk.heading else ''}{shortened(visible(mask(hunk.heading)))}"
+        )
+        html.append(f"<b>{escape(title)}\n</b>")
+        tokens.skip(title + "\n")
+        html += _html(lines, tokens)
+    return Painted("\n".join(numbers), mark_safe("".join(html)), tokens.told(), cut, odd)
+
+
+def _html(lines: list[_Line], tokens: "_Tokens") -> list[str]:
+    html = []
+    for sign, run in groupby(lines, key=lambda line: line.sign):
+        text = "".join(_line(line, tokens) for line in run)
+        tag = _RUNS.get(sign)
+        html.append(f"<{tag}>{text}</{tag}>" if tag else text)
+    return html
+
+
+def _line(line: _Line, tokens: "_Tokens") -> str:
+    tokens.add(line.sign, line.text, line.places)
+    sign = {"-": "−", "\\": "⚠"}.get(line.sign, line.sign)
+    if line.mark is None:
+        return f"{sign}{escape(line.text)}\n"
+    start, end = line.mark
+    before, marked, after = (escape(part) for part in (line.text[:start], line.text[start:end], line.text[end:]))
+    return f"{sign}{before}<mark>{marked}</mark>{after}\n"
+
+
+def _numbers(hunk: Hunk, lines: list[_Line]) -> list[str]:
+    old, new, told = hunk.old_start, hunk.new_start, []
+    for line in lines:
+        has_old, has_new = line.sign in " -", line.sign in " +"
+        told.append(f"{old if has_old else '':>5} {new if has_new else '':>5}")
+        old, new = old + has_old, new + has_new
+    return told
+
+
+def _mark_words(lines: list[_Line], allowance: Allowance) -> None:
+    """Where as many lines came as went: what differs in each pair, if it is not most of the line."""
+    runs = [list(run) for _, run in groupby(lines, key=lambda line: line.sign)]
+    for gone, new in pairwise(runs):
+        if gone[0].sign != "-" or new[0].sign != "+" or len(gone) != len(new):
+            continue
+        for one, other in zip(gone, new, strict=True):
+            if allowance.marks < 2:
+                return
+            marks = _differing(one.text, other.text)
+            if marks is None:
+                continue
+            for line, (start, end) in zip((one, other), marks, strict=True):
+                if end > start:
+                    line.mark = (start, end)
+                    allowance.marks -= 1
+
+
+def _differing(one: str, other: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The middle in which two lines differ, at the bounds of words."""
+    least = min(len(one), len(other))
+    head = next((n for n in range(least) if one[n] != other[n]), least)
+    while head and head < max(len(one), len(other)) and _in_word(one, other, head):
+        head -= 1
+    tail = next((n for n in range(least - head) if one[-1 - n] != other[-1 - n]), least - head)
+    while tail and _in_word(one, other, -tail):
+        tail -= 1
+    if head + tail < 0.3 * max(len(one), len(other), 1) or not (one[:head] + one[len(one) - tail :]).strip():
+        return None
+    return (head, len(one) - tail), (head, len(other) - tail)
+
+
+def _in_word(one: str, other: str, at: int) -> bool:
+    """Whether a bound at this place would cut a word of either line in two."""
+    return any(
+        abs(at) < len(text) and (text[at - 1].isalnum() or text[at - 1] == "_") and (text[at].isalnum() or text[at] == "_")
+        for text in (one, other)
+    )
+
+
+def _colour(lexer: colours.Lexer, lines: list[_Line], patience: Patience) -> None:
+    """Both sides are read as they would stand in the file."""
+    for signs in (" -", " +"):
+        side = [line for line in lines if line.sign in signs]
+        for line, found in zip(side, colours.places(lexer, [line.text for line in side], patience), strict=True):
+            line.places = found
+
+
+class _Tokens:
+    """Places of a whole `<pre>`, told as `gap letter length` one after the other."""
+
+    def __init__(self) -> None:
+        self._at = self._last = 0
+        self._told: list[str] = []
+
+    def skip(self, text: str) -> None:
+        self._at += _units(text)
+
+    def add(self, sign: str, text: str, places: Places) -> None:
+        self.skip(sign)
+        for start, length, letter in places:
+            begins = self._at + _units(text[:start])
+            if length > 0 and begins >= self._last:
+                long = _units(text[start : start + length])
+                self._told.append(f"{begins - self._last}{letter}{long}")
+                self._last = begins + long
+        self.skip(text + "\n")
+
+    def told(self) -> str:
+        return " ".join(self._told)
+
+
+def _units(text: str) -> int:
+    """JavaScript counts UTF-16 units."""
+    return len(text) if text.isascii() else len(text) + sum(letter > "\uffff" for letter in text)

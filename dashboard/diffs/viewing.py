@@ -1,0 +1,145 @@
+"""What a page shows of a diff: which files, how much of each, and where the rest is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from dashboard.diffs import paint, parse, reading
+from dashboard.diffs.paint import Allowance, Painted
+from dashboard.diffs.parse import LINK, SUBMODULE, Change, Hunk
+from dashboard.diffs.visible import name
+
+MOST_LINES = 3000  # on one page
+LARGE, TOO_LARGE = 400, 1000  # a file is closed beyond the first, and only named beyond the second
+MOST_NAMED = 300  # files in the list
+_GENERATED = {
+    *(
+        "package-lock.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "npm-shrinkwrap.json",
+        "Cargo.lock",
+        "poetry.lock",
+        "uv.lock",
+        "Pipfile.lock",
+    ),
+    *("composer.lock", "Gemfile.lock", "go.sum", "flake.lock", "bun.lockb"),
+}
+_GENERATED_ENDS = (".min.js", ".min.css", ".map", ".snap", ".svg", "_pb2.py", ".pb.go", ".generated.ts")
+WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "renamed", "C": "copied", "T": "another kind"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One file on the page. `painted` None: `note` says why nothing of it is shown."""
+
+    number: int
+    change: Change
+    notes: list[str]
+    painted: Painted | None = None
+    is_open: bool = True
+    by_itself: bool = False
+
+    @property
+    def path(self) -> str:
+        return name(self.change.path)
+
+    @property
+    def old_path(self) -> str:
+        return name(self.change.old_path)
+
+    @property
+    def word(self) -> str:
+        return WORDS.get(self.change.status, "changed")
+
+
+@dataclass(frozen=True)
+class View:
+    """`unnamed`: files beyond those in the list. `problem`: why there is nothing to see."""
+
+    files: list[Shown]
+    added: int = 0
+    removed: int = 0
+    count: int = 0
+    unnamed: int = 0
+    only: str = ""
+    problem: str = ""
+    note: str = ""
+
+
+def view(repo: str, base: str, commit: str, *, only: str = "", mask: Callable[[str], str] = str) -> View:
+    """`only`: one file of it, as the page names it. Nothing is raised: what cannot be shown says why."""
+    try:
+        listed = reading.listed(repo, base, commit)
+        changes = listed.changes
+        wanted = [one for one in changes if name(one.path) == only] if only else changes[:MOST_NAMED]
+        if only and not wanted:
+            return View([], only=only, problem="There is no such file in this diff.")
+        chosen = wanted if only else _choose(wanted)
+        sections = dict(zip((id(one) for one in chosen), reading.patches(repo, base, commit, chosen), strict=False))
+    except reading.NotReadable as problem:
+        return View([], problem=str(problem))
+    allowance = Allowance(MOST_LINES)
+    files = [_shown(n, one, sections.get(id(one)), allowance, mask, alone=bool(only)) for n, one in enumerate(wanted, start=1)]
+    return View(
+        files,
+        added=sum(one.added or 0 for one in changes),
+        removed=sum(one.removed or 0 for one in changes),
+        count=len(changes),
+        unnamed=0 if only else max(len(changes) - len(wanted), 0),
+        only=only,
+        note="" if listed.whole else "There are more files than git could list here.",
+    )
+
+
+def is_generated(path: str) -> bool:
+    file = PurePosixPath(path).name
+    return file in _GENERATED or file.endswith(_GENERATED_ENDS)
+
+
+def _choose(changes: Sequence[Change]) -> list[Change]:
+    """In their order, those that fit on the page; a large one is asked for by itself."""
+    chosen, lines = [], 0
+    for change in changes:
+        most = LARGE if is_generated(change.path) else TOO_LARGE
+        if not change.is_binary and change.lines <= most and lines + change.lines <= MOST_LINES:
+            chosen.append(change)
+            lines += change.lines
+    return chosen
+
+
+def _shown(
+    number: int,
+    change: Change,
+    sections: list[list[str]] | None,
+    allowance: Allowance,
+    mask: Callable[[str], str],
+    *,
+    alone: bool,
+) -> Shown:
+    notes = _notes(change)
+    if change.is_binary:
+        return Shown(number, change, [*notes, "Binary: nothing of it can be shown as text."])
+    if not change.lines:
+        moved = ["Moved as it was."] if change.status == "R" else ["Empty: it has no line."]
+        return Shown(number, change, notes or moved)
+    found: list[Hunk] = [hunk for section in sections or [] for hunk in parse.hunks(section)]
+    if not found or not allowance.lines:
+        return Shown(number, change, notes, is_open=False, by_itself=not alone)
+    painted = paint.painted(change.path, found, allowance, mask)
+    if painted.cut:
+        notes.append(f"{painted.cut:,} more lines of it are in the patch.")
+    quiet = is_generated(change.path) or change.lines > LARGE
+    return Shown(number, change, notes, painted, is_open=alone or not quiet, by_itself=bool(painted.cut) and not alone)
+
+
+def _notes(change: Change) -> list[str]:
+    """What is about the file and not its lines."""
+    notes = []
+    if SUBMODULE in (change.old_mode, change.new_mode):
+        notes.append("A submodule: its line names the commit that it points to.")
+    if LINK in (change.old_mode, change.new_mode):
+        notes.append("A symbolic link: its line is where it points to.")
+    if change.status in "MRT" and change.old_mode != change.new_mode:
+        notes.append(f"Mode {change.old_mode} → {change.new_mode}.")
+    return notes

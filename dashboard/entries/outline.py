@@ -1,0 +1,61 @@
+"""The entries as a graph: an indented outline always, a drawing where there are few, and what waits in a circle said above."""
+
+from collections import defaultdict
+from typing import Any
+
+from django.db.models import QuerySet
+
+from dashboard.shared import labels
+from dashboard.shared.charts import graph
+from dashboard.shared.page_request import Scene
+from orchestration.backlog import graph as graphs
+from orchestration.models import Dependency, Entry
+
+MOST = 180  # six elements each
+
+
+def build(scene: Scene, found: QuerySet[Entry], matching: int) -> dict[str, Any]:
+    """Two queries."""
+    entries = list(found.order_by("seq")[:MOST])
+    by_id = {entry.pk: entry for entry in entries}
+    needs: dict[str, list[str]] = defaultdict(list)
+    outside: dict[str, list[Entry]] = defaultdict(list)
+    links = Dependency.objects.filter(entry__in=list(by_id)).select_related("depends_on").order_by("depends_on__seq")
+    for link in links:
+        needs[link.entry_id].append(link.depends_on_id)
+        if link.depends_on_id not in by_id:
+            outside[link.entry_id].append(link.depends_on)
+    inside = {id_: [need for need in needs[id_] if need in by_id] for id_ in by_id}
+    circle = graphs.cycle(inside)
+    lines = graph.outline(list(by_id), inside)
+    tied = {id_ for id_, some in inside.items() if some} | {need for some in inside.values() for need in some}
+    drawn = len(entries) <= graph.MOST_DRAWN and tied and not circle
+    return {
+        "lines": [
+            {
+                "line": line,
+                "closes": range(line.closes),
+                "entry": by_id[line.id],
+                "badge": _badge(by_id[line.id]),
+                "needs": [by_id[id_] for id_ in inside[line.id]],
+                "outside": outside[line.id],
+            }
+            for line in lines
+        ],
+        "circle": [by_id[id_] for id_ in circle] if circle else [],
+        "drawing": graph.draw([_node(entry) for entry in entries if entry.pk in tied], inside) if drawn else "",
+        "too_many": len(entries) > graph.MOST_DRAWN,
+        "not_shown": max(matching - len(entries), 0),
+        "most_drawn": graph.MOST_DRAWN,
+        "rows": entries,
+    }
+
+
+def _badge(entry: Entry) -> str:
+    """As in the table: what a person holds is held, not blocked."""
+    return "held" if entry.reason_code == "human_hold" else entry.status
+
+
+def _node(entry: Entry) -> graph.Node:
+    tone, _, word = labels.badge(_badge(entry))
+    return graph.Node(entry.pk, f"#{entry.seq}", entry.title, word, tone)

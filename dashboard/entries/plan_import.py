@@ -1,0 +1,109 @@
+"""A plan pasted or uploaded: first what would be added, with each problem's line; then, from the same text, added once."""
+
+import base64
+import zlib
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from dashboard.entries import adding as entries_adding
+from dashboard.plans import formats, samples
+from dashboard.plans.items import MOST_BYTES, Plan, Problem
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import STRIP
+from dashboard.shared.page_request import Scene, show
+from dashboard.shared.responses import SEE_OTHER
+from orchestration.backlog import entries
+from workspaces.access import Need
+from workspaces.errors import Invalid
+
+MOST_SHOWN = 100
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_workspace(Need.OPERATE)
+def page(scene: Scene) -> HttpResponse:
+    if scene.request.method != "POST":
+        return _show(scene, "", "")
+    said = scene.request.POST.get("format", "")
+    format = said if said in formats.FORMATS else ""
+    adding = scene.request.POST.get("do") == "add"
+    text, problem = _carried(scene) if adding else _typed(scene)
+    plan = formats.parse(text, format) if problem is None else Plan(format, problems=(problem,))
+    if adding and (before := entries.added(scene.workspace.pk, entries_adding.key(scene))):
+        return _added(scene, len(before), again=True)
+    checked = entries_adding.checked(scene, plan)
+    if not adding or checked.problems:
+        return _show(scene, text, format, checked=checked)
+    try:
+        made = entries.add(scene.workspace.pk, checked.drafts, by=scene.caller, once=entries_adding.key(scene))
+    except Invalid as why:
+        checked.problems.append(Problem(0, why.message))
+        return _show(scene, text, format, checked=checked)
+    return _added(scene, len(made))
+
+
+def _typed(scene: Scene) -> tuple[str, Problem | None]:
+    """The file if one was chosen, else what was pasted."""
+    upload = scene.request.FILES.get("file")
+    if upload is None:
+        return scene.request.POST.get("text", ""), None
+    if (upload.size or 0) > MOST_BYTES:
+        return "", Problem(0, "The file is larger than 1 MiB")
+    try:
+        return upload.read().decode("utf-8"), None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return "", Problem(line, "The file is not UTF-8 text")
+
+
+def _carried(scene: Scene) -> tuple[str, Problem | None]:
+    """The previewed text to the letter: a text field would change its line ends, and count them twice."""
+    try:
+        packed = base64.b64decode(scene.request.POST.get("carried", ""), validate=True)
+        unpacking = zlib.decompressobj()
+        return unpacking.decompress(packed, MOST_BYTES + 1).decode("utf-8"), None
+    except (ValueError, zlib.error):
+        return "", Problem(0, "The plan did not arrive whole: paste it again")
+
+
+def _added(scene: Scene, n: int, *, again: bool = False) -> HttpResponse:
+    words = f"{n} {'entry' if n == 1 else 'entries'}"
+    sentence = (
+        f"This plan was added already: {words}. Nothing was added again"
+        if again
+        else f"{words} {'is' if n == 1 else 'are'} added"
+    )
+    messages.success(scene.request, sentence, extra_tags="warn" if again else "good")
+    address = reverse("entries", args=[scene.workspace.pk])
+    return HttpResponseRedirect(address if n == 1 else f"{address}?sort=-seq", status=SEE_OTHER)
+
+
+def _show(scene: Scene, text: str, format: str, *, checked: Any = None) -> HttpResponse:
+    context: dict[str, Any] = {
+        "text": text,
+        "format": format,
+        "formats": formats.FORMATS,
+        "samples": samples.SAMPLES,
+        "checked": checked,
+        "key": entries_adding.key(scene),
+    }
+    if checked is not None:
+        wrong = {id(row) for row in checked.rows if row.problems}
+        rows = sorted(checked.rows, key=lambda row: id(row) not in wrong)[:MOST_SHOWN] if wrong else checked.rows[:MOST_SHOWN]
+        context |= {
+            "read_as": formats.FORMATS.get(checked.plan.format, ""),
+            "shown": sorted(rows, key=lambda row: row.item.line),
+            "not_shown": len(checked.rows) - len(rows),
+            "problems": checked.problems[:MOST_SHOWN],
+            "more_problems": max(len(checked.problems) - MOST_SHOWN, 0),
+            "carried": base64.b64encode(zlib.compress(text.encode("utf-8", "replace"))).decode(),
+            "money": entries_adding.budgets(scene, checked.drafts),
+        }
+    response = show(scene, "entries/plan.html", STRIP, **context)
+    if checked is not None and checked.problems and scene.request.POST.get("do") == "add":
+        response.status_code = 422  # a preview that finds problems has done what was asked
+    return response

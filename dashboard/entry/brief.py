@@ -1,0 +1,25 @@
+"""What is asked of an entry, and the plain forms for how it runs."""
+
+import json
+from typing import Any
+
+from dashboard.shared.page_request import Scene
+from orchestration.models import Entry
+
+
+def told(scene: Scene, entry: Entry) -> dict[str, Any]:
+    return {"entry": entry, "spec": _spec(entry), "priorities": [(p.name.lower(), p.label) for p in Entry.Priority]}
+
+
+def _spec(entry: Entry) -> list[tuple[str, str, Any]]:
+    """(name, kind, value): lists as lists, text as text, the rest as JSON."""
+    shown: list[tuple[str, str, Any]] = []
+    for name, value in entry.spec.items():
+        label = name.replace("_", " ").capitalize()
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            shown.append((label, "files" if name.startswith("files_") else "list", value))
+        elif isinstance(value, str):
+            shown.append((label, "text", value))
+        elif value:
+            shown.append((label, "json", json.dumps(value, indent=2, ensure_ascii=False)))
+    return shown

@@ -1,0 +1,25 @@
+"""What one entry may spend and spent, the limit above it, and who changed that."""
+
+from typing import Any
+
+from budget.charts.bullet import Use
+from budget.models import BudgetChange
+from dashboard.budget import by_entry, changes
+from dashboard.shared.page_request import Scene
+from orchestration.models import Entry
+
+
+def purse(scene: Scene, entry: Entry) -> dict[str, Any]:
+    account = entry.account
+    name, left = by_entry.parent(scene.project)
+    made = BudgetChange.objects.filter(account_id=entry.pk).order_by("-id")[:10]
+    return {
+        "account": account,
+        "use": Use(account.spent, account.held, account.budget),
+        "worth": by_entry.worth_of([entry.pk]).get(entry.pk, by_entry.Worth()),
+        "parent": name,
+        "parent_left": left,
+        "purse_left": min(account.headroom, left),
+        "binds": left < account.headroom or not account.own_budget,
+        "history": [changes.shown(change) for change in made],
+    }

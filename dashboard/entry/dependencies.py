@@ -1,0 +1,87 @@
+"""What an entry waits for and what waits for it, and the forms that change the first."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.http import HttpResponse
+from django.views.decorators.http import require_POST
+
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import checked
+from dashboard.shared.page_request import Scene
+from dashboard.shared.responses import done
+from orchestration import queries
+from orchestration.backlog import dependencies
+from orchestration.models import Dependency, Entry
+from workspaces.access import Need
+from workspaces.errors import NotFound
+
+MOST = 200
+
+
+class DependForm(forms.Form):
+    """`depends_on`: an entry's number as people write it, also with its title behind it as the list offers it."""
+
+    depends_on = forms.RegexField(
+        r"^\s*#?[0-9]{1,15}(\s.*)?$",
+        max_length=300,
+        error_messages={
+            "required": "Write the number of an entry, such as #12",
+            "invalid": "Write the number of an entry, such as #12",
+        },
+    )
+    reason = forms.CharField(max_length=500, required=False)
+
+    def clean_depends_on(self) -> int:
+        return int(self.cleaned_data["depends_on"].split()[0].removeprefix("#"))
+
+
+def both_ways(scene: Scene, entry: Entry) -> dict[str, Any]:
+    """Two queries."""
+    links = Dependency.objects.filter(Q(entry=entry) | Q(depends_on=entry)).select_related("entry", "depends_on")
+    pairs = list(links.order_by("entry__seq", "depends_on__seq")[: 4 * MOST])
+    needs = [link.depends_on for link in pairs if link.entry_id == entry.pk]
+    needed_by = [link.entry for link in pairs if link.depends_on_id == entry.pk and link.entry.deleted_at is None]
+    taken = {entry.pk, *(one.pk for one in needs), *(one.pk for one in needed_by)}
+    offered = []
+    if scene.may(Need.OPERATE) and _may_change(entry):
+        open_ones = Entry.objects.filter(workspace=scene.workspace, deleted_at__isnull=True).exclude(status=Entry.Status.DONE)
+        offered = [one for one in open_ones.order_by("-seq")[:MOST] if one.pk not in taken]
+    return {
+        "entry": entry,
+        "needs": needs,
+        "needed_by": needed_by[:MOST],
+        "more_needed_by": len(needed_by) > MOST,
+        "offered": offered,
+        "may_change": _may_change(entry),
+    }
+
+
+def _may_change(entry: Entry) -> bool:
+    return entry.status not in (Entry.Status.IN_PROGRESS, Entry.Status.DONE)
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def depend(scene: Scene, entry_id: str) -> HttpResponse:
+    entry, other, reason = _asked(scene, entry_id)
+    dependencies.depend(entry, other, by=scene.caller, reason=reason)
+    return done(scene, f"#{entry.seq} waits for #{other.seq} {other.title}")
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def undepend(scene: Scene, entry_id: str) -> HttpResponse:
+    entry, other, reason = _asked(scene, entry_id)
+    dependencies.undepend(entry, other, by=scene.caller, reason=reason)
+    return done(scene, f"#{entry.seq} waits for #{other.seq} no more")
+
+
+def _asked(scene: Scene, entry_id: str) -> tuple[Entry, Entry, str]:
+    entry = queries.entry_for(scene.workspace.pk, entry_id)
+    said = checked(DependForm(scene.request.POST))
+    other = Entry.objects.filter(workspace=scene.workspace, seq=said["depends_on"], deleted_at__isnull=True).first()
+    if other is None:
+        raise NotFound(f"There is no entry #{said['depends_on']} here")
+    return entry, other, said["reason"]

@@ -1,0 +1,79 @@
+"""What an entry changed: between two commits, file by file, and as a patch to take away. The same viewer for a round and for all of them."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_safe
+
+from dashboard.diffs import reading, viewing
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import STRIP
+from dashboard.shared.lists import filters
+from dashboard.shared.page_request import Region, Scene, show
+from orchestration import configuration, queries
+from orchestration.configuration import secrets
+from orchestration.models import Entry, Round
+from workspaces.errors import NotFound
+
+
+class Asked(forms.Form):
+    file = forms.CharField(max_length=4096, required=False, strip=False)
+
+
+@require_safe
+@in_workspace()
+def page(scene: Scene, entry_id: str) -> HttpResponse:
+    """All that the entry changed, against the integration branch."""
+    entry = queries.entry_for(scene.workspace.pk, entry_id)
+    asked, ignored = filters.read(Asked, scene)
+    base, commit, words = _span(scene, entry)
+    regions = STRIP | {"diff": Region("parts/diff.html", lambda scene: between(scene, base, commit, only=asked["file"]))}
+    return show(scene, "entry_diff.html", regions, section="entries", entry=entry, words=words, ignored=ignored)
+
+
+@require_safe
+@in_workspace()
+def patch(scene: Scene, entry_id: str) -> HttpResponse:
+    entry = queries.entry_for(scene.workspace.pk, entry_id)
+    base, commit, _ = _span(scene, entry)
+    return as_file(scene, base, commit, f"entry-{entry.seq}.patch")
+
+
+def between(scene: Scene, base: str, commit: str, *, only: str = "") -> dict[str, Any]:
+    """One query: the secrets that are masked."""
+    seen = viewing.view(scene.workspace.repo, base, commit, only=only, mask=_mask(scene))
+    return {"diff": seen, "base": base[:10], "commit": commit[:10], "file_query": filters.query(scene, "file")}
+
+
+def as_file(scene: Scene, base: str, commit: str, name: str) -> HttpResponse:
+    """As git writes it, but for secrets. Never shown by the browser, whatever is in it."""
+    try:
+        text, whole = reading.patch(scene.workspace.repo, base, commit)
+    except reading.NotReadable as problem:
+        raise NotFound(str(problem)) from None
+    text = _mask(scene)(text)
+    if not whole:
+        text += f"\n# Cut here: it is longer than {reading.WHOLE_PATCH_BYTES:,} bytes.\n"
+    response = HttpResponse(text.encode("utf-8", "surrogateescape"), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _span(scene: Scene, entry: Entry) -> tuple[str, str, str]:
+    """From where its branch left the integration branch to its newest commit; once that is merged, from where its first round began."""
+    made = list(Round.objects.filter(entry=entry).exclude(commit="").order_by("number").values_list("base_commit", "commit"))
+    if not made:
+        return "", "", ""
+    branch = configuration.load(scene.executor.config).integration_branch
+    first, newest = made[0][0], made[-1][1]
+    left = reading.merge_base(scene.workspace.repo, branch, newest)
+    if left and left != newest:
+        return left, newest, f"Against {branch}, from where this entry's branch left it."
+    return first, newest, f"It is merged into {branch}: from where its first round began to its newest commit."
+
+
+def _mask(scene: Scene) -> secrets.Mask:
+    return secrets.mask_for(scene.workspace.pk, configuration.envs(configuration.load(scene.executor.config)))

@@ -1,0 +1,45 @@
+"""The paths of one entry: which it wants, which it holds, and who is in its way."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.shared.page_request import Scene
+from orchestration.backlog import locks
+from orchestration.backlog.paths import LockTable
+from orchestration.models import Entry, FileLock
+
+
+@dataclass(frozen=True)
+class Row:
+    """`state`: held (by this entry), locked (by another) or free. `by_name`: its spec names the path; else its work needed it."""
+
+    path: str
+    state: str
+    by_name: bool
+    lock: FileLock | None = None
+
+
+def wanted(scene: Scene, entry: Entry) -> dict[str, Any]:
+    """Two queries, and a third for who waits, if it holds anything."""
+    overlapping = locks.overlapping(entry.workspace_id, entry.paths)
+    paths = [path for path, _ in overlapping]
+    rows = FileLock.objects.filter(workspace=scene.workspace, path__in=paths) | FileLock.objects.filter(entry=entry)
+    locks_ = list(rows.select_related("entry").order_by("path"))
+    table = LockTable(overlapping)
+    found = [_row(path, entry, table, locks_) for path in entry.paths]
+    more = [lock for lock in locks_ if lock.entry_id == entry.pk and lock.path not in entry.paths]
+    found += [Row(lock.path, "held", by_name=False, lock=lock) for lock in more]
+    holds = any(lock.entry_id == entry.pk for lock in locks_)
+    behind = Entry.objects.filter(parked_behind=entry, deleted_at__isnull=True).order_by("seq")[:50] if holds else []
+    return {"entry": entry, "paths": found, "behind": list(behind)}
+
+
+def _row(path: str, entry: Entry, table: LockTable, known: list[FileLock]) -> Row:
+    blocker = table.blocker(path, entry.pk)
+    if blocker is None:
+        mine = next((lock for lock in known if lock.path == path and lock.entry_id == entry.pk), None)
+        return Row(path, "held" if mine else "free", by_name=True, lock=mine)
+    theirs = [lock for lock in known if lock.entry_id == blocker[1]]
+    exact = next((lock for lock in theirs if lock.path.rstrip("/") == blocker[0]), None)
+    below = next((lock for lock in theirs if lock.path.startswith(path.rstrip("/") + "/")), None)
+    return Row(path, "locked", by_name=True, lock=exact or below)

@@ -1,0 +1,136 @@
+"""What the executor would ask before it starts this entry, asked now; and a cycle at once when nothing is in the way.
+
+The rows are the checks of `executor.plan`, in its order. Nothing here can pass by one of them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboard.shared import labels
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import WhyForm, checked
+from dashboard.shared.fragments import names_of
+from dashboard.shared.header import STRIP
+from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.responses import done
+from orchestration import queries
+from orchestration.executor import dispatch, explain
+from orchestration.executor.plan import Check, Start
+from orchestration.models import Entry, Session
+from workspaces import activity
+from workspaces.access import Need
+from workspaces.errors import Conflict
+
+# The checks by their place in `plan.checks`: two of them can give the same reason.
+NAMES = (
+    *("Nothing holds it", "Dependencies", "Rounds", "Entry budget", "Executor", "Worker online"),
+    *("Agent and its provider", "Project cap and limits", "File locks", "Beside the others", "Free worker"),
+)
+EXECUTOR = {"executor_running", "executor_paused", "executor_stopped", "no_worker_online"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """`fix`: where the reason can be seen to, as (words, address)."""
+
+    check: Check
+    name: str
+    observed: list[tuple[str, str]]
+    fix: tuple[str, str] | None = None
+
+
+@require_safe
+@in_workspace()
+def page(scene: Scene, entry_id: str) -> HttpResponse:
+    entry = queries.entry_for(scene.workspace.pk, entry_id)
+    regions = STRIP | {"preflight": Region("entry.html#preflight", lambda scene: checks(scene, entry))}
+    return show(scene, "preflight.html", regions, section="entries", entry=entry)
+
+
+def checks(scene: Scene, entry: Entry) -> dict[str, Any]:
+    """Five queries at most."""
+    found = explain.reasons(scene.workspace.pk, [entry.pk]).get(entry.pk)
+    asked = found.checks if found else []
+    names = names_of(scene, {check.holder for check in asked if check.holder})
+    rows = [_row(scene, entry, check, name, names) for check, name in zip(asked, NAMES if asked else (), strict=True)]
+    return {
+        "entry": entry,
+        "preflight": rows,
+        "failing": sum(1 for row in rows if not row.check.passed),
+        "asked_at": now(),
+        "passes": found is not None and found.why is None,
+    }
+
+
+def _row(scene: Scene, entry: Entry, check: Check, name: str, names: dict[str, labels.Link]) -> Row:
+    return Row(check, name, labels.linked(check.observed, names), None if check.passed else _fix(scene, entry, check, names))
+
+
+def _fix(scene: Scene, entry: Entry, check: Check, names: dict[str, labels.Link]) -> tuple[str, str]:
+    """Where to go to mend it. What is only stored with the entry is mended by its own buttons."""
+    at = [scene.workspace.pk]
+    here = reverse("entry", args=[scene.workspace.pk, entry.pk])
+    if check.holder in names:
+        return f"See {names[check.holder].text}", names[check.holder].url
+    if check.code in EXECUTOR:
+        return "To the executor", reverse("executor-page", args=at)
+    return place(entry, check.code) or ("Release it", f"{here}#standing")
+
+
+def place(entry: Entry, code: str) -> tuple[str, str] | None:
+    """Where a person sees to a reason, in words and an address."""
+    at = [entry.workspace_id]
+    here = reverse("entry", args=[entry.workspace_id, entry.pk])
+    places = {
+        "dependencies_pending": ("See what it waits for", f"{here}?tab=deps"),
+        "dependency_failed": ("See what failed", f"{here}?tab=deps"),
+        "rounds_exhausted": ("Give it rounds", f"{here}?tab=brief"),
+        "budget_exceeded": ("Raise its budget", f"{here}?tab=budget"),
+        "project_budget_exceeded": ("Review the cap", reverse("budget", args=at)),
+        "files_locked": ("See the locks", reverse("locks", args=at)),
+        "agent_unavailable": ("See the agents", reverse("agent", args=at)),
+        "concurrency_limit": ("See who is at work", reverse("workers", args=at)),
+    }
+    return places.get(code)
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def go(scene: Scene, entry_id: str) -> HttpResponse:
+    """A cycle of the workspace now, in this request, if the executor's own checks let this entry through."""
+    entry = queries.entry_for(scene.workspace.pk, entry_id)
+    reason = checked(WhyForm(scene.request.POST))["reason"]
+    _refuse(entry, explain.reasons(scene.workspace.pk, [entry.pk]).get(entry.pk))
+    cycle = dispatch.cycle(scene.workspace.pk)
+    others = sum(1 for start in cycle.started if start.entry.id != entry.pk)
+    session = Session.objects.filter(entry=entry, status__in=Session.OPEN).first()
+    data = {"others": others, "session": session.pk if session else None}
+    activity.record(scene.workspace.pk, "entry.dispatch", by=scene.caller, object_id=entry.pk, reason=reason, data=data)
+    more = _others(others)
+    if session is None:
+        mine = next((one for one in cycle.decisions if one.entry.id == entry.pk and not isinstance(one, Start)), None)
+        why = mine.why.message if mine is not None and not isinstance(mine, Start) else "Others were before it in line"
+        return done(scene, f"#{entry.seq} was not started: {why.rstrip('.')}.{more}", tone="warn")
+    url = reverse("session", args=[scene.workspace.pk, session.pk])
+    number = entry.rounds.count() + 1
+    sentence = format_html(
+        'Dispatched #{} to <a href="{}">session {}</a> as round {}.{}', entry.seq, url, session.pk[-6:], number, more
+    )
+    return done(scene, sentence)
+
+
+def _others(n: int) -> str:
+    return "" if not n else f" The same cycle started {n} other {'entry' if n == 1 else 'entries'}."
+
+
+def _refuse(entry: Entry, found: explain.Explanation | None) -> None:
+    if found is None:
+        raise Conflict(f"#{entry.seq} is {entry.get_status_display().lower()}: there is nothing to dispatch")
+    if found.why is not None:
+        raise Conflict(f"#{entry.seq} was not dispatched: {found.why.message or found.why.observed}. Nothing was overridden")

@@ -1,0 +1,106 @@
+"""The page of one entry: where it stands, and one of its tabs (dashboard.md 5.6). Only the chosen tab is built."""
+
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery, Sum
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from budget.models import RoundSpend
+from dashboard.budget import by_entry
+from dashboard.entries.rows import rows
+from dashboard.entry import brief, budget, dependencies, history, locks, preflight, rounds
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import STRIP
+from dashboard.shared.lists import filters
+from dashboard.shared.page_request import Region, Scene, show
+from orchestration.models import Entry, Round, Session
+from workspaces import ids
+from workspaces.access import Need
+from workspaces.errors import NotFound
+
+# name: (word, its regions and what builds each from the scene and the entry)
+TABS = {
+    "rounds": ("Rounds", {"rounds": rounds.made, "sessions": rounds.sessions}),
+    "brief": ("Brief", {"brief": brief.told}),
+    "deps": ("Dependencies", {"deps": dependencies.both_ways}),
+    "locks": ("Locks", {"held": locks.wanted}),
+    "budget": ("Budget", {"purse": budget.purse}),
+    "history": ("History", {"history": history.of}),
+}
+
+# Blocked for one of these, an entry that is released is blocked again by the next cycle.
+MENDED = {"budget_exceeded": Need.BUDGET, "project_budget_exceeded": Need.BUDGET, "rounds_exhausted": Need.OPERATE}
+
+
+class Chosen(forms.Form):
+    tab = forms.ChoiceField(choices=[(name, word) for name, (word, _) in TABS.items()], required=False)
+
+
+@require_safe
+@in_workspace()
+def page(scene: Scene, entry_id: str) -> HttpResponse:
+    entry = _found(scene, entry_id)
+    chosen, ignored = filters.read(Chosen, scene)
+    tab = chosen["tab"] or "rounds"
+    regions = STRIP | {"standing": Region("entry.html#standing", lambda scene: standing(scene, entry))}
+    for name, build in TABS[tab][1].items():
+        regions[name] = Region(f"entry.html#{name}", partial(build, entry=entry))
+    if scene.request.GET.get("fragment") == "preflight":  # opened by a person; then it fetches itself
+        regions["preflight"] = Region("entry.html#preflight", lambda scene: preflight.checks(scene, entry))
+    return show(
+        scene,
+        "entry.html",
+        regions,
+        section="entries",
+        entry=entry,
+        chosen_tab=tab,
+        tabs=[(name, word) for name, (word, _) in TABS.items()],
+        ignored=ignored,
+    )
+
+
+def _found(scene: Scene, entry_id: str) -> Entry:
+    """The entry with its open session and what its rounds cost and gained, in one query. Raises NotFound."""
+    mine = RoundSpend.objects.filter(account_id=OuterRef("account_id")).order_by().values("account_id")
+    gains = Sum("improvement_score", filter=Q(improvement_score__gt=0))
+    sums = {"made": Count("id"), "paid": Sum("cost"), "gained": gains}
+    entries = Entry.objects.select_related("account", "workspace")
+    entries = entries.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
+    fields = ("id", "phase", "round_number", "claimed_at")
+    entries = entries.annotate(
+        **{f"at_work_{name}": F(f"session_rel__{name}") for name in fields},
+        changed=Exists(Round.objects.filter(entry=OuterRef("pk")).exclude(commit="")),
+        **{name: Subquery(mine.annotate(**{name: summed}).values(name)) for name, summed in sums.items()},
+    )
+    found = None
+    if ids.looks_like_one(entry_id):
+        found = entries.filter(pk=entry_id, workspace=scene.workspace, deleted_at__isnull=True).first()
+    if found is None:
+        raise NotFound("Entry not found")
+    return found
+
+
+def standing(scene: Scene, entry: Entry) -> dict[str, Any]:
+    """One sentence on where it stands and since when, and what it came to so far: as its row of the backlog says it."""
+    row = rows(scene, [entry])[0]
+    at_work = row["session"] is not None
+    return {
+        "entry": entry,
+        "account": entry.account,
+        "row": row,
+        "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
+        "worth": by_entry.Worth(entry.made or 0, entry.paid or 0, entry.gained or 0.0),  # type: ignore[attr-defined]
+        "mend": _mend(scene, entry),
+        "changed": entry.changed,  # type: ignore[attr-defined]
+        "may_dispatch": not at_work and entry.status != Entry.Status.DONE,
+        "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,
+    }
+
+
+def _mend(scene: Scene, entry: Entry) -> tuple[str, str] | None:
+    """What makes a blocked entry go on, where releasing it would not; for those who may do it."""
+    need = MENDED.get(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
+    return preflight.place(entry, entry.reason_code) if need is not None and scene.may(need) else None

@@ -1,0 +1,1 @@
+"""The executor's page and its controls."""

@@ -1,0 +1,207 @@
+"""The executor's page: its controls, why what waits does, how its last ticks went, and what it depends on (dashboard.md 5.11)."""
+
+import shutil
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpResponse
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST
+
+from budget.charts import sparkline
+from dashboard.shared import fragments, labels
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import WorkersForm, checked
+from dashboard.shared.header import STRIP, is_late, shown_state
+from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.responses import done
+from orchestration import configuration
+from orchestration.configuration import workspace_setup
+from orchestration.executor import explain
+from orchestration.executor import stats as executor_stats
+from orchestration.models import Entry, Worker
+from workspaces.access import Need
+from workspaces.models import Event
+
+MOST_TICKS = 20
+MOST_EXPLAINED = 20
+MOST_ASKED = 500
+MOST_HISTORY = 50
+BEATS = 60
+LITTLE_DISK = 2 * 2**30
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponse:
+    return show(scene, "executor.html", REGIONS, tab="executor")
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def set_workers(scene: Scene) -> HttpResponse:
+    wanted = checked(WorkersForm(scene.request.POST))["workers"]
+    workspace_setup.configure(scene.workspace, {"max_workers": wanted}, by=scene.caller)
+    return done(scene, f"At most {wanted} {'worker' if wanted == 1 else 'workers'} at a time from now on")
+
+
+def controls(scene: Scene) -> dict[str, Any]:
+    """What is wanted and what is so, apart."""
+    config = configuration.load(scene.executor.config)
+    return {
+        "executor": scene.executor,
+        "shown_state": shown_state(scene.executor, at_work=scene.at_work, ticked_at=scene.ticked_at),
+        "at_work": scene.at_work,
+        "config": config,
+        "slots_online": _slots(_online(scene)),
+        "agent_title": labels.AGENTS[config.agent.kind],
+    }
+
+
+def waiting(scene: Scene) -> dict[str, Any]:
+    """Why each entry waits: the first of the executor's checks that fails, and how many share it. Asked of the code that decides."""
+    _, found = explain.explain(scene.workspace.pk, limit=MOST_ASKED)
+    why = [one for one in found if one.why]
+    tally = Counter(one.why.code for one in why if one.why)
+    shown = why[:MOST_EXPLAINED]
+    holders = {one.why.holder for one in shown if one.why and one.why.holder}
+    entries = Entry.objects.in_bulk([*(one.entry.id for one in shown), *holders])
+    names = {id_: fragments.link_to(entries[id_]) for id_ in holders if id_ in entries}
+    return {
+        "tally": [(code, labels.standing(code), n) for code, n in tally.most_common()],
+        "ready": sum(1 for one in found if one.why is None),
+        "explained": [
+            {
+                "entry": entries[one.entry.id],
+                "why": labels.linked(one.why.message or one.why.code.replace("_", " "), names),
+                "failing": [
+                    (
+                        labels.CHECKS.get(check.code, check.code.replace("_", " ").capitalize()),
+                        check.observed,
+                        check.needed,
+                    )
+                    for check in one.checks
+                    if not check.passed
+                ],
+                "passing": sum(1 for check in one.checks if check.passed),
+            }
+            for one in shown
+            if one.why and one.entry.id in entries
+        ],
+        "more_waiting": len(why) - len(shown),
+        "asked_only": MOST_ASKED if len(found) >= MOST_ASKED else 0,
+    }
+
+
+def ticks(scene: Scene) -> dict[str, Any]:
+    """The last ticks of the executor and cycles of this workspace; None where Valkey, which keeps them, does not answer."""
+    beats, cycles = executor_stats.ticks(), executor_stats.cycles(scene.workspace.pk)
+    took = sorted(beat["ms"] for beat in beats or [])
+    started = [cycle["started"] for cycle in reversed(cycles or [])]
+    return {
+        "known": beats is not None and cycles is not None,
+        "late": is_late(scene.ticked_at),
+        "ticked_at": scene.ticked_at,
+        "tick_every": f"{settings.TICK_S:g}",
+        "p50": took[len(took) // 2] if took else None,
+        "p95": took[min(int(len(took) * 0.95), len(took) - 1)] if took else None,
+        "beats": len(took),
+        "cycles": [_cycle(cycle) for cycle in (cycles or [])[:MOST_TICKS]],
+        "spark": sparkline.draw([0] * (BEATS - len(started)) + started) if started else "",
+    }
+
+
+def _cycle(told: dict[str, Any]) -> dict[str, Any]:
+    if told["state"] != "running":
+        words = f"did nothing: the executor is {told['state']}"
+    elif not told["free"]:
+        words = "no free slot"
+    elif not told["looked"]:
+        words = "nothing was ready"
+    else:
+        waits = [f"{n} {labels.standing(code)}" for code, n in told["waits"].items()]
+        words = ", ".join(waits) or "everything it looked at was started"
+    return told | {"when": datetime.fromtimestamp(told["at"], UTC), "words": words}
+
+
+def depends(scene: Scene) -> dict[str, Any]:
+    """What the executor needs, asked now: the database, Valkey, the repository, the disk, and the workers that are online."""
+    workers = _online(scene)
+    checks = [
+        ("Database", True, connection.vendor, ""),
+        ("Valkey", *_valkey()),
+        ("Repository", *_repository(scene.workspace.repo)),
+        ("Disk", *_disk()),
+        ("Control worker", *_control(scene, workers)),
+        ("Session workers", *_sessions(workers)),
+        ("Agent", *_agent(scene)),
+    ]
+    return {"checks": [dict(zip(("name", "ok", "is_", "next"), one, strict=True)) for one in checks], "online": workers}
+
+
+def history(scene: Scene) -> dict[str, Any]:
+    rows = Event.objects.filter(workspace=scene.workspace, verb__startswith="executor.").order_by("-id")
+    return {"history": [fragments.told(event) for event in fragments.with_entries(rows)[:MOST_HISTORY]]}
+
+
+def _online(scene: Scene) -> list[Worker]:
+    """The worker processes seen within a lease; read once for both regions that show them."""
+    if "online" not in scene.memo:
+        seen = Worker.objects.filter(seen_at__gt=now() - timedelta(seconds=settings.LEASE_S))
+        scene.memo["online"] = list(seen.order_by("queue", "host", "pid"))
+    found: list[Worker] = scene.memo["online"]
+    return found
+
+
+def _slots(workers: list[Worker]) -> int:
+    """As the plan counts them (snapshot.py): of session workers that were heard of within half a lease."""
+    fresh = now() - timedelta(seconds=settings.LEASE_S / 2)
+    return sum(worker.slots for worker in workers if worker.queue == "sessions" and worker.seen_at > fresh)
+
+
+def _valkey() -> tuple[bool, str, str]:
+    ok = executor_stats.ticks() is not None
+    return ok, "answers" if ok else "does not answer", "" if ok else "Work goes on by the tick, later than it could"
+
+
+def _repository(repo: str) -> tuple[bool, str, str]:
+    ok = Path(repo).is_dir()
+    return (
+        ok,
+        "there" if ok else "not found from this server",
+        "" if ok else "Sessions fail to start where it is not there either",
+    )
+
+
+def _disk() -> tuple[bool, str, str]:
+    usage = shutil.disk_usage(settings.DATA_DIR)
+    ok = usage.free > LITTLE_DISK
+    return ok, f"{usage.free / 2**30:.1f} GiB free", "" if ok else "Worktrees and logs may not fit: make room"
+
+
+def _control(scene: Scene, workers: list[Worker]) -> tuple[bool, str, str]:
+    late = is_late(scene.ticked_at)
+    online = sum(1 for worker in workers if worker.queue == "control")
+    return not late, f"{online} online" if not late else "no tick", "Start one: ./muster worker --queue control" if late else ""
+
+
+def _sessions(workers: list[Worker]) -> tuple[bool, str, str]:
+    slots = _slots(workers)
+    return slots > 0, f"{slots} slots", "" if slots else "Nothing can start. Start one: ./muster worker"
+
+
+def _agent(scene: Scene) -> tuple[bool, str, str]:
+    row = scene.executor
+    return not row.trouble_code, row.trouble_code or "no trouble known", row.trouble_message
+
+
+REGIONS = STRIP | {
+    "controls": Region("executor.html#controls", controls),
+    "waiting": Region("executor.html#waiting", waiting),
+    "ticks": Region("executor.html#ticks", ticks),
+    "depends": Region("executor.html#depends", depends),
+    "history": Region("executor.html#history", history),
+}

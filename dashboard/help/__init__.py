@@ -1,0 +1,1 @@
+"""Pages about the pages: the keyboard shortcuts, and every component in every state."""

@@ -1,0 +1,1 @@
+"""Server-Sent Events: which pages listen, and what they hear."""

@@ -1,0 +1,150 @@
+"""Hints to open pages, as Server-Sent Events: `event: <topic>`, and a heartbeat. They carry no data: pages fetch what changed.
+
+`?topics=workers,log-<session id>` asks for some only; `tick` (the executor's tick) and a log's topic are told to nobody who did not ask. The heartbeat is JSON:
+`at` (the server's clock), `seq` (counts the stream's heartbeats), `build` (what pages are made of: another one means reload), and `tick`
+(when the executor's last tick was heard of, or null). What is told comes from `hub.py`.
+"""
+
+import asyncio
+import itertools
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.db import connections
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+
+from dashboard.live.subscriptions import hub
+from workspaces import access, tokens
+from workspaces.access import Caller
+from workspaces.errors import Forbidden, NotFound, Refused, Unauthorized
+
+TOPICS = ("executor", "workers", "entries", "locks", "budget")
+ASKED_FOR = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")
+MOST_TOPICS = 20
+HEARTBEAT_S = 10.0
+RECHECK_S = 30.0
+GAP_S = 0.5  # between two bursts of one stream: what comes in between is told once
+RETRY_MS = 3000
+MOST_PER_CALLER = 20
+
+Who = Callable[[], Caller]
+_open: Counter[str] = Counter()  # by who reads
+
+
+async def page(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:
+    """The stream of a page: for the person who is logged in."""
+    return await _answer(request, workspace_id, lambda: _person(request))
+
+
+async def api(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:
+    """The same for programs: a bearer token, or the browser's session. Refused in the contract's shape."""
+    return await _answer(request, workspace_id, lambda: _program(request))
+
+
+async def _answer(request: HttpRequest, workspace_id: str, who: Who) -> HttpResponse | StreamingHttpResponse:
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponse(status=405, headers={"Allow": "GET"})
+
+    def look() -> str:
+        """The database is asked in one go and let go of: an idle stream holds no connection."""
+        try:
+            caller = who()
+            access.workspace_for(caller, workspace_id)
+            return f"{caller.name}#{caller.token.pk}" if caller.token else caller.name  # two tokens may have one name
+        finally:
+            _let_go()
+
+    ask = sync_to_async(look)
+    try:
+        name = await ask()
+    except Refused as refused:
+        return _refused(refused)
+    if _open[name] >= MOST_PER_CALLER:
+        return _refused(Forbidden(f"More than {MOST_PER_CALLER} streams are open: close some"), status=429)
+    events = _events(workspace_id, name, ask, _topics(request.GET.get("topics", "")))
+    response = StreamingHttpResponse(events, content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _topics(said: str) -> frozenset[str]:
+    """What a page asks for; the usual ones when it names none that there is."""
+    named = said[:2000].split(",")[:MOST_TOPICS]
+    return frozenset(name for name in named if name in TOPICS or ASKED_FOR.fullmatch(name)) or frozenset(TOPICS)
+
+
+async def _events(
+    workspace_id: str, name: str, ask: Callable[[], Awaitable[str]], wanted: frozenset[str]
+) -> AsyncIterator[bytes]:
+    """Hints and heartbeats until the reader goes, or may not read any more."""
+    _open[name] += 1
+    beats = itertools.count(1)
+    try:
+        async with hub.listening(workspace_id, wanted) as stream:
+            yield f"retry: {RETRY_MS}\n\n".encode() + _heartbeat(next(beats))
+            beat = asked = time.monotonic()
+            while True:
+                told = await stream.news(max(0.0, beat + HEARTBEAT_S - time.monotonic()))
+                if time.monotonic() >= asked + RECHECK_S:
+                    try:
+                        await ask()
+                    except Refused:
+                        return
+                    asked = time.monotonic()
+                if told:
+                    yield b"".join(f"event: {topic}\ndata: {version}\n\n".encode() for topic, version in told.items())
+                if time.monotonic() >= beat + HEARTBEAT_S:
+                    beat = time.monotonic()
+                    yield _heartbeat(next(beats))
+                if told:
+                    await asyncio.sleep(GAP_S)
+    finally:
+        _open[name] -= 1
+        if not _open[name]:
+            del _open[name]
+
+
+def _heartbeat(number: int) -> bytes:
+    told = {"at": round(time.time(), 3), "seq": number, "build": settings.BUILD, "tick": hub.ticked_at}
+    return f"event: hb\ndata: {json.dumps(told)}\n\n".encode()
+
+
+def _person(request: HttpRequest) -> Caller:
+    request.session = type(request.session)(request.session.session_key)  # as it is now, not as it was when the stream began
+    user = get_user(request)
+    if not user.is_authenticated:
+        raise Unauthorized("Log in, or send `Authorization: Bearer <token>`")
+    return access.of_user(user)
+
+
+def _program(request: HttpRequest) -> Caller:
+    """As `config.http.api`: a bad token is refused even beside a good cookie."""
+    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer":
+        return _person(request)
+    found = tokens.find(secret.strip())
+    if found is None:
+        raise Unauthorized("The token is unknown, expired or revoked")
+    return access.of_token(found)
+
+
+def _let_go() -> None:
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+def _refused(refused: Refused, status: int = 0) -> HttpResponse:
+    kinds = {Unauthorized: (401, "UnauthorizedError"), Forbidden: (403, "ForbiddenError"), NotFound: (404, "NotFoundError")}
+    usual, name = kinds[type(refused)]
+    response = JsonResponse({"name": name, "data": {"message": refused.message}}, status=status or usual)
+    if usual == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="muster"'
+    return response

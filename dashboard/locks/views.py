@@ -1,0 +1,200 @@
+"""The locks: which path, held by whom and since when, who waits behind it, and what nobody needs any more (dashboard.md 5.7)."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.http import require_http_methods
+
+from budget.reads import csv_export
+from dashboard.shared import confirmation
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import WhyForm, checked
+from dashboard.shared.header import STRIP
+from dashboard.shared.lists import filters
+from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.responses import confirm, done
+from orchestration import queries
+from orchestration.backlog import graph, orphans
+from orchestration.models import Entry, FileLock, Session
+from workspaces.access import Need
+from workspaces.errors import Invalid
+
+MOST = 500
+MOST_WAITING = 500
+HEAD = ["path", "state", "entry_id", "entry", "held_since", "session_id", "lease_until", "waiting"]
+
+
+class Filter(forms.Form):
+    state = forms.ChoiceField(choices=[("", ""), *((name, "") for name in ("held", "waiting", "orphan"))], required=False)
+    path = forms.CharField(max_length=300, required=False)
+    entry = forms.RegexField(r"^#?[0-9]{1,15}$|^entry_[A-Za-z0-9_-]{1,40}$", required=False)
+
+
+@dataclass
+class Row:
+    """A locked path. `kept`: it is held between two rounds, with nobody at work on it now."""
+
+    lock: FileLock
+    entry: Entry
+    session: Session | None
+    is_orphan: bool
+    waiting: list[Entry] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        return "orphan" if self.is_orphan else "unknown" if self.is_unknown else "held"
+
+    @property
+    def is_unknown(self) -> bool:
+        """Nobody has heard of its session for longer than a lease: the tick ends it, as soon as it is proven dead."""
+        until = self.session.lease_until if self.session else None
+        return until is not None and until < now()
+
+    @property
+    def kept(self) -> bool:
+        return self.session is None and not self.is_orphan
+
+
+@dataclass(frozen=True)
+class Found:
+    """The rows that fit; how many locks there are at all, how many of them are orphans, and the entries that wait for one."""
+
+    rows: list[Row]
+    total: int
+    orphans: int
+    waiters: list[Entry]
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponseBase:
+    if scene.request.GET.get("format") == "csv":
+        return csv_export.answer("locks", HEAD, map(_line, _rows(scene, filters.read(Filter, scene)[0]).rows))
+    return show(scene, "locks.html", STRIP | {"locks": Region("locks.html#locks", held)}, tab="locks")
+
+
+@require_http_methods(["GET", "POST"])
+@in_workspace(Need.OPERATE)
+def release(scene: Scene, entry_id: str) -> HttpResponse:
+    """Only of an entry that needs them no more, and with a reason: what is live is ended first."""
+    entry = queries.entry_for(scene.workspace.pk, entry_id)
+    if why := orphans.why_kept(entry, is_open=bool(orphans.at_work([entry.pk]))):
+        raise Invalid(why, "entryID")
+    if not entry.locks.exists():
+        raise Invalid(f"#{entry.seq} holds no path: there is nothing to release", "entryID")
+    held_paths = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
+    reason = checked(WhyForm(scene.request.POST))["reason"] if scene.request.method == "POST" else ""
+    if not confirmation.granted(scene, "release-locks", f"{entry.pk} {len(held_paths)}"):
+        return confirm(
+            scene,
+            title=f"Release {_paths(len(held_paths))} of #{entry.seq}",
+            sentence=f"#{entry.seq} {entry.title} is {entry.status} and has nobody at work. Whoever waits for these paths may start at once, and an "
+            "agent that still runs unseen could write to files that another one changes. Work that is not merged stays on its branch.",
+            points=held_paths[:12],
+            button=f"Release {_paths(len(held_paths))}",
+            action=reverse("locks-release", args=[scene.workspace.pk, entry.pk]),
+            fields={"confirm": confirmation.word(scene, "release-locks", f"{entry.pk} {len(held_paths)}"), "reason": reason},
+        )
+    freed = orphans.release(entry.pk, by=scene.caller, reason=reason)
+    return done(scene, f"{_paths(freed)} of #{entry.seq} {'is' if freed == 1 else 'are'} free")
+
+
+def held(scene: Scene) -> dict[str, Any]:
+    """Five queries, whatever is locked."""
+    chosen, ignored = filters.read(Filter, scene)
+    found = _rows(scene, chosen)
+    rows, waiters = found.rows, found.waiters
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        folder, slash, _ = row.lock.path.rstrip("/").rpartition("/")
+        groups[folder + slash].append(row)
+    longest = min(waiters, key=_waits_since, default=None)
+    return {
+        "groups": sorted(groups.items()),
+        "total": found.total,
+        "shown": len(rows),
+        "orphans": found.orphans,
+        "waiting_entries": len(waiters),
+        "longest": longest,
+        "longest_since": _waits_since(longest) if longest else None,
+        "cycle": _cycle(waiters),
+        "chosen": chosen,
+        "ignored": ignored,
+        "filtered": any(chosen.values()),
+        "query": filters.query(scene),
+        "states": [
+            (name, words, filters.query(scene, state=name))
+            for name, words in (("", "All"), ("held", "Held"), ("waiting", "Waited for"), ("orphan", "Orphans"))
+        ],
+    }
+
+
+def _rows(scene: Scene, chosen: dict[str, Any]) -> Found:
+    found = FileLock.objects.filter(workspace=scene.workspace).select_related("entry")
+    total, left = found.count(), orphans.among(found)
+    orphaned = left.count()
+    if chosen["state"] in ("held", "orphan"):
+        found = left if chosen["state"] == "orphan" else found.exclude(pk__in=left.values("pk"))
+    if chosen["state"] == "waiting":
+        parked_behind = Entry.objects.filter(parked_behind__isnull=False, deleted_at__isnull=True)
+        found = found.filter(entry__in=parked_behind.filter(workspace=scene.workspace).values("parked_behind"))
+    if chosen["path"]:
+        found = found.filter(path__icontains=chosen["path"])
+    if said := chosen["entry"]:
+        found = found.filter(entry_id=said) if said.startswith("entry_") else found.filter(entry__seq=int(said.removeprefix("#")))
+    locks = list(found.order_by("path")[:MOST])
+    sessions = {
+        s.entry_id: s for s in Session.objects.filter(workspace=scene.workspace, status__in=Session.OPEN).select_related("worker")
+    }
+    parked = Entry.objects.filter(workspace=scene.workspace, parked_behind__isnull=False, deleted_at__isnull=True)
+    waiters = list(parked.order_by("reason_at", "seq")[:MOST_WAITING])
+    behind: dict[str, list[Entry]] = defaultdict(list)
+    for entry in waiters:
+        behind[entry.parked_behind_id or ""].append(entry)
+    rows = [_row(lock, sessions.get(lock.entry_id), behind.get(lock.entry_id, [])) for lock in locks]
+    if chosen["state"] == "waiting":  # of their holder's paths, those that somebody waits for
+        rows = [row for row in rows if row.waiting]
+    return Found(rows, total, orphaned, waiters)
+
+
+def _row(lock: FileLock, session: Session | None, behind: list[Entry]) -> Row:
+    is_orphan = not orphans.why_kept(lock.entry, is_open=session is not None)
+    return Row(lock, lock.entry, session, is_orphan, [entry for entry in behind if _wants(entry, lock.path)])
+
+
+def _waits_since(entry: Entry) -> datetime:
+    """Since when it is parked. What a person edits of it meanwhile does not count."""
+    return entry.reason_at or entry.updated_at
+
+
+def _wants(entry: Entry, path: str) -> bool:
+    """One of the paths it will lock is this one, above it or below it."""
+    mine = path.rstrip("/")
+    return any(
+        (want := other.rstrip("/")) == mine or want.startswith(mine + "/") or mine.startswith(want + "/") for other in entry.paths
+    )
+
+
+def _cycle(waiters: list[Entry]) -> list[Entry]:
+    """Entries that wait for each other in a ring: it cannot come about by claims, only by a repair gone wrong."""
+    by_id = {entry.pk: entry for entry in waiters}
+    loop = graph.cycle({entry.pk: [entry.parked_behind_id or ""] for entry in waiters})
+    return [by_id[id_] for id_ in loop or [] if id_ in by_id]
+
+
+def _line(row: Row) -> Iterator[Any]:
+    session: Session | None = row.session
+    until: datetime | None = session.lease_until if session else None
+    yield from (row.lock.path, row.state, row.entry.pk, f"#{row.entry.seq}", row.lock.acquired_at)
+    yield from (session.pk if session else None, until, " ".join(f"#{entry.seq}" for entry in row.waiting))
+
+
+def _paths(n: int) -> str:
+    return f"{n} {'path' if n == 1 else 'paths'}"

@@ -1,0 +1,1 @@
+"""The first page of a workspace, what needs a person there, and the list of workspaces."""

@@ -1,0 +1,108 @@
+"""What needs a person, in one list: nothing that goes on by itself is in it (dashboard.md 5.1)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+from django.utils.timezone import now
+
+from dashboard.shared import fragments
+from dashboard.shared.page_request import Scene
+from orchestration.models import Entry
+from workspaces.access import Need
+
+MOST = 5
+SILENT_AFTER = timedelta(minutes=10)
+# What does not go away by itself, and what a person does about it.
+STUCK = {
+    "budget_exceeded": "Raise its budget",
+    "rounds_exhausted": "Give it rounds",
+    "no_improvement": "Read its rounds",
+    "merge_conflict": "Read the conflict",
+}
+# The tab of the entry's page on which that is done, where it is not the first.
+TABS = {"budget_exceeded": "budget", "rounds_exhausted": "brief"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to do: `pieces` are (text, address); `at`: since when."""
+
+    tone: str
+    symbol: str
+    pieces: list[tuple[str, str]]
+    at: datetime | None
+    action: str
+    link: str
+
+
+@dataclass
+class Found:
+    """The first few, and how many there are beside."""
+
+    shown: list[Item] = field(default_factory=list)
+    more: int = 0
+
+
+def of(scene: Scene, *, stuck: int, unfunded: int) -> Found:
+    """`stuck`: how many entries failed, or are blocked for one of STUCK; `unfunded`: blocked because the plan or the cap has nothing left.
+    Two queries, whatever the backlog holds."""
+    shown = _stuck(scene) if stuck else []
+    items = [*_unfunded(scene, unfunded), *_silent(scene), *_orphans(scene), *_reviews(scene), *shown]
+    return Found(items[:MOST], max(len(items) - MOST, 0) + stuck - len(shown))
+
+
+def _stuck(scene: Scene) -> list[Item]:
+    alive = Entry.objects.filter(workspace=scene.workspace, deleted_at__isnull=True)
+    found = alive.filter(status=Entry.Status.FAILED) | alive.filter(status=Entry.Status.BLOCKED, reason_code__in=STUCK)
+    return [_entry(row) for row in found.order_by("-reason_at", "-seq")[:MOST]]
+
+
+def _entry(entry: Entry) -> Item:
+    here = reverse("entry", args=[entry.workspace_id, entry.pk])
+    failed = entry.status == Entry.Status.FAILED
+    why = entry.reason_message or ("It failed" if failed else "It is blocked")
+    action = STUCK.get(entry.reason_code, "Look at it" if failed else "Look")
+    tone, symbol = ("bad", "failed") if failed else ("block", "blocked")
+    link = f"{here}?tab={TABS[entry.reason_code]}" if entry.reason_code in TABS and not failed else here
+    return Item(tone, symbol, [(f"#{entry.seq} {entry.title}", here), (f" · {why}", "")], entry.reason_at, action, link)
+
+
+def _unfunded(scene: Scene, count: int) -> list[Item]:
+    """One line for all of them: what mends one mends the others."""
+    if not count:
+        return []
+    here = f"{reverse('entries', args=[scene.workspace.pk])}?reason=project_budget_exceeded"
+    named = ("1 entry has" if count == 1 else f"{count} entries have", here)
+    words = " no money: nothing is left under the cap or in the plan"
+    link = f"{reverse('budget', args=[scene.workspace.pk])}#caps-h"
+    return [Item("block", "blocked", [named, (words, "")], None, "See the money", link)]
+
+
+def _silent(scene: Scene) -> list[Item]:
+    long_ago = now() - SILENT_AFTER
+    items = []
+    for session in fragments.open_sessions(scene):
+        if session.last_output_at is not None and session.last_output_at < long_ago:
+            here = reverse("session", args=[scene.workspace.pk, session.pk])
+            named = (f"The session on #{session.entry.seq} {session.entry.title}", here)
+            items.append(Item("warn", "warn", [named, (" is quiet", "")], session.last_output_at, "Read its log", here))
+    return items[:MOST]
+
+
+def _orphans(scene: Scene) -> list[Item]:
+    count = scene.counted("orphans")
+    if not count:
+        return []
+    words = "A path is locked by an entry at rest" if count == 1 else f"{count} paths are locked by entries at rest"
+    link = f"{reverse('locks', args=[scene.workspace.pk])}?state=orphan"
+    return [Item("warn", "locked", [(words, "")], None, "Release", link)]
+
+
+def _reviews(scene: Scene) -> list[Item]:
+    count = scene.counted("reviews_waiting")
+    if not count or not scene.may(Need.BUDGET):
+        return []
+    words = "A review waits for your decision" if count == 1 else f"{count} reviews wait for your decision"
+    link = reverse("reviews", args=[scene.workspace.pk])
+    return [Item("warn", "edit", [(words, "")], None, "Decide", link)]

@@ -1,0 +1,47 @@
+"""The list of workspaces."""
+
+from typing import Any
+
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from dashboard.shared.decorators import person
+from orchestration import configuration
+from orchestration.models import Entry, Session
+from workspaces import access
+from workspaces.access import Caller
+from workspaces.models import Workspace
+
+MOST = 200
+
+
+@person
+def every(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """The workspaces of this person."""
+    found = list(access.workspaces_for(caller).select_related("project", "executor")[: MOST + 1])
+    return render(request, "workspaces.html", {"workspaces": _cards(found[:MOST]), "more": len(found) > MOST})
+
+
+def _cards(found: list[Workspace]) -> list[dict[str, Any]]:
+    """Two queries, whatever the number of workspaces."""
+    ids = [workspace.pk for workspace in found]
+    alive = Q(workspace_id__in=ids, deleted_at__isnull=True)
+    tally: dict[str, list[tuple[str, int]]] = {}
+    counted = Entry.objects.filter(alive).order_by().values_list("workspace_id", "status").annotate(n=Count("id"))
+    for workspace_id, status, n in counted:
+        tally.setdefault(workspace_id, []).append((status, n))
+    at_work = Session.objects.filter(workspace_id__in=ids, status__in=Session.OPEN).order_by().values_list("workspace_id")
+    busy = dict(at_work.annotate(n=Count("id")))
+    order = ["in_progress", "pending", "blocked", "failed", "done"]
+    return [
+        {
+            "workspace": workspace,
+            "executor": workspace.executor,
+            "project": workspace.project,
+            "at_work": busy.get(workspace.pk, 0),
+            "max_workers": configuration.load(workspace.executor.config).max_workers,
+            "counts": sorted(tally.get(workspace.pk, []), key=lambda pair: order.index(pair[0])),
+        }
+        for workspace in found
+    ]

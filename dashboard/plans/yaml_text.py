@@ -1,0 +1,111 @@
+"""YAML as plain data with lines: no tags, no aliases, no key twice, no depth without end. Numbers are exact.
+
+Built from the parser's events, not by a loader: an alias that stands for a billion others is refused before it is anything.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+from dashboard.plans.items import DEEPEST, Item, Unreadable
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INT = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}")
+_WORDS = {"": None, "~": None, "null": None, "true": True, "false": False, "yes": True, "no": False}
+
+
+@dataclass(frozen=True)
+class Node:
+    line: int
+    value: Any  # dict[str, Node], list[Node], or a scalar
+    key_lines: dict[str, int]
+
+
+def items(text: str) -> tuple[Item, ...]:
+    """The entries of a list, or of `entries:`. Raises Unreadable."""
+    try:
+        node = _document(iter(yaml.parse(text, Loader=_LOADER)))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
+        raise Unreadable(mark.line + 1 if mark else 0, f"This is not YAML: {str(said)[:200]}") from None
+    top = node.value
+    if isinstance(top, dict):
+        if unknown := [key for key in top if key != "entries"]:
+            raise Unreadable(node.key_lines[unknown[0]], f"A plan is a list, or has `entries:` alone, not {unknown[0][:60]!r}")
+        top = top["entries"].value if "entries" in top else []
+    if not isinstance(top, list):
+        raise Unreadable(node.line, "A plan is a list of entries")
+    return tuple(Item(one.line, plain(one), one.key_lines) for one in top)
+
+
+def plain(node: Node) -> Any:
+    if isinstance(node.value, dict):
+        return {key: plain(value) for key, value in node.value.items()}
+    return [plain(value) for value in node.value] if isinstance(node.value, list) else node.value
+
+
+def _document(events: Iterator[yaml.Event]) -> Node:
+    node = Node(1, [], {})
+    documents = 0
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise Unreadable(_line(event), "A plan is one document: `---` begins another")
+        elif not isinstance(event, (yaml.StreamStartEvent, yaml.StreamEndEvent, yaml.DocumentEndEvent)):
+            node = _node(event, events, 0)
+    return node
+
+
+def _node(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
+    if isinstance(event, yaml.AliasEvent):
+        raise Unreadable(_line(event), f"Aliases (`*{str(event.anchor)[:40]}`) are not taken: write it out")
+    tag = getattr(event, "tag", None)
+    if tag not in (None, "!", "tag:yaml.org,2002:str"):
+        raise Unreadable(_line(event), f"Tags ({str(tag)[:60]}) are not taken")
+    if depth > DEEPEST:
+        raise Unreadable(_line(event), f"This is nested more than {DEEPEST} deep")
+    if isinstance(event, yaml.SequenceStartEvent):
+        found = []
+        while not isinstance(inner := next(events), yaml.SequenceEndEvent):
+            found.append(_node(inner, events, depth + 1))
+        return Node(_line(event), found, {})
+    if isinstance(event, yaml.MappingStartEvent):
+        return _mapping(event, events, depth)
+    return Node(_line(event), _scalar(event), {})
+
+
+def _mapping(start: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
+    found: dict[str, Node] = {}
+    lines: dict[str, int] = {}
+    while not isinstance(inner := next(events), yaml.MappingEndEvent):
+        if not isinstance(inner, yaml.ScalarEvent):
+            raise Unreadable(_line(inner), "A key must be a word")
+        key = inner.value
+        if key in found:
+            raise Unreadable(_line(inner), f"The key {key[:60]!r} is there twice")
+        lines[key] = _line(inner)
+        found[key] = _node(next(events), events, depth + 1)
+    return Node(_line(start), found, lines)
+
+
+def _scalar(event: Any) -> Any:
+    """YAML's plain words, but none of its surprises: `12:30`, `1_000` and `2026-11-25` stay text."""
+    text = event.value
+    if event.style or event.tag == "tag:yaml.org,2002:str":
+        return text
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if _INT.fullmatch(text):
+        return int(text)
+    return Decimal(text) if _FLOAT.fullmatch(text) else text
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1

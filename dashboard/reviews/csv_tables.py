@@ -1,0 +1,54 @@
+"""The tables of reviews, for spreadsheets."""
+
+from collections.abc import Callable
+
+from django.http import StreamingHttpResponse
+
+from budget.amounts import money
+from budget.models import Review
+from budget.reads import csv_export
+from budget.reviews import reading
+from budget.reviews.reading import Whole
+from budget.schemas import reviews as shapes
+
+MOST = 10_000
+
+
+def reviews(workspace_id: str) -> StreamingHttpResponse:
+    rows, _ = reading.page(workspace_id, limit=MOST)
+    columns = [name for name in shapes.ReviewOut.model_fields]
+    told = (shapes.summary(row, row.approved) for row in rows)  # type: ignore[attr-defined]
+    return csv_export.answer("reviews", columns, ([one[name] for name in columns] for one in told))
+
+
+def lines(found: Whole) -> StreamingHttpResponse:
+    columns = list(shapes.ReviewLineOut.model_fields)
+    return csv_export.answer(_name(found.review, "lines"), columns, (list(shapes.line(row).values()) for row in found.lines))
+
+
+def proposals(found: Whole) -> StreamingHttpResponse:
+    columns = ["entry_id", "field", "before_usd", "after_usd", "lock", "reason"]
+    rows = ([p.account_id, p.field, money.number(p.before), money.number(p.after), p.lock, p.reason] for p in found.proposals)
+    return csv_export.answer(_name(found.review, "proposals"), columns, rows)
+
+
+def comments(found: Whole) -> StreamingHttpResponse:
+    rows = ([c.at, c.author, c.line.account_id if c.line else None, c.text] for c in found.comments)
+    return csv_export.answer(_name(found.review, "comments"), ["at", "author", "entry_id", "text"], rows)
+
+
+def decisions(found: Whole) -> StreamingHttpResponse:
+    rows = ([d.at, d.reviewer, d.version, d.verdict, d.note] for d in found.decisions)
+    return csv_export.answer(_name(found.review, "decisions"), ["at", "reviewer", "version", "decision", "note"], rows)
+
+
+SHEETS: dict[str, Callable[[Whole], StreamingHttpResponse]] = {
+    "lines": lines,
+    "proposals": proposals,
+    "comments": comments,
+    "decisions": decisions,
+}
+
+
+def _name(review: Review, what: str) -> str:
+    return f"review-{review.number}-{what}"

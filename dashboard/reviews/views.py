@@ -1,0 +1,181 @@
+"""The pages of budget reviews: the list, a review, its forms, its print and its tables as CSV. Plain forms: they work without script."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.timezone import get_current_timezone, now
+from django.views.decorators.http import require_POST
+
+from budget.models import Decision, Review
+from budget.reviews import comments, deciding, drafting, reading, snapshot, variance
+from budget.reviews.reading import Whole
+from dashboard.reviews import csv_tables
+from dashboard.reviews import labels as review_labels
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import checked
+from dashboard.shared.header import STRIP
+from dashboard.shared.page_request import Scene, show
+from dashboard.shared.responses import SEE_OTHER, done
+from dashboard.shared.team_forms import CommentForm, DecisionForm, NewReviewForm, ProposalForm, ReviewForm, TargetForm
+from workspaces import times
+from workspaces.access import Need
+
+MOST_ROWS = 30
+PER_PAGE = 50
+
+
+@in_workspace()
+def every(scene: Scene) -> HttpResponseBase:
+    """The list, and a form for a new one."""
+    after = scene.request.GET.get("before", "")
+    rows, following = reading.page(scene.workspace.pk, limit=PER_PAGE, before=int(after) if _is_number(after) else None)
+    if scene.request.GET.get("csv") == "reviews":
+        return csv_tables.reviews(scene.workspace.pk)
+    shown = [{"review": row, "over": reading.overall(row)} for row in rows]
+    today = now().date()
+    period = {"first_day": today.replace(day=1), "today": today, "due": today + timedelta(days=7)}
+    return show(scene, "budget/reviews.html", STRIP, tab="reviews", reviews=shown, following=following, **period)
+
+
+@require_POST
+@in_workspace(Need.BUDGET)
+def begin(scene: Scene) -> HttpResponse:
+    said = checked(NewReviewForm(scene.request.POST))
+    made = drafting.create(scene.workspace.pk, drafting.Draft(**said), by=scene.caller)
+    return HttpResponseRedirect(reverse("review", args=[scene.workspace.pk, made.pk]), status=SEE_OTHER)
+
+
+@in_workspace()
+def one(scene: Scene, review_id: str) -> HttpResponseBase:
+    """A review; with `?print=1` as it is printed, with `?csv=` one of its tables."""
+    found = reading.whole(reading.review_for(scene.workspace.pk, review_id))
+    if sheet := csv_tables.SHEETS.get(scene.request.GET.get("csv", "")):
+        return sheet(found)
+    return show(scene, "budget/review.html", STRIP, tab="review", **_shown(scene, found))
+
+
+@in_workspace()
+def footer(scene: Scene, review_id: str) -> HttpResponse:
+    """What stands at the foot of each printed page, in words that only a request knows: the style sheet of this page's print."""
+    review = reading.review_for(scene.workspace.pk, review_id)
+    only = review_labels.ONLY.get(scene.request.GET.get("only", ""), review_labels.ONLY[""])
+    generated = times.stamp(now(), get_current_timezone())
+    left = f"Review #{review.number} · figures as of ledger row {review.as_of_ledger} · {only} · generated {generated} by {scene.caller.name}"
+    box = "font: 8pt sans-serif; color: #333"
+    page = 'content: "Page " counter(page) " of " counter(pages)'
+    css = f'@page {{ @bottom-left {{ content: "{_css(left)}"; {box}; width: 80%; }} @bottom-right {{ {page}; {box}; }} }}\n'
+    return HttpResponse(css, content_type="text/css; charset=utf-8")
+
+
+@require_POST
+@in_workspace(Need.BUDGET)
+def act(scene: Scene, review_id: str, verb: str) -> HttpResponse:
+    return done(scene, ACTS[verb](scene, reading.review_for(scene.workspace.pk, review_id)))
+
+
+def _edit(scene: Scene, review: Review) -> str:
+    said = checked(ReviewForm(scene.request.POST))
+    changes = drafting.Changes(said["title"], said["due"], said["due"] is None, said["required_approvals"])
+    return f"{drafting.change(review, changes, by=scene.caller)} is saved"
+
+
+def _propose(scene: Scene, review: Review) -> str:
+    said = checked(ProposalForm(scene.request.POST))
+    field, entry_id = said["target"]
+    drafting.propose(review, drafting.Wish(field, said["amount"], said["reason"], entry_id, said["lock"]), by=scene.caller)
+    return "The proposal is added"
+
+
+def _withdraw(scene: Scene, review: Review) -> str:
+    field, entry_id = checked(TargetForm(scene.request.POST))["target"]
+    drafting.withdraw(review, field, entry_id, by=scene.caller)
+    return "The proposal is taken back"
+
+
+def _ask(scene: Scene, review: Review) -> str:
+    row = drafting.request(review, by=scene.caller)
+    return f"Version {row.version} of {row} asks for {row.required_approvals} {'approval' if row.required_approvals == 1 else 'approvals'}"
+
+
+def _comment(scene: Scene, review: Review) -> str:
+    said = checked(CommentForm(scene.request.POST))
+    comments.add(review, said["text"], by=scene.caller, entry_id=said["about"] or None)
+    return "Your comment is added"
+
+
+def _decide(scene: Scene, review: Review) -> str:
+    said = checked(DecisionForm(scene.request.POST))
+    row = deciding.decide(review, Decision.Verdict(said["decision"]), said["note"], version=said["version"], by=scene.caller)
+    return review_labels.outcome(reading.whole(row))
+
+
+ACTS: dict[str, Callable[[Scene, Review], str]] = {
+    "edit": _edit,
+    "propose": _propose,
+    "withdraw": _withdraw,
+    "ask": _ask,
+    "comment": _comment,
+    "decide": _decide,
+}
+
+
+def _shown(scene: Scene, found: Whole) -> dict[str, Any]:
+    review, asked = found.review, scene.request.GET
+    printing = asked.get("print") == "1"
+    only = asked.get("only", "") if asked.get("only", "") in review_labels.ONLY else ""
+    proposed = {proposal.account_id: proposal for proposal in found.proposals if proposal.account_id}
+    said = Counter(comment.line_id for comment in found.comments)
+    kept = [line for line in found.lines if _fits(line, only, proposed)]
+    rows = kept if printing or asked.get("all") else kept[:MOST_ROWS]
+    mine = drafting.is_author(review, scene.caller)
+    why_not = deciding.why_not(review, scene.caller) if scene.may(Need.BUDGET) else ""
+    return {
+        "found": found,
+        "review": review,
+        "printing": printing,
+        "only": only,
+        "only_words": review_labels.ONLY,
+        "outcome": review_labels.outcome(found),
+        "moved": review_labels.moved(snapshot.moved(review)),
+        "rows": [
+            {
+                "line": line,
+                "actual": variance.actual(line),
+                "forecast": variance.forecast(line),
+                "proposal": proposed.get(line.account_id),
+                "comments": said[line.pk],
+            }
+            for line in rows
+        ],
+        "hidden": len(kept) - len(rows),
+        "overall": reading.overall(review),
+        "proposals": [{"proposal": one, "name": deciding.name_of(one)} for one in found.proposals],
+        "project": scene.project,
+        "about": asked.get("about", ""),
+        "may_edit": not printing and mine and scene.may(Need.BUDGET) and review.state in Review.EDITABLE,
+        "may_comment": not printing and scene.may(Need.BUDGET),
+        "why_not": why_not,
+        "may_decide": not printing and scene.may(Need.BUDGET) and not why_not,
+        "signatures": range(review.required_approvals),
+        "generated": now(),
+        "base": scene.request.build_absolute_uri("/").rstrip("/"),
+    }
+
+
+def _fits(line: Any, only: str, proposed: dict[str, Any]) -> bool:
+    if only == "over":
+        return (variance.forecast(line) or variance.actual(line)).amount > 0
+    return line.account_id in proposed if only == "proposed" else True
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 9
+
+
+def _css(text: str) -> str:
+    """A string in a style sheet: whatever is not plain is written as its number."""
+    return "".join(c if c.isalnum() or c in " .,:#·-_" else f"\\{ord(c):x} " for c in text)

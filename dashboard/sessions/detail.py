@@ -1,0 +1,124 @@
+"""The page of one session: what it is doing, its facts, and its log; or what happened to it."""
+
+from typing import Any
+
+from django.http import HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST
+
+from budget.reads import queries as budget
+from dashboard.budget import by_entry
+from dashboard.sessions import log_page, rows
+from dashboard.shared import event_text, labels
+from dashboard.shared.charts import phasebar, phases
+from dashboard.shared.charts.swimlanes import Bar
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.fragments import names_of
+from dashboard.shared.header import STRIP
+from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.responses import done
+from orchestration import configuration, queries, sessions
+from orchestration.models import FileLock, Round, Session
+from orchestration.sessions import phase_history
+from workspaces.access import Need
+from workspaces.errors import Conflict
+from workspaces.models import Event
+
+MOST_LOCKS = 30
+MOST_EVENTS = 200
+
+
+@in_workspace()
+def page(scene: Scene, session_id: str) -> HttpResponse:
+    session = queries.session_for(scene.workspace.pk, session_id)
+    where = scene.request.GET.get("tab", "")
+    if where == "log":
+        return HttpResponseRedirect(reverse("session-log", args=[scene.workspace.pk, session.pk]))
+    regions = STRIP | {"head": Region("workers/session.html#head", lambda scene: head(scene, session))}
+    if where == "events":
+        regions["events"] = Region("workers/session.html#events", lambda scene: events(scene, session))
+    else:
+        regions["facts"] = Region("workers/session.html#facts", lambda scene: facts(scene, session))
+        regions |= log_page.regions(scene, session)
+    shown = where if where == "events" else "summary"
+    return show(scene, "workers/session.html", regions, where=shown, **log_page.common(scene, session))
+
+
+@in_workspace()
+def moved(scene: Scene, session_id: str, tail: str = "") -> HttpResponse:
+    """Where sessions had their pages before: addresses of notices that were sent, and of bookmarks."""
+    session = queries.session_for(scene.workspace.pk, session_id)
+    name = "session-stop" if tail else "session"
+    query = scene.request.META.get("QUERY_STRING", "")
+    to = reverse(name, args=[scene.workspace.pk, session.pk])
+    response = HttpResponsePermanentRedirect(f"{to}?{query}" if query else to)
+    if scene.request.method not in ("GET", "HEAD"):
+        response.status_code = 308  # the form is sent again as it is
+    return response
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def hold_after(scene: Scene, session_id: str) -> HttpResponse:
+    """Hold its entry once the round is finished, or (`wanted=0`) no longer."""
+    session = queries.session_for(scene.workspace.pk, session_id)
+    if session.status == Session.Status.ENDED:
+        raise Conflict(f"The session on #{session.entry.seq} has ended: hold its entry on the entry's page")
+    wanted = scene.request.POST.get("wanted") != "0"
+    sessions.hold_after(scene.workspace.pk, session.pk, by=scene.caller, wanted=wanted)
+    then = "will be held when this round is finished" if wanted else "goes back in line after this round"
+    return done(scene, f"#{session.entry.seq} {then}")
+
+
+def head(scene: Scene, session: Session) -> dict[str, Any]:
+    """State, steps, time, cost, tokens."""
+    row = rows.of(session, configuration.load(scene.executor.config), now())
+    return {"row": row, "over": row.over, "phase": labels.PHASES[session.phase], "spend": budget.session_spend(session.pk)}
+
+
+def facts(scene: Scene, session: Session) -> dict[str, Any]:
+    bars = _bars(session)
+    until = session.ended_at or now()
+    held = FileLock.objects.filter(entry=session.entry).order_by("path").values_list("path", flat=True)[: MOST_LOCKS + 1]
+    locks = list(held)
+    parent, parent_left = by_entry.parent(scene.project)
+    account = session.entry.account
+    return {
+        "over": session.status == Session.Status.ENDED,
+        "bar": phasebar.draw(bars, until) if bars else "",
+        "totals": [
+            (phases.LETTERS.get(name, ""), phases.WORDS.get(name, name), took) for name, took in phasebar.totals(bars, until)
+        ],
+        "locks": locks[:MOST_LOCKS],
+        "more_locks": len(locks) > MOST_LOCKS,
+        "account": account,
+        "hold_left": max(session.hold.amount - session.hold.drawn, 0) if session.hold else 0,
+        "left": min(account.headroom, parent_left),
+        "bound_by": parent if parent_left < account.headroom else "",
+        "made": Round.objects.filter(session=session).order_by("-number").first(),
+    }
+
+
+def events(scene: Scene, session: Session) -> dict[str, Any]:
+    """What people and Muster did about it, and its phases between, in one order."""
+    told = list(Event.objects.filter(workspace=scene.workspace, object_id=session.pk).order_by("-id")[:MOST_EVENTS])
+    names = names_of(scene, {session.entry_id})
+    found = [
+        {
+            "at": event.at,
+            "actor": event.actor,
+            "symbol": event_text.symbol(event.verb),
+            "says": event_text.sentence(event.verb, event.data, names.get(session.entry_id)),
+            "why": event.reason,
+        }
+        for event in told
+    ]
+    for span in phase_history.spans(session.phases, session.ended_at):
+        words = f"began to {phases.WORDS.get(span.phase, span.phase)}"
+        found.append({"at": span.start, "actor": "session", "symbol": "dot", "says": [(words, "")], "why": ""})
+    return {"happened": sorted(found, key=lambda one: one["at"], reverse=True), "over": session.status == Session.Status.ENDED}
+
+
+def _bars(session: Session) -> list[Bar]:
+    return [Bar(one.phase, one.start, one.end) for one in phase_history.spans(session.phases, session.ended_at)]

@@ -1,0 +1,117 @@
+"""Lines of a log as HTML. Written by hand and not by a template: a page has a thousand, and each is escaped here, once."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import get_current_timezone_name
+
+from dashboard.sessions import agent_log_lines, ansi
+from dashboard.templatetags.muster import line_clock
+from orchestration.sessions.logs.chunks import Line, plain
+from orchestration.sessions.logs.levels import level
+
+LONGEST = 2000
+# What a row of an agent's own telling is called, and its mark.
+KINDS = {
+    "tool": "Tool",
+    "edit": "Edit",
+    "shell": "Shell",
+    "result": "Result",
+    "says": "Says",
+    "cost": "Cost",
+    "trouble": "Trouble",
+    "begins": "Begins",
+    "ends": "Ends",
+}
+_TESTS = re.compile(
+    r"^=* ?(?=.*\b\d+ (?:passed|failed)\b).*\bin [\d.]+ ?m?s|^(?:Tests?|test result): .*\b\d+ (?:passed|failed|ok)\b|^Ran \d+ tests? in "
+)
+
+
+def html(lines: Iterable[Line], *, base: str, previous: int = 0, words: str = "", here: bool = True) -> SafeString:
+    """Rows in order. `base`: the log's own address. `previous`: the number before the first one, to tell of lines that were not kept;
+    0 to tell of none. `words`: what is marked. Not `here`: on another page, whose numbers lead to the log.
+    """
+    find = re.compile(re.escape(words), re.IGNORECASE) if words else None
+    rows: list[str] = []
+    for line in lines:
+        if previous and line.seq > previous + 1:
+            rows.append(gap(line.seq - previous - 1))
+        previous = line.seq
+        rows.append(row(line, base=base, find=find, here=here))
+    return mark_safe("".join(rows))
+
+
+def whole(line: Line) -> SafeString:
+    """One line, and all of it."""
+    return mark_safe(row(line, base="", whole=True))
+
+
+def gap(missing: int) -> str:
+    return f'<div class="gap">… {missing:,} line{"" if missing == 1 else "s"} between these not shown</div>'
+
+
+def row(line: Line, *, base: str, find: re.Pattern[str] | None = None, whole: bool = False, here: bool = True) -> str:
+    words = plain(line.text)
+    bad = level(words)
+    known = None if whole else agent_log_lines.read(words)
+    classes = " ".join(filter(None, ("line", bad and f"l-{bad}", _stream(line.stream))))
+    job, _, _ = line.stream.rpartition(":")
+    label = f'<b class="job">{escape(job)}</b> ' if job else ""
+    if known:
+        text = _event(known, words, base=base, seq=line.seq)
+    else:
+        text = f'<span class="text">{label}{_text(line, words, base=base, find=find, whole=whole)}</span>'
+    place = f' id="L{line.seq}"' if here else ""
+    number = f'<a href="{"" if here else f"{base}?at={line.seq}"}#L{line.seq}">{line.seq}</a>'
+    return f'<div class="{classes}"{place}>{number}<time data-at="{line.at}">{_clock(line.at // 1000)}</time>{text}</div>'
+
+
+def _text(line: Line, words: str, *, base: str, find: re.Pattern[str] | None, whole: bool) -> str:
+    """What matches a search is marked, and then shown without colours: a match may begin in one and end in another."""
+    if len(words) > LONGEST and not whole:
+        more = len(words) - LONGEST
+        rest = f'<a class="rest" href="{base}?line={line.seq}" data-line="{line.seq}">show all, {more:,} more characters</a>'
+        return f"{_marked(words[:LONGEST], find)} … {rest}"
+    if find and find.search(words):
+        return _marked(words, find)
+    coloured = ansi.html(line.text)
+    return f'<strong class="tests">{coloured}</strong>' if _TESTS.search(words[:300]) else coloured
+
+
+def _marked(words: str, find: re.Pattern[str] | None) -> str:
+    if find is None:
+        return escape(words)
+    shown, at = [], 0
+    for found in find.finditer(words):
+        shown += [escape(words[at : found.start()]), f"<mark>{escape(found[0])}</mark>"]
+        at = found.end()
+    return "".join([*shown, escape(words[at:])])
+
+
+def _event(known: agent_log_lines.Told, words: str, *, base: str, seq: int) -> str:
+    """A marked row: what it tells in a line, and what was written in full under it."""
+    raw: str = escape(words[:LONGEST])
+    if len(words) > LONGEST:
+        raw += f' … <a class="rest" href="{base}?line={seq}">show all, {len(words) - LONGEST:,} more characters</a>'
+    return (
+        f'<details class="text told t-{known.kind}"><summary><b>{KINDS[known.kind]}</b> {escape(known.summary)}</summary>'
+        f"<code>{raw}</code></details>"
+    )
+
+
+def _stream(stream: str) -> str:
+    kind = stream.rpartition(":")[2]
+    return kind if kind in ("stderr", "muster") else ""
+
+
+@lru_cache(maxsize=4096)
+def _clock_of(second: int, zone: str) -> str:
+    return line_clock(second)
+
+
+def _clock(second: int) -> str:
+    return _clock_of(second, get_current_timezone_name())

@@ -1,0 +1,30 @@
+"""The rows of the list as lanes of the last hour."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from dashboard.sessions.rows import Row
+from dashboard.shared.charts import swimlanes
+from orchestration.sessions import phase_history
+
+FAILED = frozenset({"failed", "crashed", "timed_out", "lost", "conflict", "out_of_money"})
+MOST_LANES = 40
+
+
+def draw(rows: list[Row], at: datetime) -> dict[str, Any]:
+    """`lanes`: the drawing. `lanes_more`: how many rows are only in the table."""
+    lanes = [lane(row, at) for row in rows[:MOST_LANES]]
+    return {"lanes": swimlanes.draw(lanes, at, timedelta(minutes=60)), "lanes_more": max(0, len(rows) - MOST_LANES)}
+
+
+def lane(row: Row, at: datetime) -> swimlanes.Lane:
+    session = row.session
+    until = session.ended_at
+    begun = [phase_history.Span("starting", session.claimed_at, session.started_at or until)] if not session.phases else []
+    spans = [*begun, *phase_history.spans(session.phases, until)]
+    return swimlanes.Lane(
+        name=f"#{row.entry.seq}",
+        spans=[swimlanes.Bar(one.phase, one.start, one.end) for one in spans],
+        running=not row.over,
+        failed=row.status in FAILED,
+    )

@@ -1,0 +1,210 @@
+"""The workers: sessions at work and those that ended within the hour, what needs somebody first; or all that ever ended, in pages."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.timezone import now
+
+from budget.amounts import money
+from budget.reads import csv_export
+from dashboard.sessions import history, log_lines, timeline
+from dashboard.sessions.filters import OUTCOMES, SORTS, STATES, WorkersFilter
+from dashboard.sessions.rows import Row, of
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import STRIP
+from dashboard.shared.lists import filters
+from dashboard.shared.lists.paging import A_PAGE, Page
+from dashboard.shared.page_request import Region, Scene, show
+from orchestration import configuration
+from orchestration.models import Session
+from orchestration.queries import session_for
+from orchestration.sessions.logs import windows as log_windows
+
+STAYS = timedelta(minutes=60)
+MOST_COUNTED = 10_000
+PEEK_LINES = 8
+HEAD = [
+    "session_id",
+    "state",
+    "entry_id",
+    "number",
+    "title",
+    "phase",
+    "round",
+    "attempt",
+    "round_usd",
+    "entry_usd",
+    "claimed_at",
+    "started_at",
+    "ended_at",
+    "last_output_at",
+    "worker",
+    "host",
+    "waiting_for",
+    "message",
+]
+KEYS: dict[str, Callable[[Row], Any]] = {
+    "elapsed": lambda row: (row.session.ended_at or now()) - row.session.claimed_at,
+    "cost": lambda row: row.round_cost or 0,
+    "output": lambda row: row.silent_since,
+    "entry": lambda row: row.entry.seq,
+}
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponseBase:
+    if scene.request.GET.get("format") == "csv":
+        return _csv(scene)
+    regions = STRIP | {"workers": Region("workers/list.html#workers", workers)}
+    if scene.request.GET.get("fragment") == "peek":
+        regions["peek"] = Region("workers/list.html#peek", peek)
+    return show(scene, "workers/list.html", regions)
+
+
+def workers(scene: Scene) -> dict[str, Any]:
+    chosen, ignored = filters.read(WorkersFilter, scene)
+    every = _recent(scene)
+    if chosen["ended"]:
+        cut = history.cut(_ended(scene, chosen), scene)
+        rows = _rows(scene, cut.rows)
+    else:
+        rows = _sorted([row for row in every if _fits(row, chosen)], chosen["sort"])[:A_PAGE]
+        cut = Page([])
+    older = Session.objects.filter(workspace=scene.workspace, status=Session.Status.ENDED, ended_at__lte=now() - STAYS)
+    name, down = chosen["sort"].removeprefix("-"), chosen["sort"].startswith("-")
+    lanes = timeline.draw(rows, now()) if chosen["view"] and not chosen["ended"] else {}
+    return (
+        lanes
+        | {
+            "rows": rows,
+            "cut": cut,
+            "chosen": chosen,
+            "ignored": ignored,
+            "filtered": any(chosen[key] for key in ("state", "phase", "q")),
+            "executor": scene.executor,
+            "chips": _chips(scene, chosen, every),
+            "phases": WorkersFilter.base_fields["phase"].choices,  # type: ignore[attr-defined]
+            "older": older[: MOST_COUNTED + 1].count(),
+            "most_counted": MOST_COUNTED,
+            "sorts": {key: _sort(scene, key, name, down) for key in SORTS},
+            "query": filters.query(scene, "session"),
+            "with_ended": filters.query(scene, "state", "phase", "sort", "view", ended="1"),
+            "without_ended": filters.query(scene, "ended", "state"),
+            "as_table": filters.query(scene, "view"),
+            "as_timeline": filters.query(scene, "ended", "sort", view="timeline"),
+            "kept": [(key, chosen[key]) for key in ("state", "sort", "ended", "view") if chosen[key]],
+        }
+    )
+
+
+def peek(scene: Scene) -> dict[str, Any]:
+    """The last lines of one session: fetched when somebody opens its row."""
+    session = session_for(scene.workspace.pk, scene.request.GET.get("session", ""))
+    base = reverse("session-log", args=[scene.workspace.pk, session.pk])
+    found = log_windows.before(session, most=PEEK_LINES)
+    return {"peeked": session, "lines": log_lines.html(found.lines, base=base, here=False)}
+
+
+def _recent(scene: Scene) -> list[Row]:
+    """At work, and ended within the hour: the newest of those."""
+    mine = Session.objects.filter(workspace=scene.workspace).select_related("entry__account", "hold", "worker")
+    at_work = list(mine.filter(status__in=Session.OPEN))
+    ended = mine.filter(status=Session.Status.ENDED, ended_at__gt=now() - STAYS)
+    return _rows(scene, [*at_work, *ended.order_by("-ended_at")[:A_PAGE]])
+
+
+def _rows(scene: Scene, found: list[Session]) -> list[Row]:
+    config, at = configuration.load(scene.executor.config), now()
+    return [of(session, config, at) for session in found]
+
+
+def _fits(row: Row, chosen: dict[str, Any]) -> bool:
+    state, words = chosen["state"], chosen["q"].strip().lower()
+    states = {row.status, "quiet" if row.quiet else "", "waiting" if row.session.waiting_for and not row.over else ""}
+    if state and state not in states:
+        return False
+    if chosen["phase"] and (row.over or row.session.phase != chosen["phase"]):
+        return False
+    names = (row.entry.content.lower(), f"#{row.entry.seq}", row.session.pk, row.entry.pk)
+    return (
+        not words or words in names[0] or words in (names[1], names[1][1:]) or any(name.startswith(words) for name in names[2:])
+    )
+
+
+def _sorted(rows: list[Row], sort: str) -> list[Row]:
+    """By default what needs somebody, then what runs longest. What has ended comes last, the newest first."""
+    name, down = sort.removeprefix("-"), sort.startswith("-")
+    if name:
+        return sorted(rows, key=lambda row: (KEYS[name](row), row.session.pk), reverse=down)
+    return sorted(
+        rows, key=lambda row: (row.need, -_moment(row.session.ended_at) or _moment(row.session.claimed_at), row.session.pk)
+    )
+
+
+def _moment(at: datetime | None) -> float:
+    return at.timestamp() if at else 0.0
+
+
+def _ended(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Session]:
+    found = Session.objects.filter(workspace=scene.workspace, status=Session.Status.ENDED)
+    if chosen["state"]:
+        found = found.filter(outcome=chosen["state"])
+    if chosen["phase"]:
+        found = found.filter(phase=chosen["phase"])
+    if words := chosen["q"].strip():
+        number = words.removeprefix("#")
+        by_number = Q(entry__seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
+        found = found.filter(Q(entry__content__icontains=words) | Q(pk=words) | Q(entry_id=words) | by_number)
+    return found.select_related("entry__account", "hold", "worker")
+
+
+def _chips(scene: Scene, chosen: dict[str, Any], every: list[Row]) -> list[tuple[str, str, bool, int | None]]:
+    """(word, address, is chosen, how many). The counts follow the other filters."""
+    if chosen["ended"]:
+        named = [("", "All"), *OUTCOMES]
+        return [(word, filters.query(scene, "session", state=key), chosen["state"] == key, None) for key, word in named]
+    chips: list[tuple[str, str, bool, int | None]] = []
+    for key, word in [("", "All"), *STATES.items()]:
+        number = sum(_fits(row, chosen | {"state": key}) for row in every)
+        if number or key in ("", chosen["state"]):
+            chips.append((word, filters.query(scene, "session", state=key), chosen["state"] == key, number))
+    return chips
+
+
+def _sort(scene: Scene, name: str, chosen: str, down: bool) -> dict[str, str]:
+    """Where the head of a column leads, and how it is sorted now. Time and money begin with the most."""
+    current = ("descending" if down else "ascending") if name == chosen else ""
+    wanted = ("" if down else "-") + name if current else name if name in ("entry", "output") else f"-{name}"
+    return {"query": filters.query(scene, sort=wanted), "now": current}
+
+
+def _csv(scene: Scene) -> HttpResponseBase:
+    chosen, _ = filters.read(WorkersFilter, scene)
+    name = "-".join(filter(None, ["workers", "ended" if chosen["ended"] else "", chosen["state"], chosen["phase"]]))
+    if chosen["ended"]:
+        config = configuration.load(scene.executor.config)
+        found = _ended(scene, chosen).order_by("-claimed_at", "-id").iterator(chunk_size=500)
+        return csv_export.answer(name, HEAD, (_line(of(session, config, now())) for session in found))
+    rows = _sorted([row for row in _recent(scene) if _fits(row, chosen)], chosen["sort"])
+    return csv_export.answer(name, HEAD, map(_line, rows))
+
+
+def _line(row: Row) -> Iterator[Any]:
+    one = row.session
+    yield from (
+        one.pk,
+        row.status,
+        row.entry.pk,
+        row.entry.seq,
+        row.entry.title,
+        one.phase,
+        one.round_number or None,
+        one.attempt,
+    )
+    yield from (None if row.round_cost is None else money.number(row.round_cost), money.number(row.entry_cost))
+    yield from (one.claimed_at, one.started_at, one.ended_at, one.last_output_at, one.worker_id, one.host, one.waiting_for)
+    yield one.outcome_message

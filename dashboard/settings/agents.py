@@ -1,0 +1,78 @@
+"""The page of a workspace's agents: whether they can work, how they are run, and the secrets they get."""
+
+import json
+from typing import Any
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_POST
+
+from dashboard.shared import labels
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import SecretForm, checked
+from dashboard.shared.header import STRIP
+from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.responses import done
+from orchestration import configuration, queries
+from orchestration.configuration import circuit_breaker, secrets
+from orchestration.models import Secret
+from workspaces.access import Need
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponse:
+    regions = STRIP | {"agents": Region("agent.html#agents", agents), "secrets": Region("agent.html#secrets", held)}
+    return show(scene, "agent.html", regions)
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def retry(scene: Scene) -> HttpResponse:
+    circuit_breaker.try_again(scene.workspace.pk, by=scene.caller)
+    return done(scene, "What waited for the provider may start now")
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def put_secret(scene: Scene) -> HttpResponse:
+    said = checked(SecretForm(scene.request.POST))
+    row = secrets.put(scene.workspace.pk, said["name"], said["value"], by=scene.caller)
+    return done(scene, f"{row.name} is sealed; agents that start from now on get it")
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def remove_secret(scene: Scene, name: str) -> HttpResponse:
+    secrets.remove(scene.workspace.pk, name, by=scene.caller)
+    return done(scene, f"{name} is removed; agents that start from now on do not get it")
+
+
+def agents(scene: Scene) -> dict[str, Any]:
+    """Who implements, reviews and verifies, and what is known of their programs."""
+    executor = queries.executor_for(scene.workspace.pk)
+    config = configuration.load(executor.config)
+    roles: list[tuple[str, configuration.Agent, int | None]] = [("Implements", config.agent, None)]
+    if config.interceptor:
+        roles.append(("Reviews each diff", config.interceptor.agent, configuration.micro(config.interceptor.round_usd)))
+    if config.verifier:
+        roles.append(("Judges the criteria", config.verifier.agent, configuration.micro(config.verifier.round_usd)))
+    state = queries.agent_state(scene.workspace.pk)
+    return {
+        "executor": executor,
+        "state": state,
+        "roles": [
+            {"does": does, "agent": agent, "title": labels.AGENTS[agent.kind], "limit": limit} for does, agent, limit in roles
+        ],
+        "programs": [
+            (host, [(labels.AGENTS.get(kind, kind), version) for kind, version in sorted(found["versions"].items())])
+            for found in state["programs"]
+            for host in [found["host"]]
+        ],
+        "config": json.dumps(configuration.without_values(configuration.answer(config)), indent=2, ensure_ascii=False),
+    }
+
+
+def held(scene: Scene) -> dict[str, Any]:
+    return {
+        "secrets": list(Secret.objects.filter(workspace=scene.workspace).order_by("name")),
+        "may_admin": scene.may(Need.ADMIN),
+    }

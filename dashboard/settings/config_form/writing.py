@@ -1,0 +1,121 @@
+"""A value of the config as text in a field, and back. `Unreadable` says why a text is no value."""
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from dashboard.settings.config_form.fields import Field
+
+KEPT = "…"
+
+
+class Unreadable(ValueError):
+    """The message stands beside the field."""
+
+
+def shown(field: Field, value: Any) -> str:
+    """What the field holds for a value; empty for none."""
+    if value is None:
+        return ""
+    if field.kind == "flag":
+        return "on" if value else "off"
+    if field.kind == "lines":
+        return "\n".join(_line(one) for one in value)
+    if field.kind == "env":
+        return "\n".join(f"{name}={KEPT}" for name in value)
+    if field.kind == "json":
+        return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
+    if field.kind == "command" and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return _number(value) if field.kind in ("usd", "float", "int") else str(value)
+
+
+def read(field: Field, text: str) -> Any:
+    """The value that a text stands for, None for nothing. Raises Unreadable. Whether it fits is the config's own to say."""
+    text = text.replace("\r\n", "\n")
+    if field.kind != "template":
+        text = text.strip()
+    if not text.strip():
+        return None
+    reader = _READERS.get(field.kind)
+    return reader(text) if reader else text
+
+
+def env(text: str, before: dict[str, str]) -> dict[str, str | None]:
+    """What changes of an env: new values, and None for names that are gone. A value that was not touched is not there."""
+    said: dict[str, str] = {}
+    for line in filter(str.strip, text.replace("\r\n", "\n").split("\n")):
+        name, equals, value = line.strip().partition("=")
+        if not equals:
+            raise Unreadable(f"Write NAME=value on each line: {name[:40]} has no =")
+        if value == KEPT and name not in before:
+            raise Unreadable(f"{name[:40]} has no value yet: write one")
+        said[name] = before[name] if value == KEPT else value
+    gone = dict.fromkeys(before.keys() - said.keys())
+    return gone | {name: value for name, value in said.items() if before.get(name) != value}
+
+
+def _line(one: Any) -> str:
+    plain = isinstance(one, str) and "\n" not in one and one[:1] not in ("[", '"') and one == one.strip() and one
+    return one if plain else json.dumps(one, ensure_ascii=False)
+
+
+def _number(value: Any) -> str:
+    text = f"{Decimal(str(value)):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _int(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,15}", text):
+        raise Unreadable("Write a whole number")
+    return int(text)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        value = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        raise Unreadable("Write a number, such as 0.5") from None
+    if not value.is_finite() or len(text) > 30 or abs(value.adjusted()) > 20:
+        raise Unreadable("Write a number, such as 0.5")
+    return value
+
+
+def _flag(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise Unreadable("Choose on or off")
+    return text == "on"
+
+
+def parsed(text: str) -> Any:
+    """JSON from a person. Raises Unreadable with the place."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"This is not JSON: {error.msg} in line {error.lineno}") from None
+    except (RecursionError, ValueError) as error:
+        raise Unreadable(f"This is not JSON that can be kept: {str(error)[:80]}") from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def _lines(text: str) -> list[Any]:
+    return [parsed(line) if line[0] in '["' else line for line in filter(None, map(str.strip, text.split("\n")))]
+
+
+def _command(text: str) -> Any:
+    return parsed(text) if text.startswith("[") else text
+
+
+_READERS = {
+    "int": _int,
+    "usd": _decimal,
+    "float": _decimal,
+    "flag": _flag,
+    "lines": _lines,
+    "json": parsed,
+    "command": _command,
+}

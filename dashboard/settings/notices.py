@@ -1,0 +1,158 @@
+"""The page of notices: where they go, a test that truly sends, and the log of what was sent."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from budget.reads import csv_export
+from dashboard.shared import confirmation
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.forms import checked
+from dashboard.shared.header import STRIP
+from dashboard.shared.page_request import Scene, show
+from dashboard.shared.responses import confirm, done
+from dashboard.shared.team_forms import ChannelForm, LogForm, NewChannelForm, fitting
+from workspaces.access import Need
+from workspaces.activity.notified import VERBS
+from workspaces.models import Channel
+from workspaces.notices import channels, deliveries, schemas, sending
+from workspaces.notices.channels import Wanted
+
+PER_PAGE = 50
+MOST_IN_SHEET = 10_000
+
+
+@in_workspace()
+def page(scene: Scene) -> HttpResponseBase:
+    if scene.request.GET.get("csv") == "deliveries":
+        return _sheet(scene)
+    return _page(scene)
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def add(scene: Scene) -> HttpResponse:
+    """A webhook's secret is in this answer and nowhere else: not in a message, which would go through a cookie."""
+    said = checked(NewChannelForm(scene.request.POST))
+    wanted = Wanted(name=said["name"], target=said["target"], verbs=said["verbs"])
+    made, secret = channels.create(scene.workspace, Channel.Kind(said["kind"]), wanted, by=scene.caller)
+    if not secret:
+        return done(scene, f"{made.name} is made: press Test to see that it works")
+    return _page(scene, made=made, secret=secret)
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def act(scene: Scene, channel_id: str, verb: str) -> HttpResponse:
+    channel = channels.channel_for(scene.workspace.pk, channel_id)
+    if verb == "secret":
+        row, secret = channels.change(channel, Wanted(new_secret=True), by=scene.caller)
+        return _page(scene, made=row, secret=secret)
+    if verb == "test":
+        return _test(scene, channel)
+    if verb == "remove" and not confirmation.granted(scene, "channel-remove", channel.pk):
+        return confirm(
+            scene,
+            title=f"Remove {channel.name}",
+            sentence="Nothing goes there any more, and its log of deliveries goes with it.",
+            button="Remove it",
+            action=scene.request.path,
+            fields={"confirm": confirmation.word(scene, "channel-remove", channel.pk)},
+        )
+    return done(scene, ACTS[verb](scene, channel))
+
+
+@require_POST
+@in_workspace(Need.ADMIN)
+def retry(scene: Scene, delivery_id: str) -> HttpResponse:
+    delivery = deliveries.retry(scene.workspace.pk, delivery_id, by=scene.caller)
+    answer = sending.attempt(delivery.pk)
+    if answer is None:
+        return done(scene, "It is on its way")
+    return done(scene, _how(answer.ok, answer.status, answer.took_ms, answer.text), tone="good" if answer.ok else "bad")
+
+
+def _test(scene: Scene, channel: Channel) -> HttpResponse:
+    sent = sending.test(channel)
+    ok = sent.state == "delivered"
+    return done(
+        scene, f"Test of {channel.name}: {_how(ok, sent.status, sent.took_ms or 0, sent.answer)}", tone="good" if ok else "bad"
+    )
+
+
+def _how(ok: bool, status: int | None, took_ms: int, text: str) -> str:
+    said = f"status {status}, {took_ms} ms" if status else f"{took_ms} ms"
+    shown = f": {text[:200]}" if text else ""
+    return f"{'delivered' if ok else 'not delivered'} ({said}){shown}"
+
+
+def _edit(scene: Scene, channel: Channel) -> str:
+    said = checked(ChannelForm(scene.request.POST))
+    row, _ = channels.change(channel, Wanted(said["name"], said["target"], said["verbs"]), by=scene.caller)
+    return f"{row.name} is saved"
+
+
+def _on(scene: Scene, channel: Channel) -> str:
+    channels.change(channel, Wanted(enabled=True), by=scene.caller)
+    return f"{channel.name} is on"
+
+
+def _off(scene: Scene, channel: Channel) -> str:
+    channels.change(channel, Wanted(enabled=False), by=scene.caller)
+    return f"{channel.name} is off: what waited for it was dropped"
+
+
+def _remove(scene: Scene, channel: Channel) -> str:
+    channels.remove(channel, by=scene.caller)
+    return f"{channel.name} is removed, with its log"
+
+
+ACTS: dict[str, Callable[[Scene, Channel], str]] = {"edit": _edit, "on": _on, "off": _off, "remove": _remove}
+
+
+def _page(scene: Scene, *, made: Channel | None = None, secret: str = "") -> HttpResponse:
+    whole = scene.may(Need.ADMIN)
+    chosen = fitting(LogForm(scene.request.GET))
+    before = int(chosen["before"]) if chosen["before"] else None
+    rows, following = deliveries.page(
+        scene.workspace.pk, limit=PER_PAGE, before=before, channel=chosen["channel"], state=chosen["state"]
+    )
+    return show(
+        scene,
+        "notices.html",
+        STRIP,
+        tab="notices",
+        may_admin=whole,
+        made=made,
+        secret=secret,
+        channels=[_channel(row, whole=whole) for row in channels.listed(scene.workspace.pk)],
+        deliveries=[{"row": row, "told": schemas.delivery(row, whole=whole)} for row in rows],
+        following=following,
+        chosen=chosen,
+        states=LogForm.base_fields["state"].choices,  # type: ignore[attr-defined]
+        all_verbs=[{"verb": verb, "words": words, "on": False} for verb, words in VERBS.items()],
+        no_mail=not settings.EMAIL_HOST,
+        page_url=reverse("notices", args=[scene.workspace.pk]),
+    )
+
+
+def _channel(row: Channel, *, whole: bool) -> dict[str, Any]:
+    mine = {one.verb for one in row.verbs.all()}
+    return {
+        "row": row,
+        "target": channels.shown_target(row, whole=whole),
+        "verbs": [{"verb": verb, "words": words, "on": verb in mine} for verb, words in VERBS.items()],
+        "told": [words for verb, words in VERBS.items() if verb in mine],
+    }
+
+
+def _sheet(scene: Scene) -> HttpResponseBase:
+    whole = scene.may(Need.ADMIN)
+    rows, _ = deliveries.page(scene.workspace.pk, limit=MOST_IN_SHEET)
+    columns = list(schemas.DeliveryOut.model_fields)
+    told = (schemas.delivery(row, whole=whole) for row in rows)
+    return csv_export.answer(f"deliveries-{scene.workspace.pk}", columns, ([one[name] for name in columns] for one in told))

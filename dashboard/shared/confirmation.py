@@ -1,0 +1,30 @@
+"""Asking twice, kept by the server: a destructive form is carried out only with the word that its question gave out.
+
+The word is signed, and bound to the act, to what it is about (an object's version, an amount, a count) and to who was asked. What was
+asked about has changed: it is asked anew. No script can lose it, none can make it.
+"""
+
+from django.core import signing
+
+from dashboard.shared.page_request import Scene
+
+SALT = "muster.ask"
+VALID_S = 24 * 3600  # pages stay open all day
+
+
+def word(scene: Scene, act: str, about: object = "") -> str:
+    """What the form sends back as `confirm`."""
+    return signing.dumps(_bound(scene, act, about), salt=SALT, compress=False)
+
+
+def granted(scene: Scene, act: str, about: object = "") -> bool:
+    """The form that is being answered carries the word for this very question."""
+    try:
+        said = signing.loads(scene.request.POST.get("confirm", "")[:400], salt=SALT, max_age=VALID_S)
+    except signing.BadSignature:
+        return False
+    return bool(said == _bound(scene, act, about))
+
+
+def _bound(scene: Scene, act: str, about: object) -> list[str]:
+    return [scene.workspace.pk, act, str(about), str(scene.request.user.pk)]

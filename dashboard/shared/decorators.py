@@ -1,0 +1,79 @@
+"""Who may come in: pages are for people who are logged in, those of a workspace for its members. What is refused becomes an answer here."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from dashboard.shared.page_request import Scene
+from dashboard.shared.responses import SEE_OTHER, by_htmx, result
+from workspaces import access
+from workspaces.access import Caller, Need
+from workspaces.errors import Conflict, Forbidden, NotFound, Refused
+
+P = ParamSpec("P")
+STATUS: dict[type[Refused], int] = {NotFound: 404, Forbidden: 403, Conflict: 409}
+
+
+def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Pages are for people who are logged in. What is refused becomes an answer here, in one place."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return _signed_out() if by_htmx(request) else redirect_to_login(request.get_full_path())
+        try:
+            response: HttpResponseBase = view(request, access.of_user(request.user), *args, **kwargs)
+        except Refused as refused:
+            response = _refuse(request, refused)
+        response.headers.setdefault("Cache-Control", "private, no-cache")  # one that shows a secret says no-store itself
+        return response
+
+    return wrapped
+
+
+def in_workspace(
+    need: Need = Need.VIEW,
+) -> Callable[[Callable[Concatenate[Scene, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """A page or a form of one workspace, for those who may."""
+
+    def decorate(view: Callable[Concatenate[Scene, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def wrapped(
+            request: HttpRequest, caller: Caller, workspace_id: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            workspace, role = access.entered(caller, workspace_id, need)
+            return view(Scene(request, caller, workspace, role), *args, **kwargs)
+
+        return person(wrapped)
+
+    return decorate
+
+
+def _signed_out() -> HttpResponse:
+    """A redirect would put the login page into a region; the page's script shows a link instead."""
+    return HttpResponse(status=401, headers={"HX-Reswap": "none"})
+
+
+def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
+    """Bad input goes back to its form; what is not allowed or not there gets the error page. With htmx: the sentence alone."""
+    status = next((code for kind, code in STATUS.items() if isinstance(refused, kind)), 422)
+    if by_htmx(request):
+        response = HttpResponse(result(request, refused.message, tone="bad"), status=status)
+        response["HX-Reswap"] = "none"
+        return response
+    if status == 404:
+        raise Http404(refused.message)
+    if status == 403:
+        raise PermissionDenied(refused.message)
+    messages.error(request, refused.message, extra_tags="bad")
+    said = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(said, allowed_hosts=None)
+    return HttpResponseRedirect(said if safe else reverse("workspaces"), status=SEE_OTHER)

@@ -1,0 +1,105 @@
+"""What several pages show: sessions at work, events in words, entries as links."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce
+from django.urls import reverse
+from django.utils.timezone import now
+
+from dashboard.shared import event_text, labels
+from dashboard.shared.page_request import Scene
+from orchestration import queries
+from orchestration.models import Entry, Session
+from workspaces.models import Event
+
+QUIET_AFTER = timedelta(minutes=5)
+ALARMING_AFTER = timedelta(minutes=10)
+MOST_EVENTS = 15
+MOST_LOCKS = 200
+
+
+def workers(scene: Scene) -> dict[str, Any]:
+    return {"workers": [_worker(session) for session in open_sessions(scene)], "executor": scene.executor}
+
+
+def open_sessions(scene: Scene) -> list[Session]:
+    """Read once for all regions of a page."""
+    if "open_sessions" not in scene.memo:
+        scene.memo["open_sessions"] = queries.open_sessions(scene.workspace.pk)
+    found: list[Session] = scene.memo["open_sessions"]
+    return found
+
+
+def _worker(session: Session) -> dict[str, Any]:
+    silent = now() - (session.last_output_at or session.started_at or session.claimed_at)
+    return {
+        "session": session,
+        "entry": session.entry,
+        "status": queries.shown_status(session),
+        "phase": labels.PHASES[session.phase],
+        "cost": session.hold.drawn if session.hold else 0,
+        "hold": session.hold.amount if session.hold else 0,
+        "quiet": "alarming" if silent > ALARMING_AFTER else "quiet" if silent > QUIET_AFTER else "",
+    }
+
+
+def activity(scene: Scene, most: int = MOST_EVENTS) -> dict[str, Any]:
+    return {
+        "events": [told(event) for event in with_entries(Event.objects.filter(workspace=scene.workspace)).order_by("-id")[:most]]
+    }
+
+
+def with_entries(events: QuerySet[Event]) -> QuerySet[Event]:
+    """Each event with the entry that it is about, in the same query: by its data, or as its object. Deleted ones have a number too,
+    but no page."""
+    about = events.annotate(about=Coalesce(KeyTextTransform("entry", "data"), Cast("object_id", TextField())))
+    mine = Entry.objects.filter(pk=OuterRef("about"))
+    return about.annotate(
+        about_seq=Subquery(mine.values("seq")[:1]),
+        about_deleted=Subquery(mine.values("deleted_at")[:1]),
+    )
+
+
+def told(event: Event) -> dict[str, Any]:
+    """An event of `with_entries` in words, with what it is about as a link."""
+    return {
+        "event": event,
+        "symbol": event_text.symbol(event.verb),
+        "says": event_text.sentence(event.verb, event.data, _about(event)),
+        "why": "" if event.verb == "session.passed" else event.reason,
+        "session": _session(event),
+    }
+
+
+def _about(event: Event) -> labels.Link | None:
+    """The entry, or the review, that an event is about."""
+    if event.object_id.startswith("rev_"):
+        number = event.data.get("number", "?") if isinstance(event.data, dict) else "?"
+        return labels.Link(f"review #{number}", reverse("review", args=[event.workspace_id, event.object_id]))
+    seq, about = event.about_seq, event.about  # type: ignore[attr-defined]
+    if seq is None:
+        return None
+    gone = event.about_deleted is not None  # type: ignore[attr-defined]
+    return labels.Link(f"#{seq}", "" if gone else reverse("entry", args=[event.workspace_id, about]))
+
+
+def _session(event: Event) -> str:
+    """The address of the session that an event is about, if it is about one."""
+    is_one = event.object_id.startswith("sess_")
+    return reverse("session", args=[event.workspace_id, event.object_id]) if is_one else ""
+
+
+def names_of(scene: Scene, ids: set[str]) -> dict[str, labels.Link]:
+    """How pages name these entries, deleted ones too. One query."""
+    wanted = [id_ for id_ in ids if id_.startswith("entry_")]
+    entries = Entry.objects.filter(workspace=scene.workspace, pk__in=wanted)
+    return {entry.pk: link_to(entry) for entry in entries}
+
+
+def link_to(entry: Entry) -> labels.Link:
+    """As pages name an entry. One that was taken off the backlog has no page."""
+    gone = entry.deleted_at is not None
+    return labels.Link(f"#{entry.seq}", "" if gone else reverse("entry", args=[entry.workspace_id, entry.pk]))

@@ -1,0 +1,109 @@
+"""What stands on every page of a workspace: the way with its counts, the control strip, the answers to a stop, and one banner at most."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+from django.utils.timezone import now
+
+from budget.amounts import money
+from dashboard.shared import stop_progress
+from dashboard.shared.page_request import COUNTED_TO, Region, Scene
+from orchestration import configuration
+from orchestration.executor import stats as executor_stats
+from orchestration.models import Executor
+from workspaces.access import Need
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What needs a person now, wherever they are. `tone`: bad | warn | odd."""
+
+    tone: str
+    sentence: str
+    link: str
+    words: str
+
+
+def way(scene: Scene) -> dict[str, Any]:
+    """The numbers beside the names of the sections."""
+    counts = {name: _shown(scene.counted(name)) for name in ("open_entries", "locked_paths")}
+    return {**counts, "at_work": scene.at_work}
+
+
+def build(scene: Scene) -> dict[str, Any]:
+    executor, project, at_work = scene.executor, scene.project, scene.at_work
+    return {
+        "executor": executor,
+        "shown_state": shown_state(executor, at_work=at_work, ticked_at=scene.ticked_at),
+        "ticked_at": scene.ticked_at,
+        "late_after_s": int(executor_stats.late_after_s()),
+        "project": project,
+        "at_work": at_work,
+        "max_workers": configuration.load(executor.config).max_workers,
+        "left": project.max_project_spend - project.total_spent,
+        "stop_all": stop_all(at_work, project.held),
+    }
+
+
+def stop_all(at_work: int, held: int) -> tuple[str, str]:
+    """What the armed button says, and what it would do."""
+    if not at_work:
+        return "Turn dispatch off now", "No session is at work; dispatch goes off."
+    in_flight = f" ({money.text(held)} held)" if held else ""
+    button = f"Stop {at_work} {'worker' if at_work == 1 else 'workers'} now"
+    return button, f"Ends {at_work} at work{in_flight} and turns dispatch off; commits are kept."
+
+
+def shown_state(executor: Executor, *, at_work: int, ticked_at: datetime | None) -> str:
+    """What is so, beside what is wanted: running only while somebody has seen it run (dashboard.md 4.4)."""
+    if executor.state == Executor.State.PAUSED and at_work:
+        return "stopping" if executor.stop_all_at else "pausing"
+    if executor.state == Executor.State.RUNNING and is_late(ticked_at):
+        return "unknown"
+    return executor.state
+
+
+def is_late(ticked_at: datetime | None) -> bool:
+    return ticked_at is None or now() - ticked_at > timedelta(seconds=executor_stats.late_after_s())
+
+
+def banner(scene: Scene) -> dict[str, Any]:
+    """The most pressing of what needs somebody, and how many more there are."""
+    alerts = _alerts(scene)
+    return {"alert": alerts[0] if alerts else None, "more_alerts": max(len(alerts) - 1, 0)}
+
+
+def _alerts(scene: Scene) -> list[Alert]:
+    found, at = [], [scene.workspace.pk]
+    stop = stop_progress.of(scene)
+    if stop is not None and stop.silent:
+        silent = len(stop.silent)
+        words = f"{silent} of {len(stop.answers)} sessions {'has' if silent == 1 else 'have'} not answered the stop"
+        found.append(Alert("bad", words, "#stopping", "See which"))
+    project = scene.project
+    if project.headroom <= 0:
+        cap = money.text(project.max_project_spend)
+        found.append(
+            Alert("bad", f"The hard cap of {cap} is reached: nothing new starts", reverse("budget", args=at), "Review the cap")
+        )
+    if scene.executor.state == Executor.State.RUNNING and is_late(scene.ticked_at):
+        words = "The executor has not been heard of: nothing new starts until its control worker is back"
+        found.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))
+    if scene.may(Need.BUDGET) and (waiting := scene.counted("reviews_waiting")):
+        words = "A review waits for your decision" if waiting == 1 else f"{waiting} reviews wait for your decision"
+        found.append(Alert("warn", words, reverse("reviews", args=at), "Read"))
+    return found
+
+
+def _shown(number: int) -> str:
+    return f"{COUNTED_TO:,}+" if number > COUNTED_TO else f"{number:,}"
+
+
+STRIP = {
+    "way": Region("parts/way.html", way),
+    "strip": Region("parts/strip.html", build),
+    "stopping": Region("parts/stopping.html", stop_progress.region),
+    "banner": Region("parts/banner.html", banner),
+}

@@ -1,0 +1,33 @@
+"""The filters in the addresses of lists. What does not fit is left out and named, not refused: addresses are typed by people."""
+
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from dashboard.shared.page_request import Scene
+
+_OURS = {"fragment", "after", "before", "format", "next", "edit", "release"}
+
+
+def read(form: type[forms.Form], scene: Scene, rename: dict[str, str] | None = None) -> tuple[dict[str, Any], list[str]]:
+    """The values that fit, empty for the rest, and the names of what was ignored. `rename`: names of the address to names of the form."""
+    said = {(rename or {}).get(name, name): scene.request.GET[name] for name in scene.request.GET}
+    bound = form({name: value.replace("\x00", "") for name, value in said.items()})
+    bound.is_valid()
+    chosen = {name: bound.cleaned_data.get(name) or "" for name in bound.fields}
+    odd = [name for name in said if said[name] and name not in _OURS and (name not in bound.fields or name in bound.errors)]
+    back = {ours: theirs for theirs, ours in (rename or {}).items()}
+    return chosen, [back.get(name, name)[:40] for name in odd]
+
+
+def query(scene: Scene, *without: str, **change: str) -> str:
+    """The address's filters as they are, but for what changes: for links. A new filter begins at the first page."""
+    kept = QueryDict(mutable=True)
+    for name, value in scene.request.GET.items():
+        if value and name not in (*_OURS, *without, *change):
+            kept[name] = str(value)
+    for name, value in change.items():
+        if value:
+            kept[name] = value
+    return kept.urlencode()

@@ -1,0 +1,96 @@
+"""How far a stop of everything has come: each session's own answer, and never "all stopped" before it is so."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils.timezone import now
+
+from dashboard.shared import labels
+from dashboard.shared.page_request import Scene
+from orchestration.models import Executor, Session
+
+SHOWN_FOR = timedelta(minutes=2)  # after the last answer; what did not answer is shown until it does
+SLOW = timedelta(seconds=2)  # beyond the grace, in which a KILL always comes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A session that was asked to stop. `state`: ended | waiting | silent | killing."""
+
+    session: Session
+    state: str
+    took: timedelta | None
+
+    @property
+    def words(self) -> str:
+        if self.took is not None:
+            return f"{labels.ENDED.get(self.session.outcome, 'ended')} after {self.took.total_seconds():.1f} s"
+        return {"killing": "is being killed", "silent": "no answer"}.get(self.state, "asked, is ending")
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The last stop of everything: who asked, when, and what came back."""
+
+    by: str
+    at: datetime
+    answers: list[Answer]
+    dispatch_is_off: bool
+
+    @property
+    def ended(self) -> int:
+        return sum(1 for answer in self.answers if answer.took is not None)
+
+    @property
+    def silent(self) -> list[Answer]:
+        return [answer for answer in self.answers if answer.state == "silent"]
+
+    @property
+    def nothing_left(self) -> bool:
+        """Every session was asked, and nothing new starts: asking again would change nothing."""
+        return self.dispatch_is_off and all(answer.session.stop_wanted_at is not None for answer in self.answers)
+
+    @property
+    def complete(self) -> bool:
+        return self.dispatch_is_off and self.ended == len(self.answers)
+
+    @property
+    def summary(self) -> str:
+        return f"{self.ended} of {len(self.answers)} confirmed" if self.answers else "no session was at work"
+
+
+def of(scene: Scene) -> Stop | None:
+    """The stop that is under way, or was a moment ago. None: there is none, or dispatch goes on since. One query at most."""
+    if "stop" not in scene.memo:
+        scene.memo["stop"] = _read(scene)
+    found: Stop | None = scene.memo["stop"]
+    return found
+
+
+def _read(scene: Scene) -> Stop | None:
+    executor = scene.executor
+    if executor.stop_all_at is None or executor.state == Executor.State.RUNNING:
+        return None
+    asked = Q(stop_wanted_at__gte=executor.stop_all_at, stop_for_good=False) | Q(status__in=Session.OPEN)
+    found = Session.objects.filter(asked, workspace=scene.workspace).select_related("entry")
+    answers = [_answer(session) for session in found.order_by("claimed_at", "id")[:500]]
+    last = max([executor.stop_all_at, *(answer.session.ended_at for answer in answers if answer.session.ended_at)])
+    stop = Stop(executor.stop_all_by, executor.stop_all_at, answers, dispatch_is_off=True)
+    return None if stop.complete and now() - last > SHOWN_FOR else stop
+
+
+def region(scene: Scene) -> dict[str, Any]:
+    return {"stop": of(scene)}
+
+
+def _answer(session: Session) -> Answer:
+    if session.status == Session.Status.ENDED and session.ended_at is not None and session.stop_wanted_at is not None:
+        return Answer(session, "ended", max(session.ended_at - session.stop_wanted_at, timedelta()))
+    patience = timedelta(seconds=settings.STOP_GRACE_S) + SLOW
+    if session.kill_wanted_at is not None and now() - session.kill_wanted_at < patience * 2:
+        return Answer(session, "killing", None)
+    silent = session.stop_wanted_at is not None and now() - session.stop_wanted_at > patience
+    return Answer(session, "silent" if silent else "waiting", None)

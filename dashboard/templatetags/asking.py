@@ -1,0 +1,14 @@
+"""The word that a form of something destructive sends back (pages/asking.py)."""
+
+from typing import Any
+
+from django import template
+
+from dashboard.shared import confirmation
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def word(context: Any, act: str, about: object = "") -> str:
+    return confirmation.word(context["scene"], act, about)

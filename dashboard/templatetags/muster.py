@@ -1,0 +1,257 @@
+"""How amounts, times and states are written on pages. Everything is escaped here once."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from django import template
+from django.apps import apps
+from django.db.models import Model
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import get_current_timezone, localtime, now
+
+from budget.amounts import money
+from dashboard.shared import labels
+from workspaces import times
+from workspaces.admin import base as admin_base
+
+register = template.Library()
+
+
+@register.filter
+def usd(micro: int | None) -> str:
+    """Micro-USD in words; None is a dash, never zero."""
+    return money.text(micro)
+
+
+@register.filter
+def plain_usd(micro: int) -> str:
+    """Micro-USD for the value of an input: no sign, no grouping, no needless zeros beyond cents."""
+    whole, rest = divmod(micro, money.MICRO)
+    digits = f"{rest:06d}".rstrip("0")
+    return f"{whole}.{digits.ljust(2, '0')}"
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """12,345; nothing is a dash."""
+    return f"{number:,}" if number else "—"
+
+
+@register.filter
+def score(value: float | None) -> str:
+    """A score from 0 to 1 as two decimals; the third only where it would otherwise read as 1 or 0 and is not."""
+    if value is None:
+        return "—"
+    shown = f"{value:.2f}"
+    return f"{value:.3f}" if (shown == "1.00") != (value == 1) or (shown == "0.00") != (value == 0) else shown
+
+
+@register.filter
+def gain(value: float | None) -> str:
+    if value is None:
+        return "—"
+    return f"{'−' if value < 0 else '+'}{abs(value):.2f}"
+
+
+@register.filter
+def percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "—"
+
+
+@register.filter
+def signed_usd(micro: int) -> str:
+    """A difference: over is `+`, under `−`."""
+    return f"+{money.text(micro)}" if micro > 0 else money.text(micro)
+
+
+@register.filter
+def signed_percent(value: float) -> str:
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{abs(value):.0f} %"
+
+
+@register.filter
+def duration(span: timedelta | float | None) -> str:
+    """`42s`, `7m 05s`, `3h 12m`, `2d 04h`."""
+    return "—" if span is None else labels.duration(span)
+
+
+@register.simple_tag
+def ago(moment: datetime | None, never: str = "never") -> SafeString:
+    """How long ago, the date of what is older than a day. The moment itself is in the title and, where it is relative, in print.
+    Page JS keeps it counting while the page is fresh."""
+    if moment is not None and now() - moment >= times.DAY:
+        return _time(moment, times.brief(moment, _zone()))
+    return _clock(moment, "ago", labels.age, never)
+
+
+@register.simple_tag
+def since(moment: datetime | None, until: datetime | None = None) -> SafeString:
+    """How long it lasts so far; or lasted, when it is over."""
+    if moment is not None and until is not None:
+        return format_html('<span class="num">{}</span>', duration(until - moment))
+    return _clock(moment, "since", labels.duration, "—")
+
+
+@register.simple_tag
+def moment(at: datetime | None) -> SafeString:
+    """For lists of what happened: the clock today, with the day else."""
+    if at is None:
+        return format_html("{}", "—")
+    today = at.astimezone(_zone()).date() == now().astimezone(_zone()).date()
+    return _time(at, f"{at.astimezone(_zone()):%H:%M:%S}" if today else times.brief(at, _zone()))
+
+
+@register.simple_tag
+def when(at: datetime | None, form: str = "stamp") -> SafeString:
+    """A moment in text: `25 Nov 2026, 13:04 CET`. `brief`: `25 Nov 13:04`, `exact`: with seconds, for columns; `clock`: `13:04:21 CET`
+    inside a sentence, with the day unless it is today."""
+    if at is None:
+        return format_html("{}", "—")
+    return _time(at, _FORMS[form](at))
+
+
+@register.simple_tag
+def as_of() -> SafeString:
+    """This moment, for what is printed."""
+    return when(now())
+
+
+@register.simple_tag
+def zone() -> str:
+    """The zone that the times of this page are in: `Europe/Berlin`."""
+    return times.zone_name(_zone())
+
+
+@register.filter
+def with_local(text: str) -> str:
+    """`00:00 UTC`, when the money's own day begins, with the local time beside it."""
+    return times.with_local(str(text), _zone(), now())
+
+
+_FORMS: dict[str, Callable[[datetime], str]] = {
+    "stamp": lambda at: times.stamp(at, _zone()),
+    "brief": lambda at: times.brief(at, _zone()),
+    "exact": lambda at: times.brief(at, _zone(), seconds=True),
+    "clock": lambda at: times.clock(at, _zone(), now()),
+}
+
+
+def _zone() -> tzinfo:
+    return get_current_timezone()
+
+
+def _time(at: datetime, shown: str) -> SafeString:
+    return format_html('<time class="num" datetime="{}" title="{}">{}</time>', times.iso(at), times.full(at, _zone()), shown)
+
+
+def line_clock(second: int) -> str:
+    """A line of a log's time, seconds since the epoch. Plain text: a page has a thousand."""
+    return f"{localtime(datetime.fromtimestamp(second, UTC)):%H:%M:%S}"
+
+
+def _clock(at: datetime | None, kind: str, words: Callable[[timedelta], str], never: str) -> SafeString:
+    if at is None:
+        return format_html("{}", never)
+    return format_html(
+        '<time class="num" data-{}="{}" data-at="{}" datetime="{}" title="{}">{}</time>',
+        kind,
+        f"{at.timestamp():.0f}",
+        times.brief(at, _zone()),
+        times.iso(at),
+        times.full(at, _zone()),
+        words(now() - at),
+    )
+
+
+@register.filter
+def status_word(state: str) -> str:
+    return labels.badge(state)[2].lower()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A symbol of the sprite. Beside a word, always: hence hidden from screen readers."""
+    return format_html(
+        '<svg class="icon" width="16" height="16" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name
+    )
+
+
+@register.simple_tag
+def badge(state: str) -> SafeString:
+    """Icon with an outline of its own, word and colour, together (dashboard.md 3, Status)."""
+    tone, symbol, word = labels.badge(state)
+    return format_html('<span class="badge {}">{}{}</span>', tone, icon(symbol), word)
+
+
+@register.simple_tag
+def meter(spent: int, whole: int, held: int = 0) -> SafeString:
+    """Spent and held of a limit, as a bar. The numbers stand beside it, so it is hidden from screen readers.
+
+    Widths are SVG attributes: the content security policy allows no style attributes.
+    """
+    scale = max(whole, spent + held, 1)
+    used = 100 * spent / scale
+    tone = "over" if spent >= whole else "warn" if spent >= 0.8 * whole else ""
+    limit = mark_safe("")
+    if spent + held > whole:
+        limit = format_html('<rect class="limit" x="{}" width="1" height="6"></rect>', f"{min(100 * whole / scale, 99):.2f}")
+    return format_html(
+        '<svg class="meter {}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="track" width="100" height="6"></rect><rect class="held" x="{}" width="{}" height="6"></rect>'
+        '<rect class="used" width="{}" height="6"></rect>{}</svg>',
+        tone,
+        f"{used:.2f}",
+        f"{100 * held / scale:.2f}",
+        f"{used:.2f}",
+        limit,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def live(context: Any, name: str, topics: str) -> SafeString:
+    """The attributes of a region that fetches itself, by its own name, from the address that the page has now.
+
+    `delay`, not `throttle`: htmx's throttle drops the last hint of a burst, and with it the newest state. The server sends each topic
+    at most twice a second, so a short delay gathers the topics of one change and never starves.
+    """
+    triggers = [f"sse:{topic} delay:120ms" for topic in topics.split()]
+    return format_html(
+        'id="{}" data-live hx-get="" hx-target="this" hx-swap="outerHTML" hx-trigger="{}" hx-vals="{}"{}',
+        name,
+        ", ".join([*triggers, "muster:refresh"]),
+        f'{{"fragment": "{name}"}}',
+        mark_safe(' hx-swap-oob="true"') if context.get("oob") else "",
+    )
+
+
+@register.simple_tag(takes_context=True)
+def admin_link(context: Any, obj: Model | None, words: str = "Edit in admin") -> SafeString:
+    """The way to an object's page on the admin site, for who may go there. Nothing for everybody else."""
+    request = context.get("request")
+    if obj is None or request is None or not getattr(request.user, "is_superuser", False):
+        return mark_safe("")
+    return admin_base.link(obj, words)
+
+
+@register.simple_tag(takes_context=True)
+def admin_list(context: Any, model: str, workspace: Model, column: str = "workspace") -> SafeString:
+    """The way to all rows of a model that belong to a workspace, on the admin site. `column`: which one says so."""
+    request = context.get("request")
+    if request is None or not getattr(request.user, "is_superuser", False):
+        return mark_safe("")
+    meta = apps.get_model(model)._meta
+    key = meta.get_field(column).target_field.name  # as the filters of the admin site are called
+    address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+    return format_html('<a href="{}?{}__{}__exact={}">All in admin</a>', address, column, key, workspace.pk)
+
+
+@register.simple_tag
+def pieces(found: list[tuple[str, str]]) -> SafeString:
+    """Text with links in it: (text, address) pairs, where no address means plain text."""
+    return format_html_join(
+        "", "{}", ((format_html('<a href="{}">{}</a>', url, text) if url else with_local(text),) for text, url in found)
+    )

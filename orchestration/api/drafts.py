@@ -1,0 +1,20 @@
+"""From what a caller sends to a draft of an entry."""
+
+from orchestration import schemas
+from orchestration.backlog import entries
+
+
+def of(item: schemas.EntryIn) -> entries.Draft:
+    """The draft of one entry of a request."""
+    return entries.Draft(
+        content=item.content,
+        ref=item.ref or "",
+        type=item.type,
+        spec=item.spec.model_dump(exclude_none=True) if item.spec else {},
+        priority=entries.PRIORITIES[item.priority],
+        depends_on=tuple(item.depends_on),
+        parallelizable=item.parallelizable,
+        parallel_group=item.parallel_group or "",
+        budget=item.budget_usd,
+        budget_rounds=item.budget_rounds,
+    )

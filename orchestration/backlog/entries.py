@@ -1,0 +1,192 @@
+"""The backlog: what is added to it and taken off. Executor row first, so that counters never race."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from budget.models import Account, Project
+from orchestration import configuration, funding
+from orchestration.backlog import completion, entry_state, graph, locks, paths
+from orchestration.backlog.transitions import NO_MONEY_LEFT, Next
+from orchestration.messaging import wake_ups
+from orchestration.models import Dependency, Entry, Executor
+from workspaces import activity, ids
+from workspaces.access import Caller
+from workspaces.errors import Invalid
+
+PRIORITIES = {p.name.lower(): p for p in Entry.Priority}
+MOST_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An entry to be added. `depends_on` holds ids of entries, or refs of drafts in the same call. `budget` in micro-USD."""
+
+    content: str
+    ref: str = ""
+    type: str = "task"
+    spec: dict[str, Any] = field(default_factory=dict)
+    priority: Entry.Priority = Entry.Priority.MEDIUM
+    depends_on: tuple[str, ...] = ()
+    parallelizable: bool = True
+    parallel_group: str = ""
+    budget: int | None = None
+    budget_rounds: int | None = None
+    assigned_to: str = ""
+
+
+def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, once: str = "") -> list[Entry]:
+    """Add entries, all or none. Raises Invalid for a cycle (naming it), an unknown dependency, a repeated ref or a bad path.
+
+    `once`: a key of the form that asked for them. The same key adds nothing again and answers what it added."""
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().get(pk=workspace_id)
+        if once and (before := added(workspace_id, once)):
+            return before
+        project = Project.objects.get(pk=workspace_id)
+        config = configuration.load(executor.config)
+        made = [_entry(workspace_id, executor.last_seq + n, draft, by) for n, draft in enumerate(drafts, start=1)]
+        for n, entry in enumerate(made if once else ()):
+            entry.pk = entry.account_id = _id_once(workspace_id, once, n)
+        wanted = _resolve(workspace_id, drafts, made)
+        known = {entry.pk: entry for entry in made}
+        outside = {e.pk: e for e in Entry.objects.filter(pk__in={d for ds in wanted.values() for d in ds} - known.keys())}
+        for entry in made:
+            before = [known.get(id_) or outside[id_] for id_ in wanted[entry.pk]]
+            entry.unmet_dependencies = sum(1 for other in before if other.status != Entry.Status.DONE)
+            if failed := next((o for o in before if o.status == Entry.Status.FAILED), None):
+                entry_state.set_state(entry, Next("blocked", "dependency_failed", f"#{failed.seq} {failed.title} failed"[:500]))
+        _open_accounts(project, list(zip(made, drafts, strict=True)), config)
+        Entry.objects.bulk_create(made)
+        Dependency.objects.bulk_create(
+            Dependency(entry_id=one, depends_on_id=other) for one, others in wanted.items() for other in others
+        )
+        Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(made))
+        activity.record(workspace_id, "entries.added", by=by, data=_told(made))
+        entry_state.tell_blocked(
+            *(entry for entry in made if entry.reason_code != "project_budget_exceeded")
+        )  # those are told in one line
+    wake_ups.nudge(workspace_id)
+    wake_ups.hint(workspace_id, "entries", "budget")
+    return made
+
+
+def added(workspace_id: str, once: str) -> list[Entry]:
+    """What was added with this key; deleted ones too, for they were added."""
+    first = Entry.objects.filter(workspace_id=workspace_id, pk=_id_once(workspace_id, once, 0)).exists()
+    ids_ = [_id_once(workspace_id, once, n) for n in range(MOST_AT_ONCE)] if first else []
+    return list(Entry.objects.filter(workspace_id=workspace_id, pk__in=ids_).order_by("seq"))
+
+
+def _id_once(workspace_id: str, once: str, n: int) -> str:
+    return ids.entry_for(f"{workspace_id}:{once}:{n}")
+
+
+def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
+    """Take an entry off the backlog; its sessions and money stay on record. Raises Invalid while it runs or others depend on it."""
+    with transaction.atomic():
+        row = entry_state.locked(entry)
+        if row.status == Entry.Status.IN_PROGRESS:
+            raise Invalid("The entry is in progress: stop its session first", "entryID")
+        if others := list(Entry.objects.filter(dependencies__depends_on=row, deleted_at__isnull=True)[:5]):
+            named = ", ".join(other.pk for other in others)
+            raise Invalid(f"Other entries depend on it: {named}", "entryID")
+        locks.release(row.workspace_id, [row.pk])
+        Dependency.objects.filter(entry=row).delete()
+        Entry.objects.filter(pk=row.pk).update(deleted_at=Now())
+        funding.due(row.workspace_id)
+        completion.tell(row.workspace_id, before=completion.was(row.status, row.unmet_dependencies))
+        data = {"title": row.title}
+        activity.record(row.workspace_id, "entry.deleted", by=by, object_id=row.pk, reason=reason, data=data)
+    wake_ups.nudge(row.workspace_id)
+    wake_ups.hint(row.workspace_id, "entries", "budget")
+
+
+def paths_of(spec: dict[str, Any]) -> list[str]:
+    """What an entry with this spec locks. Raises Invalid for a bad path."""
+    listed: list[str] = []
+    for key in ("files_to_create", "files_to_modify"):
+        for path in spec.get(key) or []:
+            try:
+                listed.append(paths.normalise(path))
+            except paths.BadPath as bad:
+                raise Invalid(f"{path!r}: {bad}"[:300], key) from None
+    return paths.normalise_all(listed)
+
+
+def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
+    entry = Entry(
+        workspace_id=workspace_id,
+        seq=seq,
+        type=draft.type,
+        content=draft.content,
+        spec=draft.spec,
+        paths=paths_of(draft.spec),
+        priority=draft.priority,
+        parallelizable=draft.parallelizable,
+        parallel_group=draft.parallel_group,
+        created_by=by.name,
+        assigned_to=draft.assigned_to,
+    )
+    entry.account_id = entry.pk
+    if draft.budget_rounds is not None:
+        entry.budget_rounds = draft.budget_rounds
+    return entry
+
+
+def _told(made: Sequence[Entry]) -> dict[str, Any]:
+    """One line for all of them, also of those that begin without money: who added them is told so, and a notice each would be a flood."""
+    poor = sum(entry.reason_code == "project_budget_exceeded" for entry in made)
+    told = {"count": len(made), "entries": [entry.pk for entry in made[:50]]}
+    return told | ({"without_money": poor} if poor else {})
+
+
+def _open_accounts(project: Project, made: Sequence[tuple[Entry, Draft]], config: configuration.Config) -> None:
+    """Their own budgets, or shares of what the plan has left; one for which nothing is left waits for money."""
+    promised = sum(draft.budget or 0 for _, draft in made)
+    shares = funding.for_new(project, [entry for entry, draft in made if draft.budget is None], config, promised=promised)
+    for entry, draft in made:
+        if (
+            draft.budget is None
+            and not shares.get(entry.pk)
+            and entry.status == Entry.Status.PENDING
+            and not entry.unmet_dependencies
+        ):
+            entry_state.set_state(entry, Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT))
+    Account.objects.bulk_create(
+        Account(
+            id=entry.pk,
+            project=project,
+            budget=shares.get(entry.pk, 0) if draft.budget is None else draft.budget,
+            own_budget=draft.budget is not None,
+        )
+        for entry, draft in made
+    )
+
+
+def _resolve(workspace_id: str, drafts: Sequence[Draft], made: Sequence[Entry]) -> dict[str, list[str]]:
+    """Entry id to the ids it depends on. Raises Invalid for what is unknown, repeated or circular."""
+    by_ref: dict[str, str] = {}
+    for draft, entry in zip(drafts, made, strict=True):
+        if draft.ref and draft.ref in by_ref:
+            raise Invalid(f"The ref {draft.ref!r} is used twice", "ref")
+        if draft.ref:
+            by_ref[draft.ref] = entry.pk
+    named = {name for draft in drafts for name in draft.depends_on} - by_ref.keys()
+    real = set(
+        Entry.objects.filter(workspace_id=workspace_id, pk__in=named, deleted_at__isnull=True).values_list("pk", flat=True)
+    )
+    if missing := sorted(named - real):
+        raise Invalid(f"Unknown entry or ref: {missing[0][:100]!r}", "depends_on")
+    wanted = {
+        entry.pk: list(dict.fromkeys(by_ref.get(name, name) for name in draft.depends_on))
+        for draft, entry in zip(drafts, made, strict=True)
+    }
+    if loop := graph.cycle(wanted):
+        names = {entry.pk: draft.ref or entry.title for draft, entry in zip(drafts, made, strict=True)}
+        raise Invalid("Dependency cycle: " + " -> ".join(names.get(id_, id_) for id_ in loop), "depends_on")
+    return wanted

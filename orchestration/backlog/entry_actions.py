@@ -1,0 +1,166 @@
+"""What a person does to entries of the backlog: to one, or to many at once, then all or none."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from orchestration.backlog import entry_state
+from orchestration.backlog.transitions import PENDING, Next
+from orchestration.messaging import wake_ups
+from orchestration.models import Entry, Session
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.errors import Invalid
+from workspaces.models import Event
+
+AT_WORK = "The entry is in progress: stop its session first"
+BEGIN_ANEW = ("no_improvement", "merge_conflict")
+
+
+class SomeRefuse(Invalid):
+    """Nothing was changed. `each`: those that refuse, and why."""
+
+    def __init__(self, each: Sequence[tuple[Entry, str]]) -> None:
+        super().__init__(each[0][1], "status")
+        self.each = each
+
+
+def hold(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
+    """A person holds an entry back: it keeps its branch, frees its locks and waits for `release`."""
+    return hold_all([entry], by=by, reason=reason)[0]
+
+
+def hold_all(those: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
+    """Hold entries of one workspace back. Raises SomeRefuse for those at work or done."""
+    with transaction.atomic():
+        rows = _ready(those, unless={"done"})
+        Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
+        entry_state.move_alike(rows, Next("blocked", "human_hold", reason or f"Held by {by.name}"))
+        _record([(row, "held") for row in rows], by=by, reason=reason)
+    _ring(rows[0].workspace_id)
+    return rows
+
+
+def release(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
+    """Put a held, blocked or failed entry back in line; a failed or done one is reopened and gets its rounds anew."""
+    return release_all([entry], by=by, reason=reason)[0]
+
+
+def release_all(those: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
+    """Put entries of one workspace back in line. What waits for one that failed goes on if that one is among them.
+    Raises SomeRefuse for those at work or in line already."""
+    with transaction.atomic():
+        rows = _ready(those, unless={"pending"})
+        reopened = [row for row in rows if row.status in entry_state.ENDED]
+        anew = [row.pk for row in rows if row.status in entry_state.ENDED or row.reason_code in BEGIN_ANEW]
+        Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
+        Entry.objects.filter(pk__in=anew).update(rounds_completed=0)
+        for row in rows:
+            row.crashes, row.rounds_completed = 0, 0 if row.pk in anew else row.rounds_completed
+        for following, alike in _alike(rows).items():
+            entry_state.move_alike(alike, following)
+        _record([(row, "reopened" if row in reopened else "released") for row in rows], by=by, reason=reason)
+    _ring(rows[0].workspace_id)
+    return rows
+
+
+def mark_done(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
+    """A person says that it is done: nothing is merged, its dependents go on."""
+    with transaction.atomic():
+        (row,) = _ready([entry], unless={"done"})
+        Entry.objects.filter(pk=row.pk).update(crashes=0)
+        entry_state.move(row, Next("done"))
+        _record([(row, "marked_done")], by=by, reason=reason)
+    _ring(row.workspace_id)
+    return row
+
+
+def mark_failed(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
+    """A person gives it up: what depends on it is blocked until somebody reopens it."""
+    with transaction.atomic():
+        (row,) = _ready([entry], unless={"done", "failed"})
+        Entry.objects.filter(pk=row.pk).update(crashes=0)
+        entry_state.move(row, Next("failed", "human_hold", reason or f"Given up by {by.name}"))
+        _record([(row, "marked_failed")], by=by, reason=reason)
+    _ring(row.workspace_id)
+    return row
+
+
+def set_priority(entry: Entry, priority: Entry.Priority, *, by: Caller, reason: str = "") -> Entry:
+    """Change its place in line."""
+    return set_priority_of_all([entry], priority, by=by, reason=reason)[0]
+
+
+def set_priority_of_all(those: Sequence[Entry], priority: Entry.Priority, *, by: Caller, reason: str = "") -> list[Entry]:
+    """Change the places in line of entries of one workspace."""
+    with transaction.atomic():
+        rows = entry_state.all_locked(those)
+        before = {row.pk: Entry.Priority(row.priority).name.lower() for row in rows}
+        Entry.objects.filter(pk__in=before).update(priority=priority, updated_at=Now())
+        for row in rows:
+            row.priority = priority
+        told = {"after": priority.name.lower()}
+        _record([(row, "priority") for row in rows], by=by, reason=reason, data=lambda row: {"before": before[row.pk]} | told)
+    wake_ups.nudge(rows[0].workspace_id)
+    wake_ups.hint(rows[0].workspace_id, "entries")
+    return rows
+
+
+def reverify(entry: Entry, *, by: Caller) -> Entry:
+    """Verification only, of what the last session left; `rounds_completed` starts anew (contract.md). Raises Invalid."""
+    with transaction.atomic():
+        row = entry_state.locked(entry)
+        if not Session.objects.filter(entry=row, rounds__isnull=False).exists():
+            raise Invalid("Entry has no prior worker session to reverify", "entryID")
+        if row.status == Entry.Status.IN_PROGRESS:
+            raise Invalid("Entry is in progress: stop its session first", "entryID")
+        row.rounds_completed, row.crashes, row.next_work, row.has_rounds = 0, 0, Entry.Work.VERIFY, True
+        row.save(update_fields=["rounds_completed", "crashes", "next_work", "has_rounds"])
+        entry_state.move(row, PENDING)
+        activity.record(row.workspace_id, "entry.reverify", by=by, object_id=row.pk)
+    wake_ups.nudge(row.workspace_id)
+    wake_ups.hint(row.workspace_id, "entries")
+    return row
+
+
+def _ready(those: Sequence[Entry], *, unless: set[str]) -> list[Entry]:
+    rows = entry_state.all_locked(those)
+    refused = [(row, AT_WORK) for row in rows if row.status == Entry.Status.IN_PROGRESS]
+    refused += [(row, f"The entry is {row.status} already") for row in rows if row.status in unless]
+    if refused:
+        raise SomeRefuse(sorted(refused, key=lambda pair: pair[0].seq))
+    return rows
+
+
+def _alike(rows: Sequence[Entry]) -> dict[Next, list[Entry]]:
+    """Back in line, or blocked again by a dependency that failed and stays so."""
+    ids = [row.pk for row in rows]
+    failed = Entry.objects.filter(dependents__entry__in=ids, status=Entry.Status.FAILED).exclude(pk__in=ids).order_by("-seq")
+    behind = {one.waits: one for one in failed.annotate(waits=F("dependents__entry_id"))}
+    found: dict[Next, list[Entry]] = {}
+    for row in rows:
+        other = behind.get(row.pk)
+        following = Next("blocked", "dependency_failed", f"#{other.seq} {other.title} failed"[:500]) if other else PENDING
+        found.setdefault(following, []).append(row)
+    return found
+
+
+def _record(
+    told: Sequence[tuple[Entry, str]],
+    *,
+    by: Caller,
+    reason: str,
+    data: Callable[[Entry], dict[str, Any]] = lambda _: {},
+) -> None:
+    Event.objects.bulk_create(
+        activity.event(row.workspace_id, f"entry.{verb}", by=by, object_id=row.pk, reason=reason, data=data(row))
+        for row, verb in told
+    )
+
+
+def _ring(workspace_id: str) -> None:
+    wake_ups.nudge(workspace_id)
+    wake_ups.hint(workspace_id, "entries", "locks", "executor")

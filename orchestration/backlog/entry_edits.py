@@ -1,0 +1,84 @@
+"""What a person changes about an entry: rounds, beside what it may run, whose it is, its spec."""
+
+from typing import Any
+
+from django.db import transaction
+
+from orchestration.backlog import entry_state
+from orchestration.backlog.entries import paths_of
+from orchestration.backlog.transitions import PENDING
+from orchestration.messaging import wake_ups
+from orchestration.models import Entry
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.errors import Invalid
+
+
+def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = "") -> Entry:
+    """Change how many rounds it may make. One that failed for want of rounds goes on."""
+    with transaction.atomic():
+        row = entry_state.locked(entry)
+        before, row.budget_rounds = row.budget_rounds, budget_rounds
+        row.save(update_fields=["budget_rounds", "updated_at"])
+        if row.reason_code == "rounds_exhausted" and budget_rounds > row.rounds_completed:
+            entry_state.move(row, PENDING)
+        data = {"before": before, "after": budget_rounds}
+        activity.record(row.workspace_id, "entry.rounds", by=by, object_id=row.pk, reason=reason, data=data)
+    wake_ups.nudge(row.workspace_id)
+    wake_ups.hint(row.workspace_id, "entries")
+    return row
+
+
+def set_parallel(
+    entry: Entry, *, parallelizable: bool | None = None, parallel_group: str | None = None, by: Caller, reason: str = ""
+) -> Entry:
+    """Change beside what it may run (None: as it is). What runs now goes on: the next start of a session looks at it."""
+    with transaction.atomic():
+        row = entry_state.locked(entry)
+        before = {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}
+        row.parallelizable = row.parallelizable if parallelizable is None else parallelizable
+        row.parallel_group = row.parallel_group if parallel_group is None else parallel_group
+        row.save(update_fields=["parallelizable", "parallel_group", "updated_at"])
+        data = {"before": before, "after": {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}}
+        activity.record(row.workspace_id, "entry.parallel", by=by, object_id=row.pk, reason=reason, data=data)
+    wake_ups.nudge(row.workspace_id)
+    wake_ups.hint(row.workspace_id, "entries")
+    return row
+
+
+def assign(entry: Entry, assigned_to: str, *, by: Caller, reason: str = "") -> Entry:
+    """Say whose it is. Nothing is dispatched by it."""
+    with transaction.atomic():
+        row = entry_state.locked(entry)
+        before, row.assigned_to = row.assigned_to, assigned_to
+        row.save(update_fields=["assigned_to", "updated_at"])
+        data = {"before": before, "after": assigned_to}
+        activity.record(row.workspace_id, "entry.assigned", by=by, object_id=row.pk, reason=reason, data=data)
+    wake_ups.hint(row.workspace_id, "entries")
+    return row
+
+
+def set_spec(entry: Entry, spec: dict[str, Any], *, by: Caller) -> Entry:
+    """Replace its spec, and with it the paths it will lock. Raises Invalid when it is frozen or at work."""
+    with transaction.atomic():
+        row = entry_state.locked(entry)
+        if row.spec_frozen:
+            raise Invalid("The spec is frozen", "spec")
+        if row.status == Entry.Status.IN_PROGRESS or row.locks.exists():
+            raise Invalid("The entry is at work and holds its locks: its spec cannot change now", "spec")
+        row.spec, row.paths, row.parked_behind = spec, paths_of(spec), None
+        row.save(update_fields=["spec", "paths", "parked_behind", "updated_at"])
+        activity.record(row.workspace_id, "entry.spec", by=by, object_id=row.pk)
+    wake_ups.nudge(row.workspace_id)
+    return row
+
+
+def freeze_spec(entry: Entry, *, by: Caller) -> Entry:
+    """From now on nobody changes its spec."""
+    with transaction.atomic():
+        row = entry_state.locked(entry)
+        if not row.spec_frozen:
+            row.spec_frozen = True
+            row.save(update_fields=["spec_frozen", "updated_at"])
+            activity.record(row.workspace_id, "entry.spec_frozen", by=by, object_id=row.pk)
+        return row

@@ -1,0 +1,129 @@
+"""Entries go from one state to the next, and what follows from it for locks, dependents, money and notices. Executor row first: counters never race."""
+
+from collections.abc import Sequence
+
+from django.db.models import Count, F
+from django.db.models.functions import Now
+
+from orchestration import funding
+from orchestration.backlog import completion, locks
+from orchestration.backlog.transitions import PENDING, Next
+from orchestration.messaging import wake_ups
+from orchestration.models import Dependency, Entry, Executor
+from workspaces import activity
+from workspaces.access import MUSTER
+from workspaces.errors import NotFound
+from workspaces.models import Event
+
+ENDED = (Entry.Status.DONE, Entry.Status.FAILED)
+
+
+def locked(entry: Entry) -> Entry:
+    """The entry as it is now, with its executor's row locked. Inside a transaction. Raises NotFound when it was deleted."""
+    return all_locked([entry])[0]
+
+
+def all_locked(those: Sequence[Entry]) -> list[Entry]:
+    """Entries of one workspace as they are now, in the order asked for, with the executor's row locked. Raises NotFound when one was deleted."""
+    Executor.objects.select_for_update().get(pk=those[0].workspace_id)
+    alive = Entry.objects.select_related("account").filter(pk__in=[one.pk for one in those], deleted_at__isnull=True)
+    rows = {row.pk: row for row in alive}
+    if len(rows) != len(those):
+        raise NotFound("Entry not found")
+    return [rows[one.pk] for one in those]
+
+
+def move(entry: Entry, following: Next) -> None:
+    """Put an entry into its next state and do what follows from it. Inside a transaction that has the executor's row."""
+    move_alike([entry], following)
+
+
+def move_alike(those: Sequence[Entry], following: Next) -> None:
+    """Put entries of one workspace into the same next state. The number of statements does not grow with theirs."""
+    workspace_id, ids = those[0].workspace_id, [entry.pk for entry in those]
+    were = {entry.pk: Entry.Status(entry.status) for entry in those}
+    at_rest = completion.least([completion.was(entry.status, entry.unmet_dependencies) for entry in those])
+    _write(those, following)
+    halts = following.status in (*ENDED, Entry.Status.BLOCKED)
+    if halts:
+        locks.release(workspace_id, ids)
+    if following.status in ENDED or following.code == "project_budget_exceeded":
+        funding.due(workspace_id)  # they leave money, or want some
+    done = following.status == Entry.Status.DONE
+    if changed := [pk for pk in ids if (were[pk] == Entry.Status.DONE) != done]:
+        _count_unmet(changed, -1 if done else +1)
+    for entry in those:
+        _tell_dependents(entry, were[entry.pk])
+    tell_blocked(*(entry for entry in those if were[entry.pk] != Entry.Status.BLOCKED))
+    if halts:
+        completion.tell(workspace_id, before=at_rest)
+
+
+def set_state(entry: Entry, following: Next) -> None:
+    """In memory only."""
+    entry.status = following.status
+    entry.reason_code, entry.reason_message = following.code, following.message[:500]
+    entry.reason_at = Now() if following.code else None
+    entry.parked_behind = None
+
+
+def tell_blocked(*those: Entry) -> None:
+    """Whatever blocked them: those who are to act on it hear of it by this verb."""
+    blocked = [entry for entry in those if entry.status == Entry.Status.BLOCKED]
+    Event.objects.bulk_create(
+        activity.event(
+            entry.workspace_id,
+            "entry.blocked",
+            by=MUSTER,
+            object_id=entry.pk,
+            reason=entry.reason_message,
+            data={"code": entry.reason_code, "entry": entry.pk, "seq": entry.seq, "title": entry.title},
+        )
+        for entry in blocked
+    )
+    if blocked:
+        wake_ups.deliver()
+
+
+def _write(those: Sequence[Entry], following: Next) -> None:
+    for entry in those:
+        set_state(entry, following)
+    if len(those) == 1:  # saved, so that the database's time comes back with it
+        those[0].save(update_fields=["status", "reason_code", "reason_message", "reason_at", "parked_behind", "updated_at"])
+        return
+    Entry.objects.filter(pk__in=[entry.pk for entry in those]).update(
+        status=following.status,
+        reason_code=following.code,
+        reason_message=following.message[:500],
+        reason_at=Now() if following.code else None,
+        parked_behind=None,
+        updated_at=Now(),
+    )
+
+
+def _count_unmet(ids: Sequence[str], by: int) -> None:
+    """Those that wait for these have so many more, or fewer, that are not done."""
+    waits = Dependency.objects.filter(depends_on_id__in=ids).values_list("entry_id").annotate(n=Count("pk")).order_by("entry_id")
+    many: dict[int, list[str]] = {}
+    for entry_id, n in waits:
+        many.setdefault(n, []).append(entry_id)
+    for n, waiting in many.items():
+        Entry.objects.filter(pk__in=waiting).update(unmet_dependencies=F("unmet_dependencies") + by * n)
+
+
+def _tell_dependents(entry: Entry, before: str) -> None:
+    if entry.status == Entry.Status.FAILED:
+        message = f"#{entry.seq} {entry.title} failed"[:500]
+        for waiting in Entry.objects.filter(dependencies__depends_on=entry, status=Entry.Status.PENDING):
+            move(waiting, Next("blocked", "dependency_failed", message))
+    elif before == Entry.Status.FAILED:
+        _unblock_dependents(entry)
+
+
+def _unblock_dependents(entry: Entry) -> None:
+    """Those blocked by this entry's failure, unless another dependency of theirs failed as well."""
+    stuck = Entry.objects.filter(dependencies__depends_on=entry, status=Entry.Status.BLOCKED, reason_code="dependency_failed")
+    for waiting in stuck:
+        others = Entry.objects.filter(dependents__entry=waiting, status=Entry.Status.FAILED).exclude(pk=entry.pk)
+        if not others.exists():
+            move(waiting, PENDING)

@@ -1,0 +1,57 @@
+"""Locks that nobody needs: their entry is at rest, or was never begun. The tick frees most of them; a person may free the rest."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from orchestration.backlog import locks
+from orchestration.messaging import wake_ups
+from orchestration.models import Entry, Executor, FileLock, Session
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.errors import Invalid
+
+AT_REST = (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED)
+
+
+def why_kept(entry: Entry, *, is_open: bool) -> str:
+    """Why an entry's locks may not be freed; empty when they are orphans."""
+    if is_open:
+        return "It is at work: stop its session first"
+    if entry.deleted_at is None and entry.status not in AT_REST and (entry.has_rounds or entry.attempts):
+        return "It keeps them between its rounds: hold the entry first"
+    return ""
+
+
+def among(locks: QuerySet[FileLock]) -> QuerySet[FileLock]:
+    """Those of these locks that `why_kept` has nothing against freeing."""
+    session = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
+    begun = Q(entry__has_rounds=True) | Q(entry__attempts__gt=0)  # one that was stopped in its first round goes on with it
+    needed = begun & Q(entry__deleted_at__isnull=True) & ~Q(entry__status__in=AT_REST)
+    return locks.filter(~Exists(session)).exclude(needed)
+
+
+def at_work(entry_ids: Sequence[str]) -> set[str]:
+    """Those with an open session."""
+    found = Session.objects.filter(entry_id__in=entry_ids, status__in=Session.OPEN)
+    return set(found.values_list("entry_id", flat=True))
+
+
+def release(entry_id: str, *, by: Caller, reason: str) -> int:
+    """Free an entry's orphaned locks, which lets those parked behind it go on. Answers how many. Raises Invalid when it needs them."""
+    with transaction.atomic():
+        workspace_id = Entry.objects.values_list("workspace_id", flat=True).get(pk=entry_id)
+        Executor.objects.select_for_update().get(pk=workspace_id)
+        entry = Entry.objects.get(pk=entry_id)
+        if why := why_kept(entry, is_open=bool(at_work([entry_id]))):
+            raise Invalid(why, "entryID")
+        freed = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
+        if freed:
+            locks.release(workspace_id, [entry_id])
+            data = {"count": len(freed), "paths": freed[:50]}
+            activity.record(workspace_id, "locks.released", by=by, object_id=entry_id, reason=reason, data=data)
+    if freed:
+        wake_ups.nudge(workspace_id)
+        wake_ups.hint(workspace_id, "locks", "entries")
+    return len(freed)

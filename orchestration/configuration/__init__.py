@@ -1,0 +1,39 @@
+"""The configuration of a workspace, its secrets, and how a repository becomes a workspace."""
+
+from orchestration.configuration.config import (
+    JUDGES,
+    Agent,
+    AgentKind,
+    Check,
+    Command,
+    Config,
+    Interceptor,
+    Push,
+    Verifier,
+    answer,
+    envs,
+    load,
+    merged,
+    micro,
+    stored,
+    without_values,
+)
+
+__all__ = [
+    "JUDGES",
+    "Agent",
+    "AgentKind",
+    "Check",
+    "Command",
+    "Config",
+    "Interceptor",
+    "Push",
+    "Verifier",
+    "answer",
+    "envs",
+    "load",
+    "merged",
+    "micro",
+    "stored",
+    "without_values",
+]

@@ -1,0 +1,103 @@
+"""When the agent's provider turns sessions away: the entry waits a while, and when it does so for everyone, the whole workspace does.
+
+The breaker is on the executor's row. Once its time is over one session is tried; the first request that is answered closes it.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from orchestration.messaging import wake_ups
+from orchestration.models import Entry, Executor
+from workspaces import activity
+from workspaces.access import MUSTER, Caller
+
+# So many sessions in a row, with none that worked in between, mean that it is not the entry.
+FOR_EVERYONE = 3
+FIRST_WAIT_S = 5.0
+LONGEST_WAIT_S = 300.0
+LONGEST_ASKED_S = 6 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What turned a session away. setup: nobody's session will work until a person acts. `retry_at`: the provider's own wish, epoch seconds."""
+
+    code: str
+    message: str
+    cause: Literal["provider", "setup"]
+    retry_at: float | None = None
+
+
+def wait_s(times: int) -> float:
+    """Seconds to wait after so many refusals in a row: 5, 10, 20, up to 300."""
+    return min(FIRST_WAIT_S * 2.0 ** min(max(times - 1, 0), 20), LONGEST_WAIT_S)
+
+
+def turned_away(executor: Executor, entry: Entry, trouble: Trouble) -> None:
+    """Note it, in the transaction that ends the session and holds the executor's row."""
+    times = executor.trouble_count + 1
+    Executor.objects.filter(pk=executor.pk).update(trouble_count=times)
+    if trouble.cause == "provider":
+        pause = _pause(trouble, entry.provider_waits + 1)
+        Entry.objects.filter(pk=entry.pk).update(not_before=Now() + pause, provider_waits=F("provider_waits") + 1)
+        if times < FOR_EVERYONE:
+            return
+    pause = _pause(trouble, times if trouble.cause == "setup" else times - FOR_EVERYONE + 1)
+    fresh = not executor.trouble_code
+    Executor.objects.filter(pk=executor.pk).update(
+        trouble_code=trouble.code,
+        trouble_message=trouble.message[:500],
+        trouble_since=Now() if fresh else F("trouble_since"),
+        trouble_until=Now() + pause,
+    )
+    if fresh:
+        data = {"code": trouble.code}
+        activity.record(
+            executor.pk, "agent.unavailable", by=MUSTER, object_id=executor.pk, reason=trouble.message[:500], data=data
+        )
+
+
+def answered(workspace_id: str) -> None:
+    """A provider answered a session of this workspace. One cheap statement when there was no trouble."""
+    with transaction.atomic():
+        row = Executor.objects.filter(pk=workspace_id, trouble_count__gt=0).select_for_update().first()
+        if row is None:
+            return
+        _close(row.pk)
+        if row.trouble_code:
+            activity.record(row.pk, "agent.available", by=MUSTER, object_id=row.pk, data={"code": row.trouble_code})
+    wake_ups.nudge(workspace_id)
+    wake_ups.hint(workspace_id, "executor", "entries")
+
+
+def mended(workspace_id: str) -> None:
+    """The agent's config or its secrets were changed: try one session now. The breaker stays until it is answered."""
+    Executor.objects.filter(pk=workspace_id).exclude(trouble_code="").update(trouble_until=Now())
+    Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
+
+
+def try_again(workspace_id: str, *, by: Caller) -> None:
+    """A person says that it is mended: everything that waits for the provider may start now."""
+    with transaction.atomic():
+        row = Executor.objects.select_for_update().get(pk=workspace_id)
+        _close(row.pk)
+        Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
+        activity.record(workspace_id, "agent.retry", by=by, object_id=workspace_id, data={"code": row.trouble_code})
+    wake_ups.nudge(workspace_id)
+    wake_ups.hint(workspace_id, "executor", "entries")
+
+
+def _close(workspace_id: str) -> None:
+    Executor.objects.filter(pk=workspace_id).update(
+        trouble_code="", trouble_message="", trouble_since=None, trouble_until=None, trouble_count=0
+    )
+
+
+def _pause(trouble: Trouble, times: int) -> timedelta:
+    asked = trouble.retry_at - datetime.now(UTC).timestamp() if trouble.retry_at else 0.0
+    return timedelta(seconds=max(wait_s(times), min(asked, LONGEST_ASKED_S)))

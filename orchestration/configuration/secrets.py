@@ -1,0 +1,100 @@
+"""Secrets of a workspace: sealed at rest with the server's key, unsealed only for its agents, masked wherever output is kept."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from django.db import transaction
+
+from orchestration.configuration import circuit_breaker
+from orchestration.messaging import wake_ups
+from orchestration.models import Secret
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.errors import Invalid, NotFound
+from workspaces.sealing import Sealed, seal, unseal
+
+PURPOSE = "muster secrets 1"
+LONGEST = 16_000
+MOST = 100
+SHORTEST_MASKED = 6  # shorter values would black out half of any log
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+LONG_WORD = 24  # of a value with several lines: a line of base64, not a word of English
+_SENSITIVE = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.I)
+
+
+def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
+    """Set or replace one. Raises Invalid."""
+    if not NAME.fullmatch(name) or name.startswith("MUSTER_"):
+        raise Invalid("must be the name of an environment variable, and not begin with MUSTER_", "name")
+    if not value or len(value) > LONGEST or "\0" in value or any(0xD800 <= ord(c) < 0xE000 for c in value):
+        raise Invalid(f"must have 1 to {LONGEST} characters, without NUL and lone surrogates", "value")
+    with transaction.atomic():
+        known = Secret.objects.filter(workspace_id=workspace_id)
+        if known.count() >= MOST and not known.filter(name=name).exists():
+            raise Invalid(f"A workspace may have at most {MOST} secrets", "name")
+        row, fresh = Secret.objects.update_or_create(
+            workspace_id=workspace_id, name=name, defaults={"sealed": seal(value, purpose=PURPOSE), "changed_by": by.name}
+        )
+        verb = "secret.set" if fresh else "secret.replaced"
+        activity.record(workspace_id, verb, by=by, object_id=workspace_id, data={"name": name})
+        circuit_breaker.mended(workspace_id)
+    wake_ups.nudge(workspace_id)
+    return row
+
+
+def remove(workspace_id: str, name: str, *, by: Caller) -> None:
+    """Raises NotFound."""
+    with transaction.atomic():
+        gone, _ = Secret.objects.filter(workspace_id=workspace_id, name=name).delete()
+        if not gone:
+            raise NotFound("Secret not found")
+        activity.record(workspace_id, "secret.removed", by=by, object_id=workspace_id, data={"name": name})
+
+
+def unsealed(workspace_id: str) -> dict[str, str]:
+    """Name to value, for an agent's environment. Raises Sealed."""
+    found = {}
+    for row in Secret.objects.filter(workspace_id=workspace_id):
+        try:
+            found[row.name] = unseal(row.sealed, purpose=PURPOSE)
+        except Sealed:
+            raise Sealed(f"The secret {row.name} was sealed with another MUSTER_SECRET_KEY: set it again") from None
+    return found
+
+
+class Mask:
+    """Replaces known secrets in text that is kept or shown."""
+
+    def __init__(self, secrets: Mapping[str, str], more: Mapping[str, str] | None = None) -> None:
+        also = {name: value for name, value in (more or {}).items() if _SENSITIVE.search(name)}
+        named = {part: name for name, value in {**also, **secrets}.items() for part in _parts(value)}
+        self._names = named
+        longest_first = sorted(named, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if named else None
+
+    def __call__(self, text: str) -> str:
+        if self._pattern is None:
+            return text
+        return self._pattern.sub(lambda found: f"[secret {self._names[found.group()]}]", text)
+
+    def names_in(self, text: str) -> list[str]:
+        """The secrets that a text contains."""
+        found: Iterable[str] = self._pattern.findall(text) if self._pattern else ()
+        return sorted({self._names[value] for value in found})
+
+
+def _parts(value: str) -> list[str]:
+    """What gives a value away: all of it, and of a key file, which is seen line by line, each long word."""
+    long = [word for word in value.split() if len(word) >= LONG_WORD] if "\n" in value.strip() else []
+    return [part for part in {value, value.strip(), *long} if len(part) >= SHORTEST_MASKED]
+
+
+NOTHING = Mask({})
+
+
+def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
+    """The mask of a workspace: its secrets, and what its agent's env holds under a telling name."""
+    try:
+        return Mask(unsealed(workspace_id), env)
+    except Sealed:
+        return Mask({}, env)

@@ -1,0 +1,172 @@
+"""Putting a repository under Muster, and changing how it is worked on."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.timezone import get_current_timezone, now
+from pydantic import ValidationError
+
+from budget.limits import caps
+from budget.models import Project
+from orchestration.configuration import circuit_breaker, difference
+from orchestration.configuration import config as configuration
+from orchestration.git import branches
+from orchestration.git import command as git
+from orchestration.messaging import wake_ups
+from orchestration.models import Executor, Session
+from workspaces import activity, times
+from workspaces.access import Caller
+from workspaces.errors import Conflict, Invalid
+from workspaces.models import Event, Workspace
+from workspaces.people import members
+from workspaces.schemas import place
+
+CLONE_TIMEOUT_S = 600
+
+
+def create(
+    name: str,
+    repo: str,
+    *,
+    base_branch: str | None = None,
+    total_budget: int,
+    max_project_spend: int,
+    config: dict[str, Any] | None = None,
+    by: Caller,
+    cloned: Path | None = None,
+) -> Workspace:
+    """Make a workspace of a repository: a path inside MUSTER_REPO_ROOTS, or a git URL, which is cloned; `cloned`: it was already, here.
+    Amounts in micro-USD.
+
+    Raises Invalid naming what does not fit; nothing is left behind then but a clone's folder.
+    """
+    workspace = Workspace(name=name, created_by=by.name)
+    checked = validated({}, config or {})
+    path, origin = (cloned, repo) if cloned else _repository(repo)
+    try:
+        workspace.base_branch = branches.check(path, base_branch)
+        branches.ensure_integration(path, checked.integration_branch, workspace.base_branch)
+    except git.GitError as error:
+        raise Invalid(str(error)[:300], "base_branch" if base_branch else "repo") from None
+    workspace.repo, workspace.origin = str(path), origin
+    with transaction.atomic():
+        workspace.save(force_insert=True)
+        caps.open_project(workspace.pk, total_budget=total_budget, max_project_spend=max_project_spend)
+        Executor.objects.create(workspace=workspace, config=configuration.stored(checked))
+        activity.record(workspace.pk, "workspace.created", by=by, object_id=workspace.pk, data={"name": name})
+    workspace.refresh_from_db()
+    return workspace
+
+
+def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen: str = "") -> configuration.Config:
+    """Merge a change into the config. Raises Invalid for a key that does not exist or a value out of bounds.
+
+    `seen`: the version that the change was made from (`difference.version`). Raises Conflict when the config is another one by now.
+    """
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().get(pk=workspace.pk)
+        if seen and seen != difference.version(executor.config):
+            raise Conflict(f"{_who_configured(workspace)}. Nothing was overwritten")
+        config = validated(executor.config, change)
+        before = configuration.load(executor.config)
+        if config.integration_branch != before.integration_branch:
+            try:
+                branches.ensure_integration(Path(workspace.repo), config.integration_branch, workspace.base_branch)
+            except git.GitError as error:
+                raise Invalid(str(error)[:300], "integration_branch") from None
+        kept = configuration.stored(config)
+        Executor.objects.filter(pk=executor.pk).update(config=kept)
+        if "agent" in change:
+            circuit_breaker.mended(workspace.pk)
+        told = {"keys": sorted(change), "changes": difference.of(executor.config, kept)}
+        activity.record(workspace.pk, "workspace.configured", by=by, object_id=workspace.pk, data=told)
+    wake_ups.nudge(workspace.pk)
+    wake_ups.hint(workspace.pk, "executor", "entries")
+    return config
+
+
+def _who_configured(workspace: Workspace) -> str:
+    last = Event.objects.filter(workspace=workspace, verb="workspace.configured").order_by("-id").first()
+    if last is None:
+        return "Somebody changed the config meanwhile"
+    keys = ", ".join(one["key"] for one in last.data.get("changes", [])[:6]) or "the config"
+    return f"{last.actor} changed {keys} meanwhile, at {times.clock(last.at, get_current_timezone(), now())}"
+
+
+def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.Config:
+    """The merged config. Raises Invalid with the path of the first key that does not fit."""
+    try:
+        return configuration.merged(stored, change)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = place(problem["loc"], unknown=problem["type"] == "extra_forbidden")
+        raise Invalid(str(problem["msg"]).removeprefix("Value error, "), name or "config") from None
+
+
+def change(
+    workspace: Workspace, *, name: str | None, total_budget: int | None, max_project_spend: int | None, by: Caller
+) -> None:
+    """Rename it, or change its two amounts (micro-USD)."""
+    with transaction.atomic():
+        if name is not None and name != workspace.name:
+            members.rename(workspace, name, by=by)
+        project = Project.objects.get(pk=workspace.pk)
+        for field, amount in (("total_budget", total_budget), ("max_project_spend", max_project_spend)):
+            if amount is not None:
+                caps.set_project(project, field, amount, by=by)
+
+
+def delete(workspace: Workspace, *, by: Caller) -> None:
+    """Hide a workspace for good; what it spent stays on record. Raises Invalid while sessions run."""
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=workspace.pk)
+        if Session.objects.filter(workspace=workspace, status__in=Session.OPEN).exists():
+            raise Invalid("Sessions are at work: stop them first", "workspaceID")
+        Executor.objects.filter(pk=workspace.pk).update(state=Executor.State.PAUSED)
+        Workspace.objects.filter(pk=workspace.pk).update(deleted_at=Now())
+        activity.record(workspace.pk, "workspace.deleted", by=by, object_id=workspace.pk)
+
+
+def _repository(repo: str) -> tuple[Path, str]:
+    """The local path of a repository, and the URL it came from. Raises Invalid."""
+    if "://" in repo or (":" in repo and not repo.startswith("/") and "@" in repo.split(":")[0]):
+        return _clone(repo), repo
+    return allowed(repo), ""
+
+
+def allowed(repo: str) -> Path:
+    """The path of a repository on the server, if one may be there. Raises Invalid."""
+    try:
+        path = Path(repo).expanduser()
+        there = path.resolve() if path.is_absolute() else None
+        if there is not None:
+            there.is_dir()
+    except (RuntimeError, OSError, ValueError):  # a home of nobody, a loop of links, a name that no file system has
+        raise Invalid("is not a path on this server", "repo") from None
+    if there is None:
+        raise Invalid("must be an absolute path on the server, or a git URL", "repo")
+    path = there
+    if not any(path.is_relative_to(root) for root in [*settings.REPO_ROOTS, settings.DATA_DIR]):
+        roots = ", ".join(str(root) for root in settings.REPO_ROOTS)
+        raise Invalid(f"must lie inside one of MUSTER_REPO_ROOTS ({roots})", "repo")
+    return path
+
+
+def _clone(url: str) -> Path:
+    if "://" in url and urlsplit(url).scheme not in ("https", "http", "ssh", "git"):
+        raise Invalid("must be a path, or a git URL by https, ssh or git", "repo")
+    if url.startswith("-"):
+        raise Invalid("is not a git URL", "repo")
+    repos = settings.DATA_DIR / "repos"
+    repos.mkdir(parents=True, exist_ok=True)
+    target = repos / secrets.token_hex(8)
+    try:
+        git.run(repos, "clone", "--quiet", "--no-checkout", "--end-of-options", url, str(target), timeout_s=CLONE_TIMEOUT_S)
+    except git.GitError as error:
+        raise Invalid(f"could not be cloned: {str(error)[-200:]}", "repo") from None
+    return target

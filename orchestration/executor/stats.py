@@ -1,0 +1,68 @@
+"""How the executor's last cycles and ticks went, for people who look: kept in Valkey, bounded. Losing it loses a picture, never work.
+
+The truth on whether the executor lives is `Worker.ticked_at` in the database; this says how it has been.
+"""
+
+import json
+import time
+from typing import Any
+
+import redis
+import structlog
+from django.conf import settings
+
+from orchestration.messaging import wake_ups
+
+log = structlog.get_logger(__name__)
+
+TICKS = "muster:ticks"
+TICK = "muster:tick"
+"""The channel on which each tick is told: streams hand it to open pages with their heartbeat."""
+KEPT = 60
+KEPT_FOR_S = 7 * 24 * 3600
+LATE_AFTER = 3  # ticks: then nobody knows whether the executor still works (dashboard.md 4.3)
+
+
+def late_after_s() -> float:
+    """Seconds without a tick after which the executor's state is unknown."""
+    return LATE_AFTER * settings.TICK_S
+
+
+def ticked(seconds: float) -> None:
+    """A tick is over, and took so long."""
+    _keep(TICKS, {"at": round(time.time(), 1), "ms": round(seconds * 1000, 1)}, publish=True)
+
+
+def cycled(workspace_id: str, told: dict[str, Any]) -> None:
+    """A cycle of this workspace is over: when, how long, what it decided."""
+    _keep(f"muster:cycles:{workspace_id}", told)
+
+
+def ticks() -> list[dict[str, Any]] | None:
+    """The last ones, newest first. None: Valkey does not answer."""
+    return _kept(TICKS)
+
+
+def cycles(workspace_id: str) -> list[dict[str, Any]] | None:
+    """The last ones of a workspace, newest first. None: Valkey does not answer."""
+    return _kept(f"muster:cycles:{workspace_id}")
+
+
+def _keep(key: str, told: dict[str, Any], *, publish: bool = False) -> None:
+    try:
+        with wake_ups.client().pipeline(transaction=False) as pipe:
+            pipe.lpush(key, json.dumps(told))
+            pipe.ltrim(key, 0, KEPT - 1)
+            pipe.expire(key, KEPT_FOR_S)
+            if publish:
+                pipe.publish(TICK, "")
+            pipe.execute()
+    except redis.RedisError as error:
+        log.debug("pulse.lost", key=key, error=str(error))
+
+
+def _kept(key: str) -> list[dict[str, Any]] | None:
+    try:
+        return [json.loads(one) for one in wake_ups.client().lrange(key, 0, KEPT - 1)]
+    except redis.RedisError:
+        return None

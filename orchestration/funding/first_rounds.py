@@ -1,0 +1,69 @@
+"""A round for each entry comes before a second one for anybody, also when they are added one by one (ADR 13)."""
+
+from collections.abc import Sequence
+
+from django.db.models import Case, F, Value, When
+
+from budget.allocation import reallocation
+from budget.allocation.reasons import usd
+from budget.amounts import money
+from budget.amounts.money import MoneyField
+from budget.models import Account, BudgetChange, Project
+from workspaces import activity
+from workspaces.access import MUSTER
+
+AT_ONCE = 200  # accounts in one statement: SQLite takes only so many parameters
+
+
+def line(project: Project, round_ceiling: int) -> list[str]:
+    """Accounts whose share pays for more than a round (micro-USD), the last in line first. Nobody's own, locked or edited budget is among them."""
+    rich = Account.objects.filter(
+        project=project,
+        own_budget=False,
+        human_locked=False,
+        budget__gt=F("spent") + round_ceiling,
+        entry__status__in=reallocation.OPEN,
+        entry__deleted_at__isnull=True,
+    )
+    waits = Case(When(entry__unmet_dependencies__gt=0, then=Value(1)), default=Value(0))
+    return list(rich.order_by(waits.desc(), "-entry__priority", "-entry__seq").values_list("pk", flat=True)[:AT_ONCE])
+
+
+def take_back(project: Project, from_: Sequence[str], wanted: int, round_ceiling: int) -> int:
+    """Up to `wanted` micro-USD from these, in this order; each keeps a round's ceiling beyond what it has spent. Answers to how much it was.
+
+    Inside a transaction that has the executor's row, so that no cycle, ending or addition counts on the money meanwhile. Who locks other
+    accounts as well locks these together with them, in the order of their ids: two such transactions never wait for each other in a ring.
+    """
+    rows = Account.objects.select_for_update(no_key=True).filter(pk__in=from_, human_locked=False).order_by("pk")
+    fresh = {row.pk: row for row in rows} if wanted > 0 else {}
+    taken: dict[str, int] = {}
+    for account in (fresh[pk] for pk in from_ if pk in fresh):
+        loose = account.budget - account.spent - max(round_ceiling, account.held)
+        if (amount := min(loose, wanted)) > 0:
+            taken[account.pk], wanted = amount, wanted - amount
+    if taken:
+        _lower(project, [(fresh[pk], amount) for pk, amount in taken.items()])
+    return sum(taken.values())
+
+
+def _lower(project: Project, taken: Sequence[tuple[Account, int]]) -> None:
+    amounts = Case(*(When(pk=one.pk, then=Value(one.budget - amount)) for one, amount in taken), output_field=MoneyField())
+    Account.objects.filter(pk__in=[one.pk for one, _ in taken], human_locked=False).update(budget=amounts)
+    BudgetChange.objects.bulk_create(_change(one, amount) for one, amount in taken)
+    data = {"changed": len(taken), "freed_usd": money.number(sum(amount for _, amount in taken))}
+    activity.record(project.pk, "budget.made_room", by=MUSTER, object_id=project.pk, data=data)
+
+
+def _change(account: Account, taken: int) -> BudgetChange:
+    before, after = account.budget, account.budget - taken
+    return BudgetChange(
+        project_id=account.project_id,
+        account=account,
+        field="budget",
+        before=before,
+        after=after,
+        source=BudgetChange.Source.ALLOCATION,
+        actor=MUSTER.name,
+        reason=f"Lowered from {usd(before)} to {usd(after)}: a round for each entry comes before a second one for any",
+    )

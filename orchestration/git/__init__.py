@@ -1,0 +1,1 @@
+"""The git command line: commands, branches, merges and worktrees."""

@@ -1,0 +1,81 @@
+"""What entries wait for, against the dependencies and locks that say so. Verbs keep it, so drift means that someone wrote by hand."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Count, Q
+
+from orchestration.backlog import paths
+from orchestration.messaging import wake_ups
+from orchestration.models import Entry, Executor, FileLock
+from workspaces import activity
+from workspaces.access import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One value of an entry that its rows contradict."""
+
+    kind: str
+    id: str
+    field: str
+    found: int | str | None
+    should: int | str | None
+
+
+def find(workspace_id: str) -> list[Drift]:
+    """Every entry that waits for something wrong. Three queries; nothing moves while it reads."""
+    with transaction.atomic():
+        _lock(workspace_id)
+        return [*_unmet(workspace_id), *_parked(workspace_id)]
+
+
+def mend(workspace_id: str, *, by: Caller, reason: str) -> list[Drift]:
+    """Set what is wrong to what the rows say, in one transaction, and record it. Answers what was wrong."""
+    with transaction.atomic():
+        wrong = find(workspace_id)
+        for drift in wrong:
+            Entry.objects.filter(pk=drift.id).update(**{drift.field: drift.should})
+        if wrong:
+            shown = [[d.kind, d.id, d.field, d.found, d.should] for d in wrong[:50]]
+            data = {"count": len(wrong), "changed": shown}
+            activity.record(workspace_id, "entries.rebuilt", by=by, object_id=workspace_id, reason=reason, data=data)
+    if wrong:
+        wake_ups.nudge(workspace_id)
+        wake_ups.hint(workspace_id, "entries", "locks")
+    return wrong
+
+
+def _lock(workspace_id: str) -> None:
+    Executor.objects.select_for_update().get(pk=workspace_id)
+
+
+def _unmet(workspace_id: str) -> list[Drift]:
+    unmet = Count("dependencies", filter=~Q(dependencies__depends_on__status=Entry.Status.DONE))
+    rows = Entry.objects.filter(workspace_id=workspace_id).annotate(true=unmet).order_by("seq")
+    return [
+        Drift("entry", pk, "unmet_dependencies", kept, true)
+        for pk, kept, true in rows.values_list("pk", "unmet_dependencies", "true")
+        if kept != true
+    ]
+
+
+def _parked(workspace_id: str) -> list[Drift]:
+    """Parked for no reason: not pending, or behind an entry that holds nothing it wants. What should be parked, the next cycle parks."""
+    parked = list(Entry.objects.filter(workspace_id=workspace_id, parked_behind__isnull=False).order_by("seq"))
+    held = defaultdict(list)
+    in_the_way = {entry.parked_behind_id for entry in parked}
+    for owner, path in FileLock.objects.filter(workspace_id=workspace_id, entry_id__in=in_the_way).values_list(
+        "entry_id", "path"
+    ):
+        held[owner].append(path)
+    return [
+        Drift("entry", entry.pk, "parked_behind", entry.parked_behind_id, None)
+        for entry in parked
+        if entry.status != Entry.Status.PENDING or not _overlap(held[entry.parked_behind_id or ""], entry.paths)
+    ]
+
+
+def _overlap(held: list[str], wanted: list[str]) -> bool:
+    return any(paths.covers(lock, path) or paths.covers(path, lock) for lock in held for path in wanted)

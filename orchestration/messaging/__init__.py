@@ -1,0 +1,1 @@
+"""Wake-up messages between processes. Losing one costs latency, never work."""

@@ -1,0 +1,114 @@
+"""Entries of the backlog and what they depend on."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from budget.models import Account
+from workspaces import ids
+from workspaces.models import Workspace
+
+
+class Entry(models.Model):
+    """One item of the backlog. Its account has the same id."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        IN_PROGRESS = "in_progress"
+        BLOCKED = "blocked"
+        DONE = "done"
+        FAILED = "failed"
+
+    class Priority(models.IntegerChoices):
+        CRITICAL = 0
+        HIGH = 1
+        MEDIUM = 2
+        LOW = 3
+
+    class Work(models.TextChoices):
+        """What the next session does: the agent and then verification, or verification alone (reverify)."""
+
+        IMPLEMENT = "implement"
+        VERIFY = "verify"
+
+    id = models.CharField(primary_key=True, max_length=40, default=ids.entry, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="entry")
+    seq = models.BigIntegerField(help_text="Its number in the workspace; older entries go first.")
+    type = models.CharField(max_length=20, default="task")
+    content = models.TextField()
+    spec = models.JSONField(default=dict, blank=True)
+    spec_frozen = models.BooleanField(default=False)
+    paths = models.JSONField(default=list, blank=True, help_text="What it locks: the files lists of its spec, normalised.")
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
+    reason_code = models.CharField(max_length=30, blank=True, help_text="Why it is blocked or failed.")
+    reason_message = models.CharField(max_length=500, blank=True)
+    reason_at = models.DateTimeField(null=True, blank=True)
+    priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
+    parallelizable = models.BooleanField(default=True)
+    parallel_group = models.CharField(max_length=100, blank=True)
+    budget_rounds = models.PositiveIntegerField(default=5)
+    rounds_completed = models.PositiveIntegerField(default=0)
+    score = models.FloatField(null=True, blank=True, help_text="The best score so far, 0 to 1.")
+    unmet_dependencies = models.PositiveIntegerField(default=0)
+    parked_behind = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="waiters")
+    has_rounds = models.BooleanField(default=False)
+    next_work = models.CharField(max_length=10, choices=Work.choices, default=Work.IMPLEMENT)
+    attempts = models.PositiveIntegerField(
+        default=0, help_text="Sessions claimed so far; the newest one's number is its fencing token."
+    )
+    crashes = models.PositiveIntegerField(default=0, help_text="In a row.")
+    not_before = models.DateTimeField(null=True, blank=True, help_text="It waits for its provider until then.")
+    provider_waits = models.PositiveIntegerField(
+        db_default=0, default=0, help_text="Sessions in a row that the provider turned away."
+    )
+    created_by = models.CharField(max_length=200, blank=True)
+    assigned_to = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "entries"
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "seq"], name="one_entry_per_number"),
+            models.CheckConstraint(
+                condition=~Q(status__in=["blocked", "failed"]) | ~Q(reason_code=""), name="what_is_stuck_has_a_reason"
+            ),
+        ]
+        indexes = [
+            # The line in which entries wait: a cycle reads it only as far as its free slots need (performance.md, S1 to S3).
+            models.Index(
+                fields=["workspace", "-has_rounds", "priority", "seq"],
+                condition=Q(status="pending", unmet_dependencies=0, parked_behind__isnull=True, deleted_at__isnull=True),
+                name="ready_line",
+            ),
+            models.Index(fields=["workspace", "status", "reason_code"], name="entry_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.seq} {self.title}"
+
+    @property
+    def title(self) -> str:
+        """The first line of its content."""
+        return self.content.strip().split("\n", 1)[0][:120]
+
+    @property
+    def branch(self) -> str:
+        return f"muster/{self.id}"
+
+
+class Dependency(models.Model):
+    entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="dependencies")
+    depends_on = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="dependents")
+
+    class Meta:
+        verbose_name_plural = "dependencies"
+        constraints = [
+            models.UniqueConstraint(fields=["entry", "depends_on"], name="one_dependency_per_pair"),
+            models.CheckConstraint(condition=~Q(entry=models.F("depends_on")), name="nothing_waits_for_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} waits for {self.depends_on_id}"

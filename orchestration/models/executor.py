@@ -1,0 +1,62 @@
+"""The executor of a workspace, and the worker processes that serve all of them."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from workspaces.models import Workspace
+
+
+class Executor(models.Model):
+    """The dispatcher of one workspace. A cycle holds this row's lock: two cycles of a workspace never run at once."""
+
+    class State(models.TextChoices):
+        STOPPED = "stopped"
+        RUNNING = "running"
+        PAUSED = "paused"
+
+    workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.PROTECT, related_name="executor")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.STOPPED)
+    changed_by = models.CharField(max_length=200, blank=True)
+    changed_at = models.DateTimeField(null=True, blank=True)
+    config = models.JSONField(default=dict, blank=True)
+    last_seq = models.BigIntegerField(default=0, help_text="The number of the newest entry.")
+    version = models.PositiveBigIntegerField(
+        db_default=0, default=0, help_text="Counts changes of its state: who acts on an outdated page is told so."
+    )
+    stop_all_at = models.DateTimeField(
+        null=True, blank=True, help_text="The last stop of everything: sessions asked then acknowledge it."
+    )
+    stop_all_by = models.CharField(max_length=200, blank=True, db_default="")
+    trouble_code = models.CharField(
+        max_length=30, blank=True, help_text="The breaker: why no agent of this workspace can work at the moment."
+    )
+    trouble_message = models.CharField(max_length=500, blank=True)
+    trouble_since = models.DateTimeField(null=True, blank=True)
+    trouble_until = models.DateTimeField(null=True, blank=True, help_text="Then one session is tried.")
+    trouble_count = models.PositiveIntegerField(default=0, help_text="Sessions in a row that found it so.")
+    push_error = models.CharField(max_length=500, blank=True, help_text="Why the last push of the integration branch failed.")
+    pushed_commit = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"Executor of {self.workspace_id}"
+
+
+class Worker(models.Model):
+    """A process that runs sessions, or cycles. Online: seen within a lease."""
+
+    id = models.CharField(primary_key=True, max_length=60)
+    queue = models.CharField(max_length=20)
+    host = models.CharField(max_length=200)
+    boot_id = models.CharField(max_length=64)
+    pid = models.PositiveIntegerField()
+    started_ticks = models.BigIntegerField(
+        help_text="Start time of the process in clock ticks, which tells it from a later one with its pid."
+    )
+    slots = models.PositiveIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+    ticked_at = models.DateTimeField(null=True, blank=True, help_text="A control worker's last tick: the executor is alive.")
+    agents = models.JSONField(default=dict, blank=True, help_text="The agents' programs found on its host: kind to version.")
+
+    def __str__(self) -> str:
+        return f"{self.queue} worker {self.pid} on {self.host}"

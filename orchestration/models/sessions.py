@@ -1,0 +1,189 @@
+"""Worker sessions with their rounds, their log, and the conversations of their agents."""
+
+from django.db import models
+from django.db.models import Q, Value
+from django.db.models.functions import Now
+
+from budget.models import Hold
+from orchestration.models.entries import Entry
+from orchestration.models.executor import Worker
+from workspaces import ids
+from workspaces.models import Workspace
+
+
+class Session(models.Model):
+    """One worker session: an agent at work on one entry. `claimed -> running -> ended`; ended never changes again."""
+
+    class Status(models.TextChoices):
+        CLAIMED = "claimed"
+        RUNNING = "running"
+        ENDED = "ended"
+
+    class Phase(models.TextChoices):
+        STARTING = "starting"
+        IMPLEMENTATION = "implementation"
+        INTERCEPTION = "interception"
+        VERIFICATION = "verification"
+        MERGING = "merging"
+
+    class Outcome(models.TextChoices):
+        """How it ended. passed: verified and merged. failed: verification said no. unavailable: the provider turned it away."""
+
+        PASSED = "passed"
+        FAILED = "failed"
+        CONFLICT = "conflict"
+        CRASHED = "crashed"
+        TIMED_OUT = "timed_out"
+        OUT_OF_MONEY = "out_of_money"
+        STOPPED = "stopped"
+        INTERRUPTED = "interrupted"
+        LOST = "lost"
+        UNAVAILABLE = "unavailable"
+
+    OPEN = (Status.CLAIMED, Status.RUNNING)
+
+    id = models.CharField(primary_key=True, max_length=40, default=ids.session, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="sessions", db_index=False)
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="sessions")
+    attempt = models.PositiveIntegerField(help_text="The entry's count of claims: every write of the session carries it.")
+    work = models.CharField(max_length=10, choices=Entry.Work.choices, default=Entry.Work.IMPLEMENT)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.CLAIMED)
+    phase = models.CharField(max_length=15, choices=Phase.choices, default=Phase.STARTING)
+    outcome = models.CharField(max_length=15, choices=Outcome.choices, blank=True)
+    outcome_message = models.CharField(max_length=500, blank=True)
+    round_number = models.PositiveIntegerField(default=0)
+    hold = models.OneToOneField(Hold, null=True, blank=True, on_delete=models.PROTECT, related_name="session")
+    agent = models.CharField(max_length=30, blank=True)
+    model = models.CharField(max_length=200, blank=True)
+    stop_wanted_at = models.DateTimeField(null=True, blank=True)
+    stop_wanted_by = models.CharField(max_length=200, blank=True)
+    kill_wanted_at = models.DateTimeField(null=True, blank=True, help_text="Somebody will not wait for its grace any more.")
+    stop_for_good = models.BooleanField(
+        default=False, help_text="Stopped by itself: its entry is then held. Stop all only pauses."
+    )
+    worker = models.ForeignKey(
+        Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="sessions", db_constraint=False
+    )
+    host = models.CharField(max_length=200, blank=True)
+    boot_id = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    enqueued_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    last_output_at = models.DateTimeField(null=True, blank=True)
+    exit_code = models.IntegerField(null=True, blank=True)
+    progress = models.CharField(max_length=500, blank=True)
+    failure = models.CharField(max_length=30, blank=True, help_text="The named failure of its agent, if it had one.")
+    waiting_for = models.CharField(max_length=300, blank=True, help_text="What the agent's provider makes it wait for now.")
+    waiting_until = models.DateTimeField(null=True, blank=True)
+    cost_note = models.CharField(max_length=500, blank=True, help_text="Where two tellings of its cost differ.")
+    anomaly = models.CharField(
+        max_length=300,
+        blank=True,
+        db_default="",
+        help_text="That it burns several times the usual rate: told once, stops nothing.",
+    )
+    unpriced_model = models.CharField(
+        max_length=200, blank=True, help_text="A model without a price was used: the cost is not known."
+    )
+    hold_after_by = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="Who asked that its entry is held once its round is finished."
+    )
+    phases = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="[[phase, ISO time it began], ...], oldest first; `waiting` while its provider makes it wait.",
+    )
+    first_error = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="The number of the first line of its log that tells of an error."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["entry"], condition=Q(status__in=["claimed", "running"]), name="one_open_session_per_entry"
+            ),
+            models.UniqueConstraint(fields=["entry", "attempt"], name="one_session_per_attempt"),
+            models.CheckConstraint(condition=~Q(status="ended") | ~Q(outcome=""), name="what_ended_has_an_outcome"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace"], condition=Q(status__in=["claimed", "running"]), name="open_sessions"),
+            models.Index(fields=["workspace", "-claimed_at"], name="session_newest_first"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Round(models.Model):
+    """One pass over an entry: implementation, then verification. Its cost is in `budget.RoundSpend` of the same number."""
+
+    class Verdict(models.TextChoices):
+        OPEN = "open"
+        PASSED = "passed"
+        FAILED = "failed"
+        UNVERIFIED = "unverified"
+
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="rounds")
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="rounds")
+    number = models.PositiveIntegerField()
+    verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.OPEN)
+    score = models.FloatField(null=True, blank=True)
+    improvement_score = models.FloatField(null=True, blank=True)
+    summary = models.TextField(blank=True)
+    findings = models.JSONField(default=list, blank=True)
+    checks = models.JSONField(default=list, blank=True)
+    prompt = models.TextField(blank=True)
+    review = models.JSONField(default=dict, blank=True, help_text="What the interceptor answered, and its prompt.")
+    base_commit = models.CharField(max_length=64, blank=True)
+    commit = models.CharField(max_length=64, blank=True)
+    diffstat = models.JSONField(default=dict, blank=True)
+    started_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["entry", "number"], name="one_round_per_number")]
+        ordering = ["entry", "number"]
+
+    def __str__(self) -> str:
+        return f"Round {self.number} of {self.entry_id}"
+
+
+class LogChunk(models.Model):
+    """Some lines of a session's output, in order. The middle of a long log is dropped; `first_seq` then jumps."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="log")
+    first_seq = models.BigIntegerField()
+    lines = models.JSONField(help_text="[[milliseconds since the epoch, stream, text], ...]")
+    size = models.PositiveIntegerField(help_text="Bytes of text.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "first_seq"], name="one_chunk_per_place")]
+        ordering = ["session", "first_seq"]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} from line {self.first_seq}"
+
+
+class Conversation(models.Model):
+    """A thread of an agent's CLI that the entry's next round goes on with. Losing it costs context, never work."""
+
+    class Role(models.TextChoices):
+        IMPLEMENT = "implement"
+        REVIEW = "review"
+        VERIFY = "verify"
+
+    entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="conversations")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    kind = models.CharField(max_length=30)
+    thread_id = models.CharField(max_length=200)
+    totals = models.JSONField(default=dict, blank=True, help_text="Token totals that its CLI goes on counting.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["entry", "role", "kind"], name="one_conversation_per_role")]
+
+    def __str__(self) -> str:
+        return self.thread_id

@@ -1,0 +1,219 @@
+"""Starting an agent under its shim, reading what it says, ending it: the worker's side of shim.py."""
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal, Self
+
+from orchestration.processes import kill_sequence as ladders
+from orchestration.processes import leftovers, procfs
+from orchestration.processes.kill_sequence import Step
+from orchestration.processes.leftovers import Identity
+from orchestration.processes.shim_output import STATUS, STDOUT
+
+SHIM = Path(__file__).with_name("shim.py")
+SHIM_EXIT_S = 5.0
+READ_BYTES = 2**16
+_HEADER_BYTES = 5
+
+Cause = Literal["exited", "stopped", "killed", "wall_timeout", "idle_timeout", "parent_gone", "start_failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What to run and within which bounds. `env` is the whole environment: nothing of ours is inherited.
+
+    `marker` names the session and must be unique to it: everything that carries it is killed with the session.
+    `ladder` says how it is asked to end before the KILL at `grace_s`; without one, everything gets TERM at once.
+    `cgroup_parent` is the folder for its control group (cgroups.py); empty: our own, where that may be written.
+    """
+
+    argv: list[str]
+    cwd: str
+    env: dict[str, str] = field(repr=False)
+    marker: str
+    status_path: str
+    journal_path: str
+    wall_s: float
+    idle_s: float = 0  # 0: it may be silent
+    grace_s: float = 10
+    ladder: tuple[Step, ...] = ()
+    cgroup_parent: str = ""
+    journal_limit_bytes: int = 2**24
+
+    def __post_init__(self) -> None:
+        ladders.check(self.ladder)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    stream: Literal["stdout", "stderr"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it went. Not `complete`: the shim itself died, and the tree was ended from here."""
+
+    cause: Cause
+    exit_code: int | None = None
+    signal: int | None = None
+    error: str = ""
+    seconds: float = 0
+    kill_seconds: float = 0
+    survivors: int = 0
+    dropped_bytes: int = 0
+    lines_cut: int = 0
+    complete: bool = True
+
+
+class Process:
+    """One agent's tree. Used in a `with` block it never outlives the block; should this process die, it dies too."""
+
+    def __init__(self, spec: Spec, shim: "subprocess.Popen[bytes]") -> None:
+        assert shim.stdin and shim.stdout
+        self._spec = spec
+        self._shim = shim
+        self._commands: IO[bytes] = shim.stdin
+        self._frames: IO[bytes] = shim.stdout
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._frames, selectors.EVENT_READ)
+        self._unread = bytearray()
+        self._heard: deque[Line] = deque()
+        self._ended: Ended | None = None
+        self._began = time.monotonic()
+        seen = leftovers.identity(shim.pid)
+        # A shim that died at once has an identity too, one that is not alive.
+        self.identity: Identity = seen or Identity(shim.pid, 0, leftovers.boot_id())
+
+    def lines(self, poll_s: float = 0.5) -> Iterator[Line | None]:
+        """What the agent says, until its tree is dead and all is read. None at least each poll_s: a moment to look around."""
+        looked = time.monotonic()
+        while self._heard or self._ended is None:
+            if self._heard:
+                yield self._heard.popleft()
+            else:
+                self._listen(max(looked + poll_s - time.monotonic(), 0))
+            if time.monotonic() >= looked + poll_s:
+                looked = time.monotonic()
+                yield None
+
+    def stop(self) -> None:
+        """The spec's ladder, KILL at the end of its grace. Answers at once; `lines` tells the end. Safe from another thread and repeated."""
+        self._say(b"stop\n")
+
+    def kill(self) -> None:
+        self._say(b"kill\n")
+
+    @property
+    def ended(self) -> Ended:
+        """How it ended; waits for that, passing over what nobody read."""
+        for _ in self.lines():
+            pass
+        assert self._ended
+        return self._ended
+
+    def close(self) -> None:
+        """Kill what still lives."""
+        if self._ended is None:
+            self.kill()
+            _ = self.ended
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _say(self, command: bytes) -> None:
+        try:
+            os.write(self._commands.fileno(), command)
+        except (OSError, ValueError):  # it is over already
+            pass
+
+    def _listen(self, patience_s: float) -> None:
+        """Take what the shim sent, waiting so long for it."""
+        if not self._selector.select(patience_s):
+            return
+        data = os.read(self._frames.fileno(), READ_BYTES)
+        if not data:
+            self._finish(None)
+            return
+        self._unread += data
+        for kind, payload in self._whole_frames():
+            if kind == STATUS:
+                self._finish(json.loads(payload))
+                return
+            stream: Literal["stdout", "stderr"] = "stdout" if kind == STDOUT else "stderr"
+            self._heard.extend(Line(stream, leftovers.readable(line)) for line in payload.split(b"\n")[:-1])
+
+    def _whole_frames(self) -> list[tuple[bytes, bytes]]:
+        frames = []
+        at = 0
+        while len(self._unread) >= at + _HEADER_BYTES:
+            start = at + _HEADER_BYTES
+            end = start + int.from_bytes(self._unread[at + 1 : start], "big")
+            if len(self._unread) < end:
+                break
+            frames.append((bytes(self._unread[at : at + 1]), bytes(self._unread[start:end])))
+            at = end
+        del self._unread[:at]
+        return frames
+
+    def _finish(self, status: dict[str, object] | None) -> None:
+        """The shim spoke its last word, or its pipe ended."""
+        self._commands.close()
+        self._selector.select(SHIM_EXIT_S)  # its pipe ends with it: sooner known than by asking again and again
+        self._selector.close()
+        try:
+            self._shim.wait(SHIM_EXIT_S)
+        except subprocess.TimeoutExpired:
+            self._shim.kill()
+            self._shim.wait()
+        self._frames.close()
+        status = status or leftovers.read_status(Path(self._spec.status_path))
+        if status is not None:
+            known = {each.name for each in fields(Ended)}
+            self._ended = Ended(**{name: value for name, value in status.items() if name in known})  # type: ignore[arg-type]
+            return
+        began = time.monotonic()
+        survivors = leftovers.end_marked(self._spec.marker, cgroup_parent=self._spec.cgroup_parent)
+        self._ended = Ended(
+            cause="killed",
+            error=f"the shim died without a status (it ended with {self._shim.returncode})",
+            seconds=round(time.monotonic() - self._began, 3),
+            kill_seconds=round(time.monotonic() - began, 3),
+            survivors=survivors,
+            complete=False,
+        )
+
+
+def start(spec: Spec) -> Process:
+    """Start the agent under a new shim. What cannot be started is told by `ended`, not raised."""
+    status_path = Path(spec.status_path)
+    status_path.unlink(missing_ok=True)  # an earlier attempt's word must not pass for this one's
+    handle, spec_path = tempfile.mkstemp(prefix="shim-", suffix=".json", dir=status_path.parent)
+    with os.fdopen(handle, "w") as file:
+        json.dump(asdict(spec), file)
+    # The shim carries the marker from its first moment, so a reaper cannot miss a session that is just starting.
+    environment = {procfs.MARKER_VARIABLE: spec.marker}
+    if "LD_LIBRARY_PATH" in os.environ:  # some Pythons do not start without it
+        environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+    shim = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(SHIM), spec_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        bufsize=0,
+        start_new_session=True,
+    )
+    return Process(spec, shim)

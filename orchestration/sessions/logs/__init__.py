@@ -1,0 +1,1 @@
+"""A session's output: written in chunks, read in windows, searched."""

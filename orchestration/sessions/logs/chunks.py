@@ -1,0 +1,107 @@
+"""A session's output: kept in chunks, head and tail, readable while it runs."""
+
+import re
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestration.configuration.secrets import NOTHING, Mask
+from orchestration.models import LogChunk, Session
+from orchestration.sessions.logs.levels import ERROR, level
+
+LONGEST_LINE = 20_000
+# Escape sequences (colours, cursor movement, titles) and every control character but the tab.
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]?|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`seq` counts from 1 and has gaps where the middle was dropped. `at`: milliseconds since the epoch."""
+
+    seq: int
+    at: int
+    stream: str
+    text: str
+
+
+class Writer:
+    """Collects lines and writes them in chunks. Beyond `limit` bytes the head and the newest half stay; the middle is deleted."""
+
+    def __init__(self, session: Session, *, limit: int, mask: Mask = NOTHING) -> None:
+        self._session = session
+        self._mask = mask
+        self._half = limit // 2
+        self._lines: list[tuple[int, str, str]] = []
+        self._pending = 0
+        self._next = 1
+        self._head = 0
+        self._tail: deque[tuple[int, int]] = deque()
+        self._tail_size = 0
+        self.last_words = ""
+        self.first_error: int | None = None
+
+    def add(self, stream: str, text: str) -> None:
+        text = self._mask(text)
+        shown = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} … {len(text) - LONGEST_LINE} more characters"
+        if self.first_error is None and level(plain(shown)) == ERROR:
+            self.first_error = self._next + len(self._lines)
+        self._lines.append((int(time.time() * 1000), stream, shown))
+        self._pending += len(shown)
+        if shown.strip() and not shown.startswith("{"):
+            self.last_words = shown.strip()[:300]
+
+    @property
+    def is_full(self) -> bool:
+        """Enough for a chunk: write it without waiting for the clock."""
+        return self._pending > 64_000 or len(self._lines) > 1000
+
+    def flush(self) -> bool:
+        """Write what was collected. False: there was nothing."""
+        if not self._lines:
+            return False
+        size = self._pending
+        chunk = LogChunk.objects.create(session=self._session, first_seq=self._next, lines=self._lines, size=size)
+        self._next += len(self._lines)
+        self._lines, self._pending = [], 0
+        if self._head + size <= self._half:
+            self._head += size
+        else:
+            self._head = self._half  # the head is closed: what comes from now on is tail
+            self._tail.append((chunk.pk, size))
+            self._tail_size += size
+            self._drop()
+        return True
+
+    def _drop(self) -> None:
+        gone = []
+        while self._tail_size > self._half and len(self._tail) > 1:
+            pk, size = self._tail.popleft()
+            self._tail_size -= size
+            gone.append(pk)
+        if gone:
+            LogChunk.objects.filter(pk__in=gone).delete()
+
+
+def plain(text: str) -> str:
+    """A line as text: hostile output moves no cursor and paints nothing. Of a progress bar, its last state."""
+    if text.isprintable():
+        return text
+    return _ESCAPES.sub("", last_state(text))
+
+
+def last_state(text: str) -> str:
+    """What a terminal would have left of a line that was written over with carriage returns."""
+    return text.rstrip("\r").rsplit("\r", 1)[-1]
+
+
+def read(session: Session, *, after: int = 0) -> Iterator[Line]:
+    """The lines after a number, in order."""
+    chunks = LogChunk.objects.filter(session=session).order_by("first_seq")
+    newest_before = chunks.filter(first_seq__lte=after).values_list("first_seq", flat=True).last()
+    if newest_before is not None:
+        chunks = chunks.filter(first_seq__gte=newest_before)
+    for chunk in chunks.iterator(chunk_size=50):
+        for seq, (at, stream, text) in enumerate(chunk.lines, start=chunk.first_seq):
+            if seq > after:
+                yield Line(seq, at, stream, text)

@@ -1,0 +1,96 @@
+"""What a session's agent says it used, booked against the session's own hold, once per event."""
+
+from dataclasses import dataclass
+
+from budget import ledger
+from budget.ledger import prices
+from budget.models import Category, Hold, LedgerEntry
+from orchestration.messaging import wake_ups
+from orchestration.models import Session
+from orchestration.sessions import lifecycle
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One request. `cost` in micro-USD as the agent reports it; None: priced by Muster from the tokens.
+
+    `of_thread`: the id is unique in the conversation, not in the session: a later session that reads it again books nothing.
+    """
+
+    id: str
+    cost: int | None = None
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    of_thread: bool = False
+
+
+def price(usage: Usage) -> int | None:
+    """Micro-USD by the price table; None: the model is not in it."""
+    if not usage.model:
+        return None
+    return prices.cost(
+        prices.Tokens(usage.model, usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+    )
+
+
+def record(session: Session, usage: Usage, category: Category = Category.ENTRY, *, role: str = "implement") -> bool:
+    """Book a usage event of the session's agent in this role. False: it was booked before, or its cost is not known: then the session is
+    marked and settles at its full hold."""
+    computed = price(usage)
+    amount = usage.cost if usage.cost is not None else computed
+    if amount is None:
+        mark_unpriced(session, usage.model or "unknown")
+        return False
+    what = ledger.Charge(
+        event_key=_key(session, usage, role),
+        amount=amount,
+        price_source=LedgerEntry.PriceSource.REPORTED if usage.cost is not None else LedgerEntry.PriceSource.COMPUTED,
+        category=category,
+        reported=usage.cost,
+        computed=computed,
+        price_version=prices.VERSION if computed is not None else "",
+        model=usage.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+    )
+    fresh = ledger.charge(
+        session.entry.account.project,
+        what,
+        account=session.entry.account,
+        hold=session.hold,
+        session_ref=session.pk,
+        round_number=session.round_number or None,
+        actor=session.agent or "agent",
+    )
+    if fresh:
+        wake_ups.hint(session.workspace_id, "budget", "workers")
+    return fresh
+
+
+def _key(session: Session, usage: Usage, role: str) -> str:
+    """A session's agents in different roles number their events each from the beginning."""
+    if usage.of_thread:
+        return f"{session.entry_id}:{usage.id}"[:200]
+    whose = "" if role == "implement" else f"{role}:"
+    return f"{session.pk}:{session.attempt}:{whose}{usage.id}"[:200]
+
+
+def mark_unpriced(session: Session, model: str) -> None:
+    """Remember that not all of its cost is known: unpriced is never zero."""
+    try:
+        lifecycle.write(session, unpriced_model=model[:200])
+    except lifecycle.Superseded:
+        pass
+
+
+def left(session: Session) -> int:
+    """Micro-USD that the session may still spend; 0 or less: its hold is used up."""
+    if session.hold_id is None:
+        return 0
+    amount, drawn = Hold.objects.values_list("amount", "drawn").get(pk=session.hold_id)
+    return amount - drawn

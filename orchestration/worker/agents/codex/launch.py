@@ -1,0 +1,65 @@
+"""Codex: `codex exec --json`, with a home of its own. What it does in truth: docs/agents.md."""
+
+from typing import Any
+
+from orchestration.worker.agents.codex.reader import Reader
+from orchestration.worker.agents.shared import toml
+from orchestration.worker.agents.shared.interface import Launch, Task, Traits
+from orchestration.worker.agents.shared.reading import argument
+
+TRAITS = Traits(
+    title="Codex",
+    binary="codex",
+    install="npm install -g @openai/codex",
+    cost="computed",
+    live=True,
+    resumes=True,
+    keys=("CODEX_API_KEY", "OPENAI_API_KEY"),
+    logins=((".codex/auth.json", ".codex/auth.json"),),
+)
+
+
+def start(task: Task) -> Launch:
+    return _launch(task)
+
+
+def resume(task: Task) -> Launch:
+    """From any folder. A thread that it never wrote down begins anew."""
+    known = task.thread is not None and any((task.home / ".codex" / "sessions").rglob(f"rollout-*{task.thread.id}.jsonl"))
+    return _launch(task, "resume", task.thread.id) if known and task.thread else _launch(task)
+
+
+def reader(task: Task) -> Reader:
+    return Reader(task.thread, task.home / ".codex" / "sessions", task.agent.model or "")
+
+
+def _launch(task: Task, *how: str) -> Launch:
+    """Without its sandbox, which would keep it from its tests' caches and servers: the worktree is the agent's own."""
+    home = task.home / ".codex"
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text(toml.written(_config(task)), encoding="utf-8")
+    argv = ["codex", "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
+    argv += ["-C", str(task.cwd), *task.agent.args, *how, "--", argument(task)]
+    return Launch(argv, {"CODEX_HOME": str(home), **_key(task)})
+
+
+def _key(task: Task) -> dict[str, str]:
+    """Its own provider takes its key from CODEX_API_KEY alone; people have OPENAI_API_KEY."""
+    key = task.env.get("CODEX_API_KEY") or task.env.get("OPENAI_API_KEY")
+    return {"CODEX_API_KEY": key} if key else {}
+
+
+def _config(task: Task) -> dict[str, Any]:
+    """The workspace's own, the model, and a provider for OPENAI_BASE_URL, which Codex by itself does not look at."""
+    config = dict(task.agent.settings)
+    if task.agent.model:
+        config["model"] = task.agent.model
+    base_url = task.env.get("OPENAI_BASE_URL")
+    if base_url and "model_provider" not in config and "openai_base_url" not in config:
+        provider = {"name": "OPENAI_BASE_URL", "base_url": base_url, "wire_api": "responses"}
+        if _key(task):
+            provider["env_key"] = "CODEX_API_KEY"
+        theirs = config.get("model_providers")
+        config["model_provider"] = "muster"
+        config["model_providers"] = {**(theirs if isinstance(theirs, dict) else {}), "muster": provider}
+    return config

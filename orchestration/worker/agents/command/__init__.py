@@ -1,0 +1,5 @@
+"""Any command as an agent, by a protocol of JSON lines (extensions.md, The command agent's protocol)."""
+
+from orchestration.worker.agents.command.launch import TRAITS, reader, resume, start
+
+__all__ = ["TRAITS", "reader", "resume", "start"]

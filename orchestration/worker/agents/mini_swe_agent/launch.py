@@ -1,0 +1,58 @@
+"""mini-swe-agent: `mini`, its trajectory file. What it does in truth: docs/agents.md."""
+
+import json
+from pathlib import Path
+
+from budget.amounts import money
+from orchestration.processes.kill_sequence import Step
+from orchestration.worker.agents.mini_swe_agent.reader import Reader
+from orchestration.worker.agents.shared.interface import Launch, Task, Traits
+from orchestration.worker.agents.shared.reading import argument
+from orchestration.worker.agents.shared.spending import model_name
+
+TRAITS = Traits(
+    title="mini-swe-agent",
+    binary="mini",
+    install="pip install mini-swe-agent",
+    cost="reported",
+    live=True,
+    resumes=False,
+    honours=frozenset({"budget"}),
+    keys=("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
+    ladder=(Step("INT", "leader", 0.0), Step("TERM", "all", 2.0)),
+    version=("--help",),  # it has no other way to tell
+)
+
+
+def start(task: Task) -> Launch:
+    """Raises ValueError without a model: it would ask for one."""
+    if not task.agent.model:
+        raise ValueError("agent.model is not set: mini would ask which one to use")
+    _trajectory(task).unlink(missing_ok=True)
+    argv = ["mini", "-m", task.agent.model, "-y", "--exit-immediately", "-o", str(_trajectory(task))]
+    argv += ["-l", f"{task.limit / money.MICRO:.6f}"]
+    if task.agent.settings:
+        config = task.home / "settings.yaml"
+        config.write_text(json.dumps(task.agent.settings))  # YAML takes JSON
+        argv += ["-c", "mini.yaml", "-c", str(config)]
+    env = {
+        "COLUMNS": "1000",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "MSWEA_CONFIGURED": "true",
+        "MSWEA_SILENT_STARTUP": "1",
+        "MSWEA_COST_TRACKING": "ignore_errors",  # a model that it has no price for may have one of ours
+    }
+    return Launch([*argv, *task.agent.args, "-t", argument(task)], env)
+
+
+def resume(task: Task) -> Launch:
+    """Each round is a new start, with the earlier findings in the prompt."""
+    return start(task)
+
+
+def reader(task: Task) -> Reader:
+    return Reader(_trajectory(task), model=model_name(task.agent.model))
+
+
+def _trajectory(task: Task) -> Path:
+    return task.home / "trajectory.json"

@@ -1,0 +1,206 @@
+"""Where a CLI tells this worker what it does: telemetry as OTLP, and Claude Code's hook. Loopback only, one secret URL per process.
+
+What is told here is never the only word on anything: a record that is lost is made up for by the CLI's own output, and an edit
+that nobody could be asked about (a CLI goes on when its hook does not answer) is found by the diff check after the round.
+"""
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import structlog
+
+from orchestration.worker.agents.shared.reading import storable
+
+log = structlog.get_logger(__name__)
+
+Hear = Callable[[str, Mapping[str, Any]], None]
+MayEdit = Callable[[str, Mapping[str, Any]], str]
+"""Asked with a tool's name and input: empty when it may go on, else the reason, which the agent reads."""
+
+SIGNATURE = " (Muster)"  # tells our refusals from the CLI's own
+MOST_BYTES = 2**25  # a hook carries the whole file that is written
+IDLE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    hear: Hear
+    may_edit: MayEdit
+
+
+_listeners: dict[str, _Listener] = {}
+_starting = threading.Lock()
+
+
+@contextmanager
+def listening(*, hear: Hear, may_edit: MayEdit) -> Iterator[str]:
+    """A URL for one process of an agent, dead after the block. Both are called in a thread of the request."""
+    secret = secrets.token_urlsafe(24)
+    _listeners[secret] = _Listener(hear, may_edit)
+    try:
+        yield f"http://127.0.0.1:{_port()}/{secret}"
+    finally:
+        del _listeners[secret]
+
+
+def _port() -> int:
+    with _starting:
+        return _server().server_address[1]
+
+
+@lru_cache(maxsize=1)
+def _server() -> ThreadingHTTPServer:
+    """One a process, made when it is first needed."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    threading.Thread(target=server.serve_forever, name="endpoint", daemon=True).start()
+    return server
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A CLI that dies in the middle of a sentence is no news."""
+        log.debug("endpoint.broken_off", exc_info=True)
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "muster"
+    sys_version = ""
+    timeout = IDLE_S
+
+    def do_POST(self) -> None:
+        try:
+            secret, _, path = self.path.partition("?")[0].removeprefix("/").partition("/")
+            listener = _listeners.get(secret)
+            if listener is None:
+                self.close_connection = True  # its body is not read: whoever does not know the secret gets no memory
+                raise _Refused(404, "nobody listens here")
+            answer = _answer(listener, path, _parsed(self._body()))
+        except _Refused as refused:
+            self._send(refused.status, {"error": str(refused)})
+        else:
+            self._send(200, answer)
+
+    def _body(self) -> bytes:
+        """Read before anything is refused, or the connection could not be used again. OpenTelemetry sends chunks."""
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return self._chunks()
+        return self._read(self.headers.get("Content-Length", ""), 10, left=MOST_BYTES)
+
+    def _chunks(self) -> bytes:
+        body = bytearray()
+        while chunk := self._read(self.rfile.readline(100).split(b";")[0], 16, left=MOST_BYTES - len(body)):
+            body += chunk
+            self.rfile.readline(100)
+        while self.rfile.readline(1000).strip():
+            pass  # trailers
+        return bytes(body)
+
+    def _read(self, length: str | bytes, base: int, *, left: int) -> bytes:
+        try:
+            size = int(length, base)
+        except ValueError:
+            self.close_connection = True
+            raise _Refused(411, "the length is missing") from None
+        if not 0 <= size <= left:
+            self.close_connection = True
+            raise _Refused(413, "too long")
+        return self.rfile.read(size)
+
+    def _send(self, status: int, answer: Mapping[str, Any]) -> None:
+        text = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The path is a secret: it is not logged."""
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        told = storable(json.loads(body))
+    except (ValueError, RecursionError):
+        raise _Refused(400, "this is not JSON") from None
+    if not isinstance(told, dict):
+        raise _Refused(400, "an object is expected")
+    return told
+
+
+def _answer(listener: _Listener, path: str, told: dict[str, Any]) -> dict[str, Any]:
+    match path:
+        case "v1/logs":
+            for name, attributes in records(told):
+                listener.hear(name, attributes)
+            return {}
+        case "v1/metrics" | "v1/traces":
+            return {}
+        case "hooks/pre-tool-use":
+            return _permission(listener, told)
+    raise _Refused(404, "there is no such place")
+
+
+def _permission(listener: _Listener, told: dict[str, Any]) -> dict[str, Any]:
+    """Claude Code's PreToolUse hook. Whatever goes wrong here is a refusal that the agent can read, and try again after."""
+    tool, arguments = told.get("tool_name"), told.get("tool_input")
+    try:
+        reason = listener.may_edit(str(tool), arguments if isinstance(arguments, dict) else {})
+    except Exception:
+        log.exception("endpoint.may_edit")
+        reason = "Muster could not judge this edit at the moment: try again"
+    decision = {"hookEventName": "PreToolUse", "permissionDecision": "deny" if reason else "allow"}
+    if reason:
+        decision["permissionDecisionReason"] = reason + SIGNATURE
+    return {"hookSpecificOutput": decision}
+
+
+def records(told: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The log records of an OTLP request, as a name and plain attributes. What does not have that shape is passed over."""
+    for resource in _list(told, "resourceLogs"):
+        common = _attributes(resource.get("resource"))
+        for scope in _list(resource, "scopeLogs"):
+            for record in _list(scope, "logRecords"):
+                name = record.get("eventName") or _plain(record.get("body"))
+                yield str(name), {**common, **_attributes(record)}
+
+
+def _list(holder: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    found = holder.get(key)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _attributes(holder: Any) -> dict[str, Any]:
+    if not isinstance(holder, dict):
+        return {}
+    return {str(each.get("key")): _plain(each.get("value")) for each in _list(holder, "attributes")}
+
+
+def _plain(value: Any) -> Any:
+    """OTLP wraps each value in its type, and writes 64-bit integers as strings."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return None
+    ((kind, inner),) = value.items()
+    if kind == "intValue":
+        try:
+            return int(inner)
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return inner if kind in ("stringValue", "doubleValue", "boolValue") else None

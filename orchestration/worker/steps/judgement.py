@@ -1,0 +1,17 @@
+"""What a verifying agent found, as evidence."""
+
+from dataclasses import dataclass
+
+from orchestration.configuration import Agent
+from orchestration.worker.steps.agent_verdicts import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`text`: the end of what it wrote, and `prompt`: what it was asked, kept as evidence."""
+
+    answer: Answer
+    agent: Agent
+    text: str
+    prompt: str
+    seconds: float

@@ -1,0 +1,81 @@
+"""What an agent is asked: a readable Markdown text, from Muster's template for the role or the workspace's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestration.configuration import Check, Config, prompt_templates
+from orchestration.models import Entry
+
+HEADINGS = {
+    "requirements": "Requirements",
+    "acceptance_criteria": "Acceptance criteria",
+    "files_to_create": "Files to create",
+    "files_to_modify": "Files to modify",
+    "patterns": "Patterns to follow",
+    "api_contract": "API contract",
+    "examples": "Examples",
+    "integration_points": "Integration points",
+}
+FOLDER = Path(__file__).with_name("prompt_texts")
+MOST_PROTECTED = 20
+
+
+def implement(
+    entry: Entry,
+    config: Config,
+    *,
+    number: int,
+    found: Sequence[tuple[int, Sequence[str]]],
+    protected: Sequence[str] = (),
+    conflicts: Sequence[str] = (),
+) -> str:
+    """The text for round `number`. `found`: (round, findings) of earlier rounds, newest first. `protected`: files that judge it.
+    `conflicts`: files, or git's words on them, that hold a conflict with what others landed."""
+    values = _common(entry, number) | {
+        "found": [{"round": earlier, "text": _text(list(findings))} for earlier, findings in found],
+        "files": _text(entry.paths),
+        "protected": _text([*protected[:MOST_PROTECTED], *(["and others like them"] if len(protected) > MOST_PROTECTED else [])]),
+        "conflicts": _text(list(conflicts)),
+        "integration_branch": config.integration_branch,
+        "checks": _text([_check(check) for check in config.verify]),
+        "reviewed": config.interceptor is not None,
+        "criteria_judged": config.verifier is not None and bool(entry.spec.get("acceptance_criteria")),
+    }
+    return _render("implement", config.prompts.implement, values)
+
+
+def review(entry: Entry, config: Config, *, number: int, diff: str) -> str:
+    """What the interceptor is asked."""
+    return _render("review", config.prompts.review, _common(entry, number) | {"diff": diff})
+
+
+def verify(entry: Entry, config: Config, *, number: int, diff: str) -> str:
+    """What the verifying agent is asked."""
+    criteria = _text(entry.spec.get("acceptance_criteria") or ["It does what the task says"])
+    return _render("verify", config.prompts.verify, _common(entry, number) | {"diff": diff, "criteria": criteria})
+
+
+def _common(entry: Entry, number: int) -> dict[str, Any]:
+    parts = [{"heading": heading, "text": _text(entry.spec[key])} for key, heading in HEADINGS.items() if entry.spec.get(key)]
+    return {"seq": entry.seq, "round": number, "title": entry.title, "content": entry.content.strip(), "spec": parts}
+
+
+def _render(role: str, own: str | None, values: dict[str, Any]) -> str:
+    """Raises ValueError where the workspace's own template fails on this entry."""
+    text = prompt_templates.render(own or (FOLDER / f"{role}.md").read_text(encoding="utf-8"), values)
+    lines = [line.rstrip() for line in text.strip().split("\n")]
+    kept = [line for n, line in enumerate(lines) if line or (n and lines[n - 1])]  # tags leave empty lines behind
+    return "\n".join(kept) + "\n"
+
+
+def _check(check: Check) -> str:
+    return f"{check.name}: `{check.run if isinstance(check.run, str) else ' '.join(check.run)}`"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(f"- {item}" for item in value)
+    if isinstance(value, dict):
+        return "\n".join(f"- {key}: {item}" for key, item in value.items())
+    return str(value)

@@ -1,0 +1,108 @@
+"""What the allocation does in cases that a person would ask about."""
+
+from typing import Any
+
+from budget import allocation
+from budget.allocation import Row, Snapshot
+from budget.allocation.estimates import Round
+from budget.amounts.money import usd
+
+
+def a_row(name: str = "a", *, budget: str = "5", spent: str = "0", rounds: tuple[Round, ...] = (), **more: Any) -> Row:
+    made = {
+        "seq": ord(name[0]),
+        "priority": 2,
+        "status": "open",
+        "held": 0,
+        "most": usd(25),
+        "rounds_left": 5 - len(rounds),
+    } | more
+    return Row(id=name, budget=usd(budget), spent=usd(spent), rounds=rounds, **made)
+
+
+def a_round(cost: str, gain: float | None) -> Round:
+    return Round(usd(cost), gain)
+
+
+def shared(*rows: Row, money: str = "10", plan: str | None = None, ceiling: str = "5") -> allocation.Allocation:
+    return allocation.allocate(
+        Snapshot(
+            total_budget=usd(money if plan is None else plan),
+            max_project_spend=usd(money),
+            spent=sum(row.spent for row in rows),
+            held=sum(row.held for row in rows),
+            min_round=usd("0.05"),
+            round_ceiling=usd(ceiling),
+            rows=rows,
+        )
+    )
+
+
+def after(done: allocation.Allocation) -> dict[str, float]:
+    return {change.account_id: change.after / usd(1) for change in done.changes}
+
+
+def test_without_rounds_each_gets_a_rounds_ceiling_before_anyone_gets_two() -> None:
+    done = shared(a_row("a", budget="0"), a_row("b", budget="0"), a_row("c", budget="0", priority=0), money="12")
+    assert after(done) == {"c": 5, "a": 5, "b": 2}
+    assert "no rounds yet" in done.changes[0].reason and "$2.00 is all that is left for it" in done.changes[2].reason
+
+
+def test_a_raise_says_what_was_gained_for_what_and_what_is_missing() -> None:
+    rounds = (a_round("0.21", 0.2), a_round("0.21", 0.1), a_round("0.21", 0.2))
+    rows = a_row("a", budget="0.63", spent="0.63", rounds=rounds), a_row("b", budget="0", rounds=rounds)
+    done = shared(*rows, money="1.4", ceiling="0.5")
+    said = "Raised from $0.63 to $1.30: improved 0.30 for $0.42 in its last two rounds, needs about $0.68 more"
+    assert [change.reason for change in done.changes] == [said]
+
+
+def test_what_is_done_gives_back_what_it_has_left_and_a_plateau_gets_no_more() -> None:
+    flat = (a_round("0.5", 0.4), a_round("0.5", 0.0), a_round("0.5", -0.1), a_round("0.5", 0.001))
+    done = shared(a_row("a", spent="1", status="done"), a_row("b", spent="2", rounds=flat))
+    assert after(done) == {"a": 1, "b": 2}
+    assert [change.reason for change in done.changes] == [
+        "Lowered from $5.00 to $2.00: its last rounds did not improve it, so it gets no more",
+        "Returned $4.00 to the pool: it is done",
+    ]
+
+
+def test_what_a_locked_entry_has_left_is_not_in_the_pool() -> None:
+    done = shared(a_row("a", budget="6", spent="1", locked=True), a_row("b", budget="0"), money="10")
+    assert done.pool == usd(4) and after(done) == {"b": 4}
+    assert done.skipped == (allocation.Skipped("a", "Locked at $6.00 by a person"),)
+
+
+def test_what_improves_for_less_money_comes_first_among_equals() -> None:
+    good, poor = (a_round("1", 0.6),), (a_round("1", 0.2),)
+    done = shared(a_row("a", budget="1", spent="1", rounds=poor), a_row("b", budget="1", spent="1", rounds=good), money="4")
+    assert done.order == ("b", "a") and after(done) == {"b": 3}
+
+
+def test_one_from_which_little_is_to_be_expected_waits_for_all_others_even_if_it_is_critical() -> None:
+    poor, usual = (a_round("1", 0.0),), (a_round("1", 0.9),)
+    rows = [a_row(name, budget="1", spent="1", rounds=usual, status="done") for name in "xyz"]
+    done = shared(
+        *rows, a_row("a", budget="1", spent="1", rounds=poor, priority=0), a_row("b", budget="0", priority=3), money="20"
+    )
+    assert done.order == ("b", "a")
+
+
+def test_a_change_of_cents_is_skipped_unless_it_decides_whether_a_round_can_begin() -> None:
+    rounds = (a_round("20", 0.9),)
+    idle = shared(a_row(budget="24", spent="20", rounds=rounds, most=usd("24.5")), money="24.9", ceiling="5")
+    starved = shared(a_row(budget="20", spent="20", rounds=rounds), money="20.5", ceiling="0.2")
+    assert idle.changes == () and after(starved) == {"a": 20.5}
+
+
+def test_plenty_of_money_leaves_everyone_a_full_ceiling_for_each_round() -> None:
+    assert shared(a_row("a", budget="25"), a_row("b", budget="25"), money="1000").changes == ()
+
+
+def test_without_a_plan_the_cap_alone_binds() -> None:
+    assert shared(a_row(budget="0"), money="7", plan="0").pool == usd(7)
+
+
+def test_a_budget_of_ones_own_is_shared_breadth_first() -> None:
+    asks = [("a", 0, usd(25)), ("b", 0, usd(25)), ("c", 0, usd(25))]
+    assert allocation.breadth_first(usd(9), asks, least=usd("0.05"), most=usd(5)) == {"a": usd(5), "b": usd(4)}
+    assert allocation.breadth_first(usd(40), asks, least=1, most=usd(5)) == {"a": usd(25), "b": usd(10), "c": usd(5)}

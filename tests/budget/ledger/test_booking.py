@@ -1,0 +1,154 @@
+"""Every amount once, every hold settled once, and counters that cannot drift."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from budget import ledger
+from budget.amounts.money import usd
+from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
+from orchestration.models import Entry
+from tests.factories import a_workspace, an_entry, project
+from workspaces.errors import Invalid
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def a_hold(entry: Entry, amount: str) -> Hold:
+    return Hold.objects.create(
+        project=project(entry.workspace), account=entry.account, session_ref=f"s{entry.pk}", amount=usd(amount)
+    )
+
+
+def a_charge(key: str, amount: str, **more: object) -> ledger.Charge:
+    return ledger.Charge(key, usd(amount), LedgerEntry.PriceSource.REPORTED, **more)  # type: ignore[arg-type]
+
+
+def book(entry: Entry, key: str, amount: str, hold: Hold | None = None, round_number: int = 1) -> bool:
+    return ledger.charge(
+        project(entry.workspace),
+        a_charge(key, amount),
+        account=entry.account,
+        hold=hold,
+        round_number=round_number,
+        actor="agent",
+    )
+
+
+def balances(workspace: Workspace) -> tuple[int, int]:
+    row = project(workspace)
+    return row.total_spent, row.held
+
+
+def test_a_charge_draws_its_hold_down() -> None:
+    entry = an_entry(a_workspace(), budget="5")
+    hold = a_hold(entry, "2")
+    assert book(entry, "k1", "0.5", hold)
+    assert balances(entry.workspace) == (usd("0.5"), usd("1.5"))
+    account = Account.objects.get(pk=entry.pk)
+    assert (account.spent, account.held) == (usd("0.5"), usd("1.5"))
+    assert RoundSpend.objects.get(account=account, number=1).cost == usd("0.5")
+
+
+def test_a_repeated_event_counts_once() -> None:
+    entry = an_entry(a_workspace())
+    assert [book(entry, "same", "0.1") for _ in range(3)] == [True, False, False]
+    assert balances(entry.workspace)[0] == usd("0.1")
+
+
+def test_spending_past_the_hold_is_booked_as_it_is() -> None:
+    entry = an_entry(a_workspace(), budget="1")
+    hold = a_hold(entry, "1")
+    book(entry, "k1", "1.3", hold)
+    assert balances(entry.workspace) == (usd("1.3"), 0)
+
+
+def test_a_hold_is_settled_exactly_once() -> None:
+    entry = an_entry(a_workspace(), budget="2")
+    hold = a_hold(entry, "2")
+    book(entry, "k1", "0.5", hold)
+    assert ledger.settle(hold.pk) is True
+    assert ledger.settle(hold.pk) is False
+    assert balances(entry.workspace) == (usd("0.5"), 0)
+
+
+def test_an_unknown_cost_settles_at_the_full_hold() -> None:
+    entry = an_entry(a_workspace(), budget="2")
+    hold = a_hold(entry, "2")
+    book(entry, "k1", "0.5", hold)
+    ledger.settle(hold.pk, remainder_key="unknown", round_number=1)
+    assert balances(entry.workspace) == (usd(2), 0)
+
+
+def test_a_hold_past_the_cap_is_refused_by_the_database() -> None:
+    workspace = a_workspace(cap="1")
+    one, two = an_entry(workspace, budget="5"), an_entry(workspace, budget="5")
+    a_hold(one, "0.9")
+    with pytest.raises(IntegrityError, match="project cap"), transaction.atomic():
+        a_hold(two, "0.2")
+    assert balances(workspace) == (0, usd("0.9"))
+
+
+def test_a_hold_past_the_entrys_budget_is_refused_by_the_database() -> None:
+    entry = an_entry(a_workspace(), budget="1")
+    with pytest.raises(IntegrityError, match="entry budget"), transaction.atomic():
+        a_hold(entry, "1.1")
+
+
+def test_a_hold_grows_only_as_far_as_the_caps_allow() -> None:
+    entry = an_entry(a_workspace(cap="3"), budget="2")
+    hold = a_hold(entry, "1")
+    assert ledger.grow(hold, usd(1)) is True
+    assert ledger.grow(hold, 1) is False
+    assert balances(entry.workspace) == (0, usd(2))
+
+
+def test_a_settled_hold_stays_settled() -> None:
+    entry = an_entry(a_workspace(), budget="1")
+    hold = a_hold(entry, "1")
+    ledger.settle(hold.pk)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Hold.objects.filter(pk=hold.pk).update(state="open")
+
+
+@pytest.mark.parametrize("verb", ["UPDATE budget_ledgerentry SET amount = 0", "DELETE FROM budget_ledgerentry"])
+def test_the_ledger_can_only_grow(verb: str) -> None:
+    book(an_entry(a_workspace()), "k1", "0.5")
+    with pytest.raises(IntegrityError, match="insert-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(verb)
+    assert LedgerEntry.objects.get().amount == usd("0.5")
+
+
+def test_a_correction_is_another_row_with_a_reason() -> None:
+    entry = an_entry(a_workspace())
+    book(entry, "k1", "0.5")
+    row = LedgerEntry.objects.get()
+    with pytest.raises(Invalid):
+        ledger.adjust(row, -usd("0.2"), reason=" ", actor="ana", key="fix")
+    assert ledger.adjust(row, -usd("0.2"), reason="double counted", actor="ana", key="fix")
+    assert balances(entry.workspace)[0] == usd("0.3")
+    with pytest.raises(Invalid):
+        ledger.adjust(row, -usd("0.4"), reason="too much", actor="ana", key="fix2")
+
+
+def test_the_four_categories_add_up_and_equal_the_ledger() -> None:
+    entry = an_entry(a_workspace())
+    for n, category in enumerate(("entry", "interceptor", "expansion", "orchestrator"), start=1):
+        what = a_charge(f"k{n}", f"0.{n}", category=category)
+        ledger.charge(project(entry.workspace), what, account=entry.account if n < 3 else None, round_number=1, actor="agent")
+    row = Project.objects.get(pk=entry.workspace_id)
+    assert row.total_spent == sum(LedgerEntry.objects.values_list("amount", flat=True)) == usd("1")
+    assert (row.entry_spent, row.interceptor_spent, row.expansion_spent, row.orchestrator_spent) == tuple(
+        usd(f"0.{n}") for n in range(1, 5)
+    )
+    account = Account.objects.get(pk=entry.pk)
+    assert (account.spent, account.interceptor_spent) == (usd("0.1"), usd("0.2"))
+
+
+def test_a_charge_is_one_statement_so_that_the_projects_row_is_locked_within_one_round_trip() -> None:
+    entry = an_entry(a_workspace())
+    where, account = project(entry.workspace), entry.account
+    with CaptureQueriesContext(connection) as asked:
+        ledger.charge(where, a_charge("k1", "0.5"), account=account, round_number=1, actor="agent")
+    assert len(asked) == 1

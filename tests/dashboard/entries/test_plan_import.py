@@ -1,0 +1,190 @@
+"""New entries in the browser: by a form, and by a plan that is shown before anything is added."""
+
+import base64
+import zlib
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from dashboard.plans import samples
+from orchestration.backlog import entries
+from orchestration.backlog.entries import Draft
+from orchestration.models import Entry
+from tests.dashboard.overview.test_page import text_of
+from tests.dashboard.seeds import entries as seed
+from workspaces.models import Event, Workspace
+
+KEY = "k" * 32
+
+
+def plan(client: Client, workspace: Workspace, text: str, **said: Any) -> Any:
+    return client.post(f"/w/{workspace.pk}/entries/plan/", {"text": text, "key": KEY, "do": "preview"} | said)
+
+
+def add(client: Client, workspace: Workspace, text: str, **said: Any) -> Any:
+    carried = base64.b64encode(zlib.compress(text.encode())).decode()
+    return client.post(f"/w/{workspace.pk}/entries/plan/", {"carried": carried, "key": KEY, "do": "add"} | said, follow=True)
+
+
+def write(client: Client, workspace: Workspace, **said: Any) -> Any:
+    return client.post(f"/w/{workspace.pk}/entries/new/", {"content": "Mend it", "key": KEY} | said)
+
+
+def newest(workspace: Workspace) -> Entry:
+    return Entry.objects.select_related("account").filter(workspace=workspace).order_by("-seq")[0]
+
+
+# --- a plan ---
+
+
+def test_a_preview_shows_all_and_saves_nothing(otto: Client, workspace: Workspace) -> None:
+    before = (Entry.objects.count(), Event.objects.count())
+    seen = plan(
+        otto, workspace, "- [ ] Parse (ref: parse; budget: $2)\n- [ ] Import (after: parse, #3; files: a.py)\n- [x] Choose"
+    ).content.decode()
+    for fact in (
+        "2 entries would be added",
+        "parse: Parse",
+        "#3 Cache the exchange",
+        "<code>a.py</code>",
+        "sum to <strong>$2.00",
+        "Choose is ticked off",
+        "Add 2 entries",
+    ):
+        assert fact in seen, fact
+    assert (Entry.objects.count(), Event.objects.count()) == before
+
+
+@pytest.mark.parametrize("name", samples.SAMPLES)
+def test_the_samples_can_be_added_as_they_are(otto: Client, workspace: Workspace, name: str) -> None:
+    assert "2 entries are added" in add(otto, workspace, samples.SAMPLES[name][1]).content.decode()
+    last, first = Entry.objects.filter(workspace=workspace).order_by("-seq")[:2]
+    assert first.account.budget == 2_000_000 and first.paths == ["shop/dates.py"] and first.created_by == "otto"
+    assert list(last.dependencies.values_list("depends_on", flat=True)) == [first.pk]
+
+
+def test_a_plan_that_is_sent_twice_is_added_once(otto: Client, workspace: Workspace) -> None:
+    before = Entry.objects.count()
+    add(otto, workspace, "- [ ] A\n- [ ] B")
+    seen = add(otto, workspace, "- [ ] A\n- [ ] B").content.decode()
+    assert "added already: 2 entries" in seen and Entry.objects.count() == before + 2
+
+
+def test_problems_stand_on_their_lines_and_what_was_typed_stays(otto: Client, workspace: Workspace) -> None:
+    text = "- [ ] A (after: #99)\n- [ ] B <b>\n  budget: lots"
+    response = plan(otto, workspace, text)
+    seen = response.content.decode()
+    assert response.status_code == 200 and "2 problems, so nothing can be added yet" in seen
+    assert "Line 1:</strong> There is no entry #99" in seen and "Line 3:</strong>" in seen and "Add 2" not in seen
+    assert "- [ ] B &lt;b&gt;" in seen
+
+
+def test_what_is_checked_when_shown_is_checked_when_added(otto: Client, workspace: Workspace) -> None:
+    text = "- [ ] A (after: #12)"
+    assert plan(otto, workspace, text).status_code == 200
+    entries.delete(Entry.objects.get(workspace=workspace, seq=12), by=seed.ANA)
+    before = Entry.objects.count()
+    assert "There is no entry #12" in add(otto, workspace, text).content.decode() and Entry.objects.count() == before
+
+
+def test_a_file_is_read(otto: Client, workspace: Workspace) -> None:
+    upload = SimpleUploadedFile("plan.yaml", "- content: Größe\n".encode())
+    assert "Größe" in plan(otto, workspace, "", file=upload).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"- [ ] A\n\xff", "Line 2:</strong> The file is not UTF-8"), (b"x" * (1024 * 1024 + 1), "larger than 1 MiB")],
+)
+def test_a_bad_file_is_told(otto: Client, workspace: Workspace, data: bytes, words: str) -> None:
+    assert words in plan(otto, workspace, "", file=SimpleUploadedFile("plan.md", data)).content.decode()
+
+
+@pytest.mark.parametrize(
+    "carried",
+    ["", "not base64", base64.b64encode(b"not zlib").decode(), base64.b64encode(zlib.compress(b"x" * 3_000_000)).decode()],
+)
+def test_what_does_not_arrive_whole_adds_nothing(otto: Client, workspace: Workspace, carried: str) -> None:
+    before = Entry.objects.count()
+    response = otto.post(f"/w/{workspace.pk}/entries/plan/", {"carried": carried, "do": "add", "key": "\x00"})
+    assert response.status_code == 422 and Entry.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    "text", ["\x00", "- [ ] A\x00", "[" * 50_000, "- content: '\\ud800'", "- ref: '#3'\n  content: A\n  depends_on: ['\\0']"]
+)
+def test_odd_plans_are_answered(otto: Client, workspace: Workspace, text: str) -> None:
+    assert plan(otto, workspace, text, format="\x00").status_code in (200, 422)
+
+
+def test_more_than_there_is_left_is_said(otto: Client, workspace: Workspace) -> None:
+    assert "more than there is" in plan(otto, workspace, "- [ ] A (budget: $5000)").content.decode()
+
+
+# --- a form ---
+
+
+def test_an_entry_is_written(otto: Client, workspace: Workspace) -> None:
+    said = {"requirements": "fast\r\nsmall", "criteria": "a\n\nb", "modifies": "app/x.py", "creates": "new/", "after": "3, #12"}
+    response = write(otto, workspace, **said, priority="high", budget="$1,200.50", rounds="7", group="docs", alone="1")
+    entry = newest(workspace)
+    assert response.status_code == 303 and response.url == f"/w/{workspace.pk}/entries/{entry.pk}/"
+    assert entry.spec == {
+        "requirements": "fast\nsmall",
+        "acceptance_criteria": ["a", "b"],
+        "files_to_create": ["new/"],
+        "files_to_modify": ["app/x.py"],
+    }
+    assert sorted(entry.dependencies.values_list("depends_on__seq", flat=True)) == [3, 12]
+    assert (entry.account.budget, entry.budget_rounds, entry.priority, entry.parallel_group) == (1_200_500_000, 7, 1, "docs")
+    assert not entry.parallelizable
+
+
+def test_an_entry_needs_no_more_than_its_content(otto: Client, workspace: Workspace) -> None:
+    write(otto, workspace)
+    assert not newest(workspace).account.own_budget and newest(workspace).budget_rounds == 5
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"content": " "}, "content"),
+        ({"content": "a\x00b"}, "NUL"),
+        ({"modifies": "../secret"}, "../secret"),
+        ({"after": "#99"}, "There is no entry #99"),
+        ({"after": "everything"}, "&#x27;everything&#x27;"),
+        ({"budget": "12,50"}, "point before the cents"),
+        ({"budget": "1e999"}, "amount"),
+        ({"rounds": "0"}, "greater than or equal to 1"),
+        ({"rounds": "many"}, "whole number of rounds"),
+        ({"priority": "urgent"}, "priority"),
+        ({"group": "g" * 101}, "100"),
+    ],
+)
+def test_what_does_not_fit_is_told_and_the_rest_stays(
+    otto: Client, workspace: Workspace, said: dict[str, str], words: str
+) -> None:
+    before = Entry.objects.count()
+    response = write(otto, workspace, criteria="kept as it was", **said)
+    seen = response.content.decode()
+    assert response.status_code == 422 and words in seen and "kept as it was" in seen and Entry.objects.count() == before
+
+
+def test_the_form_sent_twice_adds_one(otto: Client, workspace: Workspace) -> None:
+    before = Entry.objects.count()
+    first, second = write(otto, workspace), write(otto, workspace)
+    assert first.url == second.url and Entry.objects.count() == before + 1
+    assert write(otto, workspace, key="l" * 32).url != first.url
+
+
+def test_what_it_waits_for_can_be_searched(otto: Client, workspace: Workspace) -> None:
+    seen = text_of(otto, f"/w/{workspace.pk}/entries/new/", fragment="hits", find="exchange rates")
+    assert 'data-number="#3"' in seen and "<html" not in seen
+
+
+def test_a_key_is_of_its_workspace(otto: Client, workspace: Workspace) -> None:
+    other = seed.empty("Other")
+    made = [entries.add(one.pk, [Draft("A"), Draft("B")], by=seed.ANA, once=KEY) for one in (workspace, other, workspace)]
+    assert made[0] == made[2] and made[0][0].pk != made[1][0].pk and [len(some) for some in made] == [2, 2, 2]

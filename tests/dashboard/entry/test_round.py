@@ -1,0 +1,126 @@
+"""The page of one round, and what it and all of them changed."""
+
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from orchestration.configuration import secrets
+from orchestration.models import Entry, Round
+from tests.dashboard.overview import test_page
+from tests.dashboard.overview.test_page import statements
+from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds.rounds import worked_on
+from tests.orchestration.git.repositories import git
+from workspaces.models import Workspace
+
+
+@pytest.fixture
+def one(workspace: Workspace, tmp_path: Path) -> Entry:
+    return worked_on(workspace, tmp_path)
+
+
+def text_of(client: Client, address: str, **query: str) -> str:
+    """Without the marks of single words."""
+    return test_page.text_of(client, address, **query).replace("<mark>", "").replace("</mark>", "")
+
+
+def at(one: Entry, tail: str) -> str:
+    return f"/w/{one.workspace_id}/entries/{one.pk}/{tail}"
+
+
+def test_a_round_says_what_it_cost_found_and_changed(ana: Client, one: Entry) -> None:
+    seen = text_of(ana, at(one, "rounds/1/"))
+    for fact in ("Score 0.40", "$0.31", "most expensive", "Attempt 1", "its log", "expected 7500", "Rewrote the parser"):
+        assert fact in seen, fact
+    assert "app/duration.py" in seen and "Minutes too." in seen and "<ins>+" in seen
+
+
+def test_rounds_lead_to_each_other(ana: Client, one: Entry) -> None:
+    first, second = (text_of(ana, at(one, f"rounds/{n}/")) for n in (1, 2))
+    assert "data-next" in first and "data-previous" not in first
+    assert "data-previous" in second and "data-next" not in second
+
+
+def test_two_rounds_stand_side_by_side_with_the_diff_between_them(ana: Client, one: Entry) -> None:
+    seen = text_of(ana, at(one, "rounds/2/"), compare="1")
+    assert "From round 1 to round 2" in seen and seen.count("Tokens in / out") == 2
+    assert "Hours too." in seen and "Ignored" not in seen
+    for odd in ("2", "9", "x", "9" * 30):
+        assert "Ignored in the address: compare" in text_of(ana, at(one, "rounds/2/"), compare=odd)
+
+
+def test_what_an_agent_wrote_is_text(ana: Client, one: Entry) -> None:
+    for tail in ("rounds/2/", "diff/"):
+        seen = text_of(ana, at(one, tail))
+        assert "<script>alert" not in seen and "<img src" not in seen and "<b>odd" not in seen
+        assert "\u202e" not in seen and "\x1b" not in seen and "⟨U+202E⟩" in seen and "hide text" in seen
+
+
+def test_one_file_is_asked_for_by_itself(ana: Client, one: Entry) -> None:
+    seen = text_of(ana, at(one, "rounds/2/"), file="<b>odd␊name")
+    assert "One file of 2" in seen and "Hours too." not in seen and "⟨U+202E⟩" in seen
+    assert "no such file" in text_of(ana, at(one, "rounds/2/"), file="../../etc/passwd")
+    assert ana.get(at(one, "rounds/2/"), {"file": "\x00"}).status_code == 200
+
+
+def test_all_that_an_entry_changed_is_one_diff(ana: Client, one: Entry, workspace: Workspace) -> None:
+    seen = text_of(ana, at(one, "diff/"))
+    assert "Hours too." in seen and "Minutes too." not in seen and "from where its first round began" in seen
+    workspace.refresh_from_db()
+    first = Round.objects.get(entry=one, number=1)
+    git(Path(workspace.repo), "branch", "muster/integration", first.commit)
+    seen = text_of(ana, at(one, "diff/"))
+    assert "Against muster/integration" in seen and "Minutes too." in seen
+
+
+def test_the_patch_is_a_file_that_applies(ana: Client, one: Entry, workspace: Workspace, tmp_path: Path) -> None:
+    answer = ana.get(at(one, "rounds/1/patch/"))
+    assert answer["Content-Type"] == "text/plain; charset=utf-8" and answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Disposition"] == f'attachment; filename="entry-{one.seq}-round-1.patch"'
+    (tmp_path / "p").write_bytes(answer.content)
+    workspace.refresh_from_db()
+    first = Round.objects.get(entry=one, number=1)
+    git(Path(workspace.repo), "checkout", "--quiet", first.base_commit)
+    git(Path(workspace.repo), "apply", "--check", str(tmp_path / "p"))
+    assert ana.get(at(one, "diff/patch/"))["Content-Disposition"] == f'attachment; filename="entry-{one.seq}.patch"'
+
+
+def test_secrets_are_masked_on_the_page_and_in_the_patch(ana: Client, one: Entry) -> None:
+    secrets.put(one.workspace_id, "WORDS", "Minutes too", by=seed.ANA)
+    assert "Minutes too" not in text_of(ana, at(one, "rounds/1/")) and "[secret WORDS]" in text_of(ana, at(one, "rounds/1/"))
+    assert b"Minutes too" not in ana.get(at(one, "rounds/1/patch/")).content
+
+
+def test_a_commit_that_is_gone_is_said_and_the_rest_stands(ana: Client, one: Entry) -> None:
+    Round.objects.filter(entry=one, number=1).update(commit="1" * 40)
+    seen = text_of(ana, at(one, "rounds/1/"))
+    assert "is not in the repository any more" in seen and "Score 0.40" in seen
+    assert ana.get(at(one, "rounds/1/patch/")).status_code == 404
+
+
+def test_a_round_without_a_commit_says_so(ana: Client, workspace: Workspace) -> None:
+    one = Entry.objects.get(workspace=workspace, seq=2)
+    assert "no commit yet" in text_of(ana, at(one, "rounds/1/"))
+    assert "no commit yet" in text_of(ana, at(Entry.objects.get(workspace=workspace, seq=5), "diff/"))
+
+
+@pytest.mark.parametrize("number", ["9", "0", "9" * 12, "9" * 5000])
+def test_a_round_that_there_is_not(ana: Client, one: Entry, number: str) -> None:
+    assert ana.get(at(one, f"rounds/{number}/")).status_code == 404
+
+
+@pytest.mark.parametrize("tail", ["rounds/2/", "rounds/2/?compare=1", "diff/"])
+def test_a_diff_takes_few_queries(ana: Client, one: Entry, tail: str) -> None:
+    assert statements(ana, at(one, tail)) <= 14
+
+
+@pytest.mark.parametrize("fragment", ["facts", "found", "diff"])
+def test_its_parts_fetch_themselves(ana: Client, one: Entry, fragment: str) -> None:
+    seen = text_of(ana, at(one, "rounds/1/"), fragment=fragment)
+    assert f'id="{fragment}"' in seen and "<html" not in seen
+
+
+def test_nothing_on_it_changes_anything(otto: Client, one: Entry) -> None:
+    for tail in ("rounds/1/", "diff/", "rounds/1/patch/"):
+        assert otto.post(at(one, tail)).status_code == 405

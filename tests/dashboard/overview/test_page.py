@@ -1,0 +1,189 @@
+"""What the pages show."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from budget.limits import caps
+from budget.models import Project
+from orchestration.backlog import entries
+from orchestration.models import Entry, Session
+from tests.dashboard.seeds import entries as seed
+from workspaces.models import Workspace
+
+
+def text_of(client: Client, address: str, **query: str) -> str:
+    response = client.get(address, query)
+    assert response.status_code == 200, response.content[:500]
+    return response.content.decode()
+
+
+def statements(client: Client, address: str, **query: str) -> int:
+    with CaptureQueriesContext(connection) as seen:
+        text_of(client, address, **query)
+    return len(seen)
+
+
+def test_the_list_shows_each_workspace_with_its_state_and_money(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, "/")
+    assert "Invoices" in seen and "Running" in seen and "3/3" in seen
+    assert "$4.39" in seen and "$20.00" in seen
+
+
+def test_an_empty_list_says_how_to_add_a_workspace(ana: Client) -> None:
+    assert "./muster workspace add PATH" in text_of(ana, "/")
+
+
+def test_the_list_is_only_of_workspaces_one_may_see(nils: Client, workspace: Workspace) -> None:
+    assert "Invoices" not in text_of(nils, "/")
+
+
+def test_the_overview_says_what_needs_somebody_and_how_it_goes(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/")
+    for fact in ("Raise its budget", "Give it rounds", "Implementing", "Left under the cap", "held <a", "against yesterday"):
+        assert fact in seen, fact
+
+
+def test_what_somebody_should_look_at_is_the_first_of_the_workers(ana: Client, workspace: Workspace) -> None:
+    last = Session.objects.filter(workspace=workspace, status="running").order_by("claimed_at", "id").last()
+    assert last is not None
+    Session.objects.filter(pk=last.pk).update(last_output_at=now() - timedelta(minutes=11))
+    assert ana.get(f"/w/{workspace.pk}/").context["workers"][0]["session"].pk == last.pk
+
+
+def test_what_is_spent_today_stands_beside_the_limit_of_a_day(ana: Client, workspace: Workspace) -> None:
+    assert "$4.39</strong>" in text_of(ana, f"/w/{workspace.pk}/", fragment="now")
+    caps.set_limit(Project.objects.get(pk=workspace.pk), "total", "day", 60_000_000, by=seed.ANA)
+    assert "$4.39<small> of $60.00</small>" in text_of(ana, f"/w/{workspace.pk}/", fragment="now")
+
+
+def test_people_and_automation_are_told_apart_by_more_than_a_colour(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
+    assert '#person"' in seen and '<span class="sr">person </span><strong>ana<' in seen
+    assert '#gear"' in seen and '<span class="sr">automation </span><strong>muster<' in seen
+
+
+def test_an_executor_that_was_never_started_is_not_called_paused(ana: Client) -> None:
+    seen = text_of(ana, f"/w/{seed.empty().pk}/", fragment="budget")
+    assert "Nothing is forecast before the executor is started" in seen and "Paused" not in seen
+
+
+def test_an_overview_without_entries_leads_to_the_first_one(ana: Client) -> None:
+    seen = text_of(ana, f"/w/{seed.empty().pk}/")
+    assert "Nothing needs you" in seen and "paste a plan" in seen and "There is no verify command yet" in seen
+
+
+def test_titles_and_output_are_text_never_markup(ana: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(log__isnull=False).first()
+    assert session is not None
+    for address in (f"/w/{workspace.pk}/", f"/w/{workspace.pk}/workers/{session.pk}/"):
+        seen = text_of(ana, address)
+        assert "<script>alert" not in seen and "<img src=x" not in seen and "\x1b" not in seen
+
+
+@pytest.mark.parametrize("fragment", ["way", "strip", "stopping", "banner", "attention", "now", "workers", "budget", "activity"])
+def test_a_region_fetches_itself_alone(ana: Client, workspace: Workspace, fragment: str) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment=fragment)
+    assert f'id="{fragment}"' in seen and "<html" not in seen
+
+
+def test_an_unknown_fragment_is_the_whole_page(ana: Client, workspace: Workspace) -> None:
+    assert "<html" in text_of(ana, f"/w/{workspace.pk}/", fragment="secrets")
+
+
+def test_odd_filters_are_left_out_not_refused(ana: Client, workspace: Workspace) -> None:
+    odd = {"status": "dancing", "reason": "'; drop", "after": "abc", "q": "a\x00b"}
+    assert "Entries" in text_of(ana, f"/w/{workspace.pk}/", **odd)
+
+
+@pytest.mark.parametrize("fragment", ["", "now"])
+def test_ten_entries_and_five_hundred_take_the_same_queries(ana: Client, fragment: str) -> None:
+    few, many = (seed.empty(name, cap="9000", budget="9000") for name in ("Few", "Many"))  # enough for all: none is blocked
+    seed.plenty(few, 10)
+    seed.plenty(many, 500)
+    assert statements(ana, f"/w/{few.pk}/", fragment=fragment) == statements(ana, f"/w/{many.pk}/", fragment=fragment)
+
+
+def test_the_cap_that_is_reached_is_said(ana: Client, workspace: Workspace) -> None:
+    Project.objects.filter(pk=workspace.pk).update(max_project_spend=4_000_000)
+    assert "The cap is reached" in text_of(ana, f"/w/{workspace.pk}/", fragment="budget")
+
+
+def test_the_entry_page_shows_rounds_checks_and_what_is_asked(ana: Client, workspace: Workspace) -> None:
+    entry = Entry.objects.get(workspace=workspace, seq=1)
+    seen = text_of(ana, f"/w/{workspace.pk}/entries/{entry.pk}/")
+    for fact in ("+0.60", "$0.29", "expected 7500", "Reopen", "Attempt 2"):
+        assert fact in seen, fact
+    brief = text_of(ana, f"/w/{workspace.pk}/entries/{entry.pk}/", tab="brief")
+    assert "2h 5m" in brief and "All tests pass" in brief
+    failed = Entry.objects.get(workspace=workspace, seq=3)
+    assert "Project cap" in text_of(ana, f"/w/{workspace.pk}/entries/{failed.pk}/", fragment="preflight")
+
+
+def test_pages_need_a_login_and_regions_say_so(client: Client, workspace: Workspace) -> None:
+    address = f"/w/{workspace.pk}/"
+    assert client.get(address).url == f"/login/?next={address}"  # type: ignore[attr-defined]
+    assert client.get(address, headers={"HX-Request": "true"}).status_code == 401
+
+
+def test_what_is_not_ones_own_does_not_exist(nils: Client, ana: Client, workspace: Workspace) -> None:
+    entry = Entry.objects.filter(workspace=workspace).first()
+    other = seed.empty("Other")
+    assert entry is not None
+    assert nils.get(f"/w/{workspace.pk}/").status_code == 404
+    assert nils.post(f"/w/{workspace.pk}/executor/pause/").status_code == 404
+    assert ana.get(f"/w/{other.pk}/entries/{entry.pk}/").status_code == 404
+    assert ana.get("/w/%00/").status_code == 404
+
+
+def test_the_docs_list_every_operation_of_the_document(client: Client) -> None:
+    document = client.get("/api/v1/openapi.json").json()
+    seen = text_of(client, "/api/v1/docs")
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert f'id="{operation["operationId"]}"' in seen
+    assert "orchestration/events" in seen and "curl -X POST" in seen
+
+
+def test_no_page_has_inline_script_or_style(ana: Client, workspace: Workspace) -> None:
+    session, entry = Session.objects.first(), Entry.objects.first()
+    assert session and entry
+    for tail in ("", f"entries/{entry.pk}/", f"workers/{session.pk}/", "executor/stop/"):
+        seen = text_of(ana, f"/w/{workspace.pk}/{tail}")
+        assert "<style" not in seen and " style=" not in seen and " onclick=" not in seen and "hx-on" not in seen
+        assert seen.count("<script") == seen.count("<script src=")
+
+
+def test_a_session_that_burns_fast_is_flagged_with_the_sentence(ana: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(workspace=workspace, status="running").first()
+    assert session is not None
+    Session.objects.filter(pk=session.pk).update(
+        anomaly="Spends $2.00 a minute, 9 times what is usual for this workspace's sessions"
+    )
+    assert text_of(ana, f"/w/{workspace.pk}/", fragment="workers").count("burns fast") == 1
+    assert "9 times what is usual" in text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
+
+
+def test_what_the_budget_tells_is_readable_in_the_activity(ana: Client, workspace: Workspace) -> None:
+    project = Project.objects.get(pk=workspace.pk)
+    caps.set_limit(project, "total", "day", 0, by=seed.ANA)
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
+    assert "set a limit (limit.total.day) from — to $0.00" in seen and "tells that a limit is reached: total, today" in seen
+
+
+def test_an_entry_without_money_needs_somebody_and_its_link_leads_to_the_amount(ana: Client, workspace: Workspace) -> None:
+    one = Entry.objects.filter(workspace=workspace, reason_code="budget_exceeded").first()
+    assert one is not None
+    assert f'/entries/{one.pk}/?tab=budget">Raise its budget' in text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
+
+
+def test_entries_that_the_plan_has_no_money_for_need_somebody(ana: Client) -> None:
+    workspace = seed.empty(cap="1", budget="1")
+    seed.plenty(workspace, 3)  # each with a dollar of its own
+    entries.add(workspace.pk, [entries.Draft(content=f"Late {n}") for n in range(2)], by=seed.ANA)
+    seen = text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
+    assert "2 entries have</a> no money" in seen and "/budget/#caps-h" in seen and "Nothing needs you" not in seen

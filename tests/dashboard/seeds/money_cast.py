@@ -1,0 +1,35 @@
+"""What the tests of the money's pages share: a day of spend, Bea who has the money, Vera who only looks."""
+
+import pytest
+from django.test import Client
+
+from orchestration.models import Entry
+from tests.dashboard.conftest import client_of
+from tests.dashboard.seeds import money as seed_money
+from workspaces.models import Workspace
+
+HTMX = {"HX-Request": "true"}
+PAGES = ("", "entries/", "rounds/", "ledger/", "changes/", "reallocate/")
+
+
+@pytest.fixture
+def day(db: None) -> Workspace:
+    return seed_money.a_day()
+
+
+@pytest.fixture
+def bea(day: Workspace) -> Client:
+    return client_of("bea", "budget", day)
+
+
+@pytest.fixture
+def vera(day: Workspace) -> Client:
+    return client_of("vera", "viewer", day)
+
+
+def at(workspace: Workspace, tail: str = "") -> str:
+    return f"/w/{workspace.pk}/budget/{tail}"
+
+
+def entry(workspace: Workspace, seq: int) -> Entry:
+    return Entry.objects.select_related("account").get(workspace=workspace, seq=seq)

@@ -1,0 +1,278 @@
+"""The list of sessions, and the page of one."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from dashboard.shared.charts import phasebar, swimlanes
+from orchestration import sessions
+from orchestration.executor import control
+from orchestration.models import Entry, Session, Worker
+from orchestration.sessions import phase_history
+from tests.dashboard.overview.test_page import statements, text_of
+from tests.dashboard.seeds import entries as seed
+from workspaces.models import Event, Workspace
+
+
+@pytest.fixture
+def at_work(workspace: Workspace) -> list[Session]:
+    return list(Session.objects.filter(workspace=workspace, status="running").order_by("entry__seq"))
+
+
+def set_(session: Session, **fields: object) -> None:
+    Session.objects.filter(pk=session.pk).update(**fields)
+
+
+def order(client: Client, workspace: Workspace, **query: str) -> list[str]:
+    return [row.session.pk for row in client.get(f"/w/{workspace.pk}/workers/", query).context["rows"]]
+
+
+def many(workspace: Workspace, number: int, *, hours: int = 3) -> None:
+    """Sessions that ended, some in the same second."""
+    entry = Entry.objects.filter(workspace=workspace).order_by("seq")[0]
+    began = now() - timedelta(hours=hours)
+    Session.objects.bulk_create(
+        Session(
+            workspace=workspace,
+            entry=entry,
+            attempt=1000 + n,
+            status="ended",
+            outcome="failed" if n % 2 else "passed",
+            outcome_message="told",
+            claimed_at=began - timedelta(seconds=n // 3),
+            ended_at=began,
+        )
+        for n in range(number)
+    )
+
+
+def test_each_session_is_a_row_with_its_facts(ana: Client, workspace: Workspace, at_work: list[Session]) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/")
+    for fact in (
+        "Running",
+        at_work[0].pk,
+        "implement</li>",
+        "2/4",
+        "$0.74",
+        "reading the failing tests",
+        "Hold after this round",
+    ):
+        assert fact in seen, fact
+
+
+def test_a_silent_session_is_quiet_with_icon_and_word(ana: Client, workspace: Workspace, at_work: list[Session]) -> None:
+    set_(at_work[0], last_output_at=now() - timedelta(minutes=6))
+    set_(at_work[1], last_output_at=now() - timedelta(minutes=11))
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/", fragment="workers")
+    for tone in ("warn", "bad"):
+        assert f'<span class="tell {tone}"><svg class="icon"' in seen
+    assert seen.count("</svg>quiet ") == 2
+
+
+def test_what_needs_somebody_comes_first_then_what_runs_longest(
+    ana: Client, workspace: Workspace, at_work: list[Session]
+) -> None:
+    old, waiting, silent = at_work
+    set_(old, claimed_at=now() - timedelta(hours=5))
+    set_(waiting, waiting_for="429")
+    set_(silent, last_output_at=now() - timedelta(minutes=11))
+    assert order(ana, workspace)[:3] == [silent.pk, waiting.pk, old.pk]
+    assert order(ana, workspace, sort="-elapsed")[0] == old.pk
+
+
+def test_a_session_stays_for_an_hour_after_its_end(ana: Client, workspace: Workspace) -> None:
+    assert len(order(ana, workspace)) == 7
+    Session.objects.filter(workspace=workspace, status="ended").update(ended_at=now() - timedelta(minutes=61))
+    assert len(order(ana, workspace)) == 3
+    assert "Show ended (4 older)" in text_of(ana, f"/w/{workspace.pk}/workers/")
+
+
+def test_filters_narrow_and_odd_ones_are_named(ana: Client, workspace: Workspace, at_work: list[Session]) -> None:
+    set_(at_work[0], waiting_for="429")
+    assert order(ana, workspace, state="waiting") == [at_work[0].pk]
+    assert order(ana, workspace, q=f"#{at_work[1].entry.seq}") == [at_work[1].pk]
+    assert order(ana, workspace, phase="implementation") and not order(ana, workspace, phase="merging")
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/", state="dancing", tempo="9", q="a\x00b")
+    assert "Ignored in the address: state, tempo" in seen and "Clear filters" in seen
+
+
+def test_all_that_ended_comes_in_pages_and_none_is_lost(ana: Client, workspace: Workspace) -> None:
+    many(workspace, 120)
+    seen: list[str] = []
+    after = ""
+    while True:
+        page = ana.get(f"/w/{workspace.pk}/workers/", {"ended": "1", "after": after})
+        seen += [row.session.pk for row in page.context["rows"]]
+        after = page.context["cut"].after
+        if not after:
+            break
+    assert len(seen) == len(set(seen)) == 124
+    assert {row.status for row in ana.get(f"/w/{workspace.pk}/workers/", {"ended": "1", "state": "passed"}).context["rows"]} == {
+        "passed"
+    }
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "1.2", "9" * 30 + ".sess_aaaaaaaaaaaaaaaaaaaa", "99999999999999999.sess_aaaaaaaaaaaaaaaaaaaa", "%00"]
+)
+def test_a_forged_cursor_does_no_harm(ana: Client, workspace: Workspace, cursor: str) -> None:
+    for name in ("after", "before"):
+        assert ana.get(f"/w/{workspace.pk}/workers/", {"ended": "1", name: cursor}).status_code == 200
+
+
+@pytest.mark.parametrize("query", [{}, {"fragment": "workers"}, {"ended": "1"}, {"view": "timeline"}])
+def test_few_sessions_and_many_take_the_same_queries(ana: Client, workspace: Workspace, query: dict[str, str]) -> None:
+    address = f"/w/{workspace.pk}/workers/"
+    few = statements(ana, address, **query)
+    many(workspace, 500, hours=0)
+    assert statements(ana, address, **query) == few <= 12
+    assert len(order(ana, workspace, **query)) <= 50
+
+
+def test_a_page_of_fifty_is_not_heavy(ana: Client, workspace: Workspace) -> None:
+    many(workspace, 100, hours=0)
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/")
+    assert len(ana.get(f"/w/{workspace.pk}/workers/").context["rows"]) == 50
+    assert len(re.findall(r"<[a-z]", seen)) <= 1500
+
+
+def test_the_last_lines_are_fetched_when_a_row_is_opened(ana: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(log__isnull=False).get()
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/", fragment="peek", session=session.pk)
+    assert seen.count('class="line') == 8 and f"/workers/{session.pk}/log/?at=40#L40" in seen and "<img" not in seen
+    assert ana.get(f"/w/{workspace.pk}/workers/", {"fragment": "peek", "session": "\x00"}).status_code == 404
+
+
+def test_nobody_at_work_says_why_and_what_to_do(ana: Client, vera: Client, workspace: Workspace) -> None:
+    Session.objects.filter(workspace=workspace, status="ended").update(ended_at=now() - timedelta(hours=2))
+    for session in Session.objects.filter(workspace=workspace, status="running"):
+        sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED))
+    Session.objects.filter(workspace=workspace).update(ended_at=now() - timedelta(hours=2))
+    control.pause(workspace.pk, by=seed.ANA)
+    address = f"/w/{workspace.pk}/workers/"
+    seen = text_of(ana, address)
+    assert "No workers running because dispatch is paused (ana, " in seen and "Resume dispatch" in seen
+    assert "Resume dispatch" not in text_of(vera, address)
+    assert "was never started" in text_of(ana, f"/w/{seed.empty('New').pk}/workers/")
+
+
+def test_what_cannot_be_done_now_says_why(ana: Client, vera: Client, workspace: Workspace, at_work: list[Session]) -> None:
+    sessions.stop(workspace.pk, at_work[0].pk, by=seed.ANA)
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/")
+    assert "Hold after this round: it is being stopped" in seen and "Stop worker: ana asked" in seen
+    assert "Hold after this round, Stop worker: the session has ended" in seen
+    assert '<form method="post" action="/w/' not in text_of(vera, f"/w/{workspace.pk}/workers/")
+
+
+def test_holding_after_the_round_is_a_form_and_can_be_taken_back(
+    otto: Client, vera: Client, workspace: Workspace, at_work: list[Session]
+) -> None:
+    one = at_work[0]
+    address = f"/w/{workspace.pk}/workers/{one.pk}/hold/"
+    assert vera.post(address).status_code == 403
+    assert otto.post(address, {"next": f"/w/{workspace.pk}/workers/"}).status_code == 303
+    seen = text_of(otto, f"/w/{workspace.pk}/workers/")
+    assert "held after this round, as otto asked" in seen and "Do not hold it after this round" in seen
+    assert "asked to hold" in text_of(otto, f"/w/{workspace.pk}/workers/{one.pk}/", tab="events")
+    otto.post(address, {"wanted": "0"})
+    assert not Session.objects.get(pk=one.pk).hold_after_by
+    assert Event.objects.filter(object_id=one.pk, verb__startswith="session.hold_after").count() == 2
+    sessions.conclude(one, sessions.Ending(Session.Outcome.INTERRUPTED))
+    assert otto.post(address, headers={"HX-Request": "true"}).status_code == 409
+
+
+def test_the_list_as_csv_has_the_filters_rows(ana: Client, workspace: Workspace) -> None:
+    many(workspace, 60)
+    address = f"/w/{workspace.pk}/workers/"
+    for query, number in (({}, 7), ({"ended": "1"}, 64), ({"state": "running"}, 3)):
+        lines = b"".join(ana.get(address, {**query, "format": "csv"}).streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+        assert len(lines) == number + 1, query
+
+
+def test_the_timeline_draws_a_lane_for_each_row_and_the_table_stays(ana: Client, workspace: Workspace) -> None:
+    for session in Session.objects.filter(workspace=workspace):  # a while ago: what just began is no wider than a hair
+        told = [[phase, (now() - timedelta(minutes=9 - n)).isoformat()] for n, (phase, _) in enumerate(session.phases)]
+        set_(session, phases=told, claimed_at=now() - timedelta(minutes=10))
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/", view="timeline")
+    assert '<svg role="img" class="chart lanes"' in seen and seen.count('class="lane-name"') == 7 and "<table" in seen
+    assert 'class="cross"' in seen and "phase open" in seen
+
+
+def test_a_lane_shows_waits_dashed_failures_crossed_and_no_right_edge_while_it_runs() -> None:
+    at = now()
+    spans = [
+        swimlanes.Bar("implementation", at - timedelta(hours=3), at - timedelta(minutes=20)),
+        swimlanes.Bar("waiting", at - timedelta(minutes=20), None),
+    ]
+    running = swimlanes.draw([swimlanes.Lane("#1", spans, running=True)], at, timedelta(hours=1))
+    assert (
+        'class="phase waits open"' in running
+        and ">IM</text>" in running
+        and ">WA</text>" in running
+        and 'class="cross"' not in running
+    )
+    assert 'class="cross"' in swimlanes.draw([swimlanes.Lane("<#1>", spans, failed=True)], at, timedelta(hours=1))
+    assert "0 sessions" in swimlanes.draw([], at, timedelta(hours=1))
+
+
+def test_time_by_phase_adds_up() -> None:
+    at = now()
+    told = phase_history.entered(
+        phase_history.begun("starting", at - timedelta(minutes=9)), "implementation", at - timedelta(minutes=8)
+    )
+    bars = [swimlanes.Bar(one.phase, one.start, one.end) for one in phase_history.spans(told, None)]
+    totals = dict(phasebar.totals(bars, at))
+    assert [round(took.total_seconds()) for took in totals.values()] == [60, 480]
+    assert "url(#phase-implementation)" in phasebar.draw(bars, at)
+
+
+def test_the_page_of_a_session_has_facts_phases_and_locks(ana: Client, workspace: Workspace, at_work: list[Session]) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/{at_work[0].pk}/")
+    for fact in (
+        "step 2 of 4",
+        "build-1",
+        "worker process 4711",
+        "muster/entry_",
+        "app/forms.py",
+        "Time by phase",
+        "of its hold",
+        "priced-model",
+    ):
+        assert fact in seen, fact
+    assert "■ Final" not in seen and seen.count("data-live") == 6
+
+
+def test_after_its_end_everything_is_final_and_nothing_is_live_but_the_strip(ana: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(workspace=workspace, status="ended").first()
+    assert session is not None
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
+    assert seen.count("data-final") == 2 and seen.count("data-live") == 4
+    assert seen.count("■ Final: as of") == 2 and "run ended" in seen and "</svg>quiet" not in seen
+    assert "Left for its entry now" in seen  # it is not of then
+    Session.objects.filter(pk=session.pk).update(phases=[])
+    seen = text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
+    assert "It ended before its first phase" in seen and "not taken by a worker yet" not in seen
+
+
+def test_old_addresses_lead_to_the_new_ones(ana: Client, otto: Client, workspace: Workspace, at_work: list[Session]) -> None:
+    base, one = f"/w/{workspace.pk}", at_work[0].pk
+    response = ana.get(f"{base}/sessions/{one}/?after=3")
+    assert (response.status_code, response.headers["Location"]) == (301, f"{base}/workers/{one}/?after=3")
+    response = otto.post(f"{base}/sessions/{one}/stop/", {"confirm": "stop"})
+    assert (response.status_code, response.headers["Location"]) == (308, f"{base}/workers/{one}/stop/")
+    assert ana.get(f"{base}/workers/{one}/?tab=log").headers["Location"] == f"{base}/workers/{one}/log/"
+
+
+def test_pages_of_a_session_take_few_queries(ana: Client, workspace: Workspace, at_work: list[Session]) -> None:
+    base = f"/w/{workspace.pk}/workers/{at_work[0].pk}/"
+    for tail, most in (("", 12), ("?tab=events", 12), ("log/", 12)):
+        path, _, query = f"{base}{tail}".partition("?")
+        assert statements(ana, path, **dict([query.split("=")] if query else [])) <= most, tail
+
+
+def test_a_process_that_is_silent_is_late(ana: Client, workspace: Workspace) -> None:
+    Worker.objects.update(seen_at=now() - timedelta(minutes=3))
+    assert text_of(ana, f"/w/{workspace.pk}/workers/").count("late, ") == 3

@@ -1,0 +1,89 @@
+"""What the pages say of agents: whether they can work, what they get, and what was found in their work."""
+
+from django.test import Client
+from django.utils.timezone import now
+
+from orchestration.configuration import secrets
+from orchestration.models import Executor, Round, Secret, Session
+from tests.dashboard.overview.test_page import statements, text_of
+from tests.dashboard.seeds import entries as seed
+from workspaces.models import Workspace
+
+
+def trouble(workspace: Workspace) -> None:
+    message = "The provider refused the key: 401. Set a valid key among the workspace's secrets, then try again."
+    Executor.objects.filter(pk=workspace.pk).update(
+        trouble_code="auth", trouble_message=message, trouble_since=now(), trouble_until=now()
+    )
+
+
+def test_an_open_breaker_is_on_top_of_the_page_with_its_next_step(otto: Client, workspace: Workspace) -> None:
+    assert "No agent can work here" not in text_of(otto, f"/w/{workspace.pk}/")
+    trouble(workspace)
+    seen = text_of(otto, f"/w/{workspace.pk}/")
+    assert "No agent can work here" in seen and "Set a valid key among the workspace&#x27;s secrets" in seen
+    otto.post(f"/w/{workspace.pk}/agents/retry/")
+    assert "No agent can work here" not in text_of(otto, f"/w/{workspace.pk}/agents/")
+
+
+def test_a_secret_is_set_by_a_form_and_never_shown(ana: Client, workspace: Workspace) -> None:
+    form = {"name": "OPENAI_API_KEY", "value": "sk-so-very-secret", "next": f"/w/{workspace.pk}/agents/"}
+    assert ana.post(f"/w/{workspace.pk}/agents/secrets/", form).status_code == 303
+    assert secrets.unsealed(workspace.pk) == {"OPENAI_API_KEY": "sk-so-very-secret"}
+    for page in (f"/w/{workspace.pk}/agents/", f"/w/{workspace.pk}/"):
+        assert "sk-so-very-secret" not in text_of(ana, page)
+    ana.post(f"/w/{workspace.pk}/agents/secrets/OPENAI_API_KEY/remove/")
+    assert not Secret.objects.exists()
+
+
+def test_only_an_admin_sets_secrets(otto: Client, workspace: Workspace) -> None:
+    answer = otto.post(f"/w/{workspace.pk}/agents/secrets/", {"name": "A_KEY", "value": "some value"})
+    assert answer.status_code == 403 and not Secret.objects.exists()
+    assert 'id="secret-value"' not in text_of(otto, f"/w/{workspace.pk}/agents/")
+
+
+def test_what_the_config_holds_for_agents_is_named_but_not_shown(vera: Client, workspace: Workspace) -> None:
+    row = Executor.objects.get(pk=workspace.pk)
+    row.config = {**row.config, "agent": {"kind": "claude_code", "env": {"ANTHROPIC_API_KEY": "sk-in-the-config"}}}
+    row.save()
+    seen = text_of(vera, f"/w/{workspace.pk}/agents/")
+    assert "Claude Code" in seen and "ANTHROPIC_API_KEY" in seen and "sk-in-the-config" not in seen
+
+
+def test_a_session_that_waits_for_its_provider_says_so(ana: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(workspace=workspace, status="running").first()
+    assert session is not None
+    Session.objects.filter(pk=session.pk).update(waiting_for="429, attempt 3 of 10", waiting_until=now())
+    assert "waits for its provider: 429, attempt 3 of 10" in text_of(ana, f"/w/{workspace.pk}/")
+    assert "It waits for its provider: 429" in text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
+
+
+def test_a_rounds_evidence_is_there_to_be_opened(ana: Client, workspace: Workspace) -> None:
+    made = Round.objects.filter(entry__workspace=workspace).first()
+    assert made is not None
+    cases = {"passing": 1, "passed": ["t.a"], "failing": ["t.b"], "newly_failing": ["t.b"]}
+    made.checks = [
+        {
+            "name": "unit",
+            "command": "pytest -q",
+            "passed": False,
+            "score": 0.5,
+            "seconds": 1.25,
+            "cases": cases,
+            "tail": "<b>no</b>",
+        },
+        {"name": "lint", "passed": True, "flaky": True, "note": "flaky: it failed, and passed when it was run once more"},
+    ]
+    made.review = {"verdict": "objections", "reasons": ["<i>add</i> subtracts"]}
+    made.prompt = "# Task 1, round 1"
+    made.save()
+    seen = text_of(ana, f"/w/{workspace.pk}/entries/{made.entry_id}/rounds/{made.number}/")
+    for fact in ("pytest -q", "1.25 s", "newly failing: t.b", "&lt;b&gt;no", "flaky", "&lt;i&gt;add", "# Task 1, round 1"):
+        assert fact in seen, fact
+
+
+def test_the_page_costs_the_same_whatever_there_is(ana: Client, workspace: Workspace) -> None:
+    few = statements(ana, f"/w/{workspace.pk}/agents/")
+    for n in range(20):
+        secrets.put(workspace.pk, f"KEY_{n}", "value-value", by=seed.ANA)
+    assert statements(ana, f"/w/{workspace.pk}/agents/") == few

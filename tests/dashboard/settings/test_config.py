@@ -1,0 +1,207 @@
+"""The settings of a workspace: its config as a form, what is unset, what is secret, and two who change it at once."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from orchestration.configuration import workspace_setup
+from orchestration.models import Executor
+from tests.dashboard.overview.test_page import statements, text_of
+from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds.money_cast import HTMX
+from workspaces.models import Event, Workspace
+
+
+def at(workspace: Workspace, tail: str = "config/") -> str:
+    return f"/w/{workspace.pk}/settings/{tail}"
+
+
+def stored(workspace: Workspace) -> dict[str, Any]:
+    return dict(Executor.objects.get(pk=workspace.pk).config)
+
+
+def filled(client: Client, workspace: Workspace, **change: str) -> dict[str, str]:
+    """The form as a browser would send it back, with some fields changed."""
+    context = client.get(at(workspace)).context
+    said = {"seen": context["seen"], "verify.count": str(len(context["checks"])), "next": at(workspace)}
+    for section in context["sections"]:
+        said |= {row["name"]: row["value"] for row in section["rows"]}
+        if section["section"].optional:
+            said[f"has.{section['section'].optional}"] = "on" if section["on"] else "off"
+    for check in context["checks"]:
+        said |= {row["name"]: row["value"] for row in check["rows"]}
+    return said | {name.replace("__", "."): value for name, value in change.items()}
+
+
+def save(client: Client, workspace: Workspace, **change: str) -> Any:
+    return client.post(at(workspace), filled(client, workspace, **change))
+
+
+def test_a_form_sent_as_it_is_changes_nothing(ana: Client, workspace: Workspace) -> None:
+    workspace_setup.configure(
+        workspace,
+        {
+            "agent": {
+                "kind": "command",
+                "command": ["python3", "agent.py"],
+                "env": {"A_KEY": "very secret"},
+                "settings": {"a": {"b": 1}},
+            },
+            "verify": [{"name": "unit", "run": "pytest -q", "weight": 2}],
+            "setup": ["make", ["echo", "a b"], "two\nlines"],
+            "prompts": {"review": "Look at {{ diff }}\n"},
+        },
+        by=seed.ANA,
+    )
+    before, told = stored(workspace), Event.objects.count()
+    assert save(ana, workspace).status_code == 303
+    assert stored(workspace) == before and Event.objects.count() == told
+
+
+def test_a_value_is_saved_told_and_recorded(ana: Client, workspace: Workspace) -> None:
+    answer = ana.post(at(workspace), filled(ana, workspace, max_workers="7", agent__model="sonnet"), follow=True)
+    assert "Saved: agent.model: default → sonnet, max_workers: 3 → 7" in answer.content.decode()
+    assert stored(workspace) == {"max_workers": 7, "round_ceiling_usd": 2, "agent": {"model": "sonnet"}}
+    event = Event.objects.filter(verb="workspace.configured").latest("id")
+    assert event.data["changes"][1] == {"key": "max_workers", "before": "3", "after": "7"} and event.actor == "ana"
+    assert "changed the config: agent, max_workers" in text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
+
+
+def test_an_empty_field_goes_back_to_the_default(ana: Client, workspace: Workspace) -> None:
+    save(ana, workspace, max_workers="")
+    assert stored(workspace) == {"round_ceiling_usd": 2} and "Default: 4" in text_of(ana, at(workspace))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("max_workers", "many", "Write a whole number"),
+        ("max_workers", "0", "Must be 1 or more"),
+        ("max_workers", "9" * 40, "Write a whole number"),
+        ("round_ceiling_usd", "1e400", "Write a number"),
+        ("round_ceiling_usd", "NaN", "Write a number"),
+        ("hold_slice_usd", "0.001", "Must be 0.01 or more"),
+        ("integration_branch", "a..b", "Is not a branch name"),
+        ("agent.settings", "{not json", "This is not JSON"),
+        ("agent.settings", "[" * 5000, "This is not JSON"),
+        ("agent.env", "NO_VALUE", "Write NAME=value"),
+        ("agent.env", "MUSTER_X=1", "are Muster&#x27;s own"),
+        ("agent.env", "NEW=…", "has no value yet"),
+        ("agent.kind", "skynet", "Must be one of"),
+        ("agent.command", "a\x00b", "characters"),
+        ("prompts.implement", "{% load os %}", ""),
+        ("protected", "/etc/passwd", "characters"),
+    ],
+)
+def test_an_error_stands_beside_its_field_and_keeps_what_was_written(
+    ana: Client, workspace: Workspace, name: str, value: str, says: str
+) -> None:
+    before = stored(workspace)
+    answer = ana.post(at(workspace), filled(ana, workspace) | {name: value, "push.remote": "upstream"})
+    seen = answer.content.decode()
+    anchor = "f-" + name.replace(".", "-")
+    assert answer.status_code == 400 and stored(workspace) == before
+    assert f'href="#{anchor}"' in seen and f'id="{anchor}-wrong"' in seen and says in seen
+    assert 'value="upstream"' in seen
+
+
+def test_checks_are_added_changed_and_removed(ana: Client, workspace: Workspace) -> None:
+    save(ana, workspace, verify__0__name="unit", verify__0__run="pytest -q", verify__0__junit="junit.xml")
+    save(ana, workspace, verify__1__name="lint", verify__1__run='["ruff", "check"]', verify__1__weight="0.5")
+    assert stored(workspace)["verify"] == [
+        {"name": "unit", "run": "pytest -q", "junit": "junit.xml"},
+        {"name": "lint", "run": ["ruff", "check"], "weight": 0.5},
+    ]
+    wrong = save(ana, workspace, verify__1__timeout_s="0")
+    assert wrong.status_code == 400 and 'id="f-verify-1-timeout_s-wrong"' in wrong.content.decode()
+    save(ana, workspace, verify__0__remove="on")
+    assert [one["name"] for one in stored(workspace)["verify"]] == ["lint"]
+
+
+def test_a_reviewing_agent_is_switched_on_and_off(ana: Client, workspace: Workspace) -> None:
+    save(ana, workspace, has__interceptor="on", interceptor__agent__kind="claude_code", interceptor__round_usd="0.25")
+    assert stored(workspace)["interceptor"] == {"agent": {"kind": "claude_code"}, "round_usd": 0.25}
+    save(ana, workspace, has__interceptor="off", has__push="on")
+    assert "interceptor" not in stored(workspace) and stored(workspace)["push"] == {}
+
+
+def test_values_of_an_env_are_never_on_a_page_and_stay_when_untouched(ana: Client, vera: Client, workspace: Workspace) -> None:
+    workspace_setup.configure(workspace, {"agent": {"env": {"A_KEY": "so-very-secret", "OLD": "x"}}}, by=seed.ANA)
+    for client in (ana, vera):
+        assert "so-very-secret" not in text_of(client, at(workspace)) and "A_KEY=…" in text_of(client, at(workspace))
+    answer = ana.post(at(workspace), filled(ana, workspace, agent__env="A_KEY=…\nNEW=also-secret"), follow=True)
+    assert stored(workspace)["agent"]["env"] == {"A_KEY": "so-very-secret", "NEW": "also-secret"}
+    event = Event.objects.filter(verb="workspace.configured").latest("id")
+    assert "also-secret" not in answer.content.decode() + json.dumps(event.data) and "agent.env.NEW" in json.dumps(event.data)
+
+
+def test_the_whole_config_is_edited_as_json(ana: Client, workspace: Workspace) -> None:
+    workspace_setup.configure(workspace, {"agent": {"env": {"A_KEY": "kept"}, "settings": {"a": {"b": 1, "c": 2}}}}, by=seed.ANA)
+    seen = ana.get(at(workspace)).context
+    whole = json.loads(seen["whole"])
+    assert whole["agent"]["env"] == {"A_KEY": "…"}
+    whole["agent"]["settings"] = {"a": {"b": 1}}
+    del whole["max_workers"]
+    assert ana.post(at(workspace), {"whole": json.dumps(whole), "seen": seen["seen"]}).status_code == 303
+    assert stored(workspace)["agent"] == {"env": {"A_KEY": "kept"}, "settings": {"a": {"b": 1}}}
+    assert "max_workers" not in stored(workspace)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "null", '{"nobody": 1}', '{"max_workers": "4"}', '{"a": NaN}', "[" * 9999, '{"agent": 5}']
+)
+def test_json_that_does_not_fit_names_its_key(ana: Client, workspace: Workspace, text: str) -> None:
+    before = stored(workspace)
+    answer = ana.post(at(workspace), {"whole": text, "seen": ana.get(at(workspace)).context["seen"]})
+    assert answer.status_code == 400 and stored(workspace) == before and "Not saved" in answer.content.decode()
+
+
+def test_who_comes_second_is_told_and_overwrites_nothing(ana: Client, workspace: Workspace) -> None:
+    mine = filled(ana, workspace, max_workers="9", agent__model="opus")
+    workspace_setup.configure(workspace, {"max_workers": 2}, by=seed.ANA)
+    answer = ana.post(at(workspace), mine)
+    seen = answer.content.decode()
+    assert answer.status_code == 409 and "ana changed max_workers meanwhile" in seen and "Nothing was overwritten" in seen
+    assert "set again what you wanted of: agent.model" in seen and stored(workspace)["max_workers"] == 2
+
+
+def test_others_read_it_and_send_nothing(vera: Client, otto: Client, bea: Client, workspace: Workspace) -> None:
+    for client in (vera, otto, bea):
+        seen = text_of(client, at(workspace))
+        assert "<textarea" not in seen and 'name="max_workers"' not in seen and "Workers at once" in seen
+        for tail, form in (("config/", {"max_workers": "9"}), ("rename/", {"name": "Mine"}), ("delete/", {"name": "Invoices"})):
+            assert client.post(at(workspace, tail), form).status_code == 403
+    workspace.refresh_from_db()
+    assert stored(workspace)["max_workers"] == 3 and workspace.name == "Invoices" and workspace.deleted_at is None
+
+
+def test_who_belongs_nowhere_finds_no_settings(nils: Client, workspace: Workspace) -> None:
+    for tail in ("", "config/", "members/"):
+        assert nils.get(at(workspace, tail)).status_code == 404
+    assert nils.post(at(workspace), {"max_workers": "1"}).status_code == 404
+
+
+def test_a_workspace_is_renamed(ana: Client, workspace: Workspace) -> None:
+    ana.post(at(workspace, "rename/"), {"name": "Bills <b>", "next": at(workspace, "")})
+    assert "Bills &lt;b&gt;" in text_of(ana, at(workspace, ""))
+    assert ana.post(at(workspace, "rename/"), {"name": "a\x00b"}, headers=HTMX).status_code == 422
+
+
+def test_it_is_deleted_only_by_its_name_and_not_while_sessions_run(ana: Client, workspace: Workspace) -> None:
+    for name, says in (("invoices", "type the name"), ("Invoices", "Sessions are at work")):
+        answer = ana.post(at(workspace, "delete/"), {"name": name}, headers=HTMX)
+        assert answer.status_code == 422 and says in answer.content.decode()
+    quiet = seed.empty("Quiet")
+    answer = ana.post(at(quiet, "delete/"), {"name": "Quiet"}, follow=True)
+    assert "Quiet is deleted" in answer.content.decode() and ana.get(f"/w/{quiet.pk}/").status_code == 404
+
+
+def test_a_page_of_settings_asks_few_queries_and_has_few_nodes(ana: Client, workspace: Workspace) -> None:
+    checks = [{"name": f"check {n}", "run": "true"} for n in range(5)]
+    few = statements(ana, at(workspace))
+    workspace_setup.configure(workspace, {"verify": checks}, by=seed.ANA)
+    assert statements(ana, at(workspace)) == few <= 12
+    assert len(re.findall(r"<[a-z]", text_of(ana, at(workspace)))) < 1400

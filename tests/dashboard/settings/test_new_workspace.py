@@ -1,0 +1,175 @@
+"""A new workspace by a form: what is looked at first, what is refused and kept, and a URL that is cloned meanwhile."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from orchestration.configuration import cloning
+from orchestration.git.command import GitError
+from orchestration.models import Executor
+from tests.dashboard.overview.test_page import text_of
+from tests.dashboard.seeds import entries as seed
+from tests.orchestration.git.repositories import a_repository, git, write
+from workspaces.models import Workspace
+
+FORM = {"cap": "12.50", "total": "", "kind": "command", "command": "python3 agent.py", "max_workers": "2", "do": "make"}
+URL = "https://example.invalid/shop.git"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository where one may be; and as what an address of the net leads to."""
+    settings.REPO_ROOTS, settings.DATA_DIR = [tmp_path], tmp_path / "data"
+    write(tmp_path / "home/.gitconfig", f'[url "{tmp_path}/shop"]\n\tinsteadOf = {URL}\n')
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return a_repository(tmp_path / "shop")
+
+
+def send(client: Client, repo: object, **more: str) -> Any:
+    return client.post("/new/", FORM | {"repo": str(repo)} | more)
+
+
+def followed(client: Client, address: str) -> str:
+    """The waiting page until it is over."""
+    for _ in range(100):
+        seen = client.get(address).content.decode()
+        if "Cloning the repository" not in seen:
+            return seen
+        time.sleep(0.05)
+    raise AssertionError("it is still being cloned")
+
+
+def test_a_workspace_is_made_of_a_path(ana: Client, shop: Path) -> None:
+    answer = send(ana, shop, verify="pytest -q", junit="junit.xml", name="The shop")
+    made = Workspace.objects.get()
+    assert answer.status_code == 303 and answer["Location"] == f"/w/{made.pk}/"
+    assert (made.name, made.base_branch, made.repo) == ("The shop", "main", str(shop))
+    assert (made.project.max_project_spend, made.project.total_budget) == (12_500_000, 12_500_000)
+    config = Executor.objects.get().config
+    assert config["verify"] == [{"name": "verify", "run": "pytest -q", "junit": "junit.xml"}] and config["max_workers"] == 2
+    assert config["agent"] == {"kind": "command", "command": "python3 agent.py"}
+
+
+def test_checking_says_what_is_there_and_makes_nothing(ana: Client, shop: Path) -> None:
+    git(shop, "branch", "stable")
+    write(shop / "one", "changed\n")
+    seen = send(ana, shop, do="check", cap="", command="").content.decode()
+    for fact in ("<code>main</code>", "stable", "start", "1 changed file is not committed", " kB"):
+        assert fact in seen, fact
+    assert not Workspace.objects.exists() and "Not made" not in seen
+    bare = shop.parent / "bare"
+    git(shop, "clone", "--quiet", "--bare", str(shop), str(bare))
+    assert "bare: without a working copy" in send(ana, bare, do="check").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"repo": "/etc"}, "Must lie inside one of MUSTER_REPO_ROOTS"),
+        ({"repo": "relative/path"}, "Must be an absolute path"),
+        ({"repo": "~nobody-at-all/x"}, "Is not a path on this server"),
+        ({"repo": "/" + "x" * 900}, "Is not a path on this server"),
+        ({"repo": "file:///etc"}, "Must be an absolute path"),
+        ({"repo": "ext::sh -c id"}, "Must be an absolute path"),
+        ({"repo": ""}, "Write a path on the server"),
+        ({"repo": "a\x00b"}, "Null characters"),
+        ({"base_branch": "nowhere"}, "has no branch"),
+        ({"base_branch": "--help"}, "has no branch"),
+        ({"cap": "12,5"}, "with a point before the cents"),
+        ({"cap": "NaN"}, "Write an amount"),
+        ({"cap": "-1"}, "amount"),
+        ({"cap": "1e99"}, ""),
+        ({"max_workers": "0"}, "greater than or equal to 1"),
+        ({"max_workers": "9" * 30}, "less than or equal"),
+        ({"command": ""}, "A command agent needs a command"),
+        ({"kind": "skynet"}, "Select a valid choice"),
+        ({"junit": "../x", "verify": "true"}, "Must lie inside the worktree"),
+        ({"junit": "x.xml"}, "goes with a verify command"),
+    ],
+)
+def test_what_does_not_fit_is_told_and_the_rest_is_kept(ana: Client, shop: Path, change: dict[str, str], says: str) -> None:
+    answer = ana.post("/new/", FORM | {"repo": str(shop), "name": "My <b>shop", "model": "sonnet"} | change)
+    seen = answer.content.decode()
+    assert answer.status_code == 400 and says in seen and "My &lt;b&gt;shop" in seen and 'value="sonnet"' in seen
+    assert not Workspace.objects.exists()
+
+
+def test_a_folder_inside_a_repository_is_named(ana: Client, shop: Path) -> None:
+    (shop / "inner").mkdir()
+    assert "name that one" in send(ana, shop / "inner").content.decode()
+
+
+def test_a_url_is_cloned_while_a_page_says_so(ana: Client, shop: Path) -> None:
+    answer = send(ana, URL, do="check", name="Shop")
+    assert answer.status_code == 303 and "/new/?clone=" in answer["Location"]
+    seen = followed(ana, answer["Location"])
+    assert "Last commit" in seen and 'value="Shop"' in seen and not Workspace.objects.exists()
+    token = answer["Location"].partition("=")[2]
+    assert send(ana, URL, clone=token).status_code == 303
+    made = Workspace.objects.get()
+    assert (made.origin, made.name, made.base_branch) == (URL, "shop", "main") and Path(made.repo).is_dir()
+    assert ana.get(answer["Location"]).status_code == 404
+
+
+def test_a_clone_that_fails_comes_back_to_the_form_without_passwords(ana: Client, shop: Path) -> None:
+    answer = send(ana, "https://me:hunter2@127.0.0.1:1/none.git", name="Kept")
+    seen = followed(ana, answer["Location"])
+    assert (
+        "It could not be cloned" in seen
+        and 'value="Kept"' in seen
+        and "hunter2" not in seen.replace('value="https://me:hunter2@', "")
+    )
+    assert [path.suffix for path in (shop.parent / "data/repos").iterdir()] == [".json"]
+
+
+def test_a_clone_is_its_persons_own(ana: Client, shop: Path) -> None:
+    token = cloning.begin(URL, {}, user_id=seed.user().pk)
+    other = Client()
+    other.force_login(seed.user("boss"))
+    assert other.get(f"/new/?clone={token}").status_code == 404
+    for forged in ("../../etc/passwd", "", "\x00", "f" * 16):
+        assert ana.get("/new/", {"clone": forged}).status_code in (200, 404)
+    followed(ana, f"/new/?clone={token}")
+
+
+def test_a_clone_whose_server_died_says_so(ana: Client, shop: Path) -> None:
+    token = cloning.begin(URL, {}, user_id=seed.user().pk)
+    followed(ana, f"/new/?clone={token}")
+    note = cloning._read(cloning._folder() / f"{token}.json")
+    cloning._write(token, note | {"state": "cloning", "pid": 2**22 + 5})
+    assert "the server was started anew" in ana.get(f"/new/?clone={token}").content.decode()
+
+
+def test_only_an_admin_of_everything_may(ana: Client, vera: Client, shop: Path) -> None:
+    assert vera.get("/new/").status_code == 403 and send(vera, shop).status_code == 403
+    assert "/new/" in text_of(ana, "/") and "/new/" not in text_of(vera, "/")
+
+
+def test_clones_that_died_with_their_server_keep_nobody_from_cloning(ana: Client, shop: Path) -> None:
+    gone = {"url": URL, "user": 1, "form": {}, "state": "cloning", "error": "", "since": time.time(), "pid": 2**22 + 1}
+    for n in range(cloning.MOST_AT_ONCE):
+        cloning._write(f"{n:016x}", gone)
+    assert send(ana, URL).status_code == 303
+
+
+def test_an_error_is_cut_after_its_passwords_are_taken_out(ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> str:
+        raise GitError("clone", "cannot reach https://ana:" + "s3cret" * 60 + "@host/repo")
+
+    monkeypatch.setattr(cloning.git, "run", fails)
+    seen = followed(ana, send(ana, URL)["Location"])
+    assert "could not be cloned" in seen and "s3cret" not in seen
+
+
+def test_a_clone_that_breaks_unforeseen_does_not_keep_its_person_waiting(
+    ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object, **__: object) -> str:
+        raise RuntimeError("s3cret")
+
+    monkeypatch.setattr(cloning.git, "run", breaks)
+    seen = followed(ana, send(ana, URL)["Location"])
+    assert "something unforeseen happened" in seen and "s3cret" not in seen

@@ -1,0 +1,95 @@
+"""Every address of the site, posted to by those who may not: nothing changes, whoever adds a form and forgets to ask."""
+
+import hashlib
+
+import pytest
+from django.apps import apps
+from django.test import Client
+
+from tests.dashboard.conftest import client_of
+from tests.dashboard.seeds import addresses
+from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds.addresses import Address
+from workspaces.models import Workspace
+
+OWN = ("account", "account-prefer", "account-password", "tokens", "theme", "login", "logout", "login-link")  # their own things
+FORM = {
+    "confirm": "remove", "role": "admin", "name": "vera", "amount": "1", "reason": "x", "workers": "9", "rounds": "9", "locked": "1",
+    "do": "hold", "all": "1", "content": "x", "text": "- [ ] x", "format": "markdown", "whole": "{}", "value": "x", "wanted": "1",
+    "limit": "total.day", "percents": "50", "way": "back", "title": "x", "auto": "1", "repo": "/tmp", "cap": "1", "kind": "command",
+}  # fmt: skip
+
+
+def fingerprint() -> dict[str, str]:
+    """All rows of all tables but the browser's sessions."""
+    tables = [model for model in apps.get_models() if model._meta.app_label != "sessions"]
+    return {
+        model._meta.label: hashlib.sha256(repr(list(model._default_manager.order_by("pk").values_list())).encode()).hexdigest()
+        for model in tables
+    }
+
+
+def forms() -> list[tuple[Address, str]]:
+    return [(one, verb) for one in addresses.every() if one.name not in OWN for verb in one.verbs or ("",)]
+
+
+def sent(client: Client, workspace: Workspace) -> dict[str, int]:
+    """Post to all of them; the status of each. The database is as before."""
+    before = fingerprint()
+    told = {}
+    for one, verb in forms():
+        path = one.path(addresses.values(workspace, verb))
+        told[f"{one.name} {verb}".strip()] = client.post(path, FORM).status_code
+        assert fingerprint() == before, path
+    return told
+
+
+def refused(told: dict[str, int]) -> set[str]:
+    return {name for name, status in told.items() if status == 403}
+
+
+def test_who_only_looks_changes_nothing_anywhere(workspace: Workspace, vera: Client) -> None:
+    told = sent(vera, workspace)
+    assert {"executor-stop", "executor start", "session-kill", "entry-act hold", "plan", "cap", "member-act role"} <= refused(
+        told
+    )
+    assert len(refused(told)) > 45 and max(told.values()) < 500
+    assert told["workspace-new"] == told["workspace-delete"] == 403
+
+
+def test_for_who_belongs_elsewhere_there_is_no_such_workspace(workspace: Workspace, nils: Client) -> None:
+    seed.empty("Elsewhere")
+    told = sent(nils, workspace)
+    inside = {one.name for one, _ in forms() if "workspace_id" in one.parts}
+    assert {told[name] for name in told if name.split(" ")[0] in inside} <= {404, 405}
+
+
+def test_who_is_not_logged_in_is_sent_to_the_login(workspace: Workspace) -> None:
+    told = sent(Client(), workspace)
+    assert set(told.values()) <= {200, 302, 401, 405}
+    assert [name for name, status in told.items() if status == 200] == ["healthz", "keys"]
+
+
+def test_without_its_token_no_form_is_taken(workspace: Workspace) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(seed.user("ana"))
+    told = sent(strict, workspace)
+    assert {status for name, status in told.items() if name not in ("healthz", "stream", "api-stream")} == {403}
+
+
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        ("operator", "cap total-budget limit warnings entry-budget entry-lock budget-bulk ledger-correct auto-reallocate reallocate"),
+        ("budget", "executor-stop session-stop session-kill dispatch entries-bulk entry-new plan entry-rounds session-hold locks-release"),
+        ("operator", "set-workers workspace-rename workspace-delete settings-config member-new secrets secret-remove channel-new"),
+        ("budget", "set-workers workspace-rename workspace-delete settings-config member-new secrets secret-remove channel-new"),
+    ],
+)  # fmt: skip
+def test_a_role_does_not_do_what_is_for_another(workspace: Workspace, role: str, names: str) -> None:
+    client, before = client_of("somebody", role, workspace), fingerprint()
+    by_name = {one.name: one for one, _ in forms()}
+    for name in names.split():
+        path = by_name[name].path(addresses.values(workspace))
+        assert (name, client.post(path, FORM).status_code) == (name, 403)
+    assert fingerprint() == before

@@ -1,0 +1,191 @@
+"""What the pages' forms do, for whom, and what they answer with and without htmx."""
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from budget.models import Account, Project
+from orchestration.models import Entry, Executor, Session
+from workspaces.models import Event, Workspace
+
+HTMX = {"HX-Request": "true"}
+
+
+def state(workspace: Workspace) -> str:
+    return Executor.objects.get(pk=workspace.pk).state
+
+
+def entry(workspace: Workspace, seq: int) -> Entry:
+    return Entry.objects.select_related("account").get(workspace=workspace, seq=seq)
+
+
+def confirmed(client: Client, address: str, **form: str) -> HttpResponse:
+    """Send a form, and then the question that came back, as a person without script does."""
+    asked = client.post(address, form)
+    assert asked.status_code == 409, asked.status_code
+    return client.post(asked.context["asked"]["action"], asked.context["asked"]["fields"])
+
+
+def test_pause_and_resume_are_plain_forms(otto: Client, workspace: Workspace) -> None:
+    response = otto.post(f"/w/{workspace.pk}/executor/pause/", {"next": f"/w/{workspace.pk}/?q=x"})
+    assert (response.status_code, response.headers["Location"]) == (303, f"/w/{workspace.pk}/?q=x")
+    assert state(workspace) == "paused"
+    assert "Dispatch is paused" in otto.get(f"/w/{workspace.pk}/").content.decode()
+    otto.post(f"/w/{workspace.pk}/executor/resume/")
+    assert state(workspace) == "running"
+
+
+def test_nobody_is_led_to_another_site(otto: Client, workspace: Workspace) -> None:
+    for target in ("https://example.org/", "//example.org/", "javascript:alert(1)"):
+        response = otto.post(f"/w/{workspace.pk}/executor/pause/", {"next": target})
+        assert response.headers["Location"] == f"/w/{workspace.pk}/"
+
+
+def test_with_htmx_the_answer_is_the_sentence_and_a_call_to_refresh(otto: Client, workspace: Workspace) -> None:
+    response = otto.post(f"/w/{workspace.pk}/executor/pause/", headers=HTMX)
+    assert response.status_code == 200 and response.headers["HX-Trigger-After-Swap"] == "muster:changed"
+    assert b'hx-swap-oob="true"' in response.content and b"<html" not in response.content
+
+
+def test_stop_all_without_its_confirmation_only_asks(otto: Client, workspace: Workspace) -> None:
+    assert "Ends all 3 sessions at work" in otto.get(f"/w/{workspace.pk}/executor/stop/").content.decode()
+    assert otto.post(f"/w/{workspace.pk}/executor/stop/").status_code == 409
+    assert state(workspace) == "running" and not Session.objects.filter(stop_wanted_at__isnull=False).exists()
+
+
+def test_stop_all_pauses_and_asks_every_session_to_stop(otto: Client, workspace: Workspace) -> None:
+    assert confirmed(otto, f"/w/{workspace.pk}/executor/stop/").status_code == 303
+    assert state(workspace) == "paused"
+    assert Session.objects.filter(status__in=Session.OPEN, stop_wanted_at__isnull=True).count() == 0
+
+
+def test_one_session_is_stopped_by_its_own_form(otto: Client, workspace: Workspace) -> None:
+    session = Session.objects.filter(status="running").first()
+    assert session is not None
+    address = f"/w/{workspace.pk}/workers/{session.pk}/stop/"
+    assert otto.post(address).status_code == 409
+    assert confirmed(otto, address).status_code == 303
+    session.refresh_from_db()
+    assert session.stop_wanted_by == "otto" and state(workspace) == "running"
+
+
+def test_dispatch_now_says_what_is_in_the_way(otto: Client, workspace: Workspace) -> None:
+    said = otto.post(f"/w/{workspace.pk}/executor/dispatch/", headers=HTMX).content.decode()
+    assert "Nothing could start" in said and "files that others have locked" in said
+    assert Event.objects.filter(verb="executor.force_dispatch", actor="otto").exists()
+
+
+def test_an_entrys_budget_is_set_and_locked(bea: Client, workspace: Workspace) -> None:
+    one = entry(workspace, 5)
+    bea.post(f"/w/{workspace.pk}/entries/{one.pk}/budget/", {"amount": "$1,012.50"})
+    account = Account.objects.get(pk=one.pk)
+    assert (account.budget, account.human_locked, account.locked_by) == (1_012_500_000, True, "bea")
+
+
+@pytest.mark.parametrize("amount", ["", "-1", "a lot", "NaN", "0.0000001", "1e30"])
+def test_an_amount_that_is_none_changes_nothing_and_is_said(bea: Client, workspace: Workspace, amount: str) -> None:
+    one = entry(workspace, 5)
+    address = f"/w/{workspace.pk}/entries/{one.pk}/budget/"
+    refused = bea.post(address, {"amount": amount}, headers=HTMX)
+    assert refused.status_code == 422 and refused.headers["HX-Reswap"] == "none" and b"result bad" in refused.content
+    assert bea.post(address, {"amount": amount, "next": f"/w/{workspace.pk}/"}).status_code == 303
+    assert Account.objects.get(pk=one.pk).budget == one.account.budget
+
+
+def test_a_lock_form_sent_twice_does_no_harm(bea: Client, workspace: Workspace) -> None:
+    one = entry(workspace, 5)
+    for _ in range(2):
+        bea.post(f"/w/{workspace.pk}/entries/{one.pk}/lock/", {"locked": "1"})
+    assert Account.objects.get(pk=one.pk).human_locked
+    bea.post(f"/w/{workspace.pk}/entries/{one.pk}/lock/", {"locked": "0", "reason": "agreed in the review"})
+    assert not Account.objects.get(pk=one.pk).human_locked
+
+
+def test_releasing_a_lock_needs_a_reason(bea: Client, workspace: Workspace) -> None:
+    one = entry(workspace, 11)
+    answer = bea.post(f"/w/{workspace.pk}/entries/{one.pk}/lock/", {"locked": "0", "reason": " "}, headers=HTMX)
+    assert answer.status_code == 422 and "needs a reason" in answer.content.decode()
+    assert Account.objects.get(pk=one.pk).human_locked
+
+
+def test_a_cap_below_what_is_spent_is_asked_about_first(bea: Client, workspace: Workspace) -> None:
+    address = f"/w/{workspace.pk}/budget/cap/"
+    asked = bea.post(address, {"amount": "1"})
+    assert asked.status_code == 409 and "nothing new starts" in asked.content.decode()
+    assert Project.objects.get(pk=workspace.pk).max_project_spend == 20_000_000
+    other = bea.post(address, {"amount": "2"}).context["asked"]["fields"]["confirm"]
+    assert bea.post(address, {"amount": "1", "confirm": other}).status_code == 409  # the confirmation of another amount
+    confirmed(bea, address, amount="1")
+    assert Project.objects.get(pk=workspace.pk).max_project_spend == 1_000_000
+
+
+def test_raising_the_cap_needs_no_second_look(bea: Client, workspace: Workspace) -> None:
+    assert bea.post(f"/w/{workspace.pk}/budget/cap/", {"amount": "30"}).status_code == 303
+    assert Project.objects.get(pk=workspace.pk).max_project_spend == 30_000_000
+
+
+def test_hold_release_done_and_rounds(otto: Client, workspace: Workspace) -> None:
+    one = entry(workspace, 5)
+    base = f"/w/{workspace.pk}/entries/{one.pk}"
+    otto.post(f"{base}/hold/", {"reason": "not yet"})
+    assert (entry(workspace, 5).status, entry(workspace, 5).reason_message) == ("blocked", "not yet")
+    otto.post(f"{base}/release/")
+    assert entry(workspace, 5).status == "pending"
+    otto.post(f"{base}/rounds/", {"rounds": "9"})
+    assert entry(workspace, 5).budget_rounds == 9
+    otto.post(f"{base}/done/")
+    assert entry(workspace, 5).status == "done"
+
+
+def test_verify_again(otto: Client, workspace: Workspace) -> None:
+    one = entry(workspace, 3)
+    otto.post(f"/w/{workspace.pk}/entries/{one.pk}/reverify/")
+    assert (entry(workspace, 3).next_work, entry(workspace, 3).rounds_completed) == ("verify", 0)
+
+
+def test_what_cannot_be_done_is_said_on_the_page_it_came_from(otto: Client, workspace: Workspace) -> None:
+    one = entry(workspace, 2)
+    back = f"/w/{workspace.pk}/entries/{one.pk}/"
+    response = otto.post(f"{back}hold/", {"next": back})
+    assert response.headers["Location"] == back
+    assert "in progress: stop its session first" in otto.get(back).content.decode()
+
+
+def mutations(workspace: Workspace) -> dict[str, list[str]]:
+    one = entry(workspace, 5)
+    session = Session.objects.filter(status="running").first()
+    assert session is not None
+    base = f"/w/{workspace.pk}"
+    operate = [f"{base}/executor/{verb}/" for verb in ("start", "pause", "resume", "stop", "dispatch")]
+    operate += [f"{base}/entries/{one.pk}/{verb}/" for verb in ("hold", "release", "done", "reverify", "rounds")]
+    operate += [f"{base}/workers/{session.pk}/stop/"]
+    money = [f"{base}/budget/cap/", f"{base}/entries/{one.pk}/budget/", f"{base}/entries/{one.pk}/lock/"]
+    return {"operate": operate, "money": money}
+
+
+def test_a_role_too_small_is_refused_and_sees_no_control(vera: Client, otto: Client, bea: Client, workspace: Workspace) -> None:
+    every = mutations(workspace)
+    for who, addresses in ((vera, every["operate"] + every["money"]), (otto, every["money"]), (bea, every["operate"])):
+        for address in addresses:
+            assert who.post(address, {"confirm": "stop", "amount": "1"}).status_code == 403, address
+            assert who.post(address, {"confirm": "stop", "amount": "1"}, headers=HTMX).status_code == 403, address
+    one = entry(workspace, 5)
+    for address in (f"/w/{workspace.pk}/", f"/w/{workspace.pk}/entries/{one.pk}/"):
+        seen = vera.get(address).content.decode()
+        assert not [target for target in every["operate"] + every["money"] if target in seen]
+
+
+def test_forms_need_the_csrf_token(workspace: Workspace) -> None:
+    from tests.dashboard.seeds import entries as seed
+
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(seed.user("ana"))
+    assert strict.post(f"/w/{workspace.pk}/executor/pause/").status_code == 403
+    assert state(workspace) == "running"
+
+
+def test_the_theme_is_kept_and_rendered_by_the_server(otto: Client) -> None:
+    otto.post("/theme/", {"theme": "dark", "next": "/"})
+    assert 'data-theme="dark"' in otto.get("/").content.decode()
+    otto.post("/theme/", {"theme": "<b>", "next": "//example.org"})
+    assert 'data-theme="dark"' in otto.get("/").content.decode()

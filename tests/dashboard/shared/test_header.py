@@ -1,0 +1,273 @@
+"""Locks, executor and activity: what they say, how they are filtered, and what stays small."""
+
+import ast
+import csv
+import html
+import io
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from budget.amounts.money import usd
+from budget.limits import caps
+from budget.models import Account, BudgetChange, LedgerEntry, Project
+from dashboard.shared import event_text
+from orchestration import sessions
+from orchestration.backlog import entries, orphans
+from orchestration.executor import control, dispatch
+from orchestration.executor import stats as executor_stats
+from orchestration.models import Entry, Executor, FileLock, Round, Session, Worker
+from tests import admin_site
+from tests.dashboard.overview.test_page import statements, text_of
+from tests.dashboard.seeds import entries as seed
+from tests.dashboard.shared.test_forms import confirmed
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.models import Event, Membership, Workspace
+
+
+def orphan(workspace: Workspace) -> FileLock:
+    done = Entry.objects.get(workspace=workspace, seq=1)
+    return FileLock.objects.create(workspace=workspace, path="old/left.py", entry=done)
+
+
+def test_locks_are_shown_with_holder_and_who_waits(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/locks/")
+    holder, waiter = (Entry.objects.get(workspace=workspace, seq=seq) for seq in (4, 5))
+    assert f"/entries/{holder.pk}/" in seen and f'/entries/{waiter.pk}/" title="Sort invoices' in seen
+    assert "entries wait" in seen and "Live: stop its session first" in seen
+
+
+def test_an_orphan_is_named_and_released_with_a_reason(otto: Client, workspace: Workspace) -> None:
+    lock = orphan(workspace)
+    assert "orphan" in text_of(otto, f"/w/{workspace.pk}/locks/", state="orphan")
+    address = f"/w/{workspace.pk}/locks/{lock.entry_id}/release/"
+    assert otto.post(address).status_code == 303 and FileLock.objects.filter(pk=lock.pk).exists()  # no reason: told, nothing done
+    assert confirmed(otto, address, reason="left by an import").status_code == 303
+    assert not FileLock.objects.filter(pk=lock.pk).exists()
+    assert Event.objects.get(verb="locks.released").reason == "left by an import"
+
+
+def test_the_longest_wait_begins_when_it_was_parked_whatever_is_edited_since(ana: Client, workspace: Workspace) -> None:
+    parked = Entry.objects.filter(workspace=workspace, parked_behind__isnull=False).order_by("seq")
+    first, second = parked[0], parked[1]
+    Entry.objects.filter(pk=second.pk).update(reason_at=now() - timedelta(minutes=22))
+    Entry.objects.filter(pk=first.pk).update(updated_at=now() - timedelta(hours=1))
+    seen = text_of(ana, f"/w/{workspace.pk}/locks/", fragment="locks")
+    assert re.search(rf"Longest wait <time [^>]*>22m 0\ds</time>: <a [^>]*>#{second.seq}<", seen)
+
+
+def test_the_line_above_the_locks_counts_the_same_whatever_is_filtered(ana: Client, workspace: Workspace) -> None:
+    orphan(workspace)
+    for state, shown in (("", True), ("held", False), ("waiting", False), ("orphan", True)):
+        seen = text_of(ana, f"/w/{workspace.pk}/locks/", state=state, fragment="locks")
+        assert "<strong>1</strong> orphan" in seen and "locked path" in seen, state
+        assert ("old/left.py" in seen) == shown, state
+
+
+def test_an_orphan_is_found_behind_more_locks_than_are_shown(ana: Client, workspace: Workspace) -> None:
+    holder, lock = Entry.objects.get(workspace=workspace, seq=4), orphan(workspace)
+    FileLock.objects.bulk_create(FileLock(workspace=workspace, entry=holder, path=f"a/{n:04}.py") for n in range(501))
+    assert lock.path not in text_of(ana, f"/w/{workspace.pk}/locks/", fragment="locks")
+    assert lock.path in text_of(ana, f"/w/{workspace.pk}/locks/", state="orphan", fragment="locks")
+
+
+def test_orphans_are_the_same_for_the_list_and_for_the_release(workspace: Workspace) -> None:
+    orphan(workspace)
+    rest = Entry.objects.filter(workspace=workspace, seq__in=(6, 7, 12))
+    FileLock.objects.bulk_create(FileLock(workspace=workspace, entry=entry, path=f"b/{entry.seq}.py") for entry in rest)
+    rest.filter(seq=6).update(has_rounds=True)
+    rest.filter(seq=7).update(attempts=1)
+    for lock in FileLock.objects.filter(workspace=workspace).select_related("entry"):
+        is_open = bool(orphans.at_work([lock.entry_id]))
+        listed = orphans.among(FileLock.objects.filter(pk=lock.pk)).exists()
+        assert listed == (not orphans.why_kept(lock.entry, is_open=is_open)), lock.path
+
+
+def test_every_page_counts_the_orphans_that_the_list_has(ana: Client, workspace: Workspace) -> None:
+    never_begun = Entry.objects.get(workspace=workspace, seq=7)
+    FileLock.objects.create(workspace=workspace, path="old/left.py", entry=never_begun)
+    scene = ana.get(f"/w/{workspace.pk}/activity/").context["scene"]
+    assert scene.counted("orphans") == orphans.among(FileLock.objects.filter(workspace=workspace)).count() == 1
+
+
+def test_what_was_stopped_in_its_first_round_keeps_its_paths_and_asks_for_nobody(ana: Client, workspace: Workspace) -> None:
+    control.stop_all(workspace.pk, by=seed.ANA)
+    for session in Session.objects.filter(workspace=workspace, status__in=Session.OPEN):
+        assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED), was=Session.Status(session.status))
+    kept = FileLock.objects.filter(workspace=workspace, entry__status="pending")
+    assert kept.filter(entry__has_rounds=False).exists() and not orphans.among(kept).exists()
+    assert ana.get(f"/w/{workspace.pk}/activity/").context["scene"].counted("orphans") == 0
+    seen = text_of(ana, f"/w/{workspace.pk}/")
+    assert "locked by entries at rest" not in seen and "is locked by an entry at rest" not in seen
+
+
+def test_a_lock_whose_session_is_not_heard_of_has_an_unknown_owner(ana: Client, workspace: Workspace) -> None:
+    Session.objects.filter(workspace=workspace, status="running").update(lease_until=now() - timedelta(minutes=5))
+    assert "Owner unknown" in text_of(ana, f"/w/{workspace.pk}/locks/", fragment="locks")
+
+
+def test_an_entry_that_holds_nothing_has_nothing_to_release(otto: Client, workspace: Workspace) -> None:
+    entry = Entry.objects.get(workspace=workspace, seq=10)
+    answer = otto.post(f"/w/{workspace.pk}/locks/{entry.pk}/release/", {"reason": "r"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 422 and "nothing to release" in answer.content.decode()
+
+
+def test_a_live_lock_is_not_released(otto: Client, workspace: Workspace) -> None:
+    holder = Entry.objects.get(workspace=workspace, seq=4)
+    otto.post(f"/w/{workspace.pk}/locks/{holder.pk}/release/", {"reason": "now"})
+    assert holder.locks.exists()
+
+
+@pytest.mark.parametrize(
+    "query", [{"state": "what"}, {"entry": "x"}, {"path": "\x00"}, {"nonsense": "1"}, {"entry": "#" + "9" * 15}]
+)
+def test_odd_filters_of_locks_are_ignored_and_named(ana: Client, workspace: Workspace, query: dict[str, str]) -> None:
+    text_of(ana, f"/w/{workspace.pk}/locks/", **query)
+
+
+def test_why_nothing_waits_silently_is_told_from_the_scheduler(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/executor/", fragment="waiting")
+    assert "waiting for locked files" in seen and "Waiting for app/export" in seen and "checks pass" in seen
+    assert '<strong class="num">1</strong> held by a person' in seen and "entries held" not in seen
+
+
+def test_cycles_are_told_with_what_they_decided(ana: Client, workspace: Workspace) -> None:
+    dispatch.cycle(workspace.pk)
+    seen = text_of(ana, f"/w/{workspace.pk}/executor/", fragment="ticks")
+    assert "no free slot" in seen and "everything it looked at was started" in seen
+    Executor.objects.filter(pk=workspace.pk).update(state="paused")
+    dispatch.cycle(workspace.pk)
+    assert "the executor is paused" in text_of(ana, f"/w/{workspace.pk}/executor/", fragment="ticks")
+    assert len(executor_stats.cycles(workspace.pk) or []) <= executor_stats.KEPT
+
+
+def test_a_worker_that_the_plan_counts_no_more_is_counted_nowhere(ana: Client, workspace: Workspace, settings: Any) -> None:
+    Worker.objects.filter(queue="sessions").update(seen_at=now() - timedelta(seconds=settings.LEASE_S * 0.75))
+    seen = text_of(ana, f"/w/{workspace.pk}/executor/")
+    assert "0 slots online" in seen and "Nothing can start. Start one" in seen and "waiting for a session worker" in seen
+
+
+def test_an_admin_sets_how_many_may_work(ana: Client, otto: Client, workspace: Workspace) -> None:
+    address = f"/w/{workspace.pk}/executor/workers/"
+    assert otto.post(address, {"workers": "9"}).status_code == 403
+    ana.post(address, {"workers": "7"})
+    assert Executor.objects.get(pk=workspace.pk).config["max_workers"] == 7
+    ana.post(address, {"workers": "0"})
+    assert Executor.objects.get(pk=workspace.pk).config["max_workers"] == 7
+
+
+def test_activity_is_filtered_by_who_what_and_which(ana: Client, workspace: Workspace) -> None:
+    base = f"/w/{workspace.pk}/activity/"
+    seen = text_of(ana, base, verb="entry", kind="human")
+    assert "the migration is not agreed yet" in seen and "began work" not in seen
+    assert "set the budget of" in text_of(ana, base, object="#11")
+    assert "Nothing matches" in text_of(ana, base, actor="nobody")
+    assert "Ignored in the address: verb" in text_of(ana, base, verb="DROP TABLE")
+
+
+def test_the_sheet_of_activity_has_every_row_that_the_filter_lets_through(ana: Client, workspace: Workspace) -> None:
+    answer = ana.get(f"/w/{workspace.pk}/activity/", {"format": "csv", "verb": "entry"})
+    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))  # type: ignore[attr-defined]
+    assert len(rows) == Event.objects.filter(workspace=workspace, verb__regex=r"^(entry|entries|backlog)\.").count()
+    assert all(row["at"].endswith("+00:00") for row in rows)
+
+
+def test_what_was_added_and_what_came_to_rest_is_about_entries(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/activity/", verb="entry")
+    assert "added 12 entries" in seen and "brought the backlog to rest" in seen
+
+
+def test_one_verb_in_the_address_stands_in_the_choice(ana: Client, workspace: Workspace) -> None:
+    seen = text_of(ana, f"/w/{workspace.pk}/activity/", verb="entry.held")
+    assert '<option value="entry.held" selected>' in seen and "added 12 entries" not in seen
+
+
+def test_activity_leads_to_the_session_the_review_and_the_rest_of_its_request(ana: Client, workspace: Workspace) -> None:
+    who = Caller("bea", user=object())
+    activity.record(workspace.pk, "review.opened", by=who, object_id="rev_" + "a" * 20, data={"number": 3})
+    session = Session.objects.filter(workspace=workspace).order_by("id")[0]
+    activity.record(workspace.pk, "session.stop", by=who, object_id=session.pk, data={"entry": session.entry_id})
+    ana.post(f"/w/{workspace.pk}/executor/workers/", {"workers": "7"})
+    base = f"/w/{workspace.pk}/activity/"
+    seen = text_of(ana, base)
+    assert f'<a href="/w/{workspace.pk}/budget/reviews/rev_{"a" * 20}/">review #3</a>' in seen
+    assert f'href="/w/{workspace.pk}/workers/{session.pk}/">session</a>' in seen
+    request = Event.objects.get(verb="workspace.configured").request_id
+    assert f'href="?request={request}"' in seen
+    alone = text_of(ana, base, request=request, fragment="events")
+    assert "changed the config" in alone and "asked to stop" not in alone
+
+
+def test_an_entry_that_was_taken_off_has_a_number_and_no_link(ana: Client, workspace: Workspace) -> None:
+    gone = Entry.objects.get(workspace=workspace, seq=12)
+    entries.delete(gone, by=seed.ANA)
+    seen = text_of(ana, f"/w/{workspace.pk}/activity/")
+    assert "took #12 off the backlog" in seen and f"/entries/{gone.pk}/" not in seen
+
+
+ALL_IN_ADMIN = {"activity/": Event, "locks/": FileLock, "budget/changes/": BudgetChange}
+
+
+@pytest.mark.parametrize("page", ALL_IN_ADMIN)
+def test_a_list_leads_an_admin_of_the_server_to_its_rows_in_the_admin_site(
+    ana: Client, otto: Client, workspace: Workspace, page: str
+) -> None:
+    caps.edit(Account.objects.filter(project=workspace.pk)[0], usd("1.5"), by=seed.ANA, reason="r")
+    found = re.search(r'href="(/admin/[^"]*)">All in admin', text_of(ana, f"/w/{workspace.pk}/{page}"))
+    assert found is not None
+    listed = ana.get(html.unescape(found[1]))
+    rows = ALL_IN_ADMIN[page].objects.all()
+    assert listed.status_code == 200 and listed.context["cl"].result_count == rows.count()
+    assert "/admin/" not in text_of(otto, f"/w/{workspace.pk}/{page}")
+
+
+def test_each_page_of_an_object_leads_to_it_in_the_admin_site(ana: Client, otto: Client, workspace: Workspace) -> None:
+    entry, session = Entry.objects.get(workspace=workspace, seq=1), Session.objects.filter(workspace=workspace)[0]
+    round_ = Round.objects.filter(entry=entry)[0]
+    pages = {
+        f"entries/{entry.pk}/": [entry],
+        f"entries/{entry.pk}/?tab=budget": [entry.account],
+        f"entries/{entry.pk}/rounds/{round_.number}/": [round_],
+        f"workers/{session.pk}/": [session],
+        "executor/": [Executor.objects.get(pk=workspace.pk)],
+        "budget/": [Project.objects.get(pk=workspace.pk)],
+        "budget/ledger/": list(LedgerEntry.objects.filter(project=workspace.pk)),
+        "settings/": [workspace],
+        "settings/members/": list(Membership.objects.filter(workspace=workspace)),
+    }
+    for page, objects in pages.items():
+        seen, others = (text_of(client, f"/w/{workspace.pk}/{page}") for client in (ana, otto))
+        for one in objects:
+            assert f'href="{admin_site.url(type(one), "change", one.pk)}"' in seen, (page, one)
+        assert "/admin/" not in others, page
+
+
+def test_every_verb_that_is_recorded_has_words() -> None:
+    """What is recorded by name stands in the code as text; those made of an outcome are listed by their outcomes."""
+    recorded = {f"session.{outcome}" for outcome in Session.Outcome.values}
+    for path in (
+        path
+        for app in ("workspaces", "budget", "orchestration", "dashboard")
+        for path in (Path(__file__).parents[3] / app).rglob("*.py")
+    ):
+        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+            named = getattr(call.func, "attr", getattr(call.func, "id", ""))
+            said = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            if named in ("record", "event", "_record", "_become"):
+                recorded.update(one for one in said if "." in one and " " not in one)
+    assert len(recorded) > 40 and recorded - event_text.VERBS.keys() == set()
+
+
+@pytest.mark.parametrize("page", ["", "locks/", "executor/", "activity/"])
+def test_a_page_takes_the_same_few_queries_for_any_backlog(ana: Client, page: str) -> None:
+    few, many = (seed.empty(name, cap="9000", budget="9000") for name in ("Few", "Many"))
+    seed.plenty(few, 10)
+    seed.plenty(many, 500)
+    asked = [statements(ana, f"/w/{workspace.pk}/{page}") for workspace in (few, many)]
+    assert asked[0] == asked[1] <= 12, (page, asked)

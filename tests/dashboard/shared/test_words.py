@@ -1,0 +1,25 @@
+"""How things are called on pages: pure words."""
+
+import pytest
+
+from dashboard.shared import labels
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "just now"),
+        (4.9, "just now"),
+        (42, "42 s ago"),
+        (60, "1 min ago"),
+        (3599, "59 min ago"),
+        (3600, "1 h ago"),
+        (80_000, "22 h ago"),
+    ],
+)
+def test_an_age_has_one_unit(seconds: float, said: str) -> None:
+    assert labels.age(seconds) == said
+
+
+def test_what_lasts_is_told_to_the_second() -> None:
+    assert [labels.duration(span) for span in (42, 425, 11_520, 187_200)] == ["42s", "7m 05s", "3h 12m", "2d 04h"]

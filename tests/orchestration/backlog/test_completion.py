@@ -1,0 +1,107 @@
+"""The backlog comes to rest once, and every way into blocked is told."""
+
+import pytest
+
+from budget.amounts.money import usd
+from budget.limits import caps
+from orchestration import funding
+from orchestration.backlog import entries, entry_actions
+from orchestration.backlog.entries import Draft
+from orchestration.executor import dispatch
+from orchestration.models import Entry
+from tests.factories import ANA, a_charge, a_session, a_worker, a_workspace, an_entry, ended, some_entries
+from workspaces.models import Event
+
+pytestmark = pytest.mark.django_db
+
+
+def told(verb: str = "backlog.finished") -> list[str]:
+    return [event.data.get("state") or event.data.get("code") for event in Event.objects.filter(verb=verb).order_by("id")]
+
+
+def test_the_last_entry_done_is_told_once() -> None:
+    shop = a_workspace()
+    first, second = some_entries(shop, "one", "two")
+    entry_actions.mark_done(first, by=ANA)
+    assert told() == []
+    entry_actions.mark_done(second, by=ANA)
+    event = Event.objects.get(verb="backlog.finished")
+    assert event.data == {"state": "finished", "done": 2, "failed": 0, "blocked": 0, "pending": 0}
+    assert event.reason == "Every entry has ended: 2 done, 0 failed"
+
+
+def test_a_session_that_ends_the_last_one_tells_it() -> None:
+    ended(a_session(an_entry(a_workspace())), outcome="passed")
+    assert told() == ["finished"]
+
+
+def test_what_is_added_later_makes_it_news_again() -> None:
+    shop = a_workspace()
+    entry_actions.mark_done(an_entry(shop), by=ANA)
+    entry_actions.mark_done(an_entry(shop), by=ANA)
+    assert told() == ["finished", "finished"]
+
+
+def test_what_waits_for_a_person_is_stuck_and_then_finished() -> None:
+    shop = a_workspace()
+    entry = an_entry(shop)
+    entry_actions.hold(entry, by=ANA)
+    assert told() == ["stuck"]
+    entry_actions.mark_done(entry, by=ANA)
+    assert told() == ["stuck", "finished"]
+
+
+def test_those_behind_a_failure_are_blocked_and_told_and_the_rest_is_stuck() -> None:
+    shop = a_workspace()
+    first, _ = some_entries(shop, Draft("one", ref="a", budget_rounds=1), Draft("two", depends_on=("a",)))
+    ended(a_session(first))
+    assert told() == ["stuck"] and told("entry.blocked") == ["dependency_failed"]
+
+
+def test_one_held_while_others_go_on_is_no_rest() -> None:
+    shop = a_workspace()
+    first, _ = some_entries(shop, "one", "two")
+    entry_actions.hold(first, by=ANA)
+    assert told() == [] and told("entry.blocked") == ["human_hold"]
+
+
+def test_taking_the_last_blocked_one_away_finishes_it() -> None:
+    shop = a_workspace()
+    first, second = some_entries(shop, "one", "two")
+    entry_actions.mark_done(first, by=ANA)
+    entry_actions.hold(second, by=ANA)
+    entries.delete(second, by=ANA)
+    assert told() == ["stuck", "finished"]
+
+
+def test_an_empty_backlog_never_finishes() -> None:
+    entries.delete(an_entry(a_workspace()), by=ANA)
+    assert told() == []
+
+
+def test_a_cycle_that_blocks_the_last_one_tells_both() -> None:
+    a_worker()
+    shop = a_workspace()
+    entry = an_entry(shop, budget="1")
+    a_charge(entry, "1")
+    dispatch.cycle(shop.pk)
+    assert Entry.objects.get().status == "blocked" and told("entry.blocked") == ["budget_exceeded"] and told() == ["stuck"]
+    caps.edit(entry.account, usd(5), by=ANA)
+    funding.unblock_affordable(shop.pk)
+    assert Entry.objects.get().status == "pending" and told() == ["stuck"]
+
+
+def test_an_ending_without_money_is_told_as_blocked() -> None:
+    shop = a_workspace(min_round_usd=0.5)
+    session = a_session(an_entry(shop, budget="1"))
+    a_charge(session.entry, "0.9")
+    ended(session)
+    assert told("entry.blocked") == ["budget_exceeded"]
+
+
+def test_one_added_behind_a_failure_is_told() -> None:
+    shop = a_workspace()
+    failed = an_entry(shop, budget_rounds=1)
+    ended(a_session(failed))
+    some_entries(shop, Draft("two", depends_on=(failed.pk,)))
+    assert told("entry.blocked") == ["dependency_failed"]

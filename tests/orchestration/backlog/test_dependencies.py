@@ -1,0 +1,104 @@
+"""What a person changes in what waits for what: the counter stays true, cycles are named, and all of it is on record."""
+
+import pytest
+
+from orchestration.backlog import dependencies, entry_actions
+from orchestration.executor import dispatch
+from orchestration.models import Entry, FileLock
+from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries
+from workspaces.errors import Invalid, NotFound
+from workspaces.models import Event, Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return a_workspace()
+
+
+@pytest.fixture
+def three(workspace: Workspace) -> list[Entry]:
+    return some_entries(workspace, "first", "second", "third")
+
+
+def again(entry: Entry) -> Entry:
+    return Entry.objects.get(pk=entry.pk)
+
+
+def test_an_entry_waits_for_another_and_no_more(three: list[Entry]) -> None:
+    first, second, _ = three
+    dependencies.depend(second, first, by=ANA, reason="it needs the parser")
+    assert again(second).unmet_dependencies == 1
+    told = Event.objects.filter(verb="entry.depends").latest("id")
+    assert (told.data, told.reason) == ({"before": "nothing", "after": "#1"}, "it needs the parser")
+    dependencies.undepend(second, first, by=ANA)
+    assert again(second).unmet_dependencies == 0
+
+
+def test_what_is_done_is_not_waited_for(three: list[Entry]) -> None:
+    first, second, third = three
+    entry_actions.mark_done(first, by=ANA)
+    dependencies.depend(second, first, by=ANA)
+    assert again(second).unmet_dependencies == 0
+    dependencies.depend(second, third, by=ANA)
+    entry_actions.mark_done(third, by=ANA)
+    assert again(second).unmet_dependencies == 0
+    dependencies.undepend(second, first, by=ANA)
+    assert again(second).unmet_dependencies == 0
+
+
+def test_a_cycle_is_refused_and_named(three: list[Entry]) -> None:
+    first, second, third = three
+    dependencies.depend(second, first, by=ANA)
+    dependencies.depend(third, second, by=ANA)
+    with pytest.raises(Invalid, match="#1 → #3 → #2 → #1"):
+        dependencies.depend(first, third, by=ANA)
+    with pytest.raises(Invalid, match="cannot wait for itself"):
+        dependencies.depend(first, first, by=ANA)
+    assert again(first).unmet_dependencies == 0
+
+
+def test_the_same_twice_is_said(three: list[Entry]) -> None:
+    first, second, _ = three
+    dependencies.depend(second, first, by=ANA)
+    with pytest.raises(Invalid, match="waits for #1 already"):
+        dependencies.depend(second, first, by=ANA)
+    dependencies.undepend(second, first, by=ANA)
+    with pytest.raises(Invalid, match="does not wait for #1"):
+        dependencies.undepend(second, first, by=ANA)
+
+
+def test_what_is_at_work_or_done_is_left_alone(workspace: Workspace, three: list[Entry]) -> None:
+    first, second, third = three
+    entry_actions.mark_done(third, by=ANA)
+    with pytest.raises(Invalid, match="waits for nothing any more"):
+        dependencies.depend(third, first, by=ANA)
+    a_worker()
+    dispatch.cycle(workspace.pk)
+    for act in (dependencies.depend, dependencies.undepend):
+        with pytest.raises(Invalid, match="in progress"):
+            act(first, second, by=ANA)
+
+
+def test_one_that_failed_blocks_at_once_and_frees_when_taken_away(three: list[Entry]) -> None:
+    first, second, _ = three
+    Entry.objects.filter(pk=first.pk).update(status="failed", reason_code="rounds_exhausted")
+    dependencies.depend(second, first, by=ANA)
+    assert (again(second).status, again(second).reason_code) == ("blocked", "dependency_failed")
+    dependencies.undepend(second, first, by=ANA)
+    assert (again(second).status, again(second).unmet_dependencies) == ("pending", 0)
+
+
+def test_files_kept_between_rounds_are_freed_or_both_would_wait_for_ever(workspace: Workspace) -> None:
+    first = an_entry(workspace, files=["a.py"])
+    second = an_entry(workspace, files=["a.py"])
+    FileLock.objects.create(workspace=workspace, path="a.py", entry=first)
+    Entry.objects.filter(pk=second.pk).update(parked_behind=first)
+    dependencies.depend(first, second, by=ANA)
+    assert not FileLock.objects.filter(entry=first).exists() and again(second).parked_behind_id is None
+
+
+def test_entries_of_another_workspace_do_not_exist(three: list[Entry]) -> None:
+    with pytest.raises(NotFound):
+        dependencies.depend(three[0], an_entry(a_workspace(name="Other")), by=ANA)

@@ -1,0 +1,32 @@
+import pytest
+
+from orchestration.backlog.paths import BadPath, LockTable, normalise, normalise_all
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [("a.py", "a.py"), ("./src//api/", "src/api/"), ("src/./x", "src/x"), ("caf\u0065\u0301", "caf\u00e9")],
+)
+def test_paths_are_normalised(given: str, wanted: str) -> None:
+    assert normalise(given) == wanted
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", " ", "/etc/passwd", "..", "a/../b", "a\\b", "a\x00b", "-x", "~/x", ".git/hooks/x", "./", "a\nb", "\ud800", "x" * 1025],
+)
+def test_what_leaves_the_repository_is_refused(path: str) -> None:
+    with pytest.raises(BadPath):
+        normalise(path)
+
+
+def test_what_a_directory_covers_is_left_out() -> None:
+    assert normalise_all(["src/a.py", "src/", "b.py", "./b.py", "srcx"]) == ["b.py", "src/", "srcx"]
+
+
+def test_a_lock_on_a_name_covers_all_under_it() -> None:
+    table = LockTable([("a", "one"), ("b/c/d", "two")])
+    assert table.blocker("a/x", "two") == ("a", "one")
+    assert table.blocker("b/", "one") == ("b", "two")
+    assert table.blocker("b/c", "two") is None
+    assert table.blocker("c", "one") is None

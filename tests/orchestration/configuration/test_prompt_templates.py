@@ -1,0 +1,50 @@
+"""A workspace's own templates may say what they like, and may not take a worker's time or memory."""
+
+import time
+
+import pytest
+
+from orchestration.configuration import prompt_templates
+
+VALUES = {"content": 'a "long" text\n' * 2000, "found": [{"round": 1, "text": "x"}], "round": 2, "title": ""}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{{ title|ljust:"999999999" }}',
+        '{{ round|stringformat:"0999999999d" }}',
+        '{{ round|floatformat:"99999999" }}',
+        "{% lorem 99999999 w %}",
+        "{% with a=content|add:content %}{{ a }}{% endwith %}",
+        "{{ content|addslashes|addslashes }}",
+        "{{ content|join:content }}",
+        "{% debug %}",
+        '{% include "x" %}',
+        '{% url "admin:index" %}',
+    ],
+)
+def test_what_can_grow_without_end_or_look_elsewhere_is_no_part_of_the_language(text: str) -> None:
+    with pytest.raises(ValueError, match="is no template"):
+        prompt_templates.check(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in content %}{% for b in content %}{% for c in content %}{{ a }}{% endfor %}{% endfor %}{% endfor %}",
+        "{% for a in content %}{% for b in content %}{% endfor %}{% endfor %}",
+        "{% for a in content %}{{ content }}{% endfor %}",
+    ],
+)
+def test_loops_end_early_and_say_why(text: str) -> None:
+    prompt_templates.check(text)
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="more than"):
+        prompt_templates.render(text, VALUES)
+    assert time.monotonic() - began < 3
+
+
+def test_loops_conditions_and_plain_filters_work() -> None:
+    text = "{% for one in found %}{% if forloop.last %}{{ one.round }} {{ one.text|upper }}{% endif %}{% endfor %}{{ x|default:'-' }}"
+    assert prompt_templates.render(text, VALUES) == "1 X-"

@@ -1,0 +1,59 @@
+"""Secrets: sealed at rest, gone from what is kept."""
+
+import pytest
+from django.test import override_settings
+
+from orchestration.configuration import secrets
+from orchestration.models import Secret
+from tests.factories import ANA, a_workspace
+from workspaces.errors import Invalid
+from workspaces.models import Event
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_secret_comes_back_and_is_not_stored_as_it_is() -> None:
+    workspace = a_workspace()
+    secrets.put(workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
+    assert secrets.unsealed(workspace.pk) == {"API_KEY": "sk-very-secret"}
+    assert b"sk-very-secret" not in bytes(Secret.objects.get().sealed)
+
+
+def test_who_set_it_is_on_record_and_its_value_is_not() -> None:
+    workspace = a_workspace()
+    secrets.put(workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
+    event = Event.objects.get(verb="secret.set")
+    assert (event.actor, event.data) == (ANA.name, {"name": "API_KEY"})
+
+
+def test_another_server_key_says_that_it_must_be_set_again() -> None:
+    workspace = a_workspace()
+    secrets.put(workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
+    with override_settings(SECRET_KEY="another one"), pytest.raises(secrets.Sealed, match=r"API_KEY.*set it again"):
+        secrets.unsealed(workspace.pk)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("1A", "x"), ("MUSTER_TOKEN", "x"), ("A-B", "x"), ("A", ""), ("A", "x\0"), ("A", "x" * 20_000)]
+)
+def test_what_cannot_be_a_variable_is_refused(name: str, value: str) -> None:
+    with pytest.raises(Invalid):
+        secrets.put(a_workspace().pk, name, value, by=ANA)
+
+
+def test_a_mask_hides_the_longest_value_first_and_telling_env_too() -> None:
+    mask = secrets.Mask({"A": "secret-one", "B": "secret-one-and-more"}, {"MY_TOKEN": "tok-123456", "LANG": "C.UTF-8"})
+    assert mask("secret-one-and-more secret-one tok-123456 C.UTF-8") == "[secret B] [secret A] [secret MY_TOKEN] C.UTF-8"
+    assert mask.names_in("x secret-one y") == ["A"]
+
+
+def test_short_values_are_not_masked() -> None:
+    assert secrets.Mask({"A": "abc"})("abc") == "abc"
+
+
+def test_a_key_file_is_masked_line_by_line_and_found_in_a_diff() -> None:
+    body = ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "bKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"]
+    mask = secrets.Mask({"PEM": "\n".join(["-----BEGIN PRIVATE KEY-----", *body, "-----END PRIVATE KEY-----", ""])})
+    assert mask(f"  {body[0]}") == "  [secret PEM]"
+    assert mask.names_in(f"+{body[1]}") == ["PEM"]
+    assert mask.names_in("+-----BEGIN PRIVATE KEY-----") == []

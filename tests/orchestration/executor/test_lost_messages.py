@@ -1,0 +1,80 @@
+"""Killed right after the commit, before anybody was told: the next tick finds the money, and who waits for it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from budget.amounts.money import usd
+from budget.ledger import charges, corrections, permits, reconciliation
+from budget.ledger.prices import Tokens
+from budget.limits import caps
+from budget.models import Account, Category, LedgerEntry, Project
+from orchestration import funding
+from orchestration.backlog.entries import Draft
+from orchestration.executor import reconcile
+from orchestration.models import Entry
+from tests.factories import ANA, a_workspace, an_entry, project, some_entries
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody hears of changes any more, and no doorbell rings."""
+    monkeypatch.setattr(caps.changed, "send", lambda *_, **__: [])
+    monkeypatch.setattr(funding.wake, "share_out", lambda *_: None)
+
+
+def cap(shop: Workspace, other: Entry) -> None:
+    caps.set_project(project(shop), "max_project_spend", usd(20), by=ANA)
+    caps.set_project(project(shop), "total_budget", usd(20), by=ANA)
+
+
+def edited_down(shop: Workspace, other: Entry) -> None:
+    caps.edit(other.account, usd(2), by=ANA)
+
+
+def refund(shop: Workspace, other: Entry) -> None:
+    row = LedgerEntry.objects.get(category="orchestrator")
+    corrections.correct(row, -usd(4), by=ANA, reason="booked twice", key="k")
+
+
+def permit_ended(shop: Workspace, other: Entry) -> None:
+    Account.objects.filter(pk=other.pk).update(budget=usd(1))
+    made = permits.open_one(project(shop), None, category=Category.EXPANSION, amount=usd(4), by=ANA)
+    permits.close(made, by=ANA)
+
+
+def provider_says_less(shop: Workspace, other: Entry) -> None:
+    row = LedgerEntry.objects.get(category="orchestrator")
+    told = reconciliation.read(
+        f"d,m,c\n{row.at:%Y-%m-%d},x,1\n", provider="generic", columns={"date": "d", "model": "m", "cost": "c"}
+    )
+    reconciliation.apply(shop.pk, told, provider="generic", by=ANA)
+
+
+def unlocked(shop: Workspace, other: Entry) -> None:
+    poor = Account.objects.get(own_budget=False)
+    Account.objects.filter(pk=poor.pk).update(human_locked=True)
+    Account.objects.filter(pk=other.pk).update(budget=usd(1))
+    funding.share_out(shop.pk)
+    caps.toggle_lock(poor, by=ANA)
+
+
+@pytest.mark.parametrize("automatic", [False, True])
+@pytest.mark.parametrize("money", [cap, edited_down, refund, permit_ended, provider_says_less, unlocked])
+@pytest.mark.usefixtures("killed")
+def test_an_entry_without_money_goes_on(money: Callable[[Workspace, Entry], None], automatic: bool) -> None:
+    shop = a_workspace(cap="10", budget="10", auto_reallocate=automatic, min_round_usd=1)
+    what = charges.Report(Category.ORCHESTRATOR, usd(5), Tokens("x", 1))
+    charges.book(project(shop), None, what, actor="planner", key=None)
+    other = an_entry(shop, budget="5")
+    Account.objects.filter(pk=other.pk).update(human_locked=True)
+    [poor] = some_entries(shop, Draft("no money for it"))
+    reconcile.everything()
+    assert Entry.objects.get(pk=poor.pk).reason_code == "project_budget_exceeded"
+    money(shop, other)
+    reconcile.everything()
+    assert Entry.objects.get(pk=poor.pk).status == "pending"
+    assert Project.objects.get(pk=shop.pk).allocation_due is None

@@ -1,0 +1,76 @@
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from orchestration.git import branches
+from orchestration.git.command import GitError
+from orchestration.git.command import run as git_run
+from tests.orchestration.git.repositories import a_repository, git, write
+
+
+def test_a_repository_starts_from_the_branch_checked_out_or_the_one_named(tmp_path: Path):
+    repo = a_repository(tmp_path / "repo")
+    git(repo, "branch", "other")
+    assert branches.check(repo) == "main"
+    assert branches.check(repo, "other") == "other"
+
+
+def test_a_bare_repository_will_do(tmp_path: Path):
+    git(tmp_path, "clone", "--quiet", "--bare", str(a_repository(tmp_path / "repo")), "bare")
+    assert branches.check(tmp_path / "bare") == "main"
+
+
+def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path):
+    def complaint(repo: Path, branch: str | None = None) -> str:
+        with pytest.raises(GitError) as raised:
+            branches.check(repo, branch)
+        return str(raised.value)
+
+    assert complaint(tmp_path / "nowhere") == f"{tmp_path}/nowhere is not a directory"
+    assert complaint(tmp_path) == f"{tmp_path} is not a git repository"
+    (tmp_path / "empty").mkdir()
+    git(tmp_path / "empty", "init", "--quiet")
+    assert complaint(tmp_path / "empty") == f"{tmp_path}/empty has no commit yet"
+    repo = a_repository(tmp_path / "repo", sub__file="x")
+    assert complaint(repo, "-q") == f"{repo} has no branch '-q'"
+    assert "inside the repository" in complaint(repo / "sub")
+    git(repo, "checkout", "--quiet", "--detach")
+    assert "name the base branch" in complaint(repo)
+
+
+def test_the_integration_branch_is_made_once_from_the_base(tmp_path: Path):
+    repo = a_repository(tmp_path / "repo")
+    first = branches.ensure_integration(repo, "muster/integration", "main")
+    assert first == git(repo, "rev-parse", "main")
+    write(repo / "three", "3\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "--quiet", "-m", "the user goes on")
+    assert branches.ensure_integration(repo, "muster/integration", "main") == first
+
+
+def test_a_branch_under_the_users_hands_is_refused(tmp_path: Path):
+    repo = a_repository(tmp_path / "repo")
+    with pytest.raises(GitError, match="is checked out in"):
+        branches.ensure_integration(repo, "main", "main")
+    git(repo, "worktree", "add", "--quiet", "-b", "integration", str(tmp_path / "their-own"))
+    with pytest.raises(GitError, match="their-own"):
+        branches.ensure_integration(repo, "integration", "main")
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a..b", "a b", "@{-1}", "x.lock"])
+def test_a_name_that_is_none_is_refused(tmp_path: Path, name: str):
+    with pytest.raises(GitError, match="is not a name for a branch"):
+        branches.ensure_integration(a_repository(tmp_path / "repo"), name, "main")
+
+
+def test_a_working_copy_that_is_just_being_made_is_waited_for(tmp_path: Path):
+    repo = a_repository(tmp_path / "repo")
+    git(repo, "worktree", "add", "--quiet", "-b", "e5", str(tmp_path / "e5"))
+    half = repo / ".git/worktrees/e5/commondir"
+    whole = half.read_text()
+    half.write_text("")  # as git leaves it for a moment
+    with pytest.raises(GitError):
+        git_run(repo, "worktree", "list")
+    Timer(0.2, half.write_text, [whole]).start()
+    assert [copy.branch for copy in branches.checked_out(repo)] == ["main", "e5"]

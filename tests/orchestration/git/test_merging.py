@@ -1,0 +1,97 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from orchestration.git import branches, merging, worktrees
+from orchestration.git.command import GitError
+from orchestration.git.merging import Conflict, Merged
+from tests.orchestration.git.repositories import a_repository, everything, git, write
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    repo = a_repository(tmp_path / "repo")
+    branches.ensure_integration(repo, "integration", "main")
+    return repo
+
+
+def work(repo: Path, entry: str, **files: str) -> str:
+    """An entry's branch with these files changed, from the integration branch as it is."""
+    tree = worktrees.prepare(repo, repo.parent / "root", entry, "integration")
+    for name, text in files.items():
+        write(tree.path / name, text)
+    worktrees.commit(tree.path, entry)
+    return tree.branch
+
+
+def test_work_lands_without_touching_the_users_copy(repo: Path):
+    write(repo / "one", "the user is at work\n")
+    before = everything(repo)
+    branch = work(repo, "e1", two="22\n")
+    landed = merging.merge(repo, branch, "integration", "Land e1")
+    assert landed == Merged(git(repo, "rev-parse", "integration"))
+    assert git(repo, "show", "integration:two") == "22"
+    assert git(repo, "log", "-1", "--format=%s %an", "integration") == "Land e1 Muster"
+    assert everything(repo) == before
+    assert merging.is_merged(repo, branch, "integration")
+
+
+def test_what_is_merged_already_is_not_merged_again(repo: Path):
+    branch = work(repo, "e1", two="22\n")
+    first = merging.merge(repo, branch, "integration", "once")
+    assert merging.merge(repo, branch, "integration", "twice") == first
+
+
+def test_a_conflict_names_its_files_and_changes_nothing(repo: Path):
+    one, other = work(repo, "e1", two="a\n", new="a\n"), work(repo, "e2", two="b\n", new="b\n")
+    merging.merge(repo, one, "integration", "e1")
+    before = git(repo, "rev-parse", "integration")
+    conflict = merging.merge(repo, other, "integration", "e2")
+    assert isinstance(conflict, Conflict) and conflict.files == ["new", "two"]
+    assert conflict.notes == ["CONFLICT (add/add): Merge conflict in new", "CONFLICT (content): Merge conflict in two"]
+    assert git(repo, "rev-parse", "integration") == before
+    assert not merging.is_merged(repo, other, "integration")
+
+
+def test_a_branch_under_the_users_hands_is_not_moved(repo: Path):
+    branch = work(repo, "e1", two="22\n")
+    with pytest.raises(GitError, match="is checked out in"):
+        merging.merge(repo, branch, "main", "e1")
+
+
+def test_a_missing_branch_is_an_error_and_not_merged(repo: Path):
+    with pytest.raises(GitError, match="no branch 'muster/e9'"):
+        merging.merge(repo, "muster/e9", "integration", "e9")
+    assert not merging.is_merged(repo, "muster/e9", "integration")
+
+
+def test_a_lock_that_stays_is_an_error_in_words(repo: Path, monkeypatch):
+    branch = work(repo, "e1", two="22\n")
+    monkeypatch.setattr(merging, "TRIES", 2)
+    monkeypatch.setattr("orchestration.git.command._GIT", ["git", "-c", "core.filesRefLockTimeout=10"])
+    write(repo / ".git/refs/heads/integration.lock", "")
+    with pytest.raises(GitError, match="could not be moved"):
+        merging.merge(repo, branch, "integration", "e1")
+
+
+def test_a_lock_that_a_dead_git_left_is_taken_away(repo: Path, monkeypatch):
+    branch = work(repo, "e1", two="22\n")
+    monkeypatch.setattr("orchestration.git.command._GIT", ["git", "-c", "core.filesRefLockTimeout=10"])
+    lock = write(repo / ".git/refs/heads/integration.lock", "")
+    os.utime(lock, (0, 0))
+    assert isinstance(merging.merge(repo, branch, "integration", "e1"), Merged)
+
+
+def test_eight_at_once_are_prepared_and_all_land(repo: Path):
+    def whole_life(number: int) -> str:
+        branch = work(repo, f"e{number}", **{f"file{number}": "x\n"})
+        assert isinstance(merging.merge(repo, branch, "integration", branch), Merged)
+        return branch
+
+    with ThreadPoolExecutor(8) as threads:
+        landed = list(threads.map(whole_life, range(16)))
+    assert all(merging.is_merged(repo, branch, "integration") for branch in landed)
+    assert len(git(repo, "ls-tree", "--name-only", "integration").split()) == 2 + 16
+    git(repo, "fsck", "--strict")

@@ -1,0 +1,73 @@
+"""A session that burns several times what is usual is flagged once, while it runs, and goes on."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from budget.amounts.money import usd
+from orchestration.models import Session
+from orchestration.sessions import anomalies, metering
+from orchestration.sessions.anomalies import Pace, judge, usual
+from tests.factories import a_session, a_workspace, an_entry, ended
+from workspaces.models import Event, Workspace
+
+
+def test_the_entrys_own_rounds_say_what_is_usual() -> None:
+    own = [Pace(usd(1), 60), Pace(usd(3), 180)]
+    assert usual(own, [Pace(usd(50), 60)] * 9) == usd(1)
+
+
+def test_without_any_the_median_of_the_workspace_does() -> None:
+    others = [Pace(usd(1), 60), Pace(usd(2), 60), Pace(usd(90), 60)]
+    assert usual([], others) == usd(2) and usual([], others[:2]) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "flagged"),
+    [
+        (Pace(usd(4), 60), True),
+        (Pace(usd("3.9"), 60), False),
+        (Pace(usd("2"), 29), False),  # too soon
+        (Pace(usd("0.09"), 31), False),  # too little
+    ],
+)
+def test_four_times_the_usual_rate_is_too_fast(now: Pace, flagged: bool) -> None:
+    assert bool(judge(now, float(usd(1)), of_its_own=True)) is flagged
+
+
+def test_nothing_is_flagged_while_nothing_is_usual() -> None:
+    assert judge(Pace(usd(99), 60), None, of_its_own=False) == ""
+
+
+def a_burning_session(workspace: Workspace, *, spent: str, minutes: float) -> Session:
+    """At work for so long, having spent so much, after an earlier round at $0.10 a minute."""
+    entry = an_entry(workspace, budget="50")
+    first = a_session(entry)
+    metering.record(first, metering.Usage(id="1", cost=usd("0.1")))
+    Session.objects.filter(pk=first.pk).update(started_at=timezone.now() - timedelta(minutes=1))
+    ended(first)
+    session = a_session(entry)
+    metering.record(session, metering.Usage(id="1", cost=usd(spent)))
+    Session.objects.filter(pk=session.pk).update(started_at=timezone.now() - timedelta(minutes=minutes))
+    return session
+
+
+@pytest.mark.django_db
+def test_it_is_flagged_once_and_goes_on() -> None:
+    session = a_burning_session(a_workspace(), spent="2", minutes=2)
+    assert (anomalies.flag(), anomalies.flag()) == (1, 0)
+    session.refresh_from_db()
+    assert "10 times what is usual for its entry's earlier rounds" in session.anomaly
+    assert session.status == "running" and session.stop_wanted_at is None
+    event = Event.objects.get(verb="session.anomaly")
+    assert event.object_id == session.pk and set(event.data) == {"entry", "rate", "usual"}
+
+
+@pytest.mark.django_db
+def test_many_running_sessions_take_as_many_queries_as_few(django_assert_num_queries: object) -> None:
+    workspace = a_workspace(max_workers=20)
+    for _ in range(6):
+        a_burning_session(workspace, spent="0.3", minutes=2)
+    with django_assert_num_queries(3):  # type: ignore[operator]
+        assert anomalies.flag() == 0

@@ -1,0 +1,217 @@
+"""Claude Code: what it is started with, what its words mean, how its failures are named."""
+
+import json
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestration.worker.agents import claude_code
+from orchestration.worker.agents.claude_code.reader import Reader
+from orchestration.worker.agents.shared.events import Failure, Finished, Started, Text, Waiting
+from orchestration.worker.agents.shared.interface import Thread
+from tests.orchestration.worker.agents.claude_rows import all_of, result, stdout_of, told
+from tests.orchestration.worker.agents.recorded import a_task, lines, objects, of_kind
+
+# Failures.
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"api_error_status": 400, "result": "API Error: 400 stub says the request is invalid"}, "bad_request"),
+        ({"api_error_status": 400, "result": "Credit balance is too low"}, "quota"),
+        ({"api_error_status": 400, "result": "Prompt is too long · the request is ~210000 tokens"}, "context_full"),
+        ({"api_error_status": 401, "result": "Invalid API key"}, "auth"),
+        ({"api_error_status": 404, "result": "There's an issue with the selected model (x)."}, "unknown_model"),
+        ({"api_error_status": 429, "result": "API Error: Request rejected (429)"}, "rate_limited"),
+        ({"api_error_status": 529, "result": "Overloaded"}, "overloaded"),
+        ({"api_error_status": None, "result": "Not logged in · Please run /login"}, "auth"),
+        ({"subtype": "error_max_turns", "errors": ["Reached maximum number of turns (3)"], "result": None}, "turns_exhausted"),
+        ({"subtype": "error_during_execution", "errors": ["No conversation found with session ID: x"], "result": None}, "thread_lost"),
+        ({"subtype": "error_during_execution", "errors": ["what?"], "result": None}, "crashed"),
+    ],
+)  # fmt: skip
+def test_failures_have_names(more: dict[str, Any], code: str) -> None:
+    events = all_of([result(is_error=True, **more)], exit_code=1)
+    assert [failure.code for failure in of_kind(Failure, events)] == [code]
+    assert [finished.ok for finished in of_kind(Finished, events)] == [False]
+
+
+def test_a_refused_key_fails_at_the_first_retry_and_not_after_ten() -> None:
+    reader = Reader(None, "/repo")
+    first = next(line for line in lines("claude-error-401-retrying") if "api_retry" in line)
+    assert [event.code for event in of_kind(Failure, reader.read(first))] == ["auth"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(429, "rate_limited"), (529, "overloaded"), (None, "network")])
+def test_a_provider_that_has_no_time_is_waited_for(status: int | None, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    retry = {
+        "type": "system",
+        "subtype": "api_retry",
+        "attempt": 2,
+        "retry_delay_ms": 2000.5,
+        "error_status": status,
+        "error": "x",
+    }
+    events = list(Reader(None, "/repo").read(json.dumps(retry)))
+    assert [(event.code, event.until is not None) for event in of_kind(Waiting, events)] == [(code, True)]
+
+
+def test_a_limit_of_a_subscription_says_when_it_ends() -> None:
+    events = all_of([result(is_error=True, api_error_status=429, result="Claude AI usage limit reached|1795550000")], 1)
+    assert of_kind(Failure, events)[0].retry_at == 1_795_550_000
+
+
+def test_the_budget_that_it_keeps_by_itself_is_money_and_no_failure() -> None:
+    events = stdout_of("claude-max-budget", 1)
+    assert of_kind(Failure, events) == []
+    assert [(finished.ok, finished.out_of_money) for finished in of_kind(Finished, events)] == [(False, True)]
+
+
+def refusal(content: str) -> list[dict[str, Any]]:
+    use = {"type": "tool_use", "id": "t1", "name": "Write", "input": {"file_path": "/repo/a"}}
+    answer = {"type": "tool_result", "tool_use_id": "t1", "content": content, "is_error": True}
+    rows = [{"type": "assistant", "message": {"content": [use]}}, {"type": "user", "message": {"content": [answer]}}]
+    denied = [{"tool_name": "Write", "tool_use_id": "t1"}]
+    return [*({"stdout": row} for row in rows), result(permission_denials=denied)]
+
+
+def test_an_agent_that_may_not_write_has_not_succeeded() -> None:
+    events = all_of(refusal("Claude requested permissions to write to /repo/a, but you haven't granted it yet."))
+    assert [failure.code for failure in of_kind(Failure, events)] == ["permission_denied"]
+
+
+def test_what_musters_hook_refused_is_a_matter_of_locks() -> None:
+    assert of_kind(Failure, all_of(refusal("files_locked: a belongs to #3 (Muster)"))) == []
+
+
+def test_a_command_line_that_it_refuses_is_told_by_stderr() -> None:
+    reader = Reader(None, "/repo")
+    assert list(reader.read("error: unknown option '--no-such-flag'", is_error=True)) == []
+    assert list(reader.end(1)) == [Failure("cli_refused", "error: unknown option '--no-such-flag'")]
+
+
+def test_an_end_without_a_result_is_a_crash_unless_it_was_killed() -> None:
+    begun = {"stdout": {"type": "system", "subtype": "init", "session_id": "s"}}
+    assert [failure.code for failure in of_kind(Failure, all_of([begun], 0))] == ["crashed"]
+    assert of_kind(Failure, all_of([begun], None)) == []
+
+
+def test_a_run_that_a_signal_ended_names_no_failure() -> None:
+    ended = result(
+        subtype="error_during_execution", is_error=True, terminal_reason="aborted_tools", errors=["[ede_diagnostic] x"]
+    )
+    assert of_kind(Failure, all_of([ended], 0)) == []
+
+
+@given(
+    st.lists(
+        st.text(max_size=40)
+        | st.sampled_from(lines("claude-partial")).flatmap(lambda line: st.integers(0, len(line)).map(lambda n: line[:n]))
+    ),
+    st.data(),
+)
+@settings(max_examples=100, deadline=None)
+def test_nothing_that_it_may_print_breaks_the_reader(printed: list[str], data: st.DataObject) -> None:
+    reader = Reader(None, "/repo")
+    for line in printed:
+        list(reader.read(line, is_error=data.draw(st.booleans())))
+    list(reader.end(data.draw(st.sampled_from([None, 0, 1]))))
+
+
+@given(st.sampled_from(objects("claude-live")), st.data())
+@settings(max_examples=200, deadline=None)
+def test_values_of_another_kind_do_not_break_it_either(row: dict[str, Any], data: st.DataObject) -> None:
+    """Any value anywhere in a line replaced by something else."""
+    nonsense = st.sampled_from([None, True, -1, 10**30, "x", [], {}, [1], float("nan")])
+
+    def mangled(value: Any) -> Any:
+        if data.draw(st.integers(0, 9)) == 0:
+            return data.draw(nonsense)
+        if isinstance(value, dict):
+            return {key: mangled(each) for key, each in value.items()}
+        return [mangled(each) for each in value] if isinstance(value, list) else value
+
+    reader = Reader(None, "/repo")
+    for each in (
+        row,
+        {key: mangled(value) for key, value in row.items() if key != "otlp"} | {k: row[k] for k in ("otlp",) if k in row},
+    ):
+        if isinstance(each.get("attributes", {}), dict):
+            list(told(reader, each))
+    list(reader.look())
+    list(reader.end(0))
+
+
+# Starting.
+
+
+def test_progress_and_the_thread_are_told() -> None:
+    events = stdout_of("claude")
+    assert of_kind(Started, events)[0].model == "claude-sonnet-4-5"
+    assert [event.text for event in of_kind(Text, events)][:2] == ["I will create the file.", "Write hello.txt"]
+    assert of_kind(Finished, events) == [Finished(True, "Created hello.txt and checked it.")]
+
+
+def test_it_is_started_with_an_id_that_it_can_be_resumed_by(tmp_path: Path) -> None:
+    launch = claude_code.start(a_task(tmp_path, model="claude-sonnet-4-5", prompt="-x"))
+    assert launch.thread is not None and str(uuid.UUID(launch.thread.id)) == launch.thread.id
+    argv = launch.argv
+    assert argv[argv.index("--session-id") + 1] == launch.thread.id
+    assert argv[argv.index("--max-budget-usd") + 1] == "0.250000"
+    assert argv[-2:] == ["--", "-x"] and "--dangerously-skip-permissions" in argv
+
+
+def test_a_conversation_is_resumed_where_it_was_begun(tmp_path: Path) -> None:
+    thread = Thread("0b1f", {"cwd": str(tmp_path / "work")})
+    task = a_task(tmp_path, thread=thread)
+    assert "--session-id" in claude_code.resume(task).argv, "it was killed before it wrote anything"
+    kept = task.home / ".claude/projects/-work"
+    kept.mkdir(parents=True)
+    (kept / "0b1f.jsonl").touch()
+    assert claude_code.resume(task).argv[2:4] == ["--resume", "0b1f"]
+    elsewhere = claude_code.resume(a_task(tmp_path, thread=Thread("0b1f", {"cwd": "/elsewhere"})))
+    assert elsewhere.thread is not None and elsewhere.thread.id != "0b1f"
+
+
+def test_a_long_prompt_is_read_from_its_file(tmp_path: Path) -> None:
+    assert claude_code.start(a_task(tmp_path, prompt="x" * 100_000)).argv[-1] == "x" * 100_000
+    long = claude_code.start(a_task(tmp_path, prompt="x" * 200_000)).argv[-1]
+    assert str(tmp_path / "prompt.md") in long and len(long) < 1000
+
+
+def test_the_workspaces_settings_and_hooks_stay_and_musters_hook_comes_behind_them(tmp_path: Path) -> None:
+    theirs = {"matcher": "Bash", "hooks": [{"type": "command", "command": "true"}]}
+    task = a_task(tmp_path, settings={"includeCoAuthoredBy": False, "hooks": {"PreToolUse": [theirs], "Stop": []}})
+    argv = claude_code.start(task).argv
+    written = json.loads(Path(argv[argv.index("--settings") + 1]).read_text())
+    assert written["includeCoAuthoredBy"] is False and written["hooks"]["Stop"] == []
+    assert written["hooks"]["PreToolUse"][0] == theirs
+    assert written["hooks"]["PreToolUse"][1]["hooks"][0]["url"] == "http://127.0.0.1:1/secret/hooks/pre-tool-use"
+
+
+def test_a_permission_mode_of_ones_own_is_respected(tmp_path: Path) -> None:
+    argv = claude_code.start(a_task(tmp_path, args=["--permission-mode", "acceptEdits"])).argv
+    assert "--dangerously-skip-permissions" not in argv
+
+
+@pytest.mark.parametrize(
+    ("model", "env", "kept"),
+    [
+        (None, {}, True),
+        ("opus[1m]", {}, True),
+        ("us.anthropic.claude-sonnet-4-5-v1:0", {}, True),
+        ("glm-9", {}, False),
+        ("sonnet", {"ANTHROPIC_DEFAULT_SONNET_MODEL": "glm-9"}, False),
+    ],
+)
+def test_its_own_limit_is_only_used_with_models_whose_price_it_knows(
+    tmp_path: Path, model: str | None, env: dict[str, str], kept: bool
+) -> None:
+    task = replace(a_task(tmp_path, model=model), env=env)
+    assert ("--max-budget-usd" in claude_code.start(task).argv) is kept

@@ -1,0 +1,48 @@
+"""Names for what providers and CLIs say."""
+
+import pytest
+
+from orchestration.worker.agents.shared import failures
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("Attempt 1 failed with status 429. Retrying with backoff... _ApiError: {}", "rate_limited"),
+        ('[API Error: {"error":{"code":401,"message":"Incorrect key","status":"UNAUTHENTICATED"}}]', "auth"),
+        ('[API Error: {"error":{"code":503,"message":"The model is overloaded."}}]', "overloaded"),
+        ("[API Error: 401 Incorrect API key provided: stub]", "auth"),
+        ("[API Error: Connection error. (cause: fetch failed)]", "network"),
+        ("litellm.AuthenticationError: AuthenticationError: OpenAIException - no", "auth"),
+        ("litellm.RateLimitError: RateLimitError: OpenAIException - wait", "rate_limited"),
+        ("litellm.ServiceUnavailableError: ServiceUnavailableError: OpenAIException - x", "overloaded"),
+        ("litellm.InternalServerError: InternalServerError: OpenAIException - x", "overloaded"),
+        ("litellm.APIConnectionError: x", "network"),
+        ("litellm.ContextWindowExceededError: x", "context_full"),
+        ("litellm.NotFoundError: OpenAIException - The model `gpt-5.9` does not exist", "unknown_model"),
+        ("litellm.BadRequestError: OpenAIException - what?", "bad_request"),
+        ("Cannot connect to API: Unable to connect. Is the computer able to access the url?", "network"),
+        ("models/gemini-9 is not found for API version v1beta", "unknown_model"),
+        ("You exceeded your current quota, please check your plan and billing details.", "quota"),
+        ("It exited with code 3", None),
+        ("hello", None),
+    ],
+)
+def test_words_have_names(words: str, code: str | None) -> None:
+    assert failures.from_text(words) == code
+
+
+def test_googles_limit_of_a_minute_is_no_used_up_account() -> None:
+    """Both are worded alike; only the link differs."""
+    words = (
+        "You exceeded your current quota, please check your plan and billing details. For more information on this error, "
+        "head over to: https://ai.google.dev/gemini-api/docs/rate-limits."
+    )
+    assert failures.from_status(429, words) == "rate_limited"
+    assert failures.from_text(f"failed with status 429. {words}") == "rate_limited"
+
+
+def test_every_name_has_a_next_step() -> None:
+    for code, kind in failures.KINDS.items():
+        failure = failures.Failure(code, "what it said")
+        assert failure.kind is kind and failure.sentence == f"{kind.title}: what it said. {kind.next_step}."

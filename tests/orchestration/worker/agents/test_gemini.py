@@ -1,0 +1,145 @@
+"""Gemini CLI: chats and result tell one money, counted once; its failures have names."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestration.worker.agents import gemini
+from orchestration.worker.agents.gemini.reader import Reader
+from orchestration.worker.agents.shared.events import Event, Failure, Finished, Started, Usage, Waiting
+from orchestration.worker.agents.shared.interface import Thread
+from tests.orchestration.worker.agents.recorded import TRANSCRIPTS, a_task, cost, lines, of_kind
+
+ID = "11111111-2222-4333-8444-555555555556"
+ROUND_TWO = "== round two"
+
+
+def a_reader(folder: Path, thread: Thread | None = None) -> Reader:
+    return gemini.reader(a_task(folder, kind="gemini", thread=thread))
+
+
+def chat(folder: Path, *, rounds: int) -> None:
+    """The chat file, as it was recorded, after so many rounds."""
+    told = lines("gemini-chat")
+    end = told.index(ROUND_TWO)
+    path = folder / f"home/.gemini/tmp/work/chats/session-2026-11-24T19-41-{ID[:8]}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in (told[:end] if rounds == 1 else told) if line != ROUND_TWO))
+
+
+def told(reader: Reader, name: str, exit_code: int | None = 0) -> list[Event]:
+    printed = [event for line in lines(name) for event in reader.read(line)]
+    return [*printed, *reader.look(), *reader.end(exit_code)]
+
+
+# Money.
+
+
+def test_a_resumed_chat_counts_each_round_once(tmp_path: Path) -> None:
+    first = a_reader(tmp_path)
+    chat(tmp_path, rounds=1)
+    assert cost(told(first, "gemini-round-one")) == 4_500 and first.thread
+    chat(tmp_path, rounds=2)
+    second = a_reader(tmp_path, Thread(first.thread.id, {**first.thread.totals, "cwd": str(tmp_path / "work")}))
+    events = told(second, "gemini-round-two")
+    assert cost(events) == 11_500 and len(of_kind(Usage, events)) == 2
+
+
+def test_the_requests_of_a_dead_process_are_not_taken_for_those_of_the_next(tmp_path: Path) -> None:
+    """Its offset was not kept: all is read again, and the ledger knows the ids."""
+    chat(tmp_path, rounds=2)
+    events = told(a_reader(tmp_path), "gemini-round-two")
+    assert cost(events) == 16_000 and all(used.of_thread for used in of_kind(Usage, events))
+
+
+def test_without_a_chat_the_result_tells_all(tmp_path: Path) -> None:
+    used = of_kind(Usage, told(a_reader(tmp_path), "gemini"))
+    assert [(each.input_tokens, each.cache_read_tokens, each.output_tokens) for each in used] == [(13_200, 20_300, 200)]
+
+
+def test_what_helpers_used_is_the_rest_of_the_result(tmp_path: Path) -> None:
+    chat(tmp_path, rounds=1)
+    reader = a_reader(tmp_path)
+    result = json.loads(lines("gemini-round-one")[-1])
+    result["stats"]["models"]["gemini-2.5-pro"].update(total_tokens=2200 + 550, input_tokens=2000 + 500, cached=100)
+    result["stats"]["models"]["gemini-2.5-flash"] = {"total_tokens": 110, "input_tokens": 100, "output_tokens": 5, "cached": 0}
+    events = [event for line in [*lines("gemini-round-one")[:-1], json.dumps(result)] for event in reader.read(line)]
+    rest = of_kind(Usage, [*events, *reader.look(), *reader.end(0)])[2:]
+    assert [(used.model, used.input_tokens, used.cache_read_tokens, used.output_tokens) for used in rest] == [
+        ("gemini-2.5-pro", 400, 100, 50),
+        ("gemini-2.5-flash", 100, 0, 10),  # thoughts are in the total and nowhere else
+    ]
+
+
+# Its course.
+
+
+def test_it_says_its_name_and_its_last_answer(tmp_path: Path) -> None:
+    events = told(a_reader(tmp_path), "gemini-round-one")
+    assert of_kind(Started, events) == [Started(ID, "gemini-2.5-pro")]
+    assert of_kind(Finished, events) == [Finished(True, "Round one done.")]
+
+
+def test_a_refused_key_has_a_name(tmp_path: Path) -> None:
+    events = told(a_reader(tmp_path), "gemini-error-401", 145)
+    assert [failure.code for failure in of_kind(Failure, events)] == ["auth"]
+    assert [finished.ok for finished in of_kind(Finished, events)] == [False]
+
+
+def test_its_attempts_are_waits(tmp_path: Path) -> None:
+    reader = a_reader(tmp_path)
+    words = (TRANSCRIPTS / "gemini-error-429-stderr.txt").read_text().splitlines()
+    waits = of_kind(Waiting, [event for line in words for event in reader.read(line, is_error=True)])
+    assert waits and {wait.code for wait in waits} == {"rate_limited"}
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "words", "code"),
+    [
+        (41, "When using Gemini API, you must specify the GEMINI_API_KEY environment variable.", "auth"),
+        (42, 'Error resuming session: Invalid session identifier "x".', "thread_lost"),
+        (42, "Unknown argument: --x", "cli_refused"),
+        (53, "Reached max session turns for this session.", "turns_exhausted"),
+        (1, "Error: connect ECONNREFUSED", "network"),
+        (1, "SyntaxError", "cli_refused"),
+    ],
+)
+def test_an_end_without_a_result_has_a_name(tmp_path: Path, exit_code: int, words: str, code: str) -> None:
+    reader = a_reader(tmp_path)
+    list(reader.read(words, is_error=True))
+    assert [failure.code for failure in of_kind(Failure, reader.end(exit_code))] == [code]
+    assert list(reader.end(None)) == []
+
+
+# Starting.
+
+
+def test_it_is_told_how_to_log_in(tmp_path: Path) -> None:
+    task = a_task(
+        tmp_path, kind="gemini", settings={"model": {"maxSessionTurns": 9}, "security": {"auth": {"useExternal": True}}}
+    )
+    launch = gemini.start(task)
+    assert launch.thread and launch.thread.id in launch.argv and launch.env == {"GEMINI_CLI_NO_RELAUNCH": "true"}
+    settings = json.loads((task.home / ".gemini/settings.json").read_text())
+    assert settings["security"]["auth"] == {"selectedType": "gemini-api-key", "useExternal": True}
+    assert settings["model"] == {"maxSessionTurns": 9}
+    (task.home / gemini.LOGIN).write_text("{}")
+    gemini.start(task)
+    assert "oauth-personal" in (task.home / ".gemini/settings.json").read_text()
+
+
+def test_it_resumes_a_chat_that_exists_and_begins_one_that_does_not(tmp_path: Path) -> None:
+    thread = Thread(ID, {"cwd": str(tmp_path / "work")})
+    task = a_task(tmp_path, kind="gemini", thread=thread)
+    assert "--session-id" in gemini.resume(task).argv
+    chat(tmp_path, rounds=1)
+    assert "--resume" in gemini.resume(task).argv
+    elsewhere = a_task(tmp_path, kind="gemini", thread=Thread(ID, {"cwd": "/elsewhere"}))
+    assert ID not in gemini.resume(elsewhere).argv
+
+
+def test_a_long_prompt_is_read_from_its_file(tmp_path: Path) -> None:
+    launch = gemini.start(a_task(tmp_path, kind="gemini", prompt="é" * 100_000))
+    assert str(tmp_path / "prompt.md") in launch.argv[-1]
+    assert launch.argv[launch.argv.index("--include-directories") + 1] == str(tmp_path)

@@ -1,0 +1,155 @@
+"""opencode: its events and its database tell one money, counted once; its failures have names."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from orchestration.worker.agents import opencode
+from orchestration.worker.agents.opencode.reader import Reader
+from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Usage, Waiting
+from orchestration.worker.agents.shared.interface import Task, Thread
+from tests.orchestration.worker.agents.recorded import TRANSCRIPTS, a_task, cost, lines, objects, of_kind
+
+PRICED = {"provider": {"stub": {"models": {"gpt-5": {"cost": {"input": 1, "output": 8}}}}}}
+
+
+def a_reader(folder: Path, *, thread: Thread | None = None, **agent: object) -> Reader:
+    return opencode.reader(the_task(folder, thread=thread, **agent))
+
+
+def the_task(folder: Path, *, thread: Thread | None = None, **agent: object) -> Task:
+    return a_task(folder, thread=thread, **{"kind": "opencode", "model": "stub/gpt-5", **agent})
+
+
+def stored(folder: Path, name: str = "opencode-subagent-store", *, until: int = 10**9) -> None:
+    """opencode's database, as it was recorded, up to a row."""
+    path = folder / "home/.local/share/opencode/opencode.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE message (id TEXT PRIMARY KEY, data TEXT)")
+    database.execute("CREATE TABLE part (id TEXT PRIMARY KEY, message_id TEXT, data TEXT)")
+    for row in objects(name):
+        if row["rowid"] <= until:
+            database.execute("INSERT OR IGNORE INTO message VALUES (?, ?)", [row["message_id"], json.dumps(row["message"])])
+            part = json.dumps(row["part"], separators=(",", ":"))
+            database.execute(
+                "INSERT INTO part (rowid, id, message_id, data) VALUES (?, ?, ?, ?)",
+                [row["rowid"], row["id"], row["message_id"], part],
+            )
+    database.commit()
+    database.close()
+
+
+def told(reader: Reader, name: str, exit_code: int | None = 0) -> list[Event]:
+    return [*(event for line in lines(name) for event in reader.read(line)), *reader.end(exit_code)]
+
+
+def stderr(reader: Reader, name: str) -> list[Event]:
+    words = (TRANSCRIPTS / f"{name}.txt").read_text().splitlines()
+    return [event for line in words for event in reader.read(line, is_error=True)]
+
+
+# Money.
+
+
+def test_each_step_costs_what_the_provider_counted(tmp_path: Path) -> None:
+    events = told(a_reader(tmp_path), "opencode")
+    assert cost(events) == 16_000 + 2_850 + 2_188, "half a micro-dollar is rounded up"
+    assert [used.cache_read_tokens for used in of_kind(Usage, events)] == [0, 10_000, 10_300]
+
+
+def test_a_subagent_costs_too_though_it_prints_nothing(tmp_path: Path) -> None:
+    assert cost(told(a_reader(tmp_path), "opencode-subagent")) == 4_500
+    stored(tmp_path)
+    events = told(a_reader(tmp_path), "opencode-subagent")
+    assert cost(events) == 9_000 and len(of_kind(Usage, events)) == 4, "none of them twice"
+    assert {used.model for used in of_kind(Usage, events)} == {"gpt-5"}
+
+
+def test_a_resumed_conversation_does_not_count_its_past_again(tmp_path: Path) -> None:
+    stored(tmp_path, until=9)
+    first = a_reader(tmp_path)
+    assert cost(first.look()) == 2_250
+    assert first.thread is None, "it has not said its name yet"
+    stored(tmp_path)
+    later = a_reader(tmp_path, thread=Thread("ses_x", {"cwd": str(tmp_path / "work"), "row": 9}))
+    assert cost(later.look()) == 6_750 and list(later.look()) == []
+
+
+def test_a_request_whose_tools_were_killed_is_named(tmp_path: Path) -> None:
+    stored(tmp_path, until=12)
+    events = list(a_reader(tmp_path).end(None))
+    assert cost(events) == 4_500 and "1 requests" in of_kind(Discrepancy, events)[0].message
+
+
+def test_a_cost_of_nothing_is_unknown_unless_the_config_says_that_it_is_free(tmp_path: Path) -> None:
+    part = {"id": "prt_1", "tokens": {"input": 1000, "output": 100, "reasoning": 50}, "cost": 0}
+    line = json.dumps({"type": "step_finish", "sessionID": "s", "part": part})
+    free = {"provider": {"stub": {"models": {"gpt-5": {"cost": {"input": 0, "output": 0}}}}}}
+    for settings, expected in (({}, None), (PRICED, None), (free, 0)):
+        used = of_kind(Usage, a_reader(tmp_path, settings=settings).read(line))[0]
+        assert used.cost == expected and (used.input_tokens, used.output_tokens) == (1000, 150)
+    assert cost(of_kind(Usage, a_reader(tmp_path).read(line))) == 2_750, "then Muster's prices decide"
+
+
+# Its course.
+
+
+def test_it_says_its_name_and_its_last_answer(tmp_path: Path) -> None:
+    reader = a_reader(tmp_path)
+    events = told(reader, "opencode-round-one")
+    assert of_kind(Started, events) == [Started("ses_df2229865ffee87HwcuRmyFqMn", "gpt-5")]
+    assert of_kind(Finished, events) == [Finished(True, "Round one done.")]
+    assert reader.thread == Thread("ses_df2229865ffee87HwcuRmyFqMn", {"cwd": str(tmp_path / "work"), "row": 0})
+
+
+def test_a_refused_key_has_a_name(tmp_path: Path) -> None:
+    assert [failure.code for failure in of_kind(Failure, told(a_reader(tmp_path), "opencode-error-401", 1))] == ["auth"]
+
+
+def test_its_silent_waits_are_in_its_log(tmp_path: Path) -> None:
+    waits = of_kind(Waiting, stderr(a_reader(tmp_path), "opencode-error-429-stderr"))
+    assert waits and {wait.code for wait in waits} == {"rate_limited"}
+
+
+def test_an_unknown_model_is_named_once_and_at_once(tmp_path: Path) -> None:
+    failures = of_kind(Failure, stderr(a_reader(tmp_path), "opencode-unknown-model-stderr"))
+    assert [failure.code for failure in failures] == ["unknown_model"]
+
+
+def test_a_provider_without_a_key_proposes_the_very_same_model(tmp_path: Path) -> None:
+    line = (
+        'x error="ProviderModelNotFoundError: Model not found: anthropic/claude-x-4.5. Did you mean: claude-x-4.5, claude-x?" y'
+    )
+    assert [failure.code for failure in of_kind(Failure, a_reader(tmp_path).read(line, is_error=True))] == ["auth"]
+
+
+def test_a_conversation_that_was_shortened_in_time_is_no_failure(tmp_path: Path) -> None:
+    full = json.dumps(
+        {"type": "error", "sessionID": "s", "error": {"name": "ContextOverflowError", "data": {"message": "too long"}}}
+    )
+    reader = a_reader(tmp_path)
+    assert of_kind(Failure, [*reader.read(full), *reader.end(0)]) == []
+    reader = a_reader(tmp_path)
+    assert [failure.code for failure in of_kind(Failure, [*reader.read(full), *reader.end(1)])] == ["context_full"]
+
+
+# Starting.
+
+
+def test_it_is_given_a_title_so_that_no_model_is_paid_for_one(tmp_path: Path) -> None:
+    launch = opencode.start(the_task(tmp_path, settings={"theme": "x", "permission": {"bash": "ask"}}))
+    assert "--title" in launch.argv and launch.argv[-2:] == ["--", "Do it"]
+    config = json.loads(Path(launch.env["OPENCODE_CONFIG"]).read_text())
+    assert config["theme"] == "x" and config["permission"] == {"*": "allow", "external_directory": "allow", "bash": "ask"}
+
+
+@pytest.mark.parametrize("elsewhere", [True, False], ids=["begun elsewhere", "begun here"])
+def test_it_resumes_only_where_it_was_begun(tmp_path: Path, elsewhere: bool) -> None:
+    stored(tmp_path)
+    thread = Thread("ses_1", {"cwd": "/elsewhere" if elsewhere else str(tmp_path / "work")})
+    launch = opencode.resume(the_task(tmp_path, thread=thread))
+    assert ("-s" in launch.argv, "--title" in launch.argv) == (not elsewhere, elsewhere)

@@ -1,0 +1,162 @@
+"""A CLI tells and asks over loopback: with the secret, within bounds, and only as long as its process is heard."""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from orchestration.worker.agents.shared import telemetry_endpoint
+from tests.orchestration.worker.agents.recorded import objects
+
+RECORD = {
+    "body": {"stringValue": "claude_code.api_request"},
+    "attributes": [
+        {"key": "cost_usd", "value": {"doubleValue": 0.045}},
+        {"key": "input_tokens", "value": {"intValue": "2000"}},
+        {"key": "ok", "value": {"boolValue": True}},
+        {"key": "odd", "value": {"arrayValue": {}}},
+    ],
+}
+LOGS = {
+    "resourceLogs": [
+        {
+            "resource": {"attributes": [{"key": "muster.session_id", "value": {"stringValue": "ses_1"}}]},
+            "scopeLogs": [{"logRecords": [RECORD]}],
+        }
+    ]
+}
+
+
+class Ear:
+    """What was heard, and one who answers for edits."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, Mapping[str, Any]]] = []
+        self.asked: list[tuple[str, Mapping[str, Any]]] = []
+        self.reason = ""
+
+    def hear(self, name: str, attributes: Mapping[str, Any]) -> None:
+        self.heard.append((name, attributes))
+
+    def may_edit(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        self.asked.append((tool, arguments))
+        if self.reason == "break":
+            raise RuntimeError("broken")
+        return self.reason
+
+
+@pytest.fixture
+def ear() -> Ear:
+    return Ear()
+
+
+@pytest.fixture
+def url(ear: Ear) -> Iterator[str]:
+    with telemetry_endpoint.listening(hear=ear.hear, may_edit=ear.may_edit) as found:
+        yield found
+
+
+def post(url: str, body: object, *, chunked: bool = False, **headers: str) -> tuple[int, Any]:
+    parts = urlsplit(url)
+    link = http.client.HTTPConnection(parts.netloc, timeout=10)
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    link.request("POST", parts.path, iter([text[:7], text[7:]]) if chunked else text, headers, encode_chunked=chunked)
+    answer = link.getresponse()
+    return answer.status, json.loads(answer.read())
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_telemetry_becomes_records_with_plain_attributes(url: str, ear: Ear, chunked: bool) -> None:
+    headers = {"Transfer-Encoding": "chunked"} if chunked else {}
+    assert post(f"{url}/v1/logs", LOGS, chunked=chunked, **headers) == (200, {})
+    attributes = {"muster.session_id": "ses_1", "cost_usd": 0.045, "input_tokens": 2000, "ok": True, "odd": None}
+    assert ear.heard == [("claude_code.api_request", attributes)]
+
+
+def test_metrics_are_taken_and_forgotten(url: str, ear: Ear) -> None:
+    assert post(f"{url}/v1/metrics", {"resourceMetrics": []}) == (200, {})
+    assert ear.heard == []
+
+
+def test_the_hook_allows_and_denies(url: str, ear: Ear) -> None:
+    asked = objects("claude-otel-and-hooks")[0]["body"]
+    assert post(f"{url}/hooks/pre-tool-use", asked) == (
+        200,
+        {"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "allow"}},
+    )
+    ear.reason = "files_locked: hello.txt belongs to #3"
+    answer = post(f"{url}/hooks/pre-tool-use", asked)[1]["hookSpecificOutput"]
+    assert (answer["permissionDecision"], answer["permissionDecisionReason"]) == (
+        "deny",
+        ear.reason + telemetry_endpoint.SIGNATURE,
+    )
+    assert ear.asked[0] == ("Write", {"file_path": "/repo/hello.txt", "content": "hello from the stub\n"})
+
+
+def test_a_judge_that_breaks_refuses(url: str, ear: Ear) -> None:
+    ear.reason = "break"
+    answer = post(f"{url}/hooks/pre-tool-use", {"tool_name": "Write", "tool_input": 5})[1]["hookSpecificOutput"]
+    assert answer["permissionDecision"] == "deny" and "try again" in answer["permissionDecisionReason"]
+
+
+def test_another_secret_hears_nobody(url: str, ear: Ear) -> None:
+    assert post(url[:-3] + "xyz/v1/logs", LOGS)[0] == 404
+    assert post(f"{url}/v1/unknown", LOGS)[0] == 404
+    assert ear.heard == []
+
+
+def test_after_the_process_its_url_is_dead(ear: Ear) -> None:
+    with telemetry_endpoint.listening(hear=ear.hear, may_edit=ear.may_edit) as url:
+        assert post(f"{url}/v1/logs", LOGS)[0] == 200
+    assert post(f"{url}/v1/logs", LOGS)[0] == 404
+    assert len(ear.heard) == 1
+
+
+def test_each_process_has_a_secret_of_its_own_on_one_port(url: str, ear: Ear) -> None:
+    with telemetry_endpoint.listening(hear=Ear().hear, may_edit=ear.may_edit) as other:
+        assert other != url and urlsplit(other).netloc == urlsplit(url).netloc
+        assert post(f"{other}/v1/logs", LOGS)[0] == 200
+    assert ear.heard == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_object_is_refused(url: str, body: bytes) -> None:
+    assert post(f"{url}/v1/logs", body)[0] == 400
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"resourceLogs": 5},
+        {"resourceLogs": [None, {"scopeLogs": [{"logRecords": [5, {"attributes": [{"key": None, "value": 3}]}]}]}]},
+        {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": [{"key": "n", "value": {"intValue": "many"}}]}]}]}]},
+    ],
+)
+def test_telemetry_of_another_shape_breaks_nothing(url: str, odd: object) -> None:
+    assert post(f"{url}/v1/logs", odd) == (200, {})
+
+
+def test_a_body_has_a_limit_and_a_length(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry_endpoint, "MOST_BYTES", 10)
+    assert post(f"{url}/v1/logs", LOGS)[0] == 413
+    assert post(f"{url}/v1/logs", LOGS, chunked=True, **{"Transfer-Encoding": "chunked"})[0] == 413
+    assert post(f"{url}/v1/logs", b"", **{"Content-Length": "many"})[0] == 411
+
+
+def test_a_body_without_the_secret_is_not_read(url: str) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=5) as link:
+        link.sendall(b"POST /guess/v1/logs HTTP/1.1\r\nContent-Length: 30000000\r\n\r\n")
+        assert link.recv(100).startswith(b"HTTP/1.1 404")
+
+
+def test_a_number_beyond_any_other_spoils_only_itself(url: str, ear: Ear) -> None:
+    text = json.dumps(LOGS).replace('"2000"', "1e999")
+    link = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port or 0, timeout=5)
+    link.request("POST", urlsplit(url).path + "/v1/logs", text)
+    assert link.getresponse().status == 200
+    ((_, told),) = ear.heard
+    assert (told["input_tokens"], told["cost_usd"]) == (None, 0.045)

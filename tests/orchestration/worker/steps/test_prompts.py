@@ -1,0 +1,102 @@
+"""What an agent is asked, as a person would read it; and a workspace's own words for it."""
+
+import pytest
+
+from orchestration import configuration
+from orchestration.configuration import workspace_setup
+from orchestration.models import Entry
+from orchestration.worker.steps import prompts
+from tests.factories import a_workspace, an_entry
+from workspaces.errors import Invalid
+
+pytestmark = pytest.mark.django_db
+FULL = configuration.merged(
+    {},
+    {
+        "verify": [{"name": "tests", "run": "pytest -q"}],
+        "interceptor": {"agent": {"command": "x"}},
+        "verifier": {"agent": {"command": "x"}},
+    },
+)
+
+
+def the_entry() -> Entry:
+    entry = an_entry(a_workspace())
+    entry.content, entry.paths = "Make add() add\n\nIt subtracts.", ["app.py"]
+    entry.spec = {"requirements": "1 < 2 & more", "acceptance_criteria": ["add(1, 2) is 3"]}
+    return entry
+
+
+def test_the_prompt_reads_like_a_page() -> None:
+    entry = the_entry()
+    text = prompts.implement(entry, FULL, number=2, found=[(1, ["tests: add failed"])], protected=["tests/test_app.py"])
+    assert (
+        text
+        == f"""# Task {entry.seq}, round 2
+
+Make add() add
+
+It subtracts.
+
+## Requirements
+
+1 < 2 & more
+
+## Acceptance criteria
+
+- add(1, 2) is 3
+
+## What round 1 left open
+
+- tests: add failed
+
+## Files that are yours
+
+Edit only these: others are at work beside you.
+
+- app.py
+
+## Files that judge your work
+
+They are put back before your work is judged. Leave them as they are.
+
+- tests/test_app.py
+
+## How it will be verified
+
+- tests: `pytest -q`
+- a reviewing agent reads your diff
+- an agent judges it against the acceptance criteria
+"""
+    )
+
+
+def test_without_more_there_is_only_the_task() -> None:
+    entry = an_entry(a_workspace())
+    assert (
+        prompts.implement(entry, configuration.Config(), number=1, found=[])
+        == f"# Task {entry.seq}, round 1\n\n{entry.content}\n"
+    )
+
+
+def test_a_judge_sees_the_criteria_and_the_diff() -> None:
+    text = prompts.verify(the_entry(), FULL, number=1, diff="+    return a + b")
+    assert "- add(1, 2) is 3" in text and "+    return a + b" in text and '"verdict": "PASS"' in text
+
+
+def test_a_workspace_may_say_it_in_its_own_words() -> None:
+    config = configuration.merged(
+        {}, {"prompts": {"implement": "{{ title|upper }}\n{% for f in found %}{{ f.text }}{% endfor %}"}}
+    )
+    assert prompts.implement(the_entry(), config, number=1, found=[(1, ["x < y"])]) == "MAKE ADD() ADD\n- x < y\n"
+
+
+@pytest.mark.parametrize("text", ["{% if %}", "{% nothing %}", "{% include 'base.html' %}{% if %}", "{{ x|nofilter }}"])
+def test_what_is_no_template_is_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="is no template"):
+        workspace_setup.validated({}, {"prompts": {"implement": text}})
+
+
+def test_a_template_reads_no_file() -> None:
+    with pytest.raises(ValueError, match="is no template"):
+        configuration.merged({}, {"prompts": {"implement": "{% include 'base.html' %}"}})

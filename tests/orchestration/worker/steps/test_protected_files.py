@@ -1,0 +1,85 @@
+"""Which files judge the work, and what happens to changes in them."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestration.configuration import JUDGES, Check, Config
+from orchestration.git import command as git
+from orchestration.worker.steps import protected_files
+from tests.orchestration.git.repositories import a_repository
+
+
+@pytest.mark.parametrize(
+    ("name", "judges"),
+    [
+        ("tests/test_a.py", True),
+        ("pkg/tests/data.json", True),
+        ("pkg/test_b.py", True),
+        ("conftest.py", True),
+        ("pkg/sub/conftest.py", True),
+        ("web/app.test.tsx", True),
+        ("server/x_test.go", True),
+        ("src/contest.py", False),
+        ("testing.md", False),
+        ("src/latest.py", False),
+    ],
+)
+def test_the_default_patterns(name: str, judges: bool) -> None:
+    assert any(protected_files.matches(pattern, name) for pattern in JUDGES) is judges
+
+
+def test_files_that_a_check_names_judge_too() -> None:
+    checks = [
+        Check(name="a", run="sh ./ci/check.sh --file=data/expected.json"),
+        Check(name="b", run=["pytest", "t/x.py::test_y"]),
+    ]
+    tracked = {"ci/check.sh", "data/expected.json", "t/x.py", "src/a.py"}
+    assert protected_files.named_by(checks, tracked) == {"ci/check.sh", "data/expected.json", "t/x.py"}
+
+
+def test_a_changed_judge_is_found_unless_the_entry_names_it() -> None:
+    changed = ["src/a.py", "tests/test_a.py", "tests/test_new.py", "conftest.py"]
+    at_base = ["tests/test_a.py"]
+    assert protected_files.tampered(changed, at_base=at_base, patterns=JUDGES, declared=[]) == ["conftest.py", "tests/test_a.py"]
+    assert protected_files.tampered(changed, at_base=at_base, patterns=JUDGES, declared=["tests/"]) == ["conftest.py"]
+
+
+def test_judges_are_put_back_as_they_were(tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repo", **{"check.py": "assert work()\n"})
+    (repo / "check.py").write_text("assert True\n")
+    (repo / "conftest.py").write_text("everything passes\n")
+    protected_files.restore(repo, git.run(repo, "rev-parse", "HEAD"), ["check.py", "conftest.py"])
+    assert (repo / "check.py").read_text() == "assert work()\n"
+    assert not (repo / "conftest.py").exists()
+
+
+@pytest.mark.parametrize("name", ["tests/pytest.ini", ".pytest.ini", "pkg/pytest.toml", "sitecustomize.py", "pytest.py"])
+def test_a_new_file_that_steers_how_tests_run_is_found(name: str) -> None:
+    assert protected_files.tampered([name], at_base=[], patterns=JUDGES, declared=[]) == [name]
+
+
+def test_a_symlink_in_the_place_of_the_tests_is_put_back(tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repo", tests__test_a="assert work()", mine="1")
+    base = git.run(repo, "rev-parse", "HEAD")
+    (repo / "tests" / "test_a").unlink()
+    (repo / "tests").rmdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (repo / "tests").symlink_to(outside)
+    protected_files.restore(repo, base, ["tests/test_a"])
+    assert (repo / "tests" / "test_a").read_text() == "assert work()"
+    assert not list(outside.iterdir())
+
+
+def test_a_repository_inside_in_the_place_of_a_judge_is_taken_away(tmp_path: Path) -> None:
+    repo = a_repository(tmp_path / "repo")
+    (repo / "conftest.py" / ".git").mkdir(parents=True)
+    protected_files.restore(repo, git.run(repo, "rev-parse", "HEAD"), ["conftest.py"])
+    assert not (repo / "conftest.py").exists()
+
+
+@pytest.mark.parametrize("pattern", ["**/**/**/**/x", "*a*a*a*ab", "a/**/b/**/c/**/d/**"])
+def test_a_pattern_whose_matching_would_take_for_ever_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="may hold"):
+        Config(protected=[pattern])

@@ -1,0 +1,70 @@
+"""Who may log in, and who is an admin of the whole server. Told in each workspace that it touches. Nobody is deleted: history names them."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.errors import Invalid, NotFound
+from workspaces.models import Event, Workspace
+from workspaces.people import members
+
+NAMES = ("first_name", "last_name", "email")
+
+
+def make(name: str, *, admin: bool, by: Caller, reason: str) -> User:
+    """Somebody new, without a password: they come by a login link. Raises Invalid for a name that is taken, or cannot be one."""
+    with transaction.atomic():
+        person, fresh = members.person(name, create=True)
+        if not fresh:
+            raise Invalid(f"There is a {name} already", "username")
+        _record(person, "person.made", by=by, reason=reason)
+        if admin:
+            change(person, {"is_superuser": True}, by=by, reason=reason)
+    return person
+
+
+def change(person: User, given: dict[str, Any], *, by: Caller, reason: str) -> User:
+    """`is_active`, `is_superuser`, and how they are called. Holds from their next request on. Raises Invalid for the last admin of the server."""
+    with transaction.atomic():
+        # All admins, in one order: two who take the other's right at once are one after the other, and the second is refused.
+        list(User.objects.select_for_update().filter(is_superuser=True).order_by("pk").values_list("pk"))
+        row = User.objects.select_for_update().filter(pk=person.pk).first()
+        if row is None:
+            raise NotFound("The person is gone")
+        before = {name: getattr(row, name) for name in given}
+        changed = {name: value for name, value in given.items() if value != before[name]}
+        _check_not_last(row, changed)
+        for name, value in changed.items():
+            setattr(row, name, value)
+        if changed:
+            row.save(update_fields=list(changed))
+        if "is_active" in changed:
+            verb = "person.let_in" if row.is_active else "person.shut_out"
+            _record(row, verb, by=by, reason=reason, everywhere=row.is_superuser)
+        if "is_superuser" in changed:
+            verb = "person.server_admin" if row.is_superuser else "person.no_server_admin"
+            _record(row, verb, by=by, reason=reason, everywhere=True)
+        if any(name in changed for name in NAMES):
+            _record(row, "person.renamed", by=by, reason=reason)
+    return row
+
+
+def _check_not_last(row: User, changed: dict[str, Any]) -> None:
+    if not (row.is_superuser and row.is_active) or all(changed.get(name, True) for name in ("is_superuser", "is_active")):
+        return
+    if not User.objects.filter(is_superuser=True, is_active=True).exclude(pk=row.pk).exists():
+        raise Invalid(f"{row.get_username()} is the last admin of this server: make another one first", "is_superuser")
+
+
+def _record(person: User, verb: str, *, by: Caller, reason: str, everywhere: bool = False) -> None:
+    """In the workspaces they belong to; what concerns all of them, and somebody who belongs to none yet, in each."""
+    alive = Workspace.objects.filter(deleted_at__isnull=True)
+    mine = [] if everywhere else list(alive.filter(memberships__user=person).values_list("pk", flat=True))
+    data = {"user": person.get_username()}
+    Event.objects.bulk_create(
+        activity.event(pk, verb, by=by, object_id=str(person.pk), reason=reason, data=data)
+        for pk in (mine or list(alive.values_list("pk", flat=True)))
+    )
