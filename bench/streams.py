@@ -53,7 +53,7 @@ async def _with_streams(
     for _ in range(HINTS):
         arrived.clear()
         began = time.monotonic()
-        await asyncio.to_thread(wake_ups.hint, workspace.pk, "workers")
+        await asyncio.to_thread(wake_ups.publish_change, workspace.pk, "workers")
         await asyncio.sleep(0.65)
         took += [at - began for at in arrived]
     ranked = sorted(took)
@@ -75,7 +75,7 @@ async def _with_streams(
 
 async def _keep_hinting(workspace_id: str) -> None:
     while True:
-        await asyncio.to_thread(wake_ups.hint, workspace_id, "workers", "budget")
+        await asyncio.to_thread(wake_ups.publish_change, workspace_id, "workers", "budget")
         await asyncio.sleep(0.5)
 
 

@@ -11,7 +11,7 @@ from workspaces import activity
 
 def connect() -> None:
     caps.changed.connect(_on_money, dispatch_uid="orchestration.money")
-    activity.told.connect(_on_told, dispatch_uid="orchestration.notices")
+    activity.recorded.connect(_on_told, dispatch_uid="orchestration.notices")
     policy.read_with(funding.read_terms)
 
 
@@ -20,4 +20,4 @@ def _on_money(sender: Any, *, workspace_id: str, entry_id: str | None, shared_ou
 
 
 def _on_told(sender: Any, **_: Any) -> None:
-    wake_ups.deliver()
+    wake_ups.enqueue_deliveries()

@@ -42,7 +42,7 @@ def _tick_for_ever() -> None:
     while True:
         began = time.monotonic()
         tick()
-        executor_stats.ticked(time.monotonic() - began)
+        executor_stats.record_tick(time.monotonic() - began)
         time.sleep(settings.TICK_S)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Policy:
     """Amounts in micro-USD. `automatic`: the workspace lets its budgets be reallocated after each round. `running`: sessions are
     being started."""
 
@@ -17,7 +17,7 @@ class Terms:
     running: bool
 
 
-Reader = Callable[[str, bool], Terms]
+Reader = Callable[[str, bool], Policy]
 _readers: list[Reader] = []
 
 
@@ -27,5 +27,5 @@ def read_with(reader: Reader) -> None:
     _readers[:] = [reader]
 
 
-def of(workspace_id: str, *, lock: bool = False) -> Terms:
+def of(workspace_id: str, *, lock: bool = False) -> Policy:
     return _readers[0](workspace_id, lock)

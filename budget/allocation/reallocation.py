@@ -9,7 +9,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from budget.allocation import policy, sharing
 from budget.allocation.estimates import Round
-from budget.allocation.policy import Terms
+from budget.allocation.policy import Policy
 from budget.allocation.reasons import usd
 from budget.allocation.sharing import Change, Row, Skipped, Snapshot
 from budget.amounts import money
@@ -65,7 +65,7 @@ def _look(workspace_id: str, *, lock: bool = False) -> Snapshot:
     return snapshot(Project.objects.get(pk=workspace_id), at)
 
 
-def snapshot(project: Project, at: Terms) -> Snapshot:
+def snapshot(project: Project, at: Policy) -> Snapshot:
     """Two queries: the money of a workspace as the allocation sees it: its open entries, and the ended ones that have something to give back.
 
     The project comes in the same statement as the accounts, so that a charge in between cannot be counted as left by both."""
@@ -190,4 +190,4 @@ def _record(workspace_id: str, outcome: Outcome, *, by: Caller, source: Source) 
     counts = {"changed": len(outcome.changes), "skipped": len(outcome.skipped)}
     amounts = {"pool_usd": money.number(outcome.pool), "unallocated_usd": money.number(outcome.unallocated)}
     activity.record(workspace_id, "budget.reallocated", by=by, object_id=workspace_id, data=counts | amounts)
-    caps.tell(workspace_id, shared_out=True)
+    caps.announce(workspace_id, shared_out=True)

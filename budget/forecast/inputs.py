@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from budget.allocation import Row, Snapshot, estimates, policy, reallocation
-from budget.allocation.policy import Terms
+from budget.allocation.policy import Policy
 from budget.forecast import projection
 from budget.forecast.duration_model import Life
 from budget.forecast.projection import Forecast
@@ -20,7 +20,7 @@ def of(
     at: datetime | None = None,
     paused: bool | None = None,
     project: Project | None = None,
-    agreed: Terms | None = None,
+    agreed: Policy | None = None,
 ) -> Forecast:
     """The forecast of a workspace. `paused`: nothing is being started, so no date is told; None: as it is now. `project`, `agreed`: where
     the caller has them already."""

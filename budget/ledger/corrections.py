@@ -59,7 +59,7 @@ def correct(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str)
         data = {"ledger": row.pk, "amount_usd": money.number(amount), "session": row.session_ref}
         object_id = row.account_id or row.project_id
         activity.record(row.project_id, "spend.corrected", by=by, object_id=object_id, reason=reason, data=data)
-        caps.tell(row.project_id, row.account_id)  # a refund may free what waits for money
+        caps.announce(row.project_id, row.account_id)  # a refund may free what waits for money
     return True
 
 

@@ -82,7 +82,7 @@ def close(permit: Hold, *, by: Caller, reason: str = "") -> int:
             return 0
         data = {"category": permit.category, "freed_usd": money.number(left)}
         activity.record(permit.project_id, "permit.closed", by=by, object_id=permit.session_ref, reason=reason, data=data)
-        caps.tell(permit.project_id, permit.account_id)
+        caps.announce(permit.project_id, permit.account_id)
     return left
 
 

@@ -13,7 +13,7 @@ from django.db.models.functions import TruncDate
 from budget import limits
 from budget.amounts import money
 from budget.ledger import booking, rebuild
-from budget.ledger.usage_files import Told, read, same_model
+from budget.ledger.usage_files import ReportedUsage, read, same_model
 from budget.limits import caps
 from budget.models import Category, LedgerEntry, Project
 from workspaces import activity
@@ -50,7 +50,7 @@ class Line:
         return 0 if self.note else self.difference or 0
 
 
-def compare(workspace_id: str, told: Sequence[Told]) -> list[Line]:
+def compare(workspace_id: str, told: Sequence[ReportedUsage]) -> list[Line]:
     """Both counts of the days from the file's first to its last, by day and model."""
     if not told:
         return []
@@ -63,7 +63,7 @@ def compare(workspace_id: str, told: Sequence[Told]) -> list[Line]:
     return sorted(lines, key=lambda line: (line.day, line.model))
 
 
-def apply(workspace_id: str, told: Sequence[Told], *, provider: str, by: Caller) -> list[Line]:
+def apply(workspace_id: str, told: Sequence[ReportedUsage], *, provider: str, by: Caller) -> list[Line]:
     """Book one adjustment a line that differs, on its own day, and answer those. The same file again finds no difference.
 
     An adjustment belongs to no entry: it counts as the orchestrator's.
@@ -86,7 +86,7 @@ def apply(workspace_id: str, told: Sequence[Told], *, provider: str, by: Caller)
         if lines:
             data = {"provider": provider, "lines": len(lines), "amount_usd": money.number(sum(line.to_book for line in lines))}
             activity.record(workspace_id, "spend.reconciled", by=by, object_id=workspace_id, data=data)
-            caps.tell(workspace_id)
+            caps.announce(workspace_id)
     return lines
 
 
@@ -108,7 +108,7 @@ _Sum = tuple[str, int, int]
 _Merged = dict[tuple[date, str], tuple[str, int | None, int | None]]
 
 
-def _merged(told: Sequence[Told]) -> _Merged:
+def _merged(told: Sequence[ReportedUsage]) -> _Merged:
     """Two names of one model are one line."""
     merged: _Merged = {}
     for one in told:

@@ -22,7 +22,7 @@ DAYS = (date(2000, 1, 1), date(2999, 12, 31))  # a margin on both sides, for sum
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedUsage:
     """What the provider says of one model on one UTC day. `cost` in USD; None: the file has none. `tokens`: None likewise."""
 
     day: date
@@ -79,7 +79,7 @@ FORMATS: dict[str, list[_Format]] = {
 }
 
 
-def read(text: str, *, provider: str, columns: Mapping[str, str] | None = None) -> list[Told]:
+def read(text: str, *, provider: str, columns: Mapping[str, str] | None = None) -> list[ReportedUsage]:
     """Add a file up by day and model. Raises Invalid, with the line, for what cannot be read. `columns`: ours to the file's (generic)."""
     if "\x00" in text:
         raise Invalid("The file has NUL characters in it: it is no CSV", "csv")
@@ -97,7 +97,8 @@ def read(text: str, *, provider: str, columns: Mapping[str, str] | None = None) 
         if cost is not None and abs(cost) > money.MOST_USD:
             raise Invalid(f"{model[:60]} costs more on {day} than can be booked", "csv")
     return [
-        Told(day, model, cost, None if tokens is None else int(tokens)) for (day, model), (cost, tokens) in sorted(sums.items())
+        ReportedUsage(day, model, cost, None if tokens is None else int(tokens))
+        for (day, model), (cost, tokens) in sorted(sums.items())
     ]
 
 

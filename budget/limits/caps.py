@@ -194,10 +194,10 @@ def _record(
         reason=reason,
         data=shown | {"field": field},
     )
-    tell(project.workspace_id, account.id if account else None)
+    announce(project.workspace_id, account.id if account else None)
 
 
-def tell(workspace_id: str, entry_id: str | None = None, *, shared_out: bool = False) -> None:
+def announce(workspace_id: str, entry_id: str | None = None, *, shared_out: bool = False) -> None:
     """This entry's money changed, or the project's: money may have come free, which is written down with its cause, and told after the
     commit. `shared_out`: by the allocation itself.
     """

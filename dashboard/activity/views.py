@@ -15,9 +15,9 @@ from django.utils import timezone
 from budget.reads import csv_export
 from dashboard.shared import event_text, fragments
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration.models import Entry
 from workspaces.models import Event
 
@@ -55,19 +55,19 @@ class Filter(forms.Form):
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponseBase:
-    if scene.request.GET.get("format") == "csv":
-        chosen, _ = filters.read(Filter, scene, FROM_TO)
-        rows = _found(scene, chosen).order_by("id").iterator(chunk_size=1000)
+def page(page_request: PageRequest) -> HttpResponseBase:
+    if page_request.request.GET.get("format") == "csv":
+        chosen, _ = filters.read(Filter, page_request, FROM_TO)
+        rows = _found(page_request, chosen).order_by("id").iterator(chunk_size=1000)
         return csv_export.answer("-".join(filter(None, ["activity", chosen["verb"], chosen["kind"]])), HEAD, map(_line, rows))
-    regions_ = STRIP | {"events": Region("activity.html#events", told)}
-    return show(scene, "activity.html", regions_, tab="activity")
+    regions_ = HEADER | {"events": Region("activity.html#events", told)}
+    return show(page_request, "activity.html", regions_, tab="activity")
 
 
-def told(scene: Scene) -> dict[str, Any]:
-    chosen, ignored = filters.read(Filter, scene, FROM_TO)
-    cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
-    cut = paging.cut(fragments.with_entries(_found(scene, chosen)), "id", "id", descending=True, **cursor)
+def told(page_request: PageRequest) -> dict[str, Any]:
+    chosen, ignored = filters.read(Filter, page_request, FROM_TO)
+    cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
+    cut = paging.cut(fragments.with_entries(_found(page_request, chosen)), "id", "id", descending=True, **cursor)
     return {
         "rows": [fragments.told(event) | {"change": _change(event)} for event in cut.rows],
         "cut": cut,
@@ -76,7 +76,7 @@ def told(scene: Scene) -> dict[str, Any]:
         "actors": ACTORS,
         "ignored": ignored,
         "filtered": any(chosen.values()),
-        "query": filters.query(scene),
+        "query": filters.query(page_request),
     }
 
 
@@ -86,8 +86,8 @@ def _verbs(chosen: str) -> list[tuple[str, str]]:
     return named if not chosen or chosen in ABOUT else [*named, (chosen, chosen)]
 
 
-def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Event]:
-    found = Event.objects.filter(workspace=scene.workspace)
+def _found(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Event]:
+    found = Event.objects.filter(workspace=page_request.workspace)
     if chosen["kind"]:
         found = found.filter(actor_kind=chosen["kind"])
     if verb := chosen["verb"]:
@@ -99,7 +99,7 @@ def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Event]:
     if chosen["actor"]:
         found = found.filter(actor=chosen["actor"])
     if said := chosen["object"]:
-        found = found.filter(object_id__in=_objects(scene, said))
+        found = found.filter(object_id__in=_objects(page_request, said))
     if chosen["since"]:
         found = found.filter(at__gte=_local(chosen["since"], time.min))
     if chosen["until"]:
@@ -107,11 +107,11 @@ def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Event]:
     return found
 
 
-def _objects(scene: Scene, said: str) -> list[str]:
+def _objects(page_request: PageRequest, said: str) -> list[str]:
     """An id; or an entry's number, with its sessions."""
     if not said.removeprefix("#").isdigit():
         return [said]
-    entry = Entry.objects.filter(workspace=scene.workspace, seq=int(said.removeprefix("#"))).first()
+    entry = Entry.objects.filter(workspace=page_request.workspace, seq=int(said.removeprefix("#"))).first()
     return [entry.pk, *entry.sessions.values_list("pk", flat=True)] if entry else []
 
 

@@ -10,7 +10,7 @@ from budget.limits.bulk_edit import Order, Wish
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import BulkForm, checked
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from orchestration.models import Entry
 from workspaces.access import Need
@@ -21,39 +21,43 @@ MOST_POINTS = 12
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def edit(scene: Scene) -> HttpResponse:
-    said = checked(BulkForm(scene.request.POST))
-    wishes = _wishes(scene)
+def edit(page_request: PageRequest) -> HttpResponse:
+    said = checked(BulkForm(page_request.request.POST))
+    wishes = _wishes(page_request)
     order = Order(said["do"], wishes, amount=said.get("amount", 0), percent=said.get("percent", 0))
-    over = bulk_edit.excess(scene.project, bulk_edit.preview(scene.project, order)) if said["do"] in ("set", "percent") else ""
-    if over and not confirmation.granted(scene, "bulk", over):
+    over = (
+        bulk_edit.excess(page_request.project, bulk_edit.preview(page_request.project, order))
+        if said["do"] in ("set", "percent")
+        else ""
+    )
+    if over and not confirmation.is_confirmed(page_request, "bulk", over):
         return confirm(
-            scene,
+            page_request,
             title=f"Change {_entries(len(wishes))}",
-            sentence=f"{over}. The plan is exceeded, the cap is not: it stays {money.text(scene.project.max_project_spend)}.",
-            points=_points(scene, order),
+            sentence=f"{over}. The plan is exceeded, the cap is not: it stays {money.text(page_request.project.max_project_spend)}.",
+            points=_points(page_request, order),
             button=f"Change {_entries(len(wishes))}",
-            action=reverse("budget-bulk", args=[scene.workspace.pk]),
+            action=reverse("budget-bulk", args=[page_request.workspace.pk]),
             fields={
                 "do": said["do"],
                 "value": said["value"],
                 "reason": said["reason"],
                 "picks": ",".join(f"{wish.account_id}:{wish.seen}" for wish in wishes),
-                "confirm": confirmation.word(scene, "bulk", over),
+                "confirm": confirmation.token(page_request, "bulk", over),
             },
         )
     try:
-        changed = bulk_edit.carry_out(scene.project, order, by=scene.caller, reason=said["reason"])
+        changed = bulk_edit.carry_out(page_request.project, order, by=page_request.caller, reason=said["reason"])
     except caps.Changed as overtaken:
         raise caps.Changed(
             f"{overtaken.message}, after this page showed it. None of the selected was changed", overtaken.now
         ) from None
-    return done(scene, _sentence(order, changed), tone="warn" if over else "good")
+    return done(page_request, _sentence(order, changed), tone="warn" if over else "good")
 
 
-def _wishes(scene: Scene) -> list[Wish]:
+def _wishes(page_request: PageRequest) -> list[Wish]:
     """What the ticked boxes say: entry and the budget that was seen."""
-    picks = [*scene.request.POST.getlist("pick"), *filter(None, scene.request.POST.get("picks", "").split(","))]
+    picks = [*page_request.request.POST.getlist("pick"), *filter(None, page_request.request.POST.get("picks", "").split(","))]
     wishes = {}
     for pick in picks:
         account_id, _, seen = pick.partition(":")
@@ -65,9 +69,9 @@ def _wishes(scene: Scene) -> list[Wish]:
     return list(wishes.values())
 
 
-def _points(scene: Scene, order: Order) -> list[str]:
+def _points(page_request: PageRequest, order: Order) -> list[str]:
     shown = {wish.account_id: wish for wish in order.wishes}
-    entries = Entry.objects.filter(workspace=scene.workspace, pk__in=shown).order_by("seq")
+    entries = Entry.objects.filter(workspace=page_request.workspace, pk__in=shown).order_by("seq")
     points = [
         f"#{entry.seq} {money.text(shown[entry.pk].seen)} → {money.text(order.after(shown[entry.pk].seen))}"
         for entry in entries[:MOST_POINTS]

@@ -17,9 +17,9 @@ from budget.models import BudgetChange, Project, RoundSpend
 from budget.reads import csv_export
 from dashboard.budget.filters import SORTS, EntriesFilter
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration.models import Entry
 from orchestration.queries import entry_for
 
@@ -70,50 +70,50 @@ class Worth:
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponseBase:
-    if scene.request.GET.get("format") == "csv":
-        return _csv(scene)
-    regions = STRIP | {"purses": Region("budget/entries.html#purses", purses)}
+def page(page_request: PageRequest) -> HttpResponseBase:
+    if page_request.request.GET.get("format") == "csv":
+        return _csv(page_request)
+    regions = HEADER | {"purses": Region("budget/entries.html#purses", purses)}
     for name in ("edit", "release"):
-        if scene.request.GET.get("fragment") == name:
-            regions[name] = Region(f"budget/entries.html#{name}", partial(_cell, entry_id=scene.request.GET.get(name, "")))
-    return show(scene, "budget/entries.html", regions, tab="entries")
+        if page_request.request.GET.get("fragment") == name:
+            regions[name] = Region(f"budget/entries.html#{name}", partial(_cell, entry_id=page_request.request.GET.get(name, "")))
+    return show(page_request, "budget/entries.html", regions, tab="entries")
 
 
-def _cell(scene: Scene, *, entry_id: str) -> dict[str, Any]:
+def _cell(page_request: PageRequest, *, entry_id: str) -> dict[str, Any]:
     """One cell as a form, which is fetched into its place."""
-    entry = entry_for(scene.workspace.pk, entry_id)
-    return {"entry": entry, "account": entry.account, "here": reverse("budget-entries", args=[scene.workspace.pk])}
+    entry = entry_for(page_request.workspace.pk, entry_id)
+    return {"entry": entry, "account": entry.account, "here": reverse("budget-entries", args=[page_request.workspace.pk])}
 
 
-def purses(scene: Scene) -> dict[str, Any]:
-    chosen, ignored = filters.read(EntriesFilter, scene)
-    every = _found(scene, {})
-    found = _found(scene, chosen)
+def purses(page_request: PageRequest) -> dict[str, Any]:
+    chosen, ignored = filters.read(EntriesFilter, page_request)
+    every = _found(page_request, {})
+    found = _found(page_request, chosen)
     name, descending = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
-    cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
+    cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
     cut = paging.cut(found.annotate(place=COLUMNS[name]), "place", "seq", descending=descending, **cursor)
     filtered = any(chosen[key] for key in ("over", "locked", "none", "q"))
     totals = _totals(found)
     allocated = _totals(every)["budget"] if filtered else totals["budget"]
     return {
-        "purses": _rows(scene.project, cut.rows),
+        "purses": _rows(page_request.project, cut.rows),
         "cut": cut,
         "totals": totals | {"left": totals["budget"] - totals["spent"] - totals["held"]},
-        "project": scene.project,
+        "project": page_request.project,
         "allocated": allocated,
-        "unallocated": scene.project.total_budget - allocated,
-        "excess": bulk_edit.excess(scene.project, allocated),
+        "unallocated": page_request.project.total_budget - allocated,
+        "excess": bulk_edit.excess(page_request.project, allocated),
         "chosen": chosen,
         "ignored": ignored,
         "filtered": filtered,
         "good_news": bool(chosen["over"]) and not (chosen["locked"] or chosen["none"] or chosen["q"]),
-        "chips": _chips(scene, chosen),
-        "sorts": {key: _sort(scene, key, name, descending) for key in SORTS},
-        "query": filters.query(scene, "edit", "release"),
-        "editing": scene.request.GET.get("edit", ""),
-        "releasing": scene.request.GET.get("release", ""),
-        "here": f"{scene.request.path}?{filters.query(scene, 'edit', 'release')}",
+        "chips": _chips(page_request, chosen),
+        "sorts": {key: _sort(page_request, key, name, descending) for key in SORTS},
+        "query": filters.query(page_request, "edit", "release"),
+        "editing": page_request.request.GET.get("edit", ""),
+        "releasing": page_request.request.GET.get("release", ""),
+        "here": f"{page_request.request.path}?{filters.query(page_request, 'edit', 'release')}",
         "search": [(key, chosen[key]) for key in ("over", "locked", "none", "sort") if chosen[key]],
     }
 
@@ -133,8 +133,8 @@ def worth_of(account_ids: Iterable[str]) -> dict[str, Worth]:
     return {account: Worth(n, cost, gained or 0.0) for account, n, cost, gained in summed}
 
 
-def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Entry]:
-    found = Entry.objects.filter(workspace=scene.workspace, deleted_at__isnull=True).select_related("account")
+def _found(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Entry]:
+    found = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True).select_related("account")
     if chosen.get("over"):
         found = found.filter(account__spent__gt=F("account__budget"))
     if chosen.get("locked"):
@@ -179,31 +179,31 @@ def _last_changes(ids: list[str]) -> dict[str, BudgetChange]:
     return {change.account_id or "": change for change in BudgetChange.objects.filter(pk__in=newest)}
 
 
-def _chips(scene: Scene, chosen: dict[str, Any]) -> list[tuple[str, str, bool]]:
+def _chips(page_request: PageRequest, chosen: dict[str, Any]) -> list[tuple[str, str, bool]]:
     """(word, address, is chosen)"""
     named = (("over", "Over budget"), ("locked", "Locked"), ("none", "No budget"))
     none = not any(chosen[key] for key, _ in named)
-    chips = [("All", filters.query(scene, "over", "locked", "none"), none)]
+    chips = [("All", filters.query(page_request, "over", "locked", "none"), none)]
     for key, word in named:
         others = [other for other, _ in named if other != key]
-        chips.append((word, filters.query(scene, *others, **{key: "1"}), bool(chosen[key])))
+        chips.append((word, filters.query(page_request, *others, **{key: "1"}), bool(chosen[key])))
     return chips
 
 
-def _sort(scene: Scene, name: str, chosen: str, descending: bool) -> dict[str, str]:
+def _sort(page_request: PageRequest, name: str, chosen: str, descending: bool) -> dict[str, str]:
     """Where the head of a column leads, and how it is sorted now. Money begins with the most, numbers with the first."""
     now = ("descending" if descending else "ascending") if name == chosen else ""
     wanted = name if (descending if now else name == "seq") else f"-{name}"
-    return {"query": filters.query(scene, sort="" if wanted == "seq" else wanted), "now": now}
+    return {"query": filters.query(page_request, sort="" if wanted == "seq" else wanted), "now": now}
 
 
-def _csv(scene: Scene) -> HttpResponseBase:
-    chosen, _ = filters.read(EntriesFilter, scene)
+def _csv(page_request: PageRequest) -> HttpResponseBase:
+    chosen, _ = filters.read(EntriesFilter, page_request)
     name, down = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
     order = [f"{'-' if down else ''}{key}" for key in ("place", "seq")]
-    entries = list(_found(scene, chosen).annotate(place=COLUMNS[name]).order_by(*order))
+    entries = list(_found(page_request, chosen).annotate(place=COLUMNS[name]).order_by(*order))
     shown = "-".join(["budget-by-entry", *(key for key in ("over", "locked", "none") if chosen[key])])
-    return csv_export.answer(shown, HEAD, _lines(scene.project, entries))
+    return csv_export.answer(shown, HEAD, _lines(page_request.project, entries))
 
 
 def _lines(project: Project, entries: Sequence[Entry]) -> Iterator[list[Any]]:

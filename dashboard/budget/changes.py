@@ -13,9 +13,9 @@ from budget.reads import csv_export
 from dashboard.budget.filters import ChangesFilter
 from dashboard.budget.ledger import entry_is
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 
 FIELDS = {
     "budget": "Budget",
@@ -27,18 +27,20 @@ HEAD = ["id", "at", "entry_id", "field", "before", "after", "source", "actor", "
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponseBase:
-    if scene.request.GET.get("format") == "csv":
-        chosen, _ = filters.read(ChangesFilter, scene)
-        rows = _found(scene, chosen).order_by("id").iterator(chunk_size=1000)
+def page(page_request: PageRequest) -> HttpResponseBase:
+    if page_request.request.GET.get("format") == "csv":
+        chosen, _ = filters.read(ChangesFilter, page_request)
+        rows = _found(page_request, chosen).order_by("id").iterator(chunk_size=1000)
         return csv_export.answer("-".join(filter(None, ["budget-changes", chosen["source"]])), HEAD, map(_line, rows))
-    return show(scene, "budget/changes.html", STRIP | {"changes": Region("budget/changes.html#changes", made)}, tab="changes")
+    return show(
+        page_request, "budget/changes.html", HEADER | {"changes": Region("budget/changes.html#changes", made)}, tab="changes"
+    )
 
 
-def made(scene: Scene) -> dict[str, Any]:
-    chosen, ignored = filters.read(ChangesFilter, scene)
-    cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
-    cut = paging.cut(_found(scene, chosen), "id", "id", descending=True, **cursor)
+def made(page_request: PageRequest) -> dict[str, Any]:
+    chosen, ignored = filters.read(ChangesFilter, page_request)
+    cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
+    cut = paging.cut(_found(page_request, chosen), "id", "id", descending=True, **cursor)
     return {
         "changed": [shown(change) for change in cut.rows],
         "cut": cut,
@@ -52,7 +54,7 @@ def made(scene: Scene) -> dict[str, Any]:
         ],
         "ignored": ignored,
         "filtered": any(chosen.values()),
-        "query": filters.query(scene),
+        "query": filters.query(page_request),
     }
 
 
@@ -83,8 +85,8 @@ def value(change: BudgetChange, amount: int | None) -> str:
     return money.text(amount) if amount is not None else "none"
 
 
-def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[BudgetChange]:
-    found = BudgetChange.objects.filter(project_id=scene.workspace.pk).select_related("account__entry")
+def _found(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[BudgetChange]:
+    found = BudgetChange.objects.filter(project_id=page_request.workspace.pk).select_related("account__entry")
     if chosen["source"]:
         found = found.filter(source=chosen["source"])
     if chosen["field"]:

@@ -18,9 +18,9 @@ from dashboard.budget.filters import LedgerFilter
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import CorrectionForm, checked
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import confirm, done
 from workspaces import times
 from workspaces.access import Need
@@ -51,18 +51,20 @@ HEAD = [
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponseBase:
-    if scene.request.GET.get("format") == "csv":
-        chosen, _ = filters.read(LedgerFilter, scene, FROM_TO)
-        rows = _found(scene, chosen).order_by("id").iterator(chunk_size=1000)
+def page(page_request: PageRequest) -> HttpResponseBase:
+    if page_request.request.GET.get("format") == "csv":
+        chosen, _ = filters.read(LedgerFilter, page_request, FROM_TO)
+        rows = _found(page_request, chosen).order_by("id").iterator(chunk_size=1000)
         return csv_export.answer("-".join(filter(None, ["ledger", chosen["category"]])), HEAD, map(_line, rows))
-    return show(scene, "budget/ledger.html", STRIP | {"ledger": Region("budget/ledger.html#ledger", booked)}, tab="ledger")
+    return show(
+        page_request, "budget/ledger.html", HEADER | {"ledger": Region("budget/ledger.html#ledger", booked)}, tab="ledger"
+    )
 
 
-def booked(scene: Scene) -> dict[str, Any]:
-    chosen, ignored = filters.read(LedgerFilter, scene, FROM_TO)
-    found = _found(scene, chosen)
-    cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
+def booked(page_request: PageRequest) -> dict[str, Any]:
+    chosen, ignored = filters.read(LedgerFilter, page_request, FROM_TO)
+    found = _found(page_request, chosen)
+    cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
     cut = paging.cut(found.select_related("account__entry"), "id", "id", descending=True, **cursor)
     places = columns.exact_places([row.amount for row in cut.rows])
     rows = [
@@ -82,45 +84,48 @@ def booked(scene: Scene) -> dict[str, Any]:
         "categories": [("", "All categories"), *Category.choices],
         "ignored": ignored,
         "filtered": any(chosen.values()),
-        "query": filters.query(scene),
+        "query": filters.query(page_request),
     }
 
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.BUDGET)
-def correct(scene: Scene, row_id: int) -> HttpResponse:
+def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
     """The form; then what it would do; then the correction, once for each time that it was asked."""
     rows = LedgerEntry.objects.select_related("account__entry", "project")
-    row = rows.filter(pk=row_id, project_id=scene.workspace.pk).first() if row_id < 2**63 else None
+    row = rows.filter(pk=row_id, project_id=page_request.workspace.pk).first() if row_id < 2**63 else None
     if row is None:
         raise NotFound("Ledger row not found")
-    if scene.request.method == "GET":
+    if page_request.request.method == "GET":
         entry = getattr(row.account, "entry", None)
-        return show(scene, "budget/correct.html", STRIP, row=row, entry=entry, exact=columns.exact(row.amount), tab="ledger")
-    said = checked(CorrectionForm(scene.request.POST))
+        return show(
+            page_request, "budget/correct.html", HEADER, row=row, entry=entry, exact=columns.exact(row.amount), tab="ledger"
+        )
+    said = checked(CorrectionForm(page_request.request.POST))
     amount = -said["amount"] if said["way"] == "back" else said["amount"]
     question = f"correct {row.pk}"
-    if not confirmation.granted(scene, question, amount):
+    if not confirmation.is_confirmed(page_request, question, amount):
         effect = corrections.effect(row, amount)
         return confirm(
-            scene,
+            page_request,
             title=f"Correct row {row.pk} by {columns.exact(amount)}",
             sentence="A row is added beside it; nothing booked is changed.",
             points=_effect(effect),
             button=f"Book {columns.exact(amount)}",
-            action=reverse("ledger-correct", args=[scene.workspace.pk, row.pk]),
-            fields={key: scene.request.POST[key] for key in ("way", "amount", "reason")}
-            | {"confirm": confirmation.word(scene, question, amount)},
+            action=reverse("ledger-correct", args=[page_request.workspace.pk, row.pk]),
+            fields={key: page_request.request.POST[key] for key in ("way", "amount", "reason")}
+            | {"confirm": confirmation.token(page_request, question, amount)},
         )
-    key = f"correction:{row.pk}:{hashlib.sha256(scene.request.POST['confirm'].encode()).hexdigest()[:16]}"
-    fresh = corrections.correct(row, amount, by=scene.caller, reason=said["reason"], key=key)
+    key = f"correction:{row.pk}:{hashlib.sha256(page_request.request.POST['confirm'].encode()).hexdigest()[:16]}"
+    fresh = corrections.correct(row, amount, by=page_request.caller, reason=said["reason"], key=key)
     return done(
-        scene, f"{columns.exact(amount)} is booked beside row {row.pk}" if fresh else "That was booked before; nothing was added"
+        page_request,
+        f"{columns.exact(amount)} is booked beside row {row.pk}" if fresh else "That was booked before; nothing was added",
     )
 
 
-def _found(scene: Scene, chosen: dict[str, Any]) -> QuerySet[LedgerEntry]:
-    found = LedgerEntry.objects.filter(project_id=scene.workspace.pk)
+def _found(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[LedgerEntry]:
+    found = LedgerEntry.objects.filter(project_id=page_request.workspace.pk)
     if chosen["category"]:
         found = found.filter(category=chosen["category"])
     if chosen["entry"]:

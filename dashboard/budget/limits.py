@@ -14,7 +14,7 @@ from budget.limits import Standing, caps, thresholds
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import LimitForm, ThresholdsForm, checked
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from workspaces import times
 from workspaces.access import Need
@@ -22,49 +22,55 @@ from workspaces.access import Need
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def set_one(scene: Scene) -> HttpResponse:
+def set_one(page_request: PageRequest) -> HttpResponse:
     """Without an amount the limit is taken away."""
-    form = LimitForm(scene.request.POST)
+    form = LimitForm(page_request.request.POST)
     wanted, seen = checked(form), form.seen()
-    amount, fields = wanted["amount"], {name: scene.request.POST.get(name, "") for name in ("limit", "amount", "reason")}
+    amount, fields = wanted["amount"], {name: page_request.request.POST.get(name, "") for name in ("limit", "amount", "reason")}
     category, period = wanted["limit"].split(".")
     one = next(
-        it for it in limits.standing(scene.workspace.pk, project=scene.project) if (it.category, it.period) == (category, period)
+        it
+        for it in limits.standing(page_request.workspace.pk, project=page_request.project)
+        if (it.category, it.period) == (category, period)
     )
     named = name(one)
     if seen not in (caps.UNSEEN, one.limit) and amount != one.limit:
-        return _overtaken(scene, one, one.limit, fields)
+        return _overtaken(page_request, one, one.limit, fields)
     fields[f"seen.{wanted['limit']}"] = "" if one.limit is None else str(one.limit)
     if (
         amount is not None
         and amount <= one.spent + one.held
-        and not confirmation.granted(scene, f"limit {wanted['limit']}", amount)
+        and not confirmation.is_confirmed(page_request, f"limit {wanted['limit']}", amount)
     ):
         return confirm(
-            scene,
+            page_request,
             title=f"Set the limit of {named} to {money.text(amount)}",
             sentence=times.with_local(consequence(one, amount), get_current_timezone(), now()),
             button=f"Set it to {money.text(amount)}",
-            action=reverse("limit", args=[scene.workspace.pk]),
-            fields=fields | {"confirm": confirmation.word(scene, f"limit {wanted['limit']}", amount)},
+            action=reverse("limit", args=[page_request.workspace.pk]),
+            fields=fields | {"confirm": confirmation.token(page_request, f"limit {wanted['limit']}", amount)},
         )
     try:
-        caps.set_limit(scene.project, category, period, amount, by=scene.caller, reason=wanted["reason"], expected=one.limit)
+        caps.set_limit(
+            page_request.project, category, period, amount, by=page_request.caller, reason=wanted["reason"], expected=one.limit
+        )
     except caps.Changed as changed:
-        return _overtaken(scene, one, changed.now, fields)
-    return done(scene, f"{named} has no limit now" if amount is None else f"The limit of {named} is {money.text(amount)} now")
+        return _overtaken(page_request, one, changed.now, fields)
+    return done(
+        page_request, f"{named} has no limit now" if amount is None else f"The limit of {named} is {money.text(amount)} now"
+    )
 
 
-def _overtaken(scene: Scene, one: Standing, now_: int | None, fields: dict[str, str]) -> HttpResponse:
+def _overtaken(page_request: PageRequest, one: Standing, now_: int | None, fields: dict[str, str]) -> HttpResponse:
     """Two people, one limit: the second is told what the first did, and decides anew."""
     limit = f"{one.category}.{one.period}"
     wanted = f"{fields['amount']} USD" if fields["amount"].strip() else "none"
     return confirm(
-        scene,
+        page_request,
         title=f"Set the limit of {name(one)} all the same",
-        sentence=f"{caps.who_changed(scene.project, f'limit.{limit}', now_)}, after this page showed it to you. Nothing was overwritten.",
+        sentence=f"{caps.who_changed(page_request.project, f'limit.{limit}', now_)}, after this page showed it to you. Nothing was overwritten.",
         button=f"Set it from {'none' if now_ is None else money.text(now_)} to {wanted}",
-        action=reverse("limit", args=[scene.workspace.pk]),
+        action=reverse("limit", args=[page_request.workspace.pk]),
         fields=fields | {f"seen.{limit}": "" if now_ is None else str(now_)},
         status=409,
     )
@@ -72,14 +78,14 @@ def _overtaken(scene: Scene, one: Standing, now_: int | None, fields: dict[str, 
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def warn_at(scene: Scene) -> HttpResponse:
-    wanted = checked(ThresholdsForm(scene.request.POST))
-    made = thresholds.set_to(scene.workspace.pk, wanted["percents"], by=scene.caller, reason=wanted["reason"])
+def warn_at(page_request: PageRequest) -> HttpResponse:
+    wanted = checked(ThresholdsForm(page_request.request.POST))
+    made = thresholds.set_to(page_request.workspace.pk, wanted["percents"], by=page_request.caller, reason=wanted["reason"])
     if not made:
-        return done(scene, "Nobody is warned now before the cap is reached", tone="warn")
+        return done(page_request, "Nobody is warned now before the cap is reached", tone="warn")
     passed = ", ".join(f"{one.percent} %" for one in made if one.fired_at)
     sentence = f"Warnings come at {', '.join(f'{one.percent} %' for one in made)} of the cap"
-    return done(scene, f"{sentence}; {passed} is passed already" if passed else sentence)
+    return done(page_request, f"{sentence}; {passed} is passed already" if passed else sentence)
 
 
 def consequence(one: Standing, amount: int) -> str:

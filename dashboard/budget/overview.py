@@ -21,8 +21,8 @@ from budget.models import BudgetChange
 from dashboard.budget import changes
 from dashboard.budget import limits as limit_pages
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration import configuration, funding
 from orchestration.models import Entry, Executor
 from workspaces.access import Need
@@ -38,34 +38,34 @@ MOST_CHANGES, SHOWN_CHANGES = 60, 10
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponse:
-    figures = Figures(scene)
-    regions = STRIP | {
+def page(page_request: PageRequest) -> HttpResponse:
+    figures = Figures(page_request)
+    regions = HEADER | {
         name: Region(f"budget/overview.html#{name}", partial(_build, build, figures)) for name, build in REGIONS.items()
     }
-    return show(scene, "budget/overview.html", regions, tab="overview")
+    return show(page_request, "budget/overview.html", regions, tab="overview")
 
 
-def _build(build: Callable[["Figures"], dict[str, Any]], figures: "Figures", scene: Scene) -> dict[str, Any]:
+def _build(build: Callable[["Figures"], dict[str, Any]], figures: "Figures", page_request: PageRequest) -> dict[str, Any]:
     return build(figures)
 
 
 class Figures:
     """What the regions share, each read once and only when one of them asks."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene, self.project, self.at, self.zone = scene, scene.project, now(), get_current_timezone()
-        said = scene.request.GET.get("range", "")
+    def __init__(self, page_request: PageRequest) -> None:
+        self.page_request, self.project, self.at, self.zone = page_request, page_request.project, now(), get_current_timezone()
+        said = page_request.request.GET.get("range", "")
         self.range = said if said in RANGES else "24h"
 
     @cached_property
     def config(self) -> configuration.Config:
-        return configuration.load(self.scene.executor.config)
+        return configuration.load(self.page_request.executor.config)
 
     @cached_property
     def forecast(self) -> Forecast:
-        paused = self.scene.executor.state != Executor.State.RUNNING
-        agreed = funding.terms_of(self.scene.executor)
+        paused = self.page_request.executor.state != Executor.State.RUNNING
+        agreed = funding.terms_of(self.page_request.executor)
         return forecast_inputs.of(self.project.pk, at=self.at, paused=paused, project=self.project, agreed=agreed)
 
     @cached_property
@@ -95,7 +95,7 @@ class Figures:
     @cached_property
     def top(self) -> list[Entry]:
         """With what all budgets add up to beside each: one query."""
-        alive = Entry.objects.filter(workspace=self.scene.workspace, deleted_at__isnull=True).select_related("account")
+        alive = Entry.objects.filter(workspace=self.page_request.workspace, deleted_at__isnull=True).select_related("account")
         return list(alive.annotate(allocated=Window(Sum("account__budget"))).order_by("-account__spent", "seq")[:TOP])
 
     @property
@@ -167,7 +167,7 @@ def by_category(figures: Figures) -> dict[str, Any]:
     project = figures.project
     amounts = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
     day = figures.series.day
-    age = max(min((figures.at - figures.scene.workspace.created_at) / timedelta(hours=1), series.HOURS), 1)
+    age = max(min((figures.at - figures.page_request.workspace.created_at) / timedelta(hours=1), series.HOURS), 1)
     rest = project.total_spent - sum(amounts.values())
     parts = [*amounts.values(), *([rest] if rest else [])]
     shown, total = columns.texts(parts)
@@ -202,7 +202,7 @@ def top(figures: Figures) -> dict[str, Any]:
 
 def allocation(figures: Figures) -> dict[str, Any]:
     last = next((change for change in figures.changes if change.source == BudgetChange.Source.ALLOCATION), None)
-    return {"automatic": figures.config.auto_reallocate, "last": last, "may_admin": figures.scene.may(Need.ADMIN)}
+    return {"automatic": figures.config.auto_reallocate, "last": last, "may_admin": figures.page_request.may(Need.ADMIN)}
 
 
 def log(figures: Figures) -> dict[str, Any]:

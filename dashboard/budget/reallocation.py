@@ -10,8 +10,8 @@ from budget.allocation import reallocation
 from budget.amounts import money
 from budget.models import BudgetChange, Project
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import done
 from orchestration.configuration import workspace_setup
 from orchestration.models import Entry
@@ -22,22 +22,25 @@ MOST_ROWS = 100  # of each table: a page of thousands is megabytes, and nobody r
 
 
 @in_workspace()
-def reallocate(scene: Scene) -> HttpResponseBase:
+def reallocate(page_request: PageRequest) -> HttpResponseBase:
     """Everybody may look ahead; who has the money carries it out. What is carried out is decided anew, on what is true then."""
-    if scene.request.method != "POST":
+    if page_request.request.method != "POST":
         return show(
-            scene, "budget/reallocate.html", STRIP | {"preview": Region("budget/reallocate.html#preview", preview)}, tab="more"
+            page_request,
+            "budget/reallocate.html",
+            HEADER | {"preview": Region("budget/reallocate.html#preview", preview)},
+            tab="more",
         )
-    if not scene.may(Need.BUDGET):
-        raise Forbidden(f"The role {scene.role.value} may not {Need.BUDGET.value}")
-    outcome = reallocation.run(scene.workspace.pk, by=scene.caller, source=BudgetChange.Source.ALLOCATION)
+    if not page_request.may(Need.BUDGET):
+        raise Forbidden(f"The role {page_request.role.value} may not {Need.BUDGET.value}")
+    outcome = reallocation.run(page_request.workspace.pk, by=page_request.caller, source=BudgetChange.Source.ALLOCATION)
     skipped = len(outcome.skipped)
     sentence = f"The reallocation changed {_budgets(len(outcome.changes))}, skipped {skipped} locked"
-    return done(scene, f"{sentence}; {money.text(outcome.unallocated)} stays unallocated")
+    return done(page_request, f"{sentence}; {money.text(outcome.unallocated)} stays unallocated")
 
 
-def preview(scene: Scene) -> dict[str, Any]:
-    outcome = reallocation.preview(scene.workspace.pk)
+def preview(page_request: PageRequest) -> dict[str, Any]:
+    outcome = reallocation.preview(page_request.workspace.pk)
     changes, skipped = outcome.changes[:MOST_ROWS], outcome.skipped[:MOST_ROWS]
     entries = Entry.objects.in_bulk([*(change.account_id for change in changes), *(one.account_id for one in skipped)])
     return {
@@ -46,8 +49,8 @@ def preview(scene: Scene) -> dict[str, Any]:
         "skipped": [(entries.get(one.account_id), one) for one in skipped],
         "more_changes": len(outcome.changes) - len(changes),
         "more_skipped": len(outcome.skipped) - len(skipped),
-        "project": scene.project,
-        "pool": _pool(scene.project, outcome.pool),
+        "project": page_request.project,
+        "pool": _pool(page_request.project, outcome.pool),
     }
 
 
@@ -65,16 +68,16 @@ def _pool(project: Project, pool: int) -> str:
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def auto(scene: Scene) -> HttpResponse:
+def auto(page_request: PageRequest) -> HttpResponse:
     """The wanted state, not a toggle: a form sent twice does no harm."""
-    on = scene.request.POST.get("on") == "1"
-    workspace_setup.configure(scene.workspace, {"auto_reallocate": on}, by=scene.caller)
+    on = page_request.request.POST.get("on") == "1"
+    workspace_setup.configure(page_request.workspace, {"auto_reallocate": on}, by=page_request.caller)
     told = (
         "Budgets that no person locked are shared out after each round"
         if on
         else "Budgets are shared out only when somebody asks"
     )
-    return done(scene, told)
+    return done(page_request, told)
 
 
 def _budgets(n: int) -> str:

@@ -11,7 +11,7 @@ from dashboard.entries.filters import backlog
 from dashboard.plans import checking
 from dashboard.plans.checking import Checked, Existing
 from dashboard.plans.items import Plan, Problem
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration import funding
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
@@ -21,36 +21,36 @@ from workspaces.errors import Invalid
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
-def key(scene: Scene) -> str:
+def key(page_request: PageRequest) -> str:
     """Of this form, from its first showing on: a form that is sent twice adds once."""
-    said = scene.request.POST.get("key", "")
+    said = page_request.request.POST.get("key", "")
     return said if _KEY.fullmatch(said) else secrets.token_urlsafe(24)
 
 
-def checked(scene: Scene, plan: Plan) -> Checked:
+def checked(page_request: PageRequest, plan: Plan) -> Checked:
     """The plan against the backlog; if nothing is wrong with it, what adding it would refuse as well. Nothing is kept."""
     seqs, ids = checking.numbers(plan)
-    meant = backlog(scene.workspace.pk).filter(Q(seq__in=seqs) | Q(pk__in=ids)) if seqs or ids else Entry.objects.none()
+    meant = backlog(page_request.workspace.pk).filter(Q(seq__in=seqs) | Q(pk__in=ids)) if seqs or ids else Entry.objects.none()
     found = checking.check(plan, [Existing(entry.pk, entry.seq, entry.title, entry.status) for entry in meant])
-    if not found.problems and (refusal := _try(scene, found.drafts)):
+    if not found.problems and (refusal := _try(page_request, found.drafts)):
         found.problems.append(Problem(0, refusal))
     return found
 
 
-def _try(scene: Scene, drafts: Sequence[Draft]) -> str:
+def _try(page_request: PageRequest, drafts: Sequence[Draft]) -> str:
     """Add them and take it back: what refuses them then is what would refuse them later."""
     try:
         with transaction.atomic():
-            entries.add(scene.workspace.pk, drafts, by=scene.caller)
+            entries.add(page_request.workspace.pk, drafts, by=page_request.caller)
             transaction.set_rollback(True)
     except Invalid as why:
         return why.message
     return ""
 
 
-def budgets(scene: Scene, drafts: Sequence[Draft]) -> dict[str, int]:
+def budgets(page_request: PageRequest, drafts: Sequence[Draft]) -> dict[str, int]:
     """What they ask for beside what the project has left; micro-USD."""
     asked = sum(draft.budget or 0 for draft in drafts)
-    spare = funding.spare(scene.workspace.pk)
+    spare = funding.spare(page_request.workspace.pk)
     shared = sum(1 for draft in drafts if draft.budget is None)
     return {"asked": asked, "spare": spare, "short": max(asked - spare, 0), "shared": shared}

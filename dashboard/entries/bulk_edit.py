@@ -13,7 +13,7 @@ from budget.reads import csv_export
 from dashboard.entries import csv_rows, filters
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import checked
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from orchestration.backlog import entries, entry_actions
 from orchestration.models import Entry
@@ -37,35 +37,41 @@ class BulkForm(forms.Form):
 
 @require_POST
 @in_workspace()
-def act(scene: Scene) -> HttpResponseBase:
-    said = checked(BulkForm(scene.request.POST))
-    if said["do"] != "export" and not scene.may(Need.OPERATE):
-        raise Forbidden(f"The role {scene.role.value} may not {Need.OPERATE.value}")
-    chosen = _chosen(scene, said)
+def act(page_request: PageRequest) -> HttpResponseBase:
+    said = checked(BulkForm(page_request.request.POST))
+    if said["do"] != "export" and not page_request.may(Need.OPERATE):
+        raise Forbidden(f"The role {page_request.role.value} may not {Need.OPERATE.value}")
+    chosen = _chosen(page_request, said)
     if said["do"] == "export":
-        return csv_export.answer("entries-selected", csv_rows.HEAD, csv_rows.lines(scene, [entry.pk for entry in chosen]))
+        return csv_export.answer("entries-selected", csv_rows.HEAD, csv_rows.lines(page_request, [entry.pk for entry in chosen]))
     if said["do"] == "priority" and not said["priority"]:
         raise Invalid("Choose the priority to set", "priority")
     n = len(chosen)
-    if n > TYPED_ABOVE and scene.request.POST.get("typed", "").strip() != str(n):
-        return _ask(scene, said, chosen)
-    _carry_out(scene, said, chosen)
+    if n > TYPED_ABOVE and page_request.request.POST.get("typed", "").strip() != str(n):
+        return _ask(page_request, said, chosen)
+    _carry_out(page_request, said, chosen)
     words = DID[said["do"]].format(said["priority"] if said["do"] == "priority" else "it" if n == 1 else "them")
-    return done(scene, f"{_entries(n)} {'is' if n == 1 else 'are'} {words}")
+    return done(page_request, f"{_entries(n)} {'is' if n == 1 else 'are'} {words}")
 
 
-def _chosen(scene: Scene, said: dict[str, Any]) -> list[Entry]:
+def _chosen(page_request: PageRequest, said: dict[str, Any]) -> list[Entry]:
     """The ticked ones; or all that match the filters of the page."""
-    if scene.request.POST.get("all"):
-        wanted = filters.read(Scene(_asking(scene.request, said["matching"]), scene.caller, scene.workspace, scene.role))
-        found = filters.matching(scene.workspace.pk, wanted)
+    if page_request.request.POST.get("all"):
+        wanted = filters.read(
+            PageRequest(
+                _asking(page_request.request, said["matching"]), page_request.caller, page_request.workspace, page_request.role
+            )
+        )
+        found = filters.matching(page_request.workspace.pk, wanted)
     else:
-        picks = set(scene.request.POST.getlist("pick")) | set(filter(None, scene.request.POST.get("picks", "").split(",")))
+        picks = set(page_request.request.POST.getlist("pick")) | set(
+            filter(None, page_request.request.POST.get("picks", "").split(","))
+        )
         if (
             len(picks) > MOST
         ):  # a page has fifty, the question after it as many as it asks for; a database takes so many and no more
             raise Invalid(f"At most {MOST} entries at once: select fewer, or all that match", "pick")
-        found = filters.backlog(scene.workspace.pk).filter(pk__in=[pick for pick in picks if "\x00" not in pick])
+        found = filters.backlog(page_request.workspace.pk).filter(pk__in=[pick for pick in picks if "\x00" not in pick])
         if len(found) != len(picks):
             raise Invalid(GONE, "pick")
     most = MOST if said["do"] != "export" else 100_000
@@ -84,7 +90,7 @@ def _asking(request: HttpRequest, query: str) -> HttpRequest:
     return asking
 
 
-def _ask(scene: Scene, said: dict[str, Any], chosen: Sequence[Entry]) -> HttpResponseBase:
+def _ask(page_request: PageRequest, said: dict[str, Any], chosen: Sequence[Entry]) -> HttpResponseBase:
     n = len(chosen)
     consequence = {
         "hold": "Each keeps its branch, frees its locks and waits until someone releases it.",
@@ -93,24 +99,24 @@ def _ask(scene: Scene, said: dict[str, Any], chosen: Sequence[Entry]) -> HttpRes
     }[said["do"]]
     fields = {name: said[name] for name in ("do", "priority", "reason")} | {"picks": ",".join(entry.pk for entry in chosen)}
     return confirm(
-        scene,
+        page_request,
         title=f"{DOES[said['do']]} {_entries(n)}",
         sentence=consequence,
         button=f"{DOES[said['do']]} {_entries(n)}",
-        action=reverse("entries-bulk", args=[scene.workspace.pk]),
+        action=reverse("entries-bulk", args=[page_request.workspace.pk]),
         fields=fields,
         typed=str(n),
     )
 
 
-def _carry_out(scene: Scene, said: dict[str, Any], chosen: Sequence[Entry]) -> None:
+def _carry_out(page_request: PageRequest, said: dict[str, Any], chosen: Sequence[Entry]) -> None:
     """In one transaction; when one refuses, none is changed and all that refuse are named."""
-    by, reason = scene.caller, said["reason"]
+    by, reason = page_request.caller, said["reason"]
     try:
         if said["do"] == "hold":
-            entry_actions.hold_all(chosen, by=by, reason=reason)
+            entry_actions.put_all_on_hold(chosen, by=by, reason=reason)
         elif said["do"] == "release":
-            entry_actions.release_all(chosen, by=by, reason=reason)
+            entry_actions.resume_all(chosen, by=by, reason=reason)
         else:
             entry_actions.set_priority_of_all(chosen, entries.PRIORITIES[said["priority"]], by=by, reason=reason)
     except entry_actions.SomeRefuse as some:

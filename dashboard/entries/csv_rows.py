@@ -9,7 +9,7 @@ from budget.amounts import money
 from budget.reads import csv_export
 from dashboard.entries import filters, rows
 from dashboard.entries.filters import Wanted
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry
 
 AT_ONCE = 500
@@ -38,21 +38,21 @@ HEAD = [
 ]
 
 
-def answer(scene: Scene, wanted: Wanted) -> StreamingHttpResponse:
+def answer(page_request: PageRequest, wanted: Wanted) -> StreamingHttpResponse:
     _, descending = wanted.order
     sign = "-" if descending else ""
-    found = filters.ordered(filters.matching(scene.workspace.pk, wanted), wanted)
+    found = filters.ordered(filters.matching(page_request.workspace.pk, wanted), wanted)
     ids = list(found.order_by(f"{sign}place", f"{sign}seq").values_list("pk", flat=True))
     shown = [wanted.chosen["status"], wanted.chosen["reason"], "filtered" if wanted.asked.anything else ""]
-    return csv_export.answer("-".join(["entries", *filter(None, shown)]), HEAD, lines(scene, ids))
+    return csv_export.answer("-".join(["entries", *filter(None, shown)]), HEAD, lines(page_request, ids))
 
 
-def lines(scene: Scene, ids: Sequence[str]) -> Iterator[list[Any]]:
+def lines(page_request: PageRequest, ids: Sequence[str]) -> Iterator[list[Any]]:
     """These entries in this order, as many at a time as one asks the executor's checks for."""
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
         found = Entry.objects.filter(pk__in=some, deleted_at__isnull=True).select_related("account").in_bulk()
-        yield from map(_line, rows.rows(scene, [found[id_] for id_ in some if id_ in found], own_first=True))
+        yield from map(_line, rows.rows(page_request, [found[id_] for id_ in some if id_ in found], own_first=True))
 
 
 def _line(row: dict[str, Any]) -> list[Any]:

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast, Coalesce
 from dashboard.entries import search_language, status_groups
 from dashboard.entries.search_language import Asked, Term
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.backlog import paths
 from orchestration.backlog.entries import PRIORITIES
 from orchestration.executor import explain
@@ -84,8 +84,8 @@ class Wanted:
         return sort.removeprefix("-") or "seq", sort.startswith("-")
 
 
-def read(scene: Scene) -> Wanted:
-    chosen, ignored = filters.read(EntriesFilter, scene)
+def read(page_request: PageRequest) -> Wanted:
+    chosen, ignored = filters.read(EntriesFilter, page_request)
     asked = search_language.parse(chosen["q"])
     return Wanted(chosen, asked, [*ignored, *asked.ignored])
 

@@ -12,8 +12,8 @@ from dashboard.entries import adding, filters, search_language
 from dashboard.plans.items import Item, Plan
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import Amount
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.backlog import entries
 from orchestration.models import Entry
@@ -37,25 +37,25 @@ MOST_HITS = 12
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace(Need.OPERATE)
-def page(scene: Scene) -> HttpResponse:
-    said = {name: scene.request.POST.get(name, "") for name in FIELDS}
-    if scene.request.method != "POST":
-        return _show(scene, said | {"priority": "medium", "after": scene.request.GET.get("after", "")[:200]}, {})
+def page(page_request: PageRequest) -> HttpResponse:
+    said = {name: page_request.request.POST.get(name, "") for name in FIELDS}
+    if page_request.request.method != "POST":
+        return _show(page_request, said | {"priority": "medium", "after": page_request.request.GET.get("after", "")[:200]}, {})
     value, wrong = _value(said)
     lines = {name: FIELDS.index(field) + 1 for name, field in _FROM.items()}
-    checked = adding.checked(scene, Plan("form", (Item(0, value, lines),)))
+    checked = adding.checked(page_request, Plan("form", (Item(0, value, lines),)))
     for problem in checked.problems:
         wrong.setdefault(FIELDS[problem.line - 1] if problem.line else "content", problem.message)
     if wrong:
-        return _show(scene, said, wrong)
+        return _show(page_request, said, wrong)
     try:
-        made = entries.add(scene.workspace.pk, checked.drafts, by=scene.caller, once=adding.key(scene))
+        made = entries.add(page_request.workspace.pk, checked.drafts, by=page_request.caller, once=adding.key(page_request))
     except Invalid as why:
-        return _show(scene, said, {"content": why.message})
-    messages.success(scene.request, f"#{made[0].seq} is added", extra_tags="good")
-    if "another" in scene.request.POST:
-        return HttpResponseRedirect(reverse("entry-new", args=[scene.workspace.pk]), status=SEE_OTHER)
-    return HttpResponseRedirect(reverse("entry", args=[scene.workspace.pk, made[0].pk]), status=SEE_OTHER)
+        return _show(page_request, said, {"content": why.message})
+    messages.success(page_request.request, f"#{made[0].seq} is added", extra_tags="good")
+    if "another" in page_request.request.POST:
+        return HttpResponseRedirect(reverse("entry-new", args=[page_request.workspace.pk]), status=SEE_OTHER)
+    return HttpResponseRedirect(reverse("entry", args=[page_request.workspace.pk, made[0].pk]), status=SEE_OTHER)
 
 
 def _value(said: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -94,18 +94,18 @@ def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _show(scene: Scene, said: dict[str, str], wrong: dict[str, str]) -> HttpResponse:
-    regions = STRIP | {"hits": Region("entries/new.html#hits", hits)}
-    context = {"said": said, "wrong": wrong, "key": adding.key(scene), "priorities": search_language.PRIORITIES}
-    response = show(scene, "entries/new.html", regions, **context)
+def _show(page_request: PageRequest, said: dict[str, str], wrong: dict[str, str]) -> HttpResponse:
+    regions = HEADER | {"hits": Region("entries/new.html#hits", hits)}
+    context = {"said": said, "wrong": wrong, "key": adding.key(page_request), "priorities": search_language.PRIORITIES}
+    response = show(page_request, "entries/new.html", regions, **context)
     if wrong:
         response.status_code = 422
     return response
 
 
-def hits(scene: Scene) -> dict[str, Any]:
+def hits(page_request: PageRequest) -> dict[str, Any]:
     """Entries that what is typed into the little search finds, the newest first."""
-    asked = search_language.parse(scene.request.GET.get("find", ""))
+    asked = search_language.parse(page_request.request.GET.get("find", ""))
     wanted = filters.Wanted(dict.fromkeys(("status", "reason", "locked"), ""), asked, [])
-    found: list[Entry] = list(filters.matching(scene.workspace.pk, wanted).order_by("-seq")[:MOST_HITS])
-    return {"hits": found, "found_by": scene.request.GET.get("find", "")}
+    found: list[Entry] = list(filters.matching(page_request.workspace.pk, wanted).order_by("-seq")[:MOST_HITS])
+    return {"hits": found, "found_by": page_request.request.GET.get("find", "")}

@@ -7,14 +7,14 @@ from django.db.models import QuerySet
 
 from dashboard.shared import labels
 from dashboard.shared.charts import graph
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.backlog import graph as graphs
 from orchestration.models import Dependency, Entry
 
 MOST = 180  # six elements each
 
 
-def build(scene: Scene, found: QuerySet[Entry], matching: int) -> dict[str, Any]:
+def build(page_request: PageRequest, found: QuerySet[Entry], matching: int) -> dict[str, Any]:
     """Two queries."""
     entries = list(found.order_by("seq")[:MOST])
     by_id = {entry.pk: entry for entry in entries}

@@ -13,8 +13,8 @@ from dashboard.entries import adding as entries_adding
 from dashboard.plans import formats, samples
 from dashboard.plans.items import MOST_BYTES, Plan, Problem
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, show
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.backlog import entries
 from workspaces.access import Need
@@ -25,32 +25,34 @@ MOST_SHOWN = 100
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace(Need.OPERATE)
-def page(scene: Scene) -> HttpResponse:
-    if scene.request.method != "POST":
-        return _show(scene, "", "")
-    said = scene.request.POST.get("format", "")
+def page(page_request: PageRequest) -> HttpResponse:
+    if page_request.request.method != "POST":
+        return _show(page_request, "", "")
+    said = page_request.request.POST.get("format", "")
     format = said if said in formats.FORMATS else ""
-    adding = scene.request.POST.get("do") == "add"
-    text, problem = _carried(scene) if adding else _typed(scene)
+    adding = page_request.request.POST.get("do") == "add"
+    text, problem = _carried(page_request) if adding else _typed(page_request)
     plan = formats.parse(text, format) if problem is None else Plan(format, problems=(problem,))
-    if adding and (before := entries.added(scene.workspace.pk, entries_adding.key(scene))):
-        return _added(scene, len(before), again=True)
-    checked = entries_adding.checked(scene, plan)
+    if adding and (before := entries.added(page_request.workspace.pk, entries_adding.key(page_request))):
+        return _added(page_request, len(before), again=True)
+    checked = entries_adding.checked(page_request, plan)
     if not adding or checked.problems:
-        return _show(scene, text, format, checked=checked)
+        return _show(page_request, text, format, checked=checked)
     try:
-        made = entries.add(scene.workspace.pk, checked.drafts, by=scene.caller, once=entries_adding.key(scene))
+        made = entries.add(
+            page_request.workspace.pk, checked.drafts, by=page_request.caller, once=entries_adding.key(page_request)
+        )
     except Invalid as why:
         checked.problems.append(Problem(0, why.message))
-        return _show(scene, text, format, checked=checked)
-    return _added(scene, len(made))
+        return _show(page_request, text, format, checked=checked)
+    return _added(page_request, len(made))
 
 
-def _typed(scene: Scene) -> tuple[str, Problem | None]:
+def _typed(page_request: PageRequest) -> tuple[str, Problem | None]:
     """The file if one was chosen, else what was pasted."""
-    upload = scene.request.FILES.get("file")
+    upload = page_request.request.FILES.get("file")
     if upload is None:
-        return scene.request.POST.get("text", ""), None
+        return page_request.request.POST.get("text", ""), None
     if (upload.size or 0) > MOST_BYTES:
         return "", Problem(0, "The file is larger than 1 MiB")
     try:
@@ -60,36 +62,36 @@ def _typed(scene: Scene) -> tuple[str, Problem | None]:
         return "", Problem(line, "The file is not UTF-8 text")
 
 
-def _carried(scene: Scene) -> tuple[str, Problem | None]:
+def _carried(page_request: PageRequest) -> tuple[str, Problem | None]:
     """The previewed text to the letter: a text field would change its line ends, and count them twice."""
     try:
-        packed = base64.b64decode(scene.request.POST.get("carried", ""), validate=True)
+        packed = base64.b64decode(page_request.request.POST.get("carried", ""), validate=True)
         unpacking = zlib.decompressobj()
         return unpacking.decompress(packed, MOST_BYTES + 1).decode("utf-8"), None
     except (ValueError, zlib.error):
         return "", Problem(0, "The plan did not arrive whole: paste it again")
 
 
-def _added(scene: Scene, n: int, *, again: bool = False) -> HttpResponse:
+def _added(page_request: PageRequest, n: int, *, again: bool = False) -> HttpResponse:
     words = f"{n} {'entry' if n == 1 else 'entries'}"
     sentence = (
         f"This plan was added already: {words}. Nothing was added again"
         if again
         else f"{words} {'is' if n == 1 else 'are'} added"
     )
-    messages.success(scene.request, sentence, extra_tags="warn" if again else "good")
-    address = reverse("entries", args=[scene.workspace.pk])
+    messages.success(page_request.request, sentence, extra_tags="warn" if again else "good")
+    address = reverse("entries", args=[page_request.workspace.pk])
     return HttpResponseRedirect(address if n == 1 else f"{address}?sort=-seq", status=SEE_OTHER)
 
 
-def _show(scene: Scene, text: str, format: str, *, checked: Any = None) -> HttpResponse:
+def _show(page_request: PageRequest, text: str, format: str, *, checked: Any = None) -> HttpResponse:
     context: dict[str, Any] = {
         "text": text,
         "format": format,
         "formats": formats.FORMATS,
         "samples": samples.SAMPLES,
         "checked": checked,
-        "key": entries_adding.key(scene),
+        "key": entries_adding.key(page_request),
     }
     if checked is not None:
         wrong = {id(row) for row in checked.rows if row.problems}
@@ -101,9 +103,9 @@ def _show(scene: Scene, text: str, format: str, *, checked: Any = None) -> HttpR
             "problems": checked.problems[:MOST_SHOWN],
             "more_problems": max(len(checked.problems) - MOST_SHOWN, 0),
             "carried": base64.b64encode(zlib.compress(text.encode("utf-8", "replace"))).decode(),
-            "money": entries_adding.budgets(scene, checked.drafts),
+            "money": entries_adding.budgets(page_request, checked.drafts),
         }
-    response = show(scene, "entries/plan.html", STRIP, **context)
-    if checked is not None and checked.problems and scene.request.POST.get("do") == "add":
+    response = show(page_request, "entries/plan.html", HEADER, **context)
+    if checked is not None and checked.problems and page_request.request.POST.get("do") == "add":
         response.status_code = 422  # a preview that finds problems has done what was asked
     return response

@@ -9,7 +9,7 @@ from dashboard.entries import filters as entries_filters
 from dashboard.entries import status_groups
 from dashboard.entries.filters import Wanted
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 
 MOST = 10_000
 GROUPS = {
@@ -54,8 +54,10 @@ class Counts:
         return sum(self.by_kind.get(kind, 0) for kind in kinds)
 
 
-def count(scene: Scene, wanted: Wanted) -> Counts:
-    found = entries_filters.beside(scene.workspace.pk, wanted).annotate(kind=status_groups.KIND, stored=status_groups.REASON)
+def count(page_request: PageRequest, wanted: Wanted) -> Counts:
+    found = entries_filters.beside(page_request.workspace.pk, wanted).annotate(
+        kind=status_groups.KIND, stored=status_groups.REASON
+    )
     by_kind: dict[str, int] = dict.fromkeys(status_groups.KINDS, 0)
     by_reason: dict[tuple[str, str], int] = {}
     for kind, stored, n in found.order_by().values_list("kind", "stored").annotate(n=Count("pk")):
@@ -65,29 +67,36 @@ def count(scene: Scene, wanted: Wanted) -> Counts:
     return Counts(by_kind, by_reason)
 
 
-def build(scene: Scene, wanted: Wanted, counts: Counts) -> list[dict[str, Any]]:
+def build(page_request: PageRequest, wanted: Wanted, counts: Counts) -> list[dict[str, Any]]:
     """The links: all, each standing, and under those that wait the reasons there are."""
     status, reason = wanted.chosen["status"], wanted.chosen["reason"]
-    items = [_item(scene, "All", counts.total, not status and not reason)]
+    items = [_item(page_request, "All", counts.total, not status and not reason)]
     for kind, word in GROUPS.items():
-        item = _item(scene, word, counts.by_kind[kind], status == kind and not reason, status=kind)
+        item = _item(page_request, word, counts.by_kind[kind], status == kind and not reason, status=kind)
         reasons = {code: n for (of, code), n in counts.by_reason.items() if of == kind}
         if status == kind and reason and reason not in reasons and reason in REASONS:
             reasons[reason] = 0
         under = [
-            _item(scene, REASONS.get(code, code.replace("_", " ")), reasons[code], status == kind and reason == code, kind, code)
+            _item(
+                page_request,
+                REASONS.get(code, code.replace("_", " ")),
+                reasons[code],
+                status == kind and reason == code,
+                kind,
+                code,
+            )
             for code in sorted(reasons, key=lambda code: (list(REASONS).index(code) if code in REASONS else 99, code))
         ]
         items.append(item | {"under": under, "here": status == kind})
     return items
 
 
-def _item(scene: Scene, word: str, n: int, chosen: bool, status: str = "", reason: str = "") -> dict[str, Any]:
+def _item(page_request: PageRequest, word: str, n: int, chosen: bool, status: str = "", reason: str = "") -> dict[str, Any]:
     return {
         "word": word,
         "n": shown(n),
         "chosen": chosen,
-        "query": filters.query(scene, "status", "reason", status=status, reason=reason),
+        "query": filters.query(page_request, "status", "reason", status=status, reason=reason),
     }
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from budget.charts.bullet import Use
 from dashboard.shared import labels
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.executor import explain
 from orchestration.executor.explain import Explanation
 from orchestration.executor.plan import Check
@@ -60,32 +60,36 @@ def _sessions(entries: Sequence[Entry]) -> dict[str, AtWork]:
     return known
 
 
-def rows(scene: Scene, entries: Sequence[Entry], *, own_first: bool = False) -> list[dict[str, Any]]:
+def rows(page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False) -> list[dict[str, Any]]:
     """The entries with their reasons, dependencies and sessions. `own_first`: what holds an entry alone is said before what holds all,
     for lists that say that once above."""
-    return told(scene, entries, own_first=own_first)[0]
+    return told(page_request, entries, own_first=own_first)[0]
 
 
-def told(scene: Scene, entries: Sequence[Entry], *, own_first: bool = False) -> tuple[list[dict[str, Any]], list[Check]]:
+def told(
+    page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False
+) -> tuple[list[dict[str, Any]], list[Check]]:
     """The same, and the checks that fail for every entry alike."""
     ids = [entry.pk for entry in entries]
-    explained, common = explain.told(scene.workspace.pk, [entry.pk for entry in entries if entry.status != Entry.Status.DONE])
+    explained, common = explain.told(
+        page_request.workspace.pk, [entry.pk for entry in entries if entry.status != Entry.Status.DONE]
+    )
     needs: dict[str, list[Entry]] = defaultdict(list)
     for link in Dependency.objects.filter(entry_id__in=ids).select_related("depends_on").order_by("depends_on__seq"):
         needs[link.entry_id].append(link.depends_on)
     sessions = _sessions(entries)
     holders = {check.holder for found in explained.values() for check in found.checks if check.holder}
-    beside = _beside(scene, holders, common)
+    beside = _beside(page_request, holders, common)
     made = [_row(entry, explained.get(entry.pk), needs[entry.pk], sessions.get(entry.pk), beside, own_first) for entry in entries]
     return made, common
 
 
-def _beside(scene: Scene, holders: Iterable[str], common: Sequence[Check]) -> Beside:
-    held = Entry.objects.filter(workspace=scene.workspace, pk__in=list(holders)).annotate(since=Min("locks__acquired_at"))
+def _beside(page_request: PageRequest, holders: Iterable[str], common: Sequence[Check]) -> Beside:
+    held = Entry.objects.filter(workspace=page_request.workspace, pk__in=list(holders)).annotate(since=Min("locks__acquired_at"))
     found = list(held.values_list("pk", "seq", "since"))
-    names = {pk: labels.Link(f"#{seq}", reverse("entry", args=[scene.workspace.pk, pk])) for pk, seq, _ in found}
+    names = {pk: labels.Link(f"#{seq}", reverse("entry", args=[page_request.workspace.pk, pk])) for pk, seq, _ in found}
     paused = any(check.code.startswith("executor_") for check in common)
-    return Beside(names, {pk: since for pk, _, since in found}, scene.executor.changed_at if paused else None)
+    return Beside(names, {pk: since for pk, _, since in found}, page_request.executor.changed_at if paused else None)
 
 
 def _row(

@@ -9,9 +9,9 @@ from django.http.response import HttpResponseBase
 from dashboard.entries import csv_rows, outline, rail, rows
 from dashboard.entries import filters as entries_filters
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration.executor.plan import Check
 
 GOOD_NEWS = {
@@ -32,11 +32,13 @@ HEADS = (
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponseBase:
-    seen = Listing(scene)
-    if scene.request.GET.get("format") == "csv":
-        return csv_rows.answer(scene, seen.wanted)
-    return show(scene, "entries.html", STRIP | {"entries": Region("entries.html#entries", lambda scene: seen.build())})
+def page(page_request: PageRequest) -> HttpResponseBase:
+    seen = Listing(page_request)
+    if page_request.request.GET.get("format") == "csv":
+        return csv_rows.answer(page_request, seen.wanted)
+    return show(
+        page_request, "entries.html", HEADER | {"entries": Region("entries.html#entries", lambda page_request: seen.build())}
+    )
 
 
 def _said(common: Sequence[Check]) -> str:
@@ -48,23 +50,23 @@ def _said(common: Sequence[Check]) -> str:
 class Listing:
     """One request's look at the list: what is asked for is read once."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
+    def __init__(self, page_request: PageRequest) -> None:
+        self.page_request = page_request
 
     @cached_property
     def wanted(self) -> entries_filters.Wanted:
-        return entries_filters.read(self.scene)
+        return entries_filters.read(self.page_request)
 
     def build(self) -> dict[str, Any]:
-        scene, wanted, chosen = self.scene, self.wanted, self.wanted.chosen
-        counts = rail.count(scene, wanted)
-        found = entries_filters.matching(scene.workspace.pk, wanted)
+        page_request, wanted, chosen = self.page_request, self.wanted, self.wanted.chosen
+        counts = rail.count(page_request, wanted)
+        found = entries_filters.matching(page_request.workspace.pk, wanted)
         known = counts.of(chosen["status"], chosen["reason"])
         matching = found.count() if known is None else known
         graph = chosen["view"] == "graph"
-        body = outline.build(scene, found, matching) if graph else self._table(found)
+        body = outline.build(page_request, found, matching) if graph else self._table(found)
         return body | {
-            "rail": rail.build(scene, wanted, counts),
+            "rail": rail.build(page_request, wanted, counts),
             "chosen": chosen,
             "ignored": wanted.ignored,
             "filtered": wanted.filtered,
@@ -74,21 +76,22 @@ class Listing:
             "announce": f"{rail.shown(matching)} {'entry matches' if matching == 1 else 'entries match'}",
             "empty": self._empty(counts, matching),
             "good_news": GOOD_NEWS.get(chosen["status"], ""),
-            "query": filters.query(scene),
+            "query": filters.query(page_request),
             "kept": [(name, chosen[name]) for name in ("status", "reason", "locked", "view", "sort") if chosen[name]],
             "graph": graph,
             "views": [
-                (word, filters.query(scene, view=view), graph == bool(view)) for word, view in (("Table", ""), ("Graph", "graph"))
+                (word, filters.query(page_request, view=view), graph == bool(view))
+                for word, view in (("Table", ""), ("Graph", "graph"))
             ],
         }
 
     def _table(self, found: Any) -> dict[str, Any]:
-        scene, wanted = self.scene, self.wanted
+        page_request, wanted = self.page_request, self.wanted
         _, descending = wanted.order
-        cursor = {key: scene.request.GET.get(key, "") for key in ("after", "before")}
+        cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
         ordered = entries_filters.ordered(found, wanted).select_related("account")
         cut = paging.cut(rows.with_sessions(ordered), "place", "seq", descending=descending, **cursor)
-        shown, common = rows.told(scene, cut.rows, own_first=True)
+        shown, common = rows.told(page_request, cut.rows, own_first=True)
         return {
             "rows": shown,
             "cut": cut,
@@ -104,7 +107,7 @@ class Listing:
         now = ("descending" if descending else "ascending") if name == by else ""
         upward = name in entries_filters.UPWARD_FIRST
         wanted = f"-{name}" if (now == "ascending") or (not now and not upward) else name
-        query = filters.query(self.scene, sort="" if wanted == "seq" else wanted)
+        query = filters.query(self.page_request, sort="" if wanted == "seq" else wanted)
         return {"word": word, "name": name, "now": now, "query": query}
 
     def _empty(self, counts: rail.Counts, matching: int) -> str:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import ReasonForm, RoundsForm, checked
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
 from orchestration import queries
 from orchestration.backlog import entries, entry_actions, entry_edits
@@ -17,8 +17,8 @@ from orchestration.models import Entry
 from workspaces.access import Need
 
 VERBS: dict[str, tuple[Callable[..., Entry], str]] = {
-    "hold": (entry_actions.hold, "is held back until someone releases it"),
-    "release": (entry_actions.release, "is back in line"),
+    "hold": (entry_actions.put_on_hold, "is held back until someone releases it"),
+    "release": (entry_actions.resume, "is back in line"),
     "done": (entry_actions.mark_done, "is marked done; nothing was merged"),
 }
 
@@ -40,57 +40,57 @@ class BesideForm(forms.Form):
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def act(scene: Scene, entry_id: str, verb: str) -> HttpResponse:
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
+def act(page_request: PageRequest, entry_id: str, verb: str) -> HttpResponse:
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
     do, sentence = VERBS[verb]
-    do(entry, by=scene.caller, reason=checked(ReasonForm(scene.request.POST))["reason"])
-    found = explain.reasons(scene.workspace.pk, [entry.pk]).get(entry.pk) if verb == "release" else None
+    do(entry, by=page_request.caller, reason=checked(ReasonForm(page_request.request.POST))["reason"])
+    found = explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk) if verb == "release" else None
     if found is not None and found.why is not None and found.why.blocks:
-        return done(scene, f"#{entry.seq} {sentence}, and will be blocked again: {found.why.message}", tone="warn")
-    return done(scene, f"#{entry.seq} {sentence}")
+        return done(page_request, f"#{entry.seq} {sentence}, and will be blocked again: {found.why.message}", tone="warn")
+    return done(page_request, f"#{entry.seq} {sentence}")
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def reverify(scene: Scene, entry_id: str) -> HttpResponse:
-    entry = entry_actions.reverify(queries.entry_for(scene.workspace.pk, entry_id), by=scene.caller)
-    return done(scene, f"#{entry.seq} will be verified again, without implementing")
+def reverify(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    entry = entry_actions.reverify(queries.entry_for(page_request.workspace.pk, entry_id), by=page_request.caller)
+    return done(page_request, f"#{entry.seq} will be verified again, without implementing")
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def set_rounds(scene: Scene, entry_id: str) -> HttpResponse:
-    wanted = checked(RoundsForm(scene.request.POST))["rounds"]
-    entry = entry_edits.set_rounds(queries.entry_for(scene.workspace.pk, entry_id), wanted, by=scene.caller)
-    return done(scene, f"#{entry.seq} may make {wanted} {'round' if wanted == 1 else 'rounds'}")
+def set_rounds(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    wanted = checked(RoundsForm(page_request.request.POST))["rounds"]
+    entry = entry_edits.set_rounds(queries.entry_for(page_request.workspace.pk, entry_id), wanted, by=page_request.caller)
+    return done(page_request, f"#{entry.seq} may make {wanted} {'round' if wanted == 1 else 'rounds'}")
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def set_one(scene: Scene, entry_id: str, what: str) -> HttpResponse:
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
-    return done(scene, f"#{entry.seq} {SETTERS[what](scene, entry)}")
+def set_one(page_request: PageRequest, entry_id: str, what: str) -> HttpResponse:
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    return done(page_request, f"#{entry.seq} {SETTERS[what](page_request, entry)}")
 
 
-def _priority(scene: Scene, entry: Entry) -> str:
-    wanted = checked(PriorityForm(scene.request.POST))["priority"]
-    entry_actions.set_priority(entry, entries.PRIORITIES[wanted], by=scene.caller)
+def _priority(page_request: PageRequest, entry: Entry) -> str:
+    wanted = checked(PriorityForm(page_request.request.POST))["priority"]
+    entry_actions.set_priority(entry, entries.PRIORITIES[wanted], by=page_request.caller)
     return f"has {wanted} priority"
 
 
-def _assign(scene: Scene, entry: Entry) -> str:
-    who = checked(AssignForm(scene.request.POST))["assigned_to"].strip()
-    entry_edits.assign(entry, who, by=scene.caller)
+def _assign(page_request: PageRequest, entry: Entry) -> str:
+    who = checked(AssignForm(page_request.request.POST))["assigned_to"].strip()
+    entry_edits.assign(entry, who, by=page_request.caller)
     return f"is assigned to {who}" if who else "is assigned to nobody"
 
 
-def _beside(scene: Scene, entry: Entry) -> str:
-    said = checked(BesideForm(scene.request.POST))
+def _beside(page_request: PageRequest, entry: Entry) -> str:
+    said = checked(BesideForm(page_request.request.POST))
     group = said["parallel_group"].strip()
-    entry_edits.set_parallel(entry, parallelizable=not said["alone"], parallel_group=group, by=scene.caller)
+    entry_edits.set_parallel(entry, parallelizable=not said["alone"], parallel_group=group, by=page_request.caller)
     if not said["alone"]:
         return "may run beside others"
     return f"runs alone among those of the group {group}" if group else "runs alone in its workspace"
 
 
-SETTERS: dict[str, Callable[[Scene, Entry], str]] = {"priority": _priority, "assign": _assign, "beside": _beside}
+SETTERS: dict[str, Callable[[PageRequest, Entry], str]] = {"priority": _priority, "assign": _assign, "beside": _beside}

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry
 
 
-def told(scene: Scene, entry: Entry) -> dict[str, Any]:
+def told(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     return {"entry": entry, "spec": _spec(entry), "priorities": [(p.name.lower(), p.label) for p in Entry.Priority]}
 
 

@@ -5,13 +5,13 @@ from typing import Any
 from budget.charts.bullet import Use
 from budget.models import BudgetChange
 from dashboard.budget import by_entry, changes
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry
 
 
-def purse(scene: Scene, entry: Entry) -> dict[str, Any]:
+def purse(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     account = entry.account
-    name, left = by_entry.parent(scene.project)
+    name, left = by_entry.parent(page_request.project)
     made = BudgetChange.objects.filter(account_id=entry.pk).order_by("-id")[:10]
     return {
         "account": account,

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import checked
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
 from orchestration import queries
 from orchestration.backlog import dependencies
@@ -37,7 +37,7 @@ class DependForm(forms.Form):
         return int(self.cleaned_data["depends_on"].split()[0].removeprefix("#"))
 
 
-def both_ways(scene: Scene, entry: Entry) -> dict[str, Any]:
+def both_ways(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     """Two queries."""
     links = Dependency.objects.filter(Q(entry=entry) | Q(depends_on=entry)).select_related("entry", "depends_on")
     pairs = list(links.order_by("entry__seq", "depends_on__seq")[: 4 * MOST])
@@ -45,8 +45,10 @@ def both_ways(scene: Scene, entry: Entry) -> dict[str, Any]:
     needed_by = [link.entry for link in pairs if link.depends_on_id == entry.pk and link.entry.deleted_at is None]
     taken = {entry.pk, *(one.pk for one in needs), *(one.pk for one in needed_by)}
     offered = []
-    if scene.may(Need.OPERATE) and _may_change(entry):
-        open_ones = Entry.objects.filter(workspace=scene.workspace, deleted_at__isnull=True).exclude(status=Entry.Status.DONE)
+    if page_request.may(Need.OPERATE) and _may_change(entry):
+        open_ones = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True).exclude(
+            status=Entry.Status.DONE
+        )
         offered = [one for one in open_ones.order_by("-seq")[:MOST] if one.pk not in taken]
     return {
         "entry": entry,
@@ -64,24 +66,24 @@ def _may_change(entry: Entry) -> bool:
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def depend(scene: Scene, entry_id: str) -> HttpResponse:
-    entry, other, reason = _asked(scene, entry_id)
-    dependencies.depend(entry, other, by=scene.caller, reason=reason)
-    return done(scene, f"#{entry.seq} waits for #{other.seq} {other.title}")
+def depend(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    entry, other, reason = _asked(page_request, entry_id)
+    dependencies.depend(entry, other, by=page_request.caller, reason=reason)
+    return done(page_request, f"#{entry.seq} waits for #{other.seq} {other.title}")
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def undepend(scene: Scene, entry_id: str) -> HttpResponse:
-    entry, other, reason = _asked(scene, entry_id)
-    dependencies.undepend(entry, other, by=scene.caller, reason=reason)
-    return done(scene, f"#{entry.seq} waits for #{other.seq} no more")
+def undepend(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    entry, other, reason = _asked(page_request, entry_id)
+    dependencies.undepend(entry, other, by=page_request.caller, reason=reason)
+    return done(page_request, f"#{entry.seq} waits for #{other.seq} no more")
 
 
-def _asked(scene: Scene, entry_id: str) -> tuple[Entry, Entry, str]:
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
-    said = checked(DependForm(scene.request.POST))
-    other = Entry.objects.filter(workspace=scene.workspace, seq=said["depends_on"], deleted_at__isnull=True).first()
+def _asked(page_request: PageRequest, entry_id: str) -> tuple[Entry, Entry, str]:
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    said = checked(DependForm(page_request.request.POST))
+    other = Entry.objects.filter(workspace=page_request.workspace, seq=said["depends_on"], deleted_at__isnull=True).first()
     if other is None:
         raise NotFound(f"There is no entry #{said['depends_on']} here")
     return entry, other, said["reason"]

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_safe
 
 from dashboard.diffs import reading, viewing
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration import configuration, queries
 from orchestration.configuration import secrets
 from orchestration.models import Entry, Round
@@ -24,36 +24,38 @@ class Asked(forms.Form):
 
 @require_safe
 @in_workspace()
-def page(scene: Scene, entry_id: str) -> HttpResponse:
+def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     """All that the entry changed, against the integration branch."""
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
-    asked, ignored = filters.read(Asked, scene)
-    base, commit, words = _span(scene, entry)
-    regions = STRIP | {"diff": Region("parts/diff.html", lambda scene: between(scene, base, commit, only=asked["file"]))}
-    return show(scene, "entry_diff.html", regions, section="entries", entry=entry, words=words, ignored=ignored)
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    asked, ignored = filters.read(Asked, page_request)
+    base, commit, words = _span(page_request, entry)
+    regions = HEADER | {
+        "diff": Region("parts/diff.html", lambda page_request: between(page_request, base, commit, only=asked["file"]))
+    }
+    return show(page_request, "entry_diff.html", regions, section="entries", entry=entry, words=words, ignored=ignored)
 
 
 @require_safe
 @in_workspace()
-def patch(scene: Scene, entry_id: str) -> HttpResponse:
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
-    base, commit, _ = _span(scene, entry)
-    return as_file(scene, base, commit, f"entry-{entry.seq}.patch")
+def patch(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    base, commit, _ = _span(page_request, entry)
+    return as_file(page_request, base, commit, f"entry-{entry.seq}.patch")
 
 
-def between(scene: Scene, base: str, commit: str, *, only: str = "") -> dict[str, Any]:
+def between(page_request: PageRequest, base: str, commit: str, *, only: str = "") -> dict[str, Any]:
     """One query: the secrets that are masked."""
-    seen = viewing.view(scene.workspace.repo, base, commit, only=only, mask=_mask(scene))
-    return {"diff": seen, "base": base[:10], "commit": commit[:10], "file_query": filters.query(scene, "file")}
+    seen = viewing.view(page_request.workspace.repo, base, commit, only=only, mask=_mask(page_request))
+    return {"diff": seen, "base": base[:10], "commit": commit[:10], "file_query": filters.query(page_request, "file")}
 
 
-def as_file(scene: Scene, base: str, commit: str, name: str) -> HttpResponse:
+def as_file(page_request: PageRequest, base: str, commit: str, name: str) -> HttpResponse:
     """As git writes it, but for secrets. Never shown by the browser, whatever is in it."""
     try:
-        text, whole = reading.patch(scene.workspace.repo, base, commit)
+        text, whole = reading.patch(page_request.workspace.repo, base, commit)
     except reading.NotReadable as problem:
         raise NotFound(str(problem)) from None
-    text = _mask(scene)(text)
+    text = _mask(page_request)(text)
     if not whole:
         text += f"\n# Cut here: it is longer than {reading.WHOLE_PATCH_BYTES:,} bytes.\n"
     response = HttpResponse(text.encode("utf-8", "surrogateescape"), content_type="text/plain; charset=utf-8")
@@ -62,18 +64,18 @@ def as_file(scene: Scene, base: str, commit: str, name: str) -> HttpResponse:
     return response
 
 
-def _span(scene: Scene, entry: Entry) -> tuple[str, str, str]:
+def _span(page_request: PageRequest, entry: Entry) -> tuple[str, str, str]:
     """From where its branch left the integration branch to its newest commit; once that is merged, from where its first round began."""
     made = list(Round.objects.filter(entry=entry).exclude(commit="").order_by("number").values_list("base_commit", "commit"))
     if not made:
         return "", "", ""
-    branch = configuration.load(scene.executor.config).integration_branch
+    branch = configuration.load(page_request.executor.config).integration_branch
     first, newest = made[0][0], made[-1][1]
-    left = reading.merge_base(scene.workspace.repo, branch, newest)
+    left = reading.merge_base(page_request.workspace.repo, branch, newest)
     if left and left != newest:
         return left, newest, f"Against {branch}, from where this entry's branch left it."
     return first, newest, f"It is merged into {branch}: from where its first round began to its newest commit."
 
 
-def _mask(scene: Scene) -> secrets.Mask:
-    return secrets.mask_for(scene.workspace.pk, configuration.envs(configuration.load(scene.executor.config)))
+def _mask(page_request: PageRequest) -> secrets.Mask:
+    return secrets.mask_for(page_request.workspace.pk, configuration.envs(configuration.load(page_request.executor.config)))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dashboard.shared import event_text, fragments
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry, Session
 from workspaces.models import Event
 
@@ -11,10 +11,10 @@ MOST = 50
 MOST_SESSIONS = 200
 
 
-def of(scene: Scene, entry: Entry) -> dict[str, Any]:
+def of(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     """Two queries, both by an index."""
     made = Session.objects.filter(entry=entry).order_by("-attempt").values_list("pk", flat=True)[:MOST_SESSIONS]
-    found = Event.objects.filter(workspace=scene.workspace, object_id__in=[entry.pk, *made])
+    found = Event.objects.filter(workspace=page_request.workspace, object_id__in=[entry.pk, *made])
     events = list(fragments.with_entries(found).order_by("-id")[: MOST + 1])
     return {
         "events": [fragments.told(one) | {"change": _change(one)} for one in events[:MOST]],

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.backlog import locks
 from orchestration.backlog.paths import LockTable
 from orchestration.models import Entry, FileLock
@@ -19,11 +19,11 @@ class Row:
     lock: FileLock | None = None
 
 
-def wanted(scene: Scene, entry: Entry) -> dict[str, Any]:
+def wanted(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     """Two queries, and a third for who waits, if it holds anything."""
     overlapping = locks.overlapping(entry.workspace_id, entry.paths)
     paths = [path for path, _ in overlapping]
-    rows = FileLock.objects.filter(workspace=scene.workspace, path__in=paths) | FileLock.objects.filter(entry=entry)
+    rows = FileLock.objects.filter(workspace=page_request.workspace, path__in=paths) | FileLock.objects.filter(entry=entry)
     locks_ = list(rows.select_related("entry").order_by("path"))
     table = LockTable(overlapping)
     found = [_row(path, entry, table, locks_) for path in entry.paths]

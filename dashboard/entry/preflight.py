@@ -16,8 +16,8 @@ from dashboard.shared import labels
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import WhyForm, checked
 from dashboard.shared.fragments import names_of
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import done
 from orchestration import queries
 from orchestration.executor import dispatch, explain
@@ -47,18 +47,18 @@ class Row:
 
 @require_safe
 @in_workspace()
-def page(scene: Scene, entry_id: str) -> HttpResponse:
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
-    regions = STRIP | {"preflight": Region("entry.html#preflight", lambda scene: checks(scene, entry))}
-    return show(scene, "preflight.html", regions, section="entries", entry=entry)
+def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    regions = HEADER | {"preflight": Region("entry.html#preflight", lambda page_request: checks(page_request, entry))}
+    return show(page_request, "preflight.html", regions, section="entries", entry=entry)
 
 
-def checks(scene: Scene, entry: Entry) -> dict[str, Any]:
+def checks(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     """Five queries at most."""
-    found = explain.reasons(scene.workspace.pk, [entry.pk]).get(entry.pk)
+    found = explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk)
     asked = found.checks if found else []
-    names = names_of(scene, {check.holder for check in asked if check.holder})
-    rows = [_row(scene, entry, check, name, names) for check, name in zip(asked, NAMES if asked else (), strict=True)]
+    names = names_of(page_request, {check.holder for check in asked if check.holder})
+    rows = [_row(page_request, entry, check, name, names) for check, name in zip(asked, NAMES if asked else (), strict=True)]
     return {
         "entry": entry,
         "preflight": rows,
@@ -68,14 +68,16 @@ def checks(scene: Scene, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _row(scene: Scene, entry: Entry, check: Check, name: str, names: dict[str, labels.Link]) -> Row:
-    return Row(check, name, labels.linked(check.observed, names), None if check.passed else _fix(scene, entry, check, names))
+def _row(page_request: PageRequest, entry: Entry, check: Check, name: str, names: dict[str, labels.Link]) -> Row:
+    return Row(
+        check, name, labels.linked(check.observed, names), None if check.passed else _fix(page_request, entry, check, names)
+    )
 
 
-def _fix(scene: Scene, entry: Entry, check: Check, names: dict[str, labels.Link]) -> tuple[str, str]:
+def _fix(page_request: PageRequest, entry: Entry, check: Check, names: dict[str, labels.Link]) -> tuple[str, str]:
     """Where to go to mend it. What is only stored with the entry is mended by its own buttons."""
-    at = [scene.workspace.pk]
-    here = reverse("entry", args=[scene.workspace.pk, entry.pk])
+    at = [page_request.workspace.pk]
+    here = reverse("entry", args=[page_request.workspace.pk, entry.pk])
     if check.holder in names:
         return f"See {names[check.holder].text}", names[check.holder].url
     if check.code in EXECUTOR:
@@ -102,27 +104,29 @@ def place(entry: Entry, code: str) -> tuple[str, str] | None:
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def go(scene: Scene, entry_id: str) -> HttpResponse:
+def go(page_request: PageRequest, entry_id: str) -> HttpResponse:
     """A cycle of the workspace now, in this request, if the executor's own checks let this entry through."""
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
-    reason = checked(WhyForm(scene.request.POST))["reason"]
-    _refuse(entry, explain.reasons(scene.workspace.pk, [entry.pk]).get(entry.pk))
-    cycle = dispatch.cycle(scene.workspace.pk)
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    reason = checked(WhyForm(page_request.request.POST))["reason"]
+    _refuse(entry, explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk))
+    cycle = dispatch.cycle(page_request.workspace.pk)
     others = sum(1 for start in cycle.started if start.entry.id != entry.pk)
     session = Session.objects.filter(entry=entry, status__in=Session.OPEN).first()
     data = {"others": others, "session": session.pk if session else None}
-    activity.record(scene.workspace.pk, "entry.dispatch", by=scene.caller, object_id=entry.pk, reason=reason, data=data)
+    activity.record(
+        page_request.workspace.pk, "entry.dispatch", by=page_request.caller, object_id=entry.pk, reason=reason, data=data
+    )
     more = _others(others)
     if session is None:
         mine = next((one for one in cycle.decisions if one.entry.id == entry.pk and not isinstance(one, Start)), None)
         why = mine.why.message if mine is not None and not isinstance(mine, Start) else "Others were before it in line"
-        return done(scene, f"#{entry.seq} was not started: {why.rstrip('.')}.{more}", tone="warn")
-    url = reverse("session", args=[scene.workspace.pk, session.pk])
+        return done(page_request, f"#{entry.seq} was not started: {why.rstrip('.')}.{more}", tone="warn")
+    url = reverse("session", args=[page_request.workspace.pk, session.pk])
     number = entry.rounds.count() + 1
     sentence = format_html(
         'Dispatched #{} to <a href="{}">session {}</a> as round {}.{}', entry.seq, url, session.pk[-6:], number, more
     )
-    return done(scene, sentence)
+    return done(page_request, sentence)
 
 
 def _others(n: int) -> str:

@@ -15,9 +15,9 @@ from dashboard.entry import diff
 from dashboard.entry.rounds import of_money, with_costs
 from dashboard.shared import labels
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration import queries
 from orchestration.models import Entry, Round
 from workspaces.errors import NotFound
@@ -47,9 +47,9 @@ class Facts:
 
 @require_safe
 @in_workspace()
-def page(scene: Scene, entry_id: str, number: int) -> HttpResponse:
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
-    asked, ignored = filters.read(Asked, scene)
+def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    asked, ignored = filters.read(Asked, page_request)
     numbers = list(Round.objects.filter(entry=entry).order_by("-number").values_list("number", flat=True)[:MOST_OTHERS])
     this = _round(entry, number)
     other = None
@@ -57,13 +57,15 @@ def page(scene: Scene, entry_id: str, number: int) -> HttpResponse:
         other = _round(entry, said) if said in numbers and said != number else None
         ignored += [] if other else ["compare"]
     base, commit = (other.commit, this.commit) if other else (this.base_commit, this.commit)
-    regions = STRIP | {
-        "facts": Region("round.html#facts", lambda scene: facts(entry, this, other)),
-        "found": Region("round.html#found", lambda scene: {"round": this, "checks": list(map(queries.shown_check, this.checks))}),
-        "diff": Region("parts/diff.html", lambda scene: diff.between(scene, base, commit, only=asked["file"])),
+    regions = HEADER | {
+        "facts": Region("round.html#facts", lambda page_request: facts(entry, this, other)),
+        "found": Region(
+            "round.html#found", lambda page_request: {"round": this, "checks": list(map(queries.shown_check, this.checks))}
+        ),
+        "diff": Region("parts/diff.html", lambda page_request: diff.between(page_request, base, commit, only=asked["file"])),
     }
     return show(
-        scene,
+        page_request,
         "round.html",
         regions,
         section="entries",
@@ -79,10 +81,10 @@ def page(scene: Scene, entry_id: str, number: int) -> HttpResponse:
 
 @require_safe
 @in_workspace()
-def patch(scene: Scene, entry_id: str, number: int) -> HttpResponse:
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
+def patch(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
     this = _round(entry, number)
-    return diff.as_file(scene, this.base_commit, this.commit, f"entry-{entry.seq}-round-{number}.patch")
+    return diff.as_file(page_request, this.base_commit, this.commit, f"entry-{entry.seq}-round-{number}.patch")
 
 
 def facts(entry: Entry, this: Round, other: Round | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from budget.amounts import money
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry, RoundSpend
 from dashboard.shared import labels
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration import queries
 from orchestration.models import Entry, Round, Session
 
@@ -39,7 +39,7 @@ class Row:
         return chart.WORDS[self.outcome]
 
 
-def made(scene: Scene, entry: Entry) -> dict[str, Any]:
+def made(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     found = list(with_costs(entry).select_related("session").order_by("-number")[:MOST])
     told = of_money(found[::-1])
     outcomes = {one.number: one for one in told}
@@ -88,6 +88,6 @@ def of_money(made: Sequence[Round]) -> list[chart.Round]:
     return told
 
 
-def sessions(scene: Scene, entry: Entry) -> dict[str, Any]:
+def sessions(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     made = Session.objects.filter(entry=entry).select_related("hold").order_by("-attempt")
     return {"sessions": [{"session": session, "status": queries.shown_status(session)} for session in made[:100]]}

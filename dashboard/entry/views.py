@@ -13,15 +13,15 @@ from dashboard.budget import by_entry
 from dashboard.entries.rows import rows
 from dashboard.entry import brief, budget, dependencies, history, locks, preflight, rounds
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration.models import Entry, Round, Session
 from workspaces import ids
 from workspaces.access import Need
 from workspaces.errors import NotFound
 
-# name: (word, its regions and what builds each from the scene and the entry)
+# name: (word, its regions and what builds each from the page_request and the entry)
 TABS = {
     "rounds": ("Rounds", {"rounds": rounds.made, "sessions": rounds.sessions}),
     "brief": ("Brief", {"brief": brief.told}),
@@ -41,17 +41,17 @@ class Chosen(forms.Form):
 
 @require_safe
 @in_workspace()
-def page(scene: Scene, entry_id: str) -> HttpResponse:
-    entry = _found(scene, entry_id)
-    chosen, ignored = filters.read(Chosen, scene)
+def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    entry = _found(page_request, entry_id)
+    chosen, ignored = filters.read(Chosen, page_request)
     tab = chosen["tab"] or "rounds"
-    regions = STRIP | {"standing": Region("entry.html#standing", lambda scene: standing(scene, entry))}
+    regions = HEADER | {"standing": Region("entry.html#standing", lambda page_request: standing(page_request, entry))}
     for name, build in TABS[tab][1].items():
         regions[name] = Region(f"entry.html#{name}", partial(build, entry=entry))
-    if scene.request.GET.get("fragment") == "preflight":  # opened by a person; then it fetches itself
-        regions["preflight"] = Region("entry.html#preflight", lambda scene: preflight.checks(scene, entry))
+    if page_request.request.GET.get("fragment") == "preflight":  # opened by a person; then it fetches itself
+        regions["preflight"] = Region("entry.html#preflight", lambda page_request: preflight.checks(page_request, entry))
     return show(
-        scene,
+        page_request,
         "entry.html",
         regions,
         section="entries",
@@ -62,7 +62,7 @@ def page(scene: Scene, entry_id: str) -> HttpResponse:
     )
 
 
-def _found(scene: Scene, entry_id: str) -> Entry:
+def _found(page_request: PageRequest, entry_id: str) -> Entry:
     """The entry with its open session and what its rounds cost and gained, in one query. Raises NotFound."""
     mine = RoundSpend.objects.filter(account_id=OuterRef("account_id")).order_by().values("account_id")
     gains = Sum("improvement_score", filter=Q(improvement_score__gt=0))
@@ -77,15 +77,15 @@ def _found(scene: Scene, entry_id: str) -> Entry:
     )
     found = None
     if ids.looks_like_one(entry_id):
-        found = entries.filter(pk=entry_id, workspace=scene.workspace, deleted_at__isnull=True).first()
+        found = entries.filter(pk=entry_id, workspace=page_request.workspace, deleted_at__isnull=True).first()
     if found is None:
         raise NotFound("Entry not found")
     return found
 
 
-def standing(scene: Scene, entry: Entry) -> dict[str, Any]:
+def standing(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     """One sentence on where it stands and since when, and what it came to so far: as its row of the backlog says it."""
-    row = rows(scene, [entry])[0]
+    row = rows(page_request, [entry])[0]
     at_work = row["session"] is not None
     return {
         "entry": entry,
@@ -93,14 +93,14 @@ def standing(scene: Scene, entry: Entry) -> dict[str, Any]:
         "row": row,
         "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
         "worth": by_entry.Worth(entry.made or 0, entry.paid or 0, entry.gained or 0.0),  # type: ignore[attr-defined]
-        "mend": _mend(scene, entry),
+        "mend": _mend(page_request, entry),
         "changed": entry.changed,  # type: ignore[attr-defined]
         "may_dispatch": not at_work and entry.status != Entry.Status.DONE,
         "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,
     }
 
 
-def _mend(scene: Scene, entry: Entry) -> tuple[str, str] | None:
+def _mend(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
     """What makes a blocked entry go on, where releasing it would not; for those who may do it."""
     need = MENDED.get(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
-    return preflight.place(entry, entry.reason_code) if need is not None and scene.may(need) else None
+    return preflight.place(entry, entry.reason_code) if need is not None and page_request.may(need) else None

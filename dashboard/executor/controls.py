@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard.shared import confirmation, labels, stop_progress
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import VersionForm, checked
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo, confirm, done
 from orchestration import queries, sessions
 from orchestration.executor import control, dispatch
@@ -31,17 +31,17 @@ STATES = {"running": "it is running now", "paused": "it is paused now", "stopped
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def steer(scene: Scene, verb: str) -> HttpResponse:
+def steer(page_request: PageRequest, verb: str) -> HttpResponse:
     """With the version that the page showed: who acts on what is no longer so is told what is, and nothing is done."""
     act, sentence, back = VERBS[verb]
-    seen = checked(VersionForm(scene.request.POST))["version"]
+    seen = checked(VersionForm(page_request.request.POST))["version"]
     try:
-        act(scene.workspace.pk, by=scene.caller, expected=seen)
+        act(page_request.workspace.pk, by=page_request.caller, expected=seen)
     except Outdated as outdated:
         raise Conflict(_overtaken(outdated.now)) from None
-    executor = queries.executor_for(scene.workspace.pk)
-    undo = Undo("Undo", reverse("executor", args=[scene.workspace.pk, back]), {"version": executor.version})
-    return done(scene, sentence, undo=undo)
+    executor = queries.executor_for(page_request.workspace.pk)
+    undo = Undo("Undo", reverse("executor", args=[page_request.workspace.pk, back]), {"version": executor.version})
+    return done(page_request, sentence, undo=undo)
 
 
 def _overtaken(executor: Executor) -> str:
@@ -52,81 +52,83 @@ def _overtaken(executor: Executor) -> str:
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def dispatch_now(scene: Scene) -> HttpResponse:
+def dispatch_now(page_request: PageRequest) -> HttpResponse:
     """A cycle in this request. It overrides nothing: the answer says what stands in the way."""
-    cycle = dispatch.cycle(scene.workspace.pk)
-    activity.record(scene.workspace.pk, "executor.force_dispatch", by=scene.caller, object_id=scene.workspace.pk)
-    found = queries.diagnostics(scene.workspace.pk)
+    cycle = dispatch.cycle(page_request.workspace.pk)
+    activity.record(
+        page_request.workspace.pk, "executor.force_dispatch", by=page_request.caller, object_id=page_request.workspace.pk
+    )
+    found = queries.diagnostics(page_request.workspace.pk)
     started = len(cycle.started)
     sentence = f"Started {started} {'session' if started == 1 else 'sessions'}." if started else "Nothing could start."
     if found["blockedReasons"]:
         sentence += f" In the way of the rest: {labels.reasons(found['blockedReasons'])}."
-    return done(scene, sentence, tone="good" if started else "warn")
+    return done(page_request, sentence, tone="good" if started else "warn")
 
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
-def stop_all(scene: Scene) -> HttpResponse:
+def stop_all(page_request: PageRequest) -> HttpResponse:
     """Carried out whatever changed since it was armed, as long as there is something to stop: an emergency is not re-negotiated. Where
     somebody else has stopped everything already, it says who, and changes nothing."""
-    if scene.request.method == "GET" or not confirmation.granted(scene, "stop-all"):
+    if page_request.request.method == "GET" or not confirmation.is_confirmed(page_request, "stop-all"):
         return confirm(
-            scene,
+            page_request,
             title="Stop all",
-            sentence=stop_sentence(Session.objects.filter(workspace=scene.workspace, status__in=Session.OPEN).count()),
+            sentence=stop_sentence(Session.objects.filter(workspace=page_request.workspace, status__in=Session.OPEN).count()),
             button="Stop all now",
-            action=reverse("executor-stop", args=[scene.workspace.pk]),
-            fields={"confirm": confirmation.word(scene, "stop-all")},
-            status=409 if scene.request.method == "POST" else 0,
+            action=reverse("executor-stop", args=[page_request.workspace.pk]),
+            fields={"confirm": confirmation.token(page_request, "stop-all")},
+            status=409 if page_request.request.method == "POST" else 0,
         )
-    acknowledged = stop_progress.of(scene)
-    if acknowledged is not None and acknowledged.nothing_left and acknowledged.by != scene.caller.name:
+    acknowledged = stop_progress.of(page_request)
+    if acknowledged is not None and acknowledged.nothing_left and acknowledged.by != page_request.caller.name:
         raise Conflict(f"{acknowledged.by} stopped everything already: {acknowledged.summary}. Nothing more was done")
-    open_now = control.stop_all(scene.workspace.pk, by=scene.caller)
+    open_now = control.stop_all(page_request.workspace.pk, by=page_request.caller)
     if not open_now:
-        return done(scene, "Dispatch is off; no session was at work")
+        return done(page_request, "Dispatch is off; no session was at work")
     asked = "1 session was asked to stop" if open_now == 1 else f"{open_now} sessions were asked to stop"
-    return done(scene, f"Dispatch is off; {asked}. Each one's answer is listed at the top", tone="warn")
+    return done(page_request, f"Dispatch is off; {asked}. Each one's answer is listed at the top", tone="warn")
 
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
-def stop_session(scene: Scene, session_id: str) -> HttpResponse:
-    session = queries.session_for(scene.workspace.pk, session_id)
-    if scene.request.method == "GET" or not confirmation.granted(scene, "stop-session", session.pk):
+def stop_session(page_request: PageRequest, session_id: str) -> HttpResponse:
+    session = queries.session_for(page_request.workspace.pk, session_id)
+    if page_request.request.method == "GET" or not confirmation.is_confirmed(page_request, "stop-session", session.pk):
         return confirm(
-            scene,
+            page_request,
             title=f"Stop the session on #{session.entry.seq}",
             sentence="Ends this session. Its work is committed, and the entry is held until someone releases it.",
             button="Stop this session",
-            action=reverse("session-stop", args=[scene.workspace.pk, session.pk]),
-            fields={"confirm": confirmation.word(scene, "stop-session", session.pk)},
-            status=409 if scene.request.method == "POST" else 0,
+            action=reverse("session-stop", args=[page_request.workspace.pk, session.pk]),
+            fields={"confirm": confirmation.token(page_request, "stop-session", session.pk)},
+            status=409 if page_request.request.method == "POST" else 0,
         )
     with _still_open(session):
-        sessions.stop(scene.workspace.pk, session.pk, by=scene.caller)
-    return done(scene, f"The session on #{session.entry.seq} was told to stop; the entry will be held")
+        sessions.stop(page_request.workspace.pk, session.pk, by=page_request.caller)
+    return done(page_request, f"The session on #{session.entry.seq} was told to stop; the entry will be held")
 
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
-def kill_session(scene: Scene, session_id: str) -> HttpResponse:
+def kill_session(page_request: PageRequest, session_id: str) -> HttpResponse:
     """For a session that was asked to stop and does not: its processes are killed now, by its worker or by the reaper."""
-    session = queries.session_for(scene.workspace.pk, session_id)
-    if scene.request.method == "GET" or not confirmation.granted(scene, "kill-session", session.pk):
+    session = queries.session_for(page_request.workspace.pk, session_id)
+    if page_request.request.method == "GET" or not confirmation.is_confirmed(page_request, "kill-session", session.pk):
         return confirm(
-            scene,
+            page_request,
             title=f"Kill the session on #{session.entry.seq}",
             sentence="Its processes are killed without their grace. What it wrote is committed where its host still can; a request that is "
             "under way is charged at its hold.",
             button="Kill it now",
-            action=reverse("session-kill", args=[scene.workspace.pk, session.pk]),
-            fields={"confirm": confirmation.word(scene, "kill-session", session.pk)},
-            status=409 if scene.request.method == "POST" else 0,
+            action=reverse("session-kill", args=[page_request.workspace.pk, session.pk]),
+            fields={"confirm": confirmation.token(page_request, "kill-session", session.pk)},
+            status=409 if page_request.request.method == "POST" else 0,
         )
     with _still_open(session):
-        sessions.kill(scene.workspace.pk, session.pk, by=scene.caller)
-    return done(scene, f"The session on #{session.entry.seq} is being killed", tone="warn")
+        sessions.kill(page_request.workspace.pk, session.pk, by=page_request.caller)
+    return done(page_request, f"The session on #{session.entry.seq} is being killed", tone="warn")
 
 
 @contextmanager

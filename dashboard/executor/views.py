@@ -16,8 +16,8 @@ from budget.charts import sparkline
 from dashboard.shared import fragments, labels
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import WorkersForm, checked
-from dashboard.shared.header import STRIP, is_late, shown_state
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.header import HEADER, is_late, shown_state
+from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import done
 from orchestration import configuration
 from orchestration.configuration import workspace_setup
@@ -36,34 +36,34 @@ LITTLE_DISK = 2 * 2**30
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponse:
-    return show(scene, "executor.html", REGIONS, tab="executor")
+def page(page_request: PageRequest) -> HttpResponse:
+    return show(page_request, "executor.html", REGIONS, tab="executor")
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def set_workers(scene: Scene) -> HttpResponse:
-    wanted = checked(WorkersForm(scene.request.POST))["workers"]
-    workspace_setup.configure(scene.workspace, {"max_workers": wanted}, by=scene.caller)
-    return done(scene, f"At most {wanted} {'worker' if wanted == 1 else 'workers'} at a time from now on")
+def set_workers(page_request: PageRequest) -> HttpResponse:
+    wanted = checked(WorkersForm(page_request.request.POST))["workers"]
+    workspace_setup.configure(page_request.workspace, {"max_workers": wanted}, by=page_request.caller)
+    return done(page_request, f"At most {wanted} {'worker' if wanted == 1 else 'workers'} at a time from now on")
 
 
-def controls(scene: Scene) -> dict[str, Any]:
+def controls(page_request: PageRequest) -> dict[str, Any]:
     """What is wanted and what is so, apart."""
-    config = configuration.load(scene.executor.config)
+    config = configuration.load(page_request.executor.config)
     return {
-        "executor": scene.executor,
-        "shown_state": shown_state(scene.executor, at_work=scene.at_work, ticked_at=scene.ticked_at),
-        "at_work": scene.at_work,
+        "executor": page_request.executor,
+        "shown_state": shown_state(page_request.executor, at_work=page_request.at_work, ticked_at=page_request.ticked_at),
+        "at_work": page_request.at_work,
         "config": config,
-        "slots_online": _slots(_online(scene)),
+        "slots_online": _slots(_online(page_request)),
         "agent_title": labels.AGENTS[config.agent.kind],
     }
 
 
-def waiting(scene: Scene) -> dict[str, Any]:
+def waiting(page_request: PageRequest) -> dict[str, Any]:
     """Why each entry waits: the first of the executor's checks that fails, and how many share it. Asked of the code that decides."""
-    _, found = explain.explain(scene.workspace.pk, limit=MOST_ASKED)
+    _, found = explain.explain(page_request.workspace.pk, limit=MOST_ASKED)
     why = [one for one in found if one.why]
     tally = Counter(one.why.code for one in why if one.why)
     shown = why[:MOST_EXPLAINED]
@@ -71,7 +71,7 @@ def waiting(scene: Scene) -> dict[str, Any]:
     entries = Entry.objects.in_bulk([*(one.entry.id for one in shown), *holders])
     names = {id_: fragments.link_to(entries[id_]) for id_ in holders if id_ in entries}
     return {
-        "tally": [(code, labels.standing(code), n) for code, n in tally.most_common()],
+        "tally": [(code, labels.status_group(code), n) for code, n in tally.most_common()],
         "ready": sum(1 for one in found if one.why is None),
         "explained": [
             {
@@ -96,15 +96,15 @@ def waiting(scene: Scene) -> dict[str, Any]:
     }
 
 
-def ticks(scene: Scene) -> dict[str, Any]:
+def ticks(page_request: PageRequest) -> dict[str, Any]:
     """The last ticks of the executor and cycles of this workspace; None where Valkey, which keeps them, does not answer."""
-    beats, cycles = executor_stats.ticks(), executor_stats.cycles(scene.workspace.pk)
+    beats, cycles = executor_stats.ticks(), executor_stats.cycles(page_request.workspace.pk)
     took = sorted(beat["ms"] for beat in beats or [])
     started = [cycle["started"] for cycle in reversed(cycles or [])]
     return {
         "known": beats is not None and cycles is not None,
-        "late": is_late(scene.ticked_at),
-        "ticked_at": scene.ticked_at,
+        "late": is_late(page_request.ticked_at),
+        "ticked_at": page_request.ticked_at,
         "tick_every": f"{settings.TICK_S:g}",
         "p50": took[len(took) // 2] if took else None,
         "p95": took[min(int(len(took) * 0.95), len(took) - 1)] if took else None,
@@ -122,37 +122,37 @@ def _cycle(told: dict[str, Any]) -> dict[str, Any]:
     elif not told["looked"]:
         words = "nothing was ready"
     else:
-        waits = [f"{n} {labels.standing(code)}" for code, n in told["waits"].items()]
+        waits = [f"{n} {labels.status_group(code)}" for code, n in told["waits"].items()]
         words = ", ".join(waits) or "everything it looked at was started"
     return told | {"when": datetime.fromtimestamp(told["at"], UTC), "words": words}
 
 
-def depends(scene: Scene) -> dict[str, Any]:
+def depends(page_request: PageRequest) -> dict[str, Any]:
     """What the executor needs, asked now: the database, Valkey, the repository, the disk, and the workers that are online."""
-    workers = _online(scene)
+    workers = _online(page_request)
     checks = [
         ("Database", True, connection.vendor, ""),
         ("Valkey", *_valkey()),
-        ("Repository", *_repository(scene.workspace.repo)),
+        ("Repository", *_repository(page_request.workspace.repo)),
         ("Disk", *_disk()),
-        ("Control worker", *_control(scene, workers)),
+        ("Control worker", *_control(page_request, workers)),
         ("Session workers", *_sessions(workers)),
-        ("Agent", *_agent(scene)),
+        ("Agent", *_agent(page_request)),
     ]
     return {"checks": [dict(zip(("name", "ok", "is_", "next"), one, strict=True)) for one in checks], "online": workers}
 
 
-def history(scene: Scene) -> dict[str, Any]:
-    rows = Event.objects.filter(workspace=scene.workspace, verb__startswith="executor.").order_by("-id")
+def history(page_request: PageRequest) -> dict[str, Any]:
+    rows = Event.objects.filter(workspace=page_request.workspace, verb__startswith="executor.").order_by("-id")
     return {"history": [fragments.told(event) for event in fragments.with_entries(rows)[:MOST_HISTORY]]}
 
 
-def _online(scene: Scene) -> list[Worker]:
+def _online(page_request: PageRequest) -> list[Worker]:
     """The worker processes seen within a lease; read once for both regions that show them."""
-    if "online" not in scene.memo:
+    if "online" not in page_request.memo:
         seen = Worker.objects.filter(seen_at__gt=now() - timedelta(seconds=settings.LEASE_S))
-        scene.memo["online"] = list(seen.order_by("queue", "host", "pid"))
-    found: list[Worker] = scene.memo["online"]
+        page_request.memo["online"] = list(seen.order_by("queue", "host", "pid"))
+    found: list[Worker] = page_request.memo["online"]
     return found
 
 
@@ -182,8 +182,8 @@ def _disk() -> tuple[bool, str, str]:
     return ok, f"{usage.free / 2**30:.1f} GiB free", "" if ok else "Worktrees and logs may not fit: make room"
 
 
-def _control(scene: Scene, workers: list[Worker]) -> tuple[bool, str, str]:
-    late = is_late(scene.ticked_at)
+def _control(page_request: PageRequest, workers: list[Worker]) -> tuple[bool, str, str]:
+    late = is_late(page_request.ticked_at)
     online = sum(1 for worker in workers if worker.queue == "control")
     return not late, f"{online} online" if not late else "no tick", "Start one: ./muster worker --queue control" if late else ""
 
@@ -193,12 +193,12 @@ def _sessions(workers: list[Worker]) -> tuple[bool, str, str]:
     return slots > 0, f"{slots} slots", "" if slots else "Nothing can start. Start one: ./muster worker"
 
 
-def _agent(scene: Scene) -> tuple[bool, str, str]:
-    row = scene.executor
+def _agent(page_request: PageRequest) -> tuple[bool, str, str]:
+    row = page_request.executor
     return not row.trouble_code, row.trouble_code or "no trouble known", row.trouble_message
 
 
-REGIONS = STRIP | {
+REGIONS = HEADER | {
     "controls": Region("executor.html#controls", controls),
     "waiting": Region("executor.html#waiting", waiting),
     "ticks": Region("executor.html#ticks", ticks),

@@ -23,7 +23,7 @@ from budget.models import Project
 from dashboard.shared import header, labels
 from dashboard.shared.decorators import person
 from dashboard.shared.header import Alert
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo
 from dashboard.shared.stop_progress import Answer, Stop
 from orchestration.models import Entry, Executor, Session
@@ -93,13 +93,13 @@ class Parts:
     def __init__(self, request: HttpRequest, caller: Caller) -> None:
         self.request = request
         self.workspace = Workspace(pk="ws_styleguide000000", name="Styleguide")
-        self.scene = Scene(request, caller, self.workspace, Role.ADMIN)
+        self.page_request = PageRequest(request, caller, self.workspace, Role.ADMIN)
         self._numbers = itertools.count()
 
     def render(self, template: str, **context: Any) -> SafeString:
         common = {
             "workspace": self.workspace,
-            "scene": self.scene,
+            "page_request": self.page_request,
             "may_operate": True,
             "may_budget": True,
             "page_url": "/styleguide/",

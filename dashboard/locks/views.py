@@ -17,9 +17,9 @@ from budget.reads import csv_export
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import WhyForm, checked
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import confirm, done
 from orchestration import queries
 from orchestration.backlog import graph, orphans
@@ -74,42 +74,45 @@ class Found:
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponseBase:
-    if scene.request.GET.get("format") == "csv":
-        return csv_export.answer("locks", HEAD, map(_line, _rows(scene, filters.read(Filter, scene)[0]).rows))
-    return show(scene, "locks.html", STRIP | {"locks": Region("locks.html#locks", held)}, tab="locks")
+def page(page_request: PageRequest) -> HttpResponseBase:
+    if page_request.request.GET.get("format") == "csv":
+        return csv_export.answer("locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0]).rows))
+    return show(page_request, "locks.html", HEADER | {"locks": Region("locks.html#locks", held)}, tab="locks")
 
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
-def release(scene: Scene, entry_id: str) -> HttpResponse:
+def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
     """Only of an entry that needs them no more, and with a reason: what is live is ended first."""
-    entry = queries.entry_for(scene.workspace.pk, entry_id)
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
     if why := orphans.why_kept(entry, is_open=bool(orphans.at_work([entry.pk]))):
         raise Invalid(why, "entryID")
     if not entry.locks.exists():
         raise Invalid(f"#{entry.seq} holds no path: there is nothing to release", "entryID")
     held_paths = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
-    reason = checked(WhyForm(scene.request.POST))["reason"] if scene.request.method == "POST" else ""
-    if not confirmation.granted(scene, "release-locks", f"{entry.pk} {len(held_paths)}"):
+    reason = checked(WhyForm(page_request.request.POST))["reason"] if page_request.request.method == "POST" else ""
+    if not confirmation.is_confirmed(page_request, "release-locks", f"{entry.pk} {len(held_paths)}"):
         return confirm(
-            scene,
+            page_request,
             title=f"Release {_paths(len(held_paths))} of #{entry.seq}",
             sentence=f"#{entry.seq} {entry.title} is {entry.status} and has nobody at work. Whoever waits for these paths may start at once, and an "
             "agent that still runs unseen could write to files that another one changes. Work that is not merged stays on its branch.",
             points=held_paths[:12],
             button=f"Release {_paths(len(held_paths))}",
-            action=reverse("locks-release", args=[scene.workspace.pk, entry.pk]),
-            fields={"confirm": confirmation.word(scene, "release-locks", f"{entry.pk} {len(held_paths)}"), "reason": reason},
+            action=reverse("locks-release", args=[page_request.workspace.pk, entry.pk]),
+            fields={
+                "confirm": confirmation.token(page_request, "release-locks", f"{entry.pk} {len(held_paths)}"),
+                "reason": reason,
+            },
         )
-    freed = orphans.release(entry.pk, by=scene.caller, reason=reason)
-    return done(scene, f"{_paths(freed)} of #{entry.seq} {'is' if freed == 1 else 'are'} free")
+    freed = orphans.release(entry.pk, by=page_request.caller, reason=reason)
+    return done(page_request, f"{_paths(freed)} of #{entry.seq} {'is' if freed == 1 else 'are'} free")
 
 
-def held(scene: Scene) -> dict[str, Any]:
+def held(page_request: PageRequest) -> dict[str, Any]:
     """Five queries, whatever is locked."""
-    chosen, ignored = filters.read(Filter, scene)
-    found = _rows(scene, chosen)
+    chosen, ignored = filters.read(Filter, page_request)
+    found = _rows(page_request, chosen)
     rows, waiters = found.rows, found.waiters
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -128,32 +131,33 @@ def held(scene: Scene) -> dict[str, Any]:
         "chosen": chosen,
         "ignored": ignored,
         "filtered": any(chosen.values()),
-        "query": filters.query(scene),
+        "query": filters.query(page_request),
         "states": [
-            (name, words, filters.query(scene, state=name))
+            (name, words, filters.query(page_request, state=name))
             for name, words in (("", "All"), ("held", "Held"), ("waiting", "Waited for"), ("orphan", "Orphans"))
         ],
     }
 
 
-def _rows(scene: Scene, chosen: dict[str, Any]) -> Found:
-    found = FileLock.objects.filter(workspace=scene.workspace).select_related("entry")
+def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> Found:
+    found = FileLock.objects.filter(workspace=page_request.workspace).select_related("entry")
     total, left = found.count(), orphans.among(found)
     orphaned = left.count()
     if chosen["state"] in ("held", "orphan"):
         found = left if chosen["state"] == "orphan" else found.exclude(pk__in=left.values("pk"))
     if chosen["state"] == "waiting":
         parked_behind = Entry.objects.filter(parked_behind__isnull=False, deleted_at__isnull=True)
-        found = found.filter(entry__in=parked_behind.filter(workspace=scene.workspace).values("parked_behind"))
+        found = found.filter(entry__in=parked_behind.filter(workspace=page_request.workspace).values("parked_behind"))
     if chosen["path"]:
         found = found.filter(path__icontains=chosen["path"])
     if said := chosen["entry"]:
         found = found.filter(entry_id=said) if said.startswith("entry_") else found.filter(entry__seq=int(said.removeprefix("#")))
     locks = list(found.order_by("path")[:MOST])
     sessions = {
-        s.entry_id: s for s in Session.objects.filter(workspace=scene.workspace, status__in=Session.OPEN).select_related("worker")
+        s.entry_id: s
+        for s in Session.objects.filter(workspace=page_request.workspace, status__in=Session.OPEN).select_related("worker")
     }
-    parked = Entry.objects.filter(workspace=scene.workspace, parked_behind__isnull=False, deleted_at__isnull=True)
+    parked = Entry.objects.filter(workspace=page_request.workspace, parked_behind__isnull=False, deleted_at__isnull=True)
     waiters = list(parked.order_by("reason_at", "seq")[:MOST_WAITING])
     behind: dict[str, list[Entry]] = defaultdict(list)
     for entry in waiters:

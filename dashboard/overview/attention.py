@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from dashboard.shared import fragments
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry
 from workspaces.access import Need
 
@@ -44,16 +44,16 @@ class Found:
     more: int = 0
 
 
-def of(scene: Scene, *, stuck: int, unfunded: int) -> Found:
+def of(page_request: PageRequest, *, stuck: int, unfunded: int) -> Found:
     """`stuck`: how many entries failed, or are blocked for one of STUCK; `unfunded`: blocked because the plan or the cap has nothing left.
     Two queries, whatever the backlog holds."""
-    shown = _stuck(scene) if stuck else []
-    items = [*_unfunded(scene, unfunded), *_silent(scene), *_orphans(scene), *_reviews(scene), *shown]
+    shown = _stuck(page_request) if stuck else []
+    items = [*_unfunded(page_request, unfunded), *_silent(page_request), *_orphans(page_request), *_reviews(page_request), *shown]
     return Found(items[:MOST], max(len(items) - MOST, 0) + stuck - len(shown))
 
 
-def _stuck(scene: Scene) -> list[Item]:
-    alive = Entry.objects.filter(workspace=scene.workspace, deleted_at__isnull=True)
+def _stuck(page_request: PageRequest) -> list[Item]:
+    alive = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True)
     found = alive.filter(status=Entry.Status.FAILED) | alive.filter(status=Entry.Status.BLOCKED, reason_code__in=STUCK)
     return [_entry(row) for row in found.order_by("-reason_at", "-seq")[:MOST]]
 
@@ -68,41 +68,41 @@ def _entry(entry: Entry) -> Item:
     return Item(tone, symbol, [(f"#{entry.seq} {entry.title}", here), (f" · {why}", "")], entry.reason_at, action, link)
 
 
-def _unfunded(scene: Scene, count: int) -> list[Item]:
+def _unfunded(page_request: PageRequest, count: int) -> list[Item]:
     """One line for all of them: what mends one mends the others."""
     if not count:
         return []
-    here = f"{reverse('entries', args=[scene.workspace.pk])}?reason=project_budget_exceeded"
+    here = f"{reverse('entries', args=[page_request.workspace.pk])}?reason=project_budget_exceeded"
     named = ("1 entry has" if count == 1 else f"{count} entries have", here)
     words = " no money: nothing is left under the cap or in the plan"
-    link = f"{reverse('budget', args=[scene.workspace.pk])}#caps-h"
+    link = f"{reverse('budget', args=[page_request.workspace.pk])}#caps-h"
     return [Item("block", "blocked", [named, (words, "")], None, "See the money", link)]
 
 
-def _silent(scene: Scene) -> list[Item]:
+def _silent(page_request: PageRequest) -> list[Item]:
     long_ago = now() - SILENT_AFTER
     items = []
-    for session in fragments.open_sessions(scene):
+    for session in fragments.open_sessions(page_request):
         if session.last_output_at is not None and session.last_output_at < long_ago:
-            here = reverse("session", args=[scene.workspace.pk, session.pk])
+            here = reverse("session", args=[page_request.workspace.pk, session.pk])
             named = (f"The session on #{session.entry.seq} {session.entry.title}", here)
             items.append(Item("warn", "warn", [named, (" is quiet", "")], session.last_output_at, "Read its log", here))
     return items[:MOST]
 
 
-def _orphans(scene: Scene) -> list[Item]:
-    count = scene.counted("orphans")
+def _orphans(page_request: PageRequest) -> list[Item]:
+    count = page_request.counted("orphans")
     if not count:
         return []
     words = "A path is locked by an entry at rest" if count == 1 else f"{count} paths are locked by entries at rest"
-    link = f"{reverse('locks', args=[scene.workspace.pk])}?state=orphan"
+    link = f"{reverse('locks', args=[page_request.workspace.pk])}?state=orphan"
     return [Item("warn", "locked", [(words, "")], None, "Release", link)]
 
 
-def _reviews(scene: Scene) -> list[Item]:
-    count = scene.counted("reviews_waiting")
-    if not count or not scene.may(Need.BUDGET):
+def _reviews(page_request: PageRequest) -> list[Item]:
+    count = page_request.counted("reviews_waiting")
+    if not count or not page_request.may(Need.BUDGET):
         return []
     words = "A review waits for your decision" if count == 1 else f"{count} reviews wait for your decision"
-    link = reverse("reviews", args=[scene.workspace.pk])
+    link = reverse("reviews", args=[page_request.workspace.pk])
     return [Item("warn", "edit", [(words, "")], None, "Decide", link)]

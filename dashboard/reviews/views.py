@@ -17,8 +17,8 @@ from dashboard.reviews import csv_tables
 from dashboard.reviews import labels as review_labels
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import checked
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, show
 from dashboard.shared.responses import SEE_OTHER, done
 from dashboard.shared.team_forms import CommentForm, DecisionForm, NewReviewForm, ProposalForm, ReviewForm, TargetForm
 from workspaces import times
@@ -29,42 +29,42 @@ PER_PAGE = 50
 
 
 @in_workspace()
-def every(scene: Scene) -> HttpResponseBase:
+def every(page_request: PageRequest) -> HttpResponseBase:
     """The list, and a form for a new one."""
-    after = scene.request.GET.get("before", "")
-    rows, following = reading.page(scene.workspace.pk, limit=PER_PAGE, before=int(after) if _is_number(after) else None)
-    if scene.request.GET.get("csv") == "reviews":
-        return csv_tables.reviews(scene.workspace.pk)
+    after = page_request.request.GET.get("before", "")
+    rows, following = reading.page(page_request.workspace.pk, limit=PER_PAGE, before=int(after) if _is_number(after) else None)
+    if page_request.request.GET.get("csv") == "reviews":
+        return csv_tables.reviews(page_request.workspace.pk)
     shown = [{"review": row, "over": reading.overall(row)} for row in rows]
     today = now().date()
     period = {"first_day": today.replace(day=1), "today": today, "due": today + timedelta(days=7)}
-    return show(scene, "budget/reviews.html", STRIP, tab="reviews", reviews=shown, following=following, **period)
+    return show(page_request, "budget/reviews.html", HEADER, tab="reviews", reviews=shown, following=following, **period)
 
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def begin(scene: Scene) -> HttpResponse:
-    said = checked(NewReviewForm(scene.request.POST))
-    made = drafting.create(scene.workspace.pk, drafting.Draft(**said), by=scene.caller)
-    return HttpResponseRedirect(reverse("review", args=[scene.workspace.pk, made.pk]), status=SEE_OTHER)
+def begin(page_request: PageRequest) -> HttpResponse:
+    said = checked(NewReviewForm(page_request.request.POST))
+    made = drafting.create(page_request.workspace.pk, drafting.Draft(**said), by=page_request.caller)
+    return HttpResponseRedirect(reverse("review", args=[page_request.workspace.pk, made.pk]), status=SEE_OTHER)
 
 
 @in_workspace()
-def one(scene: Scene, review_id: str) -> HttpResponseBase:
+def one(page_request: PageRequest, review_id: str) -> HttpResponseBase:
     """A review; with `?print=1` as it is printed, with `?csv=` one of its tables."""
-    found = reading.whole(reading.review_for(scene.workspace.pk, review_id))
-    if sheet := csv_tables.SHEETS.get(scene.request.GET.get("csv", "")):
+    found = reading.whole(reading.review_for(page_request.workspace.pk, review_id))
+    if sheet := csv_tables.SHEETS.get(page_request.request.GET.get("csv", "")):
         return sheet(found)
-    return show(scene, "budget/review.html", STRIP, tab="review", **_shown(scene, found))
+    return show(page_request, "budget/review.html", HEADER, tab="review", **_shown(page_request, found))
 
 
 @in_workspace()
-def footer(scene: Scene, review_id: str) -> HttpResponse:
+def footer(page_request: PageRequest, review_id: str) -> HttpResponse:
     """What stands at the foot of each printed page, in words that only a request knows: the style sheet of this page's print."""
-    review = reading.review_for(scene.workspace.pk, review_id)
-    only = review_labels.ONLY.get(scene.request.GET.get("only", ""), review_labels.ONLY[""])
+    review = reading.review_for(page_request.workspace.pk, review_id)
+    only = review_labels.ONLY.get(page_request.request.GET.get("only", ""), review_labels.ONLY[""])
     generated = times.stamp(now(), get_current_timezone())
-    left = f"Review #{review.number} · figures as of ledger row {review.as_of_ledger} · {only} · generated {generated} by {scene.caller.name}"
+    left = f"Review #{review.number} · figures as of ledger row {review.as_of_ledger} · {only} · generated {generated} by {page_request.caller.name}"
     box = "font: 8pt sans-serif; color: #333"
     page = 'content: "Page " counter(page) " of " counter(pages)'
     css = f'@page {{ @bottom-left {{ content: "{_css(left)}"; {box}; width: 80%; }} @bottom-right {{ {page}; {box}; }} }}\n'
@@ -73,47 +73,49 @@ def footer(scene: Scene, review_id: str) -> HttpResponse:
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def act(scene: Scene, review_id: str, verb: str) -> HttpResponse:
-    return done(scene, ACTS[verb](scene, reading.review_for(scene.workspace.pk, review_id)))
+def act(page_request: PageRequest, review_id: str, verb: str) -> HttpResponse:
+    return done(page_request, ACTS[verb](page_request, reading.review_for(page_request.workspace.pk, review_id)))
 
 
-def _edit(scene: Scene, review: Review) -> str:
-    said = checked(ReviewForm(scene.request.POST))
+def _edit(page_request: PageRequest, review: Review) -> str:
+    said = checked(ReviewForm(page_request.request.POST))
     changes = drafting.Changes(said["title"], said["due"], said["due"] is None, said["required_approvals"])
-    return f"{drafting.change(review, changes, by=scene.caller)} is saved"
+    return f"{drafting.change(review, changes, by=page_request.caller)} is saved"
 
 
-def _propose(scene: Scene, review: Review) -> str:
-    said = checked(ProposalForm(scene.request.POST))
+def _propose(page_request: PageRequest, review: Review) -> str:
+    said = checked(ProposalForm(page_request.request.POST))
     field, entry_id = said["target"]
-    drafting.propose(review, drafting.Wish(field, said["amount"], said["reason"], entry_id, said["lock"]), by=scene.caller)
+    drafting.propose(review, drafting.Wish(field, said["amount"], said["reason"], entry_id, said["lock"]), by=page_request.caller)
     return "The proposal is added"
 
 
-def _withdraw(scene: Scene, review: Review) -> str:
-    field, entry_id = checked(TargetForm(scene.request.POST))["target"]
-    drafting.withdraw(review, field, entry_id, by=scene.caller)
+def _withdraw(page_request: PageRequest, review: Review) -> str:
+    field, entry_id = checked(TargetForm(page_request.request.POST))["target"]
+    drafting.withdraw(review, field, entry_id, by=page_request.caller)
     return "The proposal is taken back"
 
 
-def _ask(scene: Scene, review: Review) -> str:
-    row = drafting.request(review, by=scene.caller)
+def _ask(page_request: PageRequest, review: Review) -> str:
+    row = drafting.request(review, by=page_request.caller)
     return f"Version {row.version} of {row} asks for {row.required_approvals} {'approval' if row.required_approvals == 1 else 'approvals'}"
 
 
-def _comment(scene: Scene, review: Review) -> str:
-    said = checked(CommentForm(scene.request.POST))
-    comments.add(review, said["text"], by=scene.caller, entry_id=said["about"] or None)
+def _comment(page_request: PageRequest, review: Review) -> str:
+    said = checked(CommentForm(page_request.request.POST))
+    comments.add(review, said["text"], by=page_request.caller, entry_id=said["about"] or None)
     return "Your comment is added"
 
 
-def _decide(scene: Scene, review: Review) -> str:
-    said = checked(DecisionForm(scene.request.POST))
-    row = deciding.decide(review, Decision.Verdict(said["decision"]), said["note"], version=said["version"], by=scene.caller)
+def _decide(page_request: PageRequest, review: Review) -> str:
+    said = checked(DecisionForm(page_request.request.POST))
+    row = deciding.decide(
+        review, Decision.Verdict(said["decision"]), said["note"], version=said["version"], by=page_request.caller
+    )
     return review_labels.outcome(reading.whole(row))
 
 
-ACTS: dict[str, Callable[[Scene, Review], str]] = {
+ACTS: dict[str, Callable[[PageRequest, Review], str]] = {
     "edit": _edit,
     "propose": _propose,
     "withdraw": _withdraw,
@@ -123,16 +125,16 @@ ACTS: dict[str, Callable[[Scene, Review], str]] = {
 }
 
 
-def _shown(scene: Scene, found: Whole) -> dict[str, Any]:
-    review, asked = found.review, scene.request.GET
+def _shown(page_request: PageRequest, found: Whole) -> dict[str, Any]:
+    review, asked = found.review, page_request.request.GET
     printing = asked.get("print") == "1"
     only = asked.get("only", "") if asked.get("only", "") in review_labels.ONLY else ""
     proposed = {proposal.account_id: proposal for proposal in found.proposals if proposal.account_id}
     said = Counter(comment.line_id for comment in found.comments)
     kept = [line for line in found.lines if _fits(line, only, proposed)]
     rows = kept if printing or asked.get("all") else kept[:MOST_ROWS]
-    mine = drafting.is_author(review, scene.caller)
-    why_not = deciding.why_not(review, scene.caller) if scene.may(Need.BUDGET) else ""
+    mine = drafting.is_author(review, page_request.caller)
+    why_not = deciding.why_not(review, page_request.caller) if page_request.may(Need.BUDGET) else ""
     return {
         "found": found,
         "review": review,
@@ -154,15 +156,15 @@ def _shown(scene: Scene, found: Whole) -> dict[str, Any]:
         "hidden": len(kept) - len(rows),
         "overall": reading.overall(review),
         "proposals": [{"proposal": one, "name": deciding.name_of(one)} for one in found.proposals],
-        "project": scene.project,
+        "project": page_request.project,
         "about": asked.get("about", ""),
-        "may_edit": not printing and mine and scene.may(Need.BUDGET) and review.state in Review.EDITABLE,
-        "may_comment": not printing and scene.may(Need.BUDGET),
+        "may_edit": not printing and mine and page_request.may(Need.BUDGET) and review.state in Review.EDITABLE,
+        "may_comment": not printing and page_request.may(Need.BUDGET),
         "why_not": why_not,
-        "may_decide": not printing and scene.may(Need.BUDGET) and not why_not,
+        "may_decide": not printing and page_request.may(Need.BUDGET) and not why_not,
         "signatures": range(review.required_approvals),
         "generated": now(),
-        "base": scene.request.build_absolute_uri("/").rstrip("/"),
+        "base": page_request.request.build_absolute_uri("/").rstrip("/"),
     }
 
 

@@ -17,14 +17,14 @@ SHELLS = frozenset({"bash", "shell", "run_shell_command", "command_execution"})
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LogSentence:
     """`kind`: tool, edit, shell, result, says, cost, trouble, begins, ends."""
 
     kind: str
     summary: str
 
 
-def read(line: str) -> Told | None:
+def read(line: str) -> LogSentence | None:
     """None: no JSON object, or one that is not known."""
     if not line.startswith("{"):
         return None
@@ -36,7 +36,7 @@ def read(line: str) -> Told | None:
         return None
     for reader in (_protocol, _blocks, _item, _part, _gemini, _ends):
         if found := reader(told):
-            return Told(found[0], " ".join(found[1].split())[:LONGEST])
+            return LogSentence(found[0], " ".join(found[1].split())[:LONGEST])
     return None
 
 

@@ -15,8 +15,8 @@ from dashboard.shared.charts import phasebar, phases
 from dashboard.shared.charts.swimlanes import Bar
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.fragments import names_of
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import done
 from orchestration import configuration, queries, sessions
 from orchestration.models import FileLock, Round, Session
@@ -30,59 +30,59 @@ MOST_EVENTS = 200
 
 
 @in_workspace()
-def page(scene: Scene, session_id: str) -> HttpResponse:
-    session = queries.session_for(scene.workspace.pk, session_id)
-    where = scene.request.GET.get("tab", "")
+def page(page_request: PageRequest, session_id: str) -> HttpResponse:
+    session = queries.session_for(page_request.workspace.pk, session_id)
+    where = page_request.request.GET.get("tab", "")
     if where == "log":
-        return HttpResponseRedirect(reverse("session-log", args=[scene.workspace.pk, session.pk]))
-    regions = STRIP | {"head": Region("workers/session.html#head", lambda scene: head(scene, session))}
+        return HttpResponseRedirect(reverse("session-log", args=[page_request.workspace.pk, session.pk]))
+    regions = HEADER | {"head": Region("workers/session.html#head", lambda page_request: head(page_request, session))}
     if where == "events":
-        regions["events"] = Region("workers/session.html#events", lambda scene: events(scene, session))
+        regions["events"] = Region("workers/session.html#events", lambda page_request: events(page_request, session))
     else:
-        regions["facts"] = Region("workers/session.html#facts", lambda scene: facts(scene, session))
-        regions |= log_page.regions(scene, session)
+        regions["facts"] = Region("workers/session.html#facts", lambda page_request: facts(page_request, session))
+        regions |= log_page.regions(page_request, session)
     shown = where if where == "events" else "summary"
-    return show(scene, "workers/session.html", regions, where=shown, **log_page.common(scene, session))
+    return show(page_request, "workers/session.html", regions, where=shown, **log_page.common(page_request, session))
 
 
 @in_workspace()
-def moved(scene: Scene, session_id: str, tail: str = "") -> HttpResponse:
+def moved(page_request: PageRequest, session_id: str, tail: str = "") -> HttpResponse:
     """Where sessions had their pages before: addresses of notices that were sent, and of bookmarks."""
-    session = queries.session_for(scene.workspace.pk, session_id)
+    session = queries.session_for(page_request.workspace.pk, session_id)
     name = "session-stop" if tail else "session"
-    query = scene.request.META.get("QUERY_STRING", "")
-    to = reverse(name, args=[scene.workspace.pk, session.pk])
+    query = page_request.request.META.get("QUERY_STRING", "")
+    to = reverse(name, args=[page_request.workspace.pk, session.pk])
     response = HttpResponsePermanentRedirect(f"{to}?{query}" if query else to)
-    if scene.request.method not in ("GET", "HEAD"):
+    if page_request.request.method not in ("GET", "HEAD"):
         response.status_code = 308  # the form is sent again as it is
     return response
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def hold_after(scene: Scene, session_id: str) -> HttpResponse:
+def hold_after(page_request: PageRequest, session_id: str) -> HttpResponse:
     """Hold its entry once the round is finished, or (`wanted=0`) no longer."""
-    session = queries.session_for(scene.workspace.pk, session_id)
+    session = queries.session_for(page_request.workspace.pk, session_id)
     if session.status == Session.Status.ENDED:
         raise Conflict(f"The session on #{session.entry.seq} has ended: hold its entry on the entry's page")
-    wanted = scene.request.POST.get("wanted") != "0"
-    sessions.hold_after(scene.workspace.pk, session.pk, by=scene.caller, wanted=wanted)
+    wanted = page_request.request.POST.get("wanted") != "0"
+    sessions.hold_after(page_request.workspace.pk, session.pk, by=page_request.caller, wanted=wanted)
     then = "will be held when this round is finished" if wanted else "goes back in line after this round"
-    return done(scene, f"#{session.entry.seq} {then}")
+    return done(page_request, f"#{session.entry.seq} {then}")
 
 
-def head(scene: Scene, session: Session) -> dict[str, Any]:
+def head(page_request: PageRequest, session: Session) -> dict[str, Any]:
     """State, steps, time, cost, tokens."""
-    row = rows.of(session, configuration.load(scene.executor.config), now())
+    row = rows.of(session, configuration.load(page_request.executor.config), now())
     return {"row": row, "over": row.over, "phase": labels.PHASES[session.phase], "spend": budget.session_spend(session.pk)}
 
 
-def facts(scene: Scene, session: Session) -> dict[str, Any]:
+def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:
     bars = _bars(session)
     until = session.ended_at or now()
     held = FileLock.objects.filter(entry=session.entry).order_by("path").values_list("path", flat=True)[: MOST_LOCKS + 1]
     locks = list(held)
-    parent, parent_left = by_entry.parent(scene.project)
+    parent, parent_left = by_entry.parent(page_request.project)
     account = session.entry.account
     return {
         "over": session.status == Session.Status.ENDED,
@@ -100,10 +100,10 @@ def facts(scene: Scene, session: Session) -> dict[str, Any]:
     }
 
 
-def events(scene: Scene, session: Session) -> dict[str, Any]:
+def events(page_request: PageRequest, session: Session) -> dict[str, Any]:
     """What people and Muster did about it, and its phases between, in one order."""
-    told = list(Event.objects.filter(workspace=scene.workspace, object_id=session.pk).order_by("-id")[:MOST_EVENTS])
-    names = names_of(scene, {session.entry_id})
+    told = list(Event.objects.filter(workspace=page_request.workspace, object_id=session.pk).order_by("-id")[:MOST_EVENTS])
+    names = names_of(page_request, {session.entry_id})
     found = [
         {
             "at": event.at,

@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from dashboard.shared.lists.paging import A_PAGE, Page
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.models import Session
 from workspaces import ids
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def cut(found: QuerySet[Session], scene: Scene) -> Page:
+def cut(found: QuerySet[Session], page_request: PageRequest) -> Page:
     """Newest first. A cursor that is none is the first page."""
-    after, before = (scene.request.GET.get(name, "") for name in ("after", "before"))
+    after, before = (page_request.request.GET.get(name, "") for name in ("after", "before"))
     cursor = _position(before or after)
     forward = not (before and cursor)
     if cursor:

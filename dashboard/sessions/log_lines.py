@@ -92,7 +92,7 @@ def _marked(words: str, find: re.Pattern[str] | None) -> str:
     return "".join([*shown, escape(words[at:])])
 
 
-def _event(known: agent_log_lines.Told, words: str, *, base: str, seq: int) -> str:
+def _event(known: agent_log_lines.LogSentence, words: str, *, base: str, seq: int) -> str:
     """A marked row: what it tells in a line, and what was written in full under it."""
     raw: str = escape(words[:LONGEST])
     if len(words) > LONGEST:

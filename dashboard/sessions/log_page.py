@@ -12,9 +12,9 @@ from django.urls import reverse
 from dashboard.sessions import agent_log_lines, log_lines
 from dashboard.sessions.filters import LEVELS, LogFilter
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration import queries
 from orchestration.messaging import wake_ups
 from orchestration.models import LogChunk, Session
@@ -36,40 +36,42 @@ class View:
 
 
 @in_workspace()
-def page(scene: Scene, session_id: str) -> HttpResponse:
-    session = queries.session_for(scene.workspace.pk, session_id)
-    chosen, _ = filters.read(LogFilter, scene)
-    if chosen["line"] and not scene.request.GET.get("fragment"):
-        return show(scene, "workers/line.html", STRIP, **common(scene, session), **whole(session, chosen["line"]))
-    return show(scene, "workers/log.html", STRIP | regions(scene, session), where="log", **common(scene, session))
+def page(page_request: PageRequest, session_id: str) -> HttpResponse:
+    session = queries.session_for(page_request.workspace.pk, session_id)
+    chosen, _ = filters.read(LogFilter, page_request)
+    if chosen["line"] and not page_request.request.GET.get("fragment"):
+        return show(page_request, "workers/line.html", HEADER, **common(page_request, session), **whole(session, chosen["line"]))
+    return show(
+        page_request, "workers/log.html", HEADER | regions(page_request, session), where="log", **common(page_request, session)
+    )
 
 
-def common(scene: Scene, session: Session) -> dict[str, Any]:
+def common(page_request: PageRequest, session: Session) -> dict[str, Any]:
     return {
         "session": session,
         "entry": session.entry,
-        "log_url": reverse("session-log", args=[scene.workspace.pk, session.pk]),
+        "log_url": reverse("session-log", args=[page_request.workspace.pk, session.pk]),
         "log_topic": wake_ups.log_topic(session.pk),
         "over": session.status == Session.Status.ENDED,
     }
 
 
-def regions(scene: Scene, session: Session) -> dict[str, Region]:
+def regions(page_request: PageRequest, session: Session) -> dict[str, Region]:
     """Of any page with this log. `log`: its lines. What only the script asks for is no part of a page: `hits`, where words are, and
     `whole`, a line in full.
     """
     asked = {"hits": hits, "whole": whole_of}
-    name = scene.request.GET.get("fragment", "")
-    found = {"log": Region("workers/log_viewer.html#batch", lambda scene: batch(scene, session))}
+    name = page_request.request.GET.get("fragment", "")
+    found = {"log": Region("workers/log_viewer.html#batch", lambda page_request: batch(page_request, session))}
     if build := asked.get(name):
-        found[name] = Region(f"workers/log_viewer.html#{name}", lambda scene: build(scene, session))
+        found[name] = Region(f"workers/log_viewer.html#{name}", lambda page_request: build(page_request, session))
     return found
 
 
-def batch(scene: Scene, session: Session) -> dict[str, Any]:
-    chosen, ignored = filters.read(LogFilter, scene)
-    base = reverse("session-log", args=[scene.workspace.pk, session.pk])
-    found = _found(session, chosen) if chosen["q"] and not _is_part(scene) else None
+def batch(page_request: PageRequest, session: Session) -> dict[str, Any]:
+    chosen, ignored = filters.read(LogFilter, page_request)
+    base = reverse("session-log", args=[page_request.workspace.pk, session.pk])
+    found = _found(session, chosen) if chosen["q"] and not _is_part(page_request) else None
     view = _view(session, chosen, found)
     window = view.window
     previous = 0 if chosen["level"] else chosen["after"] or (window.first - 1 if window.lines else 0)
@@ -85,19 +87,19 @@ def batch(scene: Scene, session: Session) -> dict[str, Any]:
         "levels": list(LEVELS.items()),
         "level_cut": view.cut,
         "base": base,
-        "kept": filters.query(scene, "at", "line", "count"),
+        "kept": filters.query(page_request, "at", "line", "count"),
         "most": MOST_LINES,
     } | _found_words(found, chosen)
 
 
-def hits(scene: Scene, session: Session) -> dict[str, Any]:
-    chosen, _ = filters.read(LogFilter, scene)
+def hits(page_request: PageRequest, session: Session) -> dict[str, Any]:
+    chosen, _ = filters.read(LogFilter, page_request)
     found = _found(session, chosen) if chosen["q"].strip() else log_search.Found()
     return _found_words(found, chosen)
 
 
-def whole_of(scene: Scene, session: Session) -> dict[str, Any]:
-    chosen, _ = filters.read(LogFilter, scene)
+def whole_of(page_request: PageRequest, session: Session) -> dict[str, Any]:
+    chosen, _ = filters.read(LogFilter, page_request)
     return whole(session, chosen["line"] or 0)
 
 
@@ -164,6 +166,6 @@ def _newest(session: Session) -> int:
     return chunk.first_seq + len(chunk.lines) - 1 if chunk else 0
 
 
-def _is_part(scene: Scene) -> bool:
+def _is_part(page_request: PageRequest) -> bool:
     """The script searches by itself: what it asks for are lines."""
-    return scene.request.GET.get("fragment") == "log"
+    return page_request.request.GET.get("fragment") == "log"

@@ -15,10 +15,10 @@ from dashboard.sessions import history, log_lines, timeline
 from dashboard.sessions.filters import OUTCOMES, SORTS, STATES, WorkersFilter
 from dashboard.sessions.rows import Row, of
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
+from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.lists.paging import A_PAGE, Page
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration import configuration
 from orchestration.models import Session
 from orchestration.queries import session_for
@@ -56,25 +56,25 @@ KEYS: dict[str, Callable[[Row], Any]] = {
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponseBase:
-    if scene.request.GET.get("format") == "csv":
-        return _csv(scene)
-    regions = STRIP | {"workers": Region("workers/list.html#workers", workers)}
-    if scene.request.GET.get("fragment") == "peek":
+def page(page_request: PageRequest) -> HttpResponseBase:
+    if page_request.request.GET.get("format") == "csv":
+        return _csv(page_request)
+    regions = HEADER | {"workers": Region("workers/list.html#workers", workers)}
+    if page_request.request.GET.get("fragment") == "peek":
         regions["peek"] = Region("workers/list.html#peek", peek)
-    return show(scene, "workers/list.html", regions)
+    return show(page_request, "workers/list.html", regions)
 
 
-def workers(scene: Scene) -> dict[str, Any]:
-    chosen, ignored = filters.read(WorkersFilter, scene)
-    every = _recent(scene)
+def workers(page_request: PageRequest) -> dict[str, Any]:
+    chosen, ignored = filters.read(WorkersFilter, page_request)
+    every = _recent(page_request)
     if chosen["ended"]:
-        cut = history.cut(_ended(scene, chosen), scene)
-        rows = _rows(scene, cut.rows)
+        cut = history.cut(_ended(page_request, chosen), page_request)
+        rows = _rows(page_request, cut.rows)
     else:
         rows = _sorted([row for row in every if _fits(row, chosen)], chosen["sort"])[:A_PAGE]
         cut = Page([])
-    older = Session.objects.filter(workspace=scene.workspace, status=Session.Status.ENDED, ended_at__lte=now() - STAYS)
+    older = Session.objects.filter(workspace=page_request.workspace, status=Session.Status.ENDED, ended_at__lte=now() - STAYS)
     name, down = chosen["sort"].removeprefix("-"), chosen["sort"].startswith("-")
     lanes = timeline.draw(rows, now()) if chosen["view"] and not chosen["ended"] else {}
     return (
@@ -85,40 +85,40 @@ def workers(scene: Scene) -> dict[str, Any]:
             "chosen": chosen,
             "ignored": ignored,
             "filtered": any(chosen[key] for key in ("state", "phase", "q")),
-            "executor": scene.executor,
-            "chips": _chips(scene, chosen, every),
+            "executor": page_request.executor,
+            "chips": _chips(page_request, chosen, every),
             "phases": WorkersFilter.base_fields["phase"].choices,  # type: ignore[attr-defined]
             "older": older[: MOST_COUNTED + 1].count(),
             "most_counted": MOST_COUNTED,
-            "sorts": {key: _sort(scene, key, name, down) for key in SORTS},
-            "query": filters.query(scene, "session"),
-            "with_ended": filters.query(scene, "state", "phase", "sort", "view", ended="1"),
-            "without_ended": filters.query(scene, "ended", "state"),
-            "as_table": filters.query(scene, "view"),
-            "as_timeline": filters.query(scene, "ended", "sort", view="timeline"),
+            "sorts": {key: _sort(page_request, key, name, down) for key in SORTS},
+            "query": filters.query(page_request, "session"),
+            "with_ended": filters.query(page_request, "state", "phase", "sort", "view", ended="1"),
+            "without_ended": filters.query(page_request, "ended", "state"),
+            "as_table": filters.query(page_request, "view"),
+            "as_timeline": filters.query(page_request, "ended", "sort", view="timeline"),
             "kept": [(key, chosen[key]) for key in ("state", "sort", "ended", "view") if chosen[key]],
         }
     )
 
 
-def peek(scene: Scene) -> dict[str, Any]:
+def peek(page_request: PageRequest) -> dict[str, Any]:
     """The last lines of one session: fetched when somebody opens its row."""
-    session = session_for(scene.workspace.pk, scene.request.GET.get("session", ""))
-    base = reverse("session-log", args=[scene.workspace.pk, session.pk])
+    session = session_for(page_request.workspace.pk, page_request.request.GET.get("session", ""))
+    base = reverse("session-log", args=[page_request.workspace.pk, session.pk])
     found = log_windows.before(session, most=PEEK_LINES)
     return {"peeked": session, "lines": log_lines.html(found.lines, base=base, here=False)}
 
 
-def _recent(scene: Scene) -> list[Row]:
+def _recent(page_request: PageRequest) -> list[Row]:
     """At work, and ended within the hour: the newest of those."""
-    mine = Session.objects.filter(workspace=scene.workspace).select_related("entry__account", "hold", "worker")
+    mine = Session.objects.filter(workspace=page_request.workspace).select_related("entry__account", "hold", "worker")
     at_work = list(mine.filter(status__in=Session.OPEN))
     ended = mine.filter(status=Session.Status.ENDED, ended_at__gt=now() - STAYS)
-    return _rows(scene, [*at_work, *ended.order_by("-ended_at")[:A_PAGE]])
+    return _rows(page_request, [*at_work, *ended.order_by("-ended_at")[:A_PAGE]])
 
 
-def _rows(scene: Scene, found: list[Session]) -> list[Row]:
-    config, at = configuration.load(scene.executor.config), now()
+def _rows(page_request: PageRequest, found: list[Session]) -> list[Row]:
+    config, at = configuration.load(page_request.executor.config), now()
     return [of(session, config, at) for session in found]
 
 
@@ -149,8 +149,8 @@ def _moment(at: datetime | None) -> float:
     return at.timestamp() if at else 0.0
 
 
-def _ended(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Session]:
-    found = Session.objects.filter(workspace=scene.workspace, status=Session.Status.ENDED)
+def _ended(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Session]:
+    found = Session.objects.filter(workspace=page_request.workspace, status=Session.Status.ENDED)
     if chosen["state"]:
         found = found.filter(outcome=chosen["state"])
     if chosen["phase"]:
@@ -162,34 +162,34 @@ def _ended(scene: Scene, chosen: dict[str, Any]) -> QuerySet[Session]:
     return found.select_related("entry__account", "hold", "worker")
 
 
-def _chips(scene: Scene, chosen: dict[str, Any], every: list[Row]) -> list[tuple[str, str, bool, int | None]]:
+def _chips(page_request: PageRequest, chosen: dict[str, Any], every: list[Row]) -> list[tuple[str, str, bool, int | None]]:
     """(word, address, is chosen, how many). The counts follow the other filters."""
     if chosen["ended"]:
         named = [("", "All"), *OUTCOMES]
-        return [(word, filters.query(scene, "session", state=key), chosen["state"] == key, None) for key, word in named]
+        return [(word, filters.query(page_request, "session", state=key), chosen["state"] == key, None) for key, word in named]
     chips: list[tuple[str, str, bool, int | None]] = []
     for key, word in [("", "All"), *STATES.items()]:
         number = sum(_fits(row, chosen | {"state": key}) for row in every)
         if number or key in ("", chosen["state"]):
-            chips.append((word, filters.query(scene, "session", state=key), chosen["state"] == key, number))
+            chips.append((word, filters.query(page_request, "session", state=key), chosen["state"] == key, number))
     return chips
 
 
-def _sort(scene: Scene, name: str, chosen: str, down: bool) -> dict[str, str]:
+def _sort(page_request: PageRequest, name: str, chosen: str, down: bool) -> dict[str, str]:
     """Where the head of a column leads, and how it is sorted now. Time and money begin with the most."""
     current = ("descending" if down else "ascending") if name == chosen else ""
     wanted = ("" if down else "-") + name if current else name if name in ("entry", "output") else f"-{name}"
-    return {"query": filters.query(scene, sort=wanted), "now": current}
+    return {"query": filters.query(page_request, sort=wanted), "now": current}
 
 
-def _csv(scene: Scene) -> HttpResponseBase:
-    chosen, _ = filters.read(WorkersFilter, scene)
+def _csv(page_request: PageRequest) -> HttpResponseBase:
+    chosen, _ = filters.read(WorkersFilter, page_request)
     name = "-".join(filter(None, ["workers", "ended" if chosen["ended"] else "", chosen["state"], chosen["phase"]]))
     if chosen["ended"]:
-        config = configuration.load(scene.executor.config)
-        found = _ended(scene, chosen).order_by("-claimed_at", "-id").iterator(chunk_size=500)
+        config = configuration.load(page_request.executor.config)
+        found = _ended(page_request, chosen).order_by("-claimed_at", "-id").iterator(chunk_size=500)
         return csv_export.answer(name, HEAD, (_line(of(session, config, now())) for session in found))
-    rows = _sorted([row for row in _recent(scene) if _fits(row, chosen)], chosen["sort"])
+    rows = _sorted([row for row in _recent(page_request) if _fits(row, chosen)], chosen["sort"])
     return csv_export.answer(name, HEAD, map(_line, rows))
 
 

@@ -9,8 +9,8 @@ from django.views.decorators.http import require_POST
 from dashboard.shared import labels
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import SecretForm, checked
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Region, Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import done
 from orchestration import configuration, queries
 from orchestration.configuration import circuit_breaker, secrets
@@ -19,43 +19,43 @@ from workspaces.access import Need
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponse:
-    regions = STRIP | {"agents": Region("agent.html#agents", agents), "secrets": Region("agent.html#secrets", held)}
-    return show(scene, "agent.html", regions)
+def page(page_request: PageRequest) -> HttpResponse:
+    regions = HEADER | {"agents": Region("agent.html#agents", agents), "secrets": Region("agent.html#secrets", held)}
+    return show(page_request, "agent.html", regions)
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def retry(scene: Scene) -> HttpResponse:
-    circuit_breaker.try_again(scene.workspace.pk, by=scene.caller)
-    return done(scene, "What waited for the provider may start now")
+def retry(page_request: PageRequest) -> HttpResponse:
+    circuit_breaker.try_again(page_request.workspace.pk, by=page_request.caller)
+    return done(page_request, "What waited for the provider may start now")
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def put_secret(scene: Scene) -> HttpResponse:
-    said = checked(SecretForm(scene.request.POST))
-    row = secrets.put(scene.workspace.pk, said["name"], said["value"], by=scene.caller)
-    return done(scene, f"{row.name} is sealed; agents that start from now on get it")
+def put_secret(page_request: PageRequest) -> HttpResponse:
+    said = checked(SecretForm(page_request.request.POST))
+    row = secrets.put(page_request.workspace.pk, said["name"], said["value"], by=page_request.caller)
+    return done(page_request, f"{row.name} is sealed; agents that start from now on get it")
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def remove_secret(scene: Scene, name: str) -> HttpResponse:
-    secrets.remove(scene.workspace.pk, name, by=scene.caller)
-    return done(scene, f"{name} is removed; agents that start from now on do not get it")
+def remove_secret(page_request: PageRequest, name: str) -> HttpResponse:
+    secrets.remove(page_request.workspace.pk, name, by=page_request.caller)
+    return done(page_request, f"{name} is removed; agents that start from now on do not get it")
 
 
-def agents(scene: Scene) -> dict[str, Any]:
+def agents(page_request: PageRequest) -> dict[str, Any]:
     """Who implements, reviews and verifies, and what is known of their programs."""
-    executor = queries.executor_for(scene.workspace.pk)
+    executor = queries.executor_for(page_request.workspace.pk)
     config = configuration.load(executor.config)
     roles: list[tuple[str, configuration.Agent, int | None]] = [("Implements", config.agent, None)]
     if config.interceptor:
         roles.append(("Reviews each diff", config.interceptor.agent, configuration.micro(config.interceptor.round_usd)))
     if config.verifier:
         roles.append(("Judges the criteria", config.verifier.agent, configuration.micro(config.verifier.round_usd)))
-    state = queries.agent_state(scene.workspace.pk)
+    state = queries.agent_state(page_request.workspace.pk)
     return {
         "executor": executor,
         "state": state,
@@ -71,8 +71,8 @@ def agents(scene: Scene) -> dict[str, Any]:
     }
 
 
-def held(scene: Scene) -> dict[str, Any]:
+def held(page_request: PageRequest) -> dict[str, Any]:
     return {
-        "secrets": list(Secret.objects.filter(workspace=scene.workspace).order_by("name")),
-        "may_admin": scene.may(Need.ADMIN),
+        "secrets": list(Secret.objects.filter(workspace=page_request.workspace).order_by("name")),
+        "may_admin": page_request.may(Need.ADMIN),
     }

@@ -13,8 +13,8 @@ from dashboard.settings import demand
 from dashboard.settings.config_form import reading, writing
 from dashboard.settings.config_form.fields import CHECK, SECTIONS, Field, Section
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, show
 from dashboard.shared.responses import done
 from orchestration import configuration
 from orchestration.configuration import difference, workspace_setup
@@ -27,31 +27,33 @@ MORE_CHECKS = 1  # empty rows to write one more into, without script
 
 @require_http_methods(["GET", "POST"])
 @in_workspace()
-def page(scene: Scene) -> HttpResponse:
-    stored = scene.executor.config
-    if scene.request.method == "GET":
-        return _page(scene, stored)
-    demand(scene, Need.ADMIN)
-    said = {name: value for name, value in scene.request.POST.items() if isinstance(value, str)}
+def page(page_request: PageRequest) -> HttpResponse:
+    stored = page_request.executor.config
+    if page_request.request.method == "GET":
+        return _page(page_request, stored)
+    demand(page_request, Need.ADMIN)
+    said = {name: value for name, value in page_request.request.POST.items() if isinstance(value, str)}
     found = reading.whole(said["whole"], stored) if "whole" in said else reading.read(said, stored)
     if found.problems:
-        return _page(scene, stored, said, found.problems)
+        return _page(page_request, stored, said, found.problems)
     if not found.change:
-        return done(scene, "Nothing was changed")
+        return done(page_request, "Nothing was changed")
     try:
-        workspace_setup.configure(scene.workspace, found.change, by=scene.caller, seen=said.get("seen", "")[:64] or "none")
+        workspace_setup.configure(
+            page_request.workspace, found.change, by=page_request.caller, seen=said.get("seen", "")[:64] or "none"
+        )
     except Conflict as conflict:
-        return _overtaken(scene, conflict, stored, found.change)
+        return _overtaken(page_request, conflict, stored, found.change)
     except Invalid as invalid:
-        return _page(scene, stored, said, dict.fromkeys(invalid.names or ("config",), invalid.message))
-    after = Executor.objects.values_list("config", flat=True).get(pk=scene.workspace.pk)
-    return done(scene, f"Saved: {difference.sentence(difference.of(stored, after)) or 'nothing else than before'}")
+        return _page(page_request, stored, said, dict.fromkeys(invalid.names or ("config",), invalid.message))
+    after = Executor.objects.values_list("config", flat=True).get(pk=page_request.workspace.pk)
+    return done(page_request, f"Saved: {difference.sentence(difference.of(stored, after)) or 'nothing else than before'}")
 
 
-def _overtaken(scene: Scene, conflict: Conflict, stored: dict[str, Any], change: dict[str, Any]) -> HttpResponse:
+def _overtaken(page_request: PageRequest, conflict: Conflict, stored: dict[str, Any], change: dict[str, Any]) -> HttpResponse:
     """The fields as they are now; and what this person wanted, without what was only not there yet when they began."""
     wanted = [one for one in _named(change) if one not in conflict.message]
-    return _page(scene, stored, conflict=conflict.message, wanted=wanted)
+    return _page(page_request, stored, conflict=conflict.message, wanted=wanted)
 
 
 def _named(change: Mapping[str, Any], at: str = "") -> list[str]:
@@ -64,7 +66,7 @@ def _named(change: Mapping[str, Any], at: str = "") -> list[str]:
 
 
 def _page(
-    scene: Scene,
+    page_request: PageRequest,
     stored: dict[str, Any],
     said: Mapping[str, str] | None = None,
     problems: Mapping[str, str] | None = None,
@@ -73,13 +75,13 @@ def _page(
     wanted: list[str] | None = None,
 ) -> HttpResponse:
     said, problems = said or {}, problems or {}
-    checks = _checks(stored, said, problems, more=MORE_CHECKS if scene.may(Need.ADMIN) else 0)
+    checks = _checks(stored, said, problems, more=MORE_CHECKS if page_request.may(Need.ADMIN) else 0)
     response = show(
-        scene,
+        page_request,
         "settings/config.html",
-        STRIP,
+        HEADER,
         tab="config",
-        may_admin=scene.may(Need.ADMIN),
+        may_admin=page_request.may(Need.ADMIN),
         seen=said.get("seen") or difference.version(stored),
         sections=[_section(one, stored, said, problems) for one in SECTIONS],
         checks=checks,
@@ -88,7 +90,7 @@ def _page(
         problems=[(name, _anchor(name), message) for name, message in problems.items()],
         conflict=conflict,
         wanted=wanted or [],
-        page_url=reverse("settings-config", args=[scene.workspace.pk]),
+        page_url=reverse("settings-config", args=[page_request.workspace.pk]),
     )
     response.status_code = 409 if conflict else 400 if problems else 200
     return response

@@ -8,8 +8,8 @@ from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import checked
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, show
 from dashboard.shared.responses import SEE_OTHER, done
 from orchestration.configuration import workspace_setup
 from workspaces.access import Need
@@ -25,15 +25,15 @@ class EndForm(forms.Form):
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponse:
-    here = reverse("settings", args=[scene.workspace.pk])
-    branch = scene.executor.config.get("integration_branch", "muster/integration")
+def page(page_request: PageRequest) -> HttpResponse:
+    here = reverse("settings", args=[page_request.workspace.pk])
+    branch = page_request.executor.config.get("integration_branch", "muster/integration")
     return show(
-        scene,
+        page_request,
         "settings/general.html",
-        STRIP,
+        HEADER,
         tab="general",
-        may_admin=scene.may(Need.ADMIN),
+        may_admin=page_request.may(Need.ADMIN),
         integration=branch,
         page_url=here,
     )
@@ -41,20 +41,22 @@ def page(scene: Scene) -> HttpResponse:
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def rename(scene: Scene) -> HttpResponse:
-    name = checked(NameForm(scene.request.POST))["name"]
-    if name == scene.workspace.name:
-        return done(scene, "Nothing was changed")
-    workspace_setup.change(scene.workspace, name=name, total_budget=None, max_project_spend=None, by=scene.caller)
-    return done(scene, f"The workspace is called {name} now")
+def rename(page_request: PageRequest) -> HttpResponse:
+    name = checked(NameForm(page_request.request.POST))["name"]
+    if name == page_request.workspace.name:
+        return done(page_request, "Nothing was changed")
+    workspace_setup.change(page_request.workspace, name=name, total_budget=None, max_project_spend=None, by=page_request.caller)
+    return done(page_request, f"The workspace is called {name} now")
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def delete(scene: Scene) -> HttpResponse:
+def delete(page_request: PageRequest) -> HttpResponse:
     """Only with its name typed: a click alone does not end a workspace."""
-    if checked(EndForm(scene.request.POST))["name"] != scene.workspace.name:
-        raise Invalid(f"Nothing was deleted: type the name of the workspace, {scene.workspace.name}", "name")
-    workspace_setup.delete(scene.workspace, by=scene.caller)
-    messages.success(scene.request, f"{scene.workspace.name} is deleted. What it spent stays on record.", extra_tags="good")
+    if checked(EndForm(page_request.request.POST))["name"] != page_request.workspace.name:
+        raise Invalid(f"Nothing was deleted: type the name of the workspace, {page_request.workspace.name}", "name")
+    workspace_setup.delete(page_request.workspace, by=page_request.caller)
+    messages.success(
+        page_request.request, f"{page_request.workspace.name} is deleted. What it spent stays on record.", extra_tags="good"
+    )
     return HttpResponseRedirect(reverse("workspaces"), status=SEE_OTHER)

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import checked
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, show
 from dashboard.shared.responses import SEE_OTHER, confirm, done
 from workspaces.access import GRANTS, Need
 from workspaces.errors import Forbidden, NotFound
@@ -39,92 +39,96 @@ class RoleForm(forms.Form):
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponse:
-    return _page(scene)
+def page(page_request: PageRequest) -> HttpResponse:
+    return _page(page_request)
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def add(scene: Scene) -> HttpResponse:
+def add(page_request: PageRequest) -> HttpResponse:
     """Someone who can log in already; or, by a superuser, someone new, whose login link is in the answer and nowhere else."""
-    said = checked(AddForm(scene.request.POST))
+    said = checked(AddForm(page_request.request.POST))
     role = Role(said["role"])
-    if said["create"] and not _may_create(scene):
+    if said["create"] and not _may_create(page_request):
         raise Forbidden("Only an admin of the whole server may make new people")
     person, fresh = members.person(said["name"], create=said["create"])
-    members.add(scene.workspace, person, role, by=scene.caller)
+    members.add(page_request.workspace, person, role, by=page_request.caller)
     if not fresh:
-        return done(scene, f"{person.get_username()} is {role.value} of this workspace now")
-    return _page(scene, made=person.get_username(), link=scene.request.build_absolute_uri(login_links.link_for(person)))
+        return done(page_request, f"{person.get_username()} is {role.value} of this workspace now")
+    return _page(
+        page_request, made=person.get_username(), link=page_request.request.build_absolute_uri(login_links.link_for(person))
+    )
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def act(scene: Scene, member_id: str, verb: str) -> HttpResponse:
-    known = Membership.objects.select_related("user").filter(workspace=scene.workspace)
+def act(page_request: PageRequest, member_id: str, verb: str) -> HttpResponse:
+    known = Membership.objects.select_related("user").filter(workspace=page_request.workspace)
     row = known.filter(pk=int(member_id)).first()
     if row is None:
         raise NotFound("Member not found")
-    return ACTS[verb](scene, row)
+    return ACTS[verb](page_request, row)
 
 
-def _role(scene: Scene, row: Membership) -> HttpResponse:
-    role = Role(checked(RoleForm(scene.request.POST))["role"])
+def _role(page_request: PageRequest, row: Membership) -> HttpResponse:
+    role = Role(checked(RoleForm(page_request.request.POST))["role"])
     if role == row.role:
-        return done(scene, f"{row.user} is {role.value} already")
-    members.set_role(row, role, by=scene.caller)
-    return done(scene, f"{row.user} is {role.value} now, from their next request on")
+        return done(page_request, f"{row.user} is {role.value} already")
+    members.set_role(row, role, by=page_request.caller)
+    return done(page_request, f"{row.user} is {role.value} now, from their next request on")
 
 
-def _remove(scene: Scene, row: Membership) -> HttpResponse:
+def _remove(page_request: PageRequest, row: Membership) -> HttpResponse:
     name = row.user.get_username()
-    if scene.request.POST.get("confirm") != "remove":
+    if page_request.request.POST.get("confirm") != "remove":
         return confirm(
-            scene,
+            page_request,
             title=f"Remove {name}",
-            sentence=f"{scene.workspace.name} no longer exists for them, and their tokens for it open nothing.",
+            sentence=f"{page_request.workspace.name} no longer exists for them, and their tokens for it open nothing.",
             button=f"Remove {name}",
-            action=reverse("member-act", args=[scene.workspace.pk, row.pk, "remove"]),
+            action=reverse("member-act", args=[page_request.workspace.pk, row.pk, "remove"]),
             fields={"confirm": "remove"},
-            points=_alone(scene, row),
+            points=_alone(page_request, row),
         )
-    members.remove(row, by=scene.caller)
-    if row.user_id == scene.request.user.pk and not scene.caller.everywhere:
-        messages.success(scene.request, f"You are no member of {scene.workspace.name} any more", extra_tags="good")
+    members.remove(row, by=page_request.caller)
+    if row.user_id == page_request.request.user.pk and not page_request.caller.everywhere:
+        messages.success(page_request.request, f"You are no member of {page_request.workspace.name} any more", extra_tags="good")
         return HttpResponseRedirect(reverse("workspaces"), status=SEE_OTHER)
-    return done(scene, f"{name} is no member any more")
+    return done(page_request, f"{name} is no member any more")
 
 
-def _alone(scene: Scene, row: Membership) -> list[str]:
-    others = Membership.objects.filter(workspace=scene.workspace, role=Role.ADMIN, user__is_active=True).exclude(pk=row.pk)
+def _alone(page_request: PageRequest, row: Membership) -> list[str]:
+    others = Membership.objects.filter(workspace=page_request.workspace, role=Role.ADMIN, user__is_active=True).exclude(pk=row.pk)
     last = row.role == Role.ADMIN and not others.exists()
     return ["They are its last admin: only admins of the whole server can administer it then."] if last else []
 
 
-def _link(scene: Scene, row: Membership) -> HttpResponse:
+def _link(page_request: PageRequest, row: Membership) -> HttpResponse:
     """For who has no password yet, or lost it."""
-    if not _may_create(scene) or not row.user.is_active:
+    if not _may_create(page_request) or not row.user.is_active:
         raise Forbidden("Only an admin of the whole server may make login links, and only for who may log in")
-    return _page(scene, made=row.user.get_username(), link=scene.request.build_absolute_uri(login_links.link_for(row.user)))
+    return _page(
+        page_request, made=row.user.get_username(), link=page_request.request.build_absolute_uri(login_links.link_for(row.user))
+    )
 
 
-ACTS: dict[str, Callable[[Scene, Membership], HttpResponse]] = {"role": _role, "remove": _remove, "link": _link}
+ACTS: dict[str, Callable[[PageRequest, Membership], HttpResponse]] = {"role": _role, "remove": _remove, "link": _link}
 
 
-def _page(scene: Scene, *, made: str = "", link: str = "") -> HttpResponse:
+def _page(page_request: PageRequest, *, made: str = "", link: str = "") -> HttpResponse:
     response = show(
-        scene,
+        page_request,
         "settings/members.html",
-        STRIP,
+        HEADER,
         tab="members",
-        may_admin=scene.may(Need.ADMIN),
-        may_create=_may_create(scene),
-        members=_listed(scene.workspace),
+        may_admin=page_request.may(Need.ADMIN),
+        may_create=_may_create(page_request),
+        members=_listed(page_request.workspace),
         roles=Role.choices,
         grants=[(words, [(role.label, need in GRANTS[role]) for role in Role]) for need, words in MAY.items()],
         made=made,
         link=link,
-        page_url=reverse("members", args=[scene.workspace.pk]),
+        page_url=reverse("members", args=[page_request.workspace.pk]),
     )
     if link:
         response["Cache-Control"] = "no-store"
@@ -136,6 +140,6 @@ def _listed(workspace: Workspace) -> list[Membership]:
     return list(found.order_by("user__username")[:MOST])
 
 
-def _may_create(scene: Scene) -> bool:
-    user: Any = scene.request.user
-    return bool(user.is_superuser) and scene.may(Need.ADMIN)
+def _may_create(page_request: PageRequest) -> bool:
+    user: Any = page_request.request.user
+    return bool(user.is_superuser) and page_request.may(Need.ADMIN)

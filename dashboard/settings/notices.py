@@ -12,8 +12,8 @@ from budget.reads import csv_export
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import checked
-from dashboard.shared.header import STRIP
-from dashboard.shared.page_request import Scene, show
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, show
 from dashboard.shared.responses import confirm, done
 from dashboard.shared.team_forms import ChannelForm, LogForm, NewChannelForm, fitting
 from workspaces.access import Need
@@ -27,60 +27,62 @@ MOST_IN_SHEET = 10_000
 
 
 @in_workspace()
-def page(scene: Scene) -> HttpResponseBase:
-    if scene.request.GET.get("csv") == "deliveries":
-        return _sheet(scene)
-    return _page(scene)
+def page(page_request: PageRequest) -> HttpResponseBase:
+    if page_request.request.GET.get("csv") == "deliveries":
+        return _sheet(page_request)
+    return _page(page_request)
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def add(scene: Scene) -> HttpResponse:
+def add(page_request: PageRequest) -> HttpResponse:
     """A webhook's secret is in this answer and nowhere else: not in a message, which would go through a cookie."""
-    said = checked(NewChannelForm(scene.request.POST))
+    said = checked(NewChannelForm(page_request.request.POST))
     wanted = Wanted(name=said["name"], target=said["target"], verbs=said["verbs"])
-    made, secret = channels.create(scene.workspace, Channel.Kind(said["kind"]), wanted, by=scene.caller)
+    made, secret = channels.create(page_request.workspace, Channel.Kind(said["kind"]), wanted, by=page_request.caller)
     if not secret:
-        return done(scene, f"{made.name} is made: press Test to see that it works")
-    return _page(scene, made=made, secret=secret)
+        return done(page_request, f"{made.name} is made: press Test to see that it works")
+    return _page(page_request, made=made, secret=secret)
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def act(scene: Scene, channel_id: str, verb: str) -> HttpResponse:
-    channel = channels.channel_for(scene.workspace.pk, channel_id)
+def act(page_request: PageRequest, channel_id: str, verb: str) -> HttpResponse:
+    channel = channels.channel_for(page_request.workspace.pk, channel_id)
     if verb == "secret":
-        row, secret = channels.change(channel, Wanted(new_secret=True), by=scene.caller)
-        return _page(scene, made=row, secret=secret)
+        row, secret = channels.change(channel, Wanted(new_secret=True), by=page_request.caller)
+        return _page(page_request, made=row, secret=secret)
     if verb == "test":
-        return _test(scene, channel)
-    if verb == "remove" and not confirmation.granted(scene, "channel-remove", channel.pk):
+        return _test(page_request, channel)
+    if verb == "remove" and not confirmation.is_confirmed(page_request, "channel-remove", channel.pk):
         return confirm(
-            scene,
+            page_request,
             title=f"Remove {channel.name}",
             sentence="Nothing goes there any more, and its log of deliveries goes with it.",
             button="Remove it",
-            action=scene.request.path,
-            fields={"confirm": confirmation.word(scene, "channel-remove", channel.pk)},
+            action=page_request.request.path,
+            fields={"confirm": confirmation.token(page_request, "channel-remove", channel.pk)},
         )
-    return done(scene, ACTS[verb](scene, channel))
+    return done(page_request, ACTS[verb](page_request, channel))
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def retry(scene: Scene, delivery_id: str) -> HttpResponse:
-    delivery = deliveries.retry(scene.workspace.pk, delivery_id, by=scene.caller)
+def retry(page_request: PageRequest, delivery_id: str) -> HttpResponse:
+    delivery = deliveries.retry(page_request.workspace.pk, delivery_id, by=page_request.caller)
     answer = sending.attempt(delivery.pk)
     if answer is None:
-        return done(scene, "It is on its way")
-    return done(scene, _how(answer.ok, answer.status, answer.took_ms, answer.text), tone="good" if answer.ok else "bad")
+        return done(page_request, "It is on its way")
+    return done(page_request, _how(answer.ok, answer.status, answer.took_ms, answer.text), tone="good" if answer.ok else "bad")
 
 
-def _test(scene: Scene, channel: Channel) -> HttpResponse:
+def _test(page_request: PageRequest, channel: Channel) -> HttpResponse:
     sent = sending.test(channel)
     ok = sent.state == "delivered"
     return done(
-        scene, f"Test of {channel.name}: {_how(ok, sent.status, sent.took_ms or 0, sent.answer)}", tone="good" if ok else "bad"
+        page_request,
+        f"Test of {channel.name}: {_how(ok, sent.status, sent.took_ms or 0, sent.answer)}",
+        tone="good" if ok else "bad",
     )
 
 
@@ -90,53 +92,53 @@ def _how(ok: bool, status: int | None, took_ms: int, text: str) -> str:
     return f"{'delivered' if ok else 'not delivered'} ({said}){shown}"
 
 
-def _edit(scene: Scene, channel: Channel) -> str:
-    said = checked(ChannelForm(scene.request.POST))
-    row, _ = channels.change(channel, Wanted(said["name"], said["target"], said["verbs"]), by=scene.caller)
+def _edit(page_request: PageRequest, channel: Channel) -> str:
+    said = checked(ChannelForm(page_request.request.POST))
+    row, _ = channels.change(channel, Wanted(said["name"], said["target"], said["verbs"]), by=page_request.caller)
     return f"{row.name} is saved"
 
 
-def _on(scene: Scene, channel: Channel) -> str:
-    channels.change(channel, Wanted(enabled=True), by=scene.caller)
+def _on(page_request: PageRequest, channel: Channel) -> str:
+    channels.change(channel, Wanted(enabled=True), by=page_request.caller)
     return f"{channel.name} is on"
 
 
-def _off(scene: Scene, channel: Channel) -> str:
-    channels.change(channel, Wanted(enabled=False), by=scene.caller)
+def _off(page_request: PageRequest, channel: Channel) -> str:
+    channels.change(channel, Wanted(enabled=False), by=page_request.caller)
     return f"{channel.name} is off: what waited for it was dropped"
 
 
-def _remove(scene: Scene, channel: Channel) -> str:
-    channels.remove(channel, by=scene.caller)
+def _remove(page_request: PageRequest, channel: Channel) -> str:
+    channels.remove(channel, by=page_request.caller)
     return f"{channel.name} is removed, with its log"
 
 
-ACTS: dict[str, Callable[[Scene, Channel], str]] = {"edit": _edit, "on": _on, "off": _off, "remove": _remove}
+ACTS: dict[str, Callable[[PageRequest, Channel], str]] = {"edit": _edit, "on": _on, "off": _off, "remove": _remove}
 
 
-def _page(scene: Scene, *, made: Channel | None = None, secret: str = "") -> HttpResponse:
-    whole = scene.may(Need.ADMIN)
-    chosen = fitting(LogForm(scene.request.GET))
+def _page(page_request: PageRequest, *, made: Channel | None = None, secret: str = "") -> HttpResponse:
+    whole = page_request.may(Need.ADMIN)
+    chosen = fitting(LogForm(page_request.request.GET))
     before = int(chosen["before"]) if chosen["before"] else None
     rows, following = deliveries.page(
-        scene.workspace.pk, limit=PER_PAGE, before=before, channel=chosen["channel"], state=chosen["state"]
+        page_request.workspace.pk, limit=PER_PAGE, before=before, channel=chosen["channel"], state=chosen["state"]
     )
     return show(
-        scene,
+        page_request,
         "notices.html",
-        STRIP,
+        HEADER,
         tab="notices",
         may_admin=whole,
         made=made,
         secret=secret,
-        channels=[_channel(row, whole=whole) for row in channels.listed(scene.workspace.pk)],
+        channels=[_channel(row, whole=whole) for row in channels.listed(page_request.workspace.pk)],
         deliveries=[{"row": row, "told": schemas.delivery(row, whole=whole)} for row in rows],
         following=following,
         chosen=chosen,
         states=LogForm.base_fields["state"].choices,  # type: ignore[attr-defined]
         all_verbs=[{"verb": verb, "words": words, "on": False} for verb, words in VERBS.items()],
         no_mail=not settings.EMAIL_HOST,
-        page_url=reverse("notices", args=[scene.workspace.pk]),
+        page_url=reverse("notices", args=[page_request.workspace.pk]),
     )
 
 
@@ -150,9 +152,11 @@ def _channel(row: Channel, *, whole: bool) -> dict[str, Any]:
     }
 
 
-def _sheet(scene: Scene) -> HttpResponseBase:
-    whole = scene.may(Need.ADMIN)
-    rows, _ = deliveries.page(scene.workspace.pk, limit=MOST_IN_SHEET)
+def _sheet(page_request: PageRequest) -> HttpResponseBase:
+    whole = page_request.may(Need.ADMIN)
+    rows, _ = deliveries.page(page_request.workspace.pk, limit=MOST_IN_SHEET)
     columns = list(schemas.DeliveryOut.model_fields)
     told = (schemas.delivery(row, whole=whole) for row in rows)
-    return csv_export.answer(f"deliveries-{scene.workspace.pk}", columns, ([one[name] for name in columns] for one in told))
+    return csv_export.answer(
+        f"deliveries-{page_request.workspace.pk}", columns, ([one[name] for name in columns] for one in told)
+    )

@@ -6,25 +6,25 @@ asked about has changed: it is asked anew. No script can lose it, none can make 
 
 from django.core import signing
 
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 
 SALT = "muster.ask"
 VALID_S = 24 * 3600  # pages stay open all day
 
 
-def word(scene: Scene, act: str, about: object = "") -> str:
+def token(page_request: PageRequest, act: str, about: object = "") -> str:
     """What the form sends back as `confirm`."""
-    return signing.dumps(_bound(scene, act, about), salt=SALT, compress=False)
+    return signing.dumps(_bound(page_request, act, about), salt=SALT, compress=False)
 
 
-def granted(scene: Scene, act: str, about: object = "") -> bool:
+def is_confirmed(page_request: PageRequest, act: str, about: object = "") -> bool:
     """The form that is being answered carries the word for this very question."""
     try:
-        said = signing.loads(scene.request.POST.get("confirm", "")[:400], salt=SALT, max_age=VALID_S)
+        said = signing.loads(page_request.request.POST.get("confirm", "")[:400], salt=SALT, max_age=VALID_S)
     except signing.BadSignature:
         return False
-    return bool(said == _bound(scene, act, about))
+    return bool(said == _bound(page_request, act, about))
 
 
-def _bound(scene: Scene, act: str, about: object) -> list[str]:
-    return [scene.workspace.pk, act, str(about), str(scene.request.user.pk)]
+def _bound(page_request: PageRequest, act: str, about: object) -> list[str]:
+    return [page_request.workspace.pk, act, str(about), str(page_request.request.user.pk)]

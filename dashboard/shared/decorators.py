@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import SEE_OTHER, by_htmx, result
 from workspaces import access
 from workspaces.access import Caller, Need
@@ -41,16 +41,16 @@ def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]
 
 def in_workspace(
     need: Need = Need.VIEW,
-) -> Callable[[Callable[Concatenate[Scene, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
+) -> Callable[[Callable[Concatenate[PageRequest, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """A page or a form of one workspace, for those who may."""
 
-    def decorate(view: Callable[Concatenate[Scene, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         def wrapped(
             request: HttpRequest, caller: Caller, workspace_id: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
             workspace, role = access.entered(caller, workspace_id, need)
-            return view(Scene(request, caller, workspace, role), *args, **kwargs)
+            return view(PageRequest(request, caller, workspace, role), *args, **kwargs)
 
         return person(wrapped)
 

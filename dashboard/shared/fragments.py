@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from dashboard.shared import event_text, labels
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration import queries
 from orchestration.models import Entry, Session
 from workspaces.models import Event
@@ -21,15 +21,15 @@ MOST_EVENTS = 15
 MOST_LOCKS = 200
 
 
-def workers(scene: Scene) -> dict[str, Any]:
-    return {"workers": [_worker(session) for session in open_sessions(scene)], "executor": scene.executor}
+def workers(page_request: PageRequest) -> dict[str, Any]:
+    return {"workers": [_worker(session) for session in open_sessions(page_request)], "executor": page_request.executor}
 
 
-def open_sessions(scene: Scene) -> list[Session]:
+def open_sessions(page_request: PageRequest) -> list[Session]:
     """Read once for all regions of a page."""
-    if "open_sessions" not in scene.memo:
-        scene.memo["open_sessions"] = queries.open_sessions(scene.workspace.pk)
-    found: list[Session] = scene.memo["open_sessions"]
+    if "open_sessions" not in page_request.memo:
+        page_request.memo["open_sessions"] = queries.open_sessions(page_request.workspace.pk)
+    found: list[Session] = page_request.memo["open_sessions"]
     return found
 
 
@@ -46,9 +46,11 @@ def _worker(session: Session) -> dict[str, Any]:
     }
 
 
-def activity(scene: Scene, most: int = MOST_EVENTS) -> dict[str, Any]:
+def activity(page_request: PageRequest, most: int = MOST_EVENTS) -> dict[str, Any]:
     return {
-        "events": [told(event) for event in with_entries(Event.objects.filter(workspace=scene.workspace)).order_by("-id")[:most]]
+        "events": [
+            told(event) for event in with_entries(Event.objects.filter(workspace=page_request.workspace)).order_by("-id")[:most]
+        ]
     }
 
 
@@ -92,10 +94,10 @@ def _session(event: Event) -> str:
     return reverse("session", args=[event.workspace_id, event.object_id]) if is_one else ""
 
 
-def names_of(scene: Scene, ids: set[str]) -> dict[str, labels.Link]:
+def names_of(page_request: PageRequest, ids: set[str]) -> dict[str, labels.Link]:
     """How pages name these entries, deleted ones too. One query."""
     wanted = [id_ for id_ in ids if id_.startswith("entry_")]
-    entries = Entry.objects.filter(workspace=scene.workspace, pk__in=wanted)
+    entries = Entry.objects.filter(workspace=page_request.workspace, pk__in=wanted)
     return {entry.pk: link_to(entry) for entry in entries}
 
 

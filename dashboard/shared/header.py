@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from budget.amounts import money
 from dashboard.shared import stop_progress
-from dashboard.shared.page_request import COUNTED_TO, Region, Scene
+from dashboard.shared.page_request import COUNTED_TO, PageRequest, Region
 from orchestration import configuration
 from orchestration.executor import stats as executor_stats
 from orchestration.models import Executor
@@ -26,18 +26,18 @@ class Alert:
     words: str
 
 
-def way(scene: Scene) -> dict[str, Any]:
+def nav(page_request: PageRequest) -> dict[str, Any]:
     """The numbers beside the names of the sections."""
-    counts = {name: _shown(scene.counted(name)) for name in ("open_entries", "locked_paths")}
-    return {**counts, "at_work": scene.at_work}
+    counts = {name: _shown(page_request.counted(name)) for name in ("open_entries", "locked_paths")}
+    return {**counts, "at_work": page_request.at_work}
 
 
-def build(scene: Scene) -> dict[str, Any]:
-    executor, project, at_work = scene.executor, scene.project, scene.at_work
+def build(page_request: PageRequest) -> dict[str, Any]:
+    executor, project, at_work = page_request.executor, page_request.project, page_request.at_work
     return {
         "executor": executor,
-        "shown_state": shown_state(executor, at_work=at_work, ticked_at=scene.ticked_at),
-        "ticked_at": scene.ticked_at,
+        "shown_state": shown_state(executor, at_work=at_work, ticked_at=page_request.ticked_at),
+        "ticked_at": page_request.ticked_at,
         "late_after_s": int(executor_stats.late_after_s()),
         "project": project,
         "at_work": at_work,
@@ -69,29 +69,29 @@ def is_late(ticked_at: datetime | None) -> bool:
     return ticked_at is None or now() - ticked_at > timedelta(seconds=executor_stats.late_after_s())
 
 
-def banner(scene: Scene) -> dict[str, Any]:
+def banner(page_request: PageRequest) -> dict[str, Any]:
     """The most pressing of what needs somebody, and how many more there are."""
-    alerts = _alerts(scene)
+    alerts = _alerts(page_request)
     return {"alert": alerts[0] if alerts else None, "more_alerts": max(len(alerts) - 1, 0)}
 
 
-def _alerts(scene: Scene) -> list[Alert]:
-    found, at = [], [scene.workspace.pk]
-    stop = stop_progress.of(scene)
+def _alerts(page_request: PageRequest) -> list[Alert]:
+    found, at = [], [page_request.workspace.pk]
+    stop = stop_progress.of(page_request)
     if stop is not None and stop.silent:
         silent = len(stop.silent)
         words = f"{silent} of {len(stop.answers)} sessions {'has' if silent == 1 else 'have'} not answered the stop"
         found.append(Alert("bad", words, "#stopping", "See which"))
-    project = scene.project
+    project = page_request.project
     if project.headroom <= 0:
         cap = money.text(project.max_project_spend)
         found.append(
             Alert("bad", f"The hard cap of {cap} is reached: nothing new starts", reverse("budget", args=at), "Review the cap")
         )
-    if scene.executor.state == Executor.State.RUNNING and is_late(scene.ticked_at):
+    if page_request.executor.state == Executor.State.RUNNING and is_late(page_request.ticked_at):
         words = "The executor has not been heard of: nothing new starts until its control worker is back"
         found.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))
-    if scene.may(Need.BUDGET) and (waiting := scene.counted("reviews_waiting")):
+    if page_request.may(Need.BUDGET) and (waiting := page_request.counted("reviews_waiting")):
         words = "A review waits for your decision" if waiting == 1 else f"{waiting} reviews wait for your decision"
         found.append(Alert("warn", words, reverse("reviews", args=at), "Read"))
     return found
@@ -101,8 +101,8 @@ def _shown(number: int) -> str:
     return f"{COUNTED_TO:,}+" if number > COUNTED_TO else f"{number:,}"
 
 
-STRIP = {
-    "way": Region("parts/way.html", way),
+HEADER = {
+    "way": Region("parts/way.html", nav),
     "strip": Region("parts/strip.html", build),
     "stopping": Region("parts/stopping.html", stop_progress.region),
     "banner": Region("parts/banner.html", banner),

@@ -109,7 +109,7 @@ REASONS = {
 }
 
 # After a number, one or many: "1 held by a person", "5 held by a person".
-STANDING = {
+STATUS_GROUPS = {
     "budget_exceeded": "out of budget",
     "project_budget_exceeded": "without money under the cap or in the plan",
     "dependencies_pending": "waiting for dependencies",
@@ -174,9 +174,9 @@ def reasons(codes: list[str]) -> str:
     return ", ".join(REASONS.get(code, code.replace("_", " ")) for code in codes)
 
 
-def standing(code: str) -> str:
+def status_group(code: str) -> str:
     """What entries with this reason are, after their number."""
-    return STANDING.get(code, code.replace("_", " "))
+    return STATUS_GROUPS.get(code, code.replace("_", " "))
 
 
 def linked(text: str, names: Mapping[str, Link]) -> list[tuple[str, str]]:

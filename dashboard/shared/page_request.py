@@ -22,7 +22,7 @@ COUNTED_TO = 10_000  # beyond, a count says so much and costs no more
 
 
 @dataclass(frozen=True)
-class Scene:
+class PageRequest:
     """One request for a page of a workspace, by someone who may see it."""
 
     request: HttpRequest
@@ -94,7 +94,7 @@ class Scene:
         return self.executor.workspace.project
 
 
-Build = Callable[[Scene], dict[str, Any]]
+Build = Callable[[PageRequest], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -105,31 +105,31 @@ class Region:
     build: Build
 
 
-def show(scene: Scene, template: str, regions: Mapping[str, Region], **context: Any) -> HttpResponse:
+def show(page_request: PageRequest, template: str, regions: Mapping[str, Region], **context: Any) -> HttpResponse:
     """The page, or the one region of it that asks for itself (`?fragment=`)."""
-    name = scene.request.GET.get("fragment", "")
+    name = page_request.request.GET.get("fragment", "")
     if name in regions:
         region = regions[name]
-        asked_for = common(scene) | context | region.build(scene)
-        return HttpResponse(render_to_string(region.template, asked_for, request=scene.request))
-    everything = common(scene) | context
+        asked_for = common(page_request) | context | region.build(page_request)
+        return HttpResponse(render_to_string(region.template, asked_for, request=page_request.request))
+    everything = common(page_request) | context
     for region in regions.values():
-        everything |= region.build(scene)
-    return render(scene.request, template, everything)
+        everything |= region.build(page_request)
+    return render(page_request.request, template, everything)
 
 
-def common(scene: Scene) -> dict[str, Any]:
+def common(page_request: PageRequest) -> dict[str, Any]:
     """What every page of a workspace knows."""
-    query = scene.request.GET.copy()
+    query = page_request.request.GET.copy()
     query.pop("fragment", None)
     return {
-        "scene": scene,
-        "section": _section(scene.request.path),
-        "workspace": scene.workspace,
-        "may_operate": scene.may(Need.OPERATE),
-        "may_budget": scene.may(Need.BUDGET),
-        "may_admin": scene.may(Need.ADMIN),
-        "page_url": f"{scene.request.path}?{query.urlencode()}" if query else scene.request.path,
+        "page_request": page_request,
+        "section": _section(page_request.request.path),
+        "workspace": page_request.workspace,
+        "may_operate": page_request.may(Need.OPERATE),
+        "may_budget": page_request.may(Need.BUDGET),
+        "may_admin": page_request.may(Need.ADMIN),
+        "page_url": f"{page_request.request.path}?{query.urlencode()}" if query else page_request.request.path,
     }
 
 

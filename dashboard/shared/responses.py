@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from dashboard.shared.page_request import Scene, common
+from dashboard.shared.page_request import PageRequest, common
 
 SEE_OTHER = 303
 
@@ -25,18 +25,18 @@ class Undo:
     fields: Mapping[str, Any]
 
 
-def done(scene: Scene, sentence: str, *, tone: str = "good", undo: Undo | None = None) -> HttpResponse:
+def done(page_request: PageRequest, sentence: str, *, tone: str = "good", undo: Undo | None = None) -> HttpResponse:
     """What a form answers: with htmx the sentence, upon which every live region fetches itself; else a redirect to the page."""
-    if not by_htmx(scene.request):
-        messages.success(scene.request, sentence, extra_tags=tone)
-        return HttpResponseRedirect(came_from(scene), status=SEE_OTHER)
-    response = HttpResponse(result(scene.request, sentence, tone=tone, undo=undo, back=came_from(scene)))
+    if not by_htmx(page_request.request):
+        messages.success(page_request.request, sentence, extra_tags=tone)
+        return HttpResponseRedirect(came_from(page_request), status=SEE_OTHER)
+    response = HttpResponse(result(page_request.request, sentence, tone=tone, undo=undo, back=came_from(page_request)))
     response["HX-Trigger-After-Swap"] = "muster:changed"
     return response
 
 
 def confirm(
-    scene: Scene,
+    page_request: PageRequest,
     *,
     title: str,
     sentence: str,
@@ -53,21 +53,28 @@ def confirm(
     409 for a plain form that was sent without its confirmation: nothing was done. `status`: for htmx too. `typed`: what the
     person has to write before the button works.
     """
-    asked = {"title": title, "sentence": sentence, "button": button, "action": action, "fields": fields, "back": came_from(scene)}
+    asked = {
+        "title": title,
+        "sentence": sentence,
+        "button": button,
+        "action": action,
+        "fields": fields,
+        "back": came_from(page_request),
+    }
     asked |= {"points": points, "typed": typed}
-    if by_htmx(scene.request):
-        asking = render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=scene.request)
+    if by_htmx(page_request.request):
+        asking = render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=page_request.request)
         return HttpResponse(asking, status=status or 200)
-    refused = 409 if scene.request.method == "POST" else 200
-    return render(scene.request, "confirm.html", common(scene) | {"asked": asked}, status=status or refused)
+    refused = 409 if page_request.request.method == "POST" else 200
+    return render(page_request.request, "confirm.html", common(page_request) | {"asked": asked}, status=status or refused)
 
 
-def came_from(scene: Scene) -> str:
+def came_from(page_request: PageRequest) -> str:
     """The page that a form was sent from: as it says itself, if that is one of ours."""
-    said = scene.request.POST.get("next") or scene.request.GET.get("next") or ""
+    said = page_request.request.POST.get("next") or page_request.request.GET.get("next") or ""
     if url_has_allowed_host_and_scheme(said, allowed_hosts=None):
         return said
-    return reverse("workspace", args=[scene.workspace.pk])
+    return reverse("workspace", args=[page_request.workspace.pk])
 
 
 def result(request: HttpRequest, sentence: str, *, tone: str, undo: Undo | None = None, back: str = "") -> str:

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from dashboard.shared import labels
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 from orchestration.models import Executor, Session
 
 SHOWN_FOR = timedelta(minutes=2)  # after the last answer; what did not answer is shown until it does
@@ -62,28 +62,28 @@ class Stop:
         return f"{self.ended} of {len(self.answers)} confirmed" if self.answers else "no session was at work"
 
 
-def of(scene: Scene) -> Stop | None:
+def of(page_request: PageRequest) -> Stop | None:
     """The stop that is under way, or was a moment ago. None: there is none, or dispatch goes on since. One query at most."""
-    if "stop" not in scene.memo:
-        scene.memo["stop"] = _read(scene)
-    found: Stop | None = scene.memo["stop"]
+    if "stop" not in page_request.memo:
+        page_request.memo["stop"] = _read(page_request)
+    found: Stop | None = page_request.memo["stop"]
     return found
 
 
-def _read(scene: Scene) -> Stop | None:
-    executor = scene.executor
+def _read(page_request: PageRequest) -> Stop | None:
+    executor = page_request.executor
     if executor.stop_all_at is None or executor.state == Executor.State.RUNNING:
         return None
     asked = Q(stop_wanted_at__gte=executor.stop_all_at, stop_for_good=False) | Q(status__in=Session.OPEN)
-    found = Session.objects.filter(asked, workspace=scene.workspace).select_related("entry")
+    found = Session.objects.filter(asked, workspace=page_request.workspace).select_related("entry")
     answers = [_answer(session) for session in found.order_by("claimed_at", "id")[:500]]
     last = max([executor.stop_all_at, *(answer.session.ended_at for answer in answers if answer.session.ended_at)])
     stop = Stop(executor.stop_all_by, executor.stop_all_at, answers, dispatch_is_off=True)
     return None if stop.complete and now() - last > SHOWN_FOR else stop
 
 
-def region(scene: Scene) -> dict[str, Any]:
-    return {"stop": of(scene)}
+def region(page_request: PageRequest) -> dict[str, Any]:
+    return {"stop": of(page_request)}
 
 
 def _answer(session: Session) -> Answer:

@@ -11,4 +11,4 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def word(context: Any, act: str, about: object = "") -> str:
-    return confirmation.word(context["scene"], act, about)
+    return confirmation.token(context["page_request"], act, about)

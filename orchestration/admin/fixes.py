@@ -48,7 +48,7 @@ class Requeue(Fix):
         chosen = [entry for entry in found if not self._why_not(entry, stuck)]
         chosen.sort(key=lambda entry: entry.status == Entry.Status.FAILED)  # a failed one's release lets its dependents go
         for entry in chosen:
-            entry_actions.release(entry, by=by, reason=reason)
+            entry_actions.resume(entry, by=by, reason=reason)
         return f"Requeued entries: {len(chosen)}"
 
     def _stuck(self, found: Sequence[Entry]) -> set[str]:

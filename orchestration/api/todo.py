@@ -78,7 +78,7 @@ def delete(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 def set_status(request: Request, workspaceID: Path[str], entryID: str, body: schemas.StatusIn) -> Any:
     """`blocked` holds an entry back, `pending` releases or reopens it, `done` marks it done."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    verb = {"blocked": entry_actions.hold, "pending": entry_actions.release, "done": entry_actions.mark_done}[body.status]
+    verb = {"blocked": entry_actions.put_on_hold, "pending": entry_actions.resume, "done": entry_actions.mark_done}[body.status]
     return _shown(workspace.pk, verb(queries.entry_for(workspace.pk, entryID), by=request.auth, reason=body.reason))
 
 

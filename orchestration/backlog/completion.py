@@ -32,7 +32,7 @@ def least(those: Sequence[str]) -> str:
     return next(state for state in (GOING, STUCK, FINISHED) if state in those)
 
 
-def tell(workspace_id: str, *, before: str) -> None:
+def record_finished(workspace_id: str, *, before: str) -> None:
     """Record that the backlog came to rest, if it is at rest now and was not so `before`. One query, and the line."""
     alive = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
     names = {status: Count("pk", filter=Q(status=status)) for status in ("done", "failed", "blocked", "pending")}

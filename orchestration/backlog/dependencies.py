@@ -36,7 +36,7 @@ def depend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
         if other.status == Entry.Status.FAILED and row.status == Entry.Status.PENDING:
             move(row, Next("blocked", "dependency_failed", f"#{other.seq} {other.title} failed"[:500]))
         else:
-            completion.tell(row.workspace_id, before=was)
+            completion.record_finished(row.workspace_id, before=was)
         _record(row, before, by=by, reason=reason)
     _tell(row)
     return row
@@ -106,5 +106,5 @@ def _named(seqs: list[int]) -> str:
 
 
 def _tell(entry: Entry) -> None:
-    wake_ups.nudge(entry.workspace_id)
-    wake_ups.hint(entry.workspace_id, "entries", "locks", "executor")
+    wake_ups.enqueue_cycle(entry.workspace_id)
+    wake_ups.publish_change(entry.workspace_id, "entries", "locks", "executor")

@@ -67,11 +67,11 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, once: str = "
         )
         Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(made))
         activity.record(workspace_id, "entries.added", by=by, data=_told(made))
-        entry_state.tell_blocked(
+        entry_state.record_blocked(
             *(entry for entry in made if entry.reason_code != "project_budget_exceeded")
         )  # those are told in one line
-    wake_ups.nudge(workspace_id)
-    wake_ups.hint(workspace_id, "entries", "budget")
+    wake_ups.enqueue_cycle(workspace_id)
+    wake_ups.publish_change(workspace_id, "entries", "budget")
     return made
 
 
@@ -99,11 +99,11 @@ def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
         Dependency.objects.filter(entry=row).delete()
         Entry.objects.filter(pk=row.pk).update(deleted_at=Now())
         funding.due(row.workspace_id)
-        completion.tell(row.workspace_id, before=completion.was(row.status, row.unmet_dependencies))
+        completion.record_finished(row.workspace_id, before=completion.was(row.status, row.unmet_dependencies))
         data = {"title": row.title}
         activity.record(row.workspace_id, "entry.deleted", by=by, object_id=row.pk, reason=reason, data=data)
-    wake_ups.nudge(row.workspace_id)
-    wake_ups.hint(row.workspace_id, "entries", "budget")
+    wake_ups.enqueue_cycle(row.workspace_id)
+    wake_ups.publish_change(row.workspace_id, "entries", "budget")
 
 
 def paths_of(spec: dict[str, Any]) -> list[str]:

@@ -28,12 +28,12 @@ class SomeRefuse(Invalid):
         self.each = each
 
 
-def hold(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
+def put_on_hold(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     """A person holds an entry back: it keeps its branch, frees its locks and waits for `release`."""
-    return hold_all([entry], by=by, reason=reason)[0]
+    return put_all_on_hold([entry], by=by, reason=reason)[0]
 
 
-def hold_all(those: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
+def put_all_on_hold(those: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
     """Hold entries of one workspace back. Raises SomeRefuse for those at work or done."""
     with transaction.atomic():
         rows = _ready(those, unless={"done"})
@@ -44,12 +44,12 @@ def hold_all(those: Sequence[Entry], *, by: Caller, reason: str = "") -> list[En
     return rows
 
 
-def release(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
+def resume(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     """Put a held, blocked or failed entry back in line; a failed or done one is reopened and gets its rounds anew."""
-    return release_all([entry], by=by, reason=reason)[0]
+    return resume_all([entry], by=by, reason=reason)[0]
 
 
-def release_all(those: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
+def resume_all(those: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
     """Put entries of one workspace back in line. What waits for one that failed goes on if that one is among them.
     Raises SomeRefuse for those at work or in line already."""
     with transaction.atomic():
@@ -104,8 +104,8 @@ def set_priority_of_all(those: Sequence[Entry], priority: Entry.Priority, *, by:
             row.priority = priority
         told = {"after": priority.name.lower()}
         _record([(row, "priority") for row in rows], by=by, reason=reason, data=lambda row: {"before": before[row.pk]} | told)
-    wake_ups.nudge(rows[0].workspace_id)
-    wake_ups.hint(rows[0].workspace_id, "entries")
+    wake_ups.enqueue_cycle(rows[0].workspace_id)
+    wake_ups.publish_change(rows[0].workspace_id, "entries")
     return rows
 
 
@@ -121,8 +121,8 @@ def reverify(entry: Entry, *, by: Caller) -> Entry:
         row.save(update_fields=["rounds_completed", "crashes", "next_work", "has_rounds"])
         entry_state.move(row, PENDING)
         activity.record(row.workspace_id, "entry.reverify", by=by, object_id=row.pk)
-    wake_ups.nudge(row.workspace_id)
-    wake_ups.hint(row.workspace_id, "entries")
+    wake_ups.enqueue_cycle(row.workspace_id)
+    wake_ups.publish_change(row.workspace_id, "entries")
     return row
 
 
@@ -162,5 +162,5 @@ def _record(
 
 
 def _ring(workspace_id: str) -> None:
-    wake_ups.nudge(workspace_id)
-    wake_ups.hint(workspace_id, "entries", "locks", "executor")
+    wake_ups.enqueue_cycle(workspace_id)
+    wake_ups.publish_change(workspace_id, "entries", "locks", "executor")

@@ -24,8 +24,8 @@ def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = ""
             entry_state.move(row, PENDING)
         data = {"before": before, "after": budget_rounds}
         activity.record(row.workspace_id, "entry.rounds", by=by, object_id=row.pk, reason=reason, data=data)
-    wake_ups.nudge(row.workspace_id)
-    wake_ups.hint(row.workspace_id, "entries")
+    wake_ups.enqueue_cycle(row.workspace_id)
+    wake_ups.publish_change(row.workspace_id, "entries")
     return row
 
 
@@ -41,8 +41,8 @@ def set_parallel(
         row.save(update_fields=["parallelizable", "parallel_group", "updated_at"])
         data = {"before": before, "after": {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}}
         activity.record(row.workspace_id, "entry.parallel", by=by, object_id=row.pk, reason=reason, data=data)
-    wake_ups.nudge(row.workspace_id)
-    wake_ups.hint(row.workspace_id, "entries")
+    wake_ups.enqueue_cycle(row.workspace_id)
+    wake_ups.publish_change(row.workspace_id, "entries")
     return row
 
 
@@ -54,7 +54,7 @@ def assign(entry: Entry, assigned_to: str, *, by: Caller, reason: str = "") -> E
         row.save(update_fields=["assigned_to", "updated_at"])
         data = {"before": before, "after": assigned_to}
         activity.record(row.workspace_id, "entry.assigned", by=by, object_id=row.pk, reason=reason, data=data)
-    wake_ups.hint(row.workspace_id, "entries")
+    wake_ups.publish_change(row.workspace_id, "entries")
     return row
 
 
@@ -69,7 +69,7 @@ def set_spec(entry: Entry, spec: dict[str, Any], *, by: Caller) -> Entry:
         row.spec, row.paths, row.parked_behind = spec, paths_of(spec), None
         row.save(update_fields=["spec", "paths", "parked_behind", "updated_at"])
         activity.record(row.workspace_id, "entry.spec", by=by, object_id=row.pk)
-    wake_ups.nudge(row.workspace_id)
+    wake_ups.enqueue_cycle(row.workspace_id)
     return row
 
 

@@ -54,9 +54,9 @@ def move_alike(those: Sequence[Entry], following: Next) -> None:
         _count_unmet(changed, -1 if done else +1)
     for entry in those:
         _tell_dependents(entry, were[entry.pk])
-    tell_blocked(*(entry for entry in those if were[entry.pk] != Entry.Status.BLOCKED))
+    record_blocked(*(entry for entry in those if were[entry.pk] != Entry.Status.BLOCKED))
     if halts:
-        completion.tell(workspace_id, before=at_rest)
+        completion.record_finished(workspace_id, before=at_rest)
 
 
 def set_state(entry: Entry, following: Next) -> None:
@@ -67,7 +67,7 @@ def set_state(entry: Entry, following: Next) -> None:
     entry.parked_behind = None
 
 
-def tell_blocked(*those: Entry) -> None:
+def record_blocked(*those: Entry) -> None:
     """Whatever blocked them: those who are to act on it hear of it by this verb."""
     blocked = [entry for entry in those if entry.status == Entry.Status.BLOCKED]
     Event.objects.bulk_create(
@@ -82,7 +82,7 @@ def tell_blocked(*those: Entry) -> None:
         for entry in blocked
     )
     if blocked:
-        wake_ups.deliver()
+        wake_ups.enqueue_deliveries()
 
 
 def _write(those: Sequence[Entry], following: Next) -> None:

@@ -52,6 +52,6 @@ def release(entry_id: str, *, by: Caller, reason: str) -> int:
             data = {"count": len(freed), "paths": freed[:50]}
             activity.record(workspace_id, "locks.released", by=by, object_id=entry_id, reason=reason, data=data)
     if freed:
-        wake_ups.nudge(workspace_id)
-        wake_ups.hint(workspace_id, "locks", "entries")
+        wake_ups.enqueue_cycle(workspace_id)
+        wake_ups.publish_change(workspace_id, "locks", "entries")
     return len(freed)

@@ -38,7 +38,7 @@ def wait_s(times: int) -> float:
     return min(FIRST_WAIT_S * 2.0 ** min(max(times - 1, 0), 20), LONGEST_WAIT_S)
 
 
-def turned_away(executor: Executor, entry: Entry, trouble: Trouble) -> None:
+def provider_unavailable(executor: Executor, entry: Entry, trouble: Trouble) -> None:
     """Note it, in the transaction that ends the session and holds the executor's row."""
     times = executor.trouble_count + 1
     Executor.objects.filter(pk=executor.pk).update(trouble_count=times)
@@ -62,7 +62,7 @@ def turned_away(executor: Executor, entry: Entry, trouble: Trouble) -> None:
         )
 
 
-def answered(workspace_id: str) -> None:
+def provider_answered(workspace_id: str) -> None:
     """A provider answered a session of this workspace. One cheap statement when there was no trouble."""
     with transaction.atomic():
         row = Executor.objects.filter(pk=workspace_id, trouble_count__gt=0).select_for_update().first()
@@ -71,11 +71,11 @@ def answered(workspace_id: str) -> None:
         _close(row.pk)
         if row.trouble_code:
             activity.record(row.pk, "agent.available", by=MUSTER, object_id=row.pk, data={"code": row.trouble_code})
-    wake_ups.nudge(workspace_id)
-    wake_ups.hint(workspace_id, "executor", "entries")
+    wake_ups.enqueue_cycle(workspace_id)
+    wake_ups.publish_change(workspace_id, "executor", "entries")
 
 
-def mended(workspace_id: str) -> None:
+def recovered(workspace_id: str) -> None:
     """The agent's config or its secrets were changed: try one session now. The breaker stays until it is answered."""
     Executor.objects.filter(pk=workspace_id).exclude(trouble_code="").update(trouble_until=Now())
     Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
@@ -88,8 +88,8 @@ def try_again(workspace_id: str, *, by: Caller) -> None:
         _close(row.pk)
         Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
         activity.record(workspace_id, "agent.retry", by=by, object_id=workspace_id, data={"code": row.trouble_code})
-    wake_ups.nudge(workspace_id)
-    wake_ups.hint(workspace_id, "executor", "entries")
+    wake_ups.enqueue_cycle(workspace_id)
+    wake_ups.publish_change(workspace_id, "executor", "entries")
 
 
 def _close(workspace_id: str) -> None:

@@ -37,8 +37,8 @@ def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
         )
         verb = "secret.set" if fresh else "secret.replaced"
         activity.record(workspace_id, verb, by=by, object_id=workspace_id, data={"name": name})
-        circuit_breaker.mended(workspace_id)
-    wake_ups.nudge(workspace_id)
+        circuit_breaker.recovered(workspace_id)
+    wake_ups.enqueue_cycle(workspace_id)
     return row
 
 

@@ -82,11 +82,11 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
         kept = configuration.stored(config)
         Executor.objects.filter(pk=executor.pk).update(config=kept)
         if "agent" in change:
-            circuit_breaker.mended(workspace.pk)
+            circuit_breaker.recovered(workspace.pk)
         told = {"keys": sorted(change), "changes": difference.of(executor.config, kept)}
         activity.record(workspace.pk, "workspace.configured", by=by, object_id=workspace.pk, data=told)
-    wake_ups.nudge(workspace.pk)
-    wake_ups.hint(workspace.pk, "executor", "entries")
+    wake_ups.enqueue_cycle(workspace.pk)
+    wake_ups.publish_change(workspace.pk, "executor", "entries")
     return config
 
 

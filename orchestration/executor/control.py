@@ -25,7 +25,7 @@ class Outdated(Conflict):
 def start(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
     """Begin dispatching; also ends a pause. `expected`: the version that the caller saw; raises Outdated for another one."""
     _become(workspace_id, Executor.State.RUNNING, "executor.start", by=by, expected=expected)
-    wake_ups.nudge(workspace_id)
+    wake_ups.enqueue_cycle(workspace_id)
 
 
 def pause(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
@@ -39,7 +39,7 @@ def resume(workspace_id: str, *, by: Caller, expected: int | None = None) -> Non
         if Executor.objects.select_for_update().get(pk=workspace_id).state == Executor.State.STOPPED:
             raise Invalid("The executor was never started: start it", "workspaceID")
         _become(workspace_id, Executor.State.RUNNING, "executor.resume", by=by, expected=expected)
-    wake_ups.nudge(workspace_id)
+    wake_ups.enqueue_cycle(workspace_id)
 
 
 def stop_all(workspace_id: str, *, by: Caller) -> int:
@@ -67,4 +67,4 @@ def _become(workspace_id: str, state: Executor.State, verb: str, *, by: Caller, 
         activity.record(
             workspace_id, verb, by=by, object_id=workspace_id, data={"before": before, "after": state if started else before}
         )
-    wake_ups.hint(workspace_id, "executor", "workers", "entries")
+    wake_ups.publish_change(workspace_id, "executor", "workers", "entries")

@@ -54,8 +54,8 @@ def cycle(workspace_id: str) -> Cycle:
         latest = _pass(workspace_id)
         done.decisions += latest.decisions
     if done.decisions:
-        wake_ups.hint(workspace_id, "executor", "workers", "entries", "locks", "budget")
-    executor_stats.cycled(workspace_id, _told(done, time.monotonic() - began))
+        wake_ups.publish_change(workspace_id, "executor", "workers", "entries", "locks", "budget")
+    executor_stats.record_cycle(workspace_id, _told(done, time.monotonic() - began))
     return done
 
 
@@ -108,7 +108,7 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
     if starts or blocks or parks:
         _move_entries(starts, blocks, parks)
     if starts:
-        wake_ups.start_sessions([(session, start.entry.attempts + 1) for start, session in starts])
+        wake_ups.enqueue_sessions([(session, start.entry.attempts + 1) for start, session in starts])
     if blocks:
         locks.release(workspace_id, [block.entry.id for block in blocks])
         Event.objects.bulk_create(
@@ -119,8 +119,8 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
         )
         if any(block.why.code == "project_budget_exceeded" for block in blocks):
             funding.due(workspace_id)
-        wake_ups.deliver()
-        completion.tell(workspace_id, before=completion.GOING)
+        wake_ups.enqueue_deliveries()
+        completion.record_finished(workspace_id, before=completion.GOING)
 
 
 _Claims = Sequence[tuple[Start, str]]

@@ -41,7 +41,7 @@ def ring_again() -> int:
     claims = list(overdue.values_list("id", "attempt"))
     if claims:
         Session.objects.filter(pk__in=[id_ for id_, _ in claims]).update(enqueued_at=Now())
-        wake_ups.start_sessions(claims)
+        wake_ups.enqueue_sessions(claims)
         log.info("sessions.rung_again", count=len(claims))
     return len(claims)
 

@@ -28,12 +28,12 @@ def late_after_s() -> float:
     return LATE_AFTER * settings.TICK_S
 
 
-def ticked(seconds: float) -> None:
+def record_tick(seconds: float) -> None:
     """A tick is over, and took so long."""
     _keep(TICKS, {"at": round(time.time(), 1), "ms": round(seconds * 1000, 1)}, publish=True)
 
 
-def cycled(workspace_id: str, told: dict[str, Any]) -> None:
+def record_cycle(workspace_id: str, told: dict[str, Any]) -> None:
     """A cycle of this workspace is over: when, how long, what it decided."""
     _keep(f"muster:cycles:{workspace_id}", told)
 

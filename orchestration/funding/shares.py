@@ -25,15 +25,15 @@ WITHOUT_MONEY = ("budget_exceeded", "project_budget_exceeded")
 AT_ONCE = 500  # entries that one call gives money to; the next one goes on
 
 
-def read_terms(workspace_id: str, lock: bool) -> policy.Terms:
+def read_terms(workspace_id: str, lock: bool) -> policy.Policy:
     """What budget wants to know of the config (budget/terms.py). `lock` keeps cycles, endings and additions out."""
     rows = Executor.objects.select_for_update() if lock else Executor.objects
     return terms_of(rows.get(pk=workspace_id))
 
 
-def terms_of(executor: Executor) -> policy.Terms:
+def terms_of(executor: Executor) -> policy.Policy:
     config = configuration.load(executor.config)
-    return policy.Terms(
+    return policy.Policy(
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
         plateau_rounds=config.plateau.rounds,
@@ -72,7 +72,7 @@ def spare(workspace_id: str) -> int:
 def due(workspace_id: str) -> None:
     """Money came free, or a round was settled: share it out soon. Written down with its cause, so that a lost doorbell loses nothing."""
     caps.due(workspace_id)
-    wake_ups.share_out(workspace_id)
+    wake_ups.enqueue_share_out(workspace_id)
 
 
 def share_out(workspace_id: str) -> None:
@@ -97,7 +97,7 @@ def everything_due() -> None:
 def on_money(workspace_id: str, entry_id: str | None, *, shared_out: bool) -> None:
     """A cap or a budget changed, and is due to be shared out: what waited for it goes on at once; what this one gives up is for the others."""
     if entry_id is not None or (not shared_out and policy.of(workspace_id).automatic):
-        wake_ups.share_out(workspace_id)
+        wake_ups.enqueue_share_out(workspace_id)
     elif not shared_out:
         share_out(workspace_id)
     unblock_affordable(workspace_id, [entry_id] if entry_id else None)
@@ -148,9 +148,9 @@ def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None
             status=Entry.Status.PENDING, reason_code="", reason_message="", reason_at=None
         )
     if nudge:
-        wake_ups.nudge(workspace_id)
+        wake_ups.enqueue_cycle(workspace_id)
     if nudge or moved:
-        wake_ups.hint(workspace_id, "entries", "budget")
+        wake_ups.publish_change(workspace_id, "entries", "budget")
     return moved
 
 

@@ -42,8 +42,8 @@ def mend(workspace_id: str, *, by: Caller, reason: str) -> list[Drift]:
             data = {"count": len(wrong), "changed": shown}
             activity.record(workspace_id, "entries.rebuilt", by=by, object_id=workspace_id, reason=reason, data=data)
     if wrong:
-        wake_ups.nudge(workspace_id)
-        wake_ups.hint(workspace_id, "entries", "locks")
+        wake_ups.enqueue_cycle(workspace_id)
+        wake_ups.publish_change(workspace_id, "entries", "locks")
     return wrong
 
 

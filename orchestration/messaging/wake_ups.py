@@ -12,41 +12,41 @@ from django.db import transaction
 
 log = structlog.get_logger(__name__)
 
-CYCLE = "orchestration.tasks.cycle"
-NOTICES = "orchestration.tasks.deliver"
-SESSION = "orchestration.tasks.run_session"
-SHARE_OUT = "orchestration.tasks.share_out"
-SUMMONS = "muster:summons"
+CYCLE_TASK = "orchestration.tasks.cycle"
+DELIVER_TASK = "orchestration.tasks.deliver"
+SESSION_TASK = "orchestration.tasks.run_session"
+SHARE_OUT_TASK = "orchestration.tasks.share_out"
+CHECK_CHANNEL = "muster:summons"
 
 
-def nudge(workspace_id: str) -> None:
+def enqueue_cycle(workspace_id: str) -> None:
     """Something may have become free: run a cycle soon."""
-    transaction.on_commit(lambda: _publish(CYCLE, [[workspace_id]], queue="control"), robust=True)
+    transaction.on_commit(lambda: _enqueue(CYCLE_TASK, [[workspace_id]], queue="control"), robust=True)
 
 
-def share_out(workspace_id: str) -> None:
+def enqueue_share_out(workspace_id: str) -> None:
     """Money is to be shared out. On the control worker: never in a request, nor in a cycle."""
-    transaction.on_commit(lambda: _publish(SHARE_OUT, [[workspace_id]], queue="control"), robust=True)
+    transaction.on_commit(lambda: _enqueue(SHARE_OUT_TASK, [[workspace_id]], queue="control"), robust=True)
 
 
-def start_sessions(claims: Sequence[tuple[str, int]]) -> None:
+def enqueue_sessions(claims: Sequence[tuple[str, int]]) -> None:
     """Ring for claimed sessions: `(session id, attempt)` each, over one connection."""
-    transaction.on_commit(lambda: _publish(SESSION, [list(claim) for claim in claims], queue="sessions"), robust=True)
+    transaction.on_commit(lambda: _enqueue(SESSION_TASK, [list(claim) for claim in claims], queue="sessions"), robust=True)
 
 
-def deliver() -> None:
+def enqueue_deliveries() -> None:
     """Something may be due for a channel."""
-    transaction.on_commit(lambda: _publish(NOTICES, [[]], queue="control"), robust=True)
+    transaction.on_commit(lambda: _enqueue(DELIVER_TASK, [[]], queue="control"), robust=True)
 
 
-def hint(workspace_id: str, *topics: str) -> None:
+def publish_change(workspace_id: str, *topics: str) -> None:
     """Tell open pages that something changed: they fetch it themselves."""
-    transaction.on_commit(lambda: _tell(channel(workspace_id), json.dumps(topics)), robust=True)
+    transaction.on_commit(lambda: _send(channel(workspace_id), json.dumps(topics)), robust=True)
 
 
-def summon() -> None:
+def request_check() -> None:
     """Somebody wants something of sessions at work: every session worker looks now, not with its next poll."""
-    transaction.on_commit(lambda: _tell(SUMMONS, ""), robust=True)
+    transaction.on_commit(lambda: _send(CHECK_CHANNEL, ""), robust=True)
 
 
 def log_topic(session_id: str) -> str:
@@ -64,7 +64,7 @@ def client() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1)
 
 
-def _publish(task: str, calls: Sequence[list[object]], *, queue: str) -> None:
+def _enqueue(task: str, calls: Sequence[list[object]], *, queue: str) -> None:
     try:
         with current_app.producer_or_acquire() as producer:
             for args in calls:
@@ -73,7 +73,7 @@ def _publish(task: str, calls: Sequence[list[object]], *, queue: str) -> None:
         log.warning("doorbell.lost", task=task, count=len(calls), error=str(error))
 
 
-def _tell(where: str, what: str) -> None:
+def _send(where: str, what: str) -> None:
     try:
         client().publish(where, what)
     except redis.RedisError as error:

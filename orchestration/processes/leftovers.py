@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.processes import cgroups, procfs
-from orchestration.processes.tree_kill import Ending, People
+from orchestration.processes.tree_kill import Processes, TreeKill
 
 MAX_LINE_BYTES = 2**21
 
@@ -49,13 +49,13 @@ def end_marked(marker: str, grace_s: float = 0, *, cgroup_parent: str = "") -> i
     Bounded: grace_s plus a few seconds. With grace the shim, if it lives, ends its tree in order by itself.
     """
 
-    def find() -> tuple[set[int], People]:
+    def find() -> tuple[set[int], Processes]:
         people = procfs.everyone()
         found = procfs.carriers(people, marker)
         return found | (procfs.descendants(people, found) - {os.getpid()}), people
 
     groups = cgroups.left(marker, cgroup_parent)
-    ending = Ending(find, grace_s=grace_s, now=time.monotonic(), cgroup=groups[0] if groups else None)
+    ending = TreeKill(find, grace_s=grace_s, now=time.monotonic(), cgroup=groups[0] if groups else None)
     while not ending.over:
         pause = ending.step(time.monotonic())
         if not ending.over:

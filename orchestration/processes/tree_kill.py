@@ -16,11 +16,11 @@ GIVE_UP_S = 5.0  # after the first KILL; what is left then sleeps in the kernel 
 FIRST_PAUSE_S = 0.002
 LONGEST_PAUSE_S = 0.05
 
-People = dict[int, procfs.Seen]
-Find = Callable[[], tuple[set[int], People]]
+Processes = dict[int, procfs.Seen]
+Find = Callable[[], tuple[set[int], Processes]]
 
 
-class Rung(NamedTuple):
+class KillStep(NamedTuple):
     """One step of a ladder (ladder.py), as the shim is told it."""
 
     signal: str
@@ -32,11 +32,11 @@ class Rung(NamedTuple):
         return signal.Signals[f"SIG{self.signal}"]
 
 
-ASK_ALL = Rung("TERM", "all", 0)
-KILL_ALL = Rung("KILL", "all", 0)
+ASK_ALL = KillStep("TERM", "all", 0)
+KILL_ALL = KillStep("KILL", "all", 0)
 
 
-class Ending:
+class TreeKill:
     """One tree being ended, pass by pass, so that its owner can go on reading the tree's output meanwhile."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Ending:
         group: int | None = None,
         cgroup: Cgroup | None = None,
         leader: procfs.Seen | None = None,
-        ladder: Iterable[Rung] = (ASK_ALL,),
+        ladder: Iterable[KillStep] = (ASK_ALL,),
     ) -> None:
         self.find = find
         self.group = group
@@ -62,7 +62,7 @@ class Ending:
         self.over = False
         self.survivors = 0
         self._rungs = [rung for rung in rungs if rung.after_s < kill_after]
-        self._rung: Rung | None = None
+        self._rung: KillStep | None = None
         self._killing = False
         self._asked: set[tuple[int, int]] = set()
         self._empty_passes = 0
@@ -124,14 +124,14 @@ class Ending:
         self._take(due)
         return self.leader is not None and self._send(self.leader, due)
 
-    def _take(self, rung: Rung) -> None:
+    def _take(self, rung: KillStep) -> None:
         self._rung = rung
         self._asked.clear()
 
     def _next_at(self) -> float:
         return min(self.kill_at, self.began + self._rungs[0].after_s) if self._rungs else self.kill_at
 
-    def _ask(self, found: set[int], people: People) -> None:
+    def _ask(self, found: set[int], people: Processes) -> None:
         """The rung's signal once to each that it is for, also to those that were started since the last pass."""
         if self._rung is None:
             return
@@ -143,18 +143,18 @@ class Ending:
         for process in sorted((people[pid] for pid in found), key=lambda each: (each.started, each.pid)):
             self._send(process, self._rung)
 
-    def _leads(self, found: set[int], people: People) -> bool:
+    def _leads(self, found: set[int], people: Processes) -> bool:
         leader = self.leader
         return leader is not None and leader.pid in found and people[leader.pid].started == leader.started
 
-    def _send(self, process: procfs.Seen, rung: Rung) -> bool:
+    def _send(self, process: procfs.Seen, rung: KillStep) -> bool:
         """Once on each rung. False: it had it already, or is gone."""
         if (process.pid, process.started) in self._asked:
             return False
         self._asked.add((process.pid, process.started))
         return procfs.send(process, rung.signum)
 
-    def _kill(self, found: set[int], people: People) -> None:
+    def _kill(self, found: set[int], people: Processes) -> None:
         """Groups first: a group dies in one moment, while single processes may fork faster than we read /proc."""
         if self.cgroup is not None:
             self.cgroup.kill()

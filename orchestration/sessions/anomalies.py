@@ -95,7 +95,7 @@ def _tell(session: Session, sentence: str, rate: float, usual_rate: float) -> bo
             shown = {"rate": money.number(round(rate)), "usual": money.number(round(usual_rate))}
             data = {"entry": session.entry_id, **shown}
             activity.record(session.workspace_id, "session.anomaly", by=MUSTER, object_id=session.pk, reason=sentence, data=data)
-            wake_ups.hint(session.workspace_id, "workers", "executor")
+            wake_ups.publish_change(session.workspace_id, "workers", "executor")
     return bool(fresh)
 
 

@@ -66,7 +66,7 @@ def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
     session = Session.objects.select_related("entry__account__project", "workspace__executor", "hold").get(pk=session_id)
     agent = configuration.load(session.workspace.executor.config).agent
     write(session, agent=agent.kind, model=agent.model or "")
-    wake_ups.hint(session.workspace_id, "workers")
+    wake_ups.publish_change(session.workspace_id, "workers")
     return session
 
 
@@ -82,14 +82,14 @@ def write(session: Session, **fields: Any) -> None:
 def enter(session: Session, phase: Session.Phase) -> None:
     """Move on to a phase, and tell open pages."""
     write(session, phase=phase, phases=phase_history.entered(session.phases, phase, now()))
-    wake_ups.hint(session.workspace_id, "workers")
+    wake_ups.publish_change(session.workspace_id, "workers")
 
 
 def wait(session: Session, what: str, until: datetime | None) -> None:
     """Show that the agent waits for its provider, or, with empty text, that it goes on."""
     passed = phase_history.waited(session.phases, session.phase, now(), waits=bool(what))
     write(session, waiting_for=what, waiting_until=until, phases=passed)
-    wake_ups.hint(session.workspace_id, "workers")
+    wake_ups.publish_change(session.workspace_id, "workers")
 
 
 def forget_price(session: Session) -> None:
@@ -102,7 +102,7 @@ def stop(workspace_id: str, session_id: str, *, by: Caller) -> None:
     """Ask an open session to stop for good: its entry is held until someone releases it. Raises NotFound if it is not open."""
     with transaction.atomic():
         _want_stop(workspace_id, by=by, for_good=True, session_id=session_id)
-    wake_ups.hint(workspace_id, "workers", "entries")
+    wake_ups.publish_change(workspace_id, "workers", "entries")
 
 
 def kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
@@ -114,7 +114,7 @@ def kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
         if fresh.update(kill_wanted_at=Now()):
             entry_id = Session.objects.values_list("entry_id", flat=True).get(pk=session_id)
             activity.record(workspace_id, "session.kill", by=by, object_id=session_id, data={"entry": entry_id})
-    wake_ups.hint(workspace_id, "workers")
+    wake_ups.publish_change(workspace_id, "workers")
 
 
 def stop_all(workspace_id: str, *, by: Caller) -> int:
@@ -137,7 +137,7 @@ def hold_after(workspace_id: str, session_id: str, *, by: Caller, wanted: bool =
         Session.objects.filter(pk=found.pk).update(hold_after_by=by.name if wanted else "")
         verb = "session.hold_after" if wanted else "session.hold_after_undone"
         activity.record(workspace_id, verb, by=by, object_id=found.pk, data={"entry": found.entry_id})
-    wake_ups.hint(workspace_id, "workers", "entries")
+    wake_ups.publish_change(workspace_id, "workers", "entries")
 
 
 def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str | None = None) -> int:
@@ -148,7 +148,7 @@ def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str
     chosen = list(found)
     if session_id is not None and not chosen:
         raise NotFound("Worker session not found")
-    wake_ups.summon()
+    wake_ups.request_check()
     for session in chosen:
         fresh = Session.objects.filter(pk=session.pk, status__in=Session.OPEN, stop_wanted_at__isnull=True)
         fresh.update(stop_wanted_at=Now(), stop_wanted_by=by.name, stop_for_good=for_good)
@@ -206,8 +206,8 @@ def conclude(session: Session, ending: Ending, *, was: Session.Status = Session.
                 "code": following.code,
             },
         )
-    wake_ups.nudge(session.workspace_id)
-    wake_ups.hint(session.workspace_id, "executor", "workers", "entries", "locks", "budget")
+    wake_ups.enqueue_cycle(session.workspace_id)
+    wake_ups.publish_change(session.workspace_id, "executor", "workers", "entries", "locks", "budget")
     return True
 
 
@@ -215,7 +215,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
     """Count the round and put the entry where `transitions` says."""
     Entry.objects.filter(pk=session.entry_id).update(**_counted(ending))
     if ending.trouble is not None:
-        circuit_breaker.turned_away(executor, Entry.objects.get(pk=session.entry_id), ending.trouble)
+        circuit_breaker.provider_unavailable(executor, Entry.objects.get(pk=session.entry_id), ending.trouble)
     entry = Entry.objects.select_related("account").get(pk=session.entry_id)
     config = configuration.load(executor.config)
     stop = Session.objects.values_list("stop_for_good", "stop_wanted_by", "hold_after_by").get(pk=session.pk)

@@ -68,7 +68,7 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY, 
         actor=session.agent or "agent",
     )
     if fresh:
-        wake_ups.hint(session.workspace_id, "budget", "workers")
+        wake_ups.publish_change(session.workspace_id, "budget", "workers")
     return fresh
 
 

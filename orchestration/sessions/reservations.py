@@ -42,5 +42,5 @@ def shrink(session: Session, config: Config) -> None:
     keep = sum(micro(one.round_usd) for one in (config.interceptor, config.verifier) if one is not None)
     if ledger.shrink(session.hold_id, keep=keep):
         session.hold = Hold.objects.get(pk=session.hold_id)
-        wake_ups.nudge(session.workspace_id)
-        wake_ups.hint(session.workspace_id, "budget", "workers")
+        wake_ups.enqueue_cycle(session.workspace_id)
+        wake_ups.publish_change(session.workspace_id, "budget", "workers")

@@ -31,7 +31,7 @@ ALLOWED = (
 
 
 @dataclass(frozen=True)
-class Place:
+class SessionDir:
     """The folder of one session, under the data directory."""
 
     folder: Path
@@ -62,8 +62,8 @@ class Record:
     heard: Path
 
 
-def of(session_id: str) -> Place:
-    return Place(settings.DATA_DIR / "sessions" / session_id)
+def of(session_id: str) -> SessionDir:
+    return SessionDir(settings.DATA_DIR / "sessions" / session_id)
 
 
 def worktrees() -> Path:
@@ -88,7 +88,7 @@ def borrow_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
             target.symlink_to(source)
 
 
-def furnish(session: Session, entry: Entry) -> Place:
+def prepare(session: Session, entry: Entry) -> SessionDir:
     """Make the folder, with the entry as JSON for whoever works on it."""
     place = of(session.pk)
     place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def furnish(session: Session, entry: Entry) -> Place:
 
 def environment(
     session: Session,
-    place: Place,
+    place: SessionDir,
     *,
     phase: str,
     extra: dict[str, str],

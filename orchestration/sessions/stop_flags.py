@@ -14,7 +14,7 @@ class Killable(Protocol):
     def kill(self) -> None: ...
 
 
-class Watch:
+class StopFlags:
     """One supervised session, shared by its thread, the heartbeat and the fence. `reason` says why it must end, if it must."""
 
     def __init__(self, session_id: str, attempt: int, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -16,8 +16,8 @@ from orchestration.processes import agent_process
 from orchestration.processes.kill_sequence import Step
 from orchestration.sessions import lifecycle
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.session_dir import Place
-from orchestration.sessions.stop_flags import Watch
+from orchestration.sessions.session_dir import SessionDir
+from orchestration.sessions.stop_flags import StopFlags
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +50,9 @@ def argv_of(command: Command) -> list[str]:
 
 def follow(
     session: Session,
-    place: Place,
+    place: SessionDir,
     job: Job,
-    watch: Watch,
+    watch: StopFlags,
     writer: log_chunks.Writer,
     *,
     on_line: Callable[[str, str], None] | None = None,
@@ -98,7 +98,7 @@ def flush(session: Session, writer: log_chunks.Writer) -> None:
     """Write what was collected, and tell the open pages of this session alone."""
     if writer.flush():
         lifecycle.write(session, last_output_at=Now(), first_error=writer.first_error)
-        wake_ups.hint(session.workspace_id, wake_ups.log_topic(session.pk))
+        wake_ups.publish_change(session.workspace_id, wake_ups.log_topic(session.pk))
 
 
 def patiently(act: Callable[[], object]) -> bool:

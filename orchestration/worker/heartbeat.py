@@ -21,7 +21,7 @@ from orchestration import sessions
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session, Worker
 from orchestration.processes import leftovers
-from orchestration.sessions.stop_flags import Watch
+from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
 from orchestration.worker.agents.shared import versions
 from workspaces import ids
@@ -35,7 +35,7 @@ class Heartbeat:
     def __init__(self, queue: str, slots: int) -> None:
         self.queue = queue
         self.slots = slots
-        self.watches: dict[str, Watch] = {}
+        self.watches: dict[str, StopFlags] = {}
         self._ending = threading.Event()
         self._rang = threading.Event()
         self._lock = threading.Lock()
@@ -74,9 +74,9 @@ class Heartbeat:
         Worker.objects.filter(pk=self.worker.pk).delete()
 
     @contextmanager
-    def supervising(self, session: Session) -> Iterator[Watch]:
+    def supervising(self, session: Session) -> Iterator[StopFlags]:
         """Watch a session for as long as the block lasts."""
-        watch = Watch(session.pk, session.attempt)
+        watch = StopFlags(session.pk, session.attempt)
         with self._lock:
             self.watches[session.pk] = watch
         if self._ending.is_set():
@@ -207,4 +207,4 @@ def current() -> Heartbeat:
 def _nudge_everyone() -> None:
     """A worker came online: executors that waited for one can go on."""
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
-        wake_ups.nudge(workspace_id)
+        wake_ups.enqueue_cycle(workspace_id)

@@ -13,10 +13,10 @@ from orchestration.models import Entry, Round, Session
 from orchestration.sessions import Ending, Superseded, rounds, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
-from orchestration.sessions.stop_flags import Watch
+from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.steps import implementing, protected_files, pushing, reviewing, verifying
-from orchestration.worker.steps.context import Over, Work
+from orchestration.worker.steps.context import RoundContext, SessionOver
 from workspaces import activity
 from workspaces.access import MUSTER
 
@@ -35,7 +35,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     with heartbeat.supervising(session) as watch, git.belonging_to(session.pk):
         try:
             ending = _run(session, watch)
-        except Over as over:
+        except SessionOver as over:
             ending = over.ending
         except Superseded:
             log.warning("session.superseded")
@@ -50,7 +50,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
         sessions.conclude(session, ending)
 
 
-def _run(session: Session, watch: Watch) -> Ending:
+def _run(session: Session, watch: StopFlags) -> Ending:
     entry = session.entry
     config = configuration.load(session.workspace.executor.config)
     activity.record(session.workspace_id, "session.started", by=MUSTER, object_id=session.pk, data={"entry": entry.pk})
@@ -62,7 +62,7 @@ def _run(session: Session, watch: Watch) -> Ending:
     tree = worktrees.prepare(repo, session_dir.worktrees(), entry.pk, config.integration_branch, leave_conflicts=implements)
     mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
-    work = Work(session, entry, config, watch, writer, tree, mask)
+    work = RoundContext(session, entry, config, watch, writer, tree, mask)
     work.protected = protected_files.judges(repo, tree.base_sha, config.verify, config.protected)
     try:
         if passed and merging.contains(repo, tree.branch, passed.commit):
@@ -77,7 +77,7 @@ def _run(session: Session, watch: Watch) -> Ending:
         supervise.patiently(work.writer.flush)
 
 
-def _round(work: Work) -> Verdict:
+def _round(work: RoundContext) -> Verdict:
     """Implement (unless only verification is wanted), commit, review, verify. The verdict is written before anything is merged."""
     session = work.session
     work.opened = rounds.begin(session, base_commit=work.tree.base_sha)
@@ -100,7 +100,7 @@ def _round(work: Work) -> Verdict:
     return verdict
 
 
-def _unresolved(work: Work) -> list[str]:
+def _unresolved(work: RoundContext) -> list[str]:
     """A conflict that Muster, or the agent's own merge, left in the files and that nobody resolved: it may not be merged."""
     work.unresolved = conflicts.unresolved(work.tree.path, work.tree.base_sha)
     return [
@@ -121,7 +121,7 @@ def _passed_already(session: Session) -> rounds.Passed | None:
     return rounds.Passed(newest.commit, Verdict(True, newest.score or 1.0, newest.findings, newest.checks))
 
 
-def _merge(work: Work, verdict: Verdict) -> Ending:
+def _merge(work: RoundContext, verdict: Verdict) -> Ending:
     sessions.enter(work.session, Session.Phase.MERGING)
     message = f"Merge {work.entry.pk}: {work.entry.title}"
     merged = merging.merge(work.repo, work.tree.branch, work.config.integration_branch, message)

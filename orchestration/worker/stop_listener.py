@@ -49,7 +49,7 @@ def _listen(ring: Callable[[], object]) -> None:
         redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=QUIET_S) as client,
         client.pubsub() as pubsub,
     ):
-        pubsub.subscribe(wake_ups.SUMMONS)
+        pubsub.subscribe(wake_ups.CHECK_CHANNEL)
         while True:
             if _hear(pubsub) != "pong":
                 ring()

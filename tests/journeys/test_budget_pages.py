@@ -98,7 +98,7 @@ def test_what_is_typed_survives_money_that_moves(page: Page, address: str, day: 
     field.fill("")
     for digit in "3.75":
         field.press_sequentially(digit)
-        wake_ups.hint(day.pk, "budget", "entries")
+        wake_ups.publish_change(day.pk, "budget", "entries")
         page.wait_for_timeout(600)
     expect(field).to_have_value("3.75")
     expect(field).to_be_focused()
@@ -108,7 +108,7 @@ def test_spend_shows_in_every_region_without_a_reload(page: Page, address: str, 
     open_live(page, address, day, "budget/")
     page.evaluate("window.same = true")
     seed_money.book(day, None, "5", Category.EXPANSION, hours=0)
-    wake_ups.hint(day.pk, "budget")
+    wake_ups.publish_change(day.pk, "budget")
     day.project.refresh_from_db()
     spent = f"${day.project.total_spent / 1e6:.2f}"
     for region in ("#summary", "#by-category tfoot", "#caps", "#strip"):
@@ -176,7 +176,7 @@ def test_an_open_table_of_figures_stays_open(page: Page, address: str, day: Work
     open_live(page, address, day, "budget/")
     page.click("#burnup-figures > summary")
     seed_money.book(day, None, "0.5", Category.EXPANSION, hours=0)
-    wake_ups.hint(day.pk, "budget")
+    wake_ups.publish_change(day.pk, "budget")
     expect(page.locator("#burnup-figures")).to_contain_text("$2.36", timeout=3000)
     assert page.evaluate("document.getElementById('burnup-figures').open")
     assert Axe().run(page, options=RULES).response["violations"] == []

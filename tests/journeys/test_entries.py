@@ -122,7 +122,7 @@ def test_typing_keeps_the_caret_and_the_address(page: Page, address: str, worksp
     page.focus("#q")
     for letter in "reason:files":
         page.keyboard.type(letter)
-        wake_ups.hint(workspace.pk, "entries")
+        wake_ups.publish_change(workspace.pk, "entries")
         page.wait_for_timeout(60)
     expect(page.locator(".says")).to_contain_text("waiting for files")
     expect(page.locator("#q")).to_be_focused()

@@ -106,7 +106,7 @@ def test_typing_a_reason_survives_the_swaps(page: Page, address: str, workspace:
     open_live(page, address, workspace, f"entries/{entry.pk}/")
     page.locator("#act-reason").press_sequentially("not before")
     for _ in range(3):
-        wake_ups.hint(workspace.pk, "entries", "budget")
+        wake_ups.publish_change(workspace.pk, "entries", "budget")
         page.wait_for_timeout(300)
     page.locator("#act-reason").press_sequentially(" May")
     expect(page.locator("#act-reason")).to_have_value("not before May")

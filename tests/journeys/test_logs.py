@@ -32,7 +32,7 @@ def write(session: Session, first: int, last: int) -> None:
         end = min(start + 100, last + 1)
         lines = [[int(time.time() * 1000), "stdout", f"\x1b[32mline\x1b[0m {seq} of the output"] for seq in range(start, end)]
         LogChunk.objects.create(session=session, first_seq=start, lines=lines, size=30 * len(lines))
-    wake_ups.hint(session.workspace_id, wake_ups.log_topic(session.pk))
+    wake_ups.publish_change(session.workspace_id, wake_ups.log_topic(session.pk))
 
 
 def numbers(page: Page) -> list[int]:

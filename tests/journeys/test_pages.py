@@ -48,7 +48,7 @@ def test_what_a_person_types_survives_the_swaps(page: Page, address: str, worksp
     field.fill("")
     for digit in "31.75":
         field.press_sequentially(digit)
-        wake_ups.hint(workspace.pk, "entries", "budget", "workers")
+        wake_ups.publish_change(workspace.pk, "entries", "budget", "workers")
         page.wait_for_timeout(700)
     expect(field).to_have_value("31.75")
     expect(field).to_be_focused()
@@ -91,7 +91,7 @@ def test_the_log_grows_while_one_reads(page: Page, address: str, workspace: Work
     session = Session.objects.filter(log__isnull=False).get()
     open_live(page, address, workspace, f"workers/{session.pk}/")
     seed.write_log(session, 25, first=41)
-    wake_ups.hint(workspace.pk, "workers")
+    wake_ups.publish_change(workspace.pk, "workers")
     expect(page.locator("#L65")).to_be_attached(timeout=3000)
     assert page.locator("#log-lines .line").count() == 65
     assert page.evaluate(

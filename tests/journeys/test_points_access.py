@@ -46,7 +46,7 @@ def test_35_typing_through_ten_swaps_loses_nothing(page: Page, address: str, wor
     field.click()
     for letter in "ana maria b":
         page.keyboard.press(letter if letter != " " else "Space")
-        wake_ups.hint(workspace.pk, "entries", "workers")
+        wake_ups.publish_change(workspace.pk, "entries", "workers")
         page.wait_for_timeout(650)
     expect(field).to_have_value("ana maria b")
     expect(field).to_be_focused()
@@ -87,7 +87,7 @@ def test_37_without_colour_and_motion_every_status_is_still_told(browser: Browse
         assert icons[one] != icons[other]
     page.goto(f"{address}/w/{workspace.pk}/")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "live")
-    wake_ups.hint(workspace.pk, "entries", "workers", "budget")
+    wake_ups.publish_change(workspace.pk, "entries", "workers", "budget")
     page.wait_for_timeout(600)
     assert page.evaluate("document.getAnimations().length") == 0
     entry = Entry.objects.get(workspace=workspace, seq=5)

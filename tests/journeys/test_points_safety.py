@@ -70,7 +70,7 @@ def test_04_with_one_that_refuses_nobody_says_all_stopped(page: Page, address: s
     long_ago = now() - timedelta(minutes=1)
     Executor.objects.filter(pk=workspace.pk).update(stop_all_at=long_ago)
     Session.objects.filter(pk=silent.pk).update(stop_wanted_at=long_ago)
-    wake_ups.hint(workspace.pk, "workers")
+    wake_ups.publish_change(workspace.pk, "workers")
     expect(page.locator("#stopping")).to_contain_text("2 of 3 confirmed")
     expect(page.locator("#stopping")).to_contain_text("no answer")
     expect(page.locator("#stop-retry")).to_be_visible()
@@ -90,7 +90,7 @@ def test_06_after_a_minute_of_swaps_a_destructive_act_still_asks(page: Page, add
     open_live(page, address, workspace)
     page.evaluate("window.swaps = 0; document.addEventListener('htmx:afterSwap', () => window.swaps++)")
     for _ in range(25):
-        wake_ups.hint(workspace.pk, "executor", "workers", "budget")
+        wake_ups.publish_change(workspace.pk, "executor", "workers", "budget")
         page.wait_for_timeout(2450)
     assert page.evaluate("window.swaps") >= 20
     sent = posts(page)

@@ -103,7 +103,7 @@ def test_15_a_change_is_seen_within_a_second_wherever_it_shows(page: Page, addre
     one = Entry.objects.get(workspace=workspace, seq=5)
     took = []
     for number in range(20):
-        act, words = (entry_actions.hold, "Held Blocked") if number % 2 == 0 else (entry_actions.release, "Waiting Parked")
+        act, words = (entry_actions.put_on_hold, "Held Blocked") if number % 2 == 0 else (entry_actions.resume, "Waiting Parked")
         began = time.monotonic()
         act(seed.fresh(one), by=seed.ANA)
         page.wait_for_function(
@@ -136,7 +136,7 @@ def test_30_a_region_that_fails_says_so_and_the_rest_goes_on(troubled_page: Page
     page.click("#workers .region-error button")
     expect(page.locator("#workers .region-error")).to_have_count(0)
     page.route("**/?fragment=budget", lambda route: None)  # never answered
-    wake_ups.hint(workspace.pk, "budget")
+    wake_ups.publish_change(workspace.pk, "budget")
     expect(page.locator("#budget .region-error")).to_contain_text("no answer", timeout=12_000)
     control.resume(workspace.pk, by=seed.ANA)
     expect(page.locator("#strip")).to_have_attribute("data-state", "running")

@@ -21,7 +21,7 @@ def test_a_session_silent_for_ten_minutes_is_marked_quiet_while_one_looks(page: 
     row = page.locator(f"#worker-{session.pk}")
     expect(row).not_to_contain_text("quiet")
     Session.objects.filter(pk=session.pk).update(last_output_at=now() - timedelta(minutes=11))
-    wake_ups.hint(workspace.pk, "workers")
+    wake_ups.publish_change(workspace.pk, "workers")
     expect(row.locator(".tell.bad")).to_contain_text("quiet 11m", timeout=3000)
     expect(row.locator(".tell.bad svg.icon")).to_be_visible()
 
@@ -32,7 +32,7 @@ def test_a_row_opens_to_its_last_lines_and_stays_open(page: Page, address: str, 
     row = page.locator(f"#peek-{session.pk}")
     row.locator("summary").click()
     expect(row.locator(".line")).to_have_count(8)
-    wake_ups.hint(workspace.pk, "workers")
+    wake_ups.publish_change(workspace.pk, "workers")
     page.wait_for_timeout(1000)
     expect(row).to_have_attribute("open", "")
     expect(row.locator(".line")).to_have_count(8)

@@ -10,7 +10,7 @@ from workspaces.access import Caller
 from workspaces.activity.notified import VERBS
 from workspaces.models import Event
 
-told = Signal()
+recorded = Signal()
 """A line that channels may be told of was written: sent after the commit. Losing it costs latency only: the tick looks as well."""
 
 
@@ -37,4 +37,4 @@ def record(
     """Write one line."""
     event(workspace_id, verb, by=by, object_id=object_id, reason=reason, data=data).save()
     if verb in VERBS:
-        transaction.on_commit(lambda: told.send(Event), robust=True)
+        transaction.on_commit(lambda: recorded.send(Event), robust=True)

@@ -5,14 +5,16 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from dashboard.shared.page_request import Scene
+from dashboard.shared.page_request import PageRequest
 
 _OURS = {"fragment", "after", "before", "format", "next", "edit", "release"}
 
 
-def read(form: type[forms.Form], scene: Scene, rename: dict[str, str] | None = None) -> tuple[dict[str, Any], list[str]]:
+def read(
+    form: type[forms.Form], page_request: PageRequest, rename: dict[str, str] | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """The values that fit, empty for the rest, and the names of what was ignored. `rename`: names of the address to names of the form."""
-    said = {(rename or {}).get(name, name): scene.request.GET[name] for name in scene.request.GET}
+    said = {(rename or {}).get(name, name): page_request.request.GET[name] for name in page_request.request.GET}
     bound = form({name: value.replace("\x00", "") for name, value in said.items()})
     bound.is_valid()
     chosen = {name: bound.cleaned_data.get(name) or "" for name in bound.fields}
@@ -21,10 +23,10 @@ def read(form: type[forms.Form], scene: Scene, rename: dict[str, str] | None = N
     return chosen, [back.get(name, name)[:40] for name in odd]
 
 
-def query(scene: Scene, *without: str, **change: str) -> str:
+def query(page_request: PageRequest, *without: str, **change: str) -> str:
     """The address's filters as they are, but for what changes: for links. A new filter begins at the first page."""
     kept = QueryDict(mutable=True)
-    for name, value in scene.request.GET.items():
+    for name, value in page_request.request.GET.items():
         if value and name not in (*_OURS, *without, *change):
             kept[name] = str(value)
     for name, value in change.items():

@@ -50,7 +50,7 @@ def _lock(entry: Entry, path: str) -> str:
             return ""
         for held, holder in locks.extend(entry, [name]):
             return f"files_locked: {held} belongs to {_called(holder)}. Leave it as it is, and do what can be done without it"
-        wake_ups.hint(entry.workspace_id, "locks")
+        wake_ups.publish_change(entry.workspace_id, "locks")
         return ""
     except (DatabaseError, InterfaceError):
         return "Muster's database is away at the moment: try again"

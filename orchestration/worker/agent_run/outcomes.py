@@ -4,7 +4,7 @@ from orchestration.configuration.circuit_breaker import Trouble
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import Ending, rounds
-from orchestration.worker.agent_run.run import Turn
+from orchestration.worker.agent_run.run import AgentRun
 from orchestration.worker.agents.shared.failures import Failure
 
 Outcome = Session.Outcome
@@ -22,7 +22,7 @@ def wanted(reason: str, session: Session) -> Ending:
     return Ending(Outcome.INTERRUPTED, message, findings=findings, verify_next=rounds.is_work_done(session))
 
 
-def early(turn: Turn, session: Session, last_words: str) -> Ending | None:
+def early(turn: AgentRun, session: Session, last_words: str) -> Ending | None:
     """The ending of a session whose agent did not finish its round; None: it did, go on."""
     ended, unknown = turn.ended, not turn.cost_known
     code = ended.exit_code

@@ -19,14 +19,14 @@ from orchestration.sessions import conversations, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.metering import record as book_usage
 from orchestration.sessions.reservations import Growth
-from orchestration.sessions.session_dir import Place
-from orchestration.sessions.stop_flags import Watch
+from orchestration.sessions.session_dir import SessionDir
+from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import Job
 from orchestration.worker import agents
 from orchestration.worker.agent_run import edit_permission
-from orchestration.worker.agent_run.telemetry_log import Heard
+from orchestration.worker.agent_run.telemetry_log import TelemetryLog
 from orchestration.worker.agent_run.telemetry_log import read as read_heard
-from orchestration.worker.agent_run.usage_listener import Meter
+from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared import telemetry_endpoint
 from orchestration.worker.agents.shared.events import Discrepancy, Failure, Finished, Usage
 from orchestration.worker.agents.shared.interface import Role, Task, Thread
@@ -38,7 +38,7 @@ CATEGORIES = {"implement": Category.ENTRY, "review": Category.INTERCEPTOR, "veri
 
 
 @dataclass(frozen=True)
-class Turn:
+class AgentRun:
     """How it went. `reason`: why it was made to end, empty when it ended by itself. `cost_known`: all that it told was seen."""
 
     ended: Ended
@@ -60,20 +60,20 @@ class Turn:
 
 def run(
     session: Session,
-    watch: Watch,
+    watch: StopFlags,
     writer: log_chunks.Writer,
     agent: Agent,
     role: Role,
-    here: Place,
+    here: SessionDir,
     *,
     prompt: str,
     cwd: Path,
     limit: int,
     growth: Growth | None = None,
-) -> Turn:
+) -> AgentRun:
     """Run the agent until it ends or is made to. `limit`: micro-USD for this process. `growth`: how its hold may grow meanwhile."""
     module = agents.of(agent.kind)
-    heard = Heard(here.record_of(role).heard)
+    heard = TelemetryLog(here.record_of(role).heard)
 
     def hear(name: str, attributes: Mapping[str, Any]) -> None:
         heard.keep(name, attributes)
@@ -88,7 +88,7 @@ def run(
         if launch.thread is not None:
             conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)
         mask = secrets.mask_for(session.workspace_id, agent.env)
-        meter = Meter(session, watch, module.reader(task), task, CATEGORIES[role], mask, growth)
+        meter = UsageListener(session, watch, module.reader(task), task, CATEGORIES[role], mask, growth)
         env = {**task.env, **launch.env}
         job = Job(
             launch.argv,
@@ -106,7 +106,7 @@ def run(
     return _turn(session, watch, meter, ended, task)
 
 
-def _turn(session: Session, watch: Watch, meter: Meter, ended: Ended, task: Task) -> Turn:
+def _turn(session: Session, watch: StopFlags, meter: UsageListener, ended: Ended, task: Task) -> AgentRun:
     """What became of it, once the last amount is booked."""
     booked = _settle_bookings(meter)
     session.refresh_from_db(fields=["unpriced_model"])
@@ -120,7 +120,7 @@ def _turn(session: Session, watch: Watch, meter: Meter, ended: Ended, task: Task
         failure = Failure("cli_missing", ended.error)
     if failure is not None and failure.code in ("thread_lost", "context_full"):
         conversations.forget(session.entry_id, role=task.role, kind=task.agent.kind)
-    return Turn(
+    return AgentRun(
         ended=ended,
         reason=reason,
         finished=meter.finished,
@@ -139,7 +139,9 @@ def _endpoint(
     return telemetry_endpoint.listening(hear=hear, may_edit=edit_permission.judge(session.entry, role, cwd=cwd, home=home))
 
 
-def _task(session: Session, agent: Agent, role: Role, here: Place, *, prompt: str, cwd: Path, limit: int, url: str = "") -> Task:
+def _task(
+    session: Session, agent: Agent, role: Role, here: SessionDir, *, prompt: str, cwd: Path, limit: int, url: str = ""
+) -> Task:
     file = here.prompt_for(role)
     file.write_text(prompt, encoding="utf-8", errors="replace")
     token = tokens.create(
@@ -168,12 +170,12 @@ def _task(session: Session, agent: Agent, role: Role, here: Place, *, prompt: st
     )
 
 
-def _not_started(problem: str) -> Turn:
+def _not_started(problem: str) -> AgentRun:
     ended = Ended(cause="start_failed", error=problem)
-    return Turn(ended, "", None, Failure("cli_refused", problem), cost_known=True)
+    return AgentRun(ended, "", None, Failure("cli_refused", problem), cost_known=True)
 
 
-def _settle_bookings(meter: Meter) -> bool:
+def _settle_bookings(meter: UsageListener) -> bool:
     """Give a database that is away as long as the lease allows to take the last usage lines."""
     until = time.monotonic() + settings.LEASE_S / 2
     while not meter.book():
@@ -195,7 +197,7 @@ def book_journals(session: Session, config: Config) -> bool:
     return all([agent is not None and _book_journal(session, here, role, agent) for role, agent in ran])
 
 
-def _book_journal(session: Session, here: Place, role: Role, agent: Agent) -> bool:
+def _book_journal(session: Session, here: SessionDir, role: Role, agent: Agent) -> bool:
     left = here.record_of(role)
     status = leftovers.read_status(left.status)
     reader = agents.of(agent.kind).reader(_replayed(session, role, agent, here))
@@ -211,7 +213,7 @@ def _book_journal(session: Session, here: Place, role: Role, agent: Agent) -> bo
     return status is not None and not session.unpriced_model
 
 
-def _replayed(session: Session, role: Role, agent: Agent, here: Place) -> Task:
+def _replayed(session: Session, role: Role, agent: Agent, here: SessionDir) -> Task:
     """The task of a dead process, for reading what it left: without token and secrets, whose seal may be broken by now."""
     traits = agents.of(agent.kind).TRAITS
     home = session_dir.home(session.entry_id, agent.kind, role) if traits.binary else None

@@ -9,7 +9,7 @@ from typing import Any
 MOST_BYTES = 2**24
 
 
-class Heard:
+class TelemetryLog:
     """Keeps records as they come. A full disk ends the keeping, never the session."""
 
     def __init__(self, path: Path) -> None:

@@ -16,7 +16,7 @@ from orchestration.configuration.secrets import NOTHING, Mask
 from orchestration.models import Session
 from orchestration.sessions import conversations, metering, supervise
 from orchestration.sessions.reservations import Growth
-from orchestration.sessions.stop_flags import Watch
+from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Reader, Task, Thread
 
@@ -28,13 +28,13 @@ SELDOM_S = 30.0
 USED_UP_S = 0.2
 
 
-class Meter:
+class UsageListener:
     """Books what the agent reports, and says when and why it has to stop. `reason` is empty while it may go on."""
 
     def __init__(
         self,
         session: Session,
-        watch: Watch,
+        watch: StopFlags,
         reader: Reader,
         task: Task,
         category: Category,
@@ -137,7 +137,7 @@ class Meter:
                 return False
             self._unbooked.pop(0)
             if not self._answered:
-                self._answered = supervise.patiently(partial(circuit_breaker.answered, self._session.workspace_id))
+                self._answered = supervise.patiently(partial(circuit_breaker.provider_answered, self._session.workspace_id))
             if self._session.hold_id:
                 self._look_at_hold()
             self._look_at_money()

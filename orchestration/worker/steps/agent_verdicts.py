@@ -12,7 +12,7 @@ LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AgentVerdict:
     """`score`: the share of the criteria that are met, 1 or 0 where none are told."""
 
     passed: bool
@@ -20,7 +20,7 @@ class Answer:
     score: float
 
 
-def read(text: str) -> Answer | None:
+def read(text: str) -> AgentVerdict | None:
     """The last verdict in a text; None: there is none that can be understood."""
     decoder = json.JSONDecoder()
     found, at = None, text.find("{")
@@ -36,7 +36,7 @@ def read(text: str) -> Answer | None:
     return _answer(storable(found)) if found else None
 
 
-def _answer(told: dict[str, Any]) -> Answer:
+def _answer(told: dict[str, Any]) -> AgentVerdict:
     passed = WORDS[str(told["verdict"]).strip().upper()]
     listed = told.get("criteria")
     criteria = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
@@ -52,4 +52,4 @@ def _answer(told: dict[str, Any]) -> Answer:
     if not passed and not reasons:
         reasons = ["It gave no reason"]
     score = 1.0 if passed else (len(criteria) - len(unmet)) / len(criteria) if criteria else 0.0
-    return Answer(passed, [reason[:LONGEST_REASON] for reason in reasons[:MOST_REASONS]], score)
+    return AgentVerdict(passed, [reason[:LONGEST_REASON] for reason in reasons[:MOST_REASONS]], score)

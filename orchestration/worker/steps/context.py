@@ -9,14 +9,14 @@ from orchestration.git import worktrees
 from orchestration.models import Entry, Round, Session
 from orchestration.sessions import Ending, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.stop_flags import Watch
+from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import Job
 from orchestration.worker.agent_run import outcomes
 
 SETUP_TIMEOUT_S = 1800
 
 
-class Over(Exception):
+class SessionOver(Exception):
     """The session is over, with this ending: raised where that becomes clear."""
 
     def __init__(self, ending: Ending) -> None:
@@ -25,14 +25,14 @@ class Over(Exception):
 
 
 @dataclass
-class Work:
+class RoundContext:
     """One session at work. `protected`: the files that judge it, as they are in the base commit. `unresolved`: those that hold a conflict with
     what others landed. `drawn_before`: micro-USD that its hold had paid when its agent last stopped for want of money."""
 
     session: Session
     entry: Entry
     config: Config
-    watch: Watch
+    watch: StopFlags
     writer: log_chunks.Writer
     tree: worktrees.Worktree
     mask: Mask = NOTHING
@@ -53,7 +53,7 @@ class Work:
     def check_wishes(self) -> None:
         """Raises Over when the session must end."""
         if self.watch.reason:
-            raise Over(outcomes.wanted(self.watch.reason, self.session))
+            raise SessionOver(outcomes.wanted(self.watch.reason, self.session))
 
     def set_up(self, cwd: Path) -> None:
         """The workspace's setup commands in a fresh working copy. Raises Over when one fails."""
@@ -65,4 +65,4 @@ class Work:
             self.check_wishes()
             if ended.exit_code != 0:
                 message = f"Setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}"
-                raise Over(Ending(Session.Outcome.CRASHED, message, exit_code=ended.exit_code, findings=(message,)))
+                raise SessionOver(Ending(Session.Outcome.CRASHED, message, exit_code=ended.exit_code, findings=(message,)))

@@ -10,19 +10,19 @@ from orchestration.sessions import Ending, conversations, metering, reservations
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.agent_run import run as agent_run
-from orchestration.worker.agent_run.run import Turn
+from orchestration.worker.agent_run.run import AgentRun
 from orchestration.worker.steps import prompts, protected_files
-from orchestration.worker.steps.context import Over, Work
+from orchestration.worker.steps.context import RoundContext, SessionOver
 
 GO_ON = "There is money for you again. Go on with the task where you stopped, and finish it."
 
 
-def implement(work: Work) -> list[str]:
+def implement(work: RoundContext) -> list[str]:
     """Run the agent and commit what it did. Answers the findings about what it should not have done. Raises Over."""
     session, opened = work.session, work.round
     text = _prompt(work)
     Round.objects.filter(pk=opened.pk).update(prompt=text)
-    session_dir.furnish(session, work.entry)
+    session_dir.prepare(session, work.entry)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     if not worktrees.is_set_up(work.tree.path):
         work.set_up(work.tree.path)
@@ -37,14 +37,14 @@ def implement(work: Work) -> list[str]:
     found = repo_guard.mend(work.repo, work.tree.path, work.config.integration_branch, before)  # before git reads it again
     _keep(work, turn)
     if ending := outcomes.early(turn, session, work.writer.last_words):
-        raise Over(ending)
+        raise SessionOver(ending)
     if not turn.cost_known:
         sessions.forget_price(session)
     reservations.shrink(session, work.config)
     return [*found, *_nothing_changed(work), *_undeclared(work), *_tampered(work), *_leaked(work)]
 
 
-def _prompt(work: Work) -> str:
+def _prompt(work: RoundContext) -> str:
     try:
         return prompts.implement(
             work.entry,
@@ -56,15 +56,15 @@ def _prompt(work: Work) -> str:
         )
     except ValueError as problem:
         message = f"The workspace's prompt template fails: {problem}"
-        raise Over(Ending(Session.Outcome.CRASHED, message, findings=(message,))) from None
+        raise SessionOver(Ending(Session.Outcome.CRASHED, message, findings=(message,))) from None
 
 
-def _conflicts(work: Work) -> list[str]:
+def _conflicts(work: RoundContext) -> list[str]:
     """What the agent is to resolve: in git's words where they are new, or by the files that an earlier round left unresolved."""
     return list(work.tree.conflicts) or conflicts.unresolved(work.tree.path, work.tree.base_sha)
 
 
-def _turn(work: Work, text: str) -> Turn:
+def _turn(work: RoundContext, text: str) -> AgentRun:
     session, here = work.session, session_dir.of(work.session.pk)
     return agent_run.run(
         session,
@@ -80,7 +80,7 @@ def _turn(work: Work, text: str) -> Turn:
     )
 
 
-def _may_go_on(work: Work, turn: Turn) -> bool:
+def _may_go_on(work: RoundContext, turn: AgentRun) -> bool:
     """An agent that kept the limit it was handed at its start stopped there, while its hold has grown or still can: it is resumed with
     what there is now. So nothing is ever spent that is not held (decisions/0016).
     """
@@ -98,7 +98,7 @@ def _may_go_on(work: Work, turn: Turn) -> bool:
     return metering.left(session) >= max(work.config.min_round, 1)
 
 
-def _keep(work: Work, turn: Turn) -> None:
+def _keep(work: RoundContext, turn: AgentRun) -> None:
     """Commit whatever there is, however the agent ended: work is never lost."""
     opened = work.round
     opened.summary = turn.summary[:4000]
@@ -109,14 +109,14 @@ def _keep(work: Work, turn: Turn) -> None:
     Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
 
 
-def _nothing_changed(work: Work) -> list[str]:
+def _nothing_changed(work: RoundContext) -> list[str]:
     """Success without a change is no success, whatever the agent and the checks say."""
     if work.round.diffstat.get("files") or not agents.of(work.config.agent.kind).TRAITS.changes_files:
         return []
     return ["nothing_changed: the agent reported success, but no file of the repository was changed"]
 
 
-def _undeclared(work: Work) -> list[str]:
+def _undeclared(work: RoundContext) -> list[str]:
     """Changed files that the entry has not locked: they are locked now if they are free, or the round fails (architecture.md 7)."""
     mine = list(FileLock.objects.filter(entry=work.entry).values_list("path", flat=True))
     wanted = []
@@ -131,7 +131,7 @@ def _undeclared(work: Work) -> list[str]:
     return [f"files_locked: {path} belongs to {holder}: undo your changes to it" for path, holder in refused]
 
 
-def _leaked(work: Work) -> list[str]:
+def _leaked(work: RoundContext) -> list[str]:
     """A secret of the workspace in the work: it may not be merged."""
     told = worktrees.told(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
     return [
@@ -140,7 +140,7 @@ def _leaked(work: Work) -> list[str]:
     ]
 
 
-def _tampered(work: Work) -> list[str]:
+def _tampered(work: RoundContext) -> list[str]:
     """Changes to the files that judge it, which its entry does not name: it is judged by the originals, and may not pass so."""
     found = protected_files.tampered(
         worktrees.changed_files(work.tree.path, work.tree.base_sha),

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from orchestration.configuration import Agent
-from orchestration.worker.steps.agent_verdicts import Answer
+from orchestration.worker.steps.agent_verdicts import AgentVerdict
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """`text`: the end of what it wrote, and `prompt`: what it was asked, kept as evidence."""
 
-    answer: Answer
+    answer: AgentVerdict
     agent: Agent
     text: str
     prompt: str

@@ -41,4 +41,4 @@ def _note(workspace_id: str, *, error: str = "", commit: str = "") -> None:
     if bool(error) != bool(before):
         verb = "integration.push_failed" if error else "integration.pushed"
         activity.record(workspace_id, verb, by=MUSTER, object_id=workspace_id, reason=error)
-    wake_ups.hint(workspace_id, "executor")
+    wake_ups.publish_change(workspace_id, "executor")

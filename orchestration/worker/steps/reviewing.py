@@ -15,17 +15,17 @@ from orchestration.models import Entry, Executor, Round, Session
 from orchestration.sessions import Ending, metering, session_dir
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.agent_run import run as agent_run
-from orchestration.worker.agent_run.run import Turn
+from orchestration.worker.agent_run.run import AgentRun
 from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.steps import agent_verdicts, prompts
-from orchestration.worker.steps.context import Over, Work
+from orchestration.worker.steps.context import RoundContext, SessionOver
 from orchestration.worker.steps.judgement import Judgement
 
 LEAST = 1000  # micro-USD: with less than a tenth of a cent there is no use in starting
 DIFF_BYTES = 120_000
 
 
-def intercept(work: Work) -> list[str]:
+def intercept(work: RoundContext) -> list[str]:
     """Let the interceptor read the round's diff. Answers its objections; a review that could not be made objects to nothing, visibly."""
     config = work.config.interceptor
     if config is None or not work.round.diffstat.get("files"):
@@ -52,7 +52,7 @@ def intercept(work: Work) -> list[str]:
     return [] if answer.passed else [f"review: {reason}" for reason in answer.reasons]
 
 
-def judge(work: Work, clean: Path) -> Judgement:
+def judge(work: RoundContext, clean: Path) -> Judgement:
     """Let the verifying agent judge the work in this checkout. Raises Over when it gives no verdict: the next session verifies only."""
     config = work.config.verifier
     assert config is not None
@@ -60,17 +60,17 @@ def judge(work: Work, clean: Path) -> Judgement:
     limit = min(wanted, _afford(work.session, wanted))
     if limit < LEAST:
         message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
-        raise Over(Ending(Session.Outcome.OUT_OF_MONEY, message, findings=(message,), verify_next=True))
+        raise SessionOver(Ending(Session.Outcome.OUT_OF_MONEY, message, findings=(message,), verify_next=True))
     text = _prompt(work, "verify")
     turn, seconds = _run(work, config.agent, "verify", text, clean, limit)
     work.check_wishes()
     answer = agent_verdicts.read(turn.summary) if turn.ok else None
     if answer is None:
-        raise Over(_no_verdict(turn))
+        raise SessionOver(_no_verdict(turn))
     return Judgement(answer, config.agent, turn.summary[-4000:], text, seconds)
 
 
-def _run(work: Work, agent: Agent, role: agent_run.Role, text: str, clean: Path, limit: int) -> tuple[Turn, float]:
+def _run(work: RoundContext, agent: Agent, role: agent_run.Role, text: str, clean: Path, limit: int) -> tuple[AgentRun, float]:
     began = time.monotonic()
     here = session_dir.of(work.session.pk)
     turn = agent_run.run(work.session, work.watch, work.writer, agent, role, here, prompt=text, cwd=clean, limit=limit)
@@ -79,17 +79,17 @@ def _run(work: Work, agent: Agent, role: agent_run.Role, text: str, clean: Path,
     return turn, time.monotonic() - began
 
 
-def _prompt(work: Work, role: str) -> str:
+def _prompt(work: RoundContext, role: str) -> str:
     diff = worktrees.diff(work.tree.path, work.tree.base_sha, work.round.commit, limit_bytes=DIFF_BYTES)
     write = prompts.review if role == "review" else prompts.verify
     try:
         return write(work.entry, work.config, number=work.round.number, diff=diff)
     except ValueError as problem:
         message = f"The workspace's prompt template for {role} fails: {problem}"
-        raise Over(Ending(Session.Outcome.CRASHED, message, findings=(message,), verify_next=True)) from None
+        raise SessionOver(Ending(Session.Outcome.CRASHED, message, findings=(message,), verify_next=True)) from None
 
 
-def _may_intercept(work: Work, config: Interceptor) -> tuple[int, str]:
+def _may_intercept(work: RoundContext, config: Interceptor) -> tuple[int, str]:
     """Micro-USD for this review: under the caps of the config, the limits of the budget, and what the session's hold can be made to cover.
     And, where that is not enough, why.
     """
@@ -131,7 +131,7 @@ def _afford(session: Session, wanted: int) -> int:
     return max(left, 0)
 
 
-def _why_not(turn: Turn) -> str:
+def _why_not(turn: AgentRun) -> str:
     if turn.failure is not None:
         return turn.failure.sentence
     if turn.reason == "out_of_money":
@@ -139,7 +139,7 @@ def _why_not(turn: Turn) -> str:
     return "It gave no verdict that can be read" if turn.ok else f"It ended without a verdict ({turn.ended.cause})"
 
 
-def _no_verdict(turn: Turn) -> Ending:
+def _no_verdict(turn: AgentRun) -> Ending:
     message = f"The verifying agent gave no verdict: {_why_not(turn)}"[:500]
     if isinstance(turn.failure, Failure):
         ending = outcomes.failed(turn.failure, cost_unknown=not turn.cost_known)
@@ -155,6 +155,6 @@ def _no_verdict(turn: Turn) -> Ending:
     return Ending(Session.Outcome.CRASHED, message, cost_unknown=not turn.cost_known, findings=(message,), verify_next=True)
 
 
-def _note(work: Work, review: dict[str, Any]) -> None:
+def _note(work: RoundContext, review: dict[str, Any]) -> None:
     work.round.review = review
     Round.objects.filter(pk=work.round.pk).update(review=review)

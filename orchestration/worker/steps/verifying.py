@@ -11,13 +11,13 @@ from orchestration.sessions import rounds, session_dir, supervise
 from orchestration.sessions.rounds import Verdict
 from orchestration.sessions.supervise import Job
 from orchestration.worker.steps import evidence, protected_files, reviewing
-from orchestration.worker.steps.context import Work
+from orchestration.worker.steps.context import RoundContext
 
 
-def verify(work: Work, findings: list[str]) -> Verdict:
+def verify(work: RoundContext, findings: list[str]) -> Verdict:
     """Run the checks, and then the verifying agent if nothing speaks against the work yet. Raises Over."""
     if work.session.work == Entry.Work.VERIFY:
-        session_dir.furnish(work.session, work.entry)
+        session_dir.prepare(work.session, work.entry)
     with worktrees.checkout(work.repo, session_dir.worktrees(), work.session.pk, work.round.commit) as clean:
         changed = _put_back(work, clean)
         if work.session.work == Entry.Work.VERIFY:
@@ -35,7 +35,7 @@ def verify(work: Work, findings: list[str]) -> Verdict:
     return verdict
 
 
-def _put_back(work: Work, clean: Path) -> list[str]:
+def _put_back(work: RoundContext, clean: Path) -> list[str]:
     """What the entry does not name and an agent changed: judged by the original, in a reverification too. Answers what that is."""
     changed = worktrees.changed_files(clean, work.tree.base_sha)
     names = protected_files.tampered(changed, at_base=work.protected, patterns=work.config.protected, declared=work.entry.paths)
@@ -43,7 +43,7 @@ def _put_back(work: Work, clean: Path) -> list[str]:
     return names
 
 
-def _may_not_be_merged(work: Work, changed: list[str]) -> list[str]:
+def _may_not_be_merged(work: RoundContext, changed: list[str]) -> list[str]:
     """What the round that made this commit was told, and is as true now: judged by the originals is not merged with them."""
     told = worktrees.told(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
     return [
@@ -52,7 +52,7 @@ def _may_not_be_merged(work: Work, changed: list[str]) -> list[str]:
     ]
 
 
-def _runner(work: Work, clean: Path) -> evidence.Run:
+def _runner(work: RoundContext, clean: Path) -> evidence.Run:
     here = session_dir.of(work.session.pk)
 
     def run(check: Check, hear: Callable[[str, str], None]) -> Ended:

@@ -99,8 +99,8 @@ def booked_on(workspace: Workspace, day: date, model: str, amount: str) -> None:
     ledger.charge(project(workspace), what, actor="agent")
 
 
-def told(day: date, model: str, cost: str) -> list[usage_files.Told]:
-    return [usage_files.Told(day, model, Decimal(cost), None)]
+def told(day: date, model: str, cost: str) -> list[usage_files.ReportedUsage]:
+    return [usage_files.ReportedUsage(day, model, Decimal(cost), None)]
 
 
 DAY = date(2026, 8, 4)

@@ -74,8 +74,8 @@ def test_a_page_hears_of_its_workspace_and_of_no_other(address: str, small: Work
         assert response.headers["Cache-Control"] == "no-cache" and response.headers["X-Accel-Buffering"] == "no"
         assert events(response, 1) == ["hb"]
         settle()
-        wake_ups.hint(other.pk, "locks")
-        wake_ups.hint(small.pk, "workers", "entries", "nonsense")
+        wake_ups.publish_change(other.pk, "locks")
+        wake_ups.publish_change(small.pk, "workers", "entries", "nonsense")
         assert set(events(response, 2)) == {"workers", "entries"}
 
 
@@ -84,9 +84,9 @@ def test_a_burst_is_told_once(address: str, small: Workspace) -> None:
         events(response, 1)
         settle()
         for _ in range(50):
-            wake_ups.hint(small.pk, "budget")
+            wake_ups.publish_change(small.pk, "budget")
         assert events(response, 2) == ["budget", "budget"]  # the first at once, the rest together
-        wake_ups.hint(small.pk, "locks")
+        wake_ups.publish_change(small.pk, "locks")
         assert events(response, 1) == ["locks"]
 
 
@@ -95,7 +95,7 @@ def test_a_hint_arrives_within_a_tenth_of_a_second(address: str, small: Workspac
         events(response, 1)
         settle()
         began = time.monotonic()
-        wake_ups.hint(small.pk, "workers")
+        wake_ups.publish_change(small.pk, "workers")
         events(response, 1)
         assert time.monotonic() - began < 0.1
 

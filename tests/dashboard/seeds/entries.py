@@ -92,7 +92,7 @@ def busy(name: str = "Invoices") -> Workspace:
     by_seq = {entry.seq: entry for entry in made}
     _until_done(workspace, by_seq[1], [(0.4, "0.31"), (1.0, "0.2874")])
     _until_done(workspace, by_seq[9], [(1.0, "0.0032")])
-    entry_actions.hold(fresh(by_seq[10]), by=ANA, reason="the migration is not agreed yet")
+    entry_actions.put_on_hold(fresh(by_seq[10]), by=ANA, reason="the migration is not agreed yet")
     caps.edit(Account.objects.get(pk=by_seq[11].pk), money.usd("0.02"), by=ANA, reason="only a small change")
     entry_edits.set_rounds(fresh(by_seq[3]), 1, by=ANA)
     _until_done(workspace, by_seq[3], [(0.62, "1.1")])

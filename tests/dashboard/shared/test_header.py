@@ -92,8 +92,8 @@ def test_orphans_are_the_same_for_the_list_and_for_the_release(workspace: Worksp
 def test_every_page_counts_the_orphans_that_the_list_has(ana: Client, workspace: Workspace) -> None:
     never_begun = Entry.objects.get(workspace=workspace, seq=7)
     FileLock.objects.create(workspace=workspace, path="old/left.py", entry=never_begun)
-    scene = ana.get(f"/w/{workspace.pk}/activity/").context["scene"]
-    assert scene.counted("orphans") == orphans.among(FileLock.objects.filter(workspace=workspace)).count() == 1
+    page_request = ana.get(f"/w/{workspace.pk}/activity/").context["page_request"]
+    assert page_request.counted("orphans") == orphans.among(FileLock.objects.filter(workspace=workspace)).count() == 1
 
 
 def test_what_was_stopped_in_its_first_round_keeps_its_paths_and_asks_for_nobody(ana: Client, workspace: Workspace) -> None:
@@ -102,7 +102,7 @@ def test_what_was_stopped_in_its_first_round_keeps_its_paths_and_asks_for_nobody
         assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED), was=Session.Status(session.status))
     kept = FileLock.objects.filter(workspace=workspace, entry__status="pending")
     assert kept.filter(entry__has_rounds=False).exists() and not orphans.among(kept).exists()
-    assert ana.get(f"/w/{workspace.pk}/activity/").context["scene"].counted("orphans") == 0
+    assert ana.get(f"/w/{workspace.pk}/activity/").context["page_request"].counted("orphans") == 0
     seen = text_of(ana, f"/w/{workspace.pk}/")
     assert "locked by entries at rest" not in seen and "is locked by an entry at rest" not in seen
 

@@ -168,7 +168,7 @@ def test_what_is_at_work_is_not_requeued(client: Client) -> None:
 def test_what_moved_since_the_dry_run_stops_the_whole_of_it(client: Client) -> None:
     one, two = (stuck(entry) for entry in some_entries(a_workspace(), "one", "two"))
     shown = dry_run(client, Entry, "requeue", one.pk, two.pk)
-    entry_actions.release(one, by=ANA)
+    entry_actions.resume(one, by=ANA)
     answer = admin_site.apply(client, Entry, "requeue", one.pk, two.pk, shown=shown, reason="r")
     assert b"The situation has changed" in answer.content and b"Would change: 1" in answer.content
     two.refresh_from_db()

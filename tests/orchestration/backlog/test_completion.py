@@ -45,7 +45,7 @@ def test_what_is_added_later_makes_it_news_again() -> None:
 def test_what_waits_for_a_person_is_stuck_and_then_finished() -> None:
     shop = a_workspace()
     entry = an_entry(shop)
-    entry_actions.hold(entry, by=ANA)
+    entry_actions.put_on_hold(entry, by=ANA)
     assert told() == ["stuck"]
     entry_actions.mark_done(entry, by=ANA)
     assert told() == ["stuck", "finished"]
@@ -61,7 +61,7 @@ def test_those_behind_a_failure_are_blocked_and_told_and_the_rest_is_stuck() -> 
 def test_one_held_while_others_go_on_is_no_rest() -> None:
     shop = a_workspace()
     first, _ = some_entries(shop, "one", "two")
-    entry_actions.hold(first, by=ANA)
+    entry_actions.put_on_hold(first, by=ANA)
     assert told() == [] and told("entry.blocked") == ["human_hold"]
 
 
@@ -69,7 +69,7 @@ def test_taking_the_last_blocked_one_away_finishes_it() -> None:
     shop = a_workspace()
     first, second = some_entries(shop, "one", "two")
     entry_actions.mark_done(first, by=ANA)
-    entry_actions.hold(second, by=ANA)
+    entry_actions.put_on_hold(second, by=ANA)
     entries.delete(second, by=ANA)
     assert told() == ["stuck", "finished"]
 

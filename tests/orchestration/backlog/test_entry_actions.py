@@ -33,7 +33,7 @@ def test_what_failed_and_what_waited_for_it_go_back_in_line_together() -> None:
         shop, Draft("a", ref="a"), Draft("b", depends_on=("a",), ref="b"), Draft("c", depends_on=("b",))
     )
     failed(first)
-    entry_actions.release_all([first, second], by=ANA)
+    entry_actions.resume_all([first, second], by=ANA)
     assert standing(shop) == [("pending", "", 0), ("pending", "", 1), ("pending", "", 1)]
     assert list(
         Event.objects.filter(verb__in=["entry.reopened", "entry.released"]).order_by("id").values_list("object_id", flat=True)
@@ -47,7 +47,7 @@ def test_what_waits_for_another_that_failed_stays_blocked() -> None:
     shop = a_workspace()
     a, b, c = some_entries(shop, Draft("a", ref="a"), Draft("b", ref="b"), Draft("c", depends_on=("a", "b")))
     failed(a, b)
-    entry_actions.release_all([a, c], by=ANA)
+    entry_actions.resume_all([a, c], by=ANA)
     assert standing(shop)[2] == ("blocked", "dependency_failed", 2)
     assert Entry.objects.get(pk=c.pk).reason_message == "#2 b failed"
 
@@ -57,7 +57,7 @@ def test_held_ones_free_their_locks_and_what_was_parked_behind_them() -> None:
     one, two, parked = some_entries(shop, *(Draft(name, spec={"files_to_modify": [f"{name}.py"]}) for name in "abc"))
     FileLock.objects.create(workspace=shop, path="a.py", entry=one)
     Entry.objects.filter(pk=parked.pk).update(parked_behind=one)
-    entry_actions.hold_all([one, two], by=ANA, reason="until Monday")
+    entry_actions.put_all_on_hold([one, two], by=ANA, reason="until Monday")
     assert not FileLock.objects.exists() and Entry.objects.get(pk=parked.pk).parked_behind is None
     assert (
         Event.objects.filter(verb="entry.blocked").count()
@@ -70,10 +70,10 @@ def test_one_that_refuses_keeps_all_as_they_are_and_each_says_why() -> None:
     shop = a_workspace()
     free, done, busy = some_entries(shop, "free", "done", "busy")
     entry_actions.mark_done(done, by=ANA)
-    entry_actions.hold(free, by=ANA)
+    entry_actions.put_on_hold(free, by=ANA)
     a_session(busy)
     with pytest.raises(entry_actions.SomeRefuse) as some:
-        entry_actions.hold_all([busy, done, free], by=ANA)
+        entry_actions.put_all_on_hold([busy, done, free], by=ANA)
     assert [(entry.pk, why) for entry, why in some.value.each] == [
         (done.pk, "The entry is done already"),
         (busy.pk, "The entry is in progress: stop its session first"),
@@ -86,12 +86,12 @@ def test_five_hundred_cost_as_many_statements_as_fifty(verb: str) -> None:
     shop = a_workspace(cap="0", budget="0")
     many = some_entries(shop, *(Draft(f"{n}", budget=0) for n in range(500)))
     does = {
-        "hold": entry_actions.hold_all,
-        "release": entry_actions.release_all,
+        "hold": entry_actions.put_all_on_hold,
+        "release": entry_actions.resume_all,
         "priority": lambda those, by: entry_actions.set_priority_of_all(those, Entry.Priority.LOW, by=by),
     }[verb]
     if verb == "release":
-        entry_actions.hold_all(many, by=ANA)
+        entry_actions.put_all_on_hold(many, by=ANA)
     counts = []
     for those in (many[:50], many[50:]):
         with CaptureQueriesContext(connection) as seen:
@@ -110,14 +110,14 @@ def test_whatever_is_held_and_released_what_entries_wait_for_is_counted_right(se
     ]
     all_ = some_entries(shop, *drafts)
     for _ in range(12):
-        do = dice.choice([entry_actions.hold_all, entry_actions.release_all, None])
+        do = dice.choice([entry_actions.put_all_on_hold, entry_actions.resume_all, None])
         those = dice.sample(all_, dice.randint(1, 6))
         if do is None:
             entry = entry_state.locked(those[0])
             if entry.status in ("pending", "blocked"):
                 entry_state.move(entry, dice.choice([Next("done"), Next("failed", "rounds_exhausted", "x")]))
             continue
-        refuse = {"done"} if do is entry_actions.hold_all else {"pending"}
+        refuse = {"done"} if do is entry_actions.put_all_on_hold else {"pending"}
         free = [entry for entry in those if Entry.objects.get(pk=entry.pk).status not in refuse]
         if free:
             do(free, by=ANA)

@@ -106,7 +106,7 @@ def test_one_that_came_to_the_line_without_money_is_blocked_with_its_reason() ->
 def test_many_that_ring_cost_one_run_and_a_lost_doorbell_is_found_by_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = a_workspace(cap="5", state="paused")
     first, second = some_entries(shop, "a", "b")
-    monkeypatch.setattr(wake_ups, "_publish", lambda *args, **more: None)
+    monkeypatch.setattr(wake_ups, "_enqueue", lambda *args, **more: None)
     for _ in range(3):
         funding.due(shop.pk)
     entry_actions.mark_done(first, by=ANA)
@@ -149,7 +149,7 @@ def test_one_that_begins_anew_gets_money_for_its_rounds_whatever_it_cost_before(
     [entry] = some_entries(shop, entries.Draft("hard", budget_rounds=2))
     a_charge(entry, "4")
     Entry.objects.filter(pk=entry.pk).update(status="failed", reason_code="rounds_exhausted", rounds_completed=2)
-    entry_actions.release(Entry.objects.get(pk=entry.pk), by=ANA)
+    entry_actions.resume(Entry.objects.get(pk=entry.pk), by=ANA)
     a_worker()
     reconcile.everything()  # finds that it has no money
     reconcile.everything()

@@ -9,7 +9,7 @@ import pytest
 from orchestration.processes import agent_process, procfs
 from orchestration.processes.agent_process import Process, Spec
 from orchestration.processes.kill_sequence import Step
-from orchestration.processes.tree_kill import ASK_ALL, Ending, Rung
+from orchestration.processes.tree_kill import ASK_ALL, KillStep, TreeKill
 
 ASpec = Callable[..., Spec]
 LEADER, CHILD, LATE = (procfs.Seen(pid, parent=1, group=pid, session=pid, started=pid) for pid in (101, 102, 103))
@@ -24,8 +24,8 @@ class Tree:
         self.sent: list[tuple[int, str]] = []
         monkeypatch.setattr(procfs, "send", self._send)
 
-    def ending(self, *ladder: Rung, grace_s: float = 5) -> Ending:
-        return Ending(self.find, grace_s=grace_s, now=0.0, leader=LEADER, ladder=ladder or [ASK_ALL])
+    def ending(self, *ladder: KillStep, grace_s: float = 5) -> TreeKill:
+        return TreeKill(self.find, grace_s=grace_s, now=0.0, leader=LEADER, ladder=ladder or [ASK_ALL])
 
     def find(self) -> tuple[set[int], dict[int, procfs.Seen]]:
         return {each.pid for each in self.alive}, {each.pid: each for each in self.alive}
@@ -39,7 +39,7 @@ class Tree:
         return True
 
 
-def at(ending: Ending, *moments: float) -> None:
+def at(ending: TreeKill, *moments: float) -> None:
     """At each moment as many passes as it takes: after the leader was signalled, the others' turn is in the next."""
     for now in moments:
         ending.step(now)
@@ -57,7 +57,7 @@ def test_without_a_ladder_all_are_asked_once_and_killed_at_the_grace(monkeypatch
 
 def test_it_climbs_from_the_leader_to_all(monkeypatch):
     tree = Tree(monkeypatch, LEADER, CHILD)
-    ending = tree.ending(Rung("INT", "leader", 0), Rung("TERM", "all", 0.3))
+    ending = tree.ending(KillStep("INT", "leader", 0), KillStep("TERM", "all", 0.3))
     at(ending, 0.0)
     at(ending, 0.2)
     assert tree.sent == [(101, "INT")]
@@ -74,7 +74,7 @@ def test_elders_are_asked_before_what_they_started(monkeypatch):
 
 def test_a_process_that_appears_later_gets_the_rung_of_the_moment(monkeypatch):
     tree = Tree(monkeypatch, LEADER)
-    ending = tree.ending(Rung("INT", "all", 0), Rung("TERM", "all", 1))
+    ending = tree.ending(KillStep("INT", "all", 0), KillStep("TERM", "all", 1))
     at(ending, 0.0)
     tree.alive.append(CHILD)
     at(ending, 0.5)
@@ -84,8 +84,8 @@ def test_a_process_that_appears_later_gets_the_rung_of_the_moment(monkeypatch):
     assert tree.sent == [(101, "INT"), (102, "INT"), (101, "TERM"), (102, "TERM"), (103, "TERM")]
 
 
-@pytest.mark.parametrize("ladder", [[Rung("INT", "leader", 0), Rung("TERM", "all", 3)], [Rung("INT", "leader", 0)]])
-def test_what_the_leader_left_behind_need_not_wait_and_is_asked_once(monkeypatch, ladder: list[Rung]):
+@pytest.mark.parametrize("ladder", [[KillStep("INT", "leader", 0), KillStep("TERM", "all", 3)], [KillStep("INT", "leader", 0)]])
+def test_what_the_leader_left_behind_need_not_wait_and_is_asked_once(monkeypatch, ladder: list[KillStep]):
     tree = Tree(monkeypatch, LEADER, CHILD)
     ending = tree.ending(*ladder)
     at(ending, 0.0)
@@ -96,13 +96,13 @@ def test_what_the_leader_left_behind_need_not_wait_and_is_asked_once(monkeypatch
 
 def test_a_number_that_is_not_the_leader_any_more_does_not_hold_up_the_others(monkeypatch):
     tree = Tree(monkeypatch, LEADER._replace(started=999), CHILD)
-    at(tree.ending(Rung("INT", "leader", 0)), 0.0)
+    at(tree.ending(KillStep("INT", "leader", 0)), 0.0)
     assert sorted(tree.sent) == [(101, "TERM"), (102, "TERM")]
 
 
 def test_steps_beyond_the_grace_never_come(monkeypatch):
     tree = Tree(monkeypatch, LEADER)
-    ending = tree.ending(Rung("INT", "leader", 0), Rung("TERM", "all", 7), grace_s=2)
+    ending = tree.ending(KillStep("INT", "leader", 0), KillStep("TERM", "all", 7), grace_s=2)
     pause = ending.step(1.99)
     assert pause <= 0.011, "the KILL is not slept over"
     at(ending, 2.0)
@@ -111,7 +111,7 @@ def test_steps_beyond_the_grace_never_come(monkeypatch):
 
 def test_a_ladder_may_kill_before_the_grace(monkeypatch):
     tree = Tree(monkeypatch, LEADER)
-    ending = tree.ending(Rung("TERM", "all", 0), Rung("KILL", "all", 0.5))
+    ending = tree.ending(KillStep("TERM", "all", 0), KillStep("KILL", "all", 0.5))
     at(ending, 0.0)
     at(ending, 0.5)
     assert tree.sent == [(101, "TERM"), (101, "KILL")]
@@ -119,7 +119,7 @@ def test_a_ladder_may_kill_before_the_grace(monkeypatch):
 
 def test_hurry_brings_the_kill_forward_past_all_steps(monkeypatch):
     tree = Tree(monkeypatch, LEADER)
-    ending = tree.ending(Rung("INT", "leader", 0), Rung("TERM", "all", 1))
+    ending = tree.ending(KillStep("INT", "leader", 0), KillStep("TERM", "all", 1))
     at(ending, 0.0)
     ending.hurry(0.1)
     at(ending, 0.1)

@@ -12,8 +12,8 @@ from orchestration import configuration, sessions
 from orchestration.models import Session
 from orchestration.sessions import metering, reservations
 from orchestration.sessions.reservations import Growth
-from orchestration.sessions.stop_flags import Watch
-from orchestration.worker.agent_run.usage_listener import Meter
+from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared.events import Usage
 from tests.factories import a_session, a_workspace, an_entry, project
 
@@ -41,13 +41,13 @@ class Task:
     limit = 0
 
 
-def a_meter(session: Session, growth: Growth | None) -> Meter:
+def a_meter(session: Session, growth: Growth | None) -> UsageListener:
     reader: Any = None
     task: Any = Task()
-    return Meter(session, Watch(session.pk, session.attempt), reader, task, Category.ENTRY, growth=growth)
+    return UsageListener(session, StopFlags(session.pk, session.attempt), reader, task, Category.ENTRY, growth=growth)
 
 
-def spend(meter: Meter, number: int, amount: str) -> None:
+def spend(meter: UsageListener, number: int, amount: str) -> None:
     meter._handle(Usage(str(number), usd(amount)))
 
 

@@ -15,7 +15,7 @@ from orchestration import sessions
 from orchestration.executor import control
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
-from orchestration.sessions.stop_flags import Watch
+from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
 from orchestration.worker.heartbeat import Heartbeat
 from tests.factories import ANA, a_session, a_workspace, an_entry
@@ -39,14 +39,14 @@ class Agent:
 
 
 @contextmanager
-def supervised(*at_work: Session) -> Iterator[list[tuple[Watch, Agent]]]:
+def supervised(*at_work: Session) -> Iterator[list[tuple[StopFlags, Agent]]]:
     """A worker process's heartbeat that watches these sessions, each with an agent."""
     before = set(threading.enumerate())
     heartbeat = Heartbeat("sessions", 4)
     heartbeat.start()
     found = []
     for session in at_work:
-        watch, agent = Watch(session.pk, session.attempt), Agent()
+        watch, agent = StopFlags(session.pk, session.attempt), Agent()
         watch.attach(agent)
         heartbeat.watches[session.pk] = watch
         found.append((watch, agent))
@@ -74,7 +74,7 @@ class Rings:
 def rung_by(rings: Rings, seconds: float = 10) -> None:
     """A summons that somebody hears."""
     before = rings.count
-    wake_ups.summon()
+    wake_ups.request_check()
     wait_until(lambda: rings.count > before, seconds)
 
 

@@ -22,7 +22,7 @@ def test_a_broken_seal_keeps_no_dead_session_from_being_booked(tmp_path: Path, s
     workspace = a_workspace()
     secrets.put(workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
     session = a_session(an_entry(workspace))
-    left = session_dir.furnish(session, session.entry).record_of("implement")
+    left = session_dir.prepare(session, session.entry).record_of("implement")
     left.journal.write_text(json.dumps({"type": "usage", "id": "1", "cost_usd": 0.02}) + "\n")
     left.status.write_text(json.dumps({"exit_code": 0}))
     with override_settings(SECRET_KEY="another one"):
