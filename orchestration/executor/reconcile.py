@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from budget import permits
 from budget.models import Hold
-from orchestration import anomalies, funding, locks, wake
+from orchestration import anomalies, funding, locks, orphans, wake
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, FileLock, Session
 from workspaces import activity
@@ -46,11 +46,11 @@ def ring_again() -> int:
 def release_orphans() -> int:
     """Free what a closed session or an entry at rest still holds. Nothing should; if something does, it is told in activity."""
     freed = 0
-    at_rest = [Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED]
-    for workspace_id, entry_id in set(FileLock.objects.filter(entry__status__in=at_rest).values_list("workspace_id", "entry_id")):
+    left = orphans.among(FileLock.objects.filter(entry__status__in=orphans.AT_REST))
+    for workspace_id, entry_id in set(left.values_list("workspace_id", "entry_id")):
         with transaction.atomic():
             Executor.objects.select_for_update().get(pk=workspace_id)
-            if Entry.objects.filter(pk=entry_id, status__in=at_rest).exists():
+            if left.filter(entry=entry_id).exists():
                 count = locks.release(workspace_id, [entry_id])
                 activity.record(
                     workspace_id, "locks.released", by=MUSTER, object_id=entry_id, reason="orphan", data={"count": count}
