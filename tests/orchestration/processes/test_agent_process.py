@@ -208,7 +208,7 @@ def test_a_killed_shim_takes_its_tree_along(a_spec: ASpec, marker: str):
 
 SUPERVISOR = """
 import json, sys, time
-from orchestration.runtime import processes
+from orchestration.processes import agent_process as processes
 process = processes.start(processes.Spec(**json.loads(sys.argv[1])))
 print(process.identity.pid, flush=True)
 time.sleep(60)  # it never reads a line
