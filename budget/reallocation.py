@@ -9,10 +9,10 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from budget import allocation, caps, money, terms
 from budget.allocation import Change, Row, Skipped, Snapshot
+from budget.amounts import format_usd
 from budget.estimates import Round
 from budget.models import Account, BudgetChange, Hold, Project, RoundSpend
 from budget.money import MoneyField
-from budget.reasons import usd
 from budget.terms import Terms
 from workspaces import activity
 from workspaces.access import Caller
@@ -154,7 +154,7 @@ def _carry_out(changes: Sequence[Change]) -> tuple[list[Change], list[Skipped]]:
         for row in rows:
             change = wanted[row.pk]
             if row.human_locked:
-                beaten.append(Skipped(row.pk, f"Locked at {usd(row.budget)} by {row.locked_by} meanwhile"))
+                beaten.append(Skipped(row.pk, f"Locked at {format_usd(row.budget)} by {row.locked_by} meanwhile"))
             elif row.budget != change.before or change.after < row.spent + row.held:
                 beaten.append(Skipped(row.pk, "Its money changed meanwhile: looked at again the next time"))
             else:

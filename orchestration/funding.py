@@ -7,9 +7,9 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from budget import allocation, caps, money, reallocation, terms
+from budget.amounts import format_usd
 from budget.models import Account, BudgetChange, Project
 from budget.money import MoneyField
-from budget.reasons import usd
 from orchestration import configuration, making_room, wake
 from orchestration.models import Entry, Executor
 from workspaces import activity
@@ -180,7 +180,7 @@ def _give(account: Account, gift: int) -> BudgetChange:
     before = account.budget
     after = account.spent + account.held + max(account.headroom, 0) + gift
     Account.objects.filter(pk=account.pk, human_locked=False).update(budget=after)
-    reason = f"Raised from {usd(before)} to {usd(after)}: its share of what the plan has left"
+    reason = f"Raised from {format_usd(before)} to {format_usd(after)}: its share of what the plan has left"
     return BudgetChange(
         project_id=account.project_id,
         account=account,

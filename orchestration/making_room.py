@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from django.db.models import Case, F, Value, When
 
 from budget import money, reallocation
+from budget.amounts import format_usd
 from budget.models import Account, BudgetChange, Project
 from budget.money import MoneyField
-from budget.reasons import usd
 from workspaces import activity
 from workspaces.access import MUSTER
 
@@ -64,5 +64,5 @@ def _change(account: Account, taken: int) -> BudgetChange:
         after=after,
         source=BudgetChange.Source.ALLOCATION,
         actor=MUSTER.name,
-        reason=f"Lowered from {usd(before)} to {usd(after)}: a round for each entry comes before a second one for any",
+        reason=f"Lowered from {format_usd(before)} to {format_usd(after)}: a round for each entry comes before a second one for any",
     )
