@@ -151,7 +151,7 @@ def _with_reason(workspace_id: str, found: Any, reason: str) -> Any:
 
 
 def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Entries as extensions.md shows them. The same number of queries for one and for five hundred."""
+    """Entries as the API shows them. The same number of queries for one and for five hundred."""
     ids_ = [entry.pk for entry in entries]
     why = explain.reasons(workspace_id, [e.pk for e in entries if e.status != Entry.Status.DONE])
     before: dict[str, list[str]] = defaultdict(list)

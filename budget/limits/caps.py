@@ -68,7 +68,7 @@ def edit(
     source: Source = Source.HUMAN,
     expected: int | None = None,
 ) -> Account:
-    """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator (contract.md).
+    """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator.
 
     `expected`: the budget that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
     """

@@ -37,7 +37,9 @@ def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return csv_rows.answer(page_request, seen.wanted)
     return show(
-        page_request, "entries.html", HEADER | {"entries": Region("entries.html#entries", lambda page_request: seen.build())}
+        page_request,
+        "entries/list.html",
+        HEADER | {"entries": Region("entries/list.html#entries", lambda page_request: seen.build())},
     )
 
 

@@ -49,8 +49,8 @@ class Row:
 @in_workspace()
 def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
-    regions = HEADER | {"preflight": Region("entry.html#preflight", lambda page_request: checks(page_request, entry))}
-    return show(page_request, "preflight.html", regions, section="entries", entry=entry)
+    regions = HEADER | {"preflight": Region("entry/entry.html#preflight", lambda page_request: checks(page_request, entry))}
+    return show(page_request, "entry/preflight.html", regions, section="entries", entry=entry)
 
 
 def checks(page_request: PageRequest, entry: Entry) -> dict[str, Any]:

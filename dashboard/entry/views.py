@@ -1,4 +1,4 @@
-"""The page of one entry: where it stands, and one of its tabs (dashboard.md 5.6). Only the chosen tab is built."""
+"""The page of one entry: where it stands, and one of its tabs. Only the chosen tab is built."""
 
 from functools import partial
 from typing import Any
@@ -45,14 +45,14 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = _found(page_request, entry_id)
     chosen, ignored = filters.read(Chosen, page_request)
     tab = chosen["tab"] or "rounds"
-    regions = HEADER | {"standing": Region("entry.html#standing", lambda page_request: standing(page_request, entry))}
+    regions = HEADER | {"standing": Region("entry/entry.html#standing", lambda page_request: standing(page_request, entry))}
     for name, build in TABS[tab][1].items():
-        regions[name] = Region(f"entry.html#{name}", partial(build, entry=entry))
+        regions[name] = Region(f"entry/entry.html#{name}", partial(build, entry=entry))
     if page_request.request.GET.get("fragment") == "preflight":  # opened by a person; then it fetches itself
-        regions["preflight"] = Region("entry.html#preflight", lambda page_request: preflight.checks(page_request, entry))
+        regions["preflight"] = Region("entry/entry.html#preflight", lambda page_request: preflight.checks(page_request, entry))
     return show(
         page_request,
-        "entry.html",
+        "entry/entry.html",
         regions,
         section="entries",
         entry=entry,

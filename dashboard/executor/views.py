@@ -1,4 +1,4 @@
-"""The executor's page: its controls, why what waits does, how its last ticks went, and what it depends on (dashboard.md 5.11)."""
+"""The executor's page: its controls, why what waits does, how its last ticks went, and what it depends on."""
 
 import shutil
 from collections import Counter
@@ -37,7 +37,7 @@ LITTLE_DISK = 2 * 2**30
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    return show(page_request, "executor.html", REGIONS, tab="executor")
+    return show(page_request, "executor/executor.html", REGIONS, tab="executor")
 
 
 @require_POST
@@ -199,9 +199,9 @@ def _agent(page_request: PageRequest) -> tuple[bool, str, str]:
 
 
 REGIONS = HEADER | {
-    "controls": Region("executor.html#controls", controls),
-    "waiting": Region("executor.html#waiting", waiting),
-    "ticks": Region("executor.html#ticks", ticks),
-    "depends": Region("executor.html#depends", depends),
-    "history": Region("executor.html#history", history),
+    "controls": Region("executor/executor.html#controls", controls),
+    "waiting": Region("executor/executor.html#waiting", waiting),
+    "ticks": Region("executor/executor.html#ticks", ticks),
+    "depends": Region("executor/executor.html#depends", depends),
+    "history": Region("executor/executor.html#history", history),
 }

@@ -1,4 +1,4 @@
-"""What needs a person, in one list: nothing that goes on by itself is in it (dashboard.md 5.1)."""
+"""What needs a person, in one list: nothing that goes on by itself is in it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The first page of a workspace: is it working, is it safe, and what needs me (dashboard.md 5.1)."""
+"""The first page of a workspace: is it working, is it safe, and what needs me."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ NEVER_STARTED = "Nothing is forecast before the executor is started."
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    return show(page_request, "overview.html", REGIONS, tab="home")
+    return show(page_request, "overview/overview.html", REGIONS, tab="home")
 
 
 def now_(page_request: PageRequest) -> dict[str, Any]:
@@ -144,10 +144,10 @@ def _failures(page_request: PageRequest) -> str:
 
 
 REGIONS = HEADER | {
-    "trouble": Region("overview.html#trouble", trouble),
-    "attention": Region("overview.html#attention", needs),
-    "now": Region("overview.html#now", now_),
-    "workers": Region("overview.html#workers", workers),
-    "budget": Region("overview.html#budget", money),
-    "activity": Region("overview.html#activity", recent),
+    "trouble": Region("overview/overview.html#trouble", trouble),
+    "attention": Region("overview/overview.html#attention", needs),
+    "now": Region("overview/overview.html#now", now_),
+    "workers": Region("overview/overview.html#workers", workers),
+    "budget": Region("overview/overview.html#budget", money),
+    "activity": Region("overview/overview.html#activity", recent),
 }

@@ -20,8 +20,11 @@ from workspaces.access import Need
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    regions = HEADER | {"agents": Region("agent.html#agents", agents), "secrets": Region("agent.html#secrets", held)}
-    return show(page_request, "agent.html", regions)
+    regions = HEADER | {
+        "agents": Region("settings/agents.html#agents", agents),
+        "secrets": Region("settings/agents.html#secrets", held),
+    }
+    return show(page_request, "settings/agents.html", regions)
 
 
 @require_POST

@@ -154,4 +154,4 @@ def _page(
         "roots": settings.REPO_ROOTS,
         "page_url": reverse("workspace-new"),
     }
-    return render(request, "settings/new.html", context, status=400 if problems else 200)
+    return render(request, "settings/new_workspace.html", context, status=400 if problems else 200)

@@ -125,7 +125,7 @@ def _page(page_request: PageRequest, *, made: Channel | None = None, secret: str
     )
     return show(
         page_request,
-        "notices.html",
+        "settings/notices.html",
         HEADER,
         tab="notices",
         may_admin=whole,

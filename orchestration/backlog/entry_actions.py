@@ -110,7 +110,7 @@ def set_priority_of_all(those: Sequence[Entry], priority: Entry.Priority, *, by:
 
 
 def reverify(entry: Entry, *, by: Caller) -> Entry:
-    """Verification only, of what the last session left; `rounds_completed` starts anew (contract.md). Raises Invalid."""
+    """Verification only, of what the last session left; `rounds_completed` starts anew. Raises Invalid."""
     with transaction.atomic():
         row = entry_state.locked(entry)
         if not Session.objects.filter(entry=row, rounds__isnull=False).exists():

@@ -1,4 +1,4 @@
-"""A cycle: snapshot, plan, and claims in a constant number of statements (performance.md, D2).
+"""A cycle: snapshot, plan, and claims in a constant number of statements.
 
 One transaction that holds the executor's row: two cycles of a workspace never run at once, and a crashed one leaves nothing half-done.
 """

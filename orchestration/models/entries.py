@@ -77,7 +77,7 @@ class Entry(models.Model):
             ),
         ]
         indexes = [
-            # The line in which entries wait: a cycle reads it only as far as its free slots need (performance.md, S1 to S3).
+            # The line in which entries wait: a cycle reads it only as far as its free slots need.
             models.Index(
                 fields=["workspace", "-has_rounds", "priority", "seq"],
                 condition=Q(status="pending", unmet_dependencies=0, parked_behind__isnull=True, deleted_at__isnull=True),

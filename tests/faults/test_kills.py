@@ -1,4 +1,4 @@
-"""Kill -9 in the middle of work, one part at a time: nothing is lost, nothing runs twice, everything finishes (reliability.md, F1 to F10)."""
+"""Kill -9 in the middle of work, one part at a time: nothing is lost, nothing runs twice, everything finishes."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Sixteen threads and two processes at one project's money (performance.md, L2): no admission passes a cap, and every counter equals
+"""Sixteen threads and two processes at one project's money: no admission passes a cap, and every counter equals
 what it counts. The processes are killed in the middle of whatever they do, again and again.
 """
 

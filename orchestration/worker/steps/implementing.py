@@ -117,7 +117,7 @@ def _nothing_changed(work: RoundContext) -> list[str]:
 
 
 def _undeclared(work: RoundContext) -> list[str]:
-    """Changed files that the entry has not locked: they are locked now if they are free, or the round fails (architecture.md 7)."""
+    """Changed files that the entry has not locked: they are locked now if they are free, or the round fails (docs/architecture.md)."""
     mine = list(FileLock.objects.filter(entry=work.entry).values_list("path", flat=True))
     wanted = []
     for path in worktrees.changed_files(work.tree.path, work.tree.base_sha):

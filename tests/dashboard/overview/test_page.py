@@ -1,5 +1,6 @@
 """What the pages show."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -15,11 +16,21 @@ from orchestration.models import Entry, Session
 from tests.dashboard.seeds import entries as seed
 from workspaces.models import Workspace
 
+BLOCKS = (
+    "section|nav|div|p|ul|ol|li|dl|dt|dd|t(?:able|head|body|foot|r|h|d)|form|fieldset|details|summary|option|select|button|h[1-6]"
+)
+
 
 def text_of(client: Client, address: str, **query: str) -> str:
     response = client.get(address, query)
     assert response.status_code == 200, response.content[:500]
-    return response.content.decode()
+    return in_line(response.content.decode())
+
+
+def in_line(html: str) -> str:
+    """HTML without the line breaks and indentation of its template, where they do not show: around blocks and between attributes."""
+    html = re.sub(r"\s+", " ", html)
+    return re.sub(rf" ?(</?(?:{BLOCKS})\b[^>]*>) ?", r"\1", html).replace(" >", ">")
 
 
 def statements(client: Client, address: str, **query: str) -> int:
