@@ -17,6 +17,8 @@ import pytest
 
 from tests.faults.harness import ROOT, Client, Running, until
 
+pytestmark = pytest.mark.alone  # its bounds are seconds
+
 ENTRIES = 6
 QUICK = {
     "MUSTER_LEASE_S": "4",

@@ -1,6 +1,5 @@
 """What the pages' forms do, for whom, and what they answer with and without htmx."""
 
-import pytest
 from django.http import HttpResponse
 from django.test import Client
 
@@ -83,14 +82,14 @@ def test_an_entrys_budget_is_set_and_locked(bea: Client, workspace: Workspace) -
     assert (account.budget, account.human_locked, account.locked_by) == (1_012_500_000, True, "bea")
 
 
-@pytest.mark.parametrize("amount", ["", "-1", "a lot", "NaN", "0.0000001", "1e30"])
-def test_an_amount_that_is_none_changes_nothing_and_is_said(bea: Client, workspace: Workspace, amount: str) -> None:
+def test_an_amount_that_is_none_changes_nothing_and_is_said(bea: Client, workspace: Workspace) -> None:
     one = entry(workspace, 5)
     address = f"/w/{workspace.pk}/entries/{one.pk}/budget/"
-    refused = bea.post(address, {"amount": amount}, headers=HTMX)
-    assert refused.status_code == 422 and refused.headers["HX-Reswap"] == "none" and b"result bad" in refused.content
-    assert bea.post(address, {"amount": amount, "next": f"/w/{workspace.pk}/"}).status_code == 303
-    assert Account.objects.get(pk=one.pk).budget == one.account.budget
+    for amount in ("", "-1", "a lot", "NaN", "0.0000001", "1e30"):
+        refused = bea.post(address, {"amount": amount}, headers=HTMX)
+        assert refused.status_code == 422 and refused.headers["HX-Reswap"] == "none" and b"result bad" in refused.content, amount
+        assert bea.post(address, {"amount": amount, "next": f"/w/{workspace.pk}/"}).status_code == 303, amount
+        assert Account.objects.get(pk=one.pk).budget == one.account.budget, amount
 
 
 def test_a_lock_form_sent_twice_does_no_harm(bea: Client, workspace: Workspace) -> None:
