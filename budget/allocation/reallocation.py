@@ -26,9 +26,6 @@ HISTORY = 200  # newest sessions whose entries tell what is usual
 OPEN = ("pending", "in_progress", "blocked")
 BATCH = 200  # rows in one statement: SQLite takes only so many parameters
 
-# Entries that a person has to let go on: they keep what they have, and get no more.
-WAITS_FOR_A_PERSON = ("human_hold", "merge_conflict", "dependency_failed")
-
 
 class Outcome(NamedTuple):
     """What changed, or in a dry run would change. Micro-USD. `skipped`: locked before, or changed by someone meanwhile."""
@@ -92,7 +89,7 @@ def snapshot(project: Project, at: Policy) -> Snapshot:
         plateau_rounds=at.plateau_rounds,
         plateau_epsilon=at.plateau_epsilon,
         history=tuple(rounds for id_, rounds in made.items() if id_ not in waiting_or_at_work),
-        rows=tuple(_row(one, made.get(one.pk, ()), at.round_ceiling) for one in accounts),
+        rows=tuple(_row(one, made.get(one.pk, ()), at) for one in accounts),
     )
 
 
@@ -113,9 +110,9 @@ _OF_ENTRY = [
 _OF_PROJECT = [f"project__{name}" for name in ("total_budget", "max_project_spend", "total_spent", "held")]
 
 
-def _row(account: Account, rounds: tuple[Round, ...], ceiling: int) -> Row:
+def _row(account: Account, rounds: tuple[Round, ...], at: Policy) -> Row:
     entry = account.entry
-    waiting = entry.status == "blocked" and entry.reason_code in WAITS_FOR_A_PERSON
+    waiting = entry.status == "blocked" and entry.reason_code in at.no_funding
     return Row(
         id=account.pk,
         seq=entry.seq,
@@ -124,7 +121,7 @@ def _row(account: Account, rounds: tuple[Round, ...], ceiling: int) -> Row:
         budget=account.budget,
         spent=account.spent,
         held=account.held,
-        most=ceiling * entry.budget_rounds,
+        most=at.round_ceiling * entry.budget_rounds,
         locked=account.human_locked,
         ready=entry.unmet_dependencies == 0,
         rounds_left=max(entry.budget_rounds - entry.rounds_completed, 0),

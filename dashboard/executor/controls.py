@@ -13,7 +13,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import VersionForm, checked
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo, confirm, done
-from orchestration import queries, sessions
+from orchestration import queries, reasons, sessions
 from orchestration.executor import control, dispatch
 from orchestration.executor.control import Outdated
 from orchestration.models import Executor, Session
@@ -62,7 +62,7 @@ def dispatch_now(page_request: PageRequest) -> HttpResponse:
     started = len(cycle.started)
     sentence = f"Started {started} {'session' if started == 1 else 'sessions'}." if started else "Nothing could start."
     if found["blockedReasons"]:
-        sentence += f" In the way of the rest: {labels.reasons(found['blockedReasons'])}."
+        sentence += f" In the way of the rest: {reasons.list_sentence(found['blockedReasons'])}."
     return done(page_request, sentence, tone="good" if started else "warn")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from orchestration.backlog import entries, entry_actions, orphans
 from orchestration.maintenance import rebuild
 from orchestration.models import Dependency, Entry, Executor, FileLock, Session
+from orchestration.reasons import Reason
 from orchestration.worker import reaper
 from workspaces import activity
 from workspaces.access import Caller
@@ -60,7 +61,7 @@ class Requeue(Fix):
     def _why_not(self, entry: Entry, stuck: set[str]) -> str:
         if why_not := _out_of_reach(entry):
             return why_not
-        if entry.pk in stuck and entry.reason_code == "dependency_failed":
+        if entry.pk in stuck and entry.reason_code == Reason.DEPENDENCY_FAILED:
             return "An entry that it depends on has failed: requeue that one"
         return {Entry.Status.PENDING: "It is in line already", Entry.Status.DONE: "It is done"}.get(entry.status, "")  # type: ignore[call-overload]
 

@@ -11,13 +11,14 @@ from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Session
+from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 from workspaces.models import Event
 
 AT_WORK = "The entry is in progress: stop its session first"
-BEGIN_ANEW = ("no_improvement", "merge_conflict")
+BEGIN_ANEW = (Reason.NO_IMPROVEMENT, Reason.MERGE_CONFLICT)
 
 
 class SomeRefuse(Invalid):
@@ -38,7 +39,7 @@ def put_all_on_hold(those: Sequence[Entry], *, by: Caller, reason: str = "") -> 
     with transaction.atomic():
         rows = _ready(those, unless={"done"})
         Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
-        entry_state.move_alike(rows, Next("blocked", "human_hold", reason or f"Held by {by.name}"))
+        entry_state.move_alike(rows, Next("blocked", Reason.HUMAN_HOLD, reason or f"Held by {by.name}"))
         _record([(row, "held") for row in rows], by=by, reason=reason)
     _ring(rows[0].workspace_id)
     return rows
@@ -83,7 +84,7 @@ def mark_failed(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     with transaction.atomic():
         (row,) = _ready([entry], unless={"done", "failed"})
         Entry.objects.filter(pk=row.pk).update(crashes=0)
-        entry_state.move(row, Next("failed", "human_hold", reason or f"Given up by {by.name}"))
+        entry_state.move(row, Next("failed", Reason.HUMAN_HOLD, reason or f"Given up by {by.name}"))
         _record([(row, "marked_failed")], by=by, reason=reason)
     _ring(row.workspace_id)
     return row
@@ -143,7 +144,7 @@ def _alike(rows: Sequence[Entry]) -> dict[Next, list[Entry]]:
     found: dict[Next, list[Entry]] = {}
     for row in rows:
         other = behind.get(row.pk)
-        following = Next("blocked", "dependency_failed", f"#{other.seq} {other.title} failed"[:500]) if other else PENDING
+        following = Next("blocked", Reason.DEPENDENCY_FAILED, f"#{other.seq} {other.title} failed"[:500]) if other else PENDING
         found.setdefault(following, []).append(row)
     return found
 

@@ -9,6 +9,7 @@ from orchestration.backlog.entries import paths_of
 from orchestration.backlog.transitions import PENDING
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry
+from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid
@@ -20,7 +21,7 @@ def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = ""
         row = entry_state.locked(entry)
         before, row.budget_rounds = row.budget_rounds, budget_rounds
         row.save(update_fields=["budget_rounds", "updated_at"])
-        if row.reason_code == "rounds_exhausted" and budget_rounds > row.rounds_completed:
+        if row.reason_code == Reason.ROUNDS_EXHAUSTED and budget_rounds > row.rounds_completed:
             entry_state.move(row, PENDING)
         data = {"before": before, "after": budget_rounds}
         activity.record(row.workspace_id, "entry.rounds", by=by, object_id=row.pk, reason=reason, data=data)

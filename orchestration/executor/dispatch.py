@@ -20,6 +20,7 @@ from orchestration.executor import stats as executor_stats
 from orchestration.executor.plan import Block, Decision, Park, Start, World
 from orchestration.messaging import wake_ups
 from orchestration.models import sql_dialect
+from orchestration.reasons import Reason
 from workspaces import activity, ids
 from workspaces.access import MUSTER
 from workspaces.models import Event
@@ -117,7 +118,7 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
             )
             for b in blocks
         )
-        if any(block.why.code == "project_budget_exceeded" for block in blocks):
+        if any(block.why.code == Reason.PROJECT_BUDGET_EXCEEDED for block in blocks):
             funding.due(workspace_id)
         wake_ups.enqueue_deliveries()
         completion.record_finished(workspace_id, before=completion.GOING)

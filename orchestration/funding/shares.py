@@ -17,11 +17,11 @@ from orchestration import configuration
 from orchestration.funding import first_rounds
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
+from orchestration.reasons import NO_FUNDING, WITHOUT_MONEY, Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 
 OPEN = reallocation.OPEN
-WITHOUT_MONEY = ("budget_exceeded", "project_budget_exceeded")
 AT_ONCE = 500  # entries that one call gives money to; the next one goes on
 
 
@@ -40,6 +40,7 @@ def terms_of(executor: Executor) -> policy.Policy:
         plateau_epsilon=config.plateau.epsilon,
         automatic=config.auto_reallocate,
         running=executor.state == Executor.State.RUNNING,
+        no_funding=NO_FUNDING,
     )
 
 
@@ -163,7 +164,7 @@ def _unfunded(workspace_id: str, least: int) -> list[Account]:
     stopped = mine.filter(
         entry__workspace_id=workspace_id,
         entry__status=Entry.Status.BLOCKED,
-        entry__reason_code="project_budget_exceeded",
+        entry__reason_code=Reason.PROJECT_BUDGET_EXCEEDED,
         budget__lt=F("spent") + F("held") + least,
     )
     order = ("entry__unmet_dependencies", "entry__priority", "entry__seq")

@@ -134,7 +134,7 @@ def test_odd_filters_of_locks_are_ignored_and_named(ana: Client, workspace: Work
 def test_why_nothing_waits_silently_is_told_from_the_scheduler(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/executor/", fragment="waiting")
     assert "waiting for locked files" in seen and "Waiting for app/export" in seen and "checks pass" in seen
-    assert '<strong class="num">1</strong> held by a person' in seen and "entries held" not in seen
+    assert '<strong class="num">1</strong> on hold' in seen and "entries held" not in seen
 
 
 def test_cycles_are_told_with_what_they_decided(ana: Client, workspace: Workspace) -> None:
