@@ -1,12 +1,13 @@
 """What the documents list is what there is."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 from config import env
 from orchestration.worker import agents
 from orchestration.worker.agents.shared import failures
-from workspaces.activity.notified import VERBS
+from workspaces.activity import events
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,9 +51,14 @@ def test_agents_lists_every_failure_with_its_next_step() -> None:
     assert rows == [(code, kind.title, kind.cause, kind.next_step) for code, kind in failures.KINDS.items()]
 
 
-def test_notices_lists_every_event_that_a_channel_can_be_told_of() -> None:
-    rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \| [^|]+ \|$", (ROOT / "docs/notices.md").read_text(), re.M)
-    assert dict(rows) == VERBS
+def test_notices_lists_every_event_that_a_channel_can_subscribe_to() -> None:
+    rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \| ([^|]+) \|$", (ROOT / "docs/notices.md").read_text(), re.M)
+    listed = [(verb, title, re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", details))) for verb, title, details in rows]
+    notices = {verb: event for verb, event in events.registered().items() if event.notice}
+    assert listed == [
+        (verb, event.notice, [field.name for field in dataclasses.fields(event)])  # type: ignore[arg-type]
+        for verb, event in notices.items()
+    ]
 
 
 def test_each_of_the_forty_points_names_a_test_that_there_is() -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
+from budget import events
 from budget.allocation import policy, sharing
 from budget.allocation.estimates import Round
 from budget.allocation.policy import Policy
@@ -184,7 +185,11 @@ def _record(workspace_id: str, outcome: Outcome, *, by: Caller, source: Source) 
         )
         for change in outcome.changes
     )
-    counts = {"changed": len(outcome.changes), "skipped": len(outcome.skipped)}
-    amounts = {"pool_usd": money.number(outcome.pool), "unallocated_usd": money.number(outcome.unallocated)}
-    activity.record(workspace_id, "budget.reallocated", by=by, object_id=workspace_id, data=counts | amounts)
+    event = events.BudgetsReallocated(
+        changed=len(outcome.changes),
+        skipped=len(outcome.skipped),
+        pool_usd=money.number(outcome.pool),
+        unallocated_usd=money.number(outcome.unallocated),
+    )
+    activity.record(workspace_id, event, by=by, object_id=workspace_id)
     caps.announce(workspace_id, shared_out=True)

@@ -19,7 +19,7 @@ from dashboard.shared.fragments import names_of
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import done
-from orchestration import queries, reasons
+from orchestration import events, queries, reasons
 from orchestration.executor import dispatch, explain
 from orchestration.executor.plan import Check, Start
 from orchestration.models import Entry, Session
@@ -93,10 +93,8 @@ def go(page_request: PageRequest, entry_id: str) -> HttpResponse:
     cycle = dispatch.cycle(page_request.workspace.pk)
     others = sum(1 for start in cycle.started if start.entry.id != entry.pk)
     session = Session.objects.filter(entry=entry, status__in=Session.OPEN).first()
-    data = {"others": others, "session": session.pk if session else None}
-    activity.record(
-        page_request.workspace.pk, "entry.dispatch", by=page_request.caller, object_id=entry.pk, reason=reason, data=data
-    )
+    event = events.EntryDispatchRequested(others=others, session=session.pk if session else None)
+    activity.record(page_request.workspace.pk, event, by=page_request.caller, object_id=entry.pk, reason=reason)
     more = _others(others)
     if session is None:
         mine = next((one for one in cycle.decisions if one.entry.id == entry.pk and not isinstance(one, Start)), None)

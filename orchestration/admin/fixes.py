@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from orchestration import events
 from orchestration.backlog import entries, entry_actions, orphans
 from orchestration.maintenance import rebuild
 from orchestration.models import Dependency, Entry, Executor, FileLock, Session
@@ -219,8 +220,8 @@ class Reap(Fix):
         going = {line.what for line in self.foresee(found, answers).changes}
         for session in found:
             if session.pk in going:
-                data = {"entry": session.entry_id}
-                activity.record(session.workspace_id, "session.reap", by=by, object_id=session.pk, reason=reason, data=data)
+                event = events.SessionReapRequested(entry=session.entry_id)
+                activity.record(session.workspace_id, event, by=by, object_id=session.pk, reason=reason)
         reaper.reap(going)
         ended = Session.objects.filter(pk__in=going, status=Session.Status.ENDED).count()
         left = len(going) - ended

@@ -5,6 +5,7 @@ from collections import defaultdict
 from django.db import transaction
 from django.db.models import F
 
+from orchestration import events
 from orchestration.backlog import completion, graph, locks
 from orchestration.backlog.entry_state import locked, move
 from orchestration.backlog.transitions import PENDING, Next
@@ -98,8 +99,8 @@ def _refuse_cycle(entry: Entry, on: Entry) -> None:
 
 
 def _record(entry: Entry, before: list[int], *, by: Caller, reason: str) -> None:
-    data = {"before": _named(before), "after": _named(_needs(entry))}
-    activity.record(entry.workspace_id, "entry.depends", by=by, object_id=entry.pk, reason=reason, data=data)
+    event = events.EntryDependenciesSet(before=_named(before), after=_named(_needs(entry)))
+    activity.record(entry.workspace_id, event, by=by, object_id=entry.pk, reason=reason)
 
 
 def _named(seqs: list[int]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.db.models import Count, F
 from django.db.models.functions import Now
 
-from orchestration import funding
+from orchestration import events, funding
 from orchestration.backlog import completion, locks
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.messaging import wake_ups
@@ -72,13 +72,12 @@ def record_blocked(*those: Entry) -> None:
     """Whatever blocked them: those who are to act on it hear of it by this verb."""
     blocked = [entry for entry in those if entry.status == Entry.Status.BLOCKED]
     Event.objects.bulk_create(
-        activity.event(
+        activity.row(
             entry.workspace_id,
-            "entry.blocked",
+            events.EntryBlocked(code=entry.reason_code, entry=entry.pk, seq=entry.seq, title=entry.title),
             by=MUSTER,
             object_id=entry.pk,
             reason=entry.reason_message,
-            data={"code": entry.reason_code, "entry": entry.pk, "seq": entry.seq, "title": entry.title},
         )
         for entry in blocked
     )

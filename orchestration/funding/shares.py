@@ -13,7 +13,7 @@ from budget.amounts import money
 from budget.amounts.money import MoneyField
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Project
-from orchestration import configuration
+from orchestration import configuration, events
 from orchestration.funding import first_rounds
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
@@ -126,8 +126,8 @@ def fund(workspace_id: str) -> int:
         changes = [_give(one, given[one.pk]) for one in poor if one.pk in given]
         if changes:
             BudgetChange.objects.bulk_create(changes)
-            data = {"changed": len(changes), "spare_usd": money.number(spare_now)}
-            activity.record(workspace_id, "budget.funded", by=MUSTER, object_id=workspace_id, data=data)
+            event = events.SharesFunded(changed=len(changes), spare_usd=money.number(spare_now))
+            activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id)
     if changes:
         unblock_affordable(workspace_id, list(given))
     return len(changes)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from orchestration import configuration, sessions
+from orchestration import configuration, events, sessions
 from orchestration.configuration import secrets
 from orchestration.git import command as git
 from orchestration.git import conflicts, merging, worktrees
@@ -54,7 +54,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
 def _run(session: Session, watch: StopFlags) -> Ending:
     entry = session.entry
     config = configuration.load(session.workspace.executor.config)
-    activity.record(session.workspace_id, "session.started", by=MUSTER, object_id=session.pk, data={"entry": entry.pk})
+    activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
     repo = Path(session.workspace.repo)
     passed = _passed_already(session)
     if passed and merging.contains(repo, config.integration_branch, passed.commit):
