@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from config import env
+from orchestration.configuration import agent_kinds
 from orchestration.worker import agents
 from orchestration.worker.agents.shared import failures
 from workspaces.activity import events
@@ -39,7 +40,14 @@ def test_agents_lists_every_agent_with_what_is_true_of_it() -> None:
     rows = re.findall(cells, (ROOT / "docs/agents.md").read_text(), re.M)
     true_of = {kind: module.TRAITS for kind, module in agents.KINDS.items()}
     assert rows == [
-        (kind, t.title, t.cost, "yes" if t.live else "no", "yes" if t.resumes else "no", ", ".join(sorted(t.honours)) or "-")
+        (
+            kind,
+            agent_kinds.title(kind),
+            t.cost,
+            "yes" if t.live else "no",
+            "yes" if t.resumes else "no",
+            ", ".join(sorted(t.honours)) or "-",
+        )
         for kind, t in true_of.items()
     ]
 

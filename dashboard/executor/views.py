@@ -20,7 +20,7 @@ from dashboard.shared.header import HEADER, is_late, shown_state
 from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import done
 from orchestration import configuration, reasons
-from orchestration.configuration import workspace_setup
+from orchestration.configuration import agent_kinds, workspace_setup
 from orchestration.executor import explain
 from orchestration.executor import stats as executor_stats
 from orchestration.models import Entry, Worker
@@ -57,7 +57,7 @@ def controls(page_request: PageRequest) -> dict[str, Any]:
         "at_work": page_request.at_work,
         "config": config,
         "slots_online": _slots(_online(page_request)),
-        "agent_title": labels.AGENTS[config.agent.kind],
+        "agent_title": agent_kinds.title(config.agent.kind),
     }
 
 

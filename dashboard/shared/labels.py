@@ -43,17 +43,6 @@ BADGES = {
     "off": ("over", "stopped", "Off"),
 }
 
-AGENTS = {
-    "command": "A command",
-    "claude_code": "Claude Code",
-    "codex": "Codex",
-    "opencode": "opencode",
-    "gemini": "Gemini CLI",
-    "qwen": "Qwen Code",
-    "aider": "aider",
-    "mini_swe_agent": "mini-swe-agent",
-}
-
 PHASES = {
     "starting": "Setting up",
     "implementation": "Implementing",
