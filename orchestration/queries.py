@@ -15,6 +15,7 @@ from budget.reads.queries import position
 from orchestration import configuration
 from orchestration.executor import explain
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session, Worker
+from orchestration.reasons import Reason
 from workspaces import ids
 from workspaces.errors import NotFound
 from workspaces.models import Event
@@ -121,7 +122,7 @@ def diagnostics(workspace_id: str) -> dict[str, Any]:
         "activeSessions": statuses.count(Session.Status.RUNNING),
         "dispatchingCount": statuses.count(Session.Status.CLAIMED),
         "entries": counts(workspace_id),
-        "readyToDispatch": sum(1 for found in explained if found.why is None or found.why.code == "concurrency_limit"),
+        "readyToDispatch": sum(1 for found in explained if found.why is None or found.why.code == Reason.CONCURRENCY_LIMIT),
         "blockedReasons": list(dict.fromkeys(found.why.code for found in explained if found.why)),
     }
 

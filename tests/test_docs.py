@@ -1,14 +1,16 @@
 """What the documents list is what there is."""
 
+import dataclasses
 import re
 import subprocess
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from config import env
+from orchestration.configuration import agent_kinds
 from orchestration.worker import agents
 from orchestration.worker.agents.shared import failures
-from workspaces.activity.notified import VERBS
+from workspaces.activity import events
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ("config", "workspaces", "budget", "orchestration", "dashboard")
@@ -43,7 +45,14 @@ def test_agents_lists_every_agent_with_what_is_true_of_it() -> None:
     rows = re.findall(cells, (ROOT / "docs/agents.md").read_text(), re.M)
     true_of = {kind: module.TRAITS for kind, module in agents.KINDS.items()}
     assert rows == [
-        (kind, t.title, t.cost, "yes" if t.live else "no", "yes" if t.resumes else "no", ", ".join(sorted(t.honours)) or "-")
+        (
+            kind,
+            agent_kinds.title(kind),
+            t.cost,
+            "yes" if t.live else "no",
+            "yes" if t.resumes else "no",
+            ", ".join(sorted(t.honours)) or "-",
+        )
         for kind, t in true_of.items()
     ]
 
@@ -55,9 +64,14 @@ def test_agents_lists_every_failure_with_its_next_step() -> None:
     assert rows == [(code, kind.title, kind.cause, kind.next_step) for code, kind in failures.KINDS.items()]
 
 
-def test_notices_lists_every_event_that_a_channel_can_be_told_of() -> None:
-    rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \| [^|]+ \|$", (ROOT / "docs/notices.md").read_text(), re.M)
-    assert dict(rows) == VERBS
+def test_notices_lists_every_event_that_a_channel_can_subscribe_to() -> None:
+    rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \| ([^|]+) \|$", (ROOT / "docs/notices.md").read_text(), re.M)
+    listed = [(verb, title, re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", details))) for verb, title, details in rows]
+    notices = {verb: event for verb, event in events.registered().items() if event.notice}
+    assert listed == [
+        (verb, event.notice, [field.name for field in dataclasses.fields(event)])  # type: ignore[arg-type]
+        for verb, event in notices.items()
+    ]
 
 
 def test_each_of_the_forty_points_names_a_test_that_there_is() -> None:

@@ -13,6 +13,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
 from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration.executor.plan import Check
+from orchestration.reasons import Reason
 
 GOOD_NEWS = {
     "blocked": "No blocked entries.",
@@ -45,7 +46,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 
 def _said(common: Sequence[Check]) -> str:
     """Why nothing starts, whatever it is. That no slot is free says nothing where there are none."""
-    told = [check for check in common if check.code != "concurrency_limit"] or common
+    told = [check for check in common if check.code != Reason.CONCURRENCY_LIMIT] or common
     return "; ".join(f"{check.message[:1].lower()}{check.message[1:].rstrip('.')}" for check in told)
 
 
@@ -99,7 +100,7 @@ class Listing:
             "cut": cut,
             "heads": [self._head(name, word) for name, word in HEADS],
             "by_priority": self._head("priority", "Priority"),
-            "calm": [check.code for check in common] == ["concurrency_limit"],
+            "calm": [check.code for check in common] == [Reason.CONCURRENCY_LIMIT],
             "common_says": _said(common),
         }
 

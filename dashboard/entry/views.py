@@ -12,10 +12,12 @@ from budget.models import RoundSpend
 from dashboard.budget import by_entry
 from dashboard.entries.rows import rows
 from dashboard.entry import brief, budget, dependencies, history, locks, preflight, rounds
+from dashboard.shared import remedies
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, show
+from orchestration import reasons
 from orchestration.models import Entry, Round, Session
 from workspaces import ids
 from workspaces.access import Need
@@ -30,9 +32,6 @@ TABS = {
     "budget": ("Budget", {"purse": budget.purse}),
     "history": ("History", {"history": history.of}),
 }
-
-# Blocked for one of these, an entry that is released is blocked again by the next cycle.
-MENDED = {"budget_exceeded": Need.BUDGET, "project_budget_exceeded": Need.BUDGET, "rounds_exhausted": Need.OPERATE}
 
 
 class Chosen(forms.Form):
@@ -101,6 +100,8 @@ def standing(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
 
 
 def _mend(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
-    """What makes a blocked entry go on, where releasing it would not; for those who may do it."""
-    need = MENDED.get(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
-    return preflight.place(entry, entry.reason_code) if need is not None and page_request.may(need) else None
+    """The remedy of an entry that a release alone would not move; None for callers who may not apply it."""
+    found = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
+    if found is None or found.returns_without is None or not page_request.may(Need[found.returns_without.upper()]):
+        return None
+    return remedies.link(entry, found.remedy)

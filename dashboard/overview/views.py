@@ -23,6 +23,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration import configuration, funding
 from orchestration.models import Entry, Executor, Session
+from orchestration.reasons import NEEDS_PERSON, Reason
 
 MOST_WORKERS = 8
 MOST_EVENTS = 10
@@ -80,8 +81,8 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         "blocked": blocked,
         "newly_blocked": blocked.filter(reason_at__gte=at - DAY),
         "failed": alive.filter(status=Entry.Status.FAILED),
-        "stuck": blocked.filter(reason_code__in=attention.STUCK),
-        "unfunded": blocked.filter(reason_code="project_budget_exceeded"),
+        "stuck": blocked.filter(reason_code__in=NEEDS_PERSON),
+        "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
         "ended": ended,
         "passed": ended.filter(outcome=Session.Outcome.PASSED),
     }

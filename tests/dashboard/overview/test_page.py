@@ -55,7 +55,7 @@ def test_the_list_is_only_of_workspaces_one_may_see(nils: Client, workspace: Wor
 
 def test_the_overview_says_what_needs_somebody_and_how_it_goes(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/")
-    for fact in ("Raise its budget", "Give it rounds", "Implementing", "Left under the cap", "held <a", "against yesterday"):
+    for fact in ("Raise its budget", "Raise its rounds", "Implementing", "Left under the cap", " on hold", "against yesterday"):
         assert fact in seen, fact
 
 
@@ -183,7 +183,7 @@ def test_what_the_budget_tells_is_readable_in_the_activity(ana: Client, workspac
     project = Project.objects.get(pk=workspace.pk)
     caps.set_limit(project, "total", "day", 0, by=seed.ANA)
     seen = text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
-    assert "set a limit (limit.total.day) from — to $0.00" in seen and "tells that a limit is reached: total, today" in seen
+    assert "set a limit (limit.total.day) from — to $0.00" in seen and "reported a limit as reached: total, today" in seen
 
 
 def test_an_entry_without_money_needs_somebody_and_its_link_leads_to_the_amount(ana: Client, workspace: Workspace) -> None:

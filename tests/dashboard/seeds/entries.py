@@ -15,6 +15,7 @@ from budget.limits import caps
 from budget.models import Account, LedgerEntry
 from orchestration import configuration, sessions
 from orchestration.backlog import entries, entry_actions, entry_edits
+from orchestration.events import WorkspaceCreated
 from orchestration.executor import control, dispatch
 from orchestration.models import Entry, Executor, LogChunk, Session, Worker
 from orchestration.sessions import rounds
@@ -53,7 +54,7 @@ def empty(name: str = "Invoices", *, cap: str = "20", budget: str = "25", **conf
     caps.open_project(workspace.pk, total_budget=money.usd(budget), max_project_spend=money.usd(cap))
     stored = configuration.merged({}, {"max_workers": 3, "round_ceiling_usd": 2, **config})
     Executor.objects.create(workspace=workspace, config=configuration.stored(stored))
-    activity.record(workspace.pk, "workspace.created", by=ANA, object_id=workspace.pk, data={"name": name})
+    activity.record(workspace.pk, WorkspaceCreated(name=name), by=ANA, object_id=workspace.pk)
     return workspace
 
 

@@ -12,7 +12,6 @@ from orchestration.worker.agents.shared.interface import Launch, Task, Thread, T
 from orchestration.worker.agents.shared.reading import parsed
 
 TRAITS = Traits(
-    title="Any command",
     binary="",
     install="",
     cost="reported",

@@ -92,7 +92,7 @@ def test_nothing_in_opencodes_database_breaks_its_reader(part: str, message: str
 @pytest.mark.parametrize("kind", WITH_CLI)
 def test_every_agent_says_what_it_needs(kind: str) -> None:
     traits = WITH_CLI[kind].TRAITS
-    assert traits.title and traits.install and traits.keys and traits.version
+    assert traits.install and traits.keys and traits.version
     assert all(not path.startswith("/") for pair in traits.logins for path in pair)
 
 
