@@ -1,4 +1,4 @@
-"""A cycle: snapshot, plan, and claims in a constant number of statements (performance.md, D2).
+"""A cycle: snapshot, plan, and claims in a constant number of statements.
 
 One transaction that holds the executor's row: two cycles of a workspace never run at once, and a crashed one leaves nothing half-done.
 """
@@ -12,14 +12,15 @@ from typing import Any
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from orchestration import funding
+from orchestration import events, funding
 from orchestration.backlog import completion, locks
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
 from orchestration.executor import stats as executor_stats
 from orchestration.executor.plan import Block, Decision, Park, Start, World
 from orchestration.messaging import wake_ups
-from orchestration.models import sql_dialect
+from orchestration.models import Entry, sql_dialect
+from orchestration.reasons import Reason
 from workspaces import activity, ids
 from workspaces.access import MUSTER
 from workspaces.models import Event
@@ -111,13 +112,18 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
         wake_ups.enqueue_sessions([(session, start.entry.attempts + 1) for start, session in starts])
     if blocks:
         locks.release(workspace_id, [block.entry.id for block in blocks])
+        titles = {entry.pk: entry.title for entry in Entry.objects.filter(pk__in=[b.entry.id for b in blocks]).only("content")}
         Event.objects.bulk_create(
-            activity.event(
-                workspace_id, "entry.blocked", by=MUSTER, object_id=b.entry.id, reason=b.why.message, data={"code": b.why.code}
+            activity.row(
+                workspace_id,
+                events.EntryBlocked(code=b.why.code, entry=b.entry.id, seq=b.entry.seq, title=titles[b.entry.id]),
+                by=MUSTER,
+                object_id=b.entry.id,
+                reason=b.why.message,
             )
             for b in blocks
         )
-        if any(block.why.code == "project_budget_exceeded" for block in blocks):
+        if any(block.why.code == Reason.PROJECT_BUDGET_EXCEEDED for block in blocks):
             funding.due(workspace_id)
         wake_ups.enqueue_deliveries()
         completion.record_finished(workspace_id, before=completion.GOING)
@@ -139,6 +145,7 @@ def _open_holds(workspace_id: str, starts: _Claims) -> None:
 
 
 def _open_sessions(workspace_id: str, starts: _Claims) -> None:
+    """Names only what a claim decides; the database has a default for every other column of a session."""
     source = sql_dialect.table("v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text"})
     claims = [
         {
@@ -150,11 +157,8 @@ def _open_sessions(workspace_id: str, starts: _Claims) -> None:
         for s, id_ in starts
     ]
     _execute(
-        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, hold_id, enqueued_at, status, phase,
-            outcome, outcome_message, round_number, agent, model, stop_wanted_by, stop_for_good, host, boot_id, progress, unpriced_model,
-            failure, waiting_for, cost_note, anomaly)
-        SELECT v.session, %s, v.entry, v.attempt, v.work, h.id, {sql_dialect.now()}, 'claimed', 'starting',
-            '', '', 0, '', '', '', false, '', '', '', '', '', '', '', ''
+        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, hold_id, enqueued_at)
+        SELECT v.session, %s, v.entry, v.attempt, v.work, h.id, {sql_dialect.now()}
         FROM {source} LEFT JOIN budget_hold h ON h.session_ref = v.session""",
         [workspace_id, sql_dialect.packed(claims)],
     )

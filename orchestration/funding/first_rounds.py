@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from django.db.models import Case, F, Value, When
 
 from budget.allocation import reallocation
-from budget.allocation.reasons import usd
-from budget.amounts import money
+from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.models import Account, BudgetChange, Project
+from orchestration import events
 from workspaces import activity
 from workspaces.access import MUSTER
 
@@ -51,8 +51,8 @@ def _lower(project: Project, taken: Sequence[tuple[Account, int]]) -> None:
     amounts = Case(*(When(pk=one.pk, then=Value(one.budget - amount)) for one, amount in taken), output_field=MoneyField())
     Account.objects.filter(pk__in=[one.pk for one, _ in taken], human_locked=False).update(budget=amounts)
     BudgetChange.objects.bulk_create(_change(one, amount) for one, amount in taken)
-    data = {"changed": len(taken), "freed_usd": money.number(sum(amount for _, amount in taken))}
-    activity.record(project.pk, "budget.made_room", by=MUSTER, object_id=project.pk, data=data)
+    event = events.SharesReclaimed(changed=len(taken), freed_usd=money.number(sum(amount for _, amount in taken)))
+    activity.record(project.pk, event, by=MUSTER, object_id=project.pk)
 
 
 def _change(account: Account, taken: int) -> BudgetChange:
@@ -65,5 +65,5 @@ def _change(account: Account, taken: int) -> BudgetChange:
         after=after,
         source=BudgetChange.Source.ALLOCATION,
         actor=MUSTER.name,
-        reason=f"Lowered from {usd(before)} to {usd(after)}: a round for each entry comes before a second one for any",
+        reason=f"Lowered from {format_usd(before)} to {format_usd(after)}: a round for each entry comes before a second one for any",
     )

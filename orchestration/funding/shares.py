@@ -8,20 +8,19 @@ from django.db.models.functions import Coalesce
 
 from budget import allocation
 from budget.allocation import policy, reallocation
-from budget.allocation.reasons import usd
-from budget.amounts import money
+from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Project
-from orchestration import configuration
+from orchestration import configuration, events
 from orchestration.funding import first_rounds
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
+from orchestration.reasons import NO_FUNDING, WITHOUT_MONEY, Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 
 OPEN = reallocation.OPEN
-WITHOUT_MONEY = ("budget_exceeded", "project_budget_exceeded")
 AT_ONCE = 500  # entries that one call gives money to; the next one goes on
 
 
@@ -40,6 +39,7 @@ def terms_of(executor: Executor) -> policy.Policy:
         plateau_epsilon=config.plateau.epsilon,
         automatic=config.auto_reallocate,
         running=executor.state == Executor.State.RUNNING,
+        no_funding=NO_FUNDING,
     )
 
 
@@ -125,8 +125,8 @@ def fund(workspace_id: str) -> int:
         changes = [_give(one, given[one.pk]) for one in poor if one.pk in given]
         if changes:
             BudgetChange.objects.bulk_create(changes)
-            data = {"changed": len(changes), "spare_usd": money.number(spare_now)}
-            activity.record(workspace_id, "budget.funded", by=MUSTER, object_id=workspace_id, data=data)
+            event = events.SharesFunded(changed=len(changes), spare_usd=money.number(spare_now))
+            activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id)
     if changes:
         unblock_affordable(workspace_id, list(given))
     return len(changes)
@@ -163,7 +163,7 @@ def _unfunded(workspace_id: str, least: int) -> list[Account]:
     stopped = mine.filter(
         entry__workspace_id=workspace_id,
         entry__status=Entry.Status.BLOCKED,
-        entry__reason_code="project_budget_exceeded",
+        entry__reason_code=Reason.PROJECT_BUDGET_EXCEEDED,
         budget__lt=F("spent") + F("held") + least,
     )
     order = ("entry__unmet_dependencies", "entry__priority", "entry__seq")
@@ -185,7 +185,7 @@ def _give(account: Account, gift: int) -> BudgetChange:
     before = account.budget
     after = account.spent + account.held + max(account.headroom, 0) + gift
     Account.objects.filter(pk=account.pk, human_locked=False).update(budget=after)
-    reason = f"Raised from {usd(before)} to {usd(after)}: its share of what the plan has left"
+    reason = f"Raised from {format_usd(before)} to {format_usd(after)}: its share of what the plan has left"
     return BudgetChange(
         project_id=account.project_id,
         account=account,
