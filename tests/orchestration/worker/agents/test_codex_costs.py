@@ -56,7 +56,7 @@ def test_without_files_a_round_costs_the_difference_of_the_totals(tmp_path: Path
 def test_requests_are_reported_during_the_turn(write: Write) -> None:
     reader = Reader(None, write(1), "gpt-5")
     assert list(reader.poll()) == []
-    write(3, rest=ROLLOUT[3][:50])
+    write(3, partial_line=ROLLOUT[3][:50])
     (usage,) = of_kind(Usage, reader.poll())
     assert (usage.input_tokens, usage.cache_read_tokens, usage.output_tokens, usage.model) == (2000, 1000, 100, "gpt-5")
     assert usage.of_thread and list(reader.poll()) == []
