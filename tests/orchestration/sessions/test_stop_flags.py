@@ -40,7 +40,7 @@ def test_a_worker_without_a_renewal_may_act_for_three_quarters_of_its_lease(sett
 )
 def test_each_reason_ends_the_process_as_it_should(reason: str, call: str) -> None:
     flags, process = running()
-    flags.want(reason)
+    flags.request_end(reason)
     assert (flags.reason, process.calls) == (reason, [call])
 
 
@@ -56,15 +56,15 @@ def test_each_reason_ends_the_process_as_it_should(reason: str, call: str) -> No
 )
 def test_the_first_reason_stays_unless_the_session_is_lost(first: str, second: str, reason: str) -> None:
     flags, _ = running()
-    flags.want(first)
-    flags.want(second)
+    flags.request_end(first)
+    flags.request_end(second)
     assert flags.reason == reason
 
 
 def test_a_process_that_starts_after_the_stop_is_stopped_and_after_a_kill_killed() -> None:
     for kills, call in ((False, "stop"), (True, "kill")):
         flags, process = StopFlags("sess_1", 1), Process()
-        flags.want("stopped")
+        flags.request_end("stopped")
         if kills:
             flags.hurry()
         flags.attach(process)
@@ -73,7 +73,7 @@ def test_a_process_that_starts_after_the_stop_is_stopped_and_after_a_kill_killed
 
 def test_a_kill_is_sent_once() -> None:
     flags, process = running()
-    flags.want("stopped")
+    flags.request_end("stopped")
     flags.hurry()
     flags.hurry()
     assert process.calls == ["stop", "kill"]

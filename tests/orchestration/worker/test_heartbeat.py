@@ -81,15 +81,15 @@ def test_a_look_finds_what_a_session_must_end_for(
 ) -> None:
     if fields:
         change(session, **fields)
-    heartbeat._look()
-    assert (flags.reason, flags.left) == (reason, 2_000_000)
+    heartbeat._read_requests()
+    assert (flags.reason, flags.money_left) == (reason, 2_000_000)
 
 
 def test_a_kill_ends_what_runs_at_once(heartbeat: Heartbeat, session: Session, flags: StopFlags) -> None:
     calls: list[str] = []
     flags.attach(SimpleNamespace(stop=lambda: calls.append("stop"), kill=lambda: calls.append("kill")))  # type: ignore[arg-type]
     change(session, stop_wanted_at=Now(), kill_wanted_at=Now())
-    heartbeat._look()
+    heartbeat._read_requests()
     assert calls == ["stop", "kill"]
 
 
@@ -111,7 +111,7 @@ def test_a_session_whose_lease_was_not_renewed_in_time_is_fenced(
     monkeypatch.setattr(module, "time", SimpleNamespace(sleep=sleep))
     flags.clock = lambda: flags.renewed_at + seconds
     with pytest.raises(Enough):
-        heartbeat._fence()
+        heartbeat._fence_loop()
     assert flags.reason == reason and max(naps) <= 1, "it looks at least once a second"
 
 

@@ -66,7 +66,7 @@ class Shop:
 
     def flags(self, session: Session) -> StopFlags:
         """Of a session that is supervised now."""
-        return self.heartbeat.watches[session.pk]
+        return self.heartbeat.supervised[session.pk]
 
     def others_merge(self, name: str, text: str) -> None:
         """A commit of somebody else's on the integration branch."""

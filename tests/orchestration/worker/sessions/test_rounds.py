@@ -71,7 +71,7 @@ def test_an_agent_that_reports_failure_is_not_verified(shop: Make) -> None:
 
 def test_silence_beyond_the_idle_limit_ends_the_session(shop: Make) -> None:
     session = shop({"command": "exec sleep 600", "idle_timeout_s": 1}).run()
-    assert session.outcome == "timed_out" and "said nothing for longer than its idle limit" in session.outcome_message
+    assert session.outcome == "timed_out" and "silent for longer than its idle limit" in session.outcome_message
 
 
 def test_an_agent_past_its_budget_is_stopped_and_its_work_is_kept(shop: Make) -> None:

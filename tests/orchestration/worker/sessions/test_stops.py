@@ -28,7 +28,7 @@ def test_a_stop_ends_the_agent_and_keeps_its_work(busy: Busy, for_good: bool, st
     work, begun = busy
     session = work.claim()
     Session.objects.filter(pk=session.pk).update(stop_wanted_by="ana", stop_for_good=for_good)
-    work.meanwhile(begun, lambda: work.flags(session).want("stopped"))
+    work.meanwhile(begun, lambda: work.flags(session).request_end("stopped"))
     work.supervise(session)
     assert (session.outcome, session.outcome_message) == ("stopped", "Stopped by ana: its work is kept")
     assert entry_of(session).status == status
@@ -55,7 +55,7 @@ def test_a_session_that_begins_while_its_worker_shuts_down_starts_no_agent(shop:
 def test_a_worker_that_lost_its_session_ends_its_agent_and_concludes_nothing(busy: Busy, reason: str) -> None:
     work, begun = busy
     session = work.claim()
-    work.meanwhile(begun, lambda: work.flags(session).want(reason))
+    work.meanwhile(begun, lambda: work.flags(session).request_end(reason))
     work.supervise(session)
     assert (session.status, session.outcome, session.ended_at) == ("running", "", None)
     assert (entry_of(session).status, entry_of(session).account.held) == ("in_progress", 5_000_000)
@@ -67,7 +67,7 @@ def test_a_stop_during_verification_ends_the_check_and_verifies_next(shop: Make,
     work = shop("touch ok", verify=[{"name": "slow", "run": f"touch {started}; exec sleep 600"}])
     session = work.claim()
     Session.objects.filter(pk=session.pk).update(stop_wanted_by="ana")
-    work.meanwhile(started.exists, lambda: work.flags(session).want("stopped"))
+    work.meanwhile(started.exists, lambda: work.flags(session).request_end("stopped"))
     work.supervise(session)
     assert (session.outcome, entry_of(session).next_work, work.merged("ok")) == ("stopped", "verify", None)
 
