@@ -11,7 +11,7 @@ from budget.models import Project
 from budget.reads import queries
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import BudgetForm, LockForm, checked
+from dashboard.shared.forms import BudgetForm, LockForm, validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from orchestration.models import Entry
@@ -21,13 +21,15 @@ from workspaces.access import Need
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.BUDGET)
-def cap(page_request: PageRequest) -> HttpResponse:
-    said = page_request.request.POST or page_request.request.GET
-    wanted = checked(BudgetForm(said))
+def set_cap(page_request: PageRequest) -> HttpResponse:
+    submitted = page_request.request.POST or page_request.request.GET
+    form_data = validated(BudgetForm(submitted))
     project = queries.project_of(page_request.workspace.pk)
-    amount = wanted["amount"]
-    if wanted["seen"] not in (None, project.max_project_spend) and amount != project.max_project_spend:
-        return _overtaken_in(page_request, "max_project_spend", project.max_project_spend, said["amount"], wanted["reason"])
+    amount = form_data["amount"]
+    if form_data["seen"] not in (None, project.max_project_spend) and amount != project.max_project_spend:
+        return _project_conflict(
+            page_request, "max_project_spend", project.max_project_spend, submitted["amount"], form_data["reason"]
+        )
     confirmed = page_request.request.method == "POST" and confirmation.is_confirmed(page_request, "cap", amount)
     if page_request.request.method == "GET" or (amount < project.total_spent + project.held and not confirmed):
         return confirm(
@@ -37,18 +39,18 @@ def cap(page_request: PageRequest) -> HttpResponse:
             button=f"Set the cap to {money.text(amount)}",
             action=reverse("cap", args=[page_request.workspace.pk]),
             fields={
-                "amount": said["amount"],
-                "reason": wanted["reason"],
+                "amount": submitted["amount"],
+                "reason": form_data["reason"],
                 "seen": project.max_project_spend,
                 "confirm": confirmation.token(page_request, "cap", amount),
             },
         )
     try:
         caps.set_project(
-            project, "max_project_spend", amount, by=page_request.caller, reason=wanted["reason"], expected=wanted["seen"]
+            project, "max_project_spend", amount, by=page_request.caller, reason=form_data["reason"], expected=form_data["seen"]
         )
     except caps.Changed as changed:
-        return _overtaken_in(page_request, "max_project_spend", changed.now, said["amount"], wanted["reason"])
+        return _project_conflict(page_request, "max_project_spend", changed.now, submitted["amount"], form_data["reason"])
     return done(page_request, f"The cap is {money.text(amount)} now")
 
 
@@ -64,20 +66,22 @@ def consequence(project: Project, amount: int) -> str:
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def total_budget(page_request: PageRequest) -> HttpResponse:
+def set_total_budget(page_request: PageRequest) -> HttpResponse:
     """The plan that allocation shares out. It stops nothing, so it only says what it means."""
-    wanted = checked(BudgetForm(page_request.request.POST))
+    form_data = validated(BudgetForm(page_request.request.POST))
     try:
         project = caps.set_project(
             page_request.project,
             "total_budget",
-            wanted["amount"],
+            form_data["amount"],
             by=page_request.caller,
-            reason=wanted["reason"],
-            expected=wanted["seen"],
+            reason=form_data["reason"],
+            expected=form_data["seen"],
         )
     except caps.Changed as changed:
-        return _overtaken_in(page_request, "total_budget", changed.now, page_request.request.POST["amount"], wanted["reason"])
+        return _project_conflict(
+            page_request, "total_budget", changed.now, page_request.request.POST["amount"], form_data["reason"]
+        )
     over = bulk_edit.excess(project, bulk_edit.allocated(project.pk))
     sentence = f"The total budget is {money.text(project.total_budget)} now"
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
@@ -85,14 +89,16 @@ def total_budget(page_request: PageRequest) -> HttpResponse:
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
+def set_entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = entry_for(page_request.workspace.pk, entry_id)
-    wanted = checked(BudgetForm(page_request.request.POST))
-    amount, reason = wanted["amount"], wanted["reason"]
+    form_data = validated(BudgetForm(page_request.request.POST))
+    amount, reason = form_data["amount"], form_data["reason"]
     try:
-        account = caps.edit(entry.account, amount, by=page_request.caller, reason=reason, expected=wanted["seen"])
+        account = caps.edit(entry.account, amount, by=page_request.caller, reason=reason, expected=form_data["seen"])
     except caps.Changed as changed:
-        return _overtaken(page_request, entry, changed, fields={"amount": page_request.request.POST["amount"], "reason": reason})
+        return _entry_conflict(
+            page_request, entry, changed, fields={"amount": page_request.request.POST["amount"], "reason": reason}
+        )
     over = bulk_edit.excess(page_request.project, bulk_edit.allocated(page_request.workspace.pk))
     sentence = f"The budget of #{entry.seq} is {money.text(account.budget)} now, and locked"
     if account.budget <= account.spent + account.held and entry.status not in (Entry.Status.DONE, Entry.Status.FAILED):
@@ -101,7 +107,7 @@ def entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
 
-def _overtaken_in(page_request: PageRequest, field: str, now: int | None, amount: str, reason: str) -> HttpResponse:
+def _project_conflict(page_request: PageRequest, field: str, now: int | None, amount: str, reason: str) -> HttpResponse:
     """Two people, one cap: the second is told what the first did, and decides anew."""
     named, address = {"max_project_spend": ("cap", "cap"), "total_budget": ("total budget", "total-budget")}[field]
     return confirm(
@@ -115,7 +121,7 @@ def _overtaken_in(page_request: PageRequest, field: str, now: int | None, amount
     )
 
 
-def _overtaken(page_request: PageRequest, entry: Entry, changed: caps.Changed, *, fields: dict[str, str]) -> HttpResponse:
+def _entry_conflict(page_request: PageRequest, entry: Entry, changed: caps.Changed, *, fields: dict[str, str]) -> HttpResponse:
     """Two people, one budget: the second is told what the first did, and decides anew."""
     return confirm(
         page_request,
@@ -130,11 +136,11 @@ def _overtaken(page_request: PageRequest, entry: Entry, changed: caps.Changed, *
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def entry_lock(page_request: PageRequest, entry_id: str) -> HttpResponse:
+def set_entry_lock(page_request: PageRequest, entry_id: str) -> HttpResponse:
     """Locking is immediate. Releasing a lock that a person set needs a reason."""
     entry = entry_for(page_request.workspace.pk, entry_id)
-    wanted = checked(LockForm(page_request.request.POST))
-    if entry.account.human_locked != wanted["locked"]:
-        caps.toggle_lock(entry.account, by=page_request.caller, reason=wanted["reason"])
-    state = "locked: only people change it" if wanted["locked"] else "free: the reallocator may change it"
+    form_data = validated(LockForm(page_request.request.POST))
+    if entry.account.human_locked != form_data["locked"]:
+        caps.toggle_lock(entry.account, by=page_request.caller, reason=form_data["reason"])
+    state = "locked: only people change it" if form_data["locked"] else "free: the reallocator may change it"
     return done(page_request, f"The budget of #{entry.seq} is {state}")

@@ -11,21 +11,21 @@ from budget.amounts import money
 from budget.models import BudgetChange, Project
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration.configuration import workspace_setup
 from orchestration.models import Entry
 from workspaces.access import Need
 from workspaces.errors import Forbidden
 
-MOST_ROWS = 100  # of each table: a page of thousands is megabytes, and nobody reads it. The API has them all.
+MAX_ROWS = 100  # of each table: a page of thousands is megabytes, and nobody reads it. The API has them all.
 
 
 @in_workspace()
 def reallocate(page_request: PageRequest) -> HttpResponseBase:
     """Everybody may look ahead; who has the money carries it out. What is carried out is decided anew, on what is true then."""
     if page_request.request.method != "POST":
-        return show(
+        return render_page(
             page_request,
             "budget/reallocate.html",
             HEADER | {"preview": Region("budget/reallocate.html#preview", preview)},
@@ -41,12 +41,12 @@ def reallocate(page_request: PageRequest) -> HttpResponseBase:
 
 def preview(page_request: PageRequest) -> dict[str, Any]:
     outcome = reallocation.preview(page_request.workspace.pk)
-    changes, skipped = outcome.changes[:MOST_ROWS], outcome.skipped[:MOST_ROWS]
-    entries = Entry.objects.in_bulk([*(change.account_id for change in changes), *(one.account_id for one in skipped)])
+    changes, skipped = outcome.changes[:MAX_ROWS], outcome.skipped[:MAX_ROWS]
+    entries = Entry.objects.in_bulk([*(change.account_id for change in changes), *(item.account_id for item in skipped)])
     return {
         "outcome": outcome,
         "would": [(entries.get(change.account_id), change, change.after - change.before) for change in changes],
-        "skipped": [(entries.get(one.account_id), one) for one in skipped],
+        "skipped": [(entries.get(item.account_id), item) for item in skipped],
         "more_changes": len(outcome.changes) - len(changes),
         "more_skipped": len(outcome.skipped) - len(skipped),
         "project": page_request.project,
@@ -68,16 +68,16 @@ def _pool(project: Project, pool: int) -> str:
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def auto(page_request: PageRequest) -> HttpResponse:
+def set_automatic(page_request: PageRequest) -> HttpResponse:
     """The wanted state, not a toggle: a form sent twice does no harm."""
     on = page_request.request.POST.get("on") == "1"
     workspace_setup.configure(page_request.workspace, {"auto_reallocate": on}, by=page_request.caller)
-    told = (
+    sentence = (
         "Budgets that no person locked are shared out after each round"
         if on
         else "Budgets are shared out only when somebody asks"
     )
-    return done(page_request, told)
+    return done(page_request, sentence)
 
 
 def _budgets(n: int) -> str:

@@ -75,19 +75,19 @@ def _count(record: str, parts: Iterator[str], listed: dict[tuple[str, str], Chan
     old = ""
     if not path:
         old, path = next(parts, ""), next(parts, "")
-    if (found := listed.get((old, path))) and added.isdigit() and removed.isdigit():
-        listed[old, path] = replace(found, added=int(added[:9]), removed=int(removed[:9]))
+    if (change := listed.get((old, path))) and added.isdigit() and removed.isdigit():
+        listed[old, path] = replace(change, added=int(added[:9]), removed=int(removed[:9]))
 
 
 def sections(patch: str) -> list[list[str]]:
     """A patch cut into its files. A line of a file's content always has a sign before it, so none can pretend to begin a file."""
-    found: list[list[str]] = []
+    result: list[list[str]] = []
     for line in patch.removesuffix("\n").split("\n"):
         if line.startswith("diff --git "):
-            found.append([])
-        if found:
-            found[-1].append(line)
-    return found
+            result.append([])
+        if result:
+            result[-1].append(line)
+    return result
 
 
 def by_change(listed: Sequence[Change], patch: str) -> list[list[list[str]]]:
@@ -107,17 +107,17 @@ def _quoted(name: str) -> str:
     """A name as git writes it (`core.quotePath=false`)."""
     if not _TO_QUOTE.search(name):
         return name
-    return '"' + _TO_QUOTE.sub(lambda found: _ESCAPES.get(found.group()) or f"\\{ord(found.group()):03o}", name) + '"'
+    return '"' + _TO_QUOTE.sub(lambda match: _ESCAPES.get(match.group()) or f"\\{ord(match.group()):03o}", name) + '"'
 
 
 def hunks(section: Sequence[str]) -> list[Hunk]:
     """The hunks of one file's section, whatever else stands in it."""
-    found: list[Hunk] = []
+    result: list[Hunk] = []
     for line in section:
         if at := _AT.match(line):
-            found.append(Hunk(int(at[1]), int(at[3]), at[5]))
-        elif found and line[:1] in (" ", "+", "-", "\\"):
-            found[-1].lines.append((line[0], line[1:]))
-        elif found and not line:
-            found[-1].lines.append((" ", ""))  # an empty line whose sign something stripped
-    return found
+            result.append(Hunk(int(at[1]), int(at[3]), at[5]))
+        elif result and line[:1] in (" ", "+", "-", "\\"):
+            result[-1].lines.append((line[0], line[1:]))
+        elif result and not line:
+            result[-1].lines.append((" ", ""))  # an empty line whose sign something stripped
+    return result

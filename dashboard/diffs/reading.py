@@ -45,15 +45,15 @@ def listed(repo: str, base: str, commit: str) -> Listed:
     return Listed(parse.changes(parse.decoded(output)), whole)
 
 
-def patches(repo: str, base: str, commit: str, wanted: Sequence[Change]) -> list[list[list[str]]]:
+def patches(repo: str, base: str, commit: str, chosen: Sequence[Change]) -> list[list[list[str]]]:
     """The sections of each wanted change, in the order of the list; none for what did not fit. Raises NotReadable."""
-    names = [path for change in wanted for path in (change.old_path, change.path) if path]
+    names = [path for change in chosen for path in (change.old_path, change.path) if path]
     if not names:
         return []
     output, whole = _diff(repo, "--patch", base, commit, "--", *names, limit_bytes=PATCH_BYTES)
     text = parse.decoded(output)
-    found = parse.by_change(wanted, text)
-    return found if whole or len(wanted) == 1 else _without_last(found)
+    per_change = parse.by_change(chosen, text)
+    return per_change if whole or len(chosen) == 1 else _without_last(per_change)
 
 
 def patch(repo: str, base: str, commit: str) -> tuple[str, bool]:
@@ -69,16 +69,16 @@ def merge_base(repo: str, branch: str, commit: str) -> str:
         return ""
     with git.reading_only():
         try:
-            code, answer, _ = git.attempt(Path(repo), "merge-base", f"refs/heads/{branch}", commit, timeout_s=TIMEOUT_S)
+            code, output, _ = git.attempt(Path(repo), "merge-base", f"refs/heads/{branch}", commit, timeout_s=TIMEOUT_S)
         except GitError:
             return ""
-    return answer.strip() if code == 0 else ""
+    return output.strip() if code == 0 else ""
 
 
-def _without_last(found: list[list[list[str]]]) -> list[list[list[str]]]:
+def _without_last(per_change: list[list[list[str]]]) -> list[list[list[str]]]:
     """The last section was cut somewhere in its middle: better none than one that looks whole."""
-    last = max((n for n, sections in enumerate(found) if sections), default=-1)
-    return [[] if n == last else sections for n, sections in enumerate(found)]
+    last = max((n for n, sections in enumerate(per_change) if sections), default=-1)
+    return [[] if n == last else sections for n, sections in enumerate(per_change)]
 
 
 def _check(repo: str, base: str, commit: str) -> None:
@@ -89,16 +89,16 @@ def _check(repo: str, base: str, commit: str) -> None:
     if not Path(repo).is_dir():
         raise NotReadable("The repository of this workspace is not there any more, or not on this host.")
     with git.reading_only():
-        for one in (base, commit):
+        for revision in (base, commit):
             try:
-                code, _, errors = git.attempt(Path(repo), "cat-file", "-e", f"{one}^{{commit}}", timeout_s=TIMEOUT_S)
+                code, _, errors = git.attempt(Path(repo), "cat-file", "-e", f"{revision}^{{commit}}", timeout_s=TIMEOUT_S)
             except GitError as error:
                 raise NotReadable(f"git could not read the repository: {name(str(error))[:200]}") from None
             if code == 0:
                 continue
             if "dubious ownership" in errors or "not a git repository" in errors:
                 raise NotReadable("The repository of this workspace is not there any more, or not Muster's to read.")
-            raise NotReadable(f"The commit {one[:10]} is not in the repository any more, so there is no diff to show.")
+            raise NotReadable(f"The commit {revision[:10]} is not in the repository any more, so there is no diff to show.")
 
 
 def _diff(repo: str, *arguments: str, limit_bytes: int) -> tuple[bytes, bool]:

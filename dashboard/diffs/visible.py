@@ -2,7 +2,7 @@
 
 import re
 
-LONGEST = 2000
+MAX_LENGTH = 2000
 # Controls but the tab; what turns or hides text (Trojan Source); joiners and fillers without a width; bytes that are no UTF-8.
 _TURNS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _HIDES = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2028\u2029\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
@@ -24,7 +24,7 @@ def name(path: str) -> str:
 
 
 def shortened(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} … {len(text) - LONGEST:,} more characters"
+    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]} … {len(text) - MAX_LENGTH:,} more characters"
 
 
 def misleads(text: str) -> bool:
@@ -32,8 +32,8 @@ def misleads(text: str) -> bool:
     return not text.isascii() and _MISLEADS.search(JOINED.sub("", text)) is not None
 
 
-def _sign(found: re.Match[str]) -> str:
-    code = ord(found.group())
+def _sign(match: re.Match[str]) -> str:
+    code = ord(match.group())
     if code < 0x20:
         return chr(0x2400 + code)  # the pictures of controls: ␀ ␛ ␍
     if code == 0x7F:

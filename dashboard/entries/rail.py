@@ -7,11 +7,11 @@ from django.db.models import Count
 
 from dashboard.entries import filters as entries_filters
 from dashboard.entries import status_groups
-from dashboard.entries.filters import Wanted
+from dashboard.entries.filters import EntryQuery
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
 
-MOST = 10_000
+MAX_COUNT = 10_000
 GROUPS = {
     "ready": "Ready",
     "running": "In progress",
@@ -46,7 +46,7 @@ class Counts:
 
     def of(self, status: str, reason: str) -> int | None:
         """How many fit a status and a reason of the address; None when the database alone does not know."""
-        if reason in status_groups.ASKED:
+        if reason in status_groups.EXPLAINED_ONLY:
             return None
         kinds = [kind for kind in status_groups.KINDS if kind == status or not status or (status == "open" and kind != "done")]
         if reason:
@@ -54,22 +54,22 @@ class Counts:
         return sum(self.by_kind.get(kind, 0) for kind in kinds)
 
 
-def count(page_request: PageRequest, wanted: Wanted) -> Counts:
-    found = entries_filters.beside(page_request.workspace.pk, wanted).annotate(
+def count(page_request: PageRequest, query: EntryQuery) -> Counts:
+    entries = entries_filters.matching_any_status(page_request.workspace.pk, query).annotate(
         kind=status_groups.KIND, stored=status_groups.REASON
     )
     by_kind: dict[str, int] = dict.fromkeys(status_groups.KINDS, 0)
     by_reason: dict[tuple[str, str], int] = {}
-    for kind, stored, n in found.order_by().values_list("kind", "stored").annotate(n=Count("pk")):
+    for kind, stored, n in entries.order_by().values_list("kind", "stored").annotate(n=Count("pk")):
         by_kind[kind] = by_kind.get(kind, 0) + n
         if stored:
             by_reason[kind, stored] = by_reason.get((kind, stored), 0) + n
     return Counts(by_kind, by_reason)
 
 
-def build(page_request: PageRequest, wanted: Wanted, counts: Counts) -> list[dict[str, Any]]:
+def build(page_request: PageRequest, query: EntryQuery, counts: Counts) -> list[dict[str, Any]]:
     """The links: all, each standing, and under those that wait the reasons there are."""
-    status, reason = wanted.chosen["status"], wanted.chosen["reason"]
+    status, reason = query.chosen["status"], query.chosen["reason"]
     items = [_item(page_request, "All", counts.total, not status and not reason)]
     for kind, word in GROUPS.items():
         item = _item(page_request, word, counts.by_kind[kind], status == kind and not reason, status=kind)
@@ -101,4 +101,4 @@ def _item(page_request: PageRequest, word: str, n: int, chosen: bool, status: st
 
 
 def shown(n: int) -> str:
-    return f"{MOST:,}+" if n > MOST else f"{n:,}"
+    return f"{MAX_COUNT:,}+" if n > MAX_COUNT else f"{n:,}"

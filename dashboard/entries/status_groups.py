@@ -10,15 +10,15 @@ from django.db.models.functions import Now
 from orchestration.models import Entry
 
 PENDING = Q(status=Entry.Status.PENDING)
-NEEDS = Q(unmet_dependencies__gt=0)
-PARKED = Q(parked_behind__isnull=False)
-SENT_AWAY = Q(not_before__gt=Now())
+DEPENDENCIES_PENDING = Q(unmet_dependencies__gt=0)
+WAITING_FOR_LOCK = Q(parked_behind__isnull=False)
+PROVIDER_UNAVAILABLE = Q(not_before__gt=Now())
 
 # The rail's groups, in its order. Every entry is in exactly one.
 KINDS = {
-    "ready": PENDING & ~NEEDS & ~PARKED & (Q(not_before__isnull=True) | Q(not_before__lte=Now())),
+    "ready": PENDING & ~DEPENDENCIES_PENDING & ~WAITING_FOR_LOCK & (Q(not_before__isnull=True) | Q(not_before__lte=Now())),
     "running": Q(status=Entry.Status.IN_PROGRESS),
-    "waiting": PENDING & (NEEDS | PARKED | SENT_AWAY),
+    "waiting": PENDING & (DEPENDENCIES_PENDING | WAITING_FOR_LOCK | PROVIDER_UNAVAILABLE),
     "blocked": Q(status=Entry.Status.BLOCKED),
     "failed": Q(status=Entry.Status.FAILED),
     "done": Q(status=Entry.Status.DONE),
@@ -27,12 +27,12 @@ OPEN = ~KINDS["done"]
 
 # The first stored reason of each, as the plan's checks come to it.
 REASON = Case(
-    When(PENDING & NEEDS, then=Value("dependencies_pending")),
-    When(PENDING & SENT_AWAY, then=Value("agent_unavailable")),
-    When(PENDING & PARKED, then=Value("files_locked")),
+    When(PENDING & DEPENDENCIES_PENDING, then=Value("dependencies_pending")),
+    When(PENDING & PROVIDER_UNAVAILABLE, then=Value("agent_unavailable")),
+    When(PENDING & WAITING_FOR_LOCK, then=Value("files_locked")),
     When(Q(status__in=[Entry.Status.BLOCKED, Entry.Status.FAILED]), then=F("reason_code")),
     default=Value(""),
 )
 KIND = Case(*(When(condition, then=Value(name)) for name, condition in KINDS.items()), default=Value("odd"))
 # Reasons that nothing stored tells.
-ASKED = ("executor_paused", "executor_stopped", "no_worker_online", "concurrency_limit")
+EXPLAINED_ONLY = ("executor_paused", "executor_stopped", "no_worker_online", "concurrency_limit")

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.shared import confirmation, labels, stop_progress
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import VersionForm, checked
+from dashboard.shared.forms import VersionForm, validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo, confirm, done
 from orchestration import queries, sessions
@@ -31,20 +31,20 @@ STATES = {"running": "it is running now", "paused": "it is paused now", "stopped
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def steer(page_request: PageRequest, verb: str) -> HttpResponse:
+def change_state(page_request: PageRequest, verb: str) -> HttpResponse:
     """With the version that the page showed: who acts on what is no longer so is told what is, and nothing is done."""
     act, sentence, back = VERBS[verb]
-    seen = checked(VersionForm(page_request.request.POST))["version"]
+    seen = validated(VersionForm(page_request.request.POST))["version"]
     try:
         act(page_request.workspace.pk, by=page_request.caller, expected=seen)
     except Outdated as outdated:
-        raise Conflict(_overtaken(outdated.now)) from None
+        raise Conflict(_outdated(outdated.now)) from None
     executor = queries.executor_for(page_request.workspace.pk)
     undo = Undo("Undo", reverse("executor", args=[page_request.workspace.pk, back]), {"version": executor.version})
     return done(page_request, sentence, undo=undo)
 
 
-def _overtaken(executor: Executor) -> str:
+def _outdated(executor: Executor) -> str:
     ago = labels.duration(now() - executor.changed_at) if executor.changed_at else ""
     who = f"{executor.changed_by or 'Somebody'} changed the executor {ago} ago".replace("  ", " ")
     return f"{who}: {STATES[executor.state]}. Nothing was done; look again and decide"
@@ -58,11 +58,11 @@ def dispatch_now(page_request: PageRequest) -> HttpResponse:
     activity.record(
         page_request.workspace.pk, "executor.force_dispatch", by=page_request.caller, object_id=page_request.workspace.pk
     )
-    found = queries.diagnostics(page_request.workspace.pk)
+    diagnostics = queries.diagnostics(page_request.workspace.pk)
     started = len(cycle.started)
     sentence = f"Started {started} {'session' if started == 1 else 'sessions'}." if started else "Nothing could start."
-    if found["blockedReasons"]:
-        sentence += f" In the way of the rest: {labels.reasons(found['blockedReasons'])}."
+    if diagnostics["blockedReasons"]:
+        sentence += f" In the way of the rest: {labels.reasons(diagnostics['blockedReasons'])}."
     return done(page_request, sentence, tone="good" if started else "warn")
 
 
@@ -81,14 +81,14 @@ def stop_all(page_request: PageRequest) -> HttpResponse:
             fields={"confirm": confirmation.token(page_request, "stop-all")},
             status=409 if page_request.request.method == "POST" else 0,
         )
-    acknowledged = stop_progress.of(page_request)
-    if acknowledged is not None and acknowledged.nothing_left and acknowledged.by != page_request.caller.name:
+    acknowledged = stop_progress.load(page_request)
+    if acknowledged is not None and acknowledged.all_asked and acknowledged.by != page_request.caller.name:
         raise Conflict(f"{acknowledged.by} stopped everything already: {acknowledged.summary}. Nothing more was done")
     open_now = control.stop_all(page_request.workspace.pk, by=page_request.caller)
     if not open_now:
         return done(page_request, "Dispatch is off; no session was at work")
-    asked = "1 session was asked to stop" if open_now == 1 else f"{open_now} sessions were asked to stop"
-    return done(page_request, f"Dispatch is off; {asked}. Each one's answer is listed at the top", tone="warn")
+    request_sentence = "1 session was asked to stop" if open_now == 1 else f"{open_now} sessions were asked to stop"
+    return done(page_request, f"Dispatch is off; {request_sentence}. Each one's answer is listed at the top", tone="warn")
 
 
 @require_http_methods(["GET", "POST"])

@@ -25,29 +25,29 @@ from workspaces.access import Caller
 from workspaces.errors import Forbidden, NotFound, Refused, Unauthorized
 
 TOPICS = ("executor", "workers", "entries", "locks", "budget")
-ASKED_FOR = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")
-MOST_TOPICS = 20
+ON_REQUEST = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")
+MAX_TOPICS = 20
 HEARTBEAT_S = 10.0
 RECHECK_S = 30.0
 GAP_S = 0.5  # between two bursts of one stream: what comes in between is told once
 RETRY_MS = 3000
-MOST_PER_CALLER = 20
+MAX_PER_CALLER = 20
 
-Who = Callable[[], Caller]
+FindCaller = Callable[[], Caller]
 _open: Counter[str] = Counter()  # by who reads
 
 
 async def page(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:
     """The stream of a page: for the person who is logged in."""
-    return await _answer(request, workspace_id, lambda: _person(request))
+    return await _open_stream(request, workspace_id, lambda: _person(request))
 
 
 async def api(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:
     """The same for programs: a bearer token, or the browser's session. Refused in the contract's shape."""
-    return await _answer(request, workspace_id, lambda: _program(request))
+    return await _open_stream(request, workspace_id, lambda: _program(request))
 
 
-async def _answer(request: HttpRequest, workspace_id: str, who: Who) -> HttpResponse | StreamingHttpResponse:
+async def _open_stream(request: HttpRequest, workspace_id: str, who: FindCaller) -> HttpResponse | StreamingHttpResponse:
     if request.method not in ("GET", "HEAD"):
         return HttpResponse(status=405, headers={"Allow": "GET"})
 
@@ -58,52 +58,52 @@ async def _answer(request: HttpRequest, workspace_id: str, who: Who) -> HttpResp
             access.workspace_for(caller, workspace_id)
             return f"{caller.name}#{caller.token.pk}" if caller.token else caller.name  # two tokens may have one name
         finally:
-            _let_go()
+            _close_connections()
 
-    ask = sync_to_async(look)
+    authorize = sync_to_async(look)
     try:
-        name = await ask()
+        name = await authorize()
     except Refused as refused:
-        return _refused(refused)
-    if _open[name] >= MOST_PER_CALLER:
-        return _refused(Forbidden(f"More than {MOST_PER_CALLER} streams are open: close some"), status=429)
-    events = _events(workspace_id, name, ask, _topics(request.GET.get("topics", "")))
+        return _error_response(refused)
+    if _open[name] >= MAX_PER_CALLER:
+        return _error_response(Forbidden(f"More than {MAX_PER_CALLER} streams are open: close some"), status=429)
+    events = _events(workspace_id, name, authorize, _topics(request.GET.get("topics", "")))
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-def _topics(said: str) -> frozenset[str]:
+def _topics(requested: str) -> frozenset[str]:
     """What a page asks for; the usual ones when it names none that there is."""
-    named = said[:2000].split(",")[:MOST_TOPICS]
-    return frozenset(name for name in named if name in TOPICS or ASKED_FOR.fullmatch(name)) or frozenset(TOPICS)
+    named = requested[:2000].split(",")[:MAX_TOPICS]
+    return frozenset(name for name in named if name in TOPICS or ON_REQUEST.fullmatch(name)) or frozenset(TOPICS)
 
 
 async def _events(
-    workspace_id: str, name: str, ask: Callable[[], Awaitable[str]], wanted: frozenset[str]
+    workspace_id: str, name: str, recheck: Callable[[], Awaitable[str]], topics: frozenset[str]
 ) -> AsyncIterator[bytes]:
     """Hints and heartbeats until the reader goes, or may not read any more."""
     _open[name] += 1
     beats = itertools.count(1)
     try:
-        async with hub.listening(workspace_id, wanted) as stream:
+        async with hub.subscribe(workspace_id, topics) as stream:
             yield f"retry: {RETRY_MS}\n\n".encode() + _heartbeat(next(beats))
-            beat = asked = time.monotonic()
+            beat = checked_at = time.monotonic()
             while True:
-                told = await stream.news(max(0.0, beat + HEARTBEAT_S - time.monotonic()))
-                if time.monotonic() >= asked + RECHECK_S:
+                changes = await stream.next_changes(max(0.0, beat + HEARTBEAT_S - time.monotonic()))
+                if time.monotonic() >= checked_at + RECHECK_S:
                     try:
-                        await ask()
+                        await recheck()
                     except Refused:
                         return
-                    asked = time.monotonic()
-                if told:
-                    yield b"".join(f"event: {topic}\ndata: {version}\n\n".encode() for topic, version in told.items())
+                    checked_at = time.monotonic()
+                if changes:
+                    yield b"".join(f"event: {topic}\ndata: {version}\n\n".encode() for topic, version in changes.items())
                 if time.monotonic() >= beat + HEARTBEAT_S:
                     beat = time.monotonic()
                     yield _heartbeat(next(beats))
-                if told:
+                if changes:
                     await asyncio.sleep(GAP_S)
     finally:
         _open[name] -= 1
@@ -112,8 +112,8 @@ async def _events(
 
 
 def _heartbeat(number: int) -> bytes:
-    told = {"at": round(time.time(), 3), "seq": number, "build": settings.BUILD, "tick": hub.ticked_at}
-    return f"event: hb\ndata: {json.dumps(told)}\n\n".encode()
+    payload = {"at": round(time.time(), 3), "seq": number, "build": settings.BUILD, "tick": hub.ticked_at}
+    return f"event: hb\ndata: {json.dumps(payload)}\n\n".encode()
 
 
 def _person(request: HttpRequest) -> Caller:
@@ -129,19 +129,19 @@ def _program(request: HttpRequest) -> Caller:
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         return _person(request)
-    found = tokens.find(secret.strip())
-    if found is None:
+    token = tokens.find(secret.strip())
+    if token is None:
         raise Unauthorized("The token is unknown, expired or revoked")
-    return access.of_token(found)
+    return access.of_token(token)
 
 
-def _let_go() -> None:
+def _close_connections() -> None:
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()
 
 
-def _refused(refused: Refused, status: int = 0) -> HttpResponse:
+def _error_response(refused: Refused, status: int = 0) -> HttpResponse:
     kinds = {Unauthorized: (401, "UnauthorizedError"), Forbidden: (403, "ForbiddenError"), NotFound: (404, "NotFoundError")}
     usual, name = kinds[type(refused)]
     response = JsonResponse({"name": name, "data": {"message": refused.message}}, status=status or usual)

@@ -16,10 +16,10 @@ from django.views.decorators.http import require_http_methods
 from budget.reads import csv_export
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import WhyForm, checked
+from dashboard.shared.forms import RequiredReasonForm, validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import confirm, done
 from orchestration import queries
 from orchestration.backlog import graph, orphans
@@ -27,8 +27,8 @@ from orchestration.models import Entry, FileLock, Session
 from workspaces.access import Need
 from workspaces.errors import Invalid
 
-MOST = 500
-MOST_WAITING = 500
+MAX_LOCKS = 500
+MAX_WAITING = 500
 HEAD = ["path", "state", "entry_id", "entry", "held_since", "session_id", "lease_until", "waiting"]
 
 
@@ -64,7 +64,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Found:
+class LockList:
     """The rows that fit; how many locks there are at all, how many of them are orphans, and the entries that wait for one."""
 
     rows: list[Row]
@@ -77,7 +77,7 @@ class Found:
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return csv_export.answer("locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0]).rows))
-    return show(page_request, "locks.html", HEADER | {"locks": Region("locks.html#locks", held)}, tab="locks")
+    return render_page(page_request, "locks.html", HEADER | {"locks": Region("locks.html#locks", locks_region)}, tab="locks")
 
 
 @require_http_methods(["GET", "POST"])
@@ -90,7 +90,7 @@ def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
     if not entry.locks.exists():
         raise Invalid(f"#{entry.seq} holds no path: there is nothing to release", "entryID")
     held_paths = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
-    reason = checked(WhyForm(page_request.request.POST))["reason"] if page_request.request.method == "POST" else ""
+    reason = validated(RequiredReasonForm(page_request.request.POST))["reason"] if page_request.request.method == "POST" else ""
     if not confirmation.is_confirmed(page_request, "release-locks", f"{entry.pk} {len(held_paths)}"):
         return confirm(
             page_request,
@@ -109,11 +109,11 @@ def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
     return done(page_request, f"{_paths(freed)} of #{entry.seq} {'is' if freed == 1 else 'are'} free")
 
 
-def held(page_request: PageRequest) -> dict[str, Any]:
+def locks_region(page_request: PageRequest) -> dict[str, Any]:
     """Five queries, whatever is locked."""
     chosen, ignored = filters.read(Filter, page_request)
-    found = _rows(page_request, chosen)
-    rows, waiters = found.rows, found.waiters
+    lock_list = _rows(page_request, chosen)
+    rows, waiters = lock_list.rows, lock_list.waiters
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         folder, slash, _ = row.lock.path.rstrip("/").rpartition("/")
@@ -121,9 +121,9 @@ def held(page_request: PageRequest) -> dict[str, Any]:
     longest = min(waiters, key=_waits_since, default=None)
     return {
         "groups": sorted(groups.items()),
-        "total": found.total,
+        "total": lock_list.total,
         "shown": len(rows),
-        "orphans": found.orphans,
+        "orphans": lock_list.orphans,
         "waiting_entries": len(waiters),
         "longest": longest,
         "longest_since": _waits_since(longest) if longest else None,
@@ -139,33 +139,37 @@ def held(page_request: PageRequest) -> dict[str, Any]:
     }
 
 
-def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> Found:
-    found = FileLock.objects.filter(workspace=page_request.workspace).select_related("entry")
-    total, left = found.count(), orphans.among(found)
-    orphaned = left.count()
+def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> LockList:
+    queryset = FileLock.objects.filter(workspace=page_request.workspace).select_related("entry")
+    total, orphan_locks = queryset.count(), orphans.among(queryset)
+    orphaned = orphan_locks.count()
     if chosen["state"] in ("held", "orphan"):
-        found = left if chosen["state"] == "orphan" else found.exclude(pk__in=left.values("pk"))
+        queryset = orphan_locks if chosen["state"] == "orphan" else queryset.exclude(pk__in=orphan_locks.values("pk"))
     if chosen["state"] == "waiting":
         parked_behind = Entry.objects.filter(parked_behind__isnull=False, deleted_at__isnull=True)
-        found = found.filter(entry__in=parked_behind.filter(workspace=page_request.workspace).values("parked_behind"))
+        queryset = queryset.filter(entry__in=parked_behind.filter(workspace=page_request.workspace).values("parked_behind"))
     if chosen["path"]:
-        found = found.filter(path__icontains=chosen["path"])
-    if said := chosen["entry"]:
-        found = found.filter(entry_id=said) if said.startswith("entry_") else found.filter(entry__seq=int(said.removeprefix("#")))
-    locks = list(found.order_by("path")[:MOST])
+        queryset = queryset.filter(path__icontains=chosen["path"])
+    if entry_name := chosen["entry"]:
+        queryset = (
+            queryset.filter(entry_id=entry_name)
+            if entry_name.startswith("entry_")
+            else queryset.filter(entry__seq=int(entry_name.removeprefix("#")))
+        )
+    locks = list(queryset.order_by("path")[:MAX_LOCKS])
     sessions = {
         s.entry_id: s
         for s in Session.objects.filter(workspace=page_request.workspace, status__in=Session.OPEN).select_related("worker")
     }
     parked = Entry.objects.filter(workspace=page_request.workspace, parked_behind__isnull=False, deleted_at__isnull=True)
-    waiters = list(parked.order_by("reason_at", "seq")[:MOST_WAITING])
+    waiters = list(parked.order_by("reason_at", "seq")[:MAX_WAITING])
     behind: dict[str, list[Entry]] = defaultdict(list)
     for entry in waiters:
         behind[entry.parked_behind_id or ""].append(entry)
     rows = [_row(lock, sessions.get(lock.entry_id), behind.get(lock.entry_id, [])) for lock in locks]
     if chosen["state"] == "waiting":  # of their holder's paths, those that somebody waits for
         rows = [row for row in rows if row.waiting]
-    return Found(rows, total, orphaned, waiters)
+    return LockList(rows, total, orphaned, waiters)
 
 
 def _row(lock: FileLock, session: Session | None, behind: list[Entry]) -> Row:

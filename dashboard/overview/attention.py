@@ -11,7 +11,7 @@ from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry
 from workspaces.access import Need
 
-MOST = 5
+MAX_ITEMS = 5
 SILENT_AFTER = timedelta(minutes=10)
 # What does not go away by itself, and what a person does about it.
 STUCK = {
@@ -37,25 +37,25 @@ class Item:
 
 
 @dataclass
-class Found:
+class Summary:
     """The first few, and how many there are beside."""
 
     shown: list[Item] = field(default_factory=list)
     more: int = 0
 
 
-def of(page_request: PageRequest, *, stuck: int, unfunded: int) -> Found:
+def load(page_request: PageRequest, *, stuck: int, unfunded: int) -> Summary:
     """`stuck`: how many entries failed, or are blocked for one of STUCK; `unfunded`: blocked because the plan or the cap has nothing left.
     Two queries, whatever the backlog holds."""
     shown = _stuck(page_request) if stuck else []
     items = [*_unfunded(page_request, unfunded), *_silent(page_request), *_orphans(page_request), *_reviews(page_request), *shown]
-    return Found(items[:MOST], max(len(items) - MOST, 0) + stuck - len(shown))
+    return Summary(items[:MAX_ITEMS], max(len(items) - MAX_ITEMS, 0) + stuck - len(shown))
 
 
 def _stuck(page_request: PageRequest) -> list[Item]:
     alive = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True)
-    found = alive.filter(status=Entry.Status.FAILED) | alive.filter(status=Entry.Status.BLOCKED, reason_code__in=STUCK)
-    return [_entry(row) for row in found.order_by("-reason_at", "-seq")[:MOST]]
+    entries = alive.filter(status=Entry.Status.FAILED) | alive.filter(status=Entry.Status.BLOCKED, reason_code__in=STUCK)
+    return [_entry(row) for row in entries.order_by("-reason_at", "-seq")[:MAX_ITEMS]]
 
 
 def _entry(entry: Entry) -> Item:
@@ -87,7 +87,7 @@ def _silent(page_request: PageRequest) -> list[Item]:
             here = reverse("session", args=[page_request.workspace.pk, session.pk])
             named = (f"The session on #{session.entry.seq} {session.entry.title}", here)
             items.append(Item("warn", "warn", [named, (" is quiet", "")], session.last_output_at, "Read its log", here))
-    return items[:MOST]
+    return items[:MAX_ITEMS]
 
 
 def _orphans(page_request: PageRequest) -> list[Item]:

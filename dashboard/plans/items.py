@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_BYTES = 1024 * 1024
-MOST_ENTRIES = 500
-DEEPEST = 30
+MAX_BYTES = 1024 * 1024
+MAX_ENTRIES = 500
+MAX_DEPTH = 30
 
 
 @dataclass(frozen=True, order=True)

@@ -65,12 +65,12 @@ def _skip(text: str, at: int) -> int:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    result = dict(pairs)
+    if len(result) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise _Twice(f"The key {twice[:60]!r} is there twice")
-    return found
+    return result
 
 
 def _refuse(word: str) -> Any:

@@ -32,7 +32,7 @@ _KEYS = {
 _PAIR = re.compile(rf"^({'|'.join(_KEYS)})[ \t]*:[ \t]*(\S.*)$", re.I)
 _LIKE_A_PAIR = re.compile(r"^([a-z_-]{3,12}(?: [a-z]{2,4})?)[ \t]*:[ \t]*\S", re.I)
 _LATE = re.compile(rf"\(({'|'.join(_KEYS)})[ \t]*:[^()]{{1,200}}\)", re.I)
-MOST_LOOKS = 2000  # lines of a plan whose first word is compared with those that Muster knows
+MAX_LOOKS = 2000  # lines of a plan whose first word is compared with those that Muster knows
 
 
 @dataclass
@@ -74,13 +74,13 @@ class _Reader:
             self.base = indent
             self._begin(number, indent, box.group(3), done=box.group(2) != " ")
         elif self.open is None:
-            self._beside(number, line.strip())
+            self._outside(number, line.strip())
         elif not line.strip():
             self.open.bullet = -1
             self._text("")
         elif indent <= self.open.indent:
             self.close()  # a heading, or prose between the lists
-            self._beside(number, line.strip())
+            self._outside(number, line.strip())
         elif box:
             self._under(number, indent, box.group(3), done=box.group(2) != " ")
         elif bullet := _BULLET.match(line):
@@ -92,22 +92,22 @@ class _Reader:
             self._text(line)
 
     def close(self) -> None:
-        one, self.open = self.open, None
-        if one is None:
+        entry, self.open = self.open, None
+        if entry is None:
             return
-        if one.done:
-            self.skipped.append(Problem(one.line, f"{one.title[:80]} is ticked off"))
-            self.done_refs |= {str(one.value["ref"])} if one.value.get("ref") else set()
+        if entry.done:
+            self.skipped.append(Problem(entry.line, f"{entry.title[:80]} is ticked off"))
+            self.done_refs |= {str(entry.value["ref"])} if entry.value.get("ref") else set()
             return
-        value = dict(one.value)
+        value = dict(entry.value)
         spec: dict[str, Any] = {name: value.pop(name) for name in ("files_to_create", "files_to_modify") if name in value}
-        if one.criteria:
-            spec["acceptance_criteria"] = one.criteria
-        text = "\n".join(_dedented(one.text)).strip("\n")
-        value["content"] = f"{one.title}\n\n{text}" if text else one.title
+        if entry.criteria:
+            spec["acceptance_criteria"] = entry.criteria
+        text = "\n".join(_dedented(entry.text)).strip("\n")
+        value["content"] = f"{entry.title}\n\n{text}" if text else entry.title
         if spec:
             value["spec"] = spec
-        self.items.append(Item(one.line, value, {"content": one.line, **one.lines}))
+        self.items.append(Item(entry.line, value, {"content": entry.line, **entry.lines}))
 
     def _begin(self, number: int, indent: int, title: str, *, done: bool) -> None:
         self.open = _Open(number, indent, "", done)
@@ -140,12 +140,12 @@ class _Reader:
         self.open.bullet = -1
 
     def _pair(self, number: int, text: str) -> bool:
-        found = _PAIR.match(text)
-        if found is None or self.open is None:
+        match = _PAIR.match(text)
+        if match is None or self.open is None:
             return False
-        name = _KEYS[found.group(1).lower()]
+        name = _KEYS[match.group(1).lower()]
         try:
-            value = _value(name, found.group(2).strip())
+            value = _value(name, match.group(2).strip())
         except ValueError as error:
             if not self.open.done:
                 self.problems.append(Problem(number, str(error)))
@@ -161,7 +161,7 @@ class _Reader:
         if self.open is not None:
             self.open.text.append(line)
 
-    def _beside(self, number: int, text: str) -> None:
+    def _outside(self, number: int, text: str) -> None:
         if self.base is not None and _PAIR.match(text):
             self.doubts.append(
                 Problem(number, f"{text[:80]!r} belongs to no entry and was left out: indent it below the entry that it is of")
@@ -169,11 +169,11 @@ class _Reader:
 
     def _doubt(self, number: int, text: str) -> None:
         """Say so where a word is nearly one that Muster knows: a misspelt `after:` would let two entries run at once."""
-        found = _LIKE_A_PAIR.match(text)
-        if found is None or self.open is None or self.open.done or self.looked > MOST_LOOKS:
+        match = _LIKE_A_PAIR.match(text)
+        if match is None or self.open is None or self.open.done or self.looked > MAX_LOOKS:
             return
         self.looked += 1
-        if near := difflib.get_close_matches(found.group(1).lower(), _KEYS, n=1, cutoff=0.75):
+        if near := difflib.get_close_matches(match.group(1).lower(), _KEYS, n=1, cutoff=0.75):
             self.doubts.append(Problem(number, f"{text[:80]!r} was read as text; if a setting was meant, its word is {near[0]}:"))
 
 
@@ -192,24 +192,24 @@ def plan(text: str) -> Plan:
     )
 
 
-def _value(name: str, said: str) -> Any:
+def _value(name: str, text: str) -> Any:
     if name in ("files_to_modify", "files_to_create", "depends_on"):
-        return [part.strip().strip("`") for part in said.split(",") if part.strip().strip("`")]
+        return [part.strip().strip("`") for part in text.split(",") if part.strip().strip("`")]
     if name == "budget_usd":
         try:
-            amount = Decimal(said.strip("`").removeprefix("$").replace("USD", "").strip())
+            amount = Decimal(text.strip("`").removeprefix("$").replace("USD", "").strip())
         except InvalidOperation:
-            raise ValueError(f"{said[:40]!r} is not an amount in USD, such as $2.50") from None
+            raise ValueError(f"{text[:40]!r} is not an amount in USD, such as $2.50") from None
         return amount
     if name == "budget_rounds":
-        if not (said.isascii() and said.isdigit() and len(said) < 10):
-            raise ValueError(f"{said[:40]!r} is not a number of rounds")
-        return int(said)
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise ValueError(f"{text[:40]!r} is not a number of rounds")
+        return int(text)
     if name == "parallelizable":
-        if said.lower() not in ("yes", "no", "true", "false"):
+        if text.lower() not in ("yes", "no", "true", "false"):
             raise ValueError("alone: is yes or no")
-        return said.lower() in ("no", "false")
-    return said.lower() if name == "priority" else said.strip("`")
+        return text.lower() in ("no", "false")
+    return text.lower() if name == "priority" else text.strip("`")
 
 
 def _bracket(title: str, end: int) -> int:
@@ -223,5 +223,5 @@ def _indent(line: str) -> int:
 
 
 def _dedented(lines: list[str]) -> list[str]:
-    least = min((_indent(line) for line in lines if line.strip()), default=0)
-    return [line.expandtabs(4)[least:].rstrip() for line in lines]
+    indent = min((_indent(line) for line in lines if line.strip()), default=0)
+    return [line.expandtabs(4)[indent:].rstrip() for line in lines]

@@ -13,7 +13,7 @@ from dashboard.templatetags.muster import line_clock
 from orchestration.sessions.logs.chunks import Line, plain
 from orchestration.sessions.logs.levels import level
 
-LONGEST = 2000
+MAX_LENGTH = 2000
 # What a row of an agent's own telling is called, and its mark.
 KINDS = {
     "tool": "Tool",
@@ -72,10 +72,10 @@ def row(line: Line, *, base: str, find: re.Pattern[str] | None = None, whole: bo
 
 def _text(line: Line, words: str, *, base: str, find: re.Pattern[str] | None, whole: bool) -> str:
     """What matches a search is marked, and then shown without colours: a match may begin in one and end in another."""
-    if len(words) > LONGEST and not whole:
-        more = len(words) - LONGEST
-        rest = f'<a class="rest" href="{base}?line={line.seq}" data-line="{line.seq}">show all, {more:,} more characters</a>'
-        return f"{_marked(words[:LONGEST], find)} … {rest}"
+    if len(words) > MAX_LENGTH and not whole:
+        more = len(words) - MAX_LENGTH
+        link = f'<a class="rest" href="{base}?line={line.seq}" data-line="{line.seq}">show all, {more:,} more characters</a>'
+        return f"{_marked(words[:MAX_LENGTH], find)} … {link}"
     if find and find.search(words):
         return _marked(words, find)
     coloured = ansi.html(line.text)
@@ -86,17 +86,17 @@ def _marked(words: str, find: re.Pattern[str] | None) -> str:
     if find is None:
         return escape(words)
     shown, at = [], 0
-    for found in find.finditer(words):
-        shown += [escape(words[at : found.start()]), f"<mark>{escape(found[0])}</mark>"]
-        at = found.end()
+    for match in find.finditer(words):
+        shown += [escape(words[at : match.start()]), f"<mark>{escape(match[0])}</mark>"]
+        at = match.end()
     return "".join([*shown, escape(words[at:])])
 
 
 def _event(known: agent_log_lines.LogSentence, words: str, *, base: str, seq: int) -> str:
     """A marked row: what it tells in a line, and what was written in full under it."""
-    raw: str = escape(words[:LONGEST])
-    if len(words) > LONGEST:
-        raw += f' … <a class="rest" href="{base}?line={seq}">show all, {len(words) - LONGEST:,} more characters</a>'
+    raw: str = escape(words[:MAX_LENGTH])
+    if len(words) > MAX_LENGTH:
+        raw += f' … <a class="rest" href="{base}?line={seq}">show all, {len(words) - MAX_LENGTH:,} more characters</a>'
     return (
         f'<details class="text told t-{known.kind}"><summary><b>{KINDS[known.kind]}</b> {escape(known.summary)}</summary>'
         f"<code>{raw}</code></details>"

@@ -54,7 +54,7 @@ class Row:
         return not self.over and self.session.stop_wanted_at is None
 
 
-def of(session: Session, config: Config, at: datetime) -> Row:
+def build_row(session: Session, config: Config, at: datetime) -> Row:
     """`at`: now."""
     over = session.status == Session.Status.ENDED
     silent_since = session.last_output_at or session.started_at or session.claimed_at
@@ -69,7 +69,7 @@ def of(session: Session, config: Config, at: datetime) -> Row:
         silent_since=silent_since,
         steps=steps,
         step=step,
-        need=need(session, at, **row),
+        need=urgency(session, at, **row),
         **row,
     )
 
@@ -86,7 +86,7 @@ def steps_of(session: Session, config: Config) -> tuple[list[tuple[str, str]], i
     return [(STEPS[name], state) for name, state in zip(names, states, strict=True)], at + 1
 
 
-def need(session: Session, at: datetime, *, over: bool, quiet: str, late: bool) -> int:
+def urgency(session: Session, at: datetime, *, over: bool, quiet: str, late: bool) -> int:
     """How soon somebody should look at it: the smallest first."""
     if over:
         return 20

@@ -8,9 +8,9 @@ from django.views.decorators.http import require_POST
 
 from dashboard.shared import labels
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import SecretForm, checked
+from dashboard.shared.forms import SecretForm, validated
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration, queries
 from orchestration.configuration import circuit_breaker, secrets
@@ -20,8 +20,11 @@ from workspaces.access import Need
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    regions = HEADER | {"agents": Region("agent.html#agents", agents), "secrets": Region("agent.html#secrets", held)}
-    return show(page_request, "agent.html", regions)
+    regions = HEADER | {
+        "agents": Region("agent.html#agents", agents_region),
+        "secrets": Region("agent.html#secrets", secrets_region),
+    }
+    return render_page(page_request, "agent.html", regions)
 
 
 @require_POST
@@ -34,8 +37,8 @@ def retry(page_request: PageRequest) -> HttpResponse:
 @require_POST
 @in_workspace(Need.ADMIN)
 def put_secret(page_request: PageRequest) -> HttpResponse:
-    said = checked(SecretForm(page_request.request.POST))
-    row = secrets.put(page_request.workspace.pk, said["name"], said["value"], by=page_request.caller)
+    form_data = validated(SecretForm(page_request.request.POST))
+    row = secrets.put(page_request.workspace.pk, form_data["name"], form_data["value"], by=page_request.caller)
     return done(page_request, f"{row.name} is sealed; agents that start from now on get it")
 
 
@@ -46,7 +49,7 @@ def remove_secret(page_request: PageRequest, name: str) -> HttpResponse:
     return done(page_request, f"{name} is removed; agents that start from now on do not get it")
 
 
-def agents(page_request: PageRequest) -> dict[str, Any]:
+def agents_region(page_request: PageRequest) -> dict[str, Any]:
     """Who implements, reviews and verifies, and what is known of their programs."""
     executor = queries.executor_for(page_request.workspace.pk)
     config = configuration.load(executor.config)
@@ -63,15 +66,15 @@ def agents(page_request: PageRequest) -> dict[str, Any]:
             {"does": does, "agent": agent, "title": labels.AGENTS[agent.kind], "limit": limit} for does, agent, limit in roles
         ],
         "programs": [
-            (host, [(labels.AGENTS.get(kind, kind), version) for kind, version in sorted(found["versions"].items())])
-            for found in state["programs"]
-            for host in [found["host"]]
+            (host, [(labels.AGENTS.get(kind, kind), version) for kind, version in sorted(program["versions"].items())])
+            for program in state["programs"]
+            for host in [program["host"]]
         ],
         "config": json.dumps(configuration.without_values(configuration.answer(config)), indent=2, ensure_ascii=False),
     }
 
 
-def held(page_request: PageRequest) -> dict[str, Any]:
+def secrets_region(page_request: PageRequest) -> dict[str, Any]:
     return {
         "secrets": list(Secret.objects.filter(workspace=page_request.workspace).order_by("name")),
         "may_admin": page_request.may(Need.ADMIN),

@@ -12,19 +12,19 @@ SALT = "muster.ask"
 VALID_S = 24 * 3600  # pages stay open all day
 
 
-def token(page_request: PageRequest, act: str, about: object = "") -> str:
+def token(page_request: PageRequest, action: str, subject: object = "") -> str:
     """What the form sends back as `confirm`."""
-    return signing.dumps(_bound(page_request, act, about), salt=SALT, compress=False)
+    return signing.dumps(_bound(page_request, action, subject), salt=SALT, compress=False)
 
 
-def is_confirmed(page_request: PageRequest, act: str, about: object = "") -> bool:
+def is_confirmed(page_request: PageRequest, action: str, subject: object = "") -> bool:
     """The form that is being answered carries the word for this very question."""
     try:
-        said = signing.loads(page_request.request.POST.get("confirm", "")[:400], salt=SALT, max_age=VALID_S)
+        payload = signing.loads(page_request.request.POST.get("confirm", "")[:400], salt=SALT, max_age=VALID_S)
     except signing.BadSignature:
         return False
-    return bool(said == _bound(page_request, act, about))
+    return bool(payload == _bound(page_request, action, subject))
 
 
-def _bound(page_request: PageRequest, act: str, about: object) -> list[str]:
-    return [page_request.workspace.pk, act, str(about), str(page_request.request.user.pk)]
+def _bound(page_request: PageRequest, action: str, subject: object) -> list[str]:
+    return [page_request.workspace.pk, action, str(subject), str(page_request.request.user.pk)]

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from dashboard.shared.page_request import PageRequest
-from dashboard.shared.responses import SEE_OTHER, by_htmx, result
+from dashboard.shared.responses import SEE_OTHER, is_htmx, render_result
 from workspaces import access
 from workspaces.access import Caller, Need
 from workspaces.errors import Conflict, Forbidden, NotFound, Refused
@@ -22,13 +22,13 @@ P = ParamSpec("P")
 STATUS: dict[type[Refused], int] = {NotFound: 404, Forbidden: 403, Conflict: 409}
 
 
-def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+def logged_in(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Pages are for people who are logged in. What is refused becomes an answer here, in one place."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return _signed_out() if by_htmx(request) else redirect_to_login(request.get_full_path())
+            return _signed_out() if is_htmx(request) else redirect_to_login(request.get_full_path())
         try:
             response: HttpResponseBase = view(request, access.of_user(request.user), *args, **kwargs)
         except Refused as refused:
@@ -52,7 +52,7 @@ def in_workspace(
             workspace, role = access.entered(caller, workspace_id, need)
             return view(PageRequest(request, caller, workspace, role), *args, **kwargs)
 
-        return person(wrapped)
+        return logged_in(wrapped)
 
     return decorate
 
@@ -65,8 +65,8 @@ def _signed_out() -> HttpResponse:
 def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
     """Bad input goes back to its form; what is not allowed or not there gets the error page. With htmx: the sentence alone."""
     status = next((code for kind, code in STATUS.items() if isinstance(refused, kind)), 422)
-    if by_htmx(request):
-        response = HttpResponse(result(request, refused.message, tone="bad"), status=status)
+    if is_htmx(request):
+        response = HttpResponse(render_result(request, refused.message, tone="bad"), status=status)
         response["HX-Reswap"] = "none"
         return response
     if status == 404:
@@ -74,6 +74,6 @@ def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
     if status == 403:
         raise PermissionDenied(refused.message)
     messages.error(request, refused.message, extra_tags="bad")
-    said = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(said, allowed_hosts=None)
-    return HttpResponseRedirect(said if safe else reverse("workspaces"), status=SEE_OTHER)
+    next_url = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(next_url, allowed_hosts=None)
+    return HttpResponseRedirect(next_url if safe else reverse("workspaces"), status=SEE_OTHER)

@@ -165,5 +165,5 @@ def _amount(data: Mapping[str, Any], name: str) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(str(one) for one in value)
+        return ", ".join(str(item) for item in value)
     return "—" if value is None else str(value)

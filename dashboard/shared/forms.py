@@ -13,7 +13,7 @@ from workspaces.errors import Invalid
 GROUPED = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
 
 
-class Amount(forms.DecimalField):
+class AmountField(forms.DecimalField):
     """USD from a person: `$` and commas between thousands are forgiven; a comma anywhere else is not, nor more than six decimals."""
 
     def to_python(self, value: Any) -> Any:
@@ -35,7 +35,9 @@ class Amount(forms.DecimalField):
 
 
 class BudgetForm(forms.Form):
-    amount = Amount(error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"})
+    amount = AmountField(
+        error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"}
+    )
     reason = forms.CharField(max_length=500, required=False)
     seen = forms.IntegerField(required=False, min_value=0, max_value=2**62)  # micro-USD: what the page showed
 
@@ -52,14 +54,16 @@ class LimitForm(forms.Form):
         ],
         error_messages={"required": "Choose a limit", "invalid_choice": "There is no such limit"},
     )
-    amount = Amount(required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50, or nothing for no limit"})
+    amount = AmountField(
+        required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50, or nothing for no limit"}
+    )
 
     def seen(self) -> int | None:
         """What the page showed of the chosen limit, in micro-USD: `seen.<limit>`, empty for none. caps.UNSEEN: the sender does not say."""
-        told = self.data.get(f"seen.{self.cleaned_data['limit']}")
-        if told == "":
+        raw = self.data.get(f"seen.{self.cleaned_data['limit']}")
+        if raw == "":
             return None
-        return int(told) if told and re.fullmatch(r"[0-9]{1,18}", told) else caps.UNSEEN
+        return int(raw) if raw and re.fullmatch(r"[0-9]{1,18}", raw) else caps.UNSEEN
 
     reason = forms.CharField(max_length=500, required=False)
 
@@ -71,12 +75,12 @@ class ThresholdsForm(forms.Form):
     reason = forms.CharField(max_length=500, required=False)
 
     def clean_percents(self) -> list[int]:
-        said = self.cleaned_data["percents"].replace("%", " ").replace(",", " ").split()
-        if not all(word.isascii() and word.isdigit() and 1 <= int(word[:9]) <= thresholds.HIGHEST for word in said):
+        words = self.cleaned_data["percents"].replace("%", " ").replace(",", " ").split()
+        if not all(word.isascii() and word.isdigit() and 1 <= int(word[:9]) <= thresholds.HIGHEST for word in words):
             raise forms.ValidationError(f"Write whole percents from 1 to {thresholds.HIGHEST}, such as 50, 75, 90")
-        if len(set(said)) > thresholds.MOST:
+        if len(set(words)) > thresholds.MOST:
             raise forms.ValidationError(f"At most {thresholds.MOST} warnings")
-        return sorted(set(map(int, said)))
+        return sorted(set(map(int, words)))
 
 
 class LockForm(forms.Form):
@@ -100,14 +104,14 @@ class BulkForm(forms.Form):
     reason = forms.CharField(max_length=500, required=False)
 
     def clean(self) -> dict[str, Any]:
-        said, do = self.cleaned_data, self.cleaned_data.get("do")
+        cleaned, do = self.cleaned_data, self.cleaned_data.get("do")
         if do == "set":
-            said["amount"] = Amount(
+            cleaned["amount"] = AmountField(
                 error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD"}
-            ).clean(said.get("value", ""))
+            ).clean(cleaned.get("value", ""))
         if do == "percent":
-            percent = said.get("value", "").replace("%", "").replace("−", "-").strip()
-            said["percent"] = forms.DecimalField(
+            percent = cleaned.get("value", "").replace("%", "").replace("−", "-").strip()
+            cleaned["percent"] = forms.DecimalField(
                 min_value=-100,
                 max_value=1000,
                 max_digits=7,
@@ -117,14 +121,16 @@ class BulkForm(forms.Form):
                     "invalid": "Write a percentage, such as 10 or -10",
                 },
             ).clean(percent)
-        return said
+        return cleaned
 
 
 class CorrectionForm(forms.Form):
     """A correction of a ledger row: which way, and how much."""
 
     way = forms.ChoiceField(choices=[("back", "Take back"), ("more", "Add")])
-    amount = Amount(error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"})
+    amount = AmountField(
+        error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"}
+    )
     reason = forms.CharField(max_length=500, error_messages={"required": "Say why: a correction needs a reason"})
 
 
@@ -138,7 +144,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=500, required=False)
 
 
-class WhyForm(forms.Form):
+class RequiredReasonForm(forms.Form):
     reason = forms.CharField(max_length=500, error_messages={"required": "Say why: this needs a reason"})
 
 
@@ -155,7 +161,7 @@ class SecretForm(forms.Form):
     value = forms.CharField(max_length=16_000, strip=False, error_messages={"required": "Write its value"})
 
 
-def checked(form: forms.Form) -> dict[str, Any]:
+def validated(form: forms.Form) -> dict[str, Any]:
     """The form's values. Raises Invalid with the first thing that does not fit."""
     if form.is_valid():
         return form.cleaned_data

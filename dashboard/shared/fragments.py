@@ -17,8 +17,8 @@ from workspaces.models import Event
 
 QUIET_AFTER = timedelta(minutes=5)
 ALARMING_AFTER = timedelta(minutes=10)
-MOST_EVENTS = 15
-MOST_LOCKS = 200
+MAX_EVENTS = 15
+MAX_LOCKS = 200
 
 
 def workers(page_request: PageRequest) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def open_sessions(page_request: PageRequest) -> list[Session]:
     """Read once for all regions of a page."""
     if "open_sessions" not in page_request.memo:
         page_request.memo["open_sessions"] = queries.open_sessions(page_request.workspace.pk)
-    found: list[Session] = page_request.memo["open_sessions"]
-    return found
+    sessions: list[Session] = page_request.memo["open_sessions"]
+    return sessions
 
 
 def _worker(session: Session) -> dict[str, Any]:
@@ -46,10 +46,11 @@ def _worker(session: Session) -> dict[str, Any]:
     }
 
 
-def activity(page_request: PageRequest, most: int = MOST_EVENTS) -> dict[str, Any]:
+def activity(page_request: PageRequest, limit: int = MAX_EVENTS) -> dict[str, Any]:
     return {
         "events": [
-            told(event) for event in with_entries(Event.objects.filter(workspace=page_request.workspace)).order_by("-id")[:most]
+            event_row(event)
+            for event in with_entries(Event.objects.filter(workspace=page_request.workspace)).order_by("-id")[:limit]
         ]
     }
 
@@ -58,14 +59,14 @@ def with_entries(events: QuerySet[Event]) -> QuerySet[Event]:
     """Each event with the entry that it is about, in the same query: by its data, or as its object. Deleted ones have a number too,
     but no page."""
     about = events.annotate(about=Coalesce(KeyTextTransform("entry", "data"), Cast("object_id", TextField())))
-    mine = Entry.objects.filter(pk=OuterRef("about"))
+    entries = Entry.objects.filter(pk=OuterRef("about"))
     return about.annotate(
-        about_seq=Subquery(mine.values("seq")[:1]),
-        about_deleted=Subquery(mine.values("deleted_at")[:1]),
+        about_seq=Subquery(entries.values("seq")[:1]),
+        about_deleted=Subquery(entries.values("deleted_at")[:1]),
     )
 
 
-def told(event: Event) -> dict[str, Any]:
+def event_row(event: Event) -> dict[str, Any]:
     """An event of `with_entries` in words, with what it is about as a link."""
     return {
         "event": event,
@@ -90,14 +91,14 @@ def _about(event: Event) -> labels.Link | None:
 
 def _session(event: Event) -> str:
     """The address of the session that an event is about, if it is about one."""
-    is_one = event.object_id.startswith("sess_")
-    return reverse("session", args=[event.workspace_id, event.object_id]) if is_one else ""
+    is_session = event.object_id.startswith("sess_")
+    return reverse("session", args=[event.workspace_id, event.object_id]) if is_session else ""
 
 
-def names_of(page_request: PageRequest, ids: set[str]) -> dict[str, labels.Link]:
+def entry_links(page_request: PageRequest, ids: set[str]) -> dict[str, labels.Link]:
     """How pages name these entries, deleted ones too. One query."""
-    wanted = [id_ for id_ in ids if id_.startswith("entry_")]
-    entries = Entry.objects.filter(workspace=page_request.workspace, pk__in=wanted)
+    entry_ids = [id_ for id_ in ids if id_.startswith("entry_")]
+    entries = Entry.objects.filter(workspace=page_request.workspace, pk__in=entry_ids)
     return {entry.pk: link_to(entry) for entry in entries}
 
 

@@ -28,7 +28,7 @@ class Alert:
 
 def nav(page_request: PageRequest) -> dict[str, Any]:
     """The numbers beside the names of the sections."""
-    counts = {name: _shown(page_request.counted(name)) for name in ("open_entries", "locked_paths")}
+    counts = {name: _count_text(page_request.counted(name)) for name in ("open_entries", "locked_paths")}
     return {**counts, "at_work": page_request.at_work}
 
 
@@ -76,28 +76,28 @@ def banner(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _alerts(page_request: PageRequest) -> list[Alert]:
-    found, at = [], [page_request.workspace.pk]
-    stop = stop_progress.of(page_request)
+    alerts, at = [], [page_request.workspace.pk]
+    stop = stop_progress.load(page_request)
     if stop is not None and stop.silent:
         silent = len(stop.silent)
-        words = f"{silent} of {len(stop.answers)} sessions {'has' if silent == 1 else 'have'} not answered the stop"
-        found.append(Alert("bad", words, "#stopping", "See which"))
+        words = f"{silent} of {len(stop.sessions)} sessions {'has' if silent == 1 else 'have'} not answered the stop"
+        alerts.append(Alert("bad", words, "#stopping", "See which"))
     project = page_request.project
     if project.headroom <= 0:
         cap = money.text(project.max_project_spend)
-        found.append(
+        alerts.append(
             Alert("bad", f"The hard cap of {cap} is reached: nothing new starts", reverse("budget", args=at), "Review the cap")
         )
     if page_request.executor.state == Executor.State.RUNNING and is_late(page_request.ticked_at):
         words = "The executor has not been heard of: nothing new starts until its control worker is back"
-        found.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))
+        alerts.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))
     if page_request.may(Need.BUDGET) and (waiting := page_request.counted("reviews_waiting")):
         words = "A review waits for your decision" if waiting == 1 else f"{waiting} reviews wait for your decision"
-        found.append(Alert("warn", words, reverse("reviews", args=at), "Read"))
-    return found
+        alerts.append(Alert("warn", words, reverse("reviews", args=at), "Read"))
+    return alerts
 
 
-def _shown(number: int) -> str:
+def _count_text(number: int) -> str:
     return f"{COUNTED_TO:,}+" if number > COUNTED_TO else f"{number:,}"
 
 

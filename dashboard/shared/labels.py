@@ -185,15 +185,15 @@ def linked(text: str, names: Mapping[str, Link]) -> list[tuple[str, str]]:
     for id_, link in names.items():
         cut: list[tuple[str, str]] = []
         for piece, url in pieces:
-            before, found, after = piece.partition(id_) if not url else (piece, "", "")
-            cut += [(before, url)] + ([(link.text, link.url), (after, "")] if found else [])
+            before, separator, after = piece.partition(id_) if not url else (piece, "", "")
+            cut += [(before, url)] + ([(link.text, link.url), (after, "")] if separator else [])
         pieces = [part for part in cut if part[0]]
     return pieces
 
 
-def listed(words: str, links: list[tuple[str, str]], most: int = 5) -> list[tuple[str, str]]:
+def listed(words: str, links: list[tuple[str, str]], limit: int = 5) -> list[tuple[str, str]]:
     """Words, then links with commas between them; many are cut short."""
     pieces = [(words, "")]
-    for link in links[:most]:
+    for link in links[:limit]:
         pieces += [(", ", ""), link] if len(pieces) > 1 else [link]
-    return [*pieces, (f" and {len(links) - most} more", "")] if len(links) > most else pieces
+    return [*pieces, (f" and {len(links) - limit} more", "")] if len(links) > limit else pieces

@@ -36,8 +36,8 @@ class PageRequest:
     @cached_property
     def executor(self) -> Executor:
         """Read once for all regions of a page, with the money beside it and how many sessions are open."""
-        mine = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
-        at_work = Coalesce(Subquery(mine.annotate(n=Count("pk")).values("n")), 0)
+        open_sessions = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
+        at_work = Coalesce(Subquery(open_sessions.annotate(n=Count("pk")).values("n")), 0)
         newest = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
         rows = Executor.objects.select_related("workspace__project").annotate(at_work=at_work, ticked_at=Subquery(newest))
         counted = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
@@ -45,28 +45,28 @@ class PageRequest:
 
     def _counts(self) -> dict[str, tuple[str, list[Any]]]:
         """What the way and the banner count, with the row that every page reads anyway. Nothing is counted further than anybody reads."""
-        mine, most = self.workspace.pk, COUNTED_TO + 1
+        workspace_id, limit = self.workspace.pk, COUNTED_TO + 1
         return {
             "open_entries": (
                 """(SELECT count(*) FROM (SELECT 1 FROM orchestration_entry WHERE workspace_id = %s AND deleted_at IS NULL
                 AND status IN ('pending', 'in_progress', 'blocked', 'failed') LIMIT %s) e)""",
-                [mine, most],
+                [workspace_id, limit],
             ),
             "locked_paths": (
                 "(SELECT count(*) FROM (SELECT 1 FROM orchestration_filelock WHERE workspace_id = %s LIMIT %s) l)",
-                [mine, most],
+                [workspace_id, limit],
             ),
             "orphans": (
                 """(SELECT count(*) FROM orchestration_filelock l JOIN orchestration_entry e ON e.id = l.entry_id
                 WHERE l.workspace_id = %s AND (e.status IN ('done', 'failed', 'blocked') OR e.deleted_at IS NOT NULL
                     OR (NOT e.has_rounds AND e.attempts = 0))
                 AND NOT EXISTS (SELECT 1 FROM orchestration_session s WHERE s.entry_id = e.id AND s.status IN ('claimed', 'running')))""",
-                [mine],
+                [workspace_id],
             ),
             "reviews_waiting": (
                 """(SELECT count(*) FROM budget_review r WHERE r.project_id = %s AND r.state = 'open' AND r.author <> %s AND NOT EXISTS
                 (SELECT 1 FROM budget_decision d WHERE d.review_id = r.id AND d.version = r.version AND d.reviewer = %s))""",
-                [mine, self.caller.name, self.caller.name],
+                [workspace_id, self.caller.name, self.caller.name],
             ),
         }
 
@@ -105,20 +105,20 @@ class Region:
     build: Build
 
 
-def show(page_request: PageRequest, template: str, regions: Mapping[str, Region], **context: Any) -> HttpResponse:
+def render_page(page_request: PageRequest, template: str, regions: Mapping[str, Region], **context: Any) -> HttpResponse:
     """The page, or the one region of it that asks for itself (`?fragment=`)."""
     name = page_request.request.GET.get("fragment", "")
     if name in regions:
         region = regions[name]
-        asked_for = common(page_request) | context | region.build(page_request)
-        return HttpResponse(render_to_string(region.template, asked_for, request=page_request.request))
-    everything = common(page_request) | context
+        region_context = common_context(page_request) | context | region.build(page_request)
+        return HttpResponse(render_to_string(region.template, region_context, request=page_request.request))
+    page_context = common_context(page_request) | context
     for region in regions.values():
-        everything |= region.build(page_request)
-    return render(page_request.request, template, everything)
+        page_context |= region.build(page_request)
+    return render(page_request.request, template, page_context)
 
 
-def common(page_request: PageRequest) -> dict[str, Any]:
+def common_context(page_request: PageRequest) -> dict[str, Any]:
     """What every page of a workspace knows."""
     query = page_request.request.GET.copy()
     query.pop("fragment", None)

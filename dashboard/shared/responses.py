@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from dashboard.shared.page_request import PageRequest, common
+from dashboard.shared.page_request import PageRequest, common_context
 
 SEE_OTHER = 303
 
@@ -27,10 +27,10 @@ class Undo:
 
 def done(page_request: PageRequest, sentence: str, *, tone: str = "good", undo: Undo | None = None) -> HttpResponse:
     """What a form answers: with htmx the sentence, upon which every live region fetches itself; else a redirect to the page."""
-    if not by_htmx(page_request.request):
+    if not is_htmx(page_request.request):
         messages.success(page_request.request, sentence, extra_tags=tone)
-        return HttpResponseRedirect(came_from(page_request), status=SEE_OTHER)
-    response = HttpResponse(result(page_request.request, sentence, tone=tone, undo=undo, back=came_from(page_request)))
+        return HttpResponseRedirect(return_url(page_request), status=SEE_OTHER)
+    response = HttpResponse(render_result(page_request.request, sentence, tone=tone, undo=undo, back=return_url(page_request)))
     response["HX-Trigger-After-Swap"] = "muster:changed"
     return response
 
@@ -53,35 +53,37 @@ def confirm(
     409 for a plain form that was sent without its confirmation: nothing was done. `status`: for htmx too. `typed`: what the
     person has to write before the button works.
     """
-    asked = {
+    question = {
         "title": title,
         "sentence": sentence,
         "button": button,
         "action": action,
         "fields": fields,
-        "back": came_from(page_request),
+        "back": return_url(page_request),
     }
-    asked |= {"points": points, "typed": typed}
-    if by_htmx(page_request.request):
-        asking = render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=page_request.request)
-        return HttpResponse(asking, status=status or 200)
+    question |= {"points": points, "typed": typed}
+    if is_htmx(page_request.request):
+        html = render_to_string("parts/result.html", {"ask": question, "oob": True}, request=page_request.request)
+        return HttpResponse(html, status=status or 200)
     refused = 409 if page_request.request.method == "POST" else 200
-    return render(page_request.request, "confirm.html", common(page_request) | {"asked": asked}, status=status or refused)
+    return render(
+        page_request.request, "confirm.html", common_context(page_request) | {"asked": question}, status=status or refused
+    )
 
 
-def came_from(page_request: PageRequest) -> str:
+def return_url(page_request: PageRequest) -> str:
     """The page that a form was sent from: as it says itself, if that is one of ours."""
-    said = page_request.request.POST.get("next") or page_request.request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(said, allowed_hosts=None):
-        return said
+    next_url = page_request.request.POST.get("next") or page_request.request.GET.get("next") or ""
+    if url_has_allowed_host_and_scheme(next_url, allowed_hosts=None):
+        return next_url
     return reverse("workspace", args=[page_request.workspace.pk])
 
 
-def result(request: HttpRequest, sentence: str, *, tone: str, undo: Undo | None = None, back: str = "") -> str:
+def render_result(request: HttpRequest, sentence: str, *, tone: str, undo: Undo | None = None, back: str = "") -> str:
     """The line that says how it went, to be put in its place by htmx."""
-    told = {"sentence": sentence, "tone": tone, "oob": True, "undo": undo, "back": back}
-    return render_to_string("parts/result.html", told, request=request)
+    context = {"sentence": sentence, "tone": tone, "oob": True, "undo": undo, "back": back}
+    return render_to_string("parts/result.html", context, request=request)
 
 
-def by_htmx(request: HttpRequest) -> bool:
+def is_htmx(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from budget.models import Decision, Proposal
-from dashboard.shared.forms import Amount
+from dashboard.shared.forms import AmountField
 from workspaces.activity.notified import VERBS
 from workspaces.models import Channel
 
@@ -29,14 +29,16 @@ class TargetForm(forms.Form):
     target = forms.CharField(max_length=60, error_messages={"required": "Choose what is to change"})
 
     def clean_target(self) -> tuple[Proposal.Field, str | None]:
-        said = self.cleaned_data["target"]
-        if said in (Proposal.Field.CAP, Proposal.Field.TOTAL):
-            return Proposal.Field(said), None
-        return Proposal.Field.BUDGET, said
+        name = self.cleaned_data["target"]
+        if name in (Proposal.Field.CAP, Proposal.Field.TOTAL):
+            return Proposal.Field(name), None
+        return Proposal.Field.BUDGET, name
 
 
 class ProposalForm(TargetForm):
-    amount = Amount(error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"})
+    amount = AmountField(
+        error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"}
+    )
     reason = forms.CharField(max_length=200, error_messages={"required": "Every proposal needs a reason"})
     lock = forms.BooleanField(required=False)
 

@@ -21,8 +21,8 @@ def bullet(use: bullets.Use) -> SafeString:
 
 
 @register.filter
-def plus(one: int, other: int) -> int:
-    return one + other
+def plus(number: int, other: int) -> int:
+    return number + other
 
 
 @register.filter

@@ -30,8 +30,8 @@ def usd(micro: int | None) -> str:
 @register.filter
 def plain_usd(micro: int) -> str:
     """Micro-USD for the value of an input: no sign, no grouping, no needless zeros beyond cents."""
-    whole, rest = divmod(micro, money.MICRO)
-    digits = f"{rest:06d}".rstrip("0")
+    whole, fraction = divmod(micro, money.MICRO)
+    digits = f"{fraction:06d}".rstrip("0")
     return f"{whole}.{digits.ljust(2, '0')}"
 
 
@@ -250,8 +250,8 @@ def admin_list(context: Any, model: str, workspace: Model, column: str = "worksp
 
 
 @register.simple_tag
-def pieces(found: list[tuple[str, str]]) -> SafeString:
+def pieces(parts: list[tuple[str, str]]) -> SafeString:
     """Text with links in it: (text, address) pairs, where no address means plain text."""
     return format_html_join(
-        "", "{}", ((format_html('<a href="{}">{}</a>', url, text) if url else with_local(text),) for text, url in found)
+        "", "{}", ((format_html('<a href="{}">{}</a>', url, text) if url else with_local(text),) for text, url in parts)
     )

@@ -100,4 +100,4 @@ CHECK = (
     Field("rerun", "Run twice when it fails", "", "flag"),
 )
 
-FIELDS = {one.path: one for section in SECTIONS for one in section.fields}
+FIELDS = {item.path: item for section in SECTIONS for item in section.fields}

@@ -21,7 +21,7 @@ def shown(field: Field, value: Any) -> str:
     if field.kind == "flag":
         return "on" if value else "off"
     if field.kind == "lines":
-        return "\n".join(_line(one) for one in value)
+        return "\n".join(_line(item) for item in value)
     if field.kind == "env":
         return "\n".join(f"{name}={KEPT}" for name in value)
     if field.kind == "json":
@@ -44,21 +44,21 @@ def read(field: Field, text: str) -> Any:
 
 def env(text: str, before: dict[str, str]) -> dict[str, str | None]:
     """What changes of an env: new values, and None for names that are gone. A value that was not touched is not there."""
-    said: dict[str, str] = {}
+    values: dict[str, str] = {}
     for line in filter(str.strip, text.replace("\r\n", "\n").split("\n")):
         name, equals, value = line.strip().partition("=")
         if not equals:
             raise Unreadable(f"Write NAME=value on each line: {name[:40]} has no =")
         if value == KEPT and name not in before:
             raise Unreadable(f"{name[:40]} has no value yet: write one")
-        said[name] = before[name] if value == KEPT else value
-    gone = dict.fromkeys(before.keys() - said.keys())
-    return gone | {name: value for name, value in said.items() if before.get(name) != value}
+        values[name] = before[name] if value == KEPT else value
+    gone = dict.fromkeys(before.keys() - values.keys())
+    return gone | {name: value for name, value in values.items() if before.get(name) != value}
 
 
-def _line(one: Any) -> str:
-    plain = isinstance(one, str) and "\n" not in one and one[:1] not in ("[", '"') and one == one.strip() and one
-    return one if plain else json.dumps(one, ensure_ascii=False)
+def _line(item: Any) -> str:
+    plain = isinstance(item, str) and "\n" not in item and item[:1] not in ("[", '"') and item == item.strip() and item
+    return item if plain else json.dumps(item, ensure_ascii=False)
 
 
 def _number(value: Any) -> str:

@@ -7,8 +7,8 @@ from django.utils.safestring import SafeString
 
 from budget.charts.svg import el
 
-DEEPEST = 8  # what lies deeper is not indented further: each line names what it needs
-MOST_DRAWN = 40
+MAX_DEPTH = 8  # what lies deeper is not indented further: each line names what it needs
+MAX_DRAWN = 40
 WIDTH, HEIGHT, ACROSS, DOWN, EDGE = 184, 40, 64, 14, 8
 Needs = Mapping[str, Sequence[str]]
 
@@ -42,24 +42,24 @@ def outline(ids: Sequence[str], needs: Needs) -> list[Line]:
                 below[need].append(id_)
     roots = [id_ for id_ in ids if not any(need in below for need in needs.get(id_, ()))]
     seen: set[str] = set()
-    found: list[tuple[str, int, bool]] = []
+    visits: list[tuple[str, int, bool]] = []
     for root in [*roots, *ids]:  # what a cycle keeps from every root comes last
         if root in seen:
             continue
         stack = [(root, 0)]
         while stack:
             id_, depth = stack.pop()
-            found.append((id_, depth, id_ in seen))
+            visits.append((id_, depth, id_ in seen))
             if id_ not in seen:
                 seen.add(id_)
-                stack += [(child, min(depth + 1, DEEPEST)) for child in reversed(below[id_])]
-    return _nested(found)
+                stack += [(child, min(depth + 1, MAX_DEPTH)) for child in reversed(below[id_])]
+    return _nested(visits)
 
 
-def _nested(found: Sequence[tuple[str, int, bool]]) -> list[Line]:
+def _nested(visits: Sequence[tuple[str, int, bool]]) -> list[Line]:
     lines = []
-    for n, (id_, depth, repeat) in enumerate(found):
-        following = found[n + 1][1] if n + 1 < len(found) else 0
+    for n, (id_, depth, repeat) in enumerate(visits):
+        following = visits[n + 1][1] if n + 1 < len(visits) else 0
         lines.append(Line(id_, depth, repeat, opens=following > depth, closes=max(depth - following, 0)))
     return lines
 
@@ -70,9 +70,9 @@ def ranks(ids: Sequence[str], needs: Needs) -> list[list[str]]:
     for _ in ids:
         moved = False
         for id_ in ids:
-            least = max((rank[need] + 1 for need in needs.get(id_, ()) if need in known), default=0)
-            if least > rank[id_] and least < len(ids):
-                rank[id_], moved = least, True
+            lowest = max((rank[need] + 1 for need in needs.get(id_, ()) if need in known), default=0)
+            if lowest > rank[id_] and lowest < len(ids):
+                rank[id_], moved = lowest, True
         if not moved:
             break
     columns: list[list[str]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
@@ -131,5 +131,5 @@ def _middle(places: Sequence[float], otherwise: float) -> float:
     return sum(places) / len(places) if places else otherwise
 
 
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+def _short(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"

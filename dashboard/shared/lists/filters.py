@@ -14,11 +14,11 @@ def read(
     form: type[forms.Form], page_request: PageRequest, rename: dict[str, str] | None = None
 ) -> tuple[dict[str, Any], list[str]]:
     """The values that fit, empty for the rest, and the names of what was ignored. `rename`: names of the address to names of the form."""
-    said = {(rename or {}).get(name, name): page_request.request.GET[name] for name in page_request.request.GET}
-    bound = form({name: value.replace("\x00", "") for name, value in said.items()})
+    values = {(rename or {}).get(name, name): page_request.request.GET[name] for name in page_request.request.GET}
+    bound = form({name: value.replace("\x00", "") for name, value in values.items()})
     bound.is_valid()
     chosen = {name: bound.cleaned_data.get(name) or "" for name in bound.fields}
-    odd = [name for name in said if said[name] and name not in _OURS and (name not in bound.fields or name in bound.errors)]
+    odd = [name for name in values if values[name] and name not in _OURS and (name not in bound.fields or name in bound.errors)]
     back = {ours: theirs for theirs, ours in (rename or {}).items()}
     return chosen, [back.get(name, name)[:40] for name in odd]
 

@@ -257,7 +257,7 @@ def test_whatever_git_prints_the_page_is_inert(noise: bytes, lines: list[tuple[s
     head = b"diff --git a/x.js b/x.js\n@@ -1,9 +1,9 @@ "
     patch = head + noise + b"\n" + "\n".join(f"{sign}{text}" for sign, text in lines).encode("utf-8", "surrogatepass")
     for section in parse.sections(parse.decoded(patch)):
-        painted = paint.painted("x.js", parse.hunks(section), Allowance(1000))
+        painted = paint.render("x.js", parse.hunks(section), Allowance(1000))
         text = inert(painted.lines)
         assert not [letter for letter in text if (letter < " " and letter not in "\t\n") or "\u202a" <= letter <= "\u202e"]
         assert painted.numbers.count("\n") + 1 == max(painted.lines.count("\n"), 1)
@@ -276,5 +276,5 @@ def test_any_list_of_files_is_read_or_left(noise: bytes) -> None:
 @given(LINE, LINE)
 def test_marks_cut_no_word_and_lose_no_letter(one: str, other: str) -> None:
     hunk = Hunk(1, 1, "", [("-", one), ("+", other)])
-    text = inert(paint.painted("x", [hunk], Allowance(10)).lines)
+    text = inert(paint.render("x", [hunk], Allowance(10)).lines)
     assert text == f"@@ line 1\n−{visible(one)}\n+{visible(other)}\n"

@@ -127,7 +127,7 @@ def test_a_stream_ends_when_its_reader_may_no_longer_see(address: str, small: Wo
 
 
 def test_one_caller_has_so_many_streams_and_no_more(address: str, small: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "MOST_PER_CALLER", 2)
+    monkeypatch.setattr(streams, "MAX_PER_CALLER", 2)
     headers = cookie_of(seed.user("ana"))
     with contextlib.ExitStack() as stack:
         for _ in range(2):
@@ -138,7 +138,7 @@ def test_one_caller_has_so_many_streams_and_no_more(address: str, small: Workspa
 def test_a_token_of_the_same_name_takes_no_streams_from_another(
     address: str, small: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "MOST_PER_CALLER", 1)
+    monkeypatch.setattr(streams, "MAX_PER_CALLER", 1)
     mine, theirs = ({"Authorization": f"Bearer {tokens.create('ci', workspace=small)}"} for _ in range(2))
     path = f"/api/v1/workspaces/{small.pk}/orchestration/events"
     with reading(address, path, theirs) as other, reading(address, path, mine) as response:
