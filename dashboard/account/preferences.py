@@ -57,7 +57,7 @@ def save_preferences(request: HttpRequest, caller: Caller) -> HttpResponse:
 @require_POST
 @logged_in
 def set_password(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Everywhere else they are logged out by it. Who came by a link has no password yet, and need not know one."""
+    """Logs the person out of all other sessions. A person who logged in by a link has no password yet and needs no old one."""
     key = f"password of {request.user.pk}"
     if throttle.count(key, "") is not None:
         return _page(request, problems={"password": "Too many tries. Wait a quarter of an hour, then try again."}, status=429)

@@ -1,4 +1,4 @@
-"""The theme, rendered by the server so that no page flashes: kept with the person, and in a cookie for who is not logged in."""
+"""The theme, rendered by the server so that no page flashes: stored with the person, or in a cookie for anonymous visitors."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme

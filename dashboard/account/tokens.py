@@ -1,4 +1,4 @@
-"""A person's own tokens for the API: made, shown once, listed, revoked."""
+"""A person's API tokens: created, shown once, listed, revoked."""
 
 from datetime import timedelta
 from typing import Any
@@ -91,7 +91,7 @@ def _page(
 
 
 def _places(caller: Caller, mine: dict[str, str]) -> list[tuple[Workspace, str]]:
-    """Workspaces, and the most that a token may do there."""
+    """Workspaces, and the highest role of a token there."""
     return [(workspace, mine.get(workspace.pk, Role.ADMIN.value)) for workspace in access.workspaces_for(caller)[:MAX_TOKENS]]
 
 

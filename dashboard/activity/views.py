@@ -1,4 +1,4 @@
-"""Activity: who did what to what, from what to what, and why. Append-only; people and automation told apart (dashboard.md 5.12)."""
+"""The activity log: actor, object, before, after and reason. Append-only; people and automation are distinguishable."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time
@@ -23,7 +23,7 @@ from workspaces.models import Event
 
 HEAD = ["id", "at", "actor", "actor_kind", "verb", "object_id", "before", "after", "reason", "request_id"]
 FROM_TO = {"from": "since", "to": "until"}
-# name in the address: (word, how its verbs begin)
+# name in the URL: (label, prefixes of its verbs)
 ABOUT = {
     "executor": ("Executor", ("executor.",)),
     "session": ("Sessions", ("session.", "integration.")),
@@ -40,7 +40,7 @@ ABOUT = {
 ACTORS = [("", "Anybody"), ("human", "People"), ("automation", "Automation")]
 
 
-# The first and the last day that a date can name are, in some time zones, before or after all time.
+# The first and last representable days overflow in some time zones.
 BELIEVABLE = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9000, 1, 1))]
 
 
@@ -81,7 +81,7 @@ def event_list(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _verbs(chosen: str) -> list[tuple[str, str]]:
-    """What there is to choose; and what the address names, if that is a verb of its own."""
+    """The choices, and the verb in the URL if it is a single one."""
     named = [("", "Everything"), *((name, word) for name, (word, _) in ABOUT.items())]
     return named if not chosen or chosen in ABOUT else [*named, (chosen, chosen)]
 
@@ -120,7 +120,7 @@ def _local(day: Any, at: time) -> datetime:
 
 
 def _change(event: Event) -> tuple[str, str] | None:
-    """What it was and what it became, where the event tells that."""
+    """Before and after, if the event has them."""
     data = event.data if isinstance(event.data, dict) else {}
     for before, after in (("before", "after"), ("before_usd", "after_usd")):
         if before in data or after in data:

@@ -1,5 +1,8 @@
-"""Many budgets or locks by one form: all or none, and asked once more where it allocates more than there is."""
+"""Bulk edits of budgets and locks: all or none, with a confirmation when the plan would be exceeded."""
 
+from typing import Any
+
+from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -9,7 +12,7 @@ from budget.limits import bulk_edit, caps
 from budget.limits.bulk_edit import Order, Wish
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import BulkForm, validated
+from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from orchestration.models import Entry
@@ -17,6 +20,34 @@ from workspaces.access import Need
 from workspaces.errors import Invalid
 
 MAX_POINTS = 12
+
+
+class BulkForm(forms.Form):
+    """One change for the selected entries. `value`: USD for set, a signed number for percent."""
+
+    do = forms.ChoiceField(choices=[(name, name) for name in ("set", "percent", "lock", "unlock")])
+    value = forms.CharField(max_length=40, required=False)
+    reason = forms.CharField(max_length=500, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned, do = self.cleaned_data, self.cleaned_data.get("do")
+        if do == "set":
+            cleaned["amount"] = AmountField(
+                error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD"}
+            ).clean(cleaned.get("value", ""))
+        if do == "percent":
+            percent = cleaned.get("value", "").replace("%", "").replace("−", "-").strip()
+            cleaned["percent"] = forms.DecimalField(
+                min_value=-100,
+                max_value=1000,
+                max_digits=7,
+                decimal_places=2,
+                error_messages={
+                    "required": "Write a percentage, such as 10 or -10",
+                    "invalid": "Write a percentage, such as 10 or -10",
+                },
+            ).clean(percent)
+        return cleaned
 
 
 @require_POST
@@ -56,7 +87,7 @@ def apply(page_request: PageRequest) -> HttpResponse:
 
 
 def _wishes(page_request: PageRequest) -> list[Wish]:
-    """What the ticked boxes say: entry and the budget that was seen."""
+    """The selected entries, each with the budget that the page showed."""
     picks = [*page_request.request.POST.getlist("pick"), *filter(None, page_request.request.POST.get("picks", "").split(","))]
     wishes = {}
     for pick in picks:

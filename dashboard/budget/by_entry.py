@@ -1,4 +1,4 @@
-"""Budget by entry: what each may spend, spent, has left and got for it; and who decides on it."""
+"""Budget by entry: budget, spent, left, cost per gain, and locks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ HEAD = [
 
 @dataclass(frozen=True)
 class Worth:
-    """What the rounds of an entry cost and gained. Micro-USD; None: no round, or no gain."""
+    """Cost (micro-USD) and gain of an entry's rounds. None: no round, or no gain."""
 
     rounds: int = 0
     cost: int = 0
@@ -81,7 +81,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 
 
 def _cell(page_request: PageRequest, *, entry_id: str) -> dict[str, Any]:
-    """One cell as a form, which is fetched into its place."""
+    """One cell as a form, fetched into its place."""
     entry = entry_for(page_request.workspace.pk, entry_id)
     return {"entry": entry, "account": entry.account, "here": reverse("budget-entries", args=[page_request.workspace.pk])}
 
@@ -119,7 +119,7 @@ def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
 
 
 def parent_limit(project: Project) -> tuple[str, int]:
-    """The limit above an entry's own that is nearest, and what is left of it in micro-USD."""
+    """The tightest limit above an entry's own budget, and what is left of it in micro-USD."""
     used = project.total_spent + project.held
     return min(
         ("the cap", project.max_project_spend - used), ("the total budget", project.total_budget - used), key=lambda it: it[1]
@@ -180,7 +180,7 @@ def _last_changes(ids: list[str]) -> dict[str, BudgetChange]:
 
 
 def _chips(page_request: PageRequest, chosen: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    """(word, address, is chosen)"""
+    """(label, query, is chosen)"""
     named = (("over", "Over budget"), ("locked", "Locked"), ("none", "No budget"))
     none = not any(chosen[key] for key, _ in named)
     chips = [("All", filters.query(page_request, "over", "locked", "none"), none)]
@@ -191,7 +191,7 @@ def _chips(page_request: PageRequest, chosen: dict[str, Any]) -> list[tuple[str,
 
 
 def _sort(page_request: PageRequest, name: str, chosen: str, descending: bool) -> dict[str, str]:
-    """Where the head of a column leads, and how it is sorted now. Money begins with the most, numbers with the first."""
+    """The link and current sort order of a column head. The first click sorts money descending, numbers ascending."""
     now = ("descending" if descending else "ascending") if name == chosen else ""
     order = name if (descending if now else name == "seq") else f"-{name}"
     return {"query": filters.query(page_request, sort="" if order == "seq" else order), "now": now}

@@ -1,4 +1,4 @@
-"""Who changed which budget, cap or lock, from what to what, and why."""
+"""The log of changes to budgets, caps and locks: actor, before, after and reason."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -62,7 +62,7 @@ def change_list(page_request: PageRequest) -> dict[str, Any]:
 
 
 def change_row(change: BudgetChange) -> dict[str, Any]:
-    """A change as the pages tell it. Its entry may be off the backlog, and is then named without a link."""
+    """A change as template context. A deleted entry has no link."""
     entry = getattr(change.account, "entry", None)
     return {
         "change": change,
@@ -74,7 +74,7 @@ def change_row(change: BudgetChange) -> dict[str, Any]:
 
 
 def _limit(field: str) -> str:
-    """`limit.total.day`, said as the pages say it."""
+    """The label of `limit.<category>.<period>`."""
     kind, category, period = (*field.split("."), "", "")[:3]
     if kind != "limit":
         return field.replace("_", " ").capitalize()

@@ -1,6 +1,7 @@
-"""Changing money on the pages: the cap, the total budget, an entry's budget and its lock. What bites asks first; what somebody else
-changed meanwhile is not overwritten."""
+"""Forms for the cap, the total budget, and an entry's budget and lock. A harmful value needs a confirmation; a concurrent change is not
+overwritten."""
 
+from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
@@ -11,12 +12,33 @@ from budget.models import Project
 from budget.reads import queries
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import BudgetForm, LockForm, validated
+from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from orchestration.models import Entry
 from orchestration.queries import entry_for
 from workspaces.access import Need
+
+
+class BudgetForm(forms.Form):
+    amount = AmountField(
+        error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"}
+    )
+    reason = forms.CharField(max_length=500, required=False)
+    seen = forms.IntegerField(required=False, min_value=0, max_value=2**62)  # micro-USD that the page showed
+
+
+class LockForm(forms.Form):
+    """The desired state, not a toggle, so that a form sent twice is harmless. Releasing a lock needs a reason."""
+
+    locked = forms.TypedChoiceField(choices=[("1", "locked"), ("0", "unlocked")], coerce=lambda value: value == "1")
+    reason = forms.CharField(max_length=500, required=False)
+
+    def clean_reason(self) -> str:
+        reason: str = self.cleaned_data["reason"]
+        if self.cleaned_data.get("locked") is False and not reason.strip():
+            raise forms.ValidationError("Say why: releasing a lock needs a reason")
+        return reason
 
 
 @require_http_methods(["GET", "POST"])
@@ -55,7 +77,7 @@ def set_cap(page_request: PageRequest) -> HttpResponse:
 
 
 def consequence(project: Project, amount: int) -> str:
-    """What a cap of this much does at once."""
+    """The immediate effect of a cap of this amount."""
     spent, held = money.text(project.total_spent), money.text(project.held)
     if amount < project.total_spent:
         return f"That is below the {spent} already spent: nothing new starts until the cap is raised. Sessions at work go on within their holds."
@@ -67,7 +89,7 @@ def consequence(project: Project, amount: int) -> str:
 @require_POST
 @in_workspace(Need.BUDGET)
 def set_total_budget(page_request: PageRequest) -> HttpResponse:
-    """The plan that allocation shares out. It stops nothing, so it only says what it means."""
+    """The plan that allocation distributes. It stops nothing, so it needs no confirmation."""
     form_data = validated(BudgetForm(page_request.request.POST))
     try:
         project = caps.set_project(
@@ -108,7 +130,7 @@ def set_entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
 
 
 def _project_conflict(page_request: PageRequest, field: str, now: int | None, amount: str, reason: str) -> HttpResponse:
-    """Two people, one cap: the second is told what the first did, and decides anew."""
+    """Someone else changed the same amount: show their change and ask again."""
     named, address = {"max_project_spend": ("cap", "cap"), "total_budget": ("total budget", "total-budget")}[field]
     return confirm(
         page_request,
@@ -122,7 +144,7 @@ def _project_conflict(page_request: PageRequest, field: str, now: int | None, am
 
 
 def _entry_conflict(page_request: PageRequest, entry: Entry, changed: caps.Changed, *, fields: dict[str, str]) -> HttpResponse:
-    """Two people, one budget: the second is told what the first did, and decides anew."""
+    """Someone else changed the same budget: show their change and ask again."""
     return confirm(
         page_request,
         title=f"Set the budget of #{entry.seq} all the same",
@@ -137,7 +159,7 @@ def _entry_conflict(page_request: PageRequest, entry: Entry, changed: caps.Chang
 @require_POST
 @in_workspace(Need.BUDGET)
 def set_entry_lock(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    """Locking is immediate. Releasing a lock that a person set needs a reason."""
+    """Locking is immediate; releasing a lock needs a reason."""
     entry = entry_for(page_request.workspace.pk, entry_id)
     form_data = validated(LockForm(page_request.request.POST))
     if entry.account.human_locked != form_data["locked"]:

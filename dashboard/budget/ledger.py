@@ -1,9 +1,10 @@
-"""The ledger: every amount, once, with where its price comes from; and correcting a row by another one."""
+"""The ledger: every booking with the source of its price, and corrections by an opposite booking."""
 
 import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+from django import forms
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
@@ -17,7 +18,7 @@ from budget.reads import csv_export
 from dashboard.budget.filters import LedgerFilter
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import CorrectionForm, validated
+from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
 from dashboard.shared.page_request import PageRequest, Region, render_page
@@ -48,6 +49,16 @@ HEAD = [
     "actor",
     "reason",
 ]
+
+
+class CorrectionForm(forms.Form):
+    """A correction of a ledger row: direction and amount."""
+
+    way = forms.ChoiceField(choices=[("back", "Take back"), ("more", "Add")])
+    amount = AmountField(
+        error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"}
+    )
+    reason = forms.CharField(max_length=500, error_messages={"required": "Say why: a correction needs a reason"})
 
 
 @in_workspace()
@@ -91,7 +102,7 @@ def ledger_rows(page_request: PageRequest) -> dict[str, Any]:
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.BUDGET)
 def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
-    """The form; then what it would do; then the correction, once for each time that it was asked."""
+    """The form, then its effect for confirmation, then the correction: once per confirmation."""
     rows = LedgerEntry.objects.select_related("account__entry", "project")
     row = rows.filter(pk=row_id, project_id=page_request.workspace.pk).first() if row_id < 2**63 else None
     if row is None:
@@ -140,12 +151,12 @@ def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Led
 
 
 def entry_filter(name: str) -> Q:
-    """By its id or its number."""
+    """By the entry's id or number."""
     return Q(account_id=name) if name.startswith("entry_") else Q(account__entry__seq=int(name.removeprefix("#")))
 
 
 def _unknown(row: LedgerEntry) -> bool:
-    """Neither the agent nor the price table knew what it cost: the hold was charged."""
+    """Neither the agent nor the price table knew the cost: the reservation was charged."""
     return row.reported is None and row.computed is None and row.price_source != LedgerEntry.PriceSource.MANUAL
 
 

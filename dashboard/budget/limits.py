@@ -1,7 +1,9 @@
-"""Setting the limits beside the cap, and at which shares of the cap to warn. A limit that stops something at once asks first."""
+"""Forms for limits besides the cap, and for warnings at shares of the cap. A limit that stops something at once needs a confirmation."""
 
+import re
 from typing import Any
 
+from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.timezone import get_current_timezone, now
@@ -11,19 +13,61 @@ from budget import limits
 from budget.amounts import money
 from budget.charts.patterns import LABELS
 from budget.limits import Standing, caps, thresholds
+from budget.models import Limit
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import LimitForm, ThresholdsForm, validated
+from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from workspaces import times
 from workspaces.access import Need
 
 
+class LimitForm(forms.Form):
+    """One limit besides the cap, as `category.period`. No amount removes the limit."""
+
+    limit = forms.ChoiceField(
+        choices=[
+            (name, "")
+            for category in Limit.Scope.values
+            for name in (f"{category}.all", f"{category}.day")
+            if name != "total.all"
+        ],
+        error_messages={"required": "Choose a limit", "invalid_choice": "There is no such limit"},
+    )
+    amount = AmountField(
+        required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50, or nothing for no limit"}
+    )
+
+    def seen(self) -> int | None:
+        """The limit that the page showed, in micro-USD (`seen.<limit>`): None for no limit, caps.UNSEEN if the sender leaves it out."""
+        raw = self.data.get(f"seen.{self.cleaned_data['limit']}")
+        if raw == "":
+            return None
+        return int(raw) if raw and re.fullmatch(r"[0-9]{1,18}", raw) else caps.UNSEEN
+
+    reason = forms.CharField(max_length=500, required=False)
+
+
+class ThresholdsForm(forms.Form):
+    """Percents of the cap separated by commas or spaces: `50, 75, 90 %`. Empty: no warnings."""
+
+    percents = forms.CharField(max_length=200, required=False)
+    reason = forms.CharField(max_length=500, required=False)
+
+    def clean_percents(self) -> list[int]:
+        words = self.cleaned_data["percents"].replace("%", " ").replace(",", " ").split()
+        if not all(word.isascii() and word.isdigit() and 1 <= int(word[:9]) <= thresholds.HIGHEST for word in words):
+            raise forms.ValidationError(f"Write whole percents from 1 to {thresholds.HIGHEST}, such as 50, 75, 90")
+        if len(set(words)) > thresholds.MOST:
+            raise forms.ValidationError(f"At most {thresholds.MOST} warnings")
+        return sorted(set(map(int, words)))
+
+
 @require_POST
 @in_workspace(Need.BUDGET)
 def set_limit(page_request: PageRequest) -> HttpResponse:
-    """Without an amount the limit is taken away."""
+    """Set a limit; without an amount, remove it."""
     form = LimitForm(page_request.request.POST)
     form_data, seen = validated(form), form.seen()
     amount, fields = (
@@ -71,7 +115,7 @@ def set_limit(page_request: PageRequest) -> HttpResponse:
 
 
 def _conflict(page_request: PageRequest, status: Standing, now_: int | None, fields: dict[str, str]) -> HttpResponse:
-    """Two people, one limit: the second is told what the first did, and decides anew."""
+    """Someone else changed the same limit: show their change and ask again."""
     limit = f"{status.category}.{status.period}"
     new_value = f"{fields['amount']} USD" if fields["amount"].strip() else "none"
     return confirm(
@@ -100,7 +144,7 @@ def set_thresholds(page_request: PageRequest) -> HttpResponse:
 
 
 def consequence(status: Standing, amount: int) -> str:
-    """What a limit of this much does at once."""
+    """The immediate effect of a limit of this amount."""
     spent, held = f"{money.text(status.spent)} is spent{' today' if status.period == 'day' else ''}", money.text(status.held)
     if amount <= status.spent:
         return f"{spent} already, so it is reached at once. {status.stops}"
@@ -108,13 +152,13 @@ def consequence(status: Standing, amount: int) -> str:
 
 
 def limit_name(status: Standing) -> str:
-    """`All together, a day (UTC)`: how the page calls it."""
+    """`All together, a day (UTC)`: the label on the page."""
     whose = "All together" if status.category == "total" else LABELS[status.category]
     return {"all": whose, "day": f"{whose}, a day (UTC)", "round": f"{whose}, a round"}[status.period]
 
 
 def choices(statuses: list[Standing]) -> list[dict[str, Any]]:
-    """What can be set here, and how it stands now. The cap has a form of its own; a round's ceiling is the config's."""
+    """The limits that can be set here, with their current values. The cap has its own form; the ceiling of a round is config."""
     return [
         {"value": f"{status.category}.{status.period}", "name": limit_name(status), "limit": status.limit, "spent": status.spent}
         for status in statuses

@@ -1,4 +1,4 @@
-"""Rounds by what they cost, the most expensive first: what each gained, and what it changed one click away."""
+"""Rounds by cost, the most expensive first, with gain and size of the diff."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -35,7 +35,7 @@ def round_list(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _rounds(page_request: PageRequest) -> QuerySet[RoundSpend]:
-    """With `account.entry`, and of the round itself `diffstat` and `verdict`: one query."""
+    """With `account.entry`, annotated with the round's `diffstat` and `verdict`, in one query."""
     rounds = Round.objects.filter(entry_id=OuterRef("account_id"), number=OuterRef("number"))
     spends = RoundSpend.objects.annotate(
         diffstat=Subquery(rounds.values("diffstat")[:1]), verdict=Subquery(rounds.values("verdict")[:1])

@@ -1,4 +1,4 @@
-"""The overview of the money: a sentence, the caps, spend over time, by category, the top entries and what was changed."""
+"""The budget overview: summary, caps, spend over time and by category, top entries, recent changes."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -51,7 +51,7 @@ def _build(build: Callable[["Figures"], dict[str, Any]], figures: "Figures", pag
 
 
 class Figures:
-    """What the regions share, each read once and only when one of them asks."""
+    """Data shared by the regions, each read lazily and once."""
 
     def __init__(self, page_request: PageRequest) -> None:
         self.page_request, self.project, self.at, self.zone = page_request, page_request.project, now(), get_current_timezone()
@@ -98,7 +98,7 @@ class Figures:
 
     @cached_property
     def top(self) -> list[Entry]:
-        """With what all budgets add up to beside each: one query."""
+        """Annotated with the sum of all budgets, in one query."""
         alive = Entry.objects.filter(workspace=self.page_request.workspace, deleted_at__isnull=True).select_related("account")
         return list(alive.annotate(allocated=Window(Sum("account__budget"))).order_by("-account__spent", "seq")[:TOP])
 
@@ -123,7 +123,7 @@ def summary(figures: Figures) -> dict[str, Any]:
 
 
 def caps(figures: Figures) -> dict[str, Any]:
-    """Every limit that is set, in words; and which of them is nearest."""
+    """Every limit that is set, with its usage."""
     project = figures.project
     return {
         "project": project,
@@ -167,7 +167,7 @@ def over_time(figures: Figures) -> dict[str, Any]:
 
 
 def by_category(figures: Figures) -> dict[str, Any]:
-    """Rows add up to the total as they are shown. Unattributed: what the counters know and no category does."""
+    """The rounded rows add up to the shown total. Unattributed: spend of the counters outside every category."""
     project = figures.project
     amounts = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
     day = figures.series.day
@@ -225,7 +225,7 @@ REGIONS = {
 
 
 def _ahead(forecast: Forecast, span: timedelta, figures: Figures) -> timedelta:
-    """How far right of now the picture goes: to where the cap is reached if that is near, and never more than half of the past."""
+    """How far the chart extends beyond now: to where the cap is reached if near, at most half of the past."""
     minimum, maximum = span / 5, span / 2
     if forecast.paused or not forecast.enough or forecast.cap_at is None:
         return minimum

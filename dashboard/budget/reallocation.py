@@ -1,4 +1,4 @@
-"""Sharing the money out anew: first what would change and why, then doing it; and whether that happens by itself."""
+"""Reallocation of budgets: a preview with reasons, the run, and the automatic switch."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ from orchestration.models import Entry
 from workspaces.access import Need
 from workspaces.errors import Forbidden
 
-MAX_ROWS = 100  # of each table: a page of thousands is megabytes, and nobody reads it. The API has them all.
+MAX_ROWS = 100  # per table: a page of thousands would be megabytes. The API has all rows.
 
 
 @in_workspace()
 def reallocate(page_request: PageRequest) -> HttpResponseBase:
-    """Everybody may look ahead; who has the money carries it out. What is carried out is decided anew, on what is true then."""
+    """Every member may preview; the budget role runs it. A run computes the changes again from the current figures."""
     if page_request.request.method != "POST":
         return render_page(
             page_request,
@@ -55,7 +55,7 @@ def preview(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _pool(project: Project, pool: int) -> str:
-    """How the pool comes about, so that it can be added up again."""
+    """The sum behind the pool, so that a reader can check it."""
     by_plan = 0 < project.total_budget <= project.max_project_spend
     whole = project.total_budget if by_plan else project.max_project_spend
     named = f"the {'total budget' if by_plan else 'cap'} of {money.text(whole)}"
@@ -69,7 +69,7 @@ def _pool(project: Project, pool: int) -> str:
 @require_POST
 @in_workspace(Need.ADMIN)
 def set_automatic(page_request: PageRequest) -> HttpResponse:
-    """The wanted state, not a toggle: a form sent twice does no harm."""
+    """The desired state, not a toggle, so that a form sent twice is harmless."""
     on = page_request.request.POST.get("on") == "1"
     workspace_setup.configure(page_request.workspace, {"auto_reallocate": on}, by=page_request.caller)
     sentence = (

@@ -1,6 +1,6 @@
-"""Which letters of a line are a keyword, a string, a comment: by Pygments, for languages whose lexers are known to be quick.
+"""Syntax highlighting by Pygments, for languages whose lexers are fast.
 
-The answer is places, not markup: the page's script paints them, so that a diff of thousands of lines stays a few hundred elements.
+The result is positions, not markup: the page's script paints them, so that a diff of thousands of lines stays a few hundred elements.
 """
 
 import time
@@ -46,7 +46,7 @@ Places = list[tuple[int, int, str]]
 
 @dataclass(slots=True)
 class Patience:
-    """How long all colours of a page may take; used up, the rest stays plain."""
+    """The time limit for highlighting one page; afterwards lines stay plain."""
 
     seconds: float = 0.2
     until: float = 0.0
@@ -69,7 +69,7 @@ def lexer_for(path: str) -> Lexer | None:
 
 
 def places(lexer: Lexer, lines: Sequence[str], patience: Patience) -> list[Places]:
-    """For each line what is to be coloured. Nothing for what is too long; what the patience did not reach stays plain."""
+    """The highlighted ranges of each line. Empty if the text is too long; lines after the time limit stay plain."""
     result: list[Places] = [[] for _ in lines]
     text = "\n".join(lines) + "\n"
     if len(text) > MAX_CHARS or any(len(line) > MAX_LINE_LENGTH for line in lines) or patience.is_over():
@@ -87,12 +87,12 @@ def places(lexer: Lexer, lines: Sequence[str], patience: Patience) -> list[Place
 
 
 def _spread(result: list[Places], lines: Sequence[str], line: int, start: int, value: str, letter: str) -> None:
-    """A token may go over several lines."""
+    """Split a token over its lines."""
     for part in value.split("\n"):
         if line < len(lines) and part.strip():
             long = min(len(part), len(lines[line]) - start)
             before = result[line][-1] if result[line] else (0, 0, "")
-            if before[2] == letter and before[0] + before[1] == start:  # a string comes in its quotes and what is between
+            if before[2] == letter and before[0] + before[1] == start:  # lexers split a string into quotes and content
                 start, long = before[0], before[1] + long
                 result[line].pop()
             result[line].append((start, long, letter))

@@ -1,6 +1,6 @@
-"""A diff as inert HTML: two `<pre>`, the numbers and the lines, with one element for each run of added or removed lines. Pure.
+"""A diff as inert HTML: two `<pre>`, numbers and lines, with one element for each run of added or removed lines. Pure.
 
-Sign and words carry the meaning, colour only repeats it. `data-tokens` tells the script what to colour: gaps and lengths in UTF-16 units.
+Signs and words carry the meaning, colour only repeats it. `data-tokens` holds the highlighted ranges as gaps and lengths in UTF-16 units.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ _RUNS = {"+": "ins", "-": "del"}
 
 @dataclass(slots=True)
 class Allowance:
-    """What one page may show: lines, and elements that mark words."""
+    """The limits of one page: lines, and elements that mark words."""
 
     lines: int
     marks: int = MAX_MARKS
@@ -30,7 +30,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """`cut`: lines that are not shown. `misleads`: something in it looks other than it is."""
+    """`cut`: lines that are not shown. `misleads`: it contains characters that change its appearance."""
 
     numbers: str
     lines: SafeString
@@ -48,7 +48,7 @@ class _Line:
 
 
 def render(path: str, hunks: Sequence[Hunk], allowance: Allowance, mask: Callable[[str], str] = str) -> Painted:
-    """The hunks of one file, as far as the page's allowance goes."""
+    """The hunks of one file, within the page's allowance."""
     lexer = colours.lexer_for(path)
     numbers: list[str] = []
     html: list[str] = []
@@ -65,7 +65,7 @@ def render(path: str, hunks: Sequence[Hunk], allowance: Allowance, mask: Callabl
         _mark_words(lines, allowance)
         if lexer is not None:
             _colour(lexer, lines, allowance.patience)
-        numbers += [" ", *_numbers(hunk, lines)]  # not empty: a `<pre>` drops a line break that it begins with
+        numbers += [" ", *_numbers(hunk, lines)]  # not empty: a `<pre>` drops a leading line break
         title = (
             f"@@ line {hunk.new_start or hunk.old_start}{' · ' if hunk.heading else ''}{shortened(visible(mask(hunk.heading)))}"
         )
@@ -104,7 +104,7 @@ def _numbers(hunk: Hunk, lines: list[_Line]) -> list[str]:
 
 
 def _mark_words(lines: list[_Line], allowance: Allowance) -> None:
-    """Where as many lines came as went: what differs in each pair, if it is not most of the line."""
+    """Mark the difference of each pair of lines if a run of removals is followed by as many additions."""
     runs = [list(run) for _, run in groupby(lines, key=lambda line: line.sign)]
     for gone, new in pairwise(runs):
         if gone[0].sign != "-" or new[0].sign != "+" or len(gone) != len(new):
@@ -122,7 +122,7 @@ def _mark_words(lines: list[_Line], allowance: Allowance) -> None:
 
 
 def _differing(old: str, new: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """The middle in which two lines differ, at the bounds of words."""
+    """The differing middle of two lines, at word boundaries. None if it is most of the line."""
     shortest = min(len(old), len(new))
     head = next((n for n in range(shortest) if old[n] != new[n]), shortest)
     while head and head < max(len(old), len(new)) and _in_word(old, new, head):
@@ -136,7 +136,7 @@ def _differing(old: str, new: str) -> tuple[tuple[int, int], tuple[int, int]] | 
 
 
 def _in_word(old: str, new: str, at: int) -> bool:
-    """Whether a bound at this place would cut a word of either line in two."""
+    """Whether this position is inside a word of either line."""
     return any(
         abs(at) < len(text) and (text[at - 1].isalnum() or text[at - 1] == "_") and (text[at].isalnum() or text[at] == "_")
         for text in (old, new)
@@ -144,7 +144,7 @@ def _in_word(old: str, new: str, at: int) -> bool:
 
 
 def _colour(lexer: colours.Lexer, lines: list[_Line], patience: Patience) -> None:
-    """Both sides are read as they would stand in the file."""
+    """Each side is highlighted as a whole, as in its file."""
     for signs in (" -", " +"):
         side = [line for line in lines if line.sign in signs]
         for line, places in zip(side, colours.places(lexer, [line.text for line in side], patience), strict=True):
@@ -152,7 +152,7 @@ def _colour(lexer: colours.Lexer, lines: list[_Line], patience: Patience) -> Non
 
 
 class _Tokens:
-    """Places of a whole `<pre>`, told as `gap letter length` one after the other."""
+    """Highlighted ranges of a whole `<pre>`, encoded as a sequence of `gap letter length`."""
 
     def __init__(self) -> None:
         self._at = self._last = 0

@@ -1,4 +1,4 @@
-"""git's answers about a diff, taken apart. Pure. Text is decoded with `surrogateescape`, so that any name finds its way back to git."""
+"""git's diff output, parsed. Pure. Text is decoded with `surrogateescape`, so that any file name survives the way back to git."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ def decoded(output: bytes) -> str:
 
 
 def changes(output: str) -> list[Change]:
-    """The list of `git diff --raw --numstat -z`: first what happened to each file, then the counts. What does not fit ends the list."""
+    """The list of `git diff --raw --numstat -z`: first the status of each file, then the counts. An invalid record ends the list."""
     parts = iter(output.split("\0"))
     listed: dict[tuple[str, str], Change] = {}
     for part in parts:
@@ -80,7 +80,7 @@ def _count(record: str, parts: Iterator[str], listed: dict[tuple[str, str], Chan
 
 
 def sections(patch: str) -> list[list[str]]:
-    """A patch cut into its files. A line of a file's content always has a sign before it, so none can pretend to begin a file."""
+    """A patch split into its files. Content lines always begin with a sign, so none can imitate a file header."""
     result: list[list[str]] = []
     for line in patch.removesuffix("\n").split("\n"):
         if line.startswith("diff --git "):
@@ -91,8 +91,8 @@ def sections(patch: str) -> list[list[str]]:
 
 
 def by_change(listed: Sequence[Change], patch: str) -> list[list[list[str]]]:
-    """The sections of each change: one, or two where a file became a link (gone, and new under the same name), or none. By the name that
-    git puts over them, whatever their order."""
+    """The sections of each change, matched by git's header: one, two where a file became a link (deleted and added under the same name),
+    or none."""
     named: dict[str, list[list[str]]] = {}
     for section in sections(patch):
         named.setdefault(section[0], []).append(section)
@@ -104,14 +104,14 @@ def _title(change: Change) -> str:
 
 
 def _quoted(name: str) -> str:
-    """A name as git writes it (`core.quotePath=false`)."""
+    """A name quoted as git does (`core.quotePath=false`)."""
     if not _TO_QUOTE.search(name):
         return name
     return '"' + _TO_QUOTE.sub(lambda match: _ESCAPES.get(match.group()) or f"\\{ord(match.group()):03o}", name) + '"'
 
 
 def hunks(section: Sequence[str]) -> list[Hunk]:
-    """The hunks of one file's section, whatever else stands in it."""
+    """The hunks of one file's section; other lines are ignored."""
     result: list[Hunk] = []
     for line in section:
         if at := _AT.match(line):
@@ -119,5 +119,5 @@ def hunks(section: Sequence[str]) -> list[Hunk]:
         elif result and line[:1] in (" ", "+", "-", "\\"):
             result[-1].lines.append((line[0], line[1:]))
         elif result and not line:
-            result[-1].lines.append((" ", ""))  # an empty line whose sign something stripped
+            result[-1].lines.append((" ", ""))  # an empty line whose sign was stripped
     return result

@@ -1,4 +1,4 @@
-"""What a page shows of a diff: which files, how much of each, and where the rest is."""
+"""What a page shows of a diff: which files, how much of each, and where the remaining lines are."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dashboard.diffs.parse import LINK, SUBMODULE, Change, Hunk
 from dashboard.diffs.visible import name
 
 MAX_LINES = 3000  # on one page
-LARGE, TOO_LARGE = 400, 1000  # a file is closed beyond the first, and only named beyond the second
+LARGE, TOO_LARGE = 400, 1000  # lines: beyond the first a file is collapsed, beyond the second only listed
 MAX_NAMED = 300  # files in the list
 _GENERATED = {
     *(
@@ -31,7 +31,7 @@ WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "renamed", "C": "copie
 
 @dataclass(frozen=True)
 class Shown:
-    """One file on the page. `painted` None: `note` says why nothing of it is shown."""
+    """One file on the page. `painted` None: `notes` give the reason."""
 
     number: int
     change: Change
@@ -55,7 +55,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class View:
-    """`unnamed`: files beyond those in the list. `problem`: why there is nothing to see."""
+    """`unnamed`: number of files beyond the list. `problem`: why there is no diff."""
 
     files: list[Shown]
     added: int = 0
@@ -68,7 +68,7 @@ class View:
 
 
 def view(repo: str, base: str, commit: str, *, only: str = "", mask: Callable[[str], str] = str) -> View:
-    """`only`: one file of it, as the page names it. Nothing is raised: what cannot be shown says why."""
+    """`only`: the path of one file, as the page shows it. Never raises: problems are part of the result."""
     try:
         listed = reading.listed(repo, base, commit)
         changes = listed.changes
@@ -101,7 +101,7 @@ def is_generated(path: str) -> bool:
 
 
 def _choose(changes: Sequence[Change]) -> list[Change]:
-    """In their order, those that fit on the page; a large one is asked for by itself."""
+    """The changes that fit on the page, in order; a large file has its own page."""
     chosen, lines = [], 0
     for change in changes:
         limit = LARGE if is_generated(change.path) else TOO_LARGE
@@ -137,7 +137,7 @@ def _shown(
 
 
 def _notes(change: Change) -> list[str]:
-    """What is about the file and not its lines."""
+    """Notes on the file itself: kind and mode."""
     notes = []
     if SUBMODULE in (change.old_mode, change.new_mode):
         notes.append("A submodule: its line names the commit that it points to.")

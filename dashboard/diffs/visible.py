@@ -1,9 +1,9 @@
-"""Text that an agent wrote, with nothing hidden in it: what moves a cursor, turns the direction or takes no room is shown as a sign."""
+"""Untrusted text with nothing hidden: characters that move the cursor, change the direction or have no width are shown as symbols."""
 
 import re
 
 MAX_LENGTH = 2000
-# Controls but the tab; what turns or hides text (Trojan Source); joiners and fillers without a width; bytes that are no UTF-8.
+# Controls except tab; bidirectional and hidden text (Trojan Source); zero-width characters; bytes that are not UTF-8.
 _TURNS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _HIDES = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2028\u2029\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
 _ODD = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f{_TURNS}{_HIDES}\ud800-\udfff\U000e0000-\U000e0fff]")
@@ -12,7 +12,7 @@ JOINED = re.compile("(?<=[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d(?=[\u
 
 
 def visible(text: str) -> str:
-    """One line, without its end."""
+    """One line, without its line ending."""
     if text.isascii() and text.isprintable():
         return text
     return _ODD.sub(_sign, text)
@@ -28,7 +28,7 @@ def shortened(text: str) -> str:
 
 
 def misleads(text: str) -> bool:
-    """Whether it looks other than it is."""
+    """Whether its appearance differs from its content."""
     return not text.isascii() and _MISLEADS.search(JOINED.sub("", text)) is not None
 
 

@@ -1,4 +1,4 @@
-"""What both ways of adding entries share: who is on the backlog, trying without keeping, and the key that adds once."""
+"""Shared by both ways of adding entries: checking drafts, a rehearsal in a transaction, and the idempotency key of the form."""
 
 import re
 import secrets
@@ -22,13 +22,13 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 def form_key(page_request: PageRequest) -> str:
-    """Of this form, from its first showing on: a form that is sent twice adds once."""
+    """The form's idempotency key, kept from its first display: a form that is sent twice adds once."""
     submitted = page_request.request.POST.get("key", "")
     return submitted if _KEY.fullmatch(submitted) else secrets.token_urlsafe(24)
 
 
 def check_plan(page_request: PageRequest, plan: Plan) -> Checked:
-    """The plan against the backlog; if nothing is wrong with it, what adding it would refuse as well. Nothing is kept."""
+    """Check the plan against the backlog, then rehearse adding it. Nothing is saved."""
     seqs, ids = checking.numbers(plan)
     meant = backlog(page_request.workspace.pk).filter(Q(seq__in=seqs) | Q(pk__in=ids)) if seqs or ids else Entry.objects.none()
     result = checking.check(plan, [Existing(entry.pk, entry.seq, entry.title, entry.status) for entry in meant])
@@ -38,7 +38,7 @@ def check_plan(page_request: PageRequest, plan: Plan) -> Checked:
 
 
 def _rehearse(page_request: PageRequest, drafts: Sequence[Draft]) -> str:
-    """Add them and take it back: what refuses them then is what would refuse them later."""
+    """Add the drafts and roll back. Returns the refusal, empty for none."""
     try:
         with transaction.atomic():
             entries.add(page_request.workspace.pk, drafts, by=page_request.caller)
@@ -49,7 +49,7 @@ def _rehearse(page_request: PageRequest, drafts: Sequence[Draft]) -> str:
 
 
 def budgets(page_request: PageRequest, drafts: Sequence[Draft]) -> dict[str, int]:
-    """What they ask for beside what the project has left; micro-USD."""
+    """Requested budgets compared with the project's unallocated amount, in micro-USD."""
     requested = sum(draft.budget or 0 for draft in drafts)
     spare = funding.spare(page_request.workspace.pk)
     shared = sum(1 for draft in drafts if draft.budget is None)

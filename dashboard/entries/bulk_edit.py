@@ -1,4 +1,4 @@
-"""Many entries by one form: held, released, moved in line, or exported. All or none, and what refused says so entry by entry."""
+"""Bulk edits of entries: hold, release, priority and export. All or none; a refusal names each entry and its reason."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ class BulkForm(forms.Form):
     do = forms.ChoiceField(choices=list(DOES.items()), error_messages={"required": "Choose what to do with the selected entries"})
     priority = forms.ChoiceField(choices=[(name, name) for name in entries.PRIORITIES], required=False)
     reason = forms.CharField(max_length=500, required=False)
-    matching = forms.CharField(max_length=2000, required=False)  # the address's filters, when all that match are meant
+    matching = forms.CharField(max_length=2000, required=False)  # the URL's filters, when all matching entries are selected
 
 
 @require_POST
@@ -55,7 +55,7 @@ def apply(page_request: PageRequest) -> HttpResponseBase:
 
 
 def _chosen(page_request: PageRequest, form_data: dict[str, Any]) -> list[Entry]:
-    """The ticked ones; or all that match the filters of the page."""
+    """The selected entries, or all that match the page's filters."""
     if page_request.request.POST.get("all"):
         query = filters.read(
             PageRequest(
@@ -70,9 +70,7 @@ def _chosen(page_request: PageRequest, form_data: dict[str, Any]) -> list[Entry]
         picks = set(page_request.request.POST.getlist("pick")) | set(
             filter(None, page_request.request.POST.get("picks", "").split(","))
         )
-        if (
-            len(picks) > MAX_ENTRIES
-        ):  # a page has fifty, the question after it as many as it asks for; a database takes so many and no more
+        if len(picks) > MAX_ENTRIES:  # databases limit the number of parameters
             raise Invalid(f"At most {MAX_ENTRIES} entries at once: select fewer, or all that match", "pick")
         matches = filters.backlog(page_request.workspace.pk).filter(pk__in=[pick for pick in picks if "\x00" not in pick])
         if len(matches) != len(picks):
@@ -113,7 +111,7 @@ def _ask_confirmation(page_request: PageRequest, form_data: dict[str, Any], chos
 
 
 def _carry_out(page_request: PageRequest, form_data: dict[str, Any], chosen: Sequence[Entry]) -> None:
-    """In one transaction; when one refuses, none is changed and all that refuse are named."""
+    """All in one transaction. Raises Invalid with every refusal."""
     by, reason = page_request.caller, form_data["reason"]
     try:
         if form_data["do"] == "hold":

@@ -48,7 +48,7 @@ def export(page_request: PageRequest, query: EntryQuery) -> StreamingHttpRespons
 
 
 def lines(page_request: PageRequest, ids: Sequence[str]) -> Iterator[list[Any]]:
-    """These entries in this order, as many at a time as one asks the executor's checks for."""
+    """These entries in this order, in batches of BATCH_SIZE."""
     for start in range(0, len(ids), BATCH_SIZE):
         some = ids[start : start + BATCH_SIZE]
         by_id = Entry.objects.filter(pk__in=some, deleted_at__isnull=True).select_related("account").in_bulk()

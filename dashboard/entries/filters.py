@@ -1,4 +1,4 @@
-"""From what is asked to the entries: the address and the search box as one filter, and the order that a page is cut by."""
+"""The entries that a URL and its search box select, and their order."""
 
 import json
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from orchestration.backlog.entries import PRIORITIES
 from orchestration.executor import explain
 from orchestration.models import Dependency, Entry
 
-MAX_EXPLAINED = 2000  # entries that are asked for a reason which nothing stored tells
+MAX_EXPLAINED = 2000  # entries that are explained to filter by a reason that is not stored
 _COMPARE = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "exact"}
 _FIELDS = {"spent": "account__spent", "budget": "account__budget", "score": "score", "rounds": "rounds_completed"}
 
 
 class _Milliseconds(Func):
-    """A time as a whole number: SQLite keeps times as text of different lengths, by which no page can be cut."""
+    """A time as an integer: SQLite stores times as text of different lengths, which keyset pagination cannot compare."""
 
     output_field = BigIntegerField()
 
@@ -37,7 +37,7 @@ class _Milliseconds(Func):
         return self.as_sql(compiler, connection, template="CAST(extract(epoch FROM %(expressions)s) * 1000 AS bigint)", **extra)
 
 
-# What a page is cut by, always whole numbers: no score is below every score.
+# Keys of the pagination, always integers: no score sorts below every score.
 SORTS: dict[str, Expression | F] = {
     "seq": F("seq"),
     "priority": F("priority"),
@@ -60,7 +60,7 @@ class EntriesFilter(forms.Form):
 
 @dataclass(frozen=True)
 class EntryQuery:
-    """What the address asks for. `asked`: its `q`, parsed."""
+    """The filters of the URL. `search`: its parsed `q`."""
 
     chosen: dict[str, Any]
     search: Search
@@ -79,7 +79,7 @@ class EntryQuery:
 
     @property
     def order(self) -> tuple[str, bool]:
-        """What it is sorted by, and whether downwards."""
+        """The sort key, and whether descending."""
         sort = str(self.chosen["sort"])
         return sort.removeprefix("-") or "seq", sort.startswith("-")
 
@@ -95,7 +95,7 @@ def backlog(workspace_id: str) -> QuerySet[Entry]:
 
 
 def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]:
-    """All that fit, whatever their status and reason: what the rail counts."""
+    """Entries that match all filters except status and reason: the base of the rail's counts."""
     entries = backlog(workspace_id)
     if query.chosen["locked"]:
         entries = entries.filter(account__human_locked=True)
@@ -107,7 +107,6 @@ def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]
 
 
 def matching(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]:
-    """All that fit."""
     entries = matching_any_status(workspace_id, query)
     if status := query.chosen["status"]:
         entries = _by_term(workspace_id, entries, Term("status", status))
@@ -117,7 +116,7 @@ def matching(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]:
 
 
 def ordered(entries: QuerySet[Entry], query: EntryQuery) -> QuerySet[Entry]:
-    """With `place`, by which paging cuts."""
+    """Annotated with `place`, the key of the pagination."""
     return entries.annotate(place=SORTS[query.order[0]])
 
 
@@ -156,7 +155,7 @@ def _by_term(workspace_id: str, entries: QuerySet[Entry], term: Term) -> QuerySe
 
 
 def _by_reason(workspace_id: str, entries: QuerySet[Entry], reason: str) -> QuerySet[Entry]:
-    """Stored reasons in the database; those that only the executor's checks know by asking them, of the first that would be looked at."""
+    """Stored reasons are filtered in the database; the others by explaining the first MAX_EXPLAINED entries."""
     if reason not in status_groups.EXPLAINED_ONLY:
         return entries.annotate(stored=status_groups.REASON).filter(stored=reason)
     _, explained = explain.explain(workspace_id, limit=MAX_EXPLAINED)
@@ -166,7 +165,7 @@ def _by_reason(workspace_id: str, entries: QuerySet[Entry], reason: str) -> Quer
 
 
 def _by_file(path: str) -> Q:
-    """Paths with these letters, and folders that it lies in: who locks `app/` touches `app/mail.py`."""
+    """Paths that contain the text, and its parent folders: a lock on `app/` covers `app/mail.py`."""
     try:
         above = list(paths.ancestors(paths.normalise(path)))
     except paths.BadPath:
@@ -179,5 +178,5 @@ def _by_file(path: str) -> Q:
 
 
 def _quoted(path: str) -> str:
-    """As it stands in the stored JSON: SQLite's is ASCII."""
+    """As stored in the JSON column: SQLite's JSON is ASCII."""
     return json.dumps(path, ensure_ascii=connection.vendor == "sqlite")[1:-1]

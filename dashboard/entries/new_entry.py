@@ -1,4 +1,4 @@
-"""One new entry by a form: what it asks of an agent, what it locks, what it waits for and what it may cost."""
+"""The form for one new entry: content, locked paths, dependencies and budget."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from workspaces.access import Need
 from workspaces.errors import Invalid
 
 FIELDS = ("content", "requirements", "criteria", "creates", "modifies", "after", "priority", "budget", "rounds", "group", "alone")
-# Which field a property of the API comes from. A plan says where things are by line: here the line is the field's place.
+# API property to form field. A plan locates problems by line; here the line is the field's position.
 _FIELD_OF = {
     "content": "content",
     "spec": "modifies",
@@ -63,7 +63,7 @@ def page(page_request: PageRequest) -> HttpResponse:
 
 
 def _api_value(form_data: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The API's shape, and what cannot be put into it."""
+    """The entry in the API's shape, and the errors by field."""
     wrong: dict[str, str] = {}
     spec = {
         "requirements": form_data["requirements"].strip().replace("\r\n", "\n") or None,
@@ -108,7 +108,7 @@ def _render(page_request: PageRequest, form_data: dict[str, str], wrong: dict[st
 
 
 def hits(page_request: PageRequest) -> dict[str, Any]:
-    """Entries that what is typed into the little search finds, the newest first."""
+    """The newest entries that match the dependency search."""
     search = search_language.parse(page_request.request.GET.get("find", ""))
     query = filters.EntryQuery(dict.fromkeys(("status", "reason", "locked"), ""), search, [])
     matches: list[Entry] = list(filters.matching(page_request.workspace.pk, query).order_by("-seq")[:MAX_HITS])

@@ -1,4 +1,4 @@
-"""The entries as a graph: an indented outline always, a drawing where there are few, and what waits in a circle said above."""
+"""The entries as a dependency graph: an indented outline, a drawing where there are few, and any cycle."""
 
 from collections import defaultdict
 from typing import Any
@@ -52,7 +52,7 @@ def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -
 
 
 def _badge(entry: Entry) -> str:
-    """As in the table: what a person holds is held, not blocked."""
+    """As in the table: an entry on hold is `held`, not blocked."""
     return "held" if entry.reason_code == "human_hold" else entry.status
 
 

@@ -1,4 +1,4 @@
-"""A plan pasted or uploaded: first what would be added, with each problem's line; then, from the same text, added once."""
+"""Import of a pasted or uploaded plan: a preview with the problems of each line, then one idempotent add of the same text."""
 
 import base64
 import zlib
@@ -49,7 +49,7 @@ def page(page_request: PageRequest) -> HttpResponse:
 
 
 def _typed(page_request: PageRequest) -> tuple[str, Problem | None]:
-    """The file if one was chosen, else what was pasted."""
+    """The uploaded file, else the pasted text."""
     upload = page_request.request.FILES.get("file")
     if upload is None:
         return page_request.request.POST.get("text", ""), None
@@ -63,7 +63,7 @@ def _typed(page_request: PageRequest) -> tuple[str, Problem | None]:
 
 
 def _carried(page_request: PageRequest) -> tuple[str, Problem | None]:
-    """The previewed text to the letter: a text field would change its line ends, and count them twice."""
+    """The previewed text, byte for byte: a text field would change its line endings."""
     try:
         packed = base64.b64decode(page_request.request.POST.get("carried", ""), validate=True)
         unpacking = zlib.decompressobj()
@@ -107,5 +107,5 @@ def _render(page_request: PageRequest, text: str, format: str, *, checked: Any =
         }
     response = render_page(page_request, "entries/plan.html", HEADER, **context)
     if checked is not None and checked.problems and page_request.request.POST.get("do") == "add":
-        response.status_code = 422  # a preview that finds problems has done what was asked
+        response.status_code = 422  # a preview with problems is a success
     return response

@@ -1,4 +1,4 @@
-"""The rail beside the list: how many entries there are of each standing and reason, under the other filters. One query."""
+"""The rail next to the list: counts by status and reason under the other filters. One query."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +45,7 @@ class Counts:
         return sum(self.by_kind.values())
 
     def of(self, status: str, reason: str) -> int | None:
-        """How many fit a status and a reason of the address; None when the database alone does not know."""
+        """The number of entries with this status and reason; None for reasons that are not stored."""
         if reason in status_groups.EXPLAINED_ONLY:
             return None
         kinds = [kind for kind in status_groups.KINDS if kind == status or not status or (status == "open" and kind != "done")]
@@ -68,7 +68,7 @@ def count(page_request: PageRequest, query: EntryQuery) -> Counts:
 
 
 def build(page_request: PageRequest, query: EntryQuery, counts: Counts) -> list[dict[str, Any]]:
-    """The links: all, each standing, and under those that wait the reasons there are."""
+    """The links: all entries, each status, and below a status its reasons."""
     status, reason = query.chosen["status"], query.chosen["reason"]
     items = [_item(page_request, "All", counts.total, not status and not reason)]
     for kind, word in GROUPS.items():

@@ -1,4 +1,4 @@
-"""Rows of entries with what each waits for, in the executor's own words. The same queries for ten and for five hundred."""
+"""Rows of entries with the reason that each waits for, taken from the executor's checks. The number of queries does not depend on the number of rows."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,14 +17,14 @@ from orchestration.executor.explain import Explanation
 from orchestration.executor.plan import Check
 from orchestration.models import Dependency, Entry, Session
 
-# The status that the needed entries in the way have (empty: not done), and how the sentence begins.
+# Reason: (the status of the dependencies in question, empty for not done; the beginning of the sentence).
 _ABOUT_NEEDS = {"dependencies_pending": ("", "Waiting for "), "dependency_failed": ("failed", "Needed, but failed: ")}
 Pieces = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class RowContext:
-    """What rows say of others: how entries are named, since when they lock, and since when the executor stands."""
+    """Data shared by rows: links to lock holders, since when they hold, and since when the executor is paused."""
 
     names: Mapping[str, labels.Link]
     since: Mapping[str, datetime | None]
@@ -33,7 +33,7 @@ class RowContext:
 
 @dataclass(frozen=True)
 class OpenSession:
-    """The open session of an entry, as far as a row says it."""
+    """The fields of an entry's open session that a row shows."""
 
     pk: str
     phase: str
@@ -42,14 +42,14 @@ class OpenSession:
 
 
 def with_sessions(entries: QuerySet[Entry]) -> QuerySet[Entry]:
-    """Entries with their open sessions, in the query that reads them."""
+    """Annotate entries with their open sessions, in the same query."""
     joined = entries.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
     fields = ("id", "phase", "round_number", "claimed_at")
     return joined.annotate(**{f"at_work_{name}": F(f"session_rel__{name}") for name in fields})
 
 
 def _sessions(entries: Sequence[Entry]) -> dict[str, OpenSession]:
-    """Of those that were read without, in one query."""
+    """The open sessions by entry; one query for entries without the annotation."""
     ids = [entry.pk for entry in entries if not hasattr(entry, "at_work_id")]
     open_sessions = Session.objects.filter(entry_id__in=ids, status__in=Session.OPEN)
     known = {s.entry_id: OpenSession(s.pk, s.phase, s.round_number, s.claimed_at) for s in open_sessions}
@@ -61,15 +61,15 @@ def _sessions(entries: Sequence[Entry]) -> dict[str, OpenSession]:
 
 
 def rows(page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False) -> list[dict[str, Any]]:
-    """The entries with their reasons, dependencies and sessions. `own_first`: what holds an entry alone is said before what holds all,
-    for lists that say that once above."""
+    """The entries with their reasons, dependencies and sessions. `own_first`: an entry's own reason comes before reasons common to all,
+    for lists that state the common reasons once above."""
     return rows_with_common_checks(page_request, entries, own_first=own_first)[0]
 
 
 def rows_with_common_checks(
     page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False
 ) -> tuple[list[dict[str, Any]], list[Check]]:
-    """The same, and the checks that fail for every entry alike."""
+    """The rows, and the checks that fail for every entry."""
     ids = [entry.pk for entry in entries]
     explained, common = explain.told(
         page_request.workspace.pk, [entry.pk for entry in entries if entry.status != Entry.Status.DONE]
@@ -134,7 +134,7 @@ def _row(
 def sentence(
     entry: Entry, check: Check | None, session: OpenSession | None, needs: Sequence[Entry], names: Mapping[str, labels.Link]
 ) -> Pieces:
-    """One sentence on where an entry stands: a check that fails, or what is being done."""
+    """The state of an entry in one sentence: its failing check, or the phase of its session."""
     if session is not None:
         round_ = f", round {session.round_number}" if session.round_number else ""
         return [(f"{labels.PHASES[session.phase]}{round_}", "")]
@@ -154,7 +154,7 @@ def sentence(
 
 
 def _since(entry: Entry, check: Check | None, session: OpenSession | None, context: RowContext) -> datetime | None:
-    """Since when the reason holds, as far as anything says so: else since it came onto the backlog."""
+    """Since when the reason holds, if known; else since the entry was created."""
     if session is not None:
         return session.claimed_at
     if entry.status == Entry.Status.DONE:

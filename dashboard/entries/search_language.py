@@ -1,4 +1,4 @@
-"""What people type into the search of entries: words, "quoted words", and qualifiers such as `spent:>5`. Pure: text in, terms out."""
+"""The search of entries: words, "quoted words", and qualifiers such as `spent:>5`. Pure: text in, terms out."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 MAX_WORDS, MAX_TERMS, MAX_LENGTH = 12, 20, 400
 PRIORITIES = ("critical", "high", "medium", "low")
-# What is said of an entry's standing: the name of the address and of `status:`, and how the sentence calls it.
+# Values of `status:` and of the URL, with their words in the sentence.
 STATUSES = {
     "ready": "ready",
     "running": "running",
@@ -18,7 +18,7 @@ STATUSES = {
     "open": "not done",
 }
 _STATUS_SYNONYMS = {"pending": "ready", "in_progress": "running", "progress": "running"}
-# Codes of reasons, and how the sentence goes on after "waiting for".
+# Reason codes, with their words after "waiting for".
 REASONS = {
     "dependencies_pending": "dependencies",
     "files_locked": "files",
@@ -66,7 +66,7 @@ _PIECE = re.compile(r'([A-Za-z_]+):("([^"]*)"?|\S*)|"([^"]*)"?|(\S+)')
 
 @dataclass(frozen=True)
 class Term:
-    """`name` is one of NAMES; `way` compares, for numbers; `value` is text, a number, or micro-USD for amounts. `said`: for the sentence."""
+    """`name` is one of NAMES; `comparison` applies to numbers; `value` is text, a number, or micro-USD. `description`: for the sentence."""
 
     name: str
     value: str | int | float | bool
@@ -86,7 +86,7 @@ class Search:
 
 
 def parse(text: str) -> Search:
-    """What does not parse is named and left out: a search is never refused."""
+    """Terms that do not parse are ignored and listed: a search is never refused."""
     words: list[str] = []
     terms: list[Term] = []
     ignored: list[str] = []
@@ -98,7 +98,7 @@ def parse(text: str) -> Search:
                 words.append(plain)
             continue
         if name.lower() not in _READERS:
-            words.append(piece.group())  # `app:main` or an address: words, as they stand
+            words.append(piece.group())  # `app:main` or a URL: plain words
             continue
         value = quoted_value if quoted_value is not None else raw_value
         term = _READERS[name.lower()](value.strip()) if value.strip() else None
@@ -111,7 +111,7 @@ def parse(text: str) -> Search:
 
 
 def sentence(search: Search, *more: str) -> str:
-    """`blocked, spent over $5.00, with “invoice”`: how it was understood. Empty when nothing was asked."""
+    """`blocked, spent over $5.00, with “invoice”`: the search as a sentence. Empty without criteria."""
     parts = [*more, *(term.description for term in search.terms), *(f"with “{word}”" for word in search.words)]
     return ", ".join(part for part in parts if part)
 
@@ -159,7 +159,7 @@ def _decimal(text: str) -> Decimal | None:
         return None
     if not (text.isascii() and len(text) <= 20 and amount.is_finite() and 0 <= amount <= 1_000_000_000):
         return None
-    # `1e-999999` is a short word, and a million digits in the sentence that tells how it was understood.
+    # `1e-999999` is short to type but becomes a million digits in the sentence.
     return amount if not amount or amount.adjusted() >= -12 else None
 
 

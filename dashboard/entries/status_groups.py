@@ -1,7 +1,7 @@
-"""Where entries stand by what is stored of them: for filters and counts in the database, the same for ten and for ten thousand.
+"""Status groups and stored reasons of entries as database expressions, for filters and counts.
 
-`executor/snapshot.py` reads the ready line by these columns, and `plan.checks` asks them in this order; a test holds the two together.
-What only the executor's checks know (paused, no worker, no slot) is true of all that are ready alike: `explain` says it (invariant 10).
+`executor/snapshot.py` reads the ready entries by these columns, and `plan.checks` applies them in this order; a test keeps the two equal.
+Reasons that only the executor's checks know (paused, no worker, no slot) apply to all ready entries: `explain` reports them.
 """
 
 from django.db.models import Case, F, Q, Value, When
@@ -25,7 +25,7 @@ KINDS = {
 }
 OPEN = ~KINDS["done"]
 
-# The first stored reason of each, as the plan's checks come to it.
+# The first stored reason of each entry, in the order of the plan's checks.
 REASON = Case(
     When(PENDING & DEPENDENCIES_PENDING, then=Value("dependencies_pending")),
     When(PENDING & PROVIDER_UNAVAILABLE, then=Value("agent_unavailable")),
@@ -34,5 +34,5 @@ REASON = Case(
     default=Value(""),
 )
 KIND = Case(*(When(condition, then=Value(name)) for name, condition in KINDS.items()), default=Value("odd"))
-# Reasons that nothing stored tells.
+# Reasons that are not stored.
 EXPLAINED_ONLY = ("executor_paused", "executor_stopped", "no_worker_online", "concurrency_limit")

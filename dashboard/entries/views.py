@@ -1,4 +1,4 @@
-"""The page of entries: the rail, the search, the table in pages of fifty or the outline, and its CSV."""
+"""The page of entries: rail, search, table or outline, and CSV."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -42,13 +42,13 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 
 
 def _common_reason(common: Sequence[Check]) -> str:
-    """Why nothing starts, whatever it is. That no slot is free says nothing where there are none."""
+    """Why no entry starts at all. A missing slot is left out if another reason applies."""
     checks = [check for check in common if check.code != "concurrency_limit"] or common
     return "; ".join(f"{check.message[:1].lower()}{check.message[1:].rstrip('.')}" for check in checks)
 
 
 class Listing:
-    """One request's look at the list: what is asked for is read once."""
+    """The list of one request; its filters are parsed once."""
 
     def __init__(self, page_request: PageRequest) -> None:
         self.page_request = page_request
@@ -102,7 +102,7 @@ class Listing:
         }
 
     def _head(self, name: str, word: str) -> dict[str, str]:
-        """Where the head of a column leads, and how it is sorted now: amounts begin with the most, numbers with the first."""
+        """The link and current sort order of a column head. The first click sorts amounts descending, numbers ascending."""
         by, descending = self.query.order
         now = ("descending" if descending else "ascending") if name == by else ""
         upward = name in entries_filters.UPWARD_FIRST
@@ -111,7 +111,7 @@ class Listing:
         return {"word": word, "name": name, "now": now, "query": query}
 
     def _empty(self, counts: rail.Counts, matching: int) -> str:
-        """Which of the three: nothing yet, nothing left by the filters, or good news."""
+        """`none` (no entries yet), `filtered` (nothing matches), `good` (an empty status that is good news), or empty if there are rows."""
         if matching:
             return ""
         chosen = self.query.chosen

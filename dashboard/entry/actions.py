@@ -1,4 +1,4 @@
-"""What a person may do to one entry: plain forms, each by the verb of the backlog that the API uses too."""
+"""Actions on one entry: plain forms that call the same functions as the API."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import ReasonForm, RoundsForm, validated
+from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
 from orchestration import queries
@@ -21,6 +21,14 @@ VERBS: dict[str, tuple[Callable[..., Entry], str]] = {
     "release": (entry_actions.resume, "is back in line"),
     "done": (entry_actions.mark_done, "is marked done; nothing was merged"),
 }
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(max_length=500, required=False)
+
+
+class RoundsForm(forms.Form):
+    rounds = forms.IntegerField(min_value=1, max_value=1000, error_messages={"required": "Write a number of rounds"})
 
 
 class PriorityForm(forms.Form):

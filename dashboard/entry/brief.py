@@ -1,4 +1,4 @@
-"""What is asked of an entry, and the plain forms for how it runs."""
+"""The brief of an entry, and the forms for how it runs."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What one entry may spend and spent, the limit above it, and who changed that."""
+"""The budget of one entry, the limit above it, and its changes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an entry waits for and what waits for it, and the forms that change the first."""
+"""Dependencies and dependents of an entry, and the forms that change its dependencies."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ MAX_LINKS = 200
 
 
 class DependForm(forms.Form):
-    """`depends_on`: an entry's number as people write it, also with its title behind it as the list offers it."""
+    """`depends_on`: an entry's number, optionally followed by its title as the datalist offers it."""
 
     depends_on = forms.RegexField(
         r"^\s*#?[0-9]{1,15}(\s.*)?$",

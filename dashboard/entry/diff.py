@@ -1,4 +1,4 @@
-"""What an entry changed: between two commits, file by file, and as a patch to take away. The same viewer for a round and for all of them."""
+"""The diff of an entry or of one round: file by file, and as a patch file."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class DiffFilter(forms.Form):
 @require_safe
 @in_workspace()
 def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    """All that the entry changed, against the integration branch."""
+    """All changes of the entry against the integration branch."""
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     chosen, ignored = filters.read(DiffFilter, page_request)
     base, commit, words = _span(page_request, entry)
@@ -44,13 +44,13 @@ def patch(page_request: PageRequest, entry_id: str) -> HttpResponse:
 
 
 def diff_context(page_request: PageRequest, base: str, commit: str, *, only: str = "") -> dict[str, Any]:
-    """One query: the secrets that are masked."""
+    """One query, for the secrets that are masked."""
     seen = viewing.view(page_request.workspace.repo, base, commit, only=only, mask=_mask(page_request))
     return {"diff": seen, "base": base[:10], "commit": commit[:10], "file_query": filters.query(page_request, "file")}
 
 
 def patch_response(page_request: PageRequest, base: str, commit: str, name: str) -> HttpResponse:
-    """As git writes it, but for secrets. Never shown by the browser, whatever is in it."""
+    """git's own patch with secrets masked, always as a download: the content is not trusted."""
     try:
         text, whole = reading.patch(page_request.workspace.repo, base, commit)
     except reading.NotReadable as problem:
@@ -65,7 +65,7 @@ def patch_response(page_request: PageRequest, base: str, commit: str, name: str)
 
 
 def _span(page_request: PageRequest, entry: Entry) -> tuple[str, str, str]:
-    """From where its branch left the integration branch to its newest commit; once that is merged, from where its first round began."""
+    """(base, commit, sentence): from the merge base with the integration branch to the newest commit; after the merge, from the base of the first round."""
     rounds = list(Round.objects.filter(entry=entry).exclude(commit="").order_by("number").values_list("base_commit", "commit"))
     if not rounds:
         return "", "", ""

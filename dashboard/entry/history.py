@@ -1,4 +1,4 @@
-"""What was done to one entry and its sessions: who, what, from what to what, and why."""
+"""Events of one entry and its sessions: actor, before, after and reason."""
 
 from typing import Any
 

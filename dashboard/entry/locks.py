@@ -1,4 +1,4 @@
-"""The paths of one entry: which it wants, which it holds, and who is in its way."""
+"""The paths of one entry: requested, locked, and who blocks them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from orchestration.models import Entry, FileLock
 
 @dataclass(frozen=True)
 class Row:
-    """`state`: held (by this entry), locked (by another) or free. `by_name`: its spec names the path; else its work needed it."""
+    """`state`: held (by this entry), locked (by another) or free. `by_name`: the spec names the path; otherwise a session locked it."""
 
     path: str
     state: str
@@ -20,7 +20,7 @@ class Row:
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    """Two queries, and a third for who waits, if it holds anything."""
+    """Two queries, and a third for waiting entries if it holds a lock."""
     overlapping = locks.overlapping(entry.workspace_id, entry.paths)
     paths = [path for path, _ in overlapping]
     queryset = FileLock.objects.filter(workspace=page_request.workspace, path__in=paths) | FileLock.objects.filter(entry=entry)

@@ -1,6 +1,6 @@
-"""What the executor would ask before it starts this entry, asked now; and a cycle at once when nothing is in the way.
+"""The executor's checks for this entry, run now; and an immediate cycle if all pass.
 
-The rows are the checks of `executor.plan`, in its order. Nothing here can pass by one of them.
+The rows are the checks of `executor.plan`, in its order. No check can be skipped here.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ EXECUTOR = {"executor_running", "executor_paused", "executor_stopped", "no_worke
 
 @dataclass(frozen=True)
 class Row:
-    """`fix`: where the reason can be seen to, as (words, address)."""
+    """`fix`: where the reason can be resolved, as (words, URL)."""
 
     check: Check
     name: str
@@ -108,7 +108,7 @@ def place(entry: Entry, code: str) -> tuple[str, str] | None:
 @require_POST
 @in_workspace(Need.OPERATE)
 def dispatch_entry(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    """A cycle of the workspace now, in this request, if the executor's own checks let this entry through."""
+    """Run a cycle of the workspace in this request. Raises Conflict if one of the entry's checks fails."""
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     reason = validated(RequiredReasonForm(page_request.request.POST))["reason"]
     _refuse(entry, explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk))

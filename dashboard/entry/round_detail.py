@@ -1,4 +1,4 @@
-"""One round: how it went, what it cost, what it changed, and beside another one (dashboard.md 5.6)."""
+"""One round: outcome, cost, diff, and a comparison with another round."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +32,7 @@ class RoundFilter(forms.Form):
 
 @dataclass(frozen=True)
 class Facts:
-    """One round as its column of facts shows it. `spent`: by category (label, micro-USD)."""
+    """The facts of one round. `spent`: (label, micro-USD) by category."""
 
     round: Round
     cost: str
@@ -90,7 +90,7 @@ def patch(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse
 
 
 def facts(entry: Entry, this: Round, other: Round | None) -> dict[str, Any]:
-    """Two queries, with another round to compare too."""
+    """Two queries, with or without a comparison."""
     rounds = list(with_costs(entry).order_by("number").only("number", "score", "verdict"))
     by_number = {round_.number: round_ for round_ in chart_rounds_of(rounds)}
     shown = [round_ for round_ in (other, this) if round_ is not None]

@@ -1,4 +1,4 @@
-"""The rounds of one entry, what each cost beside what it gained, and the sessions that made them."""
+"""The rounds of one entry with cost and gain, and their sessions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MARKS = {"kept": "●", "level": "○", "failed": "✕", "open": "…"}
 
 @dataclass(frozen=True)
 class Row:
-    """A round in the list. `outcome`: the chart's word for it; `dearest`: none cost more."""
+    """A round in the list. `outcome`: the chart's category."""
 
     round: Round
     cost: str
@@ -53,8 +53,8 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
 
 
 def with_costs(entry: Entry) -> QuerySet[Round]:
-    """Its rounds, each with its `cost`, and whether that is `estimated`: no agent reported it in full, some of it comes from the price table
-    or from the hold."""
+    """Rounds annotated with `cost` (micro-USD) and `estimated`: part of the cost comes from the price table or the reservation,
+    not from an agent's report."""
     spent = RoundSpend.objects.filter(account_id=entry.pk, number=OuterRef("number")).values("cost")[:1]
     computed = LedgerEntry.objects.filter(
         account_id=entry.pk,
@@ -78,7 +78,7 @@ def _row(round_: Round, chart_round: chart.Round, most_expensive: Round | None) 
 
 
 def chart_rounds_of(rounds: Sequence[Round]) -> list[chart.Round]:
-    """Rounds of `with_costs` as the chart shows them, oldest first: what each cost beside what it improved."""
+    """Rounds of `with_costs`, oldest first, as chart rounds with cost and outcome."""
     chart_rounds, best = [], 0.0
     for round_ in rounds:
         better = round_.score is not None and round_.score > best

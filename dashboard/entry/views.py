@@ -1,4 +1,4 @@
-"""The page of one entry: where it stands, and one of its tabs (dashboard.md 5.6). Only the chosen tab is built."""
+"""The page of one entry: its status and one of its tabs. Only the chosen tab is built."""
 
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from workspaces import ids
 from workspaces.access import Need
 from workspaces.errors import NotFound
 
-# name: (word, its regions and what builds each from the page_request and the entry)
+# name: (label, regions with the function that builds each from the page request and the entry)
 TABS = {
     "rounds": ("Rounds", {"rounds": rounds.region, "sessions": rounds.sessions_region}),
     "brief": ("Brief", {"brief": brief.region}),
@@ -31,7 +31,7 @@ TABS = {
     "history": ("History", {"history": history.region}),
 }
 
-# Blocked for one of these, an entry that is released is blocked again by the next cycle.
+# Reasons that a release does not resolve (the next cycle blocks the entry again), with the role that can.
 FIXABLE = {"budget_exceeded": Need.BUDGET, "project_budget_exceeded": Need.BUDGET, "rounds_exhausted": Need.OPERATE}
 
 
@@ -48,7 +48,7 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     regions = HEADER | {"standing": Region("entry.html#standing", lambda page_request: status(page_request, entry))}
     for name, build in TABS[tab][1].items():
         regions[name] = Region(f"entry.html#{name}", partial(build, entry=entry))
-    if page_request.request.GET.get("fragment") == "preflight":  # opened by a person; then it fetches itself
+    if page_request.request.GET.get("fragment") == "preflight":  # opened by a person; refreshes itself from then on
         regions["preflight"] = Region("entry.html#preflight", lambda page_request: preflight.checks(page_request, entry))
     return render_page(
         page_request,
@@ -63,7 +63,7 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
 
 
 def _load(page_request: PageRequest, entry_id: str) -> Entry:
-    """The entry with its open session and what its rounds cost and gained, in one query. Raises NotFound."""
+    """The entry with its open session and its rounds' cost and gain, in one query. Raises NotFound."""
     spends = RoundSpend.objects.filter(account_id=OuterRef("account_id")).order_by().values("account_id")
     gains = Sum("improvement_score", filter=Q(improvement_score__gt=0))
     sums = {"made": Count("id"), "paid": Sum("cost"), "gained": gains}
@@ -84,7 +84,7 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
 
 
 def status(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    """One sentence on where it stands and since when, and what it came to so far: as its row of the backlog says it."""
+    """The entry's state in one sentence, since when, and its results so far; the same as its row of the backlog."""
     row = rows(page_request, [entry])[0]
     at_work = row["session"] is not None
     return {
@@ -101,6 +101,6 @@ def status(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
 
 
 def _fix(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
-    """What makes a blocked entry go on, where releasing it would not; for those who may do it."""
+    """The action that unblocks an entry where a release would not, for users who may take it."""
     need = FIXABLE.get(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
     return preflight.place(entry, entry.reason_code) if need is not None and page_request.may(need) else None

@@ -1,8 +1,9 @@
-"""The executor's controls: plain forms. Stopping asks twice, and the server checks that it was asked (asking.py)."""
+"""The executor's controls: plain forms. Stop and kill need a confirmation token (dashboard/shared/confirmation.py)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.timezone import now
@@ -10,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.shared import confirmation, labels, stop_progress
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import VersionForm, validated
+from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo, confirm, done
 from orchestration import queries, sessions
@@ -29,10 +30,16 @@ VERBS = {
 STATES = {"running": "it is running now", "paused": "it is paused now", "stopped": "it was never started"}
 
 
+class VersionForm(forms.Form):
+    """The version that the page showed. None: do not check for concurrent changes."""
+
+    version = forms.IntegerField(required=False, min_value=0, max_value=2**62)
+
+
 @require_POST
 @in_workspace(Need.OPERATE)
 def change_state(page_request: PageRequest, verb: str) -> HttpResponse:
-    """With the version that the page showed: who acts on what is no longer so is told what is, and nothing is done."""
+    """Start, pause or resume, with the version that the page showed. Raises Conflict if the executor changed since."""
     act, sentence, back = VERBS[verb]
     seen = validated(VersionForm(page_request.request.POST))["version"]
     try:
@@ -53,7 +60,7 @@ def _outdated(executor: Executor) -> str:
 @require_POST
 @in_workspace(Need.OPERATE)
 def dispatch_now(page_request: PageRequest) -> HttpResponse:
-    """A cycle in this request. It overrides nothing: the answer says what stands in the way."""
+    """Run a cycle in this request. It overrides no check: the result names what blocks the other entries."""
     cycle = dispatch.cycle(page_request.workspace.pk)
     activity.record(
         page_request.workspace.pk, "executor.force_dispatch", by=page_request.caller, object_id=page_request.workspace.pk
@@ -69,8 +76,8 @@ def dispatch_now(page_request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
 def stop_all(page_request: PageRequest) -> HttpResponse:
-    """Carried out whatever changed since it was armed, as long as there is something to stop: an emergency is not re-negotiated. Where
-    somebody else has stopped everything already, it says who, and changes nothing."""
+    """Runs whatever changed since the confirmation, as long as there is something to stop: an emergency needs no second confirmation.
+    If someone else has already stopped everything, it names them and changes nothing."""
     if page_request.request.method == "GET" or not confirmation.is_confirmed(page_request, "stop-all"):
         return confirm(
             page_request,
@@ -113,7 +120,7 @@ def stop_session(page_request: PageRequest, session_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
 def kill_session(page_request: PageRequest, session_id: str) -> HttpResponse:
-    """For a session that was asked to stop and does not: its processes are killed now, by its worker or by the reaper."""
+    """For a session that does not end after a stop request: its worker or the reaper kills its processes now."""
     session = queries.session_for(page_request.workspace.pk, session_id)
     if page_request.request.method == "GET" or not confirmation.is_confirmed(page_request, "kill-session", session.pk):
         return confirm(
@@ -133,7 +140,7 @@ def kill_session(page_request: PageRequest, session_id: str) -> HttpResponse:
 
 @contextmanager
 def _still_open(session: Session) -> Iterator[None]:
-    """It may end between the question and its answer: that is not a session that never was."""
+    """Turn NotFound into Conflict: the session may end between the confirmation and the action."""
     try:
         yield
     except NotFound:

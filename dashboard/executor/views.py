@@ -1,4 +1,4 @@
-"""The executor's page: its controls, why what waits does, how its last ticks went, and what it depends on (dashboard.md 5.11)."""
+"""The executor's page: controls, why entries wait, recent ticks and cycles, and dependencies."""
 
 import shutil
 from collections import Counter
@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_POST
 from budget.charts import sparkline
 from dashboard.shared import fragments, labels
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import WorkersForm, validated
+from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER, is_late, shown_state
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
@@ -35,6 +36,10 @@ MAX_BEATS = 60
 MIN_FREE_BYTES = 2 * 2**30
 
 
+class WorkersForm(forms.Form):
+    workers = forms.IntegerField(min_value=1, max_value=500, error_messages={"required": "Write a number of workers"})
+
+
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
     return render_page(page_request, "executor.html", REGIONS, tab="executor")
@@ -49,7 +54,7 @@ def set_workers(page_request: PageRequest) -> HttpResponse:
 
 
 def controls(page_request: PageRequest) -> dict[str, Any]:
-    """What is wanted and what is so, apart."""
+    """The desired and the observed state, separately."""
     config = configuration.load(page_request.executor.config)
     return {
         "executor": page_request.executor,
@@ -62,7 +67,7 @@ def controls(page_request: PageRequest) -> dict[str, Any]:
 
 
 def waiting(page_request: PageRequest) -> dict[str, Any]:
-    """Why each entry waits: the first of the executor's checks that fails, and how many share it. Asked of the code that decides."""
+    """Why each entry waits: its first failing check, and how many entries share it. The checks are the plan's own."""
     _, explanations = explain.explain(page_request.workspace.pk, limit=MAX_CHECKED)
     why = [explanation for explanation in explanations if explanation.why]
     tally = Counter(explanation.why.code for explanation in why if explanation.why)
@@ -97,7 +102,7 @@ def waiting(page_request: PageRequest) -> dict[str, Any]:
 
 
 def ticks(page_request: PageRequest) -> dict[str, Any]:
-    """The last ticks of the executor and cycles of this workspace; None where Valkey, which keeps them, does not answer."""
+    """The executor's last ticks and this workspace's last cycles. They are stored in Valkey; `known` is false if it does not answer."""
     beats, cycles = executor_stats.ticks(), executor_stats.cycles(page_request.workspace.pk)
     took = sorted(beat["ms"] for beat in beats or [])
     started = [cycle["started"] for cycle in reversed(cycles or [])]
@@ -128,7 +133,7 @@ def _cycle(cycle: dict[str, Any]) -> dict[str, Any]:
 
 
 def dependencies(page_request: PageRequest) -> dict[str, Any]:
-    """What the executor needs, asked now: the database, Valkey, the repository, the disk, and the workers that are online."""
+    """Live checks of the executor's dependencies: database, Valkey, repository, disk and online worker processes."""
     workers = _online(page_request)
     checks = [
         ("Database", True, connection.vendor, ""),
@@ -148,7 +153,7 @@ def history(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _online(page_request: PageRequest) -> list[Worker]:
-    """The worker processes seen within a lease; read once for both regions that show them."""
+    """The worker processes seen within a lease, cached for both regions that show them."""
     if "online" not in page_request.memo:
         seen = Worker.objects.filter(seen_at__gt=now() - timedelta(seconds=settings.LEASE_S))
         page_request.memo["online"] = list(seen.order_by("queue", "host", "pid"))
@@ -157,7 +162,7 @@ def _online(page_request: PageRequest) -> list[Worker]:
 
 
 def _slots(workers: list[Worker]) -> int:
-    """As the plan counts them (snapshot.py): of session workers that were heard of within half a lease."""
+    """As the plan counts them (snapshot.py): slots of session workers seen within half a lease."""
     fresh = now() - timedelta(seconds=settings.LEASE_S / 2)
     return sum(worker.slots for worker in workers if worker.queue == "sessions" and worker.seen_at > fresh)
 

@@ -1,6 +1,6 @@
-"""Every component in every state, on one page, for those who build pages and for the check of accessibility (dashboard.md 8).
+"""Every component in every state, for people who build pages and for the accessibility checks.
 
-The parts are the real templates, given made-up facts. Nothing here acts: forms lead nowhere, and no region fetches itself.
+The parts are the real templates with made-up data. They are inert: forms lead nowhere, and no region refreshes.
 """
 
 import itertools
@@ -88,7 +88,7 @@ FRESH = [
 
 
 class Parts:
-    """The real templates with made-up facts, each with names of its own, so that many stand on one page."""
+    """The real templates with made-up data, each with its own ids, so that many fit on one page."""
 
     def __init__(self, request: HttpRequest, caller: Caller) -> None:
         self.request = request

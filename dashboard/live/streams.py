@@ -1,8 +1,8 @@
-"""Hints to open pages, as Server-Sent Events: `event: <topic>`, and a heartbeat. They carry no data: pages fetch what changed.
+"""Change notifications for open pages, as Server-Sent Events: `event: <topic>`, and a heartbeat. They carry no data: pages fetch the change.
 
-`?topics=workers,log-<session id>` asks for some only; `tick` (the executor's tick) and a log's topic are told to nobody who did not ask. The heartbeat is JSON:
-`at` (the server's clock), `seq` (counts the stream's heartbeats), `build` (what pages are made of: another one means reload), and `tick`
-(when the executor's last tick was heard of, or null). What is told comes from `hub.py`.
+`?topics=workers,log-<session id>` selects topics; `tick` (the executor's tick) and log topics are sent only on request. The heartbeat is
+JSON: `at` (the server's clock), `seq` (number of the heartbeat), `build` (version of the pages: another one means reload), and `tick` (time
+of the executor's last tick, or null). The changes come from `subscriptions.py`.
 """
 
 import asyncio
@@ -29,21 +29,21 @@ ON_REQUEST = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")
 MAX_TOPICS = 20
 HEARTBEAT_S = 10.0
 RECHECK_S = 30.0
-GAP_S = 0.5  # between two bursts of one stream: what comes in between is told once
+GAP_S = 0.5  # between two bursts of one stream; changes in between are combined
 RETRY_MS = 3000
 MAX_PER_CALLER = 20
 
 FindCaller = Callable[[], Caller]
-_open: Counter[str] = Counter()  # by who reads
+_open: Counter[str] = Counter()  # by caller
 
 
 async def page(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:
-    """The stream of a page: for the person who is logged in."""
+    """The stream for pages, authenticated by the browser's session."""
     return await _open_stream(request, workspace_id, lambda: _person(request))
 
 
 async def api(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:
-    """The same for programs: a bearer token, or the browser's session. Refused in the contract's shape."""
+    """The stream for programs, authenticated by a bearer token or the browser's session. Errors have the API's shape."""
     return await _open_stream(request, workspace_id, lambda: _program(request))
 
 
@@ -52,7 +52,7 @@ async def _open_stream(request: HttpRequest, workspace_id: str, who: FindCaller)
         return HttpResponse(status=405, headers={"Allow": "GET"})
 
     def look() -> str:
-        """The database is asked in one go and let go of: an idle stream holds no connection."""
+        """Check access, then close the database connection: an idle stream holds none."""
         try:
             caller = who()
             access.workspace_for(caller, workspace_id)
@@ -75,7 +75,7 @@ async def _open_stream(request: HttpRequest, workspace_id: str, who: FindCaller)
 
 
 def _topics(requested: str) -> frozenset[str]:
-    """What a page asks for; the usual ones when it names none that there is."""
+    """The valid requested topics; the default topics if there are none."""
     named = requested[:2000].split(",")[:MAX_TOPICS]
     return frozenset(name for name in named if name in TOPICS or ON_REQUEST.fullmatch(name)) or frozenset(TOPICS)
 
@@ -83,7 +83,7 @@ def _topics(requested: str) -> frozenset[str]:
 async def _events(
     workspace_id: str, name: str, recheck: Callable[[], Awaitable[str]], topics: frozenset[str]
 ) -> AsyncIterator[bytes]:
-    """Hints and heartbeats until the reader goes, or may not read any more."""
+    """Changes and heartbeats until the client disconnects or loses access."""
     _open[name] += 1
     beats = itertools.count(1)
     try:
@@ -117,7 +117,7 @@ def _heartbeat(number: int) -> bytes:
 
 
 def _person(request: HttpRequest) -> Caller:
-    request.session = type(request.session)(request.session.session_key)  # as it is now, not as it was when the stream began
+    request.session = type(request.session)(request.session.session_key)  # read again: it may have changed since the stream began
     user = get_user(request)
     if not user.is_authenticated:
         raise Unauthorized("Log in, or send `Authorization: Bearer <token>`")
@@ -125,7 +125,7 @@ def _person(request: HttpRequest) -> Caller:
 
 
 def _program(request: HttpRequest) -> Caller:
-    """As `config.http.api`: a bad token is refused even beside a good cookie."""
+    """As `config.http.api`: an invalid token is refused even with a valid session cookie."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         return _person(request)

@@ -1,7 +1,7 @@
-"""Who listens for hints in this process, and the one subscription that all of them share.
+"""The streams of this process, and the one Valkey subscription that they share.
 
-It lives as long as somebody listens. Losing it costs latency only: streams go on with heartbeats, it is made anew, and then every stream is
-told that everything may have changed.
+The subscription lives as long as there is a stream. Losing it costs latency only: streams continue with heartbeats, the subscription is
+renewed, and every stream is then notified of all its topics.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ PATTERN = "muster:hints:*"
 
 
 class Stream:
-    """One open page: the topics that it wants, and those of them that it has not been told yet."""
+    """One open page: its topics, and its pending changes."""
 
     def __init__(self, topics: frozenset[str]) -> None:
         self._topics = topics
@@ -41,7 +41,7 @@ class Stream:
         self.publish(dict.fromkeys(self._topics, version))
 
     async def next_changes(self, timeout: float) -> dict[str, int]:
-        """What changed, as topic and version; nothing when the time is over."""
+        """Changed topics with their versions; empty after the timeout."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), timeout)
         self._changed.clear()
@@ -50,11 +50,11 @@ class Stream:
 
 
 class Hub:
-    """The one subscription of this process, fanned out."""
+    """The one subscription of this process, distributed to its streams."""
 
     def __init__(self) -> None:
         self._streams: dict[str, set[Stream]] = defaultdict(set)
-        self._version = int(time.time())  # grows over restarts too
+        self._version = int(time.time())  # increases across restarts too
         self._task: asyncio.Task[None] | None = None
         self.ticked_at: float | None = None
 
@@ -74,7 +74,7 @@ class Hub:
                 task, self._task = self._task, None
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await task  # so that its connection is closed while there is a loop
+                    await task  # closes its connection before the event loop ends
 
     async def _listen(self) -> None:
         waits, missed = 0.5, False
@@ -84,14 +84,14 @@ class Hub:
                 async with client.pubsub() as pubsub:
                     await pubsub.psubscribe(PATTERN)
                     await pubsub.subscribe(executor_stats.TICK)
-                    log.debug("hints.listening")
+                    log.debug("changes.subscribed")
                     if missed:
                         self._publish_all()
                     waits, missed = 0.5, False
                     async for message in pubsub.listen():
                         self._on_message(message)
             except (RedisError, OSError) as error:
-                log.debug("hints.away", error=str(error))
+                log.debug("changes.subscription_lost", error=str(error))
             finally:
                 with contextlib.suppress(RedisError, OSError):
                     await client.aclose()

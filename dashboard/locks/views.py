@@ -1,4 +1,4 @@
-"""The locks: which path, held by whom and since when, who waits behind it, and what nobody needs any more (dashboard.md 5.7)."""
+"""The page of locks: path, holder and age, waiting entries, and the release of orphaned locks."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Filter(forms.Form):
 
 @dataclass
 class Row:
-    """A locked path. `kept`: it is held between two rounds, with nobody at work on it now."""
+    """A locked path. `kept`: held between two rounds, without an open session."""
 
     lock: FileLock
     entry: Entry
@@ -54,7 +54,7 @@ class Row:
 
     @property
     def is_unknown(self) -> bool:
-        """Nobody has heard of its session for longer than a lease: the tick ends it, as soon as it is proven dead."""
+        """Its session has been silent for longer than a lease: the tick ends it once it is proven dead."""
         until = self.session.lease_until if self.session else None
         return until is not None and until < now()
 
@@ -65,7 +65,7 @@ class Row:
 
 @dataclass(frozen=True)
 class LockList:
-    """The rows that fit; how many locks there are at all, how many of them are orphans, and the entries that wait for one."""
+    """The matching rows, the number of all locks and of orphans, and the entries that wait for a lock."""
 
     rows: list[Row]
     total: int
@@ -83,7 +83,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
 def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    """Only of an entry that needs them no more, and with a reason: what is live is ended first."""
+    """Release orphaned locks, with a reason. Raises Invalid if the entry still needs them: a live session is ended first."""
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     if why := orphans.why_kept(entry, is_open=bool(orphans.at_work([entry.pk]))):
         raise Invalid(why, "entryID")
@@ -110,7 +110,7 @@ def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
 
 
 def locks_region(page_request: PageRequest) -> dict[str, Any]:
-    """Five queries, whatever is locked."""
+    """Five queries, whatever the number of locks."""
     chosen, ignored = filters.read(Filter, page_request)
     lock_list = _rows(page_request, chosen)
     rows, waiters = lock_list.rows, lock_list.waiters
@@ -167,7 +167,7 @@ def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> LockList:
     for entry in waiters:
         behind[entry.parked_behind_id or ""].append(entry)
     rows = [_row(lock, sessions.get(lock.entry_id), behind.get(lock.entry_id, [])) for lock in locks]
-    if chosen["state"] == "waiting":  # of their holder's paths, those that somebody waits for
+    if chosen["state"] == "waiting":  # only the paths with a waiting entry
         rows = [row for row in rows if row.waiting]
     return LockList(rows, total, orphaned, waiters)
 
@@ -178,12 +178,12 @@ def _row(lock: FileLock, session: Session | None, behind: list[Entry]) -> Row:
 
 
 def _waits_since(entry: Entry) -> datetime:
-    """Since when it is parked. What a person edits of it meanwhile does not count."""
+    """Since when it is parked; later edits of the entry do not count."""
     return entry.reason_at or entry.updated_at
 
 
 def _wants(entry: Entry, path: str) -> bool:
-    """One of the paths it will lock is this one, above it or below it."""
+    """Whether one of its paths equals, contains or is inside this one."""
     mine = path.rstrip("/")
     return any(
         (want := other.rstrip("/")) == mine or want.startswith(mine + "/") or mine.startswith(want + "/") for other in entry.paths
@@ -191,7 +191,7 @@ def _wants(entry: Entry, path: str) -> bool:
 
 
 def _cycle(waiters: list[Entry]) -> list[Entry]:
-    """Entries that wait for each other in a ring: it cannot come about by claims, only by a repair gone wrong."""
+    """Entries that wait for each other in a cycle: claims cannot cause it, only a wrong manual repair."""
     by_id = {entry.pk: entry for entry in waiters}
     loop = graph.cycle({entry.pk: [entry.parked_behind_id or ""] for entry in waiters})
     return [by_id[id_] for id_ in loop or [] if id_ in by_id]

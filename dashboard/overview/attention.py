@@ -1,4 +1,4 @@
-"""What needs a person, in one list: nothing that goes on by itself is in it (dashboard.md 5.1)."""
+"""The attention list: problems that only a person can resolve."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,20 +13,20 @@ from workspaces.access import Need
 
 MAX_ITEMS = 5
 SILENT_AFTER = timedelta(minutes=10)
-# What does not go away by itself, and what a person does about it.
+# Reasons that do not resolve themselves, and the action of a person.
 STUCK = {
     "budget_exceeded": "Raise its budget",
     "rounds_exhausted": "Give it rounds",
     "no_improvement": "Read its rounds",
     "merge_conflict": "Read the conflict",
 }
-# The tab of the entry's page on which that is done, where it is not the first.
+# The tab of the entry's page for that action, if it is not the first.
 TABS = {"budget_exceeded": "budget", "rounds_exhausted": "brief"}
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to do: `pieces` are (text, address); `at`: since when."""
+    """One item: `pieces` are (text, URL); `at`: since when."""
 
     tone: str
     symbol: str
@@ -38,15 +38,15 @@ class Item:
 
 @dataclass
 class Summary:
-    """The first few, and how many there are beside."""
+    """The first items, and the number of others."""
 
     shown: list[Item] = field(default_factory=list)
     more: int = 0
 
 
 def load(page_request: PageRequest, *, stuck: int, unfunded: int) -> Summary:
-    """`stuck`: how many entries failed, or are blocked for one of STUCK; `unfunded`: blocked because the plan or the cap has nothing left.
-    Two queries, whatever the backlog holds."""
+    """`stuck`: number of entries that failed or are blocked for a reason in STUCK; `unfunded`: number of entries blocked because the plan
+    or the cap is exhausted. Two queries, whatever the size of the backlog."""
     shown = _stuck(page_request) if stuck else []
     items = [*_unfunded(page_request, unfunded), *_silent(page_request), *_orphans(page_request), *_reviews(page_request), *shown]
     return Summary(items[:MAX_ITEMS], max(len(items) - MAX_ITEMS, 0) + stuck - len(shown))
@@ -69,7 +69,7 @@ def _entry(entry: Entry) -> Item:
 
 
 def _unfunded(page_request: PageRequest, count: int) -> list[Item]:
-    """One line for all of them: what mends one mends the others."""
+    """One item for all of them: one fix resolves all."""
     if not count:
         return []
     here = f"{reverse('entries', args=[page_request.workspace.pk])}?reason=project_budget_exceeded"

@@ -1,4 +1,4 @@
-"""The first page of a workspace: is it working, is it safe, and what needs me (dashboard.md 5.1)."""
+"""A workspace's overview: is it working, is it safe, and what needs attention."""
 
 from datetime import timedelta
 from typing import Any
@@ -36,7 +36,7 @@ def page(page_request: PageRequest) -> HttpResponse:
 
 
 def now_(page_request: PageRequest) -> dict[str, Any]:
-    """Four numbers, each with what it was or became within a day, in words."""
+    """Four numbers, each with its change within a day."""
     config = configuration.load(page_request.executor.config)
     return {
         "executor": page_request.executor,
@@ -52,7 +52,7 @@ def now_(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _limits(page_request: PageRequest) -> list[Standing]:
-    """Read once for the regions that tell of them."""
+    """Cached for the regions of one page."""
     if "limits" not in page_request.memo:
         page_request.memo["limits"] = limits.standing(page_request.project.pk, project=page_request.project)
     statuses: list[Standing] = page_request.memo["limits"]
@@ -60,8 +60,8 @@ def _limits(page_request: PageRequest) -> list[Standing]:
 
 
 def _tally(page_request: PageRequest) -> dict[str, Any]:
-    """What the first page counts: one statement, which the database answers from its indexes. The day begins at midnight where the reader
-    is; yesterday's spend is up to the same time."""
+    """The overview's counts in one statement that uses indexes only. The day begins at midnight in the reader's time zone;
+    yesterday's spend is up to the same time of day."""
     if "tally" in page_request.memo:
         cached: dict[str, Any] = page_request.memo["tally"]
         return cached
@@ -99,12 +99,12 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _as_subquery(rows: QuerySet[Any], what: Aggregate) -> Coalesce:
-    """What a set of rows comes to, as a part of another statement; 0 for none."""
+    """An aggregate as a subquery; 0 without rows."""
     return Coalesce(Subquery(rows.order_by().annotate(one=Value(1)).values("one").annotate(n=what).values("n")), 0)
 
 
 def workers(page_request: PageRequest) -> dict[str, Any]:
-    """What somebody should look at comes first: it is never among those that are left out."""
+    """Sessions that need attention come first and are never cut off."""
     context, at = fragments.workers(page_request), timezone.now()
     ranked = sorted(
         context["workers"], key=lambda worker: rows.urgency(worker["session"], at, over=False, quiet=worker["quiet"], late=False)
@@ -135,7 +135,7 @@ def recent(page_request: PageRequest) -> dict[str, Any]:
 
 
 def needs(page_request: PageRequest) -> dict[str, Any]:
-    """What only a person can do, and when something last went wrong."""
+    """The attention list, and the time of the last failure."""
     tally = _tally(page_request)
     summary = attention.load(page_request, stuck=tally["failed"] + tally["stuck"], unfunded=tally["unfunded"])
     last = None if summary.shown else tally["last_failure"]
@@ -143,7 +143,7 @@ def needs(page_request: PageRequest) -> dict[str, Any]:
 
 
 def trouble(page_request: PageRequest) -> dict[str, Any]:
-    """The breaker, when it is open."""
+    """The provider's circuit breaker, when it is open."""
     return {"executor": page_request.executor}
 
 

@@ -18,7 +18,6 @@ MAX_WORKSPACES = 200
 
 @logged_in
 def page(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """The workspaces of this person."""
     workspaces = list(access.workspaces_for(caller).select_related("project", "executor")[: MAX_WORKSPACES + 1])
     return render(
         request, "workspaces.html", {"workspaces": _cards(workspaces[:MAX_WORKSPACES]), "more": len(workspaces) > MAX_WORKSPACES}

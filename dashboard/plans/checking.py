@@ -1,4 +1,4 @@
-"""A plan against what is there: each entry through the API's own schema, each name of a dependency to what it means. Pure but for the schema."""
+"""A plan checked against the backlog: each entry by the API's schema, each dependency resolved. Pure but for the schema."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -16,13 +16,13 @@ from workspaces import ids
 from workspaces.errors import Invalid
 from workspaces.schemas import place
 
-MAX_GUESSES = 10  # of what a name may have meant: each compares it with every ref of the plan
+MAX_GUESSES = 10  # suggestions for unknown refs: each compares with every ref of the plan
 _WORDS = {"extra_forbidden": "is not a property that entries have", "missing": "is missing"}
 
 
 @dataclass(frozen=True)
 class Existing:
-    """An entry of the backlog, as far as a plan can name it."""
+    """An entry of the backlog that a plan may refer to."""
 
     id: str
     seq: int
@@ -32,7 +32,7 @@ class Existing:
 
 @dataclass
 class Row:
-    """One entry of the plan. `needs`: (how it is called, id of an entry or empty for one of the plan)."""
+    """One entry of the plan. `needs`: (name, id of the backlog entry or empty for an entry of the plan)."""
 
     item: Item
     draft: Draft | None = None
@@ -59,7 +59,7 @@ class Checked:
 
 
 def numbers(plan: Plan) -> tuple[set[int], set[str]]:
-    """The entries that a plan may mean: their numbers, and their ids."""
+    """The backlog entries that a plan may refer to: numbers and ids."""
     names = {name for item in plan.items for raw in _listed(item) if isinstance(name := _name(raw), str)}
     seqs = {int(name[1:]) for name in names if _is_number(name)}
     return seqs, {name for name in names if name.startswith("entry_") and ids.looks_like_one(name)}
@@ -137,7 +137,7 @@ def _resolve(
 
 
 class _Suggestions:
-    """The refs that a wrong name may have meant; asked so many times, it knows no more."""
+    """Suggestions for unknown refs, at most MAX_GUESSES."""
 
     def __init__(self, refs: Mapping[str, Row]) -> None:
         self._refs = [ref for ref in refs if len(ref) <= 60]
@@ -172,7 +172,7 @@ def _listed(item: Item) -> list[Any]:
 
 
 def _name(raw: Any) -> Any:
-    """`3`, `"#3"`: the number of an entry on the backlog. Anything else is a ref or an id, or a problem of the schema."""
+    """`3` and `"#3"` are the number of a backlog entry. Other values are refs or ids, or the schema refuses them."""
     return f"#{raw}" if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < 10**15 else raw
 
 

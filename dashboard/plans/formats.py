@@ -1,4 +1,4 @@
-"""From a text to a plan, in whichever format it is; bounded, and whatever is wrong has its line."""
+"""From text to a plan in any of the formats; bounded, and every problem has a line."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def guess(text: str) -> str:
 
 
 def parse(text: str, format: str = "") -> Plan:
-    """Never raises: what cannot be read is a problem of the plan."""
+    """Never raises: unreadable text is a problem of the plan."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
     chosen = format if format in FORMATS else guess(text)
     if problem := _bad(text):

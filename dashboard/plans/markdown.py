@@ -1,4 +1,4 @@
-"""A Markdown checklist: each open box of the outermost level is an entry. What is under it becomes its content and acceptance criteria."""
+"""A Markdown checklist: each open box of the outermost level is an entry. Text below it becomes content and acceptance criteria."""
 
 import difflib
 import re
@@ -32,7 +32,7 @@ _KEYS = {
 _PAIR = re.compile(rf"^({'|'.join(_KEYS)})[ \t]*:[ \t]*(\S.*)$", re.I)
 _LIKE_A_PAIR = re.compile(r"^([a-z_-]{3,12}(?: [a-z]{2,4})?)[ \t]*:[ \t]*\S", re.I)
 _LATE = re.compile(rf"\(({'|'.join(_KEYS)})[ \t]*:[^()]{{1,200}}\)", re.I)
-MAX_LOOKS = 2000  # lines of a plan whose first word is compared with those that Muster knows
+MAX_LOOKS = 2000  # lines whose first word is compared with the known keys
 
 
 @dataclass
@@ -47,7 +47,7 @@ class _Open:
     lines: dict[str, int] = field(default_factory=dict)
     text: list[str] = field(default_factory=list)
     criteria: list[str] = field(default_factory=list)
-    bullet: int = -1  # the indent of the criterion that goes on, else -1
+    bullet: int = -1  # the indent of the criterion that continues, else -1
 
 
 class _Reader:
@@ -168,7 +168,7 @@ class _Reader:
             )
 
     def _doubt(self, number: int, text: str) -> None:
-        """Say so where a word is nearly one that Muster knows: a misspelt `after:` would let two entries run at once."""
+        """Report a word that is close to a known key: a misspelt `after:` would let two entries run at once."""
         match = _LIKE_A_PAIR.match(text)
         if match is None or self.open is None or self.open.done or self.looked > MAX_LOOKS:
             return
@@ -213,7 +213,7 @@ def _value(name: str, text: str) -> Any:
 
 
 def _bracket(title: str, end: int) -> int:
-    """Where the bracket begins that ends at `end`; -1: there is none. By hand: an expression would begin anew at every space of a long line."""
+    """The start of the bracket that ends at `end`; -1 without one. No regex: it would restart at every space of a long line."""
     start = title.rfind("(", 0, end) if title[end - 1 : end] == ")" else -1
     return start if start >= 0 and ")" not in title[start : end - 1] else -1
 

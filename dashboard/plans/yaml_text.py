@@ -1,6 +1,6 @@
-"""YAML as plain data with lines: no tags, no aliases, no key twice, no depth without end. Numbers are exact.
+"""YAML as plain data with line numbers: no tags, aliases or duplicate keys, bounded depth, exact numbers.
 
-Built from the parser's events, not by a loader: an alias that stands for a billion others is refused before it is anything.
+Built from the parser's events, not by a loader: an alias that stands for a billion others is refused before it is expanded.
 """
 
 import re
@@ -96,7 +96,7 @@ def _mapping(start: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Nod
 
 
 def _scalar(event: Any) -> Any:
-    """YAML's plain words, but none of its surprises: `12:30`, `1_000` and `2026-11-25` stay text."""
+    """YAML's plain scalars without its surprises: `12:30`, `1_000` and `2026-11-25` stay text."""
     text = event.value
     if event.style or event.tag == "tag:yaml.org,2002:str":
         return text

@@ -1,4 +1,4 @@
-"""The tables of reviews, for spreadsheets."""
+"""The tables of reviews as CSV."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""How a review says where it stands. Pure."""
+"""The outcome of a review in words. Pure."""
 
 from budget.amounts import money
 from budget.models import Review
@@ -9,7 +9,7 @@ ONLY = {"": "All entries", "over": "Only entries over their plan", "proposed": "
 
 
 def outcome(whole: Whole) -> str:
-    """One sentence: what came of it, or what it waits for."""
+    """The result of a review, or what it waits for, in one sentence."""
     review, n = whole.review, len(whole.proposals)
     changes = "no change" if n == 0 else f"{n} {'change' if n == 1 else 'changes'}"
     if review.state == Review.State.DRAFT:
@@ -27,6 +27,6 @@ def outcome(whole: Whole) -> str:
 
 
 def moved(moves: list[tuple[str, int, int]]) -> str:
-    """What is not any more as the figures say; empty when nothing moved."""
+    """The figures that changed since the snapshot; empty if none."""
     parts = [f"{MOVED[name]} is {money.text(now)} now, it was {money.text(then)}" for name, then, now in moves]
     return f"Figures have moved since: {'; '.join(parts)}." if parts else ""

@@ -1,4 +1,4 @@
-"""The pages of budget reviews: the list, a review, its forms, its print and its tables as CSV. Plain forms: they work without script."""
+"""The pages of budget reviews: list, detail with forms, print and CSV. Plain forms: they work without script."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from budget.reviews import comments, deciding, drafting, reading, snapshot, vari
 from budget.reviews.reading import Whole
 from dashboard.reviews import csv_tables
 from dashboard.reviews import labels as review_labels
+from dashboard.reviews.forms import CommentForm, DecisionForm, NewReviewForm, ProposalForm, ReviewForm, TargetForm
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, done
-from dashboard.shared.team_forms import CommentForm, DecisionForm, NewReviewForm, ProposalForm, ReviewForm, TargetForm
 from workspaces import times
 from workspaces.access import Need
 
@@ -51,7 +51,7 @@ def create(page_request: PageRequest) -> HttpResponse:
 
 @in_workspace()
 def detail(page_request: PageRequest, review_id: str) -> HttpResponseBase:
-    """A review; with `?print=1` as it is printed, with `?csv=` one of its tables."""
+    """A review; with `?print=1` for print, with `?csv=` one of its tables."""
     whole = reading.whole(reading.review_for(page_request.workspace.pk, review_id))
     if export := csv_tables.TABLES.get(page_request.request.GET.get("csv", "")):
         return export(whole)
@@ -60,7 +60,7 @@ def detail(page_request: PageRequest, review_id: str) -> HttpResponseBase:
 
 @in_workspace()
 def print_footer(page_request: PageRequest, review_id: str) -> HttpResponse:
-    """What stands at the foot of each printed page, in words that only a request knows: the style sheet of this page's print."""
+    """A print style sheet for the page footer, whose text depends on the request."""
     review = reading.review_for(page_request.workspace.pk, review_id)
     only = review_labels.ONLY.get(page_request.request.GET.get("only", ""), review_labels.ONLY[""])
     generated = times.stamp(now(), get_current_timezone())
@@ -183,5 +183,5 @@ def _is_number(text: str) -> bool:
 
 
 def _css(text: str) -> str:
-    """A string in a style sheet: whatever is not plain is written as its number."""
+    """A CSS string: every special character is escaped by its code point."""
     return "".join(c if c.isalnum() or c in " .,:#·-_" else f"\\{ord(c):x} " for c in text)

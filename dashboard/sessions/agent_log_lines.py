@@ -1,7 +1,7 @@
-"""What an agent's JSON line tells a person: one kind and one sentence. Pure; every CLI's lines are recorded in tests/agents.
+"""Summaries of an agent's JSON log lines: one kind and one sentence. Pure; recorded lines of every CLI are in tests/agents.
 
-The readers in runtime/agents understand the same lines for the sake of money and failures. Here nothing depends on them: a line that is
-not understood is shown as it is.
+The readers in orchestration/worker/agents parse the same lines for cost and failures. Nothing depends on this module: an unknown line is
+shown as it is.
 """
 
 import json
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_LENGTH = 300
-# In the order in which they say most about a use of a tool.
+# Arguments of a tool that describe its use, the most specific first.
 TOOL_FIELDS = ("file_path", "notebook_path", "path", "filePath", "command", "pattern", "query", "url", "description", "prompt")
 EDITS = frozenset({"edit", "write", "multiedit", "notebookedit", "write_file", "replace", "patch", "apply_patch", "file_change"})
 SHELLS = frozenset({"bash", "shell", "run_shell_command", "command_execution"})
@@ -25,7 +25,7 @@ class LogSentence:
 
 
 def read(line: str) -> LogSentence | None:
-    """None: no JSON object, or one that is not known."""
+    """None: not a JSON object, or an unknown one."""
     if not line.startswith("{"):
         return None
     try:
@@ -44,7 +44,7 @@ Reader = Callable[[Mapping[str, Any]], tuple[str, str] | None]
 
 
 def _protocol(payload: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The command agent's."""
+    """The protocol of the command agent."""
     match payload.get("type"):
         case "text" if "text" in payload:
             return "says", _text(payload.get("text"))
@@ -77,7 +77,7 @@ def _protocol(payload: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _blocks(payload: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Claude Code's and Qwen Code's: a message of blocks."""
+    """Claude Code and Qwen Code: a message of blocks."""
     if payload.get("type") == "system" and payload.get("subtype") == "init":
         return "begins", f"Session begins, {_text(payload.get('model')) or 'model not named'}"
     for block in _objects(_dig(payload, "message", "content")):
@@ -94,7 +94,7 @@ def _blocks(payload: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _item(payload: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Codex's: items that begin and end."""
+    """Codex: items that begin and end."""
     item = payload.get("item")
     match _dig(item, "type"):
         case "agent_message" | "reasoning":
@@ -112,7 +112,7 @@ def _item(payload: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _part(payload: Mapping[str, Any]) -> tuple[str, str] | None:
-    """opencode's."""
+    """opencode: parts."""
     part = payload.get("part")
     match payload.get("type"):
         case "text" if part:

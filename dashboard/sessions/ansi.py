@@ -1,6 +1,6 @@
-"""Terminal colours as classes: sixteen, 256 and true colours become the nearest of eight that are legible in both themes. Pure.
+"""Terminal colours as CSS classes: 16, 256 and true colours map to the nearest of eight that are legible in both themes. Pure.
 
-Only what Select Graphic Rendition says of the text itself is kept: backgrounds, blinking and every other sequence are dropped.
+Only Select Graphic Rendition codes of the text itself are kept: backgrounds, blinking and every other sequence are dropped.
 """
 
 import re
@@ -35,7 +35,7 @@ PLAIN = Style()
 
 
 def html(text: str) -> str:
-    """A line as escaped HTML with its colours."""
+    """A line as escaped HTML with colours."""
     if "\x1b" not in text:
         return escape(plain(text))
     return "".join(
@@ -44,7 +44,7 @@ def html(text: str) -> str:
 
 
 def pieces(text: str) -> Iterator[tuple[Style, str]]:
-    """The runs of one style, in order and not empty. Of a line written over, its last state; colours reach no further than the line."""
+    """Non-empty runs of one style, in order. An overwritten line shows its last state; colours end with the line."""
     style, at = PLAIN, 0
     text = last_state(text)
     for match in _SGR.finditer(text):
@@ -86,7 +86,7 @@ def _simple(style: Style, code: int) -> Style:
 
 
 def _extended(codes: list[int]) -> tuple[str, int]:
-    """The colour, and how many numbers tell it."""
+    """The colour, and how many codes it takes."""
     if len(codes) >= 2 and codes[0] == 5:
         return _of_256(codes[1]), 2
     if len(codes) >= 4 and codes[0] == 2:
@@ -108,5 +108,5 @@ def _nearest(red: int, green: int, blue: int) -> str:
     if max(red, green, blue) - min(red, green, blue) < 40:
         return "white" if red + green + blue > 450 else "black"
     peak = max(red, green, blue)
-    scaled = tuple(220 * part / peak for part in (red, green, blue))  # how bright it is does not make it another colour
+    scaled = tuple(220 * part / peak for part in (red, green, blue))  # brightness does not change the colour
     return min(NAMES[1:7], key=lambda name: sum((a - b) ** 2 for a, b in zip(scaled, _RGB[NAMES.index(name)], strict=True)))

@@ -1,4 +1,4 @@
-"""The page of one session: what it is doing, its facts, and its log; or what happened to it."""
+"""The page of one session: state, facts and log while it runs; its result and events afterwards."""
 
 from typing import Any
 
@@ -47,21 +47,21 @@ def page(page_request: PageRequest, session_id: str) -> HttpResponse:
 
 @in_workspace()
 def redirect_to_session(page_request: PageRequest, session_id: str, tail: str = "") -> HttpResponse:
-    """Where sessions had their pages before: addresses of notices that were sent, and of bookmarks."""
+    """Redirect the URLs of earlier releases, which sent notices and bookmarks contain."""
     session = queries.session_for(page_request.workspace.pk, session_id)
     name = "session-stop" if tail else "session"
     query = page_request.request.META.get("QUERY_STRING", "")
     to = reverse(name, args=[page_request.workspace.pk, session.pk])
     response = HttpResponsePermanentRedirect(f"{to}?{query}" if query else to)
     if page_request.request.method not in ("GET", "HEAD"):
-        response.status_code = 308  # the form is sent again as it is
+        response.status_code = 308  # the browser repeats the POST
     return response
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
 def hold_after(page_request: PageRequest, session_id: str) -> HttpResponse:
-    """Hold its entry once the round is finished, or (`wanted=0`) no longer."""
+    """Put its entry on hold after the round, or (`wanted=0`) cancel that."""
     session = queries.session_for(page_request.workspace.pk, session_id)
     if session.status == Session.Status.ENDED:
         raise Conflict(f"The session on #{session.entry.seq} has ended: hold its entry on the entry's page")
@@ -101,7 +101,7 @@ def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:
 
 
 def events(page_request: PageRequest, session: Session) -> dict[str, Any]:
-    """What people and Muster did about it, and its phases between, in one order."""
+    """Events and phases of the session, newest first."""
     recorded = list(Event.objects.filter(workspace=page_request.workspace, object_id=session.pk).order_by("-id")[:MAX_EVENTS])
     names = entry_links(page_request, {session.entry_id})
     items = [

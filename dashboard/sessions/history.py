@@ -1,4 +1,4 @@
-"""All sessions that ended, in pages by when they were claimed: by the last row's time and id, never by a count of rows."""
+"""Ended sessions, paginated by claim time and id."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def paginate(queryset: QuerySet[Session], page_request: PageRequest) -> Page:
-    """Newest first. A cursor that is none is the first page."""
+    """Newest first. An invalid cursor means the first page."""
     after, before = (page_request.request.GET.get(name, "") for name in ("after", "before"))
     cursor = _position(before or after)
     forward = not (before and cursor)

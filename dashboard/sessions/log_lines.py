@@ -1,4 +1,4 @@
-"""Lines of a log as HTML. Written by hand and not by a template: a page has a thousand, and each is escaped here, once."""
+"""Log lines as HTML, built without a template because a page has a thousand. Every line is escaped here, once."""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from orchestration.sessions.logs.chunks import Line, plain
 from orchestration.sessions.logs.levels import level
 
 MAX_LENGTH = 2000
-# What a row of an agent's own telling is called, and its mark.
+# Labels of the kinds of agent log lines.
 KINDS = {
     "tool": "Tool",
     "edit": "Edit",
@@ -32,8 +32,8 @@ _TESTS = re.compile(
 
 
 def html(lines: Iterable[Line], *, base: str, previous: int = 0, words: str = "", here: bool = True) -> SafeString:
-    """Rows in order. `base`: the log's own address. `previous`: the number before the first one, to tell of lines that were not kept;
-    0 to tell of none. `words`: what is marked. Not `here`: on another page, whose numbers lead to the log.
+    """Rows in order. `base`: the URL of the log. `previous`: the number of the line before the first one, to report gaps; 0: report
+    none. `words`: text to mark. `here=False`: on another page, where line numbers link to the log.
     """
     find = re.compile(re.escape(words), re.IGNORECASE) if words else None
     rows: list[str] = []
@@ -46,7 +46,7 @@ def html(lines: Iterable[Line], *, base: str, previous: int = 0, words: str = ""
 
 
 def whole(line: Line) -> SafeString:
-    """One line, and all of it."""
+    """One line in full."""
     return mark_safe(row(line, base="", whole=True))
 
 
@@ -71,7 +71,7 @@ def row(line: Line, *, base: str, find: re.Pattern[str] | None = None, whole: bo
 
 
 def _text(line: Line, words: str, *, base: str, find: re.Pattern[str] | None, whole: bool) -> str:
-    """What matches a search is marked, and then shown without colours: a match may begin in one and end in another."""
+    """A line with a match is marked and loses its colours, because a match may span several colours."""
     if len(words) > MAX_LENGTH and not whole:
         more = len(words) - MAX_LENGTH
         link = f'<a class="rest" href="{base}?line={line.seq}" data-line="{line.seq}">show all, {more:,} more characters</a>'
@@ -93,7 +93,7 @@ def _marked(words: str, find: re.Pattern[str] | None) -> str:
 
 
 def _event(known: agent_log_lines.LogSentence, words: str, *, base: str, seq: int) -> str:
-    """A marked row: what it tells in a line, and what was written in full under it."""
+    """An agent's line as a summary that opens to the raw text."""
     raw: str = escape(words[:MAX_LENGTH])
     if len(words) > MAX_LENGTH:
         raw += f' … <a class="rest" href="{base}?line={seq}">show all, {len(words) - MAX_LENGTH:,} more characters</a>'

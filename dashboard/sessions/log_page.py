@@ -1,6 +1,6 @@
-"""A session's log: a window of a thousand lines of it, wherever one looks, and what came since.
+"""A session's log: a window of a thousand lines around any position, and live updates.
 
-The page without script and the script ask the same addresses: `?before=`, `?after=`, `?at=`, `?line=`, `?q=`, `?level=` (docs/logs.md).
+The page without script and the script use the same URLs: `?before=`, `?after=`, `?at=`, `?line=`, `?q=`, `?level=` (docs/logs.md).
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from workspaces.errors import NotFound
 
 @dataclass(frozen=True)
 class View:
-    """What is looked at. `last`: up to where the log was read, which with a filter is beyond the last line shown."""
+    """The visible part of a log. `last`: the last line that was read; with a filter this may be beyond the last line shown."""
 
     window: Window
     last: int
@@ -59,8 +59,8 @@ def common(page_request: PageRequest, session: Session) -> dict[str, Any]:
 
 
 def regions(page_request: PageRequest, session: Session) -> dict[str, Region]:
-    """Of any page with this log. `log`: its lines. What only the script asks for is no part of a page: `hits`, where words are, and
-    `whole`, a line in full.
+    """Regions of a page with this log. `log`: its lines. Only the script requests `hits` (positions of matches) and `whole` (one line
+    in full), so they are not part of a page.
     """
     lazy_regions = {"hits": hits, "whole": whole_of}
     name = page_request.request.GET.get("fragment", "")
@@ -106,7 +106,7 @@ def whole_of(page_request: PageRequest, session: Session) -> dict[str, Any]:
 
 
 def whole(session: Session, seq: int) -> dict[str, Any]:
-    """A line in full. Raises NotFound for one that is not kept."""
+    """A line in full. Raises NotFound if it is not stored."""
     line = log_windows.one(session, seq)
     if line is None:
         raise NotFound(f"Line {seq} is not in the log: it was not written yet, or not kept")
@@ -114,7 +114,7 @@ def whole(session: Session, seq: int) -> dict[str, Any]:
 
 
 def _view(session: Session, chosen: dict[str, Any], search_result: log_search.Found | None) -> View:
-    """The part of the log that the address asks for: around a line, before or after one, or its end."""
+    """The part of the log that the URL selects: around, before or after a line, or its end."""
     at = chosen["at"] or (_current(search_result, chosen) if search_result else 0)
     if at:
         window = log_windows.around(session, at)
@@ -143,7 +143,7 @@ def _current(search_result: log_search.Found, chosen: dict[str, Any]) -> int:
 
 
 def _search_context(search_result: log_search.Found | None, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Which of the hits one is at, and the two beside it."""
+    """The current match, the previous and the next one."""
     if search_result is None:
         return {"found": None}
     n = search_result.nearest(chosen["at"] or 0)
@@ -156,7 +156,7 @@ def _search_context(search_result: log_search.Found | None, chosen: dict[str, An
 
 
 def _first_error(session: Session) -> tuple[Line, str] | None:
-    """The first line that told of an error, if it is still there."""
+    """The first line with an error, if it is still stored."""
     line = log_windows.one(session, session.first_error) if session.first_error else None
     if line is None:
         return None
@@ -172,5 +172,5 @@ def _newest(session: Session) -> int:
 
 
 def _is_part(page_request: PageRequest) -> bool:
-    """The script searches by itself: what it asks for are lines."""
+    """Whether the script requests lines; it searches separately."""
     return page_request.request.GET.get("fragment") == "log"

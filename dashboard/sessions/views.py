@@ -1,4 +1,4 @@
-"""The workers: sessions at work and those that ended within the hour, what needs somebody first; or all that ever ended, in pages."""
+"""The session list: running sessions and those that ended within the hour, the most urgent first; or all ended sessions in pages."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -102,7 +102,7 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 
 
 def peek(page_request: PageRequest) -> dict[str, Any]:
-    """The last lines of one session: fetched when somebody opens its row."""
+    """The last lines of one session, fetched when its row is opened."""
     session = session_for(page_request.workspace.pk, page_request.request.GET.get("session", ""))
     base = reverse("session-log", args=[page_request.workspace.pk, session.pk])
     window = log_windows.before(session, most=PEEK_LINES)
@@ -110,7 +110,7 @@ def peek(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _recent(page_request: PageRequest) -> list[Row]:
-    """At work, and ended within the hour: the newest of those."""
+    """Running sessions, and the newest that ended within the hour."""
     sessions = Session.objects.filter(workspace=page_request.workspace).select_related("entry__account", "hold", "worker")
     at_work = list(sessions.filter(status__in=Session.OPEN))
     ended = sessions.filter(status=Session.Status.ENDED, ended_at__gt=now() - RECENT)
@@ -136,7 +136,7 @@ def _fits(row: Row, chosen: dict[str, Any]) -> bool:
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:
-    """By default what needs somebody, then what runs longest. What has ended comes last, the newest first."""
+    """By default the most urgent first, then the longest running. Ended sessions come last, the newest first."""
     name, down = sort.removeprefix("-"), sort.startswith("-")
     if name:
         return sorted(rows, key=lambda row: (KEYS[name](row), row.session.pk), reverse=down)
@@ -163,7 +163,7 @@ def _ended(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Sessio
 
 
 def _chips(page_request: PageRequest, chosen: dict[str, Any], recent: list[Row]) -> list[tuple[str, str, bool, int | None]]:
-    """(word, address, is chosen, how many). The counts follow the other filters."""
+    """(label, query, is chosen, count). The counts respect the other filters."""
     if chosen["ended"]:
         named = [("", "All"), *OUTCOMES]
         return [(word, filters.query(page_request, "session", state=key), chosen["state"] == key, None) for key, word in named]
@@ -176,7 +176,7 @@ def _chips(page_request: PageRequest, chosen: dict[str, Any], recent: list[Row])
 
 
 def _sort(page_request: PageRequest, name: str, chosen: str, down: bool) -> dict[str, str]:
-    """Where the head of a column leads, and how it is sorted now. Time and money begin with the most."""
+    """The link and current sort order of a column head. The first click sorts time and money descending."""
     current = ("descending" if down else "ascending") if name == chosen else ""
     order = ("" if down else "-") + name if current else name if name in ("entry", "output") else f"-{name}"
     return {"query": filters.query(page_request, sort=order), "now": current}

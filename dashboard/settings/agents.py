@@ -1,14 +1,15 @@
-"""The page of a workspace's agents: whether they can work, how they are run, and the secrets they get."""
+"""The page of a workspace's agents: health, configuration and secrets."""
 
 import json
 from typing import Any
 
+from django import forms
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
 from dashboard.shared import labels
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import SecretForm, validated
+from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
@@ -16,6 +17,11 @@ from orchestration import configuration, queries
 from orchestration.configuration import circuit_breaker, secrets
 from orchestration.models import Secret
 from workspaces.access import Need
+
+
+class SecretForm(forms.Form):
+    name = forms.CharField(max_length=100, error_messages={"required": "Write the variable's name"})
+    value = forms.CharField(max_length=16_000, strip=False, error_messages={"required": "Write its value"})
 
 
 @in_workspace()
@@ -50,7 +56,7 @@ def remove_secret(page_request: PageRequest, name: str) -> HttpResponse:
 
 
 def agents_region(page_request: PageRequest) -> dict[str, Any]:
-    """Who implements, reviews and verifies, and what is known of their programs."""
+    """The agents that implement, review and verify, and the versions of their programs."""
     executor = queries.executor_for(page_request.workspace.pk)
     config = configuration.load(executor.config)
     roles: list[tuple[str, configuration.Agent, int | None]] = [("Implements", config.agent, None)]

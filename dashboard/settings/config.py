@@ -1,4 +1,4 @@
-"""The config as a form, and whole as JSON. Each field's error stands beside it, and what a person wrote stays."""
+"""The config as a form, and as JSON. Each error is shown at its field, and the input is kept."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from orchestration.models import Executor
 from workspaces.access import Need
 from workspaces.errors import Conflict, Invalid
 
-MORE_CHECKS = 1  # empty rows to write one more into, without script
+MORE_CHECKS = 1  # empty rows for new checks, without script
 
 
 @require_http_methods(["GET", "POST"])
@@ -51,7 +51,7 @@ def page(page_request: PageRequest) -> HttpResponse:
 
 
 def _conflict(page_request: PageRequest, conflict: Conflict, stored: dict[str, Any], change: dict[str, Any]) -> HttpResponse:
-    """The fields as they are now; and what this person wanted, without what was only not there yet when they began."""
+    """The current values, and the names of the changes that were not saved."""
     unsaved = [name for name in _named(change) if name not in conflict.message]
     return _page(page_request, stored, conflict=conflict.message, unsaved=unsaved)
 

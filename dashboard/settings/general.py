@@ -1,4 +1,4 @@
-"""A workspace's name, what it is made of, and its end."""
+"""A workspace's name and facts, and its deletion."""
 
 from django import forms
 from django.contrib import messages
@@ -52,7 +52,7 @@ def rename(page_request: PageRequest) -> HttpResponse:
 @require_POST
 @in_workspace(Need.ADMIN)
 def delete(page_request: PageRequest) -> HttpResponse:
-    """Only with its name typed: a click alone does not end a workspace."""
+    """Requires the workspace's name as confirmation: a click alone deletes nothing."""
     if validated(EndForm(page_request.request.POST))["name"] != page_request.workspace.name:
         raise Invalid(f"Nothing was deleted: type the name of the workspace, {page_request.workspace.name}", "name")
     workspace_setup.delete(page_request.workspace, by=page_request.caller)

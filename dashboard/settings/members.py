@@ -1,4 +1,4 @@
-"""Who belongs to a workspace and what they may do there."""
+"""The members of a workspace and their roles."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +46,7 @@ def page(page_request: PageRequest) -> HttpResponse:
 @require_POST
 @in_workspace(Need.ADMIN)
 def add(page_request: PageRequest) -> HttpResponse:
-    """Someone who can log in already; or, by a superuser, someone new, whose login link is in the answer and nowhere else."""
+    """Add an existing user, or (superusers only) a new one, whose login link is in this response only."""
     form_data = validated(AddForm(page_request.request.POST))
     role = Role(form_data["role"])
     if form_data["create"] and not _may_create(page_request):
@@ -104,7 +104,7 @@ def _alone(page_request: PageRequest, row: Membership) -> list[str]:
 
 
 def _link(page_request: PageRequest, row: Membership) -> HttpResponse:
-    """For who has no password yet, or lost it."""
+    """A login link, for people without a password or who lost it."""
     if not _may_create(page_request) or not row.user.is_active:
         raise Forbidden("Only an admin of the whole server may make login links, and only for who may log in")
     return _page(

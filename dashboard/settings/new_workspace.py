@@ -1,4 +1,4 @@
-"""A new workspace by a form: the repository is looked at first, and a URL is cloned while a page says so."""
+"""The form for a new workspace: it checks the repository first, and shows progress while a URL is cloned."""
 
 import time
 from pathlib import Path
@@ -122,7 +122,7 @@ def _clone_of(request: HttpRequest, token: str) -> Clone:
 
 
 def _done_clone(request: HttpRequest, repo: str) -> Clone | None:
-    """The clone that this form was filled for, if it is of this very address and there."""
+    """The finished clone of this form, if it is of this URL."""
     try:
         clone = _clone_of(request, request.POST.get("clone", ""))
     except NotFound:
@@ -131,7 +131,7 @@ def _done_clone(request: HttpRequest, repo: str) -> Clone | None:
 
 
 def _problems(invalid: Invalid) -> dict[str, str]:
-    """Beside the field that is meant: the config's keys have other names here."""
+    """The error at its form field: the config's keys have other names here."""
     name = next(iter(invalid.names), "repo")
     field = OF_CONFIG.get(name, "verify" if name.startswith("verify") else name)
     if field not in WorkspaceForm.base_fields:

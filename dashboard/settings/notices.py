@@ -1,8 +1,9 @@
-"""The page of notices: where they go, a test that truly sends, and the log of what was sent."""
+"""The page of notices: channels, a real test delivery, and the delivery log."""
 
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
@@ -15,7 +16,6 @@ from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import confirm, done
-from dashboard.shared.team_forms import ChannelForm, LogForm, NewChannelForm, fitting
 from workspaces.access import Need
 from workspaces.activity.notified import VERBS
 from workspaces.models import Channel
@@ -24,6 +24,32 @@ from workspaces.notices.channels import Wanted
 
 PER_PAGE = 50
 MAX_IN_CSV = 10_000
+
+
+class ChannelForm(forms.Form):
+    name = forms.CharField(max_length=200, error_messages={"required": "Give it a name"})
+    target = forms.CharField(max_length=2000, error_messages={"required": "Write where it goes"})
+    verbs = forms.MultipleChoiceField(choices=list(VERBS.items()), error_messages={"required": "Choose at least one event"})
+
+
+class NewChannelForm(ChannelForm):
+    kind = forms.ChoiceField(choices=Channel.Kind.choices)
+
+
+class LogForm(forms.Form):
+    """The delivery log's filters in the URL. Invalid values are ignored."""
+
+    channel = forms.RegexField(r"^[a-z0-9_]{0,40}$", required=False)
+    state = forms.ChoiceField(
+        choices=[("", "All"), ("pending", "Waiting"), ("delivered", "Delivered"), ("failed", "Failed")], required=False
+    )
+    before = forms.RegexField(r"^[0-9]{0,18}$", required=False)
+
+
+def fitting(form: forms.Form) -> dict[str, Any]:
+    """The valid values; empty strings for the others."""
+    form.is_valid()
+    return {name: form.cleaned_data.get(name) or "" for name in form.fields}
 
 
 @in_workspace()
@@ -36,7 +62,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 @require_POST
 @in_workspace(Need.ADMIN)
 def add(page_request: PageRequest) -> HttpResponse:
-    """A webhook's secret is in this answer and nowhere else: not in a message, which would go through a cookie."""
+    """A webhook's secret is in this response only, not in a flash message, which would go through a cookie."""
     form_data = validated(NewChannelForm(page_request.request.POST))
     fields = Wanted(name=form_data["name"], target=form_data["target"], verbs=form_data["verbs"])
     created, secret = channels.create(page_request.workspace, Channel.Kind(form_data["kind"]), fields, by=page_request.caller)

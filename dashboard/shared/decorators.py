@@ -1,4 +1,4 @@
-"""Who may come in: pages are for people who are logged in, those of a workspace for its members. What is refused becomes an answer here."""
+"""Access to pages: logged-in users only, workspace pages for members only. Refusals become responses here, in one place."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -23,7 +23,7 @@ STATUS: dict[type[Refused], int] = {NotFound: 404, Forbidden: 403, Conflict: 409
 
 
 def logged_in(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Pages are for people who are logged in. What is refused becomes an answer here, in one place."""
+    """For logged-in users. Refused errors of the view become responses."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -33,7 +33,7 @@ def logged_in(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBa
             response: HttpResponseBase = view(request, access.of_user(request.user), *args, **kwargs)
         except Refused as refused:
             response = _refuse(request, refused)
-        response.headers.setdefault("Cache-Control", "private, no-cache")  # one that shows a secret says no-store itself
+        response.headers.setdefault("Cache-Control", "private, no-cache")  # a response with a secret sets no-store itself
         return response
 
     return wrapped
@@ -42,7 +42,7 @@ def logged_in(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBa
 def in_workspace(
     need: Need = Need.VIEW,
 ) -> Callable[[Callable[Concatenate[PageRequest, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """A page or a form of one workspace, for those who may."""
+    """A page or form of one workspace, for members whose role grants `need`."""
 
     def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
@@ -58,12 +58,12 @@ def in_workspace(
 
 
 def _signed_out() -> HttpResponse:
-    """A redirect would put the login page into a region; the page's script shows a link instead."""
+    """No redirect, which would swap the login page into a region; the page's script shows a link instead."""
     return HttpResponse(status=401, headers={"HX-Reswap": "none"})
 
 
 def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
-    """Bad input goes back to its form; what is not allowed or not there gets the error page. With htmx: the sentence alone."""
+    """Invalid input returns to its form; forbidden and missing objects get the error page. htmx requests get the message only."""
     status = next((code for kind, code in STATUS.items() if isinstance(refused, kind)), 422)
     if is_htmx(request):
         response = HttpResponse(render_result(request, refused.message, tone="bad"), status=status)

@@ -1,4 +1,4 @@
-"""What events say on pages: who did what, from what to what. Pure: values in, words out."""
+"""Sentences for events on pages: actor, action, before and after. Pure: values in, text out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -115,7 +115,7 @@ SYMBOLS = {
 
 
 def sentence(verb: str, data: Mapping[str, Any], subject: Link | None) -> list[tuple[str, str]]:
-    """What an event says, as pieces of (text, address). An unknown verb is shown as it is; a subject without an address is no link."""
+    """The event as (text, URL) pieces. An unknown verb is shown as it is; a subject without a URL is plain text."""
     pattern = VERBS.get(verb, verb.replace("_", " ").replace(".", ": "))
     before, has_subject, after = pattern.partition("{}")
     named = [(subject.text, subject.url) if subject else ("an entry", "")] if has_subject else []
@@ -151,7 +151,7 @@ def _fill(text: str, data: Mapping[str, Any]) -> str:
 
 
 def plain(data: Mapping[str, Any], name: str) -> str:
-    """A value of an event: amounts as money, lists with commas, nothing as a dash."""
+    """A value of an event: amounts as money, lists with commas, None as a dash."""
     value = data.get(name)
     if name.endswith("_usd") and isinstance(value, (int, float)):
         return money.text(money.usd(value))

@@ -1,10 +1,10 @@
-"""What states and reasons are called on pages. Pure: values in, words out."""
+"""Labels of states and reasons on pages. Pure: values in, text out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-# state: (tone of colour, symbol of the sprite, word). A shape and a word each: colour alone tells nobody anything.
+# state: (tone of colour, symbol of the sprite, word). Each has a shape and a word, because colour alone conveys no meaning.
 BADGES = {
     "running": ("run", "running", "Running"),
     "in_progress": ("run", "running", "In progress"),
@@ -62,7 +62,7 @@ PHASES = {
     "merging": "Merging",
 }
 
-# How far a session came in its round, once it is over or while it is at work.
+# The phase that a session reached in its round, ended or running.
 REACHED = {
     "starting": "Set up",
     "implementation": "Implementation",
@@ -126,7 +126,7 @@ STATUS_GROUPS = {
     "no_worker_online": "waiting for a session worker",
 }
 
-# What a session that was asked to stop came to.
+# How a session ended after a stop request.
 ENDED = {
     "stopped": "stopped",
     "passed": "had passed",
@@ -138,7 +138,7 @@ ENDED = {
 
 @dataclass(frozen=True)
 class Link:
-    """An entry, a session or a review as a page names it. Without an address it has no page any more."""
+    """An entry, session or review as a page names it. An empty URL: it no longer has a page."""
 
     text: str
     url: str
@@ -170,17 +170,17 @@ def badge(state: str) -> tuple[str, str, str]:
 
 
 def reasons(codes: list[str]) -> str:
-    """`in the way: entry budgets used up, all workers busy`, or that nothing is."""
+    """Reasons as a list: `entry budgets used up, all workers busy`."""
     return ", ".join(REASONS.get(code, code.replace("_", " ")) for code in codes)
 
 
 def status_group(code: str) -> str:
-    """What entries with this reason are, after their number."""
+    """The label of entries with this reason, used after a count."""
     return STATUS_GROUPS.get(code, code.replace("_", " "))
 
 
 def linked(text: str, names: Mapping[str, Link]) -> list[tuple[str, str]]:
-    """A sentence with the ids in it turned into links: pieces of (text, address)."""
+    """A sentence whose ids become links: (text, URL) pieces."""
     pieces = [(text, "")]
     for id_, link in names.items():
         cut: list[tuple[str, str]] = []
@@ -192,7 +192,7 @@ def linked(text: str, names: Mapping[str, Link]) -> list[tuple[str, str]]:
 
 
 def listed(words: str, links: list[tuple[str, str]], limit: int = 5) -> list[tuple[str, str]]:
-    """Words, then links with commas between them; many are cut short."""
+    """Words, then at most `limit` links separated by commas."""
     pieces = [(words, "")]
     for link in links[:limit]:
         pieces += [(", ", ""), link] if len(pieces) > 1 else [link]

@@ -1,4 +1,4 @@
-"""How far a stop of everything has come: each session's own answer, and never "all stopped" before it is so."""
+"""Progress of stopping all sessions: each session's own confirmation, and never "all stopped" before it is true."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,13 +12,13 @@ from dashboard.shared import labels
 from dashboard.shared.page_request import PageRequest
 from orchestration.models import Executor, Session
 
-SHOWN_FOR = timedelta(minutes=2)  # after the last answer; what did not answer is shown until it does
-SLOW = timedelta(seconds=2)  # beyond the grace, in which a KILL always comes
+SHOWN_FOR = timedelta(minutes=2)  # after the last confirmation; an unconfirmed stop is shown until it is confirmed
+SLOW = timedelta(seconds=2)  # beyond the grace period, within which a KILL always follows
 
 
 @dataclass(frozen=True)
 class SessionStop:
-    """A session that was asked to stop. `state`: ended | waiting | silent | killing."""
+    """A session with a stop request. `state`: ended | waiting | silent | killing."""
 
     session: Session
     state: str
@@ -33,7 +33,7 @@ class SessionStop:
 
 @dataclass(frozen=True)
 class Stop:
-    """The last stop of everything: who asked, when, and what came back."""
+    """The last stop of all sessions: who requested it, when, and each session's state."""
 
     by: str
     at: datetime
@@ -50,7 +50,7 @@ class Stop:
 
     @property
     def all_asked(self) -> bool:
-        """Every session was asked, and nothing new starts: asking again would change nothing."""
+        """Every session has its stop request and dispatch is off: a second stop would change nothing."""
         return self.dispatch_is_off and all(stop.session.stop_wanted_at is not None for stop in self.sessions)
 
     @property
@@ -63,7 +63,7 @@ class Stop:
 
 
 def load(page_request: PageRequest) -> Stop | None:
-    """The stop that is under way, or was a moment ago. None: there is none, or dispatch goes on since. One query at most."""
+    """The current stop, or one that completed within SHOWN_FOR. None without one, or when dispatch resumed since. One query at most."""
     if "stop" not in page_request.memo:
         page_request.memo["stop"] = _read(page_request)
     stop: Stop | None = page_request.memo["stop"]

@@ -1,4 +1,4 @@
-"""The word that a form of something destructive sends back (pages/asking.py)."""
+"""The confirmation token of destructive forms (dashboard/shared/confirmation.py)."""
 
 from typing import Any
 

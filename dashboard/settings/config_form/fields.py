@@ -1,4 +1,4 @@
-"""The keys of the config as a person sees them: a label, plain words, and how the value is written."""
+"""The config's keys as form fields: label, help text and type."""
 
 from dataclasses import dataclass, field
 from typing import get_args

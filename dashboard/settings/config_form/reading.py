@@ -1,4 +1,4 @@
-"""From a form that was sent to a change of the config: only what differs from what is stored, so that what is unset stays unset."""
+"""From a submitted form to a change of the config: only differences from the stored config, so that unset keys stay unset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Read:
 
 
 def value_at(config: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path, None for nothing."""
+    """The value at a dotted path; None if there is none."""
     here: Any = config
     for name in path.split("."):
         here = here.get(name) if isinstance(here, Mapping) else None
@@ -32,7 +32,7 @@ def value_at(config: Mapping[str, Any], path: str) -> Any:
 
 
 def read(form_data: Mapping[str, str], stored: dict[str, Any]) -> Read:
-    """What a form says beside what is stored. Fields that it does not have are left alone. What is refused stands in `problems`."""
+    """The change that a form makes to the stored config. Missing fields stay unchanged. Errors are in `problems`."""
     result = Read()
     for section in SECTIONS:
         if section.optional and f"has.{section.optional}" not in form_data:
@@ -53,12 +53,12 @@ def read(form_data: Mapping[str, str], stored: dict[str, Any]) -> Read:
 
 
 def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
-    """What the config's own rules say of a change, by its key."""
+    """Validation errors of a change, by key."""
     try:
         configuration.merged(stored, change)
     except ValidationError as error:
         messages: dict[str, str] = {}
-        # Of a value that may be a text or a list, what is said of the text comes first: nearly everybody writes one.
+        # For a value that may be a text or a list, the error of the text comes first: it is the common case.
         for detail in sorted(error.errors(), key=lambda detail: detail["type"] in ("list_type", "string_type")):
             name = place(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "config"
             messages.setdefault(_field_of(name), words(detail))
@@ -67,7 +67,7 @@ def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
 
 
 def words(problem: Any) -> str:
-    """What the config's rules say, for people."""
+    """A validation error in plain words."""
     plain = _PLAIN.get(problem["type"])
     text = plain.format(**problem.get("ctx", {})) if plain else str(problem["msg"]).removeprefix("Value error, ")
     return f"{text[:1].upper()}{text[1:]}"
@@ -89,7 +89,7 @@ _PLAIN = {
 
 
 def _field_of(name: str) -> str:
-    """The field that a place belongs to: `protected` of `protected.3`, `verify.0.run` of itself."""
+    """The field of an error's location: `protected` for `protected.3`; `verify.0.run` stays."""
     parts = name.split(".")
     for n in range(len(parts), 0, -1):
         if (at := ".".join(parts[:n])) in FIELDS:
@@ -98,7 +98,7 @@ def _field_of(name: str) -> str:
 
 
 def whole(text: str, stored: dict[str, Any]) -> Read:
-    """The same of the whole config as JSON: what is not in it goes back to its default. Values of an env may be left as they are shown."""
+    """The same for the whole config as JSON: missing keys return to their defaults. Masked values of an env are kept."""
     result = Read()
     try:
         config = writing.parsed(text) if text.strip() else {}
@@ -115,7 +115,7 @@ def whole(text: str, stored: dict[str, Any]) -> Read:
 
 
 def replacing(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The change that makes `new` of `old`, where a change alone would be merged into it."""
+    """The change that turns `old` into `new`, given that changes are merged."""
     both = {
         key: replacing(old[key], value) if isinstance(value, dict) and isinstance(old.get(key), dict) else value
         for key, value in new.items()
@@ -124,7 +124,7 @@ def replacing(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def _restored(config: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """With the values of each env that were not shown. Raises Unreadable for one that has none."""
+    """Replaces masked env values by the stored ones. Raises Unreadable if there is none."""
     out = {}
     for key, value in config.items():
         before = stored.get(key)
@@ -159,7 +159,7 @@ def _take(form_field: Field, form_data: Mapping[str, str], stored: dict[str, Any
 
 
 def _take_checks(form_data: Mapping[str, str], stored: dict[str, Any], result: Read) -> None:
-    """All checks: the list is replaced as a whole. A row with nothing in it, or marked as removed, is none."""
+    """The list of checks is replaced as a whole. Empty and removed rows are left out."""
     count = form_data["verify.count"]
     checks = []
     for n in range(min(int(count), MAX_CHECKS + 1) if count.isascii() and count.isdigit() and len(count) < 4 else 0):
@@ -184,7 +184,7 @@ def _put(change: dict[str, Any], path: str, value: Any) -> None:
 
 
 def _same(left: Any, right: Any) -> bool:
-    """Equal as values: 0.50 is 0.5, whatever kind of number each is."""
+    """Equality by value: 0.50 equals 0.5, whatever the number types."""
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
     if isinstance(left, list) and isinstance(right, list):

@@ -1,4 +1,4 @@
-"""A value of the config as text in a field, and back. `Unreadable` says why a text is no value."""
+"""A config value as text in a field, and back."""
 
 import json
 import re
@@ -11,11 +11,11 @@ KEPT = "…"
 
 
 class Unreadable(ValueError):
-    """The message stands beside the field."""
+    """The text is not a value of this field. The message is shown at the field."""
 
 
 def shown(field: Field, value: Any) -> str:
-    """What the field holds for a value; empty for none."""
+    """The text of a value; empty for None."""
     if value is None:
         return ""
     if field.kind == "flag":
@@ -32,7 +32,7 @@ def shown(field: Field, value: Any) -> str:
 
 
 def read(field: Field, text: str) -> Any:
-    """The value that a text stands for, None for nothing. Raises Unreadable. Whether it fits is the config's own to say."""
+    """The value of a text, None if empty. Raises Unreadable. The config validates the value."""
     text = text.replace("\r\n", "\n")
     if field.kind != "template":
         text = text.strip()
@@ -43,7 +43,7 @@ def read(field: Field, text: str) -> Any:
 
 
 def env(text: str, before: dict[str, str]) -> dict[str, str | None]:
-    """What changes of an env: new values, and None for names that are gone. A value that was not touched is not there."""
+    """The changes of an env: new values, and None for removed names. Unchanged names are left out."""
     values: dict[str, str] = {}
     for line in filter(str.strip, text.replace("\r\n", "\n").split("\n")):
         name, equals, value = line.strip().partition("=")

@@ -1,4 +1,4 @@
-"""Who waits for whom: as an outline, and as a drawing where there are few. Pure: names and needs in, lines and SVG out."""
+"""Dependencies as an outline, and as a drawing where there are few. Pure: ids and needs in, lines and SVG out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 from budget.charts.svg import el
 
-MAX_DEPTH = 8  # what lies deeper is not indented further: each line names what it needs
+MAX_DEPTH = 8  # deeper entries are not indented further: each line names what it needs
 MAX_DRAWN = 40
 WIDTH, HEIGHT, ACROSS, DOWN, EDGE = 184, 40, 64, 14, 8
 Needs = Mapping[str, Sequence[str]]
@@ -15,7 +15,7 @@ Needs = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the outline. `repeat`: told in full elsewhere. `opens` a deeper list, or `closes` so many."""
+    """One line of the outline. `repeat`: the entry is listed in full elsewhere. `opens`: a deeper list begins. `closes`: how many lists end."""
 
     id: str
     depth: int
@@ -34,7 +34,7 @@ class Node:
 
 
 def outline(ids: Sequence[str], needs: Needs) -> list[Line]:
-    """What needs nothing first, and under each what waits for it. What waits for several is told in full once."""
+    """Entries without dependencies come first, each followed by its dependents. An entry with several dependencies is listed in full once."""
     below: dict[str, list[str]] = {id_: [] for id_ in ids}
     for id_ in ids:
         for need in needs.get(id_, ()):
@@ -43,7 +43,7 @@ def outline(ids: Sequence[str], needs: Needs) -> list[Line]:
     roots = [id_ for id_ in ids if not any(need in below for need in needs.get(id_, ()))]
     seen: set[str] = set()
     visits: list[tuple[str, int, bool]] = []
-    for root in [*roots, *ids]:  # what a cycle keeps from every root comes last
+    for root in [*roots, *ids]:  # entries that no root reaches because of a cycle come last
         if root in seen:
             continue
         stack = [(root, 0)]
@@ -65,7 +65,7 @@ def _nested(visits: Sequence[tuple[str, int, bool]]) -> list[Line]:
 
 
 def ranks(ids: Sequence[str], needs: Needs) -> list[list[str]]:
-    """Columns from left to right: each after all that it needs. Within one, near to what it needs. Without cycles."""
+    """Columns from left to right, each entry after all of its dependencies and near to them. Expects a graph without cycles."""
     known, rank = set(ids), dict.fromkeys(ids, 0)
     for _ in ids:
         moved = False
@@ -86,7 +86,7 @@ def ranks(ids: Sequence[str], needs: Needs) -> list[list[str]]:
 
 
 def draw(nodes: Sequence[Node], needs: Needs) -> SafeString:
-    """Boxes in columns, and a curve from each to what waits for it. The outline beside it says the same in words."""
+    """Boxes in columns, and a curve from each entry to its dependents. The outline holds the same information as text."""
     columns = ranks([node.id for node in nodes], needs)
     at = {
         id_: (EDGE + column * (WIDTH + ACROSS), EDGE + row * (HEIGHT + DOWN))
@@ -99,7 +99,11 @@ def draw(nodes: Sequence[Node], needs: Needs) -> SafeString:
     return el(
         "svg",
         el("title", f"Dependencies of {len(nodes)} entries", id="dag-title"),
-        el("desc", "What is needed stands left of what waits for it. The outline below says the same in words.", id="dag-desc"),
+        el(
+            "desc",
+            "Each entry is right of the entries that it waits for. The outline below holds the same as text.",
+            id="dag-desc",
+        ),
         *curves,
         *(_box(node, *at[node.id]) for node in nodes),
         role="img",

@@ -1,4 +1,4 @@
-"""Lists in pages of fifty, each row once whatever is added meanwhile: by the last row's key, never by a count of rows."""
+"""Keyset pagination in pages of fifty: rows that are added meanwhile neither repeat nor hide a row."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _CURSOR = re.compile(r"(-?[0-9]{1,19})_([0-9]{1,19})")
 
 @dataclass(frozen=True)
 class Page:
-    """`after` and `before`: what to ask for to go on or back, empty where there is nothing."""
+    """`after` and `before`: the cursors of the next and previous page, empty if there is none."""
 
     rows: list[Any]
     after: str = ""
@@ -20,7 +20,7 @@ class Page:
 
 
 def paginate(queryset: QuerySet[Any], key: str, tie: str, *, descending: bool = False, after: str = "", before: str = "") -> Page:
-    """The rows beyond a cursor, in the order of `key` and then `tie`, both whole numbers. A cursor that is none is the first page."""
+    """The rows beyond a cursor, ordered by `key` and then `tie`, both integers. An invalid cursor means the first page."""
     cursor = _position(before or after)
     forward = not (before and cursor)
     down = descending == forward

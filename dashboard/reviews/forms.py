@@ -1,13 +1,9 @@
-"""What the forms of reviews and notices take."""
-
-from typing import Any
+"""Forms of budget reviews."""
 
 from django import forms
 
 from budget.models import Decision, Proposal
 from dashboard.shared.forms import AmountField
-from workspaces.activity.notified import VERBS
-from workspaces.models import Channel
 
 DAY = {"invalid": "Write a day as 2026-11-24", "required": "Choose a day"}
 
@@ -54,29 +50,3 @@ class DecisionForm(forms.Form):
     )
     note = forms.CharField(max_length=2000, error_messages={"required": "A decision needs a note"})
     version = forms.IntegerField(min_value=0, max_value=1_000_000)
-
-
-class ChannelForm(forms.Form):
-    name = forms.CharField(max_length=200, error_messages={"required": "Give it a name"})
-    target = forms.CharField(max_length=2000, error_messages={"required": "Write where it goes"})
-    verbs = forms.MultipleChoiceField(choices=list(VERBS.items()), error_messages={"required": "Choose at least one event"})
-
-
-class NewChannelForm(ChannelForm):
-    kind = forms.ChoiceField(choices=Channel.Kind.choices)
-
-
-class LogForm(forms.Form):
-    """The delivery log's filters in the address: what does not fit is left out."""
-
-    channel = forms.RegexField(r"^[a-z0-9_]{0,40}$", required=False)
-    state = forms.ChoiceField(
-        choices=[("", "All"), ("pending", "Waiting"), ("delivered", "Delivered"), ("failed", "Failed")], required=False
-    )
-    before = forms.RegexField(r"^[0-9]{0,18}$", required=False)
-
-
-def fitting(form: forms.Form) -> dict[str, Any]:
-    """The values that fit; the rest is empty."""
-    form.is_valid()
-    return {name: form.cleaned_data.get(name) or "" for name in form.fields}
