@@ -86,7 +86,7 @@ def test_a_path_in_another_script_is_found(ana: Client, workspace: Workspace) ->
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_language(text: str) -> None:
     asked = search_language.parse(text)
-    assert search_language.sentence(asked) if asked.anything else not asked.words
+    assert search_language.sentence(asked) if asked.has_criteria else not asked.words
 
 
 @given(st.lists(st.sampled_from(["status:done", "spent:>5", "locked:no", "dep:#3", "word", "score:x", "nope:1"]), max_size=8))
