@@ -39,7 +39,7 @@ def rows(page: Page) -> list[str]:
     return page.eval_on_selector_all("#entries tbody tr", "rows => rows.map(row => row.id)")
 
 
-def test_every_row_that_waits_says_why_and_since_when(page: Page, address: str, many: Workspace) -> None:
+def test_every_waiting_row_has_a_reason_and_a_time(page: Page, address: str, many: Workspace) -> None:
     page.goto(f"{address}/w/{many.pk}/entries/")
     for _ in range(3):
         for row in page.locator("#entries tbody tr").all():
@@ -102,8 +102,8 @@ def test_the_csv_has_what_is_shown(page: Page, address: str, many: Workspace, tm
         page.click("#csv")
     download.value.save_as(tmp_path / "entries.csv")
     lines = list(csv.DictReader((tmp_path / "entries.csv").open()))
-    said = page.locator(".says .num").inner_text()
-    assert said == f"{len(lines)} entries" and lines[-1]["title"] == "'=1+1"
+    form_data = page.locator(".says .num").inner_text()
+    assert form_data == f"{len(lines)} entries" and lines[-1]["title"] == "'=1+1"
 
 
 def test_the_three_ways_to_be_empty_differ(page: Page, address: str, workspace: Workspace) -> None:
@@ -180,7 +180,7 @@ def test_an_entry_is_written_with_what_it_waits_for(page: Page, address: str, wo
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_nobody_is_shut_out_of_the_entries(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
+def test_the_entries_are_accessible(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
     for tail in ("", "?view=graph", "?q=nothing", "?status=blocked&q=score:x", "new/", "plan/"):

@@ -21,7 +21,7 @@ def one(workspace: Workspace, tmp_path: Path) -> Entry:
     return worked_on(workspace, tmp_path)
 
 
-def test_two_clicks_lead_from_the_entry_to_what_its_dearest_round_changed(page: Page, address: str, one: Entry) -> None:
+def test_two_clicks_lead_from_the_entry_to_the_diff_of_its_most_expensive_round(page: Page, address: str, one: Entry) -> None:
     page.goto(f"{address}/w/{one.workspace_id}/entries/{one.pk}/")
     expect(page.locator("#rounds")).to_contain_text("Round 1 cost the most: $0.31")
     assert [bar.bounding_box()["height"] > 10 for bar in page.locator("#rounds rect.bar").all()] == [True, True]  # type: ignore[index]
@@ -30,7 +30,7 @@ def test_two_clicks_lead_from_the_entry_to_what_its_dearest_round_changed(page: 
     expect(page.locator("#diff-h")).to_be_in_viewport()
 
 
-def test_brackets_lead_to_the_rounds_beside(page: Page, address: str, one: Entry) -> None:
+def test_bracket_keys_lead_to_the_neighbouring_rounds(page: Page, address: str, one: Entry) -> None:
     page.goto(f"{address}/w/{one.workspace_id}/entries/{one.pk}/rounds/1/")
     page.keyboard.press("]")
     page.wait_for_url("**/rounds/2/")
@@ -60,9 +60,9 @@ def test_the_preflight_opens_in_place_and_follows_what_changes(page: Page, addre
     open_live(page, address, workspace, f"entries/{entry.pk}/")
     page.click("#preflight-open")
     rows = page.locator("#preflight-checks tbody tr")
-    asked = explain.reasons(workspace.pk, [entry.pk])[entry.pk].checks
-    expect(rows).to_have_count(len(asked))
-    assert [row.get_attribute("data-check") for row in rows.all()] == [check.code for check in asked]
+    confirmation = explain.reasons(workspace.pk, [entry.pk])[entry.pk].checks
+    expect(rows).to_have_count(len(confirmation))
+    assert [row.get_attribute("data-check") for row in rows.all()] == [check.code for check in confirmation]
     expect(page.locator("#dispatch-entry")).to_have_count(0)
     control.pause(workspace.pk, by=seed.ANA)
     expect(page.locator("#preflight")).to_contain_text("To the executor", timeout=3000)
@@ -131,7 +131,7 @@ def test_without_script_the_preflight_is_a_page(browser: Browser, address: str, 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_entry_round_and_diff_shut_nobody_out(
+def test_entry_round_and_diff_are_accessible(
     browser: Browser, address: str, workspace: Workspace, one: Entry, scheme: str, width: int
 ) -> None:
     """axe finds nothing, no page is wider than its screen, and none holds too many elements."""

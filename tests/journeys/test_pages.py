@@ -141,7 +141,7 @@ def test_everything_works_without_script(browser: Browser, address: str, workspa
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_nobody_is_shut_out(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
+def test_the_pages_are_accessible(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
     """axe finds nothing, and no page is wider than its screen."""
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
@@ -177,7 +177,7 @@ def found(page: Page) -> list[str]:
     return problems
 
 
-def test_a_lost_stream_is_said_and_stop_still_works(page: Page, address: str, workspace: Workspace) -> None:
+def test_a_lost_stream_is_reported_and_stop_still_works(page: Page, address: str, workspace: Workspace) -> None:
     page.add_init_script("window.real = Date.now; Date.now = () => window.real() + (window.later || 0)")
     open_live(page, address, workspace)
     page.evaluate("window.later = 20000")

@@ -35,7 +35,7 @@ def test_a_config_is_changed_and_an_error_leads_to_its_field(browser: Browser, a
     page.click("#save")
     expect(page.locator("#result")).to_contain_text("max_workers: 3 → 7")
     config = Executor.objects.get(pk=workspace.pk).config
-    assert [one["name"] for one in config["verify"]] == ["unit", "lint"] and config["max_workers"] == 7
+    assert [target["name"] for target in config["verify"]] == ["unit", "lint"] and config["max_workers"] == 7
     context.close()
 
 
@@ -167,5 +167,7 @@ def test_the_admin_site_has_our_look_and_axe_finds_nothing(
     problems["fix"] = Axe().run(page, options=WCAG).response["violations"]
     page.click("text=Back to Muster")
     context.close()
-    told = {name: [(one["id"], one["nodes"][0]["target"]) for one in many] for name, many in problems.items() if many}
-    assert not told, told
+    recorded = {
+        name: [(target["id"], target["nodes"][0]["target"]) for target in many] for name, many in problems.items() if many
+    }
+    assert not recorded, recorded

@@ -50,7 +50,7 @@ def text_of(file: Shown) -> str:
     return file.painted.lines
 
 
-def test_lines_stand_beside_their_numbers_with_a_sign_each(two: Two) -> None:
+def test_each_line_has_its_numbers_and_a_sign(two: Two) -> None:
     write(two.repo / "app/py", "one\n2\nthree\n")
     file = only(two.view())
     assert "<del>−two\n</del><ins>+2\n</ins>" in text_of(file) and file.painted is not None
@@ -150,7 +150,7 @@ def test_an_object_that_is_missing_is_not_fetched(two: Two, tmp_path: Path) -> N
     assert not trap.exists()
 
 
-def test_what_is_not_there_is_said(two: Two) -> None:
+def test_missing_objects_are_reported(two: Two) -> None:
     commit = two.commit()
     assert "no commit yet" in viewing.view(str(two.repo), two.base, "").problem
     assert "is not in the repository any more" in viewing.view(str(two.repo), two.base, "1" * 40).problem
@@ -209,13 +209,13 @@ def test_colours_are_places_and_cost_no_element(two: Two) -> None:
     file = only(two.view())
     assert file.painted is not None
     units = text_of(file).replace("&#x27;", "'").replace("<ins>", "").replace("</ins>", "").replace("<b>", "").replace("</b>", "")
-    utf16, at, found = units.encode("utf-16-le"), 0, []
+    utf16, at, words = units.encode("utf-16-le"), 0, []
     for token in file.painted.tokens.split():
         gap, letter, length = next((token.split(c)[0], c, token.split(c)[1]) for c in "kscdn" if c in token)
         start = at + int(gap)
         at = start + int(length)
-        found.append((letter, utf16[2 * start : 2 * at].decode("utf-16-le")))
-    assert ("k", "def") in found and ("n", "go") in found and ("c", "# why") in found and ("s", "'😀'") in found
+        words.append((letter, utf16[2 * start : 2 * at].decode("utf-16-le")))
+    assert ("k", "def") in words and ("n", "go") in words and ("c", "# why") in words and ("s", "'😀'") in words
 
 
 def test_colours_give_up_when_their_time_is_over() -> None:

@@ -25,11 +25,11 @@ def text_of(client: Client, address: str, **query: str) -> str:
     return test_page.text_of(client, address, **query).replace("<mark>", "").replace("</mark>", "")
 
 
-def at(one: Entry, tail: str) -> str:
-    return f"/w/{one.workspace_id}/entries/{one.pk}/{tail}"
+def at(target: Entry, tail: str) -> str:
+    return f"/w/{target.workspace_id}/entries/{target.pk}/{tail}"
 
 
-def test_a_round_says_what_it_cost_found_and_changed(ana: Client, one: Entry) -> None:
+def test_a_round_shows_cost_checks_and_diff(ana: Client, one: Entry) -> None:
     seen = text_of(ana, at(one, "rounds/1/"))
     for fact in ("Score 0.40", "$0.31", "most expensive", "Attempt 1", "its log", "expected 7500", "Rewrote the parser"):
         assert fact in seen, fact
@@ -75,10 +75,10 @@ def test_all_that_an_entry_changed_is_one_diff(ana: Client, one: Entry, workspac
 
 
 def test_the_patch_is_a_file_that_applies(ana: Client, one: Entry, workspace: Workspace, tmp_path: Path) -> None:
-    answer = ana.get(at(one, "rounds/1/patch/"))
-    assert answer["Content-Type"] == "text/plain; charset=utf-8" and answer["X-Content-Type-Options"] == "nosniff"
-    assert answer["Content-Disposition"] == f'attachment; filename="entry-{one.seq}-round-1.patch"'
-    (tmp_path / "p").write_bytes(answer.content)
+    response = ana.get(at(one, "rounds/1/patch/"))
+    assert response["Content-Type"] == "text/plain; charset=utf-8" and response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Disposition"] == f'attachment; filename="entry-{one.seq}-round-1.patch"'
+    (tmp_path / "p").write_bytes(response.content)
     workspace.refresh_from_db()
     first = Round.objects.get(entry=one, number=1)
     git(Path(workspace.repo), "checkout", "--quiet", first.base_commit)
@@ -92,16 +92,16 @@ def test_secrets_are_masked_on_the_page_and_in_the_patch(ana: Client, one: Entry
     assert b"Minutes too" not in ana.get(at(one, "rounds/1/patch/")).content
 
 
-def test_a_commit_that_is_gone_is_said_and_the_rest_stands(ana: Client, one: Entry) -> None:
+def test_a_missing_commit_is_reported_and_the_page_works(ana: Client, one: Entry) -> None:
     Round.objects.filter(entry=one, number=1).update(commit="1" * 40)
     seen = text_of(ana, at(one, "rounds/1/"))
     assert "is not in the repository any more" in seen and "Score 0.40" in seen
     assert ana.get(at(one, "rounds/1/patch/")).status_code == 404
 
 
-def test_a_round_without_a_commit_says_so(ana: Client, workspace: Workspace) -> None:
-    one = Entry.objects.get(workspace=workspace, seq=2)
-    assert "no commit yet" in text_of(ana, at(one, "rounds/1/"))
+def test_a_round_without_a_commit_is_reported(ana: Client, workspace: Workspace) -> None:
+    target = Entry.objects.get(workspace=workspace, seq=2)
+    assert "no commit yet" in text_of(ana, at(target, "rounds/1/"))
     assert "no commit yet" in text_of(ana, at(Entry.objects.get(workspace=workspace, seq=5), "diff/"))
 
 
@@ -121,6 +121,6 @@ def test_its_parts_fetch_themselves(ana: Client, one: Entry, fragment: str) -> N
     assert f'id="{fragment}"' in seen and "<html" not in seen
 
 
-def test_nothing_on_it_changes_anything(otto: Client, one: Entry) -> None:
+def test_the_page_has_no_side_effects(otto: Client, one: Entry) -> None:
     for tail in ("rounds/1/", "diff/", "rounds/1/patch/"):
         assert otto.post(at(one, tail)).status_code == 405

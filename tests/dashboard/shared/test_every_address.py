@@ -97,10 +97,10 @@ def far_away(workspace: Workspace, client: Client) -> Client:
 
 
 def paths(workspace: Workspace) -> Iterator[str]:
-    for one in addresses.every():
-        if one.name not in ("stream", "api-stream", "logout"):
-            for verb in one.verbs or ("",):
-                yield one.path(addresses.values(workspace, verb))
+    for address in addresses.every():
+        if address.name not in ("stream", "api-stream", "logout"):
+            for verb in address.verbs or ("",):
+                yield address.path(addresses.values(workspace, verb))
 
 
 def answered(client: Client, path: str, query: dict[str, str] | list[tuple[str, str]]) -> None:
