@@ -67,7 +67,7 @@ def set_password(request: HttpRequest, caller: Caller) -> HttpResponse:
     throttle.forget(key, "")
     form.save()
     update_session_auth_hash(request, form.user)
-    return _back(request, "Your password is set; wherever else you were logged in, you are logged out")
+    return _back(request, "Your password is set; all your other sessions are logged out")
 
 
 def _password_form(user: Any) -> type[SetPasswordForm]:

@@ -23,10 +23,10 @@ MAX_TOKENS = 200
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(max_length=200, error_messages={"required": "Write what it is for"})
+    name = forms.CharField(max_length=200, error_messages={"required": "Write a name"})
     workspace = forms.CharField(max_length=40, required=False)
     role = forms.ChoiceField(choices=Role.choices, error_messages={"invalid_choice": "Choose a role"})
-    lasts = forms.ChoiceField(choices=LIFETIMES, required=False, error_messages={"invalid_choice": "Choose how long it lasts"})
+    lasts = forms.ChoiceField(choices=LIFETIMES, required=False, error_messages={"invalid_choice": "Choose when it expires"})
 
 
 @require_http_methods(["GET", "POST"])
@@ -62,7 +62,7 @@ def revoke(request: HttpRequest, caller: Caller, token_id: str) -> HttpResponse:
     if request.POST.get("confirm") != "revoke":
         return render(request, "account/revoke.html", {"token": token}, status=409)
     tokens.revoke(token, by=caller, reason="revoked by its owner")
-    messages.success(request, f"{token.name} is revoked: it opens nothing any more", extra_tags="good")
+    messages.success(request, f"{token.name} is revoked and no longer valid", extra_tags="good")
     return HttpResponseRedirect(reverse("tokens"), status=SEE_OTHER)
 
 

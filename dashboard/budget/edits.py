@@ -80,10 +80,10 @@ def consequence(project: Project, amount: int) -> str:
     """The immediate effect of a cap of this amount."""
     spent, held = money.text(project.total_spent), money.text(project.held)
     if amount < project.total_spent:
-        return f"That is below the {spent} already spent: nothing new starts until the cap is raised. Sessions at work go on within their holds."
+        return f"That is below the {spent} already spent: nothing new starts until the cap is raised. Running sessions continue within their reservations."
     if amount < project.total_spent + project.held:
-        return f"{spent} is spent and {held} is held for sessions at work: nothing new starts until some of it is free."
-    return "Dispatch goes on as long as what is spent and held stays within it."
+        return f"{spent} is spent and {held} is reserved by running sessions: nothing new starts until some of it is free."
+    return "Dispatch continues while spent and reserved amounts stay within it."
 
 
 @require_POST
@@ -134,7 +134,7 @@ def _project_conflict(page_request: PageRequest, field: str, now: int | None, am
     named, address = {"max_project_spend": ("cap", "cap"), "total_budget": ("total budget", "total-budget")}[field]
     return confirm(
         page_request,
-        title=f"Set the {named} all the same",
+        title=f"Overwrite the {named}",
         sentence=f"{caps.who_changed(page_request.project, field, now)}, after this page showed it to you. Nothing was overwritten.",
         button=f"Set it from {money.text(now)} to {amount} USD",
         action=reverse(address, args=[page_request.workspace.pk]),
@@ -147,7 +147,7 @@ def _entry_conflict(page_request: PageRequest, entry: Entry, changed: caps.Chang
     """Someone else changed the same budget: show their change and ask again."""
     return confirm(
         page_request,
-        title=f"Set the budget of #{entry.seq} all the same",
+        title=f"Overwrite the budget of #{entry.seq}",
         sentence=f"{changed.message}, after this page showed it to you. Nothing was overwritten.",
         button=f"Set it from {money.text(changed.now)} to {fields['amount']} USD",
         action=reverse("entry-budget", args=[page_request.workspace.pk, entry.pk]),

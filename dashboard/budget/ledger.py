@@ -120,7 +120,7 @@ def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
         return confirm(
             page_request,
             title=f"Correct row {row.pk} by {columns.exact(amount)}",
-            sentence="A row is added beside it; nothing booked is changed.",
+            sentence="A correcting row is added; existing rows do not change.",
             points=_effect(effect),
             button=f"Book {columns.exact(amount)}",
             action=reverse("ledger-correct", args=[page_request.workspace.pk, row.pk]),
@@ -131,7 +131,9 @@ def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
     fresh = corrections.correct(row, amount, by=page_request.caller, reason=form_data["reason"], key=key)
     return done(
         page_request,
-        f"{columns.exact(amount)} is booked beside row {row.pk}" if fresh else "That was booked before; nothing was added",
+        f"{columns.exact(amount)} is booked as a correction of row {row.pk}"
+        if fresh
+        else "That correction is already booked; nothing was added",
     )
 
 

@@ -120,7 +120,7 @@ def _conflict(page_request: PageRequest, status: Standing, now_: int | None, fie
     new_value = f"{fields['amount']} USD" if fields["amount"].strip() else "none"
     return confirm(
         page_request,
-        title=f"Set the limit of {limit_name(status)} all the same",
+        title=f"Overwrite the limit of {limit_name(status)}",
         sentence=f"{caps.who_changed(page_request.project, f'limit.{limit}', now_)}, after this page showed it to you. Nothing was overwritten.",
         button=f"Set it from {'none' if now_ is None else money.text(now_)} to {new_value}",
         action=reverse("limit", args=[page_request.workspace.pk]),
@@ -137,7 +137,7 @@ def set_thresholds(page_request: PageRequest) -> HttpResponse:
         page_request.workspace.pk, form_data["percents"], by=page_request.caller, reason=form_data["reason"]
     )
     if not saved:
-        return done(page_request, "Nobody is warned now before the cap is reached", tone="warn")
+        return done(page_request, "There are no warnings before the cap is reached now", tone="warn")
     passed = ", ".join(f"{threshold.percent} %" for threshold in saved if threshold.fired_at)
     sentence = f"Warnings come at {', '.join(f'{threshold.percent} %' for threshold in saved)} of the cap"
     return done(page_request, f"{sentence}; {passed} is passed already" if passed else sentence)
@@ -148,7 +148,7 @@ def consequence(status: Standing, amount: int) -> str:
     spent, held = f"{money.text(status.spent)} is spent{' today' if status.period == 'day' else ''}", money.text(status.held)
     if amount <= status.spent:
         return f"{spent} already, so it is reached at once. {status.stops}"
-    return f"{spent} and {held} is held, so nothing is left of it until some of that is free. {status.stops}"
+    return f"{spent} and {held} is reserved, so nothing is left until some of it is free. {status.stops}"
 
 
 def limit_name(status: Standing) -> str:

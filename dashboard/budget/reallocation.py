@@ -72,11 +72,7 @@ def set_automatic(page_request: PageRequest) -> HttpResponse:
     """The desired state, not a toggle, so that a form sent twice is harmless."""
     on = page_request.request.POST.get("on") == "1"
     workspace_setup.configure(page_request.workspace, {"auto_reallocate": on}, by=page_request.caller)
-    sentence = (
-        "Budgets that no person locked are shared out after each round"
-        if on
-        else "Budgets are shared out only when somebody asks"
-    )
+    sentence = "Unlocked budgets are reallocated after each round" if on else "Budgets are reallocated only on request"
     return done(page_request, sentence)
 
 

@@ -83,11 +83,11 @@ def _without_last(per_change: list[list[list[str]]]) -> list[list[list[str]]]:
 
 def _check(repo: str, base: str, commit: str) -> None:
     if not base or not commit:
-        raise NotReadable("It has no commit yet: what it changes is known once its work is committed.")
+        raise NotReadable("There is no commit yet: the diff appears once the work is committed.")
     if not _COMMIT.fullmatch(base) or not _COMMIT.fullmatch(commit):
-        raise NotReadable("What is on record as its commit is none.")
+        raise NotReadable("The recorded commit is invalid.")
     if not Path(repo).is_dir():
-        raise NotReadable("The repository of this workspace is not there any more, or not on this host.")
+        raise NotReadable("The repository of this workspace no longer exists, or is not on this host.")
     with git.reading_only():
         for revision in (base, commit):
             try:
@@ -97,8 +97,8 @@ def _check(repo: str, base: str, commit: str) -> None:
             if code == 0:
                 continue
             if "dubious ownership" in errors or "not a git repository" in errors:
-                raise NotReadable("The repository of this workspace is not there any more, or not Muster's to read.")
-            raise NotReadable(f"The commit {revision[:10]} is not in the repository any more, so there is no diff to show.")
+                raise NotReadable("The repository of this workspace no longer exists, or Muster may not read it.")
+            raise NotReadable(f"The commit {revision[:10]} is no longer in the repository, so there is no diff to show.")
 
 
 def _diff(repo: str, *arguments: str, limit_bytes: int) -> tuple[bytes, bool]:

@@ -122,9 +122,9 @@ def _shown(
 ) -> Shown:
     notes = _notes(change)
     if change.is_binary:
-        return Shown(number, change, [*notes, "Binary: nothing of it can be shown as text."])
+        return Shown(number, change, [*notes, "Binary: no text to show."])
     if not change.lines:
-        moved = ["Moved as it was."] if change.status == "R" else ["Empty: it has no line."]
+        moved = ["Renamed without changes."] if change.status == "R" else ["Empty file."]
         return Shown(number, change, notes or moved)
     hunks: list[Hunk] = [hunk for section in sections or [] for hunk in parse.hunks(section)]
     if not hunks or not allowance.lines:

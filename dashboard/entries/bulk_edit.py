@@ -23,9 +23,9 @@ from workspaces.errors import Forbidden, Invalid, NotFound
 MAX_ENTRIES = 500
 TYPED_ABOVE = 50
 MAX_NAMED = 20
-GONE = "An entry is not on the backlog any more: load the page again. Nothing was changed"
+GONE = "An entry is no longer on the backlog: reload the page. Nothing was changed"
 DOES = {"hold": "Hold", "release": "Release", "priority": "Change the priority of", "export": "Export"}
-DID = {"hold": "held back until someone releases {}", "release": "back in line", "priority": "of {} priority now"}
+DID = {"hold": "on hold until someone resumes {}", "release": "back in line", "priority": "of {} priority now"}
 
 
 class BulkForm(forms.Form):
@@ -94,9 +94,9 @@ def _filter_request(request: HttpRequest, query: str) -> HttpRequest:
 def _ask_confirmation(page_request: PageRequest, form_data: dict[str, Any], chosen: Sequence[Entry]) -> HttpResponseBase:
     n = len(chosen)
     consequence = {
-        "hold": "Each keeps its branch, frees its locks and waits until someone releases it.",
-        "release": "Each goes back in line, and may start in the next cycle. Failed ones get their rounds anew.",
-        "priority": "Their places in line change; what is at work goes on.",
+        "hold": "Each keeps its branch, releases its locks and waits until someone resumes it.",
+        "release": "Each goes back in line, and may start in the next cycle. Failed entries get new rounds.",
+        "priority": "Their places in line change; running sessions continue.",
     }[form_data["do"]]
     fields = {name: form_data[name] for name in ("do", "priority", "reason")} | {"picks": ",".join(entry.pk for entry in chosen)}
     return confirm(

@@ -17,7 +17,7 @@ from orchestration.models import Entry
 from workspaces.access import Need
 
 VERBS: dict[str, tuple[Callable[..., Entry], str]] = {
-    "hold": (entry_actions.put_on_hold, "is held back until someone releases it"),
+    "hold": (entry_actions.put_on_hold, "is on hold until someone resumes it"),
     "release": (entry_actions.resume, "is back in line"),
     "done": (entry_actions.mark_done, "is marked done; nothing was merged"),
 }
@@ -62,7 +62,7 @@ def change_state(page_request: PageRequest, entry_id: str, verb: str) -> HttpRes
 @in_workspace(Need.OPERATE)
 def reverify(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = entry_actions.reverify(queries.entry_for(page_request.workspace.pk, entry_id), by=page_request.caller)
-    return done(page_request, f"#{entry.seq} will be verified again, without implementing")
+    return done(page_request, f"#{entry.seq} will be verified again without a new implementation")
 
 
 @require_POST
@@ -89,7 +89,7 @@ def _set_priority(page_request: PageRequest, entry: Entry) -> str:
 def _assign(page_request: PageRequest, entry: Entry) -> str:
     who = validated(AssignForm(page_request.request.POST))["assigned_to"].strip()
     entry_edits.assign(entry, who, by=page_request.caller)
-    return f"is assigned to {who}" if who else "is assigned to nobody"
+    return f"is assigned to {who}" if who else "is unassigned"
 
 
 def _set_parallel(page_request: PageRequest, entry: Entry) -> str:
@@ -97,7 +97,7 @@ def _set_parallel(page_request: PageRequest, entry: Entry) -> str:
     group = form_data["parallel_group"].strip()
     entry_edits.set_parallel(entry, parallelizable=not form_data["alone"], parallel_group=group, by=page_request.caller)
     if not form_data["alone"]:
-        return "may run beside others"
+        return "may run in parallel with others"
     return f"runs alone among those of the group {group}" if group else "runs alone in its workspace"
 
 

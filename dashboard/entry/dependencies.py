@@ -77,7 +77,7 @@ def depend(page_request: PageRequest, entry_id: str) -> HttpResponse:
 def undepend(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry, other, reason = _parse(page_request, entry_id)
     dependencies.undepend(entry, other, by=page_request.caller, reason=reason)
-    return done(page_request, f"#{entry.seq} waits for #{other.seq} no more")
+    return done(page_request, f"#{entry.seq} waits for #{other.seq} no longer")
 
 
 def _parse(page_request: PageRequest, entry_id: str) -> tuple[Entry, Entry, str]:

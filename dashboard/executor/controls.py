@@ -24,7 +24,7 @@ from workspaces.errors import Conflict, NotFound
 
 VERBS = {
     "start": (control.start, "The executor is running", "pause"),
-    "pause": (control.pause, "Dispatch is paused; sessions at work go on", "resume"),
+    "pause": (control.pause, "Dispatch is paused; running sessions continue", "resume"),
     "resume": (control.resume, "The executor is running again", "pause"),
 }
 STATES = {"running": "it is running now", "paused": "it is paused now", "stopped": "it was never started"}
@@ -54,7 +54,7 @@ def change_state(page_request: PageRequest, verb: str) -> HttpResponse:
 def _outdated(executor: Executor) -> str:
     ago = labels.duration(now() - executor.changed_at) if executor.changed_at else ""
     who = f"{executor.changed_by or 'Somebody'} changed the executor {ago} ago".replace("  ", " ")
-    return f"{who}: {STATES[executor.state]}. Nothing was done; look again and decide"
+    return f"{who}: {STATES[executor.state]}. Nothing was done; check the state and decide"
 
 
 @require_POST
@@ -69,7 +69,7 @@ def dispatch_now(page_request: PageRequest) -> HttpResponse:
     started = len(cycle.started)
     sentence = f"Started {started} {'session' if started == 1 else 'sessions'}." if started else "Nothing could start."
     if diagnostics["blockedReasons"]:
-        sentence += f" In the way of the rest: {labels.reasons(diagnostics['blockedReasons'])}."
+        sentence += f" Not started: {labels.reasons(diagnostics['blockedReasons'])}."
     return done(page_request, sentence, tone="good" if started else "warn")
 
 
@@ -90,12 +90,12 @@ def stop_all(page_request: PageRequest) -> HttpResponse:
         )
     acknowledged = stop_progress.load(page_request)
     if acknowledged is not None and acknowledged.all_asked and acknowledged.by != page_request.caller.name:
-        raise Conflict(f"{acknowledged.by} stopped everything already: {acknowledged.summary}. Nothing more was done")
+        raise Conflict(f"{acknowledged.by} has already stopped everything: {acknowledged.summary}. Nothing more was done")
     open_now = control.stop_all(page_request.workspace.pk, by=page_request.caller)
     if not open_now:
         return done(page_request, "Dispatch is off; no session was at work")
     request_sentence = "1 session was asked to stop" if open_now == 1 else f"{open_now} sessions were asked to stop"
-    return done(page_request, f"Dispatch is off; {request_sentence}. Each one's answer is listed at the top", tone="warn")
+    return done(page_request, f"Dispatch is off; {request_sentence}. Each confirmation is listed at the top", tone="warn")
 
 
 @require_http_methods(["GET", "POST"])
@@ -106,7 +106,7 @@ def stop_session(page_request: PageRequest, session_id: str) -> HttpResponse:
         return confirm(
             page_request,
             title=f"Stop the session on #{session.entry.seq}",
-            sentence="Ends this session. Its work is committed, and the entry is held until someone releases it.",
+            sentence="Ends this session. Its work is committed, and the entry is on hold until someone resumes it.",
             button="Stop this session",
             action=reverse("session-stop", args=[page_request.workspace.pk, session.pk]),
             fields={"confirm": confirmation.token(page_request, "stop-session", session.pk)},
@@ -114,7 +114,7 @@ def stop_session(page_request: PageRequest, session_id: str) -> HttpResponse:
         )
     with _still_open(session):
         sessions.stop(page_request.workspace.pk, session.pk, by=page_request.caller)
-    return done(page_request, f"The session on #{session.entry.seq} was told to stop; the entry will be held")
+    return done(page_request, f"The session on #{session.entry.seq} is stopping; the entry will be on hold")
 
 
 @require_http_methods(["GET", "POST"])
@@ -127,7 +127,7 @@ def kill_session(page_request: PageRequest, session_id: str) -> HttpResponse:
             page_request,
             title=f"Kill the session on #{session.entry.seq}",
             sentence="Its processes are killed without their grace. What it wrote is committed where its host still can; a request that is "
-            "under way is charged at its hold.",
+            "in flight is charged at its reservation.",
             button="Kill it now",
             action=reverse("session-kill", args=[page_request.workspace.pk, session.pk]),
             fields={"confirm": confirmation.token(page_request, "kill-session", session.pk)},

@@ -121,14 +121,14 @@ def ticks(page_request: PageRequest) -> dict[str, Any]:
 
 def _cycle(cycle: dict[str, Any]) -> dict[str, Any]:
     if cycle["state"] != "running":
-        words = f"did nothing: the executor is {cycle['state']}"
+        words = f"skipped: the executor is {cycle['state']}"
     elif not cycle["free"]:
         words = "no free slot"
     elif not cycle["looked"]:
         words = "nothing was ready"
     else:
         waits = [f"{n} {labels.status_group(code)}" for code, n in cycle["waits"].items()]
-        words = ", ".join(waits) or "everything it looked at was started"
+        words = ", ".join(waits) or "all ready entries were started"
     return cycle | {"when": datetime.fromtimestamp(cycle["at"], UTC), "words": words}
 
 
@@ -169,7 +169,7 @@ def _slots(workers: list[Worker]) -> int:
 
 def _valkey() -> tuple[bool, str, str]:
     ok = executor_stats.ticks() is not None
-    return ok, "answers" if ok else "does not answer", "" if ok else "Work goes on by the tick, later than it could"
+    return ok, "answers" if ok else "does not answer", "" if ok else "Work continues by the tick, with a delay"
 
 
 def _repository(repo: str) -> tuple[bool, str, str]:
@@ -177,14 +177,14 @@ def _repository(repo: str) -> tuple[bool, str, str]:
     return (
         ok,
         "there" if ok else "not found from this server",
-        "" if ok else "Sessions fail to start where it is not there either",
+        "" if ok else "Sessions on hosts without it fail to start",
     )
 
 
 def _disk() -> tuple[bool, str, str]:
     usage = shutil.disk_usage(settings.DATA_DIR)
     ok = usage.free > MIN_FREE_BYTES
-    return ok, f"{usage.free / 2**30:.1f} GiB free", "" if ok else "Worktrees and logs may not fit: make room"
+    return ok, f"{usage.free / 2**30:.1f} GiB free", "" if ok else "Worktrees and logs may not fit: free some space"
 
 
 def _control(page_request: PageRequest, workers: list[Worker]) -> tuple[bool, str, str]:

@@ -143,7 +143,7 @@ class Parts:
     def banners(self) -> list[SafeString]:
         alerts = [
             Alert("bad", "The hard cap of $500.00 is reached: nothing new starts", "#", "Review the cap"),
-            Alert("odd", "The executor has not been heard of", "#", "Diagnostics"),
+            Alert("odd", "No tick from the executor", "#", "Diagnostics"),
             Alert("warn", "A review waits for your decision", "#", "Read"),
         ]
         return [self.render("parts/banner.html", alert=alert, more_alerts=n) for n, alert in enumerate(alerts)]
@@ -151,8 +151,8 @@ class Parts:
     def results(self) -> list[SafeString]:
         undo = Undo("Undo", "#", {})
         examples = [
-            ("good", "Dispatch is paused; sessions at work go on", undo),
-            ("warn", "Nothing could start. In the way: all workers busy", None),
+            ("good", "Dispatch is paused; running sessions continue", undo),
+            ("warn", "Nothing could start. Not started: all workers busy", None),
             ("bad", "The entry is in progress: stop its session first", None),
         ]
         return [

@@ -27,7 +27,7 @@ from orchestration.models import Entry, Executor, Session
 MAX_SESSIONS = 8
 MAX_EVENTS = 10
 DAY = timedelta(days=1)
-NEVER_STARTED = "Nothing is forecast before the executor is started."
+NEVER_STARTED = "There is no forecast before the executor starts."
 
 
 @in_workspace()

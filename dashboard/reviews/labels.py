@@ -13,7 +13,7 @@ def outcome(whole: Whole) -> str:
     review, n = whole.review, len(whole.proposals)
     changes = "no change" if n == 0 else f"{n} {'change' if n == 1 else 'changes'}"
     if review.state == Review.State.DRAFT:
-        return f"A draft by {review.author}, with {changes} proposed; nobody was asked yet."
+        return f"A draft by {review.author}, with {changes} proposed; no approval requested yet."
     if review.state == Review.State.OPEN:
         left = review.required_approvals - whole.approvals
         return f"{review.author} proposes {changes}; {left} more {'approval' if left == 1 else 'approvals'} will apply them."

@@ -45,7 +45,7 @@ def retry(page_request: PageRequest) -> HttpResponse:
 def put_secret(page_request: PageRequest) -> HttpResponse:
     form_data = validated(SecretForm(page_request.request.POST))
     row = secrets.put(page_request.workspace.pk, form_data["name"], form_data["value"], by=page_request.caller)
-    return done(page_request, f"{row.name} is sealed; agents that start from now on get it")
+    return done(page_request, f"{row.name} is saved; agents that start from now on get it")
 
 
 @require_POST

@@ -47,7 +47,7 @@ def page(page_request: PageRequest) -> HttpResponse:
     except Invalid as invalid:
         return _page(page_request, stored, form_data, dict.fromkeys(invalid.names or ("config",), invalid.message))
     after = Executor.objects.values_list("config", flat=True).get(pk=page_request.workspace.pk)
-    return done(page_request, f"Saved: {difference.sentence(difference.of(stored, after)) or 'nothing else than before'}")
+    return done(page_request, f"Saved: {difference.sentence(difference.of(stored, after)) or 'no differences'}")
 
 
 def _conflict(page_request: PageRequest, conflict: Conflict, stored: dict[str, Any], change: dict[str, Any]) -> HttpResponse:
@@ -178,7 +178,7 @@ def _defaults() -> dict[str, Any]:
 
 
 def _default(field: Field) -> str:
-    return "Muster's own" if field.kind == "template" else _text(field, reading.value_at(_defaults(), field.path))
+    return "Muster's default" if field.kind == "template" else _text(field, reading.value_at(_defaults(), field.path))
 
 
 def _text(field: Field, value: Any) -> str:

@@ -46,7 +46,7 @@ def rename(page_request: PageRequest) -> HttpResponse:
     if name == page_request.workspace.name:
         return done(page_request, "Nothing was changed")
     workspace_setup.change(page_request.workspace, name=name, total_budget=None, max_project_spend=None, by=page_request.caller)
-    return done(page_request, f"The workspace is called {name} now")
+    return done(page_request, f"The workspace is now called {name}")
 
 
 @require_POST

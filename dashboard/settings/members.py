@@ -84,7 +84,7 @@ def _remove(page_request: PageRequest, row: Membership) -> HttpResponse:
         return confirm(
             page_request,
             title=f"Remove {name}",
-            sentence=f"{page_request.workspace.name} no longer exists for them, and their tokens for it open nothing.",
+            sentence=f"{page_request.workspace.name} is no longer visible to them, and their tokens for it stop working.",
             button=f"Remove {name}",
             action=reverse("member-act", args=[page_request.workspace.pk, row.pk, "remove"]),
             fields={"confirm": "remove"},
@@ -92,9 +92,9 @@ def _remove(page_request: PageRequest, row: Membership) -> HttpResponse:
         )
     members.remove(row, by=page_request.caller)
     if row.user_id == page_request.request.user.pk and not page_request.caller.everywhere:
-        messages.success(page_request.request, f"You are no member of {page_request.workspace.name} any more", extra_tags="good")
+        messages.success(page_request.request, f"You are no longer a member of {page_request.workspace.name}", extra_tags="good")
         return HttpResponseRedirect(reverse("workspaces"), status=SEE_OTHER)
-    return done(page_request, f"{name} is no member any more")
+    return done(page_request, f"{name} is no longer a member")
 
 
 def _alone(page_request: PageRequest, row: Membership) -> list[str]:

@@ -67,7 +67,7 @@ def add(page_request: PageRequest) -> HttpResponse:
     fields = Wanted(name=form_data["name"], target=form_data["target"], verbs=form_data["verbs"])
     created, secret = channels.create(page_request.workspace, Channel.Kind(form_data["kind"]), fields, by=page_request.caller)
     if not secret:
-        return done(page_request, f"{created.name} is made: press Test to see that it works")
+        return done(page_request, f"{created.name} is created: press Test to check it")
     return _page(page_request, created=created, secret=secret)
 
 
@@ -84,7 +84,7 @@ def change_channel(page_request: PageRequest, channel_id: str, verb: str) -> Htt
         return confirm(
             page_request,
             title=f"Remove {channel.name}",
-            sentence="Nothing goes there any more, and its log of deliveries goes with it.",
+            sentence="It receives no more notifications, and its delivery log is deleted.",
             button="Remove it",
             action=page_request.request.path,
             fields={"confirm": confirmation.token(page_request, "channel-remove", channel.pk)},
@@ -135,7 +135,7 @@ def _on(page_request: PageRequest, channel: Channel) -> str:
 
 def _off(page_request: PageRequest, channel: Channel) -> str:
     channels.change(channel, Wanted(enabled=False), by=page_request.caller)
-    return f"{channel.name} is off: what waited for it was dropped"
+    return f"{channel.name} is off: its pending deliveries were dropped"
 
 
 def _remove(page_request: PageRequest, channel: Channel) -> str:

@@ -89,7 +89,7 @@ def _alerts(page_request: PageRequest) -> list[Alert]:
             Alert("bad", f"The hard cap of {cap} is reached: nothing new starts", reverse("budget", args=at), "Review the cap")
         )
     if page_request.executor.state == Executor.State.RUNNING and is_late(page_request.ticked_at):
-        words = "The executor has not been heard of: nothing new starts until its control worker is back"
+        words = "No tick from the executor: nothing new starts until its control worker is back"
         alerts.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))
     if page_request.may(Need.BUDGET) and (waiting := page_request.counted("reviews_waiting")):
         words = "A review waits for your decision" if waiting == 1 else f"{waiting} reviews wait for your decision"

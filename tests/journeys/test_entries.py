@@ -139,7 +139,7 @@ def test_many_are_held_at_once_and_all_that_match_by_their_number(page: Page, ad
     expect(page.locator("#picked")).to_have_text("3 selected")
     expect(page.locator("#every")).to_be_hidden()
     page.click(".picked-bar >> text=Hold")
-    expect(page.locator("#result")).to_contain_text("3 entries are held back")
+    expect(page.locator("#result")).to_contain_text("3 entries are on hold")
     expect(page.locator(".picked-bar")).to_be_hidden()
     page.check("#tick-page")
     page.check("#every input")
@@ -149,7 +149,7 @@ def test_many_are_held_at_once_and_all_that_match_by_their_number(page: Page, ad
     assert n is not None
     page.fill("#result [name=typed]", n.group(1))
     page.click("#result .commit")
-    expect(page.locator("#result")).to_contain_text(f"{n.group(1)} entries are held back", timeout=20_000)
+    expect(page.locator("#result")).to_contain_text(f"{n.group(1)} entries are on hold", timeout=20_000)
     assert Entry.objects.filter(workspace=many, reason_code="human_hold").count() == int(n.group(1)) + 4
 
 
@@ -214,5 +214,5 @@ def test_without_script_all_of_it_works(browser: Browser, address: str, workspac
     page.click("#find button")
     page.locator("tbody .tick").first.check()
     page.click(".picked-bar >> text=Hold")
-    assert "1 entry is held back" in page.content() and "status%3Awaiting" in page.url
+    assert "1 entry is on hold" in page.content() and "status%3Awaiting" in page.url
     context.close()

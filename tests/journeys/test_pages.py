@@ -115,7 +115,7 @@ def test_everything_works_without_script(browser: Browser, address: str, workspa
     expect(page.locator("#result")).to_contain_text("The cap is $1.00")
     page.goto(f"{home}executor/")
     page.click("#dispatch-now")
-    expect(page.locator("#result")).to_contain_text("In the way")
+    expect(page.locator("#result")).to_contain_text("Not started")
     page.goto(f"{home}entries/")
     page.click(".rail a[href$='status=failed']")
     expect(page.locator("#entries tbody tr")).to_have_count(1)

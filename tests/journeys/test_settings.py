@@ -58,7 +58,7 @@ def test_it_all_works_without_script(browser: Browser, address: str, workspace: 
     expect(page.locator("#login-link code")).to_contain_text("/login/link/")
     page.locator("tr", has_text="fresh").locator("button:has-text('Remove')").click()
     page.click("button.commit")
-    expect(page.locator("#result")).to_contain_text("fresh is no member any more")
+    expect(page.locator("#result")).to_contain_text("fresh is no longer a member")
     page.goto(f"{address}/account/tokens/")
     page.fill("#t-name", "ci")
     page.click("#make-token")

@@ -153,9 +153,9 @@ def test_an_object_that_is_missing_is_not_fetched(two: Two, tmp_path: Path) -> N
 def test_missing_objects_are_reported(two: Two) -> None:
     commit = two.commit()
     assert "no commit yet" in viewing.view(str(two.repo), two.base, "").problem
-    assert "is not in the repository any more" in viewing.view(str(two.repo), two.base, "1" * 40).problem
-    assert "not there any more" in viewing.view("/nowhere", two.base, commit).problem
-    assert "is none" in viewing.view(str(two.repo), "--output=/tmp/x", commit).problem
+    assert "is no longer in the repository" in viewing.view(str(two.repo), two.base, "1" * 40).problem
+    assert "no longer exists" in viewing.view("/nowhere", two.base, commit).problem
+    assert "is invalid" in viewing.view(str(two.repo), "--output=/tmp/x", commit).problem
     assert "no such file" in viewing.view(str(two.repo), two.base, commit, only="x").problem
 
 

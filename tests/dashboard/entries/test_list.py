@@ -170,7 +170,7 @@ def act(client: Client, workspace: Workspace, seqs: list[int], **form_data: Any)
 
 
 def test_many_are_held_and_released(otto: Client, workspace: Workspace) -> None:
-    assert "2 entries are held back" in act(otto, workspace, [5, 7], do="hold", reason="after the review").content.decode()
+    assert "2 entries are on hold" in act(otto, workspace, [5, 7], do="hold", reason="after the review").content.decode()
     assert by_seq(workspace, 5).reason_message == "after the review"
     assert "3 entries are back in line" in act(otto, workspace, [5, 7, 10], do="release").content.decode()
     assert by_seq(workspace, 10).status == "pending"

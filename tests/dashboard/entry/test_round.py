@@ -95,7 +95,7 @@ def test_secrets_are_masked_on_the_page_and_in_the_patch(ana: Client, one: Entry
 def test_a_missing_commit_is_reported_and_the_page_works(ana: Client, one: Entry) -> None:
     Round.objects.filter(entry=one, number=1).update(commit="1" * 40)
     seen = text_of(ana, at(one, "rounds/1/"))
-    assert "is not in the repository any more" in seen and "Score 0.40" in seen
+    assert "is no longer in the repository" in seen and "Score 0.40" in seen
     assert ana.get(at(one, "rounds/1/patch/")).status_code == 404
 
 

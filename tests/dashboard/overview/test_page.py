@@ -69,7 +69,7 @@ def test_people_and_automation_differ_by_more_than_colour(ana: Client, workspace
 
 def test_an_executor_that_was_never_started_is_not_called_paused(ana: Client) -> None:
     seen = text_of(ana, f"/w/{seed.empty().pk}/", fragment="budget")
-    assert "Nothing is forecast before the executor is started" in seen and "Paused" not in seen
+    assert "There is no forecast before the executor starts" in seen and "Paused" not in seen
 
 
 def test_an_overview_without_entries_leads_to_the_first_one(ana: Client) -> None:

@@ -171,7 +171,7 @@ def test_a_concurrent_change_is_reported_and_not_overwritten(ana: Client, worksp
 def test_others_read_it_and_send_nothing(vera: Client, otto: Client, bea: Client, workspace: Workspace) -> None:
     for client in (vera, otto, bea):
         seen = text_of(client, at(workspace))
-        assert "<textarea" not in seen and 'name="max_workers"' not in seen and "Workers at once" in seen
+        assert "<textarea" not in seen and 'name="max_workers"' not in seen and "Concurrency" in seen
         for tail, form in (("config/", {"max_workers": "9"}), ("rename/", {"name": "Mine"}), ("delete/", {"name": "Invoices"})):
             assert client.post(at(workspace, tail), form).status_code == 403
     workspace.refresh_from_db()

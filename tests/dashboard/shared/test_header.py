@@ -140,7 +140,7 @@ def test_the_reason_of_every_wait_comes_from_the_scheduler(ana: Client, workspac
 def test_cycles_are_listed_with_their_decisions(ana: Client, workspace: Workspace) -> None:
     dispatch.cycle(workspace.pk)
     seen = text_of(ana, f"/w/{workspace.pk}/executor/", fragment="ticks")
-    assert "no free slot" in seen and "everything it looked at was started" in seen
+    assert "no free slot" in seen and "all ready entries were started" in seen
     Executor.objects.filter(pk=workspace.pk).update(state="paused")
     dispatch.cycle(workspace.pk)
     assert "the executor is paused" in text_of(ana, f"/w/{workspace.pk}/executor/", fragment="ticks")

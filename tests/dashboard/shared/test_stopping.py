@@ -76,7 +76,7 @@ def test_the_second_person_to_stop_sees_who_was_first(otto: Client, ana: Client,
     armed = ana.get(stop(workspace)).context["asked"]["fields"]
     confirmed(otto, stop(workspace))
     response = ana.post(stop(workspace), armed, headers=HTMX)
-    assert response.status_code == 409 and "otto stopped everything already: 0 of 3 confirmed" in response.content.decode()
+    assert response.status_code == 409 and "otto has already stopped everything: 0 of 3 confirmed" in response.content.decode()
 
 
 def test_a_stop_goes_through_whatever_changed_since_it_was_armed(otto: Client, ana: Client, workspace: Workspace) -> None:
@@ -104,7 +104,7 @@ def test_a_pause_offers_to_be_taken_back(otto: Client, workspace: Workspace) -> 
 def test_a_silent_executor_is_not_shown_as_running(otto: Client, workspace: Workspace) -> None:
     assert "Running" in shown(otto, workspace, "strip")
     Worker.objects.filter(queue="control").update(ticked_at=now() - timedelta(seconds=16))
-    assert "Unknown" in shown(otto, workspace, "strip") and "has not been heard of" in shown(otto, workspace, "banner")
+    assert "Unknown" in shown(otto, workspace, "strip") and "No tick from the executor" in shown(otto, workspace, "banner")
 
 
 def test_after_a_resume_an_old_stop_is_forgotten(otto: Client, workspace: Workspace) -> None:
