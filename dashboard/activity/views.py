@@ -37,7 +37,7 @@ ABOUT = {
     "member": ("People", ("member.", "person.")),
     "token": ("Tokens", ("token.",)),
 }
-ACTORS = [("", "Anybody"), ("human", "People"), ("automation", "Automation")]
+ACTORS = [("", "Anyone"), ("human", "People"), ("automation", "Automation")]
 
 
 # The first and last representable days overflow in some time zones.

@@ -49,7 +49,7 @@ def change_list(page_request: PageRequest) -> dict[str, Any]:
         "cut": cut,
         "chosen": chosen,
         "sources": [
-            ("", "By anybody"),
+            ("", "By anyone"),
             ("human", "By people"),
             ("admin", "On the admin site"),
             ("allocation", "By the reallocator"),

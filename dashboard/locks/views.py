@@ -95,7 +95,7 @@ def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
         return confirm(
             page_request,
             title=f"Release {_paths(len(held_paths))} of #{entry.seq}",
-            sentence=f"#{entry.seq} {entry.title} is {entry.status} and has nobody at work. Whoever waits for these paths may start at once, and an "
+            sentence=f"#{entry.seq} {entry.title} is {entry.status} and has no open session. Entries that wait for these paths may start at once, and an "
             "agent that still runs unseen could write to files that another one changes. Work that is not merged stays on its branch.",
             points=held_paths[:12],
             button=f"Release {_paths(len(held_paths))}",

@@ -1,4 +1,4 @@
-"""`transactional_db` for tests with a server beside them: everything is committed, and wiped afterwards. Django's own flush is refused
+"""`transactional_db` for tests with a server process: data is committed, and deleted afterwards. Django's own flush is refused
 by the insert-only tables, hence another one of that name (by which pytest-django knows to make the test database)."""
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The pages of the money in a browser: by keyboard, live, on a phone, in the dark, on paper, and for everybody."""
+"""The budget pages in a browser: keyboard, live updates, small screens, dark theme, print and accessibility."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe

@@ -1,4 +1,4 @@
-"""The pages in a browser: live, by two clicks, without script, on a phone, in the dark, and for everybody."""
+"""The pages in a browser: live updates, without script, small screens, dark theme and accessibility."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe

@@ -1,4 +1,4 @@
-"""Acceptance points 35 to 37: the keyboard, what is said aloud, and what is left without colour or motion."""
+"""Acceptance points 35 to 37: the keyboard, announcements, and pages without colour or motion."""
 
 import re
 

@@ -62,7 +62,7 @@ def test_34_every_page_is_accessible(browser: Browser, site: Site, scheme: str) 
 
 
 def test_38_no_page_is_wider_than_a_small_phone_or_at_twice_the_size(browser: Browser, site: Site) -> None:
-    """320 CSS pixels are also what is left of 640 at 200 %."""
+    """320 CSS pixels equal 640 at 200 %."""
     context, page = looking(browser, site, viewport={"width": 320, "height": 640})
     wide = {}
     for name, url in (site.every() | site.elsewhere()).items():
@@ -110,7 +110,7 @@ def test_39_every_page_is_light_on_the_wire_and_in_the_browser(browser: Browser,
 
 
 def _watch(page: Any) -> dict[str, int]:
-    """What comes over the wire by address: the sizes that the browser's own protocol tells, headers included. The stream is not counted:
+    """Transferred bytes by URL, as the browser's protocol reports them, headers included. The stream is not counted:
     it never ends."""
     sizes: dict[str, int] = defaultdict(int)
     names: dict[str, str] = {}

@@ -124,7 +124,7 @@ def test_08_the_second_person_sees_who_was_first(browser: Browser, address: str,
     target, other = mine.new_page(), theirs.new_page()
     other.goto(f"{address}/w/{workspace.pk}/")
     other.route("**/events/**", lambda route: route.abort())
-    other.reload()  # it hears of nothing
+    other.reload()  # it gets no notification
     control.pause(workspace.pk, by=seed.ANA)
     control.resume(workspace.pk, by=seed.ANA)
     before = Executor.objects.get(pk=workspace.pk).version

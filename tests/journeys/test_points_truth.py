@@ -30,7 +30,7 @@ REMEMBER = """window.sources = new Set(); document.addEventListener('htmx:sseOpe
 
 
 def text_of_regions(page: Page) -> dict[str, str]:
-    """What each live region says, without its clocks."""
+    """The text of each live region, without its clocks."""
     texts: dict[str, str] = page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll('[data-live]')].map((el) => {
           const copy = el.cloneNode(true); copy.querySelectorAll('time, #tick').forEach((t) => t.remove()); return [el.id, copy.textContent.replace(/\\s+/g, ' ')]; }))"""
@@ -55,7 +55,7 @@ def test_11_and_12_a_dropped_stream_is_reported_and_recovers(troubled_page: Page
     page.route("**/?fragment=*", lambda route: route.abort())
     assert page.locator("#workers time").all_inner_texts() == frozen
     page.unroute("**/?fragment=*")
-    control.pause(workspace.pk, by=seed.ANA)  # nobody tells this page
+    control.pause(workspace.pk, by=seed.ANA)  # this page gets no notification
     page.click("#stop-all")
     page.click("#stop-all-now")
     expect(page.locator("#result")).to_contain_text("asked to stop")

@@ -1,4 +1,4 @@
-"""Settings, members, accounts and the admin site in a browser: by script and without, in both themes, for everybody."""
+"""Settings, members, accounts and the admin site in a browser: with and without script, both themes, accessibility."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ from workspaces.models import Membership, Workspace
 
 
 def test_a_config_is_changed_and_an_error_leads_to_its_field(browser: Browser, address: str, workspace: Workspace) -> None:
-    context = logged_in(browser, address)  # its console tells of the 400
+    context = logged_in(browser, address)  # its console reports the 400
     page = context.new_page()
     page.goto(f"{address}/w/{workspace.pk}/settings/config/")
     page.fill("#f-max_workers", "seven")

@@ -58,7 +58,7 @@ def _still(page: Page, url: str, name: str) -> None:
 
 
 def _round(page: Page, home: str) -> None:
-    """What the dearest round of an entry changed: two clicks from its page."""
+    """The diff of an entry's most expensive round, two clicks from its page."""
     began = time.monotonic()
     page.goto(f"{home}budget/entries/?sort=-spent")
     page.click("tbody th a.title >> nth=0")

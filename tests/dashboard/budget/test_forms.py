@@ -207,7 +207,7 @@ def test_what_people_write_around_an_amount_is_forgiven(bea: Client, day: Worksp
 
 
 def fields_of(text: str, action: str) -> dict[str, str]:
-    """What the page's form for this address would send if nobody typed anything."""
+    """The data of the page's form for this URL without any input."""
     form = re.search(rf'<form[^>]*action="{re.escape(action)}".*?</form>', text, re.S)
     assert form is not None
     inputs = re.findall(r'<input[^>]*name="([^"]+)"[^>]*?value="([^"]*)"', form.group(0))

@@ -1,4 +1,4 @@
-"""Limits beside the cap and warnings are set on the overview: by whom, and what is asked first."""
+"""Limits besides the cap, and warnings: roles and confirmations of their forms."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""The pages of the money: what they show, how they are filtered and paged, and who may change what."""
+"""The budget pages: content, filters, pagination and roles."""
 
 import csv
 import io

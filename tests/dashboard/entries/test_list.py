@@ -1,4 +1,4 @@
-"""The list of entries: what each waits for, how they are found, counted and paged, and what is done to many at once."""
+"""The list of entries: reasons, search, counts, pagination and bulk edits."""
 
 import csv
 import io
@@ -244,7 +244,7 @@ def test_a_list_of_another_workspace_is_not_there(nils: Client, workspace: Works
 
 
 def test_a_page_of_fifty_is_light(ana: Client) -> None:
-    """Elements, as the browser counts them: journeys measure the whole page; this one tells early."""
+    """Elements, as the browser counts them: journeys measure the whole page; this test fails earlier."""
     workspace = seed.empty(cap="9000", budget="9000")
     seed.plenty(workspace, 80)
     Account.objects.filter(project_id=workspace.pk).update(spent=usd("0.9"))

@@ -1,4 +1,4 @@
-"""The streams of hints, through a real server."""
+"""The streams of change notifications, through a real server."""
 
 import contextlib
 import http.client

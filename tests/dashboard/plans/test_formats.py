@@ -1,4 +1,4 @@
-"""Plans: what each format means, what is wrong on which line, and that no text breaks the reader."""
+"""Plans: the formats, problems with their lines, and a reader that no text breaks."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The pages of reviews and notices without a browser: who sees which form, what is refused, and CSV."""
+"""The pages of reviews and notices without a browser: roles, refusals and CSV."""
 
 from typing import Any
 

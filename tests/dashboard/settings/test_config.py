@@ -1,4 +1,4 @@
-"""The settings of a workspace: its config as a form, what is unset, what is secret, and two who change it at once."""
+"""The settings of a workspace: the config form, unset keys, secrets, and concurrent changes."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A new workspace by a form: what is looked at first, what is refused and kept, and a URL that is cloned meanwhile."""
+"""The form for a new workspace: the check of the repository, refusals, and cloning a URL."""
 
 import time
 from pathlib import Path

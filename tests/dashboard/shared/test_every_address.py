@@ -89,7 +89,7 @@ NASTY = [
 
 @pytest.fixture
 def far_away(workspace: Workspace, client: Client) -> Client:
-    """Ana, west of everybody: the first and the last of days are beyond all time there."""
+    """Ana, in the westernmost time zone, where the first and last dates overflow."""
     user = seed.user("ana")
     people.prefer(user, time_zone="Pacific/Honolulu")
     client.force_login(user)

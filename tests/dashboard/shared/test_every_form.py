@@ -1,4 +1,4 @@
-"""Every address of the site, posted to by those who may not: nothing changes, whoever adds a form and forgets to ask."""
+"""Every URL of the site, posted to without permission: nothing changes. It catches forms without a check."""
 
 import hashlib
 

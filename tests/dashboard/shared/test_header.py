@@ -47,7 +47,9 @@ def test_an_orphan_is_named_and_released_with_a_reason(otto: Client, workspace: 
     lock = orphan(workspace)
     assert "orphan" in text_of(otto, f"/w/{workspace.pk}/locks/", state="orphan")
     address = f"/w/{workspace.pk}/locks/{lock.entry_id}/release/"
-    assert otto.post(address).status_code == 303 and FileLock.objects.filter(pk=lock.pk).exists()  # no reason: told, nothing done
+    assert (
+        otto.post(address).status_code == 303 and FileLock.objects.filter(pk=lock.pk).exists()
+    )  # no reason: refused, nothing done
     assert confirmed(otto, address, reason="left by an import").status_code == 303
     assert not FileLock.objects.filter(pk=lock.pk).exists()
     assert Event.objects.get(verb="locks.released").reason == "left by an import"

@@ -1,4 +1,4 @@
-"""A stop of everything, as each of two people sees it: asked twice, acknowledged one by one, and never said to be over before it is."""
+"""Stopping all sessions, as two people see it: confirmed, acknowledged session by session, and never shown as complete too early."""
 
 from datetime import timedelta
 
@@ -142,7 +142,7 @@ def test_a_word_for_one_session_does_not_kill_or_stop_another(otto: Client, work
 
 
 def test_every_stop_is_armed_by_the_same_few_elements(otto: Client, workspace: Workspace) -> None:
-    """One template for all of them: what is mended in one is mended in the other."""
+    """One template for all of them, so that a fix applies to each."""
     session = Session.objects.filter(workspace=workspace, status="running").first()
     assert session is not None
     seen = otto.get(f"/w/{workspace.pk}/").content.decode()
