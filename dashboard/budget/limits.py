@@ -70,33 +70,17 @@ def set_limit(page_request: PageRequest) -> HttpResponse:
     """Set a limit; without an amount, remove it."""
     form = LimitForm(page_request.request.POST)
     form_data, seen = validated(form), form.seen()
-    amount, fields = (
-        form_data["amount"],
-        {name: page_request.request.POST.get(name, "") for name in ("limit", "amount", "reason")},
-    )
-    category, period = form_data["limit"].split(".")
-    status = next(
-        it
-        for it in limits.standing(page_request.workspace.pk, project=page_request.project)
-        if (it.category, it.period) == (category, period)
-    )
-    named = limit_name(status)
+    amount, limit = form_data["amount"], form_data["limit"]
+    fields = {name: page_request.request.POST.get(name, "") for name in ("limit", "amount", "reason")}
+    category, period = limit.split(".")
+    statuses = limits.standing(page_request.workspace.pk, project=page_request.project)
+    status = next(status for status in statuses if (status.category, status.period) == (category, period))
     if seen not in (caps.UNSEEN, status.limit) and amount != status.limit:
         return _conflict(page_request, status, status.limit, fields)
-    fields[f"seen.{form_data['limit']}"] = "" if status.limit is None else str(status.limit)
-    if (
-        amount is not None
-        and amount <= status.spent + status.held
-        and not confirmation.is_confirmed(page_request, f"limit {form_data['limit']}", amount)
-    ):
-        return confirm(
-            page_request,
-            title=f"Set the limit of {named} to {money.text(amount)}",
-            sentence=times.with_local(consequence(status, amount), get_current_timezone(), now()),
-            button=f"Set it to {money.text(amount)}",
-            action=reverse("limit", args=[page_request.workspace.pk]),
-            fields=fields | {"confirm": confirmation.token(page_request, f"limit {form_data['limit']}", amount)},
-        )
+    fields[f"seen.{limit}"] = "" if status.limit is None else str(status.limit)
+    exceeded = amount is not None and amount <= status.spent + status.held
+    if exceeded and not confirmation.is_confirmed(page_request, f"limit {limit}", amount):
+        return _ask_confirmation(page_request, status, amount, fields)
     try:
         caps.set_limit(
             page_request.project,
@@ -109,8 +93,20 @@ def set_limit(page_request: PageRequest) -> HttpResponse:
         )
     except caps.Changed as changed:
         return _conflict(page_request, status, changed.now, fields)
+    name = limit_name(status)
     return done(
-        page_request, f"{named} has no limit now" if amount is None else f"The limit of {named} is {money.text(amount)} now"
+        page_request, f"{name} has no limit now" if amount is None else f"The limit of {name} is {money.text(amount)} now"
+    )
+
+
+def _ask_confirmation(page_request: PageRequest, status: Standing, amount: int, fields: dict[str, str]) -> HttpResponse:
+    return confirm(
+        page_request,
+        title=f"Set the limit of {limit_name(status)} to {money.text(amount)}",
+        sentence=times.with_local(consequence(status, amount), get_current_timezone(), now()),
+        button=f"Set it to {money.text(amount)}",
+        action=reverse("limit", args=[page_request.workspace.pk]),
+        fields=fields | {"confirm": confirmation.token(page_request, f"limit {fields['limit']}", amount)},
     )
 
 

@@ -44,7 +44,7 @@ class Counts:
     def total(self) -> int:
         return sum(self.by_kind.values())
 
-    def of(self, status: str, reason: str) -> int | None:
+    def matching(self, status: str, reason: str) -> int | None:
         """The number of entries with this status and reason; None for reasons that are not stored."""
         if reason in status_groups.EXPLAINED_ONLY:
             return None
@@ -94,11 +94,11 @@ def build(page_request: PageRequest, query: EntryQuery, counts: Counts) -> list[
 def _item(page_request: PageRequest, word: str, n: int, chosen: bool, status: str = "", reason: str = "") -> dict[str, Any]:
     return {
         "word": word,
-        "n": shown(n),
+        "n": count_text(n),
         "chosen": chosen,
         "query": filters.query(page_request, "status", "reason", status=status, reason=reason),
     }
 
 
-def shown(n: int) -> str:
+def count_text(n: int) -> str:
     return f"{MAX_COUNT:,}+" if n > MAX_COUNT else f"{n:,}"

@@ -61,7 +61,7 @@ class Listing:
         page_request, query, chosen = self.page_request, self.query, self.query.chosen
         counts = rail.count(page_request, query)
         entries = entries_filters.matching(page_request.workspace.pk, query)
-        known = counts.of(chosen["status"], chosen["reason"])
+        known = counts.matching(chosen["status"], chosen["reason"])
         matching = entries.count() if known is None else known
         graph = chosen["view"] == "graph"
         body = outline.build(page_request, entries, matching) if graph else self._table(entries)
@@ -71,9 +71,9 @@ class Listing:
             "ignored": query.ignored,
             "filtered": query.filtered,
             "matching": matching,
-            "matching_shown": rail.shown(matching),
+            "matching_shown": rail.count_text(matching),
             "says": query.sentence,
-            "announce": f"{rail.shown(matching)} {'entry matches' if matching == 1 else 'entries match'}",
+            "announce": f"{rail.count_text(matching)} {'entry matches' if matching == 1 else 'entries match'}",
             "empty": self._empty(counts, matching),
             "good_news": GOOD_NEWS.get(chosen["status"], ""),
             "query": filters.query(page_request),

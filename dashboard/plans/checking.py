@@ -74,7 +74,7 @@ def check(plan: Plan, existing: Iterable[Existing]) -> Checked:
     near = _Suggestions(refs)
     for row in rows:
         _resolve(row, refs, by_name, plan.done_refs, near)
-    circle = _circle(rows, refs)
+    circle = _cycle(rows, refs)
     problems = sorted([*plan.problems, *(problem for row in rows for problem in row.problems), *circle])
     return Checked(plan, rows, problems)
 
@@ -160,7 +160,7 @@ def _unknown(name: str, near: _Suggestions) -> str:
     return f"There is no ref {name[:60]!r} in this plan, nor an entry of that id.{how}"
 
 
-def _circle(rows: list[Row], refs: Mapping[str, Row]) -> list[Problem]:
+def _cycle(rows: list[Row], refs: Mapping[str, Row]) -> list[Problem]:
     needs = {ref: [name for name in row.draft.depends_on if name in refs] for ref, row in refs.items() if row.draft is not None}
     loop = graph.cycle(needs)
     return [Problem(refs[loop[0]].item.at("depends_on"), f"These wait for each other: {' → '.join(loop)[:300]}")] if loop else []

@@ -42,7 +42,7 @@ def page(page_request: PageRequest, session_id: str) -> HttpResponse:
         regions["facts"] = Region("workers/session.html#facts", lambda page_request: facts(page_request, session))
         regions |= log_page.regions(page_request, session)
     shown = where if where == "events" else "summary"
-    return render_page(page_request, "workers/session.html", regions, where=shown, **log_page.common(page_request, session))
+    return render_page(page_request, "workers/session.html", regions, where=shown, **log_page.log_context(page_request, session))
 
 
 @in_workspace()

@@ -39,18 +39,18 @@ def html(lines: Iterable[Line], *, base: str, previous: int = 0, words: str = ""
     rows: list[str] = []
     for line in lines:
         if previous and line.seq > previous + 1:
-            rows.append(gap(line.seq - previous - 1))
+            rows.append(gap_row(line.seq - previous - 1))
         previous = line.seq
         rows.append(row(line, base=base, find=find, here=here))
     return mark_safe("".join(rows))
 
 
-def whole(line: Line) -> SafeString:
+def full_line(line: Line) -> SafeString:
     """One line in full."""
     return mark_safe(row(line, base="", whole=True))
 
 
-def gap(missing: int) -> str:
+def gap_row(missing: int) -> str:
     return f'<div class="gap">… {missing:,} line{"" if missing == 1 else "s"} between these not shown</div>'
 
 

@@ -41,14 +41,18 @@ def page(page_request: PageRequest, session_id: str) -> HttpResponse:
     chosen, _ = filters.read(LogFilter, page_request)
     if chosen["line"] and not page_request.request.GET.get("fragment"):
         return render_page(
-            page_request, "workers/line.html", HEADER, **common(page_request, session), **whole(session, chosen["line"])
+            page_request, "workers/line.html", HEADER, **log_context(page_request, session), **full_line(session, chosen["line"])
         )
     return render_page(
-        page_request, "workers/log.html", HEADER | regions(page_request, session), where="log", **common(page_request, session)
+        page_request,
+        "workers/log.html",
+        HEADER | regions(page_request, session),
+        where="log",
+        **log_context(page_request, session),
     )
 
 
-def common(page_request: PageRequest, session: Session) -> dict[str, Any]:
+def log_context(page_request: PageRequest, session: Session) -> dict[str, Any]:
     return {
         "session": session,
         "entry": session.entry,
@@ -62,7 +66,7 @@ def regions(page_request: PageRequest, session: Session) -> dict[str, Region]:
     """Regions of a page with this log. `log`: its lines. Only the script requests `hits` (positions of matches) and `whole` (one line
     in full), so they are not part of a page.
     """
-    lazy_regions = {"hits": hits, "whole": whole_of}
+    lazy_regions = {"hits": hits, "whole": full_line_region}
     name = page_request.request.GET.get("fragment", "")
     page_regions = {"log": Region("workers/log_viewer.html#batch", lambda page_request: batch(page_request, session))}
     if build := lazy_regions.get(name):
@@ -100,17 +104,17 @@ def hits(page_request: PageRequest, session: Session) -> dict[str, Any]:
     return _search_context(search_result, chosen)
 
 
-def whole_of(page_request: PageRequest, session: Session) -> dict[str, Any]:
+def full_line_region(page_request: PageRequest, session: Session) -> dict[str, Any]:
     chosen, _ = filters.read(LogFilter, page_request)
-    return whole(session, chosen["line"] or 0)
+    return full_line(session, chosen["line"] or 0)
 
 
-def whole(session: Session, seq: int) -> dict[str, Any]:
+def full_line(session: Session, seq: int) -> dict[str, Any]:
     """A line in full. Raises NotFound if it is not stored."""
     line = log_windows.one(session, seq)
     if line is None:
         raise NotFound(f"Line {seq} is not in the log: it was not written yet, or not kept")
-    return {"line": line, "row": log_lines.whole(line)}
+    return {"line": line, "row": log_lines.full_line(line)}
 
 
 def _view(session: Session, chosen: dict[str, Any], search_result: log_search.Found | None) -> View:

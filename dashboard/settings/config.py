@@ -33,7 +33,7 @@ def page(page_request: PageRequest) -> HttpResponse:
         return _page(page_request, stored)
     require(page_request, Need.ADMIN)
     form_data = {name: value for name, value in page_request.request.POST.items() if isinstance(value, str)}
-    result = reading.whole(form_data["whole"], stored) if "whole" in form_data else reading.read(form_data, stored)
+    result = reading.read_json(form_data["whole"], stored) if "whole" in form_data else reading.read(form_data, stored)
     if result.problems:
         return _page(page_request, stored, form_data, result.problems)
     if not result.change:
@@ -147,7 +147,7 @@ def _row(
 ) -> dict[str, Any]:
     problem = problems.get(path) or next((message for name, message in problems.items() if name.startswith(f"{path}.")), "")
     options = field.choices if field.kind == "choice" else (("on", "On"), ("off", "Off")) if field.kind == "flag" else ()
-    text = writing.shown(field, value)
+    text = writing.as_text(field, value)
     words = dict(options).get(default, default)
     return {
         "field": field,
@@ -184,4 +184,4 @@ def _default(field: Field) -> str:
 def _text(field: Field, value: Any) -> str:
     if field.kind == "lines" and value and len(value) > 3:
         return f"{', '.join(value[:3])} and {len(value) - 3} more"
-    return ", ".join(value) if field.kind == "lines" and value else writing.shown(field, value)
+    return ", ".join(value) if field.kind == "lines" and value else writing.as_text(field, value)

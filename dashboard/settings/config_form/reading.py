@@ -61,12 +61,12 @@ def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
         # For a value that may be a text or a list, the error of the text comes first: it is the common case.
         for detail in sorted(error.errors(), key=lambda detail: detail["type"] in ("list_type", "string_type")):
             name = place(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "config"
-            messages.setdefault(_field_of(name), words(detail))
+            messages.setdefault(_field_of(name), message(detail))
         return messages
     return {}
 
 
-def words(problem: Any) -> str:
+def message(problem: Any) -> str:
     """A validation error in plain words."""
     plain = _PLAIN.get(problem["type"])
     text = plain.format(**problem.get("ctx", {})) if plain else str(problem["msg"]).removeprefix("Value error, ")
@@ -97,7 +97,7 @@ def _field_of(name: str) -> str:
     return ".".join(parts[:3]) if parts[0] == "verify" else name
 
 
-def whole(text: str, stored: dict[str, Any]) -> Read:
+def read_json(text: str, stored: dict[str, Any]) -> Read:
     """The same for the whole config as JSON: missing keys return to their defaults. Masked values of an env are kept."""
     result = Read()
     try:
@@ -151,7 +151,7 @@ def _take(form_field: Field, form_data: Mapping[str, str], stored: dict[str, Any
     except writing.Unreadable as why:
         result.problems[form_field.path] = str(why)
         return
-    if form_data[form_field.path].replace("\r\n", "\n") == writing.shown(form_field, before) or _same(value, before):
+    if form_data[form_field.path].replace("\r\n", "\n") == writing.as_text(form_field, before) or _same(value, before):
         return
     if form_field.kind == "json" and isinstance(value, dict):
         value = replacing(before or {}, value)

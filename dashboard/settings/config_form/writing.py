@@ -14,7 +14,7 @@ class Unreadable(ValueError):
     """The text is not a value of this field. The message is shown at the field."""
 
 
-def shown(field: Field, value: Any) -> str:
+def as_text(field: Field, value: Any) -> str:
     """The text of a value; empty for None."""
     if value is None:
         return ""
