@@ -52,7 +52,7 @@ def in_workspace(
             workspace, role = access.entered(caller, workspace_id, need)
             return view(PageRequest(request, caller, workspace, role), *args, **kwargs)
 
-        return logged_in(wrapped)
+        return logged_in(wrapped)  # type: ignore[arg-type]  # mypy names the positional parameters of a wrapped view
 
     return decorate
 

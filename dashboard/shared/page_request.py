@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.expressions import RawSQL
@@ -78,12 +78,12 @@ class PageRequest:
     @property
     def at_work(self) -> int:
         """Open sessions."""
-        return self.executor.at_work  # type: ignore[attr-defined]
+        return int(self.executor.at_work)  # type: ignore[attr-defined]
 
     @property
     def ticked_at(self) -> datetime | None:
         """When the executor last ticked; None: never."""
-        return self.executor.ticked_at  # type: ignore[attr-defined]
+        return cast("datetime | None", self.executor.ticked_at)  # type: ignore[attr-defined]
 
     @property
     def project(self) -> Project:

@@ -257,7 +257,8 @@ def load(stored: dict[str, Any]) -> Config:
 
 def answer(config: Config) -> dict[str, Any]:
     """As JSON: amounts as numbers, what is not set left out."""
-    return _numbers(config.model_dump(exclude_none=True))
+    numbers: dict[str, Any] = _numbers(config.model_dump(exclude_none=True))
+    return numbers
 
 
 def without_values(answered: Any) -> Any:
@@ -275,7 +276,8 @@ def _names_alone(env: Any) -> Any:
 
 def stored(config: Config) -> dict[str, Any]:
     """What is kept of a config: the keys that were set, so that a better default reaches those who set nothing."""
-    return _numbers(config.model_dump(exclude_none=True, exclude_unset=True))
+    numbers: dict[str, Any] = _numbers(config.model_dump(exclude_none=True, exclude_unset=True))
+    return numbers
 
 
 def merged(stored: dict[str, Any], change: dict[str, Any]) -> Config:
