@@ -1,6 +1,6 @@
 """Every setting a user can make, in one place: name, default, what it is for.
 
-`config/settings.py` reads them through `read`; `docs/operating.md` is checked against this table by a test.
+`config/settings.py` reads them through `read`; `docs/reference/settings.md` is checked against this table by a test.
 """
 
 import os

@@ -1,6 +1,6 @@
 """A session's log: a window of a thousand lines of it, wherever one looks, and what came since.
 
-The page without script and the script ask the same addresses: `?before=`, `?after=`, `?at=`, `?line=`, `?q=`, `?level=` (docs/logs.md).
+The page without script and the script ask the same addresses: `?before=`, `?after=`, `?at=`, `?line=`, `?q=`, `?level=` (docs/reference/logs.md).
 """
 
 from dataclasses import dataclass

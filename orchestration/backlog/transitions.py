@@ -1,4 +1,4 @@
-"""Where an entry goes when a session ends: pure, one table (architecture.md 5; docs/states.md shows it)."""
+"""Where an entry goes when a session ends: pure, one table (architecture.md 5; docs/reference/states.md shows it)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

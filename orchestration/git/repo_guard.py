@@ -1,6 +1,6 @@
 """What an agent may not touch in the repository that its worktree shares with everybody: the integration branch, and settings that run programs.
 
-An accident is put right and becomes a finding. An agent that means harm and runs as Muster's own user can do worse: docs/agents.md.
+An accident is put right and becomes a finding. An agent that means harm and runs as Muster's own user can do worse: docs/reference/agents.md.
 """
 
 import re

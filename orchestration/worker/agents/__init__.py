@@ -1,4 +1,4 @@
-"""The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here (docs/agents.md)."""
+"""The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here (docs/reference/agents.md)."""
 
 from orchestration.worker.agents import aider, claude_code, codex, command, gemini, mini_swe_agent, opencode, qwen
 from orchestration.worker.agents.shared.interface import Kind

@@ -1,4 +1,4 @@
-"""aider: `aider --message`, its analytics log. What it does in truth: docs/agents.md."""
+"""aider: `aider --message`, its analytics log. What it does in truth: docs/reference/agents.md."""
 
 import json
 from collections.abc import Iterator

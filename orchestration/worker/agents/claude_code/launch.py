@@ -1,4 +1,4 @@
-"""Claude Code: `claude -p`, its settings, its telemetry, its hook. What it does in truth: docs/agents.md."""
+"""Claude Code: `claude -p`, its settings, its telemetry, its hook. What it does in truth: docs/reference/agents.md."""
 
 import json
 import uuid

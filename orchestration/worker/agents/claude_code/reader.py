@@ -1,4 +1,4 @@
-"""Understanding Claude Code's stream-json and its telemetry (docs/agents.md)."""
+"""Understanding Claude Code's stream-json and its telemetry (docs/reference/agents.md)."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Codex: `codex exec --json`, with a home of its own. What it does in truth: docs/agents.md."""
+"""Codex: `codex exec --json`, with a home of its own. What it does in truth: docs/reference/agents.md."""
 
 from typing import Any
 

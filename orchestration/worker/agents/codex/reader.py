@@ -1,4 +1,4 @@
-"""Understanding Codex's JSON lines and its rollout files (docs/agents.md)."""
+"""Understanding Codex's JSON lines and its rollout files (docs/reference/agents.md)."""
 
 import re
 from collections import deque

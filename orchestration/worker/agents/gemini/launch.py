@@ -1,4 +1,4 @@
-"""Gemini CLI: `gemini -p`, its settings. What it does in truth: docs/agents.md."""
+"""Gemini CLI: `gemini -p`, its settings. What it does in truth: docs/reference/agents.md."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""mini-swe-agent: `mini`, its trajectory file. What it does in truth: docs/agents.md."""
+"""mini-swe-agent: `mini`, its trajectory file. What it does in truth: docs/reference/agents.md."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""opencode: `opencode run --format json`, its config. What it does in truth: docs/agents.md."""
+"""opencode: `opencode run --format json`, its config. What it does in truth: docs/reference/agents.md."""
 
 import json
 from pathlib import Path

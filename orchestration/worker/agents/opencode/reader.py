@@ -1,4 +1,4 @@
-"""Understanding opencode: its events, its log on stderr, its database (docs/agents.md)."""
+"""Understanding opencode: its events, its log on stderr, its database (docs/reference/agents.md)."""
 
 import re
 from collections import deque

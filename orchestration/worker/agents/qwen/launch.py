@@ -1,4 +1,4 @@
-"""Qwen Code: `qwen -p`, its settings. What it does in truth: docs/agents.md."""
+"""Qwen Code: `qwen -p`, its settings. What it does in truth: docs/reference/agents.md."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The shape of an agent module. Adding an agent: a module of this shape, its recorded transcript, a row in `agents.KINDS` (docs/agents.md)."""
+"""The shape of an agent module. Adding an agent: a module of this shape, its recorded transcript, a row in `agents.KINDS` (docs/reference/agents.md)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -54,12 +54,12 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What is true of a CLI whatever it is asked. The table in docs/agents.md is made of these.
+    """What is true of a CLI whatever it is asked. The table in docs/reference/agents.md is made of these.
 
     `honours`: which limits it keeps by itself: budget (checked after each request), edits (its hook asks Muster before a file changes).
     `keys`: variables that it takes credentials from; any one of them is enough.
     `logins`: (path below the user's home, path below the entry's home) of files that hold a login on this host.
-    `ladder`: how it is stopped best (docs/stopping.md); empty: TERM to all.
+    `ladder`: how it is stopped best (docs/explanation/stopping.md); empty: TERM to all.
     `noise`: how lines of its output begin that say nothing to a person: partial messages, pieces of words.
     `changes_files`: False for an agent that may be done without having changed a file.
     """
