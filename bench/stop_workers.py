@@ -47,7 +47,7 @@ def muster() -> None:
                 watch.attach(process)
                 for line in process.lines(poll_s=0.1):
                     if line is not None and line.text == "ready":
-                        [pid] = procfs.descendants(procfs.everyone(), [process.identity.pid])
+                        [pid] = procfs.descendants(procfs.all_processes(), [process.identity.pid])
                         print(pid, flush=True)
                 watch.attach(None)
             print(f"over {process.ended.kill_seconds}", flush=True)

@@ -181,7 +181,7 @@ def _spec(cli: Cli, run: Run, argv: list[str], ladder: tuple[Step, ...]) -> agen
         journal_path=str(run.home.parent / "journal"),
         wall_s=REACHED_S + RESUMED_S,
         grace_s=GRACE_S,
-        ladder=ladder,
+        kill_sequence=ladder,
     )
 
 

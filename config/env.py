@@ -1,113 +1,36 @@
-"""Every setting a user can make, in one place: name, default, what it is for.
+"""Every setting a user can make, in one place: name, default, what it takes, what it is for.
 
-`config/settings.py` reads them through `read`; `docs/reference/settings.md` is checked against this table by a test.
+`config/settings.py` reads them through `value` and refuses to start while one is bad; `docs/reference/settings.md` is checked against this table
+by a test.
 """
 
+import difflib
+import ipaddress
 import os
+import re
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What a variable takes, in words, and how its text is read. `read` raises ValueError for anything else."""
+
+    takes: str
+    read: Callable[[str], Any]
+
+
+@dataclass(frozen=True)
 class Variable:
     name: str
+    kind: Kind
     default: str
     help: str
-
-
-VARIABLES = {
-    v.name: v
-    for v in [
-        Variable("MUSTER_DATA_DIR", "~/.local/share/muster", "Where the embedded database, worktrees and session files live."),
-        Variable(
-            "MUSTER_REPO_ROOTS",
-            "",
-            "Colon-separated folders that workspaces' repositories may lie in. Empty: the home directory and the data directory.",
-        ),
-        Variable("DATABASE_URL", "", "A PostgreSQL address for teams. Empty: SQLite in the data directory."),
-        Variable(
-            "REDIS_URL", "", "A Redis or Valkey address for teams. Empty: the embedded Valkey on a socket in the data directory."
-        ),
-        Variable("MUSTER_SECRET_KEY", "", "Signs sessions. Empty: made once and kept in the data directory."),
-        Variable(
-            "MUSTER_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "Comma-separated host names that the web server answers to."
-        ),
-        Variable(
-            "MUSTER_TRUSTED_PROXIES",
-            "",
-            "Comma-separated addresses and networks of the proxies in front, whose `X-Forwarded-For` and `-Proto` are believed. Empty: nobody's.",
-        ),
-        Variable("MUSTER_BASE_URL", "http://127.0.0.1:8765", "Where agents and links reach this server."),
-        Variable("MUSTER_TIME_ZONE", "UTC", "The zone that times are shown in to who has not chosen one (an IANA name)."),
-        Variable(
-            "MUSTER_ENV_LABEL",
-            "",
-            "What this server is, shown beside the name on every page, such as PROD or STAGING. Empty: nothing.",
-        ),
-        Variable("MUSTER_DEBUG", "0", "1 shows Django's debug pages. Never in production."),
-        Variable("MUSTER_SESSION_SLOTS", "8", "Worker sessions that one session-worker process supervises at once."),
-        Variable("MUSTER_LEASE_S", "60", "Seconds a session's lease lasts; renewed every quarter of it."),
-        Variable("MUSTER_LEASE_GRACE_S", "15", "Seconds after a lease's end before another host may act on the session."),
-        Variable(
-            "MUSTER_STOP_GRACE_S", "5", "Seconds between a stop and SIGKILL; what comes in between is the agent's own ladder."
-        ),
-        Variable(
-            "MUSTER_CGROUP_PARENT",
-            "",
-            "The cgroup v2 folder in which each agent gets a group of its own. Empty: the worker's own, where it may be written; `none`: no groups.",
-        ),
-        Variable(
-            "MUSTER_POLL_S",
-            "0.5",
-            "Seconds between a supervisor's looks at what is wanted of its sessions, when no summons makes it look at once.",
-        ),
-        Variable("MUSTER_TICK_S", "5", "Seconds between two safety-net ticks of the executor."),
-        Variable(
-            "MUSTER_KEEP_DAYS",
-            "14",
-            "Days that agents' own files (conversations, prompts, journals) are kept after an entry last worked. Logs stay in the database.",
-        ),
-        Variable(
-            "MUSTER_WEBHOOK_ALLOW",
-            "",
-            "Comma-separated hosts and networks that webhooks may reach though they are not public, or by plain http. Empty: only https to public addresses.",
-        ),
-        Variable(
-            "MUSTER_EMAIL_URL",
-            "",
-            "The mail server for notices: `smtp://user:password@host:587/?tls=1`, or `smtps://`. Empty: e-mail channels cannot send.",
-        ),
-        Variable("MUSTER_EMAIL_FROM", "muster@localhost", "The sender of Muster's e-mails."),
-        Variable("MUSTER_LOG_LEVEL", "INFO", "Level of the structured logs on stderr."),
-    ]
-}
-
-
-def read(name: str) -> str:
-    """The value of a listed variable; a name that is not listed is a programming error (KeyError)."""
-    return os.environ.get(name, VARIABLES[name].default)
-
-
-def data_dir() -> Path:
-    return Path(read("MUSTER_DATA_DIR")).expanduser().resolve()
-
-
-def base_url() -> str:
-    """Where this server is reached: the variable, or what the last `up` on this data directory said, so that commands print live links."""
-    told = data_dir() / "address"
-    if "MUSTER_BASE_URL" not in os.environ and told.exists():
-        return told.read_text().strip() or read("MUSTER_BASE_URL")
-    return read("MUSTER_BASE_URL")
-
-
-def time_zone(name: str) -> str:
-    """Raises ValueError for what is no zone: better at the start than on every page."""
-    try:
-        return ZoneInfo(name).key
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ValueError(f"MUSTER_TIME_ZONE must be an IANA name such as Europe/Berlin, not {name!r}") from None
 
 
 @dataclass(frozen=True)
@@ -123,12 +46,11 @@ class MailServer:
 
 
 def mail_server(url: str) -> MailServer:
-    """What MUSTER_EMAIL_URL says. Raises ValueError for what is no such address: better at the start than at the first notice."""
     if not url:
         return MailServer()
     parts = urlsplit(url)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ValueError("MUSTER_EMAIL_URL must be like smtp://user:password@host:587/?tls=1")
+        raise ValueError(url)
     return MailServer(
         host=parts.hostname,
         port=parts.port or (465 if parts.scheme == "smtps" else 25),
@@ -139,7 +61,271 @@ def mail_server(url: str) -> MailServer:
     )
 
 
+def _matching(takes: str, pattern: str) -> Kind:
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(text)
+        return text
+
+    return Kind(takes, read)
+
+
+def _number(kind: type[int] | type[float], takes: str, low: float, high: float) -> Kind:
+    def read(text: str) -> float:
+        number = kind(text)
+        if not low <= number <= high:  # NaN fits no range
+            raise ValueError(text)
+        return number
+
+    return Kind(f"{takes} from {low:g} to {high:g}", read)
+
+
+def _seconds(low: float, high: float) -> Kind:
+    return _number(float, "a number", low, high)
+
+
+def _list_of(takes: str, item: Callable[[str], Any], separator: str = ",") -> Kind:
+    return Kind(takes, lambda text: [item(part.strip()) for part in text.split(separator) if part.strip()])
+
+
+def _url(takes: str, *schemes: str, empty: bool = True, host: bool = True) -> Kind:
+    def read(text: str) -> str:
+        if text or not empty:
+            parts = urlsplit(text)
+            _ = parts.port  # raises ValueError
+            if parts.scheme not in schemes or (host and not parts.hostname) or re.search(r"\s", text):
+                raise ValueError(text)
+        return text
+
+    return Kind(takes, read)
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text).expanduser().resolve()
+    if not text.strip() or (folder.exists() and not folder.is_dir()):
+        raise ValueError(text)
+    return folder
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]", text):
+        raise ValueError(text)
+    return text
+
+
+def _network(text: str) -> str:
+    if text != "*":
+        ipaddress.ip_network(text, strict=False)
+    return text
+
+
+def _host_or_network(text: str) -> str:
+    try:
+        return _network(text)
+    except ValueError:
+        return _host(text)
+
+
+def time_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError(name) from None
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise ValueError(text)
+    return text.upper()
+
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+TEXT = Kind("text", str)
+
+
+VARIABLES = {
+    v.name: v
+    for v in [
+        Variable(
+            "MUSTER_DATA_DIR",
+            Kind("a folder, there or not yet", _folder),
+            "~/.local/share/muster",
+            "Where the embedded database, worktrees and session files live.",
+        ),
+        Variable(
+            "MUSTER_REPO_ROOTS",
+            _list_of("folders", _folder, ":"),
+            "",
+            "Colon-separated folders that workspaces' repositories may lie in. Empty: the home directory and the data directory.",
+        ),
+        Variable(
+            "DATABASE_URL",
+            _url("`postgresql://user:password@host/name`", "postgresql", "postgres", "sqlite", host=False),
+            "",
+            "A PostgreSQL address for teams. Empty: SQLite in the data directory.",
+        ),
+        Variable(
+            "REDIS_URL",
+            _url("`redis://host:6379/0`, `rediss://` or `unix:///path`", "redis", "rediss", "unix", host=False),
+            "",
+            "A Redis or Valkey address for teams. Empty: the embedded Valkey on a socket in the data directory.",
+        ),
+        Variable("MUSTER_SECRET_KEY", TEXT, "", "Signs sessions. Empty: made once and kept in the data directory."),
+        Variable(
+            "MUSTER_ALLOWED_HOSTS",
+            _list_of("host names, without scheme or port", _host),
+            "127.0.0.1,localhost,[::1]",
+            "Comma-separated host names that the web server answers to.",
+        ),
+        Variable(
+            "MUSTER_TRUSTED_PROXIES",
+            _list_of("IP addresses and networks", _network),
+            "",
+            "Comma-separated addresses and networks of the proxies in front, whose `X-Forwarded-For` and `-Proto` are believed. Empty: nobody's.",
+        ),
+        Variable(
+            "MUSTER_BASE_URL",
+            _url("an `http://` or `https://` address", "http", "https", empty=False),
+            "http://127.0.0.1:8765",
+            "Where agents and links reach this server.",
+        ),
+        Variable(
+            "MUSTER_TIME_ZONE",
+            Kind("an IANA name such as Europe/Berlin", time_zone),
+            "UTC",
+            "The zone that times are shown in to who has not chosen one (an IANA name).",
+        ),
+        Variable(
+            "MUSTER_ENV_LABEL",
+            Kind("text, of which 20 characters are shown", lambda text: text[:20]),
+            "",
+            "What this server is, shown beside the name on every page, such as PROD or STAGING. Empty: nothing.",
+        ),
+        Variable("MUSTER_DEBUG", _matching("0 or 1", "[01]"), "0", "1 shows Django's debug pages. Never in production."),
+        Variable(
+            "MUSTER_SESSION_SLOTS",
+            _number(int, "a whole number", 1, 1000),
+            "8",
+            "Worker sessions that one session-worker process supervises at once.",
+        ),
+        Variable("MUSTER_LEASE_S", _seconds(1, 3600), "60", "Seconds a session's lease lasts; renewed every quarter of it."),
+        Variable(
+            "MUSTER_LEASE_GRACE_S",
+            _seconds(0, 3600),
+            "15",
+            "Seconds after a lease's end before another host may act on the session.",
+        ),
+        Variable(
+            "MUSTER_STOP_GRACE_S",
+            _seconds(0, 600),
+            "5",
+            "Seconds between a stop and SIGKILL; what comes in between is the agent's own ladder.",
+        ),
+        Variable(
+            "MUSTER_CGROUP_PARENT",
+            _matching("an absolute folder, or `none`", "(none|/.*)?"),
+            "",
+            "The cgroup v2 folder in which each agent gets a group of its own. Empty: the worker's own, where it may be written; `none`: no groups.",
+        ),
+        Variable(
+            "MUSTER_POLL_S",
+            _seconds(0.01, 60),
+            "0.5",
+            "Seconds between a supervisor's looks at what is wanted of its sessions, when no summons makes it look at once.",
+        ),
+        Variable("MUSTER_TICK_S", _seconds(0.05, 3600), "5", "Seconds between two safety-net ticks of the executor."),
+        Variable(
+            "MUSTER_KEEP_DAYS",
+            _number(float, "a number", 0, 36500),
+            "14",
+            "Days that agents' own files (conversations, prompts, journals) are kept after an entry last worked. Logs stay in the database.",
+        ),
+        Variable(
+            "MUSTER_WEBHOOK_ALLOW",
+            _list_of("host names, IP addresses and networks", _host_or_network),
+            "",
+            "Comma-separated hosts and networks that webhooks may reach though they are not public, or by plain http. Empty: only https to public addresses.",
+        ),
+        Variable(
+            "MUSTER_EMAIL_URL",
+            Kind("`smtp://user:password@host:587/?tls=1` or `smtps://`", mail_server),
+            "",
+            "The mail server for notices: `smtp://user:password@host:587/?tls=1`, or `smtps://`. Empty: e-mail channels cannot send.",
+        ),
+        Variable(
+            "MUSTER_EMAIL_FROM",
+            _matching("an address such as muster@example.com", r".*[^@\s]+@[^@\s]+"),
+            "muster@localhost",
+            "The sender of Muster's e-mails.",
+        ),
+        Variable(
+            "MUSTER_LOG_LEVEL",
+            Kind("DEBUG, INFO, WARNING, ERROR or CRITICAL", _log_level),
+            "INFO",
+            "Level of the structured logs on stderr.",
+        ),
+    ]
+}
+
+
+def read(name: str) -> str:
+    """The text of a listed variable; a name that is not listed is a programming error (KeyError)."""
+    return os.environ.get(name, VARIABLES[name].default)
+
+
+def value(name: str) -> Any:
+    """The variable as its kind reads it. Raises ValueError for a bad one, which `exit_if_bad` reports before anybody asks."""
+    return VARIABLES[name].kind.read(read(name))
+
+
+def problems() -> list[str]:
+    """A sentence for each bad setting. The value of what may hold a secret is not repeated."""
+    return [sentence for variable in VARIABLES.values() if (sentence := _problem(variable))]
+
+
+def _problem(variable: Variable) -> str:
+    try:
+        value(variable.name)
+    except ValueError:
+        secret = variable.name.endswith("_URL") and variable.name != "MUSTER_BASE_URL"
+        given = "" if secret else f", not {read(variable.name)!r}"
+        return f"{variable.name} must be {variable.kind.takes.replace('`', '')}{given}"
+    return ""
+
+
+def exit_if_bad() -> None:
+    """End the process with exit code 2 and one line for all bad settings."""
+    if bad := problems():
+        _refuse("; ".join(bad))
+
+
+def _refuse(sentences: str) -> NoReturn:
+    print(f"muster: {sentences}. See docs/reference/settings.md.", file=sys.stderr, flush=True)
+    raise SystemExit(2)
+
+
+def warn_of_unknown() -> None:
+    """A line on stderr for each MUSTER_ variable that nobody reads: usually a slip of the pen. An agent's session has variables of its own."""
+    if "MUSTER_SESSION_ID" in os.environ:
+        return
+    for name in sorted(os.environ):
+        if name.startswith("MUSTER_") and not name.startswith("MUSTER_TEST_") and name not in VARIABLES:
+            near = difflib.get_close_matches(name, VARIABLES, n=1)
+            print(f"muster: {name} is not a setting{f'; did you mean {near[0]}?' if near else ''}", file=sys.stderr)
+
+
+def data_dir() -> Path:
+    return _folder(read("MUSTER_DATA_DIR"))
+
+
+def base_url() -> str:
+    """Where this server is reached: the variable, or what the last `up` on this data directory said, so that commands print live links."""
+    address = data_dir() / "address"
+    if "MUSTER_BASE_URL" not in os.environ and address.exists():
+        return address.read_text().strip() or read("MUSTER_BASE_URL")
+    return read("MUSTER_BASE_URL")
+
+
 def repo_roots() -> list[Path]:
     """Folders that a workspace's repository may lie in (extensions.md, Workspaces)."""
-    listed = [Path(p).expanduser().resolve() for p in read("MUSTER_REPO_ROOTS").split(":") if p]
-    return listed or [Path.home().resolve(), data_dir()]
+    return value("MUSTER_REPO_ROOTS") or [Path.home().resolve(), data_dir()]

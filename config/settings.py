@@ -11,6 +11,7 @@ import structlog
 from config import env, sockets
 from config.http import build
 
+env.exit_if_bad()
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.data_dir()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -35,8 +36,8 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 DEBUG = env.read("MUSTER_DEBUG") == "1"
-TRUSTED_PROXIES = [proxy.strip() for proxy in env.read("MUSTER_TRUSTED_PROXIES").split(",") if proxy.strip()]
-ALLOWED_HOSTS = [host.strip() for host in env.read("MUSTER_ALLOWED_HOSTS").split(",") if host.strip()]
+TRUSTED_PROXIES = env.value("MUSTER_TRUSTED_PROXIES")
+ALLOWED_HOSTS = env.value("MUSTER_ALLOWED_HOSTS")
 
 INSTALLED_APPS = [
     "config.admin_app.MusterAdminConfig",
@@ -152,8 +153,8 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 USE_TZ = True
 TIME_ZONE = "UTC"  # of the processes, the API and the command line
-DISPLAY_TIME_ZONE = env.time_zone(env.read("MUSTER_TIME_ZONE"))
-ENV_LABEL = env.read("MUSTER_ENV_LABEL")[:20]
+DISPLAY_TIME_ZONE = env.value("MUSTER_TIME_ZONE")
+ENV_LABEL = env.value("MUSTER_ENV_LABEL")
 LANGUAGE_CODE = "en"
 
 # Redis or Valkey: doorbells and hints only; losing it changes nothing but latency.
@@ -161,23 +162,23 @@ VALKEY_SOCKET = sockets.valkey_socket(DATA_DIR)
 REDIS_URL = env.read("REDIS_URL") or f"unix://{VALKEY_SOCKET}"
 
 REPO_ROOTS = env.repo_roots()
-SESSION_SLOTS = int(env.read("MUSTER_SESSION_SLOTS"))
-LEASE_S = float(env.read("MUSTER_LEASE_S"))
-LEASE_GRACE_S = float(env.read("MUSTER_LEASE_GRACE_S"))
-STOP_GRACE_S = float(env.read("MUSTER_STOP_GRACE_S"))
+SESSION_SLOTS = env.value("MUSTER_SESSION_SLOTS")
+LEASE_S = env.value("MUSTER_LEASE_S")
+LEASE_GRACE_S = env.value("MUSTER_LEASE_GRACE_S")
+STOP_GRACE_S = env.value("MUSTER_STOP_GRACE_S")
 CGROUP_PARENT = env.read("MUSTER_CGROUP_PARENT")
-POLL_S = float(env.read("MUSTER_POLL_S"))
-TICK_S = float(env.read("MUSTER_TICK_S"))
-KEEP_DAYS = float(env.read("MUSTER_KEEP_DAYS"))
+POLL_S = env.value("MUSTER_POLL_S")
+TICK_S = env.value("MUSTER_TICK_S")
+KEEP_DAYS = env.value("MUSTER_KEEP_DAYS")
 
 # Notices (docs/reference/notices.md).
 WEBHOOK_ALLOW = env.read("MUSTER_WEBHOOK_ALLOW")
-_mail = env.mail_server(env.read("MUSTER_EMAIL_URL"))
+_mail = env.value("MUSTER_EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.host, _mail.port, _mail.user, _mail.password
 EMAIL_USE_TLS, EMAIL_USE_SSL, EMAIL_TIMEOUT = _mail.starttls, _mail.tls, 5
 DEFAULT_FROM_EMAIL = env.read("MUSTER_EMAIL_FROM")
 
-LOG_LEVEL = env.read("MUSTER_LOG_LEVEL")
+LOG_LEVEL = env.value("MUSTER_LOG_LEVEL")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

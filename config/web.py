@@ -10,7 +10,7 @@ import uvicorn
 from django.conf import settings
 from django.urls import get_resolver
 
-from config import sockets
+from config import env, sockets
 from config.asgi import application
 from workspaces.people import login_links
 
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that already listens
     parser.add_argument("--after", type=int, help=argparse.SUPPRESS)  # a pipe; its end says that the database is ready
     args = parser.parse_args()
+    env.warn_of_unknown()
     get_resolver().url_patterns  # noqa: B018  (loads the site's code now, not within the first request)
     if args.after is not None:
         os.read(args.after, 1)

@@ -13,16 +13,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_operating_lists_every_setting_with_its_default() -> None:
     rows = re.findall(
-        r"^\| `(\w+)` \| (?:`(.*?)`|\(empty\)) \| (.*) \|$", (ROOT / "docs/reference/settings.md").read_text(), re.M
+        r"^\| `(\w+)` \| (.+?) \| (?:`([^`]*)`|\(empty\)) \| (.*) \|$", (ROOT / "docs/reference/settings.md").read_text(), re.M
     )
-    assert rows == [(v.name, v.default, v.help) for v in env.VARIABLES.values()]
+    assert rows == [(v.name, v.kind.takes, v.default, v.help) for v in env.VARIABLES.values()]
 
 
 def test_every_setting_that_is_read_is_listed() -> None:
     code = [
         p for folder in ("config", "workspaces", "budget", "orchestration", "dashboard") for p in (ROOT / folder).rglob("*.py")
     ]
-    read = {name for path in code for name in re.findall(r'env\.read\("(\w+)"\)', path.read_text())}
+    read = {name for path in code for name in re.findall(r'env\.(?:read|value)\("(\w+)"\)', path.read_text())}
     assert read <= env.VARIABLES.keys()
     assert env.VARIABLES.keys() - read <= {"MUSTER_DATA_DIR", "MUSTER_REPO_ROOTS", "MUSTER_BASE_URL"}, (
         "a setting that nobody reads"

@@ -1,11 +1,93 @@
-"""Promises that the database keeps by triggers, written once for each of the two databases."""
+"""Promises that the database keeps by triggers: `<app>/sql/<vendor>/<promise>.sql` holds today's text for each of the two databases.
 
-from collections.abc import Sequence
+The newest migration that names an app in `install` creates everything in its files. To change a trigger: edit its files, add a
+migration with `install`, and remove `install` from the earlier one, since today's text may name columns that it does not have yet.
+"""
 
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.apps import apps as registry
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import StateApps
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A trigger, or a function of triggers, as the database describes it."""
+
+    kind: str
+    name: str
+    table: str
+    text: str
+
+
+def install(app: str) -> RunPython:
+    """A migration step that replaces every trigger on the tables of `app` by those in its files. Tables and columns stay as they are."""
+
+    def forwards(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        reinstall(app, schema_editor)
+
+    return RunPython(forwards, RunPython.noop)
+
+
+def reinstall(app: str, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    connection = schema_editor.connection
+    for present in installed(app, connection):
+        schema_editor.execute(_drop(present, connection.vendor), None)
+    for file in files(app, connection.vendor):
+        for statement in _statements(file.read_text(), connection.vendor):
+            schema_editor.execute(statement, None)  # None: a `%` is a `%`
+
+
+def files(app: str, vendor: str) -> list[Path]:
+    return sorted(Path(registry.get_app_config(app).path, "sql", vendor).glob("*.sql"))
+
+
+def installed(app: str, connection: BaseDatabaseWrapper) -> list[Installed]:
+    """The triggers on the tables of `app`, and then the trigger functions with its prefix (PostgreSQL)."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
+            triggers = [Installed("TRIGGER", *row) for row in cursor.fetchall()]
+            return [trigger for trigger in triggers if trigger.table.startswith(f"{app}_")]
+        cursor.execute(
+            """SELECT 'TRIGGER', tgname, tgrelid::regclass::text, pg_get_triggerdef(pg_trigger.oid)
+            FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+            WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace AND starts_with(relname, %s) ORDER BY tgname""",
+            [f"{app}_"],
+        )
+        triggers = [Installed(*row) for row in cursor.fetchall()]
+        cursor.execute(
+            """SELECT 'FUNCTION', proname, '', pg_get_functiondef(oid) FROM pg_proc
+            WHERE pronamespace = current_schema()::regnamespace AND prorettype = 'trigger'::regtype AND starts_with(proname, %s)
+            ORDER BY proname""",
+            [f"{app}_"],
+        )
+        return triggers + [Installed(*row) for row in cursor.fetchall()]
+
+
+def _drop(present: Installed, vendor: str) -> str:
+    on = f" ON {present.table}" if present.kind == "TRIGGER" and vendor == "postgresql" else ""
+    return f"DROP {present.kind} {present.name}{on}"
+
+
+def _statements(text: str, vendor: str) -> Iterator[str]:
+    """PostgreSQL takes a whole file. SQLite takes one statement at a time: a trigger ends where `complete_statement` says so."""
+    if vendor == "postgresql":
+        yield text
+        return
+    lines: list[str] = []
+    for line in text.splitlines(keepends=True):
+        lines.append(line)
+        if line.rstrip().endswith(";") and sqlite3.complete_statement("".join(lines)):
+            yield "".join(lines).strip().removesuffix(";")
+            lines = []
 
 
 def sql(*, postgresql: Sequence[str], sqlite: Sequence[str]) -> RunPython:
@@ -17,24 +99,6 @@ def sql(*, postgresql: Sequence[str], sqlite: Sequence[str]) -> RunPython:
             schema_editor.execute(statement)
 
     return RunPython(forwards, RunPython.noop)
-
-
-def insert_only(table: str, sentence: str) -> RunPython:
-    """Refuse to change or delete a row of `table`, with IntegrityError, whoever asks."""
-    return sql(
-        postgresql=[
-            f"""CREATE FUNCTION {table}_is_insert_only() RETURNS trigger LANGUAGE plpgsql AS $$
-                BEGIN RAISE EXCEPTION 'muster: {sentence}' USING ERRCODE = '23514'; END $$""",
-            f"""CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table}
-                FOR EACH ROW EXECUTE FUNCTION {table}_is_insert_only()""",
-            f"""CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
-                FOR EACH STATEMENT EXECUTE FUNCTION {table}_is_insert_only()""",
-        ],
-        sqlite=[
-            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'muster: {sentence}'); END"
-            for verb in ("UPDATE", "DELETE")
-        ],
-    )
 
 
 def without_like_indexes(app: str) -> RunPython:
@@ -79,4 +143,4 @@ def keeping_triggers(operations: Sequence[Operation]) -> list[Operation]:
             if name not in present:
                 schema_editor.execute(statement)
 
-    return [RunPython(remember, RunPython.noop), *operations, RunPython(restore, remember)]
+    return [RunPython(remember, restore), *operations, RunPython(restore, remember)]

@@ -1,4 +1,4 @@
-"""The ledger and the holds: every amount once, every hold settled once. The counters follow by triggers (migrations/0002, newest in 0009)."""
+"""The ledger and the holds: every amount once, every hold settled once. The counters follow by triggers (sql/)."""
 
 from dataclasses import dataclass
 from datetime import datetime

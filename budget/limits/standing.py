@@ -1,4 +1,4 @@
-"""Caps beside the hard one: what stands against what, and what stops when one is hit. The database enforces them (migrations/0006)."""
+"""Caps beside the hard one: what stands against what, and what stops when one is hit. The database enforces them (sql/)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

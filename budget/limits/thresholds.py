@@ -1,4 +1,4 @@
-"""Warnings at shares of the cap. A trigger fires each once, in the transaction that crossed it (migrations/0006)."""
+"""Warnings at shares of the cap. A trigger fires each once, in the transaction that crossed it (sql/)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,87 +4,7 @@ import django.db.models.functions.datetime
 import workspaces.ids
 from django.db import migrations, models
 
-from workspaces.triggers import insert_only, keeping_triggers, sql, without_like_indexes
-
-FROZEN = [
-    "project_id", "number", "period_from", "period_to", "author", "author_behind", "created_at", "as_of", "as_of_ledger", "total_budget",
-    "max_project_spend", "entry_spent", "orchestrator_spent", "expansion_spent", "interceptor_spent", "total_spent", "held", "period_spent", "planned", "expected",
-]
-THAWED = " OR ".join(f"NEW.{name} {{differs}} OLD.{name}" for name in FROZEN)
-KEPT = "muster: the snapshot of a review is frozen"
-CLOSED = "muster: a review that is over stays so"
-SETTLED = "muster: what is proposed stays as it is while it is being decided"
-OWN = "muster: nobody decides on their own review"
-OTHER = "muster: a decision is made on the open version of a review"
-EDITABLE = "('draft', 'changes_requested')"
-
-REVIEWS = sql(
-    postgresql=[
-        f"""CREATE FUNCTION budget_review_holds() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF TG_OP = 'DELETE' OR {THAWED.format(differs="IS DISTINCT FROM")} THEN
-                RAISE EXCEPTION '{KEPT}' USING ERRCODE = '23514';
-            END IF;
-            IF OLD.state IN ('approved', 'superseded') THEN RAISE EXCEPTION '{CLOSED}' USING ERRCODE = '23514'; END IF;
-            IF OLD.state NOT IN {EDITABLE} AND NEW.required_approvals <> OLD.required_approvals THEN
-                RAISE EXCEPTION '{SETTLED}' USING ERRCODE = '23514';
-            END IF;
-            RETURN NEW;
-        END $$""",
-        """CREATE TRIGGER budget_review_holds BEFORE UPDATE OR DELETE ON budget_review
-            FOR EACH ROW EXECUTE FUNCTION budget_review_holds()""",
-        f"""CREATE FUNCTION budget_proposal_settled() RETURNS trigger LANGUAGE plpgsql AS $$
-        DECLARE of_review text;
-        BEGIN
-            of_review := CASE TG_OP WHEN 'DELETE' THEN OLD.review_id ELSE NEW.review_id END;
-            IF NOT EXISTS (SELECT 1 FROM budget_review WHERE id = of_review AND state IN {EDITABLE}) THEN
-                RAISE EXCEPTION '{SETTLED}' USING ERRCODE = '23514';
-            END IF;
-            RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
-        END $$""",
-        """CREATE TRIGGER budget_proposal_settled BEFORE INSERT OR UPDATE OR DELETE ON budget_proposal
-            FOR EACH ROW EXECUTE FUNCTION budget_proposal_settled()""",
-        f"""CREATE FUNCTION budget_decision_allowed() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF EXISTS (SELECT 1 FROM budget_review WHERE id = NEW.review_id AND NEW.reviewer IN (author, author_behind)) THEN
-                RAISE EXCEPTION '{OWN}' USING ERRCODE = '23514';
-            END IF;
-            IF NOT EXISTS (SELECT 1 FROM budget_review WHERE id = NEW.review_id AND state = 'open' AND version = NEW.version) THEN
-                RAISE EXCEPTION '{OTHER}' USING ERRCODE = '23514';
-            END IF;
-            RETURN NEW;
-        END $$""",
-        """CREATE TRIGGER budget_decision_allowed BEFORE INSERT ON budget_decision
-            FOR EACH ROW EXECUTE FUNCTION budget_decision_allowed()""",
-    ],
-    sqlite=[
-        f"CREATE TRIGGER budget_review_stays BEFORE DELETE ON budget_review BEGIN SELECT RAISE(ABORT, '{KEPT}'); END",
-        f"""CREATE TRIGGER budget_review_frozen BEFORE UPDATE ON budget_review WHEN {THAWED.format(differs="IS NOT")} BEGIN
-            SELECT RAISE(ABORT, '{KEPT}');
-        END""",
-        f"""CREATE TRIGGER budget_review_closed BEFORE UPDATE ON budget_review WHEN OLD.state IN ('approved', 'superseded') BEGIN
-            SELECT RAISE(ABORT, '{CLOSED}');
-        END""",
-        f"""CREATE TRIGGER budget_review_settled BEFORE UPDATE ON budget_review
-            WHEN OLD.state NOT IN {EDITABLE} AND NEW.required_approvals <> OLD.required_approvals BEGIN
-            SELECT RAISE(ABORT, '{SETTLED}');
-        END""",
-        *(
-            f"""CREATE TRIGGER budget_proposal_settled_{verb.lower()} BEFORE {verb} ON budget_proposal
-            WHEN NOT EXISTS (SELECT 1 FROM budget_review WHERE id = {row}.review_id AND state IN {EDITABLE}) BEGIN
-            SELECT RAISE(ABORT, '{SETTLED}');
-        END"""
-            for verb, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
-        ),
-        f"""CREATE TRIGGER budget_decision_allowed BEFORE INSERT ON budget_decision BEGIN
-            SELECT RAISE(ABORT, '{OWN}') WHERE EXISTS (
-                SELECT 1 FROM budget_review WHERE id = NEW.review_id AND NEW.reviewer IN (author, author_behind));
-            SELECT RAISE(ABORT, '{OTHER}') WHERE NOT EXISTS (
-                SELECT 1 FROM budget_review WHERE id = NEW.review_id AND state = 'open' AND version = NEW.version);
-        END""",
-    ],
-)
-
+from workspaces.triggers import keeping_triggers, without_like_indexes
 
 class Migration(migrations.Migration):
 
@@ -231,9 +151,5 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('review', 'account'), name='an_entry_once_per_review'),
         ),
     ]) + [
-        insert_only("budget_reviewline", "the snapshot of a review is frozen"),
-        insert_only("budget_comment", "what was said stays said"),
-        insert_only("budget_decision", "what was decided stays decided"),
-        REVIEWS,
         without_like_indexes("budget"),
     ]

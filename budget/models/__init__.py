@@ -1,4 +1,4 @@
-"""Money. Counters are kept by triggers from the ledger and the holds (migrations/0002): no code can forget them.
+"""Money. Counters are kept by triggers from the ledger and the holds (sql/): no code can forget them.
 
 `Project.held == sum of what open holds have left`, `Account.spent == sum of its ledger == sum of its rounds' cost`, at every commit.
 Opening or growing a hold past a cap is refused by the database, whoever asks.

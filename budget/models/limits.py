@@ -1,4 +1,4 @@
-"""Caps beside the hard one, what each day cost, and the warning thresholds. Triggers keep and judge them (migrations/0006)."""
+"""Caps beside the hard one, what each day cost, and the warning thresholds. Triggers keep and judge them (sql/)."""
 
 from django.db import models
 from django.db.models import Q

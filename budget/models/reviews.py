@@ -1,6 +1,6 @@
 """A team's review of the budget: a frozen snapshot, what is proposed, what was said, and who decided.
 
-What is frozen stays frozen, what was said stays said, and nobody decides on their own: triggers (migrations/0007) refuse the rest.
+What is frozen stays frozen, what was said stays said, and nobody decides on their own: triggers (sql/) refuse the rest.
 """
 
 from django.db import models

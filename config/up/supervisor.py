@@ -42,7 +42,7 @@ class Up:
     def __init__(self, *, host: str, port: int, demo: bool) -> None:
         self.host, self.port, self.demo = host, port, demo
         self.data = env.data_dir()
-        self.grace = float(env.read("MUSTER_STOP_GRACE_S"))
+        self.grace = env.value("MUSTER_STOP_GRACE_S")
         self.record = Record(self.data / "children.json")
         self.children: list[Child] = []
         self.listener: socket.socket | None = None
@@ -107,7 +107,7 @@ class Up:
         web.argv, web.pass_fds = web.argv[:-2], web.pass_fds[:1]
         self._await_answer(web)
         self._spawn(self._worker("control", slots=2))
-        self._spawn(self._worker("sessions", slots=int(env.read("MUSTER_SESSION_SLOTS"))))
+        self._spawn(self._worker("sessions", slots=env.value("MUSTER_SESSION_SLOTS")))
         self._welcome(answer)
 
     def _listen(self) -> socket.socket:
@@ -300,7 +300,7 @@ def worker_args(queue: str, slots: int) -> list[str]:
         "-n",
         name,
         "-l",
-        env.read("MUSTER_LOG_LEVEL"),
+        env.value("MUSTER_LOG_LEVEL"),
         *quiet,
     ]
 
@@ -327,6 +327,8 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1", help="another address is refused until someone has a password")
     parser.add_argument("--no-demo", dest="demo", action="store_false", help="do not create the demo workspace on a first start")
     args = parser.parse_args()
+    env.exit_if_bad()
+    env.warn_of_unknown()
     try:
         Up(host=args.host, port=args.port, demo=args.demo).run()
     except Failed as failure:

@@ -104,6 +104,6 @@ def _check(repo: str, base: str, commit: str) -> None:
 def _diff(repo: str, *arguments: str, limit_bytes: int) -> tuple[bytes, bool]:
     with git.reading_only():
         try:
-            return git.raw(Path(repo), "diff", *_FORM, *arguments, limit_bytes=limit_bytes, timeout_s=TIMEOUT_S)
+            return git.read_start_bytes(Path(repo), "diff", *_FORM, *arguments, limit_bytes=limit_bytes, timeout_s=TIMEOUT_S)
         except GitError as error:
             raise NotReadable(f"git could not compare the commits: {name(str(error))[:200]}") from None

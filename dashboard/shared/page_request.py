@@ -14,7 +14,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from budget.models import Project
-from orchestration.models import Executor, Session, Worker
+from orchestration.backlog import orphans
+from orchestration.models import Executor, FileLock, Session, Worker
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Role, Workspace
 
@@ -40,7 +41,9 @@ class PageRequest:
         at_work = Coalesce(Subquery(mine.annotate(n=Count("pk")).values("n")), 0)
         newest = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
         rows = Executor.objects.select_related("workspace__project").annotate(at_work=at_work, ticked_at=Subquery(newest))
-        counted = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
+        counted: dict[str, Any] = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
+        left = orphans.among(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
+        counted["orphans"] = Coalesce(Subquery(left.annotate(n=Count("pk")).values("n")), 0)
         return rows.annotate(**counted).get(pk=self.workspace.pk)
 
     def _counts(self) -> dict[str, tuple[str, list[Any]]]:
@@ -55,13 +58,6 @@ class PageRequest:
             "locked_paths": (
                 "(SELECT count(*) FROM (SELECT 1 FROM orchestration_filelock WHERE workspace_id = %s LIMIT %s) l)",
                 [mine, most],
-            ),
-            "orphans": (
-                """(SELECT count(*) FROM orchestration_filelock l JOIN orchestration_entry e ON e.id = l.entry_id
-                WHERE l.workspace_id = %s AND (e.status IN ('done', 'failed', 'blocked') OR e.deleted_at IS NOT NULL
-                    OR (NOT e.has_rounds AND e.attempts = 0))
-                AND NOT EXISTS (SELECT 1 FROM orchestration_session s WHERE s.entry_id = e.id AND s.status IN ('claimed', 'running')))""",
-                [mine],
             ),
             "reviews_waiting": (
                 """(SELECT count(*) FROM budget_review r WHERE r.project_id = %s AND r.state = 'open' AND r.author <> %s AND NOT EXISTS

@@ -1,4 +1,6 @@
-"""Locks that nobody needs: their entry is at rest, or was never begun. The tick frees most of them; a person may free the rest."""
+"""Locks that nobody needs: their entry is at rest, deleted, or was never begun, and has no open session. Everyone who counts, lists or
+frees them asks `among`. The tick frees those of entries at rest; a person may free the others.
+"""
 
 from collections.abc import Sequence
 
@@ -16,7 +18,7 @@ AT_REST = (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED)
 
 
 def why_kept(entry: Entry, *, is_open: bool) -> str:
-    """Why an entry's locks may not be freed; empty when they are orphans."""
+    """`among` for one entry that is read already, as a sentence: why its locks may not be freed; empty when they are orphans."""
     if is_open:
         return "It is at work: stop its session first"
     if entry.deleted_at is None and entry.status not in AT_REST and (entry.has_rounds or entry.attempts):
@@ -25,7 +27,7 @@ def why_kept(entry: Entry, *, is_open: bool) -> str:
 
 
 def among(locks: QuerySet[FileLock]) -> QuerySet[FileLock]:
-    """Those of these locks that `why_kept` has nothing against freeing."""
+    """The orphans of these locks: the one definition."""
     session = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
     begun = Q(entry__has_rounds=True) | Q(entry__attempts__gt=0)  # one that was stopped in its first round goes on with it
     needed = begun & Q(entry__deleted_at__isnull=True) & ~Q(entry__status__in=AT_REST)

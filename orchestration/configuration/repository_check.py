@@ -30,7 +30,7 @@ class Found:
 def look(path: Path, base_branch: str | None = None) -> Found:
     """Raises Invalid naming what does not fit."""
     try:
-        branch = branches.check(path, base_branch)
+        branch = branches.check_repository(path, base_branch)
         told = git.run(path, "log", "-1", "--format=%H%x00%s%x00%an%x00%ct", f"refs/heads/{branch}", timeout_s=QUICK_S).split(
             "\x00"
         )

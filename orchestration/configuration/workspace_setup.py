@@ -49,7 +49,7 @@ def create(
     checked = validated({}, config or {})
     path, origin = (cloned, repo) if cloned else _repository(repo)
     try:
-        workspace.base_branch = branches.check(path, base_branch)
+        workspace.base_branch = branches.check_repository(path, base_branch)
         branches.ensure_integration(path, checked.integration_branch, workspace.base_branch)
     except git.GitError as error:
         raise Invalid(str(error)[:300], "base_branch" if base_branch else "repo") from None

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from budget.ledger import permits
 from budget.models import Hold
 from orchestration import funding
-from orchestration.backlog import locks
+from orchestration.backlog import locks, orphans
 from orchestration.executor import dispatch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock, Session
@@ -49,11 +49,11 @@ def ring_again() -> int:
 def release_orphans() -> int:
     """Free what a closed session or an entry at rest still holds. Nothing should; if something does, it is told in activity."""
     freed = 0
-    at_rest = [Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED]
-    for workspace_id, entry_id in set(FileLock.objects.filter(entry__status__in=at_rest).values_list("workspace_id", "entry_id")):
+    left = orphans.among(FileLock.objects.filter(entry__status__in=orphans.AT_REST))
+    for workspace_id, entry_id in set(left.values_list("workspace_id", "entry_id")):
         with transaction.atomic():
             Executor.objects.select_for_update().get(pk=workspace_id)
-            if Entry.objects.filter(pk=entry_id, status__in=at_rest).exists():
+            if left.filter(entry=entry_id).exists():
                 count = locks.release(workspace_id, [entry_id])
                 activity.record(
                     workspace_id, "locks.released", by=MUSTER, object_id=entry_id, reason="orphan", data={"count": count}

@@ -1,4 +1,4 @@
-"""The git command line, shielded from the user's hooks, signing and surroundings."""
+"""The git command line, shielded from the user's hooks, signing and environment."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ _OPTIONS = {
     "worktree.guessRemote": "false",
     "worktree.useRelativePaths": "false",
 }
-# For agents that commit by themselves in a HOME that knows nobody.
+# For agents that commit themselves, in a HOME without a git identity.
 IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -45,14 +45,14 @@ IDENTITY = {
 _GIT = ["git", "--no-pager", "--literal-pathspecs"] + [part for item in _OPTIONS.items() for part in ("-c", "=".join(item))]
 # HOME stays: the user's global configuration may hold filters (LFS) and safe directories that the repository needs.
 _session: ContextVar[str] = ContextVar("session", default="")
-_aloof: ContextVar[bool] = ContextVar("aloof", default=False)
-# Whatever the repository's settings say: nothing is fetched (a remote's address can name a program), and no object stands in for another.
-_ALOOF = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
+_read_only: ContextVar[bool] = ContextVar("aloof", default=False)
+# Whatever the repository's settings are: nothing is fetched (a remote's address can name a program), and no object replaces another.
+_READ_ONLY_ENV = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
 _INHERITED = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH")
 
 
 class GitError(Exception):
-    """git could not, or we would not. As text: a sentence for a person."""
+    """A git command failed or was refused. Its text is a sentence for a person."""
 
     def __init__(self, command: str | Sequence[str], stderr: str) -> None:
         self.command = command if isinstance(command, str) else "git " + " ".join(command)
@@ -60,20 +60,20 @@ class GitError(Exception):
         super().__init__(self.command, self.stderr)
 
     def __str__(self) -> str:
-        return self.stderr or f"{self.command} failed without a word"
+        return self.stderr or f"{self.command} failed without a message"
 
 
-def run(place: Path, *command: str, text: str = "", timeout_s: float = TIMEOUT_S) -> str:
-    """Its output, without the last newline. Anything but exit 0 raises."""
-    code, output, errors = attempt(place, *command, text=text, timeout_s=timeout_s)
+def run(folder: Path, *command: str, text: str = "", timeout_s: float = TIMEOUT_S) -> str:
+    """The output, without the last newline. Raises GitError unless it exits with 0."""
+    code, output, errors = attempt(folder, *command, text=text, timeout_s=timeout_s)
     if code:
         raise GitError(command, errors or output)
     return output.removesuffix("\n")
 
 
-def attempt(place: Path, *command: str, text: str = "", timeout_s: float = TIMEOUT_S) -> tuple[int, str, str]:
-    """Exit code, output, errors; for commands whose exit code is an answer."""
-    with _start(place, command) as process:
+def attempt(folder: Path, *command: str, text: str = "", timeout_s: float = TIMEOUT_S) -> tuple[int, str, str]:
+    """Exit code, output, errors; for commands whose exit code is a result."""
+    with _start(folder, command) as process:
         try:
             output, errors = process.communicate(text.encode("utf-8", "backslashreplace"), timeout_s)
         except subprocess.TimeoutExpired:
@@ -82,18 +82,18 @@ def attempt(place: Path, *command: str, text: str = "", timeout_s: float = TIMEO
         except BaseException:
             _kill(process)
             raise
-    return process.returncode, _readable(output), _readable(errors)
+    return process.returncode, _decode(output), _decode(errors)
 
 
-def beginning(place: Path, *command: str, limit_bytes: int) -> tuple[str, bool]:
-    """The first bytes of a long answer as text, and whether that was all of it."""
-    output, whole = raw(place, *command, limit_bytes=limit_bytes)
-    return _readable(output), whole
+def read_start(folder: Path, *command: str, limit_bytes: int) -> tuple[str, bool]:
+    """The first bytes of a long output as text, and whether that is all of it."""
+    output, whole = read_start_bytes(folder, *command, limit_bytes=limit_bytes)
+    return _decode(output), whole
 
 
-def raw(place: Path, *command: str, limit_bytes: int, timeout_s: float = TIMEOUT_S) -> tuple[bytes, bool]:
-    """The first bytes of a long answer as they are, and whether that was all of it."""
-    with _start(place, command) as process:
+def read_start_bytes(folder: Path, *command: str, limit_bytes: int, timeout_s: float = TIMEOUT_S) -> tuple[bytes, bool]:
+    """The first bytes of a long output, and whether that is all of it."""
+    with _start(folder, command) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.close()
         alarm = threading.Timer(timeout_s, _kill, [process])
@@ -107,21 +107,21 @@ def raw(place: Path, *command: str, limit_bytes: int, timeout_s: float = TIMEOUT
         finally:
             alarm.cancel()
     if process.returncode:
-        raise GitError(command, _readable(errors))
+        raise GitError(command, _decode(errors))
     return output, True
 
 
-def succeeds(place: Path, *command: str) -> bool:
-    """For questions: exit 0 is yes, 1 is no, anything else an error."""
-    code, _, errors = attempt(place, *command)
+def succeeds(folder: Path, *command: str) -> bool:
+    """For yes/no commands: exit 0 is True, 1 is False; any other raises GitError."""
+    code, _, errors = attempt(folder, *command)
     if code not in (0, 1):
         raise GitError(command, errors)
     return code == 0
 
 
 @contextmanager
-def belonging_to(session_id: str) -> Iterator[None]:
-    """What git does in this block, in this thread, is done for a session: should the worker die, nobody goes on before it is over."""
+def on_behalf_of(session_id: str) -> Iterator[None]:
+    """Mark the git processes of this block and thread as a session's: if the worker dies, the reaper waits for them before it ends the session."""
     token = _session.set(session_id)
     try:
         yield
@@ -131,28 +131,28 @@ def belonging_to(session_id: str) -> Iterator[None]:
 
 @contextmanager
 def reading_only() -> Iterator[None]:
-    """git does nothing in this block, in this thread, but read what is in the repository itself."""
-    token = _aloof.set(True)
+    """In this block and thread, git only reads what the repository itself contains."""
+    token = _read_only.set(True)
     try:
         yield
     finally:
-        _aloof.reset(token)
+        _read_only.reset(token)
 
 
 def environment() -> dict[str, str]:
-    """What git gets of our environment: no GIT_* variable, no question that nobody answers."""
+    """The environment of git: none of the worker's GIT_* variables, and no interactive prompts."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     if session_id := _session.get():
         inherited[procfs.GIT_VARIABLE] = session_id
-    if _aloof.get():
-        inherited |= _ALOOF
+    if _read_only.get():
+        inherited |= _READ_ONLY_ENV
     return {**inherited, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
 
 
-def _start(place: Path, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+def _start(folder: Path, command: Sequence[str]) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
-            [*_GIT, "-C", str(place), *command],
+            [*_GIT, "-C", str(folder), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -170,6 +170,6 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
         pass
 
 
-def _readable(output: bytes) -> str:
-    """File names and diffs may hold any bytes; this is text that any database takes."""
+def _decode(output: bytes) -> str:
+    """File names and diffs may contain any bytes; the result is text that any database accepts."""
     return output.decode("utf-8", "backslashreplace")

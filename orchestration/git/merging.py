@@ -1,4 +1,4 @@
-"""Merging an entry's branch without a working copy: nothing that the user has checked out is touched."""
+"""Merge an entry's branch without a working copy: the user's checked-out files stay untouched."""
 
 import random
 import time
@@ -26,21 +26,21 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Nothing was changed; these files were changed on both sides. `notes`: git's words on them."""
+    """Nothing was merged: both sides changed these files. `notes`: git's conflict messages."""
 
     files: list[str]
     notes: list[str] = field(default_factory=list)
 
 
 def merge(repo: Path, branch: str, into: str, message: str) -> Merged | Conflict:
-    """Land one branch on another. Whoever loses a race against another merge does it again on top of that one."""
+    """Merge one branch into another. If a concurrent merge wins the race, merge again on top of it."""
     for failures in range(TRIES):
         time.sleep(random.uniform(0, 0.02) * failures)
         theirs, ours = branches.tip_or_raise(repo, branch), branches.tip_or_raise(repo, into)
         if git.succeeds(repo, "merge-base", "--is-ancestor", theirs, ours):
             return Merged(ours)
         branches.refuse_if_checked_out(repo, into)
-        tree = conflicts.merged(repo, ours, theirs)
+        tree = conflicts.merge_trees(repo, ours, theirs)
         if tree.files:
             return Conflict(tree.files, tree.notes)
         sha = git.run(repo, "commit-tree", tree.sha, "-p", ours, "-p", theirs, "-F", "-", text=message)
@@ -54,19 +54,19 @@ def merge(repo: Path, branch: str, into: str, message: str) -> Merged | Conflict
 
 
 def contains(repo: Path, branch: str, sha: str) -> bool:
-    """Whether a commit is in the branch already."""
+    """Whether the branch contains the commit."""
     tip = branches.tip(repo, branch)
     return tip is not None and git.succeeds(repo, "merge-base", "--is-ancestor", sha, tip)
 
 
 def is_merged(repo: Path, branch: str, into: str) -> bool:
-    """Whether `into` contains all of the branch. A branch without commits of its own is merged; a missing one is not."""
+    """Whether `into` contains all of the branch. A branch without own commits counts as merged; a missing branch does not."""
     theirs, ours = branches.tip(repo, branch), branches.tip(repo, into)
     return bool(theirs and ours) and git.succeeds(repo, "merge-base", "--is-ancestor", str(theirs), str(ours))
 
 
 def _clear_old_lock(repo: Path, branch: str) -> None:
-    """Left by a git that was killed, with its machine for instance: nobody else would ever take it away."""
+    """Remove the lock of a git that was killed, for example with its machine: no other process would ever remove it."""
     lock = branches.lock_file(repo, branch)
     try:
         if time.time() - lock.stat().st_mtime > OLD_LOCK_S:

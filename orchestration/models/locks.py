@@ -8,7 +8,7 @@ from workspaces.models import Workspace
 
 
 class FileLock(models.Model):
-    """A path that only one entry may touch. `src/api/` overlaps all under it: a trigger refuses overlaps (migrations/0002)."""
+    """A path that only one entry may touch. `src/api/` overlaps all under it: a trigger refuses overlaps (sql/)."""
 
     # Its own index would tempt the planner away from the unique one, which is the one that finds a path.
     # The entry's key already says that the workspace exists.

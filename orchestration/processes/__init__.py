@@ -1,1 +1,13 @@
-"""Process trees: started under a shim, read, and ended completely. The shim itself is standard library only."""
+"""Process trees: started under a shim, read, and ended completely.
+
+agent_process  starts an agent under its shim and reads its output: the worker's side
+shim           supervises one agent's tree; a program of its own, started by path
+shim_output    forwards the agent's output in bounded memory, and keeps its journal
+kill_sequence  the signals of a stop, as an agent module chooses them
+tree_kill      sends them, until no process is left
+procfs         processes as /proc shows them
+cgroups        a control group for each agent, where possible
+leftovers      processes and files of a dead worker
+
+`shim` and its imports (shim_output, tree_kill, procfs, cgroups) use the standard library only.
+"""

@@ -1,4 +1,4 @@
-"""Starting an agent under its shim, reading what it says, ending it: the worker's side of shim.py."""
+"""Start an agent under its shim, read its output and end it: the worker's side of shim.py."""
 
 import json
 import os
@@ -14,13 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
 
-from orchestration.processes import kill_sequence as ladders
-from orchestration.processes import leftovers, procfs
+from orchestration.processes import kill_sequence, leftovers, procfs
 from orchestration.processes.kill_sequence import Step
 from orchestration.processes.leftovers import Identity
 from orchestration.processes.shim_output import STATUS, STDOUT
 
-SHIM = Path(__file__).with_name("shim.py")
+SHIM_FILE = Path(__file__).with_name("shim.py")
 SHIM_EXIT_S = 5.0
 READ_BYTES = 2**16
 _HEADER_BYTES = 5
@@ -30,11 +29,11 @@ Cause = Literal["exited", "stopped", "killed", "wall_timeout", "idle_timeout", "
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What to run and within which bounds. `env` is the whole environment: nothing of ours is inherited.
+    """What to run and within which bounds. `env` is the whole environment: the agent inherits none of the worker's.
 
-    `marker` names the session and must be unique to it: everything that carries it is killed with the session.
-    `ladder` says how it is asked to end before the KILL at `grace_s`; without one, everything gets TERM at once.
-    `cgroup_parent` is the folder for its control group (cgroups.py); empty: our own, where that may be written.
+    `marker` names the session and must be unique to it: every process that carries it is killed with the session.
+    `kill_sequence`: the signals before the KILL at `grace_s`; empty: TERM to the whole tree at once.
+    `cgroup_parent`: the folder for its control group (cgroups.py); empty: the worker's own group, if writable.
     """
 
     argv: list[str]
@@ -44,14 +43,14 @@ class Spec:
     status_path: str
     journal_path: str
     wall_s: float
-    idle_s: float = 0  # 0: it may be silent
+    idle_s: float = 0  # 0: no limit on silence
     grace_s: float = 10
-    ladder: tuple[Step, ...] = ()
+    kill_sequence: tuple[Step, ...] = ()
     cgroup_parent: str = ""
     journal_limit_bytes: int = 2**24
 
     def __post_init__(self) -> None:
-        ladders.check(self.ladder)
+        kill_sequence.check(self.kill_sequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How it went. Not `complete`: the shim itself died, and the tree was ended from here."""
+    """How the process ended. Not `complete`: the shim itself died, and the worker ended the tree."""
 
     cause: Cause
     exit_code: int | None = None
@@ -77,7 +76,7 @@ class Ended:
 
 
 class Process:
-    """One agent's tree. Used in a `with` block it never outlives the block; should this process die, it dies too."""
+    """One agent's process tree. It never outlives its `with` block, nor the death of this process."""
 
     def __init__(self, spec: Spec, shim: "subprocess.Popen[bytes]") -> None:
         assert shim.stdin and shim.stdout
@@ -88,42 +87,42 @@ class Process:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._frames, selectors.EVENT_READ)
         self._unread = bytearray()
-        self._heard: deque[Line] = deque()
+        self._lines_read: deque[Line] = deque()
         self._ended: Ended | None = None
         self._began = time.monotonic()
-        seen = leftovers.identity(shim.pid)
-        # A shim that died at once has an identity too, one that is not alive.
-        self.identity: Identity = seen or Identity(shim.pid, 0, leftovers.boot_id())
+        identity = leftovers.identity(shim.pid)
+        # A shim that died at once gets an identity too; it is never alive.
+        self.identity: Identity = identity or Identity(shim.pid, 0, leftovers.boot_id())
 
     def lines(self, poll_s: float = 0.5) -> Iterator[Line | None]:
-        """What the agent says, until its tree is dead and all is read. None at least each poll_s: a moment to look around."""
-        looked = time.monotonic()
-        while self._heard or self._ended is None:
-            if self._heard:
-                yield self._heard.popleft()
+        """The agent's output, until its tree is dead and all is read. Yields None at least every `poll_s`, so that the caller can act."""
+        last_poll = time.monotonic()
+        while self._lines_read or self._ended is None:
+            if self._lines_read:
+                yield self._lines_read.popleft()
             else:
-                self._listen(max(looked + poll_s - time.monotonic(), 0))
-            if time.monotonic() >= looked + poll_s:
-                looked = time.monotonic()
+                self._read_frames(max(last_poll + poll_s - time.monotonic(), 0))
+            if time.monotonic() >= last_poll + poll_s:
+                last_poll = time.monotonic()
                 yield None
 
     def stop(self) -> None:
-        """The spec's ladder, KILL at the end of its grace. Answers at once; `lines` tells the end. Safe from another thread and repeated."""
-        self._say(b"stop\n")
+        """Begin the kill sequence; KILL follows at the end of the grace. Returns at once; safe from any thread, and repeatedly."""
+        self._send_command(b"stop\n")
 
     def kill(self) -> None:
-        self._say(b"kill\n")
+        self._send_command(b"kill\n")
 
     @property
     def ended(self) -> Ended:
-        """How it ended; waits for that, passing over what nobody read."""
+        """Waits for the end and discards unread lines."""
         for _ in self.lines():
             pass
         assert self._ended
         return self._ended
 
     def close(self) -> None:
-        """Kill what still lives."""
+        """Kill the tree if it is still alive."""
         if self._ended is None:
             self.kill()
             _ = self.ended
@@ -134,15 +133,15 @@ class Process:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _say(self, command: bytes) -> None:
+    def _send_command(self, command: bytes) -> None:
         try:
             os.write(self._commands.fileno(), command)
-        except (OSError, ValueError):  # it is over already
+        except (OSError, ValueError):  # the process has ended already
             pass
 
-    def _listen(self, patience_s: float) -> None:
-        """Take what the shim sent, waiting so long for it."""
-        if not self._selector.select(patience_s):
+    def _read_frames(self, timeout_s: float) -> None:
+        """Read the frames that the shim sent; waits for at most `timeout_s`."""
+        if not self._selector.select(timeout_s):
             return
         data = os.read(self._frames.fileno(), READ_BYTES)
         if not data:
@@ -154,7 +153,7 @@ class Process:
                 self._finish(json.loads(payload))
                 return
             stream: Literal["stdout", "stderr"] = "stdout" if kind == STDOUT else "stderr"
-            self._heard.extend(Line(stream, leftovers.readable(line)) for line in payload.split(b"\n")[:-1])
+            self._lines_read.extend(Line(stream, leftovers.decode(line)) for line in payload.split(b"\n")[:-1])
 
     def _whole_frames(self) -> list[tuple[bytes, bytes]]:
         frames = []
@@ -170,9 +169,9 @@ class Process:
         return frames
 
     def _finish(self, status: dict[str, object] | None) -> None:
-        """The shim spoke its last word, or its pipe ended."""
+        """The shim sent its status, or its pipe ended."""
         self._commands.close()
-        self._selector.select(SHIM_EXIT_S)  # its pipe ends with it: sooner known than by asking again and again
+        self._selector.select(SHIM_EXIT_S)  # the end of its pipe shows its exit sooner than polling
         self._selector.close()
         try:
             self._shim.wait(SHIM_EXIT_S)
@@ -182,8 +181,8 @@ class Process:
         self._frames.close()
         status = status or leftovers.read_status(Path(self._spec.status_path))
         if status is not None:
-            known = {each.name for each in fields(Ended)}
-            self._ended = Ended(**{name: value for name, value in status.items() if name in known})  # type: ignore[arg-type]
+            names = {field.name for field in fields(Ended)}
+            self._ended = Ended(**{name: value for name, value in status.items() if name in names})  # type: ignore[arg-type]
             return
         began = time.monotonic()
         survivors = leftovers.end_marked(self._spec.marker, cgroup_parent=self._spec.cgroup_parent)
@@ -198,18 +197,18 @@ class Process:
 
 
 def start(spec: Spec) -> Process:
-    """Start the agent under a new shim. What cannot be started is told by `ended`, not raised."""
+    """Start the agent under a new shim. A failure to start is in `ended`; nothing is raised."""
     status_path = Path(spec.status_path)
-    status_path.unlink(missing_ok=True)  # an earlier attempt's word must not pass for this one's
+    status_path.unlink(missing_ok=True)  # an earlier attempt's status must not count for this one
     handle, spec_path = tempfile.mkstemp(prefix="shim-", suffix=".json", dir=status_path.parent)
     with os.fdopen(handle, "w") as file:
         json.dump(asdict(spec), file)
-    # The shim carries the marker from its first moment, so a reaper cannot miss a session that is just starting.
+    # The shim carries the marker from its start, so that the reaper cannot miss a session that is just starting.
     environment = {procfs.MARKER_VARIABLE: spec.marker}
     if "LD_LIBRARY_PATH" in os.environ:  # some Pythons do not start without it
         environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     shim = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(SHIM), spec_path],
+        [sys.executable, "-I", "-S", str(SHIM_FILE), spec_path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

@@ -1,23 +1,23 @@
-"""A control group (cgroup v2) for each agent where one may be made: the kernel then ends a whole tree in one write, and says when it is empty.
+"""A control group (cgroup v2) for each agent, where possible: the kernel then kills the whole tree in one write and reports when it is empty.
 
-Optional, and never instead of looking at /proc. Standard library only: the shim imports this file without the rest of Muster.
+Optional, and always in addition to /proc. Standard library only: the shim imports this file without the rest of Muster.
 """
 
 import os
 from collections.abc import Iterator
 
-NEVER = "none"  # as the configured parent
+DISABLED = "none"  # as the configured parent
 PREFIX = "muster-"
 
 
 class Cgroup:
-    """One group that was made for a session, by the marker's name."""
+    """The group of one session, named after its marker."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
 
     def enter(self) -> None:
-        """The caller moves in, with everything that it starts from now on. For a child before its exec: never raises."""
+        """Move the calling process, and all that it starts from now on, into the group. Runs in a child before its exec: never raises."""
         try:
             self._write("cgroup.procs", b"0")
         except OSError:
@@ -31,7 +31,7 @@ class Cgroup:
 
     @property
     def populated(self) -> bool:
-        """Does anything live in it, or in the groups below that the agent made?"""
+        """Whether a process lives in the group or in one below it."""
         try:
             with open(f"{self.folder}/cgroup.events", "rb") as file:
                 return b"populated 1" in file.read().split(b"\n")
@@ -39,50 +39,54 @@ class Cgroup:
             return False
 
     def remove(self) -> None:
-        """With the groups that the agent made below. What is not empty stays."""
+        """Also removes the groups that the agent made below. Groups that are not empty stay."""
         for folder, _, _ in os.walk(self.folder, topdown=False):
             try:
                 os.rmdir(folder)
             except OSError:
                 pass
 
-    def _write(self, name: str, what: bytes) -> None:
+    def _write(self, name: str, value: bytes) -> None:
         handle = os.open(f"{self.folder}/{name}", os.O_WRONLY | os.O_CLOEXEC)
         try:
-            os.write(handle, what)
+            os.write(handle, value)
         finally:
             os.close(handle)
 
 
-def make(marker: str, parent: str = "") -> Cgroup | None:
-    """A group for this session below `parent`, or below our own group. None: there is no cgroup v2 here, or it is not ours to write."""
-    above = parent or own()
-    if above is None or above == NEVER or not _is_name(marker):
+def create(marker: str, parent: str = "") -> Cgroup | None:
+    """A group for this session below `parent`, or below the worker's own group. None: no cgroup v2 here, or no permission."""
+    parent_folder = parent or own_folder()
+    if parent_folder is None or parent_folder == DISABLED or not _is_name(marker):
         return None
-    made = Cgroup(os.path.join(above, PREFIX + marker))
+    group = Cgroup(os.path.join(parent_folder, PREFIX + marker))
     try:
-        os.mkdir(made.folder)
+        os.mkdir(group.folder)
     except FileExistsError:
-        pass  # left by a shim that died: the marker is this session's, so it is ours
+        pass  # a dead shim left it: the marker is unique to the session, so the group can be used again
     except OSError:
         return None
-    if all(os.access(f"{made.folder}/{name}", os.W_OK) for name in ("cgroup.procs", "cgroup.kill")):
-        return made
-    made.remove()
+    if all(os.access(f"{group.folder}/{name}", os.W_OK) for name in ("cgroup.procs", "cgroup.kill")):
+        return group
+    group.remove()
     return None
 
 
-def left(marker: str, parent: str = "") -> list[Cgroup]:
-    """The groups of a session whose shim is gone, wherever it ran: its worker's own group is not known any more."""
-    mounted = mount()
-    above = parent if parent not in ("", NEVER) else (mounted[0] if mounted else "")
-    wanted = PREFIX + marker
-    return [Cgroup(folder) for folder, _, _ in os.walk(above) if os.path.basename(folder) == wanted] if above else []
+def leftover_groups(marker: str, parent: str = "") -> list[Cgroup]:
+    """The groups of a session whose shim is gone. Searches the whole hierarchy: the dead worker's own group is unknown."""
+    mounted = find_mount()
+    parent_folder = parent if parent not in ("", DISABLED) else (mounted[0] if mounted else "")
+    group_name = PREFIX + marker
+    return (
+        [Cgroup(folder) for folder, _, _ in os.walk(parent_folder) if os.path.basename(folder) == group_name]
+        if parent_folder
+        else []
+    )
 
 
-def own() -> str | None:
-    """The folder of the group that we are in."""
-    mounted = mount()
+def own_folder() -> str | None:
+    """The folder of the group that this process is in."""
+    mounted = find_mount()
     if mounted is None:
         return None
     point, root = mounted
@@ -93,12 +97,12 @@ def own() -> str | None:
     return None
 
 
-def mount() -> tuple[str, str] | None:
-    """Where cgroup v2 is mounted, and which of its groups is seen there as the root. None: nowhere."""
+def find_mount() -> tuple[str, str] | None:
+    """The mount point of cgroup v2 and the group that is its root there. None: not mounted."""
     for line in _lines("/proc/self/mountinfo"):
-        where, _, what = line.partition(" - ")
-        if what.startswith("cgroup2 "):
-            fields = where.split(" ")
+        mount_fields, _, filesystem = line.partition(" - ")
+        if filesystem.startswith("cgroup2 "):
+            fields = mount_fields.split(" ")
             return fields[4], fields[3]
     return None
 

@@ -1,4 +1,4 @@
-"""How a stop gets harder, step by step. Each agent module may say what suits its CLI; KILL at the end of the grace is not its to say."""
+"""The escalating signals of a stop. Each agent module may choose a sequence for its CLI; the KILL at the end of the grace is fixed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From `after_s` seconds after the stop began, until the next step: this signal, once to each process it is for.
+    """From `after_s` seconds after the stop began until the next step: this signal, once to each process in `to`.
 
-    `leader` is the process that was started. What it leaves behind when it goes need not wait for the next step.
+    `leader` is the process that was started. Once it is gone, its remaining children get the next step at once.
     """
 
     signal: Literal["INT", "TERM", "KILL"]
@@ -18,8 +18,8 @@ class Step:
     after_s: float
 
 
-def check(ladder: Sequence[Step]) -> None:
-    """Raises ValueError when the steps do not come strictly one after the other."""
-    times = [step.after_s for step in ladder]
+def check(steps: Sequence[Step]) -> None:
+    """Raises ValueError unless the times increase strictly."""
+    times = [step.after_s for step in steps]
     if any(time < 0 for time in times) or any(later <= earlier for earlier, later in pairwise(times)):
-        raise ValueError(f"the steps of a ladder come one after the other, not at {times}")
+        raise ValueError(f"the steps of a kill sequence must come one after the other, not at {times}")

@@ -1,4 +1,4 @@
-"""Finding and ending what a dead worker left behind, and reading what it had written."""
+"""Find and end the processes that a dead worker left behind, and read what they wrote."""
 
 import json
 import os
@@ -17,7 +17,7 @@ MAX_LINE_BYTES = 2**21
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One process for ever: the number may be used again, after a reboot even with the same start time."""
+    """One process, unique for ever: pids are reused, and after a reboot even pid and start time can repeat."""
 
     pid: int
     starttime: int
@@ -29,56 +29,58 @@ def boot_id() -> str:
 
 
 def identity(pid: int) -> Identity | None:
-    """None: no such process, or it is a zombie."""
-    seen = procfs.look(pid)
-    return Identity(pid, seen.started, boot_id()) if seen else None
+    """None: no such process, or a zombie."""
+    process = procfs.read_process(pid)
+    return Identity(pid, process.started, boot_id()) if process else None
 
 
-def alive(who: Identity) -> bool:
-    return identity(who.pid) == who
+def is_alive(process: Identity) -> bool:
+    return identity(process.pid) == process
 
 
-def marked(marker: str) -> list[int]:
-    """Living processes of this session, its shim included. Never the caller."""
-    return sorted(procfs.carriers(procfs.everyone(), marker))
+def marked_pids(marker: str) -> list[int]:
+    """Living processes of this session, its shim included. Excludes the caller."""
+    return sorted(procfs.carrying_marker(procfs.all_processes(), marker))
 
 
 def end_marked(marker: str, grace_s: float = 0, *, cgroup_parent: str = "") -> int:
-    """End everything that carries the marker and everything below it. Answers how many live on: 0 is proof of death.
+    """End all processes that carry the marker, and their descendants. Returns the number of survivors: 0 is proof of death.
 
-    Bounded: grace_s plus a few seconds. With grace the shim, if it lives, ends its tree in order by itself.
+    Takes at most `grace_s` plus a few seconds. With a grace, a living shim ends its tree in order.
     """
 
     def find() -> tuple[set[int], Processes]:
-        people = procfs.everyone()
-        found = procfs.carriers(people, marker)
-        return found | (procfs.descendants(people, found) - {os.getpid()}), people
+        processes = procfs.all_processes()
+        pids = procfs.carrying_marker(processes, marker)
+        return pids | (procfs.descendants(processes, pids) - {os.getpid()}), processes
 
-    groups = cgroups.left(marker, cgroup_parent)
-    ending = TreeKill(find, grace_s=grace_s, now=time.monotonic(), cgroup=groups[0] if groups else None)
-    while not ending.over:
-        pause = ending.step(time.monotonic())
-        if not ending.over:
+    groups = cgroups.leftover_groups(marker, cgroup_parent)
+    tree_kill = TreeKill(find, grace_s=grace_s, now=time.monotonic(), cgroup=groups[0] if groups else None)
+    while not tree_kill.over:
+        pause = tree_kill.step(time.monotonic())
+        if not tree_kill.over:
             time.sleep(pause)
     for group in groups:
         group.remove()
-    return ending.survivors
+    return tree_kill.survivors
 
 
-def end_old_gits(marker: str, *, after_s: float) -> int:
-    """A dead worker's git goes on by itself. It is left to finish, for half of a git leaves locks and half-written files; one that hangs is
-    asked to end, which it does tidily. Answers how many live.
+def end_stale_gits(marker: str, *, after_s: float) -> int:
+    """Returns the number of git processes of a dead worker that are still running.
+
+    They may finish, since a killed git leaves locks and half-written files. One older than `after_s` hangs and gets TERM, on which git
+    cleans up.
     """
-    people = procfs.everyone()
-    found = procfs.carriers(people, marker, procfs.GIT_VARIABLE)
-    for pid in found:
-        if procfs.age_s(people[pid]) > after_s:
-            procfs.send(people[pid], signal.SIGTERM)
-    return len(found)
+    processes = procfs.all_processes()
+    pids = procfs.carrying_marker(processes, marker, procfs.GIT_VARIABLE)
+    for pid in pids:
+        if procfs.age_s(processes[pid]) > after_s:
+            procfs.send_signal(processes[pid], signal.SIGTERM)
+    return len(pids)
 
 
 def read_status(path: Path) -> dict[str, Any] | None:
-    """The shim's last word. None: it never came to say it."""
+    """The shim's final status. None: it died before it wrote one."""
     try:
         status = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -87,7 +89,7 @@ def read_status(path: Path) -> dict[str, Any] | None:
 
 
 def read_journal(path: Path) -> Iterator[str]:
-    """The lines the agent wrote to stdout, delivered or not. A last line without its end was cut by death and is left out."""
+    """The lines that the agent wrote to stdout, delivered or not. Leaves out a last line without its newline."""
     try:
         journal = path.open("rb")
     except OSError:
@@ -95,9 +97,9 @@ def read_journal(path: Path) -> Iterator[str]:
     with journal:
         while line := journal.readline(MAX_LINE_BYTES):
             if line.endswith(b"\n"):
-                yield readable(line[:-1])
+                yield decode(line[:-1])
 
 
-def readable(line: bytes) -> str:
-    """Text that any database takes: bytes that are not UTF-8 stay visible as \\xNN, NUL goes."""
+def decode(line: bytes) -> str:
+    """Text that any database accepts: bytes that are not UTF-8 become \\xNN, NUL is removed."""
     return line.removesuffix(b"\r").decode("utf-8", "backslashreplace").replace("\0", "")

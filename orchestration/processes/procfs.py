@@ -1,4 +1,4 @@
-"""What /proc says about processes. Standard library only: the shim imports this file without the rest of Muster."""
+"""Processes as /proc shows them. Standard library only: the shim imports this file without the rest of Muster."""
 
 import os
 import signal
@@ -10,8 +10,8 @@ MARKER_VARIABLE = "MUSTER_SESSION_MARKER"
 GIT_VARIABLE = "MUSTER_GIT_OF_SESSION"
 
 
-class Seen(NamedTuple):
-    """A living process. The number alone may be given to another one; number and start time together never are."""
+class ProcessInfo(NamedTuple):
+    """A living process. A pid can be reused; pid and start time together are unique until a reboot."""
 
     pid: int
     parent: int
@@ -20,68 +20,67 @@ class Seen(NamedTuple):
     started: int
 
 
-def look(pid: int) -> Seen | None:
-    """The process if it lives. A zombie does not live, unless only its first thread has ended."""
+def read_process(pid: int) -> ProcessInfo | None:
+    """None: dead or a zombie. A zombie whose other threads still run counts as alive."""
     stat = _read(f"/proc/{pid}/stat")
-    # The command name stands in parentheses and may hold anything, so the fields are counted from the last one.
+    # The command name is in parentheses and may contain any bytes, so the fields are counted after the last parenthesis.
     fields = stat.rpartition(b")")[2].split()
     if len(fields) < 20 or (fields[0] in (b"Z", b"X", b"x") and int(fields[17]) < 2):
         return None
-    return Seen(pid, parent=int(fields[1]), group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
+    return ProcessInfo(pid, parent=int(fields[1]), group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
 
 
-def numbers() -> list[int]:
-    """The process ids of this moment."""
+def all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def everyone() -> dict[int, Seen]:
-    """All living processes. Not one moment: processes come and go while it is read."""
-    found = (look(pid) for pid in numbers())
-    return {process.pid: process for process in found if process}
+def all_processes() -> dict[int, ProcessInfo]:
+    """All living processes. Not an atomic snapshot: processes start and end while it is read."""
+    running = (read_process(pid) for pid in all_pids())
+    return {process.pid: process for process in running if process}
 
 
-def descendants(people: dict[int, Seen], roots: Iterable[int]) -> set[int]:
-    """Everything below the roots, without the roots."""
+def descendants(processes: dict[int, ProcessInfo], roots: Iterable[int]) -> set[int]:
+    """All processes below the roots, without the roots."""
     children: dict[int, list[int]] = {}
-    for process in people.values():
+    for process in processes.values():
         children.setdefault(process.parent, []).append(process.pid)
     below: set[int] = set()
-    todo = list(roots)
-    while todo:
-        for child in children.get(todo.pop(), ()):
+    unvisited = list(roots)
+    while unvisited:
+        for child in children.get(unvisited.pop(), ()):
             if child not in below:
                 below.add(child)
-                todo.append(child)
+                unvisited.append(child)
     return below
 
 
-def carriers(people: Iterable[int], marker: str, variable: str = MARKER_VARIABLE) -> set[int]:
-    """Those started with this session's marker in their environment. Never the caller itself."""
-    wanted = f"{variable}={marker}".encode()
-    found = set()
-    for pid in people:
+def carrying_marker(pids: Iterable[int], marker: str, variable: str = MARKER_VARIABLE) -> set[int]:
+    """The pids that were started with this session's marker in their environment. Excludes the caller."""
+    setting = f"{variable}={marker}".encode()
+    carriers = set()
+    for pid in pids:
         environment = _read(f"/proc/{pid}/environ")
-        if wanted in environment and wanted in environment.split(b"\0"):
-            found.add(pid)
-    return found - {os.getpid()}
+        if setting in environment and setting in environment.split(b"\0"):
+            carriers.add(pid)
+    return carriers - {os.getpid()}
 
 
-def age_s(process: Seen) -> float:
-    """How long it has lived. Never 0: the clock is finer than the ticks that the start time is rounded down to."""
+def age_s(process: ProcessInfo) -> float:
+    """Seconds since its start. Never 0: the start time is rounded down to clock ticks."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) - process.started / os.sysconf("SC_CLK_TCK")
 
 
-def send(process: Seen, signum: int) -> bool:
-    """Signal exactly this process. False: it is gone, and nobody else was hit, even if its number is in use again."""
+def send_signal(process: ProcessInfo, signum: int) -> bool:
+    """Signal exactly this process. False: it is gone; a new process with its pid is never hit."""
     try:
         handle = os.pidfd_open(process.pid)
     except OSError:
         return False
     try:
-        # The handle is held before the start time is compared, so from here on it cannot mean anybody else.
-        now = look(process.pid)
-        if now is None or now.started != process.started:
+        # The handle is open before the start time is compared, so it cannot refer to another process.
+        current = read_process(process.pid)
+        if current is None or current.started != process.started:
             return False
         signal.pidfd_send_signal(handle, signum)
     except OSError:
@@ -92,7 +91,7 @@ def send(process: Seen, signum: int) -> bool:
 
 
 def _read(path: str) -> bytes:
-    """The whole file; empty when the process is gone or somebody else's."""
+    """The whole file; empty if the process is gone or belongs to another user."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""The shim's way of passing on an agent's output in bounded memory. Standard library only."""
+"""Forwards an agent's output in bounded memory, for the shim. Standard library only."""
 
 import os
 import re
@@ -9,55 +9,55 @@ STDOUT, STDERR, STATUS = b"O", b"E", b"S"
 MAX_LINE_BYTES = 2**20
 TEXT_LIMIT_BYTES = 2**22
 EVENT_LIMIT_BYTES = 2**22
-ITEM_OVERHEAD_BYTES = 128  # so that millions of tiny pieces do not pass as little memory
+ITEM_OVERHEAD_BYTES = 128  # so that millions of tiny items are not counted as little memory
 CUT = b" [muster: the rest of this line is cut]\n"
 _EVENT_LINES = re.compile(rb"(?:^[ \t]*\{[^\n]*\n)+", re.MULTILINE)
 
 
-class Lines:
+class LineBuffer:
     """Gathers one stream's bytes into whole lines, the long ones cut."""
 
     def __init__(self) -> None:
         self.cut = 0
         self.dropped_bytes = 0
-        self._rest = bytearray()
+        self._partial = bytearray()
         self._skipping = False
 
     def feed(self, chunk: bytes) -> bytes:
-        """The lines that are whole now, each with its newline."""
+        """The lines that are complete now, each with its newline."""
         if self._skipping:
             skipped, newline, chunk = chunk.partition(b"\n")
             self.dropped_bytes += len(skipped)
             self._skipping = not newline
         end = chunk.rfind(b"\n") + 1
         if not end:
-            self._rest += chunk
-            return self._cut_rest() if len(self._rest) > MAX_LINE_BYTES else b""
-        whole = bytes(self._rest) + chunk[:end]
-        self._rest = bytearray(chunk[end:])
+            self._partial += chunk
+            return self._cut_partial() if len(self._partial) > MAX_LINE_BYTES else b""
+        whole = bytes(self._partial) + chunk[:end]
+        self._partial = bytearray(chunk[end:])
         first = whole.find(b"\n")
-        if first > MAX_LINE_BYTES:  # only the first can be: the others came in one small read
+        if first > MAX_LINE_BYTES:  # only the first can be too long: the others came in one small read
             self.cut += 1
             self.dropped_bytes += first - MAX_LINE_BYTES
             whole = whole[:MAX_LINE_BYTES] + CUT + whole[first + 1 :]
         return whole
 
     def finish(self) -> bytes:
-        """What came after the last newline, made a line."""
-        rest = bytes(self._rest)
-        self._rest.clear()
-        return rest + b"\n" if rest else b""
+        """The text after the last newline, as a line."""
+        partial = bytes(self._partial)
+        self._partial.clear()
+        return partial + b"\n" if partial else b""
 
-    def _cut_rest(self) -> bytes:
-        line = bytes(self._rest[:MAX_LINE_BYTES])
+    def _cut_partial(self) -> bytes:
+        line = bytes(self._partial[:MAX_LINE_BYTES])
         self.cut += 1
-        self.dropped_bytes += len(self._rest) - len(line)
-        self._rest.clear()
+        self.dropped_bytes += len(self._partial) - len(line)
+        self._partial.clear()
         self._skipping = True
         return line + CUT
 
 
-def pieces(whole_lines: bytes) -> Iterator[tuple[bool, bytes]]:
+def split_events(whole_lines: bytes) -> Iterator[tuple[bool, bytes]]:
     """Runs of lines in order: (True, those that look like JSON objects) and (False, other text)."""
     at = 0
     for run in _EVENT_LINES.finditer(whole_lines):
@@ -70,14 +70,14 @@ def pieces(whole_lines: bytes) -> Iterator[tuple[bool, bytes]]:
 
 
 class Journal:
-    """What the agent wrote to stdout, on disk, for whoever comes after a dead worker.
+    """The agent's stdout on disk, for the reaper of a dead worker.
 
-    Text and events have a limit each: a flood of text must not push out a line that says what was spent.
+    Text and events have separate limits: a flood of text must not displace a usage line.
     """
 
     def __init__(self, path: str, limit_bytes: int) -> None:
         self.error = ""
-        self._left = {True: limit_bytes, False: limit_bytes}
+        self._bytes_left = {True: limit_bytes, False: limit_bytes}
         self._file = -1
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -85,10 +85,10 @@ class Journal:
             self._fail(problem)
 
     def write(self, lines: bytes, *, event: bool) -> None:
-        """A full disk ends the journal, never the session."""
-        if self._file < 0 or len(lines) > self._left[event]:
+        """A full disk ends the journal and never the session."""
+        if self._file < 0 or len(lines) > self._bytes_left[event]:
             return
-        self._left[event] -= len(lines)
+        self._bytes_left[event] -= len(lines)
         try:
             while lines:
                 lines = lines[os.write(self._file, lines) :]
@@ -96,7 +96,7 @@ class Journal:
             self._fail(problem)
 
     def sync(self) -> None:
-        """On disk before the status, which says that this is all that was told: also after a power failure."""
+        """The journal reaches the disk before the status, which claims that it is complete: also after a power failure."""
         if self._file >= 0:
             try:
                 os.fsync(self._file)
@@ -111,10 +111,10 @@ class Journal:
 
 
 class Outbox:
-    """Frames on their way to the supervisor.
+    """Frames for the supervisor.
 
-    A slow supervisor costs the oldest text that waits here, which is the middle: before it is what was delivered, after it the
-    newest. Events are never dropped; when too many wait, `congested` asks the owner to stop reading from the agent.
+    If the supervisor is slow, the oldest pending text is dropped, which is the middle of the output: older text is delivered, the
+    newest is kept. Events are never dropped; while too many are pending, `congested` asks the owner to stop reading from the agent.
     """
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class Outbox:
         self._event_bytes += len(payload) + ITEM_OVERHEAD_BYTES
 
     def send(self, pipe: int) -> None:
-        """As much as the pipe takes now. BlockingIOError never leaves here; BrokenPipeError does."""
+        """Send as much as the pipe takes now. Handles BlockingIOError; raises BrokenPipeError."""
         try:
             while self:
                 if not self._sending:

@@ -38,7 +38,7 @@ class Job:
     wall_s: float
     idle_s: float = 0
     name: str = ""
-    ladder: tuple[Step, ...] = ()
+    kill_sequence: tuple[Step, ...] = ()
     role: str = "check"
     noise: tuple[str, ...] = ()
 
@@ -70,7 +70,7 @@ def follow(
         wall_s=job.wall_s,
         idle_s=job.idle_s,
         grace_s=settings.STOP_GRACE_S,
-        ladder=job.ladder,
+        kill_sequence=job.kill_sequence,
         cgroup_parent=settings.CGROUP_PARENT,
     )
     with agent_process.start(spec) as process:

@@ -66,7 +66,7 @@ def _worker_lives(worker: Worker | None) -> bool:
     """Is the very process that registered still there? A pid that was given to another one does not count, nor one before a reboot."""
     if worker is None:
         return False
-    return leftovers.alive(leftovers.Identity(worker.pid, worker.started_ticks, worker.boot_id))
+    return leftovers.is_alive(leftovers.Identity(worker.pid, worker.started_ticks, worker.boot_id))
 
 
 def _end(session: Session) -> bool:
@@ -87,7 +87,7 @@ def _is_proven_dead(session: Session) -> bool:
         return True
     if survivors := leftovers.end_marked(session.pk, SHIM_GRACE_S):
         log.error("session.survivors", session=session.pk, count=survivors)
-    return not survivors and not leftovers.end_old_gits(session.pk, after_s=git.TIMEOUT_S)
+    return not survivors and not leftovers.end_stale_gits(session.pk, after_s=git.TIMEOUT_S)
 
 
 def _ending(session: Session, known: bool) -> Ending:
@@ -105,7 +105,7 @@ def _ending(session: Session, known: bool) -> Ending:
 def _keep_work(session: Session) -> None:
     path, repo = session_dir.worktrees() / session.entry_id, Path(session.workspace.repo)
     try:
-        if not worktrees.is_one(repo, path):
+        if not worktrees.is_worktree(repo, path):
             return
         worktrees.commit(path, f"{session.entry.title}\n\nRecovered from session {session.pk}")
         if session.work == Entry.Work.IMPLEMENT:

@@ -32,7 +32,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     if session is None:
         return
     structlog.contextvars.bind_contextvars(session=session.pk, entry=session.entry_id)
-    with heartbeat.supervising(session) as watch, git.belonging_to(session.pk):
+    with heartbeat.supervising(session) as watch, git.on_behalf_of(session.pk):
         try:
             ending = _run(session, watch)
         except SessionOver as over:

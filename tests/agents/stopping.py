@@ -33,7 +33,7 @@ def check(state: str, llm: Server, bench: Make, agent: Agent, usage: dict[str, i
     asked = len(provider.log())
     began = time.monotonic()
     work.call("POST", f"/executor/workers/{session}/stop")
-    until(lambda: not leftovers.marked(session) and not _sleepers(number), 10, every=0.005)
+    until(lambda: not leftovers.marked_pids(session) and not _sleepers(number), 10, every=0.005)
     seconds = time.monotonic() - began
     until(lambda: work.entry(id_)["status"] == "blocked", 10, every=0.05)
     assert work.session(id_)["status"] == "stopped"

@@ -244,7 +244,7 @@ def test_no_worktree_of_a_done_entry_is_left(sweep: Sweep) -> None:
 
 
 def test_the_remote_has_it_all(sweep: Sweep) -> None:
-    assert sweep.git("rev-parse", "from-muster", place=sweep.remote) == sweep.git("rev-parse", "muster/integration")
+    assert sweep.git("rev-parse", "from-muster", folder=sweep.remote) == sweep.git("rev-parse", "muster/integration")
 
 
 def test_no_process_of_a_session_is_left(sweep: Sweep) -> None:

@@ -1,8 +1,8 @@
 from django.db import migrations
 
-from workspaces.triggers import insert_only, without_like_indexes
+from workspaces.triggers import without_like_indexes
 
 
 class Migration(migrations.Migration):
     dependencies = [("workspaces", "0001_initial")]
-    operations = [insert_only("workspaces_event", "the activity log is insert-only"), without_like_indexes("workspaces")]
+    operations = [without_like_indexes("workspaces")]

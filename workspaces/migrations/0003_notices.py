@@ -3,34 +3,7 @@ import django.db.models.functions.datetime
 import workspaces.ids
 from django.db import migrations, models
 
-from workspaces.triggers import keeping_triggers, sql, without_like_indexes
-
-# Whoever writes a line of activity has told it: a delivery for each channel that is on and wants the verb, in the same transaction.
-TELLS = sql(
-    postgresql=[
-        """CREATE FUNCTION workspaces_event_tells() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            INSERT INTO workspaces_delivery (channel_id, event_id, state, attempts, answer)
-                SELECT c.id, e.id, 'pending', 0, '' FROM written e
-                JOIN workspaces_channelverb v ON v.verb = e.verb
-                JOIN workspaces_channel c ON c.id = v.channel_id AND c.workspace_id = e.workspace_id AND c.enabled
-                ON CONFLICT (channel_id, event_id) DO NOTHING;
-            RETURN NULL;
-        END $$""",
-        """CREATE TRIGGER workspaces_event_tells AFTER INSERT ON workspaces_event REFERENCING NEW TABLE AS written
-            FOR EACH STATEMENT EXECUTE FUNCTION workspaces_event_tells()""",
-    ],
-    sqlite=[
-        """CREATE TRIGGER workspaces_event_tells AFTER INSERT ON workspaces_event BEGIN
-            INSERT INTO workspaces_delivery (channel_id, event_id, state, attempts, answer)
-                SELECT c.id, NEW.id, 'pending', 0, '' FROM workspaces_channelverb v
-                JOIN workspaces_channel c ON c.id = v.channel_id AND c.workspace_id = NEW.workspace_id AND c.enabled
-                WHERE v.verb = NEW.verb
-                ON CONFLICT (channel_id, event_id) DO NOTHING;
-        END""",
-    ],
-)
-
+from workspaces.triggers import keeping_triggers, without_like_indexes
 
 class Migration(migrations.Migration):
 
@@ -107,4 +80,4 @@ class Migration(migrations.Migration):
             model_name='delivery',
             constraint=models.UniqueConstraint(fields=('channel', 'event'), name='an_event_once_per_channel'),
         ),
-    ]) + [TELLS, without_like_indexes("workspaces")]
+    ]) + [without_like_indexes("workspaces")]

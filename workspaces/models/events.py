@@ -7,7 +7,7 @@ from workspaces.models.people import Workspace
 
 
 class Event(models.Model):
-    """One line of the activity log. Insert-only: triggers refuse the rest (migrations/0002)."""
+    """One line of the activity log. Insert-only: triggers refuse the rest (sql/)."""
 
     class ActorKind(models.TextChoices):
         HUMAN = "human"

@@ -1,4 +1,4 @@
-"""Who is told of what happens. Deliveries are made by a trigger when a line of activity is written (migrations/0003): whoever
+"""Who is told of what happens. Deliveries are made by a trigger when a line of activity is written (sql/): whoever
 records a verb has told it, in the same transaction.
 """
 

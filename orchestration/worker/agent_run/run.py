@@ -97,7 +97,7 @@ def run(
             agent.timeout_s,
             agent.idle_timeout_s,
             name="" if role == "implement" else role,
-            ladder=module.TRAITS.ladder,
+            kill_sequence=module.TRAITS.kill_sequence,
             noise=module.TRAITS.noise,
             role=role,
         )

@@ -26,15 +26,15 @@ def implement(work: RoundContext) -> list[str]:
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     if not worktrees.is_set_up(work.tree.path):
         work.set_up(work.tree.path)
-        worktrees.note_set_up(work.tree.path)
-    before = repo_guard.look(work.repo, work.tree.path, work.config.integration_branch)
+        worktrees.mark_set_up(work.tree.path)
+    before = repo_guard.record_state(work.repo, work.tree.path, work.config.integration_branch)
     turn = _turn(work, text)
     if turn.failure is not None and turn.failure.code in ("thread_lost", "context_full") and turn.reason in ("", "failed"):
         conversations.forget(session.entry_id, role="implement")
         turn = _turn(work, text)  # a new conversation, once
     while turn.reason == "out_of_money" and _may_go_on(work, turn):
         turn = _turn(work, GO_ON)
-    found = repo_guard.mend(work.repo, work.tree.path, work.config.integration_branch, before)  # before git reads it again
+    found = repo_guard.restore(work.repo, work.tree.path, work.config.integration_branch, before)  # before git reads it again
     _keep(work, turn)
     if ending := outcomes.early(turn, session, work.writer.last_words):
         raise SessionOver(ending)
@@ -133,7 +133,7 @@ def _undeclared(work: RoundContext) -> list[str]:
 
 def _leaked(work: RoundContext) -> list[str]:
     """A secret of the workspace in the work: it may not be merged."""
-    told = worktrees.told(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
+    told = worktrees.added_text(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
     return [
         f"secret_leaked: the work or its history contains the secret {name}: take it out of both"
         for name in work.mask.names_in(told)

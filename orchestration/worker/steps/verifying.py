@@ -45,7 +45,7 @@ def _put_back(work: RoundContext, clean: Path) -> list[str]:
 
 def _may_not_be_merged(work: RoundContext, changed: list[str]) -> list[str]:
     """What the round that made this commit was told, and is as true now: judged by the originals is not merged with them."""
-    told = worktrees.told(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
+    told = worktrees.added_text(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
     return [
         *(f"judge_changed: {name} judges this work, and the entry does not name it" for name in changed[:20]),
         *(f"secret_leaked: the work contains the secret {name}" for name in work.mask.names_in(told)),

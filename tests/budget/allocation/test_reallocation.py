@@ -10,7 +10,7 @@ from budget.limits import caps
 from budget.models import Account, BudgetChange, Hold
 from orchestration import sessions
 from orchestration.backlog.entries import Draft
-from orchestration.models import Entry
+from orchestration.models import Entry, Session
 from tests.factories import ANA, a_charge, a_session, a_workspace, an_entry, ended, project, some_entries
 from workspaces.access import MUSTER
 from workspaces.models import Event, Workspace
@@ -100,5 +100,5 @@ def test_what_waits_for_a_person_gets_no_more_than_it_has() -> None:
     shop = a_workspace(cap="50")
     session = a_session(an_entry(shop, budget="3"))
     sessions.stop(shop.pk, session.pk, by=ANA)
-    assert sessions.conclude(session, sessions.Ending(sessions.Session.Outcome.STOPPED))
+    assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED))
     assert run(shop).changes == () and budgets(shop) == [3]

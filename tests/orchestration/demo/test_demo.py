@@ -82,7 +82,7 @@ def spent_in(events: list[dict]) -> float:
 def simulation(tmp_path: Path) -> Simulation:
     repo = tmp_path / "tally"
     make_repository(repo)
-    branches.ensure_integration(repo, INTEGRATION, branches.check(repo))
+    branches.ensure_integration(repo, INTEGRATION, branches.check_repository(repo))
     return Simulation(repo, tmp_path)
 
 

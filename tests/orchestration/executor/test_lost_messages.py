@@ -12,6 +12,7 @@ from budget.models import Account, Category, LedgerEntry, Project
 from orchestration import funding
 from orchestration.backlog.entries import Draft
 from orchestration.executor import reconcile
+from orchestration.messaging import wake_ups
 from orchestration.models import Entry
 from tests.factories import ANA, a_workspace, an_entry, project, some_entries
 from workspaces.models import Workspace
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.django_db
 def killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody hears of changes any more, and no doorbell rings."""
     monkeypatch.setattr(caps.changed, "send", lambda *_, **__: [])
-    monkeypatch.setattr(funding.wake, "share_out", lambda *_: None)
+    monkeypatch.setattr(wake_ups, "enqueue_share_out", lambda *_: None)
 
 
 def cap(shop: Workspace, other: Entry) -> None:

@@ -1,4 +1,4 @@
-"""Small real repositories for the tests, made by plain git and not by the code under test."""
+"""Small real repositories for the tests, created by plain git and not by the code under test."""
 
 import os
 import subprocess
@@ -13,17 +13,17 @@ OPTIONS = [
 ]
 
 
-def git(place: Path, *command: str) -> str:
-    code, answer, errors = try_git(place, *command)
-    assert code == 0, errors
-    return answer.strip()
+def git(folder: Path, *command: str) -> str:
+    exit_code, result, errors = try_git(folder, *command)
+    assert exit_code == 0, errors
+    return result.strip()
 
 
-def try_git(place: Path, *command: str) -> tuple[int, str, str]:
+def try_git(folder: Path, *command: str) -> tuple[int, str, str]:
     options = [part for option in OPTIONS for part in ("-c", option)]
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    answer = subprocess.run(["git", *options, "-C", place, *command], capture_output=True, text=True, env=surroundings)
-    return answer.returncode, answer.stdout, answer.stderr
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    result = subprocess.run(["git", *options, "-C", folder, *command], capture_output=True, text=True, env=environment)
+    return result.returncode, result.stdout, result.stderr
 
 
 def a_repository(path: Path, **files: str) -> Path:
@@ -43,6 +43,6 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def everything(repo: Path) -> tuple[str, str, str]:
-    """What the user sees of their own working copy; it must never change under them."""
+def user_state(repo: Path) -> tuple[str, str, str]:
+    """The user's view of their own working copy, which must never change."""
     return git(repo, "rev-parse", "HEAD"), git(repo, "symbolic-ref", "HEAD"), git(repo, "status", "--porcelain")

@@ -9,22 +9,22 @@ from orchestration.git.command import run as git_run
 from tests.orchestration.git.repositories import a_repository, git, write
 
 
-def test_a_repository_starts_from_the_branch_checked_out_or_the_one_named(tmp_path: Path):
+def test_work_starts_from_the_current_or_the_named_branch(tmp_path: Path):
     repo = a_repository(tmp_path / "repo")
     git(repo, "branch", "other")
-    assert branches.check(repo) == "main"
-    assert branches.check(repo, "other") == "other"
+    assert branches.check_repository(repo) == "main"
+    assert branches.check_repository(repo, "other") == "other"
 
 
-def test_a_bare_repository_will_do(tmp_path: Path):
+def test_a_bare_repository_is_accepted(tmp_path: Path):
     git(tmp_path, "clone", "--quiet", "--bare", str(a_repository(tmp_path / "repo")), "bare")
-    assert branches.check(tmp_path / "bare") == "main"
+    assert branches.check_repository(tmp_path / "bare") == "main"
 
 
-def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path):
+def test_each_problem_has_a_readable_message(tmp_path: Path):
     def complaint(repo: Path, branch: str | None = None) -> str:
         with pytest.raises(GitError) as raised:
-            branches.check(repo, branch)
+            branches.check_repository(repo, branch)
         return str(raised.value)
 
     assert complaint(tmp_path / "nowhere") == f"{tmp_path}/nowhere is not a directory"
@@ -39,17 +39,17 @@ def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path):
     assert "name the base branch" in complaint(repo)
 
 
-def test_the_integration_branch_is_made_once_from_the_base(tmp_path: Path):
+def test_the_integration_branch_is_created_once_from_the_base(tmp_path: Path):
     repo = a_repository(tmp_path / "repo")
     first = branches.ensure_integration(repo, "muster/integration", "main")
     assert first == git(repo, "rev-parse", "main")
     write(repo / "three", "3\n")
     git(repo, "add", "-A")
-    git(repo, "commit", "--quiet", "-m", "the user goes on")
+    git(repo, "commit", "--quiet", "-m", "the user continues")
     assert branches.ensure_integration(repo, "muster/integration", "main") == first
 
 
-def test_a_branch_under_the_users_hands_is_refused(tmp_path: Path):
+def test_a_branch_that_the_user_has_checked_out_is_refused(tmp_path: Path):
     repo = a_repository(tmp_path / "repo")
     with pytest.raises(GitError, match="is checked out in"):
         branches.ensure_integration(repo, "main", "main")
@@ -59,12 +59,12 @@ def test_a_branch_under_the_users_hands_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a..b", "a b", "@{-1}", "x.lock"])
-def test_a_name_that_is_none_is_refused(tmp_path: Path, name: str):
+def test_an_invalid_branch_name_is_refused(tmp_path: Path, name: str):
     with pytest.raises(GitError, match="is not a name for a branch"):
         branches.ensure_integration(a_repository(tmp_path / "repo"), name, "main")
 
 
-def test_a_working_copy_that_is_just_being_made_is_waited_for(tmp_path: Path):
+def test_it_waits_for_a_working_copy_that_is_being_created(tmp_path: Path):
     repo = a_repository(tmp_path / "repo")
     git(repo, "worktree", "add", "--quiet", "-b", "e5", str(tmp_path / "e5"))
     half = repo / ".git/worktrees/e5/commondir"
@@ -73,4 +73,4 @@ def test_a_working_copy_that_is_just_being_made_is_waited_for(tmp_path: Path):
     with pytest.raises(GitError):
         git_run(repo, "worktree", "list")
     Timer(0.2, half.write_text, [whole]).start()
-    assert [copy.branch for copy in branches.checked_out(repo)] == ["main", "e5"]
+    assert [copy.branch for copy in branches.working_copies(repo)] == ["main", "e5"]

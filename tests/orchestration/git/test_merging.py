@@ -7,7 +7,7 @@ import pytest
 from orchestration.git import branches, merging, worktrees
 from orchestration.git.command import GitError
 from orchestration.git.merging import Conflict, Merged
-from tests.orchestration.git.repositories import a_repository, everything, git, write
+from tests.orchestration.git.repositories import a_repository, git, user_state, write
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def repo(tmp_path: Path) -> Path:
     return repo
 
 
-def work(repo: Path, entry: str, **files: str) -> str:
+def make_branch(repo: Path, entry: str, **files: str) -> str:
     """An entry's branch with these files changed, from the integration branch as it is."""
     tree = worktrees.prepare(repo, repo.parent / "root", entry, "integration")
     for name, text in files.items():
@@ -28,35 +28,35 @@ def work(repo: Path, entry: str, **files: str) -> str:
 
 def test_work_lands_without_touching_the_users_copy(repo: Path):
     write(repo / "one", "the user is at work\n")
-    before = everything(repo)
-    branch = work(repo, "e1", two="22\n")
+    before = user_state(repo)
+    branch = make_branch(repo, "e1", two="22\n")
     landed = merging.merge(repo, branch, "integration", "Land e1")
     assert landed == Merged(git(repo, "rev-parse", "integration"))
     assert git(repo, "show", "integration:two") == "22"
     assert git(repo, "log", "-1", "--format=%s %an", "integration") == "Land e1 Muster"
-    assert everything(repo) == before
+    assert user_state(repo) == before
     assert merging.is_merged(repo, branch, "integration")
 
 
 def test_what_is_merged_already_is_not_merged_again(repo: Path):
-    branch = work(repo, "e1", two="22\n")
+    branch = make_branch(repo, "e1", two="22\n")
     first = merging.merge(repo, branch, "integration", "once")
     assert merging.merge(repo, branch, "integration", "twice") == first
 
 
 def test_a_conflict_names_its_files_and_changes_nothing(repo: Path):
-    one, other = work(repo, "e1", two="a\n", new="a\n"), work(repo, "e2", two="b\n", new="b\n")
-    merging.merge(repo, one, "integration", "e1")
+    first, second = make_branch(repo, "e1", two="a\n", new="a\n"), make_branch(repo, "e2", two="b\n", new="b\n")
+    merging.merge(repo, first, "integration", "e1")
     before = git(repo, "rev-parse", "integration")
-    conflict = merging.merge(repo, other, "integration", "e2")
+    conflict = merging.merge(repo, second, "integration", "e2")
     assert isinstance(conflict, Conflict) and conflict.files == ["new", "two"]
     assert conflict.notes == ["CONFLICT (add/add): Merge conflict in new", "CONFLICT (content): Merge conflict in two"]
     assert git(repo, "rev-parse", "integration") == before
-    assert not merging.is_merged(repo, other, "integration")
+    assert not merging.is_merged(repo, second, "integration")
 
 
-def test_a_branch_under_the_users_hands_is_not_moved(repo: Path):
-    branch = work(repo, "e1", two="22\n")
+def test_a_branch_that_the_user_has_checked_out_is_not_moved(repo: Path):
+    branch = make_branch(repo, "e1", two="22\n")
     with pytest.raises(GitError, match="is checked out in"):
         merging.merge(repo, branch, "main", "e1")
 
@@ -67,8 +67,8 @@ def test_a_missing_branch_is_an_error_and_not_merged(repo: Path):
     assert not merging.is_merged(repo, "muster/e9", "integration")
 
 
-def test_a_lock_that_stays_is_an_error_in_words(repo: Path, monkeypatch):
-    branch = work(repo, "e1", two="22\n")
+def test_a_lock_that_stays_is_a_readable_error(repo: Path, monkeypatch):
+    branch = make_branch(repo, "e1", two="22\n")
     monkeypatch.setattr(merging, "TRIES", 2)
     monkeypatch.setattr("orchestration.git.command._GIT", ["git", "-c", "core.filesRefLockTimeout=10"])
     write(repo / ".git/refs/heads/integration.lock", "")
@@ -76,17 +76,17 @@ def test_a_lock_that_stays_is_an_error_in_words(repo: Path, monkeypatch):
         merging.merge(repo, branch, "integration", "e1")
 
 
-def test_a_lock_that_a_dead_git_left_is_taken_away(repo: Path, monkeypatch):
-    branch = work(repo, "e1", two="22\n")
+def test_a_lock_that_a_dead_git_left_is_removed(repo: Path, monkeypatch):
+    branch = make_branch(repo, "e1", two="22\n")
     monkeypatch.setattr("orchestration.git.command._GIT", ["git", "-c", "core.filesRefLockTimeout=10"])
     lock = write(repo / ".git/refs/heads/integration.lock", "")
     os.utime(lock, (0, 0))
     assert isinstance(merging.merge(repo, branch, "integration", "e1"), Merged)
 
 
-def test_eight_at_once_are_prepared_and_all_land(repo: Path):
+def test_eight_concurrent_entries_all_land(repo: Path):
     def whole_life(number: int) -> str:
-        branch = work(repo, f"e{number}", **{f"file{number}": "x\n"})
+        branch = make_branch(repo, f"e{number}", **{f"file{number}": "x\n"})
         assert isinstance(merging.merge(repo, branch, "integration", branch), Merged)
         return branch
 

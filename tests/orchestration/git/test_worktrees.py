@@ -1,4 +1,4 @@
-"""F46: whatever a crash leaves in a worktree, the next round finds it usable, and the user's own copy is never touched."""
+"""F46: whatever a crash leaves in a worktree, the next round can use it, and the user's own working copy stays untouched."""
 
 import os
 import shutil
@@ -10,14 +10,14 @@ import pytest
 from orchestration.git import branches, conflicts, merging, worktrees
 from orchestration.git.command import GitError
 from orchestration.git.worktrees import Worktree
-from tests.orchestration.git.repositories import a_repository, everything, git, try_git, write
+from tests.orchestration.git.repositories import a_repository, git, try_git, user_state, write
 
 INTEGRATION = "integration"
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Iterator[Path]:
-    """With an uncommitted change of the user's, a hook that always fails, and signing that cannot work."""
+    """With an uncommitted change by the user, a hook that always fails, and signing that cannot work."""
     repo = a_repository(tmp_path / "repo")
     branches.ensure_integration(repo, INTEGRATION, "main")
     for name in ("pre-commit", "commit-msg", "post-checkout", "reference-transaction", "pre-merge-commit"):
@@ -25,9 +25,9 @@ def repo(tmp_path: Path) -> Iterator[Path]:
     for option in ("commit.gpgsign true", "gpg.program false", "merge.ff only", "core.editor false", "user.useConfigOnly true"):
         git(repo, "config", *option.split())
     write(repo / "one", "the user is at work\n")
-    before = everything(repo)
+    before = user_state(repo)
     yield repo
-    assert everything(repo) == before
+    assert user_state(repo) == before
     assert (repo / "one").read_text() == "the user is at work\n"
 
 
@@ -40,13 +40,13 @@ def land(repo: Path, tree: Worktree) -> None:
     assert isinstance(merging.merge(repo, tree.branch, INTEGRATION, "land"), merging.Merged)
 
 
-def test_a_fresh_one_starts_from_the_integration_branch(repo: Path, prepare, tmp_path: Path):
+def test_a_new_worktree_starts_from_the_integration_branch(repo: Path, prepare, tmp_path: Path):
     tree = prepare()
     assert tree == Worktree(tmp_path / "root/e1", "muster/e1", git(repo, "rev-parse", INTEGRATION), fresh=True)
     assert (tree.path / "one").read_text() == "1\n"
 
 
-def test_a_commit_takes_everything_but_what_is_ignored(prepare):
+def test_a_commit_includes_all_but_ignored_files(prepare):
     tree = prepare()
     write(tree.path / ".gitignore", "*.tmp\n")
     write(tree.path / "new/file.py", "x\n")
@@ -78,7 +78,7 @@ def test_the_diff_is_counted_and_cut(prepare):
     assert worktrees.diff(tree.path, tree.base_sha, limit_bytes=300).endswith("[cut: the diff is longer than 300 bytes]\n")
 
 
-def test_it_is_found_again_with_what_others_landed(repo: Path, prepare):
+def test_it_is_reused_with_the_landed_work_of_others(repo: Path, prepare):
     mine, other = prepare("e1"), prepare("e2")
     write(mine.path / "mine", "x\n")
     worktrees.commit(mine.path, "mine")
@@ -90,7 +90,7 @@ def test_it_is_found_again_with_what_others_landed(repo: Path, prepare):
     assert worktrees.changed_files(again.path, again.base_sha) == ["mine"], "what others landed is not the entry's own change"
 
 
-def test_what_does_not_merge_is_left_as_it_was(repo: Path, prepare):
+def test_a_conflicting_merge_changes_nothing(repo: Path, prepare):
     mine, other = prepare("e1"), prepare("e2")
     write(mine.path / "two", "mine\n")
     sha = worktrees.commit(mine.path, "mine")
@@ -116,7 +116,7 @@ def test_leftovers_of_a_crash_are_committed(prepare):
 
 
 def half_done(how: str, tree: Worktree) -> str:
-    """An agent stopped in the middle of bringing two sides together. Answers its own last commit."""
+    """An agent that was stopped in the middle of a merge or rebase. Returns its own last commit."""
     write(tree.path / "two", "mine\n")
     sha = worktrees.commit(tree.path, "mine")
     assert sha
@@ -129,7 +129,7 @@ def half_done(how: str, tree: Worktree) -> str:
 
 
 @pytest.mark.parametrize("how", ["merge", "cherry-pick"])
-def test_a_half_done_merge_is_kept_and_known_to_be_half_done(prepare, how: str):
+def test_a_half_done_merge_is_kept_and_reported_as_unresolved(prepare, how: str):
     tree = prepare()
     half_done(how, tree)
     write(tree.path / "kept", "of the agent's work on it\n")
@@ -140,7 +140,7 @@ def test_a_half_done_merge_is_kept_and_known_to_be_half_done(prepare, how: str):
 
 
 @pytest.mark.parametrize("kept_first", [True, False])
-def test_a_half_done_rebase_is_as_if_it_had_not_begun(prepare, kept_first: bool):
+def test_a_half_done_rebase_is_undone(prepare, kept_first: bool):
     """Committed by the reaper before the next session comes, or not."""
     tree = prepare()
     sha = half_done("rebase", tree)
@@ -152,7 +152,7 @@ def test_a_half_done_rebase_is_as_if_it_had_not_begun(prepare, kept_first: bool)
     assert git(again.path, "status", "--porcelain") == ""
 
 
-def test_a_deleted_directory_is_made_again_from_its_branch(prepare):
+def test_a_deleted_directory_is_recreated_from_its_branch(prepare):
     tree = prepare()
     write(tree.path / "mine", "x\n")
     sha = worktrees.commit(tree.path, "mine")
@@ -162,7 +162,7 @@ def test_a_deleted_directory_is_made_again_from_its_branch(prepare):
     assert not again.fresh
 
 
-def test_a_branch_without_a_worktree_gets_one(repo: Path, prepare):
+def test_a_branch_without_a_worktree_gets_a_new_worktree(repo: Path, prepare):
     git(repo, "branch", "muster/e1", "main")
     assert not prepare().fresh
 
@@ -185,7 +185,7 @@ def test_files_that_a_killed_git_had_not_written_yet_do_not_count_as_deleted(pre
     assert worktrees.changed_files(again.path, again.base_sha) == []
 
 
-def test_a_deleted_branch_is_found_again(repo: Path, prepare):
+def test_a_deleted_branch_is_recreated(repo: Path, prepare):
     tree = prepare()
     write(tree.path / "mine", "x\n")
     sha = worktrees.commit(tree.path, "mine")
@@ -193,7 +193,7 @@ def test_a_deleted_branch_is_found_again(repo: Path, prepare):
     assert worktrees.head(prepare().path) == sha
 
 
-def test_an_agent_that_went_to_a_branch_of_its_own_is_brought_back(prepare):
+def test_commits_on_a_branch_of_the_agents_own_are_brought_back(prepare):
     tree = prepare()
     git(tree.path, "checkout", "--quiet", "-b", "feature")
     write(tree.path / "mine", "x\n")
@@ -216,7 +216,7 @@ def test_an_agent_that_detached_loses_nothing(prepare):
     assert git(tree.path, "rev-parse", "HEAD^") == first
 
 
-def test_work_on_its_branch_is_not_undone_by_an_agent_that_went_back(prepare):
+def test_an_agent_that_checks_out_an_older_commit_undoes_nothing(prepare):
     tree = prepare()
     write(tree.path / "mine", "x\n")
     git(tree.path, "add", "mine")
@@ -227,7 +227,7 @@ def test_work_on_its_branch_is_not_undone_by_an_agent_that_went_back(prepare):
     assert worktrees.changed_files(tree.path, tree.base_sha) == ["mine"]
 
 
-def test_work_on_two_branches_comes_together_and_no_other_branch_is_moved(repo: Path, prepare):
+def test_work_on_two_branches_is_joined_and_no_other_branch_moves(repo: Path, prepare):
     tree = prepare()
     write(tree.path / "first", "x\n")
     worktrees.commit(tree.path, "first")
@@ -285,7 +285,7 @@ def test_a_conflict_is_left_in_the_files_for_an_agent_to_resolve(repo: Path, pre
     land(repo, again)
 
 
-def test_a_moved_data_directory_is_mended(repo: Path, prepare, tmp_path: Path):
+def test_a_moved_data_directory_is_repaired(repo: Path, prepare, tmp_path: Path):
     tree = prepare()
     write(tree.path / "mine", "x\n")
     shutil.move(tmp_path / "root", tmp_path / "moved")
@@ -294,15 +294,15 @@ def test_a_moved_data_directory_is_mended(repo: Path, prepare, tmp_path: Path):
 
 
 def test_the_users_own_worktrees_are_not_forgotten(repo: Path, prepare, tmp_path: Path):
-    """On a disk that is not mounted just now, for instance."""
+    """For example on a disk that is not mounted at the moment."""
     git(repo, "worktree", "add", "--quiet", "-b", "theirs", str(tmp_path / "theirs"))
     (tmp_path / "theirs").rename(tmp_path / "unmounted")
     shutil.rmtree(prepare().path)
     prepare()
-    assert any(copy.branch == "theirs" for copy in branches.checked_out(repo))
+    assert any(copy.branch == "theirs" for copy in branches.working_copies(repo))
 
 
-def test_a_branch_that_the_user_looks_at_is_not_taken(repo: Path, prepare, tmp_path: Path):
+def test_a_branch_that_the_user_has_checked_out_is_not_taken(repo: Path, prepare, tmp_path: Path):
     git(repo, "worktree", "add", "--quiet", "-b", "muster/e1", str(tmp_path / "looking"))
     with pytest.raises(GitError, match="looking"):
         prepare()
@@ -341,7 +341,7 @@ def test_a_checkout_is_clean_and_leaves_nothing(repo: Path, prepare, tmp_path: P
         assert (clean / "mine").read_text() == "x\n"
         write(clean / "made/by-a-check", "x\n")
     assert not clean.exists()
-    assert all(copy.path != clean for copy in branches.checked_out(repo))
+    assert all(copy.path != clean for copy in branches.working_copies(repo))
 
 
 def test_a_checkout_that_a_crash_left_is_taken_over(repo: Path, tmp_path: Path):
@@ -350,7 +350,7 @@ def test_a_checkout_that_a_crash_left_is_taken_over(repo: Path, tmp_path: Path):
         assert (clean / "one").read_text() == "1\n"
 
 
-def test_our_own_git_variables_do_not_reach_git(prepare, monkeypatch):
+def test_git_variables_of_the_worker_do_not_reach_git(prepare, monkeypatch):
     monkeypatch.setenv("GIT_DIR", "/nowhere")
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
     tree = prepare()

@@ -8,13 +8,13 @@ import sys
 import time
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     print(text, flush=True)
 
 
 def ignore_term() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    say("ready")
+    print_line("ready")
 
 
 def ignore_int() -> None:
@@ -22,30 +22,30 @@ def ignore_int() -> None:
 
 
 def sleep() -> None:
-    say("sleeping")
+    print_line("sleeping")
     time.sleep(60)
 
 
 def child(*, new_session: bool, stubborn: bool) -> None:
-    """Fork twice, so that the daemon's parent is gone; it keeps stdout open. Over when it has spoken: the agent's end is its own."""
-    heard, said = os.pipe()
+    """Fork twice, so that the daemon's parent is gone; the daemon keeps stdout open. Returns once the daemon has printed its pid."""
+    read_end, write_end = os.pipe()
     if os.fork() == 0:
         if new_session:
             os.setsid()
         if os.fork() == 0:
             if stubborn:
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            say(f"daemon {os.getpid()}")
-            os.write(said, b".")
+            print_line(f"daemon {os.getpid()}")
+            os.write(write_end, b".")
             time.sleep(60)
         os._exit(0)
     os.wait()
-    os.close(said)
-    os.read(heard, 1)
+    os.close(write_end)
+    os.read(read_end, 1)
 
 
 def storm() -> None:
-    """Processes in their own sessions that fork and exit all the time, never where one looks."""
+    """Processes in their own sessions that fork and exit all the time, to evade every look."""
     for _ in range(3):
         if os.fork() == 0:
             os.setsid()
@@ -55,7 +55,7 @@ def storm() -> None:
                     os._exit(0)
                 time.sleep(0.001)
             os._exit(0)
-    say("storming")
+    print_line("storming")
     time.sleep(60)
 
 
@@ -84,7 +84,7 @@ def odd_bytes() -> None:
 
 def environment() -> None:
     for name in sorted(os.environ):
-        say(f"{name}={os.environ[name]}")
+        print_line(f"{name}={os.environ[name]}")
     with open("made-by-agent", "w"):
         pass
 
@@ -101,14 +101,14 @@ def scrub() -> None:
 
 DEAF = """
 import os, signal, time
-for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(each, signal.SIG_IGN)
+for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(signum, signal.SIG_IGN)
 print("hidden", os.getpid(), flush=True)
 time.sleep(60)
 """
 
 
 def hidden() -> None:
-    """A daemon with nothing to know it by: no environment, a session of its own, its parent gone; and it hears no signal."""
+    """A daemon without any trace: no environment, a session of its own, its parent gone; and it ignores signals."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
@@ -118,10 +118,10 @@ def hidden() -> None:
 
 
 def tool() -> None:
-    """As Claude Code and Codex run theirs: in a session of its own, waited for."""
+    """A tool as Claude Code and Codex run it: in a session of its own, waited for."""
     if os.fork() == 0:
         os.setsid()
-        say(f"tool {os.getpid()}")
+        print_line(f"tool {os.getpid()}")
         time.sleep(60)
     os.wait()
 
@@ -140,7 +140,7 @@ def goes_when_interrupted() -> None:
 
 
 def bare_storm() -> None:
-    """A storm that hears no TERM and whose processes carry no marker."""
+    """A storm that ignores TERM and whose processes carry no marker."""
     if os.fork() == 0:
         os.execve(sys.executable, [sys.executable, "-S", __file__, "ignore_term", "storm"], {})
     time.sleep(60)
@@ -167,9 +167,9 @@ PLANS = {
     "environment": environment,
     "scrub": scrub,
     "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
-    "hello": lambda: say("hello"),
-    "usage": lambda: say('{"type": "usage", "id": "1", "cost_usd": 0.12}'),
-    "tick": lambda: [(say("tick"), time.sleep(0.05)) for _ in range(1000)],
+    "hello": lambda: print_line("hello"),
+    "usage": lambda: print_line('{"type": "usage", "id": "1", "cost_usd": 0.12}'),
+    "tick": lambda: [(print_line("tick"), time.sleep(0.05)) for _ in range(1000)],
 }
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from orchestration.processes.agent_process import Line, Process, Spec
 ASpec = Callable[..., Spec]
 
 
-def said(process: Process) -> list[str]:
+def lines_of(process: Process) -> list[str]:
     return [line.text for line in process.lines() if line]
 
 
@@ -25,8 +25,8 @@ def wait_for(process: Process, text: str) -> str:
     return next(line.text for line in process.lines() if line and text in line.text)
 
 
-def cpu_is_free() -> float:
-    """Times below are for a quiet machine; the tests share theirs, so they allow more."""
+def time_tolerance() -> float:
+    """The expected times are for an idle machine; the tests share theirs, so they allow more."""
     return 0.5
 
 
@@ -36,10 +36,10 @@ def test_it_passes_on_both_streams_and_the_exit_code(a_spec: ASpec, marker: str)
     assert sorted(lines, key=lambda line: line.stream) == [Line("stderr", "err"), Line("stdout", "out")]
     assert (process.ended.cause, process.ended.exit_code, process.ended.signal) == ("exited", 3, None)
     assert process.ended.complete
-    assert leftovers.marked(marker) == []
+    assert leftovers.marked_pids(marker) == []
 
 
-def test_the_status_on_disk_says_what_ended_says(a_spec: ASpec):
+def test_the_status_on_disk_equals_ended(a_spec: ASpec):
     spec = a_spec("hello")
     with agent_process.start(spec) as process:
         ended = process.ended
@@ -48,10 +48,10 @@ def test_the_status_on_disk_says_what_ended_says(a_spec: ASpec):
     assert agent_process.Ended(**status) == ended
 
 
-def test_the_agent_gets_its_environment_and_nothing_of_ours(a_spec: ASpec, tmp_path: Path, monkeypatch, marker: str):
-    monkeypatch.setenv("MUSTER_SECRET_KEY", "do not tell")
+def test_the_agent_gets_its_environment_and_none_of_the_workers(a_spec: ASpec, tmp_path: Path, monkeypatch, marker: str):
+    monkeypatch.setenv("MUSTER_SECRET_KEY", "a secret")
     with agent_process.start(a_spec("environment", env={"A": "1", "LC_ALL": "C.UTF-8"})) as process:
-        assert said(process) == ["A=1", "LC_ALL=C.UTF-8", f"MUSTER_SESSION_MARKER={marker}"]
+        assert lines_of(process) == ["A=1", "LC_ALL=C.UTF-8", f"MUSTER_SESSION_MARKER={marker}"]
     assert (tmp_path / "made-by-agent").stat().st_mode & 0o077 == 0
     assert list(tmp_path.glob("shim-*")) == [], "the spec holds the agent's token and must not stay"
 
@@ -59,10 +59,10 @@ def test_the_agent_gets_its_environment_and_nothing_of_ours(a_spec: ASpec, tmp_p
 def test_a_normal_agent_is_gone_at_once_when_stopped(a_spec: ASpec):
     with agent_process.start(a_spec("sleep")) as process:
         wait_for(process, "sleeping")
-        asked = time.monotonic()
+        stopped_at = time.monotonic()
         process.stop()
         assert (process.ended.cause, process.ended.signal) == ("stopped", signal.SIGTERM)
-        assert time.monotonic() - asked < cpu_is_free()
+        assert time.monotonic() - stopped_at < time_tolerance()
 
 
 def test_an_agent_that_ignores_term_is_killed_at_grace(a_spec: ASpec):
@@ -71,7 +71,7 @@ def test_an_agent_that_ignores_term_is_killed_at_grace(a_spec: ASpec):
         process.stop()
         ended = process.ended
     assert (ended.cause, ended.signal) == ("killed", signal.SIGKILL)
-    assert 0.3 <= ended.kill_seconds < 0.3 + cpu_is_free()
+    assert 0.3 <= ended.kill_seconds < 0.3 + time_tolerance()
 
 
 def test_kill_does_not_wait_for_the_grace_of_a_stop(a_spec: ASpec):
@@ -80,7 +80,7 @@ def test_kill_does_not_wait_for_the_grace_of_a_stop(a_spec: ASpec):
         process.stop()
         process.kill()
         assert process.ended.cause == "killed"
-        assert process.ended.kill_seconds < cpu_is_free()
+        assert process.ended.kill_seconds < time_tolerance()
 
 
 @pytest.mark.parametrize("plan", ["daemon", "setsid", "stubborn_daemon"])
@@ -115,7 +115,7 @@ def test_a_fork_storm_is_ended(a_spec: ASpec, marker: str):
         process.stop()
         assert process.ended.survivors == 0
     time.sleep(0.1)
-    assert leftovers.marked(marker) == []
+    assert leftovers.marked_pids(marker) == []
 
 
 def test_a_flood_costs_text_but_never_an_event(a_spec: ASpec, marker: str):
@@ -132,18 +132,18 @@ def test_a_flood_costs_text_but_never_an_event(a_spec: ASpec, marker: str):
     assert process.ended.dropped_bytes > 10_000_000
 
 
-def test_the_agent_waits_when_nobody_takes_its_events(a_spec: ASpec):
+def test_the_agent_waits_when_its_events_are_not_read(a_spec: ASpec):
     with agent_process.start(a_spec("event_flood", idle_s=0.5)) as process:
         time.sleep(1)
         assert resident_mib(process.identity.pid) < 60
-        numbers = [json.loads(text)["n"] for text in said(process)]
+        numbers = [json.loads(text)["n"] for text in lines_of(process)]
     assert numbers == list(range(20_000))
     assert process.ended.cause == "exited", "it is not idle while it is made to wait"
 
 
 def test_an_endless_line_is_cut(a_spec: ASpec):
     with agent_process.start(a_spec("endless_line")) as process:
-        lines = said(process)
+        lines = lines_of(process)
     assert len(lines[0]) < 2**20 + 100 and lines[0].endswith("cut]")
     assert lines[1:] == ["after"]
     assert process.ended.lines_cut == 1
@@ -152,13 +152,13 @@ def test_an_endless_line_is_cut(a_spec: ASpec):
 
 def test_bytes_that_are_no_text_arrive_as_text(a_spec: ASpec):
     with agent_process.start(a_spec("odd_bytes")) as process:
-        assert said(process) == ["caf\\xe9 \\xff \\xed\\xa0\\x80 \x1b[31mred", "no newline at the end"]
+        assert lines_of(process) == ["caf\\xe9 \\xff \\xed\\xa0\\x80 \x1b[31mred", "no newline at the end"]
 
 
 def test_a_silent_agent_is_ended_by_the_idle_deadline(a_spec: ASpec):
     with agent_process.start(a_spec("sleep", idle_s=0.4)) as process:
         assert (process.ended.cause, process.ended.signal) == ("idle_timeout", signal.SIGTERM)
-        assert process.ended.seconds < 0.4 + 2 * cpu_is_free()
+        assert process.ended.seconds < 0.4 + 2 * time_tolerance()
 
 
 def test_a_talking_agent_is_ended_by_the_wall_deadline_only(a_spec: ASpec):
@@ -166,35 +166,35 @@ def test_a_talking_agent_is_ended_by_the_wall_deadline_only(a_spec: ASpec):
         assert process.ended.cause == "wall_timeout"
 
 
-def test_a_crash_tells_its_signal(a_spec: ASpec):
+def test_a_crash_reports_its_signal(a_spec: ASpec):
     with agent_process.start(a_spec("crash")) as process:
         assert (process.ended.cause, process.ended.exit_code, process.ended.signal) == ("exited", None, signal.SIGSEGV)
 
 
 @pytest.mark.parametrize("change", [{"argv": ["no-such-agent"]}, {"argv": ["/etc/hostname"]}, {"cwd": "/nowhere"}])
-def test_what_cannot_start_says_why(a_spec: ASpec, change: dict):
+def test_a_failed_start_reports_the_reason(a_spec: ASpec, change: dict):
     with agent_process.start(a_spec("hello", **change)) as process:
         assert list(process.lines()) == []
         assert process.ended.cause == "start_failed"
         assert process.ended.error.startswith("could not start")
 
 
-def test_the_caller_may_look_around_however_much_or_little_is_said(a_spec: ASpec):
+def test_the_caller_can_act_with_much_or_little_output(a_spec: ASpec):
     for plan in ("sleep", "flood"):
         with agent_process.start(a_spec(plan)) as process:
-            looks = 0
+            polls = 0
             for line in process.lines(poll_s=0.05):
-                looks += line is None
-                if looks == 4:
+                polls += line is None
+                if polls == 4:
                     break
-            assert looks == 4
+            assert polls == 4
 
 
 def test_leaving_the_block_ends_the_agent(a_spec: ASpec, marker: str):
     with pytest.raises(RuntimeError), agent_process.start(a_spec("ignore_term", "sleep")) as process:
         wait_for(process, "sleeping")
         raise RuntimeError("the worker's own trouble")
-    assert leftovers.marked(marker) == []
+    assert leftovers.marked_pids(marker) == []
 
 
 def test_a_killed_shim_takes_its_tree_along(a_spec: ASpec, marker: str):
@@ -203,26 +203,26 @@ def test_a_killed_shim_takes_its_tree_along(a_spec: ASpec, marker: str):
         os.kill(process.identity.pid, signal.SIGKILL)
         ended = process.ended
     assert (ended.complete, ended.survivors, ended.cause) == (False, 0, "killed")
-    assert leftovers.marked(marker) == []
+    assert leftovers.marked_pids(marker) == []
 
 
 SUPERVISOR = """
 import json, sys, time
-from orchestration.runtime import processes
-process = processes.start(processes.Spec(**json.loads(sys.argv[1])))
+from orchestration.processes import agent_process
+process = agent_process.start(agent_process.Spec(**json.loads(sys.argv[1])))
 print(process.identity.pid, flush=True)
 time.sleep(60)  # it never reads a line
 """
 
 
 def test_the_tree_dies_with_its_supervisor_and_leaves_its_journal(a_spec: ASpec, marker: str):
-    """The usage line was never delivered: who comes after reads it from the journal."""
+    """The usage line was never delivered: the reaper reads it from the journal."""
     spec = a_spec("ignore_term", "usage", "setsid", "sleep")
     supervisor = a_supervisor_of(spec)
     wait_until(lambda: "sleeping" in list(leftovers.read_journal(Path(spec.journal_path))))
     os.kill(supervisor, signal.SIGKILL)
     os.waitpid(supervisor, 0)
-    wait_until(lambda: leftovers.marked(marker) == [])
+    wait_until(lambda: leftovers.marked_pids(marker) == [])
     status = leftovers.read_status(Path(spec.status_path))
     assert status is not None and status["cause"] == "parent_gone"
     assert '{"type": "usage", "id": "1", "cost_usd": 0.12}' in list(leftovers.read_journal(Path(spec.journal_path)))
@@ -232,19 +232,19 @@ def test_supervisor_and_shim_killed_together_leave_a_tree_that_the_reaper_ends(a
     spec = a_spec("ignore_term", "usage", "setsid", "sleep")
     supervisor = a_supervisor_of(spec)
     wait_until(lambda: "sleeping" in list(leftovers.read_journal(Path(spec.journal_path))))
-    shim = next(pid for pid in leftovers.marked(marker) if procfs.everyone()[pid].parent == supervisor)
+    shim = next(pid for pid in leftovers.marked_pids(marker) if procfs.all_processes()[pid].parent == supervisor)
     os.kill(shim, signal.SIGKILL)
     os.kill(supervisor, signal.SIGKILL)
     os.waitpid(supervisor, 0)
-    wait_until(lambda: len(leftovers.marked(marker)) == 2)  # the kernel takes a moment to bury the shim
+    wait_until(lambda: len(leftovers.marked_pids(marker)) == 2)  # the kernel takes a moment to bury the shim
     assert leftovers.end_marked(marker, grace_s=0.1) == 0
-    assert leftovers.marked(marker) == []
+    assert leftovers.marked_pids(marker) == []
     assert leftovers.read_status(Path(spec.status_path)) is None
 
 
 def test_a_full_disk_ends_the_journal_and_not_the_session(a_spec: ASpec):
     with agent_process.start(a_spec("hello", journal_path="/dev/full")) as process:
-        assert said(process) == ["hello"]
+        assert lines_of(process) == ["hello"]
     assert process.ended.exit_code == 0
     assert "No space left" in process.ended.error
 
@@ -259,11 +259,11 @@ def test_text_beyond_the_journals_limit_does_not_push_out_events(a_spec: ASpec):
 
 
 def a_supervisor_of(spec: Spec) -> int:
-    given = json.dumps({name: getattr(spec, name) for name in Spec.__dataclass_fields__})
+    spec_json = json.dumps({name: getattr(spec, name) for name in Spec.__dataclass_fields__})
     root = str(Path(agent_process.__file__).parents[2])
     return os.posix_spawn(
         sys.executable,
-        [sys.executable, "-c", SUPERVISOR, given],
+        [sys.executable, "-c", SUPERVISOR, spec_json],
         {"PYTHONPATH": root},
         file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)],
     )

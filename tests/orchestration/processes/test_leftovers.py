@@ -13,20 +13,20 @@ from orchestration.processes import leftovers, procfs
 @contextmanager
 def a_process(marker: str = "", script: str = "sleep 60") -> Iterator[subprocess.Popen]:
     with subprocess.Popen(["sh", "-c", script], env={"MUSTER_SESSION_MARKER": marker, "PATH": os.environ["PATH"]}) as process:
-        # Until the exec the child still has our own environment.
-        while marker and process.pid not in leftovers.marked(marker):
+        # Until the exec the child still has this process's environment.
+        while marker and process.pid not in leftovers.marked_pids(marker):
             time.sleep(0.005)
         yield process
         process.kill()
 
 
-def test_a_process_is_its_number_its_start_and_the_boot():
+def test_a_process_is_identified_by_pid_start_and_boot():
     with a_process() as process:
-        who = leftovers.identity(process.pid)
-        assert who and leftovers.alive(who)
-        assert not leftovers.alive(replace(who, starttime=who.starttime - 1)), "the number is used again"
-        assert not leftovers.alive(replace(who, boot_id="another boot"))
-    assert not leftovers.alive(who)
+        identity = leftovers.identity(process.pid)
+        assert identity and leftovers.is_alive(identity)
+        assert not leftovers.is_alive(replace(identity, starttime=identity.starttime - 1)), "the pid is used again"
+        assert not leftovers.is_alive(replace(identity, boot_id="another boot"))
+    assert not leftovers.is_alive(identity)
 
 
 def test_a_zombie_is_not_alive():
@@ -35,18 +35,18 @@ def test_a_zombie_is_not_alive():
         assert leftovers.identity(process.pid) is None
 
 
-def test_a_number_used_again_is_not_signalled():
+def test_a_reused_pid_is_not_signalled():
     with a_process() as process:
-        seen = procfs.look(process.pid)
+        seen = procfs.read_process(process.pid)
         assert seen
-        assert not procfs.send(seen._replace(started=seen.started - 1), 9)
+        assert not procfs.send_signal(seen._replace(started=seen.started - 1), 9)
         assert process.poll() is None
 
 
 def test_only_the_exact_marker_is_ended(marker: str):
     with a_process(marker + "0") as other, a_process(marker) as ours:
-        assert ours.pid in leftovers.marked(marker)
-        assert other.pid not in leftovers.marked(marker)
+        assert ours.pid in leftovers.marked_pids(marker)
+        assert other.pid not in leftovers.marked_pids(marker)
         assert leftovers.end_marked(marker) == 0
         assert ours.wait() != 0
         assert other.poll() is None
@@ -55,15 +55,15 @@ def test_only_the_exact_marker_is_ended(marker: str):
 def test_a_git_of_a_dead_worker_is_left_to_finish_unless_it_hangs(marker: str):
     environment = {procfs.GIT_VARIABLE: marker, "PATH": os.environ["PATH"]}
     with subprocess.Popen(["sleep", "60"], env=environment) as process:
-        while not leftovers.end_old_gits(marker, after_s=60):
+        while not leftovers.end_stale_gits(marker, after_s=60):
             time.sleep(0.005)
-        assert process.poll() is None and leftovers.marked(marker) == []
-        leftovers.end_old_gits(marker, after_s=0)
+        assert process.poll() is None and leftovers.marked_pids(marker) == []
+        leftovers.end_stale_gits(marker, after_s=0)
         assert process.wait(5) == -signal.SIGTERM
-        assert leftovers.end_old_gits(marker, after_s=0) == 0
+        assert leftovers.end_stale_gits(marker, after_s=0) == 0
 
 
-def test_it_asks_before_it_kills_when_there_is_grace(marker: str, tmp_path: Path):
+def test_it_sends_term_before_kill_when_there_is_grace(marker: str, tmp_path: Path):
     with a_process(
         marker, script=f"trap 'touch {tmp_path}/asked; exit' TERM; touch {tmp_path}/ready; while :; do sleep 0.05; done"
     ):
@@ -73,9 +73,9 @@ def test_it_asks_before_it_kills_when_there_is_grace(marker: str, tmp_path: Path
     assert (tmp_path / "asked").exists()
 
 
-def test_nobody_to_end_is_quick_and_fine(marker: str):
+def test_a_marker_without_processes_ends_at_once(marker: str):
     assert leftovers.end_marked(marker) == 0
-    assert leftovers.marked(marker) == []
+    assert leftovers.marked_pids(marker) == []
 
 
 def test_a_status_that_is_missing_or_broken_is_none(tmp_path: Path):

@@ -1,5 +1,6 @@
 """Holds of sessions at work: they grow in slices, and give back what their round can no longer need."""
 
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -114,9 +115,7 @@ def test_after_the_work_only_the_reviewers_money_is_kept() -> None:
     workspace = a_workspace(agent={"kind": "codex"})
     session = a_session(an_entry(workspace, budget="9"))
     metering.record(session, metering.Usage(id="1", cost=usd("0.7")))
-    config = configuration.Config.model_validate(
-        {"verifier": {"agent": {"command": "true"}, "round_usd": configuration.Decimal("0.4")}}
-    )
+    config = configuration.Config.model_validate({"verifier": {"agent": {"command": "true"}, "round_usd": Decimal("0.4")}})
     reservations.shrink(session, config)
     assert amount(session) == usd("1.1") and project(workspace).held == usd("0.4")
 

@@ -22,7 +22,7 @@ TRAITS = Traits(
     honours=frozenset({"budget", "edits"}),
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     logins=((".claude/.credentials.json", ".claude/.credentials.json"),),
-    ladder=(Step("INT", "leader", 0.0), Step("TERM", "all", 0.4)),
+    kill_sequence=(Step("INT", "leader", 0.0), Step("TERM", "all", 0.4)),
     noise=('{"type":"stream_event"',),
 )
 

@@ -23,7 +23,10 @@ TRAITS = Traits(
     resumes=True,
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
     logins=((LOGIN, LOGIN), (".gemini/google_accounts.json", ".gemini/google_accounts.json")),
-    ladder=(Step("TERM", "all", 0.0), Step("KILL", "all", 0.3)),  # it tells nothing more after TERM; its chat is written by then
+    kill_sequence=(
+        Step("TERM", "all", 0.0),
+        Step("KILL", "all", 0.3),
+    ),  # it tells nothing more after TERM; its chat is written by then
 )
 
 

@@ -25,7 +25,7 @@ TRAITS = Traits(
     keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "OPENCODE_API_KEY"),
     logins=((LOGIN, LOGIN),),
     # Some seconds after its start it is deaf to TERM and INT, and works on. What it knows is in its database by then.
-    ladder=(Step("TERM", "all", 0.0), Step("KILL", "all", 0.1)),
+    kill_sequence=(Step("TERM", "all", 0.0), Step("KILL", "all", 0.1)),
 )
 
 

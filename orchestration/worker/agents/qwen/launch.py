@@ -22,7 +22,7 @@ TRAITS = Traits(
     resumes=True,
     keys=("OPENAI_API_KEY", "DASHSCOPE_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"),
     logins=((LOGIN, LOGIN),),
-    ladder=(Step("TERM", "all", 0.0), Step("KILL", "all", 0.3)),
+    kill_sequence=(Step("TERM", "all", 0.0), Step("KILL", "all", 0.3)),
 )
 
 

@@ -75,7 +75,7 @@ class Traits:
     logins: tuple[tuple[str, str], ...] = ()
     version: tuple[str, ...] = ("--version",)
     changes_files: bool = True
-    ladder: tuple[Step, ...] = ()
+    kill_sequence: tuple[Step, ...] = ()
     noise: tuple[str, ...] = ()
 
 

@@ -1,0 +1,49 @@
+-- Each ledger row moves every counter that sums it: reservation, account, round, project and day.
+-- Lock order everywhere: reservation, account, its round, the project. The project's row, which all share, is always the last;
+-- days, limits and crossings are written only with its lock. Each counter is written once, since PostgreSQL keeps every version
+-- of a row until vacuum.
+
+CREATE OR REPLACE FUNCTION budget_ledger_counts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE freed bigint := 0; holder text; charged bigint := NEW.amount; of_entry bigint := 0; of_review bigint := 0;
+BEGIN
+    IF NEW.hold_id IS NOT NULL THEN
+        -- In RETURNING, PostgreSQL 18 takes NEW for the updated row.
+        UPDATE budget_hold SET drawn = drawn + charged WHERE id = NEW.hold_id
+            RETURNING CASE WHEN state = 'open'
+                THEN greatest(amount - drawn + charged, 0) - greatest(amount - drawn, 0) ELSE 0 END, account_id INTO freed, holder;
+    END IF;
+    IF NEW.category = 'entry' THEN of_entry := NEW.amount; END IF;
+    IF NEW.category = 'interceptor' THEN of_review := NEW.amount; END IF;
+    IF NEW.account_id IS NOT NULL THEN
+        UPDATE budget_account SET spent = spent + of_entry, interceptor_spent = interceptor_spent + of_review,
+            held = held - CASE WHEN id = holder THEN freed ELSE 0 END WHERE id = NEW.account_id;
+    END IF;
+    IF holder IS NOT NULL AND holder IS DISTINCT FROM NEW.account_id THEN
+        UPDATE budget_account SET held = held - freed WHERE id = holder;
+    END IF;
+    IF NEW.category = 'entry' THEN
+        INSERT INTO budget_roundspend AS r (account_id, number, cost) VALUES (NEW.account_id, NEW.round, NEW.amount)
+            ON CONFLICT (account_id, number) DO UPDATE SET cost = r.cost + excluded.cost;
+    END IF;
+    UPDATE budget_project SET held = held - freed, entry_spent = entry_spent + of_entry,
+        interceptor_spent = interceptor_spent + of_review,
+        expansion_spent = expansion_spent + CASE NEW.category WHEN 'expansion' THEN NEW.amount ELSE 0 END,
+        orchestrator_spent = orchestrator_spent + CASE NEW.category WHEN 'orchestrator' THEN NEW.amount ELSE 0 END
+        WHERE workspace_id = NEW.project_id;
+    INSERT INTO budget_dayspend (project_id, day, category, amount)
+        VALUES (NEW.project_id, (NEW.at AT TIME ZONE 'UTC')::date, NEW.category, NEW.amount)
+        ON CONFLICT (project_id, day, category) DO UPDATE SET amount = budget_dayspend.amount + excluded.amount;
+    UPDATE budget_limit SET reached_on = (now() AT TIME ZONE 'UTC')::date WHERE project_id = NEW.project_id AND category IN ('total', NEW.category)
+        AND (reached_on IS NULL OR (period = 'day' AND reached_on < (now() AT TIME ZONE 'UTC')::date))
+        AND amount <= (CASE budget_limit.period WHEN 'day' THEN
+            coalesce((SELECT sum(d.amount) FROM budget_dayspend d WHERE d.project_id = budget_limit.project_id
+                    AND d.day = (now() AT TIME ZONE 'UTC')::date AND (budget_limit.category = 'total' OR d.category = budget_limit.category)), 0)
+        ELSE (SELECT CASE budget_limit.category WHEN 'entry' THEN p.entry_spent WHEN 'orchestrator' THEN p.orchestrator_spent
+                    WHEN 'expansion' THEN p.expansion_spent ELSE p.interceptor_spent END
+                FROM budget_project p WHERE p.workspace_id = budget_limit.project_id) END);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER budget_ledger_counts
+    AFTER INSERT ON budget_ledgerentry
+    FOR EACH ROW EXECUTE FUNCTION budget_ledger_counts();

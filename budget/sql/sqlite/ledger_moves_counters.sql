@@ -1,0 +1,30 @@
+-- Each ledger row moves every counter that sums it: reservation, account, round, project and day.
+
+CREATE TRIGGER budget_ledger_draws AFTER INSERT ON budget_ledgerentry WHEN NEW.hold_id IS NOT NULL BEGIN
+    UPDATE budget_hold SET drawn = drawn + NEW.amount WHERE id = NEW.hold_id;
+END;
+
+CREATE TRIGGER budget_ledger_counts_entry AFTER INSERT ON budget_ledgerentry WHEN NEW.category = 'entry' BEGIN
+    INSERT INTO budget_roundspend (account_id, number, cost) VALUES (NEW.account_id, NEW.round, NEW.amount)
+        ON CONFLICT (account_id, number) DO UPDATE SET cost = cost + excluded.cost;
+    UPDATE budget_account SET spent = spent + NEW.amount WHERE id = NEW.account_id;
+    UPDATE budget_project SET entry_spent = entry_spent + NEW.amount WHERE workspace_id = NEW.project_id;
+END;
+
+CREATE TRIGGER budget_ledger_counts_interceptor AFTER INSERT ON budget_ledgerentry WHEN NEW.category = 'interceptor' BEGIN
+    UPDATE budget_account SET interceptor_spent = interceptor_spent + NEW.amount WHERE id = NEW.account_id;
+    UPDATE budget_project SET interceptor_spent = interceptor_spent + NEW.amount WHERE workspace_id = NEW.project_id;
+END;
+
+CREATE TRIGGER budget_ledger_counts_rest AFTER INSERT ON budget_ledgerentry
+    WHEN NEW.category IN ('expansion', 'orchestrator') BEGIN
+    UPDATE budget_project SET
+        expansion_spent = expansion_spent + CASE NEW.category WHEN 'expansion' THEN NEW.amount ELSE 0 END,
+        orchestrator_spent = orchestrator_spent + CASE NEW.category WHEN 'orchestrator' THEN NEW.amount ELSE 0 END
+        WHERE workspace_id = NEW.project_id;
+END;
+
+CREATE TRIGGER budget_ledger_counts_day AFTER INSERT ON budget_ledgerentry BEGIN
+    INSERT INTO budget_dayspend (project_id, day, category, amount) VALUES (NEW.project_id, date(NEW.at), NEW.category, NEW.amount)
+        ON CONFLICT (project_id, day, category) DO UPDATE SET amount = budget_dayspend.amount + excluded.amount;
+END;

@@ -1,0 +1,127 @@
+"""A bad setting is an error that names the variable and what it takes, before anything starts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import env
+
+ROOT = Path(__file__).resolve().parents[2]
+BAD = {
+    "MUSTER_DATA_DIR": ["", __file__],
+    "MUSTER_REPO_ROOTS": [f"/tmp:{__file__}"],
+    "DATABASE_URL": ["mysql://host/name", "host/name", "postgresql://host:port/name"],
+    "REDIS_URL": ["http://host", "host:6379"],
+    "MUSTER_SECRET_KEY": [],
+    "MUSTER_ALLOWED_HOSTS": ["https://muster.example.com", "muster.example.com:8765", "a b"],
+    "MUSTER_TRUSTED_PROXIES": ["proxy", "10.0.0.0/33"],
+    "MUSTER_BASE_URL": ["", "muster.example.com", "ftp://muster.example.com", "http://", "http://host:port"],
+    "MUSTER_TIME_ZONE": ["", "Mars/Phobos", "../etc/passwd", "/etc/passwd"],
+    "MUSTER_ENV_LABEL": [],
+    "MUSTER_DEBUG": ["", "yes", "2"],
+    "MUSTER_SESSION_SLOTS": ["", "0", "-1", "8.5", "many", "100000"],
+    "MUSTER_LEASE_S": ["", "abc", "0", "-5", "nan", "inf", "1e9"],
+    "MUSTER_LEASE_GRACE_S": ["abc", "-1", "inf"],
+    "MUSTER_STOP_GRACE_S": ["abc", "-1", "nan"],
+    "MUSTER_CGROUP_PARENT": ["muster", "../muster"],
+    "MUSTER_POLL_S": ["abc", "0", "61"],
+    "MUSTER_TICK_S": ["abc", "0", "-5"],
+    "MUSTER_KEEP_DAYS": ["abc", "-1", "inf"],
+    "MUSTER_WEBHOOK_ALLOW": ["http://hooks.example.com", "10.0.0.0/33"],
+    "MUSTER_EMAIL_URL": ["mail.example.com", "http://mail.example.com", "smtp://", "smtp://host:port"],
+    "MUSTER_EMAIL_FROM": ["", "muster", "muster@"],
+    "MUSTER_LOG_LEVEL": ["", "LOUD", "10"],
+}
+GOOD = {
+    "MUSTER_DATA_DIR": ["~/muster", "/nowhere/yet"],
+    "MUSTER_REPO_ROOTS": ["", "/tmp:~/src"],
+    "DATABASE_URL": ["", "postgresql://me:secret@host:5432/muster", "postgresql://postgres@%2Ftmp%2Fpg/postgres"],
+    "REDIS_URL": ["", "redis://:secret@host:6379/0", "rediss://host", "unix:///run/valkey.sock"],
+    "MUSTER_ALLOWED_HOSTS": ["*", ".example.com, 10.0.0.1,[::1]"],
+    "MUSTER_TRUSTED_PROXIES": ["", "127.0.0.1, 10.1.0.0/16", "::1", "*"],
+    "MUSTER_BASE_URL": ["https://muster.example.com", "http://[::1]:8765"],
+    "MUSTER_TIME_ZONE": ["Europe/Berlin"],
+    "MUSTER_DEBUG": ["0", "1"],
+    "MUSTER_SESSION_SLOTS": ["1", "1000"],
+    "MUSTER_LEASE_S": ["1", "3600", "12.5"],
+    "MUSTER_CGROUP_PARENT": ["", "none", "/sys/fs/cgroup/muster"],
+    "MUSTER_WEBHOOK_ALLOW": ["", "hooks.internal, 10.0.0.0/8,127.0.0.1"],
+    "MUSTER_EMAIL_URL": ["", "smtps://mail.example.com"],
+    "MUSTER_EMAIL_FROM": ["muster@localhost", "Muster <muster@example.com>"],
+    "MUSTER_LOG_LEVEL": ["debug", "WARNING"],
+}
+
+
+def test_every_setting_is_in_the_table_of_bad_values() -> None:
+    assert BAD.keys() == env.VARIABLES.keys()
+    assert {name for name, values in BAD.items() if not values} == {"MUSTER_SECRET_KEY", "MUSTER_ENV_LABEL"}  # they take any text
+
+
+def test_every_default_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in env.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert env.problems() == []
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_value_is_named_with_what_the_variable_takes(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for text in BAD[name]:
+        monkeypatch.setenv(name, text)
+        (sentence,) = env.problems()
+        assert sentence.startswith(f"{name} must be {env.VARIABLES[name].kind.takes.replace('`', '')}"), text
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_value_is_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for text in GOOD[name]:
+        monkeypatch.setenv(name, text)
+        assert env.problems() == [], text
+
+
+def test_what_may_hold_a_password_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://me:hunter2@host/name")
+    monkeypatch.setenv("MUSTER_EMAIL_URL", "imap://me:hunter2@host")
+    assert len(env.problems()) == 2
+    assert "hunter2" not in "".join(env.problems())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "config.up"],
+        ["-m", "config.web"],
+        ["-m", "config.work"],
+        ["manage.py", "check"],
+        ["-m", "celery", "-A", "config", "report"],
+    ],
+)
+def test_every_command_names_all_bad_settings_in_one_line(command: list[str], tmp_path: Path) -> None:
+    bad = {"MUSTER_DATA_DIR": str(tmp_path), "MUSTER_LEASE_S": "abc", "MUSTER_LOG_LEVEL": "LOUD"}
+    ended = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=os.environ | bad, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "muster: MUSTER_LEASE_S must be a number from 1 to 3600, not 'abc'; "
+        "MUSTER_LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not 'LOUD'. See docs/reference/settings.md.\n"
+    )
+
+
+def test_an_unknown_setting_is_a_warning_with_the_nearest_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MUSTER_LEASE", "60")
+    env.warn_of_unknown()
+    assert capsys.readouterr().err == "muster: MUSTER_LEASE is not a setting; did you mean MUSTER_LEASE_S?\n"
+
+
+def test_the_variables_of_an_agents_session_are_no_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MUSTER_SESSION_ID", "wkr_1")
+    monkeypatch.setenv("MUSTER_PROMPT_FILE", "/tmp/prompt.md")
+    env.warn_of_unknown()
+    assert capsys.readouterr().err == ""

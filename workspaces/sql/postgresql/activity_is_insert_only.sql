@@ -1,0 +1,10 @@
+-- No line of the activity log changes or disappears, whoever asks.
+
+CREATE OR REPLACE FUNCTION workspaces_event_is_insert_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'muster: the activity log is insert-only' USING ERRCODE = '23514'; END $$;
+
+CREATE TRIGGER workspaces_event_no_change BEFORE UPDATE OR DELETE ON workspaces_event
+    FOR EACH ROW EXECUTE FUNCTION workspaces_event_is_insert_only();
+
+CREATE TRIGGER workspaces_event_no_truncate BEFORE TRUNCATE ON workspaces_event
+    FOR EACH STATEMENT EXECUTE FUNCTION workspaces_event_is_insert_only();
