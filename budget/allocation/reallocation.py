@@ -10,9 +10,8 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from budget.allocation import policy, sharing
 from budget.allocation.estimates import Round
 from budget.allocation.policy import Policy
-from budget.allocation.reasons import usd
 from budget.allocation.sharing import Change, Row, Skipped, Snapshot
-from budget.amounts import money
+from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Hold, Project, RoundSpend
@@ -156,7 +155,7 @@ def _carry_out(changes: Sequence[Change]) -> tuple[list[Change], list[Skipped]]:
         for row in rows:
             change = wanted[row.pk]
             if row.human_locked:
-                beaten.append(Skipped(row.pk, f"Locked at {usd(row.budget)} by {row.locked_by} meanwhile"))
+                beaten.append(Skipped(row.pk, f"Locked at {format_usd(row.budget)} by {row.locked_by} meanwhile"))
             elif row.budget != change.before or change.after < row.spent + row.held:
                 beaten.append(Skipped(row.pk, "Its money changed meanwhile: looked at again the next time"))
             else:

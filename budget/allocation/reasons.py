@@ -1,11 +1,7 @@
 """The sentence beside each change of the allocation, for people who look after money. Pure. Amounts in micro-USD."""
 
 from budget.allocation.estimates import Outlook
-
-
-def usd(micro: int) -> str:
-    """`$1.80`; four decimals where cents would hide it."""
-    return f"${micro / 1_000_000:,.4f}" if 0 < abs(micro) < 100_000 and micro % 10_000 else f"${micro / 1_000_000:,.2f}"
+from budget.amounts import format_usd
 
 
 def why(ahead: Outlook, *, rounds_left: int, begun: bool, want: int, given: int) -> str:
@@ -15,12 +11,12 @@ def why(ahead: Outlook, *, rounds_left: int, begun: bool, want: int, given: int)
     if ahead.stuck:
         return "its last rounds did not improve it, so it gets no more"
     if given < want:
-        rest = f"{usd(given)} is all that is left for it" if given else "nothing is left for it"
+        rest = f"{format_usd(given)} is all that is left for it" if given else "nothing is left for it"
         return f"{rest} after the entries that come before it by priority or by improvement per dollar"
     plenty = "; every need is met, so more is set aside for it" if given > max(want, ahead.need) else ""
     if not begun:
         return f"it has no rounds yet, so it first gets enough for one{plenty}"
     room = ", and its next round may cost more than is usual" if want > ahead.need and not plenty else ""
     rounds = "round" if ahead.rounds == 1 else "two rounds"
-    did = f"improved {ahead.gained:.2f} for {usd(ahead.paid)} in its last {rounds}" if ahead.rounds else "not verified yet"
-    return f"{did}, needs about {usd(ahead.need)} more{room}{plenty}"
+    did = f"improved {ahead.gained:.2f} for {format_usd(ahead.paid)} in its last {rounds}" if ahead.rounds else "not verified yet"
+    return f"{did}, needs about {format_usd(ahead.need)} more{room}{plenty}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from budget.allocation import estimates, reasons
 from budget.allocation.estimates import Outlook, Round, Typical
-from budget.allocation.reasons import usd
+from budget.amounts import format_usd
 
 ENDED = ("done", "failed")
 SMALL_PART = 20  # a change of less than a twentieth (5 %) is not worth a line in the books
@@ -129,7 +129,7 @@ def allocate(snapshot: Snapshot) -> Allocation:
     locked = [row for row in sorted(snapshot.rows, key=_age) if row.locked and row.status not in ENDED]
     return Allocation(
         changes=tuple(change for change in changes if change is not None),
-        skipped=tuple(Skipped(row.id, f"Locked at {usd(row.budget)} by a person") for row in locked),
+        skipped=tuple(Skipped(row.id, f"Locked at {format_usd(row.budget)} by a person") for row in locked),
         pool=amount,
         unallocated=left,
         order=tuple(asking.row.id for asking in line),
@@ -225,11 +225,11 @@ def _given(asking: _Asking) -> Change | None:
     after = row.floor + asking.given
     word = "Raised" if after > row.budget else "Lowered"
     why = reasons.why(asking.outlook, rounds_left=row.rounds_left, begun=bool(row.rounds), want=asking.want, given=asking.given)
-    return Change(row.id, row.budget, after, f"{word} from {usd(row.budget)} to {usd(after)}: {why}")
+    return Change(row.id, row.budget, after, f"{word} from {format_usd(row.budget)} to {format_usd(after)}: {why}")
 
 
 def _returned(row: Row, snapshot: Snapshot) -> Change | None:
     if row.left <= _small(row, snapshot):
         return None
     how = "is done" if row.status == "done" else "failed"
-    return Change(row.id, row.budget, row.floor, f"Returned {usd(row.left)} to the pool: it {how}")
+    return Change(row.id, row.budget, row.floor, f"Returned {format_usd(row.left)} to the pool: it {how}")

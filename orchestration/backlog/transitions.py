@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestration.amounts import usd
+from budget.amounts import exact_usd
 
 MOST_CRASHES = 3
 MOST_LOSSES = 5
@@ -94,7 +94,7 @@ def _without_money(facts: Facts) -> Next:
     if facts.headroom < max(facts.min_round, 1) and not facts.own_budget:
         return Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT)
     if facts.headroom < max(facts.min_round, 1):
-        left, needed = usd(max(facts.headroom, 0)), usd(max(facts.min_round, 1))
+        left, needed = exact_usd(max(facts.headroom, 0)), exact_usd(max(facts.min_round, 1))
         message = f"{left} of its budget is left, a round needs {needed}: raise the entry's budget"
         return Next("blocked", "budget_exceeded", message)
     return PENDING

@@ -139,6 +139,7 @@ def _open_holds(workspace_id: str, starts: _Claims) -> None:
 
 
 def _open_sessions(workspace_id: str, starts: _Claims) -> None:
+    """Names only what a claim decides; the database has a default for every other column of a session."""
     source = sql_dialect.table("v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text"})
     claims = [
         {
@@ -150,11 +151,8 @@ def _open_sessions(workspace_id: str, starts: _Claims) -> None:
         for s, id_ in starts
     ]
     _execute(
-        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, hold_id, enqueued_at, status, phase,
-            outcome, outcome_message, round_number, agent, model, stop_wanted_by, stop_for_good, host, boot_id, progress, unpriced_model,
-            failure, waiting_for, cost_note, anomaly)
-        SELECT v.session, %s, v.entry, v.attempt, v.work, h.id, {sql_dialect.now()}, 'claimed', 'starting',
-            '', '', 0, '', '', '', false, '', '', '', '', '', '', '', ''
+        f"""INSERT INTO orchestration_session (id, workspace_id, entry_id, attempt, work, hold_id, enqueued_at)
+        SELECT v.session, %s, v.entry, v.attempt, v.work, h.id, {sql_dialect.now()}
         FROM {source} LEFT JOIN budget_hold h ON h.session_ref = v.session""",
         [workspace_id, sql_dialect.packed(claims)],
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from orchestration.amounts import usd
+from budget.amounts import exact_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,12 @@ class Cap:
     def sentence(self, needed: int) -> str:
         """Why a session that needs so much waits, and when it goes on."""
         whose = "" if self.category == "total" else " for entries"
-        name = f"oday's limit of {usd(self.limit)}{whose}" if self.period == "day" else f"he limit of {usd(self.limit)}{whose}"
+        name = (
+            f"oday's limit of {exact_usd(self.limit)}{whose}"
+            if self.period == "day"
+            else f"he limit of {exact_usd(self.limit)}{whose}"
+        )
         on = "goes on at 00:00 UTC, or raise it" if self.period == "day" else "raise it"
         if self.left <= 0:
             return f"T{name} is used up: {on}"
-        return f"{usd(self.left)} is left of t{name}, a round needs {usd(needed)}: {on}"
+        return f"{exact_usd(self.left)} is left of t{name}, a round needs {exact_usd(needed)}: {on}"

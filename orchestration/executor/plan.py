@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestration.amounts import usd
+from budget.amounts import exact_usd
 from orchestration.backlog.paths import LockTable
 from orchestration.backlog.transitions import NO_MONEY_LEFT
 from orchestration.executor.limits import Cap
@@ -273,20 +273,32 @@ def _entry_budget(entry: Waiting, room: Room) -> Check:
     passed = not needed or entry.headroom >= needed
     code, message = "project_budget_exceeded", NO_MONEY_LEFT
     if entry.own_budget:
-        left = usd(max(entry.headroom, 0))
-        code, message = "budget_exceeded", f"{left} of its budget is left, a round needs {usd(needed)}: raise the entry's budget"
-    return Check(code, passed, f"{usd(entry.headroom)} left", f"at least {usd(needed)}", message, blocks=True)
+        left = exact_usd(max(entry.headroom, 0))
+        code, message = (
+            "budget_exceeded",
+            f"{left} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget",
+        )
+    return Check(code, passed, f"{exact_usd(entry.headroom)} left", f"at least {exact_usd(needed)}", message, blocks=True)
 
 
 def _project_budget(entry: Waiting, room: Room) -> Check:
     needed = _needed(entry, room)
-    message = f"{usd(max(room.headroom, 0))} is left under the project cap, a round needs {usd(needed)}: raise the cap"
+    message = (
+        f"{exact_usd(max(room.headroom, 0))} is left under the project cap, a round needs {exact_usd(needed)}: raise the cap"
+    )
     taken = min([room.world.headroom, *(cap.left for cap in room.world.caps)]) - room.headroom  # by what the plan has started
     tightest = min(room.world.caps, key=lambda cap: cap.left, default=None)
     if tightest is not None and tightest.left < room.world.headroom:
         message = replace(tightest, left=tightest.left - taken).sentence(needed)
     passed = not needed or room.headroom >= needed
-    return Check("project_budget_exceeded", passed, f"{usd(room.headroom)} left", f"at least {usd(needed)}", message, common=True)
+    return Check(
+        "project_budget_exceeded",
+        passed,
+        f"{exact_usd(room.headroom)} left",
+        f"at least {exact_usd(needed)}",
+        message,
+        common=True,
+    )
 
 
 def _files(entry: Waiting, room: Room) -> Check:

@@ -17,33 +17,47 @@ from orchestration.models import sql_dialect
 # More than the free slots, since some of those in line may have to be parked or blocked on the way.
 MARGIN = 8
 
-_COLUMNS = """e.id, e.seq, a.budget - a.spent - a.held, e.status, e.reason_code, e.reason_message, e.unmet_dependencies,
-    e.rounds_completed, e.budget_rounds, e.paths, e.parallelizable, e.parallel_group, e.next_work, e.has_rounds,
-    e.attempts, e.priority, a.own_budget"""
+# What `Waiting` takes, by its names, from an entry `e` and its account `a`.
+_WAITING = {
+    "id": "e.id",
+    "seq": "e.seq",
+    "headroom": "a.budget - a.spent - a.held",
+    "status": "e.status",
+    "reason_code": "e.reason_code",
+    "reason_message": "e.reason_message",
+    "unmet_dependencies": "e.unmet_dependencies",
+    "rounds_completed": "e.rounds_completed",
+    "budget_rounds": "e.budget_rounds",
+    "paths": "e.paths",
+    "parallelizable": "e.parallelizable",
+    "parallel_group": "e.parallel_group",
+    "verify_only": "e.next_work = 'verify'",
+    "has_rounds": "e.has_rounds",
+    "attempts": "e.attempts",
+    "priority": "e.priority",
+    "own_budget": "a.own_budget",
+}
 
 
 def _columns() -> str:
-    return f"{_COLUMNS}, {sql_dialect.seconds_until('e.not_before')}"
+    return sql_dialect.picked({**_WAITING, "wait_s": sql_dialect.seconds_until("e.not_before")})
 
 
 def world(workspace_id: str, *, lock: bool) -> World:
     """The workspace as it is now, without locks on files. `lock`: keep other cycles of the workspace out until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT x.state, x.config, p.max_project_spend - p.total_spent - p.held,
-                (SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
-                    WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)}),
-                (SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running')),
-                x.trouble_code, x.trouble_message, {sql_dialect.seconds_until("x.trouble_until")},
-                l.category, l.period, l.amount, l.amount - {limits.spent_sql()} - {limits.held_sql()}
+            f"""SELECT {_world_columns()}
             FROM orchestration_executor x JOIN budget_project p ON p.workspace_id = x.workspace_id
             LEFT JOIN budget_limit l ON l.project_id = p.workspace_id AND l.category IN ('total', 'entry')
             WHERE x.workspace_id = %s {sql_dialect.for_update("x") if lock else ""}""",
             [workspace_id],
         )
-        found = cursor.fetchall()  # a row for each limit; one without, when there is none
-        state, stored, headroom, slots, busy_everywhere, trouble, trouble_message, trouble_wait_s = found[0][:8]
-        caps = tuple(Cap(category, period, amount, int(left)) for *_, category, period, amount, left in found if category)
+        limited = sql_dialect.named(cursor)  # a row for each limit; one without, when there is none
+        row = limited[0]
+        caps = tuple(
+            Cap(one["category"], one["period"], one["amount"], int(one["remaining"])) for one in limited if one["category"]
+        )
         cursor.execute(
             """SELECT s.entry_id, e.parallelizable, e.parallel_group FROM orchestration_session s
             JOIN orchestration_entry e ON e.id = s.entry_id
@@ -51,22 +65,44 @@ def world(workspace_id: str, *, lock: bool) -> World:
             [workspace_id],
         )
         running = tuple(Running(entry, bool(alone), group) for entry, alone, group in cursor.fetchall())
-    config = configuration.load(_json(stored))
+    config = configuration.load(_json(row["config"]))
+    slots = int(row["slots"])
     return World(
-        state=state,
+        state=row["state"],
         max_workers=config.max_workers,
-        worker_slots=int(slots),
-        free_slots=max(0, min(config.max_workers - len(running), int(slots) - busy_everywhere)),
-        headroom=headroom,
+        worker_slots=slots,
+        free_slots=max(0, min(config.max_workers - len(running), slots - row["busy_everywhere"])),
+        headroom=row["headroom"],
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
         min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
         slice=config.hold_slice,
         caps=caps,
         running=running,
-        trouble=trouble,
-        trouble_message=trouble_message,
-        trouble_wait_s=max(trouble_wait_s or 0.0, 0.0),
+        trouble=row["trouble"],
+        trouble_message=row["trouble_message"],
+        trouble_wait_s=max(row["trouble_wait_s"] or 0.0, 0.0),
+    )
+
+
+def _world_columns() -> str:
+    """Of an executor `x`, its project `p` and a limit `l`, if there is one."""
+    return sql_dialect.picked(
+        {
+            "state": "x.state",
+            "config": "x.config",
+            "headroom": "p.max_project_spend - p.total_spent - p.held",
+            "slots": f"""(SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
+                WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
+            "busy_everywhere": "(SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running'))",
+            "trouble": "x.trouble_code",
+            "trouble_message": "x.trouble_message",
+            "trouble_wait_s": sql_dialect.seconds_until("x.trouble_until"),
+            "category": "l.category",
+            "period": "l.period",
+            "amount": "l.amount",
+            "remaining": f"l.amount - {limits.spent_sql()} - {limits.held_sql()}",
+        }
     )
 
 
@@ -78,7 +114,7 @@ def line(workspace_id: str, limit: int) -> list[Waiting]:
             {_ready("e")} LIMIT %s""",
             [workspace_id, limit],
         )
-        return [_waiting(row) for row in cursor.fetchall()]
+        return [_waiting(row) for row in sql_dialect.named(cursor)]
 
 
 def _ready(e: str) -> str:
@@ -111,7 +147,7 @@ def unfinished(
             ORDER BY e.has_rounds DESC, e.priority, e.seq LIMIT %s""",
             [workspace_id, *among, *after, limit],
         )
-        return [_waiting(row) for row in cursor.fetchall()]
+        return [_waiting(row) for row in sql_dialect.named(cursor)]
 
 
 def with_locks(seen: World, workspace_id: str, entries: list[Waiting]) -> World:
@@ -120,47 +156,10 @@ def with_locks(seen: World, workspace_id: str, entries: list[Waiting]) -> World:
     return replace(seen, locks=tuple(locks.overlapping(workspace_id, wanted)))
 
 
-def _waiting(row: tuple[Any, ...]) -> Waiting:
-    (
-        id_,
-        seq,
-        headroom,
-        status,
-        code,
-        message,
-        unmet,
-        made,
-        budgeted,
-        paths,
-        parallelizable,
-        group,
-        work,
-        has_rounds,
-        attempts,
-        priority,
-        own_budget,
-        wait_s,
-    ) = row
-    return Waiting(
-        id=id_,
-        seq=seq,
-        headroom=headroom,
-        status=status,
-        reason_code=code,
-        reason_message=message,
-        unmet_dependencies=unmet,
-        rounds_completed=made,
-        budget_rounds=budgeted,
-        paths=tuple(_json(paths)),
-        parallelizable=bool(parallelizable),
-        parallel_group=group,
-        verify_only=work == "verify",
-        has_rounds=bool(has_rounds),
-        attempts=attempts,
-        priority=priority,
-        own_budget=bool(own_budget),
-        wait_s=max(wait_s or 0.0, 0.0),
-    )
+def _waiting(row: dict[str, Any]) -> Waiting:
+    """SQLite has numbers for booleans."""
+    booleans = {name: bool(row[name]) for name in ("parallelizable", "verify_only", "has_rounds", "own_budget")}
+    return Waiting(**{**row, **booleans, "paths": tuple(_json(row["paths"])), "wait_s": max(row["wait_s"] or 0.0, 0.0)})
 
 
 def _json(value: Any) -> Any:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from django.db.models import Case, F, Value, When
 
 from budget.allocation import reallocation
-from budget.allocation.reasons import usd
-from budget.amounts import money
+from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.models import Account, BudgetChange, Project
 from workspaces import activity
@@ -65,5 +64,5 @@ def _change(account: Account, taken: int) -> BudgetChange:
         after=after,
         source=BudgetChange.Source.ALLOCATION,
         actor=MUSTER.name,
-        reason=f"Lowered from {usd(before)} to {usd(after)}: a round for each entry comes before a second one for any",
+        reason=f"Lowered from {format_usd(before)} to {format_usd(after)}: a round for each entry comes before a second one for any",
     )

@@ -8,8 +8,7 @@ from django.db.models.functions import Coalesce
 
 from budget import allocation
 from budget.allocation import policy, reallocation
-from budget.allocation.reasons import usd
-from budget.amounts import money
+from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Project
@@ -185,7 +184,7 @@ def _give(account: Account, gift: int) -> BudgetChange:
     before = account.budget
     after = account.spent + account.held + max(account.headroom, 0) + gift
     Account.objects.filter(pk=account.pk, human_locked=False).update(budget=after)
-    reason = f"Raised from {usd(before)} to {usd(after)}: its share of what the plan has left"
+    reason = f"Raised from {format_usd(before)} to {format_usd(after)}: its share of what the plan has left"
     return BudgetChange(
         project_id=account.project_id,
         account=account,

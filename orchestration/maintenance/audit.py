@@ -88,4 +88,4 @@ def _caps(found: Audit) -> None:
 
 
 def _usd(amount: int) -> str:
-    return f"{'-' if amount < 0 else ''}${abs(amount) / money.MICRO:,.6f}"
+    return money.text(amount, places=6)

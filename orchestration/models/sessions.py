@@ -47,25 +47,25 @@ class Session(models.Model):
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="sessions")
     attempt = models.PositiveIntegerField(help_text="The entry's count of claims: every write of the session carries it.")
     work = models.CharField(max_length=10, choices=Entry.Work.choices, default=Entry.Work.IMPLEMENT)
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.CLAIMED)
-    phase = models.CharField(max_length=15, choices=Phase.choices, default=Phase.STARTING)
-    outcome = models.CharField(max_length=15, choices=Outcome.choices, blank=True)
-    outcome_message = models.CharField(max_length=500, blank=True)
-    round_number = models.PositiveIntegerField(default=0)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.CLAIMED, db_default=Status.CLAIMED)
+    phase = models.CharField(max_length=15, choices=Phase.choices, default=Phase.STARTING, db_default=Phase.STARTING)
+    outcome = models.CharField(max_length=15, choices=Outcome.choices, blank=True, default="", db_default="")
+    outcome_message = models.CharField(max_length=500, blank=True, default="", db_default="")
+    round_number = models.PositiveIntegerField(default=0, db_default=0)
     hold = models.OneToOneField(Hold, null=True, blank=True, on_delete=models.PROTECT, related_name="session")
-    agent = models.CharField(max_length=30, blank=True)
-    model = models.CharField(max_length=200, blank=True)
+    agent = models.CharField(max_length=30, blank=True, default="", db_default="")
+    model = models.CharField(max_length=200, blank=True, default="", db_default="")
     stop_wanted_at = models.DateTimeField(null=True, blank=True)
-    stop_wanted_by = models.CharField(max_length=200, blank=True)
+    stop_wanted_by = models.CharField(max_length=200, blank=True, default="", db_default="")
     kill_wanted_at = models.DateTimeField(null=True, blank=True, help_text="Somebody will not wait for its grace any more.")
     stop_for_good = models.BooleanField(
-        default=False, help_text="Stopped by itself: its entry is then held. Stop all only pauses."
+        default=False, db_default=False, help_text="Stopped by itself: its entry is then held. Stop all only pauses."
     )
     worker = models.ForeignKey(
         Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="sessions", db_constraint=False
     )
-    host = models.CharField(max_length=200, blank=True)
-    boot_id = models.CharField(max_length=64, blank=True)
+    host = models.CharField(max_length=200, blank=True, default="", db_default="")
+    boot_id = models.CharField(max_length=64, blank=True, default="", db_default="")
     lease_until = models.DateTimeField(null=True, blank=True)
     enqueued_at = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(db_default=Now())
@@ -73,11 +73,17 @@ class Session(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     last_output_at = models.DateTimeField(null=True, blank=True)
     exit_code = models.IntegerField(null=True, blank=True)
-    progress = models.CharField(max_length=500, blank=True)
-    failure = models.CharField(max_length=30, blank=True, help_text="The named failure of its agent, if it had one.")
-    waiting_for = models.CharField(max_length=300, blank=True, help_text="What the agent's provider makes it wait for now.")
+    progress = models.CharField(max_length=500, blank=True, default="", db_default="")
+    failure = models.CharField(
+        max_length=30, blank=True, default="", db_default="", help_text="The named failure of its agent, if it had one."
+    )
+    waiting_for = models.CharField(
+        max_length=300, blank=True, default="", db_default="", help_text="What the agent's provider makes it wait for now."
+    )
     waiting_until = models.DateTimeField(null=True, blank=True)
-    cost_note = models.CharField(max_length=500, blank=True, help_text="Where two tellings of its cost differ.")
+    cost_note = models.CharField(
+        max_length=500, blank=True, default="", db_default="", help_text="Where two tellings of its cost differ."
+    )
     anomaly = models.CharField(
         max_length=300,
         blank=True,
@@ -85,7 +91,11 @@ class Session(models.Model):
         help_text="That it burns several times the usual rate: told once, stops nothing.",
     )
     unpriced_model = models.CharField(
-        max_length=200, blank=True, help_text="A model without a price was used: the cost is not known."
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="A model without a price was used: the cost is not known.",
     )
     hold_after_by = models.CharField(
         max_length=200, blank=True, db_default="", help_text="Who asked that its entry is held once its round is finished."

@@ -18,6 +18,17 @@ def table(alias: str, columns: Mapping[str, str]) -> str:
     return f"(SELECT {picks} FROM json_each(%s)) AS {alias}"
 
 
+def picked(columns: Mapping[str, str]) -> str:
+    """A select list of `columns` (name: SQL), for rows that are read by `named`."""
+    return ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+
+
+def named(cursor: Any) -> list[dict[str, Any]]:
+    """All rows of the statement just run, each value under its column's name."""
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 def packed(rows: Iterable[Mapping[str, Any]]) -> str:
     return json.dumps(list(rows))
 

@@ -10,7 +10,7 @@ from budget.models import Account, Hold
 from orchestration import queries
 from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
-from orchestration.models import Entry, FileLock
+from orchestration.models import Entry, FileLock, Session
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of, some_entries
 
 pytestmark = pytest.mark.django_db
@@ -140,3 +140,22 @@ def test_it_claims_nothing_while_no_worker_is_online() -> None:
     dispatch.cycle(shop.pk)
     assert sessions_of(shop) == []
     assert queries.diagnostics(shop.pk)["blockedReasons"] == ["no_worker_online"]
+
+
+def test_a_cycle_sets_no_column_that_it_does_not_decide() -> None:
+    """A column added to sessions tomorrow does not break the claims of today."""
+    a_worker()
+    shop = a_workspace()
+    an_entry(shop)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE orchestration_session ADD COLUMN mood varchar(20) NOT NULL DEFAULT 'calm'")
+    dispatch.cycle(shop.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT mood FROM orchestration_session")
+        assert cursor.fetchall() == [("calm",)]
+
+
+def test_every_column_of_a_session_that_a_cycle_does_not_set_has_a_default_in_the_database() -> None:
+    decided = {"id", "workspace", "entry", "attempt", "work", "hold", "enqueued_at"}
+    left = [field for field in Session._meta.concrete_fields if field.name not in decided]
+    assert [field.name for field in left if not field.null and not field.has_db_default()] == []
