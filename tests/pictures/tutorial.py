@@ -44,5 +44,6 @@ def _entries(page: Page, name: str) -> None:
 def _rounds(page: Page, entries: str) -> None:
     page.goto(entries)
     page.click("text=Read a price in cents")
+    page.set_viewport_size({"width": SIZE["width"], "height": 1150})
     page.wait_for_timeout(800)
     page.screenshot(path=PLACE / "tutorial-rounds.png")
