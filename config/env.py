@@ -327,5 +327,5 @@ def base_url() -> str:
 
 
 def repo_roots() -> list[Path]:
-    """Folders that a workspace's repository may lie in (extensions.md, Workspaces)."""
+    """Folders that a workspace's repository may lie in."""
     return value("MUSTER_REPO_ROOTS") or [Path.home().resolve(), data_dir()]

@@ -102,7 +102,7 @@ else:
             "NAME": str(DATA_DIR / "muster.sqlite3"),
             "CONN_MAX_AGE": None,
             "OPTIONS": {
-                # IMMEDIATE: a deferred transaction that upgrades to a write fails at once, whatever the busy timeout (reliability.md 1.3).
+                # IMMEDIATE: a deferred transaction that upgrades to a write fails at once, whatever the busy timeout.
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",

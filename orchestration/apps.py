@@ -5,6 +5,6 @@ class OrchestrationConfig(AppConfig):
     name = "orchestration"
 
     def ready(self) -> None:
-        from orchestration import receivers  # connects; models are ready only now
+        from orchestration import events, receivers  # noqa: F401  registers and connects; models are ready only now
 
         receivers.connect()

@@ -15,6 +15,7 @@ from budget.reads.queries import position
 from orchestration import configuration
 from orchestration.executor import explain
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session, Worker
+from orchestration.reasons import Reason
 from workspaces import ids
 from workspaces.errors import NotFound
 from workspaces.models import Event
@@ -121,7 +122,7 @@ def diagnostics(workspace_id: str) -> dict[str, Any]:
         "activeSessions": statuses.count(Session.Status.RUNNING),
         "dispatchingCount": statuses.count(Session.Status.CLAIMED),
         "entries": counts(workspace_id),
-        "readyToDispatch": sum(1 for found in explained if found.why is None or found.why.code == "concurrency_limit"),
+        "readyToDispatch": sum(1 for found in explained if found.why is None or found.why.code == Reason.CONCURRENCY_LIMIT),
         "blockedReasons": list(dict.fromkeys(found.why.code for found in explained if found.why)),
     }
 
@@ -151,7 +152,7 @@ def _with_reason(workspace_id: str, found: Any, reason: str) -> Any:
 
 
 def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Entries as extensions.md shows them. The same number of queries for one and for five hundred."""
+    """Entries as the API shows them. The same number of queries for one and for five hundred."""
     ids_ = [entry.pk for entry in entries]
     why = explain.reasons(workspace_id, [e.pk for e in entries if e.status != Entry.Status.DONE])
     before: dict[str, list[str]] = defaultdict(list)

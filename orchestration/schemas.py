@@ -1,4 +1,4 @@
-"""What the orchestration calls take and answer (contract.md, extensions.md)."""
+"""What the orchestration calls take and answer."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

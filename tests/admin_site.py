@@ -16,7 +16,7 @@ from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, Threshol
 from budget.reviews import comments, drafting
 from orchestration.backlog import entries
 from orchestration.models import Conversation, Dependency, Entry, FileLock, LogChunk, Round, Secret, Session
-from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, project
+from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
 from workspaces import activity, people, tokens
 from workspaces.models import Delivery, Role, Workspace
 from workspaces.people import members, throttle
@@ -63,7 +63,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         people.prefer(user, time_zone="Europe/Berlin")
         throttle.count(text, f"10.0.0.{n}")
         channel = a_channel(workspace, f"{text} {n}"[:200])
-        activity.record(workspace.pk, "entry.blocked", by=ANA, object_id=entry.pk, reason=text)
+        activity.record(workspace.pk, blocked_event(), by=ANA, object_id=entry.pk, reason=text)
         Delivery.objects.filter(channel=channel).update(answer=text)
         wish = drafting.Wish(Proposal.Field.BUDGET, usd(9), text, entry.pk)
         review = a_review(workspace, wish, by=ANA)

@@ -1,6 +1,7 @@
 """`./muster check`: what is checked without running the product. The last line is `N passed, N failed`."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,12 @@ CHECKS = {
     "types (mypy)": [sys.executable, "-m", "mypy"],
     "lint (ruff check)": [str(BIN / "ruff"), "check", ".", "muster"],
     "format (ruff format)": [str(BIN / "ruff"), "format", "--check", ".", "muster"],
+    "templates (djlint)": [str(BIN / "djlint"), "--lint", "--quiet", "templates"],
+    "styles and scripts (biome)": [
+        shutil.which("biome", path=f"{BIN}{os.pathsep}{os.environ['PATH']}") or "biome",
+        "lint",
+        "--error-on-warnings",
+    ],
     "import contracts": [str(BIN / "lint-imports"), "--no-cache"],
     "migrations up to date": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
 }
@@ -31,6 +38,12 @@ def main() -> int:
 
 def check(name: str, env: dict[str, str]) -> bool:
     began = time.monotonic()
+    program = shutil.which(CHECKS[name][0])
+    if program is None:
+        print(
+            f"{name}: FAILED (install {CHECKS[name][0]} on the PATH: requirements/dev.txt has none for this machine)", flush=True
+        )
+        return False
     done = subprocess.run(CHECKS[name], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     verdict = "ok" if done.returncode == 0 else "FAILED"
     text = f"{name}: {verdict} ({time.monotonic() - began:.1f} s)\n"

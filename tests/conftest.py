@@ -1,16 +1,22 @@
-"""What holds for every test: `slow` by folder, SQLite in a real file, and a flush that gets past the insert-only triggers."""
+"""What holds for every test: `slow` by folder, databases copied from a template, and a fast password hasher."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import transaction
-from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db import connections
+from django.test import TransactionTestCase
+from hypothesis import settings as hypothesis_settings
+
+from tests.plugins import database, namespaces
 
 SLOW = ("faults", "journeys", "agents")  # run by `./muster test --faults`, `--journeys` and `--agents`
+
+# A deadline measures the machine and its neighbours; pytest-timeout ends what hangs. The examples of a run are not kept.
+hypothesis_settings.register_profile("muster", deadline=None, database=None)
+hypothesis_settings.load_profile("muster")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,32 +26,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("needs_namespaces") and namespaces.missing():
+        pytest.skip(f"no namespaces: {namespaces.missing()}")
+
+
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """A file instead of Django's in-memory database: locks, WAL and several processes behave as in production."""
-    database = settings.DATABASES["default"]
-    if database["ENGINE"].endswith("sqlite3"):
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        database.setdefault("TEST", {})["NAME"] = str(Path(settings.DATA_DIR, f"test-{worker}.sqlite3"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _flush_past_the_triggers() -> None:
-    """The ledger and the activity log refuse to be emptied, whoever asks. Transactional tests must empty them all the same."""
-    BaseDatabaseOperations.execute_sql_flush = _flush  # type: ignore[method-assign]
-
-
-def _flush(operations: Any, statements: Sequence[str]) -> None:
-    connection = operations.connection
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET LOCAL session_replication_role = replica")  # triggers rest, for this transaction
-            for statement in statements:
-                cursor.execute(statement)
-            return
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-        triggers = cursor.fetchall()
-        for name, _ in triggers:
-            cursor.execute(f'DROP TRIGGER "{name}"')
-        for statement in [*statements, *(sql for _, sql in triggers)]:
-            cursor.execute(statement)
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """On SQLite a file, not memory: locks, WAL and several processes behave as in production."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    TransactionTestCase._fixture_teardown = lambda test: database.wipe()  # type: ignore[method-assign]
+    with django_db_blocker.unblock():
+        database.make()
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()

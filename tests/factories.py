@@ -13,6 +13,7 @@ from budget.models import Category, LedgerEntry, Project, Review
 from budget.reviews import drafting
 from orchestration import sessions
 from orchestration.backlog import entries
+from orchestration.events import EntryBlocked
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session, Worker
 from orchestration.sessions import rounds
@@ -69,6 +70,11 @@ def a_channel(workspace: Workspace, name: str = "Team", *verbs: str) -> Channel:
     """E-mail, and no mail server is set in tests: a test of it goes nowhere."""
     wanted = channels.Wanted(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
     return channels.create(workspace, Channel.Kind.EMAIL, wanted, by=ANA)[0]
+
+
+def blocked_event(entry: str = "entry_1", code: str = "budget_exceeded") -> EntryBlocked:
+    """What is recorded of an entry that is out of money."""
+    return EntryBlocked(code=code, entry=entry, seq=1, title="Do it")
 
 
 def a_review(workspace: Workspace, *wishes: drafting.Wish, by: Caller | None = None, **more: Any) -> Review:

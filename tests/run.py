@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -9,9 +10,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import sampling
+
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5  # pytest's exit code when nothing was selected
 ONCE = ["-p", "tests.plugins.once"]  # for the second database: what uses none was tested with the first
+SIDE_BY_SIDE = [("", ["-m", "not alone", "-n", "2", "--dist", "loadfile"]), (", one by one", ["-m", "alone"])]
 PLAIN = ("--pdb", "--trace", "--collect-only", "--co", "--help", "-h")  # what xdist's workers would get in the way of
 
 
@@ -20,6 +24,7 @@ class Suite:
     title: str
     database: str
     arguments: list[str]
+    may_be_empty: bool = False  # another suite of the run has its tests
 
 
 @dataclass
@@ -28,21 +33,46 @@ class Result:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    excused: int = 0  # of the skipped: for want of namespaces
     seconds: float = 0.0
     trouble: str = ""
 
 
 def main() -> int:
     options, extra = parse(sys.argv[1:])
-    results = [run(suite) for suite in suites(options, extra)]
-    print()
+    os.environ.setdefault("MUSTER_TEST_SEED", str(random.randrange(10**6)))
+    with tempfile.TemporaryDirectory(prefix="muster-coverage-") as folder:
+        if options.coverage:
+            os.environ["MUSTER_TEST_COVERAGE"] = folder
+            extra += ["-p", "tests.plugins.covered"]
+        results = [run(suite) for suite in suites(options, extra)]
+        print()
+        low = below_floors(Path(folder)) if options.coverage else []
+    if not sampling.WHOLE:
+        print(
+            f"A sample of the large matrices: MUSTER_TEST_SEED={os.environ['MUSTER_TEST_SEED']}. All of them: MUSTER_TEST_WHOLE=1"
+        )
     for result in results:
         trouble = f"  {result.trouble}" if result.trouble else ""
         counts = f"{result.passed} passed, {result.failed} failed, {result.skipped} skipped"
         print(f"{result.suite.title}: {counts} in {result.seconds:.0f} s{trouble}")
-    failed = sum(result.failed for result in results)
-    print(f"{sum(result.passed for result in results)} passed, {failed} failed", flush=True)
+    if excused := sum(result.excused for result in results):
+        print(f"{excused} tests that need namespaces did not run")
+    passed, failed = sum(result.passed for result in results), sum(result.failed for result in results) + len(low)
+    if not passed and not failed and not any(word in PLAIN for word in extra):
+        print("No test ran")
+        failed = 1
+    print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
+
+
+def below_floors(folder: Path) -> list[str]:
+    from tests import floors  # loads coverage, which other runs do without
+
+    low = floors.check(folder)
+    for sentence in low:
+        print(sentence)
+    return low
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -55,19 +85,25 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--faults", action="store_true", help="the fault tests: processes are killed in the middle of work")
     parser.add_argument("--journeys", action="store_true", help="the journeys through the pages, in a real browser")
     parser.add_argument("--agents", action="store_true", help="the real CLIs of agents, against a scripted model provider")
+    parser.add_argument("--coverage", action="store_true", help="measure what the run goes through; each package has a floor")
     return parser.parse_known_args(arguments)
 
 
 def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
-    """The slow suites run one test at a time, on SQLite unless asked: they measure time and own the whole machine."""
+    """The slow suites run on SQLite unless asked: two files at a time, for they mostly wait; then, one by one, what measures time."""
+    plain = any(word in PLAIN for word in extra)
     slow = [name for name in ("faults", "journeys", "agents") if getattr(options, name)]
     if slow:
         database = options.db or "sqlite"
-        return [Suite(f"{name.title()} on {database}", database, [f"tests/{name}", *extra]) for name in slow]
+        return [
+            Suite(f"{name.title()} on {database}{title}", database, [f"tests/{name}", *arguments, *extra], bool(arguments))
+            for name in slow
+            for title, arguments in ([("", [])] if plain else SIDE_BY_SIDE)
+        ]
     databases = [options.db] if options.db else ["sqlite", "postgresql"]
-    workers = [] if any(word in PLAIN for word in extra) else ["-n", str(min(4, max(2, os.cpu_count() or 2)))]
+    workers = [] if plain else ["-n", str(min(4, max(2, os.cpu_count() or 2))), "--dist", "worksteal"]
     return [
-        Suite(f"Tests on {database}", database, ["-m", "not slow", *workers, *(ONCE if n else []), *extra])
+        Suite(f"Tests on {database}", database, ["-m", "not slow", *workers, *(ONCE if n else []), *extra], n > 0)
         for n, database in enumerate(databases)
     ]
 
@@ -76,7 +112,7 @@ def run(suite: Suite) -> Result:
     print(f"\n=== {suite.title} ===", flush=True)
     folder = suite.arguments[0]
     if folder.startswith("tests/") and not any((ROOT / folder).glob("test_*.py")):
-        return Result(suite, trouble="there are none yet")
+        return Result(suite, failed=1, trouble="there are none")
     began = time.monotonic()
     with tempfile.NamedTemporaryFile("r", prefix="muster-counts-") as counts:
         code = subprocess.call(
@@ -84,10 +120,10 @@ def run(suite: Suite) -> Result:
             cwd=ROOT,
             env=os.environ | {"MUSTER_TEST_DATABASE": suite.database, "MUSTER_TEST_COUNTS": counts.name},
         )
-        passed, failed, skipped = map(int, counts.read().split() or (0, 0, 0))
-    result = Result(suite, passed, failed, skipped, time.monotonic() - began)
-    if code == NO_TESTS and set(ONCE) <= set(suite.arguments):
-        result.trouble = "nothing of it uses a database"
+        passed, failed, skipped, excused = map(int, counts.read().split() or (0, 0, 0, 0))
+    result = Result(suite, passed, failed, skipped, excused, time.monotonic() - began)
+    if code == NO_TESTS and suite.may_be_empty:
+        result.trouble = "nothing was selected"
     elif code != 0 and failed == 0:  # it broke, or was interrupted, before or beside the tests
         result.failed = 1
         result.trouble = "no test was selected" if code == NO_TESTS else f"pytest ended with exit code {code}"

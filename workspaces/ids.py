@@ -1,4 +1,4 @@
-"""Opaque ids with a prefix (contract.md): `ws_`, `entry_`, `sess_`, `chan_`, `rev_`, then 20 of `0-9a-z`."""
+"""Opaque ids with a prefix: `ws_`, `entry_`, `sess_`, `chan_`, `rev_`, then 20 of `0-9a-z`."""
 
 import hashlib
 import re

@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from workspaces import activity, lookup
 from workspaces.access import Caller
+from workspaces.activity import events
+from workspaces.activity.events import TokenEvent
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import ApiToken, Event, Role, Workspace
 
@@ -116,7 +118,7 @@ def issue(
     with transaction.atomic():
         secret = create(name, role=role, workspace=workspace, expires_at=expires_at, by=by.name, owner=owner)
         token = ApiToken.objects.get(digest=_digest(secret))
-        _record(token, "token.created", by=by, reason=reason)
+        _record(token, events.TokenCreated, by=by, reason=reason)
     return token, secret
 
 
@@ -126,7 +128,7 @@ def change(token: ApiToken, *, name: str, expires_at: datetime | None, by: Calle
         row = _mine(token)
         row.name, row.expires_at = name, expires_at
         row.save(update_fields=["name", "expires_at"])
-        _record(row, "token.changed", by=by, reason=reason)
+        _record(row, events.TokenChanged, by=by, reason=reason)
     return row
 
 
@@ -135,7 +137,7 @@ def revoke(token: ApiToken, *, by: Caller, reason: str) -> None:
     with transaction.atomic():
         row = _mine(token)
         ApiToken.objects.filter(pk=row.pk).update(revoked_at=Now())
-        _record(row, "token.revoked", by=by, reason=reason)
+        _record(row, events.TokenRevoked, by=by, reason=reason)
 
 
 def why_kept(token: ApiToken) -> str:
@@ -154,12 +156,12 @@ def _mine(token: ApiToken) -> ApiToken:
     return row
 
 
-def _record(token: ApiToken, verb: str, *, by: Caller, reason: str) -> None:
+def _record(token: ApiToken, event: type[TokenEvent], *, by: Caller, reason: str) -> None:
     """In its workspace; a token for every workspace is told in each of them."""
     alive = Workspace.objects.filter(deleted_at__isnull=True).values_list("pk", flat=True)
     expires = token.expires_at.isoformat() if token.expires_at else None
-    data = {"name": token.name, "prefix": token.prefix, "role": token.role, "expires_at": expires}
+    filled = event(name=token.name, prefix=token.prefix, role=token.role, expires_at=expires)
     Event.objects.bulk_create(
-        activity.event(pk, verb, by=by, object_id=token.prefix, reason=reason, data=data)
+        activity.row(pk, filled, by=by, object_id=token.prefix, reason=reason)
         for pk in ([token.workspace_id] if token.workspace_id else alive)
     )

@@ -1,13 +1,13 @@
 """The workspace's settings that money depends on. Budget does not know where they are kept: the app that keeps them says how to read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Amounts in micro-USD. `automatic`: the workspace lets its budgets be reallocated after each round. `running`: sessions are
-    being started."""
+    being started. `no_funding`: the reason codes of blocked entries that keep their budget and get no more."""
 
     min_round: int
     round_ceiling: int
@@ -15,6 +15,7 @@ class Policy:
     plateau_epsilon: float
     automatic: bool
     running: bool
+    no_funding: Sequence[str]
 
 
 Reader = Callable[[str, bool], Policy]

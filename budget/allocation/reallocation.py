@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
+from budget import events
 from budget.allocation import policy, sharing
 from budget.allocation.estimates import Round
 from budget.allocation.policy import Policy
@@ -24,9 +25,6 @@ Source = BudgetChange.Source
 HISTORY = 200  # newest sessions whose entries tell what is usual
 OPEN = ("pending", "in_progress", "blocked")
 BATCH = 200  # rows in one statement: SQLite takes only so many parameters
-
-# Entries that a person has to let go on: they keep what they have, and get no more.
-WAITS_FOR_A_PERSON = ("human_hold", "merge_conflict", "dependency_failed")
 
 
 class Outcome(NamedTuple):
@@ -91,7 +89,7 @@ def snapshot(project: Project, at: Policy) -> Snapshot:
         plateau_rounds=at.plateau_rounds,
         plateau_epsilon=at.plateau_epsilon,
         history=tuple(rounds for id_, rounds in made.items() if id_ not in waiting_or_at_work),
-        rows=tuple(_row(one, made.get(one.pk, ()), at.round_ceiling) for one in accounts),
+        rows=tuple(_row(one, made.get(one.pk, ()), at) for one in accounts),
     )
 
 
@@ -112,9 +110,9 @@ _OF_ENTRY = [
 _OF_PROJECT = [f"project__{name}" for name in ("total_budget", "max_project_spend", "total_spent", "held")]
 
 
-def _row(account: Account, rounds: tuple[Round, ...], ceiling: int) -> Row:
+def _row(account: Account, rounds: tuple[Round, ...], at: Policy) -> Row:
     entry = account.entry
-    waiting = entry.status == "blocked" and entry.reason_code in WAITS_FOR_A_PERSON
+    waiting = entry.status == "blocked" and entry.reason_code in at.no_funding
     return Row(
         id=account.pk,
         seq=entry.seq,
@@ -123,7 +121,7 @@ def _row(account: Account, rounds: tuple[Round, ...], ceiling: int) -> Row:
         budget=account.budget,
         spent=account.spent,
         held=account.held,
-        most=ceiling * entry.budget_rounds,
+        most=at.round_ceiling * entry.budget_rounds,
         locked=account.human_locked,
         ready=entry.unmet_dependencies == 0,
         rounds_left=max(entry.budget_rounds - entry.rounds_completed, 0),
@@ -186,7 +184,11 @@ def _record(workspace_id: str, outcome: Outcome, *, by: Caller, source: Source) 
         )
         for change in outcome.changes
     )
-    counts = {"changed": len(outcome.changes), "skipped": len(outcome.skipped)}
-    amounts = {"pool_usd": money.number(outcome.pool), "unallocated_usd": money.number(outcome.unallocated)}
-    activity.record(workspace_id, "budget.reallocated", by=by, object_id=workspace_id, data=counts | amounts)
+    event = events.BudgetsReallocated(
+        changed=len(outcome.changes),
+        skipped=len(outcome.skipped),
+        pool_usd=money.number(outcome.pool),
+        unallocated_usd=money.number(outcome.unallocated),
+    )
+    activity.record(workspace_id, event, by=by, object_id=workspace_id)
     caps.announce(workspace_id, shared_out=True)

@@ -1,4 +1,4 @@
-"""Columns of amounts that add up as they are shown: one precision, and what rounding takes goes to those who lost most (dashboard.md 3)."""
+"""Columns of amounts that add up as they are shown: one precision, and what rounding takes goes to those who lost most."""
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal

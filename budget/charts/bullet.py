@@ -1,4 +1,4 @@
-"""Spent of a budget in the space of a table's cell: 0 to 125 % of it, with the words that stand beside (dashboard.md 7.3)."""
+"""Spent of a budget in the space of a table's cell: 0 to 125 % of it, with the words that stand beside."""
 
 from dataclasses import dataclass
 

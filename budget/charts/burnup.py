@@ -1,4 +1,4 @@
-"""Spend over time against the cap, with what the open work will likely cost (dashboard.md 7.1)."""
+"""Spend over time against the cap, with what the open work will likely cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One bar from nothing to the cap: what each category spent, what is held, what is left (dashboard.md 7.2)."""
+"""One bar from nothing to the cap: what each category spent, what is held, what is left."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How each category, and what is held, is painted: a colour and a pattern, so that one of the two is always left (dashboard.md 8)."""
+"""How each category, and what is held, is painted: a colour and a pattern, so that one of the two is always left."""
 
 from django.utils.safestring import SafeString
 

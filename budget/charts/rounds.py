@@ -1,4 +1,4 @@
-"""What each round cost beside what it improved: two panels over the same rounds, never two scales in one (dashboard.md 7.4)."""
+"""What each round cost beside what it improved: two panels over the same rounds, never two scales in one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ def money_steps(highest: int) -> list[int]:
 
 
 def money_label(micro: int) -> str:
-    """As everywhere; thousands only where an axis begins to be crowded, from $10k (dashboard.md 3)."""
+    """As everywhere; thousands only where an axis begins to be crowded, from $10k."""
     if micro >= 10_000 * money.MICRO:
         thousands = micro / (1000 * money.MICRO)
         return f"${thousands:,.0f}k" if thousands == int(thousands) else f"${thousands:,.1f}k"

@@ -1,4 +1,4 @@
-"""A row of small bars: spend of the last 24 hours, or what passed in each five seconds (dashboard.md 7.6)."""
+"""A row of small bars: spend of the last 24 hours, or what passed in each five seconds."""
 
 from collections.abc import Sequence
 

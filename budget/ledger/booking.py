@@ -72,7 +72,7 @@ def charge(
         "reason": what.reason[:500],
         **({} if what.at is None else {"at": what.at}),
     }
-    # One statement and no savepoint: the project's row is locked for as long as its triggers run (performance.md, L1 and L3).
+    # One statement and no savepoint: the project's row is locked for as long as its triggers run.
     with connection.cursor() as cursor:
         cursor.execute(_insert(tuple(values)), list(values.values()))
         return cursor.rowcount == 1
@@ -94,7 +94,7 @@ def settle(
     hold_id: int, *, remainder_key: str = "", actor: str = "muster", round_number: int | None = None, reason: str = ""
 ) -> bool:
     """Close a hold and free what is left of it. With a `remainder_key` the cost is not known: what is left is charged, never freed
-    (budget.md: unknown cost settles at the full hold). False: it was settled before.
+    (unknown cost settles at the full hold). False: it was settled before.
     """
     with transaction.atomic():
         hold = Hold.objects.select_for_update(no_key=True, of=("self",)).select_related("project", "account").get(pk=hold_id)

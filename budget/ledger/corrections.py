@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Sum
 
+from budget import events
 from budget.amounts import money
 from budget.ledger import booking, charges
 from budget.limits import caps
@@ -56,9 +57,9 @@ def correct(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str)
             return False
         if not booking.adjust(row, amount, reason=reason, actor=by.name, key=key):
             return False
-        data = {"ledger": row.pk, "amount_usd": money.number(amount), "session": row.session_ref}
+        event = events.SpendCorrected(ledger=row.pk, amount_usd=money.number(amount), session=row.session_ref)
         object_id = row.account_id or row.project_id
-        activity.record(row.project_id, "spend.corrected", by=by, object_id=object_id, reason=reason, data=data)
+        activity.record(row.project_id, event, by=by, object_id=object_id, reason=reason)
         caps.announce(row.project_id, row.account_id)  # a refund may free what waits for money
     return True
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from budget import limits
+from budget import events, limits
 from budget.amounts import money
 from budget.ledger import booking, charges
 from budget.limits import caps
@@ -47,8 +47,8 @@ def open_one(
                 amount=amount,
                 expires_at=Now() + timedelta(minutes=minutes),
             )
-            data = {"category": category, "amount_usd": money.number(amount), "minutes": minutes}
-            activity.record(project.pk, "permit.opened", by=by, object_id=hold.session_ref, data=data)
+            event = events.PermitOpened(category=category, amount_usd=money.number(amount), minutes=minutes)
+            activity.record(project.pk, event, by=by, object_id=hold.session_ref)
     except IntegrityError as refusal:
         if made := Hold.objects.filter(session_ref=name).first():  # the same call was first
             return _the_same(made, account, category, amount)
@@ -80,8 +80,8 @@ def close(permit: Hold, *, by: Caller, reason: str = "") -> int:
         left = max(Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=permit.pk).remainder, 0)
         if not booking.settle(permit.pk):
             return 0
-        data = {"category": permit.category, "freed_usd": money.number(left)}
-        activity.record(permit.project_id, "permit.closed", by=by, object_id=permit.session_ref, reason=reason, data=data)
+        event = events.PermitClosed(category=permit.category, freed_usd=money.number(left))
+        activity.record(permit.project_id, event, by=by, object_id=permit.session_ref, reason=reason)
         caps.announce(permit.project_id, permit.account_id)
     return left
 

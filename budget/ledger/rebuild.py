@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Case, F, QuerySet, Sum, When
 from django.db.models.functions import TruncDate
 
+from budget import events
 from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Project, RoundSpend
 from workspaces import activity
 from workspaces.access import Caller
@@ -58,8 +59,8 @@ def mend(project_id: str, *, by: Caller, reason: str) -> list[Drift]:
         if left := find(project_id):
             raise RuntimeError(f"counters of {project_id} do not follow: {left[0]}")
         shown = [[d.kind, d.id, d.field, d.found, d.should] for d in wrong[:50]]
-        data = {"count": len(wrong), "micro_usd": shown}
-        activity.record(project_id, "budget.rebuilt", by=by, object_id=project_id, reason=reason, data=data)
+        event = events.CountersRebuilt(count=len(wrong), micro_usd=shown)
+        activity.record(project_id, event, by=by, object_id=project_id, reason=reason)
         return wrong
 
 

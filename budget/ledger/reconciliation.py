@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
-from budget import limits
+from budget import events, limits
 from budget.amounts import money
 from budget.ledger import booking, rebuild
 from budget.ledger.usage_files import ReportedUsage, read, same_model
@@ -84,8 +84,9 @@ def apply(workspace_id: str, told: Sequence[ReportedUsage], *, provider: str, by
             )
             booking.charge(project, what, actor=by.name)
         if lines:
-            data = {"provider": provider, "lines": len(lines), "amount_usd": money.number(sum(line.to_book for line in lines))}
-            activity.record(workspace_id, "spend.reconciled", by=by, object_id=workspace_id, data=data)
+            booked = money.number(sum(line.to_book for line in lines))
+            event = events.SpendReconciled(provider=provider, lines=len(lines), amount_usd=booked)
+            activity.record(workspace_id, event, by=by, object_id=workspace_id)
             caps.announce(workspace_id)
     return lines
 

@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 from django.utils import timezone
 
+from budget import events
 from budget.amounts import money
 from budget.models import Account, BudgetChange, Limit, Project
 from workspaces import activity, times
@@ -12,6 +13,7 @@ from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 
 Source = BudgetChange.Source
+_PROJECT_EVENTS = {"max_project_spend": events.CapSet, "total_budget": events.TotalBudgetSet}
 
 changed = Signal()
 """A cap or budget changed: sent after the commit with `workspace_id` and `entry_id` (None: the whole project), so that what waited for
@@ -54,7 +56,8 @@ def set_project(
         if expected is not None and before not in (expected, amount):
             raise Changed(who_changed(row, field, before), before)
         Project.objects.filter(pk=row.pk).update(**{field: amount})
-        _record(row, None, field, before, amount, by=by, reason=reason, source=source)
+        event = _PROJECT_EVENTS[field](before_usd=_usd(before), after_usd=_usd(amount), field=field)
+        _record(row, None, event, before, amount, by=by, reason=reason, source=source)
         row.refresh_from_db()
         return row
 
@@ -68,7 +71,7 @@ def edit(
     source: Source = Source.HUMAN,
     expected: int | None = None,
 ) -> Account:
-    """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator (contract.md).
+    """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator.
 
     `expected`: the budget that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
     """
@@ -82,7 +85,8 @@ def edit(
         if not was_locked:
             row.locked_by, row.locked_at, row.locked_reason = by.name, Now(), reason[:500]
         row.save(update_fields=["budget", "own_budget", "human_locked", "locked_by", "locked_at", "locked_reason"])
-        _record(row.project, row, "budget", before, budget, by=by, reason=reason, source=source)
+        event = events.EntryBudgetSet(before_usd=_usd(before), after_usd=_usd(budget), field="budget")
+        _record(row.project, row, event, before, budget, by=by, reason=reason, source=source)
         return row
 
 
@@ -121,8 +125,8 @@ def set_limit(
             )  # a higher one is another: it is told anew when it is reached
             Limit.objects.filter(pk=found.pk).update(reached_on=told)
             Limit.objects.filter(pk=found.pk).update(amount=amount)
-        field, verb = f"limit.{category}.{period}", "budget.limit_set"
-        _record(row, None, field, before, amount, by=by, reason=reason, source=source, verb=verb)
+        event = events.LimitSet(before_usd=_usd(before), after_usd=_usd(amount), field=f"limit.{category}.{period}")
+        _record(row, None, event, before, amount, by=by, reason=reason, source=source)
 
 
 def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Source = Source.HUMAN) -> Account:
@@ -134,16 +138,9 @@ def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Sourc
         row.locked_at = Now() if row.human_locked else None
         row.locked_reason = reason[:500] if row.human_locked else ""
         row.save(update_fields=["human_locked", "locked_by", "locked_at", "locked_reason"])
-        _record(
-            row.project,
-            row,
-            "human_locked",
-            int(not row.human_locked),
-            int(row.human_locked),
-            by=by,
-            reason=reason,
-            source=source,
-        )
+        before, after = int(not row.human_locked), int(row.human_locked)
+        event = events.EntryBudgetLocked(before=before, after=after, field="human_locked")
+        _record(row.project, row, event, before, after, by=by, reason=reason, source=source)
         return row
 
 
@@ -156,6 +153,10 @@ def who_changed(project: Project, field: str, now: int | None, account: Account 
     return f"{last.actor} changed it from {_text(last.before)} to {_text(last.after)} at {at}"
 
 
+def _usd(amount: int | None) -> float | None:
+    return None if amount is None else money.number(amount)
+
+
 def _text(amount: int | None) -> str:
     return "none" if amount is None else money.text(amount)
 
@@ -163,37 +164,26 @@ def _text(amount: int | None) -> str:
 def _record(
     project: Project,
     account: Account | None,
-    field: str,
+    event: events.AmountSet | events.EntryBudgetLocked,
     before: int | None,
     after: int | None,
     *,
     by: Caller,
     reason: str,
     source: Source,
-    verb: str = "",
 ) -> None:
     BudgetChange.objects.create(
         project=project,
         account=account,
-        field=field,
+        field=event.field,
         before=before,
         after=after,
         source=source,
         actor=by.name,
         reason=reason[:500],
     )
-    told = {"before": before, "after": after}
-    shown: dict[str, int | float | None] = {**told}
-    if field != "human_locked":
-        shown = {f"{name}_usd": None if amount is None else money.number(amount) for name, amount in told.items()}
-    activity.record(
-        project.workspace_id,
-        verb or f"budget.{field}",
-        by=by,
-        object_id=account.id if account else project.workspace_id,
-        reason=reason,
-        data=shown | {"field": field},
-    )
+    object_id = account.id if account else project.workspace_id
+    activity.record(project.workspace_id, event, by=by, object_id=object_id, reason=reason)
     announce(project.workspace_id, account.id if account else None)
 
 

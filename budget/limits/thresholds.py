@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from budget import events
 from budget.models import Project, ThresholdCrossing
 from workspaces import activity
 from workspaces.access import Caller
@@ -43,6 +44,6 @@ def set_to(workspace_id: str, percents: Sequence[int], *, by: Caller, reason: st
         before, after = project.thresholds, sorted(set(percents))
         if before != after:
             Project.objects.filter(pk=workspace_id).update(thresholds=after)
-            data = {"before": before, "after": after}
-            activity.record(workspace_id, "budget.thresholds", by=by, object_id=workspace_id, reason=reason, data=data)
+            event = events.ThresholdsSet(before=before, after=after)
+            activity.record(workspace_id, event, by=by, object_id=workspace_id, reason=reason)
         return of(workspace_id)

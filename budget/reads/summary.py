@@ -1,4 +1,4 @@
-"""The contract's budget answer as the database writes it: one statement, whatever the number of entries (performance.md, A2 to A4).
+"""The contract's budget answer as the database writes it: one statement, whatever the number of entries.
 
 Built in Python, a thousand entries with five rounds take ten times as long.
 """

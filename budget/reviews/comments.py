@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from budget import events
 from budget.models import Comment, Review
 from budget.reviews.drafting import record
 from workspaces.access import Caller
@@ -17,6 +18,7 @@ def add(review: Review, text: str, *, by: Caller, entry_id: str | None = None) -
             raise NotFound("Entry not found")
     with transaction.atomic():
         made = Comment.objects.create(review=review, line=line, author=by.name, text=text)
-        record(review, "review.commented", by=by, reason=text[:500], entry=entry_id or "")
+        event = events.ReviewCommented(number=review.number, title=review.title, entry=entry_id or "")
+        record(review, event, by=by, reason=text[:500])
     made.refresh_from_db()
     return made

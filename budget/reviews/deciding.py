@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from budget import events
 from budget.amounts import money
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Decision, Project, Proposal, Review
@@ -100,7 +101,8 @@ def _carry_out(review: Review, note: str, *, by: Caller) -> None:
         _apply(review, proposal, accounts, project, by=by)
     _close(review, Review.State.APPROVED, "", closed_at=Now())
     _told(review, Verdict.APPROVE, note, by=by)
-    record(review, "review.applied", by=by, changes=len(proposals))
+    applied = events.ReviewApplied(number=review.number, title=review.title, changes=len(proposals))
+    record(review, applied, by=by)
     _supersede_older(review, by=by)
 
 
@@ -142,17 +144,16 @@ def _close(review: Review, state: Review.State, why: str, **more: object) -> Non
 
 
 def _told(review: Review, verdict: Verdict, note: str, *, by: Caller) -> None:
-    counted = {"approvals": approvals(review), "required_approvals": review.required_approvals}
-    record(
-        review,
-        "review.decided",
-        by=by,
-        reason=note,
+    event = events.ReviewDecided(
+        number=review.number,
+        title=review.title,
         verdict=verdict.value,
         state=review.state,
         why=review.state_reason,
-        **counted,
+        approvals=approvals(review),
+        required_approvals=review.required_approvals,
     )
+    record(review, event, by=by, reason=note)
 
 
 def _supersede_older(review: Review, *, by: Caller) -> None:
@@ -160,4 +161,5 @@ def _supersede_older(review: Review, *, by: Caller) -> None:
     waiting = [Review.State.OPEN, Review.State.CHANGES_REQUESTED]
     for older in Review.objects.filter(project_id=review.project_id, number__lt=review.number, state__in=waiting).order_by("pk"):
         _close(older, Review.State.SUPERSEDED, f"Review #{review.number} was approved", closed_at=Now())
-        record(older, "review.superseded", by=by, reason=older.state_reason)
+        event = events.ReviewSuperseded(number=older.number, title=older.title)
+        record(older, event, by=by, reason=older.state_reason)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
 
+from budget import events
 from budget.amounts import money
+from budget.events import ReviewEvent
 from budget.ledger import rebuild
 from budget.models import Account, Project, Proposal, Review, ReviewLine
 from budget.reads import queries
@@ -78,7 +79,7 @@ def create(workspace_id: str, draft: Draft, wishes: Sequence[Wish] = (), *, by: 
             line.review = review
         ReviewLine.objects.bulk_create(taken.lines, batch_size=500)
         _propose(review, wishes)
-        record(review, "review.opened", by=by)
+        record(review, events.ReviewOpened(number=review.number, title=review.title), by=by)
     review.refresh_from_db()
     return review
 
@@ -96,7 +97,7 @@ def change(review: Review, changes: Changes, *, by: Caller) -> Review:
         if changes.proposals is not None:
             row.proposals.all().delete()
             _propose(row, changes.proposals)
-        record(row, "review.changed", by=by, proposals=row.proposals.count(), required_approvals=row.required_approvals)
+        _record_changed(row, by=by)
     return row
 
 
@@ -110,8 +111,15 @@ def request(review: Review, *, by: Caller) -> Review:
             state=Review.State.OPEN, state_reason="", version=F("version") + 1, requested_at=Now()
         )
         row.refresh_from_db()
-        asked: dict[str, Any] = {"proposals": row.proposals.count(), "due": row.due.isoformat() if row.due else None}
-        record(row, "review.requested", by=by, author=row.author, required_approvals=row.required_approvals, **asked)
+        event = events.ReviewRequested(
+            number=row.number,
+            title=row.title,
+            author=row.author,
+            required_approvals=row.required_approvals,
+            proposals=row.proposals.count(),
+            due=row.due.isoformat() if row.due else None,
+        )
+        record(row, event, by=by)
     return row
 
 
@@ -134,7 +142,7 @@ def _one_by_one(review: Review, entry_id: str | None, field: Proposal.Field, wis
         if row.proposals.count() >= MOST_PROPOSALS:
             raise Invalid(f"At most {MOST_PROPOSALS} proposals", "proposals")
         _propose(row, [wish] if wish else [])
-        record(row, "review.changed", by=by, proposals=row.proposals.count(), required_approvals=row.required_approvals)
+        _record_changed(row, by=by)
     return row
 
 
@@ -146,10 +154,19 @@ def locked(review: Review) -> Review:
     return row
 
 
-def record(review: Review, verb: str, *, by: Caller, reason: str = "", **more: Any) -> None:
+def record(review: Review, event: ReviewEvent, *, by: Caller, reason: str = "") -> None:
     """A line of activity about a review."""
-    data = {"number": review.number, "title": review.title, **more}
-    activity.record(review.project_id, verb, by=by, object_id=review.pk, reason=reason, data=data)
+    activity.record(review.project_id, event, by=by, object_id=review.pk, reason=reason)
+
+
+def _record_changed(review: Review, *, by: Caller) -> None:
+    event = events.ReviewChanged(
+        number=review.number,
+        title=review.title,
+        proposals=review.proposals.count(),
+        required_approvals=review.required_approvals,
+    )
+    record(review, event, by=by)
 
 
 def is_author(review: Review, caller: Caller) -> bool:

@@ -1,4 +1,4 @@
-"""What the budget calls take and answer (contract.md, extensions.md)."""
+"""What the budget calls take and answer."""
 
 import re
 from datetime import date, datetime

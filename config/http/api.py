@@ -84,7 +84,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class InlineBodies(OpenAPISchema):
-    """Request bodies stand inline: a `$ref` there makes generators produce another call shape (contract.md)."""
+    """Request bodies stand inline: a `$ref` there makes generators produce another call shape."""
 
     def request_body(self, operation: Any) -> dict[str, Any]:
         body = super().request_body(operation)

@@ -40,7 +40,9 @@ def page(request: HttpRequest) -> HttpResponse:
                 operation = operations[verb]
                 groups[operation.get("tags", ["other"])[0]].append(_operation(document, path, verb, operation))
     groups["events"].append(STREAM | {"curl": _curl("get", STREAM["path"], None)})
-    return render(request, "api_docs.html", {"groups": dict(groups), "description": document["info"].get("description", "")})
+    return render(
+        request, "shared/api_docs.html", {"groups": dict(groups), "description": document["info"].get("description", "")}
+    )
 
 
 def _operation(document: dict[str, Any], path: str, verb: str, operation: dict[str, Any]) -> dict[str, Any]:

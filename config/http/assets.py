@@ -1,4 +1,4 @@
-"""Styles and scripts as one file each: a page asks for few things, and keeps them for good (dashboard.md 3, Targets).
+"""Styles and scripts as one file each: a page asks for few things, and keeps them for good.
 
 The address names the build, so what is kept is never outdated. Nothing of third parties is ours: htmx is read from django-htmx.
 """

@@ -1,4 +1,4 @@
-"""Pages and static files go out compressed: a first view is under 100 KB (dashboard.md 3). Streams and the API are left alone: a hint
+"""Pages and static files go out compressed: a first view is under 100 KB. Streams and the API are left alone: a hint
 must not wait in a buffer, and programs are near."""
 
 import gzip

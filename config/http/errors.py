@@ -33,7 +33,7 @@ def _answer(request: HttpRequest, status: int, body: dict[str, Any], sentence: s
         "sentence": sentence,
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
     }
-    return render(request, "error.html", context, status=status)
+    return render(request, "shared/error.html", context, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -69,7 +69,7 @@ def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
         "again": request.method == "GET",
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
     }
-    page = render_to_string("away.html", context)
+    page = render_to_string("shared/unavailable.html", context)
     return HttpResponse(page, status=503, headers=headers)
 
 

@@ -92,4 +92,4 @@ def _page(
         "has_password": request.user.has_usable_password(),  # type: ignore[union-attr]
         "page_url": reverse("account"),
     }
-    return render(request, "account/account.html", context, status=status if problems else 200)
+    return render(request, "account/preferences.html", context, status=status if problems else 200)

@@ -1,4 +1,4 @@
-"""Activity: who did what to what, from what to what, and why. Append-only; people and automation told apart (dashboard.md 5.12)."""
+"""Activity: who did what to what, from what to what, and why. Append-only; people and automation told apart."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time
@@ -60,8 +60,8 @@ def page(page_request: PageRequest) -> HttpResponseBase:
         chosen, _ = filters.read(Filter, page_request, FROM_TO)
         rows = _found(page_request, chosen).order_by("id").iterator(chunk_size=1000)
         return csv_export.answer("-".join(filter(None, ["activity", chosen["verb"], chosen["kind"]])), HEAD, map(_line, rows))
-    regions_ = HEADER | {"events": Region("activity.html#events", told)}
-    return show(page_request, "activity.html", regions_, tab="activity")
+    regions_ = HEADER | {"events": Region("activity/list.html#events", told)}
+    return show(page_request, "activity/list.html", regions_, tab="activity")
 
 
 def told(page_request: PageRequest) -> dict[str, Any]:

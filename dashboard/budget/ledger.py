@@ -99,7 +99,7 @@ def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
     if page_request.request.method == "GET":
         entry = getattr(row.account, "entry", None)
         return show(
-            page_request, "budget/correct.html", HEADER, row=row, entry=entry, exact=columns.exact(row.amount), tab="ledger"
+            page_request, "budget/correction.html", HEADER, row=row, entry=entry, exact=columns.exact(row.amount), tab="ledger"
         )
     said = checked(CorrectionForm(page_request.request.POST))
     amount = -said["amount"] if said["way"] == "back" else said["amount"]

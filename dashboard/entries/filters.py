@@ -13,10 +13,12 @@ from dashboard.entries import search_language, status_groups
 from dashboard.entries.search_language import Asked, Term
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
+from orchestration import reasons
 from orchestration.backlog import paths
 from orchestration.backlog.entries import PRIORITIES
 from orchestration.executor import explain
 from orchestration.models import Dependency, Entry
+from orchestration.reasons import Reason
 
 MOST_ASKED = 2000  # entries that are asked for a reason which nothing stored tells
 _COMPARE = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "exact"}
@@ -73,7 +75,7 @@ class Wanted:
     @property
     def sentence(self) -> str:
         status, reason = self.chosen["status"], self.chosen["reason"]
-        about = f"waiting for {search_language.REASONS.get(reason, reason.replace('_', ' '))}" if reason else ""
+        about = f"waiting for {reasons.waiting_for(reason)}" if reason else ""
         locked = "with a locked budget" if self.chosen["locked"] else ""
         return search_language.sentence(self.asked, search_language.STATUSES.get(status, ""), about, locked)
 
@@ -140,7 +142,7 @@ def _by_term(workspace_id: str, found: QuerySet[Entry], term: Term) -> QuerySet[
         case "locked":
             return found.filter(account__human_locked=bool(term.value))
         case "held":
-            held = Q(status=Entry.Status.BLOCKED, reason_code="human_hold")
+            held = Q(status=Entry.Status.BLOCKED, reason_code=Reason.HUMAN_HOLD)
             return found.filter(held if term.value else ~held)
         case "dep":
             waits = Dependency.objects.filter(depends_on__seq=str(term.value), depends_on__workspace_id=workspace_id)

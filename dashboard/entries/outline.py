@@ -53,7 +53,7 @@ def build(page_request: PageRequest, found: QuerySet[Entry], matching: int) -> d
 
 def _badge(entry: Entry) -> str:
     """As in the table: what a person holds is held, not blocked."""
-    return "held" if entry.reason_code == "human_hold" else entry.status
+    return "held" if entry.on_hold else entry.status
 
 
 def _node(entry: Entry) -> graph.Node:

@@ -10,6 +10,7 @@ from dashboard.entries import status_groups
 from dashboard.entries.filters import Wanted
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
+from orchestration import reasons
 
 MOST = 10_000
 GROUPS = {
@@ -20,19 +21,7 @@ GROUPS = {
     "failed": "Failed",
     "done": "Done",
 }
-# In the order of the plan's checks, then what a session's end leaves.
-REASONS = {
-    "dependencies_pending": "Dependency",
-    "agent_unavailable": "Provider",
-    "files_locked": "File lock",
-    "human_hold": "Human hold",
-    "budget_exceeded": "Entry budget",
-    "project_budget_exceeded": "Total budget or cap",
-    "dependency_failed": "Failed dependency",
-    "rounds_exhausted": "Rounds used up",
-    "no_improvement": "No improvement",
-    "merge_conflict": "Merge conflict",
-}
+ORDER = {str(code): n for n, code in enumerate(reasons.WORDS)}
 
 
 @dataclass(frozen=True)
@@ -73,19 +62,19 @@ def build(page_request: PageRequest, wanted: Wanted, counts: Counts) -> list[dic
     items = [_item(page_request, "All", counts.total, not status and not reason)]
     for kind, word in GROUPS.items():
         item = _item(page_request, word, counts.by_kind[kind], status == kind and not reason, status=kind)
-        reasons = {code: n for (of, code), n in counts.by_reason.items() if of == kind}
-        if status == kind and reason and reason not in reasons and reason in REASONS:
-            reasons[reason] = 0
+        by_code = {code: n for (of, code), n in counts.by_reason.items() if of == kind}
+        if status == kind and reason in ORDER and reason not in status_groups.ASKED:
+            by_code.setdefault(reason, 0)
         under = [
             _item(
                 page_request,
-                REASONS.get(code, code.replace("_", " ")),
-                reasons[code],
+                reasons.filter_label(code),
+                by_code[code],
                 status == kind and reason == code,
                 kind,
                 code,
             )
-            for code in sorted(reasons, key=lambda code: (list(REASONS).index(code) if code in REASONS else 99, code))
+            for code in sorted(by_code, key=lambda code: (ORDER.get(code, 99), code))
         ]
         items.append(item | {"under": under, "here": status == kind})
     return items

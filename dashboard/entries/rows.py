@@ -12,13 +12,18 @@ from django.urls import reverse
 from budget.charts.bullet import Use
 from dashboard.shared import labels
 from dashboard.shared.page_request import PageRequest
+from orchestration import reasons
 from orchestration.executor import explain
 from orchestration.executor.explain import Explanation
 from orchestration.executor.plan import Check
 from orchestration.models import Dependency, Entry, Session
+from orchestration.reasons import Reason
 
 # The status that the needed entries in the way have (empty: not done), and how the sentence begins.
-_ABOUT_NEEDS = {"dependencies_pending": ("", "Waiting for "), "dependency_failed": ("failed", "Needed, but failed: ")}
+_ABOUT_NEEDS: dict[str, tuple[str, str]] = {
+    Reason.DEPENDENCIES_PENDING: ("", "Waiting for "),
+    Reason.DEPENDENCY_FAILED: ("failed", "Needed, but failed: "),
+}
 Pieces = list[tuple[str, str]]
 
 
@@ -88,7 +93,7 @@ def _beside(page_request: PageRequest, holders: Iterable[str], common: Sequence[
     held = Entry.objects.filter(workspace=page_request.workspace, pk__in=list(holders)).annotate(since=Min("locks__acquired_at"))
     found = list(held.values_list("pk", "seq", "since"))
     names = {pk: labels.Link(f"#{seq}", reverse("entry", args=[page_request.workspace.pk, pk])) for pk, seq, _ in found}
-    paused = any(check.code.startswith("executor_") for check in common)
+    paused = any(check.code in (Reason.EXECUTOR_PAUSED, Reason.EXECUTOR_STOPPED) for check in common)
     return Beside(names, {pk: since for pk, _, since in found}, page_request.executor.changed_at if paused else None)
 
 
@@ -108,7 +113,7 @@ def _row(
     return {
         "entry": entry,
         "account": account,
-        "badge": "ready" if ready else "held" if entry.reason_code == "human_hold" and own_first else entry.status,
+        "badge": "ready" if ready else "held" if entry.on_hold and own_first else entry.status,
         "why": sentence(entry, first, session, needs, beside.names),
         "code": first.code if first else "",
         "since": _since(entry, first, session, beside),
@@ -141,7 +146,7 @@ def sentence(
         if links:
             return labels.listed(words, links)
     if check:
-        return labels.linked(check.message or entry.reason_message or check.code.replace("_", " "), names)
+        return labels.linked(check.message or entry.reason_message or reasons.plain(check.code), names)
     if entry.status == Entry.Status.PENDING:
         return [("Ready: starts in the next cycle", "")]
     return [(entry.reason_message or "Between two steps", "")]
@@ -153,8 +158,8 @@ def _since(entry: Entry, check: Check | None, session: AtWork | None, beside: Be
         return session.claimed_at
     if entry.status == Entry.Status.DONE:
         return None
-    if entry.reason_code or (check and check.code == "files_locked"):
+    if entry.reason_code or (check and check.code == Reason.FILES_LOCKED):
         return entry.reason_at or beside.since.get(check.holder if check else "") or entry.updated_at
-    if check and check.code.startswith("executor_"):
+    if check and check.code in (Reason.EXECUTOR_PAUSED, Reason.EXECUTOR_STOPPED):
         return beside.common_since or entry.created_at
     return entry.created_at

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from orchestration import reasons
+
 MOST_WORDS, MOST_TERMS, LONGEST = 12, 20, 400
 PRIORITIES = ("critical", "high", "medium", "low")
 # What is said of an entry's standing: the name of the address and of `status:`, and how the sentence calls it.
@@ -18,47 +20,6 @@ STATUSES = {
     "open": "not done",
 }
 _STATUS_TOO = {"pending": "ready", "in_progress": "running", "progress": "running"}
-# Codes of reasons, and how the sentence goes on after "waiting for".
-REASONS = {
-    "dependencies_pending": "dependencies",
-    "files_locked": "files",
-    "agent_unavailable": "its agent's provider",
-    "budget_exceeded": "its own budget",
-    "project_budget_exceeded": "the project's money",
-    "dependency_failed": "a dependency that failed",
-    "human_hold": "a person",
-    "rounds_exhausted": "more rounds",
-    "no_improvement": "a better score",
-    "merge_conflict": "a merge",
-    "concurrency_limit": "a free worker",
-    "executor_paused": "the paused executor",
-    "executor_stopped": "the executor to be started",
-    "no_worker_online": "a worker online",
-}
-_REASON_TOO = {
-    "deps": "dependencies_pending",
-    "dependency": "dependencies_pending",
-    "dependencies": "dependencies_pending",
-    "file": "files_locked",
-    "files": "files_locked",
-    "lock": "files_locked",
-    "locks": "files_locked",
-    "provider": "agent_unavailable",
-    "agent": "agent_unavailable",
-    "budget": "budget_exceeded",
-    "money": "project_budget_exceeded",
-    "cap": "project_budget_exceeded",
-    "hold": "human_hold",
-    "held": "human_hold",
-    "rounds": "rounds_exhausted",
-    "plateau": "no_improvement",
-    "conflict": "merge_conflict",
-    "merge": "merge_conflict",
-    "slot": "concurrency_limit",
-    "worker": "no_worker_online",
-    "paused": "executor_paused",
-    "stopped": "executor_stopped",
-}
 _COMPARED = re.compile(r"(>=|<=|>|<|=)?\s*(.+)")
 _WAYS = {">": "over", ">=": "at least", "<": "under", "<=": "at most", "=": ""}
 _PIECE = re.compile(r'([A-Za-z_]+):("([^"]*)"?|\S*)|"([^"]*)"?|(\S+)')
@@ -122,8 +83,9 @@ def status(value: str) -> Term | None:
 
 
 def reason(value: str) -> Term | None:
-    found = _REASON_TOO.get(value.lower(), value.lower())
-    return Term("reason", found, said=f"waiting for {REASONS[found]}") if found in REASONS else None
+    code = reasons.ALIASES.get(value.lower(), value.lower())
+    known = reasons.words(code)
+    return Term("reason", str(code), said=f"waiting for {known.search}") if known else None
 
 
 def _flag(name: str, yes: str, no: str) -> Callable[[str], Term | None]:
@@ -182,7 +144,7 @@ _READERS: dict[str, Callable[[str], Term | None]] = {
     "status": status,
     "reason": reason,
     "locked": _flag("locked", "with a locked budget", "without a locked budget"),
-    "held": _flag("held", "held by a person", "not held by a person"),
+    "held": _flag("held", "on hold", "not on hold"),
     "spent": _number("spent", "spent", money=True),
     "budget": _number("budget", "budget", money=True),
     "score": _number("score", "best score"),

@@ -8,6 +8,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
 from orchestration.models import Entry
+from orchestration.reasons import NOT_STORED, Reason
 
 PENDING = Q(status=Entry.Status.PENDING)
 NEEDS = Q(unmet_dependencies__gt=0)
@@ -27,12 +28,12 @@ OPEN = ~KINDS["done"]
 
 # The first stored reason of each, as the plan's checks come to it.
 REASON = Case(
-    When(PENDING & NEEDS, then=Value("dependencies_pending")),
-    When(PENDING & SENT_AWAY, then=Value("agent_unavailable")),
-    When(PENDING & PARKED, then=Value("files_locked")),
+    When(PENDING & NEEDS, then=Value(Reason.DEPENDENCIES_PENDING)),
+    When(PENDING & SENT_AWAY, then=Value(Reason.AGENT_UNAVAILABLE)),
+    When(PENDING & PARKED, then=Value(Reason.FILES_LOCKED)),
     When(Q(status__in=[Entry.Status.BLOCKED, Entry.Status.FAILED]), then=F("reason_code")),
     default=Value(""),
 )
 KIND = Case(*(When(condition, then=Value(name)) for name, condition in KINDS.items()), default=Value("odd"))
 # Reasons that nothing stored tells.
-ASKED = ("executor_paused", "executor_stopped", "no_worker_online", "concurrency_limit")
+ASKED = NOT_STORED

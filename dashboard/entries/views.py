@@ -13,6 +13,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
 from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration.executor.plan import Check
+from orchestration.reasons import Reason
 
 GOOD_NEWS = {
     "blocked": "No blocked entries.",
@@ -37,13 +38,15 @@ def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return csv_rows.answer(page_request, seen.wanted)
     return show(
-        page_request, "entries.html", HEADER | {"entries": Region("entries.html#entries", lambda page_request: seen.build())}
+        page_request,
+        "entries/list.html",
+        HEADER | {"entries": Region("entries/list.html#entries", lambda page_request: seen.build())},
     )
 
 
 def _said(common: Sequence[Check]) -> str:
     """Why nothing starts, whatever it is. That no slot is free says nothing where there are none."""
-    told = [check for check in common if check.code != "concurrency_limit"] or common
+    told = [check for check in common if check.code != Reason.CONCURRENCY_LIMIT] or common
     return "; ".join(f"{check.message[:1].lower()}{check.message[1:].rstrip('.')}" for check in told)
 
 
@@ -97,7 +100,7 @@ class Listing:
             "cut": cut,
             "heads": [self._head(name, word) for name, word in HEADS],
             "by_priority": self._head("priority", "Priority"),
-            "calm": [check.code for check in common] == ["concurrency_limit"],
+            "calm": [check.code for check in common] == [Reason.CONCURRENCY_LIMIT],
             "common_says": _said(common),
         }
 

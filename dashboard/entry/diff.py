@@ -30,9 +30,9 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     asked, ignored = filters.read(Asked, page_request)
     base, commit, words = _span(page_request, entry)
     regions = HEADER | {
-        "diff": Region("parts/diff.html", lambda page_request: between(page_request, base, commit, only=asked["file"]))
+        "diff": Region("entry/diff_files.html", lambda page_request: between(page_request, base, commit, only=asked["file"]))
     }
-    return show(page_request, "entry_diff.html", regions, section="entries", entry=entry, words=words, ignored=ignored)
+    return show(page_request, "entry/diff.html", regions, section="entries", entry=entry, words=words, ignored=ignored)
 
 
 @require_safe

@@ -12,27 +12,28 @@ from django.utils.html import format_html
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.shared import labels
+from dashboard.shared import labels, remedies
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import WhyForm, checked
 from dashboard.shared.fragments import names_of
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import done
-from orchestration import queries
+from orchestration import events, queries, reasons
 from orchestration.executor import dispatch, explain
 from orchestration.executor.plan import Check, Start
 from orchestration.models import Entry, Session
+from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Need
 from workspaces.errors import Conflict
 
 # The checks by their place in `plan.checks`: two of them can give the same reason.
 NAMES = (
-    *("Nothing holds it", "Dependencies", "Rounds", "Entry budget", "Executor", "Worker online"),
-    *("Agent and its provider", "Project cap and limits", "File locks", "Beside the others", "Free worker"),
+    *("Not on hold", "Dependencies", "Rounds", "Entry budget", "Executor", "Worker online"),
+    *("Agent and provider", "Project cap and limits", "File locks", "Concurrency", "Free worker"),
 )
-EXECUTOR = {"executor_running", "executor_paused", "executor_stopped", "no_worker_online"}
+RELEASE = reasons.WORDS[Reason.HUMAN_HOLD].remedy
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Row:
 @in_workspace()
 def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
-    regions = HEADER | {"preflight": Region("entry.html#preflight", lambda page_request: checks(page_request, entry))}
-    return show(page_request, "preflight.html", regions, section="entries", entry=entry)
+    regions = HEADER | {"preflight": Region("entry/entry.html#preflight", lambda page_request: checks(page_request, entry))}
+    return show(page_request, "entry/preflight.html", regions, section="entries", entry=entry)
 
 
 def checks(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
@@ -75,31 +76,11 @@ def _row(page_request: PageRequest, entry: Entry, check: Check, name: str, names
 
 
 def _fix(page_request: PageRequest, entry: Entry, check: Check, names: dict[str, labels.Link]) -> tuple[str, str]:
-    """Where to go to mend it. What is only stored with the entry is mended by its own buttons."""
-    at = [page_request.workspace.pk]
-    here = reverse("entry", args=[page_request.workspace.pk, entry.pk])
+    """The button and the address where a person can act on a failing check."""
     if check.holder in names:
         return f"See {names[check.holder].text}", names[check.holder].url
-    if check.code in EXECUTOR:
-        return "To the executor", reverse("executor-page", args=at)
-    return place(entry, check.code) or ("Release it", f"{here}#standing")
-
-
-def place(entry: Entry, code: str) -> tuple[str, str] | None:
-    """Where a person sees to a reason, in words and an address."""
-    at = [entry.workspace_id]
-    here = reverse("entry", args=[entry.workspace_id, entry.pk])
-    places = {
-        "dependencies_pending": ("See what it waits for", f"{here}?tab=deps"),
-        "dependency_failed": ("See what failed", f"{here}?tab=deps"),
-        "rounds_exhausted": ("Give it rounds", f"{here}?tab=brief"),
-        "budget_exceeded": ("Raise its budget", f"{here}?tab=budget"),
-        "project_budget_exceeded": ("Review the cap", reverse("budget", args=at)),
-        "files_locked": ("See the locks", reverse("locks", args=at)),
-        "agent_unavailable": ("See the agents", reverse("agent", args=at)),
-        "concurrency_limit": ("See who is at work", reverse("workers", args=at)),
-    }
-    return places.get(code)
+    found = reasons.words(check.code)
+    return remedies.link(entry, found.remedy if found else RELEASE)
 
 
 @require_POST
@@ -112,10 +93,8 @@ def go(page_request: PageRequest, entry_id: str) -> HttpResponse:
     cycle = dispatch.cycle(page_request.workspace.pk)
     others = sum(1 for start in cycle.started if start.entry.id != entry.pk)
     session = Session.objects.filter(entry=entry, status__in=Session.OPEN).first()
-    data = {"others": others, "session": session.pk if session else None}
-    activity.record(
-        page_request.workspace.pk, "entry.dispatch", by=page_request.caller, object_id=entry.pk, reason=reason, data=data
-    )
+    event = events.EntryDispatchRequested(others=others, session=session.pk if session else None)
+    activity.record(page_request.workspace.pk, event, by=page_request.caller, object_id=entry.pk, reason=reason)
     more = _others(others)
     if session is None:
         mine = next((one for one in cycle.decisions if one.entry.id == entry.pk and not isinstance(one, Start)), None)

@@ -1,4 +1,4 @@
-"""One round: how it went, what it cost, what it changed, and beside another one (dashboard.md 5.6)."""
+"""One round: how it went, what it cost, what it changed, and beside another one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -58,15 +58,17 @@ def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
         ignored += [] if other else ["compare"]
     base, commit = (other.commit, this.commit) if other else (this.base_commit, this.commit)
     regions = HEADER | {
-        "facts": Region("round.html#facts", lambda page_request: facts(entry, this, other)),
+        "facts": Region("entry/round.html#facts", lambda page_request: facts(entry, this, other)),
         "found": Region(
-            "round.html#found", lambda page_request: {"round": this, "checks": list(map(queries.shown_check, this.checks))}
+            "entry/round.html#found", lambda page_request: {"round": this, "checks": list(map(queries.shown_check, this.checks))}
         ),
-        "diff": Region("parts/diff.html", lambda page_request: diff.between(page_request, base, commit, only=asked["file"])),
+        "diff": Region(
+            "entry/diff_files.html", lambda page_request: diff.between(page_request, base, commit, only=asked["file"])
+        ),
     }
     return show(
         page_request,
-        "round.html",
+        "entry/round.html",
         regions,
         section="entries",
         entry=entry,

@@ -1,4 +1,4 @@
-"""The page of one entry: where it stands, and one of its tabs (dashboard.md 5.6). Only the chosen tab is built."""
+"""The page of one entry: where it stands, and one of its tabs. Only the chosen tab is built."""
 
 from functools import partial
 from typing import Any
@@ -12,10 +12,12 @@ from budget.models import RoundSpend
 from dashboard.budget import by_entry
 from dashboard.entries.rows import rows
 from dashboard.entry import brief, budget, dependencies, history, locks, preflight, rounds
+from dashboard.shared import remedies
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, show
+from orchestration import reasons
 from orchestration.models import Entry, Round, Session
 from workspaces import ids
 from workspaces.access import Need
@@ -31,9 +33,6 @@ TABS = {
     "history": ("History", {"history": history.of}),
 }
 
-# Blocked for one of these, an entry that is released is blocked again by the next cycle.
-MENDED = {"budget_exceeded": Need.BUDGET, "project_budget_exceeded": Need.BUDGET, "rounds_exhausted": Need.OPERATE}
-
 
 class Chosen(forms.Form):
     tab = forms.ChoiceField(choices=[(name, word) for name, (word, _) in TABS.items()], required=False)
@@ -45,14 +44,14 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = _found(page_request, entry_id)
     chosen, ignored = filters.read(Chosen, page_request)
     tab = chosen["tab"] or "rounds"
-    regions = HEADER | {"standing": Region("entry.html#standing", lambda page_request: standing(page_request, entry))}
+    regions = HEADER | {"standing": Region("entry/entry.html#standing", lambda page_request: standing(page_request, entry))}
     for name, build in TABS[tab][1].items():
-        regions[name] = Region(f"entry.html#{name}", partial(build, entry=entry))
+        regions[name] = Region(f"entry/entry.html#{name}", partial(build, entry=entry))
     if page_request.request.GET.get("fragment") == "preflight":  # opened by a person; then it fetches itself
-        regions["preflight"] = Region("entry.html#preflight", lambda page_request: preflight.checks(page_request, entry))
+        regions["preflight"] = Region("entry/entry.html#preflight", lambda page_request: preflight.checks(page_request, entry))
     return show(
         page_request,
-        "entry.html",
+        "entry/entry.html",
         regions,
         section="entries",
         entry=entry,
@@ -101,6 +100,8 @@ def standing(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
 
 
 def _mend(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
-    """What makes a blocked entry go on, where releasing it would not; for those who may do it."""
-    need = MENDED.get(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
-    return preflight.place(entry, entry.reason_code) if need is not None and page_request.may(need) else None
+    """The remedy of an entry that a release alone would not move; None for callers who may not apply it."""
+    found = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
+    if found is None or found.returns_without is None or not page_request.may(Need[found.returns_without.upper()]):
+        return None
+    return remedies.link(entry, found.remedy)

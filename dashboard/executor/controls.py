@@ -13,7 +13,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import VersionForm, checked
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo, confirm, done
-from orchestration import queries, sessions
+from orchestration import events, queries, reasons, sessions
 from orchestration.executor import control, dispatch
 from orchestration.executor.control import Outdated
 from orchestration.models import Executor, Session
@@ -55,14 +55,13 @@ def _overtaken(executor: Executor) -> str:
 def dispatch_now(page_request: PageRequest) -> HttpResponse:
     """A cycle in this request. It overrides nothing: the answer says what stands in the way."""
     cycle = dispatch.cycle(page_request.workspace.pk)
-    activity.record(
-        page_request.workspace.pk, "executor.force_dispatch", by=page_request.caller, object_id=page_request.workspace.pk
-    )
+    workspace_id = page_request.workspace.pk
+    activity.record(workspace_id, events.DispatchForced(), by=page_request.caller, object_id=workspace_id)
     found = queries.diagnostics(page_request.workspace.pk)
     started = len(cycle.started)
     sentence = f"Started {started} {'session' if started == 1 else 'sessions'}." if started else "Nothing could start."
     if found["blockedReasons"]:
-        sentence += f" In the way of the rest: {labels.reasons(found['blockedReasons'])}."
+        sentence += f" In the way of the rest: {reasons.list_sentence(found['blockedReasons'])}."
     return done(page_request, sentence, tone="good" if started else "warn")
 
 

@@ -1,4 +1,4 @@
-"""The executor's page: its controls, why what waits does, how its last ticks went, and what it depends on (dashboard.md 5.11)."""
+"""The executor's page: its controls, why what waits does, how its last ticks went, and what it depends on."""
 
 import shutil
 from collections import Counter
@@ -19,8 +19,8 @@ from dashboard.shared.forms import WorkersForm, checked
 from dashboard.shared.header import HEADER, is_late, shown_state
 from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import done
-from orchestration import configuration
-from orchestration.configuration import workspace_setup
+from orchestration import configuration, reasons
+from orchestration.configuration import agent_kinds, workspace_setup
 from orchestration.executor import explain
 from orchestration.executor import stats as executor_stats
 from orchestration.models import Entry, Worker
@@ -37,7 +37,7 @@ LITTLE_DISK = 2 * 2**30
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    return show(page_request, "executor.html", REGIONS, tab="executor")
+    return show(page_request, "executor/executor.html", REGIONS, tab="executor")
 
 
 @require_POST
@@ -57,7 +57,7 @@ def controls(page_request: PageRequest) -> dict[str, Any]:
         "at_work": page_request.at_work,
         "config": config,
         "slots_online": _slots(_online(page_request)),
-        "agent_title": labels.AGENTS[config.agent.kind],
+        "agent_title": agent_kinds.title(config.agent.kind),
     }
 
 
@@ -71,15 +71,15 @@ def waiting(page_request: PageRequest) -> dict[str, Any]:
     entries = Entry.objects.in_bulk([*(one.entry.id for one in shown), *holders])
     names = {id_: fragments.link_to(entries[id_]) for id_ in holders if id_ in entries}
     return {
-        "tally": [(code, labels.status_group(code), n) for code, n in tally.most_common()],
+        "tally": [(code, reasons.group(code), n) for code, n in tally.most_common()],
         "ready": sum(1 for one in found if one.why is None),
         "explained": [
             {
                 "entry": entries[one.entry.id],
-                "why": labels.linked(one.why.message or one.why.code.replace("_", " "), names),
+                "why": labels.linked(one.why.message or reasons.plain(one.why.code), names),
                 "failing": [
                     (
-                        labels.CHECKS.get(check.code, check.code.replace("_", " ").capitalize()),
+                        reasons.check(check.code),
                         check.observed,
                         check.needed,
                     )
@@ -122,7 +122,7 @@ def _cycle(told: dict[str, Any]) -> dict[str, Any]:
     elif not told["looked"]:
         words = "nothing was ready"
     else:
-        waits = [f"{n} {labels.status_group(code)}" for code, n in told["waits"].items()]
+        waits = [f"{n} {reasons.group(code)}" for code, n in told["waits"].items()]
         words = ", ".join(waits) or "everything it looked at was started"
     return told | {"when": datetime.fromtimestamp(told["at"], UTC), "words": words}
 
@@ -199,9 +199,9 @@ def _agent(page_request: PageRequest) -> tuple[bool, str, str]:
 
 
 REGIONS = HEADER | {
-    "controls": Region("executor.html#controls", controls),
-    "waiting": Region("executor.html#waiting", waiting),
-    "ticks": Region("executor.html#ticks", ticks),
-    "depends": Region("executor.html#depends", depends),
-    "history": Region("executor.html#history", history),
+    "controls": Region("executor/executor.html#controls", controls),
+    "waiting": Region("executor/executor.html#waiting", waiting),
+    "ticks": Region("executor/executor.html#ticks", ticks),
+    "depends": Region("executor/executor.html#depends", depends),
+    "history": Region("executor/executor.html#history", history),
 }

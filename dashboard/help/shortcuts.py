@@ -5,4 +5,4 @@ from django.shortcuts import render
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    return render(request, "keys.html#keys" if request.GET.get("fragment") == "keys" else "keys.html")
+    return render(request, "shared/shortcuts.html#keys" if request.GET.get("fragment") == "keys" else "shared/shortcuts.html")

@@ -1,4 +1,4 @@
-"""Every component in every state, on one page, for those who build pages and for the check of accessibility (dashboard.md 8).
+"""Every component in every state, on one page, for those who build pages and for the check of accessibility.
 
 The parts are the real templates, given made-up facts. Nothing here acts: forms lead nowhere, and no region fetches itself.
 """
@@ -42,7 +42,7 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
     parts = Parts(request, caller)
     return render(
         request,
-        "styleguide.html",
+        "shared/styleguide.html",
         {
             "badges": [(state, *labels.BADGES[state]) for state in labels.BADGES],
             "strips": parts.strips(),
@@ -124,7 +124,7 @@ class Parts:
             executor = Executor(workspace=self.workspace, state=wanted, changed_by="ana")
             facts = {"executor": executor, "shown_state": state, "at_work": at_work, "max_workers": 6, "project": project}
             facts["stop_all"] = header.stop_all(at_work, project.held)
-            shown.append((state, self.render("parts/strip.html", ticked_at=now(), late_after_s=15, **facts)))
+            shown.append((state, self.render("shared/header.html", ticked_at=now(), late_after_s=15, **facts)))
         return shown
 
     def stops(self) -> list[tuple[str, SafeString]]:
@@ -133,7 +133,7 @@ class Parts:
         stuck = Stop("ana", now() - timedelta(seconds=20), answers, dispatch_is_off=True)
         over = Stop("ana", now(), answers[:1], dispatch_is_off=True)
         named = [("under way", under_way), ("one does not answer", stuck), ("all stopped", over)]
-        return [(name, self.render("parts/stopping.html", stop=stop)) for name, stop in named]
+        return [(name, self.render("shared/stop_progress.html", stop=stop)) for name, stop in named]
 
     def _answer(self, seq: int, state: str) -> Answer:
         entry = Entry(pk=f"entry_styleguide{seq:04}", seq=seq, content="Made up", workspace=self.workspace)
@@ -146,7 +146,7 @@ class Parts:
             Alert("odd", "The executor has not been heard of", "#", "Diagnostics"),
             Alert("warn", "A review waits for your decision", "#", "Read"),
         ]
-        return [self.render("parts/banner.html", alert=alert, more_alerts=n) for n, alert in enumerate(alerts)]
+        return [self.render("shared/banner.html", alert=alert, more_alerts=n) for n, alert in enumerate(alerts)]
 
     def results(self) -> list[SafeString]:
         undo = Undo("Undo", "#", {})
@@ -155,7 +155,7 @@ class Parts:
             ("warn", "Nothing could start. In the way: all workers busy", None),
             ("bad", "The entry is in progress: stop its session first", None),
         ]
-        return [self.render("parts/told.html", tone=tone, said=said, undo=undo, oob=True) for tone, said, undo in told]
+        return [self.render("shared/message.html", tone=tone, said=said, undo=undo, oob=True) for tone, said, undo in told]
 
     def purses(self) -> list[SafeString]:
         entry = SimpleNamespace(pk="entry_styleguide", seq=7)
@@ -169,4 +169,4 @@ class Parts:
             locked_at=now(),
             locked_reason="agreed in review 14",
         )
-        return [self.render("parts/entry_budget.html", entry=entry, account=account) for account in (free, kept)]
+        return [self.render("budget/entry_budget.html", entry=entry, account=account) for account in (free, kept)]

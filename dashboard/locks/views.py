@@ -1,4 +1,4 @@
-"""The locks: which path, held by whom and since when, who waits behind it, and what nobody needs any more (dashboard.md 5.7)."""
+"""The locks: which path, held by whom and since when, who waits behind it, and what nobody needs any more."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ class Found:
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return csv_export.answer("locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0]).rows))
-    return show(page_request, "locks.html", HEADER | {"locks": Region("locks.html#locks", held)}, tab="locks")
+    return show(page_request, "locks/list.html", HEADER | {"locks": Region("locks/list.html#locks", held)}, tab="locks")
 
 
 @require_http_methods(["GET", "POST"])

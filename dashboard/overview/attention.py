@@ -1,4 +1,4 @@
-"""What needs a person, in one list: nothing that goes on by itself is in it (dashboard.md 5.1)."""
+"""What needs a person, in one list: nothing that goes on by itself is in it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -6,22 +6,15 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 from django.utils.timezone import now
 
-from dashboard.shared import fragments
+from dashboard.shared import fragments, remedies
 from dashboard.shared.page_request import PageRequest
+from orchestration import reasons
 from orchestration.models import Entry
+from orchestration.reasons import Reason
 from workspaces.access import Need
 
 MOST = 5
 SILENT_AFTER = timedelta(minutes=10)
-# What does not go away by itself, and what a person does about it.
-STUCK = {
-    "budget_exceeded": "Raise its budget",
-    "rounds_exhausted": "Give it rounds",
-    "no_improvement": "Read its rounds",
-    "merge_conflict": "Read the conflict",
-}
-# The tab of the entry's page on which that is done, where it is not the first.
-TABS = {"budget_exceeded": "budget", "rounds_exhausted": "brief"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,7 @@ class Found:
 
 
 def of(page_request: PageRequest, *, stuck: int, unfunded: int) -> Found:
-    """`stuck`: how many entries failed, or are blocked for one of STUCK; `unfunded`: blocked because the plan or the cap has nothing left.
+    """`stuck`: how many entries failed, or are blocked for a reason that needs a person; `unfunded`: blocked because the plan or the cap has nothing left.
     Two queries, whatever the backlog holds."""
     shown = _stuck(page_request) if stuck else []
     items = [*_unfunded(page_request, unfunded), *_silent(page_request), *_orphans(page_request), *_reviews(page_request), *shown]
@@ -54,7 +47,9 @@ def of(page_request: PageRequest, *, stuck: int, unfunded: int) -> Found:
 
 def _stuck(page_request: PageRequest) -> list[Item]:
     alive = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True)
-    found = alive.filter(status=Entry.Status.FAILED) | alive.filter(status=Entry.Status.BLOCKED, reason_code__in=STUCK)
+    found = alive.filter(status=Entry.Status.FAILED) | alive.filter(
+        status=Entry.Status.BLOCKED, reason_code__in=reasons.NEEDS_PERSON
+    )
     return [_entry(row) for row in found.order_by("-reason_at", "-seq")[:MOST]]
 
 
@@ -62,17 +57,18 @@ def _entry(entry: Entry) -> Item:
     here = reverse("entry", args=[entry.workspace_id, entry.pk])
     failed = entry.status == Entry.Status.FAILED
     why = entry.reason_message or ("It failed" if failed else "It is blocked")
-    action = STUCK.get(entry.reason_code, "Look at it" if failed else "Look")
     tone, symbol = ("bad", "failed") if failed else ("block", "blocked")
-    link = f"{here}?tab={TABS[entry.reason_code]}" if entry.reason_code in TABS and not failed else here
-    return Item(tone, symbol, [(f"#{entry.seq} {entry.title}", here), (f" · {why}", "")], entry.reason_at, action, link)
+    found = reasons.words(entry.reason_code)
+    action, link = remedies.link(entry, found.remedy) if found and found.needs_person else ("View entry", here)
+    pieces = [(f"#{entry.seq} {entry.title}", here), (f" · {why}", "")]
+    return Item(tone, symbol, pieces, entry.reason_at, action, here if failed else link)
 
 
 def _unfunded(page_request: PageRequest, count: int) -> list[Item]:
-    """One line for all of them: what mends one mends the others."""
+    """One line for all of them: one fix is the fix for all."""
     if not count:
         return []
-    here = f"{reverse('entries', args=[page_request.workspace.pk])}?reason=project_budget_exceeded"
+    here = f"{reverse('entries', args=[page_request.workspace.pk])}?reason={Reason.PROJECT_BUDGET_EXCEEDED}"
     named = ("1 entry has" if count == 1 else f"{count} entries have", here)
     words = " no money: nothing is left under the cap or in the plan"
     link = f"{reverse('budget', args=[page_request.workspace.pk])}#caps-h"

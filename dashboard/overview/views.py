@@ -1,4 +1,4 @@
-"""The first page of a workspace: is it working, is it safe, and what needs me (dashboard.md 5.1)."""
+"""The first page of a workspace: is it working, is it safe, and what needs me."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, show
 from orchestration import configuration, funding
 from orchestration.models import Entry, Executor, Session
+from orchestration.reasons import NEEDS_PERSON, Reason
 
 MOST_WORKERS = 8
 MOST_EVENTS = 10
@@ -32,7 +33,7 @@ NEVER_STARTED = "Nothing is forecast before the executor is started."
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    return show(page_request, "overview.html", REGIONS, tab="home")
+    return show(page_request, "overview/overview.html", REGIONS, tab="home")
 
 
 def now_(page_request: PageRequest) -> dict[str, Any]:
@@ -80,8 +81,8 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         "blocked": blocked,
         "newly_blocked": blocked.filter(reason_at__gte=at - DAY),
         "failed": alive.filter(status=Entry.Status.FAILED),
-        "stuck": blocked.filter(reason_code__in=attention.STUCK),
-        "unfunded": blocked.filter(reason_code="project_budget_exceeded"),
+        "stuck": blocked.filter(reason_code__in=NEEDS_PERSON),
+        "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
         "ended": ended,
         "passed": ended.filter(outcome=Session.Outcome.PASSED),
     }
@@ -144,10 +145,10 @@ def _failures(page_request: PageRequest) -> str:
 
 
 REGIONS = HEADER | {
-    "trouble": Region("overview.html#trouble", trouble),
-    "attention": Region("overview.html#attention", needs),
-    "now": Region("overview.html#now", now_),
-    "workers": Region("overview.html#workers", workers),
-    "budget": Region("overview.html#budget", money),
-    "activity": Region("overview.html#activity", recent),
+    "trouble": Region("overview/overview.html#trouble", trouble),
+    "attention": Region("overview/overview.html#attention", needs),
+    "now": Region("overview/overview.html#now", now_),
+    "workers": Region("overview/overview.html#workers", workers),
+    "budget": Region("overview/overview.html#budget", money),
+    "activity": Region("overview/overview.html#activity", recent),
 }

@@ -20,7 +20,7 @@ MOST = 200
 def every(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The workspaces of this person."""
     found = list(access.workspaces_for(caller).select_related("project", "executor")[: MOST + 1])
-    return render(request, "workspaces.html", {"workspaces": _cards(found[:MOST]), "more": len(found) > MOST})
+    return render(request, "overview/workspaces.html", {"workspaces": _cards(found[:MOST]), "more": len(found) > MOST})
 
 
 def _cards(found: list[Workspace]) -> list[dict[str, Any]]:

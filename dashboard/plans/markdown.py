@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from markdown_it import MarkdownIt
+
 from dashboard.plans.items import Item, Plan, Problem
 
-_BOX = re.compile(r"^([ \t]*)(?:[-*+]|[0-9]{1,9}[.)])[ \t]+\[([ xX])\][ \t]+(.*)$")
-_BULLET = re.compile(r"^([ \t]*)(?:[-*+]|[0-9]{1,9}[.)])[ \t]+(.*)$")
-_FENCE = re.compile(r"^[ \t]*(```|~~~)")
+# Only the structure of blocks is wanted: which lines begin a list item, and which are code.
+_BLOCKS = MarkdownIt("commonmark").disable(["inline", "text_join"])
 _KEYS = {
     "files": "files_to_modify",
     "file": "files_to_modify",
@@ -35,6 +36,38 @@ _LATE = re.compile(rf"\(({'|'.join(_KEYS)})[ \t]*:[^()]{{1,200}}\)", re.I)
 MOST_LOOKS = 2000  # lines of a plan whose first word is compared with those that Muster knows
 
 
+@dataclass(frozen=True)
+class _Bullet:
+    """A line that begins a list item. `depth`: 1 is the outermost list; `box`: its character, "" without one."""
+
+    depth: int
+    box: str
+    text: str
+
+
+def _structure(lines: list[str]) -> tuple[dict[int, _Bullet], set[int]]:
+    """The list items by the number of their first line, and the lines of fenced code. What is quoted is text."""
+    bullets: dict[int, _Bullet] = {}
+    fenced: set[int] = set()
+    depth = quoted = 0
+    for token in _BLOCKS.parse("\n".join(lines)):
+        depth += token.nesting * (
+            token.type in ("bullet_list_open", "bullet_list_close", "ordered_list_open", "ordered_list_close")
+        )
+        quoted += token.nesting * token.type.startswith("blockquote")
+        if token.map is None or quoted:
+            continue
+        if token.type == "fence":
+            fenced |= set(range(token.map[0] + 1, token.map[1] + 1))
+        elif token.type == "list_item_open":
+            number = token.map[0] + 1
+            outer = bullets.get(number)  # `- - text`: the inner one counts
+            text = (outer.text if outer else lines[number - 1]).lstrip(" \t")[len(token.info + token.markup) :].lstrip(" \t")
+            marked = text[:1] == "[" and text[1:2] in (" ", "x", "X") and text[2:3] == "]" and text[3:4] in (" ", "\t")
+            bullets[number] = _Bullet(depth, text[1], text[4:].lstrip(" \t")) if marked else _Bullet(depth, "", text)
+    return bullets, fenced
+
+
 @dataclass
 class _Open:
     """An entry while its lines are read."""
@@ -51,10 +84,10 @@ class _Open:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, lines: list[str]) -> None:
+        self.bullets, self.fenced = _structure(lines)
         self.base: int | None = None
         self.open: _Open | None = None
-        self.fenced = False
         self.items: list[Item] = []
         self.problems: list[Problem] = []
         self.skipped: list[Problem] = []
@@ -64,15 +97,13 @@ class _Reader:
 
     def read(self, number: int, line: str) -> None:
         indent = _indent(line)
-        if _FENCE.match(line):
-            self.fenced = not self.fenced
+        bullet = self.bullets.get(number)
+        if number in self.fenced:
             self._text(line)
-        elif self.fenced:
-            self._text(line)
-        elif (box := _BOX.match(line)) and (self.base is None or indent <= self.base):
+        elif bullet and bullet.box and (self.base is None or bullet.depth <= self.base):
             self.close()
-            self.base = indent
-            self._begin(number, indent, box.group(3), done=box.group(2) != " ")
+            self.base = bullet.depth
+            self._begin(number, indent, bullet.text, done=bullet.box != " ")
         elif self.open is None:
             self._beside(number, line.strip())
         elif not line.strip():
@@ -81,10 +112,8 @@ class _Reader:
         elif indent <= self.open.indent:
             self.close()  # a heading, or prose between the lists
             self._beside(number, line.strip())
-        elif box:
-            self._under(number, indent, box.group(3), done=box.group(2) != " ")
-        elif bullet := _BULLET.match(line):
-            self._under(number, indent, bullet.group(2), done=False)
+        elif bullet:
+            self._under(number, indent, bullet.text, done=bullet.box in ("x", "X"))
         elif self.open.bullet >= 0 and indent > self.open.bullet:
             self.open.criteria[-1] += f" {line.strip()}"
         elif not self._pair(number, line.strip()):
@@ -178,8 +207,9 @@ class _Reader:
 
 
 def plan(text: str) -> Plan:
-    reader = _Reader()
-    for number, line in enumerate(text.split("\n"), start=1):
+    lines = text.split("\n")
+    reader = _Reader(lines)
+    for number, line in enumerate(lines, start=1):
         reader.read(number, line)
     reader.close()
     return Plan(

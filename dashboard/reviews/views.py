@@ -38,7 +38,7 @@ def every(page_request: PageRequest) -> HttpResponseBase:
     shown = [{"review": row, "over": reading.overall(row)} for row in rows]
     today = now().date()
     period = {"first_day": today.replace(day=1), "today": today, "due": today + timedelta(days=7)}
-    return show(page_request, "budget/reviews.html", HEADER, tab="reviews", reviews=shown, following=following, **period)
+    return show(page_request, "reviews/list.html", HEADER, tab="reviews", reviews=shown, following=following, **period)
 
 
 @require_POST
@@ -55,7 +55,7 @@ def one(page_request: PageRequest, review_id: str) -> HttpResponseBase:
     found = reading.whole(reading.review_for(page_request.workspace.pk, review_id))
     if sheet := csv_tables.SHEETS.get(page_request.request.GET.get("csv", "")):
         return sheet(found)
-    return show(page_request, "budget/review.html", HEADER, tab="review", **_shown(page_request, found))
+    return show(page_request, "reviews/review.html", HEADER, tab="review", **_shown(page_request, found))
 
 
 @in_workspace()

@@ -35,14 +35,14 @@ def page(page_request: PageRequest, session_id: str) -> HttpResponse:
     where = page_request.request.GET.get("tab", "")
     if where == "log":
         return HttpResponseRedirect(reverse("session-log", args=[page_request.workspace.pk, session.pk]))
-    regions = HEADER | {"head": Region("workers/session.html#head", lambda page_request: head(page_request, session))}
+    regions = HEADER | {"head": Region("sessions/session.html#head", lambda page_request: head(page_request, session))}
     if where == "events":
-        regions["events"] = Region("workers/session.html#events", lambda page_request: events(page_request, session))
+        regions["events"] = Region("sessions/session.html#events", lambda page_request: events(page_request, session))
     else:
-        regions["facts"] = Region("workers/session.html#facts", lambda page_request: facts(page_request, session))
+        regions["facts"] = Region("sessions/session.html#facts", lambda page_request: facts(page_request, session))
         regions |= log_page.regions(page_request, session)
     shown = where if where == "events" else "summary"
-    return show(page_request, "workers/session.html", regions, where=shown, **log_page.common(page_request, session))
+    return show(page_request, "sessions/session.html", regions, where=shown, **log_page.common(page_request, session))
 
 
 @in_workspace()

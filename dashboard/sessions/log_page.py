@@ -40,9 +40,11 @@ def page(page_request: PageRequest, session_id: str) -> HttpResponse:
     session = queries.session_for(page_request.workspace.pk, session_id)
     chosen, _ = filters.read(LogFilter, page_request)
     if chosen["line"] and not page_request.request.GET.get("fragment"):
-        return show(page_request, "workers/line.html", HEADER, **common(page_request, session), **whole(session, chosen["line"]))
+        return show(
+            page_request, "sessions/log_line.html", HEADER, **common(page_request, session), **whole(session, chosen["line"])
+        )
     return show(
-        page_request, "workers/log.html", HEADER | regions(page_request, session), where="log", **common(page_request, session)
+        page_request, "sessions/log.html", HEADER | regions(page_request, session), where="log", **common(page_request, session)
     )
 
 
@@ -62,9 +64,9 @@ def regions(page_request: PageRequest, session: Session) -> dict[str, Region]:
     """
     asked = {"hits": hits, "whole": whole_of}
     name = page_request.request.GET.get("fragment", "")
-    found = {"log": Region("workers/log_viewer.html#batch", lambda page_request: batch(page_request, session))}
+    found = {"log": Region("sessions/log_viewer.html#batch", lambda page_request: batch(page_request, session))}
     if build := asked.get(name):
-        found[name] = Region(f"workers/log_viewer.html#{name}", lambda page_request: build(page_request, session))
+        found[name] = Region(f"sessions/log_viewer.html#{name}", lambda page_request: build(page_request, session))
     return found
 
 

@@ -59,10 +59,10 @@ KEYS: dict[str, Callable[[Row], Any]] = {
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return _csv(page_request)
-    regions = HEADER | {"workers": Region("workers/list.html#workers", workers)}
+    regions = HEADER | {"workers": Region("sessions/list.html#workers", workers)}
     if page_request.request.GET.get("fragment") == "peek":
-        regions["peek"] = Region("workers/list.html#peek", peek)
-    return show(page_request, "workers/list.html", regions)
+        regions["peek"] = Region("sessions/list.html#peek", peek)
+    return show(page_request, "sessions/list.html", regions)
 
 
 def workers(page_request: PageRequest) -> dict[str, Any]:

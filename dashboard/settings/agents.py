@@ -6,22 +6,24 @@ from typing import Any
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
-from dashboard.shared import labels
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import SecretForm, checked
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, show
 from dashboard.shared.responses import done
 from orchestration import configuration, queries
-from orchestration.configuration import circuit_breaker, secrets
+from orchestration.configuration import agent_kinds, circuit_breaker, secrets
 from orchestration.models import Secret
 from workspaces.access import Need
 
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    regions = HEADER | {"agents": Region("agent.html#agents", agents), "secrets": Region("agent.html#secrets", held)}
-    return show(page_request, "agent.html", regions)
+    regions = HEADER | {
+        "agents": Region("settings/agents.html#agents", agents),
+        "secrets": Region("settings/agents.html#secrets", held),
+    }
+    return show(page_request, "settings/agents.html", regions)
 
 
 @require_POST
@@ -60,10 +62,10 @@ def agents(page_request: PageRequest) -> dict[str, Any]:
         "executor": executor,
         "state": state,
         "roles": [
-            {"does": does, "agent": agent, "title": labels.AGENTS[agent.kind], "limit": limit} for does, agent, limit in roles
+            {"does": does, "agent": agent, "title": agent_kinds.title(agent.kind), "limit": limit} for does, agent, limit in roles
         ],
         "programs": [
-            (host, [(labels.AGENTS.get(kind, kind), version) for kind, version in sorted(found["versions"].items())])
+            (host, [(agent_kinds.title(kind), version) for kind, version in sorted(found["versions"].items())])
             for found in state["programs"]
             for host in [found["host"]]
         ],

@@ -14,10 +14,9 @@ from django.views.decorators.http import require_http_methods
 from dashboard.shared.decorators import person
 from dashboard.shared.forms import Amount
 from dashboard.shared.responses import SEE_OTHER
-from orchestration.configuration import cloning, repository_check, workspace_setup
+from orchestration.configuration import agent_kinds, cloning, repository_check, workspace_setup
 from orchestration.configuration.cloning import Clone
 from orchestration.configuration.repository_check import Found
-from orchestration.worker.agents import KINDS
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
@@ -31,7 +30,7 @@ class WorkspaceForm(forms.Form):
     base_branch = forms.CharField(max_length=100, required=False)
     cap = Amount(error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"})
     total = Amount(required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50"})
-    kind = forms.ChoiceField(choices=[(kind, module.TRAITS.title) for kind, module in KINDS.items()])
+    kind = forms.ChoiceField(choices=list(agent_kinds.TITLES.items()))
     command = forms.CharField(max_length=4000, required=False)
     model = forms.CharField(max_length=200, required=False)
     verify = forms.CharField(max_length=4000, required=False)
@@ -150,8 +149,8 @@ def _page(
         "problems": problems or {},
         "found": found,
         "clone": clone,
-        "kinds": [(kind, module.TRAITS.title) for kind, module in KINDS.items()],
+        "kinds": list(agent_kinds.TITLES.items()),
         "roots": settings.REPO_ROOTS,
         "page_url": reverse("workspace-new"),
     }
-    return render(request, "settings/new.html", context, status=400 if problems else 200)
+    return render(request, "settings/new_workspace.html", context, status=400 if problems else 200)

@@ -17,7 +17,7 @@ from dashboard.shared.page_request import PageRequest, show
 from dashboard.shared.responses import confirm, done
 from dashboard.shared.team_forms import ChannelForm, LogForm, NewChannelForm, fitting
 from workspaces.access import Need
-from workspaces.activity.notified import VERBS
+from workspaces.activity import events
 from workspaces.models import Channel
 from workspaces.notices import channels, deliveries, schemas, sending
 from workspaces.notices.channels import Wanted
@@ -125,7 +125,7 @@ def _page(page_request: PageRequest, *, made: Channel | None = None, secret: str
     )
     return show(
         page_request,
-        "notices.html",
+        "settings/notices.html",
         HEADER,
         tab="notices",
         may_admin=whole,
@@ -136,7 +136,7 @@ def _page(page_request: PageRequest, *, made: Channel | None = None, secret: str
         following=following,
         chosen=chosen,
         states=LogForm.base_fields["state"].choices,  # type: ignore[attr-defined]
-        all_verbs=[{"verb": verb, "words": words, "on": False} for verb, words in VERBS.items()],
+        all_verbs=[{"verb": verb, "words": words, "on": False} for verb, words in events.notices().items()],
         no_mail=not settings.EMAIL_HOST,
         page_url=reverse("notices", args=[page_request.workspace.pk]),
     )
@@ -147,8 +147,8 @@ def _channel(row: Channel, *, whole: bool) -> dict[str, Any]:
     return {
         "row": row,
         "target": channels.shown_target(row, whole=whole),
-        "verbs": [{"verb": verb, "words": words, "on": verb in mine} for verb, words in VERBS.items()],
-        "told": [words for verb, words in VERBS.items() if verb in mine],
+        "verbs": [{"verb": verb, "words": words, "on": verb in mine} for verb, words in events.notices().items()],
+        "told": [words for verb, words in events.notices().items() if verb in mine],
     }
 
 

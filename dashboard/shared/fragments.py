@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from dashboard.shared import event_text, labels
 from dashboard.shared.page_request import PageRequest
 from orchestration import queries
+from orchestration.events import SessionPassed
 from orchestration.models import Entry, Session
 from workspaces.models import Event
 
@@ -71,7 +72,7 @@ def told(event: Event) -> dict[str, Any]:
         "event": event,
         "symbol": event_text.symbol(event.verb),
         "says": event_text.sentence(event.verb, event.data, _about(event)),
-        "why": "" if event.verb == "session.passed" else event.reason,
+        "why": "" if event.verb == SessionPassed.verb else event.reason,
         "session": _session(event),
     }
 

@@ -57,7 +57,7 @@ def stop_all(at_work: int, held: int) -> tuple[str, str]:
 
 
 def shown_state(executor: Executor, *, at_work: int, ticked_at: datetime | None) -> str:
-    """What is so, beside what is wanted: running only while somebody has seen it run (dashboard.md 4.4)."""
+    """What is so, beside what is wanted: running only while somebody has seen it run."""
     if executor.state == Executor.State.PAUSED and at_work:
         return "stopping" if executor.stop_all_at else "pausing"
     if executor.state == Executor.State.RUNNING and is_late(ticked_at):
@@ -102,8 +102,8 @@ def _shown(number: int) -> str:
 
 
 HEADER = {
-    "way": Region("parts/way.html", nav),
-    "strip": Region("parts/strip.html", build),
-    "stopping": Region("parts/stopping.html", stop_progress.region),
-    "banner": Region("parts/banner.html", banner),
+    "way": Region("shared/nav.html", nav),
+    "strip": Region("shared/header.html", build),
+    "stopping": Region("shared/stop_progress.html", stop_progress.region),
+    "banner": Region("shared/banner.html", banner),
 }

@@ -43,17 +43,6 @@ BADGES = {
     "off": ("over", "stopped", "Off"),
 }
 
-AGENTS = {
-    "command": "A command",
-    "claude_code": "Claude Code",
-    "codex": "Codex",
-    "opencode": "opencode",
-    "gemini": "Gemini CLI",
-    "qwen": "Qwen Code",
-    "aider": "aider",
-    "mini_swe_agent": "mini-swe-agent",
-}
-
 PHASES = {
     "starting": "Setting up",
     "implementation": "Implementing",
@@ -69,61 +58,6 @@ REACHED = {
     "interception": "Review",
     "verification": "Verification",
     "merging": "Merge",
-}
-
-CHECKS = {
-    "pending": "Nothing holds it",
-    "dependencies_pending": "Dependencies",
-    "rounds_exhausted": "Rounds",
-    "budget_exceeded": "Entry budget",
-    "executor_running": "Executor",
-    "executor_paused": "Executor",
-    "executor_stopped": "Executor",
-    "no_worker_online": "Worker online",
-    "agent_unavailable": "Agent and its provider",
-    "project_budget_exceeded": "Project cap and limits",
-    "files_locked": "File locks",
-    "concurrency_limit": "Beside the others, and a free worker",
-    "dependency_failed": "Dependencies",
-    "no_improvement": "Its score",
-    "merge_conflict": "Its merge",
-    "human_hold": "Held by a person",
-}
-
-# In a list without numbers: "in the way: …".
-REASONS = {
-    "budget_exceeded": "entry budgets used up",
-    "project_budget_exceeded": "no money left under the cap or in the plan",
-    "dependencies_pending": "dependencies that are not done",
-    "dependency_failed": "dependencies that failed",
-    "files_locked": "files that others have locked",
-    "concurrency_limit": "all workers busy",
-    "executor_paused": "the executor paused",
-    "executor_stopped": "the executor not started",
-    "rounds_exhausted": "rounds used up",
-    "no_improvement": "scores that no longer rise",
-    "merge_conflict": "merge conflicts",
-    "human_hold": "entries held by a person",
-    "agent_unavailable": "agents that cannot work",
-    "no_worker_online": "no session worker online",
-}
-
-# After a number, one or many: "1 held by a person", "5 held by a person".
-STATUS_GROUPS = {
-    "budget_exceeded": "out of budget",
-    "project_budget_exceeded": "without money under the cap or in the plan",
-    "dependencies_pending": "waiting for dependencies",
-    "dependency_failed": "behind a failed dependency",
-    "files_locked": "waiting for locked files",
-    "concurrency_limit": "waiting for room beside the others",
-    "executor_paused": "waiting for the executor to resume",
-    "executor_stopped": "waiting for the executor to start",
-    "rounds_exhausted": "out of rounds",
-    "no_improvement": "no longer getting better",
-    "merge_conflict": "in a merge conflict",
-    "human_hold": "held by a person",
-    "agent_unavailable": "waiting for an agent that can work",
-    "no_worker_online": "waiting for a session worker",
 }
 
 # What a session that was asked to stop came to.
@@ -167,16 +101,6 @@ def age(span: timedelta | float) -> str:
 
 def badge(state: str) -> tuple[str, str, str]:
     return BADGES.get(state, ("odd", "unknown", state.replace("_", " ").capitalize()))
-
-
-def reasons(codes: list[str]) -> str:
-    """`in the way: entry budgets used up, all workers busy`, or that nothing is."""
-    return ", ".join(REASONS.get(code, code.replace("_", " ")) for code in codes)
-
-
-def status_group(code: str) -> str:
-    """What entries with this reason are, after their number."""
-    return STATUS_GROUPS.get(code, code.replace("_", " "))
 
 
 def linked(text: str, names: Mapping[str, Link]) -> list[tuple[str, str]]:

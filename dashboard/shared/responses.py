@@ -63,10 +63,10 @@ def confirm(
     }
     asked |= {"points": points, "typed": typed}
     if by_htmx(page_request.request):
-        asking = render_to_string("parts/result.html", {"ask": asked, "oob": True}, request=page_request.request)
+        asking = render_to_string("shared/result.html", {"ask": asked, "oob": True}, request=page_request.request)
         return HttpResponse(asking, status=status or 200)
     refused = 409 if page_request.request.method == "POST" else 200
-    return render(page_request.request, "confirm.html", common(page_request) | {"asked": asked}, status=status or refused)
+    return render(page_request.request, "shared/confirm.html", common(page_request) | {"asked": asked}, status=status or refused)
 
 
 def came_from(page_request: PageRequest) -> str:
@@ -80,7 +80,7 @@ def came_from(page_request: PageRequest) -> str:
 def result(request: HttpRequest, sentence: str, *, tone: str, undo: Undo | None = None, back: str = "") -> str:
     """The line that says how it went, to be put in its place by htmx."""
     told = {"sentence": sentence, "tone": tone, "oob": True, "undo": undo, "back": back}
-    return render_to_string("parts/result.html", told, request=request)
+    return render_to_string("shared/result.html", told, request=request)
 
 
 def by_htmx(request: HttpRequest) -> bool:

@@ -6,7 +6,7 @@ from django import forms
 
 from budget.models import Decision, Proposal
 from dashboard.shared.forms import Amount
-from workspaces.activity.notified import VERBS
+from workspaces.activity import events
 from workspaces.models import Channel
 
 DAY = {"invalid": "Write a day as 2026-11-24", "required": "Choose a day"}
@@ -57,7 +57,7 @@ class DecisionForm(forms.Form):
 class ChannelForm(forms.Form):
     name = forms.CharField(max_length=200, error_messages={"required": "Give it a name"})
     target = forms.CharField(max_length=2000, error_messages={"required": "Write where it goes"})
-    verbs = forms.MultipleChoiceField(choices=list(VERBS.items()), error_messages={"required": "Choose at least one event"})
+    verbs = forms.MultipleChoiceField(choices=events.notice_choices, error_messages={"required": "Choose at least one event"})
 
 
 class NewChannelForm(ChannelForm):

@@ -182,7 +182,7 @@ def icon(name: str) -> SafeString:
 
 @register.simple_tag
 def badge(state: str) -> SafeString:
-    """Icon with an outline of its own, word and colour, together (dashboard.md 3, Status)."""
+    """Icon with an outline of its own, word and colour, together."""
     tone, symbol, word = labels.badge(state)
     return format_html('<span class="badge {}">{}{}</span>', tone, icon(symbol), word)
 

@@ -4,9 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from orchestration import events
 from orchestration.backlog import entries, entry_actions, orphans
 from orchestration.maintenance import rebuild
 from orchestration.models import Dependency, Entry, Executor, FileLock, Session
+from orchestration.reasons import Reason
 from orchestration.worker import reaper
 from workspaces import activity
 from workspaces.access import Caller
@@ -60,7 +62,7 @@ class Requeue(Fix):
     def _why_not(self, entry: Entry, stuck: set[str]) -> str:
         if why_not := _out_of_reach(entry):
             return why_not
-        if entry.pk in stuck and entry.reason_code == "dependency_failed":
+        if entry.pk in stuck and entry.reason_code == Reason.DEPENDENCY_FAILED:
             return "An entry that it depends on has failed: requeue that one"
         return {Entry.Status.PENDING: "It is in line already", Entry.Status.DONE: "It is done"}.get(entry.status, "")  # type: ignore[call-overload]
 
@@ -218,8 +220,8 @@ class Reap(Fix):
         going = {line.what for line in self.foresee(found, answers).changes}
         for session in found:
             if session.pk in going:
-                data = {"entry": session.entry_id}
-                activity.record(session.workspace_id, "session.reap", by=by, object_id=session.pk, reason=reason, data=data)
+                event = events.SessionReapRequested(entry=session.entry_id)
+                activity.record(session.workspace_id, event, by=by, object_id=session.pk, reason=reason)
         reaper.reap(going)
         ended = Session.objects.filter(pk__in=going, status=Session.Status.ENDED).count()
         left = len(going) - ended

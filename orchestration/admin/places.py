@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from budget.events import CapThresholdPassed
 from budget.models import (
     Account,
     BudgetChange,
@@ -112,7 +113,7 @@ places.update(
         Hold: _hold,
         Limit: lambda one: _page("budget", one.project_id, at="caps-h"),
         DaySpend: _day,
-        ThresholdCrossing: lambda one: _page("activity", one.project_id, query={"verb": "budget.threshold"}),
+        ThresholdCrossing: lambda one: _page("activity", one.project_id, query={"verb": CapThresholdPassed.verb}),
         LedgerEntry: lambda one: _page("ledger", one.project_id, query=_from(one.pk), at=f"row-{one.pk}"),
         BudgetChange: lambda one: _page("changes", one.project_id, query=_from(one.pk)),
         Review: _review,

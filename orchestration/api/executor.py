@@ -6,7 +6,7 @@ from ninja import Path, Router
 
 from budget.reads.queries import position
 from budget.schemas import Cursor, Limit
-from orchestration import queries, schemas, sessions
+from orchestration import events, queries, schemas, sessions
 from orchestration.backlog import entry_actions
 from orchestration.executor import control, dispatch
 from orchestration.executor import explain as explaining
@@ -63,7 +63,7 @@ def force_dispatch(request: Request, workspaceID: Path[str]) -> Any:
     """Run a dispatch cycle now. It never overrides pause, caps or locks; the diagnostics say what stands in the way."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     dispatch.cycle(workspace.pk)
-    activity.record(workspace.pk, "executor.force_dispatch", by=request.auth, object_id=workspace.pk)
+    activity.record(workspace.pk, events.DispatchForced(), by=request.auth, object_id=workspace.pk)
     return {"dispatched": True, "diagnostics": queries.diagnostics(workspace.pk)}
 
 

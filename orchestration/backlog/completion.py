@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from django.db.models import Count, Q
 
+from orchestration import events
 from orchestration.models import Entry
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -42,14 +43,8 @@ def record_finished(workspace_id: str, *, before: str) -> None:
         return
     now = STUCK if counts["blocked"] or counts["pending"] else FINISHED
     if now != before:
-        activity.record(
-            workspace_id,
-            "backlog.finished",
-            by=MUSTER,
-            object_id=workspace_id,
-            reason=_sentence(now, counts),
-            data={"state": now, **counts},
-        )
+        event = events.BacklogFinished(state=now, **counts)
+        activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id, reason=_sentence(now, counts))
 
 
 def _sentence(state: str, counts: dict[str, int]) -> str:

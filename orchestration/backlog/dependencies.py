@@ -5,11 +5,13 @@ from collections import defaultdict
 from django.db import transaction
 from django.db.models import F
 
+from orchestration import events
 from orchestration.backlog import completion, graph, locks
 from orchestration.backlog.entry_state import locked, move
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry
+from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
@@ -34,7 +36,7 @@ def depend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
             _count(row, +1)
             locks.release(row.workspace_id, [row.pk])  # or the other might wait for one of its files, and both for ever
         if other.status == Entry.Status.FAILED and row.status == Entry.Status.PENDING:
-            move(row, Next("blocked", "dependency_failed", f"#{other.seq} {other.title} failed"[:500]))
+            move(row, Next("blocked", Reason.DEPENDENCY_FAILED, f"#{other.seq} {other.title} failed"[:500]))
         else:
             completion.record_finished(row.workspace_id, before=was)
         _record(row, before, by=by, reason=reason)
@@ -53,7 +55,7 @@ def undepend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
         other = Entry.objects.get(pk=on.pk)
         if other.status != Entry.Status.DONE:
             _count(row, -1)
-        if row.status == Entry.Status.BLOCKED and row.reason_code == "dependency_failed" and not _failed(row):
+        if row.status == Entry.Status.BLOCKED and row.reason_code == Reason.DEPENDENCY_FAILED and not _failed(row):
             move(row, PENDING)
         _record(row, before, by=by, reason=reason)
     _tell(row)
@@ -97,8 +99,8 @@ def _refuse_cycle(entry: Entry, on: Entry) -> None:
 
 
 def _record(entry: Entry, before: list[int], *, by: Caller, reason: str) -> None:
-    data = {"before": _named(before), "after": _named(_needs(entry))}
-    activity.record(entry.workspace_id, "entry.depends", by=by, object_id=entry.pk, reason=reason, data=data)
+    event = events.EntryDependenciesSet(before=_named(before), after=_named(_needs(entry)))
+    activity.record(entry.workspace_id, event, by=by, object_id=entry.pk, reason=reason)
 
 
 def _named(seqs: list[int]) -> str:

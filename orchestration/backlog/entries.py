@@ -9,11 +9,12 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from budget.models import Account, Project
-from orchestration import configuration, funding
+from orchestration import configuration, events, funding
 from orchestration.backlog import completion, entry_state, graph, locks, paths
 from orchestration.backlog.transitions import NO_MONEY_LEFT, Next
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
+from orchestration.reasons import Reason
 from workspaces import activity, ids
 from workspaces.access import Caller
 from workspaces.errors import Invalid
@@ -59,16 +60,18 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, once: str = "
             before = [known.get(id_) or outside[id_] for id_ in wanted[entry.pk]]
             entry.unmet_dependencies = sum(1 for other in before if other.status != Entry.Status.DONE)
             if failed := next((o for o in before if o.status == Entry.Status.FAILED), None):
-                entry_state.set_state(entry, Next("blocked", "dependency_failed", f"#{failed.seq} {failed.title} failed"[:500]))
+                entry_state.set_state(
+                    entry, Next("blocked", Reason.DEPENDENCY_FAILED, f"#{failed.seq} {failed.title} failed"[:500])
+                )
         _open_accounts(project, list(zip(made, drafts, strict=True)), config)
         Entry.objects.bulk_create(made)
         Dependency.objects.bulk_create(
             Dependency(entry_id=one, depends_on_id=other) for one, others in wanted.items() for other in others
         )
         Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(made))
-        activity.record(workspace_id, "entries.added", by=by, data=_told(made))
+        activity.record(workspace_id, _added(made), by=by)
         entry_state.record_blocked(
-            *(entry for entry in made if entry.reason_code != "project_budget_exceeded")
+            *(entry for entry in made if entry.reason_code != Reason.PROJECT_BUDGET_EXCEEDED)
         )  # those are told in one line
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "entries", "budget")
@@ -100,8 +103,7 @@ def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
         Entry.objects.filter(pk=row.pk).update(deleted_at=Now())
         funding.due(row.workspace_id)
         completion.record_finished(row.workspace_id, before=completion.was(row.status, row.unmet_dependencies))
-        data = {"title": row.title}
-        activity.record(row.workspace_id, "entry.deleted", by=by, object_id=row.pk, reason=reason, data=data)
+        activity.record(row.workspace_id, events.EntryDeleted(title=row.title), by=by, object_id=row.pk, reason=reason)
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries", "budget")
 
@@ -138,11 +140,10 @@ def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
     return entry
 
 
-def _told(made: Sequence[Entry]) -> dict[str, Any]:
-    """One line for all of them, also of those that begin without money: who added them is told so, and a notice each would be a flood."""
-    poor = sum(entry.reason_code == "project_budget_exceeded" for entry in made)
-    told = {"count": len(made), "entries": [entry.pk for entry in made[:50]]}
-    return told | ({"without_money": poor} if poor else {})
+def _added(made: Sequence[Entry]) -> events.EntriesAdded:
+    """One event for all, also for those without money: the caller's response says which, and a notification each would be a flood."""
+    poor = sum(entry.reason_code == Reason.PROJECT_BUDGET_EXCEEDED for entry in made)
+    return events.EntriesAdded(count=len(made), entries=[entry.pk for entry in made[:50]], without_money=poor)
 
 
 def _open_accounts(project: Project, made: Sequence[tuple[Entry, Draft]], config: configuration.Config) -> None:
@@ -156,7 +157,7 @@ def _open_accounts(project: Project, made: Sequence[tuple[Entry, Draft]], config
             and entry.status == Entry.Status.PENDING
             and not entry.unmet_dependencies
         ):
-            entry_state.set_state(entry, Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT))
+            entry_state.set_state(entry, Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT))
     Account.objects.bulk_create(
         Account(
             id=entry.pk,

@@ -1,23 +1,25 @@
 """What a person does to entries of the backlog: to one, or to many at once, then all or none."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from orchestration import events
 from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import PENDING, Next
+from orchestration.events import EntryEvent
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Session
+from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 from workspaces.models import Event
 
 AT_WORK = "The entry is in progress: stop its session first"
-BEGIN_ANEW = ("no_improvement", "merge_conflict")
+BEGIN_ANEW = (Reason.NO_IMPROVEMENT, Reason.MERGE_CONFLICT)
 
 
 class SomeRefuse(Invalid):
@@ -38,8 +40,8 @@ def put_all_on_hold(those: Sequence[Entry], *, by: Caller, reason: str = "") -> 
     with transaction.atomic():
         rows = _ready(those, unless={"done"})
         Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
-        entry_state.move_alike(rows, Next("blocked", "human_hold", reason or f"Held by {by.name}"))
-        _record([(row, "held") for row in rows], by=by, reason=reason)
+        entry_state.move_alike(rows, Next("blocked", Reason.HUMAN_HOLD, reason or f"Held by {by.name}"))
+        _record([(row, events.EntryHeld()) for row in rows], by=by, reason=reason)
     _ring(rows[0].workspace_id)
     return rows
 
@@ -62,7 +64,9 @@ def resume_all(those: Sequence[Entry], *, by: Caller, reason: str = "") -> list[
             row.crashes, row.rounds_completed = 0, 0 if row.pk in anew else row.rounds_completed
         for following, alike in _alike(rows).items():
             entry_state.move_alike(alike, following)
-        _record([(row, "reopened" if row in reopened else "released") for row in rows], by=by, reason=reason)
+        _record(
+            [(row, events.EntryReopened() if row in reopened else events.EntryReleased()) for row in rows], by=by, reason=reason
+        )
     _ring(rows[0].workspace_id)
     return rows
 
@@ -73,7 +77,7 @@ def mark_done(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
         (row,) = _ready([entry], unless={"done"})
         Entry.objects.filter(pk=row.pk).update(crashes=0)
         entry_state.move(row, Next("done"))
-        _record([(row, "marked_done")], by=by, reason=reason)
+        _record([(row, events.EntryMarkedDone())], by=by, reason=reason)
     _ring(row.workspace_id)
     return row
 
@@ -83,8 +87,8 @@ def mark_failed(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     with transaction.atomic():
         (row,) = _ready([entry], unless={"done", "failed"})
         Entry.objects.filter(pk=row.pk).update(crashes=0)
-        entry_state.move(row, Next("failed", "human_hold", reason or f"Given up by {by.name}"))
-        _record([(row, "marked_failed")], by=by, reason=reason)
+        entry_state.move(row, Next("failed", Reason.HUMAN_HOLD, reason or f"Given up by {by.name}"))
+        _record([(row, events.EntryMarkedFailed())], by=by, reason=reason)
     _ring(row.workspace_id)
     return row
 
@@ -102,15 +106,15 @@ def set_priority_of_all(those: Sequence[Entry], priority: Entry.Priority, *, by:
         Entry.objects.filter(pk__in=before).update(priority=priority, updated_at=Now())
         for row in rows:
             row.priority = priority
-        told = {"after": priority.name.lower()}
-        _record([(row, "priority") for row in rows], by=by, reason=reason, data=lambda row: {"before": before[row.pk]} | told)
+        after = priority.name.lower()
+        _record([(row, events.EntryPrioritySet(before=before[row.pk], after=after)) for row in rows], by=by, reason=reason)
     wake_ups.enqueue_cycle(rows[0].workspace_id)
     wake_ups.publish_change(rows[0].workspace_id, "entries")
     return rows
 
 
 def reverify(entry: Entry, *, by: Caller) -> Entry:
-    """Verification only, of what the last session left; `rounds_completed` starts anew (contract.md). Raises Invalid."""
+    """Verification only, of what the last session left; `rounds_completed` starts anew. Raises Invalid."""
     with transaction.atomic():
         row = entry_state.locked(entry)
         if not Session.objects.filter(entry=row, rounds__isnull=False).exists():
@@ -120,7 +124,7 @@ def reverify(entry: Entry, *, by: Caller) -> Entry:
         row.rounds_completed, row.crashes, row.next_work, row.has_rounds = 0, 0, Entry.Work.VERIFY, True
         row.save(update_fields=["rounds_completed", "crashes", "next_work", "has_rounds"])
         entry_state.move(row, PENDING)
-        activity.record(row.workspace_id, "entry.reverify", by=by, object_id=row.pk)
+        activity.record(row.workspace_id, events.EntryReverified(), by=by, object_id=row.pk)
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries")
     return row
@@ -143,21 +147,14 @@ def _alike(rows: Sequence[Entry]) -> dict[Next, list[Entry]]:
     found: dict[Next, list[Entry]] = {}
     for row in rows:
         other = behind.get(row.pk)
-        following = Next("blocked", "dependency_failed", f"#{other.seq} {other.title} failed"[:500]) if other else PENDING
+        following = Next("blocked", Reason.DEPENDENCY_FAILED, f"#{other.seq} {other.title} failed"[:500]) if other else PENDING
         found.setdefault(following, []).append(row)
     return found
 
 
-def _record(
-    told: Sequence[tuple[Entry, str]],
-    *,
-    by: Caller,
-    reason: str,
-    data: Callable[[Entry], dict[str, Any]] = lambda _: {},
-) -> None:
+def _record(happened: Sequence[tuple[Entry, EntryEvent]], *, by: Caller, reason: str) -> None:
     Event.objects.bulk_create(
-        activity.event(row.workspace_id, f"entry.{verb}", by=by, object_id=row.pk, reason=reason, data=data(row))
-        for row, verb in told
+        activity.row(row.workspace_id, event, by=by, object_id=row.pk, reason=reason) for row, event in happened
     )
 
 

@@ -4,11 +4,13 @@ from typing import Any
 
 from django.db import transaction
 
+from orchestration import events
 from orchestration.backlog import entry_state
 from orchestration.backlog.entries import paths_of
 from orchestration.backlog.transitions import PENDING
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry
+from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid
@@ -20,10 +22,10 @@ def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = ""
         row = entry_state.locked(entry)
         before, row.budget_rounds = row.budget_rounds, budget_rounds
         row.save(update_fields=["budget_rounds", "updated_at"])
-        if row.reason_code == "rounds_exhausted" and budget_rounds > row.rounds_completed:
+        if row.reason_code == Reason.ROUNDS_EXHAUSTED and budget_rounds > row.rounds_completed:
             entry_state.move(row, PENDING)
-        data = {"before": before, "after": budget_rounds}
-        activity.record(row.workspace_id, "entry.rounds", by=by, object_id=row.pk, reason=reason, data=data)
+        event = events.EntryRoundsSet(before=before, after=budget_rounds)
+        activity.record(row.workspace_id, event, by=by, object_id=row.pk, reason=reason)
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries")
     return row
@@ -39,8 +41,9 @@ def set_parallel(
         row.parallelizable = row.parallelizable if parallelizable is None else parallelizable
         row.parallel_group = row.parallel_group if parallel_group is None else parallel_group
         row.save(update_fields=["parallelizable", "parallel_group", "updated_at"])
-        data = {"before": before, "after": {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}}
-        activity.record(row.workspace_id, "entry.parallel", by=by, object_id=row.pk, reason=reason, data=data)
+        after = {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}
+        event = events.EntryParallelSet(before=before, after=after)
+        activity.record(row.workspace_id, event, by=by, object_id=row.pk, reason=reason)
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries")
     return row
@@ -52,8 +55,8 @@ def assign(entry: Entry, assigned_to: str, *, by: Caller, reason: str = "") -> E
         row = entry_state.locked(entry)
         before, row.assigned_to = row.assigned_to, assigned_to
         row.save(update_fields=["assigned_to", "updated_at"])
-        data = {"before": before, "after": assigned_to}
-        activity.record(row.workspace_id, "entry.assigned", by=by, object_id=row.pk, reason=reason, data=data)
+        event = events.EntryAssigned(before=before, after=assigned_to)
+        activity.record(row.workspace_id, event, by=by, object_id=row.pk, reason=reason)
     wake_ups.publish_change(row.workspace_id, "entries")
     return row
 
@@ -68,7 +71,7 @@ def set_spec(entry: Entry, spec: dict[str, Any], *, by: Caller) -> Entry:
             raise Invalid("The entry is at work and holds its locks: its spec cannot change now", "spec")
         row.spec, row.paths, row.parked_behind = spec, paths_of(spec), None
         row.save(update_fields=["spec", "paths", "parked_behind", "updated_at"])
-        activity.record(row.workspace_id, "entry.spec", by=by, object_id=row.pk)
+        activity.record(row.workspace_id, events.EntrySpecSet(), by=by, object_id=row.pk)
     wake_ups.enqueue_cycle(row.workspace_id)
     return row
 
@@ -80,5 +83,5 @@ def freeze_spec(entry: Entry, *, by: Caller) -> Entry:
         if not row.spec_frozen:
             row.spec_frozen = True
             row.save(update_fields=["spec_frozen", "updated_at"])
-            activity.record(row.workspace_id, "entry.spec_frozen", by=by, object_id=row.pk)
+            activity.record(row.workspace_id, events.EntrySpecFrozen(), by=by, object_id=row.pk)
         return row

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from django.db.models import Count, F
 from django.db.models.functions import Now
 
-from orchestration import funding
+from orchestration import events, funding
 from orchestration.backlog import completion, locks
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
+from orchestration.reasons import Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.errors import NotFound
@@ -47,7 +48,7 @@ def move_alike(those: Sequence[Entry], following: Next) -> None:
     halts = following.status in (*ENDED, Entry.Status.BLOCKED)
     if halts:
         locks.release(workspace_id, ids)
-    if following.status in ENDED or following.code == "project_budget_exceeded":
+    if following.status in ENDED or following.code == Reason.PROJECT_BUDGET_EXCEEDED:
         funding.due(workspace_id)  # they leave money, or want some
     done = following.status == Entry.Status.DONE
     if changed := [pk for pk in ids if (were[pk] == Entry.Status.DONE) != done]:
@@ -71,13 +72,12 @@ def record_blocked(*those: Entry) -> None:
     """Whatever blocked them: those who are to act on it hear of it by this verb."""
     blocked = [entry for entry in those if entry.status == Entry.Status.BLOCKED]
     Event.objects.bulk_create(
-        activity.event(
+        activity.row(
             entry.workspace_id,
-            "entry.blocked",
+            events.EntryBlocked(code=entry.reason_code, entry=entry.pk, seq=entry.seq, title=entry.title),
             by=MUSTER,
             object_id=entry.pk,
             reason=entry.reason_message,
-            data={"code": entry.reason_code, "entry": entry.pk, "seq": entry.seq, "title": entry.title},
         )
         for entry in blocked
     )
@@ -115,14 +115,16 @@ def _tell_dependents(entry: Entry, before: str) -> None:
     if entry.status == Entry.Status.FAILED:
         message = f"#{entry.seq} {entry.title} failed"[:500]
         for waiting in Entry.objects.filter(dependencies__depends_on=entry, status=Entry.Status.PENDING):
-            move(waiting, Next("blocked", "dependency_failed", message))
+            move(waiting, Next("blocked", Reason.DEPENDENCY_FAILED, message))
     elif before == Entry.Status.FAILED:
         _unblock_dependents(entry)
 
 
 def _unblock_dependents(entry: Entry) -> None:
     """Those blocked by this entry's failure, unless another dependency of theirs failed as well."""
-    stuck = Entry.objects.filter(dependencies__depends_on=entry, status=Entry.Status.BLOCKED, reason_code="dependency_failed")
+    stuck = Entry.objects.filter(
+        dependencies__depends_on=entry, status=Entry.Status.BLOCKED, reason_code=Reason.DEPENDENCY_FAILED
+    )
     for waiting in stuck:
         others = Entry.objects.filter(dependents__entry=waiting, status=Entry.Status.FAILED).exclude(pk=entry.pk)
         if not others.exists():

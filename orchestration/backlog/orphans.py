@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from orchestration import events
 from orchestration.backlog import locks
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock, Session
@@ -51,8 +52,8 @@ def release(entry_id: str, *, by: Caller, reason: str) -> int:
         freed = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
         if freed:
             locks.release(workspace_id, [entry_id])
-            data = {"count": len(freed), "paths": freed[:50]}
-            activity.record(workspace_id, "locks.released", by=by, object_id=entry_id, reason=reason, data=data)
+            event = events.LocksReleased(count=len(freed), paths=freed[:50])
+            activity.record(workspace_id, event, by=by, object_id=entry_id, reason=reason)
     if freed:
         wake_ups.enqueue_cycle(workspace_id)
         wake_ups.publish_change(workspace_id, "locks", "entries")

@@ -1,4 +1,4 @@
-"""The paths that entries lock: normalised, relative, inside the repository. `a` covers all under `a/` (reliability.md 5.2, 8)."""
+"""The paths that entries lock: normalised, relative, inside the repository. `a` covers all under `a/`."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator

@@ -1,9 +1,10 @@
-"""Where an entry goes when a session ends: pure, one table (architecture.md 5; docs/reference/states.md shows it)."""
+"""Where an entry goes when a session ends: pure, one table (docs/reference/states.md shows it)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from budget.amounts import exact_usd
+from orchestration.reasons import Reason
 
 MOST_CRASHES = 3
 MOST_LOSSES = 5
@@ -48,7 +49,7 @@ def after(facts: Facts) -> Next:
     """The next state of an entry whose session just ended. What would go back in line is held where somebody asked for that."""
     following = _after(facts)
     if facts.hold_after_by and following == PENDING:
-        return Next("blocked", "human_hold", f"Held after its round, as {facts.hold_after_by} asked: release it to go on")
+        return Next("blocked", Reason.HUMAN_HOLD, f"Held after its round, as {facts.hold_after_by} asked: release it to go on")
     return following
 
 
@@ -56,7 +57,7 @@ def _after(facts: Facts) -> Next:
     if facts.outcome == "passed":
         return Next("done")
     if facts.outcome == "stopped" and facts.stopped_for_good:
-        return Next("blocked", "human_hold", f"Its session was stopped by {facts.stopped_by}: release it to go on")
+        return Next("blocked", Reason.HUMAN_HOLD, f"Its session was stopped by {facts.stopped_by}: release it to go on")
     if facts.outcome in ("stopped", "interrupted", "unavailable"):
         return PENDING
     if facts.outcome == "out_of_money":
@@ -69,7 +70,7 @@ def _after(facts: Facts) -> Next:
 def _after_crash(facts: Facts) -> Next:
     most = MOST_LOSSES if facts.outcome == "lost" else MOST_CRASHES
     if facts.crashes >= most:
-        return Next("failed", "agent_unavailable", f"The agent failed {facts.crashes} times in a row. Last: {facts.message}")
+        return Next("failed", Reason.AGENT_UNAVAILABLE, f"The agent failed {facts.crashes} times in a row. Last: {facts.message}")
     if facts.outcome == "lost" and facts.verify_next:
         return PENDING  # the work is done and paid: what is left needs no round's money
     return _without_money(facts)
@@ -79,22 +80,22 @@ def _after_round(facts: Facts) -> Next:
     if facts.rounds_completed >= facts.budget_rounds:
         made = "Its one round is" if facts.budget_rounds == 1 else f"All {facts.budget_rounds} rounds are"
         message = f"{made} used up: raise its rounds to go on"
-        return Next("failed", "rounds_exhausted", message)
+        return Next("failed", Reason.ROUNDS_EXHAUSTED, message)
     if facts.outcome == "conflict" and facts.conflicts_in_a_row >= 2:
-        return Next("blocked", "merge_conflict", facts.message)
+        return Next("blocked", Reason.MERGE_CONFLICT, facts.message)
     recent = facts.improvements[-facts.plateau_rounds :]
     if len(recent) >= facts.plateau_rounds and all(gain < facts.plateau_epsilon for gain in recent):
         message = f"The last {facts.plateau_rounds} rounds did not improve its score by {facts.plateau_epsilon:g}"
-        return Next("blocked", "no_improvement", message)
+        return Next("blocked", Reason.NO_IMPROVEMENT, message)
     return _without_money(facts)
 
 
 def _without_money(facts: Facts) -> Next:
     """Back in line, or blocked when its own budget cannot pay another round. The project's cap is the executor's to look at."""
     if facts.headroom < max(facts.min_round, 1) and not facts.own_budget:
-        return Next("blocked", "project_budget_exceeded", NO_MONEY_LEFT)
+        return Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT)
     if facts.headroom < max(facts.min_round, 1):
         left, needed = exact_usd(max(facts.headroom, 0)), exact_usd(max(facts.min_round, 1))
         message = f"{left} of its budget is left, a round needs {needed}: raise the entry's budget"
-        return Next("blocked", "budget_exceeded", message)
+        return Next("blocked", Reason.BUDGET_EXCEEDED, message)
     return PENDING

@@ -3,7 +3,6 @@
 from orchestration.configuration.config import (
     JUDGES,
     Agent,
-    AgentKind,
     Check,
     Command,
     Config,
@@ -22,7 +21,6 @@ from orchestration.configuration.config import (
 __all__ = [
     "JUDGES",
     "Agent",
-    "AgentKind",
     "Check",
     "Command",
     "Config",

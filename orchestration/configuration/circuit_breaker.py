@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from orchestration import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
 from workspaces import activity
@@ -56,10 +57,8 @@ def provider_unavailable(executor: Executor, entry: Entry, trouble: Trouble) -> 
         trouble_until=Now() + pause,
     )
     if fresh:
-        data = {"code": trouble.code}
-        activity.record(
-            executor.pk, "agent.unavailable", by=MUSTER, object_id=executor.pk, reason=trouble.message[:500], data=data
-        )
+        event = events.AgentUnavailable(code=trouble.code)
+        activity.record(executor.pk, event, by=MUSTER, object_id=executor.pk, reason=trouble.message[:500])
 
 
 def provider_answered(workspace_id: str) -> None:
@@ -70,7 +69,7 @@ def provider_answered(workspace_id: str) -> None:
             return
         _close(row.pk)
         if row.trouble_code:
-            activity.record(row.pk, "agent.available", by=MUSTER, object_id=row.pk, data={"code": row.trouble_code})
+            activity.record(row.pk, events.AgentAvailable(code=row.trouble_code), by=MUSTER, object_id=row.pk)
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "executor", "entries")
 
@@ -87,7 +86,7 @@ def try_again(workspace_id: str, *, by: Caller) -> None:
         row = Executor.objects.select_for_update().get(pk=workspace_id)
         _close(row.pk)
         Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
-        activity.record(workspace_id, "agent.retry", by=by, object_id=workspace_id, data={"code": row.trouble_code})
+        activity.record(workspace_id, events.AgentRetried(code=row.trouble_code), by=by, object_id=workspace_id)
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "executor", "entries")
 

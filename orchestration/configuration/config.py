@@ -2,12 +2,13 @@
 
 import json
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from budget.amounts import money
 from orchestration.configuration import prompt_templates
+from orchestration.configuration.agent_kinds import AgentKind
 from workspaces.schemas import Object, whole
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
@@ -21,7 +22,6 @@ class _Part(BaseModel):
 
 
 LONGEST_SETTINGS = 100_000  # every cycle and every session reads the whole config
-AgentKind = Literal["command", "claude_code", "codex", "opencode", "gemini", "qwen", "aider", "mini_swe_agent"]
 
 TOLD_ONCE = ("command", "mini_swe_agent")
 """They keep the limit that they are handed, and cannot be resumed with another one."""

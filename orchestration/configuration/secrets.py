@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 
+from orchestration import events
 from orchestration.configuration import circuit_breaker
 from orchestration.messaging import wake_ups
 from orchestration.models import Secret
@@ -35,8 +36,8 @@ def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
         row, fresh = Secret.objects.update_or_create(
             workspace_id=workspace_id, name=name, defaults={"sealed": seal(value, purpose=PURPOSE), "changed_by": by.name}
         )
-        verb = "secret.set" if fresh else "secret.replaced"
-        activity.record(workspace_id, verb, by=by, object_id=workspace_id, data={"name": name})
+        event = events.SecretSet(name=name) if fresh else events.SecretReplaced(name=name)
+        activity.record(workspace_id, event, by=by, object_id=workspace_id)
         circuit_breaker.recovered(workspace_id)
     wake_ups.enqueue_cycle(workspace_id)
     return row
@@ -48,7 +49,7 @@ def remove(workspace_id: str, name: str, *, by: Caller) -> None:
         gone, _ = Secret.objects.filter(workspace_id=workspace_id, name=name).delete()
         if not gone:
             raise NotFound("Secret not found")
-        activity.record(workspace_id, "secret.removed", by=by, object_id=workspace_id, data={"name": name})
+        activity.record(workspace_id, events.SecretRemoved(name=name), by=by, object_id=workspace_id)
 
 
 def unsealed(workspace_id: str) -> dict[str, str]:

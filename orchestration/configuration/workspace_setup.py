@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from budget.limits import caps
 from budget.models import Project
+from orchestration import events
 from orchestration.configuration import circuit_breaker, difference
 from orchestration.configuration import config as configuration
 from orchestration.git import branches
@@ -58,7 +59,7 @@ def create(
         workspace.save(force_insert=True)
         caps.open_project(workspace.pk, total_budget=total_budget, max_project_spend=max_project_spend)
         Executor.objects.create(workspace=workspace, config=configuration.stored(checked))
-        activity.record(workspace.pk, "workspace.created", by=by, object_id=workspace.pk, data={"name": name})
+        activity.record(workspace.pk, events.WorkspaceCreated(name=name), by=by, object_id=workspace.pk)
     workspace.refresh_from_db()
     return workspace
 
@@ -83,15 +84,15 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
         Executor.objects.filter(pk=executor.pk).update(config=kept)
         if "agent" in change:
             circuit_breaker.recovered(workspace.pk)
-        told = {"keys": sorted(change), "changes": difference.of(executor.config, kept)}
-        activity.record(workspace.pk, "workspace.configured", by=by, object_id=workspace.pk, data=told)
+        event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.of(executor.config, kept))
+        activity.record(workspace.pk, event, by=by, object_id=workspace.pk)
     wake_ups.enqueue_cycle(workspace.pk)
     wake_ups.publish_change(workspace.pk, "executor", "entries")
     return config
 
 
 def _who_configured(workspace: Workspace) -> str:
-    last = Event.objects.filter(workspace=workspace, verb="workspace.configured").order_by("-id").first()
+    last = Event.objects.filter(workspace=workspace, verb=events.WorkspaceConfigured.verb).order_by("-id").first()
     if last is None:
         return "Somebody changed the config meanwhile"
     keys = ", ".join(one["key"] for one in last.data.get("changes", [])[:6]) or "the config"
@@ -129,7 +130,7 @@ def delete(workspace: Workspace, *, by: Caller) -> None:
             raise Invalid("Sessions are at work: stop them first", "workspaceID")
         Executor.objects.filter(pk=workspace.pk).update(state=Executor.State.PAUSED)
         Workspace.objects.filter(pk=workspace.pk).update(deleted_at=Now())
-        activity.record(workspace.pk, "workspace.deleted", by=by, object_id=workspace.pk)
+        activity.record(workspace.pk, events.WorkspaceDeleted(), by=by, object_id=workspace.pk)
 
 
 def _repository(repo: str) -> tuple[Path, str]:

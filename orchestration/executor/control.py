@@ -4,7 +4,8 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration import sessions
+from orchestration import events, sessions
+from orchestration.events import ExecutorEvent
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor
 from workspaces import activity
@@ -24,13 +25,13 @@ class Outdated(Conflict):
 
 def start(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
     """Begin dispatching; also ends a pause. `expected`: the version that the caller saw; raises Outdated for another one."""
-    _become(workspace_id, Executor.State.RUNNING, "executor.start", by=by, expected=expected)
+    _become(workspace_id, Executor.State.RUNNING, events.ExecutorStarted, by=by, expected=expected)
     wake_ups.enqueue_cycle(workspace_id)
 
 
 def pause(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
     """No new dispatch until resume; sessions at work go on. An executor that was never started stays stopped."""
-    _become(workspace_id, Executor.State.PAUSED, "executor.pause", by=by, expected=expected)
+    _become(workspace_id, Executor.State.PAUSED, events.ExecutorPaused, by=by, expected=expected)
 
 
 def resume(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
@@ -38,7 +39,7 @@ def resume(workspace_id: str, *, by: Caller, expected: int | None = None) -> Non
     with transaction.atomic():
         if Executor.objects.select_for_update().get(pk=workspace_id).state == Executor.State.STOPPED:
             raise Invalid("The executor was never started: start it", "workspaceID")
-        _become(workspace_id, Executor.State.RUNNING, "executor.resume", by=by, expected=expected)
+        _become(workspace_id, Executor.State.RUNNING, events.ExecutorResumed, by=by, expected=expected)
     wake_ups.enqueue_cycle(workspace_id)
 
 
@@ -48,12 +49,14 @@ def stop_all(workspace_id: str, *, by: Caller) -> int:
     It asks for no version: a stop is never too late (docs/explanation/decisions/0022).
     """
     with transaction.atomic():
-        _become(workspace_id, Executor.State.PAUSED, "executor.stop_all", by=by)
+        _become(workspace_id, Executor.State.PAUSED, events.ExecutorStoppedAll, by=by)
         Executor.objects.filter(pk=workspace_id).update(stop_all_at=Now(), stop_all_by=by.name)
         return sessions.stop_all(workspace_id, by=by)
 
 
-def _become(workspace_id: str, state: Executor.State, verb: str, *, by: Caller, expected: int | None = None) -> None:
+def _become(
+    workspace_id: str, state: Executor.State, event: type[ExecutorEvent], *, by: Caller, expected: int | None = None
+) -> None:
     with transaction.atomic():
         row = Executor.objects.select_for_update().get(pk=workspace_id)
         if expected is not None and row.version != expected:
@@ -64,7 +67,6 @@ def _become(workspace_id: str, state: Executor.State, verb: str, *, by: Caller, 
             Executor.objects.filter(pk=workspace_id).update(
                 state=state, changed_by=by.name, changed_at=Now(), version=F("version") + 1, stop_all_at=None
             )
-        activity.record(
-            workspace_id, verb, by=by, object_id=workspace_id, data={"before": before, "after": state if started else before}
-        )
+        filled = event(before=before, after=state if started else before)
+        activity.record(workspace_id, filled, by=by, object_id=workspace_id)
     wake_ups.publish_change(workspace_id, "executor", "workers", "entries")

@@ -1,4 +1,4 @@
-"""A cycle: snapshot, plan, and claims in a constant number of statements (performance.md, D2).
+"""A cycle: snapshot, plan, and claims in a constant number of statements.
 
 One transaction that holds the executor's row: two cycles of a workspace never run at once, and a crashed one leaves nothing half-done.
 """
@@ -12,14 +12,15 @@ from typing import Any
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from orchestration import funding
+from orchestration import events, funding
 from orchestration.backlog import completion, locks
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
 from orchestration.executor import stats as executor_stats
 from orchestration.executor.plan import Block, Decision, Park, Start, World
 from orchestration.messaging import wake_ups
-from orchestration.models import sql_dialect
+from orchestration.models import Entry, sql_dialect
+from orchestration.reasons import Reason
 from workspaces import activity, ids
 from workspaces.access import MUSTER
 from workspaces.models import Event
@@ -111,13 +112,18 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
         wake_ups.enqueue_sessions([(session, start.entry.attempts + 1) for start, session in starts])
     if blocks:
         locks.release(workspace_id, [block.entry.id for block in blocks])
+        titles = {entry.pk: entry.title for entry in Entry.objects.filter(pk__in=[b.entry.id for b in blocks]).only("content")}
         Event.objects.bulk_create(
-            activity.event(
-                workspace_id, "entry.blocked", by=MUSTER, object_id=b.entry.id, reason=b.why.message, data={"code": b.why.code}
+            activity.row(
+                workspace_id,
+                events.EntryBlocked(code=b.why.code, entry=b.entry.id, seq=b.entry.seq, title=titles[b.entry.id]),
+                by=MUSTER,
+                object_id=b.entry.id,
+                reason=b.why.message,
             )
             for b in blocks
         )
-        if any(block.why.code == "project_budget_exceeded" for block in blocks):
+        if any(block.why.code == Reason.PROJECT_BUDGET_EXCEEDED for block in blocks):
             funding.due(workspace_id)
         wake_ups.enqueue_deliveries()
         completion.record_finished(workspace_id, before=completion.GOING)

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from budget.amounts import exact_usd
+from orchestration import reasons
 from orchestration.backlog.paths import LockTable
 from orchestration.backlog.transitions import NO_MONEY_LEFT
 from orchestration.executor.limits import Cap
+from orchestration.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,17 +189,17 @@ def _decide(entry: Waiting, room: Room) -> Decision:
     why = reason(entry, room)
     if why is None:
         return Start(entry, take(entry, room))
-    if why.code == "files_locked":
+    if why.code == Reason.FILES_LOCKED:
         return Park(entry, behind=why.holder, why=why)
     if why.blocks:
         return Block(entry, why)
-    if not entry.parallelizable and why.code == "concurrency_limit" and room.draining_for is None:
+    if not entry.parallelizable and why.code == Reason.CONCURRENCY_LIMIT and room.draining_for is None:
         room.draining_for = entry  # nothing behind it starts, or it would wait for ever
     return Wait(entry, why)
 
 
 def take(entry: Waiting, room: Room) -> int:
-    """Give an entry its share of the room. Answers what its session holds: as much as all three limits allow (budget.md, Hold)."""
+    """Give an entry its share of the room. Answers what its session holds: as much as all three limits allow (docs/explanation/money.md)."""
     world = room.world
     most = world.round_ceiling if world.slice is None else min(world.round_ceiling, max(world.slice, world.min_round))
     hold = 0 if entry.verify_only else min(entry.headroom, room.headroom, most)
@@ -208,30 +210,32 @@ def take(entry: Waiting, room: Room) -> int:
 def _executor(room: Room) -> Check:
     state = room.world.state
     messages = {"stopped": "The executor was never started", "paused": "The executor is paused"}
-    return Check(f"executor_{state}", state == "running", state, "running", messages.get(state, ""), common=True)
+    return Check(reasons.executor(state), state == "running", state, "running", messages.get(state, ""), common=True)
 
 
 def _worker(room: Room) -> Check:
     slots = room.world.worker_slots
     message = "No session worker is online: start one with ./muster worker"
-    return Check("no_worker_online", slots > 0, f"{slots} slots", "1 slot", message, common=True)
+    return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
 
 
 def _provider(entry: Waiting, room: Room) -> Check:
     """An agent can work: the provider has not sent this entry away, and the breaker is closed, or one is to be tried."""
     world = room.world
     if entry.verify_only:
-        return Check("agent_unavailable", True, "no agent is needed", "nothing")
+        return Check(Reason.AGENT_UNAVAILABLE, True, "no agent is needed", "nothing")
     if entry.wait_s > 0:
         message = f"Its agent's provider turned it away: tried again in {_soon(entry.wait_s)}"
-        return Check("agent_unavailable", False, f"{entry.wait_s:.0f} s to wait", "none", message)
+        return Check(Reason.AGENT_UNAVAILABLE, False, f"{entry.wait_s:.0f} s to wait", "none", message)
     if not world.trouble:
-        return Check("agent_unavailable", True, "no trouble known", "none")
+        return Check(Reason.AGENT_UNAVAILABLE, True, "no trouble known", "none")
     if world.trouble_wait_s > 0:
         message = f"{world.trouble_message} Tried again in {_soon(world.trouble_wait_s)}."
-        return Check("agent_unavailable", False, world.trouble, "none", message, common=True)
+        return Check(Reason.AGENT_UNAVAILABLE, False, world.trouble, "none", message, common=True)
     message = f"{world.trouble_message} One session is trying it now."
-    return Check("agent_unavailable", not room.running, f"{world.trouble}, to be tried", "nobody trying", message, common=True)
+    return Check(
+        Reason.AGENT_UNAVAILABLE, not room.running, f"{world.trouble}, to be tried", "nobody trying", message, common=True
+    )
 
 
 def _soon(seconds: float) -> str:
@@ -240,13 +244,13 @@ def _soon(seconds: float) -> str:
 
 def _standing(entry: Waiting) -> Check:
     free = entry.status == "pending"
-    return Check(entry.reason_code or "pending", free, entry.status, "pending", entry.reason_message)
+    return Check(entry.reason_code or Reason.PENDING, free, entry.status, "pending", entry.reason_message)
 
 
 def _dependencies(entry: Waiting) -> Check:
     unmet = entry.unmet_dependencies
     message = f"Waiting for {unmet} {'entry' if unmet == 1 else 'entries'} that it depends on"
-    return Check("dependencies_pending", unmet == 0, f"{unmet} not done", "all done", message)
+    return Check(Reason.DEPENDENCIES_PENDING, unmet == 0, f"{unmet} not done", "all done", message)
 
 
 def _rounds(entry: Waiting) -> Check:
@@ -254,7 +258,7 @@ def _rounds(entry: Waiting) -> Check:
     made = "Its one round is" if entry.budget_rounds == 1 else f"All {entry.budget_rounds} rounds are"
     message = f"{made} used up: raise its rounds to go on"
     return Check(
-        "rounds_exhausted",
+        Reason.ROUNDS_EXHAUSTED,
         left > 0,
         f"{entry.rounds_completed} rounds made",
         f"fewer than {entry.budget_rounds}",
@@ -271,11 +275,11 @@ def _needed(entry: Waiting, room: Room) -> int:
 def _entry_budget(entry: Waiting, room: Room) -> Check:
     needed = _needed(entry, room)
     passed = not needed or entry.headroom >= needed
-    code, message = "project_budget_exceeded", NO_MONEY_LEFT
+    code, message = Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT
     if entry.own_budget:
         left = exact_usd(max(entry.headroom, 0))
         code, message = (
-            "budget_exceeded",
+            Reason.BUDGET_EXCEEDED,
             f"{left} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget",
         )
     return Check(code, passed, f"{exact_usd(entry.headroom)} left", f"at least {exact_usd(needed)}", message, blocks=True)
@@ -292,7 +296,7 @@ def _project_budget(entry: Waiting, room: Room) -> Check:
         message = replace(tightest, left=tightest.left - taken).sentence(needed)
     passed = not needed or room.headroom >= needed
     return Check(
-        "project_budget_exceeded",
+        Reason.PROJECT_BUDGET_EXCEEDED,
         passed,
         f"{exact_usd(room.headroom)} left",
         f"at least {exact_usd(needed)}",
@@ -306,9 +310,9 @@ def _files(entry: Waiting, room: Room) -> Check:
         if found := room.locks.blocker(path, entry.id):
             held, holder = found
             return Check(
-                "files_locked", False, f"{held} held by {holder}", "free", f"Waiting for {held}, locked by {holder}", holder
+                Reason.FILES_LOCKED, False, f"{held} held by {holder}", "free", f"Waiting for {held}, locked by {holder}", holder
             )
-    return Check("files_locked", True, "1 path free" if len(entry.paths) == 1 else f"{len(entry.paths)} paths free", "free")
+    return Check(Reason.FILES_LOCKED, True, "1 path free" if len(entry.paths) == 1 else f"{len(entry.paths)} paths free", "free")
 
 
 def _alone(entry: Waiting, room: Room) -> Check:
@@ -316,13 +320,13 @@ def _alone(entry: Waiting, room: Room) -> Check:
     ahead = room.draining_for
     if ahead is not None and ahead.id != entry.id and _exclude(ahead, entry):
         message = f"Entry #{ahead.seq} runs alone and is next"
-        return Check("concurrency_limit", False, "one that runs alone is next", needed, message, ahead.id)
+        return Check(Reason.CONCURRENCY_LIMIT, False, "one that runs alone is next", needed, message, ahead.id)
     suspects = room.running if not entry.parallelizable else room.alone
     other = next((run for run in suspects if run.entry_id != entry.id and _exclude(run, entry)), None)
     if other is None:
-        return Check("concurrency_limit", True, "nothing in the way", needed)
+        return Check(Reason.CONCURRENCY_LIMIT, True, "nothing in the way", needed)
     message = f"May not run beside {other.entry_id}, which is running"
-    return Check("concurrency_limit", False, f"{other.entry_id} is running", needed, message, other.entry_id)
+    return Check(Reason.CONCURRENCY_LIMIT, False, f"{other.entry_id} is running", needed, message, other.entry_id)
 
 
 def _exclude(one: Waiting | Running, other: Waiting | Running) -> bool:
@@ -335,7 +339,7 @@ def _exclude(one: Waiting | Running, other: Waiting | Running) -> bool:
 
 def _slot(room: Room) -> Check:
     used = f"{len(room.running)} of {room.world.max_workers} workers busy"
-    return Check("concurrency_limit", room.free_slots > 0, used, "a free worker", "All workers are busy", common=True)
+    return Check(Reason.CONCURRENCY_LIMIT, room.free_slots > 0, used, "a free worker", "All workers are busy", common=True)
 
 
 def codes(decisions: Iterable[Decision]) -> list[str]:

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from budget.ledger import permits
 from budget.models import Hold
-from orchestration import funding
+from orchestration import events, funding
 from orchestration.backlog import locks, orphans
 from orchestration.executor import dispatch
 from orchestration.messaging import wake_ups
@@ -55,14 +55,14 @@ def release_orphans() -> int:
             Executor.objects.select_for_update().get(pk=workspace_id)
             if left.filter(entry=entry_id).exists():
                 count = locks.release(workspace_id, [entry_id])
-                activity.record(
-                    workspace_id, "locks.released", by=MUSTER, object_id=entry_id, reason="orphan", data={"count": count}
-                )
+                event = events.LocksReleased(count=count)
+                activity.record(workspace_id, event, by=MUSTER, object_id=entry_id, reason="orphan")
                 freed += count
     holding = FileLock.objects.filter(entry_id=OuterRef("parked_behind_id"))
     Entry.objects.filter(~Exists(holding), parked_behind__isnull=False).update(parked_behind=None)
     stranded = Hold.objects.filter(state=Hold.State.OPEN, session__status=Session.Status.ENDED)
     for hold in stranded:  # a session's end settles its hold in the same transaction: this is for rows mended by hand
         Hold.objects.filter(pk=hold.pk, state=Hold.State.OPEN).update(state=Hold.State.SETTLED, settled_at=Now())
-        activity.record(hold.project_id, "hold.settled", by=MUSTER, object_id=hold.session_ref, reason="its session had ended")
+        reason = "its session had ended"
+        activity.record(hold.project_id, events.HoldSettled(), by=MUSTER, object_id=hold.session_ref, reason=reason)
     return freed

@@ -20,7 +20,7 @@ TICK = "muster:tick"
 """The channel on which each tick is told: streams hand it to open pages with their heartbeat."""
 KEPT = 60
 KEPT_FOR_S = 7 * 24 * 3600
-LATE_AFTER = 3  # ticks: then nobody knows whether the executor still works (dashboard.md 4.3)
+LATE_AFTER = 3  # ticks: then nobody knows whether the executor still works
 
 
 def late_after_s() -> float:

@@ -8,6 +8,7 @@ from budget.allocation import reallocation
 from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.models import Account, BudgetChange, Project
+from orchestration import events
 from workspaces import activity
 from workspaces.access import MUSTER
 
@@ -50,8 +51,8 @@ def _lower(project: Project, taken: Sequence[tuple[Account, int]]) -> None:
     amounts = Case(*(When(pk=one.pk, then=Value(one.budget - amount)) for one, amount in taken), output_field=MoneyField())
     Account.objects.filter(pk__in=[one.pk for one, _ in taken], human_locked=False).update(budget=amounts)
     BudgetChange.objects.bulk_create(_change(one, amount) for one, amount in taken)
-    data = {"changed": len(taken), "freed_usd": money.number(sum(amount for _, amount in taken))}
-    activity.record(project.pk, "budget.made_room", by=MUSTER, object_id=project.pk, data=data)
+    event = events.SharesReclaimed(changed=len(taken), freed_usd=money.number(sum(amount for _, amount in taken)))
+    activity.record(project.pk, event, by=MUSTER, object_id=project.pk)
 
 
 def _change(account: Account, taken: int) -> BudgetChange:

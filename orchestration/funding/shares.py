@@ -12,15 +12,15 @@ from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Project
-from orchestration import configuration
+from orchestration import configuration, events
 from orchestration.funding import first_rounds
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
+from orchestration.reasons import NO_FUNDING, WITHOUT_MONEY, Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 
 OPEN = reallocation.OPEN
-WITHOUT_MONEY = ("budget_exceeded", "project_budget_exceeded")
 AT_ONCE = 500  # entries that one call gives money to; the next one goes on
 
 
@@ -39,6 +39,7 @@ def terms_of(executor: Executor) -> policy.Policy:
         plateau_epsilon=config.plateau.epsilon,
         automatic=config.auto_reallocate,
         running=executor.state == Executor.State.RUNNING,
+        no_funding=NO_FUNDING,
     )
 
 
@@ -124,8 +125,8 @@ def fund(workspace_id: str) -> int:
         changes = [_give(one, given[one.pk]) for one in poor if one.pk in given]
         if changes:
             BudgetChange.objects.bulk_create(changes)
-            data = {"changed": len(changes), "spare_usd": money.number(spare_now)}
-            activity.record(workspace_id, "budget.funded", by=MUSTER, object_id=workspace_id, data=data)
+            event = events.SharesFunded(changed=len(changes), spare_usd=money.number(spare_now))
+            activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id)
     if changes:
         unblock_affordable(workspace_id, list(given))
     return len(changes)
@@ -162,7 +163,7 @@ def _unfunded(workspace_id: str, least: int) -> list[Account]:
     stopped = mine.filter(
         entry__workspace_id=workspace_id,
         entry__status=Entry.Status.BLOCKED,
-        entry__reason_code="project_budget_exceeded",
+        entry__reason_code=Reason.PROJECT_BUDGET_EXCEEDED,
         budget__lt=F("spent") + F("held") + least,
     )
     order = ("entry__unmet_dependencies", "entry__priority", "entry__seq")

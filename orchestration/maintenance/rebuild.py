@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Count, Q
 
+from orchestration import events
 from orchestration.backlog import paths
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock
@@ -39,8 +40,8 @@ def mend(workspace_id: str, *, by: Caller, reason: str) -> list[Drift]:
             Entry.objects.filter(pk=drift.id).update(**{drift.field: drift.should})
         if wrong:
             shown = [[d.kind, d.id, d.field, d.found, d.should] for d in wrong[:50]]
-            data = {"count": len(wrong), "changed": shown}
-            activity.record(workspace_id, "entries.rebuilt", by=by, object_id=workspace_id, reason=reason, data=data)
+            event = events.EntriesRebuilt(count=len(wrong), changed=shown)
+            activity.record(workspace_id, event, by=by, object_id=workspace_id, reason=reason)
     if wrong:
         wake_ups.enqueue_cycle(workspace_id)
         wake_ups.publish_change(workspace_id, "entries", "locks")

@@ -5,6 +5,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from budget.models import Account
+from orchestration import reasons
+from orchestration.reasons import Reason
 from workspaces import ids
 from workspaces.models import Workspace
 
@@ -41,7 +43,7 @@ class Entry(models.Model):
     spec_frozen = models.BooleanField(default=False)
     paths = models.JSONField(default=list, blank=True, help_text="What it locks: the files lists of its spec, normalised.")
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
-    reason_code = models.CharField(max_length=30, blank=True, help_text="Why it is blocked or failed.")
+    reason_code = models.CharField(max_length=30, blank=True, choices=reasons.CHOICES, help_text="Why it is blocked or failed.")
     reason_message = models.CharField(max_length=500, blank=True)
     reason_at = models.DateTimeField(null=True, blank=True)
     priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
@@ -77,7 +79,7 @@ class Entry(models.Model):
             ),
         ]
         indexes = [
-            # The line in which entries wait: a cycle reads it only as far as its free slots need (performance.md, S1 to S3).
+            # The line in which entries wait: a cycle reads it only as far as its free slots need.
             models.Index(
                 fields=["workspace", "-has_rounds", "priority", "seq"],
                 condition=Q(status="pending", unmet_dependencies=0, parked_behind__isnull=True, deleted_at__isnull=True),
@@ -93,6 +95,10 @@ class Entry(models.Model):
     def title(self) -> str:
         """The first line of its content."""
         return self.content.strip().split("\n", 1)[0][:120]
+
+    @property
+    def on_hold(self) -> bool:
+        return self.reason_code == Reason.HUMAN_HOLD
 
     @property
     def branch(self) -> str:

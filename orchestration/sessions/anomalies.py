@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from budget.amounts import money
+from orchestration import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
 from workspaces import activity
@@ -92,9 +93,10 @@ def _tell(session: Session, sentence: str, rate: float, usual_rate: float) -> bo
     with transaction.atomic():
         fresh = Session.objects.filter(pk=session.pk, status=Session.Status.RUNNING, anomaly="").update(anomaly=sentence)
         if fresh:
-            shown = {"rate": money.number(round(rate)), "usual": money.number(round(usual_rate))}
-            data = {"entry": session.entry_id, **shown}
-            activity.record(session.workspace_id, "session.anomaly", by=MUSTER, object_id=session.pk, reason=sentence, data=data)
+            event = events.SessionAnomaly(
+                entry=session.entry_id, rate=money.number(round(rate)), usual=money.number(round(usual_rate))
+            )
+            activity.record(session.workspace_id, event, by=MUSTER, object_id=session.pk, reason=sentence)
             wake_ups.publish_change(session.workspace_id, "workers", "executor")
     return bool(fresh)
 

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from budget import ledger
 from budget.models import Account
-from orchestration import configuration, funding
+from orchestration import configuration, events, funding
 from orchestration.backlog import entry_state, transitions
 from orchestration.configuration import circuit_breaker
 from orchestration.messaging import wake_ups
@@ -113,7 +113,7 @@ def kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
         fresh = Session.objects.filter(pk=session_id, status__in=Session.OPEN, kill_wanted_at__isnull=True)
         if fresh.update(kill_wanted_at=Now()):
             entry_id = Session.objects.values_list("entry_id", flat=True).get(pk=session_id)
-            activity.record(workspace_id, "session.kill", by=by, object_id=session_id, data={"entry": entry_id})
+            activity.record(workspace_id, events.SessionKillRequested(entry=entry_id), by=by, object_id=session_id)
     wake_ups.publish_change(workspace_id, "workers")
 
 
@@ -135,8 +135,8 @@ def hold_after(workspace_id: str, session_id: str, *, by: Caller, wanted: bool =
         if bool(found.hold_after_by) == wanted:
             return
         Session.objects.filter(pk=found.pk).update(hold_after_by=by.name if wanted else "")
-        verb = "session.hold_after" if wanted else "session.hold_after_undone"
-        activity.record(workspace_id, verb, by=by, object_id=found.pk, data={"entry": found.entry_id})
+        event = events.HoldAfterRequested if wanted else events.HoldAfterWithdrawn
+        activity.record(workspace_id, event(entry=found.entry_id), by=by, object_id=found.pk)
     wake_ups.publish_change(workspace_id, "workers", "entries")
 
 
@@ -154,7 +154,7 @@ def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str
         fresh.update(stop_wanted_at=Now(), stop_wanted_by=by.name, stop_for_good=for_good)
         if for_good:
             Session.objects.filter(pk=session.pk, status__in=Session.OPEN).update(stop_for_good=True, stop_wanted_by=by.name)
-        activity.record(workspace_id, "session.stop", by=by, object_id=session.pk, data={"entry": session.entry_id})
+        activity.record(workspace_id, events.SessionStopRequested(entry=session.entry_id), by=by, object_id=session.pk)
         if session.status == Session.Status.CLAIMED:
             session.refresh_from_db()
             message = f"Stopped by {by.name} before it began"
@@ -193,19 +193,10 @@ def conclude(session: Session, ending: Ending, *, was: Session.Status = Session.
                 rounds.drop_if_empty(opened)
         following = _move_entry(session, executor, ending)
         tokens.end_session(session.pk)
-        activity.record(
-            session.workspace_id,
-            f"session.{ending.outcome}",
-            by=ending.by,
-            object_id=session.pk,
-            reason=ending.message,
-            data={
-                "entry": session.entry_id,
-                "round": session.round_number,
-                "entry_status": following.status,
-                "code": following.code,
-            },
+        event = events.SESSION_ENDED[ending.outcome](
+            entry=session.entry_id, round=session.round_number, entry_status=following.status, code=following.code
         )
+        activity.record(session.workspace_id, event, by=ending.by, object_id=session.pk, reason=ending.message)
     wake_ups.enqueue_cycle(session.workspace_id)
     wake_ups.publish_change(session.workspace_id, "executor", "workers", "entries", "locks", "budget")
     return True

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import structlog
 
-from orchestration import configuration, sessions
+from orchestration import configuration, events, sessions
 from orchestration.configuration import secrets
 from orchestration.git import command as git
 from orchestration.git import conflicts, merging, worktrees
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Round, Session
+from orchestration.reasons import Reason
 from orchestration.sessions import Ending, Superseded, rounds, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
@@ -53,7 +54,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
 def _run(session: Session, watch: StopFlags) -> Ending:
     entry = session.entry
     config = configuration.load(session.workspace.executor.config)
-    activity.record(session.workspace_id, "session.started", by=MUSTER, object_id=session.pk, data={"entry": entry.pk})
+    activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
     repo = Path(session.workspace.repo)
     passed = _passed_already(session)
     if passed and merging.contains(repo, config.integration_branch, passed.commit):
@@ -104,7 +105,8 @@ def _unresolved(work: RoundContext) -> list[str]:
     """A conflict that Muster, or the agent's own merge, left in the files and that nobody resolved: it may not be merged."""
     work.unresolved = conflicts.unresolved(work.tree.path, work.tree.base_sha)
     return [
-        f"merge_conflict: {name} still holds both sides between conflict markers: resolve it" for name in work.unresolved[:20]
+        f"{Reason.MERGE_CONFLICT}: {name} still holds both sides between conflict markers: resolve it"
+        for name in work.unresolved[:20]
     ]
 
 
@@ -127,7 +129,7 @@ def _merge(work: RoundContext, verdict: Verdict) -> Ending:
     merged = merging.merge(work.repo, work.tree.branch, work.config.integration_branch, message)
     if isinstance(merged, merging.Conflict):
         files, notes = ", ".join(merged.files[:20]), "".join(f"\n{note}" for note in merged.notes)
-        text = f"merge_conflict: merging into {work.config.integration_branch} conflicts in {files}{notes}"
+        text = f"{Reason.MERGE_CONFLICT}: merging into {work.config.integration_branch} conflicts in {files}{notes}"
         rounds.add_finding(work.entry.pk, text)
         return Ending(Outcome.CONFLICT, text.split("\n")[0], verdict=verdict)
     return _landed(work.session, work.repo, merged.sha, verdict)

@@ -100,7 +100,7 @@
       if (at.later) { know(await ask({ after: at.newest, count: 1 })); show(); }
       else {
         const batch = await ask({ after: at.last });
-        if (at.follow && number(batch, "newest") - at.last > MOST) replace(await ask({})), toEnd();
+        if (at.follow && number(batch, "newest") - at.last > MOST) { replace(await ask({})); toEnd(); }
         else take(batch);
       }
     } catch { /* the strip says that the connection is away; the next hint or poll asks again from where this one did */ }

@@ -75,7 +75,7 @@
     const focus = target.contains(document.activeElement) && document.activeElement;
     kept = focus ? focus.id || focus.closest("[id]")?.id || "" : "";
   });
-  document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+  document.addEventListener("htmx:afterSwap", () => {
     open.forEach((id) => { if ($(id)) $(id).open = true; });
     open.clear();
     if (kept && document.activeElement === document.body) $(kept)?.focus({ preventScroll: true });

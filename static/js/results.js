@@ -22,7 +22,7 @@
   const told = new Map();
   function watch() {
     const strip = $("strip"), alert = document.querySelector("#banner .banner strong")?.textContent || "";
-    const now = [["state", strip && strip.querySelector(".badge")?.textContent.trim()], ["alert", alert]];
+    const now = [["state", strip?.querySelector(".badge")?.textContent.trim()], ["alert", alert]];
     document.querySelectorAll("[data-announce]").forEach((el) => now.push([el.id, el.dataset.announce]));
     for (const [key, words] of now) {
       if (told.has(key) && told.get(key) !== words && words) {

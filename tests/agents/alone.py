@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from config.up.children import die_with_parent
 from orchestration.configuration import Agent
 from orchestration.sessions.metering import price
 from orchestration.worker import agents
@@ -85,7 +87,8 @@ class Stage:
         launch = module.resume(task) if thread else module.start(task)
         reader = module.reader(task)
         process = subprocess.Popen(launch.argv, cwd=self.work, env={**env, **launch.env}, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+                                   preexec_fn=partial(die_with_parent, signal.SIGKILL, os.getpid()))  # fmt: skip
         heard: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
         listeners = [_listen(process.stdout, False, heard), _listen(process.stderr, True, heard)]
         events: list[Event] = []

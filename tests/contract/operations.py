@@ -71,7 +71,7 @@ class Operation:
 
     @property
     def need(self) -> Need:
-        """The rule of extensions.md: viewer reads, operator runs, budget budgets, admin does the rest."""
+        """Viewer reads, operator runs, budget budgets, admin does the rest."""
         if self.method == "GET":
             return Need.VIEW
         return {"budget": Need.BUDGET, "config": Need.ADMIN, "workspaces": Need.ADMIN, "notices": Need.ADMIN}.get(

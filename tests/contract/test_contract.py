@@ -1,4 +1,4 @@
-"""The documented API (contract.md), row by row: what each call answers, and what it says it means."""
+"""The documented API, row by row: what each call answers, and what it says it means."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the API adds to the reference (extensions.md): workspaces, config, backlog, sessions, money."""
+"""What the API adds to the reference: workspaces, config, backlog, sessions, money."""
 
 import csv
 import io

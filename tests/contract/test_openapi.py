@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and shaped so that generated clients read as contract.md says."""
+"""The OpenAPI document: valid, complete, and shaped so that generated clients read well."""
 
 import pkgutil
 import re

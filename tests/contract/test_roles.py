@@ -6,7 +6,7 @@ from budget.models import BudgetChange, LedgerEntry, Review
 from orchestration.models import Session
 from tests.contract.api import Api, not_found
 from tests.contract.operations import FOR_AGENTS, FOR_PEOPLE, NAMED, OPERATIONS, Operation
-from tests.factories import ANA, a_channel, a_review, a_session, a_token, a_workspace, an_entry
+from tests.factories import ANA, a_channel, a_review, a_session, a_token, a_workspace, an_entry, blocked_event
 from workspaces import activity, tokens
 from workspaces.access import GRANTS
 from workspaces.models import Channel, Delivery, Event, Role, Workspace
@@ -20,7 +20,7 @@ def session(workspace: Workspace) -> Session:
     a_channel(workspace)
     a_review(workspace)
     found = a_session(an_entry(workspace))
-    activity.record(workspace.pk, "entry.blocked", by=ANA, object_id=found.entry_id)
+    activity.record(workspace.pk, blocked_event(), by=ANA, object_id=found.entry_id)
     return found
 
 

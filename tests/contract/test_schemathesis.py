@@ -24,10 +24,12 @@ from schemathesis.specs.openapi.checks import (
 
 from config.asgi import wsgi
 from orchestration.sessions.logs import chunks as log_chunks
+from tests import sampling
 from tests.contract.operations import FOR_AGENTS
 from tests.factories import a_charge, a_session, a_token, a_workspace, an_entry, ended
 from workspaces import tokens
 
+pytest_plugins = ["schemathesis.pytest.plugin"]  # pyproject.toml keeps it out of the other runs: it takes a second to load
 EXAMPLES = int(os.environ.get("MUSTER_TEST_EXAMPLES", "8"))
 CHECKS = [
     not_a_server_error,
@@ -40,6 +42,7 @@ CHECKS = [
 ]
 
 schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", wsgi)
+schema.config.phases.coverage.enabled = sampling.WHOLE  # the boundary values of every schema: seconds at each collection
 
 
 @pytest.fixture
@@ -76,9 +79,7 @@ def _one_connection() -> Iterator[None]:
 @schema.parametrize()
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
-    database=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

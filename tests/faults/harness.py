@@ -4,14 +4,18 @@ import http.client
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from config.up.children import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 GRACE = 2
@@ -28,8 +32,11 @@ class Running:
         command = [sys.executable, "-m", "config.up", *([] if demo else ["--no-demo"]), "--port", "0", *args]
         self.env = env
         self.log = data.parent / "up.out"
+        ends_with_us = partial(die_with_parent, signal.SIGTERM, os.getpid())  # a run that is cut off leaves no Muster behind
         with open(self.log, "wb") as out:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=env, stdout=out, stderr=out, start_new_session=True, preexec_fn=ends_with_us
+            )
 
     @property
     def output(self) -> str:
@@ -65,11 +72,15 @@ class Running:
         return done.stdout
 
     def leftovers(self) -> list[str]:
-        """Every process of this machine that carries our data directory in its environment."""
+        return self.leftovers_of(self.data)
+
+    @staticmethod
+    def leftovers_of(data: Path) -> list[str]:
+        """Every process of this machine that carries this data directory in its environment."""
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("MUSTER_DATA_DIR") == str(self.data) and process.status() != psutil.STATUS_ZOMBIE:
+                if process.environ().get("MUSTER_DATA_DIR") == str(data) and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(" ".join(process.cmdline()))
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue

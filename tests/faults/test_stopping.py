@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.faults.harness import Running, is_running, until
 from tests.faults.test_kills import QUICK, Work, _finishes, _marker
+
+pytestmark = pytest.mark.alone  # its bounds are seconds
 
 Start = Callable[..., Running]
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.faults.harness import GRACE, Running, is_running, until
 
+pytestmark = pytest.mark.alone  # its bounds are seconds
+
 SERVICES = ["control", "sessions", "valkey", "web"]
 
 

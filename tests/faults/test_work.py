@@ -12,6 +12,7 @@ from tests.faults.harness import ROOT, until
 from tests.faults.shop import AGENT, Shop
 
 
+@pytest.mark.alone
 def test_a_session_that_passes_its_hold_is_stopped_within_a_second_and_goes_on_when_there_is_money(
     shop: Callable[..., Shop],
 ) -> None:

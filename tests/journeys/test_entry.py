@@ -65,7 +65,7 @@ def test_the_preflight_opens_in_place_and_follows_what_changes(page: Page, addre
     assert [row.get_attribute("data-check") for row in rows.all()] == [check.code for check in asked]
     expect(page.locator("#dispatch-entry")).to_have_count(0)
     control.pause(workspace.pk, by=seed.ANA)
-    expect(page.locator("#preflight")).to_contain_text("To the executor", timeout=3000)
+    expect(page.locator("#preflight")).to_contain_text("Open the executor", timeout=3000)
     assert found(page) == []
 
 

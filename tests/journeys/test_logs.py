@@ -134,6 +134,7 @@ def test_a_lost_connection_leaves_no_gap_and_doubles_nothing(
     assert numbers(page) == list(range(1, 321))
 
 
+@pytest.mark.alone
 def test_two_hundred_lines_a_second_leave_the_page_quick(
     page: Page, address: str, workspace: Workspace, session: Session
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import quantiles
 
+import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from orchestration.backlog import entry_actions
@@ -98,6 +99,7 @@ def test_14_an_executor_that_is_halted_is_unknown_while_the_stream_lives(
     expect(page.locator("#strip")).to_have_attribute("data-shown", "running", timeout=15_000)
 
 
+@pytest.mark.alone
 def test_15_a_change_is_seen_within_a_second_wherever_it_shows(page: Page, address: str, workspace: Workspace) -> None:
     open_live(page, address, workspace, "entries/")
     one = Entry.objects.get(workspace=workspace, seq=5)

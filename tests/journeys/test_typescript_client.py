@@ -1,4 +1,4 @@
-"""A client generated from the OpenAPI document reads as contract.md says, type-checks, and works against the running server.
+"""A client generated from the OpenAPI document reads well, type-checks, and works against the running server.
 
 Its packages come from npm into a temporary folder. Without npm there is nothing to generate with, and the test is skipped.
 """

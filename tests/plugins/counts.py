@@ -1,9 +1,38 @@
-"""Writes `passed failed skipped` to the file named by MUSTER_TEST_COUNTS, for `./muster test` to add up."""
+"""Counts for `./muster test` to add up, in the file named by MUSTER_TEST_COUNTS: passed, failed, skipped, and how many of those for
+want of namespaces. With CI=true any other skip is a failure: a suite that skips everything is not green.
+"""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
+import pytest
 from _pytest.terminal import TerminalReporter
+
+ALLOWED = "needs_namespaces"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and not item.get_closest_marker(ALLOWED):
+        _refuse(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped:
+        _refuse(report)
+    return report
+
+
+def _refuse(report: Any) -> None:
+    if os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not allow: {report.longrepr[2]}"
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
@@ -12,6 +41,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     def number(*outcomes: str) -> int:
         return sum(len(stats.get(outcome, [])) for outcome in outcomes)
 
-    counts = number("passed", "xfailed"), number("failed", "error", "xpassed"), number("skipped")
+    excused = sum(ALLOWED in report.keywords for report in stats.get("skipped", []))
+    counts = number("passed", "xfailed"), number("failed", "error", "xpassed"), number("skipped"), excused
     if target := os.environ.get("MUSTER_TEST_COUNTS"):
         Path(target).write_text(" ".join(map(str, counts)))

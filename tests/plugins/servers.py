@@ -18,6 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 _owner: subprocess.Popen[str] | None = None
 
 
+# Where bytecode is off, a run would compile every module anew, and so would each process that it starts.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(args: list[str]) -> Generator[None]:
     _start(is_worker="PYTEST_XDIST_WORKER" in os.environ)

@@ -2,7 +2,6 @@
 with an error (deadlock_detected), which is an answer of 500 to somebody.
 """
 
-import os
 import random
 import threading
 import time
@@ -32,6 +31,7 @@ from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
 from tests.factories import ANA, a_charge, a_worker, a_workspace, project, some_entries
 from tests.races.crowd import at_once
+from tests.sampling import seeds
 from workspaces import ids
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import Conflict, Forbidden, Invalid, NotFound
@@ -39,7 +39,7 @@ from workspaces.errors import Conflict, Forbidden, Invalid, NotFound
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BO = Caller("bo")
-SEEDS = range(int(os.environ.get("MUSTER_TEST_SEEDS", "3")))  # more: MUSTER_TEST_SEEDS=50
+SEEDS = seeds(3)  # more: MUSTER_TEST_SEEDS=50
 THREADS, STEPS = 14, 12
 REFUSED = (IntegrityError, Invalid, NotFound, Conflict, Forbidden)
 

@@ -1,6 +1,5 @@
 """Sixteen threads against the day's limits: sessions' holds, growing holds, permits and charges. No admission passes one, ever."""
 
-import os
 import random
 import threading
 from typing import Any
@@ -17,6 +16,7 @@ from budget.limits import caps
 from budget.models import Account, Category, DaySpend, Hold, LedgerEntry, Limit, Project, ThresholdCrossing
 from tests.factories import ANA, a_workspace, project, some_entries
 from tests.races.crowd import at_once
+from tests.sampling import seeds
 from workspaces import ids
 from workspaces.errors import Invalid
 from workspaces.models import Event
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 THREADS = 16
 STEPS = 10
-SEEDS = range(int(os.environ.get("MUSTER_TEST_SEEDS", "4")))  # more: MUSTER_TEST_SEEDS=100
+SEEDS = seeds(4)  # more: MUSTER_TEST_SEEDS=100
 
 
 class Teller:

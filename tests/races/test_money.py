@@ -1,4 +1,4 @@
-"""Sixteen threads and two processes at one project's money (performance.md, L2): no admission passes a cap, and every counter equals
+"""Sixteen threads and two processes at one project's money: no admission passes a cap, and every counter equals
 what it counts. The processes are killed in the middle of whatever they do, again and again.
 """
 
@@ -23,6 +23,7 @@ from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.backlog.entries import Draft
 from tests.factories import ANA, a_workspace, project, some_entries
 from tests.races.crowd import at_once
+from tests.sampling import seeds
 from workspaces import ids
 from workspaces.access import Caller
 
@@ -32,7 +33,7 @@ THREADS = 16
 STEPS = 12
 PROCESSES = 2
 LIVES = 4
-SEEDS = range(int(os.environ.get("MUSTER_TEST_SEEDS", "6")))  # more: MUSTER_TEST_SEEDS=60
+SEEDS = seeds(6)  # more: MUSTER_TEST_SEEDS=60
 
 
 class Teller:

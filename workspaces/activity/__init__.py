@@ -1,5 +1,5 @@
 """The activity log: who did what to what, and why."""
 
-from workspaces.activity.log import event, record, recorded
+from workspaces.activity.log import record, recorded, row
 
-__all__ = ["event", "record", "recorded"]
+__all__ = ["record", "recorded", "row"]

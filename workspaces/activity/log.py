@@ -1,40 +1,34 @@
-"""The activity log: who did what to what, and why. Written in the transaction of what it tells."""
-
-from typing import Any
+"""The activity log: who did what to what, and why. Written in the transaction of the change that it records."""
 
 import structlog
 from django.db import transaction
 from django.dispatch import Signal
 
 from workspaces.access import Caller
-from workspaces.activity.notified import VERBS
+from workspaces.activity.events import ActivityEvent
 from workspaces.models import Event
 
 recorded = Signal()
-"""A line that channels may be told of was written: sent after the commit. Losing it costs latency only: the tick looks as well."""
+"""An event that channels can subscribe to was written: sent after the commit. Losing it costs latency only, because the tick looks as well."""
 
 
-def event(
-    workspace_id: str, verb: str, *, by: Caller, object_id: str = "", reason: str = "", data: dict[str, Any] | None = None
-) -> Event:
-    """An unsaved line, for those who write several at once."""
+def row(workspace_id: str, event: ActivityEvent, *, by: Caller, object_id: str = "", reason: str = "") -> Event:
+    """An unsaved line, for callers that write several at once."""
     kind = Event.ActorKind.HUMAN if by.is_human else Event.ActorKind.AUTOMATION
     return Event(
         workspace_id=workspace_id,
         actor=by.name,
         actor_kind=kind,
-        verb=verb,
+        verb=event.verb,
         object_id=object_id,
         reason=reason[:500],
-        data=data or {},
+        data=event.data(),
         request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
     )
 
 
-def record(
-    workspace_id: str, verb: str, *, by: Caller, object_id: str = "", reason: str = "", data: dict[str, Any] | None = None
-) -> None:
+def record(workspace_id: str, event: ActivityEvent, *, by: Caller, object_id: str = "", reason: str = "") -> None:
     """Write one line."""
-    event(workspace_id, verb, by=by, object_id=object_id, reason=reason, data=data).save()
-    if verb in VERBS:
+    row(workspace_id, event, by=by, object_id=object_id, reason=reason).save()
+    if event.notice:
         transaction.on_commit(lambda: recorded.send(Event), robust=True)

@@ -8,7 +8,8 @@ from django.db import IntegrityError, transaction
 
 from workspaces import activity, ids
 from workspaces.access import MUSTER, Caller
-from workspaces.activity.notified import VERBS
+from workspaces.activity import events
+from workspaces.activity.events import ChannelEvent
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Channel, ChannelVerb, Delivery, Workspace
 from workspaces.notices import addresses, mail, signing
@@ -64,7 +65,7 @@ def create(workspace: Workspace, kind: Channel.Kind, wanted: Wanted, *, by: Call
                 created_by=by.name,
             )
             ChannelVerb.objects.bulk_create(ChannelVerb(channel=made, verb=verb) for verb in verbs)
-            _record(made, "channel.added", by=by, verbs=verbs)
+            _record(made, events.ChannelAdded(name=made.name, kind=made.kind, enabled=made.enabled, verbs=verbs), by=by)
     except IntegrityError:
         raise Invalid("There is a channel of that name already", "name") from None
     return made, secret
@@ -89,7 +90,10 @@ def change(channel: Channel, wanted: Wanted, *, by: Caller) -> tuple[Channel, st
             if verbs is not None:
                 row.verbs.exclude(verb__in=verbs).delete()
                 ChannelVerb.objects.bulk_create((ChannelVerb(channel=row, verb=verb) for verb in verbs), ignore_conflicts=True)
-            _record(row, "channel.changed", by=by, verbs=verbs, secret_replaced=bool(secret))
+            changed = events.ChannelChanged(
+                name=row.name, kind=row.kind, enabled=row.enabled, verbs=verbs, secret_replaced=bool(secret)
+            )
+            _record(row, changed, by=by)
     except IntegrityError:
         raise Invalid("There is a channel of that name already", "name") from None
     return row, secret
@@ -99,7 +103,7 @@ def remove(channel: Channel, *, by: Caller) -> None:
     """Take a channel away, with its log of deliveries."""
     with transaction.atomic():
         row = _locked(channel)
-        _record(row, "channel.removed", by=by)
+        _record(row, events.ChannelRemoved(name=row.name, kind=row.kind, enabled=row.enabled), by=by)
         row.delete()
 
 
@@ -111,8 +115,8 @@ def switch_off(channel_id: str, because: str) -> None:
     _switch(row, False)
     row.off_because = because[:500]
     row.save(update_fields=["enabled", "off_because", "failures_in_a_row"])
-    data = {"name": row.name, "kind": row.kind}
-    activity.record(row.workspace_id, "channel.switched_off", by=MUSTER, object_id=row.pk, reason=because, data=data)
+    event = events.ChannelSwitchedOff(name=row.name, kind=row.kind)
+    activity.record(row.workspace_id, event, by=MUSTER, object_id=row.pk, reason=because)
 
 
 def shown_target(channel: Channel, *, whole: bool) -> str:
@@ -156,12 +160,11 @@ def _target(kind: Channel.Kind, target: str) -> str:
 def _verbs(verbs: Sequence[str]) -> list[str]:
     if not verbs:
         raise Invalid("Name at least one event", "verbs")
-    if unknown := sorted(set(verbs) - VERBS.keys()):
+    if unknown := sorted(set(verbs) - events.notices().keys()):
         raise Invalid(f"There is no notice of {unknown[0][:60]!r}", "verbs")
     return sorted(set(verbs))
 
 
-def _record(row: Channel, verb: str, *, by: Caller, **more: object) -> None:
-    """The target stays out of activity: everybody may read that, and a URL may hold a password."""
-    data = {"name": row.name, "kind": row.kind, "enabled": row.enabled, **{k: v for k, v in more.items() if v}}
-    activity.record(row.workspace_id, verb, by=by, object_id=row.pk, data=data)
+def _record(row: Channel, event: ChannelEvent, *, by: Caller) -> None:
+    """The target stays out of activity: every member can read that, and a URL may hold a password."""
+    activity.record(row.workspace_id, event, by=by, object_id=row.pk)

@@ -11,6 +11,7 @@ from django.db.models.functions import Now, RowNumber
 
 from workspaces import activity
 from workspaces.access import Caller
+from workspaces.activity import events
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Channel, Delivery
 from workspaces.notices import channels
@@ -89,8 +90,8 @@ def retry(workspace_id: str, delivery_id: str, *, by: Caller) -> Delivery:
         spent = max(found.attempts, len(PAUSES_S))
         if not again.update(state=Delivery.State.PENDING, due_at=Now(), attempts=spent):
             raise Invalid("It is on its way already", "deliveryID")
-        data = {"delivery": found.pk, "name": found.channel.name}
-        activity.record(workspace_id, "delivery.retried", by=by, object_id=found.channel_id, data=data)
+        event = events.DeliveryRetried(delivery=found.pk, name=found.channel.name)
+        activity.record(workspace_id, event, by=by, object_id=found.channel_id)
     found.refresh_from_db()
     return found
 

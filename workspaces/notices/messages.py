@@ -7,11 +7,8 @@ from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.crypto import salted_hmac
 
-from workspaces.activity.notified import TEST, VERBS
+from workspaces.activity import events
 from workspaces.models import Delivery, Event, Workspace
-
-PAGES = {"entry": "entry", "review": "review", "budget": "budget", "session": "session"}
-"""The page that tells more, by the first word of the verb. Those about entries, reviews and sessions take the object's id."""
 
 
 def message_id(delivery: Delivery) -> str:
@@ -24,7 +21,7 @@ def payload(delivery: Delivery) -> dict[str, Any]:
     event, workspace = delivery.event, delivery.channel.workspace
     told: dict[str, Any] = {"workspace": {"id": workspace.pk, "name": workspace.name}, "url": link(workspace, event)}
     if event is None:
-        return {"type": TEST, "timestamp": _iso(delivery.created_at), "data": told | {"channel": delivery.channel.name}}
+        return {"type": events.TEST, "timestamp": _iso(delivery.created_at), "data": told | {"channel": delivery.channel.name}}
     told |= {
         "event_id": event.pk,
         "actor": event.actor,
@@ -41,7 +38,7 @@ def body(delivery: Delivery) -> str:
 
 def subject(delivery: Delivery) -> str:
     """One line, whatever the names in it hold."""
-    what = VERBS.get(delivery.event.verb, delivery.event.verb) if delivery.event else "This is a test"
+    what = _title(delivery.event) if delivery.event else "This is a test"
     return " ".join(f"[{delivery.channel.workspace.name}] {what}".split())[:200]
 
 
@@ -51,7 +48,7 @@ def text(delivery: Delivery) -> str:
     if event is None:
         return f"This is a test of the channel {delivery.channel.name}. It works.\n\n{link(workspace, None)}\n"
     lines = [
-        f"{VERBS.get(event.verb, event.verb)}.",
+        f"{_title(event)}.",
         "",
         event.reason,
         *(f"{_words(k)}: {_plain(v)}" for k, v in event.data.items()),
@@ -62,13 +59,19 @@ def text(delivery: Delivery) -> str:
 
 def link(workspace: Workspace, event: Event | None) -> str:
     """The whole address of the page that tells more; the workspace's own where there is no such page."""
-    name = PAGES.get(event.verb.partition(".")[0], "workspace") if event else "workspace"
+    known = events.lookup(event.verb) if event else None
+    name = known.page if known else "workspace"
     ids = [workspace.pk] if name in ("workspace", "budget") or event is None else [workspace.pk, event.object_id]
     try:
         path = reverse(name, args=ids)
     except NoReverseMatch:
         path = reverse("workspace", args=[workspace.pk])
     return f"{settings.BASE_URL.rstrip('/')}{path}"
+
+
+def _title(event: Event) -> str:
+    known = events.lookup(event.verb)
+    return known.notice if known and known.notice else event.verb
 
 
 def _words(key: str) -> str:

@@ -43,7 +43,7 @@ def link_for(user: User) -> str:
 def follow(request: HttpRequest, token: str) -> HttpResponse:
     user = _user_of(token)
     if user is None or not _first(user):
-        return render(request, "login_link_over.html", status=410)
+        return render(request, "account/login_link_expired.html", status=410)
     auth.login(request, user, backend="workspaces.people.Backend")
     return redirect("/")
 

@@ -11,7 +11,7 @@ from workspaces.people import throttle
 class Page(LoginView):
     """With a bound on the tries: beyond it nothing is compared any more, right or wrong, whoever there is."""
 
-    template_name = "login.html"
+    template_name = "account/login.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         name, address = request.POST.get("username", "")[:150], request.META.get("REMOTE_ADDR", "")

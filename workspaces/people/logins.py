@@ -7,6 +7,8 @@ from django.db import transaction
 
 from workspaces import activity
 from workspaces.access import Caller
+from workspaces.activity import events
+from workspaces.activity.events import PersonEvent
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Event, Workspace
 from workspaces.people import members
@@ -20,7 +22,7 @@ def make(name: str, *, admin: bool, by: Caller, reason: str) -> User:
         person, fresh = members.person(name, create=True)
         if not fresh:
             raise Invalid(f"There is a {name} already", "username")
-        _record(person, "person.made", by=by, reason=reason)
+        _record(person, events.PersonMade, by=by, reason=reason)
         if admin:
             change(person, {"is_superuser": True}, by=by, reason=reason)
     return person
@@ -42,13 +44,13 @@ def change(person: User, given: dict[str, Any], *, by: Caller, reason: str) -> U
         if changed:
             row.save(update_fields=list(changed))
         if "is_active" in changed:
-            verb = "person.let_in" if row.is_active else "person.shut_out"
-            _record(row, verb, by=by, reason=reason, everywhere=row.is_superuser)
+            event: type[PersonEvent] = events.PersonLetIn if row.is_active else events.PersonShutOut
+            _record(row, event, by=by, reason=reason, everywhere=row.is_superuser)
         if "is_superuser" in changed:
-            verb = "person.server_admin" if row.is_superuser else "person.no_server_admin"
-            _record(row, verb, by=by, reason=reason, everywhere=True)
+            event = events.PersonMadeServerAdmin if row.is_superuser else events.PersonNoServerAdmin
+            _record(row, event, by=by, reason=reason, everywhere=True)
         if any(name in changed for name in NAMES):
-            _record(row, "person.renamed", by=by, reason=reason)
+            _record(row, events.PersonRenamed, by=by, reason=reason)
     return row
 
 
@@ -59,12 +61,11 @@ def _check_not_last(row: User, changed: dict[str, Any]) -> None:
         raise Invalid(f"{row.get_username()} is the last admin of this server: make another one first", "is_superuser")
 
 
-def _record(person: User, verb: str, *, by: Caller, reason: str, everywhere: bool = False) -> None:
+def _record(person: User, event: type[PersonEvent], *, by: Caller, reason: str, everywhere: bool = False) -> None:
     """In the workspaces they belong to; what concerns all of them, and somebody who belongs to none yet, in each."""
     alive = Workspace.objects.filter(deleted_at__isnull=True)
     mine = [] if everywhere else list(alive.filter(memberships__user=person).values_list("pk", flat=True))
-    data = {"user": person.get_username()}
     Event.objects.bulk_create(
-        activity.event(pk, verb, by=by, object_id=str(person.pk), reason=reason, data=data)
+        activity.row(pk, event(user=person.get_username()), by=by, object_id=str(person.pk), reason=reason)
         for pk in (mine or list(alive.values_list("pk", flat=True)))
     )

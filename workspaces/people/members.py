@@ -8,6 +8,8 @@ from django.db import IntegrityError, transaction
 
 from workspaces import activity
 from workspaces.access import Caller
+from workspaces.activity import events
+from workspaces.activity.events import PersonEvent
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Membership, Role, Workspace
 
@@ -17,8 +19,8 @@ def rename(workspace: Workspace, name: str, *, by: Caller, reason: str = "") -> 
     with transaction.atomic():
         before = Workspace.objects.select_for_update(no_key=True).values_list("name", flat=True).get(pk=workspace.pk)
         Workspace.objects.filter(pk=workspace.pk).update(name=name)
-        data = {"before": before, "after": name}
-        activity.record(workspace.pk, "workspace.renamed", by=by, object_id=workspace.pk, reason=reason, data=data)
+        event = events.WorkspaceRenamed(before=before, after=name)
+        activity.record(workspace.pk, event, by=by, object_id=workspace.pk, reason=reason)
     workspace.name = name
 
 
@@ -47,7 +49,7 @@ def add(workspace: Workspace, user: Any, role: Role, *, by: Caller, reason: str 
     try:
         with transaction.atomic():
             made = Membership.objects.create(workspace=workspace, user=user, role=role)
-            _record(made, "member.added", by=by, reason=reason, data={"role": role.value})
+            _record(made, events.MemberAdded(user=user.get_username(), role=role.value), by=by, reason=reason)
     except IntegrityError:
         raise Invalid(f"{user.get_username()} is a member already", "user") from None
     return made
@@ -60,7 +62,8 @@ def set_role(membership: Membership, role: Role, *, by: Caller, reason: str = ""
         _check_not_last(row, role, by)
         before, row.role = row.role, role.value
         row.save(update_fields=["role"])
-        _record(row, "member.role", by=by, reason=reason, data={"before": before, "after": role.value})
+        event = events.MemberRoleChanged(user=row.user.get_username(), before=before, after=role.value)
+        _record(row, event, by=by, reason=reason)
     return row
 
 
@@ -69,7 +72,7 @@ def remove(membership: Membership, *, by: Caller, reason: str = "") -> None:
     with transaction.atomic():
         row = _locked(membership)
         _check_not_last(row, None, by)
-        _record(row, "member.removed", by=by, reason=reason, data={"role": row.role})
+        _record(row, events.MemberRemoved(user=row.user.get_username(), role=row.role), by=by, reason=reason)
         row.delete()
 
 
@@ -91,6 +94,5 @@ def _check_not_last(row: Membership, role: Role | None, by: Caller) -> None:
         raise Invalid(f"{row.user.get_username()} is the last admin of this workspace: make another one first", "role")
 
 
-def _record(row: Membership, verb: str, *, by: Caller, reason: str, data: dict[str, Any]) -> None:
-    data = {"user": row.user.get_username(), **data}
-    activity.record(row.workspace_id, verb, by=by, object_id=str(row.user_id), reason=reason, data=data)
+def _record(row: Membership, event: PersonEvent, *, by: Caller, reason: str) -> None:
+    activity.record(row.workspace_id, event, by=by, object_id=str(row.user_id), reason=reason)

@@ -1,10 +1,8 @@
 """The keys of the config as a person sees them: a label, plain words, and how the value is written."""
 
 from dataclasses import dataclass, field
-from typing import get_args
 
-from orchestration.configuration import AgentKind
-from orchestration.worker.agents import KINDS
+from orchestration.configuration import agent_kinds
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Section:
 
 
 def _agent(at: str) -> tuple[Field, ...]:
-    kinds = tuple((kind, KINDS[kind].TRAITS.title) for kind in get_args(AgentKind))
+    kinds = tuple(agent_kinds.TITLES.items())
     return (
         Field(f"{at}.kind", "Agent", "Which program does the work.", "choice", choices=kinds),
         Field(f"{at}.command", "Command", "Only for the agent of that kind: a line for the shell, or an argument list in JSON.", "command"),

@@ -1,4 +1,4 @@
-"""One session's time by phase, as one bar (dashboard.md 5.3): in their order, waits for the provider hatched. Values in, SVG out."""
+"""One session's time by phase, as one bar: in their order, waits for the provider hatched. Values in, SVG out."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Sessions as lanes of the last hour (dashboard.md 7.5): values in, SVG out. The right edge is now; the table is the text of it."""
+"""Sessions as lanes of the last hour: values in, SVG out. The right edge is now; the table is the text of it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

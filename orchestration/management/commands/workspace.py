@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from budget.amounts import money
-from orchestration.configuration import secrets, workspace_setup
+from orchestration.configuration import agent_kinds, secrets, workspace_setup
 from orchestration.worker.agents import KINDS
 from workspaces.access import Caller
 from workspaces.errors import Refused
@@ -70,7 +70,9 @@ class Command(BaseCommand):
             secrets.put(workspace.pk, name, os.environ[name], by=COMMAND_LINE)
         traits = KINDS[options["agent"]].TRAITS
         if traits.binary and shutil.which(traits.binary) is None:
-            self.stderr.write(f"{traits.title} is not on this host's PATH. Install it where the workers run: {traits.install}")
+            self.stderr.write(
+                f"{agent_kinds.title(options['agent'])} is not on this host's PATH. Install it where the workers run: {traits.install}"
+            )
         if not options["verify"]:
             self.stderr.write("No --verify command: whatever the agent leaves will pass.")
         self.stderr.write("Next: add entries (POST .../orchestration/todo/entries), then start the executor on its page.")

@@ -9,6 +9,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from orchestration.backlog import locks, paths
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock
+from orchestration.reasons import Reason
 from orchestration.worker.agents.shared.interface import Role
 
 # The tools that change a file, and where each names it. A shell can do the same unseen: that is what the diff check is for.
@@ -44,12 +45,12 @@ def _lock(entry: Entry, path: str) -> str:
     try:
         name = paths.normalise(path)
     except paths.BadPath as bad:
-        return f"files_locked: {path!r} may not be changed: {bad}"
+        return f"{Reason.FILES_LOCKED}: {path!r} may not be changed: {bad}"
     try:
         if any(paths.covers(lock, name) for lock in FileLock.objects.filter(entry=entry).values_list("path", flat=True)):
             return ""
         for held, holder in locks.extend(entry, [name]):
-            return f"files_locked: {held} belongs to {_called(holder)}. Leave it as it is, and do what can be done without it"
+            return f"{Reason.FILES_LOCKED}: {held} belongs to {_called(holder)}. Leave it as it is, and do what can be done without it"
         wake_ups.publish_change(entry.workspace_id, "locks")
         return ""
     except (DatabaseError, InterfaceError):

@@ -1,4 +1,4 @@
-"""The agents that Muster can run. Adding one is a module of the shape in interface.py and a row here (docs/reference/agents.md)."""
+"""The agents that Muster can run: a package each, for every kind of `configuration/agent_kinds.py` (docs/reference/agents.md)."""
 
 from orchestration.worker.agents import aider, claude_code, codex, command, gemini, mini_swe_agent, opencode, qwen
 from orchestration.worker.agents.shared.interface import Kind
@@ -16,5 +16,5 @@ KINDS: dict[str, Kind] = {
 
 
 def of(kind: str) -> Kind:
-    """The module of a kind. Raises KeyError: config validation admits only these."""
+    """The package of a kind. Raises KeyError: config validation admits only these."""
     return KINDS[kind]

@@ -6,6 +6,7 @@ from orchestration import sessions
 from orchestration.backlog import locks, paths
 from orchestration.git import conflicts, repo_guard, worktrees
 from orchestration.models import FileLock, Round, Session
+from orchestration.reasons import Reason
 from orchestration.sessions import Ending, conversations, metering, reservations, rounds, session_dir
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes
@@ -117,18 +118,18 @@ def _nothing_changed(work: RoundContext) -> list[str]:
 
 
 def _undeclared(work: RoundContext) -> list[str]:
-    """Changed files that the entry has not locked: they are locked now if they are free, or the round fails (architecture.md 7)."""
+    """Changed files that the entry has not locked: they are locked now if they are free, or the round fails (docs/explanation/architecture.md)."""
     mine = list(FileLock.objects.filter(entry=work.entry).values_list("path", flat=True))
     wanted = []
     for path in worktrees.changed_files(work.tree.path, work.tree.base_sha):
         try:
             name = paths.normalise(path)
         except paths.BadPath as bad:
-            return [f"files_locked: {path!r} may not be changed: {bad}"]
+            return [f"{Reason.FILES_LOCKED}: {path!r} may not be changed: {bad}"]
         if not any(paths.covers(lock, name) for lock in mine):
             wanted.append(name)
     refused = locks.extend(work.entry, wanted) if wanted else []
-    return [f"files_locked: {path} belongs to {holder}: undo your changes to it" for path, holder in refused]
+    return [f"{Reason.FILES_LOCKED}: {path} belongs to {holder}: undo your changes to it" for path, holder in refused]
 
 
 def _leaked(work: RoundContext) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from orchestration import configuration
+from orchestration import configuration, events
 from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
@@ -39,6 +39,6 @@ def _note(workspace_id: str, *, error: str = "", commit: str = "") -> None:
     fields = {"push_error": error} | ({"pushed_commit": commit} if commit else {})
     Executor.objects.filter(pk=workspace_id).update(**fields)
     if bool(error) != bool(before):
-        verb = "integration.push_failed" if error else "integration.pushed"
-        activity.record(workspace_id, verb, by=MUSTER, object_id=workspace_id, reason=error)
+        event = events.IntegrationPushFailed() if error else events.IntegrationPushed()
+        activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id, reason=error)
     wake_ups.publish_change(workspace_id, "executor")

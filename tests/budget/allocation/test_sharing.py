@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from budget import allocation
 from budget.allocation import Allocation, Row, Snapshot
 from budget.allocation.estimates import Round
+from tests.sampling import examples
 
 DOLLAR = 1_000_000
 some_money = st.integers(0, 20 * DOLLAR) | st.sampled_from([0, 1, 49_999, 50_000, 50_001, 5 * DOLLAR])
@@ -50,7 +51,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     )
 
 
-every = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+every = settings(max_examples=examples(250), suppress_health_check=list(HealthCheck))
 
 
 def carried_out(snapshot: Snapshot) -> tuple[Allocation, Snapshot]:

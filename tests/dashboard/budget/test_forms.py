@@ -13,7 +13,7 @@ from budget.amounts.money import usd
 from budget.limits import caps
 from budget.models import Account, BudgetChange, LedgerEntry, Limit, Project
 from orchestration.models import Entry, Executor
-from tests.dashboard.overview.test_page import text_of
+from tests.dashboard.overview.test_page import in_line, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds.money_cast import HTMX, PAGES, at, bea, day, entry, vera
 from workspaces.models import Event, Workspace
@@ -28,7 +28,7 @@ def test_a_budget_that_somebody_else_changed_is_not_overwritten(bea: Client, day
     form = {"amount": "9", "seen": str(one.account.budget)}
     answer = bea.post(address, form, headers=HTMX)
     assert answer.status_code == 409 and Account.objects.get(pk=one.pk).budget == usd(3)
-    assert f"ana changed it from {money.text(one.account.budget)} to $3.00" in answer.content.decode()
+    assert f"ana changed it from {money.text(one.account.budget)} to $3.00" in in_line(answer.content.decode())
     assert bea.post(address, form).status_code == 409
     assert bea.post(address, form | {"seen": str(usd(3))}).status_code == 303
     assert Account.objects.get(pk=one.pk).budget == usd(9)
@@ -36,7 +36,7 @@ def test_a_budget_that_somebody_else_changed_is_not_overwritten(bea: Client, day
 
 def test_more_than_the_total_budget_is_said(bea: Client, day: Workspace) -> None:
     answer = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "500"}, headers=HTMX)
-    assert "exceeds the total budget by $" in answer.content.decode()
+    assert "exceeds the total budget by $" in in_line(answer.content.decode())
     assert "exceeds the total budget by" in text_of(bea, at(day)) and "exceeds" in text_of(bea, at(day, "entries/"))
 
 
@@ -44,7 +44,7 @@ def test_a_budget_below_what_is_spent_says_what_that_does(bea: Client, day: Work
     Entry.objects.filter(pk=entry(day, 5).pk).update(status="pending")
     Account.objects.filter(pk=entry(day, 5).pk).update(spent=usd(2), held=0)
     answer = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "1"}, headers=HTMX)
-    assert "$2.00 is spent and $0.00 held: nothing more starts on it until it is raised" in answer.content.decode()
+    assert "$2.00 is spent and $0.00 held: nothing more starts on it until it is raised" in in_line(answer.content.decode())
 
 
 def picks(day: Workspace, *seqs: int) -> list[str]:
@@ -63,7 +63,7 @@ def test_many_budgets_change_all_or_none(bea: Client, day: Workspace) -> None:
     old = picks(day, 6, 7)
     caps.edit(entry(day, 7).account, usd(1), by=seed.ANA)
     answer = bea.post(at(day, "entries/bulk/"), {"do": "set", "value": "2", "pick": old}, headers=HTMX)
-    assert answer.status_code == 409 and "None of the selected was changed" in answer.content.decode()
+    assert answer.status_code == 409 and "None of the selected was changed" in in_line(answer.content.decode())
     assert not entry(day, 6).account.human_locked and entry(day, 7).account.budget == usd(1)
 
 
@@ -72,8 +72,8 @@ def test_allocating_too_much_at_once_asks_first(bea: Client, day: Workspace) -> 
     asked = bea.post(at(day, "entries/bulk/"), form)
     assert (
         asked.status_code == 409
-        and "exceeds the total budget by $" in asked.content.decode()
-        and "→ $50.00" in asked.content.decode()
+        and "exceeds the total budget by $" in in_line(asked.content.decode())
+        and "→ $50.00" in in_line(asked.content.decode())
     )
     assert not entry(day, 6).account.human_locked
     again = {"do": "set", "value": "50", "picks": ",".join(form["pick"]), "confirm": asked.context["asked"]["fields"]["confirm"]}
@@ -84,7 +84,9 @@ def test_many_locks_are_set_and_released_with_a_reason(bea: Client, day: Workspa
     address = at(day, "entries/bulk/")
     bea.post(address, {"do": "lock", "pick": picks(day, 6, 7)})
     assert entry(day, 6).account.human_locked
-    assert "needs a reason" in bea.post(address, {"do": "unlock", "pick": picks(day, 6, 7)}, headers=HTMX).content.decode()
+    assert "needs a reason" in in_line(
+        bea.post(address, {"do": "unlock", "pick": picks(day, 6, 7)}, headers=HTMX).content.decode()
+    )
     assert entry(day, 6).account.human_locked
     bea.post(address, {"do": "unlock", "reason": "agreed", "pick": picks(day, 6, 7)})
     assert not entry(day, 6).account.human_locked and not entry(day, 7).account.human_locked
@@ -109,7 +111,7 @@ def test_a_row_is_corrected_by_another_one_after_a_look_ahead(bea: Client, day: 
     address, form = at(day, f"ledger/{row.pk}/correct/"), {"way": "back", "amount": "0.02", "reason": "billed twice"}
     assert "The ledger is never edited" in text_of(bea, address)
     asked = bea.post(address, form)
-    assert asked.status_code == 409 and "Left under the cap" in asked.content.decode() and not row.corrections.exists()
+    assert asked.status_code == 409 and "Left under the cap" in in_line(asked.content.decode()) and not row.corrections.exists()
     for _ in range(2):  # sent twice, booked once
         assert bea.post(address, form | {"confirm": asked.context["asked"]["fields"]["confirm"]}).status_code == 303
     assert [one.amount for one in row.corrections.all()] == [-20_000]
@@ -118,7 +120,7 @@ def test_a_row_is_corrected_by_another_one_after_a_look_ahead(bea: Client, day: 
 def test_the_look_ahead_shows_a_change_that_cents_would_hide(bea: Client, day: Workspace) -> None:
     row, spent = LedgerEntry.objects.filter(project_id=day.pk)[0], Project.objects.get(pk=day.pk).total_spent
     form = {"way": "back", "amount": "0.000001", "reason": "rounding"}
-    seen = bea.post(at(day, f"ledger/{row.pk}/correct/"), form).content.decode()
+    seen = in_line(bea.post(at(day, f"ledger/{row.pk}/correct/"), form).content.decode())
     assert f"Spent in the project: {columns.exact(spent, 1)} → {columns.exact(spent - 1)}" in seen and "−$0.000001" in seen
 
 
@@ -133,7 +135,7 @@ def test_the_reallocation_is_looked_at_and_then_done(bea: Client, day: Workspace
     seen = text_of(bea, at(day, "reallocate/"))
     assert "budgets would change, 1 locked would be skipped" in seen and "Returned $7.70 to the pool: it is done" in seen
     assert dict(Account.objects.values_list("pk", "budget")) == before
-    said = bea.post(at(day, "reallocate/"), headers=HTMX).content.decode()
+    said = in_line(bea.post(at(day, "reallocate/"), headers=HTMX).content.decode())
     assert "changed 9 budgets, skipped 1 locked" in said
     assert entry(day, 11).account.budget == usd("0.5") and entry(day, 3).account.budget == usd(8)
 
@@ -189,7 +191,7 @@ def test_a_viewer_sees_all_and_changes_nothing(vera: Client, day: Workspace) -> 
 def test_a_comma_before_the_cents_is_not_taken_for_one_between_thousands(bea: Client, day: Workspace, amount: str) -> None:
     before = Project.objects.get(pk=day.pk).total_budget
     answer = bea.post(at(day, "total/"), {"amount": amount}, headers=HTMX)
-    assert answer.status_code == 422 and "with a point before the cents" in answer.content.decode()
+    assert answer.status_code == 422 and "with a point before the cents" in in_line(answer.content.decode())
     assert Project.objects.get(pk=day.pk).total_budget == before
 
 
@@ -214,8 +216,10 @@ def test_a_cap_that_somebody_else_changed_is_not_overwritten(bea: Client, day: W
     caps.set_project(Project.objects.get(pk=day.pk), field, usd(70), by=seed.ANA)
     answer = bea.post(address, sent, headers=HTMX)
     assert answer.status_code == 409 and getattr(Project.objects.get(pk=day.pk), field) == usd(70)
-    assert "ana changed it from" in answer.content.decode() and "Nothing was overwritten" in answer.content.decode()
-    assert bea.post(address, fields_of(answer.content.decode(), address)).status_code == 303
+    assert "ana changed it from" in in_line(answer.content.decode()) and "Nothing was overwritten" in in_line(
+        answer.content.decode()
+    )
+    assert bea.post(address, fields_of(in_line(answer.content.decode()), address)).status_code == 303
     assert getattr(Project.objects.get(pk=day.pk), field) == usd(90)
     assert bea.post(address, sent).status_code == 303  # sent twice: it is as wanted
 
@@ -226,8 +230,8 @@ def test_a_limit_that_somebody_else_changed_is_not_overwritten(bea: Client, day:
     caps.set_limit(Project.objects.get(pk=day.pk), "orchestrator", "day", usd(70), by=seed.ANA)
     answer = bea.post(address, sent, headers=HTMX)
     assert answer.status_code == 409 and Limit.objects.get(category="orchestrator").amount == usd(70)
-    assert "ana changed it from none to $70.00" in answer.content.decode()
-    assert bea.post(address, fields_of(answer.content.decode(), address)).status_code == 303
+    assert "ana changed it from none to $70.00" in in_line(answer.content.decode())
+    assert bea.post(address, fields_of(in_line(answer.content.decode()), address)).status_code == 303
     assert Limit.objects.get(category="orchestrator").amount == usd(90)
     for odd in ("x", "-1", "9" * 40):
         assert bea.post(address, sent | {"seen.orchestrator.day": odd}).status_code == 303

@@ -15,6 +15,7 @@ from dashboard.diffs.viewing import Shown, View
 from dashboard.diffs.visible import misleads, name, visible
 from orchestration.configuration.secrets import Mask
 from tests.orchestration.git.repositories import a_repository, git, write
+from tests.sampling import examples
 
 LINE = st.text(st.characters(exclude_characters="\n"), max_size=200)
 
@@ -251,7 +252,7 @@ def inert(html: str) -> str:
     return seen.text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=2000), st.lists(st.tuples(st.sampled_from(" +-\\"), LINE), max_size=30))
 def test_whatever_git_prints_the_page_is_inert(noise: bytes, lines: list[tuple[str, str]]) -> None:
     head = b"diff --git a/x.js b/x.js\n@@ -1,9 +1,9 @@ "
@@ -263,7 +264,7 @@ def test_whatever_git_prints_the_page_is_inert(noise: bytes, lines: list[tuple[s
         assert painted.numbers.count("\n") + 1 == max(painted.lines.count("\n"), 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=600))
 def test_any_list_of_files_is_read_or_left(noise: bytes) -> None:
     for change in parse.changes(parse.decoded(noise)):
@@ -272,7 +273,7 @@ def test_any_list_of_files_is_read_or_left(noise: bytes) -> None:
         assert change.lines >= 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(LINE, LINE)
 def test_marks_cut_no_word_and_lose_no_letter(one: str, other: str) -> None:
     hunk = Hunk(1, 1, "", [("-", one), ("+", other)])

@@ -15,7 +15,7 @@ from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.executor import control, explain
 from orchestration.models import Entry, Executor
-from tests.dashboard.overview.test_page import statements, text_of
+from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
 from workspaces.models import Workspace
 
@@ -170,22 +170,23 @@ def act(client: Client, workspace: Workspace, seqs: list[int], **said: Any) -> A
 
 
 def test_many_are_held_and_released(otto: Client, workspace: Workspace) -> None:
-    assert "2 entries are held back" in act(otto, workspace, [5, 7], do="hold", reason="after the review").content.decode()
+    assert "2 entries are held back" in in_line(
+        act(otto, workspace, [5, 7], do="hold", reason="after the review").content.decode()
+    )
     assert by_seq(workspace, 5).reason_message == "after the review"
-    assert "3 entries are back in line" in act(otto, workspace, [5, 7, 10], do="release").content.decode()
+    assert "3 entries are back in line" in in_line(act(otto, workspace, [5, 7, 10], do="release").content.decode())
     assert by_seq(workspace, 10).status == "pending"
 
 
 def test_all_or_none_with_the_reason_of_each(otto: Client, workspace: Workspace) -> None:
-    seen = act(otto, workspace, [1, 2, 5], do="hold").content.decode()
+    seen = in_line(act(otto, workspace, [1, 2, 5], do="hold").content.decode())
     assert "Nothing was changed: 2 of 3 entries cannot be. #1: the entry is done already; #2: the entry is in progress" in seen
     assert by_seq(workspace, 5).status == "pending"
 
 
 def test_priority_of_many(otto: Client, workspace: Workspace) -> None:
-    assert (
-        "2 entries are of critical priority now"
-        in act(otto, workspace, [5, 7], do="priority", priority="critical").content.decode()
+    assert "2 entries are of critical priority now" in in_line(
+        act(otto, workspace, [5, 7], do="priority", priority="critical").content.decode()
     )
     assert by_seq(workspace, 7).priority == 0
 
@@ -195,7 +196,7 @@ def test_more_than_fifty_are_confirmed_by_their_number(ana: Client) -> None:
     seed.plenty(workspace, 60)
     said = {"do": "hold", "all": "1", "matching": "q=many", "next": at(workspace)}
     asked = ana.post(at(workspace, "bulk/"), said)
-    assert asked.status_code == 409 and "Type 60 to go on" in asked.content.decode()
+    assert asked.status_code == 409 and "Type 60 to go on" in in_line(asked.content.decode())
     assert not Entry.objects.filter(workspace=workspace, status="blocked").exists()
     fields = asked.context["asked"]["fields"]
     assert ana.post(at(workspace, "bulk/"), fields | {"typed": "59"}).status_code == 409
@@ -257,4 +258,4 @@ def test_more_ticks_than_a_database_takes_are_refused(otto: Client, workspace: W
     picks = ",".join(f"{n:x}" for n in range(150_000))
     for do in ("hold", "export"):
         answer = otto.post(f"/w/{workspace.pk}/entries/bulk/", {"do": do, "picks": picks}, headers={"HX-Request": "true"})
-        assert answer.status_code == 422 and "At most 500 entries at once" in answer.content.decode()
+        assert answer.status_code == 422 and "At most 500 entries at once" in in_line(answer.content.decode())

@@ -12,7 +12,7 @@ from dashboard.plans import samples
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
-from tests.dashboard.overview.test_page import text_of
+from tests.dashboard.overview.test_page import in_line, text_of
 from tests.dashboard.seeds import entries as seed
 from workspaces.models import Event, Workspace
 
@@ -41,9 +41,11 @@ def newest(workspace: Workspace) -> Entry:
 
 def test_a_preview_shows_all_and_saves_nothing(otto: Client, workspace: Workspace) -> None:
     before = (Entry.objects.count(), Event.objects.count())
-    seen = plan(
-        otto, workspace, "- [ ] Parse (ref: parse; budget: $2)\n- [ ] Import (after: parse, #3; files: a.py)\n- [x] Choose"
-    ).content.decode()
+    seen = in_line(
+        plan(
+            otto, workspace, "- [ ] Parse (ref: parse; budget: $2)\n- [ ] Import (after: parse, #3; files: a.py)\n- [x] Choose"
+        ).content.decode()
+    )
     for fact in (
         "2 entries would be added",
         "parse: Parse",
@@ -59,7 +61,7 @@ def test_a_preview_shows_all_and_saves_nothing(otto: Client, workspace: Workspac
 
 @pytest.mark.parametrize("name", samples.SAMPLES)
 def test_the_samples_can_be_added_as_they_are(otto: Client, workspace: Workspace, name: str) -> None:
-    assert "2 entries are added" in add(otto, workspace, samples.SAMPLES[name][1]).content.decode()
+    assert "2 entries are added" in in_line(add(otto, workspace, samples.SAMPLES[name][1]).content.decode())
     last, first = Entry.objects.filter(workspace=workspace).order_by("-seq")[:2]
     assert first.account.budget == 2_000_000 and first.paths == ["shop/dates.py"] and first.created_by == "otto"
     assert list(last.dependencies.values_list("depends_on", flat=True)) == [first.pk]
@@ -68,14 +70,14 @@ def test_the_samples_can_be_added_as_they_are(otto: Client, workspace: Workspace
 def test_a_plan_that_is_sent_twice_is_added_once(otto: Client, workspace: Workspace) -> None:
     before = Entry.objects.count()
     add(otto, workspace, "- [ ] A\n- [ ] B")
-    seen = add(otto, workspace, "- [ ] A\n- [ ] B").content.decode()
+    seen = in_line(add(otto, workspace, "- [ ] A\n- [ ] B").content.decode())
     assert "added already: 2 entries" in seen and Entry.objects.count() == before + 2
 
 
 def test_problems_stand_on_their_lines_and_what_was_typed_stays(otto: Client, workspace: Workspace) -> None:
     text = "- [ ] A (after: #99)\n- [ ] B <b>\n  budget: lots"
     response = plan(otto, workspace, text)
-    seen = response.content.decode()
+    seen = in_line(response.content.decode())
     assert response.status_code == 200 and "2 problems, so nothing can be added yet" in seen
     assert "Line 1:</strong> There is no entry #99" in seen and "Line 3:</strong>" in seen and "Add 2" not in seen
     assert "- [ ] B &lt;b&gt;" in seen
@@ -86,12 +88,12 @@ def test_what_is_checked_when_shown_is_checked_when_added(otto: Client, workspac
     assert plan(otto, workspace, text).status_code == 200
     entries.delete(Entry.objects.get(workspace=workspace, seq=12), by=seed.ANA)
     before = Entry.objects.count()
-    assert "There is no entry #12" in add(otto, workspace, text).content.decode() and Entry.objects.count() == before
+    assert "There is no entry #12" in in_line(add(otto, workspace, text).content.decode()) and Entry.objects.count() == before
 
 
 def test_a_file_is_read(otto: Client, workspace: Workspace) -> None:
     upload = SimpleUploadedFile("plan.yaml", "- content: Größe\n".encode())
-    assert "Größe" in plan(otto, workspace, "", file=upload).content.decode()
+    assert "Größe" in in_line(plan(otto, workspace, "", file=upload).content.decode())
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_a_file_is_read(otto: Client, workspace: Workspace) -> None:
     [(b"- [ ] A\n\xff", "Line 2:</strong> The file is not UTF-8"), (b"x" * (1024 * 1024 + 1), "larger than 1 MiB")],
 )
 def test_a_bad_file_is_told(otto: Client, workspace: Workspace, data: bytes, words: str) -> None:
-    assert words in plan(otto, workspace, "", file=SimpleUploadedFile("plan.md", data)).content.decode()
+    assert words in in_line(plan(otto, workspace, "", file=SimpleUploadedFile("plan.md", data)).content.decode())
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_odd_plans_are_answered(otto: Client, workspace: Workspace, text: str) -
 
 
 def test_more_than_there_is_left_is_said(otto: Client, workspace: Workspace) -> None:
-    assert "more than there is" in plan(otto, workspace, "- [ ] A (budget: $5000)").content.decode()
+    assert "more than there is" in in_line(plan(otto, workspace, "- [ ] A (budget: $5000)").content.decode())
 
 
 # --- a form ---
@@ -168,7 +170,7 @@ def test_what_does_not_fit_is_told_and_the_rest_stays(
 ) -> None:
     before = Entry.objects.count()
     response = write(otto, workspace, criteria="kept as it was", **said)
-    seen = response.content.decode()
+    seen = in_line(response.content.decode())
     assert response.status_code == 422 and words in seen and "kept as it was" in seen and Entry.objects.count() == before
 
 

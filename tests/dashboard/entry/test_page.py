@@ -12,7 +12,7 @@ from orchestration import queries
 from orchestration.backlog import entries
 from orchestration.executor import control, explain
 from orchestration.models import Entry, FileLock, Round, Session
-from tests.dashboard.overview.test_page import statements, text_of
+from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.shared.test_forms import HTMX, entry
 from workspaces.models import Event, Workspace
@@ -144,11 +144,11 @@ def test_what_is_no_entry_is_no_dependency(otto: Client, workspace: Workspace, s
 
 def test_a_cycle_is_named_where_it_was_asked_for(otto: Client, workspace: Workspace) -> None:
     answer = otto.post(at(entry(workspace, 2), "depend/"), {"depends_on": "8"}, headers=HTMX)
-    assert answer.status_code == 422 and "in progress" in answer.content.decode()
+    assert answer.status_code == 422 and "in progress" in in_line(answer.content.decode())
     five, twelve = entry(workspace, 5), entry(workspace, 12)
     otto.post(at(five, "depend/"), {"depends_on": "12"})
     answer = otto.post(at(twelve, "depend/"), {"depends_on": "5"}, headers=HTMX)
-    assert answer.status_code == 422 and "#12 → #5 → #12" in answer.content.decode()
+    assert answer.status_code == 422 and "#12 → #5 → #12" in in_line(answer.content.decode())
 
 
 def rows_of(seen: str) -> list[tuple[str, bool]]:
@@ -177,7 +177,7 @@ def test_a_check_that_fails_leads_to_its_fix_and_nothing_passes_by_it(ana: Clien
         assert ("<a href=" in row.split("To mend it")[1]) == ("Fail<" in row)
     before = Session.objects.count()
     answer = ana.post(at(one, "dispatch/"), {"reason": "now"}, headers=HTMX)
-    assert answer.status_code == 409 and "Nothing was overridden" in answer.content.decode()
+    assert answer.status_code == 409 and "Nothing was overridden" in in_line(answer.content.decode())
     assert Session.objects.count() == before and not Event.objects.filter(verb="entry.dispatch").exists()
 
 
@@ -199,7 +199,7 @@ def test_a_paused_executor_dispatches_nothing(otto: Client, workspace: Workspace
     one = startable(workspace)
     control.pause(workspace.pk, by=seed.ANA)
     answer = otto.post(at(one, "dispatch/"), {"reason": "now"}, headers=HTMX)
-    assert answer.status_code == 409 and "The executor is paused" in answer.content.decode()
+    assert answer.status_code == 409 and "The executor is paused" in in_line(answer.content.decode())
 
 
 def test_what_is_at_work_or_done_has_nothing_to_dispatch(otto: Client, workspace: Workspace) -> None:
@@ -239,5 +239,5 @@ def test_out_of_money_it_leads_to_its_budget_those_who_may_raise_it(ana: Client,
 
 
 def test_released_without_money_it_says_that_it_will_be_blocked_again(otto: Client, workspace: Workspace) -> None:
-    answer = otto.post(at(out_of_money(workspace), "release/"), headers=HTMX).content.decode()
+    answer = in_line(otto.post(at(out_of_money(workspace), "release/"), headers=HTMX).content.decode())
     assert "will be blocked again" in answer and "a round needs" in answer

@@ -119,12 +119,7 @@ def _history(workspace: Workspace, made: list[Entry], dice: random.Random) -> En
             reason_message=f"Blocked: {code.replace('_', ' ')}",
             reason_at=now() - timedelta(minutes=7 * n),
         )
-    for entry in made[:200]:
-        unmet = entry.dependencies.exclude(depends_on__status="done").count()
-        Entry.objects.filter(pk=entry.pk).update(unmet_dependencies=unmet)
-    for entry in Entry.objects.filter(workspace=workspace, unmet_dependencies__gt=0):
-        unmet = entry.dependencies.exclude(depends_on__status="done").count()
-        Entry.objects.filter(pk=entry.pk).update(unmet_dependencies=unmet)
+    seed.count_unmet(Entry.objects.filter(workspace=workspace))
     return done[25]
 
 

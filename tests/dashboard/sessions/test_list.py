@@ -176,7 +176,7 @@ def test_holding_after_the_round_is_a_form_and_can_be_taken_back(
     assert otto.post(address, {"next": f"/w/{workspace.pk}/workers/"}).status_code == 303
     seen = text_of(otto, f"/w/{workspace.pk}/workers/")
     assert "held after this round, as otto asked" in seen and "Do not hold it after this round" in seen
-    assert "asked to hold" in text_of(otto, f"/w/{workspace.pk}/workers/{one.pk}/", tab="events")
+    assert "requested to hold" in text_of(otto, f"/w/{workspace.pk}/workers/{one.pk}/", tab="events")
     otto.post(address, {"wanted": "0"})
     assert not Session.objects.get(pk=one.pk).hold_after_by
     assert Event.objects.filter(object_id=one.pk, verb__startswith="session.hold_after").count() == 2

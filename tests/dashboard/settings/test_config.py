@@ -9,7 +9,7 @@ from django.test import Client
 
 from orchestration.configuration import workspace_setup
 from orchestration.models import Executor
-from tests.dashboard.overview.test_page import statements, text_of
+from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds.money_cast import HTMX
 from workspaces.models import Event, Workspace
@@ -63,7 +63,7 @@ def test_a_form_sent_as_it_is_changes_nothing(ana: Client, workspace: Workspace)
 
 def test_a_value_is_saved_told_and_recorded(ana: Client, workspace: Workspace) -> None:
     answer = ana.post(at(workspace), filled(ana, workspace, max_workers="7", agent__model="sonnet"), follow=True)
-    assert "Saved: agent.model: default → sonnet, max_workers: 3 → 7" in answer.content.decode()
+    assert "Saved: agent.model: default → sonnet, max_workers: 3 → 7" in in_line(answer.content.decode())
     assert stored(workspace) == {"max_workers": 7, "round_ceiling_usd": 2, "agent": {"model": "sonnet"}}
     event = Event.objects.filter(verb="workspace.configured").latest("id")
     assert event.data["changes"][1] == {"key": "max_workers", "before": "3", "after": "7"} and event.actor == "ana"
@@ -101,7 +101,7 @@ def test_an_error_stands_beside_its_field_and_keeps_what_was_written(
 ) -> None:
     before = stored(workspace)
     answer = ana.post(at(workspace), filled(ana, workspace) | {name: value, "push.remote": "upstream"})
-    seen = answer.content.decode()
+    seen = in_line(answer.content.decode())
     anchor = "f-" + name.replace(".", "-")
     assert answer.status_code == 400 and stored(workspace) == before
     assert f'href="#{anchor}"' in seen and f'id="{anchor}-wrong"' in seen and says in seen
@@ -116,7 +116,7 @@ def test_checks_are_added_changed_and_removed(ana: Client, workspace: Workspace)
         {"name": "lint", "run": ["ruff", "check"], "weight": 0.5},
     ]
     wrong = save(ana, workspace, verify__1__timeout_s="0")
-    assert wrong.status_code == 400 and 'id="f-verify-1-timeout_s-wrong"' in wrong.content.decode()
+    assert wrong.status_code == 400 and 'id="f-verify-1-timeout_s-wrong"' in in_line(wrong.content.decode())
     save(ana, workspace, verify__0__remove="on")
     assert [one["name"] for one in stored(workspace)["verify"]] == ["lint"]
 
@@ -135,7 +135,9 @@ def test_values_of_an_env_are_never_on_a_page_and_stay_when_untouched(ana: Clien
     answer = ana.post(at(workspace), filled(ana, workspace, agent__env="A_KEY=…\nNEW=also-secret"), follow=True)
     assert stored(workspace)["agent"]["env"] == {"A_KEY": "so-very-secret", "NEW": "also-secret"}
     event = Event.objects.filter(verb="workspace.configured").latest("id")
-    assert "also-secret" not in answer.content.decode() + json.dumps(event.data) and "agent.env.NEW" in json.dumps(event.data)
+    assert "also-secret" not in in_line(answer.content.decode()) + json.dumps(event.data) and "agent.env.NEW" in json.dumps(
+        event.data
+    )
 
 
 def test_the_whole_config_is_edited_as_json(ana: Client, workspace: Workspace) -> None:
@@ -156,14 +158,14 @@ def test_the_whole_config_is_edited_as_json(ana: Client, workspace: Workspace) -
 def test_json_that_does_not_fit_names_its_key(ana: Client, workspace: Workspace, text: str) -> None:
     before = stored(workspace)
     answer = ana.post(at(workspace), {"whole": text, "seen": ana.get(at(workspace)).context["seen"]})
-    assert answer.status_code == 400 and stored(workspace) == before and "Not saved" in answer.content.decode()
+    assert answer.status_code == 400 and stored(workspace) == before and "Not saved" in in_line(answer.content.decode())
 
 
 def test_who_comes_second_is_told_and_overwrites_nothing(ana: Client, workspace: Workspace) -> None:
     mine = filled(ana, workspace, max_workers="9", agent__model="opus")
     workspace_setup.configure(workspace, {"max_workers": 2}, by=seed.ANA)
     answer = ana.post(at(workspace), mine)
-    seen = answer.content.decode()
+    seen = in_line(answer.content.decode())
     assert answer.status_code == 409 and "ana changed max_workers meanwhile" in seen and "Nothing was overwritten" in seen
     assert "set again what you wanted of: agent.model" in seen and stored(workspace)["max_workers"] == 2
 
@@ -193,10 +195,10 @@ def test_a_workspace_is_renamed(ana: Client, workspace: Workspace) -> None:
 def test_it_is_deleted_only_by_its_name_and_not_while_sessions_run(ana: Client, workspace: Workspace) -> None:
     for name, says in (("invoices", "type the name"), ("Invoices", "Sessions are at work")):
         answer = ana.post(at(workspace, "delete/"), {"name": name}, headers=HTMX)
-        assert answer.status_code == 422 and says in answer.content.decode()
+        assert answer.status_code == 422 and says in in_line(answer.content.decode())
     quiet = seed.empty("Quiet")
     answer = ana.post(at(quiet, "delete/"), {"name": "Quiet"}, follow=True)
-    assert "Quiet is deleted" in answer.content.decode() and ana.get(f"/w/{quiet.pk}/").status_code == 404
+    assert "Quiet is deleted" in in_line(answer.content.decode()) and ana.get(f"/w/{quiet.pk}/").status_code == 404
 
 
 def test_a_page_of_settings_asks_few_queries_and_has_few_nodes(ana: Client, workspace: Workspace) -> None:

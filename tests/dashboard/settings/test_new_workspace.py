@@ -10,7 +10,7 @@ from django.test import Client
 from orchestration.configuration import cloning
 from orchestration.git.command import GitError
 from orchestration.models import Executor
-from tests.dashboard.overview.test_page import text_of
+from tests.dashboard.overview.test_page import in_line, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.orchestration.git.repositories import a_repository, git, write
 from workspaces.models import Workspace
@@ -35,7 +35,7 @@ def send(client: Client, repo: object, **more: str) -> Any:
 def followed(client: Client, address: str) -> str:
     """The waiting page until it is over."""
     for _ in range(100):
-        seen = client.get(address).content.decode()
+        seen = in_line(client.get(address).content.decode())
         if "Cloning the repository" not in seen:
             return seen
         time.sleep(0.05)
@@ -56,13 +56,13 @@ def test_a_workspace_is_made_of_a_path(ana: Client, shop: Path) -> None:
 def test_checking_says_what_is_there_and_makes_nothing(ana: Client, shop: Path) -> None:
     git(shop, "branch", "stable")
     write(shop / "one", "changed\n")
-    seen = send(ana, shop, do="check", cap="", command="").content.decode()
+    seen = in_line(send(ana, shop, do="check", cap="", command="").content.decode())
     for fact in ("<code>main</code>", "stable", "start", "1 changed file is not committed", " kB"):
         assert fact in seen, fact
     assert not Workspace.objects.exists() and "Not made" not in seen
     bare = shop.parent / "bare"
     git(shop, "clone", "--quiet", "--bare", str(shop), str(bare))
-    assert "bare: without a working copy" in send(ana, bare, do="check").content.decode()
+    assert "bare: without a working copy" in in_line(send(ana, bare, do="check").content.decode())
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_checking_says_what_is_there_and_makes_nothing(ana: Client, shop: Path) 
 )
 def test_what_does_not_fit_is_told_and_the_rest_is_kept(ana: Client, shop: Path, change: dict[str, str], says: str) -> None:
     answer = ana.post("/new/", FORM | {"repo": str(shop), "name": "My <b>shop", "model": "sonnet"} | change)
-    seen = answer.content.decode()
+    seen = in_line(answer.content.decode())
     assert answer.status_code == 400 and says in seen and "My &lt;b&gt;shop" in seen and 'value="sonnet"' in seen
     assert not Workspace.objects.exists()
 
 
 def test_a_folder_inside_a_repository_is_named(ana: Client, shop: Path) -> None:
     (shop / "inner").mkdir()
-    assert "name that one" in send(ana, shop / "inner").content.decode()
+    assert "name that one" in in_line(send(ana, shop / "inner").content.decode())
 
 
 def test_a_url_is_cloned_while_a_page_says_so(ana: Client, shop: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_clone_whose_server_died_says_so(ana: Client, shop: Path) -> None:
     followed(ana, f"/new/?clone={token}")
     note = cloning._read(cloning._folder() / f"{token}.json")
     cloning._write(token, note | {"state": "cloning", "pid": 2**22 + 5})
-    assert "the server was started anew" in ana.get(f"/new/?clone={token}").content.decode()
+    assert "the server was started anew" in in_line(ana.get(f"/new/?clone={token}").content.decode())
 
 
 def test_only_an_admin_of_everything_may(ana: Client, vera: Client, shop: Path) -> None:

@@ -15,8 +15,10 @@ from budget.models import Category, LedgerEntry
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
+from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds.money_cast import bea, day, vera
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project, some_entries
+from tests.sampling import sample
 from workspaces.models import Workspace
 
 __all__ = ["bea", "day", "vera"]
@@ -34,7 +36,7 @@ def all_pages(client: Client, workspace: Workspace) -> None:
     for page in PAGES:
         answer = client.get(f"/w/{workspace.pk}/budget/{page}")
         assert answer.status_code == 200, page
-        assert not re.search(r"(?i)\bnan\b|infinity", answer.content.decode()), page
+        assert not re.search(r"(?i)\bnan\b|infinity", in_line(answer.content.decode())), page
         assert len(answer.content) < 1_000_000, page
     for entry in Entry.objects.filter(workspace=workspace, deleted_at__isnull=True)[:3]:
         assert client.get(f"/w/{workspace.pk}/entries/{entry.pk}/").status_code == 200
@@ -44,10 +46,11 @@ def test_nothing(bea: Client, day: Any) -> None:
     all_pages(bea, member(bea, a_workspace(cap="0", budget="0")))
 
 
-@pytest.mark.parametrize(
-    ("cap", "budget"), [("0", "0"), ("0.000001", "0.000001"), ("1000000000", "1000000000"), ("10", "0"), ("0", "10")]
-)
-@pytest.mark.parametrize("spent", ["0", "0.000001", "5", "999999999"])
+CAPS = [("0", "0"), ("0.000001", "0.000001"), ("1000000000", "1000000000"), ("10", "0"), ("0", "10")]
+SPENT = ["0", "0.000001", "5", "999999999"]
+
+
+@pytest.mark.parametrize(("cap", "budget", "spent"), sample(((*caps, spent) for caps in CAPS for spent in SPENT), 5))
 def test_whatever_the_sizes(bea: Client, day: Any, cap: str, budget: str, spent: str) -> None:
     workspace = member(bea, a_workspace(cap=cap, budget=budget))
     entry = an_entry(workspace, budget="1000000000", content="Größe \u202e 漢字 <b>x</b>" * 20)
@@ -85,6 +88,6 @@ def test_a_preview_of_thousands_shows_the_first_and_counts_the_rest(bea: Client,
     made = some_entries(workspace, *(Draft(f"do {n}", budget=0) for n in range(450)))
     for entry in made[:210]:
         caps.toggle_lock(entry.account, by=ANA)
-    page = bea.get(f"/w/{workspace.pk}/budget/reallocate/").content.decode()
+    page = in_line(bea.get(f"/w/{workspace.pk}/budget/reallocate/").content.decode())
     assert "240 budgets would change, 210 locked would be skipped" in page and "Change 240 budgets now" in page
     assert "And 140 more." in page and "And 110 more." in page and page.count("<tr>") <= 2 * 101

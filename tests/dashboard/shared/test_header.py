@@ -1,12 +1,10 @@
 """Locks, executor and activity: what they say, how they are filtered, and what stays small."""
 
-import ast
 import csv
 import html
 import io
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +12,17 @@ from django.test import Client
 from django.utils.timezone import now
 
 from budget.amounts.money import usd
+from budget.events import ReviewOpened
 from budget.limits import caps
 from budget.models import Account, BudgetChange, LedgerEntry, Project
-from dashboard.shared import event_text
 from orchestration import sessions
 from orchestration.backlog import entries, orphans
+from orchestration.events import SessionStopRequested
 from orchestration.executor import control, dispatch
 from orchestration.executor import stats as executor_stats
 from orchestration.models import Entry, Executor, FileLock, Round, Session, Worker
 from tests import admin_site
-from tests.dashboard.overview.test_page import statements, text_of
+from tests.dashboard.overview.test_page import in_line, statements, text_of
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.shared.test_forms import confirmed
 from workspaces import activity
@@ -115,7 +114,7 @@ def test_a_lock_whose_session_is_not_heard_of_has_an_unknown_owner(ana: Client, 
 def test_an_entry_that_holds_nothing_has_nothing_to_release(otto: Client, workspace: Workspace) -> None:
     entry = Entry.objects.get(workspace=workspace, seq=10)
     answer = otto.post(f"/w/{workspace.pk}/locks/{entry.pk}/release/", {"reason": "r"}, headers={"HX-Request": "true"})
-    assert answer.status_code == 422 and "nothing to release" in answer.content.decode()
+    assert answer.status_code == 422 and "nothing to release" in in_line(answer.content.decode())
 
 
 def test_a_live_lock_is_not_released(otto: Client, workspace: Workspace) -> None:
@@ -134,7 +133,7 @@ def test_odd_filters_of_locks_are_ignored_and_named(ana: Client, workspace: Work
 def test_why_nothing_waits_silently_is_told_from_the_scheduler(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/executor/", fragment="waiting")
     assert "waiting for locked files" in seen and "Waiting for app/export" in seen and "checks pass" in seen
-    assert '<strong class="num">1</strong> held by a person' in seen and "entries held" not in seen
+    assert '<strong class="num">1</strong> on hold' in seen and "entries held" not in seen
 
 
 def test_cycles_are_told_with_what_they_decided(ana: Client, workspace: Workspace) -> None:
@@ -165,7 +164,7 @@ def test_an_admin_sets_how_many_may_work(ana: Client, otto: Client, workspace: W
 def test_activity_is_filtered_by_who_what_and_which(ana: Client, workspace: Workspace) -> None:
     base = f"/w/{workspace.pk}/activity/"
     seen = text_of(ana, base, verb="entry", kind="human")
-    assert "the migration is not agreed yet" in seen and "began work" not in seen
+    assert "the migration is not agreed yet" in seen and "started a session" not in seen
     assert "set the budget of" in text_of(ana, base, object="#11")
     assert "Nothing matches" in text_of(ana, base, actor="nobody")
     assert "Ignored in the address: verb" in text_of(ana, base, verb="DROP TABLE")
@@ -180,7 +179,7 @@ def test_the_sheet_of_activity_has_every_row_that_the_filter_lets_through(ana: C
 
 def test_what_was_added_and_what_came_to_rest_is_about_entries(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/activity/", verb="entry")
-    assert "added 12 entries" in seen and "brought the backlog to rest" in seen
+    assert "added 12 entries" in seen and ("completed the backlog" in seen or "left the backlog idle" in seen)
 
 
 def test_one_verb_in_the_address_stands_in_the_choice(ana: Client, workspace: Workspace) -> None:
@@ -190,9 +189,9 @@ def test_one_verb_in_the_address_stands_in_the_choice(ana: Client, workspace: Wo
 
 def test_activity_leads_to_the_session_the_review_and_the_rest_of_its_request(ana: Client, workspace: Workspace) -> None:
     who = Caller("bea", user=object())
-    activity.record(workspace.pk, "review.opened", by=who, object_id="rev_" + "a" * 20, data={"number": 3})
+    activity.record(workspace.pk, ReviewOpened(number=3, title="Q3"), by=who, object_id="rev_" + "a" * 20)
     session = Session.objects.filter(workspace=workspace).order_by("id")[0]
-    activity.record(workspace.pk, "session.stop", by=who, object_id=session.pk, data={"entry": session.entry_id})
+    activity.record(workspace.pk, SessionStopRequested(entry=session.entry_id), by=who, object_id=session.pk)
     ana.post(f"/w/{workspace.pk}/executor/workers/", {"workers": "7"})
     base = f"/w/{workspace.pk}/activity/"
     seen = text_of(ana, base)
@@ -201,14 +200,14 @@ def test_activity_leads_to_the_session_the_review_and_the_rest_of_its_request(an
     request = Event.objects.get(verb="workspace.configured").request_id
     assert f'href="?request={request}"' in seen
     alone = text_of(ana, base, request=request, fragment="events")
-    assert "changed the config" in alone and "asked to stop" not in alone
+    assert "changed the config" in alone and "requested a stop" not in alone
 
 
 def test_an_entry_that_was_taken_off_has_a_number_and_no_link(ana: Client, workspace: Workspace) -> None:
     gone = Entry.objects.get(workspace=workspace, seq=12)
     entries.delete(gone, by=seed.ANA)
     seen = text_of(ana, f"/w/{workspace.pk}/activity/")
-    assert "took #12 off the backlog" in seen and f"/entries/{gone.pk}/" not in seen
+    assert "deleted #12 from the backlog" in seen and f"/entries/{gone.pk}/" not in seen
 
 
 ALL_IN_ADMIN = {"activity/": Event, "locks/": FileLock, "budget/changes/": BudgetChange}
@@ -246,22 +245,6 @@ def test_each_page_of_an_object_leads_to_it_in_the_admin_site(ana: Client, otto:
         for one in objects:
             assert f'href="{admin_site.url(type(one), "change", one.pk)}"' in seen, (page, one)
         assert "/admin/" not in others, page
-
-
-def test_every_verb_that_is_recorded_has_words() -> None:
-    """What is recorded by name stands in the code as text; those made of an outcome are listed by their outcomes."""
-    recorded = {f"session.{outcome}" for outcome in Session.Outcome.values}
-    for path in (
-        path
-        for app in ("workspaces", "budget", "orchestration", "dashboard")
-        for path in (Path(__file__).parents[3] / app).rglob("*.py")
-    ):
-        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
-            named = getattr(call.func, "attr", getattr(call.func, "id", ""))
-            said = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-            if named in ("record", "event", "_record", "_become"):
-                recorded.update(one for one in said if "." in one and " " not in one)
-    assert len(recorded) > 40 and recorded - event_text.VERBS.keys() == set()
 
 
 @pytest.mark.parametrize("page", ["", "locks/", "executor/", "activity/"])

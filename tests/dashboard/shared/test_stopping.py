@@ -9,13 +9,14 @@ from django.utils.timezone import now
 from orchestration import sessions
 from orchestration.executor import control
 from orchestration.models import Executor, Session, Worker
+from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.shared.test_forms import HTMX, confirmed
 from workspaces.models import Event, Workspace
 
 
 def shown(client: Client, workspace: Workspace, fragment: str) -> str:
-    return client.get(f"/w/{workspace.pk}/", {"fragment": fragment}).content.decode()
+    return in_line(client.get(f"/w/{workspace.pk}/", {"fragment": fragment}).content.decode())
 
 
 def end(session: Session) -> None:
@@ -76,7 +77,7 @@ def test_the_second_to_stop_is_told_who_was_first(otto: Client, ana: Client, wor
     armed = ana.get(stop(workspace)).context["asked"]["fields"]
     confirmed(otto, stop(workspace))
     answer = ana.post(stop(workspace), armed, headers=HTMX)
-    assert answer.status_code == 409 and "otto stopped everything already: 0 of 3 confirmed" in answer.content.decode()
+    assert answer.status_code == 409 and "otto stopped everything already: 0 of 3 confirmed" in in_line(answer.content.decode())
 
 
 def test_a_stop_goes_through_whatever_changed_since_it_was_armed(otto: Client, ana: Client, workspace: Workspace) -> None:
@@ -91,12 +92,12 @@ def test_who_acts_on_an_outdated_state_is_told_who_changed_it(otto: Client, ana:
     ana.post(f"/w/{workspace.pk}/executor/pause/", {"version": seen})
     for _ in range(2):
         answer = otto.post(f"/w/{workspace.pk}/executor/pause/", {"version": seen}, headers=HTMX)
-        assert answer.status_code == 409 and "ana changed the executor" in answer.content.decode()
+        assert answer.status_code == 409 and "ana changed the executor" in in_line(answer.content.decode())
     assert Event.objects.filter(verb="executor.pause").count() == 1
 
 
 def test_a_pause_offers_to_be_taken_back(otto: Client, workspace: Workspace) -> None:
-    answer = otto.post(f"/w/{workspace.pk}/executor/pause/", headers=HTMX).content.decode()
+    answer = in_line(otto.post(f"/w/{workspace.pk}/executor/pause/", headers=HTMX).content.decode())
     assert f"/w/{workspace.pk}/executor/resume/" in answer and "Undo" in answer
     assert "Pausing" in shown(otto, workspace, "strip") and "3 finishing" in shown(otto, workspace, "strip")
 
@@ -123,7 +124,7 @@ def test_a_session_that_ends_between_the_question_and_its_answer_is_said_to_have
     armed = otto.get(address).context["asked"]["fields"]
     end(session)
     answer = otto.post(address, armed, headers=HTMX)
-    assert answer.status_code == 409 and "has ended meanwhile" in answer.content.decode()
+    assert answer.status_code == 409 and "has ended meanwhile" in in_line(answer.content.decode())
     assert not Event.objects.filter(verb="session.kill").exists()
 
 
@@ -147,7 +148,7 @@ def test_every_stop_is_armed_by_the_same_few_elements(otto: Client, workspace: W
     """One template for all of them: what is mended in one is mended in the other."""
     one = Session.objects.filter(workspace=workspace, status="running").first()
     assert one is not None
-    seen = otto.get(f"/w/{workspace.pk}/").content.decode()
+    seen = in_line(otto.get(f"/w/{workspace.pk}/").content.decode())
     for id_, consequence in (
         ("stop-all", "Ends 3 at work ($3.31 held) and turns dispatch off"),
         (f"stop-{one.pk}", "Its round ends"),
@@ -158,5 +159,5 @@ def test_every_stop_is_armed_by_the_same_few_elements(otto: Client, workspace: W
 
 
 def test_a_page_that_only_asks_has_no_empty_counts_in_its_way(otto: Client, workspace: Workspace) -> None:
-    seen = otto.get(stop(workspace)).content.decode()
+    seen = in_line(otto.get(stop(workspace)).content.decode())
     assert ">Entries</a>" in seen and ">Locks</a>" in seen and 'class="count"' not in seen

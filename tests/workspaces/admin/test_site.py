@@ -22,6 +22,7 @@ from orchestration.models import Entry, Worker
 from tests import admin_site
 from tests.admin_site import BOSS, EVIL, a_superuser, dry_run, seed, url
 from tests.factories import a_workspace
+from tests.sampling import sample
 from workspaces import access, tokens
 from workspaces.admin.base import Editable, ReadOnly
 from workspaces.models import ApiToken, Event, FailedLogin, Membership, Preferences, Role, Workspace
@@ -188,7 +189,7 @@ def test_every_filter_that_a_list_offers_works(client: Client) -> None:
     for model in OURS:
         links = filters_of(client, model)
         assert links or not admin.site.get_model_admin(model).list_filter, model
-        for link in links:
+        for link in sample(links, 6):
             answer = client.get(link)
             assert answer.status_code == 200 and "makes no sense" not in answer.content.decode(), link
 
@@ -198,9 +199,13 @@ HUGE = "9" * 30
 
 @pytest.mark.parametrize("model", **NAMED)
 def test_a_filter_that_cannot_be_shows_everything(client: Client, model: Any) -> None:
-    names = ("id__in", "id", "at__year", "workspace__id__exact", "spec__contains", "o", "p")
-    for name, value in itertools.product(names, [HUGE, "x", "2026-13-45"]):
-        assert client.get(url(model), {name: value}, follow=True).status_code in (200, 400), name  # 400: not a column of it
+    columns = {field.name for field in model._meta.get_fields()}
+    names = ("id__in", "id", "at__year", "workspace__id__exact", "spec__contains")
+    known = [name for name in names if name.split("__")[0] in columns]
+    strange = [(name, HUGE) for name in names if name not in known][:1]  # what is no column is refused before its value is read
+    asked = [*itertools.product([*known, "o", "p"], [HUGE, "x", "2026-13-45"]), *strange]
+    for name, value in sample(asked, 4):
+        assert client.get(url(model), {name: value}, follow=True).status_code in (200, 400), (name, value)
 
 
 @pytest.mark.parametrize("asked", [{"id__in": "x"}, {"at__gte": "2026-13-45"}])

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 
 from tests.contract.api import Api, names_of, not_found
-from tests.factories import ANA, a_channel, a_token, a_workspace
+from tests.factories import ANA, a_channel, a_token, a_workspace, blocked_event
 from workspaces import activity
 from workspaces.models import Channel, Delivery, Event, Role, Workspace
 from workspaces.notices import channels
@@ -66,7 +66,7 @@ def test_a_viewer_sees_that_it_is_there_but_not_where_it_leads(shop: Api, viewer
 
 def test_what_a_receiver_said_is_for_admins(shop: Api, viewer: Api, workspace: Workspace) -> None:
     a_channel(workspace)
-    activity.record(workspace.pk, "entry.blocked", by=ANA)
+    activity.record(workspace.pk, blocked_event(), by=ANA)
     Delivery.objects.update(status=500, answer="no route for s3cr3t-path", state="failed")
     assert shop.get("/notices/deliveries").json["deliveries"][0]["answer"] == "no route for s3cr3t-path"
     assert viewer.get("/notices/deliveries").json["deliveries"][0]["answer"] is None
@@ -107,17 +107,17 @@ def test_there_is_an_end_to_how_many(shop: Api, monkeypatch: Any) -> None:
 
 def test_switching_off_fails_what_waits_and_changing_verbs_changes_what_is_told(shop: Api, workspace: Workspace) -> None:
     channel = a_channel(workspace)
-    activity.record(workspace.pk, "entry.blocked", by=ANA)
+    activity.record(workspace.pk, blocked_event(), by=ANA)
     shop.patch(f"/notices/channels/{channel.pk}", {"enabled": False})
     assert Delivery.objects.get().state == "failed" and Delivery.objects.get().answer == "The channel was switched off"
     shop.patch(f"/notices/channels/{channel.pk}", {"enabled": True, "verbs": ["budget.threshold", "budget.threshold"]})
-    activity.record(workspace.pk, "entry.blocked", by=ANA)
+    activity.record(workspace.pk, blocked_event(), by=ANA)
     assert Delivery.objects.count() == 1
 
 
 def test_removing_one_takes_its_log_and_leaves_the_activity(shop: Api, workspace: Workspace) -> None:
     channel = a_channel(workspace)
-    activity.record(workspace.pk, "entry.blocked", by=ANA)
+    activity.record(workspace.pk, blocked_event(), by=ANA)
     assert tuple(shop.delete(f"/notices/channels/{channel.pk}")) == (200, {"deleted": True})
     assert not Delivery.objects.exists() and Event.objects.filter(verb="channel.removed").count() == 1
     assert tuple(shop.delete(f"/notices/channels/{channel.pk}")) == not_found("Channel")
@@ -126,7 +126,7 @@ def test_removing_one_takes_its_log_and_leaves_the_activity(shop: Api, workspace
 def test_anothers_channel_and_delivery_do_not_exist(shop: Api) -> None:
     other = a_workspace(name="Other")
     theirs = a_channel(other)
-    activity.record(other.pk, "entry.blocked", by=ANA)
+    activity.record(other.pk, blocked_event(), by=ANA)
     assert tuple(shop.post(f"/notices/channels/{theirs.pk}/test")) == not_found("Channel")
     assert tuple(shop.post(f"/notices/deliveries/{Delivery.objects.get().pk}/retry")) == not_found("Delivery")
     for odd in ("0", "-1", "x", "9" * 30, "%00"):
@@ -136,7 +136,7 @@ def test_anothers_channel_and_delivery_do_not_exist(shop: Api) -> None:
 def test_the_log_is_read_in_pages_and_filtered(shop: Api, workspace: Workspace) -> None:
     channel, other = a_channel(workspace), a_channel(workspace, "Two")
     for _ in range(3):
-        activity.record(workspace.pk, "entry.blocked", by=ANA)
+        activity.record(workspace.pk, blocked_event(), by=ANA)
     Delivery.objects.filter(channel=other).update(state="failed")
     first = shop.get("/notices/deliveries?limit=4").json
     rest = shop.get(f"/notices/deliveries?limit=4&cursor={first['next_cursor']}").json

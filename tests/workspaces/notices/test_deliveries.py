@@ -10,12 +10,14 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from budget.reviews import drafting
+from orchestration.events import EntryHeld
 from tests.dashboard.committed import transactional_db
-from tests.factories import ANA, a_review, a_workspace
+from tests.factories import ANA, a_review, a_workspace, blocked_event
 from tests.races.crowd import at_once
 from tests.workspaces.notices.receiver import Receiver, receiving
 from workspaces import activity
 from workspaces.access import MUSTER
+from workspaces.activity.events import ActivityEvent
 from workspaces.errors import Invalid
 from workspaces.models import Channel, Delivery, Event, Workspace
 from workspaces.notices import channels, deliveries, sending
@@ -42,8 +44,8 @@ def a_channel(workspace: Workspace, receiver: Receiver, name: str = "Ops", **mor
     return channels.create(workspace, Channel.Kind.WEBHOOK, wanted, by=ANA)
 
 
-def blocked(workspace: Workspace, verb: str = VERB) -> None:
-    activity.record(workspace.pk, verb, by=MUSTER, object_id="entry_1", reason="no money", data={"code": "budget_exceeded"})
+def blocked(workspace: Workspace, event: ActivityEvent | None = None) -> None:
+    activity.record(workspace.pk, event or blocked_event(), by=MUSTER, object_id="entry_1", reason="no money")
 
 
 def come_due() -> None:
@@ -61,7 +63,7 @@ def test_a_line_of_activity_is_a_delivery_to_each_channel_that_wants_it(shop: Wo
     a_channel(shop, receiver, "Off", enabled=False)
     a_channel(a_workspace(name="Other"), receiver)
     blocked(shop)
-    blocked(shop, "entry.held")
+    blocked(shop, EntryHeld())
     assert [(one.channel_id, one.event.verb) for one in Delivery.objects.select_related("event") if one.event] == [
         (wants.pk, VERB)
     ]
@@ -69,7 +71,7 @@ def test_a_line_of_activity_is_a_delivery_to_each_channel_that_wants_it(shop: Wo
 
 def test_many_lines_at_once_are_told_too(shop: Workspace, receiver: Receiver) -> None:
     a_channel(shop, receiver)
-    Event.objects.bulk_create(activity.event(shop.pk, VERB, by=MUSTER, object_id=f"e{n}") for n in range(50))
+    Event.objects.bulk_create(activity.row(shop.pk, blocked_event(), by=MUSTER, object_id=f"e{n}") for n in range(50))
     assert Delivery.objects.filter(state="pending").count() == 50
 
 
@@ -90,7 +92,7 @@ def test_the_receiver_verifies_the_signature_with_its_own_library(shop: Workspac
     [payload] = receiver.verified(secret)
     assert payload["type"] == VERB and payload["timestamp"].endswith("Z")
     assert payload["data"]["workspace"] == {"id": shop.pk, "name": "Shop"}
-    assert payload["data"]["details"] == {"code": "budget_exceeded"} and payload["data"]["reason"] == "no money"
+    assert payload["data"]["details"] == blocked_event().data() and payload["data"]["reason"] == "no money"
     assert payload["data"]["url"].endswith(f"/w/{shop.pk}/entries/entry_1/")
     assert states() == ["delivered"] and Delivery.objects.get().answer == "thanks"
 

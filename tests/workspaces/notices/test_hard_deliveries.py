@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from budget.events import LimitReached
 from tests.dashboard.committed import transactional_db
 from tests.factories import ANA
 from tests.races.crowd import at_once
@@ -46,7 +47,7 @@ def test_a_flooded_channel_does_not_keep_the_others_from_being_looked_at(shop: A
     quiet, _ = a_channel(shop, receiver, "Quiet", verbs=["budget.limit"])
     for _ in range(600):
         blocked(shop)
-    blocked(shop, "budget.limit")
+    blocked(shop, LimitReached(category="total", period="day", limit_usd=1.0))
     come_due()
     due = deliveries.due()
     assert set(due) == {flooded.pk, quiet.pk} and len(due[quiet.pk]) == 1

@@ -10,7 +10,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from config import env
-from tests.factories import ANA, a_channel, a_workspace
+from tests.factories import ANA, a_channel, a_workspace, blocked_event
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.models import Delivery
@@ -50,9 +50,7 @@ def test_an_event_arrives_as_a_mail_that_says_what_happened_and_where_to_look(po
     shop = a_workspace(name="Shop\r\nBcc: evil@example.com")
     channel = a_channel(shop)
     channels.change(channel, channels.Wanted(target="ana@example.com, bea@example.com"), by=ANA)
-    activity.record(
-        shop.pk, "entry.blocked", by=MUSTER, object_id="entry_1", reason="$0.10 is left", data={"code": "budget_exceeded"}
-    )
+    activity.record(shop.pk, blocked_event(), by=MUSTER, object_id="entry_1", reason="$0.10 is left")
     answer = sending.attempt(Delivery.objects.get().pk)
     [mail] = post.mails
     assert answer is not None and answer.ok and post.to == [["ana@example.com", "bea@example.com"]]
@@ -65,7 +63,7 @@ def test_an_event_arrives_as_a_mail_that_says_what_happened_and_where_to_look(po
 def test_a_repeat_has_the_same_message_id(post: Post) -> None:
     shop = a_workspace()
     a_channel(shop)
-    activity.record(shop.pk, "entry.blocked", by=MUSTER)
+    activity.record(shop.pk, blocked_event(), by=MUSTER)
     post.refuse = "451 later"
     delivery = Delivery.objects.get()
     for _ in range(2):

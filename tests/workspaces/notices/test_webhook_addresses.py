@@ -1,4 +1,4 @@
-"""Where a webhook may not go (reliability.md 5.2, 14; B12): nothing inside, by no spelling, by no trick of the resolver."""
+"""Where a webhook may not go: nothing inside, by no spelling, by no trick of the resolver."""
 
 import socket
 import threading

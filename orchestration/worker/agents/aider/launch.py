@@ -11,7 +11,6 @@ from orchestration.worker.agents.shared.reading import argument, dig, parsed
 from orchestration.worker.agents.shared.spending import model_name
 
 TRAITS = Traits(
-    title="aider",
     binary="aider",
     install="pip install aider-chat",
     cost="reported",

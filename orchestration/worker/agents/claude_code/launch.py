@@ -13,7 +13,6 @@ from orchestration.worker.agents.shared.interface import Launch, Task, Thread, T
 from orchestration.worker.agents.shared.reading import argument
 
 TRAITS = Traits(
-    title="Claude Code",
     binary="claude",
     install="npm install -g @anthropic-ai/claude-code",
     cost="reported",

@@ -8,7 +8,6 @@ from orchestration.worker.agents.shared.interface import Launch, Task, Traits
 from orchestration.worker.agents.shared.reading import argument
 
 TRAITS = Traits(
-    title="Codex",
     binary="codex",
     install="npm install -g @openai/codex",
     cost="computed",

@@ -1,4 +1,4 @@
-"""Any command as an agent, by a protocol of JSON lines (extensions.md, The command agent's protocol)."""
+"""Any command as an agent, by a protocol of JSON lines."""
 
 from orchestration.worker.agents.command.launch import TRAITS, reader, resume, start
 

@@ -1,4 +1,4 @@
-"""Any command as an agent, by a protocol of JSON lines (extensions.md, The command agent's protocol)."""
+"""Any command as an agent, by a protocol of JSON lines (README.md, Your own repository)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
@@ -12,7 +12,6 @@ from orchestration.worker.agents.shared.interface import Launch, Task, Thread, T
 from orchestration.worker.agents.shared.reading import parsed
 
 TRAITS = Traits(
-    title="Any command",
     binary="",
     install="",
     cost="reported",

@@ -15,7 +15,6 @@ LOGIN = ".gemini/oauth_creds.json"
 OWN_MODES = ("--approval-mode", "--yolo", "-y")
 
 TRAITS = Traits(
-    title="Gemini CLI",
     binary="gemini",
     install="npm install -g @google/gemini-cli",
     cost="computed",

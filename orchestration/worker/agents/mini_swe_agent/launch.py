@@ -11,7 +11,6 @@ from orchestration.worker.agents.shared.reading import argument
 from orchestration.worker.agents.shared.spending import model_name
 
 TRAITS = Traits(
-    title="mini-swe-agent",
     binary="mini",
     install="pip install mini-swe-agent",
     cost="reported",

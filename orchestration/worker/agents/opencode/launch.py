@@ -16,7 +16,6 @@ DATA = ".local/share"
 LOGIN = f"{DATA}/opencode/auth.json"
 
 TRAITS = Traits(
-    title="opencode",
     binary="opencode",
     install="npm install -g opencode-ai",
     cost="reported",

@@ -14,7 +14,6 @@ LOGIN = ".qwen/oauth_creds.json"
 OWN_MODES = ("--approval-mode", "--yolo", "-y")
 
 TRAITS = Traits(
-    title="Qwen Code",
     binary="qwen",
     install="npm install -g @qwen-code/qwen-code",
     cost="computed",

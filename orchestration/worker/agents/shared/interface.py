@@ -1,4 +1,4 @@
-"""The shape of an agent module. Adding an agent: a module of this shape, its recorded transcript, a row in `agents.KINDS` (docs/reference/agents.md)."""
+"""The shape of an agent package. Adding one: docs/reference/agents.md."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -64,7 +64,6 @@ class Traits:
     `changes_files`: False for an agent that may be done without having changed a file.
     """
 
-    title: str
     binary: str
     install: str
     cost: Literal["reported", "computed"]
@@ -100,7 +99,7 @@ class Reader(Protocol):
 
 
 class Kind(Protocol):
-    """An agent module."""
+    """An agent package."""
 
     @property
     def TRAITS(self) -> Traits: ...  # noqa: N802  (a constant of the module)

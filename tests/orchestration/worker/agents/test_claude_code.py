@@ -16,6 +16,7 @@ from orchestration.worker.agents.shared.events import Failure, Finished, Started
 from orchestration.worker.agents.shared.interface import Thread
 from tests.orchestration.worker.agents.claude_rows import all_of, result, stdout_of, told
 from tests.orchestration.worker.agents.recorded import a_task, lines, objects, of_kind
+from tests.sampling import examples
 
 # Failures.
 
@@ -116,7 +117,7 @@ def test_a_run_that_a_signal_ended_names_no_failure() -> None:
     ),
     st.data(),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_nothing_that_it_may_print_breaks_the_reader(printed: list[str], data: st.DataObject) -> None:
     reader = Reader(None, "/repo")
     for line in printed:
@@ -125,7 +126,7 @@ def test_nothing_that_it_may_print_breaks_the_reader(printed: list[str], data: s
 
 
 @given(st.sampled_from(objects("claude-live")), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_values_of_another_kind_do_not_break_it_either(row: dict[str, Any], data: st.DataObject) -> None:
     """Any value anywhere in a line replaced by something else."""
     nonsense = st.sampled_from([None, True, -1, 10**30, "x", [], {}, [1], float("nan")])

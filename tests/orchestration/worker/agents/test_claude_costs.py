@@ -10,6 +10,7 @@ from orchestration.worker.agents.claude_code.reader import Reader
 from orchestration.worker.agents.shared.events import Discrepancy
 from tests.orchestration.worker.agents.claude_rows import Clock, all_of, request, result, stdout_of, streamed, told
 from tests.orchestration.worker.agents.recorded import cost, objects, of_kind
+from tests.sampling import examples
 
 BOTH = {"claude-live": 26_081, "claude-live-budget": 282_000, "claude-live-subagent": 45_000}
 ALONE = {
@@ -32,7 +33,7 @@ def test_without_telemetry_the_stream_and_the_sum_cost_the_same(name: str) -> No
 
 
 @given(name=st.sampled_from(sorted(BOTH)), data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_the_order_of_telemetry_and_stream_changes_nothing(name: str, data: st.DataObject) -> None:
     """Also when telemetry comes after the grace, and so after Muster's own reckoning."""
     clock = Clock()
@@ -50,7 +51,7 @@ def test_the_order_of_telemetry_and_stream_changes_nothing(name: str, data: st.D
 
 
 @given(name=st.sampled_from(sorted(BOTH)), kept=st.integers(0, 60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_a_dead_workers_journal_books_nothing_twice(name: str, kept: int) -> None:
     """Whatever was booked before it died: reading all of it again, records first, comes to the same sum."""
     rows = objects(name)

@@ -17,6 +17,7 @@ from orchestration.worker.agents.shared.events import Failure, Finished, Started
 from orchestration.worker.agents.shared.interface import Thread
 from tests.orchestration.worker.agents.recorded import a_task, lines, of_kind
 from tests.orchestration.worker.agents.test_codex_costs import ROLLOUT, THREAD, run
+from tests.sampling import examples
 
 
 def say(**told: Any) -> str:
@@ -90,7 +91,7 @@ def test_what_stops_it_at_the_door_is_told_by_stderr(tmp_path: Path, words: str,
 
 
 @given(st.sampled_from([*lines("codex-two-1"), *ROLLOUT]), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_nothing_that_it_may_print_or_write_breaks_the_reader(
     tmp_path_factory: pytest.TempPathFactory, line: str, data: st.DataObject
 ) -> None:

@@ -12,6 +12,7 @@ from orchestration.worker.agents.codex.reader import Reader
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure
 from orchestration.worker.agents.shared.interface import Thread
 from tests.orchestration.worker.agents.recorded import cost, lines, of_kind
+from tests.sampling import examples
 
 THREAD = "01a20f0d-9caf-79f3-8ea7-9531d21dbeb3"
 ROLLOUT = lines("codex-two-rollout")
@@ -65,7 +66,7 @@ def test_requests_are_told_while_the_turn_goes_on(write: Write) -> None:
 
 
 @given(before=st.integers(0, 10), looks=st.lists(st.integers(0, 10), max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_what_was_booked_before_a_worker_died_is_not_booked_again(
     tmp_path_factory: pytest.TempPathFactory, before: int, looks: list[int]
 ) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from orchestration.worker import agents
 from orchestration.worker.agents.shared.interface import Kind
 from tests.orchestration.worker.agents.recorded import TRANSCRIPTS, a_task
+from tests.sampling import examples
 
 WITH_CLI = {kind: module for kind, module in agents.KINDS.items() if module.TRAITS.binary}
 FILES = {  # what each writes beside its output
@@ -62,7 +63,7 @@ def play(kind: str, module: Kind, printed: list[tuple[str, bool]], written: list
 
 @pytest.mark.parametrize("kind", WITH_CLI)
 @given(printed=PRINTED, written=st.lists(mangled(), max_size=4), exit_code=st.sampled_from([None, 0, 1, 41, 53]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_nothing_that_it_may_print_or_write_breaks_the_reader(
     kind: str, printed: list[tuple[str, bool]], written: list[str], exit_code: int | None
 ) -> None:
@@ -70,7 +71,7 @@ def test_nothing_that_it_may_print_or_write_breaks_the_reader(
 
 
 @given(part=mangled(), message=mangled())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_nothing_in_opencodes_database_breaks_its_reader(part: str, message: str) -> None:
     with TemporaryDirectory() as folder:
         task = a_task(Path(folder), kind="opencode")
@@ -91,7 +92,7 @@ def test_nothing_in_opencodes_database_breaks_its_reader(part: str, message: str
 @pytest.mark.parametrize("kind", WITH_CLI)
 def test_every_agent_says_what_it_needs(kind: str) -> None:
     traits = WITH_CLI[kind].TRAITS
-    assert traits.title and traits.install and traits.keys and traits.version
+    assert traits.install and traits.keys and traits.version
     assert all(not path.startswith("/") for pair in traits.logins for path in pair)
 
 

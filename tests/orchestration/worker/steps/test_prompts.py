@@ -91,7 +91,7 @@ def test_a_workspace_may_say_it_in_its_own_words() -> None:
     assert prompts.implement(the_entry(), config, number=1, found=[(1, ["x < y"])]) == "MAKE ADD() ADD\n- x < y\n"
 
 
-@pytest.mark.parametrize("text", ["{% if %}", "{% nothing %}", "{% include 'base.html' %}{% if %}", "{{ x|nofilter }}"])
+@pytest.mark.parametrize("text", ["{% if %}", "{% nothing %}", "{% include 'shared/base.html' %}{% if %}", "{{ x|nofilter }}"])
 def test_what_is_no_template_is_refused(text: str) -> None:
     with pytest.raises(Invalid, match="is no template"):
         workspace_setup.validated({}, {"prompts": {"implement": text}})
@@ -99,4 +99,4 @@ def test_what_is_no_template_is_refused(text: str) -> None:
 
 def test_a_template_reads_no_file() -> None:
     with pytest.raises(ValueError, match="is no template"):
-        configuration.merged({}, {"prompts": {"implement": "{% include 'base.html' %}"}})
+        configuration.merged({}, {"prompts": {"implement": "{% include 'shared/base.html' %}"}})

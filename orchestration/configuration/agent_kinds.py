@@ -1,0 +1,33 @@
+"""The agents that a config can name: one row each, in the order of menus. `worker/agents` has a package for each of them."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+TITLES = {
+    "command": "Any command",
+    "claude_code": "Claude Code",
+    "codex": "Codex",
+    "opencode": "opencode",
+    "gemini": "Gemini CLI",
+    "qwen": "Qwen Code",
+    "aider": "aider",
+    "mini_swe_agent": "mini-swe-agent",
+}
+
+
+def title(kind: str) -> str:
+    """The name of an agent on pages; an unknown kind, such as one of another version's worker, is shown as it is."""
+    return TITLES.get(kind, kind)
+
+
+def _known(kind: str) -> str:
+    if kind not in TITLES:
+        *most, last = map(repr, TITLES)
+        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": f"{', '.join(most)} or {last}"})
+    return kind
+
+
+_SCHEMA: dict[str, Any] = {"type": "string", "enum": list(TITLES)}
+AgentKind = Annotated[str, AfterValidator(_known), WithJsonSchema(_SCHEMA)]

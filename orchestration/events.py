@@ -1,0 +1,372 @@
+"""Events of the activity log about entries, sessions, the executor and workspaces. Amounts in USD, as JSON numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from budget.events import BudgetEvent, amount
+from workspaces.activity.events import ActivityEvent, counted, optional
+
+
+class ExecutorEvent(ActivityEvent):
+    """`before` and `after`: the executor's states."""
+
+    before: str
+    after: str
+
+
+class ExecutorStarted(ExecutorEvent, verb="executor.start", sentence="started the executor"):
+    pass
+
+
+class ExecutorPaused(ExecutorEvent, verb="executor.pause", sentence="paused the executor"):
+    pass
+
+
+class ExecutorResumed(ExecutorEvent, verb="executor.resume", sentence="resumed the executor"):
+    pass
+
+
+class ExecutorStoppedAll(ExecutorEvent, verb="executor.stop_all", sentence="stopped everything"):
+    pass
+
+
+class DispatchForced(ActivityEvent, verb="executor.force_dispatch", sentence="requested a dispatch cycle"):
+    pass
+
+
+class SessionEvent(ActivityEvent, page="session"):
+    """`entry`: its id."""
+
+    entry: str
+
+
+class SessionStarted(SessionEvent, verb="session.started", sentence="started a session on {subject}"):
+    pass
+
+
+class SessionStopRequested(SessionEvent, verb="session.stop", sentence="requested a stop of the session on {subject}"):
+    pass
+
+
+class SessionKillRequested(SessionEvent, verb="session.kill", sentence="requested to kill the session on {subject}"):
+    pass
+
+
+class HoldAfterRequested(SessionEvent, verb="session.hold_after", sentence="requested to hold {subject} after its round"):
+    pass
+
+
+class HoldAfterWithdrawn(
+    SessionEvent, verb="session.hold_after_undone", sentence="withdrew the request to hold {subject} after its round"
+):
+    pass
+
+
+class SessionReapRequested(SessionEvent, verb="session.reap", sentence="requested to end the lost session on {subject}"):
+    pass
+
+
+class SessionAnomaly(
+    SessionEvent,
+    verb="session.anomaly",
+    sentence="found unusual spend in the session on {subject}: {rate} a minute",
+    notice="A session spends far more than usual",
+):
+    """`rate` and `usual`: USD a minute."""
+
+    rate: float
+    usual: float
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"rate": amount(self.rate), "usual": amount(self.usual)}
+
+
+class SessionEnded(SessionEvent):
+    """One subclass per outcome. `entry_status` and `code`: where the entry went, and the reason."""
+
+    round: int
+    entry_status: str
+    code: str
+
+
+class SessionPassed(SessionEnded, verb="session.passed", sentence="finished {subject}: verified and merged", symbol="done"):
+    pass
+
+
+class SessionFailed(
+    SessionEnded, verb="session.failed", sentence="ended a round of {subject}: verification failed", symbol="failed"
+):
+    pass
+
+
+class SessionConflict(SessionEnded, verb="session.conflict", sentence="could not merge {subject}"):
+    pass
+
+
+class SessionCrashed(
+    SessionEnded, verb="session.crashed", sentence="ended the session on {subject}: its agent crashed", symbol="failed"
+):
+    pass
+
+
+class SessionTimedOut(
+    SessionEnded, verb="session.timed_out", sentence="ended the session on {subject}: timed out", symbol="failed"
+):
+    pass
+
+
+class SessionOutOfMoney(
+    SessionEnded, verb="session.out_of_money", sentence="ended the session on {subject}: its money is used up"
+):
+    pass
+
+
+class SessionStopped(SessionEnded, verb="session.stopped", sentence="stopped the session on {subject}"):
+    pass
+
+
+class SessionInterrupted(SessionEnded, verb="session.interrupted", sentence="interrupted the session on {subject}"):
+    pass
+
+
+class SessionLost(SessionEnded, verb="session.lost", sentence="ended the session on {subject}: worker lost", symbol="unknown"):
+    pass
+
+
+class SessionUnavailable(
+    SessionEnded, verb="session.unavailable", sentence="ended the session on {subject}: provider unavailable"
+):
+    pass
+
+
+SESSION_ENDED: dict[str, type[SessionEnded]] = {
+    "passed": SessionPassed,
+    "failed": SessionFailed,
+    "conflict": SessionConflict,
+    "crashed": SessionCrashed,
+    "timed_out": SessionTimedOut,
+    "out_of_money": SessionOutOfMoney,
+    "stopped": SessionStopped,
+    "interrupted": SessionInterrupted,
+    "lost": SessionLost,
+    "unavailable": SessionUnavailable,
+}
+"""By the session's outcome."""
+
+
+class AgentEvent(ActivityEvent):
+    """`code`: the failure that opened the circuit breaker."""
+
+    code: str
+
+
+class AgentUnavailable(
+    AgentEvent, verb="agent.unavailable", sentence="paused all agents: the provider or the setup is unavailable ({code})"
+):
+    pass
+
+
+class AgentAvailable(AgentEvent, verb="agent.available", sentence="resumed the agents: they can work again"):
+    pass
+
+
+class AgentRetried(AgentEvent, verb="agent.retry", sentence="requested a retry of the agents"):
+    pass
+
+
+class SecretEvent(ActivityEvent):
+    name: str
+
+
+class SecretSet(SecretEvent, verb="secret.set", sentence="set the secret {name}"):
+    pass
+
+
+class SecretReplaced(SecretEvent, verb="secret.replaced", sentence="replaced the secret {name}"):
+    pass
+
+
+class SecretRemoved(SecretEvent, verb="secret.removed", sentence="removed the secret {name}"):
+    pass
+
+
+class IntegrationPushed(ActivityEvent, verb="integration.pushed", sentence="pushed the integration branch again"):
+    pass
+
+
+class IntegrationPushFailed(ActivityEvent, verb="integration.push_failed", sentence="could not push the integration branch"):
+    pass
+
+
+class EntriesAdded(ActivityEvent, verb="entries.added", sentence="added {count}"):
+    """`entries`: the first 50 ids. `without_money`: how many of them nothing is left for."""
+
+    count: int
+    entries: Sequence[str]
+    without_money: int = optional(default=0)
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"count": counted(self.count, "entry", "entries")}
+
+
+class EntryEvent(ActivityEvent, page="entry"):
+    pass
+
+
+class EntryHeld(EntryEvent, verb="entry.held", sentence="put {subject} on hold"):
+    pass
+
+
+class EntryReleased(EntryEvent, verb="entry.released", sentence="released {subject}"):
+    pass
+
+
+class EntryReopened(EntryEvent, verb="entry.reopened", sentence="reopened {subject}"):
+    pass
+
+
+class EntryMarkedDone(EntryEvent, verb="entry.marked_done", sentence="marked {subject} done"):
+    pass
+
+
+class EntryMarkedFailed(EntryEvent, verb="entry.marked_failed", sentence="marked {subject} failed"):
+    pass
+
+
+class EntryBlocked(
+    EntryEvent, verb="entry.blocked", sentence="blocked {subject}", notice="An entry is blocked", symbol="blocked"
+):
+    """`code`: a reason code. `entry`: its id; `seq`: its number; `title`: the first line of its content."""
+
+    code: str
+    entry: str
+    seq: int
+    title: str
+
+
+class EntryPrioritySet(EntryEvent, verb="entry.priority", sentence="set the priority of {subject} from {before} to {after}"):
+    before: str
+    after: str
+
+
+class EntryRoundsSet(EntryEvent, verb="entry.rounds", sentence="set the rounds of {subject} from {before} to {after}"):
+    before: int
+    after: int
+
+
+class EntryParallelSet(EntryEvent, verb="entry.parallel", sentence="changed which entries may run in parallel with {subject}"):
+    """Each with `parallelizable` and `parallel_group`."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class EntryAssigned(EntryEvent, verb="entry.assigned", sentence="assigned {subject} from {before} to {after}"):
+    before: str
+    after: str
+
+    def words(self) -> dict[str, str]:
+        return {"before": str(self.before or "nobody"), "after": str(self.after or "nobody")}
+
+
+class EntrySpecSet(EntryEvent, verb="entry.spec", sentence="changed the spec of {subject}"):
+    pass
+
+
+class EntrySpecFrozen(EntryEvent, verb="entry.spec_frozen", sentence="froze the spec of {subject}"):
+    pass
+
+
+class EntryReverified(EntryEvent, verb="entry.reverify", sentence="requested to verify {subject} again"):
+    pass
+
+
+class EntryDependenciesSet(
+    EntryEvent, verb="entry.depends", sentence="changed the dependencies of {subject} from {before} to {after}"
+):
+    """The numbers of the entries, in words."""
+
+    before: str
+    after: str
+
+
+class EntryDispatchRequested(EntryEvent, verb="entry.dispatch", sentence="requested a dispatch of {subject}"):
+    """`others`: how many other entries the same cycle started; `session`: the id of the started one."""
+
+    others: int
+    session: str | None
+
+
+class EntryDeleted(EntryEvent, verb="entry.deleted", sentence="deleted {subject} from the backlog"):
+    title: str
+
+
+class BacklogFinished(
+    ActivityEvent,
+    verb="backlog.finished",
+    sentence="{outcome}",
+    notice="The backlog is idle",
+):
+    """Nothing is left to run. `state`: `finished` when every entry has ended, `stuck` when some wait for a person."""
+
+    state: str
+    done: int
+    failed: int
+    blocked: int
+    pending: int
+
+    def words(self) -> dict[str, str]:
+        stuck = f"left the backlog idle: {self.blocked} blocked, {self.pending} waiting"
+        return {"outcome": stuck if self.state == "stuck" else "completed the backlog: nothing left to run"}
+
+
+class EntriesRebuilt(ActivityEvent, verb="entries.rebuilt", sentence="rebuilt what entries wait for: {count} corrected"):
+    count: int
+    changed: list[Any]
+
+
+class LocksReleased(ActivityEvent, verb="locks.released", sentence="released the orphaned locks of {subject}", page="entry"):
+    """`paths`: the first 50."""
+
+    count: int
+    paths: Sequence[str] = optional(default=())
+
+
+class HoldSettled(ActivityEvent, verb="hold.settled", sentence="settled the orphaned reservation of an ended session"):
+    pass
+
+
+class SharesFunded(BudgetEvent, verb="budget.funded", sentence="gave {changed} without a budget their share of the plan"):
+    changed: int
+    spare_usd: float
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"changed": counted(self.changed, "entry", "entries")}
+
+
+class SharesReclaimed(
+    BudgetEvent, verb="budget.made_room", sentence="reclaimed {freed} from {changed} to fund first rounds of other entries"
+):
+    changed: int
+    freed_usd: float
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"changed": counted(self.changed, "entry", "entries"), "freed": amount(self.freed_usd)}
+
+
+class WorkspaceCreated(ActivityEvent, verb="workspace.created", sentence="created the workspace {name}"):
+    name: str
+
+
+class WorkspaceConfigured(ActivityEvent, verb="workspace.configured", sentence="changed the config: {keys}"):
+    """`changes`: `key`, `before` and `after` of each changed value."""
+
+    keys: Sequence[str]
+    changes: list[dict[str, str]]
+
+    def words(self) -> dict[str, str]:
+        return {"keys": ", ".join(map(str, self.keys)) or "nothing"}
+
+
+class WorkspaceDeleted(ActivityEvent, verb="workspace.deleted", sentence="deleted this workspace"):
+    pass

@@ -1,0 +1,261 @@
+"""Why an entry does not move: every reason code, its words, and what a person can do about it. Pure: no Django."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Page = Literal["entry", "budget", "locks", "agents", "sessions", "executor"]
+Grant = Literal["operate", "budget"]
+
+
+class Reason(StrEnum):
+    """In the order of the plan's checks; then the reasons that the end of a session leaves.
+
+    PENDING and EXECUTOR_RUNNING name checks that passed: no entry carries them.
+    """
+
+    PENDING = "pending"
+    DEPENDENCIES_PENDING = "dependencies_pending"
+    EXECUTOR_RUNNING = "executor_running"
+    EXECUTOR_PAUSED = "executor_paused"
+    EXECUTOR_STOPPED = "executor_stopped"
+    NO_WORKER_ONLINE = "no_worker_online"
+    AGENT_UNAVAILABLE = "agent_unavailable"
+    FILES_LOCKED = "files_locked"
+    CONCURRENCY_LIMIT = "concurrency_limit"
+    HUMAN_HOLD = "human_hold"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    PROJECT_BUDGET_EXCEEDED = "project_budget_exceeded"
+    DEPENDENCY_FAILED = "dependency_failed"
+    ROUNDS_EXHAUSTED = "rounds_exhausted"
+    NO_IMPROVEMENT = "no_improvement"
+    MERGE_CONFLICT = "merge_conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A button that leads to the page, or to the tab of the entry's page, where a person can act."""
+
+    button: str
+    page: Page
+    tab: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How pages name a reason.
+
+    `check`: as one of the executor's checks. `listed`: in a list without numbers, "In the way: ...". `group`: after a number of entries.
+    `filter`: in the list of filters. `search`: after "waiting for". `aliases`: what else the search takes after `reason:`.
+    `needs_person`: nothing but a person moves the entry, so it is on the attention list. `no_funding`: more budget does not help; the
+    entry keeps what it has. `returns_without`: a released entry is blocked again at once unless somebody with this grant acts first.
+    """
+
+    check: str
+    listed: str
+    group: str
+    filter: str
+    search: str
+    remedy: Remedy
+    aliases: tuple[str, ...] = ()
+    needs_person: bool = False
+    no_funding: bool = False
+    returns_without: Grant | None = None
+
+
+_EXECUTOR_PAGE = Remedy("Open the executor", "executor")
+
+WORDS: Mapping[Reason, Words] = {
+    Reason.DEPENDENCIES_PENDING: Words(
+        check="Dependencies",
+        listed="unfinished dependencies",
+        group="waiting for dependencies",
+        filter="Dependency",
+        search="dependencies",
+        aliases=("deps", "dependency", "dependencies"),
+        remedy=Remedy("See its dependencies", "entry", "deps"),
+    ),
+    Reason.EXECUTOR_PAUSED: Words(
+        check="Executor",
+        listed="executor paused",
+        group="waiting for the executor to resume",
+        filter="Executor paused",
+        search="the executor to resume",
+        aliases=("paused",),
+        remedy=_EXECUTOR_PAGE,
+    ),
+    Reason.EXECUTOR_STOPPED: Words(
+        check="Executor",
+        listed="executor not started",
+        group="waiting for the executor to start",
+        filter="Executor not started",
+        search="the executor to start",
+        aliases=("stopped",),
+        remedy=_EXECUTOR_PAGE,
+    ),
+    Reason.NO_WORKER_ONLINE: Words(
+        check="Worker online",
+        listed="no session worker online",
+        group="waiting for a session worker",
+        filter="No worker online",
+        search="a session worker",
+        aliases=("worker",),
+        remedy=_EXECUTOR_PAGE,
+    ),
+    Reason.AGENT_UNAVAILABLE: Words(
+        check="Agent and provider",
+        listed="agent or provider unavailable",
+        group="waiting for an available agent",
+        filter="Provider",
+        search="its agent's provider",
+        aliases=("provider", "agent"),
+        remedy=Remedy("See the agents", "agents"),
+    ),
+    Reason.FILES_LOCKED: Words(
+        check="File locks",
+        listed="files locked by other entries",
+        group="waiting for locked files",
+        filter="File lock",
+        search="files",
+        aliases=("file", "files", "lock", "locks"),
+        remedy=Remedy("See the locks", "locks"),
+    ),
+    Reason.CONCURRENCY_LIMIT: Words(
+        check="Concurrency",
+        listed="all workers busy",
+        group="waiting for a free worker",
+        filter="Concurrency",
+        search="a free worker",
+        aliases=("slot",),
+        remedy=Remedy("See the running sessions", "sessions"),
+    ),
+    Reason.HUMAN_HOLD: Words(
+        check="On hold",
+        listed="entries on hold",
+        group="on hold",
+        filter="On hold",
+        search="a person",
+        aliases=("hold", "held"),
+        no_funding=True,
+        remedy=Remedy("Release it", "entry"),
+    ),
+    Reason.BUDGET_EXCEEDED: Words(
+        check="Entry budget",
+        listed="entry budgets used up",
+        group="out of budget",
+        filter="Entry budget",
+        search="its own budget",
+        aliases=("budget",),
+        needs_person=True,
+        returns_without="budget",
+        remedy=Remedy("Raise its budget", "entry", "budget"),
+    ),
+    Reason.PROJECT_BUDGET_EXCEEDED: Words(
+        check="Project cap and limits",
+        listed="no money left under the cap or in the plan",
+        group="without money under the cap or in the plan",
+        filter="Total budget or cap",
+        search="the project's money",
+        aliases=("money", "cap"),
+        returns_without="budget",
+        remedy=Remedy("Review the cap", "budget"),
+    ),
+    Reason.DEPENDENCY_FAILED: Words(
+        check="Failed dependency",
+        listed="failed dependencies",
+        group="behind a failed dependency",
+        filter="Failed dependency",
+        search="a failed dependency",
+        no_funding=True,
+        remedy=Remedy("See what failed", "entry", "deps"),
+    ),
+    Reason.ROUNDS_EXHAUSTED: Words(
+        check="Rounds",
+        listed="rounds used up",
+        group="out of rounds",
+        filter="Rounds used up",
+        search="more rounds",
+        aliases=("rounds",),
+        needs_person=True,
+        returns_without="operate",
+        remedy=Remedy("Raise its rounds", "entry", "brief"),
+    ),
+    Reason.NO_IMPROVEMENT: Words(
+        check="Improvement",
+        listed="scores that no longer rise",
+        group="no longer improving",
+        filter="No improvement",
+        search="a better score",
+        aliases=("plateau",),
+        needs_person=True,
+        remedy=Remedy("Read its rounds", "entry"),
+    ),
+    Reason.MERGE_CONFLICT: Words(
+        check="Merge",
+        listed="merge conflicts",
+        group="in a merge conflict",
+        filter="Merge conflict",
+        search="a merge",
+        aliases=("conflict", "merge"),
+        needs_person=True,
+        no_funding=True,
+        remedy=Remedy("Read the conflict", "entry"),
+    ),
+}
+
+CHOICES = [(reason.value, reason.value) for reason in WORDS]  # without words: a new word is no migration
+ALIASES = {alias: reason for reason, words in WORDS.items() for alias in words.aliases}
+NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_person)
+NO_FUNDING = tuple(reason for reason, words in WORDS.items() if words.no_funding)
+WITHOUT_MONEY = (Reason.BUDGET_EXCEEDED, Reason.PROJECT_BUDGET_EXCEEDED)
+
+# True of all ready entries alike: no column stores them, only the executor's checks know.
+NOT_STORED = (Reason.EXECUTOR_PAUSED, Reason.EXECUTOR_STOPPED, Reason.NO_WORKER_ONLINE, Reason.CONCURRENCY_LIMIT)
+
+
+def words(code: str) -> Words | None:
+    """The words of a stored code; None for a code of an older or newer version."""
+    return WORDS.get(code)  # type: ignore[call-overload]
+
+
+def executor(state: str) -> Reason:
+    """The check's code for a state of the executor."""
+    return Reason(f"executor_{state}")
+
+
+def plain(code: str) -> str:
+    """An unknown code, readable."""
+    return code.replace("_", " ")
+
+
+def list_sentence(codes: Iterable[str]) -> str:
+    """`entry budgets used up, all workers busy`; empty without codes."""
+    return ", ".join(found.listed if (found := words(code)) else plain(code) for code in codes)
+
+
+def group(code: str) -> str:
+    """What entries with this reason are, after their number."""
+    found = words(code)
+    return found.group if found else plain(code)
+
+
+def check(code: str) -> str:
+    """The name of the executor's check that gives this code."""
+    if code == Reason.PENDING:
+        return "Not on hold"
+    if code == Reason.EXECUTOR_RUNNING:
+        return "Executor"
+    found = words(code)
+    return found.check if found else plain(code).capitalize()
+
+
+def filter_label(code: str) -> str:
+    found = words(code)
+    return found.filter if found else plain(code)
+
+
+def waiting_for(code: str) -> str:
+    """What an entry with this reason waits for, after "waiting for"."""
+    found = words(code)
+    return found.search if found else plain(code)

@@ -1,0 +1,23 @@
+"""Whether this machine lets us make namespaces: `python -m tests.plugins.namespaces` says so in a sentence.
+
+A test of the sandbox carries `@pytest.mark.needs_namespaces`. It is skipped where the probe fails, and nowhere else.
+"""
+
+import subprocess
+from functools import cache
+
+PROBE = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "true"]
+
+
+@cache
+def missing() -> str:
+    """Why there are none; empty when there are."""
+    try:
+        done = subprocess.run(PROBE, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
+
+
+if __name__ == "__main__":
+    print(f"Namespaces: not available ({missing()})" if missing() else "Namespaces: available")

@@ -1,0 +1,34 @@
+"""A run on a developer's machine takes a sample of what is many and alike; CI, and MUSTER_TEST_WHOLE=1, take all of it.
+
+MUSTER_TEST_SEED chooses the sample; `./muster test` picks one and prints it when a test fails.
+"""
+
+import os
+import random
+from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+WHOLE = os.environ.get("MUSTER_TEST_WHOLE", "1" if os.environ.get("CI") == "true" else "0") == "1"
+SEED = os.environ.get("MUSTER_TEST_SEED", "")
+
+
+def sample(cases: Iterable[T], number: int) -> list[T]:
+    """`number` of the cases, in their order; all of them in a whole run."""
+    found = list(cases)
+    if WHOLE or number >= len(found):
+        return found
+    chosen = sorted(random.Random(f"{SEED}:{len(found)}").sample(range(len(found)), number))
+    return [found[n] for n in chosen]
+
+
+def examples(number: int) -> int:
+    """How many examples hypothesis makes: `number` in a whole run, else a fifth."""
+    return number if WHOLE else max(number // 5, 10)
+
+
+def seeds(number: int) -> list[int]:
+    """Seeds of a race: `number` in a whole run, else a third of them; or as many as MUSTER_TEST_SEEDS says."""
+    if asked := os.environ.get("MUSTER_TEST_SEEDS"):
+        return list(range(int(asked)))
+    return sample(range(number), max(1, number // 3))
