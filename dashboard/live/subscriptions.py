@@ -21,7 +21,7 @@ from orchestration.executor import stats as executor_stats
 
 log = structlog.get_logger(__name__)
 
-PATTERN = "muster:hints:*"
+PATTERN = "muster:changes:*"
 
 
 class Stream:

@@ -99,7 +99,7 @@ def test_a_hold_that_began_short_grows_when_money_came() -> None:
     spend(meter, 1, "0.1")
     assert amount(session) == usd(2)
     type(project(workspace)).objects.update(max_project_spend=usd(50))
-    meter._ask_after = 0.0  # some seconds later
+    meter._growth_retry_s = 0.0  # some seconds later
     spend(meter, 2, "0.1")
     assert amount(session) == usd(5)
 
@@ -140,5 +140,5 @@ def test_where_there_is_no_more_it_asks_ever_more_seldom(django_assert_max_num_q
     spend(meter, 1, "0.1")
     with django_assert_max_num_queries(0):
         for _ in range(20):
-            meter._look_at_money()
+            meter._check_money()
     assert amount(session) == usd(1) and meter.reason == ""

@@ -15,7 +15,7 @@ from orchestration.configuration import agent_kinds
 from orchestration.worker import agents
 
 ROOT = Path(settings.BASE_DIR)
-COPIED = ("config", "workspaces", "budget", "orchestration", "dashboard", "templates", "static", "tests", "docs")
+COPIED = ("requirements", "config", "workspaces", "budget", "orchestration", "dashboard", "templates", "static", "tests", "docs")
 CHECKS = (
     "tests/orchestration/worker/agents/new_agent.py",
     "tests/orchestration/worker/agents/test_every_reader.py",

@@ -1,4 +1,4 @@
-"""An agent module and its real CLI without a Muster: what it makes of what the CLI tells. Quick enough for many failures."""
+"""An agent module with its real CLI and without a Muster: fast enough to test many failures."""
 
 import os
 import queue
@@ -21,11 +21,11 @@ from orchestration.worker.agents.shared.interface import Task, Thread
 from tests.agents import clis
 
 E = TypeVar("E")
-WHERE = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+BASE_ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayResult:
     events: list[Event]
     exit_code: int | None
     thread: Thread | None
@@ -39,13 +39,13 @@ class Played:
 
     @property
     def cost(self) -> int:
-        """Micro-USD as it would be booked: each id once, none of it without a price."""
+        """Micro-USD that would be booked: each id once. Every request must have a price."""
         booked = {used.id: used.cost if used.cost is not None else price(used) for used in self.of(Usage)}
         assert None not in booked.values(), booked
         return sum(amount or 0 for amount in booked.values())
 
 
-class Stage:
+class CliStage:
     """A repository and a home for one conversation."""
 
     def __init__(self, folder: Path) -> None:
@@ -66,12 +66,17 @@ class Stage:
         enough: Callable[[list[Event]], bool] | None = None,
         seconds: float = 40,
         limit: int = 5_000_000,
-    ) -> Played:
-        """One process to its end, or until `enough` was told, a person is needed, or it waits for its provider."""
+    ) -> PlayResult:
+        """Run one process to its end, or until `enough` is true, a person must act, or it waits for its provider."""
         (self.folder / "prompt.md").write_text(prompt)
-        module = agents.of(agent["kind"])
+        module = agents.for_kind(agent["kind"])
         cli = clis.folder(module.TRAITS.binary)
-        env = {**WHERE, "PATH": f"{cli}{os.pathsep}{WHERE['PATH']}", "HOME": str(self.folder / "home"), **agent.get("env", {})}
+        env = {
+            **BASE_ENVIRONMENT,
+            "PATH": f"{cli}{os.pathsep}{BASE_ENVIRONMENT['PATH']}",
+            "HOME": str(self.folder / "home"),
+            **agent.get("env", {}),
+        }
         task = Task(
             agent=Agent(**agent),
             role="implement",
@@ -89,12 +94,12 @@ class Stage:
         process = subprocess.Popen(launch.argv, cwd=self.work, env={**env, **launch.env}, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
                                    preexec_fn=partial(die_with_parent, signal.SIGKILL, os.getpid()))  # fmt: skip
-        heard: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
-        listeners = [_listen(process.stdout, False, heard), _listen(process.stderr, True, heard)]
+        lines: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
+        listeners = [_listen(process.stdout, False, lines), _listen(process.stderr, True, lines)]
         events: list[Event] = []
         over = time.monotonic() + seconds
         while process.poll() is None and time.monotonic() < over and not (enough or _stopped)(events):
-            events += _told(heard, reader)
+            events += _read_lines(lines, reader)
             time.sleep(0.02)
         exit_code = process.poll()
         if exit_code is None:
@@ -102,30 +107,30 @@ class Stage:
             process.wait()
         for listener in listeners:
             listener.join(5)
-        events += [*_told(heard, reader), *reader.end(exit_code)]
-        return Played(events, exit_code, reader.thread)
+        events += [*_read_lines(lines, reader), *reader.end(exit_code)]
+        return PlayResult(events, exit_code, reader.thread)
 
 
 def _stopped(events: list[Event]) -> bool:
-    """As the meter does it; a wait is enough to know its name."""
+    """Like the usage listener; a wait suffices, since it has a failure code."""
     return any(isinstance(event, Waiting) or (isinstance(event, Failure) and event.kind.cause == "setup") for event in events)
 
 
-def _listen(stream: IO[bytes] | None, is_error: bool, heard: "queue.SimpleQueue[tuple[str, bool]]") -> threading.Thread:
+def _listen(stream: IO[bytes] | None, is_error: bool, lines: "queue.SimpleQueue[tuple[str, bool]]") -> threading.Thread:
     assert stream is not None
 
     def listen() -> None:
         for line in stream:
-            heard.put((line.decode("utf-8", "replace").rstrip("\n"), is_error))
+            lines.put((line.decode("utf-8", "replace").rstrip("\n"), is_error))
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     return listener
 
 
-def _told(heard: "queue.SimpleQueue[tuple[str, bool]]", reader: Any) -> list[Event]:
+def _read_lines(lines: "queue.SimpleQueue[tuple[str, bool]]", reader: Any) -> list[Event]:
     events: list[Event] = []
-    while not heard.empty():
-        line, is_error = heard.get()
+    while not lines.empty():
+        line, is_error = lines.get()
         events += reader.read(line, is_error=is_error)
-    return [*events, *reader.look()]
+    return [*events, *reader.poll()]
