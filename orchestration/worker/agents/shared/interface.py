@@ -1,4 +1,4 @@
-"""The shape of an agent module. To add an agent: a module of this shape, a recorded transcript, a row in `agents.KINDS` (docs/reference/agents.md)."""
+"""The shape of an agent module. To add an agent: a module of this shape, a recorded transcript, a row in `agents.KINDS` (docs/how-to/add-an-agent.md)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
