@@ -1,4 +1,4 @@
-"""The word that a form of something destructive sends back (pages/asking.py)."""
+"""The confirmation token of destructive forms (dashboard/shared/confirmation.py)."""
 
 from typing import Any
 
@@ -10,5 +10,5 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def word(context: Any, act: str, about: object = "") -> str:
+def confirmation_token(context: Any, act: str, about: object = "") -> str:
     return confirmation.token(context["page_request"], act, about)

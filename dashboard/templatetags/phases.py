@@ -1,4 +1,4 @@
-"""The drawings of the work in templates: they themselves are in pages/charts."""
+"""The SVG patterns of session phases; the charts are in dashboard/shared/charts."""
 
 from django import template
 from django.utils.safestring import SafeString
@@ -10,5 +10,5 @@ register = template.Library()
 
 @register.simple_tag
 def phase_paints() -> SafeString:
-    """What bars of phases are painted with. Once on a page, outside of every region."""
+    """The patterns of phase bars. Include once per page, outside of every region."""
     return phases.shared()
