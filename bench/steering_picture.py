@@ -1,4 +1,4 @@
-"""The picture of docs/steering.md: solved entries by strategy, one group of bars for each amount of money. Plain SVG, for light and dark pages."""
+"""The picture of docs/explanation/steering.md: solved entries by strategy, one group of bars for each amount of money. Plain SVG, for light and dark pages."""
 
 from collections.abc import Mapping
 

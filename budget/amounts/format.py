@@ -1,4 +1,4 @@
-"""Amounts. Micro-USD as integers inside, `Decimal` at the edge, JSON numbers out, one formatter for people (docs/budget.md). Pure."""
+"""Amounts. Micro-USD as integers inside, `Decimal` at the edge, JSON numbers out, one formatter for people (docs/explanation/money.md). Pure."""
 
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any

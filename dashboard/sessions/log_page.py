@@ -1,6 +1,6 @@
 """A session's log: a window of a thousand lines around any position, and live updates.
 
-The page without script and the script use the same URLs: `?before=`, `?after=`, `?at=`, `?line=`, `?q=`, `?level=` (docs/logs.md).
+The page without script and the script use the same URLs: `?before=`, `?after=`, `?at=`, `?line=`, `?q=`, `?level=` (docs/reference/logs.md).
 """
 
 from dataclasses import dataclass

@@ -132,7 +132,7 @@ Template = Annotated[str, StringConstraints(min_length=1, max_length=50_000, pat
 
 
 class Prompts(_Part):
-    """Templates of the workspace's own, in Django's template language, instead of Muster's (docs/agents.md lists what they may use)."""
+    """Templates of the workspace's own, in Django's template language, instead of Muster's (docs/reference/agents.md lists what they may use)."""
 
     implement: Template | None = None
     review: Template | None = None
