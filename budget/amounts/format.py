@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
 MICRO = 1_000_000
-MOST_USD = Decimal("1000000000")
+MOST_USD = Decimal(1000000000)
 
 
 class NotMoney(ValueError):
