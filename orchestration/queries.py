@@ -165,10 +165,11 @@ def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str,
 
 
 def _shown(entry: Entry, found: explain.Explanation | None, depends_on: list[str], session_ids: list[str]) -> dict[str, Any]:
-    reasons = []
-    for check in found.checks if found else []:
-        if not check.passed:
-            reasons.append({"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed})
+    reasons = [
+        {"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed}
+        for check in (found.checks if found else [])
+        if not check.passed
+    ]
     return {
         "id": entry.pk,
         "seq": entry.seq,

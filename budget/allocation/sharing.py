@@ -19,7 +19,7 @@ from budget.amounts import format_usd
 ENDED = ("done", "failed")
 SMALL_PART = 20  # a change of less than a twentieth (5 %) is not worth a line in the books
 SMALL = 500_000  # nor one below $0.50, or half a least round where that is less: else tiny budgets would never change
-FAR = 1.0  # times what a whole entry usually costs: what still needs more than that comes after everyone else (docs/steering.md)
+FAR = 1.0  # times what a whole entry usually costs: what still needs more than that comes after everyone else (docs/explanation/steering.md)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""Amounts. Micro-USD as integers inside, `Decimal` at the edge, JSON numbers out, one formatter for people (docs/budget.md). Pure."""
+"""Amounts. Micro-USD as integers inside, `Decimal` at the edge, JSON numbers out, one formatter for people (docs/explanation/money.md). Pure."""
 
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
 MICRO = 1_000_000
-MOST_USD = Decimal("1000000000")
+MOST_USD = Decimal(1000000000)
 
 
 class NotMoney(ValueError):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MOST_DRAWN = 200  # open entries drawn one by one; more are scaled up from so many
-DOUBT = 0.5  # of a few entries, resampling shows less than the truth varies: found by holding the ranges to it (docs/steering.md)
+DOUBT = 0.5  # of a few entries, resampling shows less than the truth varies: found by holding the ranges to it (docs/explanation/steering.md)
 CAUTION = 1.0  # how many entries the workspace's average weighs as much as, where few came that far
 
 

@@ -145,7 +145,8 @@ class WorkerAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
         at_work = Session.objects.filter(worker=OuterRef("pk"), status__in=Session.OPEN).order_by().values("worker")
-        return super().get_queryset(request).annotate(at_work=at_work.annotate(n=Count("pk")).values("n"))
+        workers: QuerySet[Worker] = super().get_queryset(request)
+        return workers.annotate(at_work=at_work.annotate(n=Count("pk")).values("n"))
 
     @admin.display(description="open sessions", ordering="at_work")
     def open_sessions(self, worker: Any) -> int:
@@ -190,8 +191,8 @@ class FileLockAdmin(ReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[FileLock]:
         at_work = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
         parked = Entry.objects.filter(parked_behind=OuterRef("entry")).order_by().values("parked_behind")
-        found = super().get_queryset(request)
-        return found.annotate(is_open=Exists(at_work), parked=parked.annotate(n=Count("pk")).values("n"))
+        locks: QuerySet[FileLock] = super().get_queryset(request)
+        return locks.annotate(is_open=Exists(at_work), parked=parked.annotate(n=Count("pk")).values("n"))
 
     @admin.display(description="state")
     def state(self, lock: Any) -> str:

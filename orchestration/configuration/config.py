@@ -132,7 +132,7 @@ Template = Annotated[str, StringConstraints(min_length=1, max_length=50_000, pat
 
 
 class Prompts(_Part):
-    """Templates of the workspace's own, in Django's template language, instead of Muster's (docs/agents.md lists what they may use)."""
+    """Templates of the workspace's own, in Django's template language, instead of Muster's (docs/reference/agents.md lists what they may use)."""
 
     implement: Template | None = None
     review: Template | None = None
@@ -213,7 +213,7 @@ class Config(_Part):
     prompts: Prompts = Field(default_factory=Prompts)
     push: Push | None = None
     integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
-    round_ceiling_usd: Amount = Decimal("5")
+    round_ceiling_usd: Amount = Decimal(5)
     min_round_usd: Amount = Decimal("0.05")
     hold_slice_usd: Annotated[Amount, AfterValidator(_worth_asking)] | None = None
     auto_reallocate: bool = False
@@ -257,7 +257,8 @@ def load(stored: dict[str, Any]) -> Config:
 
 def answer(config: Config) -> dict[str, Any]:
     """As JSON: amounts as numbers, what is not set left out."""
-    return _numbers(config.model_dump(exclude_none=True))
+    numbers: dict[str, Any] = _numbers(config.model_dump(exclude_none=True))
+    return numbers
 
 
 def without_values(answered: Any) -> Any:
@@ -275,7 +276,8 @@ def _names_alone(env: Any) -> Any:
 
 def stored(config: Config) -> dict[str, Any]:
     """What is kept of a config: the keys that were set, so that a better default reaches those who set nothing."""
-    return _numbers(config.model_dump(exclude_none=True, exclude_unset=True))
+    numbers: dict[str, Any] = _numbers(config.model_dump(exclude_none=True, exclude_unset=True))
+    return numbers
 
 
 def merged(stored: dict[str, Any], change: dict[str, Any]) -> Config:

@@ -199,7 +199,7 @@ def _decide(entry: Waiting, room: Room) -> Decision:
 
 
 def take(entry: Waiting, room: Room) -> int:
-    """Give an entry its share of the room. Answers what its session holds: as much as all three limits allow (docs/budget.md)."""
+    """Give an entry its share of the room. Answers what its session holds: as much as all three limits allow (docs/explanation/money.md)."""
     world = room.world
     most = world.round_ceiling if world.slice is None else min(world.round_ceiling, max(world.slice, world.min_round))
     hold = 0 if entry.verify_only else min(entry.headroom, room.headroom, most)

@@ -66,7 +66,7 @@ def spare(workspace_id: str) -> int:
     budgeted = accounts.filter(project=OuterRef("pk")).order_by().values("project").annotate(sum=Sum(left)).values("sum")
     project = Project.objects.annotate(budgeted=Coalesce(Subquery(budgeted), 0, output_field=MoneyField())).get(pk=workspace_id)
     plan = project.total_budget or project.max_project_spend
-    return max(min(plan, project.max_project_spend) - project.total_spent - project.held - int(project.budgeted), 0)
+    return max(int(min(plan, project.max_project_spend) - project.total_spent - project.held) - int(project.budgeted), 0)
 
 
 def due(workspace_id: str) -> None:
@@ -203,7 +203,7 @@ def _may_have_left(account: Account, config: configuration.Config) -> int:
     anew, or have begun when a round might cost more.
     """
     rounds, made = account.entry.budget_rounds, account.entry.rounds_completed
-    return max(config.round_ceiling * rounds - account.spent - account.held, config.round_ceiling * (rounds - made))
+    return max(int(config.round_ceiling * rounds - account.spent - account.held), config.round_ceiling * (rounds - made))
 
 
 def _place(entry: Entry) -> tuple[bool, int, int]:

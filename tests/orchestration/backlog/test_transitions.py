@@ -1,4 +1,4 @@
-"""The table of docs/states.md, row by row."""
+"""The table of docs/reference/states.md, row by row."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Claude Code: `claude -p`, its settings, its telemetry, its hook. Observed behaviour: docs/agents.md."""
+"""Claude Code: `claude -p`, its settings, its telemetry, its hook. Observed behaviour: docs/reference/agents.md."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""mini-swe-agent: `mini`, its trajectory file. Observed behaviour: docs/agents.md."""
+"""mini-swe-agent: `mini`, its trajectory file. Observed behaviour: docs/reference/agents.md."""
 
 import json
 from pathlib import Path
