@@ -209,9 +209,9 @@ class UsageListener:
 
     def _wait(self, waiting: Waiting) -> None:
         self._waiting_since = self._waiting_since or time.monotonic()
-        self._waiting = waiting
-        until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
         text = self._mask(waiting.message)[:300]
+        self._waiting = replace(waiting, message=text)  # it becomes the failure when it waits for too long
+        until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
         supervise.try_database(lambda: sessions.wait(self._session, text, until))
 
     def _end_wait(self) -> None:

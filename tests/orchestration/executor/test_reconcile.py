@@ -8,9 +8,11 @@ from django.db.models.functions import Now
 from budget.amounts.money import usd
 from budget.ledger import permits
 from budget.models import Category, Hold
-from orchestration.executor import reconcile
+from orchestration.executor import dispatch, reconcile
+from orchestration.messaging import wake_ups
+from orchestration.models import Session
 from orchestration.sessions import anomalies
-from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of
+from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, project, sessions_of
 
 pytestmark = pytest.mark.django_db
 
@@ -39,3 +41,26 @@ def test_a_flag_that_fails_keeps_nothing_from_starting(monkeypatch: pytest.Monke
     with pytest.raises(RuntimeError):
         reconcile.everything()
     assert len(sessions_of(workspace)) == 1
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(9, 0), (11, 1)])
+def test_a_claim_that_no_worker_took_within_ten_seconds_is_sent_again(
+    seconds: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, int]] = []
+    a_worker()
+    workspace = a_workspace()
+    an_entry(workspace)
+    dispatch.cycle(workspace.pk)
+    [session] = sessions_of(workspace)
+    Session.objects.update(enqueued_at=Now() - timedelta(seconds=seconds))
+    monkeypatch.setattr(wake_ups, "enqueue_sessions", sent.extend)
+    assert reconcile.ring_again() == count
+    assert sent == [(session.pk, 1)] * count
+    assert reconcile.ring_again() == 0, "not twice within ten seconds"
+
+
+def test_a_session_that_was_taken_is_not_sent_again() -> None:
+    a_session(an_entry(a_workspace()))
+    Session.objects.update(enqueued_at=Now() - timedelta(hours=1))
+    assert reconcile.ring_again() == 0
