@@ -49,7 +49,7 @@ def _tick_for_ever() -> None:
 def tick() -> None:
     """Reap, then reconcile. Nothing that goes wrong in one tick stops the next."""
     close_old_connections()
-    for step in (reaper.reap, reconcile.everything, housekeeping.hourly, heartbeat.ticked):
+    for step in (reaper.reap, reconcile.run, housekeeping.hourly, heartbeat.ticked):
         try:
             step()
         except (DatabaseError, InterfaceError) as error:

@@ -118,9 +118,9 @@ def _carry_out(page_request: PageRequest, said: dict[str, Any], chosen: Sequence
         elif said["do"] == "release":
             entry_actions.resume_all(chosen, by=by, reason=reason)
         else:
-            entry_actions.set_priority_of_all(chosen, entries.PRIORITIES[said["priority"]], by=by, reason=reason)
+            entry_actions.set_priorities(chosen, entries.PRIORITIES[said["priority"]], by=by, reason=reason)
     except entry_actions.SomeRefuse as some:
-        raise Invalid(_refusal(some.each, len(chosen)), "pick") from None
+        raise Invalid(_refusal(some.refusals, len(chosen)), "pick") from None
     except NotFound:
         raise Invalid(GONE, "pick") from None
 

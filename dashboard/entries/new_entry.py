@@ -49,7 +49,9 @@ def page(page_request: PageRequest) -> HttpResponse:
     if wrong:
         return _show(page_request, said, wrong)
     try:
-        made = entries.add(page_request.workspace.pk, checked.drafts, by=page_request.caller, once=adding.key(page_request))
+        made = entries.add(
+            page_request.workspace.pk, checked.drafts, by=page_request.caller, idempotency_key=adding.key(page_request)
+        )
     except Invalid as why:
         return _show(page_request, said, {"content": why.message})
     messages.success(page_request.request, f"#{made[0].seq} is added", extra_tags="good")

@@ -85,7 +85,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
     """Only of an entry that needs them no more, and with a reason: what is live is ended first."""
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
-    if why := orphans.why_kept(entry, is_open=bool(orphans.at_work([entry.pk]))):
+    if why := orphans.reason_kept(entry, is_open=bool(orphans.with_open_session([entry.pk]))):
         raise Invalid(why, "entryID")
     if not entry.locks.exists():
         raise Invalid(f"#{entry.seq} holds no path: there is nothing to release", "entryID")
@@ -141,7 +141,7 @@ def held(page_request: PageRequest) -> dict[str, Any]:
 
 def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> Found:
     found = FileLock.objects.filter(workspace=page_request.workspace).select_related("entry")
-    total, left = found.count(), orphans.among(found)
+    total, left = found.count(), orphans.filter_orphans(found)
     orphaned = left.count()
     if chosen["state"] in ("held", "orphan"):
         found = left if chosen["state"] == "orphan" else found.exclude(pk__in=left.values("pk"))
@@ -169,7 +169,7 @@ def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> Found:
 
 
 def _row(lock: FileLock, session: Session | None, behind: list[Entry]) -> Row:
-    is_orphan = not orphans.why_kept(lock.entry, is_open=session is not None)
+    is_orphan = not orphans.reason_kept(lock.entry, is_open=session is not None)
     return Row(lock, lock.entry, session, is_orphan, [entry for entry in behind if _wants(entry, lock.path)])
 
 

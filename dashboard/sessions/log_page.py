@@ -21,8 +21,8 @@ from orchestration.models import LogChunk, Session
 from orchestration.sessions.logs import search as log_search
 from orchestration.sessions.logs import windows as log_windows
 from orchestration.sessions.logs.chunks import Line, plain
-from orchestration.sessions.logs.levels import HINTS
-from orchestration.sessions.logs.windows import MOST_LINES, Window
+from orchestration.sessions.logs.levels import MARKERS
+from orchestration.sessions.logs.windows import MAX_LINES, Window
 from workspaces.errors import NotFound
 
 
@@ -90,13 +90,13 @@ def batch(page_request: PageRequest, session: Session) -> dict[str, Any]:
         "level_cut": view.cut,
         "base": base,
         "kept": filters.query(page_request, "at", "line", "count"),
-        "most": MOST_LINES,
+        "most": MAX_LINES,
     } | _found_words(found, chosen)
 
 
 def hits(page_request: PageRequest, session: Session) -> dict[str, Any]:
     chosen, _ = filters.read(LogFilter, page_request)
-    found = _found(session, chosen) if chosen["q"].strip() else log_search.Found()
+    found = _found(session, chosen) if chosen["q"].strip() else log_search.SearchResult()
     return _found_words(found, chosen)
 
 
@@ -107,19 +107,19 @@ def whole_of(page_request: PageRequest, session: Session) -> dict[str, Any]:
 
 def whole(session: Session, seq: int) -> dict[str, Any]:
     """A line in full. Raises NotFound for one that is not kept."""
-    line = log_windows.one(session, seq)
+    line = log_windows.find_line(session, seq)
     if line is None:
         raise NotFound(f"Line {seq} is not in the log: it was not written yet, or not kept")
     return {"line": line, "row": log_lines.whole(line)}
 
 
-def _view(session: Session, chosen: dict[str, Any], found: log_search.Found | None) -> View:
+def _view(session: Session, chosen: dict[str, Any], found: log_search.SearchResult | None) -> View:
     """The part of the log that the address asks for: around a line, before or after one, or its end."""
     at = chosen["at"] or (_current(found, chosen) if found else 0)
     if at:
         window = log_windows.around(session, at)
         return View(window, window.last)
-    fits = log_search.fits(chosen["level"])
+    fits = log_search.line_filter(chosen["level"])
     if chosen["after"]:
         window = log_windows.after(session, chosen["after"])
         shown = Window([line for line in window.lines if fits is None or fits(line)], window.earlier, window.later)
@@ -127,22 +127,26 @@ def _view(session: Session, chosen: dict[str, Any], found: log_search.Found | No
     if fits is not None:
         newest = _newest(session)
         shown, cut = log_search.before(
-            session, chosen["before"] or None, fits, most=MOST_LINES, hints=HINTS if chosen["level"] in ("error", "warn") else ()
+            session,
+            chosen["before"] or None,
+            fits,
+            limit=MAX_LINES,
+            markers=MARKERS if chosen["level"] in ("error", "warn") else (),
         )
         return View(shown, max(newest, shown.last), cut)
     window = log_windows.before(session, chosen["before"] or None)
     return View(window, window.last)
 
 
-def _found(session: Session, chosen: dict[str, Any]) -> log_search.Found:
-    return log_search.words(session, chosen["q"])
+def _found(session: Session, chosen: dict[str, Any]) -> log_search.SearchResult:
+    return log_search.find_text(session, chosen["q"])
 
 
-def _current(found: log_search.Found, chosen: dict[str, Any]) -> int:
+def _current(found: log_search.SearchResult, chosen: dict[str, Any]) -> int:
     return found.hits[found.nearest(chosen["at"] or 0) - 1] if found.hits else 0
 
 
-def _found_words(found: log_search.Found | None, chosen: dict[str, Any]) -> dict[str, Any]:
+def _found_words(found: log_search.SearchResult | None, chosen: dict[str, Any]) -> dict[str, Any]:
     """Which of the hits one is at, and the two beside it."""
     if found is None:
         return {"found": None}
@@ -154,7 +158,7 @@ def _found_words(found: log_search.Found | None, chosen: dict[str, Any]) -> dict
 
 def _first_error(session: Session) -> tuple[Line, str] | None:
     """The first line that told of an error, if it is still there."""
-    line = log_windows.one(session, session.first_error) if session.first_error else None
+    line = log_windows.find_line(session, session.first_error) if session.first_error else None
     if line is None:
         return None
     words = plain(line.text)

@@ -105,7 +105,7 @@ def peek(page_request: PageRequest) -> dict[str, Any]:
     """The last lines of one session: fetched when somebody opens its row."""
     session = session_for(page_request.workspace.pk, page_request.request.GET.get("session", ""))
     base = reverse("session-log", args=[page_request.workspace.pk, session.pk])
-    found = log_windows.before(session, most=PEEK_LINES)
+    found = log_windows.before(session, limit=PEEK_LINES)
     return {"peeked": session, "lines": log_lines.html(found.lines, base=base, here=False)}
 
 

@@ -69,7 +69,7 @@ def agents(page_request: PageRequest) -> dict[str, Any]:
             for found in state["programs"]
             for host in [found["host"]]
         ],
-        "config": json.dumps(configuration.without_values(configuration.answer(config)), indent=2, ensure_ascii=False),
+        "config": json.dumps(configuration.without_values(configuration.as_json(config)), indent=2, ensure_ascii=False),
     }
 
 

@@ -47,7 +47,7 @@ def page(page_request: PageRequest) -> HttpResponse:
     except Invalid as invalid:
         return _page(page_request, stored, said, dict.fromkeys(invalid.names or ("config",), invalid.message))
     after = Executor.objects.values_list("config", flat=True).get(pk=page_request.workspace.pk)
-    return done(page_request, f"Saved: {difference.sentence(difference.of(stored, after)) or 'nothing else than before'}")
+    return done(page_request, f"Saved: {difference.sentence(difference.changes(stored, after)) or 'nothing else than before'}")
 
 
 def _overtaken(page_request: PageRequest, conflict: Conflict, stored: dict[str, Any], change: dict[str, Any]) -> HttpResponse:
@@ -163,7 +163,7 @@ def _defaults() -> dict[str, Any]:
         interceptor=configuration.Interceptor(agent=agent),
         push=configuration.Push(),
     )
-    return configuration.answer(every)
+    return configuration.as_json(every)
 
 
 def _default(one: Field) -> str:

@@ -16,7 +16,7 @@ from dashboard.shared.forms import Amount
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.configuration import agent_kinds, cloning, repository_check, workspace_setup
 from orchestration.configuration.cloning import Clone
-from orchestration.configuration.repository_check import Found
+from orchestration.configuration.repository_check import RepositoryInfo
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
@@ -64,7 +64,7 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
         return _page(request, clone.form, {"repo": f"It could not be cloned: {clone.error}"})
     try:
         return _page(
-            request, clone.form, found=repository_check.look(clone.path, clone.form.get("base_branch") or None), clone=clone
+            request, clone.form, found=repository_check.inspect(clone.path, clone.form.get("base_branch") or None), clone=clone
         )
     except Invalid as invalid:
         return _page(request, clone.form, _problems(invalid), clone=clone)
@@ -83,21 +83,21 @@ def _sent(request: HttpRequest, caller: Caller) -> HttpResponse:
         if cloning.is_url(repo):
             clone = _done_clone(request, repo)
             if clone is None:
-                token = cloning.begin(repo, said, user_id=request.user.pk or 0)
+                token = cloning.start(repo, said, user_id=request.user.pk or 0)
                 return HttpResponseRedirect(f"{reverse('workspace-new')}?clone={token}", status=SEE_OTHER)
         path = clone.path if clone else workspace_setup.allowed(repo)
-        found = repository_check.look(path, form.cleaned_data.get("base_branch") or None)
+        found = repository_check.inspect(path, form.cleaned_data.get("base_branch") or None)
         if checking or not fits:
             return _page(request, said, found=found, clone=clone)
         made = _make(form.cleaned_data, found, clone, caller)
     except Invalid as invalid:
         return _page(request, said, _problems(invalid), clone=clone)
     if clone:
-        cloning.taken(clone.token)
+        cloning.forget(clone.token)
     return HttpResponseRedirect(reverse("workspace", args=[made.pk]), status=SEE_OTHER)
 
 
-def _make(said: dict[str, Any], found: Found, clone: Clone | None, caller: Caller) -> Any:
+def _make(said: dict[str, Any], found: RepositoryInfo, clone: Clone | None, caller: Caller) -> Any:
     agent = {"kind": said["kind"]} | {name: said[name] for name in ("command", "model") if said[name]}
     config: dict[str, Any] = {"max_workers": said["max_workers"], "agent": agent}
     if said["verify"]:
@@ -141,7 +141,7 @@ def _page(
     said: dict[str, Any],
     problems: dict[str, str] | None = None,
     *,
-    found: Found | None = None,
+    found: RepositoryInfo | None = None,
     clone: Clone | None = None,
 ) -> HttpResponse:
     context = {

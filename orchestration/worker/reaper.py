@@ -93,7 +93,7 @@ def _is_proven_dead(session: Session) -> bool:
 def _ending(session: Session, known: bool) -> Ending:
     """Lost, unless its worker had come to a verdict that sends the entry on: then only the saying was lost. What passed is still to be
     merged, and what only awaits its verdict to be verified: the next session does that and nothing else."""
-    verdict = rounds.verdict_of(session)
+    verdict = rounds.load_verdict(session)
     if verdict is not None and not verdict.passed:
         message = "Verification said no, and then its worker was gone"
         return Ending(Session.Outcome.FAILED, message, cost_unknown=not known, verdict=verdict)

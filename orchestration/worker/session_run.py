@@ -92,7 +92,7 @@ def _round(work: RoundContext) -> Verdict:
     work.check_wishes()
     if session.work == Entry.Work.IMPLEMENT and not findings:
         findings = reviewing.intercept(work)
-    rounds.note_work(work.opened, findings)
+    rounds.record_work(work.opened, findings)
     sessions.enter(session, Session.Phase.VERIFICATION)
     verdict = verifying.verify(work, findings)
     work.check_wishes()

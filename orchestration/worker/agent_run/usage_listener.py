@@ -12,7 +12,7 @@ from budget import ledger
 from budget.models import Category, Hold
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker
-from orchestration.configuration.secrets import NOTHING, Mask
+from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.models import Session
 from orchestration.sessions import conversations, metering, supervise
 from orchestration.sessions.reservations import Growth
@@ -38,7 +38,7 @@ class UsageListener:
         reader: Reader,
         task: Task,
         category: Category,
-        mask: Mask = NOTHING,
+        mask: Mask = NO_MASK,
         growth: Growth | None = None,
     ) -> None:
         self._session = session
@@ -137,7 +137,7 @@ class UsageListener:
                 return False
             self._unbooked.pop(0)
             if not self._answered:
-                self._answered = supervise.patiently(partial(circuit_breaker.provider_answered, self._session.workspace_id))
+                self._answered = supervise.patiently(partial(circuit_breaker.provider_responded, self._session.workspace_id))
             if self._session.hold_id:
                 self._look_at_hold()
             self._look_at_money()
@@ -172,7 +172,7 @@ class UsageListener:
     def _ask(self, growth: Growth) -> None:
         self._look_at_hold()
         amount, drawn = self._held
-        wanted = growth.wanted(amount=amount, drawn=drawn)
+        wanted = growth.next_step(amount=amount, drawn=drawn)
         if (
             self._session.unpriced_model
         ):  # it is charged all that it holds, and that must not be a slice of what it may have spent

@@ -93,7 +93,7 @@ def _may_go_on(work: RoundContext, turn: AgentRun) -> bool:
     work.drawn_before = hold.drawn
     if hold.drawn <= before:  # it stops without having spent anything: once more would be the same
         return False
-    wanted = reservations.growth(work.config).wanted(amount=hold.amount, drawn=hold.drawn)
+    wanted = reservations.growth(work.config).next_step(amount=hold.amount, drawn=hold.drawn)
     if wanted:
         ledger.extend(hold.pk, wanted)
     return metering.left(session) >= max(work.config.min_round, 1)

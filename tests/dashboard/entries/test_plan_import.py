@@ -188,5 +188,7 @@ def test_what_it_waits_for_can_be_searched(otto: Client, workspace: Workspace) -
 
 def test_a_key_is_of_its_workspace(otto: Client, workspace: Workspace) -> None:
     other = seed.empty("Other")
-    made = [entries.add(one.pk, [Draft("A"), Draft("B")], by=seed.ANA, once=KEY) for one in (workspace, other, workspace)]
+    made = [
+        entries.add(one.pk, [Draft("A"), Draft("B")], by=seed.ANA, idempotency_key=KEY) for one in (workspace, other, workspace)
+    ]
     assert made[0] == made[2] and made[0][0].pk != made[1][0].pk and [len(some) for some in made] == [2, 2, 2]

@@ -221,7 +221,7 @@ def test_a_lane_shows_waits_dashed_failures_crossed_and_no_right_edge_while_it_r
 def test_time_by_phase_adds_up() -> None:
     at = now()
     told = phase_history.entered(
-        phase_history.begun("starting", at - timedelta(minutes=9)), "implementation", at - timedelta(minutes=8)
+        phase_history.started("starting", at - timedelta(minutes=9)), "implementation", at - timedelta(minutes=8)
     )
     bars = [swimlanes.Bar(one.phase, one.start, one.end) for one in phase_history.spans(told, None)]
     totals = dict(phasebar.totals(bars, at))

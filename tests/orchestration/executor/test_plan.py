@@ -25,7 +25,7 @@ def test_a_hold_is_the_least_of_entry_project_and_ceiling() -> None:
     decisions = plan(
         world, [an_entry("e1", headroom=9 * USD), an_entry("e2", headroom=1 * USD), an_entry("e3", headroom=9 * USD)]
     )
-    assert [d.hold for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
 
 
 def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
@@ -36,7 +36,7 @@ def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
 
 def test_it_never_gives_out_more_than_the_project_has_left() -> None:
     decisions = plan(replace(WORLD, headroom=3 * USD), [an_entry(f"e{n}") for n in range(1, 4)])
-    assert sum(d.hold for d in decisions if isinstance(d, Start)) == 3 * USD
+    assert sum(d.reservation for d in decisions if isinstance(d, Start)) == 3 * USD
 
 
 def test_an_entry_without_budget_is_blocked_and_says_so() -> None:

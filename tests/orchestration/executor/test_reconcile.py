@@ -20,10 +20,10 @@ def test_an_expired_permits_money_starts_a_session_with_the_same_tick() -> None:
     workspace = a_workspace(cap="1", min_round_usd=0.5)
     an_entry(workspace, budget="1")
     permits.open_one(project(workspace), None, category=Category.EXPANSION, amount=usd("0.8"), by=ANA)
-    reconcile.everything()
+    reconcile.run()
     assert sessions_of(workspace) == []
     Hold.objects.update(expires_at=Now() - timedelta(seconds=1))
-    reconcile.everything()
+    reconcile.run()
     assert len(sessions_of(workspace)) == 1
 
 
@@ -37,5 +37,5 @@ def test_a_flag_that_fails_keeps_nothing_from_starting(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(anomalies, "flag", breaks)
     with pytest.raises(RuntimeError):
-        reconcile.everything()
+        reconcile.run()
     assert len(sessions_of(workspace)) == 1
