@@ -23,27 +23,27 @@ from workspaces.models import Event
 
 def entry_for(workspace_id: str, entry_id: str) -> Entry:
     """An entry on the backlog. Raises NotFound."""
-    found = None
+    entry = None
     if ids.looks_like_one(entry_id):
         entries = Entry.objects.select_related("account", "workspace")
-        found = entries.filter(pk=entry_id, workspace_id=workspace_id, deleted_at__isnull=True).first()
-    if found is None:
+        entry = entries.filter(pk=entry_id, workspace_id=workspace_id, deleted_at__isnull=True).first()
+    if entry is None:
         raise NotFound("Entry not found")
-    return found
+    return entry
 
 
 def session_for(workspace_id: str, session_id: str) -> Session:
     """A session of the workspace, open or ended. Raises NotFound."""
-    found = None
+    session = None
     if ids.looks_like_one(session_id):
-        found = (
+        session = (
             Session.objects.select_related("entry__account", "hold", "worker")
             .filter(pk=session_id, workspace_id=workspace_id)
             .first()
         )
-    if found is None:
+    if session is None:
         raise NotFound("Worker session not found")
-    return found
+    return session
 
 
 def executor_for(workspace_id: str) -> Executor:
@@ -62,7 +62,9 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
         "message": executor.trouble_message or None,
         "since": executor.trouble_since,
         "until": executor.trouble_until,
-        "programs": [{"host": host, "versions": found} for host, found in dict(online.values_list("host", "agents")).items()],
+        "programs": [
+            {"host": host, "versions": versions} for host, versions in dict(online.values_list("host", "agents")).items()
+        ],
         "push": {"remote": config.push.remote, **pushed} if config.push else None,
     }
 
@@ -93,12 +95,12 @@ def shown_phase(session: Session) -> str:
 
 def locks_by_entry(workspace_id: str) -> dict[str, list[str]]:
     """The contract's answer: entry id to its paths, sorted."""
-    held: dict[str, list[str]] = defaultdict(list)
+    locked: dict[str, list[str]] = defaultdict(list)
     for entry_id, path in (
         FileLock.objects.filter(workspace_id=workspace_id).order_by("entry_id", "path").values_list("entry_id", "path")
     ):
-        held[entry_id].append(path)
-    return held
+        locked[entry_id].append(path)
+    return locked
 
 
 def counts(workspace_id: str) -> dict[str, int]:
@@ -122,8 +124,10 @@ def diagnostics(workspace_id: str) -> dict[str, Any]:
         "activeSessions": statuses.count(Session.Status.RUNNING),
         "dispatchingCount": statuses.count(Session.Status.CLAIMED),
         "entries": counts(workspace_id),
-        "readyToDispatch": sum(1 for found in explained if found.why is None or found.why.code == Reason.CONCURRENCY_LIMIT),
-        "blockedReasons": list(dict.fromkeys(found.why.code for found in explained if found.why)),
+        "readyToDispatch": sum(
+            1 for explanation in explained if explanation.why is None or explanation.why.code == Reason.CONCURRENCY_LIMIT
+        ),
+        "blockedReasons": list(dict.fromkeys(explanation.why.code for explanation in explained if explanation.why)),
     }
 
 
@@ -131,24 +135,24 @@ def entries_page(
     workspace_id: str, *, status: str = "", reason: str = "", words: str = "", limit: int = 500, cursor: str | None = None
 ) -> tuple[list[Entry], str | None]:
     """Entries by number, after `cursor`. `reason` is the stored one: of what is blocked or failed."""
-    found = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).select_related("account")
+    entries = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).select_related("account")
     if status:
-        found = found.filter(status=status)
+        entries = entries.filter(status=status)
     if words:
-        found = found.filter(Q(content__icontains=words) | Q(id=words))
+        entries = entries.filter(Q(content__icontains=words) | Q(id=words))
     if reason:
-        found = _with_reason(workspace_id, found, reason)
+        entries = _with_reason(workspace_id, entries, reason)
     if cursor is not None:
-        found = found.filter(seq__gt=position(cursor))
-    page = list(found.order_by("seq")[: limit + 1])
+        entries = entries.filter(seq__gt=position(cursor))
+    page = list(entries.order_by("seq")[: limit + 1])
     return page[:limit], str(page[limit - 1].seq) if len(page) > limit else None
 
 
-def _with_reason(workspace_id: str, found: Any, reason: str) -> Any:
+def _with_reason(workspace_id: str, entries: Any, reason: str) -> Any:
     """Stored reasons by their column; those that only the executor's checks know by asking them."""
     _, explained = explain.explain(workspace_id)
-    asked = [one.entry.id for one in explained if one.why and one.why.code == reason]
-    return found.filter(Q(reason_code=reason) | Q(pk__in=asked))
+    asked = [explanation.entry.id for explanation in explained if explanation.why and explanation.why.code == reason]
+    return entries.filter(Q(reason_code=reason) | Q(pk__in=asked))
 
 
 def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
@@ -156,18 +160,20 @@ def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str,
     ids_ = [entry.pk for entry in entries]
     why = explain.reasons(workspace_id, [e.pk for e in entries if e.status != Entry.Status.DONE])
     before: dict[str, list[str]] = defaultdict(list)
-    for one, other in Dependency.objects.filter(entry_id__in=ids_).order_by("id").values_list("entry_id", "depends_on_id"):
-        before[one].append(other)
+    for waiting, other in Dependency.objects.filter(entry_id__in=ids_).order_by("id").values_list("entry_id", "depends_on_id"):
+        before[waiting].append(other)
     worked: dict[str, list[str]] = defaultdict(list)
     for entry_id, session_id in Session.objects.filter(entry_id__in=ids_).order_by("attempt").values_list("entry_id", "id"):
         worked[entry_id].append(session_id)
     return [_shown(entry, why.get(entry.pk), before[entry.pk], worked[entry.pk]) for entry in entries]
 
 
-def _shown(entry: Entry, found: explain.Explanation | None, depends_on: list[str], session_ids: list[str]) -> dict[str, Any]:
+def _shown(
+    entry: Entry, explanation: explain.Explanation | None, depends_on: list[str], session_ids: list[str]
+) -> dict[str, Any]:
     reasons = [
         {"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed}
-        for check in (found.checks if found else [])
+        for check in (explanation.checks if explanation else [])
         if not check.passed
     ]
     return {
@@ -201,10 +207,10 @@ def _shown(entry: Entry, found: explain.Explanation | None, depends_on: list[str
 
 def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
     """Its rounds after `cursor`, by number, with what each cost and found, and the next cursor. Two queries."""
-    made = Round.objects.filter(entry=entry).order_by("number")
+    rounds = Round.objects.filter(entry=entry).order_by("number")
     if cursor is not None:
-        made = made.filter(number__gt=position(cursor))
-    page = list(made[: limit + 1])
+        rounds = rounds.filter(number__gt=position(cursor))
+    page = list(rounds[: limit + 1])
     following = str(page[limit - 1].number) if len(page) > limit else None
     return shown_rounds(entry, page[:limit]), following
 
@@ -221,23 +227,23 @@ def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
     costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
     return [
         {
-            "number": made.number,
-            "session_id": made.session_id,
-            "cost_usd": money.number(costs.get(made.number, 0)),
-            "score": made.score,
-            "improvement_score": made.improvement_score,
-            "verdict": made.verdict,
-            "summary": made.summary,
-            "findings": made.findings,
-            "checks": [shown_check(check) for check in made.checks],
-            "review": made.review or None,
-            "commit": made.commit or None,
-            "diffstat": made.diffstat,
-            "prompt": made.prompt,
-            "started_at": made.started_at,
-            "ended_at": made.ended_at,
+            "number": round_.number,
+            "session_id": round_.session_id,
+            "cost_usd": money.number(costs.get(round_.number, 0)),
+            "score": round_.score,
+            "improvement_score": round_.improvement_score,
+            "verdict": round_.verdict,
+            "summary": round_.summary,
+            "findings": round_.findings,
+            "checks": [shown_check(check) for check in round_.checks],
+            "review": round_.review or None,
+            "commit": round_.commit or None,
+            "diffstat": round_.diffstat,
+            "prompt": round_.prompt,
+            "started_at": round_.started_at,
+            "ended_at": round_.ended_at,
         }
-        for made in rounds
+        for round_ in rounds
     ]
 
 

@@ -49,7 +49,7 @@ def _tick_loop() -> None:
 def tick() -> None:
     """Reap, then reconcile. No error in one tick stops the next."""
     close_old_connections()
-    for step in (reaper.reap, reconcile.everything, housekeeping.run_hourly, heartbeat.record_tick):
+    for step in (reaper.reap, reconcile.run, housekeeping.run_hourly, heartbeat.record_tick):
         try:
             step()
         except (DatabaseError, InterfaceError) as error:

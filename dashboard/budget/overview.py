@@ -65,7 +65,7 @@ class Figures:
     @cached_property
     def forecast(self) -> Forecast:
         paused = self.page_request.executor.state != Executor.State.RUNNING
-        agreed = funding.terms_of(self.page_request.executor)
+        agreed = funding.policy_for(self.page_request.executor)
         return forecast_inputs.of(self.project.pk, at=self.at, paused=paused, project=self.project, agreed=agreed)
 
     @cached_property

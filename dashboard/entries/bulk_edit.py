@@ -119,9 +119,9 @@ def _carry_out(page_request: PageRequest, form_data: dict[str, Any], chosen: Seq
         elif form_data["do"] == "release":
             entry_actions.resume_all(chosen, by=by, reason=reason)
         else:
-            entry_actions.set_priority_of_all(chosen, entries.PRIORITIES[form_data["priority"]], by=by, reason=reason)
+            entry_actions.set_priorities(chosen, entries.PRIORITIES[form_data["priority"]], by=by, reason=reason)
     except entry_actions.SomeRefuse as some:
-        raise Invalid(_refusal(some.each, len(chosen)), "pick") from None
+        raise Invalid(_refusal(some.refusals, len(chosen)), "pick") from None
     except NotFound:
         raise Invalid(GONE, "pick") from None
 

@@ -116,7 +116,7 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 def money(page_request: PageRequest) -> dict[str, Any]:
     project = page_request.project
     paused = page_request.executor.state != Executor.State.RUNNING
-    forecast = forecast_inputs.of(project.pk, paused=paused, project=project, agreed=funding.terms_of(page_request.executor))
+    forecast = forecast_inputs.of(project.pk, paused=paused, project=project, agreed=funding.policy_for(page_request.executor))
     other_limits = [
         status
         for status in _limits(page_request)

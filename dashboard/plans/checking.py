@@ -86,13 +86,13 @@ def _row(item: Item) -> Row:
         return row
     named = item.value | ({"depends_on": [_name(raw) for raw in _listed(item)]} if _listed(item) else {})
     try:
-        row.draft = drafts.of(schemas.EntryIn.model_validate(named))
+        row.draft = drafts.from_request(schemas.EntryIn.model_validate(named))
     except ValidationError as error:
         for detail in error.errors()[:10]:
             row.problems.append(_problem(item, detail))
         return row
     try:
-        entries.paths_of(row.draft.spec)
+        entries.spec_paths(row.draft.spec)
     except Invalid as bad:
         row.problems.append(Problem(item.at("spec"), bad.message))
     return row

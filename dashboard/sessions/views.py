@@ -105,7 +105,7 @@ def peek(page_request: PageRequest) -> dict[str, Any]:
     """The last lines of one session, fetched when its row is opened."""
     session = session_for(page_request.workspace.pk, page_request.request.GET.get("session", ""))
     base = reverse("session-log", args=[page_request.workspace.pk, session.pk])
-    window = log_windows.before(session, most=PEEK_LINES)
+    window = log_windows.before(session, limit=PEEK_LINES)
     return {"peeked": session, "lines": log_lines.html(window.lines, base=base, here=False)}
 
 

@@ -39,8 +39,8 @@ class NamedValues(admin.AllValuesFieldListFilter):
     """The values that there are; the empty one has a name too, or nobody could point at it."""
 
     def choices(self, changelist: Any) -> Any:
-        for one in super().choices(changelist):
-            yield one | {"display": one["display"] or "none"}
+        for choice in super().choices(changelist):
+            yield choice | {"display": choice["display"] or "none"}
 
 
 @admin.register(Executor)
@@ -144,9 +144,9 @@ class WorkerAdmin(ReadOnly):
     ordering = ["-seen_at", "id"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
-        at_work = Session.objects.filter(worker=OuterRef("pk"), status__in=Session.OPEN).order_by().values("worker")
+        open_sessions = Session.objects.filter(worker=OuterRef("pk"), status__in=Session.OPEN).order_by().values("worker")
         workers: QuerySet[Worker] = super().get_queryset(request)
-        return workers.annotate(at_work=at_work.annotate(n=Count("pk")).values("n"))
+        return workers.annotate(at_work=open_sessions.annotate(n=Count("pk")).values("n"))
 
     @admin.display(description="open sessions", ordering="at_work")
     def open_sessions(self, worker: Any) -> int:
@@ -189,14 +189,14 @@ class FileLockAdmin(ReadOnly):
     actions = [ReleaseLocks()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FileLock]:
-        at_work = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
+        open_sessions = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
         parked = Entry.objects.filter(parked_behind=OuterRef("entry")).order_by().values("parked_behind")
         locks: QuerySet[FileLock] = super().get_queryset(request)
-        return locks.annotate(is_open=Exists(at_work), parked=parked.annotate(n=Count("pk")).values("n"))
+        return locks.annotate(is_open=Exists(open_sessions), parked=parked.annotate(n=Count("pk")).values("n"))
 
     @admin.display(description="state")
     def state(self, lock: Any) -> str:
-        why = orphans.why_kept(lock.entry, is_open=lock.is_open)
+        why = orphans.reason_kept(lock.entry, is_open=lock.is_open)
         return "⚠ orphan" if not why else "◼ at work" if lock.is_open else "◼ between rounds"
 
     @admin.display(description="entries waiting", ordering="parked")

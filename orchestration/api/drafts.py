@@ -4,7 +4,7 @@ from orchestration import schemas
 from orchestration.backlog import entries
 
 
-def of(item: schemas.EntryIn) -> entries.Draft:
+def from_request(item: schemas.EntryIn) -> entries.Draft:
     """The draft of one entry of a request."""
     return entries.Draft(
         content=item.content,

@@ -13,24 +13,24 @@ from orchestration.models import Entry
 from workspaces import activity
 from workspaces.access import MUSTER
 
-GOING, STUCK, FINISHED = "going", "stuck", "finished"
+RUNNING, STUCK, FINISHED = "going", "stuck", "finished"
 
 
-def can_go(status: str, unmet_dependencies: int) -> bool:
+def can_progress(status: str, unmet_dependencies: int) -> bool:
     """Whether an entry in this state keeps the backlog going."""
     return status == Entry.Status.IN_PROGRESS or (status == Entry.Status.PENDING and unmet_dependencies == 0)
 
 
-def was(status: str, unmet_dependencies: int) -> str:
+def state_before(status: str, unmet_dependencies: int) -> str:
     """What the backlog was at least, while an entry that now came to its end was still in this state."""
-    if can_go(status, unmet_dependencies):
-        return GOING
+    if can_progress(status, unmet_dependencies):
+        return RUNNING
     return FINISHED if status in (Entry.Status.DONE, Entry.Status.FAILED) else STUCK
 
 
-def least(those: Sequence[str]) -> str:
+def liveliest(states: Sequence[str]) -> str:
     """What the backlog was at least, while each of several entries was in its state."""
-    return next(state for state in (GOING, STUCK, FINISHED) if state in those)
+    return next(state for state in (RUNNING, STUCK, FINISHED) if state in states)
 
 
 def record_finished(workspace_id: str, *, before: str) -> None:

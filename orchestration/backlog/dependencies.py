@@ -7,7 +7,7 @@ from django.db.models import F
 
 from orchestration import events
 from orchestration.backlog import completion, graph, locks
-from orchestration.backlog.entry_state import locked, move
+from orchestration.backlog.entry_state import lock, move
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry
@@ -31,16 +31,16 @@ def depend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
             raise Invalid(f"#{row.seq} waits for #{other.seq} already", "depends_on")
         _refuse_cycle(row, other)
         Dependency.objects.create(entry=row, depends_on=other)
-        was = completion.was(row.status, row.unmet_dependencies)
+        state_before = completion.state_before(row.status, row.unmet_dependencies)
         if other.status != Entry.Status.DONE:
             _count(row, +1)
             locks.release(row.workspace_id, [row.pk])  # or the other might wait for one of its files, and both for ever
         if other.status == Entry.Status.FAILED and row.status == Entry.Status.PENDING:
             move(row, Next("blocked", Reason.DEPENDENCY_FAILED, f"#{other.seq} {other.title} failed"[:500]))
         else:
-            completion.record_finished(row.workspace_id, before=was)
+            completion.record_finished(row.workspace_id, before=state_before)
         _record(row, before, by=by, reason=reason)
-    _tell(row)
+    _notify(row)
     return row
 
 
@@ -49,8 +49,8 @@ def undepend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
     with transaction.atomic():
         row = _changeable(entry)
         before = _needs(row)
-        gone, _ = Dependency.objects.filter(entry=row, depends_on=on).delete()
-        if not gone:
+        deleted, _ = Dependency.objects.filter(entry=row, depends_on=on).delete()
+        if not deleted:
             raise Invalid(f"#{row.seq} does not wait for #{on.seq}", "depends_on")
         other = Entry.objects.get(pk=on.pk)
         if other.status != Entry.Status.DONE:
@@ -58,12 +58,12 @@ def undepend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
         if row.status == Entry.Status.BLOCKED and row.reason_code == Reason.DEPENDENCY_FAILED and not _failed(row):
             move(row, PENDING)
         _record(row, before, by=by, reason=reason)
-    _tell(row)
+    _notify(row)
     return row
 
 
 def _changeable(entry: Entry) -> Entry:
-    row = locked(entry)
+    row = lock(entry)
     if row.status == Entry.Status.IN_PROGRESS:
         raise Invalid("The entry is in progress: stop its session first", "status")
     return row
@@ -87,14 +87,16 @@ def _refuse_cycle(entry: Entry, on: Entry) -> None:
     if entry.pk == on.pk:
         raise Invalid(f"#{entry.seq} cannot wait for itself", "depends_on")
     edges: dict[str, list[str]] = defaultdict(list)
-    for one, other in Dependency.objects.filter(entry__workspace_id=entry.workspace_id).values_list("entry_id", "depends_on_id"):
-        edges[one].append(other)
+    for waiting, other in Dependency.objects.filter(entry__workspace_id=entry.workspace_id).values_list(
+        "entry_id", "depends_on_id"
+    ):
+        edges[waiting].append(other)
     edges[entry.pk].append(on.pk)
     if loop := graph.cycle(edges):
         seqs = dict(Entry.objects.filter(pk__in=set(loop)).values_list("pk", "seq"))
         at = loop.index(entry.pk)  # it is in every new cycle: told from its side
-        ring = [*loop[at:-1], *loop[:at], entry.pk]
-        named = " → ".join(f"#{seqs[id_]}" for id_ in ring)
+        path = [*loop[at:-1], *loop[:at], entry.pk]
+        named = " → ".join(f"#{seqs[id_]}" for id_ in path)
         raise Invalid(f"That would be a cycle, in which each waits for the next: {named}", "depends_on")
 
 
@@ -107,6 +109,6 @@ def _named(seqs: list[int]) -> str:
     return ", ".join(f"#{seq}" for seq in seqs) or "nothing"
 
 
-def _tell(entry: Entry) -> None:
+def _notify(entry: Entry) -> None:
     wake_ups.enqueue_cycle(entry.workspace_id)
     wake_ups.publish_change(entry.workspace_id, "entries", "locks", "executor")

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from orchestration import events
 from orchestration.backlog import entry_state
-from orchestration.backlog.entries import paths_of
+from orchestration.backlog.entries import spec_paths
 from orchestration.backlog.transitions import PENDING
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry
@@ -19,7 +19,7 @@ from workspaces.errors import Invalid
 def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = "") -> Entry:
     """Change how many rounds it may make. One that failed for want of rounds goes on."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         before, row.budget_rounds = row.budget_rounds, budget_rounds
         row.save(update_fields=["budget_rounds", "updated_at"])
         if row.reason_code == Reason.ROUNDS_EXHAUSTED and budget_rounds > row.rounds_completed:
@@ -36,7 +36,7 @@ def set_parallel(
 ) -> Entry:
     """Change beside what it may run (None: as it is). What runs now goes on: the next start of a session looks at it."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         before = {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}
         row.parallelizable = row.parallelizable if parallelizable is None else parallelizable
         row.parallel_group = row.parallel_group if parallel_group is None else parallel_group
@@ -52,7 +52,7 @@ def set_parallel(
 def assign(entry: Entry, assigned_to: str, *, by: Caller, reason: str = "") -> Entry:
     """Say whose it is. Nothing is dispatched by it."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         before, row.assigned_to = row.assigned_to, assigned_to
         row.save(update_fields=["assigned_to", "updated_at"])
         event = events.EntryAssigned(before=before, after=assigned_to)
@@ -64,12 +64,12 @@ def assign(entry: Entry, assigned_to: str, *, by: Caller, reason: str = "") -> E
 def set_spec(entry: Entry, spec: dict[str, Any], *, by: Caller) -> Entry:
     """Replace its spec, and with it the paths it will lock. Raises Invalid when it is frozen or at work."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         if row.spec_frozen:
             raise Invalid("The spec is frozen", "spec")
         if row.status == Entry.Status.IN_PROGRESS or row.locks.exists():
             raise Invalid("The entry is at work and holds its locks: its spec cannot change now", "spec")
-        row.spec, row.paths, row.parked_behind = spec, paths_of(spec), None
+        row.spec, row.paths, row.parked_behind = spec, spec_paths(spec), None
         row.save(update_fields=["spec", "paths", "parked_behind", "updated_at"])
         activity.record(row.workspace_id, events.EntrySpecSet(), by=by, object_id=row.pk)
     wake_ups.enqueue_cycle(row.workspace_id)
@@ -79,7 +79,7 @@ def set_spec(entry: Entry, spec: dict[str, Any], *, by: Caller) -> Entry:
 def freeze_spec(entry: Entry, *, by: Caller) -> Entry:
     """From now on nobody changes its spec."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         if not row.spec_frozen:
             row.spec_frozen = True
             row.save(update_fields=["spec_frozen", "updated_at"])

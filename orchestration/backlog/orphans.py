@@ -15,30 +15,30 @@ from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 
-AT_REST = (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED)
+IDLE = (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED)
 
 
-def why_kept(entry: Entry, *, is_open: bool) -> str:
+def reason_kept(entry: Entry, *, is_open: bool) -> str:
     """`among` for one entry that is read already, as a sentence: why its locks may not be freed; empty when they are orphans."""
     if is_open:
         return "It is at work: stop its session first"
-    if entry.deleted_at is None and entry.status not in AT_REST and (entry.has_rounds or entry.attempts):
+    if entry.deleted_at is None and entry.status not in IDLE and (entry.has_rounds or entry.attempts):
         return "It keeps them between its rounds: hold the entry first"
     return ""
 
 
-def among(locks: QuerySet[FileLock]) -> QuerySet[FileLock]:
+def filter_orphans(locks: QuerySet[FileLock]) -> QuerySet[FileLock]:
     """The orphans of these locks: the one definition."""
     session = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
-    begun = Q(entry__has_rounds=True) | Q(entry__attempts__gt=0)  # one that was stopped in its first round goes on with it
-    needed = begun & Q(entry__deleted_at__isnull=True) & ~Q(entry__status__in=AT_REST)
+    started = Q(entry__has_rounds=True) | Q(entry__attempts__gt=0)  # one that was stopped in its first round goes on with it
+    needed = started & Q(entry__deleted_at__isnull=True) & ~Q(entry__status__in=IDLE)
     return locks.filter(~Exists(session)).exclude(needed)
 
 
-def at_work(entry_ids: Sequence[str]) -> set[str]:
+def with_open_session(entry_ids: Sequence[str]) -> set[str]:
     """Those with an open session."""
-    found = Session.objects.filter(entry_id__in=entry_ids, status__in=Session.OPEN)
-    return set(found.values_list("entry_id", flat=True))
+    sessions = Session.objects.filter(entry_id__in=entry_ids, status__in=Session.OPEN)
+    return set(sessions.values_list("entry_id", flat=True))
 
 
 def release(entry_id: str, *, by: Caller, reason: str) -> int:
@@ -47,7 +47,7 @@ def release(entry_id: str, *, by: Caller, reason: str) -> int:
         workspace_id = Entry.objects.values_list("workspace_id", flat=True).get(pk=entry_id)
         Executor.objects.select_for_update().get(pk=workspace_id)
         entry = Entry.objects.get(pk=entry_id)
-        if why := why_kept(entry, is_open=bool(at_work([entry_id]))):
+        if why := reason_kept(entry, is_open=bool(with_open_session([entry_id]))):
             raise Invalid(why, "entryID")
         freed = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
         if freed:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from budget.amounts import exact_usd
 from orchestration.reasons import Reason
 
-MOST_CRASHES = 3
-MOST_LOSSES = 5
+MAX_CRASHES = 3
+MAX_LOSSES = 5
 NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or the cap, or give it a budget of its own"
 
 
@@ -68,8 +68,8 @@ def _after(facts: Facts) -> Next:
 
 
 def _after_crash(facts: Facts) -> Next:
-    most = MOST_LOSSES if facts.outcome == "lost" else MOST_CRASHES
-    if facts.crashes >= most:
+    limit = MAX_LOSSES if facts.outcome == "lost" else MAX_CRASHES
+    if facts.crashes >= limit:
         return Next("failed", Reason.AGENT_UNAVAILABLE, f"The agent failed {facts.crashes} times in a row. Last: {facts.message}")
     if facts.outcome == "lost" and facts.verify_next:
         return PENDING  # the work is done and paid: what is left needs no round's money
@@ -78,8 +78,8 @@ def _after_crash(facts: Facts) -> Next:
 
 def _after_round(facts: Facts) -> Next:
     if facts.rounds_completed >= facts.budget_rounds:
-        made = "Its one round is" if facts.budget_rounds == 1 else f"All {facts.budget_rounds} rounds are"
-        message = f"{made} used up: raise its rounds to go on"
+        subject = "Its one round is" if facts.budget_rounds == 1 else f"All {facts.budget_rounds} rounds are"
+        message = f"{subject} used up: raise its rounds to go on"
         return Next("failed", Reason.ROUNDS_EXHAUSTED, message)
     if facts.outcome == "conflict" and facts.conflicts_in_a_row >= 2:
         return Next("blocked", Reason.MERGE_CONFLICT, facts.message)

@@ -24,8 +24,8 @@ def title(kind: str) -> str:
 
 def _known(kind: str) -> str:
     if kind not in TITLES:
-        *most, last = map(repr, TITLES)
-        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": f"{', '.join(most)} or {last}"})
+        *others, last = map(repr, TITLES)
+        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": f"{', '.join(others)} or {last}"})
     return kind
 
 

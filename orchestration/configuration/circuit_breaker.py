@@ -18,10 +18,10 @@ from workspaces import activity
 from workspaces.access import MUSTER, Caller
 
 # So many sessions in a row, with none that worked in between, mean that it is not the entry.
-FOR_EVERYONE = 3
+OPEN_AFTER = 3
 FIRST_WAIT_S = 5.0
-LONGEST_WAIT_S = 300.0
-LONGEST_ASKED_S = 6 * 3600.0
+MAX_WAIT_S = 300.0
+MAX_REQUESTED_WAIT_S = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Trouble:
 
 def wait_s(times: int) -> float:
     """Seconds to wait after so many refusals in a row: 5, 10, 20, up to 300."""
-    return min(FIRST_WAIT_S * 2.0 ** min(max(times - 1, 0), 20), LONGEST_WAIT_S)
+    return min(FIRST_WAIT_S * 2.0 ** min(max(times - 1, 0), 20), MAX_WAIT_S)
 
 
 def provider_unavailable(executor: Executor, entry: Entry, trouble: Trouble) -> None:
@@ -46,9 +46,9 @@ def provider_unavailable(executor: Executor, entry: Entry, trouble: Trouble) -> 
     if trouble.cause == "provider":
         pause = _pause(trouble, entry.provider_waits + 1)
         Entry.objects.filter(pk=entry.pk).update(not_before=Now() + pause, provider_waits=F("provider_waits") + 1)
-        if times < FOR_EVERYONE:
+        if times < OPEN_AFTER:
             return
-    pause = _pause(trouble, times if trouble.cause == "setup" else times - FOR_EVERYONE + 1)
+    pause = _pause(trouble, times if trouble.cause == "setup" else times - OPEN_AFTER + 1)
     fresh = not executor.trouble_code
     Executor.objects.filter(pk=executor.pk).update(
         trouble_code=trouble.code,
@@ -61,7 +61,7 @@ def provider_unavailable(executor: Executor, entry: Entry, trouble: Trouble) -> 
         activity.record(executor.pk, event, by=MUSTER, object_id=executor.pk, reason=trouble.message[:500])
 
 
-def provider_answered(workspace_id: str) -> None:
+def provider_responded(workspace_id: str) -> None:
     """A provider answered a session of this workspace. One cheap statement when there was no trouble."""
     with transaction.atomic():
         row = Executor.objects.filter(pk=workspace_id, trouble_count__gt=0).select_for_update().first()
@@ -99,4 +99,4 @@ def _close(workspace_id: str) -> None:
 
 def _pause(trouble: Trouble, times: int) -> timedelta:
     asked = trouble.retry_at - datetime.now(UTC).timestamp() if trouble.retry_at else 0.0
-    return timedelta(seconds=max(wait_s(times), min(asked, LONGEST_ASKED_S)))
+    return timedelta(seconds=max(wait_s(times), min(asked, MAX_REQUESTED_WAIT_S)))

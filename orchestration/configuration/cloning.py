@@ -25,7 +25,7 @@ from workspaces.models import Workspace
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 600
-MOST_AT_ONCE = 4
+MAX_AT_ONCE = 4
 KEPT_S = 24 * 3600
 TOKEN = re.compile(r"[0-9a-f]{16}")
 _URL = re.compile(r"^(https?|ssh|git)://|^[^/:\s]+@[^/:\s]+:")
@@ -60,12 +60,12 @@ def redacted(text: str) -> str:
     return _PASSWORD.sub("//…@", text)
 
 
-def begin(url: str, form: dict[str, Any], *, user_id: int) -> str:
+def start(url: str, form: dict[str, Any], *, user_id: int) -> str:
     """Start to clone, and answer the token to ask by. Raises Invalid."""
     if not _URL.match(url) or url.startswith("-") or any(c in url for c in "\x00\n "):
         raise Invalid("must be an absolute path on the server, or a git URL by https, ssh or git", "repo")
     _sweep()
-    if sum(_is_cloning(_read(note)) for note in _notes()) >= MOST_AT_ONCE:
+    if sum(_is_cloning(_read(note)) for note in _notes()) >= MAX_AT_ONCE:
         raise Invalid("Other repositories are being cloned: try again in a minute", "repo")
     token = secrets.token_hex(8)
     note = {"url": url, "user": user_id, "form": form, "state": "cloning", "error": "", "since": time.time(), "pid": os.getpid()}
@@ -85,7 +85,7 @@ def find(token: str, *, user_id: int) -> Clone:
     return Clone(token, note["url"], state, redacted(error), note["since"], note["form"])
 
 
-def taken(token: str) -> None:
+def forget(token: str) -> None:
     """A workspace uses it now: the note goes, the folder stays."""
     (_folder() / f"{token}.json").unlink(missing_ok=True)
 
@@ -116,10 +116,10 @@ def _notes() -> list[Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        note: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return found
+    return note
 
 
 def _write(token: str, note: dict[str, Any]) -> None:

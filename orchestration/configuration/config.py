@@ -21,9 +21,9 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-LONGEST_SETTINGS = 100_000  # every cycle and every session reads the whole config
+MAX_SETTINGS_CHARS = 100_000  # every cycle and every session reads the whole config
 
-TOLD_ONCE = ("command", "mini_swe_agent")
+FIXED_LIMIT_KINDS = ("command", "mini_swe_agent")
 """They keep the limit that they are handed, and cannot be resumed with another one."""
 
 
@@ -49,8 +49,8 @@ class Agent(_Part):
     @field_validator("settings")
     @classmethod
     def _short(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        if len(json.dumps(settings)) > LONGEST_SETTINGS:
-            raise ValueError(f"may have at most {LONGEST_SETTINGS} characters as JSON")
+        if len(json.dumps(settings)) > MAX_SETTINGS_CHARS:
+            raise ValueError(f"may have at most {MAX_SETTINGS_CHARS} characters as JSON")
         return settings
 
     @field_validator("env")
@@ -95,13 +95,13 @@ def micro(amount: Decimal) -> int:
     return money.usd(str(amount))
 
 
-def _something(amount: Decimal) -> Decimal:
+def _pays_a_verdict(amount: Decimal) -> Decimal:
     if amount < Decimal("0.001"):
         raise ValueError("must be 0.001 or more: without money it gives no verdict")
     return amount
 
 
-def _worth_asking(amount: Decimal) -> Decimal:
+def _min_reservation(amount: Decimal) -> Decimal:
     if amount < Decimal("0.01"):
         raise ValueError("must be 0.01 or more: each slice is asked for in the middle of the work")
     return amount
@@ -113,7 +113,7 @@ class Verifier(_Part):
     """
 
     agent: Agent
-    round_usd: Annotated[Amount, AfterValidator(_something)] = Decimal("0.5")
+    round_usd: Annotated[Amount, AfterValidator(_pays_a_verdict)] = Decimal("0.5")
     weight: Annotated[float, BeforeValidator(whole), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
 
 
@@ -160,7 +160,7 @@ class Plateau(_Part):
     epsilon: Annotated[float, BeforeValidator(whole), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
 
 
-def _quick(pattern: str) -> str:
+def _few_wildcards(pattern: str) -> str:
     """Each wildcard more multiplies the time that a name takes by its length, and names are an agent's to choose."""
     crossing = pattern.count("**")
     if crossing > 3 or any(name.count("*") > 3 for name in pattern.replace("**", "").split("/")):
@@ -169,7 +169,7 @@ def _quick(pattern: str) -> str:
 
 
 Pattern = Annotated[
-    str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00\n/][^\x00\n]*$"), AfterValidator(_quick)
+    str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00\n/][^\x00\n]*$"), AfterValidator(_few_wildcards)
 ]
 
 # What commonly judges code. An agent may change such a file only when its entry names it.
@@ -215,7 +215,7 @@ class Config(_Part):
     integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
     round_ceiling_usd: Amount = Decimal(5)
     min_round_usd: Amount = Decimal("0.05")
-    hold_slice_usd: Annotated[Amount, AfterValidator(_worth_asking)] | None = None
+    hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = None
     auto_reallocate: bool = False
     plateau: Plateau = Field(default_factory=Plateau)
     log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
@@ -238,9 +238,9 @@ class Config(_Part):
         return micro(self.min_round_usd)
 
     @property
-    def hold_slice(self) -> int | None:
+    def initial_reservation(self) -> int | None:
         """Micro-USD. Not for an agent that keeps a limit which it is told once, at its start: it holds all of it at once."""
-        return None if self.hold_slice_usd is None or self.agent.kind in TOLD_ONCE else micro(self.hold_slice_usd)
+        return None if self.hold_slice_usd is None or self.agent.kind in FIXED_LIMIT_KINDS else micro(self.hold_slice_usd)
 
 
 def envs(config: Config) -> dict[str, str]:
@@ -255,22 +255,22 @@ def load(stored: dict[str, Any]) -> Config:
     return Config.model_validate(_decimals(stored))
 
 
-def answer(config: Config) -> dict[str, Any]:
+def as_json(config: Config) -> dict[str, Any]:
     """As JSON: amounts as numbers, what is not set left out."""
     numbers: dict[str, Any] = _numbers(config.model_dump(exclude_none=True))
     return numbers
 
 
-def without_values(answered: Any) -> Any:
+def without_values(value: Any) -> Any:
     """What an agent's env holds may be a key: for who only looks, and for agents, its names are shown and its values are not."""
-    if isinstance(answered, list):
-        return [without_values(one) for one in answered]
-    if not isinstance(answered, dict):
-        return answered
-    return {key: _names_alone(one) if key == "env" else without_values(one) for key, one in answered.items()}
+    if isinstance(value, list):
+        return [without_values(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _names_only(one) if key == "env" else without_values(one) for key, one in value.items()}
 
 
-def _names_alone(env: Any) -> Any:
+def _names_only(env: Any) -> Any:
     return dict.fromkeys(env, "…") if isinstance(env, dict) else "…"
 
 

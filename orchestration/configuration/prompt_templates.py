@@ -31,8 +31,8 @@ FILTERS = (
     "wordwrap",
     "yesno",
 )
-MOST_STEPS = 2_000
-LONGEST = 2_000_000
+MAX_STEPS = 2_000
+MAX_CHARS = 2_000_000
 
 
 def _engine() -> Engine:
@@ -40,7 +40,7 @@ def _engine() -> Engine:
     allowed = Library()
     for library in engine.template_builtins:
         allowed.tags.update({name: tag for name, tag in library.tags.items() if name in TAGS})
-        allowed.filters.update({name: one for name, one in library.filters.items() if name in FILTERS})
+        allowed.filters.update({name: function for name, function in library.filters.items() if name in FILTERS})
     engine.template_builtins = [allowed]
     return engine
 
@@ -65,14 +65,14 @@ class _Bounded(Context):
     def __getitem__(self, key: Any) -> Any:
         value = super().__getitem__(key)
         self.length += len(value) if isinstance(value, str) else 0
-        if self.length > LONGEST:
-            raise ValueError(f"it asks for more than {LONGEST} characters")
+        if self.length > MAX_CHARS:
+            raise ValueError(f"it asks for more than {MAX_CHARS} characters")
         return value
 
     def _step(self) -> None:
         self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise ValueError(f"its loops take more than {MOST_STEPS} steps")
+        if self.steps > MAX_STEPS:
+            raise ValueError(f"its loops take more than {MAX_STEPS} steps")
 
 
 def check(text: str) -> None:

@@ -72,7 +72,7 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace.pk)
         if seen and seen != difference.version(executor.config):
-            raise Conflict(f"{_who_configured(workspace)}. Nothing was overwritten")
+            raise Conflict(f"{_conflict_message(workspace)}. Nothing was overwritten")
         config = validated(executor.config, change)
         before = configuration.load(executor.config)
         if config.integration_branch != before.integration_branch:
@@ -84,18 +84,18 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
         Executor.objects.filter(pk=executor.pk).update(config=kept)
         if "agent" in change:
             circuit_breaker.recovered(workspace.pk)
-        event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.of(executor.config, kept))
+        event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.changes(executor.config, kept))
         activity.record(workspace.pk, event, by=by, object_id=workspace.pk)
     wake_ups.enqueue_cycle(workspace.pk)
     wake_ups.publish_change(workspace.pk, "executor", "entries")
     return config
 
 
-def _who_configured(workspace: Workspace) -> str:
+def _conflict_message(workspace: Workspace) -> str:
     last = Event.objects.filter(workspace=workspace, verb=events.WorkspaceConfigured.verb).order_by("-id").first()
     if last is None:
         return "Somebody changed the config meanwhile"
-    keys = ", ".join(one["key"] for one in last.data.get("changes", [])[:6]) or "the config"
+    keys = ", ".join(change["key"] for change in last.data.get("changes", [])[:6]) or "the config"
     return f"{last.actor} changed {keys} meanwhile, at {times.clock(last.at, get_current_timezone(), now())}"
 
 
@@ -144,14 +144,14 @@ def allowed(repo: str) -> Path:
     """The path of a repository on the server, if one may be there. Raises Invalid."""
     try:
         path = Path(repo).expanduser()
-        there = path.resolve() if path.is_absolute() else None
-        if there is not None:
-            there.is_dir()
+        resolved = path.resolve() if path.is_absolute() else None
+        if resolved is not None:
+            resolved.is_dir()
     except (RuntimeError, OSError, ValueError):  # a home of nobody, a loop of links, a name that no file system has
         raise Invalid("is not a path on this server", "repo") from None
-    if there is None:
+    if resolved is None:
         raise Invalid("must be an absolute path on the server, or a git URL", "repo")
-    path = there
+    path = resolved
     if not any(path.is_relative_to(root) for root in [*settings.REPO_ROOTS, settings.DATA_DIR]):
         roots = ", ".join(str(root) for root in settings.REPO_ROOTS)
         raise Invalid(f"must lie inside one of MUSTER_REPO_ROOTS ({roots})", "repo")

@@ -28,7 +28,7 @@ from workspaces.models import Event
 log = structlog.get_logger(__name__)
 
 # Rounds of parking and blocking in one go; the next doorbell or tick goes on from there.
-MOST_PASSES = 20
+MAX_PASSES = 20
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ def cycle(workspace_id: str) -> Cycle:
     began = time.monotonic()
     done = _pass(workspace_id)
     latest = done
-    for _ in range(MOST_PASSES - 1):
+    for _ in range(MAX_PASSES - 1):
         cleared = any(isinstance(decision, (Park, Block)) for decision in latest.decisions)
         if not cleared or len(latest.started) == latest.world.free_slots:
             break
@@ -56,11 +56,11 @@ def cycle(workspace_id: str) -> Cycle:
         done.decisions += latest.decisions
     if done.decisions:
         wake_ups.publish_change(workspace_id, "executor", "workers", "entries", "locks", "budget")
-    executor_stats.record_cycle(workspace_id, _told(done, time.monotonic() - began))
+    executor_stats.record_cycle(workspace_id, _stats_of(done, time.monotonic() - began))
     return done
 
 
-def _told(done: Cycle, seconds: float) -> dict[str, Any]:
+def _stats_of(done: Cycle, seconds: float) -> dict[str, Any]:
     """What people are told of a cycle (pulse.py)."""
     waits = Counter(decision.why.code for decision in done.decisions if not isinstance(decision, Start))
     return {
@@ -103,7 +103,7 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
     blocks = [decision for decision in decisions if isinstance(decision, Block)]
     parks = [decision for decision in decisions if isinstance(decision, Park)]
     if starts:
-        _open_holds(workspace_id, starts)
+        _open_reservations(workspace_id, starts)
         _open_sessions(workspace_id, starts)
         _take_locks(workspace_id, world, starts)
     if starts or blocks or parks:
@@ -124,23 +124,25 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
             for b in blocks
         )
         if any(block.why.code == Reason.PROJECT_BUDGET_EXCEEDED for block in blocks):
-            funding.due(workspace_id)
+            funding.mark_due(workspace_id)
         wake_ups.enqueue_deliveries()
-        completion.record_finished(workspace_id, before=completion.GOING)
+        completion.record_finished(workspace_id, before=completion.RUNNING)
 
 
 _Claims = Sequence[tuple[Start, str]]
 
 
-def _open_holds(workspace_id: str, starts: _Claims) -> None:
+def _open_reservations(workspace_id: str, starts: _Claims) -> None:
     """The trigger adds them to the accounts and the project, or refuses them all."""
-    holding = [{"entry": s.entry.id, "session": session, "amount": s.hold} for s, session in starts if not s.entry.verify_only]
-    if holding:
+    reservations = [
+        {"entry": s.entry.id, "session": session, "amount": s.reservation} for s, session in starts if not s.entry.verify_only
+    ]
+    if reservations:
         source = sql_dialect.table("v", {"entry": "text", "session": "text", "amount": "bigint"})
         _execute(
             f"""INSERT INTO budget_hold (project_id, account_id, session_ref, amount, drawn, state)
             SELECT %s, v.entry, v.session, v.amount, 0, 'open' FROM {source}""",
-            [workspace_id, sql_dialect.packed(holding)],
+            [workspace_id, sql_dialect.packed(reservations)],
         )
 
 
@@ -167,12 +169,12 @@ def _open_sessions(workspace_id: str, starts: _Claims) -> None:
 def _take_locks(workspace_id: str, world: World, starts: _Claims) -> None:
     """Sorted, so that no two transactions wait for each other. What an entry kept from its last round stays."""
     kept = set(world.locks)
-    wanted = sorted((path, s.entry.id) for s, _ in starts for path in s.entry.paths if (path, s.entry.id) not in kept)
-    if wanted:
+    to_lock = sorted((path, s.entry.id) for s, _ in starts for path in s.entry.paths if (path, s.entry.id) not in kept)
+    if to_lock:
         source = sql_dialect.table("v", {"path": "text", "entry": "text"})
         _execute(
             f"INSERT INTO orchestration_filelock (workspace_id, path, entry_id) SELECT %s, v.path, v.entry FROM {source}",
-            [workspace_id, sql_dialect.packed({"path": path, "entry": entry} for path, entry in wanted)],
+            [workspace_id, sql_dialect.packed({"path": path, "entry": entry} for path, entry in to_lock)],
         )
 
 

@@ -6,7 +6,7 @@ from budget.amounts import exact_usd
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
+class SpendLimit:
     """A limit on what sessions spend, beside the project's cap. `left`: limit - spent - held, in micro-USD."""
 
     category: str

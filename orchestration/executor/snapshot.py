@@ -10,7 +10,7 @@ from django.db import connection
 from budget import limits
 from orchestration import configuration
 from orchestration.backlog import locks
-from orchestration.executor.limits import Cap
+from orchestration.executor.limits import SpendLimit
 from orchestration.executor.plan import Running, Waiting, World
 from orchestration.models import sql_dialect
 
@@ -56,7 +56,9 @@ def world(workspace_id: str, *, lock: bool) -> World:
         limited = sql_dialect.named(cursor)  # a row for each limit; one without, when there is none
         row = limited[0]
         caps = tuple(
-            Cap(one["category"], one["period"], one["amount"], int(one["remaining"])) for one in limited if one["category"]
+            SpendLimit(limit["category"], limit["period"], limit["amount"], int(limit["remaining"]))
+            for limit in limited
+            if limit["category"]
         )
         cursor.execute(
             """SELECT s.entry_id, e.parallelizable, e.parallel_group FROM orchestration_session s
@@ -76,7 +78,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
         min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
-        slice=config.hold_slice,
+        initial_reservation=config.initial_reservation,
         caps=caps,
         running=running,
         trouble=row["trouble"],
@@ -150,10 +152,10 @@ def unfinished(
         return [_waiting(row) for row in sql_dialect.named(cursor)]
 
 
-def with_locks(seen: World, workspace_id: str, entries: list[Waiting]) -> World:
+def with_locks(world_: World, workspace_id: str, entries: list[Waiting]) -> World:
     """The world, with the locks that stand in the way of these entries."""
-    wanted = [path for entry in entries for path in entry.paths]
-    return replace(seen, locks=tuple(locks.overlapping(workspace_id, wanted)))
+    paths = [path for entry in entries for path in entry.paths]
+    return replace(world_, locks=tuple(locks.overlapping(workspace_id, paths)))
 
 
 def _waiting(row: dict[str, Any]) -> Waiting:

@@ -33,9 +33,9 @@ def record_tick(seconds: float) -> None:
     _keep(TICKS, {"at": round(time.time(), 1), "ms": round(seconds * 1000, 1)}, publish=True)
 
 
-def record_cycle(workspace_id: str, told: dict[str, Any]) -> None:
+def record_cycle(workspace_id: str, record: dict[str, Any]) -> None:
     """A cycle of this workspace is over: when, how long, what it decided."""
-    _keep(f"muster:cycles:{workspace_id}", told)
+    _keep(f"muster:cycles:{workspace_id}", record)
 
 
 def ticks() -> list[dict[str, Any]] | None:
@@ -48,10 +48,10 @@ def cycles(workspace_id: str) -> list[dict[str, Any]] | None:
     return _kept(f"muster:cycles:{workspace_id}")
 
 
-def _keep(key: str, told: dict[str, Any], *, publish: bool = False) -> None:
+def _keep(key: str, record: dict[str, Any], *, publish: bool = False) -> None:
     try:
         with wake_ups.client().pipeline(transaction=False) as pipe:
-            pipe.lpush(key, json.dumps(told))
+            pipe.lpush(key, json.dumps(record))
             pipe.ltrim(key, 0, KEPT - 1)
             pipe.expire(key, KEPT_FOR_S)
             if publish:
@@ -63,6 +63,6 @@ def _keep(key: str, told: dict[str, Any], *, publish: bool = False) -> None:
 
 def _kept(key: str) -> list[dict[str, Any]] | None:
     try:
-        return [json.loads(one) for one in wake_ups.client().lrange(key, 0, KEPT - 1)]
+        return [json.loads(record) for record in wake_ups.client().lrange(key, 0, KEPT - 1)]
     except redis.RedisError:
         return None

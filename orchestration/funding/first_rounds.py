@@ -15,7 +15,7 @@ from workspaces.access import MUSTER
 AT_ONCE = 200  # accounts in one statement: SQLite takes only so many parameters
 
 
-def line(project: Project, round_ceiling: int) -> list[str]:
+def donors(project: Project, round_ceiling: int) -> list[str]:
     """Accounts whose share pays for more than a round (micro-USD), the last in line first. Nobody's own, locked or edited budget is among them."""
     rich = Account.objects.filter(
         project=project,
@@ -29,28 +29,30 @@ def line(project: Project, round_ceiling: int) -> list[str]:
     return list(rich.order_by(waits.desc(), "-entry__priority", "-entry__seq").values_list("pk", flat=True)[:AT_ONCE])
 
 
-def take_back(project: Project, from_: Sequence[str], wanted: int, round_ceiling: int) -> int:
+def reclaim(project: Project, account_ids: Sequence[str], amount_needed: int, round_ceiling: int) -> int:
     """Up to `wanted` micro-USD from these, in this order; each keeps a round's ceiling beyond what it has spent. Answers to how much it was.
 
     Inside a transaction that has the executor's row, so that no cycle, ending or addition counts on the money meanwhile. Who locks other
     accounts as well locks these together with them, in the order of their ids: two such transactions never wait for each other in a ring.
     """
-    rows = Account.objects.select_for_update(no_key=True).filter(pk__in=from_, human_locked=False).order_by("pk")
-    fresh = {row.pk: row for row in rows} if wanted > 0 else {}
+    rows = Account.objects.select_for_update(no_key=True).filter(pk__in=account_ids, human_locked=False).order_by("pk")
+    fresh = {row.pk: row for row in rows} if amount_needed > 0 else {}
     taken: dict[str, int] = {}
-    for account in (fresh[pk] for pk in from_ if pk in fresh):
+    for account in (fresh[pk] for pk in account_ids if pk in fresh):
         loose = account.budget - account.spent - max(round_ceiling, account.held)
-        if (amount := min(loose, wanted)) > 0:
-            taken[account.pk], wanted = amount, wanted - amount
+        if (amount := min(loose, amount_needed)) > 0:
+            taken[account.pk], amount_needed = amount, amount_needed - amount
     if taken:
         _lower(project, [(fresh[pk], amount) for pk, amount in taken.items()])
     return sum(taken.values())
 
 
 def _lower(project: Project, taken: Sequence[tuple[Account, int]]) -> None:
-    amounts = Case(*(When(pk=one.pk, then=Value(one.budget - amount)) for one, amount in taken), output_field=MoneyField())
-    Account.objects.filter(pk__in=[one.pk for one, _ in taken], human_locked=False).update(budget=amounts)
-    BudgetChange.objects.bulk_create(_change(one, amount) for one, amount in taken)
+    amounts = Case(
+        *(When(pk=account.pk, then=Value(account.budget - amount)) for account, amount in taken), output_field=MoneyField()
+    )
+    Account.objects.filter(pk__in=[account.pk for account, _ in taken], human_locked=False).update(budget=amounts)
+    BudgetChange.objects.bulk_create(_change(account, amount) for account, amount in taken)
     event = events.SharesReclaimed(changed=len(taken), freed_usd=money.number(sum(amount for _, amount in taken)))
     activity.record(project.pk, event, by=MUSTER, object_id=project.pk)
 

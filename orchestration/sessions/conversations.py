@@ -19,9 +19,9 @@ def keep(entry_id: str, role: str, kind: str, thread_id: str, totals: dict[str, 
 
 def forget(entry_id: str, *, role: str | None = None, kind: str | None = None) -> None:
     """Start anew next time: the thread is gone, full, or its entry done."""
-    found = Conversation.objects.filter(entry_id=entry_id)
+    threads = Conversation.objects.filter(entry_id=entry_id)
     if role is not None:
-        found = found.filter(role=role)
+        threads = threads.filter(role=role)
     if kind is not None:
-        found = found.filter(kind=kind)
-    found.delete()
+        threads = threads.filter(kind=kind)
+    threads.delete()

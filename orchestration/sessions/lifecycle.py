@@ -59,7 +59,7 @@ def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
         boot_id=worker.boot_id,
         lease_until=lease_end(),
         started_at=Now(),
-        phases=phase_history.begun(Session.Phase.STARTING, now()),
+        phases=phase_history.started(Session.Phase.STARTING, now()),
     )
     if not taken:
         return None
@@ -85,10 +85,10 @@ def enter(session: Session, phase: Session.Phase) -> None:
     wake_ups.publish_change(session.workspace_id, "workers")
 
 
-def wait(session: Session, what: str, until: datetime | None) -> None:
+def wait(session: Session, reason: str, until: datetime | None) -> None:
     """Show that the agent waits for its provider, or, with empty text, that it goes on."""
-    passed = phase_history.waited(session.phases, session.phase, now(), waits=bool(what))
-    write(session, waiting_for=what, waiting_until=until, phases=passed)
+    passed = phase_history.waited(session.phases, session.phase, now(), waits=bool(reason))
+    write(session, waiting_for=reason, waiting_until=until, phases=passed)
     wake_ups.publish_change(session.workspace_id, "workers")
 
 
@@ -122,30 +122,30 @@ def stop_all(workspace_id: str, *, by: Caller) -> int:
     return _want_stop(workspace_id, by=by, for_good=False)
 
 
-def hold_after(workspace_id: str, session_id: str, *, by: Caller, wanted: bool = True) -> None:
+def hold_after(workspace_id: str, session_id: str, *, by: Caller, requested: bool = True) -> None:
     """Have its entry held once the session has finished its round; or, not `wanted`, take that back. Raises NotFound if it is not open.
 
     Under the executor's row, as `conclude`: it either comes before the end and counts, or is told that there is nothing left to hold.
     """
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace_id)
-        found = Session.objects.filter(pk=session_id, workspace_id=workspace_id, status__in=Session.OPEN).first()
-        if found is None:
+        session = Session.objects.filter(pk=session_id, workspace_id=workspace_id, status__in=Session.OPEN).first()
+        if session is None:
             raise NotFound("Worker session not found")
-        if bool(found.hold_after_by) == wanted:
+        if bool(session.hold_after_by) == requested:
             return
-        Session.objects.filter(pk=found.pk).update(hold_after_by=by.name if wanted else "")
-        event = events.HoldAfterRequested if wanted else events.HoldAfterWithdrawn
-        activity.record(workspace_id, event(entry=found.entry_id), by=by, object_id=found.pk)
+        Session.objects.filter(pk=session.pk).update(hold_after_by=by.name if requested else "")
+        event = events.HoldAfterRequested if requested else events.HoldAfterWithdrawn
+        activity.record(workspace_id, event(entry=session.entry_id), by=by, object_id=session.pk)
     wake_ups.publish_change(workspace_id, "workers", "entries")
 
 
 def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str | None = None) -> int:
     Executor.objects.select_for_update().get(pk=workspace_id)
-    found = Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN)
+    open_sessions = Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN)
     if session_id is not None:
-        found = found.filter(pk=session_id)
-    chosen = list(found)
+        open_sessions = open_sessions.filter(pk=session_id)
+    chosen = list(open_sessions)
     if session_id is not None and not chosen:
         raise NotFound("Worker session not found")
     wake_ups.request_check()
@@ -158,18 +158,18 @@ def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str
         if session.status == Session.Status.CLAIMED:
             session.refresh_from_db()
             message = f"Stopped by {by.name} before it began"
-            conclude(session, Ending(Session.Outcome.STOPPED, message, by=by), was=Session.Status.CLAIMED)
+            conclude(session, Ending(Session.Outcome.STOPPED, message, by=by), expected=Session.Status.CLAIMED)
     return len(chosen)
 
 
-def conclude(session: Session, ending: Ending, *, was: Session.Status = Session.Status.RUNNING) -> bool:
+def conclude(session: Session, ending: Ending, *, expected: Session.Status = Session.Status.RUNNING) -> bool:
     """End a session: its hold is settled, its round closed, its entry moved on, its locks kept or freed. One transaction.
 
     False: it had ended already, or the attempt is not this one; nothing changed.
     """
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=session.workspace_id)
-        mine = Session.objects.filter(pk=session.pk, attempt=session.attempt, status=was)
+        mine = Session.objects.filter(pk=session.pk, attempt=session.attempt, status=expected)
         ended = mine.update(
             status=Session.Status.ENDED,
             outcome=ending.outcome,
@@ -233,7 +233,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
     )
     entry_state.move(entry, following)
     if config.auto_reallocate:
-        funding.due(entry.workspace_id)
+        funding.mark_due(entry.workspace_id)
     return following
 
 

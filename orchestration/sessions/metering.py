@@ -44,7 +44,7 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY, 
     if amount is None:
         mark_unpriced(session, usage.model or "unknown")
         return False
-    what = ledger.Charge(
+    charge = ledger.Charge(
         event_key=_key(session, usage, role),
         amount=amount,
         price_source=LedgerEntry.PriceSource.REPORTED if usage.cost is not None else LedgerEntry.PriceSource.COMPUTED,
@@ -60,7 +60,7 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY, 
     )
     fresh = ledger.charge(
         session.entry.account.project,
-        what,
+        charge,
         account=session.entry.account,
         hold=session.hold,
         session_ref=session.pk,

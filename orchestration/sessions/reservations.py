@@ -19,7 +19,7 @@ class Growth:
     def is_low(self, left: int) -> bool:
         return left < self.step / 2
 
-    def wanted(self, *, amount: int, drawn: int) -> int:
+    def next_step(self, *, amount: int, drawn: int) -> int:
         """How much to ask for: another slice once less than half a slice is left, never past the ceiling."""
         if not self.is_low(amount - drawn):
             return 0
@@ -28,7 +28,7 @@ class Growth:
 
 def growth(config: Config) -> Growth:
     """Without slices the step is the whole ceiling: then only a hold that began short, because money was short, has room to grow."""
-    step = config.round_ceiling if config.hold_slice is None else config.hold_slice
+    step = config.round_ceiling if config.initial_reservation is None else config.initial_reservation
     return Growth(config.round_ceiling, max(step, config.min_round))
 
 
@@ -39,7 +39,7 @@ def shrink(session: Session, config: Config) -> None:
     """
     if session.hold_id is None or session.unpriced_model:
         return
-    keep = sum(micro(one.round_usd) for one in (config.interceptor, config.verifier) if one is not None)
+    keep = sum(micro(agent.round_usd) for agent in (config.interceptor, config.verifier) if agent is not None)
     if ledger.shrink(session.hold_id, keep=keep):
         session.hold = Hold.objects.get(pk=session.hold_id)
         wake_ups.enqueue_cycle(session.workspace_id)

@@ -46,16 +46,16 @@ def cases_before(opened: Round) -> dict[str, Cases]:
         passed = Round.objects.filter(entry__workspace_id=workspace, verdict=Round.Verdict.PASSED)
         earlier = passed.order_by("-ended_at").first()
     checks = earlier.checks if earlier is not None else []
-    return {one["name"]: Cases(frozenset(one["cases"].get("passed", []))) for one in checks if one.get("cases")}
+    return {check["name"]: Cases(frozenset(check["cases"].get("passed", []))) for check in checks if check.get("cases")}
 
 
 @transaction.atomic
 def begin(session: Session, *, base_commit: str) -> Round:
     """Open the next round of the session's entry."""
     newest = Round.objects.filter(entry_id=session.entry_id).aggregate(newest=Max("number"))["newest"] or 0
-    made = Round.objects.create(entry_id=session.entry_id, session=session, number=newest + 1, base_commit=base_commit)
-    RoundSpend.objects.get_or_create(account_id=session.entry_id, number=made.number)
-    return made
+    round_ = Round.objects.create(entry_id=session.entry_id, session=session, number=newest + 1, base_commit=base_commit)
+    RoundSpend.objects.get_or_create(account_id=session.entry_id, number=round_.number)
+    return round_
 
 
 @transaction.atomic
@@ -88,7 +88,7 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
     )
 
 
-def note_work(opened: Round, findings: Sequence[str]) -> None:
+def record_work(opened: Round, findings: Sequence[str]) -> None:
     """Its work is there, and this speaks against it: written down before it is verified, so that it need not be done again if that is cut
     short."""
     opened.findings = list(findings)
@@ -103,7 +103,7 @@ def is_work_done(session: Session) -> bool:
     return newest.verdict == Round.Verdict.OPEN and session.phase == Session.Phase.VERIFICATION and not newest.findings
 
 
-def verdict_of(session: Session) -> Verdict | None:
+def load_verdict(session: Session) -> Verdict | None:
     """The verdict that the session came to, if it did."""
     closed = Round.objects.filter(session=session, verdict__in=[Round.Verdict.PASSED, Round.Verdict.FAILED]).first()
     if closed is None:
@@ -130,7 +130,7 @@ def improvements(entry: Entry) -> list[float]:
 def findings_for(entry: Entry) -> list[tuple[int, list[str]]]:
     """What earlier rounds found, for the next prompt: (number, findings), newest first, three rounds at most."""
     newest = Round.objects.filter(entry=entry).exclude(verdict=Round.Verdict.OPEN).order_by("-number")[:3]
-    return [(made.number, made.findings) for made in newest if made.findings]
+    return [(round_.number, round_.findings) for round_ in newest if round_.findings]
 
 
 def _keep_best(entry_id: str, score: float) -> None:

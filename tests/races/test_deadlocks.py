@@ -75,7 +75,7 @@ class Meddler:
         reallocation.run(self.workspace_id, by=MUSTER)
 
     def fund(self) -> None:
-        funding.due(self.workspace_id)
+        funding.mark_due(self.workspace_id)
         funding.share_out(self.workspace_id)
 
     def review(self) -> None:
@@ -109,7 +109,7 @@ class Meddler:
                 ledger.shrink(session.hold_id, keep=usd("0.1"))
             unknown = self.dice.random() < 0.3
             ending = sessions.Ending(Session.Outcome.STOPPED, "over", cost_unknown=unknown)
-            sessions.conclude(session, ending, was=Session.Status.CLAIMED)
+            sessions.conclude(session, ending, expected=Session.Status.CLAIMED)
 
     def add(self) -> None:
         entries.add(self.workspace_id, [Draft("more"), Draft("and more", budget=usd(1))], by=ANA)

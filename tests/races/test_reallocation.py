@@ -101,7 +101,10 @@ def test_whatever_races_what_a_person_set_stays_and_the_books_agree() -> None:
         jobs: list[Any] = [lambda s=shop: reallocation.run(s.pk, by=MUSTER)] * 3
         jobs += [lambda s=shop: dispatch.cycle(s.pk)] * 2 + [lambda n=n, p=person: p(n) for n in range(3)]
         jobs += [spend, lambda s=shop: caps.set_project(project(s), "max_project_spend", usd(25), by=ANA)]
-        jobs += [lambda s=shop: (funding.due(s.pk), funding.share_out(s.pk)), lambda s=shop: some_entries(s, "late", "later")]
+        jobs += [
+            lambda s=shop: (funding.mark_due(s.pk), funding.share_out(s.pk)),
+            lambda s=shop: some_entries(s, "late", "later"),
+        ]
         at_once(jobs)
         kept = Account.objects.filter(pk__in=[entry.pk for entry in mine])
         assert set(kept.values_list("budget", "human_locked")) == {(usd(4), True)}
@@ -137,7 +140,7 @@ def test_added_one_by_one_by_many_while_people_lock_and_agents_spend_nobody_gets
 
         jobs: list[Any] = [lambda s=shop, n=n: some_entries(s, f"one {n}") for n in range(9)]
         jobs += [lock, lambda s=shop: dispatch.cycle(s.pk), lambda m=made: a_charge(m[0], "1.5")]
-        jobs += [lambda s=shop: (funding.due(s.pk), funding.share_out(s.pk))] * 2
+        jobs += [lambda s=shop: (funding.mark_due(s.pk), funding.share_out(s.pk))] * 2
         at_once(jobs)
         assert faults(shop.pk) == []
         spent, held = project(shop).total_spent, project(shop).held

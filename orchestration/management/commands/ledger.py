@@ -69,15 +69,15 @@ class Command(BaseCommand):
 
     def _check(self, *, workspace: str | None, **_: Any) -> None:
         chosen = [_project(workspace).pk] if workspace else list(Project.objects.order_by("pk").values_list("pk", flat=True))
-        found = [audit.check(id_) for id_ in chosen]
-        for one in found:
-            for line in one.wrong:
-                self.stdout.write(f"{one.workspace_id}: {line}")
-            for line in one.notes:
-                self.stdout.write(f"{one.workspace_id}: note: {line}")
-        wrong = sum(len(one.wrong) for one in found)
-        rows, holds, spent = (sum(getattr(one, name) for one in found) for name in ("rows", "holds", "spent"))
-        shops = "1 workspace" if len(found) == 1 else f"{len(found)} workspaces"
+        audits = [audit.check(id_) for id_ in chosen]
+        for audit_ in audits:
+            for line in audit_.wrong:
+                self.stdout.write(f"{audit_.workspace_id}: {line}")
+            for line in audit_.notes:
+                self.stdout.write(f"{audit_.workspace_id}: note: {line}")
+        wrong = sum(len(audit_.wrong) for audit_ in audits)
+        rows, holds, spent = (sum(getattr(audit_, name) for audit_ in audits) for name in ("rows", "holds", "spent"))
+        shops = "1 workspace" if len(audits) == 1 else f"{len(audits)} workspaces"
         size = f"{shops}, {rows} ledger rows ({money.text(spent)}), {holds} open {'hold' if holds == 1 else 'holds'}"
         self.stdout.write(f"{size}: {f'{wrong} things do not add up' if wrong else 'everything adds up'}.")
         if wrong:
@@ -105,11 +105,11 @@ class Command(BaseCommand):
         except (OSError, UnicodeDecodeError) as wrong:
             raise CommandError(f"{file}: {wrong}", returncode=2) from None
         project = _project(workspace)
-        told = usage_files.read(text, provider=provider, columns=columns)
-        lines = reconciliation.compare(project.pk, told)
+        usage = usage_files.read(text, provider=provider, columns=columns)
+        lines = reconciliation.compare(project.pk, usage)
         self._table(lines)
         if apply:
-            booked = reconciliation.apply(project.pk, told, provider=provider, by=COMMAND_LINE)
+            booked = reconciliation.apply(project.pk, usage, provider=provider, by=COMMAND_LINE)
             self.stdout.write(f"Booked {len(booked)} adjustments, {money.text(sum(line.to_book for line in booked))} together.")
         elif any(line.to_book for line in lines):
             self.stdout.write("Nothing was booked: --apply books the differences.")
@@ -124,7 +124,7 @@ class Command(BaseCommand):
 
 def _project(workspace_id: str) -> Project:
     """Also of a deleted workspace: its books are kept."""
-    found = Project.objects.filter(pk=workspace_id).first()
-    if found is None:
+    project = Project.objects.filter(pk=workspace_id).first()
+    if project is None:
         raise CommandError(f"There is no workspace {workspace_id!r}. See ./muster workspace list", returncode=2)
-    return found
+    return project

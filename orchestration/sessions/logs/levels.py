@@ -22,9 +22,9 @@ _WARN = re.compile(r"(?:^|[\s\[(:])(?:WARN|WARNING|Warning|warning)\b(?!s?\s*[=:
 _JSON_ERROR = re.compile(
     r'"(?:is_error|isError)": ?true|"type": ?"(?:failure|error|turn\.failed)"|"ok": ?false|"status": ?"error"'
 )
-LONGEST = 500
+MAX_CHARS = 500
 # Whatever has a level has one of these, in whatever case: a whole chunk without them needs no looking at its lines.
-HINTS = (
+MARKERS = (
     "e  ", "traceback", "error", "exception", "exit", "interrupt", "fatal", "critical", "panic", "fail", "not ok", "segmentation",
     "core dumped", "not found", '"ok"', "warn", "deprecated",
 )  # fmt: skip
@@ -32,7 +32,7 @@ HINTS = (
 
 def level(text: str) -> str:
     """Of a line without escape sequences. Only its beginning is looked at."""
-    head = text[:LONGEST]
+    head = text[:MAX_CHARS]
     if head.startswith("{"):
         return ERROR if _JSON_ERROR.search(text[:4000]) else ""
     if _ERROR.search(head):

@@ -126,7 +126,7 @@ def test_a_clone_that_fails_comes_back_to_the_form_without_passwords(ana: Client
 
 
 def test_a_clone_is_its_persons_own(ana: Client, shop: Path) -> None:
-    token = cloning.begin(URL, {}, user_id=seed.user().pk)
+    token = cloning.start(URL, {}, user_id=seed.user().pk)
     other = Client()
     other.force_login(seed.user("boss"))
     assert other.get(f"/new/?clone={token}").status_code == 404
@@ -136,7 +136,7 @@ def test_a_clone_is_its_persons_own(ana: Client, shop: Path) -> None:
 
 
 def test_a_clone_whose_server_died_is_reported(ana: Client, shop: Path) -> None:
-    token = cloning.begin(URL, {}, user_id=seed.user().pk)
+    token = cloning.start(URL, {}, user_id=seed.user().pk)
     followed(ana, f"/new/?clone={token}")
     note = cloning._read(cloning._folder() / f"{token}.json")
     cloning._write(token, note | {"state": "cloning", "pid": 2**22 + 5})
@@ -150,7 +150,7 @@ def test_only_an_admin_of_everything_may(ana: Client, vera: Client, shop: Path) 
 
 def test_clones_of_a_dead_server_do_not_block_new_ones(ana: Client, shop: Path) -> None:
     gone = {"url": URL, "user": 1, "form": {}, "state": "cloning", "error": "", "since": time.time(), "pid": 2**22 + 1}
-    for n in range(cloning.MOST_AT_ONCE):
+    for n in range(cloning.MAX_AT_ONCE):
         cloning._write(f"{n:016x}", gone)
     assert send(ana, URL).status_code == 303
 

@@ -239,8 +239,8 @@ def test_drift_is_found_and_mended_with_who_and_why() -> None:
     a_lock(one, "src/")
     Entry.objects.filter(pk=two.pk).update(unmet_dependencies=4, parked_behind=one)
     Entry.objects.filter(pk=three.pk).update(parked_behind=one, paths=["src/a.py"])
-    wrong = rebuild.mend(workspace.pk, by=ANA, reason="a bad script")
-    assert [(d.id, d.field, d.found, d.should) for d in wrong] == [
+    wrong = rebuild.correct(workspace.pk, by=ANA, reason="a bad script")
+    assert [(d.id, d.field, d.stored, d.expected) for d in wrong] == [
         (two.pk, "unmet_dependencies", 4, 1),
         (two.pk, "parked_behind", one.pk, None),
     ]

@@ -108,12 +108,12 @@ def test_entries_of_another_workspace_do_not_exist(three: list[Entry]) -> None:
 
 def failed(entry: Entry) -> None:
     with transaction.atomic():
-        entry_state.move(entry_state.locked(entry), Next("failed", "rounds_exhausted", "All rounds are used up"))
+        entry_state.move(entry_state.lock(entry), Next("failed", "rounds_exhausted", "All rounds are used up"))
 
 
 def reopened(entry: Entry) -> None:
     with transaction.atomic():
-        entry_state.move(entry_state.locked(entry), Next("pending"))
+        entry_state.move(entry_state.lock(entry), Next("pending"))
 
 
 def test_an_entry_with_two_failed_dependencies_continues_only_once_both_are_reopened(three: list[Entry]) -> None:

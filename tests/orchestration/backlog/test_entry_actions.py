@@ -24,7 +24,7 @@ def standing(shop: Workspace) -> list[tuple[str, str, int]]:
 
 def failed(*those: Entry) -> None:
     for entry in those:
-        entry_state.move(entry_state.locked(entry), Next("failed", "rounds_exhausted", "no rounds left"))
+        entry_state.move(entry_state.lock(entry), Next("failed", "rounds_exhausted", "no rounds left"))
 
 
 def test_what_failed_and_what_waited_for_it_go_back_in_line_together() -> None:
@@ -74,7 +74,7 @@ def test_one_that_refuses_keeps_all_as_they_are_and_each_says_why() -> None:
     a_session(busy)
     with pytest.raises(entry_actions.SomeRefuse) as some:
         entry_actions.put_all_on_hold([busy, done, free], by=ANA)
-    assert [(entry.pk, why) for entry, why in some.value.each] == [
+    assert [(entry.pk, why) for entry, why in some.value.refusals] == [
         (done.pk, "The entry is done already"),
         (busy.pk, "The entry is in progress: stop its session first"),
     ]
@@ -88,7 +88,7 @@ def test_five_hundred_cost_as_many_statements_as_fifty(verb: str) -> None:
     does = {
         "hold": entry_actions.put_all_on_hold,
         "release": entry_actions.resume_all,
-        "priority": lambda those, by: entry_actions.set_priority_of_all(those, Entry.Priority.LOW, by=by),
+        "priority": lambda those, by: entry_actions.set_priorities(those, Entry.Priority.LOW, by=by),
     }[verb]
     if verb == "release":
         entry_actions.put_all_on_hold(many, by=ANA)
@@ -113,7 +113,7 @@ def test_whatever_is_held_and_released_what_entries_wait_for_is_counted_right(se
         do = dice.choice([entry_actions.put_all_on_hold, entry_actions.resume_all, None])
         those = dice.sample(all_, dice.randint(1, 6))
         if do is None:
-            entry = entry_state.locked(those[0])
+            entry = entry_state.lock(those[0])
             if entry.status in ("pending", "blocked"):
                 entry_state.move(entry, dice.choice([Next("done"), Next("failed", "rounds_exhausted", "x")]))
             continue

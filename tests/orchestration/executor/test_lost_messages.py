@@ -73,9 +73,9 @@ def test_an_entry_without_money_goes_on(money: Callable[[Workspace, Entry], None
     other = an_entry(shop, budget="5")
     Account.objects.filter(pk=other.pk).update(human_locked=True)
     [poor] = some_entries(shop, Draft("no money for it"))
-    reconcile.everything()
+    reconcile.run()
     assert Entry.objects.get(pk=poor.pk).reason_code == "project_budget_exceeded"
     money(shop, other)
-    reconcile.everything()
+    reconcile.run()
     assert Entry.objects.get(pk=poor.pk).status == "pending"
     assert Project.objects.get(pk=shop.pk).allocation_due is None

@@ -27,7 +27,7 @@ def test_a_hold_is_the_least_of_entry_project_and_ceiling() -> None:
     decisions = plan(
         world, [an_entry("e1", headroom=9 * USD), an_entry("e2", headroom=1 * USD), an_entry("e3", headroom=9 * USD)]
     )
-    assert [d.hold for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
 
 
 def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
@@ -38,7 +38,7 @@ def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
 
 def test_it_never_gives_out_more_than_the_project_has_left() -> None:
     decisions = plan(replace(WORLD, headroom=3 * USD), [an_entry(f"e{n}") for n in range(1, 4)])
-    assert sum(d.hold for d in decisions if isinstance(d, Start)) == 3 * USD
+    assert sum(d.reservation for d in decisions if isinstance(d, Start)) == 3 * USD
 
 
 def test_an_entry_without_budget_is_blocked_and_says_so() -> None:
@@ -139,8 +139,8 @@ def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_r
 def test_the_first_reservation_is_a_share_but_never_less_than_the_least_round_nor_more_than_the_ceiling(
     slice: int | None, hold: int
 ) -> None:
-    [decision] = plan(replace(WORLD, slice=slice), [an_entry("e1", headroom=20 * USD)])
-    assert isinstance(decision, Start) and decision.hold == hold
+    [decision] = plan(replace(WORLD, initial_reservation=slice), [an_entry("e1", headroom=20 * USD)])
+    assert isinstance(decision, Start) and decision.reservation == hold
 
 
 @pytest.mark.parametrize(("left", "kind"), [(49_999, Block), (50_000, Start)])

@@ -108,9 +108,9 @@ def test_many_that_ring_cost_one_run_and_a_lost_doorbell_is_found_by_the_tick(mo
     first, second = some_entries(shop, "a", "b")
     monkeypatch.setattr(wake_ups, "_enqueue", lambda *args, **more: None)
     for _ in range(3):
-        funding.due(shop.pk)
+        funding.mark_due(shop.pk)
     entry_actions.mark_done(first, by=ANA)
-    reconcile.everything()
+    reconcile.run()
     assert Account.objects.get(pk=second.pk).budget == usd(5) and project(shop).allocation_due is None
     runs = BudgetChange.objects.count()
     funding.share_out(shop.pk)
@@ -151,8 +151,8 @@ def test_one_that_begins_anew_gets_money_for_its_rounds_whatever_it_cost_before(
     Entry.objects.filter(pk=entry.pk).update(status="failed", reason_code="rounds_exhausted", rounds_completed=2)
     entry_actions.resume(Entry.objects.get(pk=entry.pk), by=ANA)
     a_worker()
-    reconcile.everything()  # finds that it has no money
-    reconcile.everything()
+    reconcile.run()  # finds that it has no money
+    reconcile.run()
     entry.refresh_from_db()
     assert entry.status in ("pending", "in_progress") and Account.objects.get(pk=entry.pk).budget >= usd(6)
 
@@ -163,8 +163,8 @@ def test_nor_does_a_lower_ceiling_leave_it_without_money_for_ever() -> None:
     Account.objects.filter(pk=entry.pk).update(budget=usd(6))
     a_charge(entry, "6")
     a_worker()
-    reconcile.everything()
-    reconcile.everything()
+    reconcile.run()
+    reconcile.run()
     assert Entry.objects.get(pk=entry.pk).status in ("pending", "in_progress")
 
 

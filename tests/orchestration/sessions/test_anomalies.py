@@ -8,19 +8,19 @@ from django.utils import timezone
 from budget.amounts.money import usd
 from orchestration.models import Session
 from orchestration.sessions import anomalies, metering
-from orchestration.sessions.anomalies import Pace, judge, usual
+from orchestration.sessions.anomalies import Pace, judge, usual_rate
 from tests.factories import a_session, a_workspace, an_entry, ended
 from workspaces.models import Event, Workspace
 
 
 def test_the_entrys_own_rounds_say_what_is_usual() -> None:
     own = [Pace(usd(1), 60), Pace(usd(3), 180)]
-    assert usual(own, [Pace(usd(50), 60)] * 9) == usd(1)
+    assert usual_rate(own, [Pace(usd(50), 60)] * 9) == usd(1)
 
 
 def test_without_any_the_median_of_the_workspace_does() -> None:
     others = [Pace(usd(1), 60), Pace(usd(2), 60), Pace(usd(90), 60)]
-    assert usual([], others) == usd(2) and usual([], others[:2]) is None
+    assert usual_rate([], others) == usd(2) and usual_rate([], others[:2]) is None
 
 
 @pytest.mark.parametrize(
@@ -33,11 +33,11 @@ def test_without_any_the_median_of_the_workspace_does() -> None:
     ],
 )
 def test_four_times_the_usual_rate_is_too_fast(now: Pace, flagged: bool) -> None:
-    assert bool(judge(now, float(usd(1)), of_its_own=True)) is flagged
+    assert bool(judge(now, float(usd(1)), from_own_rounds=True)) is flagged
 
 
 def test_nothing_is_flagged_while_nothing_is_usual() -> None:
-    assert judge(Pace(usd(99), 60), None, of_its_own=False) == ""
+    assert judge(Pace(usd(99), 60), None, from_own_rounds=False) == ""
 
 
 def a_burning_session(workspace: Workspace, *, spent: str, minutes: float) -> Session:

@@ -38,7 +38,7 @@ def test_the_round_goes_on_and_then_the_entry_is_held(workspace: Workspace, sess
 
 def test_it_can_be_taken_back_and_both_are_recorded_once(workspace: Workspace, session: Session) -> None:
     for wanted in (True, True, False, False):
-        sessions.hold_after(workspace.pk, session.pk, by=seed.ANA, wanted=wanted)
+        sessions.hold_after(workspace.pk, session.pk, by=seed.ANA, requested=wanted)
     assert end(session).status == "pending"
     verbs = Event.objects.filter(object_id=session.pk, verb__startswith="session.hold_after").values_list("verb", flat=True)
     assert sorted(verbs) == ["session.hold_after", "session.hold_after_undone"]

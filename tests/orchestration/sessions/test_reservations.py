@@ -28,13 +28,13 @@ SLICES = Growth(ceiling=usd(5), step=usd(1))
     [("1", "0.5", "0"), ("1", "0.6", "1"), ("4.5", "4.1", "0.5"), ("5", "4.9", "0"), ("6", "6", "0")],
 )
 def test_another_slice_is_asked_for_when_less_than_half_a_slice_is_left(amount: str, drawn: str, wanted: str) -> None:
-    assert SLICES.wanted(amount=usd(amount), drawn=usd(drawn)) == usd(wanted)
+    assert SLICES.next_step(amount=usd(amount), drawn=usd(drawn)) == usd(wanted)
 
 
 def test_without_slices_only_a_hold_that_began_short_grows() -> None:
     whole = reservations.growth(configuration.Config())
-    assert whole.wanted(amount=usd(5), drawn=usd(4)) == 0
-    assert whole.wanted(amount=usd(2), drawn=0) == usd(3)
+    assert whole.next_step(amount=usd(5), drawn=usd(4)) == 0
+    assert whole.next_step(amount=usd(2), drawn=0) == usd(3)
 
 
 class Task:

@@ -170,7 +170,7 @@ def test_one_that_fails_keeps_no_other_from_being_ended(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(("finished", "spent"), [(True, 250_000), (False, 2_000_000)])
 def test_what_a_dead_workers_agent_spent_is_booked_and_all_of_it_where_that_is_not_known(finished: bool, spent: int) -> None:
     session = a_lost_session()
-    record = session_dir.for_session(session.pk).record_of("implement")
+    record = session_dir.for_session(session.pk).record_for("implement")
     record.journal.parent.mkdir(parents=True)
     record.journal.write_text('{"type": "usage", "id": "1", "cost_usd": 0.25}\n')
     if finished:

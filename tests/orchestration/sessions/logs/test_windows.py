@@ -8,7 +8,7 @@ from orchestration.models import LogChunk, Session
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.logs import search as log_search
 from orchestration.sessions.logs import windows as log_windows
-from orchestration.sessions.logs.levels import HINTS, level
+from orchestration.sessions.logs.levels import MARKERS, level
 from tests.dashboard.seeds import entries as seed
 
 pytestmark = pytest.mark.django_db
@@ -68,8 +68,8 @@ def test_a_middle_that_was_not_kept_is_stepped_over(session: Session) -> None:
     write(session, 2, 100, first=9001)
     assert numbers(log_windows.after(session, 150))[:51] == [*range(151, 201), 9001]
     assert numbers(log_windows.before(session, 9001))[-1] == 200
-    assert log_windows.one(session, 5000) is None
-    found = log_windows.one(session, 9005)
+    assert log_windows.find_line(session, 5000) is None
+    found = log_windows.find_line(session, 9005)
     assert found is not None and found.text == "line 9005"
 
 
@@ -104,19 +104,19 @@ def test_long_lines_make_a_window_shorter_not_heavier(session: Session) -> None:
 def test_searching_finds_every_line_whatever_its_case_and_colours(session: Session) -> None:
     write(session, 1000, 100)
     LogChunk.objects.create(session=session, first_seq=100_001, lines=[[0, "stdout", "a \x1b[31mLi\x1b[0mNE 7 again"]], size=20)
-    found = log_search.words(session, "line 7 again")
+    found = log_search.find_text(session, "line 7 again")
     assert found.hits == [100_001] and not found.cut
-    assert log_search.words(session, "line 99999").hits == [99_999]
-    every = log_search.words(session, "line")
-    assert every.cut and len(every.hits) == log_search.MOST_HITS and every.nearest(every.hits[3]) == 4
+    assert log_search.find_text(session, "line 99999").hits == [99_999]
+    every = log_search.find_text(session, "line")
+    assert every.cut and len(every.hits) == log_search.MAX_HITS and every.nearest(every.hits[3]) == 4
 
 
 def test_an_endless_log_is_searched_from_its_end_and_that_is_said(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_search, "MOST_BYTES", 1000)
+    monkeypatch.setattr(log_search, "MAX_BYTES", 1000)
     monkeypatch.setattr(log_search, "PORTION_BYTES", 1000)
     write(session, 100, 50)
-    assert log_search.words(session, "line 1").cut
-    assert log_search.words(session, "line 4999").hits == [4999]
+    assert log_search.find_text(session, "line 1").cut
+    assert log_search.find_text(session, "line 4999").hits == [4999]
 
 
 def test_a_filter_shows_the_newest_lines_that_fit(session: Session) -> None:
@@ -124,9 +124,9 @@ def test_a_filter_shows_the_newest_lines_that_fit(session: Session) -> None:
     lines = [[0, "stdout", "E   assert 1 == 2"], [0, "tests:stderr", "warning: slow"], [0, "stdout", "fine"]]
     LogChunk.objects.create(session=session, first_seq=3001, lines=lines, size=50)
     for shown, expected in {"error": [3001], "warn": [3001, 3002], "stderr": [3002], "checks": [3002]}.items():
-        fits = log_search.fits(shown)
+        fits = log_search.line_filter(shown)
         assert fits is not None
-        assert numbers(log_search.before(session, None, fits, most=1000)[0]) == expected, shown
+        assert numbers(log_search.before(session, None, fits, limit=1000)[0]) == expected, shown
 
 
 def test_the_writer_remembers_the_first_line_that_tells_of_an_error(session: Session) -> None:
@@ -161,4 +161,4 @@ def test_the_writer_remembers_the_first_line_that_tells_of_an_error(session: Ses
 )
 def test_how_bad_a_line_is(text: str, expected: str) -> None:
     assert level(text) == expected
-    assert not expected or any(hint in text.casefold() for hint in HINTS)
+    assert not expected or any(hint in text.casefold() for hint in MARKERS)
