@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bench.backlogs import a_workspace, fill, median, sql
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, Hold, LedgerEntry, Project
 from workspaces.models import Workspace
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Now
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import RoundSpend
 from budget.reads.queries import position
 from orchestration import configuration
@@ -183,9 +183,9 @@ def _shown(entry: Entry, found: explain.Explanation | None, depends_on: list[str
         "children": [],
         "parallelizable": entry.parallelizable,
         "parallel_group": entry.parallel_group or None,
-        "budget_usd": money.number(entry.account.budget),
+        "budget_usd": amounts.number(entry.account.budget),
         "budget_human_locked": entry.account.human_locked,
-        "spent_usd": money.number(entry.account.spent),
+        "spent_usd": amounts.number(entry.account.spent),
         "budget_rounds": entry.budget_rounds,
         "rounds_completed": entry.rounds_completed,
         "score": entry.score,
@@ -222,7 +222,7 @@ def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
         {
             "number": made.number,
             "session_id": made.session_id,
-            "cost_usd": money.number(costs.get(made.number, 0)),
+            "cost_usd": amounts.number(costs.get(made.number, 0)),
             "score": made.score,
             "improvement_score": made.improvement_score,
             "verdict": made.verdict,

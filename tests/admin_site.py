@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, ThresholdCrossing
 from budget.reviews import comments, drafting

@@ -6,8 +6,8 @@ from typing import Any
 
 from django import forms
 
-from budget.admin.amounts import USDField, exact_text
-from budget.amounts import money
+from budget import amounts
+from budget.admin.amounts import USDField
 from budget.ledger import corrections, rebuild
 from budget.models import Account, LedgerEntry, Project
 from workspaces.access import Caller
@@ -55,7 +55,7 @@ class Correct(Fix):
             "Spent by the entry": effect.account_spent,
             "Headroom of the entry": effect.account_headroom,
         }
-        return Outlook([Line(what, exact_text(p[0]), exact_text(p[1])) for what, p in told.items() if p])
+        return Outlook([Line(what, amounts.full_usd(p[0]), amounts.full_usd(p[1])) for what, p in told.items() if p])
 
     def done_before(self, answers: dict[str, Any]) -> str:
         return "This correction was booked already, once." if corrections.is_booked(_key(answers)) else ""
@@ -63,7 +63,7 @@ class Correct(Fix):
     def apply(self, found: Sequence[LedgerEntry], answers: dict[str, Any], *, by: Caller, reason: str) -> str:
         if not corrections.correct(found[0], answers["amount"], by=by, reason=reason, key=_key(answers)):
             raise Invalid("this correction was booked already, once")
-        return f"Booked a correction of {money.text(answers['amount'])} to row {found[0].pk}"
+        return f"Booked a correction of {amounts.format_usd(answers['amount'])} to row {found[0].pk}"
 
 
 def _key(answers: dict[str, Any]) -> str:
@@ -87,7 +87,7 @@ class RebuildMoney(Fix):
     def foresee(self, found: Sequence[Project], answers: dict[str, Any]) -> Outlook:
         return Outlook(
             [
-                Line(f"{drift.kind} {drift.id}: {drift.field}", exact_text(drift.found), exact_text(drift.should))
+                Line(f"{drift.kind} {drift.id}: {drift.field}", amounts.full_usd(drift.found), amounts.full_usd(drift.should))
                 for project in found
                 for drift in rebuild.find(project.pk)
             ]

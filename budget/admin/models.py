@@ -5,8 +5,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from budget import amounts
 from budget.admin import reviews as admin_reviews
-from budget.admin.amounts import USDField, column, exact_text, shown
+from budget.admin.amounts import USDField, column, shown
 from budget.admin.fixes import Correct, RebuildMoney
 from budget.amounts.money import MoneyField
 from budget.limits import caps
@@ -222,4 +223,4 @@ def _value(field: str, value: int | None) -> str:
         return "no limit"
     if field == "human_locked":
         return "locked" if value else "open"
-    return exact_text(value)
+    return amounts.full_usd(value)

@@ -7,12 +7,11 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
-from budget import events
+from budget import amounts, events
 from budget.allocation import policy, sharing
 from budget.allocation.estimates import Round
 from budget.allocation.policy import Policy
 from budget.allocation.sharing import Change, Row, Skipped, Snapshot
-from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Hold, Project, RoundSpend
@@ -153,14 +152,14 @@ def _carry_out(changes: Sequence[Change]) -> tuple[list[Change], list[Skipped]]:
         for row in rows:
             change = wanted[row.pk]
             if row.human_locked:
-                beaten.append(Skipped(row.pk, f"Locked at {format_usd(row.budget)} by {row.locked_by} meanwhile"))
+                beaten.append(Skipped(row.pk, f"Locked at {amounts.format_usd(row.budget)} by {row.locked_by} meanwhile"))
             elif row.budget != change.before or change.after < row.spent + row.held:
                 beaten.append(Skipped(row.pk, "Its money changed meanwhile: looked at again the next time"))
             else:
                 fits[row.pk] = change
-        amounts = Case(*(When(pk=id_, then=Value(change.after)) for id_, change in fits.items()), output_field=MoneyField())
+        new_budgets = Case(*(When(pk=id_, then=Value(change.after)) for id_, change in fits.items()), output_field=MoneyField())
         if fits:  # the condition stands in the statement as well: the database says no, even if this code forgets
-            Account.objects.filter(pk__in=fits, human_locked=False).update(budget=amounts)
+            Account.objects.filter(pk__in=fits, human_locked=False).update(budget=new_budgets)
         changed += fits.values()
     return changed, beaten
 
@@ -187,8 +186,8 @@ def _record(workspace_id: str, outcome: Outcome, *, by: Caller, source: Source) 
     event = events.BudgetsReallocated(
         changed=len(outcome.changes),
         skipped=len(outcome.skipped),
-        pool_usd=money.number(outcome.pool),
-        unallocated_usd=money.number(outcome.unallocated),
+        pool_usd=amounts.number(outcome.pool),
+        unallocated_usd=amounts.number(outcome.unallocated),
     )
     activity.record(workspace_id, event, by=by, object_id=workspace_id)
     caps.announce(workspace_id, shared_out=True)

@@ -4,9 +4,8 @@ from typing import Any
 
 from ninja import Path, Router
 
-from budget import schemas
+from budget import amounts, schemas
 from budget.allocation import reallocation
-from budget.amounts import money
 from budget.forecast import inputs as forecast_inputs
 from workspaces import access
 from workspaces.access import Need, Request
@@ -27,13 +26,13 @@ def reallocate(request: Request, workspaceID: Path[str], body: schemas.Reallocat
     done = reallocation.run(workspace.pk, by=request.auth, dry_run=body.dry_run)
     return {
         "dry_run": body.dry_run,
-        "pool_usd": money.number(done.pool),
-        "unallocated_usd": money.number(done.unallocated),
+        "pool_usd": amounts.number(done.pool),
+        "unallocated_usd": amounts.number(done.unallocated),
         "changes": [
             {
                 "entryID": change.account_id,
-                "before_usd": money.number(change.before),
-                "after_usd": money.number(change.after),
+                "before_usd": amounts.number(change.before),
+                "after_usd": amounts.number(change.after),
                 "reason": change.reason,
             }
             for change in done.changes
@@ -55,5 +54,5 @@ def forecast(request: Request, workspaceID: Path[str]) -> Any:
     told = {"enough": seen.enough, "why_not": seen.why_not, "method": seen.method, "paused": seen.paused}
     for name in ("rate", "low_rate", "high_rate", "end_spend", "end_low", "end_high"):
         amount = getattr(seen, name)
-        told[f"{name}_usd"] = money.number(amount) if seen.enough and amount is not None else None
+        told[f"{name}_usd"] = amounts.number(amount) if seen.enough and amount is not None else None
     return told | {name: getattr(seen, name) for name in ("cap_at", "cap_from", "cap_until")}

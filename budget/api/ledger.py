@@ -6,8 +6,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from ninja import Header, Path, Query, Router, Status
 
-from budget import limits, schemas
-from budget.amounts import money
+from budget import amounts, limits, schemas
 from budget.api.limits import limit_row
 from budget.ledger import charges, corrections, export, permits, reconciliation
 from budget.ledger.prices import Tokens
@@ -59,8 +58,8 @@ def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: 
             "id": hold.pk,
             "session_id": None if hold.expires_at else hold.session_ref,
             "entry_id": hold.account_id,
-            "amount_usd": money.number(hold.amount),
-            "drawn_usd": money.number(hold.drawn),
+            "amount_usd": amounts.number(hold.amount),
+            "drawn_usd": amounts.number(hold.drawn),
             "opened_at": hold.opened_at,
             "category": hold.category,
             "permit_id": hold.session_ref if hold.expires_at else None,
@@ -68,7 +67,7 @@ def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: 
         }
         for hold in found
     ]
-    return {"holds": shown, "held_usd": money.number(queries.project_of(workspace.pk).held), "next_cursor": following}
+    return {"holds": shown, "held_usd": amounts.number(queries.project_of(workspace.pk).held), "next_cursor": following}
 
 
 @router.post(

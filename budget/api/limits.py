@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from django.db import transaction
 from ninja import Header, Path, Router, Status
 
-from budget import limits
-from budget.amounts import money
+from budget import amounts, limits
 from budget.ledger import permits
 from budget.limits import Standing, caps, thresholds
 from budget.models import Category
@@ -71,8 +70,8 @@ def permit(
         "permit_id": hold.session_ref,
         "category": hold.category,
         "entry_id": hold.account_id,
-        "amount_usd": money.number(hold.amount),
-        "drawn_usd": money.number(hold.drawn),
+        "amount_usd": amounts.number(hold.amount),
+        "drawn_usd": amounts.number(hold.drawn),
         "expires_at": hold.expires_at,
     }
     return Status(201, told)
@@ -88,7 +87,7 @@ def give_back(request: Request, workspaceID: Path[str], permitID: Path[str]) -> 
     """Give back what is left of a permit. One that has ended already frees nothing."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     freed = permits.close(permits.find(workspace.pk, permitID), by=request.auth)
-    return {"permit_id": permitID, "freed_usd": money.number(freed)}
+    return {"permit_id": permitID, "freed_usd": amounts.number(freed)}
 
 
 def limit_row(one: Standing) -> dict[str, Any]:
@@ -97,8 +96,8 @@ def limit_row(one: Standing) -> dict[str, Any]:
         "category": one.category,
         "period": one.period,
         "limit_usd": _usd(one.limit),
-        "spent_usd": money.number(one.spent),
-        "held_usd": money.number(one.held),
+        "spent_usd": amounts.number(one.spent),
+        "held_usd": amounts.number(one.held),
         "left_usd": _usd(one.left),
         "reached": one.reached,
         "stops": one.stops,
@@ -111,7 +110,7 @@ def _answer(workspace_id: str) -> dict[str, Any]:
         "thresholds": [
             {
                 "percent": one.percent,
-                "amount_usd": money.number(one.amount),
+                "amount_usd": amounts.number(one.amount),
                 "fired_at": one.fired_at,
                 "spent_usd": _usd(one.spent_then),
             }
@@ -121,4 +120,4 @@ def _answer(workspace_id: str) -> dict[str, Any]:
 
 
 def _usd(amount: int | None) -> int | float | None:
-    return None if amount is None else money.number(amount)
+    return None if amount is None else amounts.number(amount)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts.patterns import fill
 from budget.charts.svg import el
 
@@ -60,7 +60,7 @@ def words(use: Use) -> str:
     if not use.budget:
         return "none"
     if use.over:
-        return f"+{money.text(use.over)} over"
+        return f"+{amounts.format_usd(use.over)} over"
     percent = f"{100 * use.share:.0f} %" if use.share >= 0.005 or not use.spent else "< 1 %"
     return f"{percent}, used up" if use.share >= 1 else f"{percent}, near" if use.share >= NEAR else percent
 

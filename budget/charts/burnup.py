@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from django.utils.safestring import SafeString
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts import outlook, scales
 from budget.charts.patterns import CATEGORIES, LABELS, fill
 from budget.charts.svg import el, join, path, picture
@@ -94,14 +94,14 @@ def draw(data: BurnUp, id_: str = "burnup") -> SafeString:
 def describe(data: BurnUp) -> str:
     """The picture in a sentence."""
     parts = ", ".join(
-        f"{LABELS[name]} {money.text(amount)}" for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True)
+        f"{LABELS[name]} {amounts.format_usd(amount)}" for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True)
     )
-    held = f" {money.text(data.held)} is held for sessions at work." if data.held else ""
+    held = f" {amounts.format_usd(data.held)} is held for sessions at work." if data.held else ""
     ending = outlook.ending(data.outlook, data.cap)
     return (
         f"From {times.brief(data.since, data.zone)} to {times.brief(data.now, data.zone)}"
-        f" {times.abbreviation(data.now, data.zone)}: spent {money.text(data.spent)} of the cap"
-        f" {money.text(data.cap)} ({parts}).{held} {outlook.sentence(data.outlook, data.zone)}{f' {ending}' if ending else ''}"
+        f" {times.abbreviation(data.now, data.zone)}: spent {amounts.format_usd(data.spent)} of the cap"
+        f" {amounts.format_usd(data.cap)} ({parts}).{held} {outlook.sentence(data.outlook, data.zone)}{f' {ending}' if ending else ''}"
     )
 
 
@@ -112,7 +112,7 @@ def table(data: BurnUp) -> Table:
         caption=f"Spent until then, times in {times.zone_name(data.zone)}",
         head=("Until", *(LABELS[name] for name in CATEGORIES), "Total"),
         rows=[
-            (when, *(money.text(amount) for amount in point.spent), money.text(point.total))
+            (when, *(amounts.format_usd(amount) for amount in point.spent), amounts.format_usd(point.total))
             for when, point in zip(shown, data.points, strict=True)
         ],
         exact=[(None, *point.spent, point.total) for point in data.points],
@@ -170,9 +170,9 @@ def _now(data: BurnUp, x: scales.Scale) -> list[SafeString]:
 def _lines(data: BurnUp, y: scales.Scale) -> list[SafeString]:
     """Cap, total budget and what is allocated, each named at its right end; one above the picture is named at its edge."""
     lines = [
-        ("cap", f"Cap {money.text(data.cap)}", data.cap),
-        *([("budget", f"Total budget {money.text(data.total_budget)}", data.total_budget)] if data.total_budget else []),
-        ("plan", f"Allocated {money.text(data.allocated)}", data.allocated),
+        ("cap", f"Cap {amounts.format_usd(data.cap)}", data.cap),
+        *([("budget", f"Total budget {amounts.format_usd(data.total_budget)}", data.total_budget)] if data.total_budget else []),
+        ("plan", f"Allocated {amounts.format_usd(data.allocated)}", data.allocated),
     ]
     places = scales.apart([max(y(amount), TOP) + 4 for _, _, amount in lines], LINE, TOP, BOTTOM)
     parts = []
@@ -195,7 +195,7 @@ def _wedge(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
     low = y(data.spent) + LINE + 2
     return [
         el("path", d=path(shape, closed=True), fill=fill("held"), class_="held"),
-        el("text", f"Held {money.text(data.held)}", x=where + 6, y=min(low, BOTTOM - 4), class_="label halo"),
+        el("text", f"Held {amounts.format_usd(data.held)}", x=where + 6, y=min(low, BOTTOM - 4), class_="label halo"),
     ]
 
 
@@ -207,7 +207,7 @@ def _names(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
     for n, (name, amount) in enumerate(named):
         place = foot - LINE * n
         parts.append(el("rect", x=where - 10, y=place - 10, width=10, height=10, fill=fill(name), class_="swatch"))
-        words = f"{LABELS[name]} {money.text(amount)}"
+        words = f"{LABELS[name]} {amounts.format_usd(amount)}"
         parts.append(el("text", words, x=where - 16, y=place - 1, class_="label halo", text_anchor="end"))
     return parts
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from budget.amounts import columns, money
+from budget import amounts
+from budget.amounts import columns
 from budget.charts import scales
 from budget.charts.patterns import CATEGORIES, LABELS, fill
 from budget.charts.svg import el, picture
@@ -66,20 +67,20 @@ def draw(data: Spend, id_: str = "categories") -> SafeString:
 
 
 def describe(data: Spend) -> str:
-    parts = [f"{LABELS[name]} {money.text(data.spent.get(name, 0))}" for name in CATEGORIES]
-    return f"Of the cap {money.text(data.cap)}: {', '.join(parts)}, held {money.text(data.held)}, left {money.text(data.left)}."
+    parts = [f"{LABELS[name]} {amounts.format_usd(data.spent.get(name, 0))}" for name in CATEGORIES]
+    return f"Of the cap {amounts.format_usd(data.cap)}: {', '.join(parts)}, held {amounts.format_usd(data.held)}, left {amounts.format_usd(data.left)}."
 
 
 def table(data: Spend) -> Table:
     """The bar's segments; the page shows them with more columns."""
-    amounts = [data.spent.get(name, 0) for name in CATEGORIES]
-    shown, total = columns.texts(amounts)
+    spent = [data.spent.get(name, 0) for name in CATEGORIES]
+    shown, total = columns.texts(spent)
     return Table(
         caption="Spend by category",
         head=("Category", "Spent", "Share"),
-        rows=[(LABELS[name], *cells) for name, *cells in zip(CATEGORIES, shown, columns.shares(amounts), strict=True)],
+        rows=[(LABELS[name], *cells) for name, *cells in zip(CATEGORIES, shown, columns.shares(spent), strict=True)],
         foot=("Total", total, "100 %" if data.total else "—"),
-        exact=[(None, amount, None) for amount in amounts],
+        exact=[(None, amount, None) for amount in spent],
     )
 
 
@@ -88,7 +89,7 @@ def _parts(data: Spend, scale: scales.Scale) -> list[_Part]:
     for name in (*CATEGORIES, "held", "left"):
         amount = data.held if name == "held" else max(data.left, 0) if name == "left" else data.spent.get(name, 0)
         if amount > 0:
-            words = f"{ {'held': 'Held', 'left': 'Left'}.get(name) or LABELS[name] } {money.text(amount)}"
+            words = f"{ {'held': 'Held', 'left': 'Left'}.get(name) or LABELS[name] } {amounts.format_usd(amount)}"
             parts.append(_Part(name, words, scale(at), scale(at + amount) - scale(at)))
             at += amount
     return parts

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, tzinfo
 
 from django.utils.safestring import SafeString
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts.scales import Scale
 from budget.charts.svg import el, path
 from budget.forecast import Forecast
@@ -21,19 +21,19 @@ def sentence(seen: Forecast, zone: tzinfo = UTC) -> str:
     if not seen.enough:
         return f"No forecast: {seen.why_not[:1].lower()}{seen.why_not[1:]}."
     if seen.cap_at is None:
-        return f"Forecast {money.text(seen.rate, estimate=True)} an active hour; the cap is not reached."
-    return f"At {money.text(seen.rate, estimate=True)} an active hour the cap is reached about {when(seen, zone)}."
+        return f"Forecast {amounts.format_usd(seen.rate, estimate=True)} an active hour; the cap is not reached."
+    return f"At {amounts.format_usd(seen.rate, estimate=True)} an active hour the cap is reached about {when(seen, zone)}."
 
 
 def ending(seen: Forecast, cap: int) -> str:
     """What all will have cost when the open backlog is done, and whether the cap is enough for that. Empty: it is not known."""
     if seen.end_spend is None:
         return ""
-    told = f"When the open backlog is done, all will have cost {money.text(seen.end_spend, estimate=True)}"
+    told = f"When the open backlog is done, all will have cost {amounts.format_usd(seen.end_spend, estimate=True)}"
     if seen.end_low is not None and seen.end_high is not None:
-        told += f" ({money.text(seen.end_low)}–{money.text(seen.end_high)})"
+        told += f" ({amounts.format_usd(seen.end_low)}–{amounts.format_usd(seen.end_high)})"
     if seen.end_spend > cap:
-        return f"{told}: {money.text(seen.end_spend - cap, estimate=True)} more than the cap."
+        return f"{told}: {amounts.format_usd(seen.end_spend - cap, estimate=True)} more than the cap."
     return f"{told}; at the upper end the cap is not enough." if (seen.end_high or 0) > cap else f"{told}; the cap is enough."
 
 

@@ -6,7 +6,7 @@ from statistics import median
 
 from django.utils.safestring import SafeString
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts import scales
 from budget.charts.patterns import fill
 from budget.charts.svg import el, path, picture
@@ -57,8 +57,8 @@ def describe(rounds: Sequence[Round]) -> str:
     total = sum(one.cost for one in rounds)
     reached = f"the best score is {best:.2f} of {TARGET:.2f}" if best is not None else "none has a score"
     return (
-        f"{len(rounds)} {'round' if len(rounds) == 1 else 'rounds'}, {money.text(total)} in all,"
-        f" {money.text(_median(rounds))} in the middle one; {reached}."
+        f"{len(rounds)} {'round' if len(rounds) == 1 else 'rounds'}, {amounts.format_usd(total)} in all,"
+        f" {amounts.format_usd(_median(rounds))} in the middle one; {reached}."
     )
 
 
@@ -69,12 +69,12 @@ def table(rounds: Sequence[Round]) -> Table:
         gain = "—" if one.score is None else f"+{one.score - best:.2f}" if one.score > best else "+0.00"
         best = max(best, one.score or 0.0)
         shown = "—" if one.score is None else f"{one.score:.2f}"
-        rows.append((str(one.number), shown, gain, WORDS[one.outcome], money.text(one.cost, estimate=one.estimated)))
+        rows.append((str(one.number), shown, gain, WORDS[one.outcome], amounts.format_usd(one.cost, estimate=one.estimated)))
     return Table(
         caption="Score and cost of each round",
         head=("Round", "Score", "Gain", "Outcome", "Cost"),
         rows=rows,
-        foot=("All", "", "", "", money.text(sum(one.cost for one in rounds))),
+        foot=("All", "", "", "", amounts.format_usd(sum(one.cost for one in rounds))),
         exact=[(one.number, one.score, None, None, one.cost) for one in rounds],
     )
 
@@ -127,7 +127,7 @@ def _cost_panel(rounds: Sequence[Round], x: scales.Scale, y: scales.Scale, steps
         middle = _median(rounds)
         parts.append(el("line", x1=LEFT, x2=RIGHT, y1=y(middle), y2=y(middle), class_="median"))
         place = min(max(y(middle) + 4, COSTS[0] + 4), COSTS[1] - 14)
-        parts.append(el("text", f"Median {money.text(middle)}", x=RIGHT + 8, y=place, class_="label"))
+        parts.append(el("text", f"Median {amounts.format_usd(middle)}", x=RIGHT + 8, y=place, class_="label"))
     return parts
 
 

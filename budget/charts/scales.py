@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from budget.amounts import money
+from budget import amounts
 from workspaces import times
 
 MOST_LINES = 5
@@ -40,11 +40,11 @@ def money_steps(highest: int) -> list[int]:
 
 def money_label(micro: int) -> str:
     """As everywhere; thousands only where an axis begins to be crowded, from $10k."""
-    if micro >= 10_000 * money.MICRO:
-        thousands = micro / (1000 * money.MICRO)
+    if micro >= 10_000 * amounts.MICRO:
+        thousands = micro / (1000 * amounts.MICRO)
         return f"${thousands:,.0f}k" if thousands == int(thousands) else f"${thousands:,.1f}k"
-    whole = micro % money.MICRO == 0
-    return money.text(micro).removesuffix(".00") if whole else money.text(micro)
+    whole = micro % amounts.MICRO == 0
+    return amounts.format_usd(micro).removesuffix(".00") if whole else amounts.format_usd(micro)
 
 
 def time_steps(since: datetime, until: datetime, zone: tzinfo = UTC, most: int = 8) -> list[datetime]:

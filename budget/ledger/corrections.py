@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Sum
 
-from budget import events
-from budget.amounts import money
+from budget import amounts, events
 from budget.ledger import booking, charges
 from budget.limits import caps
 from budget.models import Account, LedgerEntry, Project
@@ -31,7 +30,7 @@ def effect(row: LedgerEntry, amount: int) -> Effect:
     _check(row, amount)
     net = row.amount + _corrected(row)
     if net + amount < 0:
-        raise Invalid(f"Of this row {money.text(net)} is left: a correction may not take back more", "amount_usd")
+        raise Invalid(f"Of this row {amounts.format_usd(net)} is left: a correction may not take back more", "amount_usd")
     project = Project.objects.get(pk=row.project_id)
     account = Account.objects.filter(pk=row.account_id).first()
     charged = account if row.category == "entry" else None  # an interceptor's cost is its own column, and no entry's budget
@@ -57,7 +56,7 @@ def correct(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str)
             return False
         if not booking.adjust(row, amount, reason=reason, actor=by.name, key=key):
             return False
-        event = events.SpendCorrected(ledger=row.pk, amount_usd=money.number(amount), session=row.session_ref)
+        event = events.SpendCorrected(ledger=row.pk, amount_usd=amounts.number(amount), session=row.session_ref)
         object_id = row.account_id or row.project_id
         activity.record(row.project_id, event, by=by, object_id=object_id, reason=reason)
         caps.announce(row.project_id, row.account_id)  # a refund may free what waits for money

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import LedgerEntry
 from budget.reads import csv_export
 
@@ -36,7 +36,7 @@ def row(entry: LedgerEntry) -> dict[str, Any]:
         entry.account_id,
         entry.session_ref or None,
         entry.round,
-        money.number(entry.amount),
+        amounts.number(entry.amount),
         entry.price_source,
         entry.model or None,
         entry.input_tokens,

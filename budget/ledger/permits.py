@@ -8,8 +8,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from budget import events, limits
-from budget.amounts import money
+from budget import amounts, events, limits
 from budget.ledger import booking, charges
 from budget.limits import caps
 from budget.models import Account, Category, Hold, Project
@@ -47,7 +46,7 @@ def open_one(
                 amount=amount,
                 expires_at=Now() + timedelta(minutes=minutes),
             )
-            event = events.PermitOpened(category=category, amount_usd=money.number(amount), minutes=minutes)
+            event = events.PermitOpened(category=category, amount_usd=amounts.number(amount), minutes=minutes)
             activity.record(project.pk, event, by=by, object_id=hold.session_ref)
     except IntegrityError as refusal:
         if made := Hold.objects.filter(session_ref=name).first():  # the same call was first
@@ -80,7 +79,7 @@ def close(permit: Hold, *, by: Caller, reason: str = "") -> int:
         left = max(Hold.objects.select_for_update(no_key=True, of=("self",)).get(pk=permit.pk).remainder, 0)
         if not booking.settle(permit.pk):
             return 0
-        event = events.PermitClosed(category=permit.category, freed_usd=money.number(left))
+        event = events.PermitClosed(category=permit.category, freed_usd=amounts.number(left))
         activity.record(permit.project_id, event, by=by, object_id=permit.session_ref, reason=reason)
         caps.announce(permit.project_id, permit.account_id)
     return left
@@ -96,14 +95,14 @@ def expire() -> int:
 
 
 def _why(workspace_id: str, account: Account | None, category: str, amount: int, refusal: str) -> str:
-    wanted = money.text(amount)
+    wanted = amounts.format_usd(amount)
     if "entry budget" in refusal and account is not None:
         account.refresh_from_db()
-        return f"{money.text(max(account.headroom, 0))} is left of the entry's budget, the permit asks for {wanted}"
+        return f"{amounts.format_usd(max(account.headroom, 0))} is left of the entry's budget, the permit asks for {wanted}"
     if "project cap" in refusal:
         headroom = Project.objects.get(pk=workspace_id).headroom
-        return f"{money.text(max(headroom, 0))} is left under the project cap, the permit asks for {wanted}"
+        return f"{amounts.format_usd(max(headroom, 0))} is left under the project cap, the permit asks for {wanted}"
     tight = limits.tightest(workspace_id, category)
     if tight is None or tight.left is None:  # it was raised in between
         return "A limit stood against it: try again"
-    return f"{money.text(max(tight.left, 0))} is left of {limits.named(tight)}, the permit asks for {wanted}"
+    return f"{amounts.format_usd(max(tight.left, 0))} is left of {limits.named(tight)}, the permit asks for {wanted}"

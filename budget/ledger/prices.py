@@ -7,7 +7,7 @@ from importlib.metadata import version
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
 
-from budget.amounts import money
+from budget import amounts
 
 VERSION = f"genai-prices {version('genai-prices')}"
 
@@ -35,4 +35,4 @@ def cost(tokens: Tokens) -> int | None:
         priced = calc_price(usage, model_ref=tokens.model)
     except (LookupError, ValueError):
         return None
-    return money.round_up(Decimal(priced.total_price))
+    return amounts.round_up(Decimal(priced.total_price))

@@ -10,8 +10,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
-from budget import events, limits
-from budget.amounts import money
+from budget import amounts, events, limits
 from budget.ledger import booking, rebuild
 from budget.ledger.usage_files import ReportedUsage, read, same_model
 from budget.limits import caps
@@ -22,7 +21,7 @@ from workspaces.access import Caller
 __all__ = ["Line", "apply", "compare", "read", "shown"]
 
 # The ledger rounds each request up to a micro-dollar: less than a cent a day is rounding, and is not booked.
-TOLERANCE = money.usd("0.01")
+TOLERANCE = amounts.usd("0.01")
 NOT_THERE = "not in the file: another provider's, or another key's; never booked"
 IN_FUTURE = "a day that has not begun: not booked"
 NO_COST = "the file tells tokens only: nothing to book"
@@ -79,12 +78,12 @@ def apply(workspace_id: str, told: Sequence[ReportedUsage], *, provider: str, by
                 LedgerEntry.PriceSource.MANUAL,
                 category=Category.ORCHESTRATOR,
                 model=line.model,
-                reason=f"{provider} says {money.text(line.provider)} for {line.day}, the ledger said {money.text(line.ledger)}",
+                reason=f"{provider} says {amounts.format_usd(line.provider)} for {line.day}, the ledger said {amounts.format_usd(line.ledger)}",
                 at=min(datetime.combine(line.day, time(23, 59, 59), UTC), datetime.now(UTC)),
             )
             booking.charge(project, what, actor=by.name)
         if lines:
-            booked = money.number(sum(line.to_book for line in lines))
+            booked = amounts.number(sum(line.to_book for line in lines))
             event = events.SpendReconciled(provider=provider, lines=len(lines), amount_usd=booked)
             activity.record(workspace_id, event, by=by, object_id=workspace_id)
             caps.announce(workspace_id)
@@ -97,7 +96,7 @@ def shown(line: Line) -> dict[str, Any]:
         "day": line.day,
         "model": line.model,
         "provider_usd": _usd(line.provider),
-        "ledger_usd": money.number(line.ledger),
+        "ledger_usd": amounts.number(line.ledger),
         "provider_tokens": line.provider_tokens,
         "ledger_tokens": line.ledger_tokens,
         "difference_usd": _usd(line.difference),
@@ -115,7 +114,7 @@ def _merged(told: Sequence[ReportedUsage]) -> _Merged:
     for one in told:
         model, cost, tokens = merged.get((one.day, same_model(one.model)), (one.model, None, None))
         if one.cost is not None:
-            cost = (cost or 0) + int((one.cost * money.MICRO).to_integral_value())
+            cost = (cost or 0) + int((one.cost * amounts.MICRO).to_integral_value())
         if one.tokens is not None:
             tokens = (tokens or 0) + one.tokens
         merged[one.day, same_model(one.model)] = (model, cost, tokens)
@@ -151,4 +150,4 @@ def _key(workspace_id: str, line: Line) -> str:
 
 
 def _usd(amount: int | None) -> int | float | None:
-    return None if amount is None else money.number(amount)
+    return None if amount is None else amounts.number(amount)

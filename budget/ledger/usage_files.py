@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
-from budget.amounts import money
+from budget import amounts
 from workspaces.errors import Invalid
 
 Row = Mapping[str, str]
@@ -94,7 +94,7 @@ def read(text: str, *, provider: str, columns: Mapping[str, str] | None = None) 
     except (csv.Error, ValueError) as wrong:
         raise Invalid(f"Line {reader.line_num}: {wrong}", "csv") from None
     for (day, model), (cost, _) in sums.items():
-        if cost is not None and abs(cost) > money.MOST_USD:
+        if cost is not None and abs(cost) > amounts.MAX_USD:
             raise Invalid(f"{model[:60]} costs more on {day} than can be booked", "csv")
     return [
         ReportedUsage(day, model, cost, None if tokens is None else int(tokens))

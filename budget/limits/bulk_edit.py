@@ -8,7 +8,7 @@ from typing import Literal
 from django.db import transaction
 from django.db.models import Sum
 
-from budget.amounts import money
+from budget import amounts
 from budget.limits import caps
 from budget.models import Account, Project
 from workspaces.access import Caller
@@ -54,7 +54,7 @@ def excess(project: Project, total: int) -> str:
     if not project.total_budget:
         return ""
     over = total - project.total_budget
-    return f"Allocated {money.text(total)} exceeds the total budget by {money.text(over)}" if over > 0 else ""
+    return f"Allocated {amounts.format_usd(total)} exceeds the total budget by {amounts.format_usd(over)}" if over > 0 else ""
 
 
 def preview(project: Project, order: Order) -> int:

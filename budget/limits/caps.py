@@ -5,8 +5,7 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 from django.utils import timezone
 
-from budget import events
-from budget.amounts import money
+from budget import amounts, events
 from budget.models import Account, BudgetChange, Limit, Project
 from workspaces import activity, times
 from workspaces.access import Caller
@@ -154,11 +153,11 @@ def who_changed(project: Project, field: str, now: int | None, account: Account 
 
 
 def _usd(amount: int | None) -> float | None:
-    return None if amount is None else money.number(amount)
+    return None if amount is None else amounts.number(amount)
 
 
 def _text(amount: int | None) -> str:
-    return "none" if amount is None else money.text(amount)
+    return "none" if amount is None else amounts.format_usd(amount)
 
 
 def _record(

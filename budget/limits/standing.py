@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import CharField, F, QuerySet, Value
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import Category, DaySpend, Hold, Limit, Project
 
 CATEGORIES = tuple(Limit.Scope.values)
@@ -100,7 +100,7 @@ def named(one: Standing) -> str:
     """How a sentence calls it: "today's limit of $60.00 for orchestrator"."""
     whose = "" if one.category == "total" else f" for {one.category}"
     kind = "today's limit" if one.period == "day" else "the limit"
-    return f"{kind} of {money.text(one.limit)}{whose}"
+    return f"{kind} of {amounts.format_usd(one.limit)}{whose}"
 
 
 def _read(project: Project) -> tuple[dict[tuple[str, str], int], dict[str, int], dict[str, int]]:

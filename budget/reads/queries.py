@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project
 from workspaces import ids
 from workspaces.errors import Invalid, NotFound
@@ -27,13 +27,13 @@ def account_for(workspace_id: str, entry_id: str) -> Account:
 def totals(project: Project) -> dict[str, Any]:
     """The contract's seven amounts, in USD."""
     return {
-        "total_budget_usd": money.number(project.total_budget),
-        "max_project_spend_usd": money.number(project.max_project_spend),
-        "entries_spent_usd": money.number(project.entry_spent),
-        "orchestrator_spent_usd": money.number(project.orchestrator_spent),
-        "expansion_spent_usd": money.number(project.expansion_spent),
-        "interceptor_spent_usd": money.number(project.interceptor_spent),
-        "total_spent_usd": money.number(project.total_spent),
+        "total_budget_usd": amounts.number(project.total_budget),
+        "max_project_spend_usd": amounts.number(project.max_project_spend),
+        "entries_spent_usd": amounts.number(project.entry_spent),
+        "orchestrator_spent_usd": amounts.number(project.orchestrator_spent),
+        "expansion_spent_usd": amounts.number(project.expansion_spent),
+        "interceptor_spent_usd": amounts.number(project.interceptor_spent),
+        "total_spent_usd": amounts.number(project.total_spent),
     }
 
 

@@ -6,8 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from budget import events
-from budget.amounts import money
+from budget import amounts, events
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Decision, Project, Proposal, Review
 from budget.reviews.drafting import is_author, record
@@ -115,7 +114,7 @@ def _moved(proposals: Sequence[Proposal], accounts: dict[str, Account], project:
         if account and proposal.account.entry.deleted_at is not None:  # type: ignore[union-attr]
             moved.append(f"{name_of(proposal)} is off the backlog")
         elif now != proposal.before:
-            moved.append(f"{name_of(proposal)} is {money.text(now)} now, not {money.text(proposal.before)}")
+            moved.append(f"{name_of(proposal)} is {amounts.format_usd(now)} now, not {amounts.format_usd(proposal.before)}")
     return moved
 
 

@@ -8,8 +8,7 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
 
-from budget import events
-from budget.amounts import money
+from budget import amounts, events
 from budget.events import ReviewEvent
 from budget.ledger import rebuild
 from budget.models import Account, Project, Proposal, Review, ReviewLine
@@ -199,7 +198,7 @@ def _proposal(review: Review, project: Project, wish: Wish) -> Proposal:
     account = _account(review.project_id, wish)
     before = account.budget if account else getattr(project, wish.field)
     if wish.after == before and (account is None or wish.lock == account.human_locked):
-        raise Invalid(f"A proposal changes nothing: it is {money.text(before)} already", "proposals")
+        raise Invalid(f"A proposal changes nothing: it is {amounts.format_usd(before)} already", "proposals")
     if not wish.reason.strip():
         raise Invalid("Every proposal needs a reason", "proposals")
     return Proposal(

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts.patterns import LABELS
 from budget.models import BudgetChange
 from budget.reads import csv_export
@@ -82,7 +82,7 @@ def _limit(field: str) -> str:
 def value(change: BudgetChange, amount: int | None) -> str:
     if change.field == "human_locked":
         return "locked" if amount else "auto"
-    return money.text(amount) if amount is not None else "none"
+    return amounts.format_usd(amount) if amount is not None else "none"
 
 
 def _found(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[BudgetChange]:
@@ -96,6 +96,6 @@ def _found(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Budget
 
 def _line(row: BudgetChange) -> Iterator[Any]:
     flag = row.field == "human_locked"
-    before, after = (bool(it) if flag else None if it is None else money.number(it) for it in (row.before, row.after))
+    before, after = (bool(it) if flag else None if it is None else amounts.number(it) for it in (row.before, row.after))
     yield from (row.pk, row.at, row.account_id, row.field if flag else f"{row.field}_usd", before, after)
     yield from (row.source, row.actor, row.reason)

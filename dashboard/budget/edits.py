@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from budget.amounts import money
+from budget import amounts
 from budget.limits import bulk_edit, caps
 from budget.models import Project
 from budget.reads import queries
@@ -32,9 +32,9 @@ def cap(page_request: PageRequest) -> HttpResponse:
     if page_request.request.method == "GET" or (amount < project.total_spent + project.held and not confirmed):
         return confirm(
             page_request,
-            title=f"Set the cap to {money.text(amount)}",
+            title=f"Set the cap to {amounts.format_usd(amount)}",
             sentence=consequence(project, amount),
-            button=f"Set the cap to {money.text(amount)}",
+            button=f"Set the cap to {amounts.format_usd(amount)}",
             action=reverse("cap", args=[page_request.workspace.pk]),
             fields={
                 "amount": said["amount"],
@@ -49,12 +49,12 @@ def cap(page_request: PageRequest) -> HttpResponse:
         )
     except caps.Changed as changed:
         return _overtaken_in(page_request, "max_project_spend", changed.now, said["amount"], wanted["reason"])
-    return done(page_request, f"The cap is {money.text(amount)} now")
+    return done(page_request, f"The cap is {amounts.format_usd(amount)} now")
 
 
 def consequence(project: Project, amount: int) -> str:
     """What a cap of this much does at once."""
-    spent, held = money.text(project.total_spent), money.text(project.held)
+    spent, held = amounts.format_usd(project.total_spent), amounts.format_usd(project.held)
     if amount < project.total_spent:
         return f"That is below the {spent} already spent: nothing new starts until the cap is raised. Sessions at work go on within their holds."
     if amount < project.total_spent + project.held:
@@ -79,7 +79,7 @@ def total_budget(page_request: PageRequest) -> HttpResponse:
     except caps.Changed as changed:
         return _overtaken_in(page_request, "total_budget", changed.now, page_request.request.POST["amount"], wanted["reason"])
     over = bulk_edit.excess(project, bulk_edit.allocated(project.pk))
-    sentence = f"The total budget is {money.text(project.total_budget)} now"
+    sentence = f"The total budget is {amounts.format_usd(project.total_budget)} now"
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
 
@@ -94,9 +94,9 @@ def entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
     except caps.Changed as changed:
         return _overtaken(page_request, entry, changed, fields={"amount": page_request.request.POST["amount"], "reason": reason})
     over = bulk_edit.excess(page_request.project, bulk_edit.allocated(page_request.workspace.pk))
-    sentence = f"The budget of #{entry.seq} is {money.text(account.budget)} now, and locked"
+    sentence = f"The budget of #{entry.seq} is {amounts.format_usd(account.budget)} now, and locked"
     if account.budget <= account.spent + account.held and entry.status not in (Entry.Status.DONE, Entry.Status.FAILED):
-        gone = f"{money.text(account.spent)} is spent and {money.text(account.held)} held"
+        gone = f"{amounts.format_usd(account.spent)} is spent and {amounts.format_usd(account.held)} held"
         return done(page_request, f"{sentence}. {gone}: nothing more starts on it until it is raised", tone="warn")
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
@@ -108,7 +108,7 @@ def _overtaken_in(page_request: PageRequest, field: str, now: int | None, amount
         page_request,
         title=f"Set the {named} all the same",
         sentence=f"{caps.who_changed(page_request.project, field, now)}, after this page showed it to you. Nothing was overwritten.",
-        button=f"Set it from {money.text(now)} to {amount} USD",
+        button=f"Set it from {amounts.format_usd(now)} to {amount} USD",
         action=reverse(address, args=[page_request.workspace.pk]),
         fields={"amount": amount, "reason": reason, "seen": now or 0},
         status=409,
@@ -121,7 +121,7 @@ def _overtaken(page_request: PageRequest, entry: Entry, changed: caps.Changed, *
         page_request,
         title=f"Set the budget of #{entry.seq} all the same",
         sentence=f"{changed.message}, after this page showed it to you. Nothing was overwritten.",
-        button=f"Set it from {money.text(changed.now)} to {fields['amount']} USD",
+        button=f"Set it from {amounts.format_usd(changed.now)} to {fields['amount']} USD",
         action=reverse("entry-budget", args=[page_request.workspace.pk, entry.pk]),
         fields={**fields, "seen": changed.now or 0},
         status=409,

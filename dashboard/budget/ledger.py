@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils.timezone import get_current_timezone
 from django.views.decorators.http import require_http_methods
 
-from budget.amounts import columns, money
+from budget import amounts
+from budget.amounts import columns
 from budget.ledger import corrections
 from budget.models import Category, LedgerEntry
 from budget.reads import csv_export
@@ -72,7 +73,7 @@ def booked(page_request: PageRequest) -> dict[str, Any]:
             "row": row,
             "entry": getattr(row.account, "entry", None),
             "unknown": _unknown(row),
-            "amount": money.text(row.amount, places=places),
+            "amount": amounts.format_usd(row.amount, places=places),
         }
         for row in cut.rows
     ]
@@ -162,7 +163,7 @@ def _effect(effect: corrections.Effect) -> list[str]:
 
 def _line(row: LedgerEntry) -> Iterator[Any]:
     def usd(micro: int | None) -> Any:
-        return None if micro is None else money.number(micro)
+        return None if micro is None else amounts.number(micro)
 
     yield from (row.pk, row.at, row.category, row.account_id, row.session_ref or None, row.round, usd(row.amount))
     yield from (row.price_source, usd(row.reported), usd(row.computed), row.price_version, row.model)

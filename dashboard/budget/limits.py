@@ -7,8 +7,7 @@ from django.urls import reverse
 from django.utils.timezone import get_current_timezone, now
 from django.views.decorators.http import require_POST
 
-from budget import limits
-from budget.amounts import money
+from budget import amounts, limits
 from budget.charts.patterns import LABELS
 from budget.limits import Standing, caps, thresholds
 from dashboard.shared import confirmation
@@ -44,9 +43,9 @@ def set_one(page_request: PageRequest) -> HttpResponse:
     ):
         return confirm(
             page_request,
-            title=f"Set the limit of {named} to {money.text(amount)}",
+            title=f"Set the limit of {named} to {amounts.format_usd(amount)}",
             sentence=times.with_local(consequence(one, amount), get_current_timezone(), now()),
-            button=f"Set it to {money.text(amount)}",
+            button=f"Set it to {amounts.format_usd(amount)}",
             action=reverse("limit", args=[page_request.workspace.pk]),
             fields=fields | {"confirm": confirmation.token(page_request, f"limit {wanted['limit']}", amount)},
         )
@@ -57,7 +56,8 @@ def set_one(page_request: PageRequest) -> HttpResponse:
     except caps.Changed as changed:
         return _overtaken(page_request, one, changed.now, fields)
     return done(
-        page_request, f"{named} has no limit now" if amount is None else f"The limit of {named} is {money.text(amount)} now"
+        page_request,
+        f"{named} has no limit now" if amount is None else f"The limit of {named} is {amounts.format_usd(amount)} now",
     )
 
 
@@ -69,7 +69,7 @@ def _overtaken(page_request: PageRequest, one: Standing, now_: int | None, field
         page_request,
         title=f"Set the limit of {name(one)} all the same",
         sentence=f"{caps.who_changed(page_request.project, f'limit.{limit}', now_)}, after this page showed it to you. Nothing was overwritten.",
-        button=f"Set it from {'none' if now_ is None else money.text(now_)} to {wanted}",
+        button=f"Set it from {'none' if now_ is None else amounts.format_usd(now_)} to {wanted}",
         action=reverse("limit", args=[page_request.workspace.pk]),
         fields=fields | {f"seen.{limit}": "" if now_ is None else str(now_)},
         status=409,
@@ -90,7 +90,10 @@ def warn_at(page_request: PageRequest) -> HttpResponse:
 
 def consequence(one: Standing, amount: int) -> str:
     """What a limit of this much does at once."""
-    spent, held = f"{money.text(one.spent)} is spent{' today' if one.period == 'day' else ''}", money.text(one.held)
+    spent, held = (
+        f"{amounts.format_usd(one.spent)} is spent{' today' if one.period == 'day' else ''}",
+        amounts.format_usd(one.held),
+    )
     if amount <= one.spent:
         return f"{spent} already, so it is reached at once. {one.stops}"
     return f"{spent} and {held} is held, so nothing is left of it until some of that is free. {one.stops}"

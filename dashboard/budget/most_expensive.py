@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpResponseBase
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import RoundSpend
 from budget.reads import csv_export
 from dashboard.shared.decorators import in_workspace
@@ -48,5 +48,5 @@ def _found(page_request: PageRequest) -> QuerySet[RoundSpend]:
 
 def _line(row: RoundSpend) -> Iterator[Any]:
     entry, changed = row.account.entry, row.diffstat or {}  # type: ignore[attr-defined]
-    yield from (entry.pk, entry.seq, entry.title, row.number, row.verdict, money.number(row.cost), row.improvement_score)  # type: ignore[attr-defined]
+    yield from (entry.pk, entry.seq, entry.title, row.number, row.verdict, amounts.number(row.cost), row.improvement_score)  # type: ignore[attr-defined]
     yield from (changed.get("insertions"), changed.get("deletions"))

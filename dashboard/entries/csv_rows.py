@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
-from budget.amounts import money
+from budget import amounts
 from budget.reads import csv_export
 from dashboard.entries import filters, rows
 from dashboard.entries.filters import Wanted
@@ -57,7 +57,7 @@ def lines(page_request: PageRequest, ids: Sequence[str]) -> Iterator[list[Any]]:
 
 def _line(row: dict[str, Any]) -> list[Any]:
     entry, account = row["entry"], row["account"]
-    usd = [money.number(amount) for amount in (account.budget, account.spent, account.held)]
+    usd = [amounts.number(amount) for amount in (account.budget, account.spent, account.held)]
     return [
         entry.pk,
         entry.seq,

@@ -1,13 +1,15 @@
 """One new entry by a form: what it asks of an agent, what it locks, what it waits for and what it may cost."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from budget.amounts import money
+from budget import amounts
 from dashboard.entries import adding, filters, search_language
 from dashboard.plans.items import Item, Plan
 from dashboard.shared.decorators import in_workspace
@@ -77,11 +79,9 @@ def _value(said: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     }
     if said["budget"].strip():
         try:
-            value["budget_usd"] = Amount().to_python(said["budget"])
-            money.from_json(value["budget_usd"])
-        except Exception as error:
-            value.pop("budget_usd", None)
-            wrong["budget"] = str(getattr(error, "messages", ["Write an amount in USD, such as 12.50"])[0])
+            value["budget_usd"] = Decimal(Amount().clean(said["budget"])) / amounts.MICRO
+        except ValidationError as error:
+            wrong["budget"] = error.messages[0]
     if rounds := said["rounds"].strip():
         if rounds.isascii() and rounds.isdigit() and len(rounds) < 10:
             value["budget_rounds"] = int(rounds)

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry
 from dashboard.entry import diff
@@ -115,7 +115,7 @@ def _facts(one: Round, told: chart.Round, booked: list[dict[str, Any]], most: in
     reached = "merging" if one.verdict == Round.Verdict.PASSED else one.session.phase
     return Facts(
         round=one,
-        cost=money.text(told.cost, estimate=told.estimated),
+        cost=amounts.format_usd(told.cost, estimate=told.estimated),
         outcome=chart.WORDS[told.outcome],
         reached=labels.REACHED[reached],
         spent=[(Category(row["category"]).label, row["amount"] or 0) for row in mine],

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry, RoundSpend
 from dashboard.shared import labels
@@ -67,7 +67,7 @@ def _row(one: Round, told: chart.Round, dearest: Round | None) -> Row:
     reached = "merging" if one.verdict == Round.Verdict.PASSED else one.session.phase
     return Row(
         round=one,
-        cost=money.text(told.cost, estimate=told.estimated),
+        cost=amounts.format_usd(told.cost, estimate=told.estimated),
         outcome=told.outcome,
         reached=labels.REACHED[reached],
         checks=[queries.shown_check(check) for check in one.checks],

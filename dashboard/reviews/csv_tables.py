@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import StreamingHttpResponse
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import Review
 from budget.reads import csv_export
 from budget.reviews import reading
@@ -28,7 +28,7 @@ def lines(found: Whole) -> StreamingHttpResponse:
 
 def proposals(found: Whole) -> StreamingHttpResponse:
     columns = ["entry_id", "field", "before_usd", "after_usd", "lock", "reason"]
-    rows = ([p.account_id, p.field, money.number(p.before), money.number(p.after), p.lock, p.reason] for p in found.proposals)
+    rows = ([p.account_id, p.field, amounts.number(p.before), amounts.number(p.after), p.lock, p.reason] for p in found.proposals)
     return csv_export.answer(_name(found.review, "proposals"), columns, rows)
 
 

@@ -1,6 +1,6 @@
 """How a review says where it stands. Pure."""
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import Review
 from budget.reviews.reading import Whole
 
@@ -28,5 +28,5 @@ def outcome(found: Whole) -> str:
 
 def moved(found: list[tuple[str, int, int]]) -> str:
     """What is not any more as the figures say; empty when nothing moved."""
-    parts = [f"{MOVED[name]} is {money.text(now)} now, it was {money.text(then)}" for name, then, now in found]
+    parts = [f"{MOVED[name]} is {amounts.format_usd(now)} now, it was {amounts.format_usd(then)}" for name, then, now in found]
     return f"Figures have moved since: {'; '.join(parts)}." if parts else ""

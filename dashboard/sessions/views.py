@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.timezone import now
 
-from budget.amounts import money
+from budget import amounts
 from budget.reads import csv_export
 from dashboard.sessions import history, log_lines, timeline
 from dashboard.sessions.filters import OUTCOMES, SORTS, STATES, WorkersFilter
@@ -205,6 +205,6 @@ def _line(row: Row) -> Iterator[Any]:
         one.round_number or None,
         one.attempt,
     )
-    yield from (None if row.round_cost is None else money.number(row.round_cost), money.number(row.entry_cost))
+    yield from (None if row.round_cost is None else amounts.number(row.round_cost), amounts.number(row.entry_cost))
     yield from (one.claimed_at, one.started_at, one.ended_at, one.last_output_at, one.worker_id, one.host, one.waiting_for)
     yield one.outcome_message

@@ -5,32 +5,26 @@ from typing import Any
 
 from django import forms
 
-from budget.amounts import money
+from budget import amounts
 from budget.limits import caps, thresholds
 from budget.models import Limit
 from workspaces.errors import Invalid
 
-GROUPED = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
 
+class Amount(forms.CharField):
+    """USD as a person types it (`amounts.parse_usd`); micro-USD, or None where it is not required and empty."""
 
-class Amount(forms.DecimalField):
-    """USD from a person: `$` and commas between thousands are forgiven; a comma anywhere else is not, nor more than six decimals."""
-
-    def to_python(self, value: Any) -> Any:
-        text = value.strip().removeprefix("$").strip() if isinstance(value, str) else value
-        if isinstance(text, str) and "," in text:
-            if not GROUPED.fullmatch(text):  # in half of the world 12,50 is twelve and a half: not to be taken for 1250
-                raise forms.ValidationError("Write an amount in USD with a point before the cents, such as 12.50")
-            text = text.replace(",", "")
-        return super().to_python(text)
+    default_error_messages = {"invalid": "Write an amount in USD, such as 12.50"}
 
     def clean(self, value: Any) -> Any:
-        amount = super().clean(value)
-        if amount is None and not self.required:
+        text = super().clean(value)
+        if not text:
             return None
         try:
-            return money.from_json(amount)
-        except money.NotMoney as error:
+            return amounts.parse_usd(text)
+        except amounts.NotReadable:
+            raise forms.ValidationError(self.error_messages["invalid"]) from None
+        except amounts.NotMoney as error:
             raise forms.ValidationError(f"The amount {error}") from None
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from django.db.models import Case, F, Value, When
 
+from budget import amounts
 from budget.allocation import reallocation
-from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.models import Account, BudgetChange, Project
 from orchestration import events
@@ -48,10 +48,10 @@ def take_back(project: Project, from_: Sequence[str], wanted: int, round_ceiling
 
 
 def _lower(project: Project, taken: Sequence[tuple[Account, int]]) -> None:
-    amounts = Case(*(When(pk=one.pk, then=Value(one.budget - amount)) for one, amount in taken), output_field=MoneyField())
-    Account.objects.filter(pk__in=[one.pk for one, _ in taken], human_locked=False).update(budget=amounts)
+    new_budgets = Case(*(When(pk=one.pk, then=Value(one.budget - amount)) for one, amount in taken), output_field=MoneyField())
+    Account.objects.filter(pk__in=[one.pk for one, _ in taken], human_locked=False).update(budget=new_budgets)
     BudgetChange.objects.bulk_create(_change(one, amount) for one, amount in taken)
-    event = events.SharesReclaimed(changed=len(taken), freed_usd=money.number(sum(amount for _, amount in taken)))
+    event = events.SharesReclaimed(changed=len(taken), freed_usd=amounts.number(sum(amount for _, amount in taken)))
     activity.record(project.pk, event, by=MUSTER, object_id=project.pk)
 
 
@@ -65,5 +65,5 @@ def _change(account: Account, taken: int) -> BudgetChange:
         after=after,
         source=BudgetChange.Source.ALLOCATION,
         actor=MUSTER.name,
-        reason=f"Lowered from {format_usd(before)} to {format_usd(after)}: a round for each entry comes before a second one for any",
+        reason=f"Lowered from {amounts.format_usd(before)} to {amounts.format_usd(after)}: a round for each entry comes before a second one for any",
     )

@@ -6,9 +6,8 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from budget import allocation
+from budget import allocation, amounts
 from budget.allocation import policy, reallocation
-from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Project
@@ -125,7 +124,7 @@ def fund(workspace_id: str) -> int:
         changes = [_give(one, given[one.pk]) for one in poor if one.pk in given]
         if changes:
             BudgetChange.objects.bulk_create(changes)
-            event = events.SharesFunded(changed=len(changes), spare_usd=money.number(spare_now))
+            event = events.SharesFunded(changed=len(changes), spare_usd=amounts.number(spare_now))
             activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id)
     if changes:
         unblock_affordable(workspace_id, list(given))
@@ -185,7 +184,7 @@ def _give(account: Account, gift: int) -> BudgetChange:
     before = account.budget
     after = account.spent + account.held + max(account.headroom, 0) + gift
     Account.objects.filter(pk=account.pk, human_locked=False).update(budget=after)
-    reason = f"Raised from {format_usd(before)} to {format_usd(after)}: its share of what the plan has left"
+    reason = f"Raised from {amounts.format_usd(before)} to {amounts.format_usd(after)}: its share of what the plan has left"
     return BudgetChange(
         project_id=account.project_id,
         account=account,

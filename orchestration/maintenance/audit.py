@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Count, F, Sum
 from django.utils import timezone
 
-from budget.amounts import money
+from budget import amounts
 from budget.ledger import rebuild
 from budget.models import Account, Hold, LedgerEntry, Project, ThresholdCrossing
 from orchestration.models import Session
@@ -88,4 +88,4 @@ def _caps(found: Audit) -> None:
 
 
 def _usd(amount: int) -> str:
-    return money.text(amount, places=6)
+    return amounts.format_usd(amount, places=6)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from budget.amounts import money
+from budget import amounts
 from orchestration import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
@@ -18,7 +18,7 @@ from workspaces import activity
 from workspaces.access import MUSTER
 
 TIMES = 4  # this many times the usual rate
-LEAST = money.usd("0.10")  # what a session must have spent before its rate says anything
+LEAST = amounts.usd("0.10")  # what a session must have spent before its rate says anything
 SOONEST_S = 30.0
 FEWEST = 3  # sessions of a workspace that make something usual, where the entry has none of its own
 NEWEST = 500
@@ -94,7 +94,7 @@ def _tell(session: Session, sentence: str, rate: float, usual_rate: float) -> bo
         fresh = Session.objects.filter(pk=session.pk, status=Session.Status.RUNNING, anomaly="").update(anomaly=sentence)
         if fresh:
             event = events.SessionAnomaly(
-                entry=session.entry_id, rate=money.number(round(rate)), usual=money.number(round(usual_rate))
+                entry=session.entry_id, rate=amounts.number(round(rate)), usual=amounts.number(round(usual_rate))
             )
             activity.record(session.workspace_id, event, by=MUSTER, object_id=session.pk, reason=sentence)
             wake_ups.publish_change(session.workspace_id, "workers", "executor")
@@ -102,4 +102,4 @@ def _tell(session: Session, sentence: str, rate: float, usual_rate: float) -> bo
 
 
 def _a_minute(rate: float) -> str:
-    return f"{money.text(round(rate))} a minute"
+    return f"{amounts.format_usd(round(rate))} a minute"

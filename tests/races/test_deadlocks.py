@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from budget import ledger
 from budget.admin.fixes import Correct
 from budget.allocation import reallocation
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, corrections, permits, rebuild
 from budget.ledger.prices import Tokens
 from budget.limits import bulk_edit as limits_bulk_edit

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
 from budget import ledger, limits
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, permits, rebuild
 from budget.ledger.prices import Tokens
 from budget.limits import caps

@@ -3,7 +3,7 @@
 import pytest
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import BudgetChange, Hold, LedgerEntry
 from orchestration import sessions

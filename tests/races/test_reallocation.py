@@ -8,7 +8,7 @@ from django.db import connections, transaction
 
 from budget import allocation
 from budget.allocation import policy, reallocation, sharing
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import bulk_edit, caps
 from budget.models import Account, BudgetChange
 from orchestration import funding

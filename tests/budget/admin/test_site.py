@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import rebuild
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project, RoundSpend
 from tests import admin_site

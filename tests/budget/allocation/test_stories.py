@@ -5,7 +5,7 @@ from typing import Any
 from budget import allocation
 from budget.allocation import Row, Snapshot
 from budget.allocation.estimates import Round
-from budget.amounts.money import usd
+from budget.amounts import usd
 
 
 def a_row(name: str = "a", *, budget: str = "5", spent: str = "0", rounds: tuple[Round, ...] = (), **more: Any) -> Row:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget.amounts import columns, money
-from budget.amounts.money import usd
+from budget import amounts
+from budget.amounts import columns, usd
 from budget.charts import bullet, burnup, categories, outlook, patterns, rounds, scales, sparkline
 from budget.charts.burnup import BurnUp, Mark, Point
 from budget.charts.svg import el
@@ -135,7 +135,7 @@ def test_changes_are_ticks_at_the_foot() -> None:
 def test_the_table_says_what_the_burnup_shows() -> None:
     data = a_burnup()
     table = burnup.table(data)
-    assert len(table.rows) == len(data.points) and table.rows[-1][-1] == money.text(data.spent)
+    assert len(table.rows) == len(data.points) and table.rows[-1][-1] == amounts.format_usd(data.spent)
     assert [row[-1] for row in table.exact] == [point.total for point in data.points]
     points = re.findall(r"[ML]", of_class(burnup.draw(data), "total")[0].get("d", ""))
     assert len(points) == len(table.rows)

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from budget import forecast
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.forecast import Facts, Worked
 from budget.forecast import inputs as forecast_inputs
 from budget.forecast.duration_model import Life

@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.models import Entry
 from tests.factories import a_workspace, an_entry, project

@@ -2,7 +2,7 @@
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, permits, rebuild
 from budget.ledger.prices import Tokens
 from budget.models import Account, Category, Hold

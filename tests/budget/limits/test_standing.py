@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from budget import ledger, limits
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import rebuild
 from budget.models import DaySpend, Hold, Limit
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project

@@ -2,7 +2,7 @@
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import rebuild
 from budget.limits import caps, thresholds
 from budget.models import ThresholdCrossing

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.forecast import inputs as forecast_inputs
 from budget.limits import caps
 from budget.models import Comment, Decision, LedgerEntry, Proposal, Review, ReviewLine, RoundSpend

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.reviews import variance
 from budget.reviews.variance import Variance
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, corrections, permits, reconciliation
 from budget.ledger.prices import Tokens
 from budget.limits import caps

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.worker.agents.shared.events import Usage
 from orchestration.worker.agents.shared.reading import count, dig, usd
 
@@ -17,7 +17,7 @@ def model_name(route: str | None) -> str:
 def reported(value: Any) -> int | None:
     """Micro-USD of a cost that a CLI tells. Of 0 it is not known whether it is free or whether the CLI has no price: None."""
     amount = usd(value)
-    return money.round_up(amount) if amount else None
+    return amounts.round_up(amount) if amount else None
 
 
 @dataclass(frozen=True, slots=True)
