@@ -9,7 +9,7 @@ PERIODS = {"day": "today", "all": "over the whole life"}
 
 
 def amount(value: Any) -> str:
-    """`$1.80`; a dash for none."""
+    """`$1.80`; a dash for None."""
     return amounts.format_usd(amounts.usd(value)) if isinstance(value, (int, float)) else plain(value)
 
 

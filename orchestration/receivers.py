@@ -12,7 +12,7 @@ from workspaces import activity
 def connect() -> None:
     caps.changed.connect(_on_money, dispatch_uid="orchestration.money")
     activity.recorded.connect(_on_told, dispatch_uid="orchestration.notices")
-    policy.read_with(funding.read_terms)
+    policy.register_reader(funding.read_terms)
 
 
 def _on_money(sender: Any, *, workspace_id: str, entry_id: str | None, shared_out: bool = False, **_: Any) -> None:

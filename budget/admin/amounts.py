@@ -1,4 +1,4 @@
-"""Micro-USD on the admin site: shown as pages show it, typed in USD."""
+"""Micro-USD on the admin site: shown as on pages, typed in USD."""
 
 from typing import Any
 
@@ -10,21 +10,21 @@ from django.utils.safestring import SafeString
 from budget import amounts
 
 
-def shown(micro: int | None) -> SafeString | str:
-    """An amount as pages write it, with every digit as its title."""
+def format_amount(micro: int | None) -> SafeString | str:
+    """An amount as on pages, with every digit in its title."""
     if micro is None:
         return amounts.format_usd(None)
     return format_html('<span title="{}">{}</span>', amounts.plain_usd(micro), amounts.format_usd(micro))
 
 
 def column(path: str, label: str = "") -> Any:  # a callable; Django's stubs know only names in fieldsets
-    """A column of a list, or a fact of a page: the amount at `path` (`account__spent`)."""
+    """A column of a list, or a read-only field of a page: the amount at `path` (`account__spent`)."""
 
     @admin.display(description=label or path.rpartition("__")[2].replace("_", " "), ordering=path)
     def amount(obj: Any) -> Any:
         for name in path.split("__"):
             obj = getattr(obj, name, None)
-        return shown(obj)
+        return format_amount(obj)
 
     amount.__name__ = f"{path}_usd"
     return amount

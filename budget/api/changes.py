@@ -41,7 +41,7 @@ def _change(row: BudgetChange) -> dict[str, Any]:
 
 
 def _value(value: int | None, *, is_flag: bool) -> Any:
-    """None: there was no limit, or there is none now."""
+    """None: no limit."""
     if value is None:
         return None
     return bool(value) if is_flag else amounts.number(value)

@@ -1,4 +1,4 @@
-"""The contract's four budget calls. Find, ask, answer."""
+"""The contract's four budget calls."""
 
 from typing import Annotated, Any
 
@@ -78,5 +78,5 @@ def lock(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 def _tags(if_none_match: str) -> list[str]:
-    """The tags a caller holds. A proxy that compressed our answer may have made them weak: what they stand for is the same."""
+    """The caller's tags. A proxy that compressed a response may have made them weak; they still name the same version."""
     return [tag.removeprefix("W/") for tag in parse_etags(if_none_match)]

@@ -1,4 +1,4 @@
-"""Spend over time against the cap, with what the open work will likely cost."""
+"""Spend over time against the cap, with the likely cost of the open work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from workspaces import times
 
 WIDTH, HEIGHT = 960, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 792, 26, 236
-ROOM_ABOVE = 1.25  # over the highest line, for the words at the crossing
+ROOM_ABOVE = 1.25  # over the highest line, for the text at the crossing
 LINE = 14.0
 SHAPES = {"change": "M0 -5 5 4 -5 4Z", "stop": "M-4 -4h8v8h-8Z", "pause": "M-4 -4h3v8h-3ZM1 -4h3v8h-3Z"}
 
 
 @dataclass(frozen=True)
 class Point:
-    """What was spent until then in each category, in the order of CATEGORIES."""
+    """Cumulative spend in each category, in the order of CATEGORIES."""
 
     at: datetime
     spent: tuple[int, ...]
@@ -35,7 +35,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened: `kind` is change, stop or pause. The words stand in the list below the chart."""
+    """An event: `kind` is change, stop or pause. The list below the chart shows its text."""
 
     at: datetime
     kind: str
@@ -44,8 +44,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class BurnUp:
-    """`points` from the left edge to now; `until`: the right edge. `allocated`: what the entries' budgets add up to. Times are
-    written in `zone`."""
+    """`points` from the left edge to now; `until`: the right edge. `allocated`: the sum of the entries' budgets. Times are
+    shown in `zone`."""
 
     points: Sequence[Point]
     until: datetime
@@ -92,12 +92,12 @@ def draw(data: BurnUp, id_: str = "burnup") -> SafeString:
 
 
 def describe(data: BurnUp) -> str:
-    """The picture in a sentence."""
+    """The chart in a sentence."""
     parts = ", ".join(
         f"{LABELS[name]} {amounts.format_usd(amount)}" for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True)
     )
-    held = f" {amounts.format_usd(data.held)} is held for sessions at work." if data.held else ""
-    ending = outlook.ending(data.outlook, data.cap)
+    held = f" {amounts.format_usd(data.held)} is held for running sessions." if data.held else ""
+    ending = outlook.end_sentence(data.outlook, data.cap)
     return (
         f"From {times.brief(data.since, data.zone)} to {times.brief(data.now, data.zone)}"
         f" {times.abbreviation(data.now, data.zone)}: spent {amounts.format_usd(data.spent)} of the cap"
@@ -106,7 +106,7 @@ def describe(data: BurnUp) -> str:
 
 
 def table(data: BurnUp) -> Table:
-    """Every point of the picture."""
+    """Every point of the chart."""
     shown = [_moment(point.at, data) for point in data.points]
     return Table(
         caption=f"Spent until then, times in {times.zone_name(data.zone)}",
@@ -120,7 +120,7 @@ def table(data: BurnUp) -> Table:
 
 
 def _moment(at: datetime, data: BurnUp) -> str:
-    """The clock, with the day where there are several, and with the zone's name where the clocks change in between."""
+    """The time, with the day where the chart spans several, and with the zone where its offset changes."""
     here, first = at.astimezone(data.zone), data.since.astimezone(data.zone)
     shown = times.brief(at, data.zone) if data.now - data.since > timedelta(hours=36) else f"{here:%H:%M}"
     changes = first.utcoffset() != data.now.astimezone(data.zone).utcoffset()
@@ -168,13 +168,13 @@ def _now(data: BurnUp, x: scales.Scale) -> list[SafeString]:
 
 
 def _lines(data: BurnUp, y: scales.Scale) -> list[SafeString]:
-    """Cap, total budget and what is allocated, each named at its right end; one above the picture is named at its edge."""
+    """Cap, total budget and allocated, each labelled at its right end; a line above the chart is labelled at its edge."""
     lines = [
         ("cap", f"Cap {amounts.format_usd(data.cap)}", data.cap),
         *([("budget", f"Total budget {amounts.format_usd(data.total_budget)}", data.total_budget)] if data.total_budget else []),
         ("plan", f"Allocated {amounts.format_usd(data.allocated)}", data.allocated),
     ]
-    places = scales.apart([max(y(amount), TOP) + 4 for _, _, amount in lines], LINE, TOP, BOTTOM)
+    places = scales.spread([max(y(amount), TOP) + 4 for _, _, amount in lines], LINE, TOP, BOTTOM)
     parts = []
     for (name, label, amount), place in zip(lines, places, strict=True):
         if y(amount) >= TOP:
@@ -187,7 +187,7 @@ def _lines(data: BurnUp, y: scales.Scale) -> list[SafeString]:
 
 
 def _wedge(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
-    """What is held: it may be spent by those who are at work now."""
+    """The reserved money, which running sessions may spend."""
     if not data.held:
         return []
     where, wide = x(data.now.timestamp()), 28
@@ -200,7 +200,7 @@ def _wedge(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
 
 
 def _names(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
-    """The layers by name and pattern, in their order: above the edge where they end, left of now; or inside where there is no room."""
+    """The layers' labels, in their order: above the upper edge, left of now; or inside where there is no space."""
     named, where = _named(data), x(data.now.timestamp()) - 10
     foot, high = _foot(data, y), LINE * len(named)
     parts = [el("rect", x=where - 150, y=foot - high - 2, width=152, height=high + 6, class_="plate")] if named else []
@@ -217,7 +217,7 @@ def _named(data: BurnUp) -> list[tuple[str, int]]:
 
 
 def _foot(data: BurnUp, y: scales.Scale) -> float:
-    """Where the names of the layers stand: the lowest line."""
+    """The y of the lowest label."""
     high = LINE * len(_named(data))
     foot = y(data.spent) - 10
     return foot if foot - high >= TOP else min(y(data.spent) + high + 10, BOTTOM - 4)

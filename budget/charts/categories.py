@@ -1,4 +1,4 @@
-"""One bar from nothing to the cap: what each category spent, what is held, what is left."""
+"""One bar from zero to the cap: spend by category, held, left."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from budget.charts.table import Table
 
 WIDTH = 960
 BAR_TOP, BAR = 8, 32
-INSIDE = 80  # a segment this wide may hold a short label; longer words need more
+INSIDE = 80  # the least width of a segment with a label inside
 GAP = 1.5
 LETTER = 6.6
 
 
 @dataclass(frozen=True)
 class Spend:
-    """Micro-USD by category; `held` for sessions at work; the cap is the whole bar."""
+    """Micro-USD by category; `held` for running sessions; the cap is the whole bar."""
 
     spent: Mapping[str, int]
     held: int
@@ -72,7 +72,7 @@ def describe(data: Spend) -> str:
 
 
 def table(data: Spend) -> Table:
-    """The bar's segments; the page shows them with more columns."""
+    """The bar's segments; the page adds columns."""
     spent = [data.spent.get(name, 0) for name in CATEGORIES]
     shown, total = columns.texts(spent)
     return Table(
@@ -96,7 +96,7 @@ def _parts(data: Spend, scale: scales.Scale) -> list[_Part]:
 
 
 def _labels(parts: list[_Part]) -> list[SafeString]:
-    """Inside where there is room for the words, else below with a leader."""
+    """Inside where the text fits, else below with a leader line."""
     drawn, below = [], []
     for part in parts:
         if not _fits(part):
@@ -113,7 +113,7 @@ def _fits(part: _Part) -> bool:
 
 
 def _below(parts: list[_Part]) -> list[SafeString]:
-    """Stepping down, so that no leader crosses a word: to the left of their leaders from the left on, or to the right from the right on."""
+    """Each label lower than the one before, so that no leader line crosses a label."""
     leftwards = all(part.start + part.width / 2 >= len(part.words) * LETTER for part in parts)
     drawn = []
     for row, part in enumerate(parts if leftwards else reversed(parts)):

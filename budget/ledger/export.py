@@ -1,4 +1,4 @@
-"""Ledger rows for outside: as the API, the CSV and `./muster ledger export` tell them. One shape for all."""
+"""Ledger rows for export: one shape for the API, the CSV and `./muster ledger export`."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -50,12 +50,12 @@ def row(entry: LedgerEntry) -> dict[str, Any]:
 
 
 def csv_lines(rows: Iterable[LedgerEntry]) -> Iterator[str]:
-    """A header, and a line each: raw decimals, ISO times in UTC, cells that a spreadsheet would run made harmless."""
+    """A header and a line for each row: raw decimals, ISO times in UTC, formulas escaped."""
     return csv_export.lines(COLUMNS, (row(entry).values() for entry in rows))
 
 
 def json_lines(rows: Iterable[LedgerEntry]) -> Iterator[str]:
-    """One JSON array, a row a line."""
+    """One JSON array, with a row on each line."""
     before = "["
     for entry in rows:
         yield before + "\n" + json.dumps(row(entry) | {"at": entry.at.isoformat()})

@@ -10,7 +10,7 @@ from budget import amounts
 from budget.models import Comment, Decision, Proposal, Review, ReviewLine
 from budget.reviews import reading, snapshot, variance
 from budget.reviews.drafting import Wish
-from budget.reviews.reading import Whole
+from budget.reviews.reading import ReviewDetail
 from budget.schemas import Usd
 from workspaces.schemas import Line, Name, Number, Strict
 
@@ -182,14 +182,14 @@ def summary(review: Review, approvals: int) -> dict[str, Any]:
     }
 
 
-def everything(found: Whole) -> dict[str, Any]:
+def detail(found: ReviewDetail) -> dict[str, Any]:
     review = found.review
     frozen = {
         "as_of": review.as_of,
         "ledger_row": review.as_of_ledger,
         "entries_spent_usd": amounts.number(review.entry_spent),
         **{f"{name}_usd": amounts.number(getattr(review, name)) for name in snapshot.TOTALS if name != "entry_spent"},
-        "moved_since": bool(snapshot.moved(review)),
+        "moved_since": bool(snapshot.changes_since(review)),
     }
     return summary(review, found.approvals) | {
         "snapshot": frozen,
@@ -201,7 +201,7 @@ def everything(found: Whole) -> dict[str, Any]:
 
 
 def line(row: ReviewLine) -> dict[str, Any]:
-    now, then = variance.actual(row), variance.forecast(row)
+    now, then = variance.spent_variance(row), variance.forecast_variance(row)
     return {
         "entry_id": row.account_id,
         "title": row.title,

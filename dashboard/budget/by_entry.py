@@ -203,7 +203,7 @@ def _csv(page_request: PageRequest) -> HttpResponseBase:
     order = [f"{'-' if down else ''}{key}" for key in ("place", "seq")]
     entries = list(_found(page_request, chosen).annotate(place=COLUMNS[name]).order_by(*order))
     shown = "-".join(["budget-by-entry", *(key for key in ("over", "locked", "none") if chosen[key])])
-    return csv_export.answer(shown, HEAD, _lines(page_request.project, entries))
+    return csv_export.respond(shown, HEAD, _lines(page_request.project, entries))
 
 
 def _lines(project: Project, entries: Sequence[Entry]) -> Iterator[list[Any]]:

@@ -31,7 +31,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         chosen, _ = filters.read(ChangesFilter, page_request)
         rows = _found(page_request, chosen).order_by("id").iterator(chunk_size=1000)
-        return csv_export.answer("-".join(filter(None, ["budget-changes", chosen["source"]])), HEAD, map(_line, rows))
+        return csv_export.respond("-".join(filter(None, ["budget-changes", chosen["source"]])), HEAD, map(_line, rows))
     return show(
         page_request, "budget/changes.html", HEADER | {"changes": Region("budget/changes.html#changes", made)}, tab="changes"
     )

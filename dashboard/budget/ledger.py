@@ -56,7 +56,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         chosen, _ = filters.read(LedgerFilter, page_request, FROM_TO)
         rows = _found(page_request, chosen).order_by("id").iterator(chunk_size=1000)
-        return csv_export.answer("-".join(filter(None, ["ledger", chosen["category"]])), HEAD, map(_line, rows))
+        return csv_export.respond("-".join(filter(None, ["ledger", chosen["category"]])), HEAD, map(_line, rows))
     return show(
         page_request, "budget/ledger.html", HEADER | {"ledger": Region("budget/ledger.html#ledger", booked)}, tab="ledger"
     )

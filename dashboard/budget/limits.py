@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from budget import amounts, limits
 from budget.charts.patterns import LABELS
-from budget.limits import Standing, caps, thresholds
+from budget.limits import LimitStatus, caps, thresholds
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import LimitForm, ThresholdsForm, checked
@@ -29,7 +29,7 @@ def set_one(page_request: PageRequest) -> HttpResponse:
     category, period = wanted["limit"].split(".")
     one = next(
         it
-        for it in limits.standing(page_request.workspace.pk, project=page_request.project)
+        for it in limits.statuses(page_request.workspace.pk, project=page_request.project)
         if (it.category, it.period) == (category, period)
     )
     named = name(one)
@@ -61,7 +61,7 @@ def set_one(page_request: PageRequest) -> HttpResponse:
     )
 
 
-def _overtaken(page_request: PageRequest, one: Standing, now_: int | None, fields: dict[str, str]) -> HttpResponse:
+def _overtaken(page_request: PageRequest, one: LimitStatus, now_: int | None, fields: dict[str, str]) -> HttpResponse:
     """Two people, one limit: the second is told what the first did, and decides anew."""
     limit = f"{one.category}.{one.period}"
     wanted = f"{fields['amount']} USD" if fields["amount"].strip() else "none"
@@ -80,7 +80,7 @@ def _overtaken(page_request: PageRequest, one: Standing, now_: int | None, field
 @in_workspace(Need.BUDGET)
 def warn_at(page_request: PageRequest) -> HttpResponse:
     wanted = checked(ThresholdsForm(page_request.request.POST))
-    made = thresholds.set_to(page_request.workspace.pk, wanted["percents"], by=page_request.caller, reason=wanted["reason"])
+    made = thresholds.replace(page_request.workspace.pk, wanted["percents"], by=page_request.caller, reason=wanted["reason"])
     if not made:
         return done(page_request, "Nobody is warned now before the cap is reached", tone="warn")
     passed = ", ".join(f"{one.percent} %" for one in made if one.fired_at)
@@ -88,7 +88,7 @@ def warn_at(page_request: PageRequest) -> HttpResponse:
     return done(page_request, f"{sentence}; {passed} is passed already" if passed else sentence)
 
 
-def consequence(one: Standing, amount: int) -> str:
+def consequence(one: LimitStatus, amount: int) -> str:
     """What a limit of this much does at once."""
     spent, held = (
         f"{amounts.format_usd(one.spent)} is spent{' today' if one.period == 'day' else ''}",
@@ -99,13 +99,13 @@ def consequence(one: Standing, amount: int) -> str:
     return f"{spent} and {held} is held, so nothing is left of it until some of that is free. {one.stops}"
 
 
-def name(one: Standing) -> str:
+def name(one: LimitStatus) -> str:
     """`All together, a day (UTC)`: how the page calls it."""
     whose = "All together" if one.category == "total" else LABELS[one.category]
     return {"all": whose, "day": f"{whose}, a day (UTC)", "round": f"{whose}, a round"}[one.period]
 
 
-def choices(standing: list[Standing]) -> list[dict[str, Any]]:
+def choices(standing: list[LimitStatus]) -> list[dict[str, Any]]:
     """What can be set here, and how it stands now. The cap has a form of its own; a round's ceiling is the config's."""
     return [
         {"value": f"{one.category}.{one.period}", "name": name(one), "limit": one.limit, "spent": one.spent}

@@ -22,7 +22,7 @@ HEAD = ["entry_id", "number", "title", "round", "verdict", "cost_usd", "gain", "
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         rows = _found(page_request).order_by("-cost", "-id").iterator(chunk_size=1000)
-        return csv_export.answer("rounds-by-cost", HEAD, map(_line, rows))
+        return csv_export.respond("rounds-by-cost", HEAD, map(_line, rows))
     return show(
         page_request, "budget/rounds.html", HEADER | {"dear": Region("budget/rounds.html#dear", most_expensive)}, tab="rounds"
     )

@@ -43,7 +43,7 @@ def act(page_request: PageRequest) -> HttpResponseBase:
         raise Forbidden(f"The role {page_request.role.value} may not {Need.OPERATE.value}")
     chosen = _chosen(page_request, said)
     if said["do"] == "export":
-        return csv_export.answer("entries-selected", csv_rows.HEAD, csv_rows.lines(page_request, [entry.pk for entry in chosen]))
+        return csv_export.respond("entries-selected", csv_rows.HEAD, csv_rows.lines(page_request, [entry.pk for entry in chosen]))
     if said["do"] == "priority" and not said["priority"]:
         raise Invalid("Choose the priority to set", "priority")
     n = len(chosen)

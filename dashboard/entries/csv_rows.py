@@ -44,7 +44,7 @@ def answer(page_request: PageRequest, wanted: Wanted) -> StreamingHttpResponse:
     found = filters.ordered(filters.matching(page_request.workspace.pk, wanted), wanted)
     ids = list(found.order_by(f"{sign}place", f"{sign}seq").values_list("pk", flat=True))
     shown = [wanted.chosen["status"], wanted.chosen["reason"], "filtered" if wanted.asked.anything else ""]
-    return csv_export.answer("-".join(["entries", *filter(None, shown)]), HEAD, lines(page_request, ids))
+    return csv_export.respond("-".join(["entries", *filter(None, shown)]), HEAD, lines(page_request, ids))
 
 
 def lines(page_request: PageRequest, ids: Sequence[str]) -> Iterator[list[Any]]:

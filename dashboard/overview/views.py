@@ -13,7 +13,7 @@ from budget import limits
 from budget.charts import outlook
 from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import inputs as forecast_inputs
-from budget.limits import Standing
+from budget.limits import LimitStatus
 from budget.models import LedgerEntry
 from dashboard.overview import attention
 from dashboard.sessions import rows
@@ -50,11 +50,11 @@ def now_(page_request: PageRequest) -> dict[str, Any]:
     }
 
 
-def _limits(page_request: PageRequest) -> list[Standing]:
+def _limits(page_request: PageRequest) -> list[LimitStatus]:
     """Read once for the regions that tell of them."""
     if "limits" not in page_request.memo:
-        page_request.memo["limits"] = limits.standing(page_request.project.pk, project=page_request.project)
-    found: list[Standing] = page_request.memo["limits"]
+        page_request.memo["limits"] = limits.statuses(page_request.project.pk, project=page_request.project)
+    found: list[LimitStatus] = page_request.memo["limits"]
     return found
 
 
@@ -112,14 +112,16 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 def money(page_request: PageRequest) -> dict[str, Any]:
     project = page_request.project
     paused = page_request.executor.state != Executor.State.RUNNING
-    forecast = forecast_inputs.of(project.pk, paused=paused, project=project, agreed=funding.terms_of(page_request.executor))
+    forecast = forecast_inputs.forecast(
+        project.pk, paused=paused, project=project, agreed=funding.terms_of(page_request.executor)
+    )
     beside = [one for one in _limits(page_request) if one.limit is not None and (one.category, one.period) != ("total", "all")]
     return {
         "project": project,
         "categories": [(LABELS[name], getattr(project, f"{name}_spent")) for name in CATEGORIES],
         "left": project.headroom,
         "outlook": NEVER_STARTED if page_request.executor.state == Executor.State.STOPPED else outlook.sentence(forecast),
-        "limits_reached": [(limits.named(one), one) for one in beside if one.reached],
+        "limits_reached": [(limits.describe(one), one) for one in beside if one.reached],
     }
 
 

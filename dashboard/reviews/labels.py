@@ -2,13 +2,13 @@
 
 from budget import amounts
 from budget.models import Review
-from budget.reviews.reading import Whole
+from budget.reviews.reading import ReviewDetail
 
 MOVED = {"total_spent": "spend", "max_project_spend": "the cap", "total_budget": "the total budget"}
 ONLY = {"": "All entries", "over": "Only entries over their plan", "proposed": "Only entries with a proposed change"}
 
 
-def outcome(found: Whole) -> str:
+def outcome(found: ReviewDetail) -> str:
     """One sentence: what came of it, or what it waits for."""
     review, n = found.review, len(found.proposals)
     changes = "no change" if n == 0 else f"{n} {'change' if n == 1 else 'changes'}"

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from budget.models import Decision, Review
 from budget.reviews import comments, deciding, drafting, reading, snapshot, variance
-from budget.reviews.reading import Whole
+from budget.reviews.reading import ReviewDetail
 from dashboard.reviews import csv_tables
 from dashboard.reviews import labels as review_labels
 from dashboard.shared.decorators import in_workspace
@@ -52,7 +52,7 @@ def begin(page_request: PageRequest) -> HttpResponse:
 @in_workspace()
 def one(page_request: PageRequest, review_id: str) -> HttpResponseBase:
     """A review; with `?print=1` as it is printed, with `?csv=` one of its tables."""
-    found = reading.whole(reading.review_for(page_request.workspace.pk, review_id))
+    found = reading.load(reading.review_for(page_request.workspace.pk, review_id))
     if sheet := csv_tables.SHEETS.get(page_request.request.GET.get("csv", "")):
         return sheet(found)
     return show(page_request, "reviews/review.html", HEADER, tab="review", **_shown(page_request, found))
@@ -112,7 +112,7 @@ def _decide(page_request: PageRequest, review: Review) -> str:
     row = deciding.decide(
         review, Decision.Verdict(said["decision"]), said["note"], version=said["version"], by=page_request.caller
     )
-    return review_labels.outcome(reading.whole(row))
+    return review_labels.outcome(reading.load(row))
 
 
 ACTS: dict[str, Callable[[PageRequest, Review], str]] = {
@@ -125,7 +125,7 @@ ACTS: dict[str, Callable[[PageRequest, Review], str]] = {
 }
 
 
-def _shown(page_request: PageRequest, found: Whole) -> dict[str, Any]:
+def _shown(page_request: PageRequest, found: ReviewDetail) -> dict[str, Any]:
     review, asked = found.review, page_request.request.GET
     printing = asked.get("print") == "1"
     only = asked.get("only", "") if asked.get("only", "") in review_labels.ONLY else ""
@@ -142,12 +142,12 @@ def _shown(page_request: PageRequest, found: Whole) -> dict[str, Any]:
         "only": only,
         "only_words": review_labels.ONLY,
         "outcome": review_labels.outcome(found),
-        "moved": review_labels.moved(snapshot.moved(review)),
+        "moved": review_labels.moved(snapshot.changes_since(review)),
         "rows": [
             {
                 "line": line,
-                "actual": variance.actual(line),
-                "forecast": variance.forecast(line),
+                "actual": variance.spent_variance(line),
+                "forecast": variance.forecast_variance(line),
                 "proposal": proposed.get(line.account_id),
                 "comments": said[line.pk],
             }
@@ -170,7 +170,7 @@ def _shown(page_request: PageRequest, found: Whole) -> dict[str, Any]:
 
 def _fits(line: Any, only: str, proposed: dict[str, Any]) -> bool:
     if only == "over":
-        return (variance.forecast(line) or variance.actual(line)).amount > 0
+        return (variance.forecast_variance(line) or variance.spent_variance(line)).amount > 0
     return line.account_id in proposed if only == "proposed" else True
 
 

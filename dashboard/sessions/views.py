@@ -188,9 +188,9 @@ def _csv(page_request: PageRequest) -> HttpResponseBase:
     if chosen["ended"]:
         config = configuration.load(page_request.executor.config)
         found = _ended(page_request, chosen).order_by("-claimed_at", "-id").iterator(chunk_size=500)
-        return csv_export.answer(name, HEAD, (_line(of(session, config, now())) for session in found))
+        return csv_export.respond(name, HEAD, (_line(of(session, config, now())) for session in found))
     rows = _sorted([row for row in _recent(page_request) if _fits(row, chosen)], chosen["sort"])
-    return csv_export.answer(name, HEAD, map(_line, rows))
+    return csv_export.respond(name, HEAD, map(_line, rows))
 
 
 def _line(row: Row) -> Iterator[Any]:

@@ -157,6 +157,6 @@ def _sheet(page_request: PageRequest) -> HttpResponseBase:
     rows, _ = deliveries.page(page_request.workspace.pk, limit=MOST_IN_SHEET)
     columns = list(schemas.DeliveryOut.model_fields)
     told = (schemas.delivery(row, whole=whole) for row in rows)
-    return csv_export.answer(
+    return csv_export.respond(
         f"deliveries-{page_request.workspace.pk}", columns, ([one[name] for name in columns] for one in told)
     )

@@ -66,10 +66,10 @@ class ThresholdsForm(forms.Form):
 
     def clean_percents(self) -> list[int]:
         said = self.cleaned_data["percents"].replace("%", " ").replace(",", " ").split()
-        if not all(word.isascii() and word.isdigit() and 1 <= int(word[:9]) <= thresholds.HIGHEST for word in said):
-            raise forms.ValidationError(f"Write whole percents from 1 to {thresholds.HIGHEST}, such as 50, 75, 90")
-        if len(set(said)) > thresholds.MOST:
-            raise forms.ValidationError(f"At most {thresholds.MOST} warnings")
+        if not all(word.isascii() and word.isdigit() and 1 <= int(word[:9]) <= thresholds.MAX_PERCENT for word in said):
+            raise forms.ValidationError(f"Write whole percents from 1 to {thresholds.MAX_PERCENT}, such as 50, 75, 90")
+        if len(set(said)) > thresholds.MAX_COUNT:
+            raise forms.ValidationError(f"At most {thresholds.MAX_COUNT} warnings")
         return sorted(set(map(int, said)))
 
 

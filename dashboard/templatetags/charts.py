@@ -12,7 +12,7 @@ register = template.Library()
 @register.simple_tag
 def paints() -> SafeString:
     """What all charts paint with. Once on a page, outside of every region."""
-    return patterns.shared()
+    return patterns.definitions()
 
 
 @register.simple_tag

@@ -53,7 +53,7 @@ def for_new(project: Project, made: Sequence[Entry], config: configuration.Confi
     left = max(spare(project.pk) - promised, 0)
     if (missing := config.round_ceiling * len(made) - left) > 0:
         left += first_rounds.take_back(project, first_rounds.line(project, config.round_ceiling), missing, config.round_ceiling)
-    return allocation.breadth_first(left, asks, least=max(config.min_round, 1), most=config.round_ceiling)
+    return allocation.breadth_first(left, asks, min_round=max(config.min_round, 1), ceiling=config.round_ceiling)
 
 
 def spare(workspace_id: str) -> int:
@@ -70,7 +70,7 @@ def spare(workspace_id: str) -> int:
 
 def due(workspace_id: str) -> None:
     """Money came free, or a round was settled: share it out soon. Written down with its cause, so that a lost doorbell loses nothing."""
-    caps.due(workspace_id)
+    caps.mark_allocation_due(workspace_id)
     wake_ups.enqueue_share_out(workspace_id)
 
 
@@ -79,7 +79,7 @@ def share_out(workspace_id: str) -> None:
     since = Project.objects.values_list("allocation_due", flat=True).get(pk=workspace_id)
     if since is None:
         return
-    if policy.of(workspace_id).automatic:
+    if policy.load(workspace_id).automatic:
         reallocation.run(workspace_id, by=MUSTER)
     else:
         fund(workspace_id)
@@ -95,7 +95,7 @@ def everything_due() -> None:
 
 def on_money(workspace_id: str, entry_id: str | None, *, shared_out: bool) -> None:
     """A cap or a budget changed, and is due to be shared out: what waited for it goes on at once; what this one gives up is for the others."""
-    if entry_id is not None or (not shared_out and policy.of(workspace_id).automatic):
+    if entry_id is not None or (not shared_out and policy.load(workspace_id).automatic):
         wake_ups.enqueue_share_out(workspace_id)
     elif not shared_out:
         share_out(workspace_id)
@@ -117,10 +117,10 @@ def fund(workspace_id: str) -> int:
             return 0
         spare_now = spare(workspace_id)
         asks = [(one.pk, max(one.headroom, 0), _may_have_left(one, config)) for one in poor]
-        given = allocation.breadth_first(spare_now, asks, least=least, most=config.round_ceiling)
+        given = allocation.breadth_first(spare_now, asks, min_round=least, ceiling=config.round_ceiling)
         new = [(one.pk, 0, config.round_ceiling) for one in poor if one.budget == 0 and one.pk not in given]
         room = first_rounds.take_back(project, rich, config.round_ceiling * len(new), config.round_ceiling)
-        given |= allocation.breadth_first(room, new, least=least, most=config.round_ceiling)
+        given |= allocation.breadth_first(room, new, min_round=least, ceiling=config.round_ceiling)
         changes = [_give(one, given[one.pk]) for one in poor if one.pk in given]
         if changes:
             BudgetChange.objects.bulk_create(changes)

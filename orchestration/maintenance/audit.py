@@ -32,10 +32,10 @@ def check(workspace_id: str) -> Audit:
     """Recompute one workspace. A fixed number of queries; charges wait for as long as it reads."""
     found = Audit(workspace_id)
     with transaction.atomic():
-        rebuild.hold_still(workspace_id)
+        rebuild.lock_project(workspace_id)
         for drift in rebuild.find(workspace_id):
             where = drift.kind if drift.kind == "project" else f"{drift.kind} {drift.id}"
-            found.wrong.append(f"{where}: {drift.field} is {_usd(drift.found)}, its rows say {_usd(drift.should)}")
+            found.wrong.append(f"{where}: {drift.field} is {_usd(drift.stored)}, its rows say {_usd(drift.expected)}")
         _holds(found)
         _thresholds(found)
         _caps(found)

@@ -102,10 +102,10 @@ def _may_intercept(work: RoundContext, config: Interceptor) -> tuple[int, str]:
     if config.workspace_usd is not None:
         spent = Project.objects.values_list("interceptor_spent", flat=True).get(pk=workspace_id)
         wanted = min(wanted, micro(config.workspace_usd) - spent - beside)
-    for one in limits.standing(workspace_id):
+    for one in limits.statuses(workspace_id):
         if one.category == "interceptor" and one.left is not None and one.left - beside < wanted:
             wanted = one.left - beside
-            why_not = f"Skipped: {limits.named(one)} is used up"
+            why_not = f"Skipped: {limits.describe(one)} is used up"
     if wanted < LEAST:
         return 0, why_not
     affordable = min(wanted, _afford(work.session, wanted))
@@ -121,7 +121,7 @@ def _afford(session: Session, wanted: int) -> int:
     if session.hold is None:
         project, account = session.entry.account.project, session.entry.account
         with transaction.atomic():  # a session that is not ours any more leaves no hold behind
-            hold = ledger.open_hold(project, account, session_ref=session.pk, amount=wanted)
+            hold = ledger.open_reservation(project, account, session_ref=session.pk, amount=wanted)
             if hold is not None:
                 sessions.write(session, hold=hold)
         return wanted if hold is not None else 0

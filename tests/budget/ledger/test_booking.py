@@ -30,7 +30,7 @@ def book(entry: Entry, key: str, amount: str, hold: Hold | None = None, round_nu
         project(entry.workspace),
         a_charge(key, amount),
         account=entry.account,
-        hold=hold,
+        reservation=hold,
         round_number=round_number,
         actor="agent",
     )

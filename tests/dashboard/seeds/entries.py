@@ -137,7 +137,7 @@ def spend(session: Session, cost: str) -> None:
         session.hold.project,
         what,
         account=session.hold.account,
-        hold=session.hold,
+        reservation=session.hold,
         session_ref=session.pk,
         round_number=session.round_number,
         actor="muster",

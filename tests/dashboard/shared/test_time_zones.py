@@ -96,7 +96,7 @@ def test_the_moneys_own_day_is_utcs_with_the_local_time_beside_it(bea: Client, d
 @pytest.mark.parametrize(("zone", "offset"), [("UTC", 0), (KATHMANDU, 15), ("Australia/Adelaide", 30)])
 def test_hours_are_those_of_the_zone(day: Workspace, zone: str, offset: int) -> None:
     project = Project.objects.get(pk=day.pk)
-    found = series.of(project, since=now() - timedelta(days=7), now=now(), step=timedelta(hours=4), zone=ZoneInfo(zone))
+    found = series.load(project, since=now() - timedelta(days=7), now=now(), step=timedelta(hours=4), zone=ZoneInfo(zone))
     local = [point.at.astimezone(ZoneInfo(zone)) for point in found.points[1:-1]]
     assert local and all(at.minute == 0 and at.hour % 4 == 0 for at in local)
     assert found.points[-1].total == project.total_spent and sum(found.day.values()) == sum(found.hours)

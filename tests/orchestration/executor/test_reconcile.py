@@ -19,7 +19,7 @@ def test_an_expired_permits_money_starts_a_session_with_the_same_tick() -> None:
     a_worker()
     workspace = a_workspace(cap="1", min_round_usd=0.5)
     an_entry(workspace, budget="1")
-    permits.open_one(project(workspace), None, category=Category.EXPANSION, amount=usd("0.8"), by=ANA)
+    permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd("0.8"), by=ANA)
     reconcile.everything()
     assert sessions_of(workspace) == []
     Hold.objects.update(expires_at=Now() - timedelta(seconds=1))
