@@ -43,7 +43,7 @@ def apply(page_request: PageRequest) -> HttpResponseBase:
         raise Forbidden(f"The role {page_request.role.value} may not {Need.OPERATE.value}")
     chosen = _chosen(page_request, form_data)
     if form_data["do"] == "export":
-        return csv_export.answer("entries-selected", csv_rows.HEAD, csv_rows.lines(page_request, [entry.pk for entry in chosen]))
+        return csv_export.respond("entries-selected", csv_rows.HEAD, csv_rows.lines(page_request, [entry.pk for entry in chosen]))
     if form_data["do"] == "priority" and not form_data["priority"]:
         raise Invalid("Choose the priority to set", "priority")
     n = len(chosen)

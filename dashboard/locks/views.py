@@ -76,7 +76,7 @@ class LockList:
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
-        return csv_export.answer("locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0]).rows))
+        return csv_export.respond("locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0]).rows))
     return render_page(
         page_request, "locks/list.html", HEADER | {"locks": Region("locks/list.html#locks", locks_region)}, tab="locks"
     )

@@ -187,6 +187,6 @@ def _csv(page_request: PageRequest) -> HttpResponseBase:
     rows, _ = deliveries.page(page_request.workspace.pk, limit=MAX_IN_CSV)
     columns = list(schemas.DeliveryOut.model_fields)
     payloads = (schemas.delivery(row, whole=whole) for row in rows)
-    return csv_export.answer(
+    return csv_export.respond(
         f"deliveries-{page_request.workspace.pk}", columns, ([payload[name] for name in columns] for payload in payloads)
     )

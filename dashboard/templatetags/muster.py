@@ -13,26 +13,19 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import get_current_timezone, localtime, now
 
-from budget.amounts import money
+from budget import amounts
 from dashboard.shared import labels
 from workspaces import times
 from workspaces.admin import base as admin_base
 
 register = template.Library()
+register.filter("plain_usd", amounts.plain_usd)
 
 
 @register.filter
 def usd(micro: int | None) -> str:
     """Micro-USD as text; None is a dash, never zero."""
-    return money.text(micro)
-
-
-@register.filter
-def plain_usd(micro: int) -> str:
-    """Micro-USD for the value of an input: no sign, no grouping, no needless zeros beyond cents."""
-    whole, fraction = divmod(micro, money.MICRO)
-    digits = f"{fraction:06d}".rstrip("0")
-    return f"{whole}.{digits.ljust(2, '0')}"
+    return amounts.format_usd(micro)
 
 
 @register.filter
@@ -65,7 +58,7 @@ def percent(part: int, whole: int) -> str:
 @register.filter
 def signed_usd(micro: int) -> str:
     """A difference: over is `+`, under `−`."""
-    return f"+{money.text(micro)}" if micro > 0 else money.text(micro)
+    return f"+{amounts.format_usd(micro)}" if micro > 0 else amounts.format_usd(micro)
 
 
 @register.filter

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.configuration import prompt_templates
 from orchestration.configuration.agent_kinds import AgentKind
 from workspaces.schemas import Object, whole
@@ -87,12 +87,12 @@ class Check(_Part):
         return path
 
 
-Amount = Annotated[Decimal, BeforeValidator(lambda value: Decimal(money.from_json(value)) / money.MICRO)]
+Amount = Annotated[Decimal, BeforeValidator(lambda value: Decimal(amounts.from_json(value)) / amounts.MICRO)]
 """USD as a JSON number at the edge; exact micro-USD by `micro`."""
 
 
 def micro(amount: Decimal) -> int:
-    return money.usd(str(amount))
+    return amounts.usd(str(amount))
 
 
 def _pays_a_verdict(amount: Decimal) -> Decimal:
@@ -313,7 +313,7 @@ def _numbers(value: Any) -> Any:
     """Amounts as JSON numbers, all the way down."""
     if isinstance(value, dict):
         return {key: one if key == "settings" else _numbers(one) for key, one in value.items()}
-    return money.number(micro(value)) if isinstance(value, Decimal) else value
+    return amounts.number(micro(value)) if isinstance(value, Decimal) else value
 
 
 def _decimals(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import permits
 from budget.models import BudgetChange, Category, LedgerEntry, Review
 from orchestration.configuration import secrets
@@ -154,7 +154,7 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
     if name == "workspaceDelete":
         ended(session)
     secrets.put(workspace.pk, "A_KEY", "s3cret-value", by=ANA)
-    permit = permits.open_one(project(workspace), None, category=Category.EXPANSION, amount=usd("0.5"), by=ANA)
+    permit = permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd("0.5"), by=ANA)
     a_charge(None, "0.2", category="orchestrator", in_=workspace)
     Delivery.objects.filter(channel__workspace=workspace).update(state="failed")
     row = LedgerEntry.objects.latest("pk")

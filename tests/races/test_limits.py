@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
 from budget import ledger, limits
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, permits, rebuild
 from budget.ledger.prices import Tokens
 from budget.limits import caps
@@ -67,13 +67,13 @@ class Teller:
     def permit(self) -> None:
         category = self.dice.choice([Category.ORCHESTRATOR, Category.EXPANSION])
         row, amount = Project.objects.get(pk=self.workspace_id), self.amount()
-        self.admitting(category, lambda: permits.open_one(row, None, category=category, amount=amount, by=ANA))
+        self.admitting(category, lambda: permits.open_permit(row, None, category=category, amount=amount, by=ANA))
 
     def admitting(self, category: str, act: Any) -> None:
         try:
             with transaction.atomic():
                 act()
-                for one in limits.standing(self.workspace_id):  # the project's row is ours until the commit
+                for one in limits.statuses(self.workspace_id):  # the project's row is ours until the commit
                     if one.category in (category, "total") and one.left is not None and one.left < 0:
                         self.overruns.append((f"{one.category} {one.period}", one.left))
                 self.admitted += 1
@@ -88,7 +88,7 @@ class Teller:
                 return
             if hold.expires_at is None:
                 what = ledger.Charge(ids.session(), amount, LedgerEntry.PriceSource.REPORTED)
-                ledger.charge(hold.project, what, account=hold.account, hold=hold, round_number=1, actor="agent")
+                ledger.charge(hold.project, what, account=hold.account, reservation=hold, round_number=1, actor="agent")
             else:
                 report = charges.Report(Category(hold.category), amount, Tokens(""))
                 charges.book(hold.project, None, report, actor="planner", key=None, permit=hold)
@@ -154,7 +154,7 @@ def test_twenty_ask_for_the_last_dollar_of_the_day_and_one_gets_it() -> None:
 
     def ask() -> bool:
         try:
-            permits.open_one(row, None, category=Category.EXPANSION, amount=usd(1), by=ANA)
+            permits.open_permit(row, None, category=Category.EXPANSION, amount=usd(1), by=ANA)
         except Invalid:
             return False
         return True
@@ -177,7 +177,7 @@ def test_a_threshold_that_many_cross_at_once_fires_once() -> None:
 
 def test_a_permit_is_given_back_once_however_many_do() -> None:
     workspace = a_workspace()
-    permit = permits.open_one(project(workspace), None, category=Category.EXPANSION, amount=usd(1), by=ANA)
+    permit = permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd(1), by=ANA)
     freed = at_once([lambda: permits.close(permit, by=ANA)] * 8)
     assert sorted(freed) == [0] * 7 + [usd(1)] and project(workspace).held == 0
     assert Event.objects.filter(verb="permit.closed").count() == 1
@@ -186,5 +186,5 @@ def test_a_permit_is_given_back_once_however_many_do() -> None:
 def test_one_key_is_one_permit_however_many_send_it() -> None:
     workspace = a_workspace()
     row = project(workspace)
-    ask = lambda: permits.open_one(row, None, category=Category.EXPANSION, amount=usd(1), by=ANA, key="k").pk  # noqa: E731
+    ask = lambda: permits.open_permit(row, None, category=Category.EXPANSION, amount=usd(1), by=ANA, key="k").pk  # noqa: E731
     assert len(set(at_once([ask] * 12))) == 1 and project(workspace).held == usd(1)

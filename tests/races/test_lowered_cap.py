@@ -3,7 +3,7 @@
 import pytest
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import BudgetChange, Hold, LedgerEntry
 from orchestration import sessions
@@ -26,7 +26,7 @@ def spend(session: Session, key: str, amount: str) -> bool:
     hold = Hold.objects.select_related("project", "account").get(session_ref=session.pk)
     what = ledger.Charge(key, usd(amount), LedgerEntry.PriceSource.REPORTED)
     return ledger.charge(
-        hold.project, what, account=hold.account, hold=hold, session_ref=session.pk, round_number=1, actor="agent"
+        hold.project, what, account=hold.account, reservation=hold, session_ref=session.pk, round_number=1, actor="agent"
     )
 
 

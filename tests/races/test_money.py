@@ -17,7 +17,7 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Greatest
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.backlog.entries import Draft
@@ -77,7 +77,7 @@ class Teller:
         amount = usd(self.dice.choice(["0.1", "0.333333", "2"]))
         what = ledger.Charge(f"{self.dice.randrange(60)}", amount, LedgerEntry.PriceSource.REPORTED)
         if hold:
-            ledger.charge(hold.project, what, account=hold.account, hold=hold, round_number=1, actor="agent")
+            ledger.charge(hold.project, what, account=hold.account, reservation=hold, round_number=1, actor="agent")
 
     def settle(self) -> None:
         if hold := self._an_open_hold():

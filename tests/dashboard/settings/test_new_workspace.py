@@ -78,7 +78,7 @@ def test_checking_reports_the_repository_and_creates_nothing(ana: Client, shop: 
         ({"repo": "a\x00b"}, "Null characters"),
         ({"base_branch": "nowhere"}, "has no branch"),
         ({"base_branch": "--help"}, "has no branch"),
-        ({"cap": "12,5"}, "with a point before the cents"),
+        ({"cap": "12,5"}, "needs a point before the cents"),
         ({"cap": "NaN"}, "Write an amount"),
         ({"cap": "-1"}, "amount"),
         ({"cap": "1e99"}, ""),

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.events import ReviewOpened
 from budget.limits import caps
 from budget.models import Account, BudgetChange, LedgerEntry, Project

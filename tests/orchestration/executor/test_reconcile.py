@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import permits
 from budget.models import Category, Hold
 from orchestration.executor import dispatch, reconcile
@@ -21,7 +21,7 @@ def test_an_expired_permits_money_starts_a_session_with_the_same_tick() -> None:
     a_worker()
     workspace = a_workspace(cap="1", min_round_usd=0.5)
     an_entry(workspace, budget="1")
-    permits.open_one(project(workspace), None, category=Category.EXPANSION, amount=usd("0.8"), by=ANA)
+    permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd("0.8"), by=ANA)
     reconcile.run()
     assert sessions_of(workspace) == []
     Hold.objects.update(expires_at=Now() - timedelta(seconds=1))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Category, Hold, Limit
 from orchestration import configuration, sessions
 from orchestration.models import Session
