@@ -14,25 +14,25 @@ __all__ = ["cycle", "deliver", "run_session", "worker_process"]  # importing wor
 @shared_task(name="orchestration.tasks.cycle")
 def cycle(workspace_id: str) -> None:
     """Something may have become free in this workspace."""
-    if ids.looks_like_one(workspace_id):
+    if ids.is_id(workspace_id):
         dispatch.cycle(workspace_id)
 
 
 @shared_task(name="orchestration.tasks.share_out")
 def share_out(workspace_id: str) -> None:
     """Money came free in this workspace, or a round was settled."""
-    if ids.looks_like_one(workspace_id):
+    if ids.is_id(workspace_id):
         funding.share_out(workspace_id)
 
 
 @shared_task(name="orchestration.tasks.run_session")
 def run_session(session_id: str, attempt: int) -> None:
     """A session was claimed and waits for a worker."""
-    if ids.looks_like_one(session_id) and isinstance(attempt, int):
+    if ids.is_id(session_id) and isinstance(attempt, int):
         session_run.run(session_id, attempt, heartbeat.current())
 
 
 @shared_task(name="orchestration.tasks.deliver")
 def deliver() -> None:
     """A notice may be due. The sender's thread of this process looks: nothing is sent in a task, which a slow receiver would hold."""
-    sending.bell.set()
+    sending.wake_up.set()

@@ -16,6 +16,6 @@ def choose(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(back if url_has_allowed_host_and_scheme(back, allowed_hosts=None) else "/", status=303)
     if (wanted := request.POST.get("theme")) in Preferences.Theme.values:
         if request.user.is_authenticated:
-            people.prefer(request.user, theme=wanted)
+            people.save_preferences(request.user, theme=wanted)
         response.set_cookie("theme", wanted, max_age=A_YEAR_S, samesite="Lax", httponly=True)
     return response

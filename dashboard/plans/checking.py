@@ -14,7 +14,7 @@ from orchestration.backlog import entries, graph
 from orchestration.backlog.entries import Draft
 from workspaces import ids
 from workspaces.errors import Invalid
-from workspaces.schemas import place
+from workspaces.schemas import property_path
 
 MOST_GUESSES = 10  # of what a name may have meant: each compares it with every ref of the plan
 _WORDS = {"extra_forbidden": "is not a property that entries have", "missing": "is missing"}
@@ -62,7 +62,7 @@ def numbers(plan: Plan) -> tuple[set[int], set[str]]:
     """The entries that a plan may mean: their numbers, and their ids."""
     names = {name for item in plan.items for said in _listed(item) if isinstance(name := _name(said), str)}
     seqs = {int(name[1:]) for name in names if _is_number(name)}
-    return seqs, {name for name in names if name.startswith("entry_") and ids.looks_like_one(name)}
+    return seqs, {name for name in names if name.startswith("entry_") and ids.is_id(name)}
 
 
 def check(plan: Plan, existing: Iterable[Existing]) -> Checked:
@@ -99,7 +99,7 @@ def _row(item: Item) -> Row:
 
 
 def _problem(item: Item, found: Any) -> Problem:
-    where = place(found["loc"], unknown=found["type"] == "extra_forbidden") or "the entry"
+    where = property_path(found["loc"], unknown=found["type"] == "extra_forbidden") or "the entry"
     words = _WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return Problem(item.at(str(found["loc"][0]) if found["loc"] else ""), f"{where[:80]} {words[:1].lower()}{words[1:200]}")
 

@@ -20,7 +20,7 @@ from workspaces.access import Need
 from workspaces.activity import events
 from workspaces.models import Channel
 from workspaces.notices import channels, deliveries, schemas, sending
-from workspaces.notices.channels import Wanted
+from workspaces.notices.channels import ChannelSettings
 
 PER_PAGE = 50
 MOST_IN_SHEET = 10_000
@@ -38,7 +38,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 def add(page_request: PageRequest) -> HttpResponse:
     """A webhook's secret is in this answer and nowhere else: not in a message, which would go through a cookie."""
     said = checked(NewChannelForm(page_request.request.POST))
-    wanted = Wanted(name=said["name"], target=said["target"], verbs=said["verbs"])
+    wanted = ChannelSettings(name=said["name"], target=said["target"], verbs=said["verbs"])
     made, secret = channels.create(page_request.workspace, Channel.Kind(said["kind"]), wanted, by=page_request.caller)
     if not secret:
         return done(page_request, f"{made.name} is made: press Test to see that it works")
@@ -50,7 +50,7 @@ def add(page_request: PageRequest) -> HttpResponse:
 def act(page_request: PageRequest, channel_id: str, verb: str) -> HttpResponse:
     channel = channels.channel_for(page_request.workspace.pk, channel_id)
     if verb == "secret":
-        row, secret = channels.change(channel, Wanted(new_secret=True), by=page_request.caller)
+        row, secret = channels.change(channel, ChannelSettings(new_secret=True), by=page_request.caller)
         return _page(page_request, made=row, secret=secret)
     if verb == "test":
         return _test(page_request, channel)
@@ -94,17 +94,17 @@ def _how(ok: bool, status: int | None, took_ms: int, text: str) -> str:
 
 def _edit(page_request: PageRequest, channel: Channel) -> str:
     said = checked(ChannelForm(page_request.request.POST))
-    row, _ = channels.change(channel, Wanted(said["name"], said["target"], said["verbs"]), by=page_request.caller)
+    row, _ = channels.change(channel, ChannelSettings(said["name"], said["target"], said["verbs"]), by=page_request.caller)
     return f"{row.name} is saved"
 
 
 def _on(page_request: PageRequest, channel: Channel) -> str:
-    channels.change(channel, Wanted(enabled=True), by=page_request.caller)
+    channels.change(channel, ChannelSettings(enabled=True), by=page_request.caller)
     return f"{channel.name} is on"
 
 
 def _off(page_request: PageRequest, channel: Channel) -> str:
-    channels.change(channel, Wanted(enabled=False), by=page_request.caller)
+    channels.change(channel, ChannelSettings(enabled=False), by=page_request.caller)
     return f"{channel.name} is off: what waited for it was dropped"
 
 
@@ -131,7 +131,7 @@ def _page(page_request: PageRequest, *, made: Channel | None = None, secret: str
         may_admin=whole,
         made=made,
         secret=secret,
-        channels=[_channel(row, whole=whole) for row in channels.listed(page_request.workspace.pk)],
+        channels=[_channel(row, whole=whole) for row in channels.list_all(page_request.workspace.pk)],
         deliveries=[{"row": row, "told": schemas.delivery(row, whole=whole)} for row in rows],
         following=following,
         chosen=chosen,

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from dashboard.settings.config_form import writing
 from dashboard.settings.config_form.fields import CHECK, FIELDS, SECTIONS, Field
 from orchestration import configuration
-from workspaces.schemas import place
+from workspaces.schemas import property_path
 
 MOST_CHECKS = 50
 
@@ -60,7 +60,7 @@ def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
         told: dict[str, str] = {}
         # Of a value that may be a text or a list, what is said of the text comes first: nearly everybody writes one.
         for one in sorted(error.errors(), key=lambda one: one["type"] in ("list_type", "string_type")):
-            name = place(one["loc"], unknown=one["type"] == "extra_forbidden") or "config"
+            name = property_path(one["loc"], unknown=one["type"] == "extra_forbidden") or "config"
             told.setdefault(_field_of(name), words(one))
         return told
     return {}

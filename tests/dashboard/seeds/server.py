@@ -18,7 +18,7 @@ def serving() -> Iterator[str]:
     options = connections.settings["default"]
     kept, options["CONN_MAX_AGE"] = options["CONN_MAX_AGE"], 0
     listener = sockets.listen("127.0.0.1", 0)
-    server = uvicorn.Server(web.config_of(application))
+    server = uvicorn.Server(web.uvicorn_config(application))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
