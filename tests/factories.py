@@ -68,7 +68,7 @@ def a_token(workspace: Workspace | None = None, role: str = Role.ADMIN) -> str:
 
 def a_channel(workspace: Workspace, name: str = "Team", *verbs: str) -> Channel:
     """E-mail, and no mail server is set in tests: a test of it goes nowhere."""
-    wanted = channels.Wanted(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
+    wanted = channels.ChannelSettings(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
     return channels.create(workspace, Channel.Kind.EMAIL, wanted, by=ANA)[0]
 
 

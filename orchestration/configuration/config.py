@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from budget import amounts
 from orchestration.configuration import prompt_templates
 from orchestration.configuration.agent_kinds import AgentKind
-from workspaces.schemas import Object, whole
+from workspaces.schemas import Object, as_float
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
 Command = Annotated[list[Text], Field(min_length=1, max_length=200)] | Text
@@ -74,7 +74,7 @@ class Check(_Part):
     name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00\n]*$")]
     run: Command
     timeout_s: Seconds = 600
-    weight: Annotated[float, BeforeValidator(whole), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+    weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
     junit: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
     rerun: bool = True
 
@@ -114,7 +114,7 @@ class Verifier(_Part):
 
     agent: Agent
     round_usd: Annotated[Amount, AfterValidator(_pays_a_verdict)] = Decimal("0.5")
-    weight: Annotated[float, BeforeValidator(whole), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+    weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
 
 
 class Interceptor(_Part):
@@ -157,7 +157,7 @@ class Plateau(_Part):
     """An entry whose score rose by less than `epsilon` in each of the last `rounds` rounds is blocked: no_improvement."""
 
     rounds: Annotated[int, Field(ge=1, le=100)] = 3
-    epsilon: Annotated[float, BeforeValidator(whole), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
+    epsilon: Annotated[float, BeforeValidator(as_float), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
 
 
 def _few_wildcards(pattern: str) -> str:

@@ -23,7 +23,7 @@ def serving() -> Iterator[str]:
     options = connections.settings["default"]
     kept, options["CONN_MAX_AGE"] = options["CONN_MAX_AGE"], 0
     listener = sockets.listen("127.0.0.1", 0)
-    server = uvicorn.Server(web.config_of(asgi.application))
+    server = uvicorn.Server(web.uvicorn_config(asgi.application))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -170,7 +170,7 @@ def test_what_moved_since_the_dry_run_stops_the_whole_of_it(client: Client) -> N
     shown = dry_run(client, Entry, "requeue", one.pk, two.pk)
     entry_actions.resume(one, by=ANA)
     answer = admin_site.apply(client, Entry, "requeue", one.pk, two.pk, shown=shown, reason="r")
-    assert b"The situation has changed" in answer.content and b"Would change: 1" in answer.content
+    assert b"The data changed" in answer.content and b"Would change: 1" in answer.content
     two.refresh_from_db()
     assert two.status == "failed"
 
@@ -222,7 +222,7 @@ def test_a_lock_that_came_to_work_since_the_dry_run_is_kept(client: Client) -> N
     shown = dry_run(client, FileLock, "release_locks", lock.pk)
     Session.objects.create(workspace=entry.workspace, entry=entry, attempt=1, status="running")
     answer = admin_site.apply(client, FileLock, "release_locks", lock.pk, shown=shown, reason="r")
-    assert b"The situation has changed" in answer.content and FileLock.objects.exists()
+    assert b"The data changed" in answer.content and FileLock.objects.exists()
 
 
 def test_what_entries_wait_for_does_not_drift_by_itself() -> None:
