@@ -136,7 +136,7 @@ def test_it_is_renamed_and_its_amounts_changed(workspace: Workspace, shop: Api) 
 def test_deleting_is_refused_while_sessions_run_and_then_hides_it(workspace: Workspace, shop: Api) -> None:
     session = a_session(an_entry(workspace))
     url = f"/api/v1/workspaces/{workspace.pk}"
-    assert tuple(shop.delete(url)) == invalid("Sessions are at work: stop them first", "workspaceID")
+    assert tuple(shop.delete(url)) == invalid("Sessions are running: stop them first", "workspaceID")
     ended(session)
     assert tuple(shop.delete(url)) == (200, {"deleted": True})
     assert shop.get("/api/v1/workspaces").json["workspaces"] == []
