@@ -29,7 +29,7 @@ def test_an_entry_that_was_turned_away_waits_and_says_how_long() -> None:
     why = reason(an_entry(wait_s=42.4), Capacity(a_world()))
     assert why and (why.code, why.message) == (
         "agent_unavailable",
-        "Its agent's provider turned it away: tried again in 42 s",
+        "Its agent's provider was unavailable: tried again in 42 s",
     )
 
 
