@@ -85,7 +85,7 @@ def test_links_lead_to_ids_that_look_like_an_escape_of_the_admin(client: Client)
 def test_an_entry_at_work_says_so(client: Client) -> None:
     seed(1)
     entry = Entry.objects.get()
-    assert "is at work on it" in client.get(url(Entry, "change", entry.pk)).content.decode()
+    assert "is open (" in client.get(url(Entry, "change", entry.pk)).content.decode()
 
 
 def test_requeue_is_shown_first_then_done_with_who_and_why(client: Client) -> None:

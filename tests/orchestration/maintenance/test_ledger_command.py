@@ -52,7 +52,7 @@ def test_clean_books_are_one_line() -> None:
         (lambda: Account.objects.update(spent=7), "spent is $0.000007, its rows say $0.250000"),
         (lambda: DaySpend.objects.filter(category="entry").update(amount=7), ":entry: amount is $0.000007"),
         (lambda: Hold.objects.filter(state="settled").update(drawn=7), "drawn is $0.000007, its rows say $0.250000"),
-        (lambda: ThresholdCrossing.objects.all().delete(), "threshold 50 %: the spend has passed it, and it was never told"),
+        (lambda: ThresholdCrossing.objects.all().delete(), "threshold 50 %: the spend has passed it, and it was never reported"),
     ],
 )  # fmt: skip
 def test_drift_is_named_and_exits_with_1(spoil: object, line: str, capsys: pytest.CaptureFixture[str]) -> None:
