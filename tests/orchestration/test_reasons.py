@@ -43,7 +43,7 @@ def test_an_entry_takes_no_other_reason() -> None:
     assert {code for code, _ in choices or ()} == set(reasons.WORDS)
 
 
-def test_product_code_spells_no_reason_code_but_here() -> None:
+def test_reason_codes_are_spelled_only_in_the_registry() -> None:
     codes = set(Reason) - {Reason.PENDING}  # "pending" is a status, too
     found = []
     for app in PRODUCT:
