@@ -56,11 +56,11 @@ def cycle(workspace_id: str) -> Cycle:
         done.decisions += latest.decisions
     if done.decisions:
         wake_ups.publish_change(workspace_id, "executor", "workers", "entries", "locks", "budget")
-    executor_stats.record_cycle(workspace_id, _stats_of(done, time.monotonic() - began))
+    executor_stats.record_cycle(workspace_id, _stats_record(done, time.monotonic() - began))
     return done
 
 
-def _stats_of(done: Cycle, seconds: float) -> dict[str, Any]:
+def _stats_record(done: Cycle, seconds: float) -> dict[str, Any]:
     """The cycle's record for `stats`."""
     waits = Counter(decision.why.code for decision in done.decisions if not isinstance(decision, Start))
     return {

@@ -49,19 +49,23 @@ def _check_holds(audit: Audit) -> None:
     dead worker stays open, until lease and grace are over.
     """
     late = timezone.now() - timedelta(seconds=settings.LEASE_GRACE_S + PATIENCE_S)
-    for hold in Hold.objects.filter(project_id=audit.workspace_id, state=Hold.State.OPEN).select_related("session"):
+    for reservation in Hold.objects.filter(project_id=audit.workspace_id, state=Hold.State.OPEN).select_related("session"):
         audit.holds += 1
-        session: Session | None = getattr(hold, "session", None)
-        if hold.expires_at is not None:
-            if hold.expires_at < late:
-                audit.notes.append(f"hold {hold.pk}: the permit {hold.session_ref} is overdue since {hold.expires_at:%F %T} UTC")
+        session: Session | None = getattr(reservation, "session", None)
+        if reservation.expires_at is not None:
+            if reservation.expires_at < late:
+                audit.notes.append(
+                    f"hold {reservation.pk}: the permit {reservation.session_ref} is overdue since {reservation.expires_at:%F %T} UTC"
+                )
         elif session is None:
-            audit.wrong.append(f"hold {hold.pk}: it is open and belongs to no session ({hold.session_ref})")
+            audit.wrong.append(f"hold {reservation.pk}: it is open and belongs to no session ({reservation.session_ref})")
         elif session.status == Session.Status.ENDED:
-            audit.wrong.append(f"hold {hold.pk}: it is open, and its session {session.pk} ended at {session.ended_at:%F %T} UTC")
+            audit.wrong.append(
+                f"hold {reservation.pk}: it is open, and its session {session.pk} ended at {session.ended_at:%F %T} UTC"
+            )
         elif session.lease_until is not None and session.lease_until < late:
             audit.notes.append(
-                f"hold {hold.pk}: no worker ended its session {session.pk}, silent since {session.lease_until:%F %T} UTC"
+                f"hold {reservation.pk}: no worker ended its session {session.pk}, silent since {session.lease_until:%F %T} UTC"
             )
     settled = Session.objects.filter(workspace_id=audit.workspace_id, status__in=Session.OPEN, hold__state=Hold.State.SETTLED)
     for pk, hold_id in settled.values_list("pk", "hold_id"):

@@ -39,14 +39,14 @@ def waited(before: Any, phase: str, at: datetime, *, waits: bool) -> list[list[s
 
 def spans(phases: Any, until: datetime | None) -> list[Span]:
     """The phases as spans, each until the next; the last until `until`. Unreadable items are left out."""
-    spans_found: list[Span] = []
+    result: list[Span] = []
     steps = _readable(phases)
     within = ""
     for n, (phase, began) in enumerate(steps):
         end = datetime.fromisoformat(steps[n + 1][1]) if n + 1 < len(steps) else until
-        spans_found.append(Span(phase, datetime.fromisoformat(began), end, within if phase == WAITING else ""))
+        result.append(Span(phase, datetime.fromisoformat(began), end, within if phase == WAITING else ""))
         within = within if phase == WAITING else phase
-    return spans_found
+    return result
 
 
 def _readable(phases: Any) -> list[list[str]]:

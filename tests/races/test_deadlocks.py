@@ -53,7 +53,7 @@ class Meddler:
     def work(self) -> "Meddler":
         acts: list[Callable[[], Any]] = [
             self.reallocate, self.fund, self.review, self.bulk_edit, self.edit, self.lock, self.cycle, self.cycle, self.end,
-            self.add, self.delete, self.charge, self.charge, self.correct, self.permit, self.cap, self.limit, self.mend, self.grow,
+            self.add, self.delete, self.charge, self.charge, self.correct, self.permit, self.cap, self.limit, self.correct_drift, self.grow,
         ]  # fmt: skip
         for _ in range(STEPS):
             with suppress(*REFUSED):
@@ -85,8 +85,8 @@ class Meddler:
             for account in self.accounts(4)
         ]
         wishes.append(drafting.Wish(Proposal.Field.TOTAL, usd(self.dice.randrange(20, 60)) + 1, "a plan"))
-        made = drafting.create(self.workspace_id, drafting.Draft("R", date(2020, 1, 1), date(2040, 1, 1)), wishes, by=ANA)
-        asked = drafting.request(made, by=ANA)
+        review = drafting.create(self.workspace_id, drafting.Draft("R", date(2020, 1, 1), date(2040, 1, 1)), wishes, by=ANA)
+        asked = drafting.request(review, by=ANA)
         deciding.decide(asked, deciding.Verdict.APPROVE, "well", version=asked.version, by=BO)
 
     def bulk_edit(self) -> None:
@@ -135,10 +135,10 @@ class Meddler:
     def permit(self) -> None:
         category = self.dice.choice([Category.ORCHESTRATOR, Category.ENTRY])
         account = self.accounts()[0] if category == Category.ENTRY else None
-        made = permits.open_one(self.project(), account, category=category, amount=usd("0.3"), by=ANA)
+        permit = permits.open_one(self.project(), account, category=category, amount=usd("0.3"), by=ANA)
         named = account or self.accounts()[0]
-        charges.book(self.project(), named, charges.Report(category, usd("0.1"), Tokens("")), actor="p", key=None, permit=made)
-        permits.close(made, by=ANA)
+        charges.book(self.project(), named, charges.Report(category, usd("0.1"), Tokens("")), actor="p", key=None, permit=permit)
+        permits.close(permit, by=ANA)
 
     def cap(self) -> None:
         field = self.dice.choice(["max_project_spend", "total_budget"])
@@ -147,7 +147,7 @@ class Meddler:
     def limit(self) -> None:
         caps.set_limit(self.project(), self.dice.choice(["total", "entry"]), "day", usd(self.dice.randrange(3, 30)), by=ANA)
 
-    def mend(self) -> None:
+    def correct_drift(self) -> None:
         rebuild.mend(self.workspace_id, by=ANA, reason="to be sure")
 
     def grow(self) -> None:

@@ -52,16 +52,16 @@ class Teller:
         return self
 
     def admit(self) -> None:
-        hold = {"account_id": self.dice.choice(self.entry_ids), "session_ref": ids.session(), "amount": self.amount()}
-        self.admitting("entry", lambda: Hold.objects.create(project_id=self.workspace_id, **hold))
+        reservation = {"account_id": self.dice.choice(self.entry_ids), "session_ref": ids.session(), "amount": self.amount()}
+        self.admitting("entry", lambda: Hold.objects.create(project_id=self.workspace_id, **reservation))
 
     def grow(self) -> None:
-        if hold := self.an_open_hold():
+        if reservation := self.an_open_hold():
             by = self.amount()
-            self.admitting(hold.category, lambda: self.grown(hold, by))
+            self.admitting(reservation.category, lambda: self.grown(reservation, by))
 
-    def grown(self, hold: Hold, by: int) -> None:
-        if not ledger.grow(hold, by):
+    def grown(self, reservation: Hold, by: int) -> None:
+        if not ledger.grow(reservation, by):
             raise IntegrityError("refused")
 
     def permit(self) -> None:
@@ -82,23 +82,25 @@ class Teller:
 
     def charge(self) -> None:
         """Charge within the reservation, as a correct session or planner does."""
-        if hold := self.an_open_hold():
-            amount = min(hold.remainder, usd("0.2"))
+        if reservation := self.an_open_hold():
+            amount = min(reservation.remainder, usd("0.2"))
             if amount <= 0:
                 return
-            if hold.expires_at is None:
+            if reservation.expires_at is None:
                 charge = ledger.Charge(ids.session(), amount, LedgerEntry.PriceSource.REPORTED)
-                ledger.charge(hold.project, charge, account=hold.account, hold=hold, round_number=1, actor="agent")
+                ledger.charge(
+                    reservation.project, charge, account=reservation.account, hold=reservation, round_number=1, actor="agent"
+                )
             else:
-                report = charges.Report(Category(hold.category), amount, Tokens(""))
-                charges.book(hold.project, None, report, actor="planner", key=None, permit=hold)
+                report = charges.Report(Category(reservation.category), amount, Tokens(""))
+                charges.book(reservation.project, None, report, actor="planner", key=None, permit=reservation)
 
     def settle(self) -> None:
-        if hold := self.an_open_hold():
-            if hold.expires_at is None:
-                ledger.settle(hold.pk)
+        if reservation := self.an_open_hold():
+            if reservation.expires_at is None:
+                ledger.settle(reservation.pk)
             else:
-                permits.close(hold, by=ANA)
+                permits.close(reservation, by=ANA)
 
     def move_limit(self) -> None:
         """Up only: a limit lowered below the reserved amount is passed at once without any admission."""

@@ -23,10 +23,16 @@ def shop() -> Workspace:
 
 def spend(session: Session, key: str, amount: str) -> bool:
     """Book a charge as for the agent's usage line."""
-    hold = Hold.objects.select_related("project", "account").get(session_ref=session.pk)
+    reservation = Hold.objects.select_related("project", "account").get(session_ref=session.pk)
     charge = ledger.Charge(key, usd(amount), LedgerEntry.PriceSource.REPORTED)
     return ledger.charge(
-        hold.project, charge, account=hold.account, hold=hold, session_ref=session.pk, round_number=1, actor="agent"
+        reservation.project,
+        charge,
+        account=reservation.account,
+        hold=reservation,
+        session_ref=session.pk,
+        round_number=1,
+        actor="agent",
     )
 
 
@@ -51,10 +57,10 @@ def test_the_session_continues_within_its_reservation_and_no_new_one_starts(shop
 
 
 def test_its_reservation_no_longer_grows(shop: Workspace) -> None:
-    hold = Hold.objects.get(session_ref=a_running_session(shop).pk)
+    reservation = Hold.objects.get(session_ref=a_running_session(shop).pk)
     lower(shop, "1")
-    assert ledger.grow(hold, usd(1)) is False
-    assert Hold.objects.get(pk=hold.pk).amount == usd(5)
+    assert ledger.grow(reservation, usd(1)) is False
+    assert Hold.objects.get(pk=reservation.pk).amount == usd(5)
 
 
 def test_the_change_is_recorded_with_actor_amounts_and_reason(shop: Workspace) -> None:

@@ -73,16 +73,18 @@ class Teller:
             self.refused += 1
 
     def charge(self) -> None:
-        hold = self._an_open_hold()
+        reservation = self._an_open_hold()
         amount = usd(self.dice.choice(["0.1", "0.333333", "2"]))
         charge = ledger.Charge(f"{self.dice.randrange(60)}", amount, LedgerEntry.PriceSource.REPORTED)
-        if hold:
-            ledger.charge(hold.project, charge, account=hold.account, hold=hold, round_number=1, actor="agent")
+        if reservation:
+            ledger.charge(
+                reservation.project, charge, account=reservation.account, hold=reservation, round_number=1, actor="agent"
+            )
 
     def settle(self) -> None:
-        if hold := self._an_open_hold():
+        if reservation := self._an_open_hold():
             unknown = self.dice.random() < 0.3
-            ledger.settle(hold.pk, remainder_key=f"{hold.pk}:unknown" if unknown else "", round_number=2)
+            ledger.settle(reservation.pk, remainder_key=f"{reservation.pk}:unknown" if unknown else "", round_number=2)
 
     def move_cap(self) -> None:
         caps.set_project(project_row(self.workspace_id), "max_project_spend", usd(self.dice.randrange(0, 25)), by=self.by)
@@ -137,8 +139,8 @@ def faults(workspace_id: str) -> list[str]:
             "spent is the ledger": row.total_spent == (booked.aggregate(sum=Sum("amount"))["sum"] or 0),
             "held is the open holds": row.held == reserved,
             "holds are drawn by their rows": all(
-                hold.drawn == (booked.filter(hold=hold).aggregate(sum=Sum("amount"))["sum"] or 0)
-                for hold in Hold.objects.filter(project_id=workspace_id)
+                reservation.drawn == (booked.filter(hold=reservation).aggregate(sum=Sum("amount"))["sum"] or 0)
+                for reservation in Hold.objects.filter(project_id=workspace_id)
             ),
         }
         for account in Account.objects.filter(project_id=workspace_id):
@@ -205,7 +207,7 @@ def test_when_all_reservations_are_settled_no_money_is_reserved() -> None:
         Hold.objects.create(project=project(workspace), account=entry.account, session_ref=ids.session(), amount=usd(1))
         for entry in entries
     ]
-    first = at_once([lambda hold=hold: ledger.settle(hold.pk) for hold in [*holds, *holds]])
+    first = at_once([lambda hold=reservation: ledger.settle(reservation.pk) for reservation in [*holds, *holds]])
     assert sum(first) == len(holds)  # each settled by exactly one of two calls
     assert project(workspace).held == 0
     assert not Hold.objects.filter(Q(state="open")).exists()

@@ -143,5 +143,5 @@ def test_concurrent_additions_locks_and_charges_never_exceed_the_plan() -> None:
         jobs += [lambda s=shop: (funding.mark_due(s.pk), funding.share_out(s.pk))] * 2
         at_once(jobs)
         assert faults(shop.pk) == []
-        spent, held = project(shop).total_spent, project(shop).held
-        assert left(shop) + spent + held <= usd(30)
+        spent, reserved = project(shop).total_spent, project(shop).held
+        assert left(shop) + spent + reserved <= usd(30)

@@ -44,15 +44,15 @@ def before(
     session: Session, seq: int | None, fits: Callable[[Line], bool], *, limit: int, markers: Sequence[str] = ()
 ) -> tuple[Window, bool]:
     """The newest fitting lines below `seq`, and whether the search stopped before the log's start. `markers`: a fitting line contains one."""
-    lines_found: list[Line] = []
+    matches: list[Line] = []
     scan = _Scan(session, below=seq)
     for first, lines in scan.backwards():
         if markers and not _may_contain(lines, markers):
             continue
-        lines_found += [line for line in reversed(unpacked(first, lines)) if (seq is None or line.seq < seq) and fits(line)]
-        if len(lines_found) > limit:
-            return Window(lines_found[:limit][::-1], earlier=True, later=seq is not None), False
-    return Window(lines_found[::-1], later=seq is not None), scan.cut
+        matches += [line for line in reversed(unpacked(first, lines)) if (seq is None or line.seq < seq) and fits(line)]
+        if len(matches) > limit:
+            return Window(matches[:limit][::-1], earlier=True, later=seq is not None), False
+    return Window(matches[::-1], later=seq is not None), scan.cut
 
 
 def line_filter(shown: str) -> Callable[[Line], bool] | None:

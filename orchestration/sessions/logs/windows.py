@@ -75,12 +75,12 @@ def find_line(session: Session, seq: int) -> Line | None:
     return next((line for line in after(session, seq - 1, limit=1).lines if line.seq == seq), None)
 
 
-def _reach(sizes: Sequence[tuple[int, int]], most: int) -> int:
+def _reach(sizes: Sequence[tuple[int, int]], limit: int) -> int:
     """Where to begin, going back from the newest chunk, for so many lines and at most MAX_BYTES of text."""
     start, taken = sizes[0][0], sizes[0][1]
     newest = start
     for first, size in sizes[1:]:
-        if newest - start >= most or taken + size > MAX_BYTES:
+        if newest - start >= limit or taken + size > MAX_BYTES:
             break
         start, taken = first, taken + size
     return start

@@ -166,13 +166,13 @@ def test_a_running_entry_is_not_requeued(client: Client) -> None:
 
 
 def test_a_change_since_the_dry_run_stops_the_whole_fix(client: Client) -> None:
-    one, two = (stuck(entry) for entry in some_entries(a_workspace(), "one", "two"))
-    shown = dry_run(client, Entry, "requeue", one.pk, two.pk)
-    entry_actions.resume(one, by=ANA)
-    response = admin_site.apply(client, Entry, "requeue", one.pk, two.pk, shown=shown, reason="r")
+    first, second = (stuck(entry) for entry in some_entries(a_workspace(), "one", "two"))
+    shown = dry_run(client, Entry, "requeue", first.pk, second.pk)
+    entry_actions.resume(first, by=ANA)
+    response = admin_site.apply(client, Entry, "requeue", first.pk, second.pk, shown=shown, reason="r")
     assert b"The situation has changed" in response.content and b"Would change: 1" in response.content
-    two.refresh_from_db()
-    assert two.status == "failed"
+    second.refresh_from_db()
+    assert second.status == "failed"
 
 
 def test_deleting_refuses_entries_with_dependents(client: Client) -> None:
@@ -233,19 +233,19 @@ def test_the_counters_do_not_drift_by_themselves() -> None:
 
 def test_drift_is_found_and_corrected_with_actor_and_reason() -> None:
     workspace = a_workspace()
-    one, two, three = some_entries(
+    first, second, third = some_entries(
         workspace, entries.Draft("one", ref="a"), entries.Draft("two", depends_on=("a",)), entries.Draft("three")
     )
-    a_lock(one, "src/")
-    Entry.objects.filter(pk=two.pk).update(unmet_dependencies=4, parked_behind=one)
-    Entry.objects.filter(pk=three.pk).update(parked_behind=one, paths=["src/a.py"])
+    a_lock(first, "src/")
+    Entry.objects.filter(pk=second.pk).update(unmet_dependencies=4, parked_behind=first)
+    Entry.objects.filter(pk=third.pk).update(parked_behind=first, paths=["src/a.py"])
     wrong = rebuild.correct(workspace.pk, by=ANA, reason="a bad script")
     assert [(d.id, d.field, d.stored, d.expected) for d in wrong] == [
-        (two.pk, "unmet_dependencies", 4, 1),
-        (two.pk, "parked_behind", one.pk, None),
+        (second.pk, "unmet_dependencies", 4, 1),
+        (second.pk, "parked_behind", first.pk, None),
     ]
-    three.refresh_from_db()
-    assert three.parked_behind_id == one.pk and rebuild.find(workspace.pk) == []
+    third.refresh_from_db()
+    assert third.parked_behind_id == first.pk and rebuild.find(workspace.pk) == []
     assert recorded("entries.rebuilt") == [(workspace.pk, "ana", "a bad script")]
 
 

@@ -47,11 +47,11 @@ def test_a_session_reserves_what_is_left_of_the_day() -> None:
     a_worker()
     workspace = a_workspace()
     a_limit(workspace, "total", "day", "3")
-    one, two = an_entry(workspace, budget="2"), an_entry(workspace, budget="9")
-    three = an_entry(workspace, budget="9")
+    first, second = an_entry(workspace, budget="2"), an_entry(workspace, budget="9")
+    third = an_entry(workspace, budget="9")
     dispatch.cycle(workspace.pk)
-    assert {h.account_id: h.amount for h in Hold.objects.all()} == {one.pk: usd(2), two.pk: usd(1)}
-    assert why(workspace, three)[1].startswith("Today's limit of $3.00 is used up")
+    assert {h.account_id: h.amount for h in Hold.objects.all()} == {first.pk: usd(2), second.pk: usd(1)}
+    assert why(workspace, third)[1].startswith("Today's limit of $3.00 is used up")
 
 
 def test_dispatch_continues_at_midnight() -> None:

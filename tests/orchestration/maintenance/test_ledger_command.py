@@ -31,10 +31,10 @@ def run(*words: str) -> str:
 
 def a_shop_with_history() -> Workspace:
     workspace = a_workspace()
-    one, two = a_session(an_entry(workspace)), a_session(an_entry(workspace))
-    for session in (one, two):
+    first, second = a_session(an_entry(workspace)), a_session(an_entry(workspace))
+    for session in (first, second):
         metering.record(session, metering.Usage(id="1", cost=usd("0.25")))
-    ended(one)
+    ended(first)
     a_charge(None, "60", category="orchestrator", in_=workspace)
     return workspace
 
