@@ -1,6 +1,6 @@
 """Every setting a user can make, in one place: name, default, what it takes, what it is for.
 
-`config/settings.py` reads them through `value` and refuses to start while one is bad; `docs/operating.md` is checked against this table
+`config/settings.py` reads them through `value` and refuses to start while one is bad; `docs/reference/settings.md` is checked against this table
 by a test.
 """
 
@@ -300,7 +300,7 @@ def exit_if_bad() -> None:
 
 
 def _refuse(sentences: str) -> NoReturn:
-    print(f"muster: {sentences}. See docs/operating.md.", file=sys.stderr, flush=True)
+    print(f"muster: {sentences}. See docs/reference/settings.md.", file=sys.stderr, flush=True)
     raise SystemExit(2)
 
 

@@ -171,7 +171,7 @@ POLL_S = env.value("MUSTER_POLL_S")
 TICK_S = env.value("MUSTER_TICK_S")
 KEEP_DAYS = env.value("MUSTER_KEEP_DAYS")
 
-# Notices (docs/notices.md).
+# Notices (docs/reference/notices.md).
 WEBHOOK_ALLOW = env.read("MUSTER_WEBHOOK_ALLOW")
 _mail = env.value("MUSTER_EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.host, _mail.port, _mail.user, _mail.password

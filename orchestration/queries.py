@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Now
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import RoundSpend
 from budget.reads.queries import position
 from orchestration import configuration
@@ -171,10 +171,11 @@ def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str,
 def _shown(
     entry: Entry, explanation: explain.Explanation | None, depends_on: list[str], session_ids: list[str]
 ) -> dict[str, Any]:
-    reasons = []
-    for check in explanation.checks if explanation else []:
-        if not check.passed:
-            reasons.append({"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed})
+    reasons = [
+        {"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed}
+        for check in (explanation.checks if explanation else [])
+        if not check.passed
+    ]
     return {
         "id": entry.pk,
         "seq": entry.seq,
@@ -189,9 +190,9 @@ def _shown(
         "children": [],
         "parallelizable": entry.parallelizable,
         "parallel_group": entry.parallel_group or None,
-        "budget_usd": money.number(entry.account.budget),
+        "budget_usd": amounts.number(entry.account.budget),
         "budget_human_locked": entry.account.human_locked,
-        "spent_usd": money.number(entry.account.spent),
+        "spent_usd": amounts.number(entry.account.spent),
         "budget_rounds": entry.budget_rounds,
         "rounds_completed": entry.rounds_completed,
         "score": entry.score,
@@ -228,7 +229,7 @@ def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
         {
             "number": round_.number,
             "session_id": round_.session_id,
-            "cost_usd": money.number(costs.get(round_.number, 0)),
+            "cost_usd": amounts.number(costs.get(round_.number, 0)),
             "score": round_.score,
             "improvement_score": round_.improvement_score,
             "verdict": round_.verdict,

@@ -204,6 +204,7 @@ WORDS: Mapping[Reason, Words] = {
     ),
 }
 
+_BY_CODE: dict[str, Words] = {reason.value: words for reason, words in WORDS.items()}
 CHOICES = [(reason.value, reason.value) for reason in WORDS]  # without words: a new word is no migration
 ALIASES = {alias: reason for reason, words in WORDS.items() for alias in words.aliases}
 NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_person)
@@ -216,7 +217,7 @@ NOT_STORED = (Reason.EXECUTOR_PAUSED, Reason.EXECUTOR_STOPPED, Reason.NO_WORKER_
 
 def words(code: str) -> Words | None:
     """The words of a stored code; None for a code of an older or newer version."""
-    return WORDS.get(code)  # type: ignore[call-overload]
+    return _BY_CODE.get(code)
 
 
 def executor(state: str) -> Reason:

@@ -12,7 +12,7 @@ from workspaces import activity
 def connect() -> None:
     caps.changed.connect(_on_budget_change, dispatch_uid="orchestration.money")
     activity.recorded.connect(_on_recorded, dispatch_uid="orchestration.notices")
-    policy.read_with(funding.read_policy)
+    policy.register_reader(funding.read_policy)
 
 
 def _on_budget_change(sender: Any, *, workspace_id: str, entry_id: str | None, shared_out: bool = False, **_: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Category, LedgerEntry, Project, Review
 from budget.reviews import drafting

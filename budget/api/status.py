@@ -1,4 +1,4 @@
-"""The contract's four budget calls. Find, ask, answer."""
+"""The contract's four budget calls."""
 
 from typing import Annotated, Any
 
@@ -6,8 +6,7 @@ from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 from ninja import Header, Path, Router
 
-from budget import schemas
-from budget.amounts import money
+from budget import amounts, schemas
 from budget.limits import caps
 from budget.reads import queries, summary
 from workspaces import access
@@ -62,7 +61,7 @@ def edit(request: Request, workspaceID: Path[str], entryID: str, body: schemas.E
     """Set an entry's budget by hand, which also locks it against the reallocator."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     account = caps.edit(queries.account_for(workspace.pk, entryID), body.budget_usd, by=request.auth)
-    return {"entryID": account.pk, "budget_usd": money.number(account.budget), "locked": account.human_locked}
+    return {"entryID": account.pk, "budget_usd": amounts.number(account.budget), "locked": account.human_locked}
 
 
 @router.post(
@@ -79,5 +78,5 @@ def lock(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 def _tags(if_none_match: str) -> list[str]:
-    """The tags a caller holds. A proxy that compressed our answer may have made them weak: what they stand for is the same."""
+    """The caller's tags. A proxy that compressed a response may have made them weak; they still name the same version."""
     return [tag.removeprefix("W/") for tag in parse_etags(if_none_match)]

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 from ninja import Query, Schema
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import Category
 from workspaces.schemas import Line, Number, Strict, clean, said
 
 Usd = Annotated[
     int,
-    BeforeValidator(money.from_json),
+    BeforeValidator(amounts.from_json),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000_000}),
 ]
 """USD in JSON, micro-USD in code."""
@@ -28,7 +28,7 @@ def _day(value: Any) -> Any:
 
 SignedUsd = Annotated[
     int,
-    BeforeValidator(money.signed_from_json),
+    BeforeValidator(amounts.signed_from_json),
     WithJsonSchema({"type": "number", "minimum": -1_000_000_000, "maximum": 1_000_000_000}),
 ]
 

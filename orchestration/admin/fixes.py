@@ -66,7 +66,7 @@ class Requeue(Fix):
             return why_not
         if entry.pk in stuck and entry.reason_code == Reason.DEPENDENCY_FAILED:
             return "An entry that it depends on has failed: requeue that one"
-        return {Entry.Status.PENDING: "It is in line already", Entry.Status.DONE: "It is done"}.get(entry.status, "")  # type: ignore[call-overload]
+        return {"pending": "It is in line already", "done": "It is done"}.get(entry.status, "")
 
 
 class MarkFailed(Fix):

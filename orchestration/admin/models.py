@@ -147,7 +147,8 @@ class WorkerAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
         open_sessions = Session.objects.filter(worker=OuterRef("pk"), status__in=Session.OPEN).order_by().values("worker")
-        return super().get_queryset(request).annotate(at_work=open_sessions.annotate(n=Count("pk")).values("n"))
+        workers: QuerySet[Worker] = super().get_queryset(request)
+        return workers.annotate(at_work=open_sessions.annotate(n=Count("pk")).values("n"))
 
     @admin.display(description="open sessions", ordering="at_work")
     def open_sessions(self, worker: Any) -> int:
@@ -192,7 +193,7 @@ class FileLockAdmin(ReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[FileLock]:
         open_sessions = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
         parked = Entry.objects.filter(parked_behind=OuterRef("entry")).order_by().values("parked_behind")
-        locks = super().get_queryset(request)
+        locks: QuerySet[FileLock] = super().get_queryset(request)
         return locks.annotate(is_open=Exists(open_sessions), parked=parked.annotate(n=Count("pk")).values("n"))
 
     @admin.display(description="state")

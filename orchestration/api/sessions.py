@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from django.http import StreamingHttpResponse
 from ninja import Path, Query, Router
 
-from budget.amounts import money
+from budget import amounts
 from budget.reads.queries import session_spend
 from orchestration import queries, schemas, sessions
 from orchestration.models import Session
@@ -67,7 +67,7 @@ def post_usage(request: Request, workspaceID: Path[str], sessionID: str, body: s
         cache_write_tokens=body.cache_write_tokens,
     )
     fresh = metering.record(session, usage)
-    return {"recorded": fresh, "budget_left_usd": money.number(max(metering.left(session), 0))}
+    return {"recorded": fresh, "budget_left_usd": amounts.number(max(metering.left(session), 0))}
 
 
 @router.post(
@@ -104,7 +104,7 @@ def _lines(session: Session, after: int, *, as_json: bool) -> Iterator[str]:
 
 def _shown(session: Session) -> dict[str, Any]:
     spend = session_spend(session.pk)
-    unknown = {name: None if spend[name] is None else money.number(spend[name] or 0) for name in ("reported", "computed")}
+    unknown = {name: None if spend[name] is None else amounts.number(spend[name] or 0) for name in ("reported", "computed")}
     return {
         "id": session.pk,
         "entry_id": session.entry_id,
@@ -128,7 +128,7 @@ def _shown(session: Session) -> dict[str, Any]:
         "cost_note": session.cost_note or None,
         "anomaly": session.anomaly or None,
         "cost": {
-            "booked_usd": money.number(spend["amount"] or 0),
+            "booked_usd": amounts.number(spend["amount"] or 0),
             "reported_usd": unknown["reported"],
             "computed_usd": unknown["computed"],
         },

@@ -4,7 +4,7 @@ from typing import Any
 
 from ninja import Path, Router, Status
 
-from budget.amounts import money
+from budget import amounts
 from budget.reads.queries import position
 from budget.schemas import Cursor, Limit
 from orchestration import configuration, schemas
@@ -80,8 +80,8 @@ def _shown(workspace: Workspace, caller: Caller) -> dict[str, Any]:
         "name": workspace.name,
         "repo": workspace.origin or workspace.repo,
         "base_branch": workspace.base_branch,
-        "total_budget_usd": money.number(workspace.project.total_budget),
-        "max_project_spend_usd": money.number(workspace.project.max_project_spend),
+        "total_budget_usd": amounts.number(workspace.project.total_budget),
+        "max_project_spend_usd": amounts.number(workspace.project.max_project_spend),
         "state": workspace.executor.state,
         "config": config if caller.may(Need.ADMIN, workspace) else configuration.without_values(config),
         "created_at": workspace.created_at,

@@ -1,4 +1,4 @@
-"""Where an entry goes when a session ends: pure, one table (docs/states.md shows it)."""
+"""Where an entry goes when a session ends: pure, one table (docs/reference/states.md shows it)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

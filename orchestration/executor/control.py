@@ -46,7 +46,7 @@ def resume(workspace_id: str, *, by: Caller, expected: int | None = None) -> Non
 def stop_all(workspace_id: str, *, by: Caller) -> int:
     """Pause and request a stop of every open session, in one transaction: no dispatch comes in between. Returns how many are open.
 
-    It checks no version: a stop is never too late (docs/decisions/0022).
+    It checks no version: a stop is never too late (docs/explanation/decisions/0022).
     """
     with transaction.atomic():
         _become(workspace_id, Executor.State.PAUSED, events.ExecutorStoppedAll, by=by)

@@ -200,4 +200,4 @@ def _move_entries(starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park
 def _execute(sql: str, parameters: Sequence[str]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.rowcount
+        return int(cursor.rowcount)

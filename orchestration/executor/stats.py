@@ -25,7 +25,7 @@ LATE_AFTER = 3  # ticks: then the executor's state is unknown
 
 def late_after_s() -> float:
     """Seconds without a tick after which the executor's state is unknown."""
-    return LATE_AFTER * settings.TICK_S
+    return float(LATE_AFTER * settings.TICK_S)
 
 
 def record_tick(seconds: float) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from django.db.models import Case, F, Value, When
 
+from budget import amounts
 from budget.allocation import reallocation
-from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.models import Account, BudgetChange, Project
 from orchestration import events
@@ -48,12 +48,12 @@ def reclaim(project: Project, account_ids: Sequence[str], amount_needed: int, ro
 
 
 def _lower(project: Project, taken: Sequence[tuple[Account, int]]) -> None:
-    amounts = Case(
+    new_budgets = Case(
         *(When(pk=account.pk, then=Value(account.budget - amount)) for account, amount in taken), output_field=MoneyField()
     )
-    Account.objects.filter(pk__in=[account.pk for account, _ in taken], human_locked=False).update(budget=amounts)
+    Account.objects.filter(pk__in=[account.pk for account, _ in taken], human_locked=False).update(budget=new_budgets)
     BudgetChange.objects.bulk_create(_change(account, amount) for account, amount in taken)
-    event = events.SharesReclaimed(changed=len(taken), freed_usd=money.number(sum(amount for _, amount in taken)))
+    event = events.SharesReclaimed(changed=len(taken), freed_usd=amounts.number(sum(amount for _, amount in taken)))
     activity.record(project.pk, event, by=MUSTER, object_id=project.pk)
 
 
@@ -67,5 +67,5 @@ def _change(account: Account, taken: int) -> BudgetChange:
         after=after,
         source=BudgetChange.Source.ALLOCATION,
         actor=MUSTER.name,
-        reason=f"Lowered from {format_usd(before)} to {format_usd(after)}: a round for each entry comes before a second one for any",
+        reason=f"Lowered from {amounts.format_usd(before)} to {amounts.format_usd(after)}: a round for each entry comes before a second one for any",
     )

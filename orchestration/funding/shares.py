@@ -6,9 +6,8 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from budget import allocation
+from budget import allocation, amounts
 from budget.allocation import policy, reallocation
-from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Project
@@ -56,7 +55,7 @@ def shares_for_new(
     left = max(spare(project.pk) - promised, 0)
     if (missing := config.round_ceiling * len(created) - left) > 0:
         left += first_rounds.reclaim(project, first_rounds.donors(project, config.round_ceiling), missing, config.round_ceiling)
-    return allocation.breadth_first(left, requests, least=max(config.min_round, 1), most=config.round_ceiling)
+    return allocation.breadth_first(left, requests, min_round=max(config.min_round, 1), ceiling=config.round_ceiling)
 
 
 def spare(workspace_id: str) -> int:
@@ -68,12 +67,12 @@ def spare(workspace_id: str) -> int:
     budgeted = accounts.filter(project=OuterRef("pk")).order_by().values("project").annotate(sum=Sum(left)).values("sum")
     project = Project.objects.annotate(budgeted=Coalesce(Subquery(budgeted), 0, output_field=MoneyField())).get(pk=workspace_id)
     plan = project.total_budget or project.max_project_spend
-    return max(min(plan, project.max_project_spend) - project.total_spent - project.held - int(project.budgeted), 0)
+    return max(int(min(plan, project.max_project_spend) - project.total_spent - project.held) - int(project.budgeted), 0)
 
 
 def mark_due(workspace_id: str) -> None:
     """Money was freed or a round settled: share it out soon. The database keeps the request, so that a lost message loses nothing."""
-    caps.due(workspace_id)
+    caps.mark_allocation_due(workspace_id)
     wake_ups.enqueue_share_out(workspace_id)
 
 
@@ -82,7 +81,7 @@ def share_out(workspace_id: str) -> None:
     since = Project.objects.values_list("allocation_due", flat=True).get(pk=workspace_id)
     if since is None:
         return
-    if policy.of(workspace_id).automatic:
+    if policy.load(workspace_id).automatic:
         reallocation.run(workspace_id, by=MUSTER)
     else:
         fund(workspace_id)
@@ -98,7 +97,7 @@ def share_out_all_due() -> None:
 
 def on_budget_change(workspace_id: str, entry_id: str | None, *, shared_out: bool) -> None:
     """A cap or a budget changed: entries that waited for it become pending at once, and freed money goes to the others."""
-    if entry_id is not None or (not shared_out and policy.of(workspace_id).automatic):
+    if entry_id is not None or (not shared_out and policy.load(workspace_id).automatic):
         wake_ups.enqueue_share_out(workspace_id)
     elif not shared_out:
         share_out(workspace_id)
@@ -120,14 +119,14 @@ def fund(workspace_id: str) -> int:
             return 0
         spare_now = spare(workspace_id)
         requests = [(account.pk, max(account.headroom, 0), _may_have_left(account, config)) for account in unfunded]
-        given = allocation.breadth_first(spare_now, requests, least=minimum, most=config.round_ceiling)
+        given = allocation.breadth_first(spare_now, requests, min_round=minimum, ceiling=config.round_ceiling)
         new = [(account.pk, 0, config.round_ceiling) for account in unfunded if account.budget == 0 and account.pk not in given]
         reclaimed = first_rounds.reclaim(project, donors, config.round_ceiling * len(new), config.round_ceiling)
-        given |= allocation.breadth_first(reclaimed, new, least=minimum, most=config.round_ceiling)
+        given |= allocation.breadth_first(reclaimed, new, min_round=minimum, ceiling=config.round_ceiling)
         changes = [_give(account, given[account.pk]) for account in unfunded if account.pk in given]
         if changes:
             BudgetChange.objects.bulk_create(changes)
-            event = events.SharesFunded(changed=len(changes), spare_usd=money.number(spare_now))
+            event = events.SharesFunded(changed=len(changes), spare_usd=amounts.number(spare_now))
             activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id)
     if changes:
         unblock_affordable(workspace_id, list(given))
@@ -189,7 +188,7 @@ def _give(account: Account, amount: int) -> BudgetChange:
     before = account.budget
     after = account.spent + account.held + max(account.headroom, 0) + amount
     Account.objects.filter(pk=account.pk, human_locked=False).update(budget=after)
-    reason = f"Raised from {format_usd(before)} to {format_usd(after)}: its share of what the plan has left"
+    reason = f"Raised from {amounts.format_usd(before)} to {amounts.format_usd(after)}: its share of what the plan has left"
     return BudgetChange(
         project_id=account.project_id,
         account=account,
@@ -207,7 +206,7 @@ def _may_have_left(account: Account, config: configuration.Config) -> int:
     reopened, or have started under a higher ceiling.
     """
     rounds, created = account.entry.budget_rounds, account.entry.rounds_completed
-    return max(config.round_ceiling * rounds - account.spent - account.held, config.round_ceiling * (rounds - created))
+    return max(int(config.round_ceiling * rounds - account.spent - account.held), config.round_ceiling * (rounds - created))
 
 
 def _line_position(entry: Entry) -> tuple[bool, int, int]:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Count, F, Sum
 from django.utils import timezone
 
-from budget.amounts import money
+from budget import amounts
 from budget.ledger import rebuild
 from budget.models import Account, Hold, LedgerEntry, Project, ThresholdCrossing
 from orchestration.models import Session
@@ -32,10 +32,10 @@ def check(workspace_id: str) -> Audit:
     """Recompute one workspace in a fixed number of queries; charges wait meanwhile."""
     audit = Audit(workspace_id)
     with transaction.atomic():
-        rebuild.hold_still(workspace_id)
+        rebuild.lock_project(workspace_id)
         for drift in rebuild.find(workspace_id):
             where = drift.kind if drift.kind == "project" else f"{drift.kind} {drift.id}"
-            audit.wrong.append(f"{where}: {drift.field} is {_usd(drift.found)}, its rows say {_usd(drift.should)}")
+            audit.wrong.append(f"{where}: {drift.field} is {_usd(drift.stored)}, its rows say {_usd(drift.expected)}")
         _check_holds(audit)
         _check_thresholds(audit)
         _check_caps(audit)
@@ -96,4 +96,4 @@ def _check_caps(audit: Audit) -> None:
 
 
 def _usd(amount: int) -> str:
-    return money.text(amount, places=6)
+    return amounts.format_usd(amount, places=6)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from budget.amounts import money
+from budget import amounts
 from orchestration import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
@@ -18,7 +18,7 @@ from workspaces import activity
 from workspaces.access import MUSTER
 
 RATE_FACTOR = 4  # times the usual rate
-MIN_SPENT = money.usd("0.10")  # below this a session's rate means little
+MIN_SPENT = amounts.usd("0.10")  # below this a session's rate means little
 MIN_RUNTIME_S = 30.0
 MIN_SESSIONS = 3  # ended sessions of the workspace that give a usual rate for an entry without earlier ones
 MAX_HISTORY = 500
@@ -96,7 +96,7 @@ def _record(session: Session, sentence: str, rate: float, usual_rate: float) -> 
         fresh = Session.objects.filter(pk=session.pk, status=Session.Status.RUNNING, anomaly="").update(anomaly=sentence)
         if fresh:
             event = events.SessionAnomaly(
-                entry=session.entry_id, rate=money.number(round(rate)), usual=money.number(round(usual_rate))
+                entry=session.entry_id, rate=amounts.number(round(rate)), usual=amounts.number(round(usual_rate))
             )
             activity.record(session.workspace_id, event, by=MUSTER, object_id=session.pk, reason=sentence)
             wake_ups.publish_change(session.workspace_id, "workers", "executor")
@@ -104,4 +104,4 @@ def _record(session: Session, sentence: str, rate: float, usual_rate: float) -> 
 
 
 def _per_minute(rate: float) -> str:
-    return f"{money.text(round(rate))} a minute"
+    return f"{amounts.format_usd(round(rate))} a minute"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.http.api import api
-from workspaces.access import Need
 
 DOCUMENT: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
 
@@ -42,8 +41,6 @@ BODIES: dict[str, Any] = {
 """A valid body for each operation that takes one."""
 
 FOR_AGENTS = ("sessionUsage", "sessionProgress")
-FOR_PEOPLE = ("reviewsDecide",)
-"""Never allowed by token, whatever its role."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +65,6 @@ class Operation:
     def body(self) -> Any:
         """KeyError: a new operation takes a body: add a valid one to BODIES."""
         return BODIES[self.name] if "requestBody" in self.details else None
-
-    @property
-    def need(self) -> Need:
-        """Viewer reads, operator runs, budget budgets, admin does the rest."""
-        if self.method == "GET":
-            return Need.VIEW
-        return {"budget": Need.BUDGET, "config": Need.ADMIN, "workspaces": Need.ADMIN, "notices": Need.ADMIN}.get(
-            self.tag, Need.OPERATE
-        )
 
     def url(self, **ids: str) -> str:
         return self.path.format(**ids)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account
 from orchestration.backlog.entries import Draft
 from tests.contract.api import Api

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, BudgetChange, LedgerEntry
 from orchestration.models import Entry
 from tests.contract.api import Api, invalid, names_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, BudgetChange, Project, RoundSpend
 from orchestration import queries
 from orchestration.backlog.entries import Draft

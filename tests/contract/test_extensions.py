@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import LedgerEntry
 from orchestration.executor import dispatch

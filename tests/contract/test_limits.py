@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import permits, rebuild
 from budget.models import BudgetChange, Hold, LedgerEntry
 from tests.contract.api import Api, Response, names_of

@@ -25,9 +25,9 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("chromium is not installed")
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield found
-        found.close()
+        matches = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield matches
+        matches.close()
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +43,8 @@ def workspace(transactional_db: None) -> Workspace:
 
 @pytest.fixture
 def address(transactional_db: None) -> Iterator[str]:
-    with serving() as found:
-        yield found
+    with serving() as matches:
+        yield matches
 
 
 def logged_in(browser: Browser, address: str, **options: object) -> BrowserContext:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, Hold, LedgerEntry
 from orchestration import sessions
 from orchestration.backlog.entries import Draft

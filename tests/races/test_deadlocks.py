@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from budget import ledger
 from budget.admin.fixes import Correct
 from budget.allocation import reallocation
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, corrections, permits, rebuild
 from budget.ledger.prices import Tokens
 from budget.limits import bulk_edit as limits_bulk_edit
@@ -125,7 +125,9 @@ class Meddler:
             charges.book(self.project(), entry.account, report, actor="planner", key=None)
         else:
             charge = ledger.Charge(ids.session(), report.amount or 0, LedgerEntry.PriceSource.REPORTED, category=category)
-            ledger.charge(reservation.project, charge, account=entry.account, hold=reservation, round_number=1, actor="agent")
+            ledger.charge(
+                reservation.project, charge, account=entry.account, reservation=reservation, round_number=1, actor="agent"
+            )
 
     def correct(self) -> None:
         rows = list(LedgerEntry.objects.filter(project_id=self.workspace_id, corrects=None).order_by("-id")[:5])
@@ -135,7 +137,7 @@ class Meddler:
     def permit(self) -> None:
         category = self.dice.choice([Category.ORCHESTRATOR, Category.ENTRY])
         account = self.accounts()[0] if category == Category.ENTRY else None
-        permit = permits.open_one(self.project(), account, category=category, amount=usd("0.3"), by=ANA)
+        permit = permits.open_permit(self.project(), account, category=category, amount=usd("0.3"), by=ANA)
         named = account or self.accounts()[0]
         charges.book(self.project(), named, charges.Report(category, usd("0.1"), Tokens("")), actor="p", key=None, permit=permit)
         permits.close(permit, by=ANA)
@@ -148,7 +150,7 @@ class Meddler:
         caps.set_limit(self.project(), self.dice.choice(["total", "entry"]), "day", usd(self.dice.randrange(3, 30)), by=ANA)
 
     def correct_drift(self) -> None:
-        rebuild.mend(self.workspace_id, by=ANA, reason="to be sure")
+        rebuild.repair(self.workspace_id, by=ANA, reason="to be sure")
 
     def grow(self) -> None:
         for reservation in list(Hold.objects.filter(project_id=self.workspace_id, state="open"))[:2]:

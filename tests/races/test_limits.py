@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
 from budget import ledger, limits
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, permits, rebuild
 from budget.ledger.prices import Tokens
 from budget.limits import caps
@@ -67,13 +67,13 @@ class Teller:
     def permit(self) -> None:
         category = self.dice.choice([Category.ORCHESTRATOR, Category.EXPANSION])
         row, amount = Project.objects.get(pk=self.workspace_id), self.amount()
-        self.admitting(category, lambda: permits.open_one(row, None, category=category, amount=amount, by=ANA))
+        self.admitting(category, lambda: permits.open_permit(row, None, category=category, amount=amount, by=ANA))
 
     def admitting(self, category: str, act: Any) -> None:
         try:
             with transaction.atomic():
                 act()
-                for limit in limits.standing(self.workspace_id):  # this transaction locks the project's row
+                for limit in limits.statuses(self.workspace_id):  # this transaction locks the project's row
                     if limit.category in (category, "total") and limit.left is not None and limit.left < 0:
                         self.overruns.append((f"{limit.category} {limit.period}", limit.left))
                 self.admitted += 1
@@ -89,7 +89,12 @@ class Teller:
             if reservation.expires_at is None:
                 charge = ledger.Charge(ids.session(), amount, LedgerEntry.PriceSource.REPORTED)
                 ledger.charge(
-                    reservation.project, charge, account=reservation.account, hold=reservation, round_number=1, actor="agent"
+                    reservation.project,
+                    charge,
+                    account=reservation.account,
+                    reservation=reservation,
+                    round_number=1,
+                    actor="agent",
                 )
             else:
                 report = charges.Report(Category(reservation.category), amount, Tokens(""))
@@ -156,7 +161,7 @@ def test_of_twenty_requests_for_the_days_last_dollar_one_succeeds() -> None:
 
     def ask() -> bool:
         try:
-            permits.open_one(row, None, category=Category.EXPANSION, amount=usd(1), by=ANA)
+            permits.open_permit(row, None, category=Category.EXPANSION, amount=usd(1), by=ANA)
         except Invalid:
             return False
         return True
@@ -179,7 +184,7 @@ def test_a_threshold_that_many_cross_at_once_fires_once() -> None:
 
 def test_a_permit_is_closed_once_however_many_try() -> None:
     workspace = a_workspace()
-    permit = permits.open_one(project(workspace), None, category=Category.EXPANSION, amount=usd(1), by=ANA)
+    permit = permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd(1), by=ANA)
     freed = at_once([lambda: permits.close(permit, by=ANA)] * 8)
     assert sorted(freed) == [0] * 7 + [usd(1)] and project(workspace).held == 0
     assert Event.objects.filter(verb="permit.closed").count() == 1
@@ -188,5 +193,5 @@ def test_a_permit_is_closed_once_however_many_try() -> None:
 def test_one_key_is_one_permit_however_many_send_it() -> None:
     workspace = a_workspace()
     row = project(workspace)
-    ask = lambda: permits.open_one(row, None, category=Category.EXPANSION, amount=usd(1), by=ANA, key="k").pk  # noqa: E731
+    ask = lambda: permits.open_permit(row, None, category=Category.EXPANSION, amount=usd(1), by=ANA, key="k").pk  # noqa: E731
     assert len(set(at_once([ask] * 12))) == 1 and project(workspace).held == usd(1)

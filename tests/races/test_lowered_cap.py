@@ -3,7 +3,7 @@
 import pytest
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import BudgetChange, Hold, LedgerEntry
 from orchestration import sessions
@@ -29,7 +29,7 @@ def spend(session: Session, key: str, amount: str) -> bool:
         reservation.project,
         charge,
         account=reservation.account,
-        hold=reservation,
+        reservation=reservation,
         session_ref=session.pk,
         round_number=1,
         actor="agent",

@@ -17,7 +17,7 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Greatest
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.backlog.entries import Draft
@@ -78,7 +78,7 @@ class Teller:
         charge = ledger.Charge(f"{self.dice.randrange(60)}", amount, LedgerEntry.PriceSource.REPORTED)
         if reservation:
             ledger.charge(
-                reservation.project, charge, account=reservation.account, hold=reservation, round_number=1, actor="agent"
+                reservation.project, charge, account=reservation.account, reservation=reservation, round_number=1, actor="agent"
             )
 
     def settle(self) -> None:
@@ -139,7 +139,7 @@ def faults(workspace_id: str) -> list[str]:
             "spent is the ledger": row.total_spent == (booked.aggregate(sum=Sum("amount"))["sum"] or 0),
             "held is the open holds": row.held == reserved,
             "holds are drawn by their rows": all(
-                reservation.drawn == (booked.filter(hold=reservation).aggregate(sum=Sum("amount"))["sum"] or 0)
+                reservation.drawn == (booked.filter(reservation=reservation).aggregate(sum=Sum("amount"))["sum"] or 0)
                 for reservation in Hold.objects.filter(project_id=workspace_id)
             ),
         }
@@ -207,7 +207,7 @@ def test_when_all_reservations_are_settled_no_money_is_reserved() -> None:
         Hold.objects.create(project=project(workspace), account=entry.account, session_ref=ids.session(), amount=usd(1))
         for entry in entries
     ]
-    first = at_once([lambda hold=reservation: ledger.settle(reservation.pk) for reservation in [*holds, *holds]])
+    first = at_once([lambda reservation=reservation: ledger.settle(reservation.pk) for reservation in [*holds, *holds]])
     assert sum(first) == len(holds)  # each settled by exactly one of two calls
     assert project(workspace).held == 0
     assert not Hold.objects.filter(Q(state="open")).exists()

@@ -8,7 +8,7 @@ from django.db import connections, transaction
 
 from budget import allocation
 from budget.allocation import policy, reallocation, sharing
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import bulk_edit, caps
 from budget.models import Account, BudgetChange
 from orchestration import funding
@@ -65,7 +65,7 @@ def test_an_edit_during_the_computation_wins_and_is_named(monkeypatch: pytest.Mo
 
 def test_a_lock_between_the_snapshot_and_the_write_is_respected() -> None:
     shop, entries = a_shop(2)
-    done = allocation.allocate(reallocation.snapshot(project(shop), policy.of(shop.pk)))
+    done = allocation.allocate(reallocation.snapshot(project(shop), policy.load(shop.pk)))
     caps.toggle_lock(entries[0].account, by=ANA)
     caps.edit(entries[1].account, usd(9), by=ANA)
     with transaction.atomic():

@@ -1,1 +1,1 @@
-"""Telling people elsewhere: channels (webhook, e-mail), deliveries, and the sending of them. docs/notices.md is the receiver's side."""
+"""Telling people elsewhere: channels (webhook, e-mail), deliveries, and the sending of them. docs/reference/notices.md is the receiver's side."""

@@ -17,7 +17,7 @@ def message_id(delivery: Delivery) -> str:
 
 
 def payload(delivery: Delivery) -> dict[str, Any]:
-    """What docs/notices.md promises."""
+    """What docs/reference/notices.md promises."""
     event, workspace = delivery.event, delivery.channel.workspace
     told: dict[str, Any] = {"workspace": {"id": workspace.pk, "name": workspace.name}, "url": link(workspace, event)}
     if event is None:

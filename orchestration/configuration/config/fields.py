@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from budget.amounts import money
+from budget import amounts
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
 Command = Annotated[list[Text], Field(min_length=1, max_length=200)] | Text
@@ -17,9 +17,9 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-Amount = Annotated[Decimal, BeforeValidator(lambda value: Decimal(money.from_json(value)) / money.MICRO)]
+Amount = Annotated[Decimal, BeforeValidator(lambda value: Decimal(amounts.from_json(value)) / amounts.MICRO)]
 """USD as a JSON number at the edge; exact micro-USD by `micro`."""
 
 
 def micro(amount: Decimal) -> int:
-    return money.usd(str(amount))
+    return amounts.usd(str(amount))

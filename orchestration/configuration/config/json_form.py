@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.configuration.config.agents import Agent, Interceptor, Verifier
 from orchestration.configuration.config.fields import Part, micro
 from orchestration.configuration.config.prompts import Prompts
@@ -17,7 +17,8 @@ def load(stored: dict[str, Any]) -> Config:
 
 def as_json(config: Config) -> dict[str, Any]:
     """As JSON: amounts as numbers, unset keys left out."""
-    return _numbers(config.model_dump(exclude_none=True))
+    numbers: dict[str, Any] = _numbers(config.model_dump(exclude_none=True))
+    return numbers
 
 
 def without_values(value: Any) -> Any:
@@ -35,7 +36,8 @@ def _names_only(env: Any) -> Any:
 
 def stored(config: Config) -> dict[str, Any]:
     """The keys that were set, so that a new default reaches every workspace that did not set the key."""
-    return _numbers(config.model_dump(exclude_none=True, exclude_unset=True))
+    numbers: dict[str, Any] = _numbers(config.model_dump(exclude_none=True, exclude_unset=True))
+    return numbers
 
 
 def merged(stored: dict[str, Any], change: dict[str, Any]) -> Config:
@@ -71,11 +73,11 @@ def _numbers(value: Any) -> Any:
     """Amounts as JSON numbers, at every depth."""
     if isinstance(value, dict):
         return {key: item if key == "settings" else _numbers(item) for key, item in value.items()}
-    return money.number(micro(value)) if isinstance(value, Decimal) else value
+    return amounts.number(micro(value)) if isinstance(value, Decimal) else value
 
 
 def _decimals(value: Any) -> Any:
-    """Stored amounts as exact decimals: a JSON float would carry its binary tail into the money."""
+    """Stored amounts as exact decimals: a JSON float would carry its binary tail into the amounts."""
     if not isinstance(value, dict):
         return value
     return {

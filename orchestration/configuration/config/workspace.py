@@ -51,7 +51,7 @@ class Config(Part):
     prompts: Prompts = Field(default_factory=Prompts)
     push: Push | None = None
     integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
-    round_ceiling_usd: Amount = Decimal("5")
+    round_ceiling_usd: Amount = Decimal(5)
     min_round_usd: Amount = Decimal("0.05")
     hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = None
     auto_reallocate: bool = False

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from orchestration import demo, schemas
 from orchestration.api import drafts
 from orchestration.backlog import entries

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from budget.amounts import money
+from budget import amounts
 from budget.ledger import export as ledger_export
 from budget.ledger import reconciliation, usage_files
 from budget.models import Category, Project
@@ -78,7 +78,7 @@ class Command(BaseCommand):
         wrong = sum(len(audit_.wrong) for audit_ in audits)
         rows, holds, spent = (sum(getattr(audit_, name) for audit_ in audits) for name in ("rows", "holds", "spent"))
         workspaces = "1 workspace" if len(audits) == 1 else f"{len(audits)} workspaces"
-        size = f"{workspaces}, {rows} ledger rows ({money.text(spent)}), {holds} open {'hold' if holds == 1 else 'holds'}"
+        size = f"{workspaces}, {rows} ledger rows ({amounts.format_usd(spent)}), {holds} open {'hold' if holds == 1 else 'holds'}"
         self.stdout.write(f"{size}: {f'{wrong} things do not add up' if wrong else 'everything adds up'}.")
         if wrong:
             sys.exit(1)
@@ -110,7 +110,9 @@ class Command(BaseCommand):
         self._table(lines)
         if apply:
             booked = reconciliation.apply(project.pk, usage, provider=provider, by=COMMAND_LINE)
-            self.stdout.write(f"Booked {len(booked)} adjustments, {money.text(sum(line.to_book for line in booked))} together.")
+            self.stdout.write(
+                f"Booked {len(booked)} adjustments, {amounts.format_usd(sum(line.to_book for line in booked))} together."
+            )
         elif any(line.to_book for line in lines):
             self.stdout.write("Nothing was booked: --apply books the differences.")
 
@@ -118,8 +120,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{'day':10}  {'model':32}  {'provider':>12}  {'ledger':>12}  {'difference':>12}  {'tokens':>23}  note")
         for line in lines:
             tokens = f"{'—' if line.provider_tokens is None else line.provider_tokens} / {line.ledger_tokens}"
-            amounts = "  ".join(f"{money.text(amount):>12}" for amount in (line.provider, line.ledger, line.difference))
-            self.stdout.write(f"{line.day}  {line.model:32}  {amounts}  {tokens:>23}  {line.note}".rstrip())
+            columns = "  ".join(f"{amounts.format_usd(amount):>12}" for amount in (line.provider, line.ledger, line.difference))
+            self.stdout.write(f"{line.day}  {line.model:32}  {columns}  {tokens:>23}  {line.note}".rstrip())
 
 
 def _project(workspace_id: str) -> Project:

@@ -28,7 +28,7 @@ def rows(draw: st.DrawFn, number: int) -> Row:
         budget=draw(some_money),
         spent=draw(some_money),
         held=draw(st.sampled_from([0, 0, 40_000, DOLLAR])),
-        most=draw(some_money),
+        ceiling=draw(some_money),
         locked=draw(st.sampled_from([False, False, False, True])),
         ready=draw(st.sampled_from([True, True, False])),
         counted=draw(st.sampled_from([None, None, 0, 2])),

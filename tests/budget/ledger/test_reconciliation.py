@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from budget import ledger, limits
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import rebuild, reconciliation, usage_files
 from budget.ledger.usage_files import same_model
 from budget.models import DaySpend, LedgerEntry

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Decision, Proposal, Review
 from budget.reviews import deciding, drafting

@@ -9,8 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
-from budget import ledger
-from budget.amounts import money
+from budget import amounts, ledger
 from budget.limits import caps
 from budget.models import Account, LedgerEntry
 from orchestration import configuration, sessions
@@ -43,15 +42,15 @@ TASKS = [
 
 
 def user(name: str = "ana", *, role: str = "", workspace: Workspace | None = None) -> User:
-    found, _ = User.objects.get_or_create(username=name, defaults={"is_superuser": not role, "is_staff": not role})
+    person, _ = User.objects.get_or_create(username=name, defaults={"is_superuser": not role, "is_staff": not role})
     if role and workspace:
-        Membership.objects.update_or_create(user=found, workspace=workspace, defaults={"role": Role(role)})
-    return found
+        Membership.objects.update_or_create(user=person, workspace=workspace, defaults={"role": Role(role)})
+    return person
 
 
 def empty(name: str = "Invoices", *, cap: str = "20", budget: str = "25", **config: Any) -> Workspace:
     workspace = Workspace.objects.create(name=name, repo="/srv/git/invoices", base_branch="main", created_by="ana")
-    caps.open_project(workspace.pk, total_budget=money.usd(budget), max_project_spend=money.usd(cap))
+    caps.open_project(workspace.pk, total_budget=amounts.usd(budget), max_project_spend=amounts.usd(cap))
     stored = configuration.merged({}, {"max_workers": 3, "round_ceiling_usd": 2, **config})
     Executor.objects.create(workspace=workspace, config=configuration.stored(stored))
     activity.record(workspace.pk, WorkspaceCreated(name=name), by=ANA, object_id=workspace.pk)
@@ -64,7 +63,7 @@ def plenty(workspace: Workspace, number: int) -> list[Entry]:
         entries.Draft(
             content=f"Entry {n} of many, with a title of a usual length",
             ref=str(n),
-            budget=money.usd(1),
+            budget=amounts.usd(1),
             spec={"files_to_modify": [f"src/part_{n % 37}.py"]},
             depends_on=(str(n - 1),) if n % 5 == 4 else (),
         )
@@ -75,8 +74,8 @@ def plenty(workspace: Workspace, number: int) -> list[Entry]:
 
 def worker(slots: int = 8) -> Worker:
     fields = {"queue": "sessions", "host": "build-1", "boot_id": "boot", "pid": 4711, "started_ticks": 1, "slots": slots}
-    made, _ = Worker.objects.update_or_create(id="sessions@build-1", defaults=fields | {"seen_at": Now()})
-    return made
+    row, _ = Worker.objects.update_or_create(id="sessions@build-1", defaults=fields | {"seen_at": Now()})
+    return row
 
 
 def tick() -> None:
@@ -88,15 +87,15 @@ def tick() -> None:
 def busy(name: str = "Invoices") -> Workspace:
     """One of each: done, two rounds, failed, held, out of budget, waiting on locks and on others, three at work."""
     workspace = empty(name)
-    made = entries.add(workspace.pk, [_draft(n, *task) for n, task in enumerate(TASKS)], by=ANA)
+    created = entries.add(workspace.pk, [_draft(n, *task) for n, task in enumerate(TASKS)], by=ANA)
     worker()
     tick()
     control.start(workspace.pk, by=ANA)
-    by_seq = {entry.seq: entry for entry in made}
+    by_seq = {entry.seq: entry for entry in created}
     _until_done(workspace, by_seq[1], [(0.4, "0.31"), (1.0, "0.2874")])
     _until_done(workspace, by_seq[9], [(1.0, "0.0032")])
     entry_actions.put_on_hold(fresh(by_seq[10]), by=ANA, reason="the migration is not agreed yet")
-    caps.edit(Account.objects.get(pk=by_seq[11].pk), money.usd("0.02"), by=ANA, reason="only a small change")
+    caps.edit(Account.objects.get(pk=by_seq[11].pk), amounts.usd("0.02"), by=ANA, reason="only a small change")
     entry_edits.set_rounds(fresh(by_seq[3]), 1, by=ANA)
     _until_done(workspace, by_seq[3], [(0.62, "1.1")])
     dispatch.cycle(workspace.pk)
@@ -132,13 +131,13 @@ def run(session: Session, *, cost: str, score: float | None, passed: bool = Fals
 
 
 def spend(session: Session, cost: str) -> None:
-    amount = money.usd(cost)
+    amount = amounts.usd(cost)
     what = ledger.Charge(f"seed:{next(_keys)}:{session.pk}", amount, LedgerEntry.PriceSource.REPORTED, reported=amount)
     ledger.charge(
         session.hold.project,
         what,
         account=session.hold.account,
-        hold=session.hold,
+        reservation=session.hold,
         session_ref=session.pk,
         round_number=session.round_number,
         actor="muster",
@@ -156,12 +155,12 @@ def write_log(session: Session, lines: int, *, first: int = 1) -> None:
     LogChunk.objects.create(session=session, first_seq=first, lines=shown, size=sum(len(line[2]) for line in shown))
 
 
-def _until_done(workspace: Workspace, entry: Entry, made: list[tuple[float, str]]) -> None:
+def _until_done(workspace: Workspace, entry: Entry, rounds: list[tuple[float, str]]) -> None:
     """Rounds of one entry, the others out of the way."""
     others = Entry.objects.filter(workspace=workspace).exclude(pk=entry.pk)
     pending = list(others.filter(status="pending").values_list("pk", flat=True))
     Entry.objects.filter(pk__in=pending).update(unmet_dependencies=100)
-    for score, cost in made:
+    for score, cost in rounds:
         dispatch.cycle(workspace.pk)
         run(Session.objects.get(entry=entry, status=Session.Status.CLAIMED), cost=cost, score=score, passed=score == 1)
     count_unmet(Entry.objects.filter(pk__in=pending))

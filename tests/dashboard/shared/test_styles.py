@@ -6,7 +6,7 @@ from pathlib import Path
 from config.http import assets
 
 ROOT = Path(__file__).resolve().parents[3]
-DRAWINGS = ("budget/charts", "orchestration/pages/charts")
+DRAWINGS = ("budget/charts", "dashboard/shared/charts")
 
 
 def rules() -> list[tuple[list[str], str]]:
@@ -18,7 +18,7 @@ def rules() -> list[tuple[list[str], str]]:
 def drawn() -> set[str]:
     """The classes of what drawings are made of."""
     sources = [path.read_text() for folder in DRAWINGS for path in (ROOT / folder).glob("*.py")]
-    named = {name for source in sources for found in re.findall(r'class_=f?"([^"]+)"', source) for name in found.split()}
+    named = {name for source in sources for names in re.findall(r'class_=f?"([^"]+)"', source) for name in names.split()}
     return {name for name in named if re.fullmatch(r"[a-z-]+", name)} - {"chart", "sparkline", "bullet", "paints"}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from orchestration import funding
 from orchestration.backlog import entries, entry_actions

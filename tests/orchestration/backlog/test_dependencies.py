@@ -1,8 +1,10 @@
 """A person changes dependencies: the counter stays right, cycles are named, and each change is recorded."""
 
 import pytest
+from django.db import transaction
 
-from orchestration.backlog import dependencies, entry_actions
+from orchestration.backlog import dependencies, entry_actions, entry_state
+from orchestration.backlog.transitions import Next
 from orchestration.executor import dispatch
 from orchestration.models import Entry, FileLock
 from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries
@@ -102,3 +104,25 @@ def test_locks_kept_between_rounds_are_released_to_avoid_a_deadlock(workspace: W
 def test_entries_of_another_workspace_do_not_exist(three: list[Entry]) -> None:
     with pytest.raises(NotFound):
         dependencies.depend(three[0], an_entry(a_workspace(name="Other")), by=ANA)
+
+
+def failed(entry: Entry) -> None:
+    with transaction.atomic():
+        entry_state.move(entry_state.lock(entry), Next("failed", "rounds_exhausted", "All rounds are used up"))
+
+
+def reopened(entry: Entry) -> None:
+    with transaction.atomic():
+        entry_state.move(entry_state.lock(entry), Next("pending"))
+
+
+def test_an_entry_with_two_failed_dependencies_continues_only_once_both_are_reopened(three: list[Entry]) -> None:
+    first, second, third = three
+    for other in (first, second):
+        dependencies.depend(third, other, by=ANA)
+    failed(first)
+    failed(second)
+    reopened(first)
+    assert (again(third).status, again(third).reason_code) == ("blocked", "dependency_failed")
+    reopened(second)
+    assert (again(third).status, again(third).unmet_dependencies) == ("pending", 2)

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, Hold
 from orchestration import queries
@@ -140,6 +140,18 @@ def test_it_claims_nothing_while_no_worker_is_online() -> None:
     dispatch.cycle(shop.pk)
     assert sessions_of(shop) == []
     assert queries.diagnostics(shop.pk)["blockedReasons"] == ["no_worker_online"]
+
+
+def test_the_files_of_an_entry_that_a_cycle_blocks_are_free_for_another_in_the_same_cycle() -> None:
+    a_worker()
+    shop = a_workspace()
+    poor, waits = an_entry(shop, budget="0.01", files=["a.py"]), an_entry(shop, files=["a.py"])
+    FileLock.objects.create(workspace=shop, path="a.py", entry=poor)  # kept from its last round
+    Entry.objects.filter(pk=poor.pk).update(has_rounds=True)
+    Entry.objects.filter(pk=waits.pk).update(parked_behind=poor)
+    dispatch.cycle(shop.pk)
+    assert [session.entry_id for session in sessions_of(shop)] == [waits.pk]
+    assert queries.locks_by_entry(shop.pk) == {waits.pk: ["a.py"]}
 
 
 def test_a_cycle_sets_no_column_that_it_does_not_decide() -> None:

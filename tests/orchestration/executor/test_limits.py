@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import DaySpend, Hold, Limit
 from orchestration.executor import dispatch, explain
 from orchestration.models import Entry

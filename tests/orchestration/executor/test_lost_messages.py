@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, corrections, permits, reconciliation
 from budget.ledger.prices import Tokens
 from budget.limits import caps
@@ -43,7 +43,7 @@ def refund(shop: Workspace, other: Entry) -> None:
 
 def permit_ended(shop: Workspace, other: Entry) -> None:
     Account.objects.filter(pk=other.pk).update(budget=usd(1))
-    permit = permits.open_one(project(shop), None, category=Category.EXPANSION, amount=usd(4), by=ANA)
+    permit = permits.open_permit(project(shop), None, category=Category.EXPANSION, amount=usd(4), by=ANA)
     permits.close(permit, by=ANA)
 
 

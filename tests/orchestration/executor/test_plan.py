@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from orchestration.executor.plan import Block, Park, Running, Start, Wait, Waiting, World, codes, plan
 
 USD = 1_000_000
@@ -107,3 +109,45 @@ def test_verifying_by_commands_needs_no_money_and_by_an_agent_it_does() -> None:
     assert isinstance(decision, Wait) and decision.why.code == "project_budget_exceeded"
     (decision,) = plan(replace(WORLD, min_verify=USD // 2), [replace(entry, headroom=USD // 4)])
     assert isinstance(decision, Block) and decision.why.code == "budget_exceeded"
+
+
+def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_reason() -> None:
+    world = replace(WORLD, state="paused", worker_slots=0, free_slots=0, headroom=0, trouble="auth", trouble_wait_s=60,
+                    locks=(("a.py", "e9"),), running=(Running("e9", parallelizable=False),))  # fmt: skip
+    entry = an_entry("e1", unmet_dependencies=1, rounds_completed=5, headroom=0, paths=("a.py",))
+    cures = [
+        ("dependencies_pending", {}, {"unmet_dependencies": 0}),
+        ("rounds_exhausted", {}, {"rounds_completed": 0}),
+        ("budget_exceeded", {}, {"headroom": 2 * USD}),
+        ("executor_paused", {"state": "running"}, {}),
+        ("no_worker_online", {"worker_slots": 8}, {}),
+        ("agent_unavailable", {"trouble": ""}, {}),
+        ("project_budget_exceeded", {"headroom": 100 * USD}, {}),
+        ("files_locked", {"locks": ()}, {}),
+        ("concurrency_limit", {"running": ()}, {}),
+        ("concurrency_limit", {"free_slots": 4}, {}),
+    ]
+    for code, world_cure, entry_cure in cures:
+        assert codes(plan(world, [entry])) == [code]
+        world, entry = replace(world, **world_cure), replace(entry, **entry_cure)  # type: ignore[arg-type]
+    assert codes(plan(world, [entry])) == []
+
+
+@pytest.mark.parametrize(
+    ("slice", "hold"), [(None, 5_000_000), (10_000, 50_000), (50_000, 50_000), (300_000, 300_000), (9_000_000, 5_000_000)]
+)
+def test_the_first_reservation_is_a_share_but_never_less_than_the_least_round_nor_more_than_the_ceiling(
+    slice: int | None, hold: int
+) -> None:
+    [decision] = plan(replace(WORLD, initial_reservation=slice), [an_entry("e1", headroom=20 * USD)])
+    assert isinstance(decision, Start) and decision.reservation == hold
+
+
+@pytest.mark.parametrize(("left", "kind"), [(49_999, Block), (50_000, Start)])
+def test_an_entry_starts_with_exactly_the_least_round_left_and_not_with_a_micro_dollar_less(left: int, kind: type) -> None:
+    assert isinstance(plan(WORLD, [an_entry("e1", headroom=left)])[0], kind)
+
+
+@pytest.mark.parametrize(("left", "kind"), [(49_999, Wait), (50_000, Start)])
+def test_an_entry_starts_with_exactly_the_least_round_left_under_the_cap(left: int, kind: type) -> None:
+    assert isinstance(plan(replace(WORLD, headroom=left), [an_entry("e1")])[0], kind)

@@ -6,7 +6,7 @@ import pytest
 from django.db.models import Sum
 from django.test import TestCase
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Project
 from orchestration import funding

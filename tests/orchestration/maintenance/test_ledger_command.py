@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db.models.functions import Now
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, DaySpend, Hold, LedgerEntry, Project, ThresholdCrossing
 from orchestration.maintenance import audit
 from orchestration.models import Session

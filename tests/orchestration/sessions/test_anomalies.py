@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from orchestration.models import Session
 from orchestration.sessions import anomalies, metering
 from orchestration.sessions.anomalies import Pace, judge, usual_rate

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Category, Hold, Limit
 from orchestration import configuration, sessions
 from orchestration.models import Session
@@ -99,7 +99,7 @@ def test_a_reservation_that_started_short_grows_with_new_money() -> None:
     spend(listener, 1, "0.1")
     assert amount(session) == usd(2)
     type(project(workspace)).objects.update(max_project_spend=usd(50))
-    listener._ask_after = 0.0  # some seconds later
+    listener._growth_retry_s = 0.0  # some seconds later
     spend(listener, 2, "0.1")
     assert amount(session) == usd(5)
 
@@ -140,5 +140,5 @@ def test_without_money_left_requests_become_rarer(django_assert_max_num_queries:
     spend(listener, 1, "0.1")
     with django_assert_max_num_queries(0):
         for _ in range(20):
-            listener._look_at_money()
+            listener._check_money()
     assert amount(session) == usd(1) and listener.reason == ""
