@@ -1,4 +1,4 @@
-"""Reads: what exists for a caller, and the shapes that pages and the API show. Each a fixed number of queries."""
+"""Reads for pages and the API, each in a fixed number of queries."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def executor_for(workspace_id: str) -> Executor:
 
 
 def agent_state(workspace_id: str) -> dict[str, Any]:
-    """Whether the workspace's agents can work, and what is known of their programs. Two queries."""
+    """Whether the workspace's agents can work, with the versions of their programs. Two queries."""
     executor = executor_for(workspace_id)
     config = configuration.load(executor.config)
     online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).order_by("host")
@@ -78,7 +78,7 @@ def open_sessions(workspace_id: str) -> list[Session]:
 
 
 def shown_status(session: Session) -> str:
-    """A session's status as the API says it: an open one that is asked to stop is stopping."""
+    """A session's status in the API: an open session with a stop request is stopping."""
     if session.status == Session.Status.ENDED:
         return session.outcome
     if session.stop_wanted_at is not None:
@@ -87,14 +87,14 @@ def shown_status(session: Session) -> str:
 
 
 def shown_phase(session: Session) -> str:
-    """The contract knows work by its phase; a session that is being set up is about to implement, or to verify."""
+    """The contract has no phase for setup or merge: a starting session shows the phase to come, a merging one verification."""
     if session.phase == Session.Phase.STARTING:
         return "verification" if session.work == Entry.Work.VERIFY else "implementation"
     return "verification" if session.phase == Session.Phase.MERGING else session.phase
 
 
 def locks_by_entry(workspace_id: str) -> dict[str, list[str]]:
-    """The contract's answer: entry id to its paths, sorted."""
+    """Entry id to its locked paths, sorted, as in the contract."""
     locked: dict[str, list[str]] = defaultdict(list)
     for entry_id, path in (
         FileLock.objects.filter(workspace_id=workspace_id).order_by("entry_id", "path").values_list("entry_id", "path")
@@ -112,7 +112,7 @@ def counts(workspace_id: str) -> dict[str, int]:
 
 
 def diagnostics(workspace_id: str) -> dict[str, Any]:
-    """The contract's diagnostics: the executor's inner state, and why what waits does."""
+    """The contract's diagnostics: the executor's state, and why entries wait."""
     executor = executor_for(workspace_id)
     statuses = [session.status for session in open_sessions(workspace_id)]
     _, explained = explain.explain(workspace_id)
@@ -134,7 +134,7 @@ def diagnostics(workspace_id: str) -> dict[str, Any]:
 def entries_page(
     workspace_id: str, *, status: str = "", reason: str = "", words: str = "", limit: int = 500, cursor: str | None = None
 ) -> tuple[list[Entry], str | None]:
-    """Entries by number, after `cursor`. `reason` is the stored one: of what is blocked or failed."""
+    """Entries by number, after `cursor`."""
     entries = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).select_related("account")
     if status:
         entries = entries.filter(status=status)
@@ -149,14 +149,14 @@ def entries_page(
 
 
 def _with_reason(workspace_id: str, entries: Any, reason: str) -> Any:
-    """Stored reasons by their column; those that only the executor's checks know by asking them."""
+    """Filters by the stored reason, or by the executor's checks for reasons that are not stored."""
     _, explained = explain.explain(workspace_id)
     asked = [explanation.entry.id for explanation in explained if explanation.why and explanation.why.code == reason]
     return entries.filter(Q(reason_code=reason) | Q(pk__in=asked))
 
 
 def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Entries as the API shows them. The same number of queries for one and for five hundred."""
+    """Entries as the API shows them. The number of queries does not depend on the number of entries."""
     ids_ = [entry.pk for entry in entries]
     why = explain.reasons(workspace_id, [e.pk for e in entries if e.status != Entry.Status.DONE])
     before: dict[str, list[str]] = defaultdict(list)
@@ -206,7 +206,7 @@ def _shown(
 
 
 def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
-    """Its rounds after `cursor`, by number, with what each cost and found, and the next cursor. Two queries."""
+    """Rounds after `cursor`, by number, with cost and findings, and the next cursor. Two queries."""
     rounds = Round.objects.filter(entry=entry).order_by("number")
     if cursor is not None:
         rounds = rounds.filter(number__gt=position(cursor))
@@ -216,14 +216,14 @@ def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[d
 
 
 def shown_check(check: dict[str, Any]) -> dict[str, Any]:
-    """A check's evidence without the names of all that passed: those are kept for the next round to compare with."""
+    """A check's evidence without the names of passed cases: those only serve the next round's comparison."""
     if "cases" not in check:
         return check
     return check | {"cases": {name: value for name, value in check["cases"].items() if name != "passed"}}
 
 
 def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
-    """Rounds with what each cost and found. One query beside them."""
+    """Rounds with cost and findings. One query for the costs."""
     costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
     return [
         {
@@ -252,5 +252,5 @@ def events_after(workspace_id: str, *, after: int, limit: int) -> list[Event]:
 
 
 def newest_event(workspace_id: str) -> int:
-    """The number of the newest line of activity: what changed since can be asked after it."""
+    """The number of the newest event; `events_after` returns later ones."""
     return Event.objects.filter(workspace_id=workspace_id).aggregate(newest=Max("id"))["newest"] or 0

@@ -1,4 +1,4 @@
-"""What the work does when the layers below say that something happened. They know nothing of entries and doorbells: they send, this listens."""
+"""Receivers of signals that the lower apps send: those know neither entries nor messages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Fixes of the backlog, its locks and its sessions. Each with a dry run."""
+"""Fixes of the backlog, its locks and its sessions, each with a dry run."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,12 +16,12 @@ from workspaces.admin.fixes import Fix, Line, Outlook
 
 
 def _lock_executors(workspace_ids: Iterable[str]) -> None:
-    """As a cycle does: nothing is claimed, ended or released meanwhile. Sorted, so that two fixes never wait for each other."""
+    """As a cycle does, so that no session is claimed or ended meanwhile. Sorted, so that two fixes never deadlock."""
     list(Executor.objects.select_for_update().filter(pk__in=set(workspace_ids)).order_by("pk"))
 
 
 def _split(selected: Iterable[tuple[str, Line]]) -> Outlook:
-    """Lines with an empty why-not change; the others stay."""
+    """Lines without a refusal change; the others stay."""
     lines = list(selected)
     return Outlook([line for why, line in lines if not why], [Line(line.what, line.before, why) for why, line in lines if why])
 
@@ -30,7 +30,9 @@ class Requeue(Fix):
     name = "requeue"
     title = "Requeue entries"
     button = "Requeue entries"
-    explains = "Blocked and failed entries go back in line. One that had failed, or did not get better, gets its rounds anew."
+    explains = (
+        "Blocked and failed entries become pending. Failed and no longer improving ones start again with all of their rounds."
+    )
 
     def lock(self, selected: Sequence[Entry]) -> None:
         _lock_executors(entry.workspace_id for entry in selected)
@@ -48,13 +50,13 @@ class Requeue(Fix):
     def apply(self, selected: Sequence[Entry], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
         stuck = self._stuck(selected)
         chosen = [entry for entry in selected if not self._why_not(entry, stuck)]
-        chosen.sort(key=lambda entry: entry.status == Entry.Status.FAILED)  # a failed one's release lets its dependents go
+        chosen.sort(key=lambda entry: entry.status == Entry.Status.FAILED)  # a requeued failure unblocks its dependents
         for entry in chosen:
             entry_actions.resume(entry, by=by, reason=reason)
         return f"Requeued entries: {len(chosen)}"
 
     def _stuck(self, selected: Sequence[Entry]) -> set[str]:
-        """Those that wait for one that failed, and is not requeued with them."""
+        """Entries that wait for a failed one that is not requeued with them."""
         chosen = {entry.pk for entry in selected if not self._why_not(entry, set())}
         failed = Dependency.objects.filter(entry_id__in=chosen, depends_on__status=Entry.Status.FAILED)
         return set(failed.exclude(depends_on_id__in=chosen).values_list("entry_id", flat=True))
@@ -71,7 +73,7 @@ class MarkFailed(Fix):
     name = "mark_failed"
     title = "Mark entries as failed"
     button = "Mark as failed"
-    explains = "For what nobody is to try again. What depends on it is blocked; its locks are freed. Requeue takes it back."
+    explains = "For entries that must not run again. Their dependents are blocked, their locks are released. Requeue reverses it."
 
     def lock(self, selected: Sequence[Entry]) -> None:
         _lock_executors(entry.workspace_id for entry in selected)
@@ -101,7 +103,7 @@ class TakeOff(Fix):
     name = "take_off"
     title = "Take entries off the backlog"
     button = "Take entries off"
-    explains = "Their sessions, their rounds and what they cost stay on record. They cannot be brought back."
+    explains = "Their sessions, rounds and costs stay on record. This cannot be undone."
 
     def lock(self, selected: Sequence[Entry]) -> None:
         _lock_executors(entry.workspace_id for entry in selected)
@@ -132,7 +134,7 @@ class ReleaseLocks(Fix):
     title = "Release orphan locks"
     button = "Release locks"
     explains = (
-        "A lock is an orphan when its entry is at rest, or has neither an open session nor rounds in hand. All locks of "
+        "A lock is an orphan when its entry is idle, or has neither an open session nor rounds in progress. All locks of "
         "such an entry are released. An agent that still runs unseen could then write to files that another one changes."
     )
 
@@ -194,14 +196,14 @@ class RebuildBacklog(Fix):
 
 
 class Reap(Fix):
-    """What the tick does anyway, now. Not in one transaction: it ends processes, and each session by itself."""
+    """Run the reaper now instead of at the next tick. Not in one transaction: it ends processes, and each session separately."""
 
     name = "reap"
     title = "End sessions whose worker is gone"
     button = "End sessions"
     explains = (
-        "The safety net does this by itself, every few seconds. Whatever still runs of such a session on this machine is ended "
-        "first; its work is kept, and a cost that is not known is charged at the full hold."
+        "The safety net does this automatically every few seconds. Processes of such a session on this machine are ended first; "
+        "its work is kept, and an unknown cost is charged at the full hold."
     )
     atomic = False
     most = 50
@@ -210,7 +212,9 @@ class Reap(Fix):
         lost = {session.pk for session in reaper.suspects()}
         lines = []
         for session in selected:
-            why_not = "" if session.pk in lost else "Its worker lives, or another machine must judge it until its lease is over"
+            why_not = (
+                "" if session.pk in lost else "Its worker is alive, or only another machine can check it until its lease ends"
+            )
             if session.status != Session.Status.RUNNING:
                 why_not = "It has ended" if session.status == Session.Status.ENDED else "No worker has taken it yet"
             lines.append((why_not, Line(session.pk, f"{session.status} on {session.host}", "ended as lost")))
@@ -229,16 +233,16 @@ class Reap(Fix):
 
 
 def _why_untouchable(entry: Entry) -> str:
-    """Why no fix may move an entry; empty when one may."""
+    """Why no fix may change an entry; empty when a fix may."""
     if entry.deleted_at is not None:
         return "It was taken off the backlog"
     if entry.workspace.deleted_at is not None:
         return "Its workspace was deleted"
-    return "It is at work: stop its session first" if entry.status == Entry.Status.IN_PROGRESS else ""
+    return "It is in progress: stop its session first" if entry.status == Entry.Status.IN_PROGRESS else ""
 
 
 def _label(entry: Entry) -> str:
-    """With its workspace: a fix may be of several, each with a #1."""
+    """With its workspace, because a fix may span several, each with a #1."""
     return f"{entry} in {entry.workspace}"
 
 

@@ -1,6 +1,6 @@
-"""Where an object of the admin site is seen on Muster's own pages: "View on site". Filled in here, where the pages are known.
+"""The admin site's "View on site" links: the page of Muster that shows an object.
 
-A deleted workspace has no pages, and an entry that was taken off the backlog has none; what belonged to it leads to the list it stands in.
+A deleted workspace has no pages. A deleted entry has none either: its objects link to the list that shows them.
 """
 
 from typing import Any
@@ -67,14 +67,14 @@ def _spent_round(spend: RoundSpend) -> str:
 
 
 def _hold(reservation: Hold) -> str:
-    """Its session; a permit has no page, but what it is for has."""
+    """A session's hold links to the session, a permit to its entry or the budget."""
     if session_page := _session(reservation.project_id, reservation.session_ref):
         return session_page
     return _account(reservation.account, "budget") if reservation.account else _page("budget", reservation.project_id)
 
 
 def _token(token: ApiToken) -> str:
-    """That of a session is seen with its session; those of people are on the account's page of who made them."""
+    """A session's token links to the session; a person's token is on the account page of its owner."""
     return _session(token.workspace_id, token.session_ref) if token.workspace_id else ""
 
 

@@ -1,4 +1,4 @@
-"""The config calls: read it whole, change it by parts."""
+"""The config calls: read the config, change parts of it."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def get_config(request: Request, workspaceID: Path[str]) -> Any:
 
 
 @router.patch("/config", response=responses(dict[str, Any]), operation_id="agent.orchestration.configUpdate")
-def update_config(request: Request, workspaceID: Path[str], body: dict[str, Any] = Body(...)) -> Any:  # noqa: B008  (ninja's way)
+def update_config(request: Request, workspaceID: Path[str], body: dict[str, Any] = Body(...)) -> Any:  # noqa: B008  (ninja's idiom)
     """Change parts: objects are merged by key, lists replaced, null takes a key back to its default."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
     return configuration.as_json(workspace_setup.configure(workspace, body, by=request.auth))

@@ -1,4 +1,4 @@
-"""The activity log, and the same as a stream of hints (Server-Sent Events, in `orchestration/streams.py`)."""
+"""The activity log."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""The executor calls of the contract, and explain. Find, ask, answer."""
+"""The executor calls of the contract, and explain."""
 
 from typing import Any
 
@@ -138,12 +138,12 @@ def _check(check: Any) -> dict[str, Any]:
 
 
 def _position(cursor: str | None) -> tuple[int, ...]:
-    """The place in line that a cursor names. Raises Invalid."""
+    """The position in line that a cursor names. Raises Invalid."""
     if cursor is None:
         return ()
     parts = cursor.split("-")
     if len(parts) != 3:
-        raise Invalid("The cursor is not one that this list gave out", "cursor")
+        raise Invalid("The cursor is not one of this list", "cursor")
     return tuple(position(part) for part in parts)
 
 

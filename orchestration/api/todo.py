@@ -1,4 +1,4 @@
-"""The backlog calls. Find, ask, answer."""
+"""The backlog calls."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""The backlog: what is added to it and taken off. Executor row first, so that counters never race."""
+"""Adding and deleting entries. Each change locks the executor's row first, so that counters never race."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ MAX_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Draft:
-    """An entry to be added. `depends_on` holds ids of entries, or refs of drafts in the same call. `budget` in micro-USD."""
+    """An entry before it is added. `depends_on`: ids of entries, or refs of drafts in the same call. `budget` in micro-USD."""
 
     content: str
     ref: str = ""
@@ -43,7 +43,7 @@ class Draft:
 def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, idempotency_key: str = "") -> list[Entry]:
     """Add entries, all or none. Raises Invalid for a cycle (naming it), an unknown dependency, a repeated ref or a bad path.
 
-    `once`: a key of the form that asked for them. The same key adds nothing again and answers what it added."""
+    `idempotency_key`: a repeated call with the same key adds nothing and returns the entries of the first call."""
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace_id)
         if idempotency_key and (before := find_added(workspace_id, idempotency_key)):
@@ -72,14 +72,14 @@ def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, idempotency_k
         activity.record(workspace_id, _added(created), by=by)
         entry_state.record_blocked(
             *(entry for entry in created if entry.reason_code != Reason.PROJECT_BUDGET_EXCEEDED)
-        )  # those are told in one line
+        )  # `entries.added` counts those without money
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "entries", "budget")
     return created
 
 
 def find_added(workspace_id: str, idempotency_key: str) -> list[Entry]:
-    """What was added with this key; deleted ones too, for they were added."""
+    """The entries added with this key, including deleted ones."""
     first = Entry.objects.filter(workspace_id=workspace_id, pk=_id_once(workspace_id, idempotency_key, 0)).exists()
     ids_ = [_id_once(workspace_id, idempotency_key, n) for n in range(MAX_AT_ONCE)] if first else []
     return list(Entry.objects.filter(workspace_id=workspace_id, pk__in=ids_).order_by("seq"))
@@ -90,7 +90,7 @@ def _id_once(workspace_id: str, idempotency_key: str, n: int) -> str:
 
 
 def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
-    """Take an entry off the backlog; its sessions and money stay on record. Raises Invalid while it runs or others depend on it."""
+    """Remove an entry from the backlog; its sessions and ledger rows stay. Raises Invalid while it runs or others depend on it."""
     with transaction.atomic():
         row = entry_state.lock(entry)
         if row.status == Entry.Status.IN_PROGRESS:
@@ -109,7 +109,7 @@ def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
 
 
 def spec_paths(spec: dict[str, Any]) -> list[str]:
-    """What an entry with this spec locks. Raises Invalid for a bad path."""
+    """The paths that an entry with this spec locks. Raises Invalid for a bad path."""
     listed: list[str] = []
     for key in ("files_to_create", "files_to_modify"):
         for path in spec.get(key) or []:
@@ -141,13 +141,13 @@ def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
 
 
 def _added(created: Sequence[Entry]) -> events.EntriesAdded:
-    """One event for all, also for those without money: the caller's response says which, and a notification each would be a flood."""
+    """One event for all, also for entries without money: the response names those, and a notification each would be a flood."""
     poor = sum(entry.reason_code == Reason.PROJECT_BUDGET_EXCEEDED for entry in created)
     return events.EntriesAdded(count=len(created), entries=[entry.pk for entry in created[:50]], without_money=poor)
 
 
 def _open_accounts(project: Project, created: Sequence[tuple[Entry, Draft]], config: configuration.Config) -> None:
-    """Their own budgets, or shares of what the plan has left; one for which nothing is left waits for money."""
+    """An account for each entry: its own budget, or a share of the unallocated plan. An entry without a share is blocked until money comes."""
     promised = sum(draft.budget or 0 for _, draft in created)
     shares = funding.shares_for_new(
         project, [entry for entry, draft in created if draft.budget is None], config, promised=promised
@@ -172,7 +172,7 @@ def _open_accounts(project: Project, created: Sequence[tuple[Entry, Draft]], con
 
 
 def _resolve(workspace_id: str, drafts: Sequence[Draft], created: Sequence[Entry]) -> dict[str, list[str]]:
-    """Entry id to the ids it depends on. Raises Invalid for what is unknown, repeated or circular."""
+    """Entry id to the ids it depends on. Raises Invalid for an unknown entry, a repeated ref or a cycle."""
     by_ref: dict[str, str] = {}
     for draft, entry in zip(drafts, created, strict=True):
         if draft.ref and draft.ref in by_ref:

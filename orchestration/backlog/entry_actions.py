@@ -1,4 +1,4 @@
-"""What a person does to entries of the backlog: to one, or to many at once, then all or none."""
+"""A person's actions on entries: on one, or on many at once, then all or none."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ ROUNDS_RESET_FOR = (Reason.NO_IMPROVEMENT, Reason.MERGE_CONFLICT)
 
 
 class SomeRefuse(Invalid):
-    """Nothing was changed. `refusals`: the entries that refuse, and why."""
+    """No entry was changed. `refusals`: the entries that cannot change, each with the reason."""
 
     def __init__(self, refusals: Sequence[tuple[Entry, str]]) -> None:
         super().__init__(refusals[0][1], "status")
@@ -31,12 +31,12 @@ class SomeRefuse(Invalid):
 
 
 def put_on_hold(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """A person holds an entry back: it keeps its branch, frees its locks and waits for `release`."""
+    """Put an entry on hold: it keeps its branch, releases its locks and waits for `resume`."""
     return put_all_on_hold([entry], by=by, reason=reason)[0]
 
 
 def put_all_on_hold(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
-    """Hold entries of one workspace back. Raises SomeRefuse for those at work or done."""
+    """Put entries of one workspace on hold. Raises SomeRefuse for entries in progress or done."""
     with transaction.atomic():
         rows = _ready(entries, unless={"done"})
         Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
@@ -47,13 +47,13 @@ def put_all_on_hold(entries: Sequence[Entry], *, by: Caller, reason: str = "") -
 
 
 def resume(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """Put a held, blocked or failed entry back in line; a failed or done one is reopened and gets its rounds anew."""
+    """Make an entry pending again. A failed or done entry is reopened and its completed rounds count from zero."""
     return resume_all([entry], by=by, reason=reason)[0]
 
 
 def resume_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
-    """Put entries of one workspace back in line. What waits for one that failed goes on if that one is among them.
-    Raises SomeRefuse for those at work or in line already."""
+    """Make entries of one workspace pending again. An entry blocked by a failed dependency becomes pending if that dependency is among them.
+    Raises SomeRefuse for entries in progress or already pending."""
     with transaction.atomic():
         rows = _ready(entries, unless={"pending"})
         reopened = [row for row in rows if row.status in entry_state.ENDED]
@@ -72,7 +72,7 @@ def resume_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> lis
 
 
 def mark_done(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """A person says that it is done: nothing is merged, its dependents go on."""
+    """Mark an entry done without a merge: its dependents can start."""
     with transaction.atomic():
         (row,) = _ready([entry], unless={"done"})
         Entry.objects.filter(pk=row.pk).update(crashes=0)
@@ -83,7 +83,7 @@ def mark_done(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
 
 
 def mark_failed(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """A person gives it up: what depends on it is blocked until somebody reopens it."""
+    """Give an entry up: its dependents are blocked until a person reopens it."""
     with transaction.atomic():
         (row,) = _ready([entry], unless={"done", "failed"})
         Entry.objects.filter(pk=row.pk).update(crashes=0)
@@ -94,7 +94,7 @@ def mark_failed(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
 
 
 def set_priority(entry: Entry, priority: Entry.Priority, *, by: Caller, reason: str = "") -> Entry:
-    """Change its place in line."""
+    """Change an entry's place in line."""
     return set_priorities([entry], priority, by=by, reason=reason)[0]
 
 
@@ -114,7 +114,7 @@ def set_priorities(entries: Sequence[Entry], priority: Entry.Priority, *, by: Ca
 
 
 def reverify(entry: Entry, *, by: Caller) -> Entry:
-    """Verification only, of what the last session left; `rounds_completed` starts anew. Raises Invalid."""
+    """Verify the last session's work again, without implementing; `rounds_completed` counts from zero. Raises Invalid."""
     with transaction.atomic():
         row = entry_state.lock(entry)
         if not Session.objects.filter(entry=row, rounds__isnull=False).exists():
@@ -140,7 +140,7 @@ def _ready(entries: Sequence[Entry], *, unless: set[str]) -> list[Entry]:
 
 
 def _by_next_state(rows: Sequence[Entry]) -> dict[Next, list[Entry]]:
-    """Back in line, or blocked again by a dependency that failed and stays so."""
+    """Each entry's next state: pending, or blocked by a dependency that stays failed."""
     ids = [row.pk for row in rows]
     failed = Entry.objects.filter(dependents__entry__in=ids, status=Entry.Status.FAILED).exclude(pk__in=ids).order_by("-seq")
     behind = {failure.waits: failure for failure in failed.annotate(waits=F("dependents__entry_id"))}

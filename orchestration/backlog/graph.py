@@ -5,7 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 
 
 def cycle(dependencies: Mapping[str, Sequence[str]]) -> list[str] | None:
-    """A cycle, first node repeated at the end and each waiting for the next, if there is one."""
+    """A cycle in which each node waits for the next, the first repeated at the end; None without one."""
     try:
         TopologicalSorter(dependencies).prepare()
     except CycleError as error:

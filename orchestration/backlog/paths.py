@@ -11,7 +11,7 @@ class BadPath(ValueError):
 
 
 def normalise(path: str) -> str:
-    """`./src//api/` becomes `src/api/`. Raises BadPath for what is absolute, leaves the repository or is git's own."""
+    """`./src//api/` becomes `src/api/`. Raises BadPath for a path that is absolute, leaves the repository or lies in .git."""
     text = unicodedata.normalize("NFC", path)
     if not text or text.isspace():
         raise BadPath("a path may not be empty")
@@ -32,7 +32,7 @@ def normalise(path: str) -> str:
 
 
 def normalise_all(paths: Iterable[str]) -> list[str]:
-    """Sorted, without repeats, and without what a directory in the list covers already."""
+    """Sorted, without duplicates and without paths that a directory in the list covers."""
     normalised = sorted({normalise(path) for path in paths}, key=lambda path: (path.rstrip("/"), path))
     kept: list[str] = []
     names: set[str] = set()
@@ -52,13 +52,13 @@ def ancestors(path: str) -> Iterator[str]:
 
 
 def covers(lock: str, path: str) -> bool:
-    """Does holding `lock` allow touching `path`?"""
+    """Whether a lock on `lock` allows changes to `path`."""
     name = lock.rstrip("/")
     return path.rstrip("/") == name or path.startswith(name + "/")
 
 
 class LockTable:
-    """Who holds what: answers in time that depends on a path's depth, not on the number of locks."""
+    """Locks in memory. A lookup takes time by the path's depth, not by the number of locks."""
 
     def __init__(self, locks: Iterable[tuple[str, str]] = ()) -> None:
         self._holders: dict[str, str] = {}

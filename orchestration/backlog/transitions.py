@@ -46,7 +46,7 @@ PENDING = Next("pending")
 
 
 def after(facts: Facts) -> Next:
-    """The next state of an entry whose session just ended. What would go back in line is held where somebody asked for that."""
+    """The next state of an entry whose session just ended. Instead of pending it is put on hold where a person requested that."""
     following = _after(facts)
     if facts.hold_after_by and following == PENDING:
         return Next("blocked", Reason.HUMAN_HOLD, f"Held after its round, as {facts.hold_after_by} asked: release it to go on")
@@ -72,7 +72,7 @@ def _after_crash(facts: Facts) -> Next:
     if facts.crashes >= limit:
         return Next("failed", Reason.AGENT_UNAVAILABLE, f"The agent failed {facts.crashes} times in a row. Last: {facts.message}")
     if facts.outcome == "lost" and facts.verify_next:
-        return PENDING  # the work is done and paid: what is left needs no round's money
+        return PENDING  # the work is done and paid: its verification needs no money for a round
     return _without_money(facts)
 
 
@@ -91,7 +91,7 @@ def _after_round(facts: Facts) -> Next:
 
 
 def _without_money(facts: Facts) -> Next:
-    """Back in line, or blocked when its own budget cannot pay another round. The project's cap is the executor's to look at."""
+    """Pending, or blocked when the entry's budget cannot pay another round. The executor checks the project's cap."""
     if facts.headroom < max(facts.min_round, 1) and not facts.own_budget:
         return Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT)
     if facts.headroom < max(facts.min_round, 1):

@@ -1,4 +1,4 @@
-"""What a change of the config changed, key by key, without what may be a key of another kind."""
+"""The changes between two configs, key by key, without values that may be secrets."""
 
 import hashlib
 import json
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 MAX_CHARS = 120
-_HIDDEN = ("env", "settings", "prompts")  # may hold a provider's key, or pages of text
+_HIDDEN = ("env", "settings", "prompts")  # may contain a provider's key, or long text
 _UNSET = object()
 
 
 def version(stored: dict[str, Any]) -> str:
-    """Two configs of one version are the same."""
+    """A hash: equal configs have equal versions."""
     return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str]]:
-    """`key`, `before` and `after` of each stored value that changed; the last two are empty where they are not to be shown."""
+    """`key`, `before` and `after` of each stored value that changed; the last two are empty for hidden keys."""
     change, other = dict(_flat(before)), dict(_flat(after))
     changed = [key for key in sorted(change.keys() | other.keys()) if change.get(key, _UNSET) != other.get(key, _UNSET)]
     return [{"key": key, "before": _shown(key, change), "after": _shown(key, other)} for key in changed]

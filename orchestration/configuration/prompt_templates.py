@@ -1,4 +1,4 @@
-"""Text from a workspace's own template: a part of Django's language that neither reads files nor grows without end; nothing is escaped."""
+"""Renders a workspace's own prompt templates in a subset of Django's language: no file access, bounded output, no escaping."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.template import Context, Engine, TemplateSyntaxError
 from django.template.library import Library
 
 TAGS = ("comment", "for", "firstof", "if", "ifchanged", "now", "spaceless", "templatetag", "verbatim", "with")
-# None that pads, joins or repeats: a worker renders this, and one line of `ljust` could take all of its memory.
+# No filter that pads, joins or repeats: one `ljust` could take all memory of the worker that renders it.
 FILTERS = (
     "capfirst",
     "cut",
@@ -49,7 +49,7 @@ _ENGINE = _engine()
 
 
 class _Bounded(Context):
-    """Counts the steps of loops and the text that is asked for."""
+    """Counts the steps of loops and the characters of values."""
 
     steps = 0
     length = 0
@@ -66,7 +66,7 @@ class _Bounded(Context):
         value = super().__getitem__(key)
         self.length += len(value) if isinstance(value, str) else 0
         if self.length > MAX_CHARS:
-            raise ValueError(f"it asks for more than {MAX_CHARS} characters")
+            raise ValueError(f"it uses more than {MAX_CHARS} characters")
         return value
 
     def _step(self) -> None:
@@ -84,8 +84,8 @@ def check(text: str) -> None:
 
 
 def render(text: str, values: dict[str, Any]) -> str:
-    """Raises ValueError where it compiles but cannot be rendered with these values."""
+    """Raises ValueError when the template cannot be rendered with these values."""
     try:
         return _ENGINE.from_string(text).render(_Bounded(values, autoescape=False))
-    except Exception as error:  # a template may do whatever the language allows, and fail in as many ways
+    except Exception as error:  # a template can fail in any way that the language allows
         raise ValueError(f"the template cannot be rendered: {error}"[:300]) from None

@@ -1,4 +1,4 @@
-"""What a repository on the server is, told before it becomes a workspace."""
+"""Describes a repository on the server before it becomes a workspace."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ class RepositoryInfo:
 
 
 def inspect(path: Path, base_branch: str | None = None) -> RepositoryInfo:
-    """Raises Invalid naming what does not fit."""
+    """Raises Invalid with the field that does not fit."""
     try:
         branch = branches.check_repository(path, base_branch)
         commit = git.run(path, "log", "-1", "--format=%H%x00%s%x00%an%x00%ct", f"refs/heads/{branch}", timeout_s=TIMEOUT_S).split(
@@ -55,7 +55,7 @@ def _kind(path: Path) -> str:
     try:
         changed = git.run(path, "status", "--porcelain", "--untracked-files=no", timeout_s=TIMEOUT_S)
     except git.GitError:
-        return "too large to say quickly whether anything is changed"
+        return "too large to check quickly for changed files"
     n = len(changed.splitlines())
     return (
         f"{n} changed {'file is' if n == 1 else 'files are'} not committed: Muster does not see and does not touch them"

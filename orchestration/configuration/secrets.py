@@ -1,4 +1,4 @@
-"""Secrets of a workspace: sealed at rest with the server's key, unsealed only for its agents, masked wherever output is kept."""
+"""Secrets of a workspace: encrypted at rest with the server's key, decrypted only for its agents, masked in all stored output."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -19,12 +19,12 @@ MAX_CHARS = 16_000
 MAX_SECRETS = 100
 MIN_MASKED = 6  # shorter values would black out half of any log
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-LONG_WORD = 24  # of a value with several lines: a line of base64, not a word of English
+LONG_WORD = 24  # of a multi-line value: a line of base64, not an English word
 _SENSITIVE = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.I)
 
 
 def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
-    """Set or replace one. Raises Invalid."""
+    """Set or replace a secret. Raises Invalid."""
     if not NAME.fullmatch(name) or name.startswith("MUSTER_"):
         raise Invalid("must be the name of an environment variable, and not begin with MUSTER_", "name")
     if not value or len(value) > MAX_CHARS or "\0" in value or any(0xD800 <= ord(c) < 0xE000 for c in value):
@@ -64,7 +64,7 @@ def unsealed(workspace_id: str) -> dict[str, str]:
 
 
 class Mask:
-    """Replaces known secrets in text that is kept or shown."""
+    """Replaces known secrets in text that is stored or shown."""
 
     def __init__(self, secrets: Mapping[str, str], more: Mapping[str, str] | None = None) -> None:
         also = {name: value for name, value in (more or {}).items() if _SENSITIVE.search(name)}
@@ -85,7 +85,7 @@ class Mask:
 
 
 def _parts(value: str) -> list[str]:
-    """What gives a value away: all of it, and of a key file, which is seen line by line, each long word."""
+    """The parts of a value to mask: the whole value, and each long word of a key file, because logs show it line by line."""
     words = [word for word in value.split() if len(word) >= LONG_WORD] if "\n" in value.strip() else []
     return [part for part in {value, value.strip(), *words} if len(part) >= MIN_MASKED]
 
@@ -94,7 +94,7 @@ NO_MASK = Mask({})
 
 
 def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
-    """The mask of a workspace: its secrets, and what its agent's env holds under a telling name."""
+    """The mask of a workspace: its secrets, and values in its agent's env whose names look like secrets."""
     try:
         return Mask(unsealed(workspace_id), env)
     except Sealed:

@@ -1,4 +1,4 @@
-"""Why each entry waits, from the checks that the cycle itself asks (invariant 10)."""
+"""Why each entry waits, from the same checks that the cycle uses (invariant 10)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ class Explanation:
 
 
 def explain(workspace_id: str, *, after: tuple[int, ...] = (), limit: int = 500) -> tuple[World, list[Explanation]]:
-    """Entries without a session that are not done, in the executor's order. Those behind the free slots wait for a slot."""
+    """Entries that are not done and have no session, in the executor's order. Entries behind the free slots wait for a slot."""
     world = snapshot.world(workspace_id, lock=False)
     line = snapshot.unfinished(workspace_id, after=after, limit=limit)
     if after:
@@ -27,12 +27,12 @@ def explain(workspace_id: str, *, after: tuple[int, ...] = (), limit: int = 500)
 
 
 def reasons(workspace_id: str, entry_ids: Sequence[str]) -> dict[str, Explanation]:
-    """Of these entries, as far as they wait. Four statements, whatever the number."""
+    """Explanations of those of these entries that wait. Four statements, whatever the number."""
     return reasons_and_common(workspace_id, entry_ids)[0] if entry_ids else {}
 
 
 def reasons_and_common(workspace_id: str, entry_ids: Sequence[str]) -> tuple[dict[str, Explanation], list[Check]]:
-    """The same, and the checks that fail for every entry alike. The head of the ready line is asked before them: it has the slots."""
+    """The same, and the failing checks that all entries share. The head of the ready line is checked first, because it gets the slots."""
     world = snapshot.world(workspace_id, lock=False)
     ahead = world.free_slots + snapshot.MARGIN
     line = snapshot.unfinished(workspace_id, entry_ids=list(entry_ids), ahead=ahead, limit=len(entry_ids) + ahead)

@@ -13,9 +13,8 @@ from orchestration.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An entry as the plan sees it. `headroom` is what its budget still allows, in micro-USD; `own_budget`: someone chose that, else it is
-    a share of the plan; `wait_s`: how long its provider
-    has sent it away for, in seconds.
+    """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set its budget, else the
+    budget is a share of the plan. `wait_s`: seconds until its provider may be tried again.
     """
 
     id: str
@@ -49,9 +48,9 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a cycle decides from. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `min_verify`: what a verifying
-    agent asks for, 0 without one. `initial_reservation`: the most that a session holds at its start. `trouble`: the open breaker's code; after
-    `trouble_wait_s` one session is tried.
+    """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `min_verify`: what a verifying agent
+    needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
+    after `trouble_wait_s` one session is tried.
     """
 
     state: str
@@ -73,8 +72,8 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One condition for starting an entry: what is, what is needed, and the sentence if it fails. `holder`: the entry in the way.
-    `blocks`: when it fails, the entry leaves the line until its cause goes. `common`: asked of every entry alike."""
+    """One condition for starting an entry: observed, needed, and the sentence if it fails. `holder`: the entry in the way.
+    `blocks`: on failure the entry leaves the line until the cause is removed. `common`: the same for every entry."""
 
     code: str
     passed: bool
@@ -88,7 +87,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Claim a session, holding this much (micro-USD)."""
+    """Claim a session with this reservation (micro-USD)."""
 
     entry: Waiting
     reservation: int
@@ -96,7 +95,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Take the entry out of the ready line until `behind` frees its paths."""
+    """Take the entry out of the ready line until `behind` releases its paths."""
 
     entry: Waiting
     behind: str
@@ -105,7 +104,7 @@ class Park:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Not ready until its cause goes: a person or a bigger budget must come."""
+    """Take the entry out of the ready line until a person acts or its budget grows."""
 
     entry: Waiting
     why: Check
@@ -113,7 +112,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Stays in line."""
+    """Leave the entry in line."""
 
     entry: Waiting
     why: Check
@@ -124,7 +123,7 @@ Decision = Start | Park | Block | Wait
 
 @dataclass(slots=True)
 class Capacity:
-    """What is left while the plan is being made: each start takes its share."""
+    """The remaining slots, money and paths while the plan is made: each start takes its share."""
 
     world: World
     free_slots: int = field(init=False)
@@ -158,7 +157,7 @@ def plan(world: World, line: Sequence[Waiting]) -> list[Decision]:
 
 
 def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
-    """Every condition, in the order that the executor asks them. The first that fails is the entry's reason."""
+    """Every condition, in the executor's order. The first that fails is the entry's reason."""
     return [
         _status(entry),
         _dependencies(entry),
@@ -175,7 +174,7 @@ def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
 
 
 def common(capacity: Capacity) -> list[Check]:
-    """Those of the checks that no entry has to itself: when one fails, nothing starts."""
+    """The checks that all entries share: when one fails, no entry starts."""
     no_entry = Waiting(id="", seq=0, headroom=0)
     return [
         _executor(capacity),
@@ -200,12 +199,12 @@ def _decide(entry: Waiting, capacity: Capacity) -> Decision:
     if why.blocks:
         return Block(entry, why)
     if not entry.parallelizable and why.code == Reason.CONCURRENCY_LIMIT and capacity.draining_for is None:
-        capacity.draining_for = entry  # nothing behind it starts, or it would wait for ever
+        capacity.draining_for = entry  # entries behind it wait, or it would never start
     return Wait(entry, why)
 
 
 def take(entry: Waiting, capacity: Capacity) -> int:
-    """Give an entry its share of the room. Answers what its session holds: as much as all three limits allow (docs/explanation/money.md)."""
+    """Give an entry its share of the capacity. Returns its session's reservation: as much as all three limits allow."""
     world = capacity.world
     ceiling = (
         world.round_ceiling
@@ -230,12 +229,12 @@ def _worker(capacity: Capacity) -> Check:
 
 
 def _provider(entry: Waiting, capacity: Capacity) -> Check:
-    """An agent can work: the provider has not sent this entry away, and the breaker is closed, or one is to be tried."""
+    """An agent can work: the entry's provider wait is over, and the circuit breaker is closed or lets one session try."""
     world = capacity.world
     if entry.verify_only:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no agent is needed", "nothing")
     if entry.wait_s > 0:
-        message = f"Its agent's provider turned it away: tried again in {_soon(entry.wait_s)}"
+        message = f"Its agent's provider was unavailable: tried again in {_soon(entry.wait_s)}"
         return Check(Reason.AGENT_UNAVAILABLE, False, f"{entry.wait_s:.0f} s to wait", "none", message)
     if not world.trouble:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no trouble known", "none")
@@ -244,7 +243,7 @@ def _provider(entry: Waiting, capacity: Capacity) -> Check:
         return Check(Reason.AGENT_UNAVAILABLE, False, world.trouble, "none", message, common=True)
     message = f"{world.trouble_message} One session is trying it now."
     return Check(
-        Reason.AGENT_UNAVAILABLE, not capacity.running, f"{world.trouble}, to be tried", "nobody trying", message, common=True
+        Reason.AGENT_UNAVAILABLE, not capacity.running, f"{world.trouble}, to be tried", "no session trying", message, common=True
     )
 
 
@@ -278,7 +277,7 @@ def _rounds(entry: Waiting) -> Check:
 
 
 def _needed(entry: Waiting, capacity: Capacity) -> int:
-    """Verify commands cost nothing; a verifying agent that could not be paid would end its session at once, time after time."""
+    """Verify commands are free; a verifying agent without money would end its session at once, again and again."""
     return capacity.world.min_verify if entry.verify_only else max(capacity.world.min_round, 1)
 
 
@@ -302,7 +301,7 @@ def _project_budget(entry: Waiting, capacity: Capacity) -> Check:
     )
     taken = (
         min([capacity.world.headroom, *(cap.left for cap in capacity.world.caps)]) - capacity.headroom
-    )  # by what the plan has started
+    )  # by sessions that this plan starts
     tightest = min(capacity.world.caps, key=lambda cap: cap.left, default=None)
     if tightest is not None and tightest.left < capacity.world.headroom:
         message = replace(tightest, left=tightest.left - taken).sentence(needed)
@@ -333,21 +332,21 @@ def _files(entry: Waiting, capacity: Capacity) -> Check:
 
 
 def _parallel(entry: Waiting, capacity: Capacity) -> Check:
-    needed = "nothing beside it" if not entry.parallelizable else "nothing that runs alone"
+    needed = "no other session" if not entry.parallelizable else "no exclusive session"
     ahead = capacity.draining_for
     if ahead is not None and ahead.id != entry.id and _exclude(ahead, entry):
         message = f"Entry #{ahead.seq} runs alone and is next"
-        return Check(Reason.CONCURRENCY_LIMIT, False, "one that runs alone is next", needed, message, ahead.id)
+        return Check(Reason.CONCURRENCY_LIMIT, False, "an exclusive entry is next", needed, message, ahead.id)
     suspects = capacity.running if not entry.parallelizable else capacity.alone
     other = next((run for run in suspects if run.entry_id != entry.id and _exclude(run, entry)), None)
     if other is None:
         return Check(Reason.CONCURRENCY_LIMIT, True, "nothing in the way", needed)
-    message = f"May not run beside {other.entry_id}, which is running"
+    message = f"May not run in parallel with {other.entry_id}, which is running"
     return Check(Reason.CONCURRENCY_LIMIT, False, f"{other.entry_id} is running", needed, message, other.entry_id)
 
 
 def _exclude(first: Waiting | Running, other: Waiting | Running) -> bool:
-    """`parallelizable: false` runs alone: in its workspace, or within its parallel_group when it names one."""
+    """An entry with `parallelizable: false` runs alone: in its workspace, or within its parallel_group when it names one."""
     for alone, neighbour in ((first, other), (other, first)):
         if not alone.parallelizable and (not alone.parallel_group or alone.parallel_group == neighbour.parallel_group):
             return True
@@ -360,5 +359,5 @@ def _slot(capacity: Capacity) -> Check:
 
 
 def codes(decisions: Iterable[Decision]) -> list[str]:
-    """The distinct reasons of what does not start, in order of first appearance."""
+    """The distinct reason codes of entries that do not start, in order of first appearance."""
     return list(dict.fromkeys(d.why.code for d in decisions if not isinstance(d, Start)))

@@ -1,4 +1,7 @@
-"""Money for entries that have no budget of their own."""
+"""Money for entries without their own budget.
+
+`shares` gives out and refills shares of the plan. `first_rounds` takes from shares that pay for several rounds, so that each entry gets one.
+"""
 
 from orchestration.funding.shares import (
     mark_due,

@@ -1,4 +1,4 @@
-"""A round for each entry comes before a second one for anybody, also when they are added one by one (ADR 13)."""
+"""Each entry gets money for one round before any entry gets money for a second, also when entries are added one by one (ADR 13)."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ AT_ONCE = 200  # accounts in one statement: SQLite takes only so many parameters
 
 
 def donors(project: Project, round_ceiling: int) -> list[str]:
-    """Accounts whose share pays for more than a round (micro-USD), the last in line first. Nobody's own, locked or edited budget is among them."""
+    """Accounts whose share exceeds one round's ceiling (micro-USD), last in line first. Budgets that a person set or locked are excluded."""
     rich = Account.objects.filter(
         project=project,
         own_budget=False,
@@ -30,10 +30,10 @@ def donors(project: Project, round_ceiling: int) -> list[str]:
 
 
 def reclaim(project: Project, account_ids: Sequence[str], amount_needed: int, round_ceiling: int) -> int:
-    """Up to `wanted` micro-USD from these, in this order; each keeps a round's ceiling beyond what it has spent. Answers to how much it was.
+    """Take up to `amount_needed` micro-USD from these accounts, in this order; each keeps a round's ceiling beyond its spend. Returns the sum.
 
-    Inside a transaction that has the executor's row, so that no cycle, ending or addition counts on the money meanwhile. Who locks other
-    accounts as well locks these together with them, in the order of their ids: two such transactions never wait for each other in a ring.
+    The caller's transaction holds the executor's row, so that no cycle, ending or addition counts on the money meanwhile. A caller that
+    locks other accounts too locks all of them in the order of their ids: two such transactions never deadlock.
     """
     rows = Account.objects.select_for_update(no_key=True).filter(pk__in=account_ids, human_locked=False).order_by("pk")
     fresh = {row.pk: row for row in rows} if amount_needed > 0 else {}

@@ -1,4 +1,4 @@
-"""Money for entries that nobody gave a budget of their own: their share of what the plan has left, and what happens when money comes."""
+"""Shares of the plan for entries without their own budget, and the reaction to new money."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -20,11 +20,11 @@ from workspaces import activity
 from workspaces.access import MUSTER
 
 OPEN = reallocation.OPEN
-AT_ONCE = 500  # entries that one call gives money to; the next one goes on
+AT_ONCE = 500  # entries funded by one call; the next call continues
 
 
 def read_policy(workspace_id: str, lock: bool) -> policy.Policy:
-    """What budget wants to know of the config (budget/terms.py). `lock` keeps cycles, endings and additions out."""
+    """The parts of the config that the budget app needs. `lock` keeps cycles, endings and additions out."""
     rows = Executor.objects.select_for_update() if lock else Executor.objects
     return policy_for(rows.get(pk=workspace_id))
 
@@ -45,9 +45,9 @@ def policy_for(executor: Executor) -> policy.Policy:
 def shares_for_new(
     project: Project, created: Sequence[Entry], config: configuration.Config, *, promised: int = 0
 ) -> Mapping[str, int]:
-    """Budgets (micro-USD) for new entries without one: a round's ceiling each, those that can go on first, then up to all of their rounds.
-    Those for which nothing is left are not in the answer. `promised`: budgets of their own that others get together with them.
-    What is missing for a round each comes from shares of others that pay for more than one.
+    """Budgets (micro-USD) for new entries without one: first a round's ceiling each, entries that can start first, then up to all of their
+    rounds. Entries for which no money is left are missing from the result. `promised`: the own budgets of entries added with them.
+    Money missing for a first round each comes from shares that pay for several.
     """
     if not created:
         return {}
@@ -59,8 +59,8 @@ def shares_for_new(
 
 
 def spare(workspace_id: str) -> int:
-    """What the plan has left: neither spent, nor held, nor in the budget of an open entry. Micro-USD, at least 0.
-    One statement: a charge between two of them would be counted as left by the project and as spent by its entry.
+    """The plan's unallocated money: neither spent, nor reserved, nor in an open entry's budget. Micro-USD, at least 0.
+    One statement: with two, a charge in between would count as left for the project and as spent for its entry.
     """
     left = F("budget") - F("spent") - F("held")
     accounts = Account.objects.filter(entry__status__in=OPEN, entry__deleted_at__isnull=True, budget__gt=F("spent") + F("held"))
@@ -71,13 +71,13 @@ def spare(workspace_id: str) -> int:
 
 
 def mark_due(workspace_id: str) -> None:
-    """Money came free, or a round was settled: share it out soon. Written down with its cause, so that a lost doorbell loses nothing."""
+    """Money was freed or a round settled: share it out soon. The database keeps the request, so that a lost message loses nothing."""
     caps.mark_allocation_due(workspace_id)
     wake_ups.enqueue_share_out(workspace_id)
 
 
 def share_out(workspace_id: str) -> None:
-    """Do what is due, once for however many asked: what becomes due meanwhile stays so. Killed half-way, the tick begins again."""
+    """Share out what is due, once for any number of requests; a request during the run stays due. After a crash the tick starts over."""
     since = Project.objects.values_list("allocation_due", flat=True).get(pk=workspace_id)
     if since is None:
         return
@@ -90,13 +90,13 @@ def share_out(workspace_id: str) -> None:
 
 
 def share_out_all_due() -> None:
-    """For the tick: every workspace whose doorbell was lost."""
+    """For the tick: every workspace whose message was lost."""
     for workspace_id in Project.objects.filter(allocation_due__isnull=False).values_list("pk", flat=True):
         share_out(workspace_id)
 
 
 def on_budget_change(workspace_id: str, entry_id: str | None, *, shared_out: bool) -> None:
-    """A cap or a budget changed, and is due to be shared out: what waited for it goes on at once; what this one gives up is for the others."""
+    """A cap or a budget changed: entries that waited for it become pending at once, and freed money goes to the others."""
     if entry_id is not None or (not shared_out and policy.load(workspace_id).automatic):
         wake_ups.enqueue_share_out(workspace_id)
     elif not shared_out:
@@ -105,8 +105,8 @@ def on_budget_change(workspace_id: str, entry_id: str | None, *, shared_out: boo
 
 
 def fund(workspace_id: str) -> int:
-    """Give the plan's spare money to open entries that have neither a budget of their own nor money for a round. Answers to how many.
-    Where the workspace reallocates by itself, that does it better.
+    """Give the plan's spare money to open entries with neither their own budget nor money for a round. Returns how many.
+    Workspaces with automatic reallocation do not need it.
     """
     with transaction.atomic():
         config = configuration.load(Executor.objects.select_for_update().get(pk=workspace_id).config)
@@ -134,7 +134,7 @@ def fund(workspace_id: str) -> int:
 
 
 def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None, *, wake: bool = True) -> int:
-    """Put entries blocked for want of money back in line where theirs now pays a round. Called when a budget or cap was raised."""
+    """Make entries that are blocked without money pending again where their budget now pays a round. Called after a raise."""
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace_id)
         minimum = max(configuration.load(executor.config).min_round, 1)
@@ -156,7 +156,7 @@ def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None
 
 
 def _unfunded(workspace_id: str, minimum: int) -> list[Account]:
-    """Oldest first. Two looks, each by its index: those that never got anything, and those that stopped for want of more."""
+    """Oldest first. Two queries, each by its index: entries that never got money, and entries that ran out of it."""
     mine = Account.objects.select_related("entry").filter(
         project_id=workspace_id, own_budget=False, human_locked=False, entry__deleted_at__isnull=True
     )
@@ -172,7 +172,7 @@ def _unfunded(workspace_id: str, minimum: int) -> list[Account]:
 
 
 def _lock(accounts: Sequence[Account], donor_ids: Sequence[str]) -> list[Account]:
-    """Those found, as they are now, until the transaction ends; with `beside`, all in the order of their ids. Without what a person locked."""
+    """The accounts freshly read and locked, together with the donors, in the order of their ids. Accounts that a person locked are left out."""
     ids = [*(account.pk for account in accounts), *donor_ids]
     rows = (
         Account.objects.select_for_update(no_key=True).filter(pk__in=ids, human_locked=False).order_by("pk") if accounts else []
@@ -202,8 +202,8 @@ def _give(account: Account, amount: int) -> BudgetChange:
 
 
 def _may_have_left(account: Account, config: configuration.Config) -> int:
-    """A full ceiling for each of its rounds, without what it cost. But at least for those that it may still make: it may have begun
-    anew, or have begun when a round might cost more.
+    """A full ceiling for each of its rounds, minus its spend; at least a ceiling for each round still to come: the entry may have been
+    reopened, or have started under a higher ceiling.
     """
     rounds, created = account.entry.budget_rounds, account.entry.rounds_completed
     return max(int(config.round_ceiling * rounds - account.spent - account.held), config.round_ceiling * (rounds - created))

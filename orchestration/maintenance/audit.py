@@ -1,4 +1,4 @@
-"""Everything about money, recomputed: for `./muster ledger check`. What is wrong never should be; notes tell what only looks so."""
+"""Recomputes all money of a workspace, for `./muster ledger check`. Errors should never occur; notes explain what only looks wrong."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,12 +13,12 @@ from budget.ledger import rebuild
 from budget.models import Account, Hold, LedgerEntry, Project, ThresholdCrossing
 from orchestration.models import Session
 
-PATIENCE_S = 60.0  # how long after lease and grace the reaper may need
+PATIENCE_S = 60.0  # seconds that the reaper may need after lease and grace
 
 
 @dataclass(slots=True)
 class Audit:
-    """One workspace's. `wrong`: drift, a line each. `notes`: true, allowed, and worth knowing."""
+    """The result for one workspace. `wrong`: a line for each error. `notes`: correct but unusual."""
 
     workspace_id: str
     wrong: list[str] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Audit:
 
 
 def check(workspace_id: str) -> Audit:
-    """Recompute one workspace. A fixed number of queries; charges wait for as long as it reads."""
+    """Recompute one workspace in a fixed number of queries; charges wait meanwhile."""
     audit = Audit(workspace_id)
     with transaction.atomic():
         rebuild.lock_project(workspace_id)
@@ -45,27 +45,31 @@ def check(workspace_id: str) -> Audit:
 
 
 def _check_holds(audit: Audit) -> None:
-    """An open hold is a permit's or an open session's. A session's end settles its hold in the same transaction, so it outlives the
-    session only until a dead worker is noticed: lease and grace.
+    """An open hold belongs to a permit or an open session. A session's end settles its hold in the same transaction, so only the hold of a
+    dead worker stays open, until lease and grace are over.
     """
     late = timezone.now() - timedelta(seconds=settings.LEASE_GRACE_S + PATIENCE_S)
-    for hold in Hold.objects.filter(project_id=audit.workspace_id, state=Hold.State.OPEN).select_related("session"):
+    for reservation in Hold.objects.filter(project_id=audit.workspace_id, state=Hold.State.OPEN).select_related("session"):
         audit.holds += 1
-        session: Session | None = getattr(hold, "session", None)
-        if hold.expires_at is not None:
-            if hold.expires_at < late:
-                audit.notes.append(f"hold {hold.pk}: the permit {hold.session_ref} is overdue since {hold.expires_at:%F %T} UTC")
+        session: Session | None = getattr(reservation, "session", None)
+        if reservation.expires_at is not None:
+            if reservation.expires_at < late:
+                audit.notes.append(
+                    f"hold {reservation.pk}: the permit {reservation.session_ref} is overdue since {reservation.expires_at:%F %T} UTC"
+                )
         elif session is None:
-            audit.wrong.append(f"hold {hold.pk}: it is open and belongs to no session ({hold.session_ref})")
+            audit.wrong.append(f"hold {reservation.pk}: it is open and belongs to no session ({reservation.session_ref})")
         elif session.status == Session.Status.ENDED:
-            audit.wrong.append(f"hold {hold.pk}: it is open, and its session {session.pk} ended at {session.ended_at:%F %T} UTC")
+            audit.wrong.append(
+                f"hold {reservation.pk}: it is open, and its session {session.pk} ended at {session.ended_at:%F %T} UTC"
+            )
         elif session.lease_until is not None and session.lease_until < late:
             audit.notes.append(
-                f"hold {hold.pk}: nobody ended its session {session.pk}, silent since {session.lease_until:%F %T} UTC"
+                f"hold {reservation.pk}: no worker ended its session {session.pk}, silent since {session.lease_until:%F %T} UTC"
             )
     settled = Session.objects.filter(workspace_id=audit.workspace_id, status__in=Session.OPEN, hold__state=Hold.State.SETTLED)
     for pk, hold_id in settled.values_list("pk", "hold_id"):
-        audit.wrong.append(f"hold {hold_id}: it is settled, and its session {pk} is still at work")
+        audit.wrong.append(f"hold {hold_id}: it is settled, and its session {pk} is still open")
 
 
 def _check_thresholds(audit: Audit) -> None:
@@ -78,11 +82,11 @@ def _check_thresholds(audit: Audit) -> None:
             and project.total_spent * 100 >= percent * project.max_project_spend
             and percent not in fired_percents
         ):
-            audit.wrong.append(f"threshold {percent} %: the spend has passed it, and it was never told")
+            audit.wrong.append(f"threshold {percent} %: the spend has passed it, and it was never reported")
 
 
 def _check_caps(audit: Audit) -> None:
-    """Admission passes no cap. What is spent may: a cap lowered below it, or the one request that crossed a hold."""
+    """Admission never passes a cap. Spend can: when a cap is lowered below it, or by the one request that exceeds a hold."""
     project = Project.objects.get(pk=audit.workspace_id)
     if project.headroom < 0 and project.held:
         audit.notes.append(f"project: spent and held pass the cap by {_usd(-project.headroom)}: lowered, or crossed by a request")

@@ -1,4 +1,4 @@
-"""What entries wait for, against the dependencies and locks that say so. Verbs keep it, so drift means that someone wrote by hand."""
+"""Compares what entries wait for with their dependencies and locks. The verbs keep both equal, so drift means a manual change."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from workspaces.access import Caller
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One value of an entry that its rows contradict."""
+    """A stored value of an entry that differs from the value its rows give."""
 
     kind: str
     id: str
@@ -26,14 +26,14 @@ class Drift:
 
 
 def find(workspace_id: str) -> list[Drift]:
-    """Every entry that waits for something wrong. Three queries; nothing moves while it reads."""
+    """Every entry with a wrong value. Three queries, under the executor's row."""
     with transaction.atomic():
         _lock(workspace_id)
         return [*_unmet(workspace_id), *_parked(workspace_id)]
 
 
 def correct(workspace_id: str, *, by: Caller, reason: str) -> list[Drift]:
-    """Set what is wrong to what the rows say, in one transaction, and record it. Answers what was wrong."""
+    """Correct all wrong values in one transaction and record them. Returns the drifts."""
     with transaction.atomic():
         wrong = find(workspace_id)
         for drift in wrong:
@@ -63,7 +63,7 @@ def _unmet(workspace_id: str) -> list[Drift]:
 
 
 def _parked(workspace_id: str) -> list[Drift]:
-    """Parked for no reason: not pending, or behind an entry that holds nothing it wants. What should be parked, the next cycle parks."""
+    """Entries parked for no reason: not pending, or behind an entry without an overlapping lock. A missing park is left to the next cycle."""
     parked = list(Entry.objects.filter(workspace_id=workspace_id, parked_behind__isnull=False).order_by("seq"))
     locked = defaultdict(list)
     owners = {entry.parked_behind_id for entry in parked}

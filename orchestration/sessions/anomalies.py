@@ -1,4 +1,4 @@
-"""Sessions that burn several times what is usual: flagged once while they run, for a person to look at. It stops nothing."""
+"""Sessions that spend several times the usual rate: flagged once while they run, for a person to check. A flag stops no session."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -17,16 +17,16 @@ from orchestration.models import Session
 from workspaces import activity
 from workspaces.access import MUSTER
 
-RATE_FACTOR = 4  # this many times the usual rate
-MIN_SPENT = amounts.usd("0.10")  # what a session must have spent before its rate says anything
+RATE_FACTOR = 4  # times the usual rate
+MIN_SPENT = amounts.usd("0.10")  # below this a session's rate means little
 MIN_RUNTIME_S = 30.0
-MIN_SESSIONS = 3  # sessions of a workspace that make something usual, where the entry has none of its own
+MIN_SESSIONS = 3  # ended sessions of the workspace that give a usual rate for an entry without earlier ones
 MAX_HISTORY = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What a session spent (micro-USD) in how many seconds."""
+    """A session's spend (micro-USD) and duration."""
 
     spent: int
     seconds: float
@@ -38,14 +38,14 @@ class Pace:
 
 
 def usual_rate(own: Sequence[Pace], others: Sequence[Pace]) -> float | None:
-    """Micro-USD per minute: over the entry's earlier sessions, else the median of the workspace's. None: nothing is usual yet."""
+    """Micro-USD per minute: over the entry's earlier sessions, else the median of the workspace's. None: too few sessions yet."""
     if own:
         return Pace(sum(pace.spent for pace in own), sum(pace.seconds for pace in own)).rate
     return median(pace.rate for pace in others) if len(others) >= MIN_SESSIONS else None
 
 
 def judge(now: Pace, rate: float | None, *, from_own_rounds: bool) -> str:
-    """The sentence for one that burns too fast; empty while it does not, or while that cannot be said."""
+    """The sentence for a session that spends too fast; empty when it does not, or when no usual rate is known."""
     if not rate or now.spent < MIN_SPENT or now.seconds < MIN_RUNTIME_S or now.rate < RATE_FACTOR * rate:
         return ""
     whose = "its entry's earlier rounds" if from_own_rounds else "this workspace's sessions"
@@ -53,7 +53,7 @@ def judge(now: Pace, rate: float | None, *, from_own_rounds: bool) -> str:
 
 
 def flag(at: datetime | None = None) -> int:
-    """Look at the running sessions of all workspaces, in three queries. Answers how many were flagged."""
+    """Check the running sessions of all workspaces, in three queries. Returns how many were flagged."""
     at = at or timezone.now()
     running = Session.objects.filter(
         status=Session.Status.RUNNING, anomaly="", started_at__isnull=False, hold__drawn__gte=MIN_SPENT
@@ -77,7 +77,7 @@ _Paces = dict[str, list[Pace]]
 
 
 def _history(entry_ids: Collection[str], workspace_ids: Collection[str]) -> tuple[_Paces, _Paces]:
-    """What ended sessions spent in which time: of these entries, and the newest of these workspaces."""
+    """The paces of ended sessions: of these entries, and the newest of these workspaces."""
     done = Session.objects.filter(
         Q(ended_at__gt=F("started_at")), status=Session.Status.ENDED, started_at__isnull=False, hold__drawn__gt=0
     ).order_by("-claimed_at")

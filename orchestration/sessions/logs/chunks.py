@@ -1,4 +1,4 @@
-"""A session's output: kept in chunks, head and tail, readable while it runs."""
+"""A session's output, stored in chunks and readable while it runs: its head and its tail."""
 
 import re
 import time
@@ -53,11 +53,11 @@ class Writer:
 
     @property
     def is_full(self) -> bool:
-        """Enough for a chunk: write it without waiting for the clock."""
+        """Enough for a chunk: write it without waiting for the timer."""
         return self._pending > 64_000 or len(self._lines) > 1000
 
     def flush(self) -> bool:
-        """Write what was collected. False: there was nothing."""
+        """Write the collected lines. False: there were none."""
         if not self._lines:
             return False
         size = self._pending
@@ -67,7 +67,7 @@ class Writer:
         if self._head + size <= self._half:
             self._head += size
         else:
-            self._head = self._half  # the head is closed: what comes from now on is tail
+            self._head = self._half  # the head is closed: later chunks belong to the tail
             self._tail.append((chunk.pk, size))
             self._tail_size += size
             self._drop()
@@ -84,14 +84,14 @@ class Writer:
 
 
 def plain(text: str) -> str:
-    """A line as text: hostile output moves no cursor and paints nothing. Of a progress bar, its last state."""
+    """A line without escape sequences, so that hostile output cannot move a cursor or draw; of a progress bar, its last state."""
     if text.isprintable():
         return text
     return _ESCAPES.sub("", last_state(text))
 
 
 def last_state(text: str) -> str:
-    """What a terminal would have left of a line that was written over with carriage returns."""
+    """The text that a terminal shows after carriage returns overwrote a line."""
     return text.rstrip("\r").rsplit("\r", 1)[-1]
 
 

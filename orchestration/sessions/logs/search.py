@@ -1,4 +1,4 @@
-"""Looking through a whole log: for words, and for the lines that are bad enough. In portions, and not without end."""
+"""Searches through a whole log, for text and for lines by level, in portions and up to a limit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,18 +17,18 @@ PORTION_CHUNKS = 400
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The numbers of the lines that matched. `cut`: there was too much to look through, or too many matched."""
+    """The numbers of matching lines. `cut`: the log was too long, or too many lines matched."""
 
     hits: list[int] = field(default_factory=list)
     cut: bool = False
 
     def nearest(self, seq: int) -> int:
-        """Which hit one is at, from 1: the first from `seq` on, else the last; 0 without any."""
+        """The position, from 1, of the first hit at or after `seq`, else of the last; 0 without hits."""
         return next((n for n, hit in enumerate(self.hits, start=1) if hit >= seq), len(self.hits))
 
 
 def find_text(session: Session, text: str) -> SearchResult:
-    """Lines with this text, whatever its case. Of an endless log the newest part."""
+    """Lines that contain this text in any case. A log past the limit is searched in its newest part."""
     needle = text.casefold()
     hits: list[int] = []
     scan = _Scan(session)
@@ -43,20 +43,20 @@ def find_text(session: Session, text: str) -> SearchResult:
 def before(
     session: Session, seq: int | None, fits: Callable[[Line], bool], *, limit: int, markers: Sequence[str] = ()
 ) -> tuple[Window, bool]:
-    """The newest lines below `seq` that fit; and whether the search ended before the log did. `hints`: a line that fits has one of them."""
-    lines_found: list[Line] = []
+    """The newest fitting lines below `seq`, and whether the search stopped before the log's start. `markers`: a fitting line contains one."""
+    matches: list[Line] = []
     scan = _Scan(session, below=seq)
     for first, lines in scan.backwards():
         if markers and not _may_contain(lines, markers):
             continue
-        lines_found += [line for line in reversed(unpacked(first, lines)) if (seq is None or line.seq < seq) and fits(line)]
-        if len(lines_found) > limit:
-            return Window(lines_found[:limit][::-1], earlier=True, later=seq is not None), False
-    return Window(lines_found[::-1], later=seq is not None), scan.cut
+        matches += [line for line in reversed(unpacked(first, lines)) if (seq is None or line.seq < seq) and fits(line)]
+        if len(matches) > limit:
+            return Window(matches[:limit][::-1], earlier=True, later=seq is not None), False
+    return Window(matches[::-1], later=seq is not None), scan.cut
 
 
 def line_filter(shown: str) -> Callable[[Line], bool] | None:
-    """By what a page's filter says: a level and what is worse, or a stream. None: every line does."""
+    """The predicate for a page's filter: a level and worse, or a stream. None: every line fits."""
     if shown == ERROR:
         return lambda line: level(plain(line.text)) == ERROR
     if shown == "warn":
@@ -71,7 +71,7 @@ def line_filter(shown: str) -> Callable[[Line], bool] | None:
 
 
 def _may_contain(lines: Sequence[Sequence[Any]], needles: Sequence[str]) -> bool:
-    """Whether it is worth looking at each line of a chunk: its text as one, in which looking is cheap. What hides in it counts as held."""
+    """Whether to search a chunk line by line: a cheap test on its whole text. Control characters may hide text, so they count as a match."""
     text = "\n".join([line[2] for line in lines])
     if any(sign in text for sign in ("\x1b", "\r", "\b", "\0")):
         return True
@@ -80,7 +80,7 @@ def _may_contain(lines: Sequence[Sequence[Any]], needles: Sequence[str]) -> bool
 
 
 class _Scan:
-    """The chunks of a log from its end, read in portions of some megabytes, each by two statements."""
+    """The chunks of a log from its end, in portions of some megabytes, two statements each."""
 
     def __init__(self, session: Session, *, below: int | None = None) -> None:
         self._chunks = LogChunk.objects.filter(session=session)
@@ -99,7 +99,7 @@ class _Scan:
             yield from kept.order_by("-first_seq").values_list("first_seq", "lines")
 
     def _portion(self, below: int | None) -> list[tuple[int, int]]:
-        """(first line, size) of the next chunks: so many that they are worth a statement, and no more."""
+        """(first line, size) of the next chunks, up to PORTION_BYTES."""
         chunks = self._chunks if below is None else self._chunks.filter(first_seq__lt=below)
         sizes = list(chunks.order_by("-first_seq").values_list("first_seq", "size")[:PORTION_CHUNKS])
         taken = 0

@@ -140,7 +140,7 @@ def test_a_clone_whose_server_died_is_reported(ana: Client, shop: Path) -> None:
     followed(ana, f"/new/?clone={token}")
     note = cloning._read(cloning._folder() / f"{token}.json")
     cloning._write(token, note | {"state": "cloning", "pid": 2**22 + 5})
-    assert "the server was started anew" in in_line(ana.get(f"/new/?clone={token}").content.decode())
+    assert "the server restarted meanwhile" in in_line(ana.get(f"/new/?clone={token}").content.decode())
 
 
 def test_only_an_admin_of_everything_may(ana: Client, vera: Client, shop: Path) -> None:
@@ -164,7 +164,7 @@ def test_an_error_is_cut_after_its_passwords_are_taken_out(ana: Client, shop: Pa
     assert "could not be cloned" in seen and "s3cret" not in seen
 
 
-def test_a_clone_that_breaks_unforeseen_does_not_keep_its_person_waiting(
+def test_a_clone_that_fails_unexpectedly_does_not_keep_its_person_waiting(
     ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def breaks(*_: object, **__: object) -> str:
@@ -172,4 +172,4 @@ def test_a_clone_that_breaks_unforeseen_does_not_keep_its_person_waiting(
 
     monkeypatch.setattr(cloning.git, "run", breaks)
     seen = followed(ana, send(ana, URL)["Location"])
-    assert "something unforeseen happened" in seen and "s3cret" not in seen
+    assert "unexpected error" in seen and "s3cret" not in seen

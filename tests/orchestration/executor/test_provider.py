@@ -1,4 +1,4 @@
-"""When the provider turns agents away: who waits, for how long, and why."""
+"""An unavailable provider: which entries wait, for how long, and why."""
 
 import pytest
 
@@ -25,19 +25,19 @@ def an_entry(n: int = 1, **more: object) -> Waiting:
     return Waiting(**{"id": f"entry_{n}", "seq": n, "headroom": 10**9, **more})  # type: ignore[arg-type]
 
 
-def test_an_entry_that_was_turned_away_waits_and_says_how_long() -> None:
+def test_an_entry_with_an_unavailable_provider_waits_and_says_how_long() -> None:
     why = reason(an_entry(wait_s=42.4), Capacity(a_world()))
     assert why and (why.code, why.message) == (
         "agent_unavailable",
-        "Its agent's provider turned it away: tried again in 42 s",
+        "Its agent's provider was unavailable: tried again in 42 s",
     )
 
 
-def test_others_go_on_meanwhile() -> None:
+def test_other_entries_start_meanwhile() -> None:
     assert reason(an_entry(), Capacity(a_world())) is None
 
 
-def test_an_open_breaker_holds_everyone_back_with_its_reason() -> None:
+def test_an_open_circuit_breaker_stops_all_entries_with_its_reason() -> None:
     world = a_world(trouble="auth", trouble_message="The provider refused the key.", trouble_wait_s=600.0)
     why = reason(an_entry(), Capacity(world))
     assert why and why.message == "The provider refused the key. Tried again in 10 min."
@@ -46,10 +46,10 @@ def test_an_open_breaker_holds_everyone_back_with_its_reason() -> None:
 def test_after_its_time_one_session_is_tried() -> None:
     world = a_world(trouble="auth", trouble_message="The provider refused the key.", trouble_wait_s=0.0)
     decisions = plan(world, [an_entry(1), an_entry(2)])
-    assert [type(one).__name__ for one in decisions] == ["Start", "Wait"]
+    assert [type(decision).__name__ for decision in decisions] == ["Start", "Wait"]
 
 
-def test_nobody_is_tried_beside_a_session_at_work() -> None:
+def test_no_session_tries_the_provider_while_another_runs() -> None:
     world = a_world(trouble="auth", trouble_message="It is so.", running=(Running("entry_9"),))
     assert reason(an_entry(), Capacity(world)) is not None
 

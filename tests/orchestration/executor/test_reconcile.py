@@ -1,4 +1,4 @@
-"""The tick: what was lost on the way is found again, and money that nobody wants any more comes back."""
+"""The tick finds lost work again, and returns the money of expired permits."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ def test_an_expired_permits_money_starts_a_session_with_the_same_tick() -> None:
     assert len(sessions_of(workspace)) == 1
 
 
-def test_a_flag_that_fails_keeps_nothing_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_flag_does_not_keep_sessions_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
     a_worker()
     workspace = a_workspace()
     an_entry(workspace)
