@@ -232,13 +232,13 @@ def plain(code: str) -> str:
 
 def list_sentence(codes: Iterable[str]) -> str:
     """`entry budgets used up, all workers busy`; empty without codes."""
-    return ", ".join(found.listed if (found := words(code)) else plain(code) for code in codes)
+    return ", ".join(known.listed if (known := words(code)) else plain(code) for code in codes)
 
 
 def group(code: str) -> str:
     """What entries with this reason are, after their number."""
-    found = words(code)
-    return found.group if found else plain(code)
+    known = words(code)
+    return known.group if known else plain(code)
 
 
 def check(code: str) -> str:
@@ -247,16 +247,16 @@ def check(code: str) -> str:
         return "Not on hold"
     if code == Reason.EXECUTOR_RUNNING:
         return "Executor"
-    found = words(code)
-    return found.check if found else plain(code).capitalize()
+    known = words(code)
+    return known.check if known else plain(code).capitalize()
 
 
 def filter_label(code: str) -> str:
-    found = words(code)
-    return found.filter if found else plain(code)
+    known = words(code)
+    return known.filter if known else plain(code)
 
 
 def waiting_for(code: str) -> str:
     """What an entry with this reason waits for, after "waiting for"."""
-    found = words(code)
-    return found.search if found else plain(code)
+    known = words(code)
+    return known.search if known else plain(code)

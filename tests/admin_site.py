@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, ThresholdCrossing
 from budget.reviews import comments, drafting
@@ -54,14 +54,14 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         FileLock.objects.create(workspace=workspace, entry=entry, path=f"src/{n}/{text}".replace("/script", "script"))
         what = ledger.Charge(f"e{entry.pk}", usd("0.25"), LedgerEntry.PriceSource.REPORTED, model=text)
         ledger.charge(
-            project(workspace), what, account=entry.account, hold=hold, session_ref=session.pk, round_number=1, actor=text
+            project(workspace), what, account=entry.account, reservation=hold, session_ref=session.pk, round_number=1, actor=text
         )
         caps.edit(entry.account, usd(6), by=ANA, reason=text)
         tokens.create(f"{text} {n}", workspace=workspace, by=text)
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
-        people.prefer(user, time_zone="Europe/Berlin")
-        throttle.count(text, f"10.0.0.{n}")
+        people.save_preferences(user, time_zone="Europe/Berlin")
+        throttle.count_try(text, f"10.0.0.{n}")
         channel = a_channel(workspace, f"{text} {n}"[:200])
         activity.record(workspace.pk, blocked_event(), by=ANA, object_id=entry.pk, reason=text)
         Delivery.objects.filter(channel=channel).update(answer=text)

@@ -66,7 +66,7 @@ def hold_after(page_request: PageRequest, session_id: str) -> HttpResponse:
     if session.status == Session.Status.ENDED:
         raise Conflict(f"The session on #{session.entry.seq} has ended: hold its entry on the entry's page")
     on_hold = page_request.request.POST.get("wanted") != "0"
-    sessions.hold_after(page_request.workspace.pk, session.pk, by=page_request.caller, wanted=on_hold)
+    sessions.hold_after(page_request.workspace.pk, session.pk, by=page_request.caller, requested=on_hold)
     then = "will be held when this round is finished" if on_hold else "goes back in line after this round"
     return done(page_request, f"#{session.entry.seq} {then}")
 

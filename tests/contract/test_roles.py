@@ -2,7 +2,7 @@
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import permits
 from budget.models import BudgetChange, Category, LedgerEntry, Review
 from orchestration.configuration import secrets
@@ -126,9 +126,9 @@ def session(workspace: Workspace) -> Session:
     """With one of everything else in its workspace that a path can name."""
     a_channel(workspace)
     a_review(workspace)
-    found = a_session(an_entry(workspace))
-    activity.record(workspace.pk, blocked_event(), by=ANA, object_id=found.entry_id)
-    return found
+    keys = a_session(an_entry(workspace))
+    activity.record(workspace.pk, blocked_event(), by=ANA, object_id=keys.entry_id)
+    return keys
 
 
 def call(api: Api, operation: Operation, session: Session, **other: str) -> tuple[int, str]:
@@ -139,8 +139,8 @@ def call(api: Api, operation: Operation, session: Session, **other: str) -> tupl
     ids["deliveryID"] = str(Delivery.objects.filter(channel_id=ids["channelID"])[0].pk)
     ids["reviewID"] = Review.objects.get(project_id=session.workspace_id).pk
     ids |= other
-    answer = api.call(operation.method, operation.url(**ids), operation.body)
-    return answer.status, answer.json["data"]["message"] if answer.status in (401, 403, 404) else ""
+    response = api.call(operation.method, operation.url(**ids), operation.body)
+    return response.status, response.json["data"]["message"] if response.status in (401, 403, 404) else ""
 
 
 def count() -> tuple[int, ...]:
@@ -157,7 +157,7 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
     if name == "workspaceDelete":
         ended(session)
     secrets.put(workspace.pk, "A_KEY", "s3cret-value", by=ANA)
-    permit = permits.open_one(project(workspace), None, category=Category.EXPANSION, amount=usd("0.5"), by=ANA)
+    permit = permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd("0.5"), by=ANA)
     a_charge(None, "0.2", category="orchestrator", in_=workspace)
     Delivery.objects.filter(channel__workspace=workspace).update(state="failed")
     row = LedgerEntry.objects.latest("pk")
@@ -224,14 +224,14 @@ def test_an_id_of_another_workspace_does_not_exist_in_this_one(
     theirs = a_session(an_entry(a_workspace(name="Other")))
     before = count()
     foreign = {"entryID": theirs.entry_id, "sessionID": theirs.pk}[parameter]
-    answer = call(Api(workspace, a_token()), operation, session, **{parameter: foreign})
-    what = "Entry" if parameter == "entryID" else "Worker session"
-    assert answer == (404, not_found(what)[1]["data"]["message"])
+    response = call(Api(workspace, a_token()), operation, session, **{parameter: foreign})
+    kind = "Entry" if parameter == "entryID" else "Worker session"
+    assert response == (404, not_found(kind)[1]["data"]["message"])
     theirs.refresh_from_db()
     assert count() == before and theirs.stop_wanted_at is None
 
 
-def test_the_values_of_an_agents_env_are_for_admins(workspace: Workspace, shop: Api) -> None:
+def test_only_admins_see_the_values_of_an_agents_env(workspace: Workspace, shop: Api) -> None:
     shop.patch(
         "/config", {"agent": {"env": {"KEY": "mine"}, "settings": {"env": 5}}, "interceptor": {"agent": {"env": {"KEY": "mine"}}}}
     )

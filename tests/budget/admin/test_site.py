@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import rebuild
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project, RoundSpend
 from tests import admin_site
@@ -116,7 +116,7 @@ def test_spend_that_moved_since_the_dry_run_stops_the_correction(client: Client)
     shown = dry_run(client, LedgerEntry, "correct", row.pk, amount="-0.2", key="k1", reason="r")
     correct(client, row, "-0.1", "other")
     answer = admin_site.apply(client, LedgerEntry, "correct", row.pk, shown=shown, amount="-0.1", key="k1", reason="r")
-    assert b"The situation has changed" in answer.content
+    assert b"The data changed" in answer.content
     assert LedgerEntry.objects.count() == 2
 
 
@@ -158,7 +158,7 @@ def test_every_damaged_counter_is_found_and_mended_with_who_and_why() -> None:
         ("project", "entry_spent"), ("project", "orchestrator_spent"), ("project", "held"), ("account", "spent"),
         ("account", "held"), ("account", "interceptor_spent"), ("hold", "drawn"), ("round", "cost"),
     }  # fmt: skip
-    assert rebuild.mend(workspace.pk, by=ANA, reason="a bad script") == wrong
+    assert rebuild.repair(workspace.pk, by=ANA, reason="a bad script") == wrong
     assert rebuild.find(workspace.pk) == []
     assert _everything() == before
     event = Event.objects.get(verb="budget.rebuilt")
@@ -168,12 +168,12 @@ def test_every_damaged_counter_is_found_and_mended_with_who_and_why() -> None:
 def test_a_lost_round_is_made_again() -> None:
     workspace = seed(1)
     RoundSpend.objects.all().delete()
-    assert [(d.found, d.should) for d in rebuild.mend(workspace.pk, by=ANA, reason="lost")] == [(0, usd("0.25"))]
+    assert [(d.stored, d.expected) for d in rebuild.repair(workspace.pk, by=ANA, reason="lost")] == [(0, usd("0.25"))]
     assert RoundSpend.objects.get().cost == usd("0.25")
 
 
 def test_nothing_wrong_is_nothing_recorded() -> None:
-    assert rebuild.mend(seed(1).pk, by=ANA, reason="just in case") == []
+    assert rebuild.repair(seed(1).pk, by=ANA, reason="just in case") == []
     assert not Event.objects.filter(verb="budget.rebuilt").exists()
 
 

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from budget import allocation
 from budget.allocation import policy, reallocation
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Hold
 from orchestration import sessions
@@ -110,7 +110,7 @@ def test_a_budget_is_never_set_below_what_was_spent_since_it_was_read() -> None:
     done, waits = some_entries(shop, Draft("done", budget=usd(6)), Draft("waits", budget=0))
     a_charge(done, "1")
     Entry.objects.filter(pk=done.pk).update(status="done")
-    read = allocation.allocate(reallocation.snapshot(project(shop), policy.of(shop.pk)))
+    read = allocation.allocate(reallocation.snapshot(project(shop), policy.load(shop.pk)))
     assert {change.account_id: change.after for change in read.changes}[done.pk] == usd(1)
     a_charge(done, "0.5")  # the last request of its agent is booked late
     with transaction.atomic():

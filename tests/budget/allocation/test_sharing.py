@@ -28,7 +28,7 @@ def rows(draw: st.DrawFn, number: int) -> Row:
         budget=draw(some_money),
         spent=draw(some_money),
         held=draw(st.sampled_from([0, 0, 40_000, DOLLAR])),
-        most=draw(some_money),
+        ceiling=draw(some_money),
         locked=draw(st.sampled_from([False, False, False, True])),
         ready=draw(st.sampled_from([True, True, False])),
         counted=draw(st.sampled_from([None, None, 0, 2])),
@@ -123,4 +123,4 @@ def test_the_order_of_reading_does_not_matter(snapshot: Snapshot, dice: random.R
 def test_every_change_says_why(snapshot: Snapshot) -> None:
     for change in allocation.allocate(snapshot).changes:
         assert change.before != change.after
-        assert change.reason.startswith(("Raised from $", "Lowered from $", "Returned $")) and len(change.reason) < 300
+        assert change.reason.startswith(("Raised from ", "Lowered from ", "Returned ")) and len(change.reason) < 300

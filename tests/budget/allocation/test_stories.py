@@ -5,7 +5,7 @@ from typing import Any
 from budget import allocation
 from budget.allocation import Row, Snapshot
 from budget.allocation.estimates import Round
-from budget.amounts.money import usd
+from budget.amounts import usd
 
 
 def a_row(name: str = "a", *, budget: str = "5", spent: str = "0", rounds: tuple[Round, ...] = (), **more: Any) -> Row:
@@ -14,7 +14,7 @@ def a_row(name: str = "a", *, budget: str = "5", spent: str = "0", rounds: tuple
         "priority": 2,
         "status": "open",
         "held": 0,
-        "most": usd(25),
+        "ceiling": usd(25),
         "rounds_left": 5 - len(rounds),
     } | more
     return Row(id=name, budget=usd(budget), spent=usd(spent), rounds=rounds, **made)
@@ -89,7 +89,7 @@ def test_one_from_which_little_is_to_be_expected_waits_for_all_others_even_if_it
 
 def test_a_change_of_cents_is_skipped_unless_it_decides_whether_a_round_can_begin() -> None:
     rounds = (a_round("20", 0.9),)
-    idle = shared(a_row(budget="24", spent="20", rounds=rounds, most=usd("24.5")), money="24.9", ceiling="5")
+    idle = shared(a_row(budget="24", spent="20", rounds=rounds, ceiling=usd("24.5")), money="24.9", ceiling="5")
     starved = shared(a_row(budget="20", spent="20", rounds=rounds), money="20.5", ceiling="0.2")
     assert idle.changes == () and after(starved) == {"a": 20.5}
 
@@ -104,5 +104,5 @@ def test_without_a_plan_the_cap_alone_binds() -> None:
 
 def test_a_budget_of_ones_own_is_shared_breadth_first() -> None:
     asks = [("a", 0, usd(25)), ("b", 0, usd(25)), ("c", 0, usd(25))]
-    assert allocation.breadth_first(usd(9), asks, least=usd("0.05"), most=usd(5)) == {"a": usd(5), "b": usd(4)}
-    assert allocation.breadth_first(usd(40), asks, least=1, most=usd(5)) == {"a": usd(25), "b": usd(10), "c": usd(5)}
+    assert allocation.breadth_first(usd(9), asks, min_round=usd("0.05"), ceiling=usd(5)) == {"a": usd(5), "b": usd(4)}
+    assert allocation.breadth_first(usd(40), asks, min_round=1, ceiling=usd(5)) == {"a": usd(25), "b": usd(10), "c": usd(5)}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget.amounts import columns, money
-from budget.amounts.money import usd
+from budget import amounts
+from budget.amounts import columns, usd
 from budget.charts import bullet, burnup, categories, outlook, patterns, rounds, scales, sparkline
 from budget.charts.burnup import BurnUp, Mark, Point
 from budget.charts.svg import el
@@ -55,7 +55,7 @@ def test_text_and_attributes_are_escaped() -> None:
 
 
 def test_no_chart_brings_styles_or_colours_of_its_own() -> None:
-    every = [burnup.draw(a_burnup()), patterns.shared(), bullet.draw(bullet.Use(5, 5, 8)), sparkline.draw([1, 0, 3])]
+    every = [burnup.draw(a_burnup()), patterns.definitions(), bullet.draw(bullet.Use(5, 5, 8)), sparkline.draw([1, 0, 3])]
     every += [rounds.draw([rounds.Round(1, 0.5, 5, "kept")]), categories.draw(categories.Spend({"entry": 5}, 1, 20))]
     for svg in every:
         assert "style" not in svg and not re.search(r"#[0-9a-fA-F]{3,6}\b", svg)
@@ -135,7 +135,7 @@ def test_changes_are_ticks_at_the_foot() -> None:
 def test_the_table_says_what_the_burnup_shows() -> None:
     data = a_burnup()
     table = burnup.table(data)
-    assert len(table.rows) == len(data.points) and table.rows[-1][-1] == money.text(data.spent)
+    assert len(table.rows) == len(data.points) and table.rows[-1][-1] == amounts.format_usd(data.spent)
     assert [row[-1] for row in table.exact] == [point.total for point in data.points]
     points = re.findall(r"[ML]", of_class(burnup.draw(data), "total")[0].get("d", ""))
     assert len(points) == len(table.rows)
@@ -156,12 +156,12 @@ def test_a_project_without_any_spend_is_drawn_too() -> None:
 @given(st.integers(0, 10**15))
 def test_gridlines_are_few_and_reach_the_top(highest: int) -> None:
     steps = scales.money_steps(highest)
-    assert steps[0] == 0 and steps[-1] >= highest and 2 <= len(steps) <= scales.MOST_LINES
+    assert steps[0] == 0 and steps[-1] >= highest and 2 <= len(steps) <= scales.MAX_LINES
 
 
 @given(st.lists(st.floats(0, 200), max_size=8))
 def test_labels_are_kept_apart_when_there_is_room(wanted: list[float]) -> None:
-    placed = sorted(scales.apart(wanted, 14, 0, 200))
+    placed = sorted(scales.spread(wanted, 14, 0, 200))
     assert all(b - a >= 13.999 for a, b in pairwise(placed))
     assert all(-0.001 <= place <= 200.001 for place in placed)
 
@@ -290,5 +290,5 @@ def test_the_line_of_now_crosses_no_words(seen: Forecast, ahead: int) -> None:
 )
 def test_the_outlook_tells_what_the_backlog_will_have_cost(end: int, high: int, said: str) -> None:
     seen = replace(CERTAIN, end_spend=usd(end), end_low=usd(40), end_high=usd(high))
-    assert outlook.ending(seen, usd(60)) == f"When the open backlog is done, all will have cost {said}"
-    assert outlook.ending(CERTAIN, usd(60)) == "" and said in burnup.describe(a_burnup(outlook=seen))
+    assert outlook.end_sentence(seen, usd(60)) == f"When the open backlog is done, all will have cost {said}"
+    assert outlook.end_sentence(CERTAIN, usd(60)) == "" and said in burnup.describe(a_burnup(outlook=seen))

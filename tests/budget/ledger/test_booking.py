@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.models import Entry
 from tests.factories import a_workspace, an_entry, project
@@ -30,7 +30,7 @@ def book(entry: Entry, key: str, amount: str, hold: Hold | None = None, round_nu
         project(entry.workspace),
         a_charge(key, amount),
         account=entry.account,
-        hold=hold,
+        reservation=hold,
         round_number=round_number,
         actor="agent",
     )

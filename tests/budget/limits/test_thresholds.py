@@ -2,7 +2,7 @@
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import rebuild
 from budget.limits import caps, thresholds
 from budget.models import ThresholdCrossing
@@ -37,7 +37,7 @@ def test_a_raised_cap_arms_what_is_above_the_spend_again() -> None:
     entry = an_entry(a_workspace(cap="10"))
     a_charge(entry, "8")
     caps.set_project(project(entry.workspace), "max_project_spend", usd(14), by=ANA)
-    assert [t.percent for t in thresholds.of(entry.workspace_id) if t.fired_at] == [50]
+    assert [t.percent for t in thresholds.for_project(entry.workspace_id) if t.fired_at] == [50]
     a_charge(entry, "3")
     assert told(entry.workspace) == [50, 75, 75]
 
@@ -61,6 +61,6 @@ def test_a_refund_and_the_same_spend_again_do_not_fire_twice() -> None:
 def test_a_project_has_thresholds_of_its_own() -> None:
     entry = an_entry(a_workspace(cap="10"))
     a_charge(entry, "3")
-    shown = thresholds.set_to(entry.workspace_id, [80, 25], by=ANA)
+    shown = thresholds.replace(entry.workspace_id, [80, 25], by=ANA)
     assert [(t.percent, t.amount, t.spent_then) for t in shown] == [(25, usd("2.5"), usd(3)), (80, usd(8), None)]
     assert told(entry.workspace) == [25]

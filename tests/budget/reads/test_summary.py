@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, Project, RoundSpend
 from budget.reads import queries, summary
@@ -77,10 +77,10 @@ def test_an_answer_is_kept_for_as_long_as_it_is_true(entry: Entry) -> None:
 
 
 def test_long_answers_of_many_workspaces_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary, "KEPT_BYTES", 1000)
+    monkeypatch.setattr(summary, "MAX_CACHED_BYTES", 1000)
     workspaces = [a_workspace() for _ in range(6)]
     told = [summary.read(workspace.pk).text for workspace in workspaces]
-    assert 0 < sum(len(one.text) for one in summary._kept.values()) <= 1000 < sum(map(len, told))
+    assert 0 < sum(len(one.text) for one in summary._cache.values()) <= 1000 < sum(map(len, told))
 
 
 def test_what_is_rolled_back_changes_no_tag(entry: Entry) -> None:

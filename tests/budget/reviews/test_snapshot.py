@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.forecast import inputs as forecast_inputs
 from budget.limits import caps
 from budget.models import Comment, Decision, LedgerEntry, Proposal, Review, ReviewLine, RoundSpend
@@ -55,14 +55,14 @@ def test_it_is_the_budget_as_of_a_ledger_row(shop: Workspace) -> None:
 def test_new_spend_and_new_budgets_leave_it_alone_and_are_said_to_have_moved(shop: Workspace) -> None:
     entry = an_entry(shop, budget="5")
     review = a_review(shop)
-    assert snapshot.moved(review) == []
+    assert snapshot.changes_since(review) == []
     before = list(review.lines.values())
     a_charge(entry, "2")
     caps.edit(entry.account, usd(9), by=ANA)
     caps.set_project(project(shop), "max_project_spend", usd(70), by=ANA)
     review.refresh_from_db()
     assert list(review.lines.values()) == before and review.total_spent == 0
-    assert snapshot.moved(review) == [("total_spent", 0, usd(2)), ("max_project_spend", usd(80), usd(70))]
+    assert snapshot.changes_since(review) == [("total_spent", 0, usd(2)), ("max_project_spend", usd(80), usd(70))]
 
 
 def test_the_period_counts_what_was_booked_in_it(shop: Workspace) -> None:
@@ -84,7 +84,7 @@ def test_an_ended_entry_costs_what_it_cost_and_an_open_one_what_the_allocation_r
     RoundSpend.objects.filter(account=done.account).update(improvement_score=0.5)
     entry_actions.mark_done(done, by=ANA)
     review = a_review(shop)
-    ahead = forecast_inputs.ends(project(shop))
+    ahead = forecast_inputs.final_costs(project(shop))
     assert list(review.lines.order_by("position").values_list("forecast", flat=True)) == [usd(2), ahead[going.pk]]
     assert (review.planned, review.expected) == (usd(10), usd(2) + ahead[going.pk])
 
@@ -143,7 +143,7 @@ def test_a_whole_review_takes_a_fixed_number_of_queries(shop: Workspace, django_
     wishes = [Wish(Proposal.Field.BUDGET, usd(4), "more", an_entry(shop).pk) for _ in range(5)]
     review = a_review(shop, *wishes)
     with django_assert_num_queries(4):
-        found = reading.whole(review)
+        found = reading.load(review)
     assert (len(found.lines), len(found.proposals)) == (5, 5)
 
 

@@ -52,7 +52,7 @@ def test_an_answer_closes_it_and_the_count_starts_again() -> None:
     for _ in range(3):
         refused(shop)
         Executor.objects.update(trouble_until=None, trouble_code="")
-    circuit_breaker.provider_answered(shop.pk)
+    circuit_breaker.provider_responded(shop.pk)
     assert (state(shop).trouble_code, state(shop).trouble_count, state(shop).trouble_until) == ("", 0, None)
     refused(shop)
     assert state(shop).trouble_code == ""

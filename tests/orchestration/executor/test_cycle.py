@@ -1,4 +1,4 @@
-"""The cycle against a real database: it claims what can start, once, and says why the rest waits."""
+"""The cycle against a real database: it claims each startable entry once, and explains why the others wait."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, Hold
 from orchestration import queries
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.django_db
 
 
 def statements(context: CaptureQueriesContext) -> list[str]:
-    """What the database was asked, less the frame of transactions."""
+    """The statements without those of transactions."""
     frame = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
     return [q["sql"] for q in context.captured_queries if not q["sql"].startswith(frame)]
 
 
-def test_it_claims_a_session_a_hold_and_the_locks_in_one_go() -> None:
+def test_a_cycle_claims_session_reservation_and_locks_together() -> None:
     a_worker()
     shop = a_workspace(round_ceiling_usd=0.5)
     entry = an_entry(shop, budget="2", files=["a.py", "b/"])
@@ -52,7 +52,7 @@ def test_the_number_of_statements_does_not_depend_on_how_many_it_dispatches(numb
     assert len(statements(context)) == 8
 
 
-def test_an_idle_cycle_asks_little() -> None:
+def test_an_idle_cycle_takes_few_statements() -> None:
     a_worker()
     shop = a_workspace()
     with CaptureQueriesContext(connection) as context:
@@ -60,18 +60,18 @@ def test_an_idle_cycle_asks_little() -> None:
     assert len(statements(context)) == 3
 
 
-def test_those_with_rounds_go_first_then_priority_then_age() -> None:
+def test_entries_with_rounds_go_first_then_priority_then_age() -> None:
     a_worker()
     shop = a_workspace(max_workers=3)
-    _low, high, old, begun = some_entries(
+    _low, high, old, started = some_entries(
         shop, Draft("low", priority=Entry.Priority.LOW), Draft("high", priority=Entry.Priority.HIGH), "old", "begun"
     )
-    Entry.objects.filter(pk=begun.pk).update(has_rounds=True)
+    Entry.objects.filter(pk=started.pk).update(has_rounds=True)
     dispatch.cycle(shop.pk)
-    assert {s.entry_id for s in sessions_of(shop)} == {begun.pk, high.pk, old.pk}
+    assert {s.entry_id for s in sessions_of(shop)} == {started.pk, high.pk, old.pk}
 
 
-def test_it_waits_for_what_an_entry_depends_on() -> None:
+def test_an_entry_waits_for_its_dependency() -> None:
     a_worker()
     shop = a_workspace()
     first, second = some_entries(shop, Draft("first", ref="a"), Draft("second", depends_on=("a",)))
@@ -81,14 +81,14 @@ def test_it_waits_for_what_an_entry_depends_on() -> None:
     assert shown["reasons"][0]["code"] == "dependencies_pending"
 
 
-def test_who_waits_for_a_file_is_parked_off_the_line_until_it_is_free() -> None:
+def test_an_entry_that_waits_for_a_file_is_parked_until_it_is_free() -> None:
     a_worker()
     shop = a_workspace()
-    one, two = an_entry(shop, files=["src/"]), an_entry(shop, files=["src/a.py"])
+    first, second = an_entry(shop, files=["src/"]), an_entry(shop, files=["src/a.py"])
     dispatch.cycle(shop.pk)
-    two.refresh_from_db()
-    assert two.parked_behind_id == one.pk
-    [shown] = queries.shown_entries(shop.pk, [queries.entry_for(shop.pk, two.pk)])
+    second.refresh_from_db()
+    assert second.parked_behind_id == first.pk
+    [shown] = queries.shown_entries(shop.pk, [queries.entry_for(shop.pk, second.pk)])
     assert shown["reasons"][0]["code"] == "files_locked"
 
 
@@ -120,7 +120,7 @@ def test_an_entry_whose_budget_cannot_pay_a_round_is_blocked_until_it_is_raised(
     assert poor.account.__class__.objects.get(pk=poor.pk).human_locked
 
 
-def test_a_cycle_reads_on_past_those_it_had_to_park() -> None:
+def test_a_cycle_reads_on_past_parked_entries() -> None:
     a_worker()
     shop = a_workspace(cap="500", budget="500", max_workers=2)
     an_entry(shop, files=["a.py"])

@@ -22,12 +22,12 @@ def test_it_starts_as_many_as_there_are_free_slots() -> None:
     assert codes(decisions) == ["concurrency_limit"]
 
 
-def test_a_hold_is_the_least_of_entry_project_and_ceiling() -> None:
+def test_a_reservation_is_the_minimum_of_entry_project_and_ceiling() -> None:
     world = replace(WORLD, headroom=7 * USD)
     decisions = plan(
         world, [an_entry("e1", headroom=9 * USD), an_entry("e2", headroom=1 * USD), an_entry("e3", headroom=9 * USD)]
     )
-    assert [d.hold for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
 
 
 def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
@@ -38,10 +38,10 @@ def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
 
 def test_it_never_gives_out_more_than_the_project_has_left() -> None:
     decisions = plan(replace(WORLD, headroom=3 * USD), [an_entry(f"e{n}") for n in range(1, 4)])
-    assert sum(d.hold for d in decisions if isinstance(d, Start)) == 3 * USD
+    assert sum(d.reservation for d in decisions if isinstance(d, Start)) == 3 * USD
 
 
-def test_an_entry_without_budget_is_blocked_and_says_so() -> None:
+def test_an_entry_without_budget_is_blocked_with_its_reason() -> None:
     [decision] = plan(WORLD, [an_entry("e1", headroom=0)])
     assert isinstance(decision, Block)
     assert decision.why.code == "budget_exceeded"
@@ -54,17 +54,17 @@ def test_verification_alone_needs_no_money() -> None:
 
 
 def test_two_entries_that_share_a_file_do_not_start_together() -> None:
-    one, two = plan(WORLD, [an_entry("e1", paths=("a.py", "b.py")), an_entry("e2", paths=("b.py",))])
-    assert isinstance(one, Start)
-    assert isinstance(two, Park) and two.behind == "e1"
+    first, second = plan(WORLD, [an_entry("e1", paths=("a.py", "b.py")), an_entry("e2", paths=("b.py",))])
+    assert isinstance(first, Start)
+    assert isinstance(second, Park) and second.behind == "e1"
 
 
-def test_a_directory_covers_what_is_under_it() -> None:
-    one, two, three = plan(
+def test_a_directory_covers_the_paths_under_it() -> None:
+    first, second, third = plan(
         WORLD,
         [an_entry("e1", paths=("src/api/",)), an_entry("e2", paths=("src/api/v1/x.py",)), an_entry("e3", paths=("src/apix",))],
     )
-    assert isinstance(one, Start) and isinstance(two, Park) and isinstance(three, Start)
+    assert isinstance(first, Start) and isinstance(second, Park) and isinstance(third, Start)
 
 
 def test_an_entry_keeps_its_own_locks_between_rounds() -> None:
@@ -72,19 +72,19 @@ def test_an_entry_keeps_its_own_locks_between_rounds() -> None:
     assert isinstance(decision, Start)
 
 
-def test_what_is_not_parallelizable_runs_alone() -> None:
+def test_a_non_parallelizable_entry_runs_alone() -> None:
     world = replace(WORLD, running=(Running("e9"),))
     alone, behind = plan(world, [an_entry("e1", parallelizable=False), an_entry("e2")])
     assert isinstance(alone, Wait) and alone.why.holder == "e9"
-    assert isinstance(behind, Wait), "nothing behind it may start, or it would wait for ever"
+    assert isinstance(behind, Wait), "entries behind it wait, or it would never start"
 
 
-def test_nothing_starts_beside_what_runs_alone() -> None:
-    one, two = plan(WORLD, [an_entry("e1", parallelizable=False), an_entry("e2")])
-    assert isinstance(one, Start) and isinstance(two, Wait)
+def test_no_entry_starts_while_an_exclusive_one_runs() -> None:
+    first, second = plan(WORLD, [an_entry("e1", parallelizable=False), an_entry("e2")])
+    assert isinstance(first, Start) and isinstance(second, Wait)
 
 
-def test_within_a_parallel_group_it_only_minds_its_group() -> None:
+def test_an_exclusive_entry_of_a_group_excludes_only_its_group() -> None:
     first = an_entry("e1", parallelizable=False, parallel_group="db")
     decisions = plan(WORLD, [first, an_entry("e2", parallel_group="db"), an_entry("e3")])
     assert [type(d) for d in decisions] == [Start, Wait, Start]
@@ -139,8 +139,8 @@ def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_r
 def test_the_first_reservation_is_a_share_but_never_less_than_the_least_round_nor_more_than_the_ceiling(
     slice: int | None, hold: int
 ) -> None:
-    [decision] = plan(replace(WORLD, slice=slice), [an_entry("e1", headroom=20 * USD)])
-    assert isinstance(decision, Start) and decision.hold == hold
+    [decision] = plan(replace(WORLD, initial_reservation=slice), [an_entry("e1", headroom=20 * USD)])
+    assert isinstance(decision, Start) and decision.reservation == hold
 
 
 @pytest.mark.parametrize(("left", "kind"), [(49_999, Block), (50_000, Start)])

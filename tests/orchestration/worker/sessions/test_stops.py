@@ -88,13 +88,13 @@ def test_a_session_that_another_ended_meanwhile_starts_no_agent(
 
 
 def test_the_verdict_of_a_session_that_another_ended_meanwhile_is_not_merged(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    note = rounds.note_work
+    note = rounds.record_work
 
     def ended_by_another(opened: Round, findings: Sequence[str]) -> None:
         note(opened, findings)
         Session.objects.filter(pk=opened.session_id).update(status="ended", outcome="lost")
 
-    monkeypatch.setattr(rounds, "note_work", ended_by_another)
+    monkeypatch.setattr(rounds, "record_work", ended_by_another)
     work = shop("touch ok")
     session = work.run()
     assert (session.outcome, rounds_of(session)[0].verdict, work.merged("ok")) == ("lost", "open", None)

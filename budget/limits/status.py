@@ -1,4 +1,4 @@
-"""Caps beside the hard one: what stands against what, and what stops when one is hit. The database enforces them (sql/)."""
+"""The cap and the limits, with what counts against each and what stops when it is reached. The database enforces them (sql/)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,14 +8,16 @@ from typing import Any
 from django.db import connection
 from django.db.models import CharField, F, QuerySet, Value
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import Category, DaySpend, Hold, Limit, Project
 
 CATEGORIES = tuple(Limit.Scope.values)
 
-_NO_SESSION = "No new session is admitted; sessions at work go on within their holds"
-_CHARGES = "Permits are refused. A charge tells money that is spent already: it is booked all the same, and its answer says that the limit is reached"
-_SKIPPED = "Reviews are skipped, and the round says so; rounds go on"
+_NO_SESSION = "No new session is admitted; running sessions continue within their reservations"
+_CHARGES = (
+    "Permits are refused. Charges are spent already, so they are still booked, and their response says that the limit is reached"
+)
+_SKIPPED = "Reviews are skipped, and the round says so; rounds continue"
 _STOPS = {
     "total": _NO_SESSION,
     "entry": _NO_SESSION,
@@ -24,16 +26,16 @@ _STOPS = {
     "interceptor": _SKIPPED,
 }
 _ROUND = {
-    "total": "The session is stopped within a second of the usage line that crossed it; its work is kept, and a later session goes on",
-    "interceptor": "The review ends there and objects to nothing, and the round says so",
+    "total": "The session is stopped within a second of the usage line that crossed it; its work is kept, and a later session continues",
+    "interceptor": "The review ends there without objections, and the round says so",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One cap and what counts against it, in micro-USD. `category`: total or a category; `period`: all | day | round.
+class LimitStatus:
+    """A limit and what counts against it, in micro-USD. `category`: total or a category; `period`: all | day | round.
 
-    `limit` None: there is none. `left`: limit - spent - held, what may still be set aside. `stops`: what stops when it is hit.
+    `limit` None: not set. `left`: limit - spent - held, what may still be reserved. `stops`: what stops when it is reached.
     """
 
     category: str
@@ -53,25 +55,25 @@ class Standing:
 
 
 def today() -> date:
-    """Days are UTC's, for everybody."""
+    """Days are UTC days in every time zone."""
     return datetime.now(UTC).date()
 
 
-def standing(
+def statuses(
     workspace_id: str, *, rounds: Mapping[str, int | None] | None = None, project: Project | None = None
-) -> list[Standing]:
-    """Every cap there can be, set or not: the whole life, then the day, then the round. Two queries. `rounds`: what the caller's config
-    says of a single round, by category (money does not know the config). `project`: where the caller has it already.
+) -> list[LimitStatus]:
+    """Every possible limit, set or not: of the whole life, then of the day, then of the round. Two queries. `rounds`: the caller's limits of
+    a single round, by category (budget does not know the config). `project`: where the caller has it already.
     """
     project = project or Project.objects.get(pk=workspace_id)
     set_to, spent_today, held = _read(project)
-    ever = {category: getattr(project, f"{category}_spent") for category in Category.values}
-    made = []
-    for period, spent in (("all", ever), ("day", spent_today)):
+    total_spent = {category: getattr(project, f"{category}_spent") for category in Category.values}
+    rows = []
+    for period, spent in (("all", total_spent), ("day", spent_today)):
         for category in CATEGORIES:
             is_cap = (category, period) == ("total", "all")
-            made.append(
-                Standing(
+            rows.append(
+                LimitStatus(
                     category,
                     period,
                     project.max_project_spend if is_cap else set_to.get((category, period)),
@@ -81,35 +83,35 @@ def standing(
                 )
             )
     single = {category: limit for category, limit in (rounds or {}).items() if category in _ROUND}
-    return made + [Standing(category, "round", limit, 0, 0, f"{_ROUND[category]}.") for category, limit in single.items()]
+    return rows + [LimitStatus(category, "round", limit, 0, 0, f"{_ROUND[category]}.") for category, limit in single.items()]
 
 
-def tightest(workspace_id: str, category: str) -> Standing | None:
-    """Of the limits on this category, its own and the total's, the one that leaves least. None: there is none (the cap does not count)."""
-    mine = [one for one in standing(workspace_id) if one.category in (category, "total") and one.limit is not None]
-    own = [one for one in mine if (one.category, one.period) != ("total", "all")]
-    return min(own, key=lambda one: one.left or 0, default=None)
+def tightest(workspace_id: str, category: str) -> LimitStatus | None:
+    """The limit of this category or of the total with the least left. None: there is none (the cap does not count)."""
+    mine = [limit for limit in statuses(workspace_id) if limit.category in (category, "total") and limit.limit is not None]
+    own = [limit for limit in mine if (limit.category, limit.period) != ("total", "all")]
+    return min(own, key=lambda limit: limit.left or 0, default=None)
 
 
-def rooms(workspace_id: str, category: str) -> list[int]:
-    """What the cap, and each limit on this category, still lets be held, in micro-USD."""
-    return [one.left for one in standing(workspace_id) if one.category in (category, "total") and one.left is not None]
+def headrooms(workspace_id: str, category: str) -> list[int]:
+    """Micro-USD that the cap, and each limit on this category, still allow to reserve."""
+    return [limit.left for limit in statuses(workspace_id) if limit.category in (category, "total") and limit.left is not None]
 
 
-def named(one: Standing) -> str:
-    """How a sentence calls it: "today's limit of $60.00 for orchestrator"."""
-    whose = "" if one.category == "total" else f" for {one.category}"
-    kind = "today's limit" if one.period == "day" else "the limit"
-    return f"{kind} of {money.text(one.limit)}{whose}"
+def describe(limit: LimitStatus) -> str:
+    """In a sentence: "today's limit of $60.00 for orchestrator"."""
+    whose = "" if limit.category == "total" else f" for {limit.category}"
+    kind = "today's limit" if limit.period == "day" else "the limit"
+    return f"{kind} of {amounts.format_usd(limit.limit)}{whose}"
 
 
 def _read(project: Project) -> tuple[dict[tuple[str, str], int], dict[str, int], dict[str, int]]:
-    """What the limits are set to, what was spent today, and what open holds set aside, by what each is for. One query."""
+    """The limits' amounts, today's spend, and the open reservations, by category. One query."""
     none, fields = Value("", CharField()), ("kind", "category", "period", "sum")
 
-    def rows(found: QuerySet[Any], kind: str, period: Any, amount: Any) -> Any:
+    def rows(queryset: QuerySet[Any], kind: str, period: Any, amount: Any) -> Any:
         named = {"kind": Value(kind, CharField()), "sum": amount} | ({} if period is None else {"period": period})
-        return found.order_by().annotate(**named).values_list(*fields)
+        return queryset.order_by().annotate(**named).values_list(*fields)
 
     limits = rows(Limit.objects.filter(project=project), "limit", None, F("amount"))
     days = rows(DaySpend.objects.filter(project=project, day=today()), "day", none, F("amount"))
@@ -132,7 +134,7 @@ def _stops(category: str, period: str) -> str:
     return f"{_STOPS[category]}, {until}."
 
 
-# The same in SQL, for a snapshot that reads it along with the rest. Aliases: `l` is the limit, `p` its project.
+# The same in SQL, as a part of a larger query. Aliases: `l` is the limit, `p` its project.
 
 
 def spent_sql() -> str:

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from budget import ledger, limits
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import rebuild
 from budget.models import DaySpend, Hold, Limit
 from tests.factories import ANA, a_charge, a_workspace, an_entry, project
@@ -104,7 +104,7 @@ def test_standing_names_every_cap_with_what_stops() -> None:
     a_limit(workspace, "total", "day", "60")
     a_charge(an_entry(workspace), "2")
     is_refused(workspace, "5")
-    shown = {(one.category, one.period): one for one in limits.standing(workspace.pk, rounds={"total": usd(5)})}
+    shown = {(one.category, one.period): one for one in limits.statuses(workspace.pk, rounds={"total": usd(5)})}
     day = shown["total", "day"]
     assert (day.limit, day.spent, day.held, day.left, day.reached) == (usd(60), usd(2), usd(5), usd(53), False)
     assert shown["total", "all"].limit == usd(100) and shown["expansion", "day"].limit is None
@@ -116,6 +116,6 @@ def test_a_day_that_drifted_is_found_and_mended() -> None:
     workspace = a_workspace()
     a_charge(an_entry(workspace), "2")
     DaySpend.objects.update(amount=5)
-    assert [(d.kind, d.found, d.should) for d in rebuild.find(workspace.pk)] == [("day", 5, usd(2))]
-    rebuild.mend(workspace.pk, by=ANA, reason="drift")
+    assert [(d.kind, d.stored, d.expected) for d in rebuild.find(workspace.pk)] == [("day", 5, usd(2))]
+    rebuild.repair(workspace.pk, by=ANA, reason="drift")
     assert rebuild.find(workspace.pk) == [] and DaySpend.objects.get().amount == usd(2)
