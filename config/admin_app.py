@@ -27,13 +27,13 @@ class MusterAdminSite(AdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one door, in a bounded number of tries (workspaces/login_page.py). Who is in already, and may not come here, is told."""
-        said = request.GET.get(REDIRECT_FIELD_NAME, "")
-        place = said if url_has_allowed_host_and_scheme(said, allowed_hosts=None) else reverse("admin:index")
+        next_page = request.GET.get(REDIRECT_FIELD_NAME, "")
+        address = next_page if url_has_allowed_host_and_scheme(next_page, allowed_hosts=None) else reverse("admin:index")
         if self.has_permission(request):
-            return HttpResponseRedirect(place)
+            return HttpResponseRedirect(address)
         if request.user.is_authenticated:
             raise PermissionDenied("The admin site is for admins of the whole server")
-        return HttpResponseRedirect(f"{reverse('login')}?{urlencode({REDIRECT_FIELD_NAME: place}, safe='/')}")
+        return HttpResponseRedirect(f"{reverse('login')}?{urlencode({REDIRECT_FIELD_NAME: address}, safe='/')}")
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """PostgreSQL takes no NUL, and Django's filters would hand it on: it is refused before any of them. A key that is greater than

@@ -68,7 +68,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "workspaces.people.as_they_prefer",
+    "workspaces.people.use_time_zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -87,7 +87,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "workspaces.people.on_pages",
+                "workspaces.people.template_context",
             ],
         },
     }
@@ -143,13 +143,23 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# What pages are made of: an open page that was made of something else is told to reload.
-BUILD = build.of(BASE_DIR / "templates", BASE_DIR / "static", Path(django_htmx.__file__).parent / "static")
+# What pages and static files are made of: an open page of another build asks its reader to reload.
+BUILD = build.fingerprint(
+    BASE_DIR / "templates",
+    BASE_DIR / "static",
+    BASE_DIR / "config/http/static_files.py",
+    Path(django_htmx.__file__).parent / "static",
+)
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = None if DEBUG else DATA_DIR / "static" / BUILD  # filled when the web server starts (config/http/static_files.py)
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "config.http.static_files.BundleFinder",
+]
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 USE_TZ = True
 TIME_ZONE = "UTC"  # of the processes, the API and the command line

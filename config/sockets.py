@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-LONGEST_UNIX_PATH = 100  # the kernel's limit is 107 bytes; Valkey adds a suffix to the name while it binds
+MAX_UNIX_PATH = 100  # the kernel's limit is 107 bytes; Valkey adds a suffix to the name while it binds
 
 
 def is_loopback(host: str) -> bool:
@@ -32,7 +32,7 @@ def valkey_socket(data_dir: Path) -> Path:
     Every process of one data directory computes the same answer, also those that `up` did not start.
     """
     usual = data_dir / "valkey.sock"
-    if len(os.fsencode(usual)) <= LONGEST_UNIX_PATH:
+    if len(os.fsencode(usual)) <= MAX_UNIX_PATH:
         return usual
     import hashlib  # rarely needed, and `up` stays small without it
 
@@ -43,6 +43,6 @@ def valkey_socket(data_dir: Path) -> Path:
 def make_private(folder: Path) -> None:
     """Create a folder that is ours alone, or refuse: in /tmp anyone may have made it first."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077 or folder.is_symlink():
         raise PermissionError(f"{folder} must be a folder that only this user can read and write")

@@ -26,15 +26,15 @@ def main() -> int:
     get_resolver().url_patterns  # noqa: B018  (loads the site's code now, not within the first request)
     if args.after is not None:
         os.read(args.after, 1)
-    if args.fd is None and not sockets.is_loopback(args.host) and not login_links.somebody_has_a_password():
+    if args.fd is None and not sockets.is_loopback(args.host) and not login_links.any_password_set():
         print("Nobody has a password yet: ./muster manage changepassword owner", file=sys.stderr)
         return 1
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
-    uvicorn.Server(config_of(application)).run(sockets=[listener])
+    uvicorn.Server(uvicorn_config(application)).run(sockets=[listener])
     return 0
 
 
-def config_of(app: Any) -> uvicorn.Config:
+def uvicorn_config(app: Any) -> uvicorn.Config:
     """How it is served. Whose word on where a request comes from is believed, is said by MUSTER_TRUSTED_PROXIES alone: uvicorn's own
     default believes every process of this machine, and agents are such; each address they made up would have its own tries to log in."""
     return uvicorn.Config(

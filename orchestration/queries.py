@@ -24,7 +24,7 @@ from workspaces.models import Event
 def entry_for(workspace_id: str, entry_id: str) -> Entry:
     """An entry on the backlog. Raises NotFound."""
     entry = None
-    if ids.looks_like_one(entry_id):
+    if ids.is_id(entry_id):
         entries = Entry.objects.select_related("account", "workspace")
         entry = entries.filter(pk=entry_id, workspace_id=workspace_id, deleted_at__isnull=True).first()
     if entry is None:
@@ -35,7 +35,7 @@ def entry_for(workspace_id: str, entry_id: str) -> Entry:
 def session_for(workspace_id: str, session_id: str) -> Session:
     """A session of the workspace, open or ended. Raises NotFound."""
     session = None
-    if ids.looks_like_one(session_id):
+    if ids.is_id(session_id):
         session = (
             Session.objects.select_related("entry__account", "hold", "worker")
             .filter(pk=session_id, workspace_id=workspace_id)

@@ -68,7 +68,7 @@ def a_token(workspace: Workspace | None = None, role: str = Role.ADMIN) -> str:
 
 def a_channel(workspace: Workspace, name: str = "Team", *verbs: str) -> Channel:
     """An e-mail channel. Tests have no mail server, so a test message is not sent."""
-    settings = channels.Wanted(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
+    settings = channels.ChannelSettings(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
     return channels.create(workspace, Channel.Kind.EMAIL, settings, by=ANA)[0]
 
 

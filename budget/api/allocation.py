@@ -9,14 +9,14 @@ from budget.allocation import reallocation
 from budget.forecast import inputs as forecast_inputs
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router()
 
 
 @router.post(
     "/budget/reallocate",
-    response=answers(schemas.ReallocateOut),
+    response=responses(schemas.ReallocateOut),
     operation_id="agent.orchestration.budgetReallocate",
     tags=["budget"],
 )
@@ -43,7 +43,7 @@ def reallocate(request: Request, workspaceID: Path[str], body: schemas.Reallocat
 
 @router.get(
     "/budget/forecast",
-    response=answers(schemas.ForecastOut),
+    response=responses(schemas.ForecastOut),
     operation_id="agent.orchestration.budgetForecast",
     tags=["budget"],
 )

@@ -10,13 +10,13 @@ from budget.reads import queries
 from budget.schemas import Cursor, Limit
 from workspaces import access
 from workspaces.access import Request
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router()
 
 
 @router.get(
-    "/budget/changes", response=answers(schemas.ChangesOut), operation_id="agent.orchestration.changesList", tags=["budget"]
+    "/budget/changes", response=responses(schemas.ChangesOut), operation_id="agent.orchestration.changesList", tags=["budget"]
 )
 def changes(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """Who changed which budget or cap, from what to what, and why."""

@@ -16,17 +16,17 @@ from budget.schemas import Cursor, Day, Limit
 from budget.schemas import limits as limit_schemas
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import also, answers
+from workspaces.schemas import extra_content, responses
 
 router = Router()
 
 
 @router.get(
     "/budget/ledger",
-    response=answers(schemas.LedgerPage),
+    response=responses(schemas.LedgerPage),
     operation_id="agent.orchestration.ledgerList",
     tags=["budget"],
-    openapi_extra=also(**{"text/csv": {"type": "string"}}),
+    openapi_extra=extra_content(**{"text/csv": {"type": "string"}}),
 )
 def ledger_list(
     request: Request,
@@ -48,7 +48,7 @@ def ledger_list(
     return {"entries": [export.row(row) for row in rows], "next_cursor": following}
 
 
-@router.get("/budget/holds", response=answers(schemas.HoldsOut), operation_id="agent.orchestration.holdsList", tags=["budget"])
+@router.get("/budget/holds", response=responses(schemas.HoldsOut), operation_id="agent.orchestration.holdsList", tags=["budget"])
 def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """The money set aside for running sessions and by permits. `held_usd` is the sum of all, whatever the page."""
     workspace = access.workspace_for(request.auth, workspaceID)
@@ -72,7 +72,7 @@ def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: 
 
 @router.post(
     "/budget/charges",
-    response=answers(limit_schemas.ChargeOut, status=201),
+    response=responses(limit_schemas.ChargeOut, status=201),
     operation_id="agent.orchestration.chargesCreate",
     tags=["budget"],
 )
@@ -104,7 +104,7 @@ def charge(
 
 @router.post(
     "/budget/ledger/{ledgerID}/adjustments",
-    response=answers(schemas.LedgerOut, status=201),
+    response=responses(schemas.LedgerOut, status=201),
     operation_id="agent.orchestration.adjustmentsCreate",
     tags=["budget"],
 )
@@ -124,7 +124,7 @@ def adjust(
 
 @router.post(
     "/budget/reconciliations",
-    response=answers(schemas.ReconciliationOut, status=201),
+    response=responses(schemas.ReconciliationOut, status=201),
     operation_id="agent.orchestration.reconciliationsCreate",
     tags=["budget"],
 )

@@ -13,12 +13,14 @@ from budget.reads import queries
 from budget.schemas import limits as schemas
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router()
 
 
-@router.get("/budget/limits", response=answers(schemas.LimitsOut), operation_id="agent.orchestration.limitsGet", tags=["budget"])
+@router.get(
+    "/budget/limits", response=responses(schemas.LimitsOut), operation_id="agent.orchestration.limitsGet", tags=["budget"]
+)
 def get(request: Request, workspaceID: Path[str]) -> Any:
     """Every cap there can be, with what is spent and held against it and what stops when it is hit; and the warning thresholds."""
     workspace = access.workspace_for(request.auth, workspaceID)
@@ -26,7 +28,7 @@ def get(request: Request, workspaceID: Path[str]) -> Any:
 
 
 @router.put(
-    "/budget/limits", response=answers(schemas.LimitsOut), operation_id="agent.orchestration.limitsUpdate", tags=["budget"]
+    "/budget/limits", response=responses(schemas.LimitsOut), operation_id="agent.orchestration.limitsUpdate", tags=["budget"]
 )
 def update(request: Request, workspaceID: Path[str], body: schemas.LimitsIn) -> Any:
     """Set caps of categories and of days; null takes one away, and what is not named stays. All or nothing."""
@@ -42,7 +44,7 @@ def update(request: Request, workspaceID: Path[str], body: schemas.LimitsIn) -> 
 
 @router.post(
     "/budget/permits",
-    response=answers(schemas.PermitOut, status=201),
+    response=responses(schemas.PermitOut, status=201),
     operation_id="agent.orchestration.permitsCreate",
     tags=["budget"],
 )
@@ -79,7 +81,7 @@ def permit(
 
 @router.delete(
     "/budget/permits/{permitID}",
-    response=answers(schemas.PermitClosedOut),
+    response=responses(schemas.PermitClosedOut),
     operation_id="agent.orchestration.permitsDelete",
     tags=["budget"],
 )

@@ -10,13 +10,13 @@ from budget.reviews import comments, deciding, drafting, reading
 from budget.schemas import Cursor, Limit, reviews
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import also, answers
+from workspaces.schemas import extra_content, responses
 
 router = Router()
 
 
 @router.get(
-    "/budget/reviews", response=answers(reviews.ReviewsOut), operation_id="agent.orchestration.reviewsList", tags=["budget"]
+    "/budget/reviews", response=responses(reviews.ReviewsOut), operation_id="agent.orchestration.reviewsList", tags=["budget"]
 )
 def reviews_list(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """The reviews of this budget, newest first."""
@@ -28,7 +28,7 @@ def reviews_list(request: Request, workspaceID: Path[str], limit: Limit = 100, c
 
 @router.post(
     "/budget/reviews",
-    response=answers(reviews.ReviewWholeOut, status=201),
+    response=responses(reviews.ReviewWholeOut, status=201),
     operation_id="agent.orchestration.reviewsCreate",
     tags=["budget"],
 )
@@ -42,7 +42,7 @@ def reviews_create(request: Request, workspaceID: Path[str], body: reviews.Revie
 
 @router.get(
     "/budget/reviews/{reviewID}",
-    response=answers(reviews.ReviewWholeOut),
+    response=responses(reviews.ReviewWholeOut),
     operation_id="agent.orchestration.reviewsGet",
     tags=["budget"],
 )
@@ -54,7 +54,7 @@ def reviews_get(request: Request, workspaceID: Path[str], reviewID: str) -> Any:
 
 @router.patch(
     "/budget/reviews/{reviewID}",
-    response=answers(reviews.ReviewWholeOut),
+    response=responses(reviews.ReviewWholeOut),
     operation_id="agent.orchestration.reviewsUpdate",
     tags=["budget"],
 )
@@ -74,7 +74,7 @@ def reviews_update(request: Request, workspaceID: Path[str], reviewID: str, body
 
 @router.post(
     "/budget/reviews/{reviewID}/open",
-    response=answers(reviews.ReviewWholeOut),
+    response=responses(reviews.ReviewWholeOut),
     operation_id="agent.orchestration.reviewsOpen",
     tags=["budget"],
 )
@@ -87,7 +87,7 @@ def reviews_open(request: Request, workspaceID: Path[str], reviewID: str) -> Any
 
 @router.post(
     "/budget/reviews/{reviewID}/comments",
-    response=answers(reviews.CommentOut, status=201),
+    response=responses(reviews.CommentOut, status=201),
     operation_id="agent.orchestration.reviewsCommentCreate",
     tags=["budget"],
 )
@@ -100,7 +100,7 @@ def reviews_comment(request: Request, workspaceID: Path[str], reviewID: str, bod
 
 @router.post(
     "/budget/reviews/{reviewID}/decision",
-    response=answers(reviews.ReviewWholeOut),
+    response=responses(reviews.ReviewWholeOut),
     operation_id="agent.orchestration.reviewsDecide",
     tags=["budget"],
 )
@@ -114,10 +114,10 @@ def reviews_decide(request: Request, workspaceID: Path[str], reviewID: str, body
 
 @router.get(
     "/budget/reviews/{reviewID}/lines",
-    response=answers(reviews.ReviewLinesOut),
+    response=responses(reviews.ReviewLinesOut),
     operation_id="agent.orchestration.reviewsLines",
     tags=["budget"],
-    openapi_extra=also(**{"text/csv": {"type": "string"}}),
+    openapi_extra=extra_content(**{"text/csv": {"type": "string"}}),
 )
 def reviews_lines(request: Request, workspaceID: Path[str], reviewID: str, format: Literal["json", "csv"] = "json") -> Any:
     """The frozen figures of each entry, farthest from the plan first; with `format=csv` for a spreadsheet."""

@@ -11,7 +11,7 @@ from budget.limits import caps
 from budget.reads import queries, summary
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router()
 UNCHANGED = {"responses": {304: {"description": "Nothing changed since the answer with this ETag"}}}
@@ -19,7 +19,7 @@ UNCHANGED = {"responses": {304: {"description": "Nothing changed since the answe
 
 @router.get(
     "/budget",
-    response=answers(schemas.StatusOut),
+    response=responses(schemas.StatusOut),
     by_alias=True,
     operation_id="agent.orchestration.budgetGetStatus",
     tags=["budget"],
@@ -42,7 +42,7 @@ def get_status(
 
 
 @router.patch(
-    "/budget", response=answers(schemas.GlobalOut), operation_id="agent.orchestration.budgetUpdateGlobal", tags=["budget"]
+    "/budget", response=responses(schemas.GlobalOut), operation_id="agent.orchestration.budgetUpdateGlobal", tags=["budget"]
 )
 def update_global(request: Request, workspaceID: Path[str], body: schemas.GlobalIn) -> Any:
     """Set the hard cap of the workspace. Raising it lets waiting entries go on at once."""
@@ -53,7 +53,7 @@ def update_global(request: Request, workspaceID: Path[str], body: schemas.Global
 
 @router.patch(
     "/budget/entries/{entryID}",
-    response=answers(schemas.EditedOut),
+    response=responses(schemas.EditedOut),
     operation_id="agent.orchestration.budgetEdit",
     tags=["budget"],
 )
@@ -66,7 +66,7 @@ def edit(request: Request, workspaceID: Path[str], entryID: str, body: schemas.E
 
 @router.post(
     "/budget/entries/{entryID}/lock",
-    response=answers(schemas.LockedOut),
+    response=responses(schemas.LockedOut),
     operation_id="agent.orchestration.budgetLock",
     tags=["budget"],
 )

@@ -66,7 +66,7 @@ def _check_repeat(permit: Hold, account: Account | None, category: str, amount: 
 
 def find(workspace_id: str, permit_id: str) -> Hold:
     """A permit of this workspace, open or not. Raises NotFound."""
-    if ids.looks_like_one(permit_id):
+    if ids.is_id(permit_id):
         mine = Hold.objects.filter(project_id=workspace_id, session_ref=permit_id, expires_at__isnull=False)
         if permit := mine.select_related("account").first():
             return permit

@@ -17,7 +17,7 @@ def project_of(workspace_id: str) -> Project:
 
 def account_for(workspace_id: str, entry_id: str) -> Account:
     """The account of an entry that is on the backlog. Raises NotFound."""
-    if ids.looks_like_one(entry_id):
+    if ids.is_id(entry_id):
         account = Account.objects.filter(pk=entry_id, project_id=workspace_id, entry__deleted_at__isnull=True).first()
         if account:
             return account
@@ -50,7 +50,7 @@ def ledger_rows(
     if category is not None:
         rows = rows.filter(category=category)
     if entry_id is not None:
-        known = ids.looks_like_one(entry_id) and Account.objects.filter(pk=entry_id, project_id=workspace_id).exists()
+        known = ids.is_id(entry_id) and Account.objects.filter(pk=entry_id, project_id=workspace_id).exists()
         if not known:  # a deleted entry keeps its spend on record
             raise NotFound("Entry not found")
         rows = rows.filter(account_id=entry_id)

@@ -28,7 +28,7 @@ class ReviewDetail:
 
 def review_for(workspace_id: str, review_id: str) -> Review:
     """Raises NotFound."""
-    if ids.looks_like_one(review_id):
+    if ids.is_id(review_id):
         review = Review.objects.select_related("project").filter(project_id=workspace_id, pk=review_id).first()
         if review:
             return review

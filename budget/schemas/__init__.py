@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from budget import amounts
 from budget.models import Category
-from workspaces.schemas import Line, Number, Strict, clean, said
+from workspaces.schemas import Line, Number, Strict, clean, not_blank
 
 Usd = Annotated[
     int,
@@ -167,7 +167,7 @@ class AdjustmentIn(Strict):
     """What to add to a booked amount; a minus takes back."""
 
     amount_usd: SignedUsd
-    reason: Annotated[Line, AfterValidator(said)]
+    reason: Annotated[Line, AfterValidator(not_blank)]
 
 
 class ReconciliationIn(Strict):

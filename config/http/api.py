@@ -24,7 +24,7 @@ from orchestration.api.workspaces import router as workspaces
 from workspaces import access, tokens
 from workspaces.errors import Forbidden, Invalid, NotFound, Unauthorized
 from workspaces.notices.api import router as notices
-from workspaces.schemas import place
+from workspaces.schemas import property_path
 
 log = structlog.get_logger(__name__)
 
@@ -33,11 +33,11 @@ class Token(HttpBearer):
     """`Authorization: Bearer <token>`. A bad one is refused even beside a good cookie."""
 
     def authenticate(self, request: HttpRequest, token: str) -> access.Caller:
-        found = tokens.find(token)
-        if found is None:
+        api_token = tokens.find(token)
+        if api_token is None:
             raise Unauthorized("The token is unknown, expired or revoked")
-        tokens.used(found)
-        return access.of_token(found)
+        tokens.mark_used(api_token)
+        return access.of_token(api_token)
 
 
 class Browser(APIKeyCookie):
@@ -76,11 +76,11 @@ def _no_constant(name: str) -> Any:
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    result = dict(pairs)
+    if len(result) != len(pairs):
         names = [name for name, _ in pairs]
         raise NotJson("A key stands twice in one object", *sorted({name for name in names if names.count(name) > 1}))
-    return found
+    return result
 
 
 class InlineBodies(OpenAPISchema):
@@ -128,7 +128,7 @@ def only_known_queries(view: Callable[..., Any]) -> Callable[..., Any]:
     def checked(request: HttpRequest, **values: Any) -> Any:
         if unknown := request.GET.keys() - known:
             raise Invalid("Unknown query parameter", *sorted(unknown))
-        if twice := [name for name, found in request.GET.lists() if len(found) > 1]:
+        if twice := [name for name, given in request.GET.lists() if len(given) > 1]:
             raise Invalid("May be given only once", *twice)
         return view(request, **values)
 
@@ -152,16 +152,16 @@ def _invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
 
 
 @api.exception_handler(ValidationError)
-def _unfit(request: HttpRequest, error: ValidationError) -> HttpResponse:
+def _validation_failed(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Pydantic's findings: the place of each, without the name of the parameter that took the body."""
-    found = []
+    problems = []
     for problem in error.errors:
         loc = problem["loc"]
-        name = place((*loc[2:],) if loc[0] == "body" else (*loc[1:],), unknown=problem["type"] == "extra_forbidden")
-        told = {"propertyNames": [name] if name else [], "message": _sentence(problem)}
-        if told not in found:
-            found.append(told)
-    return _reply(request, {"data": {}, "errors": found, "success": False}, 400)
+        name = property_path((*loc[2:],) if loc[0] == "body" else (*loc[1:],), unknown=problem["type"] == "extra_forbidden")
+        item = {"propertyNames": [name] if name else [], "message": _sentence(problem)}
+        if item not in problems:
+            problems.append(item)
+    return _reply(request, {"data": {}, "errors": problems, "success": False}, 400)
 
 
 def _sentence(problem: dict[str, Any]) -> str:
@@ -199,7 +199,7 @@ def _not_found(request: HttpRequest, error: NotFound) -> HttpResponse:
 
 
 @api.exception_handler(Http404)
-def _no_such_thing(request: HttpRequest, error: Http404) -> HttpResponse:
+def _http404(request: HttpRequest, error: Http404) -> HttpResponse:
     return _reply(request, errors.named("NotFoundError", "Not found"), 404)
 
 

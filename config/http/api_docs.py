@@ -65,17 +65,17 @@ def _operation(document: dict[str, Any], path: str, verb: str, operation: dict[s
 def _fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> list[dict[str, Any]]:
     """The properties of a body, those of nested objects and lists after their parent."""
     schema = _resolve(document, schema)
-    found = []
+    fields = []
     for name, part in schema.get("properties", {}).items():
         place = f"{prefix}{name}"
         required = name in schema.get("required", [])
-        found.append({"name": place, "type": _type(document, part), "required": required, "default": part.get("default")})
+        fields.append({"name": place, "type": _type(document, part), "required": required, "default": part.get("default")})
         inner = _resolve(document, part)
         if inner.get("type") == "array":
-            found += _fields(document, inner.get("items", {}), f"{place}[].")
+            fields += _fields(document, inner.get("items", {}), f"{place}[].")
         else:
-            found += _fields(document, inner, f"{place}.")
-    return found
+            fields += _fields(document, inner, f"{place}.")
+    return fields
 
 
 def _type(document: dict[str, Any], schema: dict[str, Any]) -> str:

@@ -75,7 +75,7 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
         **{name: Subquery(spends.annotate(**{name: summed}).values(name)) for name, summed in sums.items()},
     )
     entry = None
-    if ids.looks_like_one(entry_id):
+    if ids.is_id(entry_id):
         entry = entries.filter(pk=entry_id, workspace=page_request.workspace, deleted_at__isnull=True).first()
     if entry is None:
         raise NotFound("Entry not found")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.apps import apps
+from django.conf import settings
 from django.db.models import Model
 from django.templatetags.static import static
 from django.urls import reverse
@@ -163,6 +164,12 @@ def _clock(at: datetime | None, kind: str, words: Callable[[timedelta], str], ne
 @register.filter
 def status_word(state: str) -> str:
     return labels.badge(state)[2].lower()
+
+
+@register.simple_tag
+def build() -> str:
+    """The build that this page is of: live.js compares it with the build in each heartbeat."""
+    return str(settings.BUILD)
 
 
 @register.simple_tag

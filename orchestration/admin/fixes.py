@@ -20,9 +20,9 @@ def _lock_executors(workspace_ids: Iterable[str]) -> None:
     list(Executor.objects.select_for_update().filter(pk__in=set(workspace_ids)).order_by("pk"))
 
 
-def _split(rows: Iterable[tuple[str, Line]]) -> Outlook:
+def _split(selected: Iterable[tuple[str, Line]]) -> Outlook:
     """Lines without a refusal change; the others stay."""
-    lines = list(rows)
+    lines = list(selected)
     return Outlook([line for why, line in lines if not why], [Line(line.what, line.before, why) for why, line in lines if why])
 
 
@@ -34,30 +34,30 @@ class Requeue(Fix):
         "Blocked and failed entries become pending. Failed and no longer improving ones start again with all of their rounds."
     )
 
-    def lock(self, rows: Sequence[Entry]) -> None:
-        _lock_executors(entry.workspace_id for entry in rows)
+    def lock(self, selected: Sequence[Entry]) -> None:
+        _lock_executors(entry.workspace_id for entry in selected)
 
-    def foresee(self, rows: Sequence[Entry], form_data: dict[str, Any]) -> Outlook:
-        stuck = self._stuck(rows)
+    def foresee(self, selected: Sequence[Entry], form_data: dict[str, Any]) -> Outlook:
+        stuck = self._stuck(selected)
         return _split(
             (
                 self._why_not(entry, stuck),
                 Line(_label(entry), _status(entry), "blocked: dependency_failed" if entry.pk in stuck else "pending"),
             )
-            for entry in rows
+            for entry in selected
         )
 
-    def apply(self, rows: Sequence[Entry], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
-        stuck = self._stuck(rows)
-        chosen = [entry for entry in rows if not self._why_not(entry, stuck)]
+    def apply(self, selected: Sequence[Entry], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
+        stuck = self._stuck(selected)
+        chosen = [entry for entry in selected if not self._why_not(entry, stuck)]
         chosen.sort(key=lambda entry: entry.status == Entry.Status.FAILED)  # a requeued failure unblocks its dependents
         for entry in chosen:
             entry_actions.resume(entry, by=by, reason=reason)
         return f"Requeued entries: {len(chosen)}"
 
-    def _stuck(self, rows: Sequence[Entry]) -> set[str]:
+    def _stuck(self, selected: Sequence[Entry]) -> set[str]:
         """Entries that wait for a failed one that is not requeued with them."""
-        chosen = {entry.pk for entry in rows if not self._why_not(entry, set())}
+        chosen = {entry.pk for entry in selected if not self._why_not(entry, set())}
         failed = Dependency.objects.filter(entry_id__in=chosen, depends_on__status=Entry.Status.FAILED)
         return set(failed.exclude(depends_on_id__in=chosen).values_list("entry_id", flat=True))
 
@@ -75,21 +75,21 @@ class MarkFailed(Fix):
     button = "Mark as failed"
     explains = "For entries that must not run again. Their dependents are blocked, their locks are released. Requeue reverses it."
 
-    def lock(self, rows: Sequence[Entry]) -> None:
-        _lock_executors(entry.workspace_id for entry in rows)
+    def lock(self, selected: Sequence[Entry]) -> None:
+        _lock_executors(entry.workspace_id for entry in selected)
 
-    def foresee(self, rows: Sequence[Entry], form_data: dict[str, Any]) -> Outlook:
+    def foresee(self, selected: Sequence[Entry], form_data: dict[str, Any]) -> Outlook:
         needing = Dependency.objects.filter(
-            depends_on__in=rows, entry__deleted_at__isnull=True, entry__status=Entry.Status.PENDING
+            depends_on__in=selected, entry__deleted_at__isnull=True, entry__status=Entry.Status.PENDING
         )
         waiting = Counter(needing.values_list("depends_on_id", flat=True))
         return _split(
             (self._why_not(entry), Line(_label(entry), _status(entry), f"failed; blocked by that: {waiting[entry.pk]}"))
-            for entry in rows
+            for entry in selected
         )
 
-    def apply(self, rows: Sequence[Entry], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
-        chosen = [entry for entry in rows if not self._why_not(entry)]
+    def apply(self, selected: Sequence[Entry], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
+        chosen = [entry for entry in selected if not self._why_not(entry)]
         for entry in chosen:
             entry_actions.mark_failed(entry, by=by, reason=reason)
         return f"Marked entries as failed: {len(chosen)}"
@@ -105,22 +105,24 @@ class TakeOff(Fix):
     button = "Take entries off"
     explains = "Their sessions, rounds and costs stay on record. This cannot be undone."
 
-    def lock(self, rows: Sequence[Entry]) -> None:
-        _lock_executors(entry.workspace_id for entry in rows)
+    def lock(self, selected: Sequence[Entry]) -> None:
+        _lock_executors(entry.workspace_id for entry in selected)
 
-    def foresee(self, rows: Sequence[Entry], form_data: dict[str, Any]) -> Outlook:
-        needed = self._needed(rows)
-        return _split((self._why_not(entry, needed), Line(_label(entry), _status(entry), "off the backlog")) for entry in rows)
+    def foresee(self, selected: Sequence[Entry], form_data: dict[str, Any]) -> Outlook:
+        needed = self._needed(selected)
+        return _split(
+            (self._why_not(entry, needed), Line(_label(entry), _status(entry), "off the backlog")) for entry in selected
+        )
 
-    def apply(self, rows: Sequence[Entry], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
-        needed = self._needed(rows)
-        deletable = [entry for entry in rows if not self._why_not(entry, needed)]
+    def apply(self, selected: Sequence[Entry], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
+        needed = self._needed(selected)
+        deletable = [entry for entry in selected if not self._why_not(entry, needed)]
         for entry in deletable:
             entries.delete(entry, by=by, reason=reason)
         return f"Took entries off the backlog: {len(deletable)}"
 
-    def _needed(self, rows: Sequence[Entry]) -> set[str]:
-        needing = Dependency.objects.filter(depends_on__in=rows, entry__deleted_at__isnull=True)
+    def _needed(self, selected: Sequence[Entry]) -> set[str]:
+        needing = Dependency.objects.filter(depends_on__in=selected, entry__deleted_at__isnull=True)
         return set(needing.values_list("depends_on_id", flat=True))
 
     def _why_not(self, entry: Entry, needed: set[str]) -> str:
@@ -136,11 +138,11 @@ class ReleaseLocks(Fix):
         "such an entry are released. An agent that still runs unseen could then write to files that another one changes."
     )
 
-    def lock(self, rows: Sequence[FileLock]) -> None:
-        _lock_executors(lock.workspace_id for lock in rows)
+    def lock(self, selected: Sequence[FileLock]) -> None:
+        _lock_executors(lock.workspace_id for lock in selected)
 
-    def foresee(self, rows: Sequence[FileLock], form_data: dict[str, Any]) -> Outlook:
-        ids = {lock.entry_id for lock in rows}
+    def foresee(self, selected: Sequence[FileLock], form_data: dict[str, Any]) -> Outlook:
+        ids = {lock.entry_id for lock in selected}
         in_session = orphans.with_open_session(list(ids))
         locked_paths = defaultdict(list)
         for entry_id, path in FileLock.objects.filter(entry_id__in=ids).order_by("path").values_list("entry_id", "path"):
@@ -153,8 +155,8 @@ class ReleaseLocks(Fix):
             lines += [(why_not, Line(path, f"held by {entry} ({_status(entry)})", outcome)) for path in locked_paths[entry.pk]]
         return _split(lines)
 
-    def apply(self, rows: Sequence[FileLock], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
-        ids = {lock.entry_id for lock in rows}
+    def apply(self, selected: Sequence[FileLock], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
+        ids = {lock.entry_id for lock in selected}
         in_session = orphans.with_open_session(list(ids))
         freed = 0
         for entry in Entry.objects.filter(pk__in=ids).order_by("pk"):
@@ -173,10 +175,10 @@ class RebuildBacklog(Fix):
     )
     most = 20
 
-    def lock(self, rows: Sequence[Executor]) -> None:
-        _lock_executors(executor.pk for executor in rows)
+    def lock(self, selected: Sequence[Executor]) -> None:
+        _lock_executors(executor.pk for executor in selected)
 
-    def foresee(self, rows: Sequence[Executor], form_data: dict[str, Any]) -> Outlook:
+    def foresee(self, selected: Sequence[Executor], form_data: dict[str, Any]) -> Outlook:
         return Outlook(
             [
                 Line(
@@ -184,13 +186,13 @@ class RebuildBacklog(Fix):
                     str(drift.stored),
                     "nothing" if drift.expected is None else str(drift.expected),
                 )
-                for executor in rows
+                for executor in selected
                 for drift in rebuild.find(executor.pk)
             ]
         )
 
-    def apply(self, rows: Sequence[Executor], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
-        return f"Rebuilt values: {sum(len(rebuild.correct(executor.pk, by=by, reason=reason)) for executor in rows)}"
+    def apply(self, selected: Sequence[Executor], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
+        return f"Rebuilt values: {sum(len(rebuild.correct(executor.pk, by=by, reason=reason)) for executor in selected)}"
 
 
 class Reap(Fix):
@@ -206,10 +208,10 @@ class Reap(Fix):
     atomic = False
     most = 50
 
-    def foresee(self, rows: Sequence[Session], form_data: dict[str, Any]) -> Outlook:
+    def foresee(self, selected: Sequence[Session], form_data: dict[str, Any]) -> Outlook:
         lost = {session.pk for session in reaper.suspects()}
         lines = []
-        for session in rows:
+        for session in selected:
             why_not = (
                 "" if session.pk in lost else "Its worker is alive, or only another machine can check it until its lease ends"
             )
@@ -218,9 +220,9 @@ class Reap(Fix):
             lines.append((why_not, Line(session.pk, f"{session.status} on {session.host}", "ended as lost")))
         return _split(lines)
 
-    def apply(self, rows: Sequence[Session], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
-        lost_ids = {line.what for line in self.foresee(rows, form_data).changes}
-        for session in rows:
+    def apply(self, selected: Sequence[Session], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
+        lost_ids = {line.what for line in self.foresee(selected, form_data).changes}
+        for session in selected:
             if session.pk in lost_ids:
                 event = events.SessionReapRequested(entry=session.entry_id)
                 activity.record(session.workspace_id, event, by=by, object_id=session.pk, reason=reason)

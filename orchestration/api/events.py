@@ -9,12 +9,12 @@ from budget.schemas import Cursor, Limit
 from orchestration import queries, schemas
 from workspaces import access
 from workspaces.access import Request
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router(tags=["events"])
 
 
-@router.get("/todo/events", response=answers(schemas.EventsOut), operation_id="agent.orchestration.todoEvents")
+@router.get("/todo/events", response=responses(schemas.EventsOut), operation_id="agent.orchestration.todoEvents")
 def get_events(
     request: Request,
     workspaceID: Path[str],

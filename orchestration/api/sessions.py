@@ -16,12 +16,14 @@ from orchestration.sessions.logs import chunks as log_chunks
 from workspaces import access
 from workspaces.access import Request
 from workspaces.errors import NotFound
-from workspaces.schemas import also, answers
+from workspaces.schemas import extra_content, responses
 
 router = Router(tags=["sessions"])
 
 
-@router.get("/executor/sessions/{sessionID}", response=answers(schemas.SessionOut), operation_id="agent.orchestration.sessionGet")
+@router.get(
+    "/executor/sessions/{sessionID}", response=responses(schemas.SessionOut), operation_id="agent.orchestration.sessionGet"
+)
 def get_session(request: Request, workspaceID: Path[str], sessionID: str) -> Any:
     """A session, at work or ended."""
     workspace = access.workspace_for(request.auth, workspaceID)
@@ -30,9 +32,9 @@ def get_session(request: Request, workspaceID: Path[str], sessionID: str) -> Any
 
 @router.get(
     "/executor/sessions/{sessionID}/log",
-    response=answers(None),
+    response=responses(None),
     operation_id="agent.orchestration.sessionLog",
-    openapi_extra=also(**{"text/plain": {"type": "string"}, "application/x-ndjson": {"type": "string"}}),
+    openapi_extra=extra_content(**{"text/plain": {"type": "string"}, "application/x-ndjson": {"type": "string"}}),
 )
 def get_log(
     request: Request,
@@ -52,7 +54,7 @@ def get_log(
 
 
 @router.post(
-    "/executor/sessions/{sessionID}/usage", response=answers(schemas.UsageOut), operation_id="agent.orchestration.sessionUsage"
+    "/executor/sessions/{sessionID}/usage", response=responses(schemas.UsageOut), operation_id="agent.orchestration.sessionUsage"
 )
 def post_usage(request: Request, workspaceID: Path[str], sessionID: str, body: schemas.UsageIn) -> Any:
     """What a request of the session's agent cost. With the session's own token; the same `id` counts once."""
@@ -71,7 +73,7 @@ def post_usage(request: Request, workspaceID: Path[str], sessionID: str, body: s
 
 
 @router.post(
-    "/executor/sessions/{sessionID}/progress", response=answers(schemas.Ok), operation_id="agent.orchestration.sessionProgress"
+    "/executor/sessions/{sessionID}/progress", response=responses(schemas.Ok), operation_id="agent.orchestration.sessionProgress"
 )
 def post_progress(request: Request, workspaceID: Path[str], sessionID: str, body: schemas.ProgressIn) -> Any:
     """One line on what the agent is doing, shown beside its session. With the session's own token."""

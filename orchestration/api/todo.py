@@ -12,14 +12,14 @@ from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router(tags=["todo"])
 
 EntryStatus = Literal["pending", "in_progress", "blocked", "done", "failed"]
 
 
-@router.get("/todo", response=answers(schemas.Todo), operation_id="agent.orchestration.todoGet")
+@router.get("/todo", response=responses(schemas.Todo), operation_id="agent.orchestration.todoGet")
 def get_todo(
     request: Request,
     workspaceID: Path[str],
@@ -47,7 +47,7 @@ def get_todo(
 
 
 @router.post(
-    "/todo/entries", response=answers(schemas.EntriesOut, status=201), operation_id="agent.orchestration.todoEntriesCreate"
+    "/todo/entries", response=responses(schemas.EntriesOut, status=201), operation_id="agent.orchestration.todoEntriesCreate"
 )
 def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn) -> Any:
     """Add entries, all or none. `depends_on` names entries, or refs of this call."""
@@ -57,14 +57,14 @@ def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn) ->
     return Status(201, {"entries": queries.shown_entries(workspace.pk, list(rows))})
 
 
-@router.get("/todo/entries/{entryID}", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryGet")
+@router.get("/todo/entries/{entryID}", response=responses(schemas.EntryOut), operation_id="agent.orchestration.todoEntryGet")
 def get_entry(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """One entry."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return _shown(workspace.pk, queries.entry_for(workspace.pk, entryID))
 
 
-@router.delete("/todo/entries/{entryID}", response=answers(schemas.Deleted), operation_id="agent.orchestration.todoEntryDelete")
+@router.delete("/todo/entries/{entryID}", response=responses(schemas.Deleted), operation_id="agent.orchestration.todoEntryDelete")
 def delete(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """Take an entry off the backlog. Its sessions and what it cost stay on record."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
@@ -73,7 +73,7 @@ def delete(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 @router.patch(
-    "/todo/entries/{entryID}/status", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryStatus"
+    "/todo/entries/{entryID}/status", response=responses(schemas.EntryOut), operation_id="agent.orchestration.todoEntryStatus"
 )
 def set_status(request: Request, workspaceID: Path[str], entryID: str, body: schemas.StatusIn) -> Any:
     """`blocked` holds an entry back, `pending` releases or reopens it, `done` marks it done."""
@@ -83,7 +83,7 @@ def set_status(request: Request, workspaceID: Path[str], entryID: str, body: sch
 
 
 @router.patch(
-    "/todo/entries/{entryID}/priority", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryPriority"
+    "/todo/entries/{entryID}/priority", response=responses(schemas.EntryOut), operation_id="agent.orchestration.todoEntryPriority"
 )
 def set_priority(request: Request, workspaceID: Path[str], entryID: str, body: schemas.PriorityIn) -> Any:
     """Change an entry's place in line."""
@@ -93,7 +93,7 @@ def set_priority(request: Request, workspaceID: Path[str], entryID: str, body: s
 
 
 @router.patch(
-    "/todo/entries/{entryID}/rounds", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryRounds"
+    "/todo/entries/{entryID}/rounds", response=responses(schemas.EntryOut), operation_id="agent.orchestration.todoEntryRounds"
 )
 def set_rounds(request: Request, workspaceID: Path[str], entryID: str, body: schemas.RoundsIn) -> Any:
     """Change how many rounds an entry may make. One that failed for want of rounds goes on."""
@@ -104,7 +104,7 @@ def set_rounds(request: Request, workspaceID: Path[str], entryID: str, body: sch
 
 
 @router.get(
-    "/todo/entries/{entryID}/spec", response=answers(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecGet"
+    "/todo/entries/{entryID}/spec", response=responses(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecGet"
 )
 def get_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """An entry's spec, and the paths that it locks."""
@@ -113,7 +113,7 @@ def get_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 @router.put(
-    "/todo/entries/{entryID}/spec", response=answers(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecPut"
+    "/todo/entries/{entryID}/spec", response=responses(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecPut"
 )
 def put_spec(request: Request, workspaceID: Path[str], entryID: str, body: schemas.Spec) -> Any:
     """Replace an entry's spec, unless it is frozen or at work."""
@@ -124,7 +124,7 @@ def put_spec(request: Request, workspaceID: Path[str], entryID: str, body: schem
 
 @router.post(
     "/todo/entries/{entryID}/spec/freeze",
-    response=answers(schemas.SpecOut),
+    response=responses(schemas.SpecOut),
     operation_id="agent.orchestration.todoEntrySpecFreeze",
 )
 def freeze_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
@@ -134,7 +134,7 @@ def freeze_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 @router.get(
-    "/todo/entries/{entryID}/rounds", response=answers(schemas.RoundsOut), operation_id="agent.orchestration.todoEntryRoundsGet"
+    "/todo/entries/{entryID}/rounds", response=responses(schemas.RoundsOut), operation_id="agent.orchestration.todoEntryRoundsGet"
 )
 def get_rounds(request: Request, workspaceID: Path[str], entryID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
     """An entry's rounds: cost, score, what verification found, and the evidence."""

@@ -25,7 +25,7 @@ from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
 from workspaces.people import members
-from workspaces.schemas import place
+from workspaces.schemas import property_path
 
 CLONE_TIMEOUT_S = 600
 
@@ -105,7 +105,7 @@ def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.C
         return configuration.merged(stored, change)
     except ValidationError as error:
         problem = error.errors()[0]
-        name = place(problem["loc"], unknown=problem["type"] == "extra_forbidden")
+        name = property_path(problem["loc"], unknown=problem["type"] == "extra_forbidden")
         raise Invalid(str(problem["msg"]).removeprefix("Value error, "), name or "config") from None
 
 

@@ -7,7 +7,7 @@ from ninja import Schema
 from pydantic import Field
 
 from budget.schemas import Usd
-from workspaces.schemas import Json, Line, Name, Number, Said, Strict, Text
+from workspaces.schemas import Json, Line, Name, NonBlank, Number, Strict, Text
 
 FileList = Annotated[list[Annotated[Line, Field(min_length=1)]], Field(max_length=500)]
 
@@ -32,7 +32,7 @@ Rounds = Annotated[int, Field(ge=1, le=1000)]
 class EntryIn(Strict):
     ref: Annotated[Name, Field(max_length=100)] | None = None
     type: Literal["task"] = "task"
-    content: Said
+    content: NonBlank
     spec: Spec | None = None
     priority: Priority = "medium"
     depends_on: Annotated[list[Annotated[Line, Field(min_length=1, max_length=100)]], Field(max_length=500)] = []

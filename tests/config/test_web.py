@@ -15,7 +15,7 @@ def seen_by_the_app(client: str, forwarded: str) -> tuple[str, str]:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append((scope["client"][0], scope["scheme"]))
 
-    config = web.config_of(app)
+    config = web.uvicorn_config(app)
     config.load()
     headers = [(b"x-forwarded-for", forwarded.encode()), (b"x-forwarded-proto", b"https")]
     scope = {"type": "http", "client": (client, 1234), "scheme": "http", "headers": headers}

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from orchestration.configuration.agent_kinds import AgentKind
 from orchestration.configuration.config.fields import Amount, Command, Part, Seconds, Text
-from workspaces.schemas import Object, whole
+from workspaces.schemas import Object, as_float
 
 MAX_SETTINGS_CHARS = 100_000  # every cycle and every session reads the whole config
 
@@ -65,7 +65,7 @@ class Verifier(Part):
 
     agent: Agent
     round_usd: Annotated[Amount, AfterValidator(_pays_a_verdict)] = Decimal("0.5")
-    weight: Annotated[float, BeforeValidator(whole), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+    weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
 
 
 class Interceptor(Part):

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
 from orchestration.configuration.config.fields import Command, Part, Seconds
-from workspaces.schemas import whole
+from workspaces.schemas import as_float
 
 
 class Check(Part):
@@ -16,7 +16,7 @@ class Check(Part):
     name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00\n]*$")]
     run: Command
     timeout_s: Seconds = 600
-    weight: Annotated[float, BeforeValidator(whole), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+    weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
     junit: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
     rerun: bool = True
 

@@ -9,7 +9,7 @@ from orchestration.configuration.config.agents import Agent, Interceptor, Verifi
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
 from orchestration.configuration.config.fields import REF, Amount, Command, Part, micro
 from orchestration.configuration.config.prompts import Prompts
-from workspaces.schemas import whole
+from workspaces.schemas import as_float
 
 FIXED_LIMIT_KINDS = ("command", "mini_swe_agent")
 """These agents keep the limit of their start and cannot be resumed with another one."""
@@ -32,7 +32,7 @@ class Plateau(Part):
     """An entry whose score rose by less than `epsilon` in each of the last `rounds` rounds is blocked: no_improvement."""
 
     rounds: Annotated[int, Field(ge=1, le=100)] = 3
-    epsilon: Annotated[float, BeforeValidator(whole), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
+    epsilon: Annotated[float, BeforeValidator(as_float), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
 
 
 class Config(Part):

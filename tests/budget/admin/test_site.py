@@ -116,7 +116,7 @@ def test_spend_that_moved_since_the_dry_run_stops_the_correction(client: Client)
     shown = dry_run(client, LedgerEntry, "correct", row.pk, amount="-0.2", key="k1", reason="r")
     correct(client, row, "-0.1", "other")
     answer = admin_site.apply(client, LedgerEntry, "correct", row.pk, shown=shown, amount="-0.1", key="k1", reason="r")
-    assert b"The situation has changed" in answer.content
+    assert b"The data changed" in answer.content
     assert LedgerEntry.objects.count() == 2
 
 

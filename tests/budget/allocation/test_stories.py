@@ -14,7 +14,7 @@ def a_row(name: str = "a", *, budget: str = "5", spent: str = "0", rounds: tuple
         "priority": 2,
         "status": "open",
         "held": 0,
-        "most": usd(25),
+        "ceiling": usd(25),
         "rounds_left": 5 - len(rounds),
     } | more
     return Row(id=name, budget=usd(budget), spent=usd(spent), rounds=rounds, **made)

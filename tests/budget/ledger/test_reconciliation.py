@@ -68,8 +68,8 @@ def test_any_other_file_is_read_with_its_columns_named() -> None:
     [
         ("foo,bar\n1,2\n", "it has: foo, bar"),
         ("", "not the columns"),
-        ("usage_date_utc,model,cost_usd\nAugust,x,1\n", "Line 2: 'August' is no date"),
-        ("usage_date_utc,model,cost_usd\n2026-08-04,x,much\n", "Line 2: 'much' is no number"),
+        ("usage_date_utc,model,cost_usd\nAugust,x,1\n", "Line 2: 'August' is not a date"),
+        ("usage_date_utc,model,cost_usd\n2026-08-04,x,much\n", "Line 2: 'much' is not a number"),
         ("usage_date_utc,model,cost_usd\n2026-08-04,x,NaN\n", "out of bounds"),
         ("usage_date_utc,model,cost_usd\n2026-08-04,,1\n", "names no model"),
         ("usage_date_utc,model,cost_usd\n2026-08-04," + "x" * 200_000 + ",1\n", "Line"),

@@ -101,7 +101,7 @@ def test_raising_a_budget_by_review_unblocks_what_it_blocked(
 
 def test_an_author_does_not_decide_on_their_own_review(shop: Workspace, ana: Caller) -> None:
     review = asked(shop, by=ana)
-    with pytest.raises(Forbidden, match="their own"):
+    with pytest.raises(Forbidden, match="your own"):
         approve(review, ana)
     with pytest.raises(IntegrityError, match="their own"), transaction.atomic():
         Decision.objects.create(review=review, version=1, reviewer="ana", verdict="approve", note="mine")
@@ -113,7 +113,7 @@ def test_nor_through_a_token_nor_behind_one(shop: Workspace, ana: Caller, bea: C
     token = access.of_token(ApiToken.objects.get(name="ci"))
     review = asked(shop, by=token)
     assert (review.author, review.author_behind) == ("token:ci", "ana")
-    with pytest.raises(Forbidden, match="their own"):
+    with pytest.raises(Forbidden, match="your own"):
         approve(review, ana)
     with pytest.raises(IntegrityError, match="their own"), transaction.atomic():
         Decision.objects.create(review=review, version=1, reviewer="ana", verdict="approve", note="mine")
@@ -201,8 +201,8 @@ def test_a_draft_cannot_be_decided_and_a_note_is_needed(shop: Workspace, ana: Ca
     [
         ([Wish(BUDGET, usd(1), "same", "E", lock=False)], "changes nothing"),
         ([Wish(BUDGET, usd(2), " ", "E")], "needs a reason"),
-        ([Wish(BUDGET, usd(2), "x")], "an entry's"),
-        ([Wish(CAP, usd(2), "x", "E")], "an entry's"),
+        ([Wish(BUDGET, usd(2), "x")], "belongs to an entry"),
+        ([Wish(CAP, usd(2), "x", "E")], "belongs to an entry"),
         ([Wish(CAP, usd(100), "x")], "changes nothing"),
         ([Wish(BUDGET, usd(2), "x", "E"), Wish(BUDGET, usd(3), "y", "E")], "same amount"),
     ],

@@ -23,7 +23,7 @@ AUCKLAND, KATHMANDU = "Pacific/Auckland", "Asia/Kathmandu"
 
 
 def live_in(zone: str, name: str = "bea") -> None:
-    people.prefer(seed.user(name), time_zone=zone)
+    people.save_preferences(seed.user(name), time_zone=zone)
 
 
 def times_of(text: str) -> list[tuple[str, str]]:
@@ -106,5 +106,5 @@ def test_hours_are_those_of_the_zone(day: Workspace, zone: str, offset: int) -> 
 def test_who_chose_nothing_has_the_servers_zone(ana: Client, workspace: Workspace) -> None:
     with override_settings(DISPLAY_TIME_ZONE="Europe/Berlin"):
         assert 'data-zone="Europe/Berlin"' in text_of(ana, "/")
-    people.prefer(seed.user(), time_zone="Atlantis/Capital")
+    people.save_preferences(seed.user(), time_zone="Atlantis/Capital")
     assert 'data-zone="UTC"' in text_of(ana, "/")

@@ -170,7 +170,7 @@ def test_a_change_since_the_dry_run_stops_the_whole_fix(client: Client) -> None:
     shown = dry_run(client, Entry, "requeue", first.pk, second.pk)
     entry_actions.resume(first, by=ANA)
     response = admin_site.apply(client, Entry, "requeue", first.pk, second.pk, shown=shown, reason="r")
-    assert b"The situation has changed" in response.content and b"Would change: 1" in response.content
+    assert b"The data changed" in response.content and b"Would change: 1" in response.content
     second.refresh_from_db()
     assert second.status == "failed"
 
@@ -222,7 +222,7 @@ def test_a_lock_taken_into_use_since_the_dry_run_is_kept(client: Client) -> None
     shown = dry_run(client, FileLock, "release_locks", lock.pk)
     Session.objects.create(workspace=entry.workspace, entry=entry, attempt=1, status="running")
     response = admin_site.apply(client, FileLock, "release_locks", lock.pk, shown=shown, reason="r")
-    assert b"The situation has changed" in response.content and FileLock.objects.exists()
+    assert b"The data changed" in response.content and FileLock.objects.exists()
 
 
 def test_the_counters_do_not_drift_by_themselves() -> None:

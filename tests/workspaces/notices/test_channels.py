@@ -100,7 +100,7 @@ def test_two_channels_of_one_name_are_refused(shop: Api) -> None:
 
 
 def test_there_is_an_end_to_how_many(shop: Api, monkeypatch: Any) -> None:
-    monkeypatch.setattr(channels, "MOST", 1)
+    monkeypatch.setattr(channels, "MAX_CHANNELS", 1)
     shop.post("/notices/channels", HOOK)
     assert names_of(shop.post("/notices/channels", HOOK | {"name": "Two"})) == ["name"]
 

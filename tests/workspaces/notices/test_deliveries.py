@@ -21,7 +21,7 @@ from workspaces.activity.events import ActivityEvent
 from workspaces.errors import Invalid
 from workspaces.models import Channel, Delivery, Event, Workspace
 from workspaces.notices import channels, deliveries, sending
-from workspaces.notices.channels import Wanted
+from workspaces.notices.channels import ChannelSettings
 
 __all__ = ["transactional_db"]
 VERB = "entry.blocked"
@@ -40,7 +40,7 @@ def shop(db: None) -> Workspace:
 
 
 def a_channel(workspace: Workspace, receiver: Receiver, name: str = "Ops", **more: Any) -> tuple[Channel, str]:
-    wanted = Wanted(name=name, target=receiver.url, verbs=more.pop("verbs", [VERB]), **more)
+    wanted = ChannelSettings(name=name, target=receiver.url, verbs=more.pop("verbs", [VERB]), **more)
     return channels.create(workspace, Channel.Kind.WEBHOOK, wanted, by=ANA)
 
 
@@ -130,7 +130,7 @@ def test_a_sender_that_dies_leaves_it_to_come_due_again(shop: Workspace, receive
     a_channel(shop, receiver)
     blocked(shop)
     claimed = deliveries.claim(Delivery.objects.get().pk)
-    assert claimed is not None and deliveries.due() == {}  # killed here: the lease stands
+    assert claimed is not None and deliveries.list_due() == {}  # killed here: the lease stands
     Delivery.objects.update(due_at=Now() - timedelta(seconds=1))  # and is over
     assert sending.attempt(claimed.pk) is not None and states() == ["delivered"]
     assert not deliveries.settle(claimed, sending.Answer(False, "too late"))  # the dead one's word counts no more
@@ -144,9 +144,9 @@ def test_a_dead_receiver_is_asked_once_a_pause_and_not_once_an_event(shop: Works
     receiver.status = 503
     sending.attempt(Delivery.objects.order_by("id")[0].pk)
     blocked(shop)  # and what happens meanwhile waits as well
-    assert deliveries.due() == {} and len(receiver.heard) == 1
+    assert deliveries.list_due() == {} and len(receiver.heard) == 1
     Channel.objects.update(rests_until=Now() - timedelta(seconds=1))
-    assert len(deliveries.due()) == 1
+    assert len(deliveries.list_due()) == 1
 
 
 def test_a_channel_rests_longer_with_each_failure_until_it_succeeds(shop: Workspace, receiver: Receiver) -> None:
@@ -189,14 +189,14 @@ def test_a_request_for_a_decision_leads_to_the_review(shop: Workspace, receiver:
 def test_a_channel_that_only_fails_is_switched_off_and_says_why(shop: Workspace, receiver: Receiver) -> None:
     channel, _ = a_channel(shop, receiver)
     receiver.status = 500
-    for _ in range(deliveries.MOST_IN_A_ROW):
+    for _ in range(deliveries.MAX_FAILURES_IN_A_ROW):
         blocked(shop)
         come_due()
         sending.attempt(Delivery.objects.filter(state="pending").order_by("-id")[0].pk)
     channel.refresh_from_db()
     assert not channel.enabled and channel.off_because == "20 attempts in a row failed. Last: status 500"
     assert set(states()) == {"failed"} and Event.objects.filter(verb="channel.switched_off").count() == 1
-    channels.change(channel, Wanted(enabled=True), by=ANA)
+    channels.change(channel, ChannelSettings(enabled=True), by=ANA)
     channel.refresh_from_db()
     assert (channel.enabled, channel.off_because, channel.failures_in_a_row) == (True, "", 0)
 
@@ -240,12 +240,12 @@ def test_the_test_button_truly_sends(shop: Workspace, receiver: Receiver) -> Non
     [payload] = receiver.verified(secret)
     assert payload["type"] == "muster.test" and payload["data"]["channel"] == "Ops"
     receiver.status = 500
-    assert sending.test(channel).state == "failed" and deliveries.due() == {}
+    assert sending.test(channel).state == "failed" and deliveries.list_due() == {}
 
 
 def test_a_new_secret_makes_the_old_one_worthless(shop: Workspace, receiver: Receiver) -> None:
     channel, old = a_channel(shop, receiver)
-    channel, new = channels.change(channel, Wanted(new_secret=True), by=ANA)
+    channel, new = channels.change(channel, ChannelSettings(new_secret=True), by=ANA)
     sending.test(channel)
     assert receiver.verified(new)
     with pytest.raises(Exception, match="No matching signature"):

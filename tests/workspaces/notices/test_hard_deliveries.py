@@ -49,7 +49,7 @@ def test_a_flooded_channel_does_not_keep_the_others_from_being_looked_at(shop: A
         blocked(shop)
     blocked(shop, LimitReached(category="total", period="day", limit_usd=1.0))
     come_due()
-    due = deliveries.due()
+    due = deliveries.list_due()
     assert set(due) == {flooded.pk, quiet.pk} and len(due[quiet.pk]) == 1
 
 
@@ -65,9 +65,9 @@ def test_a_slow_channel_holds_up_the_others_for_seconds_at_most(
         for _ in range(20):
             blocked(shop)
         begun = time.monotonic()
-        sending.bell.clear()
+        sending.wake_up.clear()
         sending.drain()
-        assert time.monotonic() - begun < 2 and sending.bell.is_set()  # the rest: with the next look, which comes at once
+        assert time.monotonic() - begun < 2 and sending.wake_up.is_set()  # the rest: with the next look, which comes at once
         while Delivery.objects.filter(state="pending").exists():
             sending.drain()
         assert len(slow.heard) == 20

@@ -49,7 +49,7 @@ def post(settings: Any) -> Iterator[Post]:
 def test_an_event_arrives_as_a_mail_that_says_what_happened_and_where_to_look(post: Post) -> None:
     shop = a_workspace(name="Shop\r\nBcc: evil@example.com")
     channel = a_channel(shop)
-    channels.change(channel, channels.Wanted(target="ana@example.com, bea@example.com"), by=ANA)
+    channels.change(channel, channels.ChannelSettings(target="ana@example.com, bea@example.com"), by=ANA)
     activity.record(shop.pk, blocked_event(), by=MUSTER, object_id="entry_1", reason="$0.10 is left")
     answer = sending.attempt(Delivery.objects.get().pk)
     [mail] = post.mails

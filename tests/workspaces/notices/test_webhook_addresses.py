@@ -132,7 +132,7 @@ def test_a_redirect_is_not_followed(settings: Any) -> None:
 
 def test_an_answer_that_never_ends_is_cut(settings: Any, monkeypatch: Any) -> None:
     settings.WEBHOOK_ALLOW = "127.0.0.1"
-    monkeypatch.setattr(posting, "LONGEST_S", 0.5)
+    monkeypatch.setattr(posting, "TIMEOUT_S", 0.5)
     with receiving() as receiver:
         receiver.pause_s = 3
         answer = posting.post(receiver.url, b"{}", {})
@@ -142,7 +142,7 @@ def test_an_answer_that_never_ends_is_cut(settings: Any, monkeypatch: Any) -> No
 def test_a_drip_is_cut_as_well(settings: Any, monkeypatch: Any) -> None:
     """Each byte comes before the socket's own time-out: only the whole exchange's end helps."""
     settings.WEBHOOK_ALLOW = "127.0.0.1"
-    monkeypatch.setattr(posting, "LONGEST_S", 0.5)
+    monkeypatch.setattr(posting, "TIMEOUT_S", 0.5)
     server = socket.create_server(("127.0.0.1", 0))
 
     def drip() -> None:
@@ -196,7 +196,7 @@ def test_what_speaks_no_tls_hears_nothing(settings: Any) -> None:
 def test_what_the_operator_names_may_be_private_and_plain(listed: str, settings: Any, monkeypatch: Any) -> None:
     settings.WEBHOOK_ALLOW = f"other.example, {listed}"
     resolving(monkeypatch, ["10.1.2.3"])
-    assert addresses.find("http://hooks.internal:8080/x?y=1").ip == "10.1.2.3"
+    assert addresses.resolve("http://hooks.internal:8080/x?y=1").ip == "10.1.2.3"
     resolving(monkeypatch, ["192.168.0.1"])
     with pytest.raises(NotAllowed):
-        addresses.find("http://elsewhere.internal/")
+        addresses.resolve("http://elsewhere.internal/")
