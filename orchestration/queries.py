@@ -151,8 +151,8 @@ def entries_page(
 def _with_reason(workspace_id: str, entries: Any, reason: str) -> Any:
     """Filters by the stored reason, or by the executor's checks for reasons that are not stored."""
     _, explained = explain.explain(workspace_id)
-    asked = [explanation.entry.id for explanation in explained if explanation.why and explanation.why.code == reason]
-    return entries.filter(Q(reason_code=reason) | Q(pk__in=asked))
+    explained_ids = [explanation.entry.id for explanation in explained if explanation.why and explanation.why.code == reason]
+    return entries.filter(Q(reason_code=reason) | Q(pk__in=explained_ids))
 
 
 def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:

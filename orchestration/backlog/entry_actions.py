@@ -57,11 +57,11 @@ def resume_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> lis
     with transaction.atomic():
         rows = _ready(entries, unless={"pending"})
         reopened = [row for row in rows if row.status in entry_state.ENDED]
-        anew = [row.pk for row in rows if row.status in entry_state.ENDED or row.reason_code in ROUNDS_RESET_FOR]
+        reset = [row.pk for row in rows if row.status in entry_state.ENDED or row.reason_code in ROUNDS_RESET_FOR]
         Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
-        Entry.objects.filter(pk__in=anew).update(rounds_completed=0)
+        Entry.objects.filter(pk__in=reset).update(rounds_completed=0)
         for row in rows:
-            row.crashes, row.rounds_completed = 0, 0 if row.pk in anew else row.rounds_completed
+            row.crashes, row.rounds_completed = 0, 0 if row.pk in reset else row.rounds_completed
         for following, alike in _by_next_state(rows).items():
             entry_state.move_all(alike, following)
         _record(

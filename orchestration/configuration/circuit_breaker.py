@@ -98,5 +98,5 @@ def _close(workspace_id: str) -> None:
 
 
 def _pause(trouble: Trouble, times: int) -> timedelta:
-    asked = trouble.retry_at - datetime.now(UTC).timestamp() if trouble.retry_at else 0.0
-    return timedelta(seconds=max(wait_s(times), min(asked, MAX_REQUESTED_WAIT_S)))
+    requested = trouble.retry_at - datetime.now(UTC).timestamp() if trouble.retry_at else 0.0
+    return timedelta(seconds=max(wait_s(times), min(requested, MAX_REQUESTED_WAIT_S)))

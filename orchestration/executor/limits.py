@@ -16,13 +16,13 @@ class SpendLimit:
 
     def sentence(self, needed: int) -> str:
         """Why a session that needs `needed` micro-USD waits, and when it can start."""
-        whose = "" if self.category == "total" else " for entries"
+        scope = "" if self.category == "total" else " for entries"
         name = (
-            f"oday's limit of {exact_usd(self.limit)}{whose}"
+            f"oday's limit of {exact_usd(self.limit)}{scope}"
             if self.period == "day"
-            else f"he limit of {exact_usd(self.limit)}{whose}"
+            else f"he limit of {exact_usd(self.limit)}{scope}"
         )
-        on = "goes on at 00:00 UTC, or raise it" if self.period == "day" else "raise it"
+        remedy = "goes on at 00:00 UTC, or raise it" if self.period == "day" else "raise it"
         if self.left <= 0:
-            return f"T{name} is used up: {on}"
-        return f"{exact_usd(self.left)} is left of t{name}, a round needs {exact_usd(needed)}: {on}"
+            return f"T{name} is used up: {remedy}"
+        return f"{exact_usd(self.left)} is left of t{name}, a round needs {exact_usd(needed)}: {remedy}"

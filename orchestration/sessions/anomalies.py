@@ -48,8 +48,8 @@ def judge(now: Pace, rate: float | None, *, from_own_rounds: bool) -> str:
     """The sentence for a session that spends too fast; empty when it does not, or when no usual rate is known."""
     if not rate or now.spent < MIN_SPENT or now.seconds < MIN_RUNTIME_S or now.rate < RATE_FACTOR * rate:
         return ""
-    whose = "its entry's earlier rounds" if from_own_rounds else "this workspace's sessions"
-    return f"Spends {_per_minute(now.rate)}, {now.rate / rate:.0f} times what is usual for {whose} ({_per_minute(rate)})"
+    basis = "its entry's earlier rounds" if from_own_rounds else "this workspace's sessions"
+    return f"Spends {_per_minute(now.rate)}, {now.rate / rate:.0f} times what is usual for {basis} ({_per_minute(rate)})"
 
 
 def flag(at: datetime | None = None) -> int:

@@ -76,8 +76,8 @@ def _key(session: Session, usage: Usage, role: str) -> str:
     """Agents in different roles of one session each number their events from the start."""
     if usage.of_thread:
         return f"{session.entry_id}:{usage.id}"[:200]
-    whose = "" if role == "implement" else f"{role}:"
-    return f"{session.pk}:{session.attempt}:{whose}{usage.id}"[:200]
+    prefix = "" if role == "implement" else f"{role}:"
+    return f"{session.pk}:{session.attempt}:{prefix}{usage.id}"[:200]
 
 
 def mark_unpriced(session: Session, model: str) -> None:
