@@ -193,10 +193,10 @@ def detail(found: ReviewDetail) -> dict[str, Any]:
     }
     return summary(review, found.approvals) | {
         "snapshot": frozen,
-        "lines": [line(one) for one in found.lines],
-        "proposals": [_proposal(one) for one in found.proposals],
-        "comments": [comment(one) for one in found.comments],
-        "decisions": [_decision(one) for one in found.decisions],
+        "lines": [line(item) for item in found.lines],
+        "proposals": [_proposal(item) for item in found.proposals],
+        "comments": [comment(item) for item in found.comments],
+        "decisions": [_decision(item) for item in found.decisions],
     }
 
 
