@@ -75,7 +75,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)
     if count > 1:
-        Dependency.objects.bulk_create(Dependency(entry=one, depends_on=created[0]) for one in created[1:])
+        Dependency.objects.bulk_create(Dependency(entry=row, depends_on=created[0]) for row in created[1:])
         Entry.objects.filter(workspace=workspace).exclude(pk=created[0].pk).update(parked_behind=created[0], unmet_dependencies=1)
     return workspace
 
@@ -105,6 +105,6 @@ def seen(shown: HttpResponse) -> str:
     return rows[1] if rows else ""
 
 
-def said(response: HttpResponse) -> str:
+def message_of(response: HttpResponse) -> str:
     """The messages that the next page will show."""
     return " ".join(str(message) for message in response.wsgi_request._messages)  # type: ignore[attr-defined]

@@ -44,8 +44,8 @@ def a_worker(*, slots: int = 100, queue: str = "sessions") -> Worker:
 
 def some_entries(workspace: Workspace, *drafts: entries.Draft | str) -> list[Entry]:
     """Entries from drafts, or from their content alone."""
-    made = [draft if isinstance(draft, entries.Draft) else entries.Draft(draft) for draft in drafts]
-    return entries.add(workspace.pk, made, by=ANA)
+    created = [draft if isinstance(draft, entries.Draft) else entries.Draft(draft) for draft in drafts]
+    return entries.add(workspace.pk, created, by=ANA)
 
 
 def an_entry(workspace: Workspace, *, budget: str = "1", files: Sequence[str] = (), content: str = "Do it", **more: Any) -> Entry:
@@ -68,8 +68,8 @@ def a_token(workspace: Workspace | None = None, role: str = Role.ADMIN) -> str:
 
 def a_channel(workspace: Workspace, name: str = "Team", *verbs: str) -> Channel:
     """E-mail, and no mail server is set in tests: a test of it goes nowhere."""
-    wanted = channels.ChannelSettings(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
-    return channels.create(workspace, Channel.Kind.EMAIL, wanted, by=ANA)[0]
+    fields = channels.ChannelSettings(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
+    return channels.create(workspace, Channel.Kind.EMAIL, fields, by=ANA)[0]
 
 
 def blocked_event(entry: str = "entry_1", code: str = "budget_exceeded") -> EntryBlocked:
