@@ -143,7 +143,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# The version and static files are templates and static files: an open page of another build asks its reader version reloads.
+# The version of templates and static files: an open page of another version asks its reader to reload.
 BUILD = build.fingerprint(
     BASE_DIR / "templates",
     BASE_DIR / "static",
