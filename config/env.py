@@ -219,7 +219,7 @@ VARIABLES = {
             "MUSTER_STOP_GRACE_S",
             _seconds(0, 600),
             "5",
-            "Seconds between a stop and SIGKILL; what comes in between is the agent's own ladder.",
+            "Seconds between a stop and SIGKILL; each agent's own kill sequence comes before it.",
         ),
         Variable(
             "MUSTER_CGROUP_PARENT",
@@ -231,7 +231,7 @@ VARIABLES = {
             "MUSTER_POLL_S",
             _seconds(0.01, 60),
             "0.5",
-            "Seconds between a supervisor's looks at what is wanted of its sessions, when no summons makes it look at once.",
+            "Seconds between checks for stop requests of running sessions, when no message asks for an immediate check.",
         ),
         Variable("MUSTER_TICK_S", _seconds(0.05, 3600), "5", "Seconds between two safety-net ticks of the executor."),
         Variable(

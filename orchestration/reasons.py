@@ -1,4 +1,7 @@
-"""Why an entry does not move: every reason code, its words, and what a person can do about it. Pure: no Django."""
+"""Why an entry does not move: every reason code, its short names, and what a person can do about it. Pure: no Django.
+
+The sentence with amounts and names is written by the check itself, in `executor/plan.py`.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -80,7 +80,7 @@ def import_graph(root: Path, trees: Mapping[Path, ast.AST]) -> Graph:
 
 def folder_circles(imports: Graph) -> list[list[str]]:
     """Circles between the children of each package: modules by themselves, packages as a whole."""
-    found: list[list[str]] = []
+    result: list[list[str]] = []
     packages = {name.rsplit(".", depth)[0] for name in imports for depth in range(1, name.count(".") + 1)} | {""}
     for package in sorted(packages):
         prefix = f"{package}." if package else ""
@@ -91,8 +91,8 @@ def folder_circles(imports: Graph) -> list[list[str]]:
                     child, other = name[len(prefix) :].split(".")[0], target[len(prefix) :].split(".")[0]
                     if child != other:
                         children[child].add(other)
-        found += [[prefix + child for child in circle] for circle in circles(children)]
-    return found
+        result += [[prefix + child for child in circle] for circle in circles(children)]
+    return result
 
 
 def circles(graph: Graph) -> list[list[str]]:

@@ -66,9 +66,9 @@ def test_every_page_is_reached_from_the_map() -> None:
     while waiting:
         document = waiting.pop()
         targets = {(document.parent / path).resolve() for path, _ in LINK.findall(document.read_text()) if path}
-        found = {target for target in targets - reached if target.is_file()}
-        reached |= found
-        waiting += [target for target in found if target.suffix == ".md"]
+        unreached = {target for target in targets - reached if target.is_file()}
+        reached |= unreached
+        waiting += [target for target in unreached if target.suffix == ".md"]
     missing = {path for path in (ROOT / "docs").rglob("*") if path.is_file()} - reached
     assert not {str(path.relative_to(ROOT)) for path in missing} - IMAGES_OF_THE_README
 

@@ -55,13 +55,11 @@ BANNED_NAMES = {
     "rest": "remaining, idle",
     "way": "nav, route",
     "pulse": "executor stats",
-    "meter": "usage listener",
     "watch": "stop flags",
-    "turns": "agent runs",
 }
 
 # Names that others gave: Django's, the standard library's, the contract's.
-ALLOWED = {"everything": "schemathesis"}
+ALLOWED = {"_watch": "a thread that watches"}
 
 
 def identifiers(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -94,3 +92,30 @@ def banned_in(name: str) -> str:
 def banned_names(path: Path) -> list[tuple[str, int]]:
     """Names of a Python file that are from the old dialect."""
     return [(name, line) for name, line in identifiers(ast.parse(path.read_text())) if banned_in(name)]
+
+
+# Phrases that a person never reads: on pages, in documents and in docstrings.
+BANNED_PHRASES = {
+    r"\btell of\b": "Notify on",
+    r"\btold\b": "reported, recorded",
+    r"\bmend(s|ed|ing)?\b": "repair, fix, recover",
+    r"\bfor want of\b": "without",
+    r"\ball the same\b": "anyway",
+    r"\bby hand\b": "manually",
+    r"\bcomes? to rest\b": "becomes idle",
+    r"\bturned away\b": "provider unavailable",
+    r"\bdoorbells?\b": "message",
+    r"\bsummon(s|ed)?\b": "request a check",
+    r"\bnudg(e|es|ed)\b": "enqueue",
+    r"\bwho(so)?ever\b": "anyone who",
+    r"\bas the system has it\b": "Use system setting",
+    r"\bat most a round\b": "Max per round",
+    r"\blongest silence\b": "Idle timeout",
+    r"\bits rows of the ledger\b": "View in ledger",
+    r"\bbeside the others\b": "Concurrency",
+}
+
+
+def banned_phrases(text: str) -> list[str]:
+    """The banned phrases in this text, as they stand in it."""
+    return [match.group(0) for phrase in BANNED_PHRASES for match in re.finditer(phrase, text, re.IGNORECASE)]

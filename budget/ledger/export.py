@@ -1,4 +1,4 @@
-"""Ledger rows for export: one shape for the API, the CSV and `./muster ledger export`."""
+"""Ledger rows for export: one shape for the API and its CSV, and `./muster ledger export`. The page's CSV has columns of its own (dashboard)."""
 
 import json
 from collections.abc import Iterable, Iterator

@@ -4,10 +4,10 @@ import re
 
 MAX_LENGTH = 2000
 # Controls except tab; bidirectional and hidden text (Trojan Source); zero-width characters; bytes that are not UTF-8.
-_TURNS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _HIDES = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2028\u2029\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
-_ODD = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f{_TURNS}{_HIDES}\ud800-\udfff\U000e0000-\U000e0fff]")
-_MISLEADS = re.compile(f"[{_TURNS}{_HIDES}\U000e0000-\U000e0fff]")
+_ODD = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f{_BIDI}{_HIDES}\ud800-\udfff\U000e0000-\U000e0fff]")
+_MISLEADS = re.compile(f"[{_BIDI}{_HIDES}\U000e0000-\U000e0fff]")
 JOINED = re.compile("(?<=[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d(?=[\u2600-\u27bf\U0001f000-\U0001faff])")
 
 

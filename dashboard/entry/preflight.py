@@ -82,8 +82,8 @@ def _fix(page_request: PageRequest, entry: Entry, check: Check, names: dict[str,
     """The button and the address where a person can act on a failing check."""
     if check.holder in names:
         return f"See {names[check.holder].text}", names[check.holder].url
-    found = reasons.words(check.code)
-    return remedies.link(entry, found.remedy if found else RELEASE)
+    words = reasons.words(check.code)
+    return remedies.link(entry, words.remedy if words else RELEASE)
 
 
 @require_POST

@@ -101,7 +101,7 @@ def status(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
 
 def _fix(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
     """The action that unblocks an entry where a release would not. None for users who may not take it."""
-    found = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
-    if found is None or found.returns_without is None or not page_request.may(Need[found.returns_without.upper()]):
+    words = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
+    if words is None or words.returns_without is None or not page_request.may(Need[words.returns_without.upper()]):
         return None
-    return remedies.link(entry, found.remedy)
+    return remedies.link(entry, words.remedy)

@@ -58,8 +58,8 @@ def _entry(entry: Entry) -> Item:
     failed = entry.status == Entry.Status.FAILED
     why = entry.reason_message or ("It failed" if failed else "It is blocked")
     tone, symbol = ("bad", "failed") if failed else ("block", "blocked")
-    found = reasons.words(entry.reason_code)
-    action, link = remedies.link(entry, found.remedy) if found and found.needs_person else ("View entry", here)
+    words = reasons.words(entry.reason_code)
+    action, link = remedies.link(entry, words.remedy) if words and words.needs_person else ("View entry", here)
     pieces = [(f"#{entry.seq} {entry.title}", here), (f" · {why}", "")]
     return Item(tone, symbol, pieces, entry.reason_at, action, here if failed else link)
 

@@ -105,13 +105,13 @@ class _Reader:
             self.base = bullet.depth
             self._begin(number, indent, bullet.text, done=bullet.box != " ")
         elif self.open is None:
-            self._beside(number, line.strip())
+            self._trailing(number, line.strip())
         elif not line.strip():
             self.open.bullet = -1
             self._text("")
         elif indent <= self.open.indent:
             self.close()  # a heading, or prose between the lists
-            self._beside(number, line.strip())
+            self._trailing(number, line.strip())
         elif bullet:
             self._under(number, indent, bullet.text, done=bullet.box in ("x", "X"))
         elif self.open.bullet >= 0 and indent > self.open.bullet:
@@ -121,22 +121,22 @@ class _Reader:
             self._text(line)
 
     def close(self) -> None:
-        one, self.open = self.open, None
-        if one is None:
+        item, self.open = self.open, None
+        if item is None:
             return
-        if one.done:
-            self.skipped.append(Problem(one.line, f"{one.title[:80]} is ticked off"))
-            self.done_refs |= {str(one.value["ref"])} if one.value.get("ref") else set()
+        if item.done:
+            self.skipped.append(Problem(item.line, f"{item.title[:80]} is ticked off"))
+            self.done_refs |= {str(item.value["ref"])} if item.value.get("ref") else set()
             return
-        value = dict(one.value)
+        value = dict(item.value)
         spec: dict[str, Any] = {name: value.pop(name) for name in ("files_to_create", "files_to_modify") if name in value}
-        if one.criteria:
-            spec["acceptance_criteria"] = one.criteria
-        text = "\n".join(_dedented(one.text)).strip("\n")
-        value["content"] = f"{one.title}\n\n{text}" if text else one.title
+        if item.criteria:
+            spec["acceptance_criteria"] = item.criteria
+        text = "\n".join(_dedented(item.text)).strip("\n")
+        value["content"] = f"{item.title}\n\n{text}" if text else item.title
         if spec:
             value["spec"] = spec
-        self.items.append(Item(one.line, value, {"content": one.line, **one.lines}))
+        self.items.append(Item(item.line, value, {"content": item.line, **item.lines}))
 
     def _begin(self, number: int, indent: int, title: str, *, done: bool) -> None:
         self.open = _Open(number, indent, "", done)
@@ -169,12 +169,12 @@ class _Reader:
         self.open.bullet = -1
 
     def _pair(self, number: int, text: str) -> bool:
-        found = _PAIR.match(text)
-        if found is None or self.open is None:
+        match = _PAIR.match(text)
+        if match is None or self.open is None:
             return False
-        name = _KEYS[found.group(1).lower()]
+        name = _KEYS[match.group(1).lower()]
         try:
-            value = _value(name, found.group(2).strip())
+            value = _value(name, match.group(2).strip())
         except ValueError as error:
             if not self.open.done:
                 self.problems.append(Problem(number, str(error)))
@@ -190,7 +190,7 @@ class _Reader:
         if self.open is not None:
             self.open.text.append(line)
 
-    def _beside(self, number: int, text: str) -> None:
+    def _trailing(self, number: int, text: str) -> None:
         if self.base is not None and _PAIR.match(text):
             self.doubts.append(
                 Problem(number, f"{text[:80]!r} belongs to no entry and was left out: indent it below the entry that it is of")
@@ -198,11 +198,11 @@ class _Reader:
 
     def _doubt(self, number: int, text: str) -> None:
         """Say so where a word is nearly one that Muster knows: a misspelt `after:` would let two entries run at once."""
-        found = _LIKE_A_PAIR.match(text)
-        if found is None or self.open is None or self.open.done or self.looked > MOST_LOOKS:
+        match = _LIKE_A_PAIR.match(text)
+        if match is None or self.open is None or self.open.done or self.looked > MOST_LOOKS:
             return
         self.looked += 1
-        if near := difflib.get_close_matches(found.group(1).lower(), _KEYS, n=1, cutoff=0.75):
+        if near := difflib.get_close_matches(match.group(1).lower(), _KEYS, n=1, cutoff=0.75):
             self.doubts.append(Problem(number, f"{text[:80]!r} was read as text; if a setting was meant, its word is {near[0]}:"))
 
 
@@ -222,28 +222,28 @@ def plan(text: str) -> Plan:
     )
 
 
-def _value(name: str, said: str) -> Any:
+def _value(name: str, text: str) -> Any:
     if name in ("files_to_modify", "files_to_create", "depends_on"):
-        return [part.strip().strip("`") for part in said.split(",") if part.strip().strip("`")]
+        return [part.strip().strip("`") for part in text.split(",") if part.strip().strip("`")]
     if name == "budget_usd":
         try:
-            amount = Decimal(said.strip("`").removeprefix("$").replace("USD", "").strip())
+            amount = Decimal(text.strip("`").removeprefix("$").replace("USD", "").strip())
         except InvalidOperation:
-            raise ValueError(f"{said[:40]!r} is not an amount in USD, such as $2.50") from None
+            raise ValueError(f"{text[:40]!r} is not an amount in USD, such as $2.50") from None
         return amount
     if name == "budget_rounds":
-        if not (said.isascii() and said.isdigit() and len(said) < 10):
-            raise ValueError(f"{said[:40]!r} is not a number of rounds")
-        return int(said)
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise ValueError(f"{text[:40]!r} is not a number of rounds")
+        return int(text)
     if name == "parallelizable":
-        if said.lower() not in ("yes", "no", "true", "false"):
+        if text.lower() not in ("yes", "no", "true", "false"):
             raise ValueError("alone: is yes or no")
-        return said.lower() in ("no", "false")
-    return said.lower() if name == "priority" else said.strip("`")
+        return text.lower() in ("no", "false")
+    return text.lower() if name == "priority" else text.strip("`")
 
 
 def _bracket(title: str, end: int) -> int:
-    """Where the bracket begins that ends at `end`; -1: there is none. By hand: an expression would begin anew at every space of a long line."""
+    """Where the bracket begins that ends at `end`; -1: there is none. Without a regular expression: it would begin anew at every space of a long line."""
     start = title.rfind("(", 0, end) if title[end - 1 : end] == ")" else -1
     return start if start >= 0 and ")" not in title[start : end - 1] else -1
 

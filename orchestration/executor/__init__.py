@@ -1,6 +1,7 @@
 """The executor decides which entries start, and starts them.
 
-`plan` decides, without a database; `limits` words the spend limits it checks. `snapshot` reads the state for it. `dispatch` runs a cycle and
+`plan` decides, without a database; `limits` words the spend limits it checks. `snapshot` reads the state for it, and with it the order of
+ready entries: those with rounds first, then by priority, then by number. `dispatch` runs a cycle and
 claims sessions. `explain` shows the plan's own checks. `reconcile` is the tick's safety net. `control` starts, pauses and stops the
 executor. `stats` keeps the last cycles and ticks.
 """

@@ -1,4 +1,4 @@
-"""The input of a cycle: the world, and as much of the ready line as the free slots need. Four statements, whatever the backlog's size."""
+"""The input of a cycle: the world, and as much of the ready line as the free slots need, in order (rounds, priority, number). Four statements, whatever the backlog's size."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The escalating signals of a stop. Each agent module may choose a sequence for its CLI; the KILL at the end of the grace is fixed."""
+"""The escalating signals of a stop. Each agent module may choose a sequence for its CLI; KILL comes after MUSTER_STOP_GRACE_S in any case."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

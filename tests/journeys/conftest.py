@@ -71,12 +71,12 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     page = context.new_page()
     complaints: list[str] = []
 
-    def hear(message: ConsoleMessage) -> None:
+    def collect(message: ConsoleMessage) -> None:
         # A refusal that a test wants is noted by the browser as well: it is not a complaint of the page.
         if message.type in ("error", "warning") and "the server responded with a status of 409" not in message.text:
             complaints.append(message.text)
 
-    page.on("console", hear)
+    page.on("console", collect)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()

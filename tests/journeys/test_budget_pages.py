@@ -12,7 +12,7 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Entry
 from tests.dashboard.seeds import money as seed_money
 from tests.journeys.conftest import logged_in
-from tests.journeys.test_pages import RULES, found, open_live
+from tests.journeys.test_pages import RULES, open_live, results
 from workspaces.models import Workspace
 
 TAILS = ("", "?range=all", "entries/", "entries/?q=nothing", "rounds/", "ledger/", "changes/", "reallocate/")
@@ -42,7 +42,7 @@ def test_the_budget_pages_are_accessible(browser: Browser, address: str, day: Wo
     for place in places:
         page.goto(f"{address}/w/{day.pk}/{place}")
         page.wait_for_timeout(300)
-        assert found(page) == [], place
+        assert results(page) == [], place
     context.close()
 
 

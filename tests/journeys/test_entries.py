@@ -14,7 +14,7 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Entry
 from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
-from tests.journeys.test_pages import found, open_live
+from tests.journeys.test_pages import open_live, results
 from workspaces.models import Workspace
 
 
@@ -189,10 +189,10 @@ def test_the_entries_are_accessible(browser: Browser, address: str, workspace: W
             expect(page.locator("#freshness")).to_have_attribute("data-state", "live")
             page.click("#tips summary")
             page.locator("#entries tbody .tick").first.check()
-        assert found(page) == [], tail
+        assert results(page) == [], tail
     page.fill("#text", "- [ ] A (after: #99)\n- [ ] B")
     page.click("text=Preview")
-    assert found(page) == []
+    assert results(page) == []
     context.close()
 
 

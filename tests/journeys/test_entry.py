@@ -12,7 +12,7 @@ from tests.dashboard.entry.test_page import startable
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds.rounds import worked_on
 from tests.journeys.conftest import logged_in
-from tests.journeys.test_pages import found, open_live
+from tests.journeys.test_pages import open_live, results
 from workspaces.models import Event, Workspace
 
 
@@ -66,7 +66,7 @@ def test_the_preflight_opens_in_place_and_follows_what_changes(page: Page, addre
     expect(page.locator("#dispatch-entry")).to_have_count(0)
     control.pause(workspace.pk, by=seed.ANA)
     expect(page.locator("#preflight")).to_contain_text("Open the executor", timeout=3000)
-    assert found(page) == []
+    assert results(page) == []
 
 
 def test_dispatch_now_asks_why_and_leads_to_the_session(page: Page, address: str, workspace: Workspace) -> None:
@@ -144,6 +144,6 @@ def test_entry_round_and_diff_are_accessible(
     for tail in [*tabs, *rounds]:
         page.goto(f"{address}/w/{workspace.pk}/{tail}")
         page.wait_for_timeout(200)
-        assert found(page) == [], tail
+        assert results(page) == [], tail
         assert page.evaluate("document.querySelectorAll('*').length") < 1400, tail
     context.close()

@@ -162,15 +162,15 @@ def test_the_pages_are_accessible(browser: Browser, address: str, workspace: Wor
     for path in [*tails, f"{home}executor/stop/", "/api/v1/docs", "/w/ws_none/"]:
         page.goto(f"{address}{path}")
         page.wait_for_timeout(300)
-        assert found(page) == [], path
+        assert results(page) == [], path
     page.goto(f"{address}{home}")
     page.click("#stop-all")
     page.wait_for_timeout(500)
-    assert found(page) == []
+    assert results(page) == []
     context.close()
 
 
-def found(page: Page) -> list[str]:
+def results(page: Page) -> list[str]:
     problems = [f"{item['id']}: {item['nodes'][0]['target']}" for item in Axe().run(page, options=RULES).response["violations"]]
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         problems.append("wider than the screen")

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from tests.dashboard.seeds import entries as seed
 from tests.journeys.points import Site, looking, site, transactional_db
-from tests.journeys.test_pages import RULES, found
+from tests.journeys.test_pages import RULES, results
 
 __all__ = ["site", "transactional_db"]
 FIRST_VIEW, AGAIN = 100_000, 30_000  # bytes over the wire
@@ -52,11 +52,11 @@ def test_34_every_page_is_accessible(browser: Browser, site: Site, scheme: str) 
     page.goto(site.home)
     page.click("#stop-all")
     page.wait_for_timeout(500)
-    problems |= {"armed": here} if (here := found(page)) else {}
+    problems |= {"armed": here} if (here := results(page)) else {}
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     page.wait_for_selector("dialog[open]")
-    problems |= {"dialog": here} if (here := found(page)) else {}
+    problems |= {"dialog": here} if (here := results(page)) else {}
     context.close()
     assert problems == {}
 
@@ -86,7 +86,7 @@ def test_39_every_page_is_light_on_the_wire_and_in_the_browser(browser: Browser,
         page.on(
             "console", lambda message, recorded=complaints: recorded.append(message.text) if message.type == "error" else None
         )
-        sizes = _watch(page)
+        sizes = _count_requests(page)
         response = page.goto(url)
         assert response is not None and response.status == 200, name
         policy = response.headers["content-security-policy"]
@@ -109,7 +109,7 @@ def test_39_every_page_is_light_on_the_wire_and_in_the_browser(browser: Browser,
     assert heavy == {}
 
 
-def _watch(page: Any) -> dict[str, int]:
+def _count_requests(page: Any) -> dict[str, int]:
     """Transferred bytes by URL, as the browser's protocol reports them, headers included. The stream is not counted:
     it never ends."""
     sizes: dict[str, int] = defaultdict(int)

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from orchestration.models import Entry, Executor, Session
 from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
-from tests.journeys.test_pages import found
+from tests.journeys.test_pages import results
 from tests.orchestration.git.repositories import a_repository
 from workspaces.models import Membership, Workspace
 
@@ -113,14 +113,14 @@ def test_axe_finds_nothing(browser: Browser, address: str, workspace: Workspace,
     problems = {}
     for tail in ("settings/", "settings/config/", "settings/members/", "agents/", "notices/"):
         page.goto(f"{home}/{tail}")
-        problems[tail] = found(page)
+        problems[tail] = results(page)
     page.goto(f"{home}/settings/config/")
     page.fill("#f-max_workers", "x")
     page.click("#save")
-    problems["error"] = found(page)
+    problems["error"] = results(page)
     for tail in ("/account/", "/account/tokens/", "/new/", "/login/"):
         page.goto(f"{address}{tail}")
-        problems[tail] = found(page)
+        problems[tail] = results(page)
     context.close()
     assert not any(problems.values()), problems
 

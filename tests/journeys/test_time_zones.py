@@ -37,7 +37,7 @@ def test_changing_the_zone_changes_every_time_axis_and_day(page: Page, address: 
     expect(page.locator("html")).to_have_attribute("data-zone", "Asia/Kathmandu")
 
 
-def test_an_age_says_on_paper_when_it_was(browser: Browser, address: str, transactional_db: None) -> None:
+def test_an_age_is_printed_with_its_moment(browser: Browser, address: str, transactional_db: None) -> None:
     workspace = seed.busy()
     people.save_preferences(seed.user(), time_zone="Europe/Berlin")
     context = logged_in(browser, address)

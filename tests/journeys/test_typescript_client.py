@@ -98,27 +98,27 @@ def test_the_generated_client_calls_everything_as_the_contract_spells_it(
     _, recorded, ids = answers
     entry, session = ids["ENTRY"], ids["SESSION"]
 
-    def said(name: str) -> tuple[int, Any]:
+    def call(name: str) -> tuple[int, Any]:
         return recorded[name]["status"], recorded[name]["body"]
 
-    assert said("executorGetStatus") == (200, {"state": "running", "paused": False, "activeWorkers": 2})
-    assert {"sessionID": session, "entryID": entry, "phase": "implementation", "status": "running"} in said("executorGetWorkers")[
+    assert call("executorGetStatus") == (200, {"state": "running", "paused": False, "activeWorkers": 2})
+    assert {"sessionID": session, "entryID": entry, "phase": "implementation", "status": "running"} in call("executorGetWorkers")[
         1
     ]["workers"]
-    assert said("executorGetLocks") == (200, {entry: ["src/a.py"]})
-    assert said("executorPause") == (200, {"paused": True})
-    assert said("executorResume") == (200, {"resumed": True})
-    assert said("executorStart") == (200, {"started": True})
-    assert said("executorStopWorker") == (200, {"stopped": True})
-    assert said("executorStopWorker unknown") == (404, {"name": "NotFoundError", "data": {"message": "Worker session not found"}})
-    assert said("executorForceDispatch")[1]["dispatched"] is True
-    assert said("executorReverifyEntry")[0] == 400  # it is at work
-    assert said("executorReverifyEntry fresh")[1]["errors"][0]["propertyNames"] == ["entryID"]
-    assert said("executorReverifyEntry unknown") == (404, {"name": "NotFoundError", "data": {"message": "Entry not found"}})
-    assert said("budgetUpdateGlobal")[1]["max_project_spend_usd"] == 600
-    assert said("budgetUpdateGlobal")[1]["total_budget_usd"] == 500
-    assert said("budgetEdit") == (200, {"entryID": entry, "budget_usd": 75, "locked": True})
-    assert said("budgetLock") == (200, {"entryID": entry, "locked": False})
-    assert said("executorStopAll") == (200, {"stopped": True})
-    assert recorded["budgetGetStatus"]["spent"] == 0 and said("budgetGetStatus")[1]["entries"][0]["entryID"] == entry
-    assert said("without a body")[0] == said("with another's body")[0] == 400
+    assert call("executorGetLocks") == (200, {entry: ["src/a.py"]})
+    assert call("executorPause") == (200, {"paused": True})
+    assert call("executorResume") == (200, {"resumed": True})
+    assert call("executorStart") == (200, {"started": True})
+    assert call("executorStopWorker") == (200, {"stopped": True})
+    assert call("executorStopWorker unknown") == (404, {"name": "NotFoundError", "data": {"message": "Worker session not found"}})
+    assert call("executorForceDispatch")[1]["dispatched"] is True
+    assert call("executorReverifyEntry")[0] == 400  # it is at work
+    assert call("executorReverifyEntry fresh")[1]["errors"][0]["propertyNames"] == ["entryID"]
+    assert call("executorReverifyEntry unknown") == (404, {"name": "NotFoundError", "data": {"message": "Entry not found"}})
+    assert call("budgetUpdateGlobal")[1]["max_project_spend_usd"] == 600
+    assert call("budgetUpdateGlobal")[1]["total_budget_usd"] == 500
+    assert call("budgetEdit") == (200, {"entryID": entry, "budget_usd": 75, "locked": True})
+    assert call("budgetLock") == (200, {"entryID": entry, "locked": False})
+    assert call("executorStopAll") == (200, {"stopped": True})
+    assert recorded["budgetGetStatus"]["spent"] == 0 and call("budgetGetStatus")[1]["entries"][0]["entryID"] == entry
+    assert call("without a body")[0] == call("with another's body")[0] == 400

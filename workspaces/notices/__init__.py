@@ -3,7 +3,7 @@
 - `channels`: created, changed and removed by admins
 - `deliveries`: claims, results, retries
 - `sending`: the sender's thread
-- `messages`: the text of notices
+- `messages`: the payload and the layout; subjects are the `notice` of each event (`*/events.py`)
 - `posting`, `signing`, `addresses`: webhooks
 - `mail`: e-mail
 - `api`, `schemas`: the calls

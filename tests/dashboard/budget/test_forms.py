@@ -113,7 +113,7 @@ def test_a_bulk_form_that_does_not_fit_is_refused(bea: Client, day: Workspace, b
 
 def test_a_row_is_corrected_by_another_one_after_a_look_ahead(bea: Client, day: Workspace) -> None:
     row = LedgerEntry.objects.filter(project_id=day.pk, category="entry").order_by("-id")[0]
-    address, form = at(day, f"ledger/{row.pk}/correct/"), {"way": "back", "amount": "0.02", "reason": "billed twice"}
+    address, form = at(day, f"ledger/{row.pk}/correct/"), {"direction": "back", "amount": "0.02", "reason": "billed twice"}
     assert "The ledger is never edited" in text_of(bea, address)
     confirmation = bea.post(address, form)
     assert (
@@ -128,7 +128,7 @@ def test_a_row_is_corrected_by_another_one_after_a_look_ahead(bea: Client, day: 
 
 def test_the_look_ahead_shows_a_change_that_cents_would_hide(bea: Client, day: Workspace) -> None:
     row, spent = LedgerEntry.objects.filter(project_id=day.pk)[0], Project.objects.get(pk=day.pk).total_spent
-    form = {"way": "back", "amount": "0.000001", "reason": "rounding"}
+    form = {"direction": "back", "amount": "0.000001", "reason": "rounding"}
     seen = in_line(bea.post(at(day, f"ledger/{row.pk}/correct/"), form).content.decode())
     assert f"Spent in the project: {columns.exact(spent, 1)} → {columns.exact(spent - 1)}" in seen and "−$0.000001" in seen
 
@@ -180,7 +180,7 @@ def test_the_total_budget_is_changed_with_who_and_why(bea: Client, day: Workspac
 
 def test_a_viewer_sees_all_and_changes_nothing(vera: Client, day: Workspace) -> None:
     row, target = LedgerEntry.objects.filter(project_id=day.pk)[0], entry(day, 5)
-    form = {"amount": "1", "do": "lock", "pick": picks(day, 5), "way": "back", "reason": "x", "on": "1", "confirm": "1"}
+    form = {"amount": "1", "do": "lock", "pick": picks(day, 5), "direction": "back", "reason": "x", "on": "1", "confirm": "1"}
     tails = ("cap/", "total/", "limits/", "warnings/", "auto/", "reallocate/", "entries/bulk/", f"ledger/{row.pk}/correct/")
     for address in [
         *(at(day, tail) for tail in tails),

@@ -92,8 +92,12 @@ def test_the_most_expensive_rounds_lead_to_what_they_changed(bea: Client, day: W
     seen = text_of(bea, at(day, "rounds/"), fragment="dear")
     costs = [int(cost) for cost in re.findall(r'data-value="(\d+)"', seen)]
     assert costs == sorted(costs, reverse=True) and costs[0] == usd("3.3") and len(costs) == Round.objects.count()
-    dearest = f"/w/{day.pk}/entries/{entry(day, 3).pk}/rounds/3/"
-    assert seen.index(f'href="{dearest}"') < seen.index("/rounds/1/") and f'href="{dearest}#diff"' in seen and "+61 −3" in seen
+    most_expensive = f"/w/{day.pk}/entries/{entry(day, 3).pk}/rounds/3/"
+    assert (
+        seen.index(f'href="{most_expensive}"') < seen.index("/rounds/1/")
+        and f'href="{most_expensive}#diff"' in seen
+        and "+61 −3" in seen
+    )
     first = rows_of(bea, at(day, "rounds/"))[0]
     assert (first["number"], first["round"], first["cost_usd"], first["insertions"]) == ("3", "3", "3.3", "61")
 

@@ -275,7 +275,7 @@ def test_any_list_of_files_is_read_or_left(noise: bytes) -> None:
 
 @settings(max_examples=examples(200))
 @given(LINE, LINE)
-def test_marks_cut_no_word_and_lose_no_letter(one: str, other: str) -> None:
-    hunk = Hunk(1, 1, "", [("-", one), ("+", other)])
+def test_marks_cut_no_word_and_lose_no_letter(before: str, after: str) -> None:
+    hunk = Hunk(1, 1, "", [("-", before), ("+", after)])
     text = inert(paint.render("x", [hunk], Allowance(10)).lines)
-    assert text == f"@@ line 1\n−{visible(one)}\n+{visible(other)}\n"
+    assert text == f"@@ line 1\n−{visible(before)}\n+{visible(after)}\n"

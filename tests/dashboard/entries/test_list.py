@@ -24,7 +24,7 @@ def at(workspace: Workspace, tail: str = "") -> str:
     return f"/w/{workspace.pk}/entries/{tail}"
 
 
-def sheet(client: Client, workspace: Workspace, **query: str) -> list[dict[str, str]]:
+def csv_rows(client: Client, workspace: Workspace, **query: str) -> list[dict[str, str]]:
     response = client.get(at(workspace), query | {"format": "csv"})
     return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))  # type: ignore[attr-defined]
 
@@ -41,7 +41,7 @@ def walk(client: Client, workspace: Workspace, **query: str) -> list[str]:
 
 def rail(client: Client, workspace: Workspace, **query: str) -> dict[str, str]:
     context = client.get(at(workspace), query).context
-    return {one["word"]: one["n"] for item in context["rail"] for one in (item, *item.get("under", []))}
+    return {link["word"]: link["n"] for item in context["rail"] for link in (item, *item.get("under", []))}
 
 
 def by_seq(workspace: Workspace, seq: int) -> Entry:
@@ -92,9 +92,9 @@ def test_stored_reasons_are_those_that_the_checks_give(ana: Client, workspace: W
 def test_the_rail_counts_what_its_links_show(ana: Client, workspace: Workspace) -> None:
     for query in ({}, {"q": "app"}, {"status": "blocked"}, {"locked": "1"}):
         for item in ana.get(at(workspace), query).context["rail"]:
-            for one in (item, *item.get("under", [])):
-                shown = ana.get(f"{at(workspace)}?{one['query']}").context
-                assert one["n"] == str(shown["matching"]) == str(len(shown["rows"])), one
+            for link in (item, *item.get("under", [])):
+                shown = ana.get(f"{at(workspace)}?{link['query']}").context
+                assert link["n"] == str(shown["matching"]) == str(len(shown["rows"])), link
 
 
 def test_the_graph_calls_an_entry_what_the_table_calls_it(ana: Client, workspace: Workspace) -> None:
@@ -146,12 +146,12 @@ def test_the_column_head_shows_the_sort_order(ana: Client, workspace: Workspace)
 @pytest.mark.parametrize("query", [{}, {"status": "blocked"}, {"q": "spent:>0"}, {"sort": "-spent"}])
 def test_the_csv_has_the_filtered_rows(ana: Client, workspace: Workspace, query: dict[str, str]) -> None:
     context = ana.get(at(workspace), query).context
-    assert [int(row["number"]) for row in sheet(ana, workspace, **query)] == [row["entry"].seq for row in context["rows"]]
+    assert [int(row["number"]) for row in csv_rows(ana, workspace, **query)] == [row["entry"].seq for row in context["rows"]]
 
 
 def test_the_csv_is_safe_and_exact(ana: Client, workspace: Workspace) -> None:
     entries.add(workspace.pk, [Draft("=cmd|' /C calc'!A0\nmore", budget=3_200)], by=seed.ANA)
-    last = sheet(ana, workspace)[-1]
+    last = csv_rows(ana, workspace)[-1]
     assert last["title"] == "'=cmd|' /C calc'!A0" and last["budget_usd"] == "0.0032"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", last["created_at"])
 
@@ -215,12 +215,12 @@ def test_the_selected_are_exported(otto: Client, workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"do": "dance"}, {"do": "priority"}, {"do": "priority", "priority": "x"}, {"do": "hold", "matching": "\x00"}]
+    "query", [{}, {"do": "dance"}, {"do": "priority"}, {"do": "priority", "priority": "x"}, {"do": "hold", "matching": "\x00"}]
 )
-def test_odd_orders_change_nothing(otto: Client, workspace: Workspace, said: dict[str, str]) -> None:
+def test_odd_orders_change_nothing(otto: Client, workspace: Workspace, query: dict[str, str]) -> None:
     before = list(Entry.objects.order_by("pk").values("status", "priority"))
     assert (
-        otto.post(at(workspace, "bulk/"), said | {"pick": ["x\x00", "entry_nothing"], "next": at(workspace)}).status_code == 303
+        otto.post(at(workspace, "bulk/"), query | {"pick": ["x\x00", "entry_nothing"], "next": at(workspace)}).status_code == 303
     )
     assert list(Entry.objects.order_by("pk").values("status", "priority")) == before
 

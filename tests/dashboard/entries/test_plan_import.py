@@ -156,7 +156,7 @@ def test_an_entry_needs_no_more_than_its_content(otto: Client, workspace: Worksp
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("form_data", "words"),
     [
         ({"content": " "}, "content"),
         ({"content": "a\x00b"}, "NUL"),
@@ -172,10 +172,10 @@ def test_an_entry_needs_no_more_than_its_content(otto: Client, workspace: Worksp
     ],
 )
 def test_invalid_fields_are_reported_and_the_input_stays(
-    otto: Client, workspace: Workspace, said: dict[str, str], words: str
+    otto: Client, workspace: Workspace, form_data: dict[str, str], words: str
 ) -> None:
     before = Entry.objects.count()
-    response = write(otto, workspace, criteria="kept as it was", **said)
+    response = write(otto, workspace, criteria="kept as it was", **form_data)
     seen = in_line(response.content.decode())
     assert response.status_code == 422 and words in seen and "kept as it was" in seen and Entry.objects.count() == before
 

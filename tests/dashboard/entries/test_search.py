@@ -17,11 +17,11 @@ from tests.dashboard.seeds import entries as seed
 from workspaces.models import Workspace
 
 
-def found(client: Client, workspace: Workspace, **query: str) -> list[int]:
+def seqs(client: Client, workspace: Workspace, **query: str) -> list[int]:
     return [row["entry"].seq for row in client.get(at(workspace), {"sort": "seq"} | query).context["rows"]]
 
 
-def says(client: Client, workspace: Workspace, q: str) -> str:
+def sentence(client: Client, workspace: Workspace, q: str) -> str:
     return str(client.get(at(workspace), {"q": q}).context["says"])
 
 
@@ -54,11 +54,13 @@ def says(client: Client, workspace: Workspace, q: str) -> str:
     ],
 )
 def test_words_and_qualifiers(ana: Client, workspace: Workspace, q: str, seqs: list[int]) -> None:
-    assert found(ana, workspace, q=q) == seqs
+    assert seqs(ana, workspace, q=q) == seqs
 
 
 def test_the_search_is_shown_as_a_sentence(ana: Client, workspace: Workspace) -> None:
-    assert says(ana, workspace, 'reason:files spent:>5 "two words"') == "waiting for files, spent over $5.00, with “two words”"
+    assert (
+        sentence(ana, workspace, 'reason:files spent:>5 "two words"') == "waiting for files, spent over $5.00, with “two words”"
+    )
     context = ana.get(at(workspace), {"q": "score:high budget:<2", "colour": "red", "status": "dancing"}).context
     assert context["says"] == "budget under $2.00" and context["ignored"] == ["colour", "status", "score:high"]
 
@@ -67,7 +69,7 @@ def test_a_reason_that_only_the_executor_knows_is_asked_of_it(ana: Client, works
     control.pause(workspace.pk, by=seed.ANA)
     for seq in (5, 7):
         Entry.objects.filter(workspace=workspace, seq=seq).update(parked_behind=None)
-    assert found(ana, workspace, reason="executor_paused") == [5, 7]
+    assert seqs(ana, workspace, reason="executor_paused") == [5, 7]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_odd_searches_are_answered(ana: Client, workspace: Workspace, q: str, vi
 
 def test_a_path_in_another_script_is_found(ana: Client, workspace: Workspace) -> None:
     entries.add(workspace.pk, [Draft("Umlauts", spec={"files_to_modify": ["app/größe/漢字.py"]})], by=seed.ANA)
-    assert found(ana, workspace, q="file:größe/漢") == [13]
+    assert seqs(ana, workspace, q="file:größe/漢") == [13]
 
 
 @given(st.text(max_size=300))

@@ -136,9 +136,9 @@ def test_a_dependency_is_added_by_number_or_as_the_list_offers_it(otto: Client, 
     assert list(target.dependencies.values_list("depends_on__seq", flat=True)) == [6]
 
 
-@pytest.mark.parametrize("said", ["", "x", "#", "9" * 16, "-1", "\x00", "#999", "#1.5"])
-def test_what_is_no_entry_is_no_dependency(otto: Client, workspace: Workspace, said: str) -> None:
-    response = otto.post(at(entry(workspace, 5), "depend/"), {"depends_on": said}, headers=HTMX)
+@pytest.mark.parametrize("typed", ["", "x", "#", "9" * 16, "-1", "\x00", "#999", "#1.5"])
+def test_what_is_no_entry_is_no_dependency(otto: Client, workspace: Workspace, typed: str) -> None:
+    response = otto.post(at(entry(workspace, 5), "depend/"), {"depends_on": typed}, headers=HTMX)
     assert response.status_code in (404, 422) and not entry(workspace, 5).dependencies.exists()
 
 

@@ -45,7 +45,7 @@ def test_the_list_shows_each_workspace_with_its_state_and_money(ana: Client, wor
     assert "$4.39" in seen and "$20.00" in seen
 
 
-def test_an_empty_list_says_how_to_add_a_workspace(ana: Client) -> None:
+def test_an_empty_list_explains_how_to_add_a_workspace(ana: Client) -> None:
     assert "./muster workspace add PATH" in text_of(ana, "/")
 
 
@@ -135,7 +135,7 @@ def test_the_entry_page_shows_rounds_checks_and_what_is_asked(ana: Client, works
     assert "Project cap" in text_of(ana, f"/w/{workspace.pk}/entries/{failed.pk}/", fragment="preflight")
 
 
-def test_pages_need_a_login_and_regions_say_so(client: Client, workspace: Workspace) -> None:
+def test_pages_need_a_login_and_regions_answer_401(client: Client, workspace: Workspace) -> None:
     address = f"/w/{workspace.pk}/"
     assert client.get(address).url == f"/login/?next={address}"  # type: ignore[attr-defined]
     assert client.get(address, headers={"HX-Request": "true"}).status_code == 401

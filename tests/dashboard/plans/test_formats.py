@@ -24,7 +24,7 @@ def problems(text: str, format: str = "") -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("name", samples.SAMPLES)
-def test_the_samples_all_say_the_same(name: str) -> None:
+def test_all_samples_are_the_same_plan(name: str) -> None:
     result = checked(samples.SAMPLES[name][1])
     first, second = result.drafts
     assert result.problems == [] and result.plan.format == name
@@ -67,7 +67,7 @@ def test_no_entry_waits_for_a_ticked_one() -> None:
     assert result.drafts[0].depends_on == () and [problem.line for problem in result.problems] == [3]
 
 
-def test_brackets_that_say_nothing_stay_in_the_title() -> None:
+def test_brackets_without_a_known_key_stay_in_the_title() -> None:
     assert checked("- [ ] Mend it (see below)").drafts[0].content == "Mend it (see below)"
 
 

@@ -119,17 +119,17 @@ def test_the_number_of_queries_does_not_depend_on_comments(
         text(bea, url(review))
 
 
-@pytest.mark.parametrize("sheet", ["lines", "proposals", "comments", "decisions"])
-def test_every_table_is_a_csv_that_runs_nothing(bea: Client, review: Review, sheet: str) -> None:
+@pytest.mark.parametrize("table", ["lines", "proposals", "comments", "decisions"])
+def test_every_table_is_a_csv_that_runs_nothing(bea: Client, review: Review, table: str) -> None:
     comments.add(review, "=1+1", by=access.MUSTER)
     drafting.change(
         review, drafting.Changes(proposals=[Wish(Proposal.Field.CAP, usd(9), "@SUM(A1)")]), by=access.of_user(seed.user("bea"))
     )
-    response = bea.get(f"{url(review)}?csv={sheet}")
+    response = bea.get(f"{url(review)}?csv={table}")
     assert response.headers["Content-Type"].startswith("text/csv") and "attachment" in response.headers["Content-Disposition"]
     body = b"".join(response).decode()
     assert ",=1" not in body and ",@SUM" not in body
-    assert {"comments": "'=1+1", "proposals": "'@SUM(A1)"}.get(sheet, "") in body
+    assert {"comments": "'=1+1", "proposals": "'@SUM(A1)"}.get(table, "") in body
 
 
 def test_the_list_is_a_csv_too(bea: Client, review: Review) -> None:

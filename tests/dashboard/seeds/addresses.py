@@ -73,6 +73,6 @@ def _walk(patterns: Any, before: str) -> Iterator[Address]:
             yield Address(pattern.name or route, route, tuple(part[1] or part[2] for part in parts_), tuple(verbs))
 
 
-def _route(one: Any) -> str:
-    pattern = one.pattern
+def _route(resolved: Any) -> str:
+    pattern = resolved.pattern
     return str(pattern._route if isinstance(pattern, RoutePattern) else pattern._regex)

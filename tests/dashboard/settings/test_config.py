@@ -76,7 +76,7 @@ def test_an_empty_field_goes_back_to_the_default(ana: Client, workspace: Workspa
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "message"),
     [
         ("max_workers", "many", "Write a whole number"),
         ("max_workers", "0", "Must be 1 or more"),
@@ -97,14 +97,14 @@ def test_an_empty_field_goes_back_to_the_default(ana: Client, workspace: Workspa
     ],
 )
 def test_an_error_is_shown_at_its_field_and_keeps_the_input(
-    ana: Client, workspace: Workspace, name: str, value: str, says: str
+    ana: Client, workspace: Workspace, name: str, value: str, message: str
 ) -> None:
     before = stored(workspace)
     response = ana.post(at(workspace), filled(ana, workspace) | {name: value, "push.remote": "upstream"})
     seen = in_line(response.content.decode())
     anchor = "f-" + name.replace(".", "-")
     assert response.status_code == 400 and stored(workspace) == before
-    assert f'href="#{anchor}"' in seen and f'id="{anchor}-wrong"' in seen and says in seen
+    assert f'href="#{anchor}"' in seen and f'id="{anchor}-wrong"' in seen and message in seen
     assert 'value="upstream"' in seen
 
 
@@ -193,9 +193,9 @@ def test_a_workspace_is_renamed(ana: Client, workspace: Workspace) -> None:
 
 
 def test_it_is_deleted_only_by_its_name_and_not_while_sessions_run(ana: Client, workspace: Workspace) -> None:
-    for name, says in (("invoices", "type the name"), ("Invoices", "Sessions are at work")):
+    for name, message in (("invoices", "type the name"), ("Invoices", "Sessions are at work")):
         response = ana.post(at(workspace, "delete/"), {"name": name}, headers=HTMX)
-        assert response.status_code == 422 and says in in_line(response.content.decode())
+        assert response.status_code == 422 and message in in_line(response.content.decode())
     quiet = seed.empty("Quiet")
     response = ana.post(at(quiet, "delete/"), {"name": "Quiet"}, follow=True)
     assert "Quiet is deleted" in in_line(response.content.decode()) and ana.get(f"/w/{quiet.pk}/").status_code == 404

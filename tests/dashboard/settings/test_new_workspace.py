@@ -66,7 +66,7 @@ def test_checking_reports_the_repository_and_creates_nothing(ana: Client, shop: 
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"repo": "/etc"}, "Must lie inside one of MUSTER_REPO_ROOTS"),
         ({"repo": "relative/path"}, "Must be an absolute path"),
@@ -90,10 +90,10 @@ def test_checking_reports_the_repository_and_creates_nothing(ana: Client, shop: 
         ({"junit": "x.xml"}, "goes with a verify command"),
     ],
 )
-def test_invalid_fields_are_reported_and_the_input_is_kept(ana: Client, shop: Path, change: dict[str, str], says: str) -> None:
+def test_invalid_fields_are_reported_and_the_input_is_kept(ana: Client, shop: Path, change: dict[str, str], message: str) -> None:
     response = ana.post("/new/", FORM | {"repo": str(shop), "name": "My <b>shop", "model": "sonnet"} | change)
     seen = in_line(response.content.decode())
-    assert response.status_code == 400 and says in seen and "My &lt;b&gt;shop" in seen and 'value="sonnet"' in seen
+    assert response.status_code == 400 and message in seen and "My &lt;b&gt;shop" in seen and 'value="sonnet"' in seen
     assert not Workspace.objects.exists()
 
 

@@ -21,22 +21,22 @@ OWN = ("account", "account-prefer", "account-password", "tokens", "theme", "logi
 FORM = {
     "confirm": "remove", "role": "admin", "name": "vera", "amount": "1", "reason": "x", "workers": "9", "rounds": "9", "locked": "1",
     "do": "hold", "all": "1", "content": "x", "text": "- [ ] x", "format": "markdown", "whole": "{}", "value": "x", "wanted": "1",
-    "limit": "total.day", "percents": "50", "way": "back", "title": "x", "auto": "1", "repo": "/tmp", "cap": "1", "kind": "command",
+    "limit": "total.day", "percents": "50", "direction": "back", "title": "x", "auto": "1", "repo": "/tmp", "cap": "1", "kind": "command",
 }  # fmt: skip
 
 
 @contextmanager
 def writing() -> Iterator[list[str]]:
     """The statements within that may change a row of anything but the browser's sessions."""
-    found: list[str] = []
+    statements: list[str] = []
 
-    def note(execute: Any, sql: str, *rest: Any) -> Any:
+    def note(execute: Any, sql: str, *args: Any) -> Any:
         if re.match(r"\s*(SELECT|SAVEPOINT|RELEASE|ROLLBACK|BEGIN)", sql) is None and '"django_session"' not in sql:
-            found.append(sql)
-        return execute(sql, *rest)
+            statements.append(sql)
+        return execute(sql, *args)
 
     with connection.execute_wrapper(note):
-        yield found
+        yield statements
 
 
 def fingerprint() -> dict[str, str]:

@@ -75,10 +75,10 @@ def test_a_category_that_is_below_zero(bea: Client, day: Any) -> None:
     report = charges.Report(Category.ENTRY, usd(5), Tokens("x", 1))
     charges.book(project(workspace), entry.account, report, actor="p", key=None)
     row = LedgerEntry.objects.get(project=workspace.pk)
-    told = reconciliation.read(
+    usage = reconciliation.read(
         f"d,m,c\n{row.at:%Y-%m-%d},x,1\n", provider="generic", columns={"date": "d", "model": "m", "cost": "c"}
     )
-    reconciliation.apply(workspace.pk, told, provider="generic", by=ANA)
+    reconciliation.apply(workspace.pk, usage, provider="generic", by=ANA)
     assert project(workspace).orchestrator_spent == -usd(4)
     all_pages(bea, workspace)
 

@@ -169,8 +169,8 @@ def test_a_role_too_small_is_refused_and_sees_no_control(vera: Client, otto: Cli
         for address in addresses:
             assert who.post(address, {"confirm": "stop", "amount": "1"}).status_code == 403, address
             assert who.post(address, {"confirm": "stop", "amount": "1"}, headers=HTMX).status_code == 403, address
-    one = entry(workspace, 5)
-    for address in (f"/w/{workspace.pk}/", f"/w/{workspace.pk}/entries/{one.pk}/"):
+    fifth = entry(workspace, 5)
+    for address in (f"/w/{workspace.pk}/", f"/w/{workspace.pk}/entries/{fifth.pk}/"):
         seen = in_line(vera.get(address).content.decode())
         assert not [target for target in every["operate"] + every["money"] if target in seen]
 

@@ -172,7 +172,7 @@ def test_activity_is_filtered_by_who_what_and_which(ana: Client, workspace: Work
     assert "Ignored in the address: verb" in text_of(ana, base, verb="DROP TABLE")
 
 
-def test_the_sheet_of_activity_has_every_row_that_the_filter_lets_through(ana: Client, workspace: Workspace) -> None:
+def test_the_csv_of_activity_has_every_row_of_the_filter(ana: Client, workspace: Workspace) -> None:
     response = ana.get(f"/w/{workspace.pk}/activity/", {"format": "csv", "verb": "entry"})
     rows = list(csv.DictReader(io.StringIO(response.getvalue().decode())))  # type: ignore[attr-defined]
     assert len(rows) == Event.objects.filter(workspace=workspace, verb__regex=r"^(entry|entries|backlog)\.").count()

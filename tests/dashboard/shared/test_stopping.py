@@ -43,8 +43,8 @@ def test_each_session_acknowledges_and_only_then_all_are_stopped(otto: Client, w
     confirmed(otto, stop(workspace))
     seen = shown(otto, workspace, "stopping")
     assert "Stopping: 0 of 3 confirmed" in seen and "All stopped" not in seen and "Stopping" in shown(otto, workspace, "strip")
-    one, *others = Session.objects.filter(workspace=workspace, status="running").order_by("id")
-    end(one)
+    first, *others = Session.objects.filter(workspace=workspace, status="running").order_by("id")
+    end(first)
     assert "1 of 3 confirmed" in shown(otto, workspace, "stopping")
     for session in others:
         end(session)

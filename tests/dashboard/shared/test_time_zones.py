@@ -82,7 +82,7 @@ def test_days_of_a_filter_are_the_persons(bea: Client, day: Workspace) -> None:
     assert text_of(bea, at(day, "ledger/"), to="9999-12-31", **{"from": "0001-01-01"})
 
 
-def test_a_sheet_stays_in_utc(bea: Client, day: Workspace) -> None:
+def test_a_csv_stays_in_utc(bea: Client, day: Workspace) -> None:
     live_in(KATHMANDU)
     assert all(row["at"].endswith("+00:00") for row in rows_of(bea, at(day, "ledger/")))
 

@@ -6,7 +6,7 @@ from dashboard.shared import labels
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [
         (0, "just now"),
         (4.9, "just now"),
@@ -17,8 +17,8 @@ from dashboard.shared import labels
         (80_000, "22 h ago"),
     ],
 )
-def test_an_age_has_one_unit(seconds: float, said: str) -> None:
-    assert labels.age(seconds) == said
+def test_an_age_has_one_unit(seconds: float, expected: str) -> None:
+    assert labels.age(seconds) == expected
 
 
 def test_durations_are_exact_to_the_second() -> None:

@@ -37,7 +37,7 @@ def test_tags_and_filters_that_grow_or_read_elsewhere_are_refused(text: str) -> 
         "{% for a in content %}{{ content }}{% endfor %}",
     ],
 )
-def test_loops_are_bounded_and_the_error_says_so(text: str) -> None:
+def test_loops_are_bounded_with_a_clear_error(text: str) -> None:
     prompt_templates.check(text)
     began = time.monotonic()
     with pytest.raises(ValueError, match="more than"):

@@ -41,8 +41,8 @@ class Simulation:
         tree = worktrees.prepare(self.repo, self.folder / "worktrees", entry["ref"], INTEGRATION)
         spec, prompt = self.folder / "spec.json", self.folder / "prompt.md"
         spec.write_text(json.dumps({"id": entry["ref"], "content": entry["content"], "spec": entry["spec"]}))
-        told = [*entry["spec"]["acceptance_criteria"], *(finding for report in earlier[-1:] for finding in report.findings)]
-        prompt.write_text("\n".join(f"- {line}" for line in told))
+        criteria = [*entry["spec"]["acceptance_criteria"], *(finding for report in earlier[-1:] for finding in report.findings)]
+        prompt.write_text("\n".join(f"- {line}" for line in criteria))
         env = {
             "PATH": os.environ["PATH"],
             "DEMO_PACE": "0",
@@ -51,9 +51,9 @@ class Simulation:
             "MUSTER_ROUND": str(len(earlier) + 1),
             "MUSTER_BUDGET_USD": str(budget),
         } | change
-        said = run(CONFIG["agent"]["command"], tree.path, env)
-        assert said.returncode == 0, said.stderr
-        events = [json.loads(line) for line in said.stdout.splitlines()]
+        output = run(CONFIG["agent"]["command"], tree.path, env)
+        assert output.returncode == 0, output.stderr
+        events = [json.loads(line) for line in output.stdout.splitlines()]
         worktrees.commit(tree.path, entry["content"])
         allowed = {*entry["spec"].get("files_to_modify", []), *entry["spec"].get("files_to_create", [])}
         assert set(worktrees.changed_files(tree.path, tree.base_sha)) <= allowed, "it keeps to the files that are its own"
@@ -123,7 +123,7 @@ def test_the_small_budget_is_enough_for_one_round_and_not_for_two(simulation: Si
     assert simulation.round(trend, budget=budget - first.spent + 0.05).score == 1, "somebody raised it by five cents"
 
 
-def test_the_agent_says_so_when_a_task_is_not_one_of_the_demos(simulation: Simulation):
+def test_the_agent_refuses_tasks_that_are_not_the_demos(simulation: Simulation):
     stranger = {
         "ref": "other",
         "content": "Write a novel",
@@ -134,7 +134,7 @@ def test_the_agent_says_so_when_a_task_is_not_one_of_the_demos(simulation: Simul
     assert report.score < 1, "without named tests it is judged by all of them"
 
 
-def test_usage_is_told_once_for_each_request_of_a_priced_model(simulation: Simulation):
+def test_usage_is_reported_once_for_each_request_of_a_priced_model(simulation: Simulation):
     events = simulation.round(BY_REF["accounts"]).events
     usage = [event for event in events if event["type"] == "usage"]
     assert len({event["id"] for event in usage}) == len(usage) >= 3

@@ -25,7 +25,7 @@ def an_entry(n: int = 1, **more: object) -> Waiting:
     return Waiting(**{"id": f"entry_{n}", "seq": n, "headroom": 10**9, **more})  # type: ignore[arg-type]
 
 
-def test_an_entry_with_an_unavailable_provider_waits_and_says_how_long() -> None:
+def test_an_entry_with_an_unavailable_provider_waits_with_a_time() -> None:
     why = reason(an_entry(wait_s=42.4), Capacity(a_world()))
     assert why and (why.code, why.message) == (
         "agent_unavailable",

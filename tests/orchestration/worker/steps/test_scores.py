@@ -39,9 +39,9 @@ def test_a_junit_file_scores_the_share_of_the_cases_that_ran_and_passed(
 def ends(**results: tuple[int, str]) -> checks.RunCheck:
     """Each check by its name: its exit code, and the line that it prints."""
 
-    def run(check: Check, hear: Callable[[str, str], None]) -> Ended:
+    def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:
         code, line = results[check.name]
-        hear(line, "stdout")
+        on_line(line, "stdout")
         return Ended(cause="exited", exit_code=code)
 
     return run
@@ -82,7 +82,7 @@ def test_a_check_passes_only_with_exit_code_0_and_a_full_score(
 
 @pytest.mark.parametrize("cause", ["wall_timeout", "idle_timeout", "killed", "start_failed"])
 def test_a_check_that_did_not_finish_fails_whatever_it_wrote(tmp_path: Path, cause: str) -> None:
-    def run(check: Check, hear: Callable[[str, str], None]) -> Ended:
+    def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:
         (tmp_path / "j.xml").write_text(f"<testsuite>{PASSED}</testsuite>")
         return Ended(cause=cause, exit_code=0, seconds=3)  # type: ignore[arg-type]
 

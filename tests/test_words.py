@@ -1,0 +1,72 @@
+"""The private dialect does not come back: names and texts use the words of `tests/words.py`."""
+
+import ast
+import re
+from pathlib import Path
+
+from tests import figures, words
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_no_name_of_the_product_is_from_the_old_dialect() -> None:
+    dialect = {
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for path in figures.product_files(ROOT)
+        for name, line in words.banned_names(path)
+    }
+    assert not dialect
+
+
+def test_no_name_of_the_tests_is_from_the_old_dialect() -> None:
+    dialect = {
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        if path.name != "stub_llm.py"  # a copy of a tool that is kept elsewhere
+        for name, line in words.banned_names(path)
+    }
+    assert not dialect
+
+
+def test_no_page_uses_a_banned_phrase() -> None:
+    dialect = {
+        f"{path.relative_to(ROOT)}: {phrase}"
+        for path in (ROOT / "templates").rglob("*.html")
+        for phrase in words.banned_phrases(visible_text(path.read_text()))
+    }
+    assert not dialect
+
+
+def test_no_document_uses_a_banned_phrase() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    assert not {
+        f"{path.relative_to(ROOT)}: {phrase}" for path in documents for phrase in words.banned_phrases(prose(path.read_text()))
+    }
+
+
+def test_no_docstring_uses_a_banned_phrase() -> None:
+    dialect = {
+        f"{path.relative_to(ROOT)}: {phrase}"
+        for path in figures.product_files(ROOT)
+        if not {"api", "schemas"} & set(path.parts)  # these are published in openapi.json, which keeps its words
+        for docstring in docstrings(ast.parse(path.read_text()))
+        for phrase in words.banned_phrases(docstring)
+    }
+    assert not dialect
+
+
+def visible_text(template: str) -> str:
+    """The text of a template and of its labels, without tags of the template language."""
+    labels = " ".join(re.findall(r'(?:title|aria-label|placeholder|alt)="([^"]*)"', template))
+    bare = re.sub(r"{[%#].*?[%#]}|{{.*?}}|<[^>]*>", " ", template, flags=re.DOTALL)
+    return f"{bare} {labels}"
+
+
+def prose(document: str) -> str:
+    """A document without its code."""
+    return re.sub(r"```.*?```|`[^`]*`", " ", document, flags=re.DOTALL)
+
+
+def docstrings(tree: ast.AST) -> list[str]:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, kinds)]
