@@ -24,7 +24,7 @@ pages: Any = WSGIMiddleware(wsgi, workers=THREADS)
 
 
 def _needs_async(scope: dict[str, Any]) -> bool:
-    """An event stream would hold a thread for hours; a chunked body has no length, which WSGI takes for an empty one."""
+    """An event stream would occupy a thread for hours; WSGI treats a chunked body, which has no length, as empty."""
     return bool(EVENT_STREAM.match(scope["path"])) or any(name == b"transfer-encoding" for name, _ in scope["headers"])
 
 

@@ -18,7 +18,7 @@ DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _secret_key() -> str:
-    """The configured key, or one made once: two first starts at the same time agree on the file that was created first."""
+    """The configured key, or one created once: two first starts at the same time agree on the first file."""
     if key := env.read("MUSTER_SECRET_KEY"):
         return key
     kept = DATA_DIR / "secret_key"
@@ -27,7 +27,7 @@ def _secret_key() -> str:
         with open(new, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(secrets.token_urlsafe(48))
         try:
-            os.link(new, kept)  # never seen half written
+            os.link(new, kept)  # atomic: never half written
         except FileExistsError:
             pass
         new.unlink()
@@ -113,7 +113,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
     "workspaces.people.Backend",
-    "django.contrib.auth.backends.ModelBackend",  # named by sessions that began before ours was there
+    "django.contrib.auth.backends.ModelBackend",  # for sessions that older versions created
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -143,7 +143,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# What pages and static files are made of: an open page of another build asks its reader to reload.
+# The version of templates and static files: an open page of another version asks its reader to reload.
 BUILD = build.fingerprint(
     BASE_DIR / "templates",
     BASE_DIR / "static",
@@ -167,7 +167,7 @@ DISPLAY_TIME_ZONE = env.value("MUSTER_TIME_ZONE")
 ENV_LABEL = env.value("MUSTER_ENV_LABEL")
 LANGUAGE_CODE = "en"
 
-# Redis or Valkey: doorbells and hints only; losing it changes nothing but latency.
+# Redis or Valkey: wake-ups and change notifications only; losing it costs latency, never work.
 VALKEY_SOCKET = sockets.valkey_socket(DATA_DIR)
 REDIS_URL = env.read("REDIS_URL") or f"unix://{VALKEY_SOCKET}"
 

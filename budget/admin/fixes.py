@@ -39,7 +39,7 @@ class Correct(Fix):
     most = 1
 
     def lock(self, selected: Sequence[LedgerEntry]) -> None:
-        for row in LedgerEntry.objects.select_for_update(of=("self",)).filter(pk__in=[one.pk for one in selected]):
+        for row in LedgerEntry.objects.select_for_update(of=("self",)).filter(pk__in=[entry.pk for entry in selected]):
             # The account first and the project's row last, as in every charge.
             list(Account.objects.select_for_update(no_key=True).filter(pk=row.account_id).values_list("pk"))
             rebuild.lock_project(row.project_id)

@@ -182,8 +182,8 @@ def summary(review: Review, approvals: int) -> dict[str, Any]:
     }
 
 
-def detail(found: ReviewDetail) -> dict[str, Any]:
-    review = found.review
+def detail(whole: ReviewDetail) -> dict[str, Any]:
+    review = whole.review
     frozen = {
         "as_of": review.as_of,
         "ledger_row": review.as_of_ledger,
@@ -191,12 +191,12 @@ def detail(found: ReviewDetail) -> dict[str, Any]:
         **{f"{name}_usd": amounts.number(getattr(review, name)) for name in snapshot.TOTALS if name != "entry_spent"},
         "moved_since": bool(snapshot.changes_since(review)),
     }
-    return summary(review, found.approvals) | {
+    return summary(review, whole.approvals) | {
         "snapshot": frozen,
-        "lines": [line(one) for one in found.lines],
-        "proposals": [_proposal(one) for one in found.proposals],
-        "comments": [comment(one) for one in found.comments],
-        "decisions": [_decision(one) for one in found.decisions],
+        "lines": [line(item) for item in whole.lines],
+        "proposals": [_proposal(item) for item in whole.proposals],
+        "comments": [comment(item) for item in whole.comments],
+        "decisions": [_decision(item) for item in whole.decisions],
     }
 
 

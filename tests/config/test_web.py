@@ -20,8 +20,8 @@ def seen_by_the_app(client: str, forwarded: str) -> tuple[str, str]:
     headers = [(b"x-forwarded-for", forwarded.encode()), (b"x-forwarded-proto", b"https")]
     scope = {"type": "http", "client": (client, 1234), "scheme": "http", "headers": headers}
     asyncio.run(config.loaded_app(scope, None, None))
-    (found,) = seen
-    return found
+    (result,) = seen
+    return result
 
 
 @pytest.mark.parametrize("environment", ["", "*", "127.0.0.1"])

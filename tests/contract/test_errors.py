@@ -137,7 +137,7 @@ def test_a_token_is_kept_as_its_digest_only() -> None:
 
 @pytest.mark.parametrize(
     ("error", "seconds", "words"),
-    [("database or disk is full", "30", "The disk is full"), ("could not connect", "2", "does not answer just now")],
+    [("database or disk is full", "30", "The disk is full"), ("could not connect", "2", "is not available")],
 )
 def test_pages_without_a_database_show_an_error_that_reloads(
     workspace: Workspace, client: Client, monkeypatch: pytest.MonkeyPatch, error: str, seconds: str, words: str

@@ -18,7 +18,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NATIVE = ipaddress.ip_network("2000::/3")
 _TUNNELS = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32"))
 """6to4 and Teredo embed an IPv4 address; webhooks do not need them."""
-_NEAR = tuple(ipaddress.ip_network(one) for one in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"))
+_NEAR = tuple(ipaddress.ip_network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"))
 """Global by Python's table, but used by clouds: metadata (Oracle), 6to4 relays, the host's agent (Azure)."""
 
 

@@ -58,12 +58,12 @@ def any_password_set() -> bool:
 
 
 def _user_of(token: str) -> User | None:
-    key, _, rest = token.partition(".")
+    key, _, token_part = token.partition(".")
     try:
         user = User.objects.filter(pk=base36_to_int(key), is_active=True).first()
     except (ValueError, OverflowError):
         return None
-    return user if user and _tokens.check_token(user, rest) else None
+    return user if user and _tokens.check_token(user, token_part) else None
 
 
 def _claim_login(user: User) -> bool:

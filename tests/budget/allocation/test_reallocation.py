@@ -46,18 +46,18 @@ def test_a_dry_run_changes_and_records_nothing() -> None:
 
 def test_each_change_is_in_the_books_and_one_line_in_activity() -> None:
     shop = a_workspace(cap="8", budget="8")
-    one, locked = an_entry(shop, budget="0"), an_entry(shop, budget="1")
+    entry, locked = an_entry(shop, budget="0"), an_entry(shop, budget="1")
     caps.toggle_lock(locked.account, by=ANA)
     outcome = reallocation.run(shop.pk, by=ANA)
     change = BudgetChange.objects.get(field="budget")
     assert (change.account_id, change.source, change.actor, change.reason) == (
-        one.pk,
+        entry.pk,
         "allocation",
         "ana",
         outcome.changes[0].reason,
     )
-    told = Event.objects.get(verb="budget.reallocated").data
-    assert told == {"changed": 1, "skipped": 1, "pool_usd": 7, "unallocated_usd": 0}
+    data = Event.objects.get(verb="budget.reallocated").data
+    assert data == {"changed": 1, "skipped": 1, "pool_usd": 7, "unallocated_usd": 0}
     assert [skipped.account_id for skipped in outcome.skipped] == [locked.pk]
 
 
@@ -68,7 +68,7 @@ def test_run_again_it_writes_nothing() -> None:
     assert Event.objects.filter(verb="budget.reallocated").count() == 1
 
 
-def test_a_session_at_work_keeps_what_it_holds() -> None:
+def test_a_running_session_keeps_its_reservation() -> None:
     shop = a_workspace(cap="10", budget="10", round_ceiling_usd=2)
     session = a_session(an_entry(shop, budget="5"))
     caps.set_project(project(shop), "max_project_spend", usd(1), by=ANA)

@@ -9,7 +9,7 @@ from budget.amounts import usd
 
 
 def a_row(name: str = "a", *, budget: str = "5", spent: str = "0", rounds: tuple[Round, ...] = (), **more: Any) -> Row:
-    made = {
+    fields = {
         "seq": ord(name[0]),
         "priority": 2,
         "status": "open",
@@ -17,7 +17,7 @@ def a_row(name: str = "a", *, budget: str = "5", spent: str = "0", rounds: tuple
         "ceiling": usd(25),
         "rounds_left": 5 - len(rounds),
     } | more
-    return Row(id=name, budget=usd(budget), spent=usd(spent), rounds=rounds, **made)
+    return Row(id=name, budget=usd(budget), spent=usd(spent), rounds=rounds, **fields)
 
 
 def a_round(cost: str, gain: float | None) -> Round:
@@ -48,12 +48,12 @@ def test_without_rounds_each_gets_a_rounds_ceiling_before_anyone_gets_two() -> N
     assert "no rounds yet" in done.changes[0].reason and "$2.00 is all that is left for it" in done.changes[2].reason
 
 
-def test_a_raise_says_what_was_gained_for_what_and_what_is_missing() -> None:
+def test_a_raise_names_the_gain_its_cost_and_the_remaining_need() -> None:
     rounds = (a_round("0.21", 0.2), a_round("0.21", 0.1), a_round("0.21", 0.2))
     rows = a_row("a", budget="0.63", spent="0.63", rounds=rounds), a_row("b", budget="0", rounds=rounds)
     done = shared(*rows, money="1.4", ceiling="0.5")
-    said = "Raised from $0.63 to $1.30: improved 0.30 for $0.42 in its last two rounds, needs about $0.68 more"
-    assert [change.reason for change in done.changes] == [said]
+    sentence = "Raised from $0.63 to $1.30: improved 0.30 for $0.42 in its last two rounds, needs about $0.68 more"
+    assert [change.reason for change in done.changes] == [sentence]
 
 
 def test_what_is_done_gives_back_what_it_has_left_and_a_plateau_gets_no_more() -> None:
@@ -78,7 +78,7 @@ def test_what_improves_for_less_money_comes_first_among_equals() -> None:
     assert done.order == ("b", "a") and after(done) == {"b": 3}
 
 
-def test_one_from_which_little_is_to_be_expected_waits_for_all_others_even_if_it_is_critical() -> None:
+def test_an_entry_with_little_expected_gain_comes_last_even_if_it_is_critical() -> None:
     poor, usual = (a_round("1", 0.0),), (a_round("1", 0.9),)
     rows = [a_row(name, budget="1", spent="1", rounds=usual, status="done") for name in "xyz"]
     done = shared(

@@ -30,32 +30,32 @@ def facts(*worked: Worked, cap: str = "10", spent: str = "1", **more: object) ->
     return Facts(at=NOW, spent=usd(spent), cap=usd(cap), worked=worked, **more)  # type: ignore[arg-type]
 
 
-def test_thin_data_says_what_is_missing() -> None:
+def test_thin_data_names_what_is_missing() -> None:
     assert forecast.predict(facts(*rounds("1", "1"))).why_not == "Not enough data yet (2 of 3 rounds)"
     brief = forecast.predict(facts(*rounds("1", "1", "1", minutes=4)))
     assert (brief.enough, brief.why_not, brief.cap_at) == (False, "Not enough data yet (12 of 30 active minutes)", None)
 
 
 def test_even_rounds_give_their_rate_and_the_day_of_the_cap() -> None:
-    told = forecast.predict(facts(*rounds("1", "1", "1", "1"), cap="10", spent="4"))
-    assert told.enough and told.rate == told.low_rate == told.high_rate == usd(3)
-    assert told.cap_at is not None and abs(told.cap_at - (NOW + timedelta(hours=2))) < timedelta(minutes=5)
-    assert told.cap_from < told.cap_at < told.cap_until  # type: ignore[operator]
+    prediction = forecast.predict(facts(*rounds("1", "1", "1", "1"), cap="10", spent="4"))
+    assert prediction.enough and prediction.rate == prediction.low_rate == prediction.high_rate == usd(3)
+    assert prediction.cap_at is not None and abs(prediction.cap_at - (NOW + timedelta(hours=2))) < timedelta(minutes=5)
+    assert prediction.cap_from < prediction.cap_at < prediction.cap_until  # type: ignore[operator]
 
 
 def test_uneven_rounds_give_a_range() -> None:
-    told = forecast.predict(facts(*rounds("0.2", "3", "0.1", "1", "0.3", "2")))
-    assert told.low_rate < told.rate < told.high_rate
+    prediction = forecast.predict(facts(*rounds("0.2", "3", "0.1", "1", "0.3", "2")))
+    assert prediction.low_rate < prediction.rate < prediction.high_rate
 
 
 def test_only_time_with_a_session_at_work_counts_and_only_the_last_two_hours_of_it() -> None:
-    old = tuple(replace(one, began=one.began - 90_000, ended=one.ended - 90_000) for one in rounds(*["9"] * 9))
+    old = tuple(replace(session, began=session.began - 90_000, ended=session.ended - 90_000) for session in rounds(*["9"] * 9))
     assert forecast.predict(facts(*old, *rounds(*["1"] * 6))).rate == usd(3)
-    beside = [replace(one, began=one.began, ended=one.ended) for one in rounds("1", "1", "1")]
-    assert forecast.active_seconds([*beside, *rounds("2", "2", "2")]) == 3600
+    parallel = [replace(session, began=session.began, ended=session.ended) for session in rounds("1", "1", "1")]
+    assert forecast.active_seconds([*parallel, *rounds("2", "2", "2")]) == 3600
 
 
-def test_paused_tells_no_date_and_the_same_facts_tell_the_same() -> None:
+def test_paused_gives_no_date_and_the_same_facts_give_the_same_forecast() -> None:
     seen = facts(*rounds("0.5", "1", "2"), paused=True)
     assert (
         forecast.predict(seen).cap_at is None
@@ -64,20 +64,20 @@ def test_paused_tells_no_date_and_the_same_facts_tell_the_same() -> None:
     )
 
 
-def test_nothing_spent_reaches_no_cap() -> None:
-    told = forecast.predict(facts(*rounds("0", "0", "0")))
-    assert told.enough and (told.rate, told.cap_at, told.cap_until) == (0, None, None)
+def test_without_spend_the_cap_is_not_reached() -> None:
+    prediction = forecast.predict(facts(*rounds("0", "0", "0")))
+    assert prediction.enough and (prediction.rate, prediction.cap_at, prediction.cap_until) == (0, None, None)
 
 
-def test_what_is_spent_beside_sessions_is_in_the_rate() -> None:
+def test_spend_outside_sessions_is_in_the_rate() -> None:
     assert forecast.predict(facts(*rounds("1", "1", "1"), overhead=1.5)).rate == usd("4.5")
 
 
 def test_the_end_is_what_is_spent_and_what_entries_here_usually_cost() -> None:
     lives = (*(Life(2, usd(2), 0, over=True) for _ in range(12)), *(Life(0, 0, 5, over=False) for _ in range(10)))
-    told = forecast.predict(facts(*rounds("1", "1", "1"), spent="24", lives=lives))
-    assert told.end_low < told.end_spend < told.end_high  # type: ignore[operator]
-    assert told.end_spend == pytest.approx(usd(44), rel=0.1)
+    prediction = forecast.predict(facts(*rounds("1", "1", "1"), spent="24", lives=lives))
+    assert prediction.end_low < prediction.end_spend < prediction.end_high  # type: ignore[operator]
+    assert prediction.end_spend == pytest.approx(usd(44), rel=0.1)
 
 
 def test_an_end_without_any_round_is_not_known() -> None:
@@ -105,9 +105,9 @@ def test_it_is_read_from_the_sessions_that_are_over() -> None:
         Hold.objects.filter(session_ref=session.pk).update(drawn=usd("0.5"))
         ended(session, outcome="passed")
     Hold.objects.update(opened_at=F("settled_at") - timedelta(minutes=40))
-    told = forecast_inputs.forecast(shop.pk)
-    assert told.enough and told.rate == pytest.approx(usd("2.25"), rel=0.02)
-    assert told.end_spend == usd("1.5")
+    prediction = forecast_inputs.forecast(shop.pk)
+    assert prediction.enough and prediction.rate == pytest.approx(usd("2.25"), rel=0.02)
+    assert prediction.end_spend == usd("1.5")
 
 
 @pytest.mark.django_db

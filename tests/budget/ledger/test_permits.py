@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("category", [Category.INTERCEPTOR, Category.ORCHESTRATOR, Category.EXPANSION])
-def test_a_charge_that_names_an_entry_draws_the_permit_and_not_what_the_entry_holds(category: Category) -> None:
+def test_a_charge_for_an_entry_draws_the_permit_and_not_the_entrys_reservation(category: Category) -> None:
     workspace = a_workspace()
     entry = an_entry(workspace, budget="2")
     Hold.objects.create(project=project(workspace), account=entry.account, session_ref=ids.session(), amount=usd(2))
@@ -25,7 +25,7 @@ def test_a_charge_that_names_an_entry_draws_the_permit_and_not_what_the_entry_ho
     assert rebuild.find(workspace.pk) == []
 
 
-def test_it_is_booked_where_the_entry_holds_nothing() -> None:
+def test_it_is_booked_without_a_reservation_of_the_entry() -> None:
     workspace = a_workspace()
     entry = an_entry(workspace)
     permit = permits.open_permit(project(workspace), None, category=Category.INTERCEPTOR, amount=usd(1), by=ANA)
@@ -34,7 +34,7 @@ def test_it_is_booked_where_the_entry_holds_nothing() -> None:
     assert rebuild.find(workspace.pk) == []
 
 
-def test_a_permit_that_has_ended_is_not_answered_again_as_if_it_held_money() -> None:
+def test_an_ended_permit_is_not_returned_again_as_a_reservation() -> None:
     workspace = a_workspace()
     asked = {"category": Category.EXPANSION, "amount": usd(1), "by": ANA, "key": "k"}
     permit = permits.open_permit(project(workspace), None, **asked)  # type: ignore[arg-type]

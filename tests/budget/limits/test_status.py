@@ -32,12 +32,12 @@ def is_refused(workspace: Workspace, amount: str) -> bool:
     return False
 
 
-def told(workspace: Workspace) -> list[dict[str, object]]:
+def events(workspace: Workspace) -> list[dict[str, object]]:
     return [event.data for event in Event.objects.filter(verb="budget.limit", workspace=workspace).order_by("id")]
 
 
 @pytest.mark.parametrize(("category", "period"), [("total", "day"), ("entry", "day"), ("entry", "all")])
-def test_a_hold_past_a_limit_is_refused_by_the_database(category: str, period: str) -> None:
+def test_a_reservation_beyond_a_limit_is_refused_by_the_database(category: str, period: str) -> None:
     workspace = a_workspace()
     a_limit(workspace, category, period, "3")
     a_charge(an_entry(workspace), "1")
@@ -53,7 +53,7 @@ def test_another_categorys_limit_stops_no_session(category: str) -> None:
     assert not is_refused(workspace, "1")
 
 
-def test_a_hold_grows_only_as_far_as_the_day_allows() -> None:
+def test_a_reservation_grows_only_within_the_limit_of_the_day() -> None:
     workspace = a_workspace()
     a_limit(workspace, "total", "day", "2")
     entry = an_entry(workspace, budget="10")
@@ -61,7 +61,7 @@ def test_a_hold_grows_only_as_far_as_the_day_allows() -> None:
     assert ledger.grow(hold, usd(1)) and not ledger.grow(hold, 1)
 
 
-def test_the_next_day_begins_at_nothing() -> None:
+def test_the_next_day_starts_at_zero() -> None:
     workspace = a_workspace()
     a_limit(workspace, "total", "day", "1")
     a_charge(an_entry(workspace), "1")
@@ -79,24 +79,24 @@ def test_a_day_is_the_sum_of_its_ledger_by_category() -> None:
     assert kept == {"entry": usd("1.5"), "interceptor": usd("0.25"), "orchestrator": usd("0.125")}
 
 
-def test_a_reached_limit_is_told_once_a_day() -> None:
+def test_a_reached_limit_is_reported_once_a_day() -> None:
     workspace = a_workspace()
     entry = an_entry(workspace)
     a_limit(workspace, "entry", "day", "1")
     for _ in range(3):
         a_charge(entry, "0.6")
-    assert told(workspace) == [{"category": "entry", "period": "day", "limit_usd": 1}]
+    assert events(workspace) == [{"category": "entry", "period": "day", "limit_usd": 1}]
     DaySpend.objects.update(day=F("day") - timedelta(days=1))
     Limit.objects.update(reached_on=F("reached_on") - timedelta(days=1))
     a_charge(entry, "1")
-    assert len(told(workspace)) == 2
+    assert len(events(workspace)) == 2
 
 
 def test_a_limit_set_below_what_is_spent_is_reached_at_once() -> None:
     workspace = a_workspace()
     a_charge(an_entry(workspace), "2")
     a_limit(workspace, "entry", "all", "1.5")
-    assert told(workspace) == [{"category": "entry", "period": "all", "limit_usd": 1.5}]
+    assert events(workspace) == [{"category": "entry", "period": "all", "limit_usd": 1.5}]
 
 
 def test_standing_names_every_cap_with_what_stops() -> None:
@@ -104,15 +104,15 @@ def test_standing_names_every_cap_with_what_stops() -> None:
     a_limit(workspace, "total", "day", "60")
     a_charge(an_entry(workspace), "2")
     is_refused(workspace, "5")
-    shown = {(one.category, one.period): one for one in limits.statuses(workspace.pk, rounds={"total": usd(5)})}
+    shown = {(limit.category, limit.period): limit for limit in limits.statuses(workspace.pk, rounds={"total": usd(5)})}
     day = shown["total", "day"]
     assert (day.limit, day.spent, day.held, day.left, day.reached) == (usd(60), usd(2), usd(5), usd(53), False)
     assert shown["total", "all"].limit == usd(100) and shown["expansion", "day"].limit is None
     assert shown["total", "round"].limit == usd(5)
-    assert all(one.stops.endswith(".") for one in shown.values()) and len(shown) == 11
+    assert all(limit.stops.endswith(".") for limit in shown.values()) and len(shown) == 11
 
 
-def test_a_day_that_drifted_is_found_and_mended() -> None:
+def test_a_day_that_drifted_is_found_and_repaired() -> None:
     workspace = a_workspace()
     a_charge(an_entry(workspace), "2")
     DaySpend.objects.update(amount=5)

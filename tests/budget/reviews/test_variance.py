@@ -22,7 +22,7 @@ def test_over_is_positive_and_in_percent_of_the_plan() -> None:
     assert variance.spent_variance(Line(usd(10), usd(7))) == Variance(usd(-3), -30.0)
 
 
-def test_nothing_planned_has_no_percent() -> None:
+def test_a_plan_of_zero_has_no_percent() -> None:
     assert variance.spent_variance(Line(0, usd(5))) == Variance(usd(5), None)
 
 
@@ -40,7 +40,7 @@ amounts = st.integers(0, 10**15)
 
 
 @given(st.lists(st.builds(Line, amounts, amounts, st.none() | amounts)))
-def test_ranking_loses_nothing_and_never_rises(lines: list[Line]) -> None:
+def test_ranking_keeps_all_lines_and_never_rises(lines: list[Line]) -> None:
     ranked = variance.rank(lines)
-    far = [abs((variance.forecast_variance(one) or variance.spent_variance(one)).amount) for one in ranked]
+    far = [abs((variance.forecast_variance(line) or variance.spent_variance(line)).amount) for line in ranked]
     assert far == sorted(far, reverse=True) and sorted(map(id, ranked)) == sorted(map(id, lines))

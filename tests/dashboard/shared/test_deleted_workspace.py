@@ -27,7 +27,7 @@ def test_no_page_and_no_form_of_a_deleted_workspace_answers_a_member(workspace: 
     assert len(every) > 60
     assert {member.get(f"/w/{workspace.pk}/").status_code, member.get(f"/w/{workspace.pk}/budget/").status_code} == {200}
     Workspace.objects.filter(pk=workspace.pk).update(deleted_at=Now())
-    answered = {(method, path): getattr(member, method)(path).status_code for path in every for method in ("get", "post")}
-    assert {call: status for call, status in answered.items() if status not in (404, 405)} == {}
-    assert {path for path in every if answered["get", path] == answered["post", path] == 405} == set()
+    statuses = {(method, path): getattr(member, method)(path).status_code for path in every for method in ("get", "post")}
+    assert {call: status for call, status in statuses.items() if status not in (404, 405)} == {}
+    assert {path for path in every if statuses["get", path] == statuses["post", path] == 405} == set()
     assert workspace.name not in member.get("/").content.decode()

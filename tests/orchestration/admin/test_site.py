@@ -13,7 +13,7 @@ from orchestration.backlog import entries, entry_actions, orphans
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Executor, FileLock, Session
 from tests import admin_site
-from tests.admin_site import BOSS, a_superuser, dry_run, said, seed, url
+from tests.admin_site import BOSS, a_superuser, dry_run, message_of, seed, url
 from tests.factories import ANA, a_workspace, an_entry, some_entries
 from workspaces.errors import Invalid
 from workspaces.models import Event
@@ -109,7 +109,9 @@ def test_an_entry_and_what_its_failure_blocked_are_requeued_together(client: Cli
     stuck(second, "blocked", "dependency_failed")
     assert b"requeue that one" in dry_run(client, Entry, "requeue", second.pk).content
     shown = dry_run(client, Entry, "requeue", first.pk, second.pk)
-    assert "Requeued entries: 2" in said(admin_site.apply(client, Entry, "requeue", first.pk, second.pk, shown=shown, reason="r"))
+    assert "Requeued entries: 2" in message_of(
+        admin_site.apply(client, Entry, "requeue", first.pk, second.pk, shown=shown, reason="r")
+    )
     assert set(Entry.objects.values_list("status", "unmet_dependencies")) == {("pending", 0), ("pending", 1)}
 
 
@@ -122,7 +124,9 @@ def test_entries_that_the_dry_run_keeps_stay(client: Client) -> None:
     stuck(third)
     shown = dry_run(client, Entry, "requeue", second.pk, third.pk)
     assert b"Would change: 1" in shown.content
-    assert "Requeued entries: 1" in said(admin_site.apply(client, Entry, "requeue", second.pk, third.pk, shown=shown, reason="r"))
+    assert "Requeued entries: 1" in message_of(
+        admin_site.apply(client, Entry, "requeue", second.pk, third.pk, shown=shown, reason="r")
+    )
     assert [object_id for verb in ("released", "reopened") for object_id, _, _ in recorded(f"entry.{verb}")] == [third.pk]
 
 

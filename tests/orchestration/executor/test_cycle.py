@@ -1,7 +1,11 @@
 """The cycle against a real database: it claims each startable entry once, and explains why the others wait."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from budget.amounts import usd
@@ -10,6 +14,7 @@ from budget.models import Account, Hold
 from orchestration import queries
 from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
+from orchestration.executor.plan import Decision, Waiting, World
 from orchestration.models import Entry, FileLock, Session
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of, some_entries
 
@@ -129,9 +134,11 @@ def test_a_cycle_reads_on_past_parked_entries() -> None:
 def test_a_paused_executor_dispatches_nothing() -> None:
     a_worker()
     shop = a_workspace(state="paused")
+    poor = an_entry(shop, budget="0.01")
     an_entry(shop)
-    assert dispatch.cycle(shop.pk).started == []
+    assert dispatch.cycle(shop.pk).decisions == []
     assert not Hold.objects.exists() and not FileLock.objects.exists()
+    assert Entry.objects.get(pk=poor.pk).status == "pending", "it is not blocked for its budget either"
 
 
 def test_it_claims_nothing_while_no_worker_is_online() -> None:
@@ -171,3 +178,45 @@ def test_every_column_of_a_session_that_a_cycle_does_not_set_has_a_default_in_th
     decided = {"id", "workspace", "entry", "attempt", "work", "hold", "enqueued_at"}
     left = [field for field in Session._meta.concrete_fields if field.name not in decided]
     assert [field.name for field in left if not field.null and not field.has_db_default()] == []
+
+
+def test_an_entry_that_moved_while_the_cycle_was_deciding_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_worker()
+    shop = a_workspace()
+    entry = an_entry(shop, files=["a.py"])
+    decide = dispatch.planning.plan
+
+    def slowly(world: World, line: Sequence[Waiting]) -> list[Decision]:
+        decisions = decide(world, line)
+        Entry.objects.filter(pk=entry.pk).update(status="blocked", reason_code="human_hold", reason_message="Later")
+        return decisions
+
+    monkeypatch.setattr(dispatch.planning, "plan", slowly)
+    assert dispatch.cycle(shop.pk).started == []
+    assert sessions_of(shop) == [] and project(shop).held == 0 and not FileLock.objects.exists()
+
+
+def test_a_session_that_only_verifies_reserves_no_money() -> None:
+    a_worker()
+    shop = a_workspace()
+    Entry.objects.filter(pk=an_entry(shop).pk).update(next_work="verify")
+    dispatch.cycle(shop.pk)
+    [session] = sessions_of(shop)
+    assert (session.work, session.hold_id, Hold.objects.count()) == ("verify", None, 0)
+
+
+def test_entries_that_wait_for_their_provider_do_not_keep_the_line_from_others() -> None:
+    a_worker()
+    shop = a_workspace(max_workers=1)
+    waiting = some_entries(shop, *(f"waits {n}" for n in range(20)))
+    Entry.objects.filter(pk__in=[entry.pk for entry in waiting]).update(not_before=Now() + timedelta(hours=1))
+    ready = an_entry(shop)
+    dispatch.cycle(shop.pk)
+    assert [session.entry_id for session in sessions_of(shop)] == [ready.pk]
+
+
+def test_a_deleted_entry_is_never_started() -> None:
+    a_worker()
+    shop = a_workspace()
+    Entry.objects.filter(pk=an_entry(shop).pk).update(deleted_at=Now())
+    assert dispatch.cycle(shop.pk).started == []

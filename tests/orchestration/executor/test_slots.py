@@ -18,7 +18,7 @@ def seen(seconds_ago: float) -> None:
     Worker.objects.update(seen_at=Now() - timedelta(seconds=seconds_ago))
 
 
-def busy(name: str = "Shop") -> Workspace:
+def a_busy_workspace(name: str = "Shop") -> Workspace:
     shop = a_workspace(name=name)
     some_entries(shop, "one", "two", "three")
     return shop
@@ -27,7 +27,7 @@ def busy(name: str = "Shop") -> Workspace:
 @pytest.mark.parametrize(("seconds_ago", "count"), [(3600, 0), (21, 0), (19, 2)])
 def test_the_slots_of_a_worker_that_is_no_longer_seen_are_not_free(settings: Any, seconds_ago: float, count: int) -> None:
     settings.LEASE_S = 40
-    shop = busy()
+    shop = a_busy_workspace()
     a_worker(slots=2)
     seen(seconds_ago)
     dispatch.cycle(shop.pk)
@@ -36,14 +36,14 @@ def test_the_slots_of_a_worker_that_is_no_longer_seen_are_not_free(settings: Any
 
 def test_slots_that_another_workspace_uses_are_not_free() -> None:
     a_worker(slots=2)
-    first, second = busy("First"), busy("Second")
+    first, second = a_busy_workspace("First"), a_busy_workspace("Second")
     dispatch.cycle(first.pk)
     dispatch.cycle(second.pk)
     assert (len(sessions_of(first)), len(sessions_of(second))) == (2, 0)
 
 
 def test_slots_of_the_control_worker_run_no_session() -> None:
-    shop = busy()
+    shop = a_busy_workspace()
     a_worker(slots=9, queue="control")
     dispatch.cycle(shop.pk)
     assert sessions_of(shop) == []

@@ -24,8 +24,8 @@ def test_a_round_without_a_verdict_has_no_score_and_no_improvement() -> None:
     entry = an_entry(a_workspace(), budget="9")
     session = a_session(entry)
     sessions.conclude(session, sessions.Ending(Session.Outcome.CRASHED, "no", findings=("it crashed",)))
-    made = Round.objects.get(entry=entry)
-    assert (made.verdict, made.score, made.improvement_score, made.findings) == ("unverified", None, None, ["it crashed"])
+    closed = Round.objects.get(entry=entry)
+    assert (closed.verdict, closed.score, closed.improvement_score, closed.findings) == ("unverified", None, None, ["it crashed"])
     assert (Entry.objects.get(pk=entry.pk).score, rounds.improvements(entry)) == (None, [])
 
 

@@ -103,16 +103,16 @@ def test_a_session_whose_lease_was_not_renewed_in_time_is_fenced(
         pass
 
     def sleep(_: float) -> None:
-        naps.append(_)
-        if len(naps) == 2:
+        sleeps.append(_)
+        if len(sleeps) == 2:
             raise Enough
 
-    naps: list[float] = []
+    sleeps: list[float] = []
     monkeypatch.setattr(module, "time", SimpleNamespace(sleep=sleep))
     flags.clock = lambda: flags.renewed_at + seconds
     with pytest.raises(Enough):
         heartbeat._fence_loop()
-    assert flags.reason == reason and max(naps) <= 1, "it looks at least once a second"
+    assert flags.reason == reason and max(sleeps) <= 1, "it looks at least once a second"
 
 
 def test_a_worker_whose_row_was_deleted_is_seen_again(heartbeat: Heartbeat) -> None:

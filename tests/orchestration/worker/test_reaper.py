@@ -130,7 +130,7 @@ def test_a_session_of_another_host_is_ended_once_its_lease_and_the_grace_are_ove
     assert again(session).status == ("ended" if count else "running")
 
 
-def test_after_a_reboot_nothing_can_live_and_nothing_is_signalled(agent: Agent) -> None:
+def test_after_a_reboot_a_session_ends_without_a_signal(agent: Agent) -> None:
     session = a_lost_session(boot_id="the boot before")
     process = agent(session)
     assert reaper.reap() == 1
@@ -153,7 +153,7 @@ def test_only_the_sessions_asked_for_are_ended() -> None:
     assert reaper.reap(only=[]) == 0 and reaper.reap(only=[session.pk]) == 1
 
 
-def test_one_that_fails_keeps_no_other_from_being_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_with_one_session_does_not_keep_others_open(monkeypatch: pytest.MonkeyPatch) -> None:
     broken, fine = a_lost_session(), a_lost_session()
     end = reaper._end_session
 

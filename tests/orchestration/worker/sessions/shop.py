@@ -97,10 +97,10 @@ def rounds_of(session: Session) -> list[Round]:
     return list(Round.objects.filter(entry_id=session.entry_id).order_by("number"))
 
 
-def says(**line: Any) -> str:
+def reports(**line: Any) -> str:
     """A shell command that prints one line of the command agent's protocol."""
     return f"echo '{json.dumps(line)}'"
 
 
 def spends(usd: float, id: str = "1") -> str:
-    return says(type="usage", id=id, cost_usd=usd)
+    return reports(type="usage", id=id, cost_usd=usd)

@@ -11,30 +11,30 @@ from orchestration.models import Entry, Executor, FileLock, Session
 from orchestration.worker.agents import command
 from tests.factories import an_entry
 from tests.orchestration.git.repositories import git
-from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, rounds_of, says, spends
+from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, reports, rounds_of, spends
 
 Make = Callable[..., Shop]
 
 
 def judge(verdict: str, reason: str = "", criteria: str = "") -> dict[str, object]:
     """A judging agent that gives this verdict, for one cent."""
-    line = says(type="verdict", verdict=verdict, reasons=[reason] if reason else [])
+    line = reports(type="verdict", verdict=verdict, reasons=[reason] if reason else [])
     return {"agent": {"command": f"{spends(0.01)}; {line}"}}
 
 
 def test_work_that_passes_is_merged_and_its_entry_is_done(shop: Make) -> None:
-    work = shop(f"{spends(0.25)}; {says(type='result', summary='wrote it')}; echo yes > ok")
+    work = shop(f"{spends(0.25)}; {reports(type='result', summary='wrote it')}; echo yes > ok")
     session = work.run()
     entry = entry_of(session)
     assert (session.status, session.outcome) == ("ended", "passed")
     assert (entry.status, entry.score, entry.rounds_completed) == ("done", 1.0, 1)
     assert (entry.account.spent, entry.account.held) == (250_000, 0)
-    [made] = rounds_of(session)
-    assert (made.verdict, made.score, made.improvement_score, made.summary) == ("passed", 1.0, 1.0, "wrote it")
-    assert work.merged("ok") == "yes\n" and made.commit == work.git("rev-parse", f"muster/{entry.pk}")
+    [closed] = rounds_of(session)
+    assert (closed.verdict, closed.score, closed.improvement_score, closed.summary) == ("passed", 1.0, 1.0, "wrote it")
+    assert work.merged("ok") == "yes\n" and closed.commit == work.git("rev-parse", f"muster/{entry.pk}")
 
 
-def test_success_without_a_change_is_not_done_whatever_the_checks_say(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_success_without_a_change_is_not_done_even_if_the_checks_pass(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "TRAITS", replace(command.TRAITS, changes_files=True))  # as every agent's but this one's
     session = shop("true", verify=[{"name": "fine", "run": "true"}]).run()
     assert (session.outcome, entry_of(session).status) == ("failed", "pending")
@@ -43,7 +43,7 @@ def test_success_without_a_change_is_not_done_whatever_the_checks_say(shop: Make
     ]
 
 
-def test_work_that_fails_stays_on_its_branch_and_the_next_prompt_names_what_was_found(shop: Make) -> None:
+def test_work_that_fails_stays_on_its_branch_and_the_next_prompt_has_its_findings(shop: Make) -> None:
     work = shop('echo $MUSTER_ROUND > work; if [ $MUSTER_ROUND = 2 ]; then grep -q "no ok yet" $MUSTER_PROMPT_FILE && touch ok; fi',
                 verify=[{"name": "ok", "run": "test -f ok || { echo no ok yet; exit 1; }"}])  # fmt: skip
     first = work.run()
@@ -58,13 +58,13 @@ def test_an_agent_that_exits_with_an_error_is_not_verified_and_its_work_is_kept(
     session = shop("echo half > part; echo no key found; exit 3").run()
     assert (session.outcome, session.exit_code) == ("crashed", 3)
     assert session.outcome_message == "The agent exited with 3. Its last words: no key found"
-    [made] = rounds_of(session)
-    assert (made.verdict, made.score, made.diffstat["files"]) == ("unverified", None, 1)
+    [closed] = rounds_of(session)
+    assert (closed.verdict, closed.score, closed.diffstat["files"]) == ("unverified", None, 1)
     assert entry_of(session).crashes == 1
 
 
 def test_an_agent_that_reports_failure_is_not_verified(shop: Make) -> None:
-    session = shop(f"touch ok; {says(type='result', ok=False, summary='I could not')}").run()
+    session = shop(f"touch ok; {reports(type='result', ok=False, summary='I could not')}").run()
     assert (session.outcome, rounds_of(session)[0].verdict) == ("crashed", "unverified")
     assert "I could not" in session.outcome_message
 
@@ -83,7 +83,7 @@ def test_an_agent_past_its_budget_is_stopped_and_its_work_is_kept(shop: Make) ->
 
 
 def test_a_model_without_a_price_is_charged_the_whole_reservation(shop: Make) -> None:
-    unpriced = says(type="usage", id="1", model="no-such-model-9", input_tokens=5)
+    unpriced = reports(type="usage", id="1", model="no-such-model-9", input_tokens=5)
     session = shop(f"{unpriced}; touch ok", round_ceiling_usd=0.5).run()
     assert (session.outcome, session.unpriced_model) == ("passed", "no-such-model-9")
     assert entry_of(session).account.spent == 500_000
@@ -99,7 +99,7 @@ def test_a_changed_file_that_another_entry_has_locked_fails_the_round(shop: Make
     assert rounds_of(session)[0].findings[0].startswith("files_locked: mine belongs to")
 
 
-def test_a_changed_file_that_nobody_has_locked_is_locked_for_the_entry(shop: Make) -> None:
+def test_a_changed_file_without_a_lock_is_locked_for_the_entry(shop: Make) -> None:
     work = shop("echo 1 > free", verify=[{"name": "no", "run": "false"}])
     session = work.run()
     assert list(FileLock.objects.filter(entry_id=session.entry_id).values_list("path", flat=True)) == ["free"]
@@ -109,22 +109,24 @@ def test_work_that_edits_what_judges_it_is_judged_by_the_original_and_not_merged
     work = shop("echo true > check.sh; git add -A; git commit -qm mine", verify=[{"name": "check", "run": "sh check.sh"}])
     work.others_merge("check.sh", "test -f ok\n")
     session = work.run()
-    [made] = rounds_of(session)
-    assert (session.outcome, made.score, work.merged("check.sh")) == ("failed", 0.0, "test -f ok\n")
-    assert made.findings[0] == "judge_changed: check.sh judges this work, and the entry does not name it: undo your changes to it"
+    [closed] = rounds_of(session)
+    assert (session.outcome, closed.score, work.merged("check.sh")) == ("failed", 0.0, "test -f ok\n")
+    assert (
+        closed.findings[0] == "judge_changed: check.sh judges this work, and the entry does not name it: undo your changes to it"
+    )
 
 
 def test_a_reviewer_that_objects_fails_the_round_and_its_cost_is_interceptor_spend(shop: Make) -> None:
     work = shop("touch ok", interceptor=judge("FAIL", "too short"))
     session = work.run()
-    [made] = rounds_of(session)
-    assert (session.outcome, work.merged("ok"), made.findings) == ("failed", None, ["review: too short"])
-    assert (made.review["verdict"], made.review["reasons"]) == ("objections", ["too short"])
+    [closed] = rounds_of(session)
+    assert (session.outcome, work.merged("ok"), closed.findings) == ("failed", None, ["review: too short"])
+    assert (closed.review["verdict"], closed.review["reasons"]) == ("objections", ["too short"])
     account = entry_of(session).account
     assert (account.spent, account.interceptor_spent, account.held) == (0, 10_000, 0)
 
 
-def test_a_reviewer_that_has_nothing_to_say_stops_nothing(shop: Make) -> None:
+def test_a_reviewer_without_a_verdict_does_not_stop_the_round(shop: Make) -> None:
     session = shop("touch ok", interceptor={"agent": {"command": "true"}}).run()
     assert (session.outcome, rounds_of(session)[0].review["verdict"]) == ("passed", "failed")
 
@@ -135,19 +137,19 @@ def test_a_reviewer_without_money_is_skipped_and_the_round_records_it(shop: Make
 
 
 def test_a_reviewer_sees_no_worktree_but_a_clean_copy_and_what_it_writes_is_dropped(shop: Make) -> None:
-    agent = f"test -f ok && echo mine > ok; touch more; {says(type='verdict', verdict='PASS')}"
+    agent = f"test -f ok && echo mine > ok; touch more; {reports(type='verdict', verdict='PASS')}"
     work = shop("echo yes > ok", interceptor={"agent": {"command": agent}})
     assert work.run().outcome == "passed"
     assert (work.merged("ok"), work.merged("more")) == ("yes\n", None)
 
 
-def test_a_verifying_agent_that_says_no_fails_the_round(shop: Make) -> None:
+def test_a_verifying_agent_that_rejects_the_work_fails_the_round(shop: Make) -> None:
     work = shop("touch ok", verifier=judge("FAIL", "ok is empty"))
     session = work.run()
-    [made] = rounds_of(session)
-    assert (session.outcome, work.merged("ok"), made.findings) == ("failed", None, ["acceptance criteria: ok is empty"])
-    assert [check["name"] for check in made.checks] == ["ok", "acceptance criteria"]
-    assert (made.score, entry_of(session).account.spent) == (0.5, 10_000)
+    [closed] = rounds_of(session)
+    assert (session.outcome, work.merged("ok"), closed.findings) == ("failed", None, ["acceptance criteria: ok is empty"])
+    assert [check["name"] for check in closed.checks] == ["ok", "acceptance criteria"]
+    assert (closed.score, entry_of(session).account.spent) == (0.5, 10_000)
 
 
 def test_a_verifying_agent_is_not_paid_where_the_commands_failed_already(shop: Make) -> None:
@@ -156,7 +158,7 @@ def test_a_verifying_agent_is_not_paid_where_the_commands_failed_already(shop: M
 
 
 def test_a_verifying_agent_without_a_verdict_is_asked_again_without_implementing(shop: Make, tmp_path: Path) -> None:
-    passes = says(type="verdict", verdict="PASS")
+    passes = reports(type="verdict", verdict="PASS")
     agent = f"if [ -f {tmp_path}/asked ]; then {passes}; else touch {tmp_path}/asked; fi"
     work = shop(f"{spends(0.1)}; touch ok", verifier={"agent": {"command": agent}})
     first = work.run()
@@ -165,13 +167,13 @@ def test_a_verifying_agent_without_a_verdict_is_asked_again_without_implementing
     assert (second.outcome, second.work, entry_of(second).account.spent) == ("passed", "verify", 100_000)
 
 
-def test_a_failing_setup_command_ends_the_session_before_its_agent_costs_anything(shop: Make) -> None:
+def test_a_failing_setup_command_ends_the_session_before_its_agent_costs_money(shop: Make) -> None:
     session = shop(f"{spends(0.1)}; touch ok", setup=["exit 7"]).run()
     assert (session.outcome, entry_of(session).account.spent) == ("crashed", 0)
     assert session.outcome_message == "Setup command 1 failed: exit 7"
 
 
-def test_what_conflicts_with_what_others_merged_goes_back_in_line(shop: Make, tmp_path: Path) -> None:
+def test_work_that_conflicts_with_the_integration_branch_is_queued_again(shop: Make, tmp_path: Path) -> None:
     work, _ = conflicting(shop, tmp_path)
     session = work.run()
     assert (session.outcome, entry_of(session).status, work.merged("README")) == ("conflict", "pending", "theirs\n")

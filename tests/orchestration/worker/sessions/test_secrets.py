@@ -13,7 +13,7 @@ from orchestration.models import LogChunk, Round, Session
 from tests.contract.api import Api
 from tests.dashboard.seeds import entries as seed
 from tests.factories import ANA, a_token
-from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of, says
+from tests.orchestration.worker.sessions.shop import Shop, entry_of, reports, rounds_of
 from workspaces.models import Event
 
 VALUE = "sk-very-secret-41"
@@ -79,11 +79,11 @@ def test_output_is_kept_with_its_secrets_masked_wherever_it_is_read(shop: Make) 
 
 
 EVENTS = {
-    "progress": says(type="text", text=f"using {VALUE} now"),
-    "waiting": says(type="waiting", message=f"{VALUE} is busy") + "; exec sleep 600",
-    "failure": says(type="failure", code="auth", message=f"{VALUE} was refused"),
-    "result": says(type="result", ok=False, summary=f"{VALUE} does not work"),
-    "summary": says(type="result", ok=True, summary=f"used {VALUE}"),
+    "progress": reports(type="text", text=f"using {VALUE} now"),
+    "waiting": reports(type="waiting", message=f"{VALUE} is busy") + "; exec sleep 600",
+    "failure": reports(type="failure", code="auth", message=f"{VALUE} was refused"),
+    "result": reports(type="result", ok=False, summary=f"{VALUE} does not work"),
+    "summary": reports(type="result", ok=True, summary=f"used {VALUE}"),
 }
 
 
@@ -105,7 +105,7 @@ def test_a_session_that_waits_for_its_provider_shows_the_reason_masked(shop: Mak
         shown.append(Session.objects.get(pk=session.pk).waiting_for)
 
     monkeypatch.setattr(sessions, "wait", spy)
-    with_secret(shop(f"{says(type='waiting', message=f'{VALUE} is busy')}; touch ok")).run()
+    with_secret(shop(f"{reports(type='waiting', message=f'{VALUE} is busy')}; touch ok")).run()
     assert shown == ["[secret API_KEY] is busy", ""]
 
 

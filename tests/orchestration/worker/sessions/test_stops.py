@@ -1,4 +1,4 @@
-"""A session that must end: stopped, interrupted, or no longer this worker's. Stop means stopped, and a fenced worker says nothing more."""
+"""A session that must end: stopped, interrupted, or no longer this worker's. Stop means stopped, and a fenced worker writes no more."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,10 +25,10 @@ Busy = tuple[Shop, Callable[[], bool]]
 
 @pytest.mark.parametrize(("for_good", "status"), [(True, "blocked"), (False, "pending")])
 def test_a_stop_ends_the_agent_and_keeps_its_work(busy: Busy, for_good: bool, status: str) -> None:
-    work, begun = busy
+    work, has_begun = busy
     session = work.claim()
     Session.objects.filter(pk=session.pk).update(stop_wanted_by="ana", stop_for_good=for_good)
-    work.meanwhile(begun, lambda: work.flags(session).request_end("stopped"))
+    work.meanwhile(has_begun, lambda: work.flags(session).request_end("stopped"))
     work.supervise(session)
     assert (session.outcome, session.outcome_message) == ("stopped", "Stopped by ana: its work is kept")
     assert entry_of(session).status == status
@@ -36,10 +36,10 @@ def test_a_stop_ends_the_agent_and_keeps_its_work(busy: Busy, for_good: bool, st
     assert leftovers.marked_pids(session.pk) == []
 
 
-def test_a_worker_that_shuts_down_puts_its_session_back_in_line(busy: Busy) -> None:
-    work, begun = busy
+def test_a_worker_that_shuts_down_queues_its_entry_again(busy: Busy) -> None:
+    work, has_begun = busy
     session = work.claim()
-    work.meanwhile(begun, work.heartbeat.end)
+    work.meanwhile(has_begun, work.heartbeat.end)
     work.supervise(session)
     assert (session.outcome, entry_of(session).status, entry_of(session).crashes) == ("interrupted", "pending", 0)
 
@@ -52,10 +52,10 @@ def test_a_session_that_begins_while_its_worker_shuts_down_starts_no_agent(shop:
 
 
 @pytest.mark.parametrize("reason", ["fenced", "superseded"])
-def test_a_worker_that_lost_its_session_ends_its_agent_and_concludes_nothing(busy: Busy, reason: str) -> None:
-    work, begun = busy
+def test_a_worker_that_lost_its_session_ends_its_agent_and_does_not_conclude_it(busy: Busy, reason: str) -> None:
+    work, has_begun = busy
     session = work.claim()
-    work.meanwhile(begun, lambda: work.flags(session).request_end(reason))
+    work.meanwhile(has_begun, lambda: work.flags(session).request_end(reason))
     work.supervise(session)
     assert (session.status, session.outcome, session.ended_at) == ("running", "", None)
     assert (entry_of(session).status, entry_of(session).account.held) == ("in_progress", 5_000_000)

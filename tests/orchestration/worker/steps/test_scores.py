@@ -90,7 +90,7 @@ def test_a_check_that_did_not_finish_fails_whatever_it_wrote(tmp_path: Path, cau
     assert (verdict.score, verdict.passed, len(verdict.findings)) == (0.0, False, 1)
 
 
-def test_a_report_that_was_there_before_the_check_ran_proves_nothing(tmp_path: Path) -> None:
+def test_a_report_from_before_the_check_is_not_evidence(tmp_path: Path) -> None:
     (tmp_path / "j.xml").write_text(f"<testsuite>{PASSED}</testsuite>")
     verdict = checks.verify([Check(name="a", run="x", junit="j.xml")], tmp_path, ends(a=(0, "")), {})
     assert (verdict.score, verdict.findings) == (0.0, ["a: no JUnit file was written to j.xml"])
