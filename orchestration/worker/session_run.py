@@ -44,7 +44,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
         except GitError as error:
             ending = Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],))
         except Exception as error:
-            log.exception("session.crashed")
+            log.exception("session.internal_error")
             ending = Ending(Outcome.CRASHED, f"Muster itself failed: {type(error).__name__}: {error}"[:500])
         if stop_flags.reason in ("superseded", "fenced"):
             return  # another worker may act on it now, or the reaper ends it

@@ -212,7 +212,7 @@ def test_a_lock_in_use_or_between_rounds_is_kept(client: Client) -> None:
     Entry.objects.filter(pk=resting.pk).update(has_rounds=True)
     a_lock(resting)
     shown = dry_run(client, FileLock, "release_locks", *FileLock.objects.values_list("pk", flat=True))
-    assert b"stop its session first" in shown.content and b"hold the entry first" in shown.content
+    assert b"stop its session first" in shown.content and b"put the entry on hold first" in shown.content
     assert b"Release locks (" not in shown.content
     for entry in Entry.objects.all():
         with pytest.raises(Invalid):
@@ -267,7 +267,7 @@ def test_rebuilding_the_backlog_has_a_dry_run(client: Client) -> None:
 def test_a_session_with_a_dead_worker_is_ended_now(client: Client) -> None:
     seed(1)
     session = Session.objects.get()
-    assert b"Its worker lives, or another machine" in dry_run(client, Session, "reap", session.pk).content
+    assert b"Its worker is alive, or only another machine" in dry_run(client, Session, "reap", session.pk).content
     Session.objects.update(lease_until=timezone.now() - timedelta(hours=1))
     shown = dry_run(client, Session, "reap", session.pk)
     assert Session.objects.get().status == "running"
