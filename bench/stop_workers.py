@@ -26,7 +26,7 @@ def muster() -> None:
     from orchestration.processes import agent_process, procfs
     from orchestration.worker import heartbeat
 
-    mine = heartbeat.begin("sessions", 8)
+    mine = heartbeat.start("sessions", 8)
     print("ready", flush=True)
 
     def supervise(session_id: str, attempt: int, agent: str, grace_s: float) -> None:

@@ -43,7 +43,7 @@ class MusterAdminSite(AdminSite):
             if "\x00" in request.path or "\x00" in unquote(request.META.get("QUERY_STRING", "")):
                 raise BadRequest("NUL in the address")
             try:
-                return view(request, *args, **kwargs)
+                return view(request, *args, **kwargs)  # type: ignore[no-any-return]
             except OverflowError:
                 raise Http404("No such key") from None
 

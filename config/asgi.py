@@ -4,15 +4,20 @@ import os
 import re
 from typing import Any
 
+import django
 from a2wsgi import WSGIMiddleware
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from config.http import static_files  # noqa: E402  (needs the settings)
 
 THREADS = 8
 EVENT_STREAM = re.compile(r"^/(w/[^/]+/events/?|api/v1/workspaces/[^/]+/orchestration/events)$")
 
+static_files.collect()
 streams: Any = get_asgi_application()
 wsgi: Any = get_wsgi_application()
 pages: Any = WSGIMiddleware(wsgi, workers=THREADS)

@@ -1,6 +1,6 @@
 """All settings that users make: name, default, accepted values, purpose.
 
-`config/settings.py` reads them through `value` and refuses to start while one is invalid; `docs/operating.md` is checked against this table
+`config/settings.py` reads them through `value` and refuses to start while one is invalid; `docs/reference/settings.md` is checked against this table
 by a test.
 """
 
@@ -300,7 +300,7 @@ def exit_if_bad() -> None:
 
 
 def _refuse(sentences: str) -> NoReturn:
-    print(f"muster: {sentences}. See docs/operating.md.", file=sys.stderr, flush=True)
+    print(f"muster: {sentences}. See docs/reference/settings.md.", file=sys.stderr, flush=True)
     raise SystemExit(2)
 
 

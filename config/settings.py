@@ -143,13 +143,23 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# The version of templates and static files: an open page of another version reloads.
-BUILD = build.of(BASE_DIR / "templates", BASE_DIR / "static", Path(django_htmx.__file__).parent / "static")
+# The version of templates and static files: an open page of another version asks its reader to reload.
+BUILD = build.fingerprint(
+    BASE_DIR / "templates",
+    BASE_DIR / "static",
+    BASE_DIR / "config/http/static_files.py",
+    Path(django_htmx.__file__).parent / "static",
+)
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = None if DEBUG else DATA_DIR / "static" / BUILD  # filled when the web server starts (config/http/static_files.py)
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "config.http.static_files.BundleFinder",
+]
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 USE_TZ = True
 TIME_ZONE = "UTC"  # of the processes, the API and the command line
@@ -171,7 +181,7 @@ POLL_S = env.value("MUSTER_POLL_S")
 TICK_S = env.value("MUSTER_TICK_S")
 KEEP_DAYS = env.value("MUSTER_KEEP_DAYS")
 
-# Notices (docs/notices.md).
+# Notices (docs/reference/notices.md).
 WEBHOOK_ALLOW = env.read("MUSTER_WEBHOOK_ALLOW")
 _mail = env.value("MUSTER_EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.host, _mail.port, _mail.user, _mail.password

@@ -1,4 +1,4 @@
-"""The Celery tasks: doorbells. Each takes ids only, looks at the database and does what it finds there."""
+"""The Celery tasks. A task is only a wake-up: it takes ids, reads the database and does what is due there."""
 
 from celery import shared_task
 
@@ -13,14 +13,14 @@ __all__ = ["cycle", "deliver", "run_session", "worker_process"]  # importing wor
 
 @shared_task(name="orchestration.tasks.cycle")
 def cycle(workspace_id: str) -> None:
-    """Something may have become free in this workspace."""
+    """An entry of this workspace may be able to start."""
     if ids.is_id(workspace_id):
         dispatch.cycle(workspace_id)
 
 
 @shared_task(name="orchestration.tasks.share_out")
 def share_out(workspace_id: str) -> None:
-    """Money came free in this workspace, or a round was settled."""
+    """Money was freed in this workspace, or a round was settled."""
     if ids.is_id(workspace_id):
         funding.share_out(workspace_id)
 
@@ -34,5 +34,5 @@ def run_session(session_id: str, attempt: int) -> None:
 
 @shared_task(name="orchestration.tasks.deliver")
 def deliver() -> None:
-    """A notice may be due. The sender's thread of this process looks: nothing is sent in a task, which a slow receiver would hold."""
+    """Wake the sender's thread of this process. A task sends nothing itself, since a slow receiver would block it."""
     sending.wake_up.set()

@@ -1,4 +1,4 @@
-"""What a Celery worker process does besides its tasks: it registers, beats, ticks, and leaves in order."""
+"""A Celery worker process apart from its tasks: it registers, sends heartbeats, runs the periodic tick, and unregisters."""
 
 import threading
 import time
@@ -18,27 +18,27 @@ log = structlog.get_logger(__name__)
 
 
 @signals.worker_ready.connect
-def _ready(sender: Any, **_: Any) -> None:
+def _on_ready(sender: Any, **_: Any) -> None:
     queues = list(sender.app.amqp.queues.consume_from)
     queue = "sessions" if "sessions" in queues else "control"
-    heartbeat.begin(queue, settings.SESSION_SLOTS if queue == "sessions" else 1)
+    heartbeat.start(queue, settings.SESSION_SLOTS if queue == "sessions" else 1)
     if queue == "control":
-        threading.Thread(target=_tick_for_ever, name="tick", daemon=True).start()
+        threading.Thread(target=_tick_loop, name="tick", daemon=True).start()
         threading.Thread(target=sending.run_forever, args=[settings.TICK_S], name="notices", daemon=True).start()
 
 
 @signals.worker_shutting_down.connect
-def _shutting_down(**_: Any) -> None:
-    heartbeat.end()
+def _on_shutting_down(**_: Any) -> None:
+    heartbeat.stop()
 
 
 @signals.worker_shutdown.connect
-def _shutdown(**_: Any) -> None:
-    heartbeat.leave()
+def _on_shutdown(**_: Any) -> None:
+    heartbeat.unregister()
 
 
-def _tick_for_ever() -> None:
-    """The periodic safety net. In the control worker itself: it works even while Valkey is away."""
+def _tick_loop() -> None:
+    """The periodic safety net, inside the control worker: it works even while Valkey is down."""
     while True:
         began = time.monotonic()
         tick()
@@ -47,13 +47,13 @@ def _tick_for_ever() -> None:
 
 
 def tick() -> None:
-    """Reap, then reconcile. Nothing that goes wrong in one tick stops the next."""
+    """Reap, then reconcile. No error in one tick stops the next."""
     close_old_connections()
-    for step in (reaper.reap, reconcile.everything, housekeeping.hourly, heartbeat.ticked):
+    for step in (reaper.reap, reconcile.run, housekeeping.run_hourly, heartbeat.record_tick):
         try:
             step()
         except (DatabaseError, InterfaceError) as error:
-            log.warning("tick.database_away", error=str(error).split("\n")[0])
+            log.warning("tick.database_unavailable", error=str(error).split("\n")[0])
             connection.close()
         except Exception:
             log.exception("tick.failed", step=step.__name__)

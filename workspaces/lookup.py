@@ -36,5 +36,5 @@ def _converters(model: type[Model], vendor: str) -> tuple[tuple[int, Callable[[A
     for place, field in enumerate(model._meta.concrete_fields):
         column = field.get_col(model._meta.db_table)
         for convert in [*connection.ops.get_db_converters(column), *field.get_db_converters(connection)]:
-            converters.append((place, lambda value, convert=convert, column=column: convert(value, column, connection)))
+            converters.append((place, lambda value, convert=convert, column=column: convert(value, column, connection)))  # noqa: PERF401
     return tuple(converters)

@@ -22,7 +22,7 @@ MIN_CHANGE_PART = 20  # a change of less than a twentieth (5 %) is not recorded
 MIN_CHANGE = (
     500_000  # nor one below $0.50, or below half a minimum round where that is less: else tiny budgets would never change
 )
-FAR = 1.0  # times the usual cost of a whole entry: an entry that still needs more comes last (docs/steering.md)
+FAR = 1.0  # times the usual cost of a whole entry: an entry that still needs more comes last (docs/explanation/steering.md)
 
 
 @dataclass(frozen=True, slots=True)

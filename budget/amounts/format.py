@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
 MICRO = 1_000_000
-MAX_USD = Decimal("1000000000")
+MAX_USD = Decimal(1000000000)
 _TYPED = re.compile(r"([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)?(\.[0-9]*)?", re.ASCII)
 
 

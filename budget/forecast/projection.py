@@ -15,7 +15,7 @@ MIN_ROUNDS = 3
 MIN_ACTIVE_S = 30 * 60
 DRAWS = 300
 END_DRAWS = 100
-DRIFT = 0.12  # the relative drift of a backlog's pace, calibrated in docs/steering.md
+DRIFT = 0.12  # the relative drift of a backlog's pace, calibrated in docs/explanation/steering.md
 METHOD = (
     "Median spend per hour with a session at work, over the last 2 such hours; ranges are the 10 % to 90 % of 300 resamplings of those "
     "rounds. The backlog's end: how many rounds entries take here and what a round costs, drawn 100 times."

@@ -75,7 +75,7 @@ def charge(
     # One statement and no savepoint: the project's row is locked for as long as its triggers run.
     with connection.cursor() as cursor:
         cursor.execute(_insert(tuple(values)), list(values.values()))
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Charges over the API: an outside planner or gateway reports what it spent (docs/budget.md)."""
+"""Charges over the API: an outside planner or gateway reports what it spent (docs/explanation/money.md)."""
 
 import hashlib
 import secrets

@@ -60,7 +60,7 @@ class Project(models.Model):
     @property
     def headroom(self) -> int:
         """Micro-USD that may still be reserved. Negative when a cap was lowered below the spend."""
-        return self.max_project_spend - self.total_spent - self.held
+        return int(self.max_project_spend - self.total_spent - self.held)
 
 
 class Account(models.Model):
@@ -90,7 +90,7 @@ class Account(models.Model):
     @property
     def headroom(self) -> int:
         """Micro-USD of the entry's own budget that may still be reserved."""
-        return self.budget - self.spent - self.held
+        return int(self.budget - self.spent - self.held)
 
 
 class RoundSpend(models.Model):

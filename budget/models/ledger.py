@@ -55,7 +55,7 @@ class Hold(models.Model):
     @property
     def remainder(self) -> int:
         """Micro-USD still reserved; 0 or less once it is used up."""
-        return self.amount - self.drawn
+        return int(self.amount - self.drawn)
 
 
 class LedgerEntry(models.Model):

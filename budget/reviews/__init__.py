@@ -1,4 +1,4 @@
-"""Reviews of the budget (docs/reviews.md).
+"""Reviews of the budget (docs/how-to/review-a-budget.md).
 
 - `snapshot`: the frozen figures
 - `drafting`: writing and proposing

@@ -80,7 +80,7 @@ class Child:
     def crashed(self, now: float) -> float:
         """Record a crash; returns the seconds until the restart, longer after each quick crash."""
         self.quick_crashes = self.quick_crashes + 1 if now - self.started_at < QUICK_S else 1
-        delay = min(0.2 * 2 ** (self.quick_crashes - 1), 30.0)
+        delay: float = min(0.2 * 2 ** (self.quick_crashes - 1), 30.0)
         self.restart_at = now + delay
         return delay
 

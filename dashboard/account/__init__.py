@@ -1,1 +1,1 @@
-"""A person's own pages: how they like it, their password, their tokens."""
+"""A person's own pages: preferences, password, tokens."""

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from dashboard.account.theme import A_YEAR_S
-from dashboard.shared.decorators import person
+from dashboard.shared.decorators import logged_in
 from dashboard.shared.responses import SEE_OTHER
 from workspaces import people
 from workspaces.access import Caller
@@ -27,24 +27,26 @@ class PreferencesForm(forms.ModelForm):
         fields = ["time_zone", "theme", "density", "shortcuts"]
 
     def clean_time_zone(self) -> str:
-        said: str = self.cleaned_data["time_zone"].strip()
+        name: str = self.cleaned_data["time_zone"].strip()
         named = {zone.casefold(): zone for zone in people.zones()}
-        if said and said.casefold() not in named:
+        if name and name.casefold() not in named:
             raise forms.ValidationError("There is no such zone: write one like Europe/Berlin")
-        return named[said.casefold()] if said else ""
+        return named[name.casefold()] if name else ""
 
 
-@person
+@logged_in
 def page(request: HttpRequest, caller: Caller) -> HttpResponse:
     return _page(request)
 
 
 @require_POST
-@person
-def prefer(request: HttpRequest, caller: Caller) -> HttpResponse:
+@logged_in
+def save_preferences(request: HttpRequest, caller: Caller) -> HttpResponse:
     form = PreferencesForm(request.POST, instance=people.preferences_of(request.user))
     if not form.is_valid():
-        return _page(request, problems={name: str(told[0]) for name, told in form.errors.items()}, said=request.POST.dict())
+        return _page(
+            request, problems={name: str(errors[0]) for name, errors in form.errors.items()}, form_data=request.POST.dict()
+        )
     people.save_preferences(request.user, **form.cleaned_data)
     response = _back(request, "Your preferences are saved")
     response.set_cookie("theme", form.cleaned_data["theme"], max_age=A_YEAR_S, samesite="Lax", httponly=True)
@@ -53,19 +55,19 @@ def prefer(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 @sensitive_post_parameters()
 @require_POST
-@person
-def password(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Everywhere else they are logged out by it. Who came by a link has no password yet, and need not know one."""
+@logged_in
+def set_password(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Logs the person out of all other sessions. A person who logged in by a link has no password yet and needs no old one."""
     key = f"password of {request.user.pk}"
     if throttle.count_try(key, "") is not None:
         return _page(request, problems={"password": "Too many tries. Wait a quarter of an hour, then try again."}, status=429)
     form = _password_form(request.user)(request.user, request.POST)
     if not form.is_valid():
-        return _page(request, problems={"password": " ".join(str(told) for many in form.errors.values() for told in many)})
+        return _page(request, problems={"password": " ".join(str(error) for errors in form.errors.values() for error in errors)})
     throttle.forget(key, "")
     form.save()
     update_session_auth_hash(request, form.user)
-    return _back(request, "Your password is set; wherever else you were logged in, you are logged out")
+    return _back(request, "Your password is set; all your other sessions are logged out")
 
 
 def _password_form(user: Any) -> type[SetPasswordForm]:
@@ -78,13 +80,13 @@ def _back(request: HttpRequest, sentence: str) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, *, problems: dict[str, str] | None = None, said: dict[str, Any] | None = None, status: int = 400
+    request: HttpRequest, *, problems: dict[str, str] | None = None, form_data: dict[str, Any] | None = None, status: int = 400
 ) -> HttpResponse:
     chosen = people.preferences_of(request.user)
     context = {
         "tab": "account",
         "problems": problems or {},
-        "zone": (said or {}).get("time_zone", chosen.time_zone),
+        "zone": (form_data or {}).get("time_zone", chosen.time_zone),
         "chosen": chosen,
         "zones": sorted(people.zones()),
         "themes": Preferences.Theme.choices,

@@ -1,4 +1,4 @@
-"""A person's own tokens for the API: made, shown once, listed, revoked."""
+"""A person's API tokens: created, shown once, listed, revoked."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,48 +11,50 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard.shared.decorators import person
+from dashboard.shared.decorators import logged_in
 from dashboard.shared.responses import SEE_OTHER
 from workspaces import access, tokens
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound, Refused
 from workspaces.models import ApiToken, Membership, Role, Workspace
 
-LASTS = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "until it is revoked")]
-MOST = 200
+LIFETIMES = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "until it is revoked")]
+MAX_TOKENS = 200
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(max_length=200, error_messages={"required": "Write what it is for"})
+    name = forms.CharField(max_length=200, error_messages={"required": "Write a name"})
     workspace = forms.CharField(max_length=40, required=False)
     role = forms.ChoiceField(choices=Role.choices, error_messages={"invalid_choice": "Choose a role"})
-    lasts = forms.ChoiceField(choices=LASTS, required=False, error_messages={"invalid_choice": "Choose how long it lasts"})
+    lasts = forms.ChoiceField(choices=LIFETIMES, required=False, error_messages={"invalid_choice": "Choose when it expires"})
 
 
 @require_http_methods(["GET", "POST"])
-@person
+@logged_in
 def page(request: HttpRequest, caller: Caller) -> HttpResponse:
     if request.method == "GET":
         return _page(request, caller)
     form = TokenForm(request.POST)
     if not form.is_valid():
-        return _page(request, caller, problems={name: str(told[0]) for name, told in form.errors.items()})
-    said = form.cleaned_data
+        return _page(request, caller, problems={name: str(errors[0]) for name, errors in form.errors.items()})
+    form_data = form.cleaned_data
     try:
-        workspace = access.workspace_for(caller, said["workspace"]) if said["workspace"] else None
-        ends = now() + timedelta(days=int(said["lasts"])) if said["lasts"] else None
-        made, secret = tokens.make_own(said["name"], role=Role(said["role"]), workspace=workspace, expires_at=ends, by=caller)
+        workspace = access.workspace_for(caller, form_data["workspace"]) if form_data["workspace"] else None
+        ends = now() + timedelta(days=int(form_data["lasts"])) if form_data["lasts"] else None
+        created, secret = tokens.make_own(
+            form_data["name"], role=Role(form_data["role"]), workspace=workspace, expires_at=ends, by=caller
+        )
     except Invalid as invalid:
         return _page(request, caller, problems={next(iter(invalid.names), "name"): invalid.message})
     except Refused as refused:
         return _page(request, caller, problems={"workspace": refused.message})
-    response = _page(request, caller, made=made, secret=secret)
+    response = _page(request, caller, created=created, secret=secret)
     response["Cache-Control"] = "no-store"
     return response
 
 
 @require_POST
-@person
+@logged_in
 def revoke(request: HttpRequest, caller: Caller, token_id: str) -> HttpResponse:
     token = tokens.list_own(request.user).filter(pk=int(token_id)).first()
     if token is None:
@@ -60,7 +62,7 @@ def revoke(request: HttpRequest, caller: Caller, token_id: str) -> HttpResponse:
     if request.POST.get("confirm") != "revoke":
         return render(request, "account/revoke.html", {"token": token}, status=409)
     tokens.revoke(token, by=caller, reason="revoked by its owner")
-    messages.success(request, f"{token.name} is revoked: it opens nothing any more", extra_tags="good")
+    messages.success(request, f"{token.name} is revoked and no longer valid", extra_tags="good")
     return HttpResponseRedirect(reverse("tokens"), status=SEE_OTHER)
 
 
@@ -69,7 +71,7 @@ def _page(
     caller: Caller,
     *,
     problems: dict[str, str] | None = None,
-    made: ApiToken | None = None,
+    created: ApiToken | None = None,
     secret: str = "",
 ) -> HttpResponse:
     mine = dict(Membership.objects.filter(user=request.user).values_list("workspace_id", "role"))  # type: ignore[misc]
@@ -77,20 +79,20 @@ def _page(
         "tab": "tokens",
         "problems": problems or {},
         "said": request.POST.dict() if problems else {"lasts": "90"},
-        "made": made,
+        "made": created,
         "secret": secret,
-        "rows": [_row(one, mine, everywhere=caller.everywhere) for one in tokens.list_own(request.user)[:MOST]],
+        "rows": [_row(token, mine, everywhere=caller.everywhere) for token in tokens.list_own(request.user)[:MAX_TOKENS]],
         "places": _places(caller, mine),
         "roles": Role.choices,
-        "lasts": LASTS,
+        "lasts": LIFETIMES,
         "page_url": reverse("tokens"),
     }
     return render(request, "account/tokens.html", context, status=400 if problems else 200)
 
 
 def _places(caller: Caller, mine: dict[str, str]) -> list[tuple[Workspace, str]]:
-    """Workspaces, and the most that a token may do there."""
-    return [(one, mine.get(one.pk, Role.ADMIN.value)) for one in access.workspaces_for(caller)[:MOST]]
+    """Workspaces, and the highest role of a token there."""
+    return [(workspace, mine.get(workspace.pk, Role.ADMIN.value)) for workspace in access.workspaces_for(caller)[:MAX_TOKENS]]
 
 
 def _row(token: ApiToken, mine: dict[str, str], *, everywhere: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Activity: who did what to what, from what to what, and why. Append-only; people and automation told apart."""
+"""The activity log: actor, object, before, after and reason. Append-only; people and automation are distinguishable."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time
@@ -17,13 +17,13 @@ from dashboard.shared import event_text, fragments
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration.models import Entry
 from workspaces.models import Event
 
 HEAD = ["id", "at", "actor", "actor_kind", "verb", "object_id", "before", "after", "reason", "request_id"]
 FROM_TO = {"from": "since", "to": "until"}
-# name in the address: (word, how its verbs begin)
+# name in the URL: (label, prefixes of its verbs)
 ABOUT = {
     "executor": ("Executor", ("executor.",)),
     "session": ("Sessions", ("session.", "integration.")),
@@ -37,10 +37,10 @@ ABOUT = {
     "member": ("People", ("member.", "person.")),
     "token": ("Tokens", ("token.",)),
 }
-ACTORS = [("", "Anybody"), ("human", "People"), ("automation", "Automation")]
+ACTORS = [("", "Anyone"), ("human", "People"), ("automation", "Automation")]
 
 
-# The first and the last day that a date can name are, in some time zones, before or after all time.
+# The first and last representable days overflow in some time zones.
 BELIEVABLE = [MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9000, 1, 1))]
 
 
@@ -58,18 +58,18 @@ class Filter(forms.Form):
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         chosen, _ = filters.read(Filter, page_request, FROM_TO)
-        rows = _found(page_request, chosen).order_by("id").iterator(chunk_size=1000)
+        rows = _filtered(page_request, chosen).order_by("id").iterator(chunk_size=1000)
         return csv_export.respond("-".join(filter(None, ["activity", chosen["verb"], chosen["kind"]])), HEAD, map(_line, rows))
-    regions_ = HEADER | {"events": Region("activity/list.html#events", told)}
-    return show(page_request, "activity/list.html", regions_, tab="activity")
+    regions_ = HEADER | {"events": Region("activity/list.html#events", event_list)}
+    return render_page(page_request, "activity/list.html", regions_, tab="activity")
 
 
-def told(page_request: PageRequest) -> dict[str, Any]:
+def event_list(page_request: PageRequest) -> dict[str, Any]:
     chosen, ignored = filters.read(Filter, page_request, FROM_TO)
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
-    cut = paging.cut(fragments.with_entries(_found(page_request, chosen)), "id", "id", descending=True, **cursor)
+    cut = paging.paginate(fragments.with_entries(_filtered(page_request, chosen)), "id", "id", descending=True, **cursor)
     return {
-        "rows": [fragments.told(event) | {"change": _change(event)} for event in cut.rows],
+        "rows": [fragments.event_row(event) | {"change": _change(event)} for event in cut.rows],
         "cut": cut,
         "chosen": chosen | {"from": chosen["since"], "to": chosen["until"]},
         "verbs": _verbs(chosen["verb"]),
@@ -81,37 +81,37 @@ def told(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _verbs(chosen: str) -> list[tuple[str, str]]:
-    """What there is to choose; and what the address names, if that is a verb of its own."""
+    """The choices, and the verb in the URL if it is a single one."""
     named = [("", "Everything"), *((name, word) for name, (word, _) in ABOUT.items())]
     return named if not chosen or chosen in ABOUT else [*named, (chosen, chosen)]
 
 
-def _found(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Event]:
-    found = Event.objects.filter(workspace=page_request.workspace)
+def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Event]:
+    events = Event.objects.filter(workspace=page_request.workspace)
     if chosen["kind"]:
-        found = found.filter(actor_kind=chosen["kind"])
+        events = events.filter(actor_kind=chosen["kind"])
     if verb := chosen["verb"]:
         begins = ABOUT[verb][1] if verb in ABOUT else (f"{verb}.",)
-        wanted = [Q(verb=verb)] if "." in verb else [Q(verb__startswith=one) for one in begins]
-        found = found.filter(reduce(or_, wanted))
+        criteria = [Q(verb=verb)] if "." in verb else [Q(verb__startswith=prefix) for prefix in begins]
+        events = events.filter(reduce(or_, criteria))
     if chosen["request"]:
-        found = found.filter(request_id=chosen["request"])
+        events = events.filter(request_id=chosen["request"])
     if chosen["actor"]:
-        found = found.filter(actor=chosen["actor"])
-    if said := chosen["object"]:
-        found = found.filter(object_id__in=_objects(page_request, said))
+        events = events.filter(actor=chosen["actor"])
+    if name := chosen["object"]:
+        events = events.filter(object_id__in=_objects(page_request, name))
     if chosen["since"]:
-        found = found.filter(at__gte=_local(chosen["since"], time.min))
+        events = events.filter(at__gte=_local(chosen["since"], time.min))
     if chosen["until"]:
-        found = found.filter(at__lte=_local(chosen["until"], time.max))
-    return found
+        events = events.filter(at__lte=_local(chosen["until"], time.max))
+    return events
 
 
-def _objects(page_request: PageRequest, said: str) -> list[str]:
+def _objects(page_request: PageRequest, name: str) -> list[str]:
     """An id; or an entry's number, with its sessions."""
-    if not said.removeprefix("#").isdigit():
-        return [said]
-    entry = Entry.objects.filter(workspace=page_request.workspace, seq=int(said.removeprefix("#"))).first()
+    if not name.removeprefix("#").isdigit():
+        return [name]
+    entry = Entry.objects.filter(workspace=page_request.workspace, seq=int(name.removeprefix("#"))).first()
     return [entry.pk, *entry.sessions.values_list("pk", flat=True)] if entry else []
 
 
@@ -120,7 +120,7 @@ def _local(day: Any, at: time) -> datetime:
 
 
 def _change(event: Event) -> tuple[str, str] | None:
-    """What it was and what it became, where the event tells that."""
+    """Before and after, if the event has them."""
     data = event.data if isinstance(event.data, dict) else {}
     for before, after in (("before", "after"), ("before_usd", "after_usd")):
         if before in data or after in data:

@@ -1,1 +1,1 @@
-"""The pages of the money: overview, by entry, ledger, changes, and what a person may do there."""
+"""The budget pages: overview, by entry, ledger, changes, and their forms."""

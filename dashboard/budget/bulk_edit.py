@@ -1,5 +1,8 @@
-"""Many budgets or locks by one form: all or none, and asked once more where it allocates more than there is."""
+"""Bulk edits of budgets and locks: all or none, with a confirmation when the plan would be exceeded."""
 
+from typing import Any
+
+from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -9,25 +12,53 @@ from budget.limits import bulk_edit, caps
 from budget.limits.bulk_edit import Order, Wish
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import BulkForm, checked
+from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from orchestration.models import Entry
 from workspaces.access import Need
 from workspaces.errors import Invalid
 
-MOST_POINTS = 12
+MAX_POINTS = 12
+
+
+class BulkForm(forms.Form):
+    """One change for the selected entries. `value`: USD for set, a signed number for percent."""
+
+    do = forms.ChoiceField(choices=[(name, name) for name in ("set", "percent", "lock", "unlock")])
+    value = forms.CharField(max_length=40, required=False)
+    reason = forms.CharField(max_length=500, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned, do = self.cleaned_data, self.cleaned_data.get("do")
+        if do == "set":
+            cleaned["amount"] = AmountField(
+                error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD"}
+            ).clean(cleaned.get("value", ""))
+        if do == "percent":
+            percent = cleaned.get("value", "").replace("%", "").replace("−", "-").strip()
+            cleaned["percent"] = forms.DecimalField(
+                min_value=-100,
+                max_value=1000,
+                max_digits=7,
+                decimal_places=2,
+                error_messages={
+                    "required": "Write a percentage, such as 10 or -10",
+                    "invalid": "Write a percentage, such as 10 or -10",
+                },
+            ).clean(percent)
+        return cleaned
 
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def edit(page_request: PageRequest) -> HttpResponse:
-    said = checked(BulkForm(page_request.request.POST))
+def apply(page_request: PageRequest) -> HttpResponse:
+    form_data = validated(BulkForm(page_request.request.POST))
     wishes = _wishes(page_request)
-    order = Order(said["do"], wishes, amount=said.get("amount", 0), percent=said.get("percent", 0))
+    order = Order(form_data["do"], wishes, amount=form_data.get("amount", 0), percent=form_data.get("percent", 0))
     over = (
         bulk_edit.excess(page_request.project, bulk_edit.preview(page_request.project, order))
-        if said["do"] in ("set", "percent")
+        if form_data["do"] in ("set", "percent")
         else ""
     )
     if over and not confirmation.is_confirmed(page_request, "bulk", over):
@@ -39,15 +70,15 @@ def edit(page_request: PageRequest) -> HttpResponse:
             button=f"Change {_entries(len(wishes))}",
             action=reverse("budget-bulk", args=[page_request.workspace.pk]),
             fields={
-                "do": said["do"],
-                "value": said["value"],
-                "reason": said["reason"],
+                "do": form_data["do"],
+                "value": form_data["value"],
+                "reason": form_data["reason"],
                 "picks": ",".join(f"{wish.account_id}:{wish.seen}" for wish in wishes),
                 "confirm": confirmation.token(page_request, "bulk", over),
             },
         )
     try:
-        changed = bulk_edit.carry_out(page_request.project, order, by=page_request.caller, reason=said["reason"])
+        changed = bulk_edit.carry_out(page_request.project, order, by=page_request.caller, reason=form_data["reason"])
     except caps.Changed as overtaken:
         raise caps.Changed(
             f"{overtaken.message}, after this page showed it. None of the selected was changed", overtaken.now
@@ -56,7 +87,7 @@ def edit(page_request: PageRequest) -> HttpResponse:
 
 
 def _wishes(page_request: PageRequest) -> list[Wish]:
-    """What the ticked boxes say: entry and the budget that was seen."""
+    """The selected entries, each with the budget that the page showed."""
     picks = [*page_request.request.POST.getlist("pick"), *filter(None, page_request.request.POST.get("picks", "").split(","))]
     wishes = {}
     for pick in picks:
@@ -74,10 +105,10 @@ def _points(page_request: PageRequest, order: Order) -> list[str]:
     entries = Entry.objects.filter(workspace=page_request.workspace, pk__in=shown).order_by("seq")
     points = [
         f"#{entry.seq} {amounts.format_usd(shown[entry.pk].seen)} → {amounts.format_usd(order.after(shown[entry.pk].seen))}"
-        for entry in entries[:MOST_POINTS]
+        for entry in entries[:MAX_POINTS]
     ]
-    rest = len(order.wishes) - len(points)
-    return [*points, f"and {rest} more"] if rest > 0 else points
+    remaining = len(order.wishes) - len(points)
+    return [*points, f"and {remaining} more"] if remaining > 0 else points
 
 
 def _sentence(order: Order, changed: int) -> str:

@@ -1,4 +1,4 @@
-"""Budget by entry: what each may spend, spent, has left and got for it; and who decides on it."""
+"""Budget by entry: budget, spent, left, cost per gain, and locks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from dashboard.budget.filters import SORTS, EntriesFilter
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration.models import Entry
 from orchestration.queries import entry_for
 
@@ -53,7 +53,7 @@ HEAD = [
 
 @dataclass(frozen=True)
 class Worth:
-    """What the rounds of an entry cost and gained. Micro-USD; None: no round, or no gain."""
+    """Cost (micro-USD) and gain of an entry's rounds. None: no round, or no gain."""
 
     rounds: int = 0
     cost: int = 0
@@ -73,29 +73,29 @@ class Worth:
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return _csv(page_request)
-    regions = HEADER | {"purses": Region("budget/entries.html#purses", purses)}
+    regions = HEADER | {"purses": Region("budget/entries.html#purses", entry_budgets)}
     for name in ("edit", "release"):
         if page_request.request.GET.get("fragment") == name:
             regions[name] = Region(f"budget/entries.html#{name}", partial(_cell, entry_id=page_request.request.GET.get(name, "")))
-    return show(page_request, "budget/entries.html", regions, tab="entries")
+    return render_page(page_request, "budget/entries.html", regions, tab="entries")
 
 
 def _cell(page_request: PageRequest, *, entry_id: str) -> dict[str, Any]:
-    """One cell as a form, which is fetched into its place."""
+    """One cell as a form, fetched into its place."""
     entry = entry_for(page_request.workspace.pk, entry_id)
     return {"entry": entry, "account": entry.account, "here": reverse("budget-entries", args=[page_request.workspace.pk])}
 
 
-def purses(page_request: PageRequest) -> dict[str, Any]:
+def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
     chosen, ignored = filters.read(EntriesFilter, page_request)
-    every = _found(page_request, {})
-    found = _found(page_request, chosen)
+    all_entries = _filtered(page_request, {})
+    entries = _filtered(page_request, chosen)
     name, descending = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
-    cut = paging.cut(found.annotate(place=COLUMNS[name]), "place", "seq", descending=descending, **cursor)
+    cut = paging.paginate(entries.annotate(place=COLUMNS[name]), "place", "seq", descending=descending, **cursor)
     filtered = any(chosen[key] for key in ("over", "locked", "none", "q"))
-    totals = _totals(found)
-    allocated = _totals(every)["budget"] if filtered else totals["budget"]
+    totals = _totals(entries)
+    allocated = _totals(all_entries)["budget"] if filtered else totals["budget"]
     return {
         "purses": _rows(page_request.project, cut.rows),
         "cut": cut,
@@ -118,8 +118,8 @@ def purses(page_request: PageRequest) -> dict[str, Any]:
     }
 
 
-def parent(project: Project) -> tuple[str, int]:
-    """The limit above an entry's own that is nearest, and what is left of it in micro-USD."""
+def parent_limit(project: Project) -> tuple[str, int]:
+    """The tightest limit above an entry's own budget, and what is left of it in micro-USD."""
     used = project.total_spent + project.held
     return min(
         ("the cap", project.max_project_spend - used), ("the total budget", project.total_budget - used), key=lambda it: it[1]
@@ -128,35 +128,35 @@ def parent(project: Project) -> tuple[str, int]:
 
 def worth_of(account_ids: Iterable[str]) -> dict[str, Worth]:
     """One query."""
-    made = RoundSpend.objects.filter(account_id__in=list(account_ids)).order_by().values_list("account_id")
-    summed = made.annotate(n=Count("id"), paid=Sum("cost"), gained=Sum("improvement_score", filter=Q(improvement_score__gt=0)))
+    spends = RoundSpend.objects.filter(account_id__in=list(account_ids)).order_by().values_list("account_id")
+    summed = spends.annotate(n=Count("id"), paid=Sum("cost"), gained=Sum("improvement_score", filter=Q(improvement_score__gt=0)))
     return {account: Worth(n, cost, gained or 0.0) for account, n, cost, gained in summed}
 
 
-def _found(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Entry]:
-    found = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True).select_related("account")
+def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Entry]:
+    entries = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True).select_related("account")
     if chosen.get("over"):
-        found = found.filter(account__spent__gt=F("account__budget"))
+        entries = entries.filter(account__spent__gt=F("account__budget"))
     if chosen.get("locked"):
-        found = found.filter(account__human_locked=True)
+        entries = entries.filter(account__human_locked=True)
     if chosen.get("none"):
-        found = found.filter(account__own_budget=False)
+        entries = entries.filter(account__own_budget=False)
     if words := str(chosen.get("q") or "").strip():
         number = words.removeprefix("#")
         by_number = Q(seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
-        found = found.filter(Q(content__icontains=words) | Q(id=words) | by_number)
-    return found
+        entries = entries.filter(Q(content__icontains=words) | Q(id=words) | by_number)
+    return entries
 
 
-def _totals(found: QuerySet[Entry]) -> dict[str, int]:
+def _totals(entries: QuerySet[Entry]) -> dict[str, int]:
     sums = {name: Sum(f"account__{name}", default=0) for name in ("budget", "spent", "held")}
-    return found.aggregate(entries=Count("id"), **sums)
+    return entries.aggregate(entries=Count("id"), **sums)
 
 
 def _rows(project: Project, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     ids = [entry.pk for entry in entries]
     worth, changes = worth_of(ids), _last_changes(ids)
-    name, left = parent(project)
+    name, left = parent_limit(project)
     return [
         {
             "entry": entry,
@@ -180,7 +180,7 @@ def _last_changes(ids: list[str]) -> dict[str, BudgetChange]:
 
 
 def _chips(page_request: PageRequest, chosen: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    """(word, address, is chosen)"""
+    """(label, query, is chosen)"""
     named = (("over", "Over budget"), ("locked", "Locked"), ("none", "No budget"))
     none = not any(chosen[key] for key, _ in named)
     chips = [("All", filters.query(page_request, "over", "locked", "none"), none)]
@@ -191,17 +191,17 @@ def _chips(page_request: PageRequest, chosen: dict[str, Any]) -> list[tuple[str,
 
 
 def _sort(page_request: PageRequest, name: str, chosen: str, descending: bool) -> dict[str, str]:
-    """Where the head of a column leads, and how it is sorted now. Money begins with the most, numbers with the first."""
+    """The link and current sort order of a column head. The first click sorts money descending, numbers ascending."""
     now = ("descending" if descending else "ascending") if name == chosen else ""
-    wanted = name if (descending if now else name == "seq") else f"-{name}"
-    return {"query": filters.query(page_request, sort="" if wanted == "seq" else wanted), "now": now}
+    order = name if (descending if now else name == "seq") else f"-{name}"
+    return {"query": filters.query(page_request, sort="" if order == "seq" else order), "now": now}
 
 
 def _csv(page_request: PageRequest) -> HttpResponseBase:
     chosen, _ = filters.read(EntriesFilter, page_request)
     name, down = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
     order = [f"{'-' if down else ''}{key}" for key in ("place", "seq")]
-    entries = list(_found(page_request, chosen).annotate(place=COLUMNS[name]).order_by(*order))
+    entries = list(_filtered(page_request, chosen).annotate(place=COLUMNS[name]).order_by(*order))
     shown = "-".join(["budget-by-entry", *(key for key in ("over", "locked", "none") if chosen[key])])
     return csv_export.respond(shown, HEAD, _lines(page_request.project, entries))
 

@@ -1,4 +1,4 @@
-"""Who changed which budget, cap or lock, from what to what, and why."""
+"""The log of changes to budgets, caps and locks: actor, before, after and reason."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +11,11 @@ from budget.charts.patterns import LABELS
 from budget.models import BudgetChange
 from budget.reads import csv_export
 from dashboard.budget.filters import ChangesFilter
-from dashboard.budget.ledger import entry_is
+from dashboard.budget.ledger import entry_filter
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 
 FIELDS = {
     "budget": "Budget",
@@ -30,23 +30,26 @@ HEAD = ["id", "at", "entry_id", "field", "before", "after", "source", "actor", "
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         chosen, _ = filters.read(ChangesFilter, page_request)
-        rows = _found(page_request, chosen).order_by("id").iterator(chunk_size=1000)
+        rows = _filtered(page_request, chosen).order_by("id").iterator(chunk_size=1000)
         return csv_export.respond("-".join(filter(None, ["budget-changes", chosen["source"]])), HEAD, map(_line, rows))
-    return show(
-        page_request, "budget/changes.html", HEADER | {"changes": Region("budget/changes.html#changes", made)}, tab="changes"
+    return render_page(
+        page_request,
+        "budget/changes.html",
+        HEADER | {"changes": Region("budget/changes.html#changes", change_list)},
+        tab="changes",
     )
 
 
-def made(page_request: PageRequest) -> dict[str, Any]:
+def change_list(page_request: PageRequest) -> dict[str, Any]:
     chosen, ignored = filters.read(ChangesFilter, page_request)
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
-    cut = paging.cut(_found(page_request, chosen), "id", "id", descending=True, **cursor)
+    cut = paging.paginate(_filtered(page_request, chosen), "id", "id", descending=True, **cursor)
     return {
-        "changed": [shown(change) for change in cut.rows],
+        "changed": [change_row(change) for change in cut.rows],
         "cut": cut,
         "chosen": chosen,
         "sources": [
-            ("", "By anybody"),
+            ("", "By anyone"),
             ("human", "By people"),
             ("admin", "On the admin site"),
             ("allocation", "By the reallocator"),
@@ -58,8 +61,8 @@ def made(page_request: PageRequest) -> dict[str, Any]:
     }
 
 
-def shown(change: BudgetChange) -> dict[str, Any]:
-    """A change as the pages tell it. Its entry may be off the backlog, and is then named without a link."""
+def change_row(change: BudgetChange) -> dict[str, Any]:
+    """A change as template context. A deleted entry has no link."""
     entry = getattr(change.account, "entry", None)
     return {
         "change": change,
@@ -71,7 +74,7 @@ def shown(change: BudgetChange) -> dict[str, Any]:
 
 
 def _limit(field: str) -> str:
-    """`limit.total.day`, said as the pages say it."""
+    """The label of `limit.<category>.<period>`."""
     kind, category, period = (*field.split("."), "", "")[:3]
     if kind != "limit":
         return field.replace("_", " ").capitalize()
@@ -85,13 +88,13 @@ def value(change: BudgetChange, amount: int | None) -> str:
     return amounts.format_usd(amount) if amount is not None else "none"
 
 
-def _found(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[BudgetChange]:
-    found = BudgetChange.objects.filter(project_id=page_request.workspace.pk).select_related("account__entry")
+def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[BudgetChange]:
+    queryset = BudgetChange.objects.filter(project_id=page_request.workspace.pk).select_related("account__entry")
     if chosen["source"]:
-        found = found.filter(source=chosen["source"])
+        queryset = queryset.filter(source=chosen["source"])
     if chosen["field"]:
-        found = found.filter(field=chosen["field"])
-    return found.filter(entry_is(chosen["entry"])) if chosen["entry"] else found
+        queryset = queryset.filter(field=chosen["field"])
+    return queryset.filter(entry_filter(chosen["entry"])) if chosen["entry"] else queryset
 
 
 def _line(row: BudgetChange) -> Iterator[Any]:

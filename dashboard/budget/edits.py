@@ -1,6 +1,7 @@
-"""Changing money on the pages: the cap, the total budget, an entry's budget and its lock. What bites asks first; what somebody else
-changed meanwhile is not overwritten."""
+"""Forms for the cap, the total budget, and an entry's budget and lock. A harmful value needs a confirmation; a concurrent change is not
+overwritten."""
 
+from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
@@ -11,7 +12,7 @@ from budget.models import Project
 from budget.reads import queries
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import BudgetForm, LockForm, checked
+from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from orchestration.models import Entry
@@ -19,15 +20,38 @@ from orchestration.queries import entry_for
 from workspaces.access import Need
 
 
+class BudgetForm(forms.Form):
+    amount = AmountField(
+        error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"}
+    )
+    reason = forms.CharField(max_length=500, required=False)
+    seen = forms.IntegerField(required=False, min_value=0, max_value=2**62)  # micro-USD that the page showed
+
+
+class LockForm(forms.Form):
+    """The desired state, not a toggle, so that a form sent twice is harmless. Releasing a lock needs a reason."""
+
+    locked = forms.TypedChoiceField(choices=[("1", "locked"), ("0", "unlocked")], coerce=lambda value: value == "1")
+    reason = forms.CharField(max_length=500, required=False)
+
+    def clean_reason(self) -> str:
+        reason: str = self.cleaned_data["reason"]
+        if self.cleaned_data.get("locked") is False and not reason.strip():
+            raise forms.ValidationError("Say why: releasing a lock needs a reason")
+        return reason
+
+
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.BUDGET)
-def cap(page_request: PageRequest) -> HttpResponse:
-    said = page_request.request.POST or page_request.request.GET
-    wanted = checked(BudgetForm(said))
+def set_cap(page_request: PageRequest) -> HttpResponse:
+    submitted = page_request.request.POST or page_request.request.GET
+    form_data = validated(BudgetForm(submitted))
     project = queries.project_of(page_request.workspace.pk)
-    amount = wanted["amount"]
-    if wanted["seen"] not in (None, project.max_project_spend) and amount != project.max_project_spend:
-        return _overtaken_in(page_request, "max_project_spend", project.max_project_spend, said["amount"], wanted["reason"])
+    amount = form_data["amount"]
+    if form_data["seen"] not in (None, project.max_project_spend) and amount != project.max_project_spend:
+        return _project_conflict(
+            page_request, "max_project_spend", project.max_project_spend, submitted["amount"], form_data["reason"]
+        )
     confirmed = page_request.request.method == "POST" and confirmation.is_confirmed(page_request, "cap", amount)
     if page_request.request.method == "GET" or (amount < project.total_spent + project.held and not confirmed):
         return confirm(
@@ -37,47 +61,49 @@ def cap(page_request: PageRequest) -> HttpResponse:
             button=f"Set the cap to {amounts.format_usd(amount)}",
             action=reverse("cap", args=[page_request.workspace.pk]),
             fields={
-                "amount": said["amount"],
-                "reason": wanted["reason"],
+                "amount": submitted["amount"],
+                "reason": form_data["reason"],
                 "seen": project.max_project_spend,
                 "confirm": confirmation.token(page_request, "cap", amount),
             },
         )
     try:
         caps.set_project(
-            project, "max_project_spend", amount, by=page_request.caller, reason=wanted["reason"], expected=wanted["seen"]
+            project, "max_project_spend", amount, by=page_request.caller, reason=form_data["reason"], expected=form_data["seen"]
         )
     except caps.Changed as changed:
-        return _overtaken_in(page_request, "max_project_spend", changed.now, said["amount"], wanted["reason"])
+        return _project_conflict(page_request, "max_project_spend", changed.now, submitted["amount"], form_data["reason"])
     return done(page_request, f"The cap is {amounts.format_usd(amount)} now")
 
 
 def consequence(project: Project, amount: int) -> str:
-    """What a cap of this much does at once."""
+    """The immediate effect of a cap of this amount."""
     spent, held = amounts.format_usd(project.total_spent), amounts.format_usd(project.held)
     if amount < project.total_spent:
-        return f"That is below the {spent} already spent: nothing new starts until the cap is raised. Sessions at work go on within their holds."
+        return f"That is below the {spent} already spent: nothing new starts until the cap is raised. Running sessions continue within their reservations."
     if amount < project.total_spent + project.held:
-        return f"{spent} is spent and {held} is held for sessions at work: nothing new starts until some of it is free."
-    return "Dispatch goes on as long as what is spent and held stays within it."
+        return f"{spent} is spent and {held} is reserved by running sessions: nothing new starts until some of it is free."
+    return "Dispatch continues while spent and reserved amounts stay within it."
 
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def total_budget(page_request: PageRequest) -> HttpResponse:
-    """The plan that allocation shares out. It stops nothing, so it only says what it means."""
-    wanted = checked(BudgetForm(page_request.request.POST))
+def set_total_budget(page_request: PageRequest) -> HttpResponse:
+    """The plan that allocation distributes. It stops nothing, so it needs no confirmation."""
+    form_data = validated(BudgetForm(page_request.request.POST))
     try:
         project = caps.set_project(
             page_request.project,
             "total_budget",
-            wanted["amount"],
+            form_data["amount"],
             by=page_request.caller,
-            reason=wanted["reason"],
-            expected=wanted["seen"],
+            reason=form_data["reason"],
+            expected=form_data["seen"],
         )
     except caps.Changed as changed:
-        return _overtaken_in(page_request, "total_budget", changed.now, page_request.request.POST["amount"], wanted["reason"])
+        return _project_conflict(
+            page_request, "total_budget", changed.now, page_request.request.POST["amount"], form_data["reason"]
+        )
     over = bulk_edit.excess(project, bulk_edit.allocated(project.pk))
     sentence = f"The total budget is {amounts.format_usd(project.total_budget)} now"
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
@@ -85,14 +111,16 @@ def total_budget(page_request: PageRequest) -> HttpResponse:
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
+def set_entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = entry_for(page_request.workspace.pk, entry_id)
-    wanted = checked(BudgetForm(page_request.request.POST))
-    amount, reason = wanted["amount"], wanted["reason"]
+    form_data = validated(BudgetForm(page_request.request.POST))
+    amount, reason = form_data["amount"], form_data["reason"]
     try:
-        account = caps.edit(entry.account, amount, by=page_request.caller, reason=reason, expected=wanted["seen"])
+        account = caps.edit(entry.account, amount, by=page_request.caller, reason=reason, expected=form_data["seen"])
     except caps.Changed as changed:
-        return _overtaken(page_request, entry, changed, fields={"amount": page_request.request.POST["amount"], "reason": reason})
+        return _entry_conflict(
+            page_request, entry, changed, fields={"amount": page_request.request.POST["amount"], "reason": reason}
+        )
     over = bulk_edit.excess(page_request.project, bulk_edit.allocated(page_request.workspace.pk))
     sentence = f"The budget of #{entry.seq} is {amounts.format_usd(account.budget)} now, and locked"
     if account.budget <= account.spent + account.held and entry.status not in (Entry.Status.DONE, Entry.Status.FAILED):
@@ -101,12 +129,12 @@ def entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
 
-def _overtaken_in(page_request: PageRequest, field: str, now: int | None, amount: str, reason: str) -> HttpResponse:
-    """Two people, one cap: the second is told what the first did, and decides anew."""
+def _project_conflict(page_request: PageRequest, field: str, now: int | None, amount: str, reason: str) -> HttpResponse:
+    """Someone else changed the same amount: show their change and ask again."""
     named, address = {"max_project_spend": ("cap", "cap"), "total_budget": ("total budget", "total-budget")}[field]
     return confirm(
         page_request,
-        title=f"Set the {named} all the same",
+        title=f"Overwrite the {named}",
         sentence=f"{caps.who_changed(page_request.project, field, now)}, after this page showed it to you. Nothing was overwritten.",
         button=f"Set it from {amounts.format_usd(now)} to {amount} USD",
         action=reverse(address, args=[page_request.workspace.pk]),
@@ -115,11 +143,11 @@ def _overtaken_in(page_request: PageRequest, field: str, now: int | None, amount
     )
 
 
-def _overtaken(page_request: PageRequest, entry: Entry, changed: caps.Changed, *, fields: dict[str, str]) -> HttpResponse:
-    """Two people, one budget: the second is told what the first did, and decides anew."""
+def _entry_conflict(page_request: PageRequest, entry: Entry, changed: caps.Changed, *, fields: dict[str, str]) -> HttpResponse:
+    """Someone else changed the same budget: show their change and ask again."""
     return confirm(
         page_request,
-        title=f"Set the budget of #{entry.seq} all the same",
+        title=f"Overwrite the budget of #{entry.seq}",
         sentence=f"{changed.message}, after this page showed it to you. Nothing was overwritten.",
         button=f"Set it from {amounts.format_usd(changed.now)} to {fields['amount']} USD",
         action=reverse("entry-budget", args=[page_request.workspace.pk, entry.pk]),
@@ -130,11 +158,11 @@ def _overtaken(page_request: PageRequest, entry: Entry, changed: caps.Changed, *
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def entry_lock(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    """Locking is immediate. Releasing a lock that a person set needs a reason."""
+def set_entry_lock(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    """Locking is immediate; releasing a lock needs a reason."""
     entry = entry_for(page_request.workspace.pk, entry_id)
-    wanted = checked(LockForm(page_request.request.POST))
-    if entry.account.human_locked != wanted["locked"]:
-        caps.toggle_lock(entry.account, by=page_request.caller, reason=wanted["reason"])
-    state = "locked: only people change it" if wanted["locked"] else "free: the reallocator may change it"
+    form_data = validated(LockForm(page_request.request.POST))
+    if entry.account.human_locked != form_data["locked"]:
+        caps.toggle_lock(entry.account, by=page_request.caller, reason=form_data["reason"])
+    state = "locked: only people change it" if form_data["locked"] else "free: the reallocator may change it"
     return done(page_request, f"The budget of #{entry.seq} is {state}")

@@ -1,4 +1,4 @@
-"""The filters of the money's lists."""
+"""The filters of the budget lists."""
 
 from django import forms
 

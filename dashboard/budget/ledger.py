@@ -1,9 +1,10 @@
-"""The ledger: every amount, once, with where its price comes from; and correcting a row by another one."""
+"""The ledger: every booking with the source of its price, and corrections by an opposite booking."""
 
 import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+from django import forms
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
@@ -18,10 +19,10 @@ from budget.reads import csv_export
 from dashboard.budget.filters import LedgerFilter
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import CorrectionForm, checked
+from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import confirm, done
 from workspaces import times
 from workspaces.access import Need
@@ -51,22 +52,32 @@ HEAD = [
 ]
 
 
+class CorrectionForm(forms.Form):
+    """A correction of a ledger row: direction and amount."""
+
+    way = forms.ChoiceField(choices=[("back", "Take back"), ("more", "Add")])
+    amount = AmountField(
+        error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"}
+    )
+    reason = forms.CharField(max_length=500, error_messages={"required": "Say why: a correction needs a reason"})
+
+
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         chosen, _ = filters.read(LedgerFilter, page_request, FROM_TO)
-        rows = _found(page_request, chosen).order_by("id").iterator(chunk_size=1000)
+        rows = _filtered(page_request, chosen).order_by("id").iterator(chunk_size=1000)
         return csv_export.respond("-".join(filter(None, ["ledger", chosen["category"]])), HEAD, map(_line, rows))
-    return show(
-        page_request, "budget/ledger.html", HEADER | {"ledger": Region("budget/ledger.html#ledger", booked)}, tab="ledger"
+    return render_page(
+        page_request, "budget/ledger.html", HEADER | {"ledger": Region("budget/ledger.html#ledger", ledger_rows)}, tab="ledger"
     )
 
 
-def booked(page_request: PageRequest) -> dict[str, Any]:
+def ledger_rows(page_request: PageRequest) -> dict[str, Any]:
     chosen, ignored = filters.read(LedgerFilter, page_request, FROM_TO)
-    found = _found(page_request, chosen)
+    queryset = _filtered(page_request, chosen)
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
-    cut = paging.cut(found.select_related("account__entry"), "id", "id", descending=True, **cursor)
+    cut = paging.paginate(queryset.select_related("account__entry"), "id", "id", descending=True, **cursor)
     places = columns.exact_places([row.amount for row in cut.rows])
     rows = [
         {
@@ -80,7 +91,7 @@ def booked(page_request: PageRequest) -> dict[str, Any]:
     return {
         "rows": rows,
         "cut": cut,
-        "totals": found.aggregate(rows=Count("id"), amount=Sum("amount", default=0)),
+        "totals": queryset.aggregate(rows=Count("id"), amount=Sum("amount", default=0)),
         "chosen": chosen | {"from": chosen["since"], "to": chosen["until"]},
         "categories": [("", "All categories"), *Category.choices],
         "ignored": ignored,
@@ -92,25 +103,25 @@ def booked(page_request: PageRequest) -> dict[str, Any]:
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.BUDGET)
 def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
-    """The form; then what it would do; then the correction, once for each time that it was asked."""
+    """The form, then its effect for confirmation, then the correction: once per confirmation."""
     rows = LedgerEntry.objects.select_related("account__entry", "project")
     row = rows.filter(pk=row_id, project_id=page_request.workspace.pk).first() if row_id < 2**63 else None
     if row is None:
         raise NotFound("Ledger row not found")
     if page_request.request.method == "GET":
         entry = getattr(row.account, "entry", None)
-        return show(
+        return render_page(
             page_request, "budget/correction.html", HEADER, row=row, entry=entry, exact=columns.exact(row.amount), tab="ledger"
         )
-    said = checked(CorrectionForm(page_request.request.POST))
-    amount = -said["amount"] if said["way"] == "back" else said["amount"]
+    form_data = validated(CorrectionForm(page_request.request.POST))
+    amount = -form_data["amount"] if form_data["way"] == "back" else form_data["amount"]
     question = f"correct {row.pk}"
     if not confirmation.is_confirmed(page_request, question, amount):
         effect = corrections.effect(row, amount)
         return confirm(
             page_request,
             title=f"Correct row {row.pk} by {columns.exact(amount)}",
-            sentence="A row is added beside it; nothing booked is changed.",
+            sentence="A correcting row is added; existing rows do not change.",
             points=_effect(effect),
             button=f"Book {columns.exact(amount)}",
             action=reverse("ledger-correct", args=[page_request.workspace.pk, row.pk]),
@@ -118,35 +129,37 @@ def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
             | {"confirm": confirmation.token(page_request, question, amount)},
         )
     key = f"correction:{row.pk}:{hashlib.sha256(page_request.request.POST['confirm'].encode()).hexdigest()[:16]}"
-    fresh = corrections.correct(row, amount, by=page_request.caller, reason=said["reason"], key=key)
+    fresh = corrections.correct(row, amount, by=page_request.caller, reason=form_data["reason"], key=key)
     return done(
         page_request,
-        f"{columns.exact(amount)} is booked beside row {row.pk}" if fresh else "That was booked before; nothing was added",
+        f"{columns.exact(amount)} is booked as a correction of row {row.pk}"
+        if fresh
+        else "That correction is already booked; nothing was added",
     )
 
 
-def _found(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[LedgerEntry]:
-    found = LedgerEntry.objects.filter(project_id=page_request.workspace.pk)
+def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[LedgerEntry]:
+    queryset = LedgerEntry.objects.filter(project_id=page_request.workspace.pk)
     if chosen["category"]:
-        found = found.filter(category=chosen["category"])
+        queryset = queryset.filter(category=chosen["category"])
     if chosen["entry"]:
-        found = found.filter(entry_is(chosen["entry"]))
+        queryset = queryset.filter(entry_filter(chosen["entry"]))
     if chosen["session"]:
-        found = found.filter(session_ref=chosen["session"])
+        queryset = queryset.filter(session_ref=chosen["session"])
     if chosen["since"]:
-        found = found.filter(at__gte=times.midnight(chosen["since"], get_current_timezone()))
+        queryset = queryset.filter(at__gte=times.midnight(chosen["since"], get_current_timezone()))
     if chosen["until"]:
-        found = found.filter(at__lte=times.end_of(chosen["until"], get_current_timezone()))
-    return found
+        queryset = queryset.filter(at__lte=times.end_of(chosen["until"], get_current_timezone()))
+    return queryset
 
 
-def entry_is(said: str) -> Q:
-    """By its id or its number."""
-    return Q(account_id=said) if said.startswith("entry_") else Q(account__entry__seq=int(said.removeprefix("#")))
+def entry_filter(name: str) -> Q:
+    """By the entry's id or number."""
+    return Q(account_id=name) if name.startswith("entry_") else Q(account__entry__seq=int(name.removeprefix("#")))
 
 
 def _unknown(row: LedgerEntry) -> bool:
-    """Neither the agent nor the price table knew what it cost: the hold was charged."""
+    """Neither the agent nor the price table knew the cost: the reservation was charged."""
     return row.reported is None and row.computed is None and row.price_source != LedgerEntry.PriceSource.MANUAL
 
 

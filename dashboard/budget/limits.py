@@ -1,7 +1,9 @@
-"""Setting the limits beside the cap, and at which shares of the cap to warn. A limit that stops something at once asks first."""
+"""Forms for limits besides the cap, and for warnings at shares of the cap. A limit that stops something at once needs a confirmation."""
 
+import re
 from typing import Any
 
+from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.timezone import get_current_timezone, now
@@ -10,66 +12,112 @@ from django.views.decorators.http import require_POST
 from budget import amounts, limits
 from budget.charts.patterns import LABELS
 from budget.limits import LimitStatus, caps, thresholds
+from budget.models import Limit
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import LimitForm, ThresholdsForm, checked
+from dashboard.shared.forms import AmountField, validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import confirm, done
 from workspaces import times
 from workspaces.access import Need
 
 
+class LimitForm(forms.Form):
+    """One limit besides the cap, as `category.period`. No amount removes the limit."""
+
+    limit = forms.ChoiceField(
+        choices=[
+            (name, "")
+            for category in Limit.Scope.values
+            for name in (f"{category}.all", f"{category}.day")
+            if name != "total.all"
+        ],
+        error_messages={"required": "Choose a limit", "invalid_choice": "There is no such limit"},
+    )
+    amount = AmountField(
+        required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50, or nothing for no limit"}
+    )
+
+    def seen(self) -> int | None:
+        """The limit that the page showed, in micro-USD (`seen.<limit>`): None for no limit, caps.UNSEEN if the sender leaves it out."""
+        raw = self.data.get(f"seen.{self.cleaned_data['limit']}")
+        if raw == "":
+            return None
+        return int(raw) if raw and re.fullmatch(r"[0-9]{1,18}", raw) else caps.UNSEEN
+
+    reason = forms.CharField(max_length=500, required=False)
+
+
+class ThresholdsForm(forms.Form):
+    """Percents of the cap separated by commas or spaces: `50, 75, 90 %`. Empty: no warnings."""
+
+    percents = forms.CharField(max_length=200, required=False)
+    reason = forms.CharField(max_length=500, required=False)
+
+    def clean_percents(self) -> list[int]:
+        words = self.cleaned_data["percents"].replace("%", " ").replace(",", " ").split()
+        if not all(word.isascii() and word.isdigit() and 1 <= int(word[:9]) <= thresholds.MAX_PERCENT for word in words):
+            raise forms.ValidationError(f"Write whole percents from 1 to {thresholds.MAX_PERCENT}, such as 50, 75, 90")
+        if len(set(words)) > thresholds.MAX_COUNT:
+            raise forms.ValidationError(f"At most {thresholds.MAX_COUNT} warnings")
+        return sorted(set(map(int, words)))
+
+
 @require_POST
 @in_workspace(Need.BUDGET)
-def set_one(page_request: PageRequest) -> HttpResponse:
-    """Without an amount the limit is taken away."""
+def set_limit(page_request: PageRequest) -> HttpResponse:
+    """Set a limit; without an amount, remove it."""
     form = LimitForm(page_request.request.POST)
-    wanted, seen = checked(form), form.seen()
-    amount, fields = wanted["amount"], {name: page_request.request.POST.get(name, "") for name in ("limit", "amount", "reason")}
-    category, period = wanted["limit"].split(".")
-    one = next(
-        it
-        for it in limits.statuses(page_request.workspace.pk, project=page_request.project)
-        if (it.category, it.period) == (category, period)
-    )
-    named = name(one)
-    if seen not in (caps.UNSEEN, one.limit) and amount != one.limit:
-        return _overtaken(page_request, one, one.limit, fields)
-    fields[f"seen.{wanted['limit']}"] = "" if one.limit is None else str(one.limit)
-    if (
-        amount is not None
-        and amount <= one.spent + one.held
-        and not confirmation.is_confirmed(page_request, f"limit {wanted['limit']}", amount)
-    ):
-        return confirm(
-            page_request,
-            title=f"Set the limit of {named} to {amounts.format_usd(amount)}",
-            sentence=times.with_local(consequence(one, amount), get_current_timezone(), now()),
-            button=f"Set it to {amounts.format_usd(amount)}",
-            action=reverse("limit", args=[page_request.workspace.pk]),
-            fields=fields | {"confirm": confirmation.token(page_request, f"limit {wanted['limit']}", amount)},
-        )
+    form_data, seen = validated(form), form.seen()
+    amount, limit = form_data["amount"], form_data["limit"]
+    fields = {name: page_request.request.POST.get(name, "") for name in ("limit", "amount", "reason")}
+    category, period = limit.split(".")
+    statuses = limits.statuses(page_request.workspace.pk, project=page_request.project)
+    status = next(status for status in statuses if (status.category, status.period) == (category, period))
+    if seen not in (caps.UNSEEN, status.limit) and amount != status.limit:
+        return _conflict(page_request, status, status.limit, fields)
+    fields[f"seen.{limit}"] = "" if status.limit is None else str(status.limit)
+    exceeded = amount is not None and amount <= status.spent + status.held
+    if exceeded and not confirmation.is_confirmed(page_request, f"limit {limit}", amount):
+        return _ask_confirmation(page_request, status, amount, fields)
     try:
         caps.set_limit(
-            page_request.project, category, period, amount, by=page_request.caller, reason=wanted["reason"], expected=one.limit
+            page_request.project,
+            category,
+            period,
+            amount,
+            by=page_request.caller,
+            reason=form_data["reason"],
+            expected=status.limit,
         )
     except caps.Changed as changed:
-        return _overtaken(page_request, one, changed.now, fields)
+        return _conflict(page_request, status, changed.now, fields)
+    name = limit_name(status)
     return done(
-        page_request,
-        f"{named} has no limit now" if amount is None else f"The limit of {named} is {amounts.format_usd(amount)} now",
+        page_request, f"{name} has no limit now" if amount is None else f"The limit of {name} is {amounts.format_usd(amount)} now"
     )
 
 
-def _overtaken(page_request: PageRequest, one: LimitStatus, now_: int | None, fields: dict[str, str]) -> HttpResponse:
-    """Two people, one limit: the second is told what the first did, and decides anew."""
-    limit = f"{one.category}.{one.period}"
-    wanted = f"{fields['amount']} USD" if fields["amount"].strip() else "none"
+def _ask_confirmation(page_request: PageRequest, status: LimitStatus, amount: int, fields: dict[str, str]) -> HttpResponse:
     return confirm(
         page_request,
-        title=f"Set the limit of {name(one)} all the same",
+        title=f"Set the limit of {limit_name(status)} to {amounts.format_usd(amount)}",
+        sentence=times.with_local(consequence(status, amount), get_current_timezone(), now()),
+        button=f"Set it to {amounts.format_usd(amount)}",
+        action=reverse("limit", args=[page_request.workspace.pk]),
+        fields=fields | {"confirm": confirmation.token(page_request, f"limit {fields['limit']}", amount)},
+    )
+
+
+def _conflict(page_request: PageRequest, status: LimitStatus, now_: int | None, fields: dict[str, str]) -> HttpResponse:
+    """Someone else changed the same limit: show their change and ask again."""
+    limit = f"{status.category}.{status.period}"
+    new_value = f"{fields['amount']} USD" if fields["amount"].strip() else "none"
+    return confirm(
+        page_request,
+        title=f"Overwrite the limit of {limit_name(status)}",
         sentence=f"{caps.who_changed(page_request.project, f'limit.{limit}', now_)}, after this page showed it to you. Nothing was overwritten.",
-        button=f"Set it from {'none' if now_ is None else amounts.format_usd(now_)} to {wanted}",
+        button=f"Set it from {'none' if now_ is None else amounts.format_usd(now_)} to {new_value}",
         action=reverse("limit", args=[page_request.workspace.pk]),
         fields=fields | {f"seen.{limit}": "" if now_ is None else str(now_)},
         status=409,
@@ -78,37 +126,39 @@ def _overtaken(page_request: PageRequest, one: LimitStatus, now_: int | None, fi
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def warn_at(page_request: PageRequest) -> HttpResponse:
-    wanted = checked(ThresholdsForm(page_request.request.POST))
-    made = thresholds.replace(page_request.workspace.pk, wanted["percents"], by=page_request.caller, reason=wanted["reason"])
-    if not made:
-        return done(page_request, "Nobody is warned now before the cap is reached", tone="warn")
-    passed = ", ".join(f"{one.percent} %" for one in made if one.fired_at)
-    sentence = f"Warnings come at {', '.join(f'{one.percent} %' for one in made)} of the cap"
+def set_thresholds(page_request: PageRequest) -> HttpResponse:
+    form_data = validated(ThresholdsForm(page_request.request.POST))
+    saved = thresholds.replace(
+        page_request.workspace.pk, form_data["percents"], by=page_request.caller, reason=form_data["reason"]
+    )
+    if not saved:
+        return done(page_request, "There are no warnings before the cap is reached now", tone="warn")
+    passed = ", ".join(f"{threshold.percent} %" for threshold in saved if threshold.fired_at)
+    sentence = f"Warnings come at {', '.join(f'{threshold.percent} %' for threshold in saved)} of the cap"
     return done(page_request, f"{sentence}; {passed} is passed already" if passed else sentence)
 
 
-def consequence(one: LimitStatus, amount: int) -> str:
-    """What a limit of this much does at once."""
+def consequence(status: LimitStatus, amount: int) -> str:
+    """The immediate effect of a limit of this amount."""
     spent, held = (
-        f"{amounts.format_usd(one.spent)} is spent{' today' if one.period == 'day' else ''}",
-        amounts.format_usd(one.held),
+        f"{amounts.format_usd(status.spent)} is spent{' today' if status.period == 'day' else ''}",
+        amounts.format_usd(status.held),
     )
-    if amount <= one.spent:
-        return f"{spent} already, so it is reached at once. {one.stops}"
-    return f"{spent} and {held} is held, so nothing is left of it until some of that is free. {one.stops}"
+    if amount <= status.spent:
+        return f"{spent} already, so it is reached at once. {status.stops}"
+    return f"{spent} and {held} is reserved, so nothing is left until some of it is free. {status.stops}"
 
 
-def name(one: LimitStatus) -> str:
-    """`All together, a day (UTC)`: how the page calls it."""
-    whose = "All together" if one.category == "total" else LABELS[one.category]
-    return {"all": whose, "day": f"{whose}, a day (UTC)", "round": f"{whose}, a round"}[one.period]
+def limit_name(status: LimitStatus) -> str:
+    """`All together, a day (UTC)`: the label on the page."""
+    whose = "All together" if status.category == "total" else LABELS[status.category]
+    return {"all": whose, "day": f"{whose}, a day (UTC)", "round": f"{whose}, a round"}[status.period]
 
 
-def choices(standing: list[LimitStatus]) -> list[dict[str, Any]]:
-    """What can be set here, and how it stands now. The cap has a form of its own; a round's ceiling is the config's."""
+def choices(statuses: list[LimitStatus]) -> list[dict[str, Any]]:
+    """The limits that can be set here, with their current values. The cap has its own form; the ceiling of a round is config."""
     return [
-        {"value": f"{one.category}.{one.period}", "name": name(one), "limit": one.limit, "spent": one.spent}
-        for one in standing
-        if one.period != "round" and (one.category, one.period) != ("total", "all")
+        {"value": f"{status.category}.{status.period}", "name": limit_name(status), "limit": status.limit, "spent": status.spent}
+        for status in statuses
+        if status.period != "round" and (status.category, status.period) != ("total", "all")
     ]

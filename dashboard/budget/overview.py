@@ -1,4 +1,4 @@
-"""The overview of the money: a sentence, the caps, spend over time, by category, the top entries and what was changed."""
+"""The budget overview: summary, caps, spend over time and by category, top entries, recent changes."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,7 +22,7 @@ from dashboard.budget import changes
 from dashboard.budget import limits as limit_pages
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration, funding
 from orchestration.models import Entry, Executor
 from workspaces.access import Need
@@ -34,7 +34,7 @@ RANGES = {
 }
 WORDS = {"24h": "24 hours", "7d": "7 days", "all": "All"}
 TOP = 10
-MOST_CHANGES, SHOWN_CHANGES = 60, 10
+MAX_CHANGES, SHOWN_CHANGES = 60, 10
 
 
 @in_workspace()
@@ -43,7 +43,7 @@ def page(page_request: PageRequest) -> HttpResponse:
     regions = HEADER | {
         name: Region(f"budget/overview.html#{name}", partial(_build, build, figures)) for name, build in REGIONS.items()
     }
-    return show(page_request, "budget/overview.html", regions, tab="overview")
+    return render_page(page_request, "budget/overview.html", regions, tab="overview")
 
 
 def _build(build: Callable[["Figures"], dict[str, Any]], figures: "Figures", page_request: PageRequest) -> dict[str, Any]:
@@ -51,12 +51,12 @@ def _build(build: Callable[["Figures"], dict[str, Any]], figures: "Figures", pag
 
 
 class Figures:
-    """What the regions share, each read once and only when one of them asks."""
+    """Data shared by the regions, each read lazily and once."""
 
     def __init__(self, page_request: PageRequest) -> None:
         self.page_request, self.project, self.at, self.zone = page_request, page_request.project, now(), get_current_timezone()
-        said = page_request.request.GET.get("range", "")
-        self.range = said if said in RANGES else "24h"
+        requested = page_request.request.GET.get("range", "")
+        self.range = requested if requested in RANGES else "24h"
 
     @cached_property
     def config(self) -> configuration.Config:
@@ -65,7 +65,7 @@ class Figures:
     @cached_property
     def forecast(self) -> Forecast:
         paused = self.page_request.executor.state != Executor.State.RUNNING
-        agreed = funding.terms_of(self.page_request.executor)
+        agreed = funding.policy_for(self.page_request.executor)
         return forecast_inputs.forecast(self.project.pk, at=self.at, paused=paused, project=self.project, agreed=agreed)
 
     @cached_property
@@ -74,7 +74,7 @@ class Figures:
         return series.load(self.project, since=self.at - span if span else None, now=self.at, step=step, zone=self.zone)
 
     @cached_property
-    def standing(self) -> list[LimitStatus]:
+    def limit_statuses(self) -> list[LimitStatus]:
         reviewing = self.config.interceptor
         rounds = {
             "total": self.config.round_ceiling,
@@ -83,18 +83,22 @@ class Figures:
         return limits.statuses(self.project.pk, rounds=rounds, project=self.project)
 
     @property
-    def beside(self) -> list[LimitStatus]:
+    def other_limits(self) -> list[LimitStatus]:
         """The limits that are set, without the cap."""
-        return [one for one in self.standing if one.limit is not None and (one.category, one.period) != ("total", "all")]
+        return [
+            status
+            for status in self.limit_statuses
+            if status.limit is not None and (status.category, status.period) != ("total", "all")
+        ]
 
     @cached_property
     def changes(self) -> list[BudgetChange]:
-        found = BudgetChange.objects.filter(project=self.project).select_related("account__entry")
-        return list(found.order_by("-id")[:MOST_CHANGES])
+        queryset = BudgetChange.objects.filter(project=self.project).select_related("account__entry")
+        return list(queryset.order_by("-id")[:MAX_CHANGES])
 
     @cached_property
     def top(self) -> list[Entry]:
-        """With what all budgets add up to beside each: one query."""
+        """Annotated with the sum of all budgets, in one query."""
         alive = Entry.objects.filter(workspace=self.page_request.workspace, deleted_at__isnull=True).select_related("account")
         return list(alive.annotate(allocated=Window(Sum("account__budget"))).order_by("-account__spent", "seq")[:TOP])
 
@@ -111,7 +115,7 @@ def summary(figures: Figures) -> dict[str, Any]:
         "left": project.headroom,
         "outlook": outlook.sentence(figures.forecast, figures.zone),
         "ending": outlook.end_sentence(figures.forecast, project.max_project_spend),
-        "limits_reached": [(limits.describe(one), one) for one in figures.beside if one.reached],
+        "limits_reached": [(limits.describe(status), status) for status in figures.other_limits if status.reached],
         "spark": sparkline.draw(hours),
         "last_hour": hours[-1],
         "day": sum(hours),
@@ -119,31 +123,31 @@ def summary(figures: Figures) -> dict[str, Any]:
 
 
 def caps(figures: Figures) -> dict[str, Any]:
-    """Every limit that is set, in words; and which of them is nearest."""
+    """Every limit that is set, with its usage."""
     project = figures.project
     return {
         "project": project,
         "allocated": figures.allocated,
         "unallocated": project.total_budget - figures.allocated,
         "excess": bulk_edit.excess(project, figures.allocated),
-        "limits": [(limit_pages.name(one), one) for one in figures.beside],
-        "settable": limit_pages.choices(figures.standing),
+        "limits": [(limit_pages.limit_name(status), status) for status in figures.other_limits],
+        "settable": limit_pages.choices(figures.limit_statuses),
         "thresholds": thresholds.for_project(project.pk, project=project),
         "reached": project.headroom <= 0,
     }
 
 
 def over_time(figures: Figures) -> dict[str, Any]:
-    found = figures.series.points
-    span = found[-1].at - found[0].at
+    points = figures.series.points
+    span = points[-1].at - points[0].at
     project, forecast = figures.project, figures.forecast
     marks = [
         burnup.Mark(change.at, "change", _change_words(change))
         for change in reversed(figures.changes)
-        if change.account_id is None and found[0].at <= change.at
+        if change.account_id is None and points[0].at <= change.at
     ]
     data = burnup.BurnUp(
-        found,
+        points,
         figures.at + _ahead(forecast, span, figures),
         project.max_project_spend,
         project.total_budget,
@@ -163,16 +167,16 @@ def over_time(figures: Figures) -> dict[str, Any]:
 
 
 def by_category(figures: Figures) -> dict[str, Any]:
-    """Rows add up to the total as they are shown. Unattributed: what the counters know and no category does."""
+    """The rounded rows add up to the shown total. Unattributed: spend of the counters outside every category."""
     project = figures.project
     amounts = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
     day = figures.series.day
     age = max(min((figures.at - figures.page_request.workspace.created_at) / timedelta(hours=1), series.HOURS), 1)
-    rest = project.total_spent - sum(amounts.values())
-    parts = [*amounts.values(), *([rest] if rest else [])]
+    unattributed = project.total_spent - sum(amounts.values())
+    parts = [*amounts.values(), *([unattributed] if unattributed else [])]
     shown, total = columns.texts(parts)
-    shares, days = columns.shares(parts), [*(day[name] for name in CATEGORIES), *([0] if rest else [])]
-    names = [*CATEGORIES, *(["unattributed"] if rest else [])]
+    shares, days = columns.shares(parts), [*(day[name] for name in CATEGORIES), *([0] if unattributed else [])]
+    names = [*CATEGORIES, *(["unattributed"] if unattributed else [])]
     rows = [
         {
             "label": LABELS.get(name, "Unattributed"),
@@ -181,13 +185,13 @@ def by_category(figures: Figures) -> dict[str, Any]:
             "share": share,
             "day": today,
             "rate": int(today / age),
-            "limits": [one for one in figures.standing if one.category == name and one.limit is not None],
+            "limits": [status for status in figures.limit_statuses if status.category == name and status.limit is not None],
         }
         for name, amount, spent, share, today in zip(names, parts, shown, shares, days, strict=True)
     ]
     data = categories.Spend(amounts, project.held, project.max_project_spend)
     sums = {"amount": sum(parts), "spent": total, "day": sum(days), "rate": int(sum(days) / age), "some": any(parts)}
-    day_limit = next((one for one in figures.beside if (one.category, one.period) == ("total", "day")), None)
+    day_limit = next((status for status in figures.other_limits if (status.category, status.period) == ("total", "day")), None)
     return {"bar": categories.draw(data), "categories": rows, "sums": sums, "project": project, "day_limit": day_limit}
 
 
@@ -206,7 +210,7 @@ def allocation(figures: Figures) -> dict[str, Any]:
 
 
 def log(figures: Figures) -> dict[str, Any]:
-    return {"log": [changes.shown(change) for change in figures.changes[:SHOWN_CHANGES]]}
+    return {"log": [changes.change_row(change) for change in figures.changes[:SHOWN_CHANGES]]}
 
 
 REGIONS = {
@@ -221,14 +225,14 @@ REGIONS = {
 
 
 def _ahead(forecast: Forecast, span: timedelta, figures: Figures) -> timedelta:
-    """How far right of now the picture goes: to where the cap is reached if that is near, and never more than half of the past."""
-    least, most = span / 5, span / 2
+    """How far the chart extends beyond now: to where the cap is reached if near, at most half of the past."""
+    minimum, maximum = span / 5, span / 2
     if forecast.paused or not forecast.enough or forecast.cap_at is None:
-        return least
-    return min(max(((forecast.cap_until or forecast.cap_at) - figures.at) * 1.15, least), most)
+        return minimum
+    return min(max(((forecast.cap_until or forecast.cap_at) - figures.at) * 1.15, minimum), maximum)
 
 
 def _change_words(change: BudgetChange) -> str:
-    shown = changes.shown(change)
+    shown = changes.change_row(change)
     why = f": {change.reason}" if change.reason else ""
     return f"{change.actor} set {shown['field'].lower()} from {shown['before']} to {shown['after']}{why}"

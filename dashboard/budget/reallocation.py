@@ -1,4 +1,4 @@
-"""Sharing the money out anew: first what would change and why, then doing it; and whether that happens by itself."""
+"""Reallocation of budgets: a preview with reasons, the run, and the automatic switch."""
 
 from typing import Any
 
@@ -11,21 +11,21 @@ from budget.allocation import reallocation
 from budget.models import BudgetChange, Project
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration.configuration import workspace_setup
 from orchestration.models import Entry
 from workspaces.access import Need
 from workspaces.errors import Forbidden
 
-MOST_ROWS = 100  # of each table: a page of thousands is megabytes, and nobody reads it. The API has them all.
+MAX_ROWS = 100  # per table: a page of thousands would be megabytes. The API has all rows.
 
 
 @in_workspace()
 def reallocate(page_request: PageRequest) -> HttpResponseBase:
-    """Everybody may look ahead; who has the money carries it out. What is carried out is decided anew, on what is true then."""
+    """Every member may preview; the budget role runs it. A run computes the changes again from the current figures."""
     if page_request.request.method != "POST":
-        return show(
+        return render_page(
             page_request,
             "budget/reallocate.html",
             HEADER | {"preview": Region("budget/reallocate.html#preview", preview)},
@@ -41,12 +41,12 @@ def reallocate(page_request: PageRequest) -> HttpResponseBase:
 
 def preview(page_request: PageRequest) -> dict[str, Any]:
     outcome = reallocation.preview(page_request.workspace.pk)
-    changes, skipped = outcome.changes[:MOST_ROWS], outcome.skipped[:MOST_ROWS]
-    entries = Entry.objects.in_bulk([*(change.account_id for change in changes), *(one.account_id for one in skipped)])
+    changes, skipped = outcome.changes[:MAX_ROWS], outcome.skipped[:MAX_ROWS]
+    entries = Entry.objects.in_bulk([*(change.account_id for change in changes), *(item.account_id for item in skipped)])
     return {
         "outcome": outcome,
         "would": [(entries.get(change.account_id), change, change.after - change.before) for change in changes],
-        "skipped": [(entries.get(one.account_id), one) for one in skipped],
+        "skipped": [(entries.get(item.account_id), item) for item in skipped],
         "more_changes": len(outcome.changes) - len(changes),
         "more_skipped": len(outcome.skipped) - len(skipped),
         "project": page_request.project,
@@ -55,7 +55,7 @@ def preview(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _pool(project: Project, pool: int) -> str:
-    """How the pool comes about, so that it can be added up again."""
+    """The sum behind the pool, so that a reader can check it."""
     by_plan = 0 < project.total_budget <= project.max_project_spend
     whole = project.total_budget if by_plan else project.max_project_spend
     named = f"the {'total budget' if by_plan else 'cap'} of {amounts.format_usd(whole)}"
@@ -68,16 +68,12 @@ def _pool(project: Project, pool: int) -> str:
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def auto(page_request: PageRequest) -> HttpResponse:
-    """The wanted state, not a toggle: a form sent twice does no harm."""
+def set_automatic(page_request: PageRequest) -> HttpResponse:
+    """The desired state, not a toggle, so that a form sent twice is harmless."""
     on = page_request.request.POST.get("on") == "1"
     workspace_setup.configure(page_request.workspace, {"auto_reallocate": on}, by=page_request.caller)
-    told = (
-        "Budgets that no person locked are shared out after each round"
-        if on
-        else "Budgets are shared out only when somebody asks"
-    )
-    return done(page_request, told)
+    sentence = "Unlocked budgets are reallocated after each round" if on else "Budgets are reallocated only on request"
+    return done(page_request, sentence)
 
 
 def _budgets(n: int) -> str:

@@ -1,1 +1,1 @@
-"""What changed between two commits: read by git, taken apart, and painted as inert HTML. Agents wrote it: nothing in it is trusted."""
+"""Diffs between two commits: read by git, parsed, and rendered as inert HTML. Agents wrote the content: nothing in it is trusted."""

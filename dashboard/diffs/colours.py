@@ -1,6 +1,6 @@
-"""Which letters of a line are a keyword, a string, a comment: by Pygments, for languages whose lexers are known to be quick.
+"""Syntax highlighting by Pygments, for languages whose lexers are fast.
 
-The answer is places, not markup: the page's script paints them, so that a diff of thousands of lines stays a few hundred elements.
+The result is positions, not markup: the page's script paints them, so that a diff of thousands of lines stays a few hundred elements.
 """
 
 import time
@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import Any
 
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Literal, Name, String, _TokenType
 from pygments.util import ClassNotFound
 
-LONGEST_LINE = 500
-MOST_CHARS = 60_000  # of one side of one hunk
+MAX_LINE_LENGTH = 500
+MAX_CHARS = 60_000  # of one side of one hunk
 _LANGUAGES = {
     "python": "py pyi",
     "javascript": "js mjs cjs jsx",
@@ -46,7 +47,7 @@ Places = list[tuple[int, int, str]]
 
 @dataclass(slots=True)
 class Patience:
-    """How long all colours of a page may take; used up, the rest stays plain."""
+    """The time limit for highlighting one page; afterwards lines stay plain."""
 
     seconds: float = 0.2
     until: float = 0.0
@@ -69,42 +70,42 @@ def lexer_for(path: str) -> Lexer | None:
 
 
 def places(lexer: Lexer, lines: Sequence[str], patience: Patience) -> list[Places]:
-    """For each line what is to be coloured. Nothing for what is too long; what the patience did not reach stays plain."""
-    found: list[Places] = [[] for _ in lines]
+    """The highlighted ranges of each line. Empty if the text is too long; lines after the time limit stay plain."""
+    result: list[Places] = [[] for _ in lines]
     text = "\n".join(lines) + "\n"
-    if len(text) > MOST_CHARS or any(len(line) > LONGEST_LINE for line in lines) or patience.is_over():
-        return found
+    if len(text) > MAX_CHARS or any(len(line) > MAX_LINE_LENGTH for line in lines) or patience.is_over():
+        return result
     line, begins = 0, 0
     for at, kind, value in lexer.get_tokens_unprocessed(text):
         while line < len(lines) and at > begins + len(lines[line]):
             begins += len(lines[line]) + 1
             line += 1
         if (letter := _letter(kind)) and not value.isspace():
-            _spread(found, lines, line, at - begins, value, letter)
+            _spread(result, lines, line, at - begins, value, letter)
         if patience.is_over():
             break
-    return found
+    return result
 
 
-def _spread(found: list[Places], lines: Sequence[str], line: int, start: int, value: str, letter: str) -> None:
-    """A token may go over several lines."""
+def _spread(result: list[Places], lines: Sequence[str], line: int, start: int, value: str, letter: str) -> None:
+    """Split a token over its lines."""
     for part in value.split("\n"):
         if line < len(lines) and part.strip():
             long = min(len(part), len(lines[line]) - start)
-            before = found[line][-1] if found[line] else (0, 0, "")
-            if before[2] == letter and before[0] + before[1] == start:  # a string comes in its quotes and what is between
+            before = result[line][-1] if result[line] else (0, 0, "")
+            if before[2] == letter and before[0] + before[1] == start:  # lexers split a string into quotes and content
                 start, long = before[0], before[1] + long
-                found[line].pop()
-            found[line].append((start, long, letter))
+                result[line].pop()
+            result[line].append((start, long, letter))
         line, start = line + 1, 0
 
 
 @lru_cache(maxsize=256)
 def _letter(kind: _TokenType) -> str:
-    return next((letter for letter, kinds in _KINDS if any(kind in one for one in kinds)), "")
+    return next((letter for letter, kinds in _KINDS if any(kind in parent for parent in kinds)), "")
 
 
-_KINDS: list[tuple[str, tuple[_TokenType, ...]]] = [
+_KINDS: list[tuple[str, tuple[Any, ...]]] = [
     ("c", (Comment,)),
     ("s", (String, Literal.Scalar)),
     ("d", (Literal, Keyword.Constant)),

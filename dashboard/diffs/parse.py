@@ -1,4 +1,4 @@
-"""git's answers about a diff, taken apart. Pure. Text is decoded with `surrogateescape`, so that any name finds its way back to git."""
+"""git's diff output, parsed. Pure. Text is decoded with `surrogateescape`, so that any file name survives the way back to git."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ def decoded(output: bytes) -> str:
 
 
 def changes(output: str) -> list[Change]:
-    """The list of `git diff --raw --numstat -z`: first what happened to each file, then the counts. What does not fit ends the list."""
+    """The list of `git diff --raw --numstat -z`: first the status of each file, then the counts. An invalid record ends the list."""
     parts = iter(output.split("\0"))
     listed: dict[tuple[str, str], Change] = {}
     for part in parts:
@@ -75,24 +75,24 @@ def _count(record: str, parts: Iterator[str], listed: dict[tuple[str, str], Chan
     old = ""
     if not path:
         old, path = next(parts, ""), next(parts, "")
-    if (found := listed.get((old, path))) and added.isdigit() and removed.isdigit():
-        listed[old, path] = replace(found, added=int(added[:9]), removed=int(removed[:9]))
+    if (change := listed.get((old, path))) and added.isdigit() and removed.isdigit():
+        listed[old, path] = replace(change, added=int(added[:9]), removed=int(removed[:9]))
 
 
 def sections(patch: str) -> list[list[str]]:
-    """A patch cut into its files. A line of a file's content always has a sign before it, so none can pretend to begin a file."""
-    found: list[list[str]] = []
+    """A patch split into its files. Content lines always begin with a sign, so none can imitate a file header."""
+    result: list[list[str]] = []
     for line in patch.removesuffix("\n").split("\n"):
         if line.startswith("diff --git "):
-            found.append([])
-        if found:
-            found[-1].append(line)
-    return found
+            result.append([])
+        if result:
+            result[-1].append(line)
+    return result
 
 
 def by_change(listed: Sequence[Change], patch: str) -> list[list[list[str]]]:
-    """The sections of each change: one, or two where a file became a link (gone, and new under the same name), or none. By the name that
-    git puts over them, whatever their order."""
+    """The sections of each change, matched by git's header: one, two where a file became a link (deleted and added under the same name),
+    or none."""
     named: dict[str, list[list[str]]] = {}
     for section in sections(patch):
         named.setdefault(section[0], []).append(section)
@@ -104,20 +104,20 @@ def _title(change: Change) -> str:
 
 
 def _quoted(name: str) -> str:
-    """A name as git writes it (`core.quotePath=false`)."""
+    """A name quoted as git does (`core.quotePath=false`)."""
     if not _TO_QUOTE.search(name):
         return name
-    return '"' + _TO_QUOTE.sub(lambda found: _ESCAPES.get(found.group()) or f"\\{ord(found.group()):03o}", name) + '"'
+    return '"' + _TO_QUOTE.sub(lambda match: _ESCAPES.get(match.group()) or f"\\{ord(match.group()):03o}", name) + '"'
 
 
 def hunks(section: Sequence[str]) -> list[Hunk]:
-    """The hunks of one file's section, whatever else stands in it."""
-    found: list[Hunk] = []
+    """The hunks of one file's section; other lines are ignored."""
+    result: list[Hunk] = []
     for line in section:
         if at := _AT.match(line):
-            found.append(Hunk(int(at[1]), int(at[3]), at[5]))
-        elif found and line[:1] in (" ", "+", "-", "\\"):
-            found[-1].lines.append((line[0], line[1:]))
-        elif found and not line:
-            found[-1].lines.append((" ", ""))  # an empty line whose sign something stripped
-    return found
+            result.append(Hunk(int(at[1]), int(at[3]), at[5]))
+        elif result and line[:1] in (" ", "+", "-", "\\"):
+            result[-1].lines.append((line[0], line[1:]))
+        elif result and not line:
+            result[-1].lines.append((" ", ""))  # an empty line whose sign was stripped
+    return result

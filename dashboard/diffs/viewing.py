@@ -1,4 +1,4 @@
-"""What a page shows of a diff: which files, how much of each, and where the rest is."""
+"""What a page shows of a diff: which files, how much of each, and where the remaining lines are."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from dashboard.diffs.paint import Allowance, Painted
 from dashboard.diffs.parse import LINK, SUBMODULE, Change, Hunk
 from dashboard.diffs.visible import name
 
-MOST_LINES = 3000  # on one page
-LARGE, TOO_LARGE = 400, 1000  # a file is closed beyond the first, and only named beyond the second
-MOST_NAMED = 300  # files in the list
+MAX_LINES = 3000  # on one page
+LARGE, TOO_LARGE = 400, 1000  # lines: beyond the first a file is collapsed, beyond the second only listed
+MAX_NAMED = 300  # files in the list
 _GENERATED = {
     *(
         "package-lock.json",
@@ -31,7 +31,7 @@ WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "renamed", "C": "copie
 
 @dataclass(frozen=True)
 class Shown:
-    """One file on the page. `painted` None: `note` says why nothing of it is shown."""
+    """One file on the page. `painted` None: `notes` give the reason."""
 
     number: int
     change: Change
@@ -55,7 +55,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class View:
-    """`unnamed`: files beyond those in the list. `problem`: why there is nothing to see."""
+    """`unnamed`: number of files beyond the list. `problem`: why there is no diff."""
 
     files: list[Shown]
     added: int = 0
@@ -68,25 +68,28 @@ class View:
 
 
 def view(repo: str, base: str, commit: str, *, only: str = "", mask: Callable[[str], str] = str) -> View:
-    """`only`: one file of it, as the page names it. Nothing is raised: what cannot be shown says why."""
+    """`only`: the path of one file, as the page shows it. Never raises: problems are part of the result."""
     try:
         listed = reading.listed(repo, base, commit)
         changes = listed.changes
-        wanted = [one for one in changes if name(one.path) == only] if only else changes[:MOST_NAMED]
-        if only and not wanted:
+        selected = [change for change in changes if name(change.path) == only] if only else changes[:MAX_NAMED]
+        if only and not selected:
             return View([], only=only, problem="There is no such file in this diff.")
-        chosen = wanted if only else _choose(wanted)
-        sections = dict(zip((id(one) for one in chosen), reading.patches(repo, base, commit, chosen), strict=False))
+        chosen = selected if only else _choose(selected)
+        sections = dict(zip((id(change) for change in chosen), reading.patches(repo, base, commit, chosen), strict=False))
     except reading.NotReadable as problem:
         return View([], problem=str(problem))
-    allowance = Allowance(MOST_LINES)
-    files = [_shown(n, one, sections.get(id(one)), allowance, mask, alone=bool(only)) for n, one in enumerate(wanted, start=1)]
+    allowance = Allowance(MAX_LINES)
+    files = [
+        _shown(n, change, sections.get(id(change)), allowance, mask, alone=bool(only))
+        for n, change in enumerate(selected, start=1)
+    ]
     return View(
         files,
-        added=sum(one.added or 0 for one in changes),
-        removed=sum(one.removed or 0 for one in changes),
+        added=sum(change.added or 0 for change in changes),
+        removed=sum(change.removed or 0 for change in changes),
         count=len(changes),
-        unnamed=0 if only else max(len(changes) - len(wanted), 0),
+        unnamed=0 if only else max(len(changes) - len(selected), 0),
         only=only,
         note="" if listed.whole else "There are more files than git could list here.",
     )
@@ -98,11 +101,11 @@ def is_generated(path: str) -> bool:
 
 
 def _choose(changes: Sequence[Change]) -> list[Change]:
-    """In their order, those that fit on the page; a large one is asked for by itself."""
+    """The changes that fit on the page, in order; a large file has its own page."""
     chosen, lines = [], 0
     for change in changes:
-        most = LARGE if is_generated(change.path) else TOO_LARGE
-        if not change.is_binary and change.lines <= most and lines + change.lines <= MOST_LINES:
+        limit = LARGE if is_generated(change.path) else TOO_LARGE
+        if not change.is_binary and change.lines <= limit and lines + change.lines <= MAX_LINES:
             chosen.append(change)
             lines += change.lines
     return chosen
@@ -119,14 +122,14 @@ def _shown(
 ) -> Shown:
     notes = _notes(change)
     if change.is_binary:
-        return Shown(number, change, [*notes, "Binary: nothing of it can be shown as text."])
+        return Shown(number, change, [*notes, "Binary: no text to show."])
     if not change.lines:
-        moved = ["Moved as it was."] if change.status == "R" else ["Empty: it has no line."]
+        moved = ["Renamed without changes."] if change.status == "R" else ["Empty file."]
         return Shown(number, change, notes or moved)
-    found: list[Hunk] = [hunk for section in sections or [] for hunk in parse.hunks(section)]
-    if not found or not allowance.lines:
+    hunks: list[Hunk] = [hunk for section in sections or [] for hunk in parse.hunks(section)]
+    if not hunks or not allowance.lines:
         return Shown(number, change, notes, is_open=False, by_itself=not alone)
-    painted = paint.painted(change.path, found, allowance, mask)
+    painted = paint.render(change.path, hunks, allowance, mask)
     if painted.cut:
         notes.append(f"{painted.cut:,} more lines of it are in the patch.")
     quiet = is_generated(change.path) or change.lines > LARGE
@@ -134,7 +137,7 @@ def _shown(
 
 
 def _notes(change: Change) -> list[str]:
-    """What is about the file and not its lines."""
+    """Notes on the file itself: kind and mode."""
     notes = []
     if SUBMODULE in (change.old_mode, change.new_mode):
         notes.append("A submodule: its line names the commit that it points to.")

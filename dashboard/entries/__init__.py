@@ -1,1 +1,1 @@
-"""The list of entries: found by words and qualifiers, counted by what they wait for, changed many at once; and how new ones come in."""
+"""The list of entries: search, counts by status and reason, bulk edits, and adding entries."""

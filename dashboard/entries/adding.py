@@ -1,4 +1,4 @@
-"""What both ways of adding entries share: who is on the backlog, trying without keeping, and the key that adds once."""
+"""Shared by both ways of adding entries: checking drafts, a rehearsal in a transaction, and the idempotency key of the form."""
 
 import re
 import secrets
@@ -21,24 +21,24 @@ from workspaces.errors import Invalid
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
-def key(page_request: PageRequest) -> str:
-    """Of this form, from its first showing on: a form that is sent twice adds once."""
-    said = page_request.request.POST.get("key", "")
-    return said if _KEY.fullmatch(said) else secrets.token_urlsafe(24)
+def form_key(page_request: PageRequest) -> str:
+    """The form's idempotency key, kept from its first display: a form that is sent twice adds once."""
+    submitted = page_request.request.POST.get("key", "")
+    return submitted if _KEY.fullmatch(submitted) else secrets.token_urlsafe(24)
 
 
-def checked(page_request: PageRequest, plan: Plan) -> Checked:
-    """The plan against the backlog; if nothing is wrong with it, what adding it would refuse as well. Nothing is kept."""
+def check_plan(page_request: PageRequest, plan: Plan) -> Checked:
+    """Check the plan against the backlog, then rehearse adding it. Nothing is saved."""
     seqs, ids = checking.numbers(plan)
     meant = backlog(page_request.workspace.pk).filter(Q(seq__in=seqs) | Q(pk__in=ids)) if seqs or ids else Entry.objects.none()
-    found = checking.check(plan, [Existing(entry.pk, entry.seq, entry.title, entry.status) for entry in meant])
-    if not found.problems and (refusal := _try(page_request, found.drafts)):
-        found.problems.append(Problem(0, refusal))
-    return found
+    result = checking.check(plan, [Existing(entry.pk, entry.seq, entry.title, entry.status) for entry in meant])
+    if not result.problems and (refusal := _rehearse(page_request, result.drafts)):
+        result.problems.append(Problem(0, refusal))
+    return result
 
 
-def _try(page_request: PageRequest, drafts: Sequence[Draft]) -> str:
-    """Add them and take it back: what refuses them then is what would refuse them later."""
+def _rehearse(page_request: PageRequest, drafts: Sequence[Draft]) -> str:
+    """Add the drafts and roll back. Returns the refusal, empty for none."""
     try:
         with transaction.atomic():
             entries.add(page_request.workspace.pk, drafts, by=page_request.caller)
@@ -49,8 +49,8 @@ def _try(page_request: PageRequest, drafts: Sequence[Draft]) -> str:
 
 
 def budgets(page_request: PageRequest, drafts: Sequence[Draft]) -> dict[str, int]:
-    """What they ask for beside what the project has left; micro-USD."""
-    asked = sum(draft.budget or 0 for draft in drafts)
+    """Requested budgets compared with the project's unallocated amount, in micro-USD."""
+    requested = sum(draft.budget or 0 for draft in drafts)
     spare = funding.spare(page_request.workspace.pk)
     shared = sum(1 for draft in drafts if draft.budget is None)
-    return {"asked": asked, "spare": spare, "short": max(asked - spare, 0), "shared": shared}
+    return {"asked": requested, "spare": spare, "short": max(requested - spare, 0), "shared": shared}

@@ -8,11 +8,11 @@ from django.http import StreamingHttpResponse
 from budget import amounts
 from budget.reads import csv_export
 from dashboard.entries import filters, rows
-from dashboard.entries.filters import Wanted
+from dashboard.entries.filters import EntryQuery
 from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 HEAD = [
     "entry_id",
     "number",
@@ -38,21 +38,21 @@ HEAD = [
 ]
 
 
-def answer(page_request: PageRequest, wanted: Wanted) -> StreamingHttpResponse:
-    _, descending = wanted.order
+def export(page_request: PageRequest, query: EntryQuery) -> StreamingHttpResponse:
+    _, descending = query.order
     sign = "-" if descending else ""
-    found = filters.ordered(filters.matching(page_request.workspace.pk, wanted), wanted)
-    ids = list(found.order_by(f"{sign}place", f"{sign}seq").values_list("pk", flat=True))
-    shown = [wanted.chosen["status"], wanted.chosen["reason"], "filtered" if wanted.asked.anything else ""]
+    entries = filters.ordered(filters.matching(page_request.workspace.pk, query), query)
+    ids = list(entries.order_by(f"{sign}place", f"{sign}seq").values_list("pk", flat=True))
+    shown = [query.chosen["status"], query.chosen["reason"], "filtered" if query.search.has_criteria else ""]
     return csv_export.respond("-".join(["entries", *filter(None, shown)]), HEAD, lines(page_request, ids))
 
 
 def lines(page_request: PageRequest, ids: Sequence[str]) -> Iterator[list[Any]]:
-    """These entries in this order, as many at a time as one asks the executor's checks for."""
-    for start in range(0, len(ids), AT_ONCE):
-        some = ids[start : start + AT_ONCE]
-        found = Entry.objects.filter(pk__in=some, deleted_at__isnull=True).select_related("account").in_bulk()
-        yield from map(_line, rows.rows(page_request, [found[id_] for id_ in some if id_ in found], own_first=True))
+    """These entries in this order, in batches of BATCH_SIZE."""
+    for start in range(0, len(ids), BATCH_SIZE):
+        some = ids[start : start + BATCH_SIZE]
+        by_id = Entry.objects.filter(pk__in=some, deleted_at__isnull=True).select_related("account").in_bulk()
+        yield from map(_line, rows.rows(page_request, [by_id[id_] for id_ in some if id_ in by_id], own_first=True))
 
 
 def _line(row: dict[str, Any]) -> list[Any]:

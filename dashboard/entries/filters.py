@@ -1,4 +1,4 @@
-"""From what is asked to the entries: the address and the search box as one filter, and the order that a page is cut by."""
+"""The entries that a URL and its search box select, and their order."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.db.models import BigIntegerField, Expression, F, Func, Q, QuerySet, 
 from django.db.models.functions import Cast, Coalesce
 
 from dashboard.entries import search_language, status_groups
-from dashboard.entries.search_language import Asked, Term
+from dashboard.entries.search_language import Search, Term
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
@@ -20,13 +20,13 @@ from orchestration.executor import explain
 from orchestration.models import Dependency, Entry
 from orchestration.reasons import Reason
 
-MOST_ASKED = 2000  # entries that are asked for a reason which nothing stored tells
+MAX_EXPLAINED = 2000  # entries that are explained to filter by a reason that is not stored
 _COMPARE = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "exact"}
 _FIELDS = {"spent": "account__spent", "budget": "account__budget", "score": "score", "rounds": "rounds_completed"}
 
 
 class _Milliseconds(Func):
-    """A time as a whole number: SQLite keeps times as text of different lengths, by which no page can be cut."""
+    """A time as an integer: SQLite stores times as text of different lengths, which keyset pagination cannot compare."""
 
     output_field = BigIntegerField()
 
@@ -39,7 +39,7 @@ class _Milliseconds(Func):
         return self.as_sql(compiler, connection, template="CAST(extract(epoch FROM %(expressions)s) * 1000 AS bigint)", **extra)
 
 
-# What a page is cut by, always whole numbers: no score is below every score.
+# Keys of the pagination, always integers: no score sorts below every score.
 SORTS: dict[str, Expression | F] = {
     "seq": F("seq"),
     "priority": F("priority"),
@@ -55,72 +55,71 @@ class EntriesFilter(forms.Form):
     status = forms.ChoiceField(choices=[("", ""), *search_language.STATUSES.items()], required=False)
     reason = forms.RegexField(r"^[a-z_]{1,30}$", required=False)
     locked = forms.ChoiceField(choices=[("", ""), ("1", "")], required=False)
-    q = forms.CharField(max_length=search_language.LONGEST, required=False)
+    q = forms.CharField(max_length=search_language.MAX_LENGTH, required=False)
     view = forms.ChoiceField(choices=[("", ""), ("graph", ""), ("table", "")], required=False)
     sort = forms.ChoiceField(choices=[("", ""), *((f"{sign}{name}", "") for name in SORTS for sign in ("", "-"))], required=False)
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the address asks for. `asked`: its `q`, parsed."""
+class EntryQuery:
+    """The filters of the URL. `search`: its parsed `q`."""
 
     chosen: dict[str, Any]
-    asked: Asked
+    search: Search
     ignored: list[str]
 
     @property
     def filtered(self) -> bool:
-        return bool(self.chosen["status"] or self.chosen["reason"] or self.chosen["locked"] or self.asked.anything)
+        return bool(self.chosen["status"] or self.chosen["reason"] or self.chosen["locked"] or self.search.has_criteria)
 
     @property
     def sentence(self) -> str:
         status, reason = self.chosen["status"], self.chosen["reason"]
         about = f"waiting for {reasons.waiting_for(reason)}" if reason else ""
         locked = "with a locked budget" if self.chosen["locked"] else ""
-        return search_language.sentence(self.asked, search_language.STATUSES.get(status, ""), about, locked)
+        return search_language.sentence(self.search, search_language.STATUSES.get(status, ""), about, locked)
 
     @property
     def order(self) -> tuple[str, bool]:
-        """What it is sorted by, and whether downwards."""
+        """The sort key, and whether descending."""
         sort = str(self.chosen["sort"])
         return sort.removeprefix("-") or "seq", sort.startswith("-")
 
 
-def read(page_request: PageRequest) -> Wanted:
+def read(page_request: PageRequest) -> EntryQuery:
     chosen, ignored = filters.read(EntriesFilter, page_request)
-    asked = search_language.parse(chosen["q"])
-    return Wanted(chosen, asked, [*ignored, *asked.ignored])
+    search = search_language.parse(chosen["q"])
+    return EntryQuery(chosen, search, [*ignored, *search.ignored])
 
 
 def backlog(workspace_id: str) -> QuerySet[Entry]:
     return Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
 
 
-def beside(workspace_id: str, wanted: Wanted) -> QuerySet[Entry]:
-    """All that fit, whatever their status and reason: what the rail counts."""
-    found = backlog(workspace_id)
-    if wanted.chosen["locked"]:
-        found = found.filter(account__human_locked=True)
-    for term in wanted.asked.terms:
-        found = _by_term(workspace_id, found, term)
-    for word in wanted.asked.words:
-        found = found.filter(_by_word(word))
-    return found
+def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]:
+    """Entries that match all filters except status and reason: the base of the rail's counts."""
+    entries = backlog(workspace_id)
+    if query.chosen["locked"]:
+        entries = entries.filter(account__human_locked=True)
+    for term in query.search.terms:
+        entries = _by_term(workspace_id, entries, term)
+    for word in query.search.words:
+        entries = entries.filter(_by_word(word))
+    return entries
 
 
-def matching(workspace_id: str, wanted: Wanted) -> QuerySet[Entry]:
-    """All that fit."""
-    found = beside(workspace_id, wanted)
-    if status := wanted.chosen["status"]:
-        found = _by_term(workspace_id, found, Term("status", status))
-    if reason := wanted.chosen["reason"]:
-        found = _by_term(workspace_id, found, Term("reason", reason))
-    return found
+def matching(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]:
+    entries = matching_any_status(workspace_id, query)
+    if status := query.chosen["status"]:
+        entries = _by_term(workspace_id, entries, Term("status", status))
+    if reason := query.chosen["reason"]:
+        entries = _by_term(workspace_id, entries, Term("reason", reason))
+    return entries
 
 
-def ordered(found: QuerySet[Entry], wanted: Wanted) -> QuerySet[Entry]:
-    """With `place`, by which paging cuts."""
-    return found.annotate(place=SORTS[wanted.order[0]])
+def ordered(entries: QuerySet[Entry], query: EntryQuery) -> QuerySet[Entry]:
+    """Annotated with `place`, the key of the pagination."""
+    return entries.annotate(place=SORTS[query.order[0]])
 
 
 def _by_word(word: str) -> Q:
@@ -131,42 +130,44 @@ def _by_word(word: str) -> Q:
     return Q(content__icontains=word) | Q(id=word) | by_number
 
 
-def _by_term(workspace_id: str, found: QuerySet[Entry], term: Term) -> QuerySet[Entry]:
+def _by_term(workspace_id: str, entries: QuerySet[Entry], term: Term) -> QuerySet[Entry]:
     if term.name in _FIELDS:
-        return found.filter(**{f"{_FIELDS[term.name]}__{_COMPARE[term.way]}": term.value})
+        return entries.filter(**{f"{_FIELDS[term.name]}__{_COMPARE[term.comparison]}": term.value})
     match term.name:
         case "status":
-            return found.filter(status_groups.OPEN if term.value == "open" else status_groups.KINDS[str(term.value)])
+            return entries.filter(status_groups.OPEN if term.value == "open" else status_groups.KINDS[str(term.value)])
         case "reason":
-            return _by_reason(workspace_id, found, str(term.value))
+            return _by_reason(workspace_id, entries, str(term.value))
         case "locked":
-            return found.filter(account__human_locked=bool(term.value))
+            return entries.filter(account__human_locked=bool(term.value))
         case "held":
             held = Q(status=Entry.Status.BLOCKED, reason_code=Reason.HUMAN_HOLD)
-            return found.filter(held if term.value else ~held)
+            return entries.filter(held if term.value else ~held)
         case "dep":
             waits = Dependency.objects.filter(depends_on__seq=str(term.value), depends_on__workspace_id=workspace_id)
-            return found.filter(pk__in=waits.values("entry"))
+            return entries.filter(pk__in=waits.values("entry"))
         case "file":
-            return found.annotate(listed=Cast("paths", TextField())).filter(_by_file(str(term.value)))
+            return entries.annotate(listed=Cast("paths", TextField())).filter(_by_file(str(term.value)))
         case "priority":
-            return found.filter(priority=PRIORITIES[str(term.value)])
+            return entries.filter(priority=PRIORITIES[str(term.value)])
         case "group":
-            return found.filter(parallel_group=term.value)
+            return entries.filter(parallel_group=term.value)
         case _:
-            return found.filter(created_by__iexact=term.value)
+            return entries.filter(created_by__iexact=term.value)
 
 
-def _by_reason(workspace_id: str, found: QuerySet[Entry], reason: str) -> QuerySet[Entry]:
-    """Stored reasons in the database; those that only the executor's checks know by asking them, of the first that would be looked at."""
-    if reason not in status_groups.ASKED:
-        return found.annotate(stored=status_groups.REASON).filter(stored=reason)
-    _, explained = explain.explain(workspace_id, limit=MOST_ASKED)
-    return found.filter(pk__in=[one.entry.id for one in explained if one.why and one.why.code == reason])
+def _by_reason(workspace_id: str, entries: QuerySet[Entry], reason: str) -> QuerySet[Entry]:
+    """Stored reasons are filtered in the database; the others by explaining the first MAX_EXPLAINED entries."""
+    if reason not in status_groups.EXPLAINED_ONLY:
+        return entries.annotate(stored=status_groups.REASON).filter(stored=reason)
+    _, explained = explain.explain(workspace_id, limit=MAX_EXPLAINED)
+    return entries.filter(
+        pk__in=[explanation.entry.id for explanation in explained if explanation.why and explanation.why.code == reason]
+    )
 
 
 def _by_file(path: str) -> Q:
-    """Paths with these letters, and folders that it lies in: who locks `app/` touches `app/mail.py`."""
+    """Paths that contain the text, and its parent folders: a lock on `app/` covers `app/mail.py`."""
     try:
         above = list(paths.ancestors(paths.normalise(path)))
     except paths.BadPath:
@@ -179,5 +180,5 @@ def _by_file(path: str) -> Q:
 
 
 def _quoted(path: str) -> str:
-    """As it stands in the stored JSON: SQLite's is ASCII."""
+    """As stored in the JSON column: SQLite's JSON is ASCII."""
     return json.dumps(path, ensure_ascii=connection.vendor == "sqlite")[1:-1]

@@ -1,4 +1,4 @@
-"""The entries as a graph: an indented outline always, a drawing where there are few, and what waits in a circle said above."""
+"""The entries as a dependency graph: an indented outline, a drawing where there are few, and any cycle."""
 
 from collections import defaultdict
 from typing import Any
@@ -11,12 +11,12 @@ from dashboard.shared.page_request import PageRequest
 from orchestration.backlog import graph as graphs
 from orchestration.models import Dependency, Entry
 
-MOST = 180  # six elements each
+MAX_ENTRIES = 180  # six elements each
 
 
-def build(page_request: PageRequest, found: QuerySet[Entry], matching: int) -> dict[str, Any]:
+def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -> dict[str, Any]:
     """Two queries."""
-    entries = list(found.order_by("seq")[:MOST])
+    entries = list(queryset.order_by("seq")[:MAX_ENTRIES])
     by_id = {entry.pk: entry for entry in entries}
     needs: dict[str, list[str]] = defaultdict(list)
     outside: dict[str, list[Entry]] = defaultdict(list)
@@ -29,7 +29,7 @@ def build(page_request: PageRequest, found: QuerySet[Entry], matching: int) -> d
     circle = graphs.cycle(inside)
     lines = graph.outline(list(by_id), inside)
     tied = {id_ for id_, some in inside.items() if some} | {need for some in inside.values() for need in some}
-    drawn = len(entries) <= graph.MOST_DRAWN and tied and not circle
+    drawn = len(entries) <= graph.MAX_DRAWN and tied and not circle
     return {
         "lines": [
             {
@@ -44,15 +44,15 @@ def build(page_request: PageRequest, found: QuerySet[Entry], matching: int) -> d
         ],
         "circle": [by_id[id_] for id_ in circle] if circle else [],
         "drawing": graph.draw([_node(entry) for entry in entries if entry.pk in tied], inside) if drawn else "",
-        "too_many": len(entries) > graph.MOST_DRAWN,
+        "too_many": len(entries) > graph.MAX_DRAWN,
         "not_shown": max(matching - len(entries), 0),
-        "most_drawn": graph.MOST_DRAWN,
+        "most_drawn": graph.MAX_DRAWN,
         "rows": entries,
     }
 
 
 def _badge(entry: Entry) -> str:
-    """As in the table: what a person holds is held, not blocked."""
+    """As in the table: an entry on hold is `held`, not blocked."""
     return "held" if entry.on_hold else entry.status
 
 

@@ -1,4 +1,4 @@
-"""A plan pasted or uploaded: first what would be added, with each problem's line; then, from the same text, added once."""
+"""Import of a pasted or uploaded plan: a preview with the problems of each line, then one idempotent add of the same text."""
 
 import base64
 import zlib
@@ -11,49 +11,52 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.entries import adding as entries_adding
 from dashboard.plans import formats, samples
-from dashboard.plans.items import MOST_BYTES, Plan, Problem
+from dashboard.plans.items import MAX_BYTES, Plan, Problem
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, show
+from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.backlog import entries
 from workspaces.access import Need
 from workspaces.errors import Invalid
 
-MOST_SHOWN = 100
+MAX_SHOWN = 100
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace(Need.OPERATE)
 def page(page_request: PageRequest) -> HttpResponse:
     if page_request.request.method != "POST":
-        return _show(page_request, "", "")
-    said = page_request.request.POST.get("format", "")
-    format = said if said in formats.FORMATS else ""
+        return _render(page_request, "", "")
+    requested_format = page_request.request.POST.get("format", "")
+    format = requested_format if requested_format in formats.FORMATS else ""
     adding = page_request.request.POST.get("do") == "add"
     text, problem = _carried(page_request) if adding else _typed(page_request)
     plan = formats.parse(text, format) if problem is None else Plan(format, problems=(problem,))
-    if adding and (before := entries.added(page_request.workspace.pk, entries_adding.key(page_request))):
+    if adding and (before := entries.find_added(page_request.workspace.pk, entries_adding.form_key(page_request))):
         return _added(page_request, len(before), again=True)
-    checked = entries_adding.checked(page_request, plan)
+    checked = entries_adding.check_plan(page_request, plan)
     if not adding or checked.problems:
-        return _show(page_request, text, format, checked=checked)
+        return _render(page_request, text, format, checked=checked)
     try:
-        made = entries.add(
-            page_request.workspace.pk, checked.drafts, by=page_request.caller, once=entries_adding.key(page_request)
+        created = entries.add(
+            page_request.workspace.pk,
+            checked.drafts,
+            by=page_request.caller,
+            idempotency_key=entries_adding.form_key(page_request),
         )
     except Invalid as why:
         checked.problems.append(Problem(0, why.message))
-        return _show(page_request, text, format, checked=checked)
-    return _added(page_request, len(made))
+        return _render(page_request, text, format, checked=checked)
+    return _added(page_request, len(created))
 
 
 def _typed(page_request: PageRequest) -> tuple[str, Problem | None]:
-    """The file if one was chosen, else what was pasted."""
+    """The uploaded file, else the pasted text."""
     upload = page_request.request.FILES.get("file")
     if upload is None:
         return page_request.request.POST.get("text", ""), None
-    if (upload.size or 0) > MOST_BYTES:
+    if (upload.size or 0) > MAX_BYTES:
         return "", Problem(0, "The file is larger than 1 MiB")
     try:
         return upload.read().decode("utf-8"), None
@@ -63,11 +66,11 @@ def _typed(page_request: PageRequest) -> tuple[str, Problem | None]:
 
 
 def _carried(page_request: PageRequest) -> tuple[str, Problem | None]:
-    """The previewed text to the letter: a text field would change its line ends, and count them twice."""
+    """The previewed text, byte for byte: a text field would change its line endings."""
     try:
         packed = base64.b64decode(page_request.request.POST.get("carried", ""), validate=True)
         unpacking = zlib.decompressobj()
-        return unpacking.decompress(packed, MOST_BYTES + 1).decode("utf-8"), None
+        return unpacking.decompress(packed, MAX_BYTES + 1).decode("utf-8"), None
     except (ValueError, zlib.error):
         return "", Problem(0, "The plan did not arrive whole: paste it again")
 
@@ -84,28 +87,28 @@ def _added(page_request: PageRequest, n: int, *, again: bool = False) -> HttpRes
     return HttpResponseRedirect(address if n == 1 else f"{address}?sort=-seq", status=SEE_OTHER)
 
 
-def _show(page_request: PageRequest, text: str, format: str, *, checked: Any = None) -> HttpResponse:
+def _render(page_request: PageRequest, text: str, format: str, *, checked: Any = None) -> HttpResponse:
     context: dict[str, Any] = {
         "text": text,
         "format": format,
         "formats": formats.FORMATS,
         "samples": samples.SAMPLES,
         "checked": checked,
-        "key": entries_adding.key(page_request),
+        "key": entries_adding.form_key(page_request),
     }
     if checked is not None:
         wrong = {id(row) for row in checked.rows if row.problems}
-        rows = sorted(checked.rows, key=lambda row: id(row) not in wrong)[:MOST_SHOWN] if wrong else checked.rows[:MOST_SHOWN]
+        rows = sorted(checked.rows, key=lambda row: id(row) not in wrong)[:MAX_SHOWN] if wrong else checked.rows[:MAX_SHOWN]
         context |= {
             "read_as": formats.FORMATS.get(checked.plan.format, ""),
             "shown": sorted(rows, key=lambda row: row.item.line),
             "not_shown": len(checked.rows) - len(rows),
-            "problems": checked.problems[:MOST_SHOWN],
-            "more_problems": max(len(checked.problems) - MOST_SHOWN, 0),
+            "problems": checked.problems[:MAX_SHOWN],
+            "more_problems": max(len(checked.problems) - MAX_SHOWN, 0),
             "carried": base64.b64encode(zlib.compress(text.encode("utf-8", "replace"))).decode(),
             "money": entries_adding.budgets(page_request, checked.drafts),
         }
-    response = show(page_request, "entries/plan.html", HEADER, **context)
+    response = render_page(page_request, "entries/plan.html", HEADER, **context)
     if checked is not None and checked.problems and page_request.request.POST.get("do") == "add":
-        response.status_code = 422  # a preview that finds problems has done what was asked
+        response.status_code = 422  # a preview with problems is a success
     return response

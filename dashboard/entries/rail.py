@@ -1,4 +1,4 @@
-"""The rail beside the list: how many entries there are of each standing and reason, under the other filters. One query."""
+"""The rail next to the list: counts by status and reason under the other filters. One query."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +7,12 @@ from django.db.models import Count
 
 from dashboard.entries import filters as entries_filters
 from dashboard.entries import status_groups
-from dashboard.entries.filters import Wanted
+from dashboard.entries.filters import EntryQuery
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 
-MOST = 10_000
+MAX_COUNT = 10_000
 GROUPS = {
     "ready": "Ready",
     "running": "In progress",
@@ -33,9 +33,9 @@ class Counts:
     def total(self) -> int:
         return sum(self.by_kind.values())
 
-    def of(self, status: str, reason: str) -> int | None:
-        """How many fit a status and a reason of the address; None when the database alone does not know."""
-        if reason in status_groups.ASKED:
+    def matching(self, status: str, reason: str) -> int | None:
+        """The number of entries with this status and reason; None for reasons that are not stored."""
+        if reason in status_groups.EXPLAINED_ONLY:
             return None
         kinds = [kind for kind in status_groups.KINDS if kind == status or not status or (status == "open" and kind != "done")]
         if reason:
@@ -43,27 +43,27 @@ class Counts:
         return sum(self.by_kind.get(kind, 0) for kind in kinds)
 
 
-def count(page_request: PageRequest, wanted: Wanted) -> Counts:
-    found = entries_filters.beside(page_request.workspace.pk, wanted).annotate(
+def count(page_request: PageRequest, query: EntryQuery) -> Counts:
+    entries = entries_filters.matching_any_status(page_request.workspace.pk, query).annotate(
         kind=status_groups.KIND, stored=status_groups.REASON
     )
     by_kind: dict[str, int] = dict.fromkeys(status_groups.KINDS, 0)
     by_reason: dict[tuple[str, str], int] = {}
-    for kind, stored, n in found.order_by().values_list("kind", "stored").annotate(n=Count("pk")):
+    for kind, stored, n in entries.order_by().values_list("kind", "stored").annotate(n=Count("pk")):
         by_kind[kind] = by_kind.get(kind, 0) + n
         if stored:
             by_reason[kind, stored] = by_reason.get((kind, stored), 0) + n
     return Counts(by_kind, by_reason)
 
 
-def build(page_request: PageRequest, wanted: Wanted, counts: Counts) -> list[dict[str, Any]]:
-    """The links: all, each standing, and under those that wait the reasons there are."""
-    status, reason = wanted.chosen["status"], wanted.chosen["reason"]
+def build(page_request: PageRequest, query: EntryQuery, counts: Counts) -> list[dict[str, Any]]:
+    """The links: all entries, each status, and below a status its reasons."""
+    status, reason = query.chosen["status"], query.chosen["reason"]
     items = [_item(page_request, "All", counts.total, not status and not reason)]
     for kind, word in GROUPS.items():
         item = _item(page_request, word, counts.by_kind[kind], status == kind and not reason, status=kind)
         by_code = {code: n for (of, code), n in counts.by_reason.items() if of == kind}
-        if status == kind and reason in ORDER and reason not in status_groups.ASKED:
+        if status == kind and reason in ORDER and reason not in status_groups.EXPLAINED_ONLY:
             by_code.setdefault(reason, 0)
         under = [
             _item(
@@ -83,11 +83,11 @@ def build(page_request: PageRequest, wanted: Wanted, counts: Counts) -> list[dic
 def _item(page_request: PageRequest, word: str, n: int, chosen: bool, status: str = "", reason: str = "") -> dict[str, Any]:
     return {
         "word": word,
-        "n": shown(n),
+        "n": count_text(n),
         "chosen": chosen,
         "query": filters.query(page_request, "status", "reason", status=status, reason=reason),
     }
 
 
-def shown(n: int) -> str:
-    return f"{MOST:,}+" if n > MOST else f"{n:,}"
+def count_text(n: int) -> str:
+    return f"{MAX_COUNT:,}+" if n > MAX_COUNT else f"{n:,}"

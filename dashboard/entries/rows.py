@@ -1,4 +1,4 @@
-"""Rows of entries with what each waits for, in the executor's own words. The same queries for ten and for five hundred."""
+"""Rows of entries with the reason that each waits for, taken from the executor's checks. The number of queries does not depend on the number of rows."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from orchestration.executor.plan import Check
 from orchestration.models import Dependency, Entry, Session
 from orchestration.reasons import Reason
 
-# The status that the needed entries in the way have (empty: not done), and how the sentence begins.
+# Reason: (the status of the dependencies in question, empty for not done; the beginning of the sentence).
 _ABOUT_NEEDS: dict[str, tuple[str, str]] = {
     Reason.DEPENDENCIES_PENDING: ("", "Waiting for "),
     Reason.DEPENDENCY_FAILED: ("failed", "Needed, but failed: "),
@@ -28,8 +28,8 @@ Pieces = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What rows say of others: how entries are named, since when they lock, and since when the executor stands."""
+class RowContext:
+    """Data shared by rows: links to lock holders, since when they hold, and since when the executor is paused."""
 
     names: Mapping[str, labels.Link]
     since: Mapping[str, datetime | None]
@@ -37,8 +37,8 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class AtWork:
-    """The open session of an entry, as far as a row says it."""
+class OpenSession:
+    """The fields of an entry's open session that a row shows."""
 
     pk: str
     phase: str
@@ -46,80 +46,86 @@ class AtWork:
     claimed_at: datetime
 
 
-def with_sessions(found: QuerySet[Entry]) -> QuerySet[Entry]:
-    """Entries with their open sessions, in the query that reads them."""
-    joined = found.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
+def with_sessions(entries: QuerySet[Entry]) -> QuerySet[Entry]:
+    """Annotate entries with their open sessions, in the same query."""
+    joined = entries.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
     fields = ("id", "phase", "round_number", "claimed_at")
     return joined.annotate(**{f"at_work_{name}": F(f"session_rel__{name}") for name in fields})
 
 
-def _sessions(entries: Sequence[Entry]) -> dict[str, AtWork]:
-    """Of those that were read without, in one query."""
+def _sessions(entries: Sequence[Entry]) -> dict[str, OpenSession]:
+    """The open sessions by entry; one query for entries without the annotation."""
     ids = [entry.pk for entry in entries if not hasattr(entry, "at_work_id")]
-    found = Session.objects.filter(entry_id__in=ids, status__in=Session.OPEN)
-    known = {s.entry_id: AtWork(s.pk, s.phase, s.round_number, s.claimed_at) for s in found}
+    open_sessions = Session.objects.filter(entry_id__in=ids, status__in=Session.OPEN)
+    known = {s.entry_id: OpenSession(s.pk, s.phase, s.round_number, s.claimed_at) for s in open_sessions}
     for entry in entries:
         if id_ := getattr(entry, "at_work_id", None):
-            rest = (getattr(entry, f"at_work_{name}") for name in ("phase", "round_number", "claimed_at"))
-            known[entry.pk] = AtWork(id_, *rest)
+            fields = (getattr(entry, f"at_work_{name}") for name in ("phase", "round_number", "claimed_at"))
+            known[entry.pk] = OpenSession(id_, *fields)
     return known
 
 
 def rows(page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False) -> list[dict[str, Any]]:
-    """The entries with their reasons, dependencies and sessions. `own_first`: what holds an entry alone is said before what holds all,
-    for lists that say that once above."""
-    return told(page_request, entries, own_first=own_first)[0]
+    """The entries with their reasons, dependencies and sessions. `own_first`: an entry's own reason comes before reasons common to all,
+    for lists that state the common reasons once above."""
+    return rows_with_common_checks(page_request, entries, own_first=own_first)[0]
 
 
-def told(
+def rows_with_common_checks(
     page_request: PageRequest, entries: Sequence[Entry], *, own_first: bool = False
 ) -> tuple[list[dict[str, Any]], list[Check]]:
-    """The same, and the checks that fail for every entry alike."""
+    """The rows, and the checks that fail for every entry."""
     ids = [entry.pk for entry in entries]
-    explained, common = explain.told(
+    explained, common = explain.reasons_and_common(
         page_request.workspace.pk, [entry.pk for entry in entries if entry.status != Entry.Status.DONE]
     )
     needs: dict[str, list[Entry]] = defaultdict(list)
     for link in Dependency.objects.filter(entry_id__in=ids).select_related("depends_on").order_by("depends_on__seq"):
         needs[link.entry_id].append(link.depends_on)
     sessions = _sessions(entries)
-    holders = {check.holder for found in explained.values() for check in found.checks if check.holder}
-    beside = _beside(page_request, holders, common)
-    made = [_row(entry, explained.get(entry.pk), needs[entry.pk], sessions.get(entry.pk), beside, own_first) for entry in entries]
-    return made, common
+    holders = {check.holder for explanation in explained.values() for check in explanation.checks if check.holder}
+    context = _row_context(page_request, holders, common)
+    built = [
+        _row(entry, explained.get(entry.pk), needs[entry.pk], sessions.get(entry.pk), context, own_first) for entry in entries
+    ]
+    return built, common
 
 
-def _beside(page_request: PageRequest, holders: Iterable[str], common: Sequence[Check]) -> Beside:
+def _row_context(page_request: PageRequest, holders: Iterable[str], common: Sequence[Check]) -> RowContext:
     held = Entry.objects.filter(workspace=page_request.workspace, pk__in=list(holders)).annotate(since=Min("locks__acquired_at"))
-    found = list(held.values_list("pk", "seq", "since"))
-    names = {pk: labels.Link(f"#{seq}", reverse("entry", args=[page_request.workspace.pk, pk])) for pk, seq, _ in found}
+    holding = list(held.values_list("pk", "seq", "since"))
+    names = {pk: labels.Link(f"#{seq}", reverse("entry", args=[page_request.workspace.pk, pk])) for pk, seq, _ in holding}
     paused = any(check.code in (Reason.EXECUTOR_PAUSED, Reason.EXECUTOR_STOPPED) for check in common)
-    return Beside(names, {pk: since for pk, _, since in found}, page_request.executor.changed_at if paused else None)
+    return RowContext(names, {pk: since for pk, _, since in holding}, page_request.executor.changed_at if paused else None)
 
 
 def _row(
     entry: Entry,
-    found: Explanation | None,
+    explanation: Explanation | None,
     needs: list[Entry],
-    session: AtWork | None,
-    beside: Beside,
+    session: OpenSession | None,
+    context: RowContext,
     own_first: bool,
 ) -> dict[str, Any]:
-    failing = [check for check in found.checks if not check.passed] if found else []
+    failing = [check for check in explanation.checks if not check.passed] if explanation else []
     own = next((check for check in failing if not check.common), None)
-    first = (own if own_first else None) or (found.why if found else None)
-    ready = entry.status == Entry.Status.PENDING and found is not None and (own is None if own_first else found.why is None)
+    first = (own if own_first else None) or (explanation.why if explanation else None)
+    ready = (
+        entry.status == Entry.Status.PENDING
+        and explanation is not None
+        and (own is None if own_first else explanation.why is None)
+    )
     account = entry.account
     return {
         "entry": entry,
         "account": account,
         "badge": "ready" if ready else "held" if entry.on_hold and own_first else entry.status,
-        "why": sentence(entry, first, session, needs, beside.names),
+        "why": sentence(entry, first, session, needs, context.names),
         "code": first.code if first else "",
-        "since": _since(entry, first, session, beside),
+        "since": _since(entry, first, session, context),
         "more": max(len(failing) - 1, 0),
         "rest": [
-            sentence(entry, check, None, needs, beside.names)
+            sentence(entry, check, None, needs, context.names)
             for check in failing
             if first and check.message != first.message and not (own_first and check.common)
         ],
@@ -131,9 +137,9 @@ def _row(
 
 
 def sentence(
-    entry: Entry, check: Check | None, session: AtWork | None, needs: Sequence[Entry], names: Mapping[str, labels.Link]
+    entry: Entry, check: Check | None, session: OpenSession | None, needs: Sequence[Entry], names: Mapping[str, labels.Link]
 ) -> Pieces:
-    """One sentence on where an entry stands: a check that fails, or what is being done."""
+    """The state of an entry in one sentence: its failing check, or the phase of its session."""
     if session is not None:
         round_ = f", round {session.round_number}" if session.round_number else ""
         return [(f"{labels.PHASES[session.phase]}{round_}", "")]
@@ -152,14 +158,14 @@ def sentence(
     return [(entry.reason_message or "Between two steps", "")]
 
 
-def _since(entry: Entry, check: Check | None, session: AtWork | None, beside: Beside) -> datetime | None:
-    """Since when the reason holds, as far as anything says so: else since it came onto the backlog."""
+def _since(entry: Entry, check: Check | None, session: OpenSession | None, context: RowContext) -> datetime | None:
+    """Since when the reason holds, if known; else since the entry was created."""
     if session is not None:
         return session.claimed_at
     if entry.status == Entry.Status.DONE:
         return None
     if entry.reason_code or (check and check.code == Reason.FILES_LOCKED):
-        return entry.reason_at or beside.since.get(check.holder if check else "") or entry.updated_at
+        return entry.reason_at or context.since.get(check.holder if check else "") or entry.updated_at
     if check and check.code in (Reason.EXECUTOR_PAUSED, Reason.EXECUTOR_STOPPED):
-        return beside.common_since or entry.created_at
+        return context.common_since or entry.created_at
     return entry.created_at

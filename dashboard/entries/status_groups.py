@@ -1,7 +1,7 @@
-"""Where entries stand by what is stored of them: for filters and counts in the database, the same for ten and for ten thousand.
+"""Status groups and stored reasons of entries as database expressions, for filters and counts.
 
-`executor/snapshot.py` reads the ready line by these columns, and `plan.checks` asks them in this order; a test holds the two together.
-What only the executor's checks know (paused, no worker, no slot) is true of all that are ready alike: `explain` says it (invariant 10).
+`executor/snapshot.py` reads the ready entries by these columns, and `plan.checks` applies them in this order; a test keeps the two equal.
+Reasons that only the executor's checks know (paused, no worker, no slot) apply to all ready entries: `explain` reports them.
 """
 
 from django.db.models import Case, F, Q, Value, When
@@ -11,29 +11,29 @@ from orchestration.models import Entry
 from orchestration.reasons import NOT_STORED, Reason
 
 PENDING = Q(status=Entry.Status.PENDING)
-NEEDS = Q(unmet_dependencies__gt=0)
-PARKED = Q(parked_behind__isnull=False)
-SENT_AWAY = Q(not_before__gt=Now())
+DEPENDENCIES_PENDING = Q(unmet_dependencies__gt=0)
+WAITING_FOR_LOCK = Q(parked_behind__isnull=False)
+PROVIDER_UNAVAILABLE = Q(not_before__gt=Now())
 
 # The rail's groups, in its order. Every entry is in exactly one.
 KINDS = {
-    "ready": PENDING & ~NEEDS & ~PARKED & (Q(not_before__isnull=True) | Q(not_before__lte=Now())),
+    "ready": PENDING & ~DEPENDENCIES_PENDING & ~WAITING_FOR_LOCK & (Q(not_before__isnull=True) | Q(not_before__lte=Now())),
     "running": Q(status=Entry.Status.IN_PROGRESS),
-    "waiting": PENDING & (NEEDS | PARKED | SENT_AWAY),
+    "waiting": PENDING & (DEPENDENCIES_PENDING | WAITING_FOR_LOCK | PROVIDER_UNAVAILABLE),
     "blocked": Q(status=Entry.Status.BLOCKED),
     "failed": Q(status=Entry.Status.FAILED),
     "done": Q(status=Entry.Status.DONE),
 }
 OPEN = ~KINDS["done"]
 
-# The first stored reason of each, as the plan's checks come to it.
+# The first stored reason of each entry, in the order of the plan's checks.
 REASON = Case(
-    When(PENDING & NEEDS, then=Value(Reason.DEPENDENCIES_PENDING)),
-    When(PENDING & SENT_AWAY, then=Value(Reason.AGENT_UNAVAILABLE)),
-    When(PENDING & PARKED, then=Value(Reason.FILES_LOCKED)),
+    When(PENDING & DEPENDENCIES_PENDING, then=Value(Reason.DEPENDENCIES_PENDING)),
+    When(PENDING & PROVIDER_UNAVAILABLE, then=Value(Reason.AGENT_UNAVAILABLE)),
+    When(PENDING & WAITING_FOR_LOCK, then=Value(Reason.FILES_LOCKED)),
     When(Q(status__in=[Entry.Status.BLOCKED, Entry.Status.FAILED]), then=F("reason_code")),
     default=Value(""),
 )
 KIND = Case(*(When(condition, then=Value(name)) for name, condition in KINDS.items()), default=Value("odd"))
-# Reasons that nothing stored tells.
-ASKED = NOT_STORED
+# Reasons that are not stored.
+EXPLAINED_ONLY = NOT_STORED

@@ -1,4 +1,4 @@
-"""The page of entries: the rail, the search, the table in pages of fifty or the outline, and its CSV."""
+"""The page of entries: rail, search, table or outline, and CSV."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -11,7 +11,7 @@ from dashboard.entries import filters as entries_filters
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters, paging
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration.executor.plan import Check
 from orchestration.reasons import Reason
 
@@ -36,47 +36,47 @@ HEADS = (
 def page(page_request: PageRequest) -> HttpResponseBase:
     seen = Listing(page_request)
     if page_request.request.GET.get("format") == "csv":
-        return csv_rows.answer(page_request, seen.wanted)
-    return show(
+        return csv_rows.export(page_request, seen.query)
+    return render_page(
         page_request,
         "entries/list.html",
         HEADER | {"entries": Region("entries/list.html#entries", lambda page_request: seen.build())},
     )
 
 
-def _said(common: Sequence[Check]) -> str:
-    """Why nothing starts, whatever it is. That no slot is free says nothing where there are none."""
-    told = [check for check in common if check.code != Reason.CONCURRENCY_LIMIT] or common
-    return "; ".join(f"{check.message[:1].lower()}{check.message[1:].rstrip('.')}" for check in told)
+def _common_reason(common: Sequence[Check]) -> str:
+    """Why no entry starts at all. A missing slot is left out if another reason applies."""
+    checks = [check for check in common if check.code != Reason.CONCURRENCY_LIMIT] or common
+    return "; ".join(f"{check.message[:1].lower()}{check.message[1:].rstrip('.')}" for check in checks)
 
 
 class Listing:
-    """One request's look at the list: what is asked for is read once."""
+    """The list of one request; its filters are parsed once."""
 
     def __init__(self, page_request: PageRequest) -> None:
         self.page_request = page_request
 
     @cached_property
-    def wanted(self) -> entries_filters.Wanted:
+    def query(self) -> entries_filters.EntryQuery:
         return entries_filters.read(self.page_request)
 
     def build(self) -> dict[str, Any]:
-        page_request, wanted, chosen = self.page_request, self.wanted, self.wanted.chosen
-        counts = rail.count(page_request, wanted)
-        found = entries_filters.matching(page_request.workspace.pk, wanted)
-        known = counts.of(chosen["status"], chosen["reason"])
-        matching = found.count() if known is None else known
+        page_request, query, chosen = self.page_request, self.query, self.query.chosen
+        counts = rail.count(page_request, query)
+        entries = entries_filters.matching(page_request.workspace.pk, query)
+        known = counts.matching(chosen["status"], chosen["reason"])
+        matching = entries.count() if known is None else known
         graph = chosen["view"] == "graph"
-        body = outline.build(page_request, found, matching) if graph else self._table(found)
+        body = outline.build(page_request, entries, matching) if graph else self._table(entries)
         return body | {
-            "rail": rail.build(page_request, wanted, counts),
+            "rail": rail.build(page_request, query, counts),
             "chosen": chosen,
-            "ignored": wanted.ignored,
-            "filtered": wanted.filtered,
+            "ignored": query.ignored,
+            "filtered": query.filtered,
             "matching": matching,
-            "matching_shown": rail.shown(matching),
-            "says": wanted.sentence,
-            "announce": f"{rail.shown(matching)} {'entry matches' if matching == 1 else 'entries match'}",
+            "matching_shown": rail.count_text(matching),
+            "says": query.sentence,
+            "announce": f"{rail.count_text(matching)} {'entry matches' if matching == 1 else 'entries match'}",
             "empty": self._empty(counts, matching),
             "good_news": GOOD_NEWS.get(chosen["status"], ""),
             "query": filters.query(page_request),
@@ -88,37 +88,37 @@ class Listing:
             ],
         }
 
-    def _table(self, found: Any) -> dict[str, Any]:
-        page_request, wanted = self.page_request, self.wanted
-        _, descending = wanted.order
+    def _table(self, entries: Any) -> dict[str, Any]:
+        page_request, query = self.page_request, self.query
+        _, descending = query.order
         cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
-        ordered = entries_filters.ordered(found, wanted).select_related("account")
-        cut = paging.cut(rows.with_sessions(ordered), "place", "seq", descending=descending, **cursor)
-        shown, common = rows.told(page_request, cut.rows, own_first=True)
+        ordered = entries_filters.ordered(entries, query).select_related("account")
+        cut = paging.paginate(rows.with_sessions(ordered), "place", "seq", descending=descending, **cursor)
+        shown, common = rows.rows_with_common_checks(page_request, cut.rows, own_first=True)
         return {
             "rows": shown,
             "cut": cut,
             "heads": [self._head(name, word) for name, word in HEADS],
             "by_priority": self._head("priority", "Priority"),
             "calm": [check.code for check in common] == [Reason.CONCURRENCY_LIMIT],
-            "common_says": _said(common),
+            "common_says": _common_reason(common),
         }
 
     def _head(self, name: str, word: str) -> dict[str, str]:
-        """Where the head of a column leads, and how it is sorted now: amounts begin with the most, numbers with the first."""
-        by, descending = self.wanted.order
+        """The link and current sort order of a column head. The first click sorts amounts descending, numbers ascending."""
+        by, descending = self.query.order
         now = ("descending" if descending else "ascending") if name == by else ""
         upward = name in entries_filters.UPWARD_FIRST
-        wanted = f"-{name}" if (now == "ascending") or (not now and not upward) else name
-        query = filters.query(self.page_request, sort="" if wanted == "seq" else wanted)
+        sort = f"-{name}" if (now == "ascending") or (not now and not upward) else name
+        query = filters.query(self.page_request, sort="" if sort == "seq" else sort)
         return {"word": word, "name": name, "now": now, "query": query}
 
     def _empty(self, counts: rail.Counts, matching: int) -> str:
-        """Which of the three: nothing yet, nothing left by the filters, or good news."""
+        """`none` (no entries yet), `filtered` (nothing matches), `good` (an empty status that is good news), or empty if there are rows."""
         if matching:
             return ""
-        chosen = self.wanted.chosen
-        if not self.wanted.filtered:
+        chosen = self.query.chosen
+        if not self.query.filtered:
             return "none"
-        only_status = not (chosen["reason"] or chosen["locked"] or self.wanted.asked.anything)
+        only_status = not (chosen["reason"] or chosen["locked"] or self.query.search.has_criteria)
         return "good" if only_status and chosen["status"] in GOOD_NEWS and counts.total else "filtered"

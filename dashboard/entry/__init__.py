@@ -1,1 +1,1 @@
-"""One entry: its page, what a person may do to it, its rounds and what they changed."""
+"""One entry: its page, the actions on it, its rounds and their diffs."""

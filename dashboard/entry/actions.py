@@ -1,4 +1,4 @@
-"""What a person may do to one entry: plain forms, each by the verb of the backlog that the API uses too."""
+"""Actions on one entry: plain forms that call the same functions as the API."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import ReasonForm, RoundsForm, checked
+from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
 from orchestration import queries
@@ -17,10 +17,18 @@ from orchestration.models import Entry
 from workspaces.access import Need
 
 VERBS: dict[str, tuple[Callable[..., Entry], str]] = {
-    "hold": (entry_actions.put_on_hold, "is held back until someone releases it"),
+    "hold": (entry_actions.put_on_hold, "is on hold until someone resumes it"),
     "release": (entry_actions.resume, "is back in line"),
     "done": (entry_actions.mark_done, "is marked done; nothing was merged"),
 }
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(max_length=500, required=False)
+
+
+class RoundsForm(forms.Form):
+    rounds = forms.IntegerField(min_value=1, max_value=1000, error_messages={"required": "Write a number of rounds"})
 
 
 class PriorityForm(forms.Form):
@@ -33,20 +41,20 @@ class AssignForm(forms.Form):
     assigned_to = forms.CharField(max_length=200, required=False)
 
 
-class BesideForm(forms.Form):
+class ParallelForm(forms.Form):
     alone = forms.BooleanField(required=False)
     parallel_group = forms.CharField(max_length=100, required=False)
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def act(page_request: PageRequest, entry_id: str, verb: str) -> HttpResponse:
+def change_state(page_request: PageRequest, entry_id: str, verb: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     do, sentence = VERBS[verb]
-    do(entry, by=page_request.caller, reason=checked(ReasonForm(page_request.request.POST))["reason"])
-    found = explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk) if verb == "release" else None
-    if found is not None and found.why is not None and found.why.blocks:
-        return done(page_request, f"#{entry.seq} {sentence}, and will be blocked again: {found.why.message}", tone="warn")
+    do(entry, by=page_request.caller, reason=validated(ReasonForm(page_request.request.POST))["reason"])
+    explanation = explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk) if verb == "release" else None
+    if explanation is not None and explanation.why is not None and explanation.why.blocks:
+        return done(page_request, f"#{entry.seq} {sentence}, and will be blocked again: {explanation.why.message}", tone="warn")
     return done(page_request, f"#{entry.seq} {sentence}")
 
 
@@ -54,43 +62,43 @@ def act(page_request: PageRequest, entry_id: str, verb: str) -> HttpResponse:
 @in_workspace(Need.OPERATE)
 def reverify(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = entry_actions.reverify(queries.entry_for(page_request.workspace.pk, entry_id), by=page_request.caller)
-    return done(page_request, f"#{entry.seq} will be verified again, without implementing")
+    return done(page_request, f"#{entry.seq} will be verified again without a new implementation")
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
 def set_rounds(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    wanted = checked(RoundsForm(page_request.request.POST))["rounds"]
-    entry = entry_edits.set_rounds(queries.entry_for(page_request.workspace.pk, entry_id), wanted, by=page_request.caller)
-    return done(page_request, f"#{entry.seq} may make {wanted} {'round' if wanted == 1 else 'rounds'}")
+    rounds = validated(RoundsForm(page_request.request.POST))["rounds"]
+    entry = entry_edits.set_rounds(queries.entry_for(page_request.workspace.pk, entry_id), rounds, by=page_request.caller)
+    return done(page_request, f"#{entry.seq} may make {rounds} {'round' if rounds == 1 else 'rounds'}")
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def set_one(page_request: PageRequest, entry_id: str, what: str) -> HttpResponse:
+def set_field(page_request: PageRequest, entry_id: str, what: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     return done(page_request, f"#{entry.seq} {SETTERS[what](page_request, entry)}")
 
 
-def _priority(page_request: PageRequest, entry: Entry) -> str:
-    wanted = checked(PriorityForm(page_request.request.POST))["priority"]
-    entry_actions.set_priority(entry, entries.PRIORITIES[wanted], by=page_request.caller)
-    return f"has {wanted} priority"
+def _set_priority(page_request: PageRequest, entry: Entry) -> str:
+    name = validated(PriorityForm(page_request.request.POST))["priority"]
+    entry_actions.set_priority(entry, entries.PRIORITIES[name], by=page_request.caller)
+    return f"has {name} priority"
 
 
 def _assign(page_request: PageRequest, entry: Entry) -> str:
-    who = checked(AssignForm(page_request.request.POST))["assigned_to"].strip()
+    who = validated(AssignForm(page_request.request.POST))["assigned_to"].strip()
     entry_edits.assign(entry, who, by=page_request.caller)
-    return f"is assigned to {who}" if who else "is assigned to nobody"
+    return f"is assigned to {who}" if who else "is unassigned"
 
 
-def _beside(page_request: PageRequest, entry: Entry) -> str:
-    said = checked(BesideForm(page_request.request.POST))
-    group = said["parallel_group"].strip()
-    entry_edits.set_parallel(entry, parallelizable=not said["alone"], parallel_group=group, by=page_request.caller)
-    if not said["alone"]:
-        return "may run beside others"
+def _set_parallel(page_request: PageRequest, entry: Entry) -> str:
+    form_data = validated(ParallelForm(page_request.request.POST))
+    group = form_data["parallel_group"].strip()
+    entry_edits.set_parallel(entry, parallelizable=not form_data["alone"], parallel_group=group, by=page_request.caller)
+    if not form_data["alone"]:
+        return "may run in parallel with others"
     return f"runs alone among those of the group {group}" if group else "runs alone in its workspace"
 
 
-SETTERS: dict[str, Callable[[PageRequest, Entry], str]] = {"priority": _priority, "assign": _assign, "beside": _beside}
+SETTERS: dict[str, Callable[[PageRequest, Entry], str]] = {"priority": _set_priority, "assign": _assign, "beside": _set_parallel}

@@ -1,4 +1,4 @@
-"""What is asked of an entry, and the plain forms for how it runs."""
+"""The brief of an entry, and the forms for how it runs."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry
 
 
-def told(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
+def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     return {"entry": entry, "spec": _spec(entry), "priorities": [(p.name.lower(), p.label) for p in Entry.Priority]}
 
 

@@ -1,4 +1,4 @@
-"""What one entry may spend and spent, the limit above it, and who changed that."""
+"""The budget of one entry, the limit above it, and its changes."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry
 
 
-def purse(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
+def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     account = entry.account
-    name, left = by_entry.parent(page_request.project)
-    made = BudgetChange.objects.filter(account_id=entry.pk).order_by("-id")[:10]
+    name, left = by_entry.parent_limit(page_request.project)
+    recent = BudgetChange.objects.filter(account_id=entry.pk).order_by("-id")[:10]
     return {
         "account": account,
         "use": Use(account.spent, account.held, account.budget),
@@ -21,5 +21,5 @@ def purse(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "parent_left": left,
         "purse_left": min(account.headroom, left),
         "binds": left < account.headroom or not account.own_budget,
-        "history": [changes.shown(change) for change in made],
+        "history": [changes.change_row(change) for change in recent],
     }

@@ -1,4 +1,4 @@
-"""What an entry waits for and what waits for it, and the forms that change the first."""
+"""Dependencies and dependents of an entry, and the forms that change its dependencies."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import checked
+from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import done
 from orchestration import queries
@@ -17,11 +17,11 @@ from orchestration.models import Dependency, Entry
 from workspaces.access import Need
 from workspaces.errors import NotFound
 
-MOST = 200
+MAX_LINKS = 200
 
 
 class DependForm(forms.Form):
-    """`depends_on`: an entry's number as people write it, also with its title behind it as the list offers it."""
+    """`depends_on`: an entry's number, optionally followed by its title as the datalist offers it."""
 
     depends_on = forms.RegexField(
         r"^\s*#?[0-9]{1,15}(\s.*)?$",
@@ -37,24 +37,24 @@ class DependForm(forms.Form):
         return int(self.cleaned_data["depends_on"].split()[0].removeprefix("#"))
 
 
-def both_ways(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
+def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     """Two queries."""
     links = Dependency.objects.filter(Q(entry=entry) | Q(depends_on=entry)).select_related("entry", "depends_on")
-    pairs = list(links.order_by("entry__seq", "depends_on__seq")[: 4 * MOST])
+    pairs = list(links.order_by("entry__seq", "depends_on__seq")[: 4 * MAX_LINKS])
     needs = [link.depends_on for link in pairs if link.entry_id == entry.pk]
     needed_by = [link.entry for link in pairs if link.depends_on_id == entry.pk and link.entry.deleted_at is None]
-    taken = {entry.pk, *(one.pk for one in needs), *(one.pk for one in needed_by)}
+    taken = {entry.pk, *(other.pk for other in needs), *(other.pk for other in needed_by)}
     offered = []
     if page_request.may(Need.OPERATE) and _may_change(entry):
         open_ones = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True).exclude(
             status=Entry.Status.DONE
         )
-        offered = [one for one in open_ones.order_by("-seq")[:MOST] if one.pk not in taken]
+        offered = [other for other in open_ones.order_by("-seq")[:MAX_LINKS] if other.pk not in taken]
     return {
         "entry": entry,
         "needs": needs,
-        "needed_by": needed_by[:MOST],
-        "more_needed_by": len(needed_by) > MOST,
+        "needed_by": needed_by[:MAX_LINKS],
+        "more_needed_by": len(needed_by) > MAX_LINKS,
         "offered": offered,
         "may_change": _may_change(entry),
     }
@@ -67,7 +67,7 @@ def _may_change(entry: Entry) -> bool:
 @require_POST
 @in_workspace(Need.OPERATE)
 def depend(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    entry, other, reason = _asked(page_request, entry_id)
+    entry, other, reason = _parse(page_request, entry_id)
     dependencies.depend(entry, other, by=page_request.caller, reason=reason)
     return done(page_request, f"#{entry.seq} waits for #{other.seq} {other.title}")
 
@@ -75,15 +75,15 @@ def depend(page_request: PageRequest, entry_id: str) -> HttpResponse:
 @require_POST
 @in_workspace(Need.OPERATE)
 def undepend(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    entry, other, reason = _asked(page_request, entry_id)
+    entry, other, reason = _parse(page_request, entry_id)
     dependencies.undepend(entry, other, by=page_request.caller, reason=reason)
-    return done(page_request, f"#{entry.seq} waits for #{other.seq} no more")
+    return done(page_request, f"#{entry.seq} waits for #{other.seq} no longer")
 
 
-def _asked(page_request: PageRequest, entry_id: str) -> tuple[Entry, Entry, str]:
+def _parse(page_request: PageRequest, entry_id: str) -> tuple[Entry, Entry, str]:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
-    said = checked(DependForm(page_request.request.POST))
-    other = Entry.objects.filter(workspace=page_request.workspace, seq=said["depends_on"], deleted_at__isnull=True).first()
+    form_data = validated(DependForm(page_request.request.POST))
+    other = Entry.objects.filter(workspace=page_request.workspace, seq=form_data["depends_on"], deleted_at__isnull=True).first()
     if other is None:
-        raise NotFound(f"There is no entry #{said['depends_on']} here")
-    return entry, other, said["reason"]
+        raise NotFound(f"There is no entry #{form_data['depends_on']} here")
+    return entry, other, form_data["reason"]

@@ -1,4 +1,4 @@
-"""What an entry changed: between two commits, file by file, and as a patch to take away. The same viewer for a round and for all of them."""
+"""The diff of an entry or of one round: file by file, and as a patch file."""
 
 from typing import Any
 
@@ -11,28 +11,30 @@ from dashboard.diffs import reading, viewing
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration, queries
 from orchestration.configuration import secrets
 from orchestration.models import Entry, Round
 from workspaces.errors import NotFound
 
 
-class Asked(forms.Form):
+class DiffFilter(forms.Form):
     file = forms.CharField(max_length=4096, required=False, strip=False)
 
 
 @require_safe
 @in_workspace()
 def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    """All that the entry changed, against the integration branch."""
+    """All changes of the entry against the integration branch."""
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
-    asked, ignored = filters.read(Asked, page_request)
+    chosen, ignored = filters.read(DiffFilter, page_request)
     base, commit, words = _span(page_request, entry)
     regions = HEADER | {
-        "diff": Region("entry/diff_files.html", lambda page_request: between(page_request, base, commit, only=asked["file"]))
+        "diff": Region(
+            "entry/diff_files.html", lambda page_request: diff_context(page_request, base, commit, only=chosen["file"])
+        )
     }
-    return show(page_request, "entry/diff.html", regions, section="entries", entry=entry, words=words, ignored=ignored)
+    return render_page(page_request, "entry/diff.html", regions, section="entries", entry=entry, words=words, ignored=ignored)
 
 
 @require_safe
@@ -40,17 +42,17 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
 def patch(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     base, commit, _ = _span(page_request, entry)
-    return as_file(page_request, base, commit, f"entry-{entry.seq}.patch")
+    return patch_response(page_request, base, commit, f"entry-{entry.seq}.patch")
 
 
-def between(page_request: PageRequest, base: str, commit: str, *, only: str = "") -> dict[str, Any]:
-    """One query: the secrets that are masked."""
+def diff_context(page_request: PageRequest, base: str, commit: str, *, only: str = "") -> dict[str, Any]:
+    """One query, for the secrets that are masked."""
     seen = viewing.view(page_request.workspace.repo, base, commit, only=only, mask=_mask(page_request))
     return {"diff": seen, "base": base[:10], "commit": commit[:10], "file_query": filters.query(page_request, "file")}
 
 
-def as_file(page_request: PageRequest, base: str, commit: str, name: str) -> HttpResponse:
-    """As git writes it, but for secrets. Never shown by the browser, whatever is in it."""
+def patch_response(page_request: PageRequest, base: str, commit: str, name: str) -> HttpResponse:
+    """git's own patch with secrets masked, always as a download: the content is not trusted."""
     try:
         text, whole = reading.patch(page_request.workspace.repo, base, commit)
     except reading.NotReadable as problem:
@@ -65,12 +67,12 @@ def as_file(page_request: PageRequest, base: str, commit: str, name: str) -> Htt
 
 
 def _span(page_request: PageRequest, entry: Entry) -> tuple[str, str, str]:
-    """From where its branch left the integration branch to its newest commit; once that is merged, from where its first round began."""
-    made = list(Round.objects.filter(entry=entry).exclude(commit="").order_by("number").values_list("base_commit", "commit"))
-    if not made:
+    """(base, commit, sentence): from the merge base with the integration branch to the newest commit; after the merge, from the base of the first round."""
+    rounds = list(Round.objects.filter(entry=entry).exclude(commit="").order_by("number").values_list("base_commit", "commit"))
+    if not rounds:
         return "", "", ""
     branch = configuration.load(page_request.executor.config).integration_branch
-    first, newest = made[0][0], made[-1][1]
+    first, newest = rounds[0][0], rounds[-1][1]
     left = reading.merge_base(page_request.workspace.repo, branch, newest)
     if left and left != newest:
         return left, newest, f"Against {branch}, from where this entry's branch left it."

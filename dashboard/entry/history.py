@@ -1,4 +1,4 @@
-"""What was done to one entry and its sessions: who, what, from what to what, and why."""
+"""Events of one entry and its sessions: actor, before, after and reason."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from dashboard.shared.page_request import PageRequest
 from orchestration.models import Entry, Session
 from workspaces.models import Event
 
-MOST = 50
-MOST_SESSIONS = 200
+MAX_EVENTS = 50
+MAX_SESSIONS = 200
 
 
-def of(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
+def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     """Two queries, both by an index."""
-    made = Session.objects.filter(entry=entry).order_by("-attempt").values_list("pk", flat=True)[:MOST_SESSIONS]
-    found = Event.objects.filter(workspace=page_request.workspace, object_id__in=[entry.pk, *made])
-    events = list(fragments.with_entries(found).order_by("-id")[: MOST + 1])
+    session_ids = Session.objects.filter(entry=entry).order_by("-attempt").values_list("pk", flat=True)[:MAX_SESSIONS]
+    matching = Event.objects.filter(workspace=page_request.workspace, object_id__in=[entry.pk, *session_ids])
+    events = list(fragments.with_entries(matching).order_by("-id")[: MAX_EVENTS + 1])
     return {
-        "events": [fragments.told(one) | {"change": _change(one)} for one in events[:MOST]],
-        "more_events": len(events) > MOST,
+        "events": [fragments.event_row(event) | {"change": _change(event)} for event in events[:MAX_EVENTS]],
+        "more_events": len(events) > MAX_EVENTS,
     }
 
 

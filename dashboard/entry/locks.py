@@ -1,4 +1,4 @@
-"""The paths of one entry: which it wants, which it holds, and who is in its way."""
+"""The paths of one entry: requested, locked, and who blocks them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from orchestration.models import Entry, FileLock
 
 @dataclass(frozen=True)
 class Row:
-    """`state`: held (by this entry), locked (by another) or free. `by_name`: its spec names the path; else its work needed it."""
+    """`state`: held (by this entry), locked (by another) or free. `by_name`: the spec names the path; otherwise a session locked it."""
 
     path: str
     state: str
@@ -19,19 +19,19 @@ class Row:
     lock: FileLock | None = None
 
 
-def wanted(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    """Two queries, and a third for who waits, if it holds anything."""
+def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
+    """Two queries, and a third for waiting entries if it holds a lock."""
     overlapping = locks.overlapping(entry.workspace_id, entry.paths)
     paths = [path for path, _ in overlapping]
-    rows = FileLock.objects.filter(workspace=page_request.workspace, path__in=paths) | FileLock.objects.filter(entry=entry)
-    locks_ = list(rows.select_related("entry").order_by("path"))
+    queryset = FileLock.objects.filter(workspace=page_request.workspace, path__in=paths) | FileLock.objects.filter(entry=entry)
+    locks_ = list(queryset.select_related("entry").order_by("path"))
     table = LockTable(overlapping)
-    found = [_row(path, entry, table, locks_) for path in entry.paths]
+    rows = [_row(path, entry, table, locks_) for path in entry.paths]
     more = [lock for lock in locks_ if lock.entry_id == entry.pk and lock.path not in entry.paths]
-    found += [Row(lock.path, "held", by_name=False, lock=lock) for lock in more]
+    rows += [Row(lock.path, "held", by_name=False, lock=lock) for lock in more]
     holds = any(lock.entry_id == entry.pk for lock in locks_)
     behind = Entry.objects.filter(parked_behind=entry, deleted_at__isnull=True).order_by("seq")[:50] if holds else []
-    return {"entry": entry, "paths": found, "behind": list(behind)}
+    return {"entry": entry, "paths": rows, "behind": list(behind)}
 
 
 def _row(path: str, entry: Entry, table: LockTable, known: list[FileLock]) -> Row:

@@ -1,6 +1,6 @@
-"""What the executor would ask before it starts this entry, asked now; and a cycle at once when nothing is in the way.
+"""The executor's checks for this entry, run now; and an immediate cycle if all pass.
 
-The rows are the checks of `executor.plan`, in its order. Nothing here can pass by one of them.
+The rows are the checks of `executor.plan`, in its order. No check can be skipped here.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.shared import labels, remedies
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import WhyForm, checked
-from dashboard.shared.fragments import names_of
+from dashboard.shared.forms import RequiredReasonForm, validated
+from dashboard.shared.fragments import entry_links
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import events, queries, reasons
 from orchestration.executor import dispatch, explain
@@ -38,7 +38,7 @@ RELEASE = reasons.WORDS[Reason.HUMAN_HOLD].remedy
 
 @dataclass(frozen=True)
 class Row:
-    """`fix`: where the reason can be seen to, as (words, address)."""
+    """`fix`: where the reason can be resolved, as (words, URL)."""
 
     check: Check
     name: str
@@ -51,21 +51,24 @@ class Row:
 def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     regions = HEADER | {"preflight": Region("entry/entry.html#preflight", lambda page_request: checks(page_request, entry))}
-    return show(page_request, "entry/preflight.html", regions, section="entries", entry=entry)
+    return render_page(page_request, "entry/preflight.html", regions, section="entries", entry=entry)
 
 
 def checks(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     """Five queries at most."""
-    found = explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk)
-    asked = found.checks if found else []
-    names = names_of(page_request, {check.holder for check in asked if check.holder})
-    rows = [_row(page_request, entry, check, name, names) for check, name in zip(asked, NAMES if asked else (), strict=True)]
+    explanation = explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk)
+    entry_checks = explanation.checks if explanation else []
+    names = entry_links(page_request, {check.holder for check in entry_checks if check.holder})
+    rows = [
+        _row(page_request, entry, check, name, names)
+        for check, name in zip(entry_checks, NAMES if entry_checks else (), strict=True)
+    ]
     return {
         "entry": entry,
         "preflight": rows,
         "failing": sum(1 for row in rows if not row.check.passed),
         "asked_at": now(),
-        "passes": found is not None and found.why is None,
+        "passes": explanation is not None and explanation.why is None,
     }
 
 
@@ -85,20 +88,22 @@ def _fix(page_request: PageRequest, entry: Entry, check: Check, names: dict[str,
 
 @require_POST
 @in_workspace(Need.OPERATE)
-def go(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    """A cycle of the workspace now, in this request, if the executor's own checks let this entry through."""
+def dispatch_entry(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    """Run a cycle of the workspace in this request. Raises Conflict if one of the entry's checks fails."""
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
-    reason = checked(WhyForm(page_request.request.POST))["reason"]
+    reason = validated(RequiredReasonForm(page_request.request.POST))["reason"]
     _refuse(entry, explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk))
     cycle = dispatch.cycle(page_request.workspace.pk)
     others = sum(1 for start in cycle.started if start.entry.id != entry.pk)
     session = Session.objects.filter(entry=entry, status__in=Session.OPEN).first()
     event = events.EntryDispatchRequested(others=others, session=session.pk if session else None)
     activity.record(page_request.workspace.pk, event, by=page_request.caller, object_id=entry.pk, reason=reason)
-    more = _others(others)
+    more = _others_sentence(others)
     if session is None:
-        mine = next((one for one in cycle.decisions if one.entry.id == entry.pk and not isinstance(one, Start)), None)
-        why = mine.why.message if mine is not None and not isinstance(mine, Start) else "Others were before it in line"
+        own = next(
+            (decision for decision in cycle.decisions if decision.entry.id == entry.pk and not isinstance(decision, Start)), None
+        )
+        why = own.why.message if own is not None and not isinstance(own, Start) else "Others were before it in line"
         return done(page_request, f"#{entry.seq} was not started: {why.rstrip('.')}.{more}", tone="warn")
     url = reverse("session", args=[page_request.workspace.pk, session.pk])
     number = entry.rounds.count() + 1
@@ -108,12 +113,14 @@ def go(page_request: PageRequest, entry_id: str) -> HttpResponse:
     return done(page_request, sentence)
 
 
-def _others(n: int) -> str:
+def _others_sentence(n: int) -> str:
     return "" if not n else f" The same cycle started {n} other {'entry' if n == 1 else 'entries'}."
 
 
-def _refuse(entry: Entry, found: explain.Explanation | None) -> None:
-    if found is None:
+def _refuse(entry: Entry, explanation: explain.Explanation | None) -> None:
+    if explanation is None:
         raise Conflict(f"#{entry.seq} is {entry.get_status_display().lower()}: there is nothing to dispatch")
-    if found.why is not None:
-        raise Conflict(f"#{entry.seq} was not dispatched: {found.why.message or found.why.observed}. Nothing was overridden")
+    if explanation.why is not None:
+        raise Conflict(
+            f"#{entry.seq} was not dispatched: {explanation.why.message or explanation.why.observed}. Nothing was overridden"
+        )

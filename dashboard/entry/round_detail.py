@@ -1,4 +1,4 @@
-"""One round: how it went, what it cost, what it changed, and beside another one."""
+"""One round: outcome, cost, diff, and a comparison with another round."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,27 +12,27 @@ from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry
 from dashboard.entry import diff
-from dashboard.entry.rounds import of_money, with_costs
+from dashboard.entry.rounds import chart_rounds_of, with_costs
 from dashboard.shared import labels
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import queries
 from orchestration.models import Entry, Round
 from workspaces.errors import NotFound
 
-MOST_OTHERS = 200
+MAX_OTHERS = 200
 
 
-class Asked(forms.Form):
+class RoundFilter(forms.Form):
     compare = forms.RegexField(r"^[0-9]{1,9}$", required=False)
     file = forms.CharField(max_length=4096, required=False, strip=False)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """One round as its column of facts shows it. `spent`: by category (label, micro-USD)."""
+    """The facts of one round. `spent`: (label, micro-USD) by category."""
 
     round: Round
     cost: str
@@ -42,19 +42,19 @@ class Facts:
     tokens_in: int
     tokens_out: int
     tokens_cached: int
-    dearest: bool
+    most_expensive: bool
 
 
 @require_safe
 @in_workspace()
 def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
-    asked, ignored = filters.read(Asked, page_request)
-    numbers = list(Round.objects.filter(entry=entry).order_by("-number").values_list("number", flat=True)[:MOST_OTHERS])
+    chosen, ignored = filters.read(RoundFilter, page_request)
+    numbers = list(Round.objects.filter(entry=entry).order_by("-number").values_list("number", flat=True)[:MAX_OTHERS])
     this = _round(entry, number)
     other = None
-    if said := int(asked["compare"] or 0):
-        other = _round(entry, said) if said in numbers and said != number else None
+    if compared_number := int(chosen["compare"] or 0):
+        other = _round(entry, compared_number) if compared_number in numbers and compared_number != number else None
         ignored += [] if other else ["compare"]
     base, commit = (other.commit, this.commit) if other else (this.base_commit, this.commit)
     regions = HEADER | {
@@ -63,10 +63,10 @@ def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
             "entry/round.html#found", lambda page_request: {"round": this, "checks": list(map(queries.shown_check, this.checks))}
         ),
         "diff": Region(
-            "entry/diff_files.html", lambda page_request: diff.between(page_request, base, commit, only=asked["file"])
+            "entry/diff_files.html", lambda page_request: diff.diff_context(page_request, base, commit, only=chosen["file"])
         ),
     }
-    return show(
+    return render_page(
         page_request,
         "entry/round.html",
         regions,
@@ -74,9 +74,9 @@ def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
         entry=entry,
         round=this,
         compared=other,
-        others=[one for one in numbers if one != number],
-        previous=max((one for one in numbers if one < number), default=None),
-        following=min((one for one in numbers if one > number), default=None),
+        others=[n for n in numbers if n != number],
+        previous=max((n for n in numbers if n < number), default=None),
+        following=min((n for n in numbers if n > number), default=None),
         ignored=ignored,
     )
 
@@ -86,15 +86,15 @@ def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
 def patch(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     this = _round(entry, number)
-    return diff.as_file(page_request, this.base_commit, this.commit, f"entry-{entry.seq}-round-{number}.patch")
+    return diff.patch_response(page_request, this.base_commit, this.commit, f"entry-{entry.seq}-round-{number}.patch")
 
 
 def facts(entry: Entry, this: Round, other: Round | None) -> dict[str, Any]:
-    """Two queries, with another round to compare too."""
-    every = list(with_costs(entry).order_by("number").only("number", "score", "verdict"))
-    told = {one.number: one for one in of_money(every)}
-    shown = [one for one in (other, this) if one is not None]
-    rows = LedgerEntry.objects.filter(account_id=entry.pk, round__in=[one.number for one in shown]).order_by()
+    """Two queries, with or without a comparison."""
+    rounds = list(with_costs(entry).order_by("number").only("number", "score", "verdict"))
+    by_number = {round_.number: round_ for round_ in chart_rounds_of(rounds)}
+    shown = [round_ for round_ in (other, this) if round_ is not None]
+    rows = LedgerEntry.objects.filter(account_id=entry.pk, round__in=[round_.number for round_ in shown]).order_by()
     sums = rows.values("round", "category").annotate(
         amount=Sum("amount"),
         tokens_in=Sum("input_tokens"),
@@ -102,34 +102,34 @@ def facts(entry: Entry, this: Round, other: Round | None) -> dict[str, Any]:
         cached=Sum("cache_read_tokens") + Sum("cache_write_tokens"),
     )
     booked = [dict(row) for row in sums]
-    most = max(one.cost for one in told.values()) if len(told) > 1 else 0
+    highest = max(round_.cost for round_ in by_number.values()) if len(by_number) > 1 else 0
     return {
         "compared": other,
-        "columns": [_facts(one, told[one.number], booked, most) for one in shown],
-        "over": all(one.verdict != Round.Verdict.OPEN for one in shown),
+        "columns": [_facts(round_, by_number[round_.number], booked, highest) for round_ in shown],
+        "over": all(round_.verdict != Round.Verdict.OPEN for round_ in shown),
     }
 
 
-def _facts(one: Round, told: chart.Round, booked: list[dict[str, Any]], most: int) -> Facts:
-    mine = [row for row in booked if row["round"] == one.number]
-    reached = "merging" if one.verdict == Round.Verdict.PASSED else one.session.phase
+def _facts(round_: Round, chart_round: chart.Round, booked: list[dict[str, Any]], highest: int) -> Facts:
+    ledger_rows = [row for row in booked if row["round"] == round_.number]
+    reached = "merging" if round_.verdict == Round.Verdict.PASSED else round_.session.phase
     return Facts(
-        round=one,
-        cost=amounts.format_usd(told.cost, estimate=told.estimated),
-        outcome=chart.WORDS[told.outcome],
+        round=round_,
+        cost=amounts.format_usd(chart_round.cost, estimate=chart_round.estimated),
+        outcome=chart.WORDS[chart_round.outcome],
         reached=labels.REACHED[reached],
-        spent=[(Category(row["category"]).label, row["amount"] or 0) for row in mine],
-        tokens_in=sum(row["tokens_in"] or 0 for row in mine),
-        tokens_out=sum(row["tokens_out"] or 0 for row in mine),
-        tokens_cached=sum(row["cached"] or 0 for row in mine),
-        dearest=0 < most == told.cost,
+        spent=[(Category(row["category"]).label, row["amount"] or 0) for row in ledger_rows],
+        tokens_in=sum(row["tokens_in"] or 0 for row in ledger_rows),
+        tokens_out=sum(row["tokens_out"] or 0 for row in ledger_rows),
+        tokens_cached=sum(row["cached"] or 0 for row in ledger_rows),
+        most_expensive=0 < highest == chart_round.cost,
     )
 
 
 def _round(entry: Entry, number: int) -> Round:
-    found = None
+    round_ = None
     if number < 2**31:
-        found = Round.objects.select_related("session").filter(entry=entry, number=number).first()
-    if found is None:
+        round_ = Round.objects.select_related("session").filter(entry=entry, number=number).first()
+    if round_ is None:
         raise NotFound(f"#{entry.seq} has no round {number}")
-    return found
+    return round_

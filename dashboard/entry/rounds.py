@@ -1,4 +1,4 @@
-"""The rounds of one entry, what each cost beside what it gained, and the sessions that made them."""
+"""The rounds of one entry with cost and gain, and their sessions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from dashboard.shared.page_request import PageRequest
 from orchestration import queries
 from orchestration.models import Entry, Round, Session
 
-MOST = 200
+MAX_ROUNDS = 200
 MARKS = {"kept": "●", "level": "○", "failed": "✕", "open": "…"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A round in the list. `outcome`: the chart's word for it; `dearest`: none cost more."""
+    """A round in the list. `outcome`: the chart's category."""
 
     round: Round
     cost: str
     outcome: str
     reached: str
     checks: list[dict[str, Any]]
-    dearest: bool = False
+    most_expensive: bool = False
 
     @property
     def mark(self) -> str:
@@ -39,20 +39,22 @@ class Row:
         return chart.WORDS[self.outcome]
 
 
-def made(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    found = list(with_costs(entry).select_related("session").order_by("-number")[:MOST])
-    told = of_money(found[::-1])
-    outcomes = {one.number: one for one in told}
-    total, most = sum(one.cost for one in told), max((one.cost for one in told), default=0)
-    dearest = next((one for one in found[::-1] if len(found) > 1 and most and outcomes[one.number].cost == most), None)
-    shown = [_row(one, outcomes[one.number], dearest) for one in found]
-    drawn = {"rounds_chart": chart.draw(told), "rounds_table": chart.table(told)} if told else {}
-    return {"rounds": shown, "total": total, "dearest": dearest, "dearest_cost": most, **drawn}
+def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
+    rounds = list(with_costs(entry).select_related("session").order_by("-number")[:MAX_ROUNDS])
+    chart_rounds = chart_rounds_of(rounds[::-1])
+    outcomes = {round_.number: round_ for round_ in chart_rounds}
+    total, highest = sum(round_.cost for round_ in chart_rounds), max((round_.cost for round_ in chart_rounds), default=0)
+    most_expensive = next(
+        (round_ for round_ in rounds[::-1] if len(rounds) > 1 and highest and outcomes[round_.number].cost == highest), None
+    )
+    shown = [_row(round_, outcomes[round_.number], most_expensive) for round_ in rounds]
+    drawn = {"rounds_chart": chart.draw(chart_rounds), "rounds_table": chart.table(chart_rounds)} if chart_rounds else {}
+    return {"rounds": shown, "total": total, "dearest": most_expensive, "dearest_cost": highest, **drawn}
 
 
 def with_costs(entry: Entry) -> QuerySet[Round]:
-    """Its rounds, each with its `cost`, and whether that is `estimated`: no agent reported it in full, some of it comes from the price table
-    or from the hold."""
+    """Rounds annotated with `cost` (micro-USD) and `estimated`: part of the cost comes from the price table or the reservation,
+    not from an agent's report."""
     spent = RoundSpend.objects.filter(account_id=entry.pk, number=OuterRef("number")).values("cost")[:1]
     computed = LedgerEntry.objects.filter(
         account_id=entry.pk,
@@ -63,31 +65,37 @@ def with_costs(entry: Entry) -> QuerySet[Round]:
     return Round.objects.filter(entry=entry).annotate(cost=Coalesce(Subquery(spent), 0), estimated=Exists(computed))
 
 
-def _row(one: Round, told: chart.Round, dearest: Round | None) -> Row:
-    reached = "merging" if one.verdict == Round.Verdict.PASSED else one.session.phase
+def _row(round_: Round, chart_round: chart.Round, most_expensive: Round | None) -> Row:
+    reached = "merging" if round_.verdict == Round.Verdict.PASSED else round_.session.phase
     return Row(
-        round=one,
-        cost=amounts.format_usd(told.cost, estimate=told.estimated),
-        outcome=told.outcome,
+        round=round_,
+        cost=amounts.format_usd(chart_round.cost, estimate=chart_round.estimated),
+        outcome=chart_round.outcome,
         reached=labels.REACHED[reached],
-        checks=[queries.shown_check(check) for check in one.checks],
-        dearest=dearest is not None and dearest.number == one.number,
+        checks=[queries.shown_check(check) for check in round_.checks],
+        most_expensive=most_expensive is not None and most_expensive.number == round_.number,
     )
 
 
-def of_money(made: Sequence[Round]) -> list[chart.Round]:
-    """Rounds of `with_costs` as the chart shows them, oldest first: what each cost beside what it improved."""
-    told, best = [], 0.0
-    for one in made:
-        better = one.score is not None and one.score > best
+def chart_rounds_of(rounds: Sequence[Round]) -> list[chart.Round]:
+    """Rounds of `with_costs`, oldest first, as chart rounds with cost and outcome."""
+    chart_rounds, best = [], 0.0
+    for round_ in rounds:
+        better = round_.score is not None and round_.score > best
         outcome = (
-            "open" if one.verdict == Round.Verdict.OPEN else "failed" if one.score is None else "kept" if better else "level"
+            "open"
+            if round_.verdict == Round.Verdict.OPEN
+            else "failed"
+            if round_.score is None
+            else "kept"
+            if better
+            else "level"
         )
-        best = max(best, one.score or 0.0)
-        told.append(chart.Round(one.number, one.score, one.cost, outcome, estimated=one.estimated))  # type: ignore[attr-defined]
-    return told
+        best = max(best, round_.score or 0.0)
+        chart_rounds.append(chart.Round(round_.number, round_.score, round_.cost, outcome, estimated=round_.estimated))  # type: ignore[attr-defined]
+    return chart_rounds
 
 
-def sessions(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    made = Session.objects.filter(entry=entry).select_related("hold").order_by("-attempt")
-    return {"sessions": [{"session": session, "status": queries.shown_status(session)} for session in made[:100]]}
+def sessions_region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
+    queryset = Session.objects.filter(entry=entry).select_related("hold").order_by("-attempt")
+    return {"sessions": [{"session": session, "status": queries.shown_status(session)} for session in queryset[:100]]}

@@ -1,4 +1,4 @@
-"""The page of one entry: where it stands, and one of its tabs. Only the chosen tab is built."""
+"""The page of one entry: its status and one of its tabs. Only the chosen tab is built."""
 
 from functools import partial
 from typing import Any
@@ -16,40 +16,40 @@ from dashboard.shared import remedies
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import reasons
 from orchestration.models import Entry, Round, Session
 from workspaces import ids
 from workspaces.access import Need
 from workspaces.errors import NotFound
 
-# name: (word, its regions and what builds each from the page_request and the entry)
+# name: (label, regions with the function that builds each from the page request and the entry)
 TABS = {
-    "rounds": ("Rounds", {"rounds": rounds.made, "sessions": rounds.sessions}),
-    "brief": ("Brief", {"brief": brief.told}),
-    "deps": ("Dependencies", {"deps": dependencies.both_ways}),
-    "locks": ("Locks", {"held": locks.wanted}),
-    "budget": ("Budget", {"purse": budget.purse}),
-    "history": ("History", {"history": history.of}),
+    "rounds": ("Rounds", {"rounds": rounds.region, "sessions": rounds.sessions_region}),
+    "brief": ("Brief", {"brief": brief.region}),
+    "deps": ("Dependencies", {"deps": dependencies.region}),
+    "locks": ("Locks", {"held": locks.region}),
+    "budget": ("Budget", {"purse": budget.region}),
+    "history": ("History", {"history": history.region}),
 }
 
 
-class Chosen(forms.Form):
+class TabFilter(forms.Form):
     tab = forms.ChoiceField(choices=[(name, word) for name, (word, _) in TABS.items()], required=False)
 
 
 @require_safe
 @in_workspace()
 def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    entry = _found(page_request, entry_id)
-    chosen, ignored = filters.read(Chosen, page_request)
+    entry = _load(page_request, entry_id)
+    chosen, ignored = filters.read(TabFilter, page_request)
     tab = chosen["tab"] or "rounds"
-    regions = HEADER | {"standing": Region("entry/entry.html#standing", lambda page_request: standing(page_request, entry))}
+    regions = HEADER | {"standing": Region("entry/entry.html#standing", lambda page_request: status(page_request, entry))}
     for name, build in TABS[tab][1].items():
         regions[name] = Region(f"entry/entry.html#{name}", partial(build, entry=entry))
-    if page_request.request.GET.get("fragment") == "preflight":  # opened by a person; then it fetches itself
+    if page_request.request.GET.get("fragment") == "preflight":  # opened by a person; refreshes itself from then on
         regions["preflight"] = Region("entry/entry.html#preflight", lambda page_request: preflight.checks(page_request, entry))
-    return show(
+    return render_page(
         page_request,
         "entry/entry.html",
         regions,
@@ -61,9 +61,9 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     )
 
 
-def _found(page_request: PageRequest, entry_id: str) -> Entry:
-    """The entry with its open session and what its rounds cost and gained, in one query. Raises NotFound."""
-    mine = RoundSpend.objects.filter(account_id=OuterRef("account_id")).order_by().values("account_id")
+def _load(page_request: PageRequest, entry_id: str) -> Entry:
+    """The entry with its open session and its rounds' cost and gain, in one query. Raises NotFound."""
+    spends = RoundSpend.objects.filter(account_id=OuterRef("account_id")).order_by().values("account_id")
     gains = Sum("improvement_score", filter=Q(improvement_score__gt=0))
     sums = {"made": Count("id"), "paid": Sum("cost"), "gained": gains}
     entries = Entry.objects.select_related("account", "workspace")
@@ -72,18 +72,18 @@ def _found(page_request: PageRequest, entry_id: str) -> Entry:
     entries = entries.annotate(
         **{f"at_work_{name}": F(f"session_rel__{name}") for name in fields},
         changed=Exists(Round.objects.filter(entry=OuterRef("pk")).exclude(commit="")),
-        **{name: Subquery(mine.annotate(**{name: summed}).values(name)) for name, summed in sums.items()},
+        **{name: Subquery(spends.annotate(**{name: summed}).values(name)) for name, summed in sums.items()},
     )
-    found = None
+    entry = None
     if ids.is_id(entry_id):
-        found = entries.filter(pk=entry_id, workspace=page_request.workspace, deleted_at__isnull=True).first()
-    if found is None:
+        entry = entries.filter(pk=entry_id, workspace=page_request.workspace, deleted_at__isnull=True).first()
+    if entry is None:
         raise NotFound("Entry not found")
-    return found
+    return entry
 
 
-def standing(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    """One sentence on where it stands and since when, and what it came to so far: as its row of the backlog says it."""
+def status(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
+    """The entry's state in one sentence, since when, and its results so far; the same as its row of the backlog."""
     row = rows(page_request, [entry])[0]
     at_work = row["session"] is not None
     return {
@@ -92,15 +92,15 @@ def standing(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "row": row,
         "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
         "worth": by_entry.Worth(entry.made or 0, entry.paid or 0, entry.gained or 0.0),  # type: ignore[attr-defined]
-        "mend": _mend(page_request, entry),
+        "mend": _fix(page_request, entry),
         "changed": entry.changed,  # type: ignore[attr-defined]
         "may_dispatch": not at_work and entry.status != Entry.Status.DONE,
         "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,
     }
 
 
-def _mend(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
-    """The remedy of an entry that a release alone would not move; None for callers who may not apply it."""
+def _fix(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
+    """The action that unblocks an entry where a release would not. None for users who may not take it."""
     found = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
     if found is None or found.returns_without is None or not page_request.may(Need[found.returns_without.upper()]):
         return None

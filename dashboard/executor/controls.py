@@ -1,8 +1,9 @@
-"""The executor's controls: plain forms. Stopping asks twice, and the server checks that it was asked (asking.py)."""
+"""The executor's controls: plain forms. Stop and kill need a confirmation token (dashboard/shared/confirmation.py)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.timezone import now
@@ -10,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.shared import confirmation, labels, stop_progress
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import VersionForm, checked
+from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo, confirm, done
 from orchestration import events, queries, reasons, sessions
@@ -23,53 +24,59 @@ from workspaces.errors import Conflict, NotFound
 
 VERBS = {
     "start": (control.start, "The executor is running", "pause"),
-    "pause": (control.pause, "Dispatch is paused; sessions at work go on", "resume"),
+    "pause": (control.pause, "Dispatch is paused; running sessions continue", "resume"),
     "resume": (control.resume, "The executor is running again", "pause"),
 }
 STATES = {"running": "it is running now", "paused": "it is paused now", "stopped": "it was never started"}
 
 
+class VersionForm(forms.Form):
+    """The version that the page showed. None: do not check for concurrent changes."""
+
+    version = forms.IntegerField(required=False, min_value=0, max_value=2**62)
+
+
 @require_POST
 @in_workspace(Need.OPERATE)
-def steer(page_request: PageRequest, verb: str) -> HttpResponse:
-    """With the version that the page showed: who acts on what is no longer so is told what is, and nothing is done."""
+def change_state(page_request: PageRequest, verb: str) -> HttpResponse:
+    """Start, pause or resume, with the version that the page showed. Raises Conflict if the executor changed since."""
     act, sentence, back = VERBS[verb]
-    seen = checked(VersionForm(page_request.request.POST))["version"]
+    seen = validated(VersionForm(page_request.request.POST))["version"]
     try:
         act(page_request.workspace.pk, by=page_request.caller, expected=seen)
     except Outdated as outdated:
-        raise Conflict(_overtaken(outdated.now)) from None
+        raise Conflict(_outdated(outdated.now)) from None
     executor = queries.executor_for(page_request.workspace.pk)
     undo = Undo("Undo", reverse("executor", args=[page_request.workspace.pk, back]), {"version": executor.version})
     return done(page_request, sentence, undo=undo)
 
 
-def _overtaken(executor: Executor) -> str:
+def _outdated(executor: Executor) -> str:
     ago = labels.duration(now() - executor.changed_at) if executor.changed_at else ""
     who = f"{executor.changed_by or 'Somebody'} changed the executor {ago} ago".replace("  ", " ")
-    return f"{who}: {STATES[executor.state]}. Nothing was done; look again and decide"
+    return f"{who}: {STATES[executor.state]}. Nothing was done; check the state and decide"
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
 def dispatch_now(page_request: PageRequest) -> HttpResponse:
-    """A cycle in this request. It overrides nothing: the answer says what stands in the way."""
+    """Run a cycle in this request. It overrides no check: the result names what blocks the other entries."""
     cycle = dispatch.cycle(page_request.workspace.pk)
     workspace_id = page_request.workspace.pk
     activity.record(workspace_id, events.DispatchForced(), by=page_request.caller, object_id=workspace_id)
-    found = queries.diagnostics(page_request.workspace.pk)
+    diagnostics = queries.diagnostics(page_request.workspace.pk)
     started = len(cycle.started)
     sentence = f"Started {started} {'session' if started == 1 else 'sessions'}." if started else "Nothing could start."
-    if found["blockedReasons"]:
-        sentence += f" In the way of the rest: {reasons.list_sentence(found['blockedReasons'])}."
+    if diagnostics["blockedReasons"]:
+        sentence += f" Not started: {reasons.list_sentence(diagnostics['blockedReasons'])}."
     return done(page_request, sentence, tone="good" if started else "warn")
 
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
 def stop_all(page_request: PageRequest) -> HttpResponse:
-    """Carried out whatever changed since it was armed, as long as there is something to stop: an emergency is not re-negotiated. Where
-    somebody else has stopped everything already, it says who, and changes nothing."""
+    """Runs whatever changed since the confirmation, as long as there is something to stop: an emergency needs no second confirmation.
+    If someone else has already stopped everything, it names them and changes nothing."""
     if page_request.request.method == "GET" or not confirmation.is_confirmed(page_request, "stop-all"):
         return confirm(
             page_request,
@@ -80,14 +87,14 @@ def stop_all(page_request: PageRequest) -> HttpResponse:
             fields={"confirm": confirmation.token(page_request, "stop-all")},
             status=409 if page_request.request.method == "POST" else 0,
         )
-    acknowledged = stop_progress.of(page_request)
-    if acknowledged is not None and acknowledged.nothing_left and acknowledged.by != page_request.caller.name:
-        raise Conflict(f"{acknowledged.by} stopped everything already: {acknowledged.summary}. Nothing more was done")
+    acknowledged = stop_progress.load(page_request)
+    if acknowledged is not None and acknowledged.all_asked and acknowledged.by != page_request.caller.name:
+        raise Conflict(f"{acknowledged.by} has already stopped everything: {acknowledged.summary}. Nothing more was done")
     open_now = control.stop_all(page_request.workspace.pk, by=page_request.caller)
     if not open_now:
         return done(page_request, "Dispatch is off; no session was at work")
-    asked = "1 session was asked to stop" if open_now == 1 else f"{open_now} sessions were asked to stop"
-    return done(page_request, f"Dispatch is off; {asked}. Each one's answer is listed at the top", tone="warn")
+    request_sentence = "1 session was asked to stop" if open_now == 1 else f"{open_now} sessions were asked to stop"
+    return done(page_request, f"Dispatch is off; {request_sentence}. Each confirmation is listed at the top", tone="warn")
 
 
 @require_http_methods(["GET", "POST"])
@@ -98,7 +105,7 @@ def stop_session(page_request: PageRequest, session_id: str) -> HttpResponse:
         return confirm(
             page_request,
             title=f"Stop the session on #{session.entry.seq}",
-            sentence="Ends this session. Its work is committed, and the entry is held until someone releases it.",
+            sentence="Ends this session. Its work is committed, and the entry is on hold until someone resumes it.",
             button="Stop this session",
             action=reverse("session-stop", args=[page_request.workspace.pk, session.pk]),
             fields={"confirm": confirmation.token(page_request, "stop-session", session.pk)},
@@ -106,20 +113,20 @@ def stop_session(page_request: PageRequest, session_id: str) -> HttpResponse:
         )
     with _still_open(session):
         sessions.stop(page_request.workspace.pk, session.pk, by=page_request.caller)
-    return done(page_request, f"The session on #{session.entry.seq} was told to stop; the entry will be held")
+    return done(page_request, f"The session on #{session.entry.seq} is stopping; the entry will be on hold")
 
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
 def kill_session(page_request: PageRequest, session_id: str) -> HttpResponse:
-    """For a session that was asked to stop and does not: its processes are killed now, by its worker or by the reaper."""
+    """For a session that does not end after a stop request: its worker or the reaper kills its processes now."""
     session = queries.session_for(page_request.workspace.pk, session_id)
     if page_request.request.method == "GET" or not confirmation.is_confirmed(page_request, "kill-session", session.pk):
         return confirm(
             page_request,
             title=f"Kill the session on #{session.entry.seq}",
             sentence="Its processes are killed without their grace. What it wrote is committed where its host still can; a request that is "
-            "under way is charged at its hold.",
+            "in flight is charged at its reservation.",
             button="Kill it now",
             action=reverse("session-kill", args=[page_request.workspace.pk, session.pk]),
             fields={"confirm": confirmation.token(page_request, "kill-session", session.pk)},
@@ -132,7 +139,7 @@ def kill_session(page_request: PageRequest, session_id: str) -> HttpResponse:
 
 @contextmanager
 def _still_open(session: Session) -> Iterator[None]:
-    """It may end between the question and its answer: that is not a session that never was."""
+    """Turn NotFound into Conflict: the session may end between the confirmation and the action."""
     try:
         yield
     except NotFound:

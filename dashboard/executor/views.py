@@ -1,4 +1,4 @@
-"""The executor's page: its controls, why what waits does, how its last ticks went, and what it depends on."""
+"""The executor's page: controls, why entries wait, recent ticks and cycles, and dependencies."""
 
 import shutil
 from collections import Counter
@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
@@ -15,9 +16,9 @@ from django.views.decorators.http import require_POST
 from budget.charts import sparkline
 from dashboard.shared import fragments, labels
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import WorkersForm, checked
+from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER, is_late, shown_state
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration, reasons
 from orchestration.configuration import agent_kinds, workspace_setup
@@ -27,29 +28,33 @@ from orchestration.models import Entry, Worker
 from workspaces.access import Need
 from workspaces.models import Event
 
-MOST_TICKS = 20
-MOST_EXPLAINED = 20
-MOST_ASKED = 500
-MOST_HISTORY = 50
-BEATS = 60
-LITTLE_DISK = 2 * 2**30
+MAX_TICKS = 20
+MAX_EXPLAINED = 20
+MAX_CHECKED = 500
+MAX_HISTORY = 50
+MAX_BEATS = 60
+MIN_FREE_BYTES = 2 * 2**30
+
+
+class WorkersForm(forms.Form):
+    workers = forms.IntegerField(min_value=1, max_value=500, error_messages={"required": "Write a number of workers"})
 
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    return show(page_request, "executor/executor.html", REGIONS, tab="executor")
+    return render_page(page_request, "executor/executor.html", REGIONS, tab="executor")
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
 def set_workers(page_request: PageRequest) -> HttpResponse:
-    wanted = checked(WorkersForm(page_request.request.POST))["workers"]
-    workspace_setup.configure(page_request.workspace, {"max_workers": wanted}, by=page_request.caller)
-    return done(page_request, f"At most {wanted} {'worker' if wanted == 1 else 'workers'} at a time from now on")
+    max_workers = validated(WorkersForm(page_request.request.POST))["workers"]
+    workspace_setup.configure(page_request.workspace, {"max_workers": max_workers}, by=page_request.caller)
+    return done(page_request, f"At most {max_workers} {'worker' if max_workers == 1 else 'workers'} at a time from now on")
 
 
 def controls(page_request: PageRequest) -> dict[str, Any]:
-    """What is wanted and what is so, apart."""
+    """The desired and the observed state, separately."""
     config = configuration.load(page_request.executor.config)
     return {
         "executor": page_request.executor,
@@ -62,42 +67,42 @@ def controls(page_request: PageRequest) -> dict[str, Any]:
 
 
 def waiting(page_request: PageRequest) -> dict[str, Any]:
-    """Why each entry waits: the first of the executor's checks that fails, and how many share it. Asked of the code that decides."""
-    _, found = explain.explain(page_request.workspace.pk, limit=MOST_ASKED)
-    why = [one for one in found if one.why]
-    tally = Counter(one.why.code for one in why if one.why)
-    shown = why[:MOST_EXPLAINED]
-    holders = {one.why.holder for one in shown if one.why and one.why.holder}
-    entries = Entry.objects.in_bulk([*(one.entry.id for one in shown), *holders])
+    """Why each entry waits: its first failing check, and how many entries share it. The checks are the plan's own."""
+    _, explanations = explain.explain(page_request.workspace.pk, limit=MAX_CHECKED)
+    why = [explanation for explanation in explanations if explanation.why]
+    tally = Counter(explanation.why.code for explanation in why if explanation.why)
+    shown = why[:MAX_EXPLAINED]
+    holders = {explanation.why.holder for explanation in shown if explanation.why and explanation.why.holder}
+    entries = Entry.objects.in_bulk([*(explanation.entry.id for explanation in shown), *holders])
     names = {id_: fragments.link_to(entries[id_]) for id_ in holders if id_ in entries}
     return {
         "tally": [(code, reasons.group(code), n) for code, n in tally.most_common()],
-        "ready": sum(1 for one in found if one.why is None),
+        "ready": sum(1 for explanation in explanations if explanation.why is None),
         "explained": [
             {
-                "entry": entries[one.entry.id],
-                "why": labels.linked(one.why.message or reasons.plain(one.why.code), names),
+                "entry": entries[explanation.entry.id],
+                "why": labels.linked(explanation.why.message or reasons.plain(explanation.why.code), names),
                 "failing": [
                     (
                         reasons.check(check.code),
                         check.observed,
                         check.needed,
                     )
-                    for check in one.checks
+                    for check in explanation.checks
                     if not check.passed
                 ],
-                "passing": sum(1 for check in one.checks if check.passed),
+                "passing": sum(1 for check in explanation.checks if check.passed),
             }
-            for one in shown
-            if one.why and one.entry.id in entries
+            for explanation in shown
+            if explanation.why and explanation.entry.id in entries
         ],
         "more_waiting": len(why) - len(shown),
-        "asked_only": MOST_ASKED if len(found) >= MOST_ASKED else 0,
+        "asked_only": MAX_CHECKED if len(explanations) >= MAX_CHECKED else 0,
     }
 
 
 def ticks(page_request: PageRequest) -> dict[str, Any]:
-    """The last ticks of the executor and cycles of this workspace; None where Valkey, which keeps them, does not answer."""
+    """The executor's last ticks and this workspace's last cycles. They are stored in Valkey; `known` is false if it does not answer."""
     beats, cycles = executor_stats.ticks(), executor_stats.cycles(page_request.workspace.pk)
     took = sorted(beat["ms"] for beat in beats or [])
     started = [cycle["started"] for cycle in reversed(cycles or [])]
@@ -109,26 +114,26 @@ def ticks(page_request: PageRequest) -> dict[str, Any]:
         "p50": took[len(took) // 2] if took else None,
         "p95": took[min(int(len(took) * 0.95), len(took) - 1)] if took else None,
         "beats": len(took),
-        "cycles": [_cycle(cycle) for cycle in (cycles or [])[:MOST_TICKS]],
-        "spark": sparkline.draw([0] * (BEATS - len(started)) + started) if started else "",
+        "cycles": [_cycle(cycle) for cycle in (cycles or [])[:MAX_TICKS]],
+        "spark": sparkline.draw([0] * (MAX_BEATS - len(started)) + started) if started else "",
     }
 
 
-def _cycle(told: dict[str, Any]) -> dict[str, Any]:
-    if told["state"] != "running":
-        words = f"did nothing: the executor is {told['state']}"
-    elif not told["free"]:
+def _cycle(cycle: dict[str, Any]) -> dict[str, Any]:
+    if cycle["state"] != "running":
+        words = f"skipped: the executor is {cycle['state']}"
+    elif not cycle["free"]:
         words = "no free slot"
-    elif not told["looked"]:
+    elif not cycle["looked"]:
         words = "nothing was ready"
     else:
-        waits = [f"{n} {reasons.group(code)}" for code, n in told["waits"].items()]
-        words = ", ".join(waits) or "everything it looked at was started"
-    return told | {"when": datetime.fromtimestamp(told["at"], UTC), "words": words}
+        waits = [f"{n} {reasons.group(code)}" for code, n in cycle["waits"].items()]
+        words = ", ".join(waits) or "all ready entries were started"
+    return cycle | {"when": datetime.fromtimestamp(cycle["at"], UTC), "words": words}
 
 
-def depends(page_request: PageRequest) -> dict[str, Any]:
-    """What the executor needs, asked now: the database, Valkey, the repository, the disk, and the workers that are online."""
+def dependencies(page_request: PageRequest) -> dict[str, Any]:
+    """Live checks of the executor's dependencies: database, Valkey, repository, disk and online worker processes."""
     workers = _online(page_request)
     checks = [
         ("Database", True, connection.vendor, ""),
@@ -139,32 +144,32 @@ def depends(page_request: PageRequest) -> dict[str, Any]:
         ("Session workers", *_sessions(workers)),
         ("Agent", *_agent(page_request)),
     ]
-    return {"checks": [dict(zip(("name", "ok", "is_", "next"), one, strict=True)) for one in checks], "online": workers}
+    return {"checks": [dict(zip(("name", "ok", "is_", "next"), check, strict=True)) for check in checks], "online": workers}
 
 
 def history(page_request: PageRequest) -> dict[str, Any]:
     rows = Event.objects.filter(workspace=page_request.workspace, verb__startswith="executor.").order_by("-id")
-    return {"history": [fragments.told(event) for event in fragments.with_entries(rows)[:MOST_HISTORY]]}
+    return {"history": [fragments.event_row(event) for event in fragments.with_entries(rows)[:MAX_HISTORY]]}
 
 
 def _online(page_request: PageRequest) -> list[Worker]:
-    """The worker processes seen within a lease; read once for both regions that show them."""
+    """The worker processes seen within a lease, cached for both regions that show them."""
     if "online" not in page_request.memo:
         seen = Worker.objects.filter(seen_at__gt=now() - timedelta(seconds=settings.LEASE_S))
         page_request.memo["online"] = list(seen.order_by("queue", "host", "pid"))
-    found: list[Worker] = page_request.memo["online"]
-    return found
+    workers: list[Worker] = page_request.memo["online"]
+    return workers
 
 
 def _slots(workers: list[Worker]) -> int:
-    """As the plan counts them (snapshot.py): of session workers that were heard of within half a lease."""
+    """As the plan counts them (snapshot.py): slots of session workers seen within half a lease."""
     fresh = now() - timedelta(seconds=settings.LEASE_S / 2)
     return sum(worker.slots for worker in workers if worker.queue == "sessions" and worker.seen_at > fresh)
 
 
 def _valkey() -> tuple[bool, str, str]:
     ok = executor_stats.ticks() is not None
-    return ok, "answers" if ok else "does not answer", "" if ok else "Work goes on by the tick, later than it could"
+    return ok, "answers" if ok else "does not answer", "" if ok else "Work continues by the tick, with a delay"
 
 
 def _repository(repo: str) -> tuple[bool, str, str]:
@@ -172,14 +177,14 @@ def _repository(repo: str) -> tuple[bool, str, str]:
     return (
         ok,
         "there" if ok else "not found from this server",
-        "" if ok else "Sessions fail to start where it is not there either",
+        "" if ok else "Sessions on hosts without it fail to start",
     )
 
 
 def _disk() -> tuple[bool, str, str]:
     usage = shutil.disk_usage(settings.DATA_DIR)
-    ok = usage.free > LITTLE_DISK
-    return ok, f"{usage.free / 2**30:.1f} GiB free", "" if ok else "Worktrees and logs may not fit: make room"
+    ok = usage.free > MIN_FREE_BYTES
+    return ok, f"{usage.free / 2**30:.1f} GiB free", "" if ok else "Worktrees and logs may not fit: free some space"
 
 
 def _control(page_request: PageRequest, workers: list[Worker]) -> tuple[bool, str, str]:
@@ -202,6 +207,6 @@ REGIONS = HEADER | {
     "controls": Region("executor/executor.html#controls", controls),
     "waiting": Region("executor/executor.html#waiting", waiting),
     "ticks": Region("executor/executor.html#ticks", ticks),
-    "depends": Region("executor/executor.html#depends", depends),
+    "depends": Region("executor/executor.html#depends", dependencies),
     "history": Region("executor/executor.html#history", history),
 }

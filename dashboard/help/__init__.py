@@ -1,1 +1,1 @@
-"""Pages about the pages: the keyboard shortcuts, and every component in every state."""
+"""Help: the keyboard shortcuts and the style guide."""

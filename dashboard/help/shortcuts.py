@@ -1,4 +1,4 @@
-"""The list of shortcuts: a page, and the same as a fragment that opens over the page one reads."""
+"""The keyboard shortcuts, as a page and as a fragment that opens over the current page."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render

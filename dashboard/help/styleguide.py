@@ -1,6 +1,6 @@
-"""Every component in every state, on one page, for those who build pages and for the check of accessibility.
+"""Every component in every state, for people who build pages and for the accessibility checks.
 
-The parts are the real templates, given made-up facts. Nothing here acts: forms lead nowhere, and no region fetches itself.
+The parts are the real templates with made-up data. They are inert: forms lead nowhere, and no region refreshes.
 """
 
 import itertools
@@ -21,11 +21,11 @@ from budget.charts import rounds as rounds_chart
 from budget.charts.bullet import Use
 from budget.models import Project
 from dashboard.shared import header, labels
-from dashboard.shared.decorators import person
+from dashboard.shared.decorators import logged_in
 from dashboard.shared.header import Alert
 from dashboard.shared.page_request import PageRequest
 from dashboard.shared.responses import Undo
-from dashboard.shared.stop_progress import Answer, Stop
+from dashboard.shared.stop_progress import SessionStop, Stop
 from orchestration.models import Entry, Executor, Session
 from workspaces.access import Caller
 from workspaces.models import Role, Workspace
@@ -35,7 +35,7 @@ _NAMED = re.compile(r' (id|for|aria-labelledby|aria-describedby|list)="([^"]+)"'
 MICRO = 1_000_000
 
 
-@person
+@logged_in
 def page(request: HttpRequest, caller: Caller) -> HttpResponse:
     if not request.user.is_staff:
         raise PermissionDenied("The style guide is for staff")
@@ -88,7 +88,7 @@ FRESH = [
 
 
 class Parts:
-    """The real templates with made-up facts, each with names of its own, so that many stand on one page."""
+    """The real templates with made-up data, each with its own ids, so that many fit on one page."""
 
     def __init__(self, request: HttpRequest, caller: Caller) -> None:
         self.request = request
@@ -113,7 +113,7 @@ class Parts:
     def strips(self) -> list[tuple[str, SafeString]]:
         project = Project(total_spent=31_240_000, max_project_spend=50_000_000, held=7_310_000)
         shown = []
-        for state, at_work, wanted in (
+        for state, at_work, stored_state in (
             ("running", 4, "running"),
             ("paused", 0, "paused"),
             ("pausing", 3, "paused"),
@@ -121,41 +121,43 @@ class Parts:
             ("unknown", 4, "running"),
             ("stopped", 0, "stopped"),
         ):
-            executor = Executor(workspace=self.workspace, state=wanted, changed_by="ana")
+            executor = Executor(workspace=self.workspace, state=stored_state, changed_by="ana")
             facts = {"executor": executor, "shown_state": state, "at_work": at_work, "max_workers": 6, "project": project}
             facts["stop_all"] = header.stop_all(at_work, project.held)
             shown.append((state, self.render("shared/header.html", ticked_at=now(), late_after_s=15, **facts)))
         return shown
 
     def stops(self) -> list[tuple[str, SafeString]]:
-        answers = [self._answer(seq, state) for seq, state in ((3, "ended"), (7, "waiting"), (9, "silent"))]
-        under_way = Stop("ana", now(), answers[:2], dispatch_is_off=True)
-        stuck = Stop("ana", now() - timedelta(seconds=20), answers, dispatch_is_off=True)
-        over = Stop("ana", now(), answers[:1], dispatch_is_off=True)
-        named = [("under way", under_way), ("one does not answer", stuck), ("all stopped", over)]
+        session_stops = [self._session_stop(seq, state) for seq, state in ((3, "ended"), (7, "waiting"), (9, "silent"))]
+        ongoing = Stop("ana", now(), session_stops[:2], dispatch_is_off=True)
+        stuck = Stop("ana", now() - timedelta(seconds=20), session_stops, dispatch_is_off=True)
+        over = Stop("ana", now(), session_stops[:1], dispatch_is_off=True)
+        named = [("under way", ongoing), ("one does not answer", stuck), ("all stopped", over)]
         return [(name, self.render("shared/stop_progress.html", stop=stop)) for name, stop in named]
 
-    def _answer(self, seq: int, state: str) -> Answer:
+    def _session_stop(self, seq: int, state: str) -> SessionStop:
         entry = Entry(pk=f"entry_styleguide{seq:04}", seq=seq, content="Made up", workspace=self.workspace)
         session = Session(pk=f"sess_styleguide{seq:04}", entry=entry, outcome="stopped")
-        return Answer(session, state, timedelta(seconds=0.8) if state == "ended" else None)
+        return SessionStop(session, state, timedelta(seconds=0.8) if state == "ended" else None)
 
     def banners(self) -> list[SafeString]:
         alerts = [
             Alert("bad", "The hard cap of $500.00 is reached: nothing new starts", "#", "Review the cap"),
-            Alert("odd", "The executor has not been heard of", "#", "Diagnostics"),
+            Alert("odd", "No tick from the executor", "#", "Diagnostics"),
             Alert("warn", "A review waits for your decision", "#", "Read"),
         ]
         return [self.render("shared/banner.html", alert=alert, more_alerts=n) for n, alert in enumerate(alerts)]
 
     def results(self) -> list[SafeString]:
         undo = Undo("Undo", "#", {})
-        told = [
-            ("good", "Dispatch is paused; sessions at work go on", undo),
-            ("warn", "Nothing could start. In the way: all workers busy", None),
+        examples = [
+            ("good", "Dispatch is paused; running sessions continue", undo),
+            ("warn", "Nothing could start. Not started: all workers busy", None),
             ("bad", "The entry is in progress: stop its session first", None),
         ]
-        return [self.render("shared/message.html", tone=tone, said=said, undo=undo, oob=True) for tone, said, undo in told]
+        return [
+            self.render("shared/message.html", tone=tone, said=sentence, undo=undo, oob=True) for tone, sentence, undo in examples
+        ]
 
     def purses(self) -> list[SafeString]:
         entry = SimpleNamespace(pk="entry_styleguide", seq=7)

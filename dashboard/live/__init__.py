@@ -1,1 +1,1 @@
-"""Server-Sent Events: which pages listen, and what they hear."""
+"""Server-Sent Events: change notifications for open pages."""

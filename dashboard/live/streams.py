@@ -1,8 +1,8 @@
-"""Hints to open pages, as Server-Sent Events: `event: <topic>`, and a heartbeat. They carry no data: pages fetch what changed.
+"""Change notifications for open pages, as Server-Sent Events: `event: <topic>`, and a heartbeat. They carry no data: pages fetch the change.
 
-`?topics=workers,log-<session id>` asks for some only; `tick` (the executor's tick) and a log's topic are told to nobody who did not ask. The heartbeat is JSON:
-`at` (the server's clock), `seq` (counts the stream's heartbeats), `build` (what pages are made of: another one means reload), and `tick`
-(when the executor's last tick was heard of, or null). What is told comes from `hub.py`.
+`?topics=workers,log-<session id>` selects topics; `tick` (the executor's tick) and log topics are sent only on request. The heartbeat is
+JSON: `at` (the server's clock), `seq` (number of the heartbeat), `build` (version of the pages: another one means reload), and `tick` (time
+of the executor's last tick, or null). The changes come from `subscriptions.py`.
 """
 
 import asyncio
@@ -25,85 +25,85 @@ from workspaces.access import Caller
 from workspaces.errors import Forbidden, NotFound, Refused, Unauthorized
 
 TOPICS = ("executor", "workers", "entries", "locks", "budget")
-ASKED_FOR = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")
-MOST_TOPICS = 20
+ON_REQUEST = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")
+MAX_TOPICS = 20
 HEARTBEAT_S = 10.0
 RECHECK_S = 30.0
-GAP_S = 0.5  # between two bursts of one stream: what comes in between is told once
+GAP_S = 0.5  # between two bursts of one stream; changes in between are combined
 RETRY_MS = 3000
-MOST_PER_CALLER = 20
+MAX_PER_CALLER = 20
 
-Who = Callable[[], Caller]
-_open: Counter[str] = Counter()  # by who reads
+FindCaller = Callable[[], Caller]
+_open: Counter[str] = Counter()  # by caller
 
 
 async def page(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:
-    """The stream of a page: for the person who is logged in."""
-    return await _answer(request, workspace_id, lambda: _person(request))
+    """The stream for pages, authenticated by the browser's session."""
+    return await _open_stream(request, workspace_id, lambda: _person(request))
 
 
 async def api(request: HttpRequest, workspace_id: str) -> HttpResponse | StreamingHttpResponse:
-    """The same for programs: a bearer token, or the browser's session. Refused in the contract's shape."""
-    return await _answer(request, workspace_id, lambda: _program(request))
+    """The stream for programs, authenticated by a bearer token or the browser's session. Errors have the API's shape."""
+    return await _open_stream(request, workspace_id, lambda: _program(request))
 
 
-async def _answer(request: HttpRequest, workspace_id: str, who: Who) -> HttpResponse | StreamingHttpResponse:
+async def _open_stream(request: HttpRequest, workspace_id: str, who: FindCaller) -> HttpResponse | StreamingHttpResponse:
     if request.method not in ("GET", "HEAD"):
         return HttpResponse(status=405, headers={"Allow": "GET"})
 
     def look() -> str:
-        """The database is asked in one go and let go of: an idle stream holds no connection."""
+        """Check access, then close the database connection: an idle stream holds none."""
         try:
             caller = who()
             access.workspace_for(caller, workspace_id)
             return f"{caller.name}#{caller.token.pk}" if caller.token else caller.name  # two tokens may have one name
         finally:
-            _let_go()
+            _close_connections()
 
-    ask = sync_to_async(look)
+    authorize = sync_to_async(look)
     try:
-        name = await ask()
+        name = await authorize()
     except Refused as refused:
-        return _refused(refused)
-    if _open[name] >= MOST_PER_CALLER:
-        return _refused(Forbidden(f"More than {MOST_PER_CALLER} streams are open: close some"), status=429)
-    events = _events(workspace_id, name, ask, _topics(request.GET.get("topics", "")))
+        return _error_response(refused)
+    if _open[name] >= MAX_PER_CALLER:
+        return _error_response(Forbidden(f"More than {MAX_PER_CALLER} streams are open: close some"), status=429)
+    events = _events(workspace_id, name, authorize, _topics(request.GET.get("topics", "")))
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-def _topics(said: str) -> frozenset[str]:
-    """What a page asks for; the usual ones when it names none that there is."""
-    named = said[:2000].split(",")[:MOST_TOPICS]
-    return frozenset(name for name in named if name in TOPICS or ASKED_FOR.fullmatch(name)) or frozenset(TOPICS)
+def _topics(requested: str) -> frozenset[str]:
+    """The valid requested topics; the default topics if there are none."""
+    named = requested[:2000].split(",")[:MAX_TOPICS]
+    return frozenset(name for name in named if name in TOPICS or ON_REQUEST.fullmatch(name)) or frozenset(TOPICS)
 
 
 async def _events(
-    workspace_id: str, name: str, ask: Callable[[], Awaitable[str]], wanted: frozenset[str]
+    workspace_id: str, name: str, recheck: Callable[[], Awaitable[str]], topics: frozenset[str]
 ) -> AsyncIterator[bytes]:
-    """Hints and heartbeats until the reader goes, or may not read any more."""
+    """Changes and heartbeats until the client disconnects or loses access."""
     _open[name] += 1
     beats = itertools.count(1)
     try:
-        async with hub.listening(workspace_id, wanted) as stream:
+        async with hub.subscribe(workspace_id, topics) as stream:
             yield f"retry: {RETRY_MS}\n\n".encode() + _heartbeat(next(beats))
-            beat = asked = time.monotonic()
+            beat = checked_at = time.monotonic()
             while True:
-                told = await stream.news(max(0.0, beat + HEARTBEAT_S - time.monotonic()))
-                if time.monotonic() >= asked + RECHECK_S:
+                changes = await stream.next_changes(max(0.0, beat + HEARTBEAT_S - time.monotonic()))
+                if time.monotonic() >= checked_at + RECHECK_S:
                     try:
-                        await ask()
+                        await recheck()
                     except Refused:
                         return
-                    asked = time.monotonic()
-                if told:
-                    yield b"".join(f"event: {topic}\ndata: {version}\n\n".encode() for topic, version in told.items())
+                    checked_at = time.monotonic()
+                if changes:
+                    yield b"".join(f"event: {topic}\ndata: {version}\n\n".encode() for topic, version in changes.items())
                 if time.monotonic() >= beat + HEARTBEAT_S:
                     beat = time.monotonic()
                     yield _heartbeat(next(beats))
-                if told:
+                if changes:
                     await asyncio.sleep(GAP_S)
     finally:
         _open[name] -= 1
@@ -112,12 +112,12 @@ async def _events(
 
 
 def _heartbeat(number: int) -> bytes:
-    told = {"at": round(time.time(), 3), "seq": number, "build": settings.BUILD, "tick": hub.ticked_at}
-    return f"event: hb\ndata: {json.dumps(told)}\n\n".encode()
+    payload = {"at": round(time.time(), 3), "seq": number, "build": settings.BUILD, "tick": hub.ticked_at}
+    return f"event: hb\ndata: {json.dumps(payload)}\n\n".encode()
 
 
 def _person(request: HttpRequest) -> Caller:
-    request.session = type(request.session)(request.session.session_key)  # as it is now, not as it was when the stream began
+    request.session = type(request.session)(request.session.session_key)  # read again: it may have changed since the stream began
     user = get_user(request)
     if not user.is_authenticated:
         raise Unauthorized("Log in, or send `Authorization: Bearer <token>`")
@@ -125,23 +125,23 @@ def _person(request: HttpRequest) -> Caller:
 
 
 def _program(request: HttpRequest) -> Caller:
-    """As `config.http.api`: a bad token is refused even beside a good cookie."""
+    """As `config.http.api`: an invalid token is refused even with a valid session cookie."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         return _person(request)
-    found = tokens.find(secret.strip())
-    if found is None:
+    token = tokens.find(secret.strip())
+    if token is None:
         raise Unauthorized("The token is unknown, expired or revoked")
-    return access.of_token(found)
+    return access.of_token(token)
 
 
-def _let_go() -> None:
+def _close_connections() -> None:
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()
 
 
-def _refused(refused: Refused, status: int = 0) -> HttpResponse:
+def _error_response(refused: Refused, status: int = 0) -> HttpResponse:
     kinds = {Unauthorized: (401, "UnauthorizedError"), Forbidden: (403, "ForbiddenError"), NotFound: (404, "NotFoundError")}
     usual, name = kinds[type(refused)]
     response = JsonResponse({"name": name, "data": {"message": refused.message}}, status=status or usual)

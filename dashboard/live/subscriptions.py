@@ -1,7 +1,7 @@
-"""Who listens for hints in this process, and the one subscription that all of them share.
+"""The streams of this process, and the one Valkey subscription that they share.
 
-It lives as long as somebody listens. Losing it costs latency only: streams go on with heartbeats, it is made anew, and then every stream is
-told that everything may have changed.
+The subscription lives as long as there is a stream. Losing it costs latency only: streams continue with heartbeats, the subscription is
+renewed, and every stream is then notified of all its topics.
 """
 
 import asyncio
@@ -21,46 +21,46 @@ from orchestration.executor import stats as executor_stats
 
 log = structlog.get_logger(__name__)
 
-PATTERN = "muster:hints:*"
+PATTERN = "muster:changes:*"
 
 
 class Stream:
-    """One open page: the topics that it wants, and those of them that it has not been told yet."""
+    """One open page: its topics, and its pending changes."""
 
-    def __init__(self, wanted: frozenset[str]) -> None:
-        self._wanted = wanted
-        self._news: dict[str, int] = {}
-        self._rang = asyncio.Event()
+    def __init__(self, topics: frozenset[str]) -> None:
+        self._topics = topics
+        self._pending: dict[str, int] = {}
+        self._changed = asyncio.Event()
 
-    def tell(self, topics: dict[str, int]) -> None:
-        if wanted := {topic: version for topic, version in topics.items() if topic in self._wanted}:
-            self._news |= wanted
-            self._rang.set()
+    def publish(self, topics: dict[str, int]) -> None:
+        if fresh := {topic: version for topic, version in topics.items() if topic in self._topics}:
+            self._pending |= fresh
+            self._changed.set()
 
-    def tell_all(self, version: int) -> None:
-        self.tell(dict.fromkeys(self._wanted, version))
+    def publish_all(self, version: int) -> None:
+        self.publish(dict.fromkeys(self._topics, version))
 
-    async def news(self, timeout: float) -> dict[str, int]:
-        """What changed, as topic and version; nothing when the time is over."""
+    async def next_changes(self, timeout: float) -> dict[str, int]:
+        """Changed topics with their versions; empty after the timeout."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rang.wait(), timeout)
-        self._rang.clear()
-        told, self._news = self._news, {}
-        return told
+            await asyncio.wait_for(self._changed.wait(), timeout)
+        self._changed.clear()
+        changes, self._pending = self._pending, {}
+        return changes
 
 
 class Hub:
-    """The one subscription of this process, fanned out."""
+    """The one subscription of this process, distributed to its streams."""
 
     def __init__(self) -> None:
         self._streams: dict[str, set[Stream]] = defaultdict(set)
-        self._version = int(time.time())  # grows over restarts too
+        self._version = int(time.time())  # increases across restarts too
         self._task: asyncio.Task[None] | None = None
         self.ticked_at: float | None = None
 
     @contextlib.asynccontextmanager
-    async def listening(self, workspace_id: str, wanted: frozenset[str]) -> AsyncIterator[Stream]:
-        stream = Stream(wanted)
+    async def subscribe(self, workspace_id: str, topics: frozenset[str]) -> AsyncIterator[Stream]:
+        stream = Stream(topics)
         self._streams[workspace_id].add(stream)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen())
@@ -71,10 +71,10 @@ class Hub:
             if not self._streams[workspace_id]:
                 del self._streams[workspace_id]
             if not self._streams and self._task is not None:
-                over, self._task = self._task, None
-                over.cancel()
+                task, self._task = self._task, None
+                task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await over  # so that its connection is closed while there is a loop
+                    await task  # closes its connection before the event loop ends
 
     async def _listen(self) -> None:
         waits, missed = 0.5, False
@@ -84,14 +84,14 @@ class Hub:
                 async with client.pubsub() as pubsub:
                     await pubsub.psubscribe(PATTERN)
                     await pubsub.subscribe(executor_stats.TICK)
-                    log.debug("hints.listening")
+                    log.debug("changes.subscribed")
                     if missed:
-                        self._tell_all()
+                        self._publish_all()
                     waits, missed = 0.5, False
                     async for message in pubsub.listen():
-                        self._hear(message)
+                        self._on_message(message)
             except (RedisError, OSError) as error:
-                log.debug("hints.away", error=str(error))
+                log.debug("changes.subscription_lost", error=str(error))
             finally:
                 with contextlib.suppress(RedisError, OSError):
                     await client.aclose()
@@ -99,29 +99,29 @@ class Hub:
             await asyncio.sleep(waits)
             waits = min(waits * 2, 5.0)
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _on_message(self, message: dict[str, Any]) -> None:
         if message["type"] == "message":
             self.ticked_at = time.time()
             for streams in self._streams.values():
                 for stream in streams:
-                    stream.tell({"tick": int(self.ticked_at)})
+                    stream.publish({"tick": int(self.ticked_at)})
         if message["type"] != "pmessage":
             return
         workspace_id = message["channel"].decode().rpartition(":")[2]
         if workspace_id in self._streams:
             with contextlib.suppress(ValueError):
-                self._tell(workspace_id, [topic for topic in json.loads(message["data"]) if isinstance(topic, str)])
+                self._publish(workspace_id, [topic for topic in json.loads(message["data"]) if isinstance(topic, str)])
 
-    def _tell(self, workspace_id: str, topics: list[str]) -> None:
+    def _publish(self, workspace_id: str, topics: list[str]) -> None:
         self._version += 1
         for stream in self._streams[workspace_id]:
-            stream.tell(dict.fromkeys(topics, self._version))
+            stream.publish(dict.fromkeys(topics, self._version))
 
-    def _tell_all(self) -> None:
+    def _publish_all(self) -> None:
         self._version += 1
         for streams in self._streams.values():
             for stream in streams:
-                stream.tell_all(self._version)
+                stream.publish_all(self._version)
 
 
 hub = Hub()

@@ -1,1 +1,1 @@
-"""Locked paths: who holds each, who waits behind it, and locks that nobody needs any more."""
+"""Locked paths: holders, waiting entries, and orphaned locks."""

@@ -1,4 +1,4 @@
-"""The locks: which path, held by whom and since when, who waits behind it, and what nobody needs any more."""
+"""The page of locks: path, holder and age, waiting entries, and the release of orphaned locks."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from django.views.decorators.http import require_http_methods
 from budget.reads import csv_export
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import WhyForm, checked
+from dashboard.shared.forms import RequiredReasonForm, validated
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import confirm, done
 from orchestration import queries
 from orchestration.backlog import graph, orphans
@@ -27,8 +27,8 @@ from orchestration.models import Entry, FileLock, Session
 from workspaces.access import Need
 from workspaces.errors import Invalid
 
-MOST = 500
-MOST_WAITING = 500
+MAX_LOCKS = 500
+MAX_WAITING = 500
 HEAD = ["path", "state", "entry_id", "entry", "held_since", "session_id", "lease_until", "waiting"]
 
 
@@ -40,7 +40,7 @@ class Filter(forms.Form):
 
 @dataclass
 class Row:
-    """A locked path. `kept`: it is held between two rounds, with nobody at work on it now."""
+    """A locked path. `kept`: held between two rounds, without an open session."""
 
     lock: FileLock
     entry: Entry
@@ -54,7 +54,7 @@ class Row:
 
     @property
     def is_unknown(self) -> bool:
-        """Nobody has heard of its session for longer than a lease: the tick ends it, as soon as it is proven dead."""
+        """Its session has been silent for longer than a lease: the tick ends it once it is proven dead."""
         until = self.session.lease_until if self.session else None
         return until is not None and until < now()
 
@@ -64,8 +64,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Found:
-    """The rows that fit; how many locks there are at all, how many of them are orphans, and the entries that wait for one."""
+class LockList:
+    """The matching rows, the number of all locks and of orphans, and the entries that wait for a lock."""
 
     rows: list[Row]
     total: int
@@ -77,25 +77,27 @@ class Found:
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return csv_export.respond("locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0]).rows))
-    return show(page_request, "locks/list.html", HEADER | {"locks": Region("locks/list.html#locks", held)}, tab="locks")
+    return render_page(
+        page_request, "locks/list.html", HEADER | {"locks": Region("locks/list.html#locks", locks_region)}, tab="locks"
+    )
 
 
 @require_http_methods(["GET", "POST"])
 @in_workspace(Need.OPERATE)
 def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
-    """Only of an entry that needs them no more, and with a reason: what is live is ended first."""
+    """Release orphaned locks, with a reason. Raises Invalid if the entry still needs them: a live session is ended first."""
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
-    if why := orphans.why_kept(entry, is_open=bool(orphans.at_work([entry.pk]))):
+    if why := orphans.reason_kept(entry, is_open=bool(orphans.with_open_session([entry.pk]))):
         raise Invalid(why, "entryID")
     if not entry.locks.exists():
         raise Invalid(f"#{entry.seq} holds no path: there is nothing to release", "entryID")
     held_paths = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
-    reason = checked(WhyForm(page_request.request.POST))["reason"] if page_request.request.method == "POST" else ""
+    reason = validated(RequiredReasonForm(page_request.request.POST))["reason"] if page_request.request.method == "POST" else ""
     if not confirmation.is_confirmed(page_request, "release-locks", f"{entry.pk} {len(held_paths)}"):
         return confirm(
             page_request,
             title=f"Release {_paths(len(held_paths))} of #{entry.seq}",
-            sentence=f"#{entry.seq} {entry.title} is {entry.status} and has nobody at work. Whoever waits for these paths may start at once, and an "
+            sentence=f"#{entry.seq} {entry.title} is {entry.status} and has no open session. Entries that wait for these paths may start at once, and an "
             "agent that still runs unseen could write to files that another one changes. Work that is not merged stays on its branch.",
             points=held_paths[:12],
             button=f"Release {_paths(len(held_paths))}",
@@ -109,11 +111,11 @@ def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
     return done(page_request, f"{_paths(freed)} of #{entry.seq} {'is' if freed == 1 else 'are'} free")
 
 
-def held(page_request: PageRequest) -> dict[str, Any]:
-    """Five queries, whatever is locked."""
+def locks_region(page_request: PageRequest) -> dict[str, Any]:
+    """Five queries, whatever the number of locks."""
     chosen, ignored = filters.read(Filter, page_request)
-    found = _rows(page_request, chosen)
-    rows, waiters = found.rows, found.waiters
+    lock_list = _rows(page_request, chosen)
+    rows, waiters = lock_list.rows, lock_list.waiters
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         folder, slash, _ = row.lock.path.rstrip("/").rpartition("/")
@@ -121,9 +123,9 @@ def held(page_request: PageRequest) -> dict[str, Any]:
     longest = min(waiters, key=_waits_since, default=None)
     return {
         "groups": sorted(groups.items()),
-        "total": found.total,
+        "total": lock_list.total,
         "shown": len(rows),
-        "orphans": found.orphans,
+        "orphans": lock_list.orphans,
         "waiting_entries": len(waiters),
         "longest": longest,
         "longest_since": _waits_since(longest) if longest else None,
@@ -139,47 +141,51 @@ def held(page_request: PageRequest) -> dict[str, Any]:
     }
 
 
-def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> Found:
-    found = FileLock.objects.filter(workspace=page_request.workspace).select_related("entry")
-    total, left = found.count(), orphans.among(found)
-    orphaned = left.count()
+def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> LockList:
+    queryset = FileLock.objects.filter(workspace=page_request.workspace).select_related("entry")
+    total, orphan_locks = queryset.count(), orphans.filter_orphans(queryset)
+    orphaned = orphan_locks.count()
     if chosen["state"] in ("held", "orphan"):
-        found = left if chosen["state"] == "orphan" else found.exclude(pk__in=left.values("pk"))
+        queryset = orphan_locks if chosen["state"] == "orphan" else queryset.exclude(pk__in=orphan_locks.values("pk"))
     if chosen["state"] == "waiting":
         parked_behind = Entry.objects.filter(parked_behind__isnull=False, deleted_at__isnull=True)
-        found = found.filter(entry__in=parked_behind.filter(workspace=page_request.workspace).values("parked_behind"))
+        queryset = queryset.filter(entry__in=parked_behind.filter(workspace=page_request.workspace).values("parked_behind"))
     if chosen["path"]:
-        found = found.filter(path__icontains=chosen["path"])
-    if said := chosen["entry"]:
-        found = found.filter(entry_id=said) if said.startswith("entry_") else found.filter(entry__seq=int(said.removeprefix("#")))
-    locks = list(found.order_by("path")[:MOST])
+        queryset = queryset.filter(path__icontains=chosen["path"])
+    if entry_name := chosen["entry"]:
+        queryset = (
+            queryset.filter(entry_id=entry_name)
+            if entry_name.startswith("entry_")
+            else queryset.filter(entry__seq=int(entry_name.removeprefix("#")))
+        )
+    locks = list(queryset.order_by("path")[:MAX_LOCKS])
     sessions = {
         s.entry_id: s
         for s in Session.objects.filter(workspace=page_request.workspace, status__in=Session.OPEN).select_related("worker")
     }
     parked = Entry.objects.filter(workspace=page_request.workspace, parked_behind__isnull=False, deleted_at__isnull=True)
-    waiters = list(parked.order_by("reason_at", "seq")[:MOST_WAITING])
+    waiters = list(parked.order_by("reason_at", "seq")[:MAX_WAITING])
     behind: dict[str, list[Entry]] = defaultdict(list)
     for entry in waiters:
         behind[entry.parked_behind_id or ""].append(entry)
     rows = [_row(lock, sessions.get(lock.entry_id), behind.get(lock.entry_id, [])) for lock in locks]
-    if chosen["state"] == "waiting":  # of their holder's paths, those that somebody waits for
+    if chosen["state"] == "waiting":  # only the paths with a waiting entry
         rows = [row for row in rows if row.waiting]
-    return Found(rows, total, orphaned, waiters)
+    return LockList(rows, total, orphaned, waiters)
 
 
 def _row(lock: FileLock, session: Session | None, behind: list[Entry]) -> Row:
-    is_orphan = not orphans.why_kept(lock.entry, is_open=session is not None)
+    is_orphan = not orphans.reason_kept(lock.entry, is_open=session is not None)
     return Row(lock, lock.entry, session, is_orphan, [entry for entry in behind if _wants(entry, lock.path)])
 
 
 def _waits_since(entry: Entry) -> datetime:
-    """Since when it is parked. What a person edits of it meanwhile does not count."""
+    """Since when it is parked; later edits of the entry do not count."""
     return entry.reason_at or entry.updated_at
 
 
 def _wants(entry: Entry, path: str) -> bool:
-    """One of the paths it will lock is this one, above it or below it."""
+    """Whether one of its paths equals, contains or is inside this one."""
     mine = path.rstrip("/")
     return any(
         (want := other.rstrip("/")) == mine or want.startswith(mine + "/") or mine.startswith(want + "/") for other in entry.paths
@@ -187,7 +193,7 @@ def _wants(entry: Entry, path: str) -> bool:
 
 
 def _cycle(waiters: list[Entry]) -> list[Entry]:
-    """Entries that wait for each other in a ring: it cannot come about by claims, only by a repair gone wrong."""
+    """Entries that wait for each other in a cycle: claims cannot cause it, only a wrong manual repair."""
     by_id = {entry.pk: entry for entry in waiters}
     loop = graph.cycle({entry.pk: [entry.parked_behind_id or ""] for entry in waiters})
     return [by_id[id_] for id_ in loop or [] if id_ in by_id]

@@ -1,1 +1,1 @@
-"""The first page of a workspace, what needs a person there, and the list of workspaces."""
+"""A workspace's overview with its attention list, and the list of workspaces."""

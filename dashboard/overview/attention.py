@@ -1,4 +1,4 @@
-"""What needs a person, in one list: nothing that goes on by itself is in it."""
+"""The attention list: problems that only a person can resolve."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,13 +13,13 @@ from orchestration.models import Entry
 from orchestration.reasons import Reason
 from workspaces.access import Need
 
-MOST = 5
+MAX_ITEMS = 5
 SILENT_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to do: `pieces` are (text, address); `at`: since when."""
+    """One item: `pieces` are (text, URL); `at`: since when."""
 
     tone: str
     symbol: str
@@ -30,27 +30,27 @@ class Item:
 
 
 @dataclass
-class Found:
-    """The first few, and how many there are beside."""
+class Summary:
+    """The first items, and the number of others."""
 
     shown: list[Item] = field(default_factory=list)
     more: int = 0
 
 
-def of(page_request: PageRequest, *, stuck: int, unfunded: int) -> Found:
-    """`stuck`: how many entries failed, or are blocked for a reason that needs a person; `unfunded`: blocked because the plan or the cap has nothing left.
-    Two queries, whatever the backlog holds."""
+def load(page_request: PageRequest, *, stuck: int, unfunded: int) -> Summary:
+    """`stuck`: number of entries that failed or are blocked for a reason that needs a person; `unfunded`: number of entries blocked because the plan
+    or the cap is exhausted. Two queries, whatever the size of the backlog."""
     shown = _stuck(page_request) if stuck else []
     items = [*_unfunded(page_request, unfunded), *_silent(page_request), *_orphans(page_request), *_reviews(page_request), *shown]
-    return Found(items[:MOST], max(len(items) - MOST, 0) + stuck - len(shown))
+    return Summary(items[:MAX_ITEMS], max(len(items) - MAX_ITEMS, 0) + stuck - len(shown))
 
 
 def _stuck(page_request: PageRequest) -> list[Item]:
     alive = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True)
-    found = alive.filter(status=Entry.Status.FAILED) | alive.filter(
+    entries = alive.filter(status=Entry.Status.FAILED) | alive.filter(
         status=Entry.Status.BLOCKED, reason_code__in=reasons.NEEDS_PERSON
     )
-    return [_entry(row) for row in found.order_by("-reason_at", "-seq")[:MOST]]
+    return [_entry(row) for row in entries.order_by("-reason_at", "-seq")[:MAX_ITEMS]]
 
 
 def _entry(entry: Entry) -> Item:
@@ -65,7 +65,7 @@ def _entry(entry: Entry) -> Item:
 
 
 def _unfunded(page_request: PageRequest, count: int) -> list[Item]:
-    """One line for all of them: one fix is the fix for all."""
+    """One item for all of them: one fix resolves them all."""
     if not count:
         return []
     here = f"{reverse('entries', args=[page_request.workspace.pk])}?reason={Reason.PROJECT_BUDGET_EXCEEDED}"
@@ -83,7 +83,7 @@ def _silent(page_request: PageRequest) -> list[Item]:
             here = reverse("session", args=[page_request.workspace.pk, session.pk])
             named = (f"The session on #{session.entry.seq} {session.entry.title}", here)
             items.append(Item("warn", "warn", [named, (" is quiet", "")], session.last_output_at, "Read its log", here))
-    return items[:MOST]
+    return items[:MAX_ITEMS]
 
 
 def _orphans(page_request: PageRequest) -> list[Item]:

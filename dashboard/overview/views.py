@@ -1,4 +1,4 @@
-"""The first page of a workspace: is it working, is it safe, and what needs me."""
+"""A workspace's overview: is it working, is it safe, and what needs attention."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,24 +20,24 @@ from dashboard.sessions import rows
 from dashboard.shared import fragments
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration, funding
 from orchestration.models import Entry, Executor, Session
 from orchestration.reasons import NEEDS_PERSON, Reason
 
-MOST_WORKERS = 8
-MOST_EVENTS = 10
+MAX_SESSIONS = 8
+MAX_EVENTS = 10
 DAY = timedelta(days=1)
-NEVER_STARTED = "Nothing is forecast before the executor is started."
+NEVER_STARTED = "There is no forecast before the executor starts."
 
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
-    return show(page_request, "overview/overview.html", REGIONS, tab="home")
+    return render_page(page_request, "overview/overview.html", REGIONS, tab="home")
 
 
 def now_(page_request: PageRequest) -> dict[str, Any]:
-    """Four numbers, each with what it was or became within a day, in words."""
+    """Four numbers, each with its change within a day."""
     config = configuration.load(page_request.executor.config)
     return {
         "executor": page_request.executor,
@@ -46,24 +46,26 @@ def now_(page_request: PageRequest) -> dict[str, Any]:
         "agent_kind": config.agent.kind,
         "has_checks": bool(config.verify or config.verifier),
         "tally": _tally(page_request),
-        "day_limit": next((one.limit for one in _limits(page_request) if (one.category, one.period) == ("total", "day")), None),
+        "day_limit": next(
+            (status.limit for status in _limits(page_request) if (status.category, status.period) == ("total", "day")), None
+        ),
     }
 
 
 def _limits(page_request: PageRequest) -> list[LimitStatus]:
-    """Read once for the regions that tell of them."""
+    """Cached for the regions of one page."""
     if "limits" not in page_request.memo:
         page_request.memo["limits"] = limits.statuses(page_request.project.pk, project=page_request.project)
-    found: list[LimitStatus] = page_request.memo["limits"]
-    return found
+    statuses: list[LimitStatus] = page_request.memo["limits"]
+    return statuses
 
 
 def _tally(page_request: PageRequest) -> dict[str, Any]:
-    """What the first page counts: one statement, which the database answers from its indexes. The day begins at midnight where the reader
-    is; yesterday's spend is up to the same time."""
+    """The overview's counts in one statement that uses indexes only. The day begins at midnight in the reader's time zone;
+    yesterday's spend is up to the same time of day."""
     if "tally" in page_request.memo:
-        found: dict[str, Any] = page_request.memo["tally"]
-        return found
+        cached: dict[str, Any] = page_request.memo["tally"]
+        return cached
     at = timezone.localtime()
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
     alive = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True)
@@ -87,62 +89,68 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         "passed": ended.filter(outcome=Session.Outcome.PASSED),
     }
     sums = {"today": booked.filter(at__gte=midnight), "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY)}
-    asked = {name: _number(rows, Count("*")) for name, rows in counts.items()}
-    asked |= {name: _number(rows, Sum("amount")) for name, rows in sums.items()}
+    subqueries = {name: _as_subquery(rows, Count("*")) for name, rows in counts.items()}
+    subqueries |= {name: _as_subquery(rows, Sum("amount")) for name, rows in sums.items()}
     row: dict[str, Any] = dict(
-        Executor.objects.filter(pk=page_request.workspace.pk).values(last_failure=Subquery(failures), **asked).get()
+        Executor.objects.filter(pk=page_request.workspace.pk).values(last_failure=Subquery(failures), **subqueries).get()
     )
     tally = row | {"more": row["today"] - row["yesterday"]}
     page_request.memo["tally"] = tally
     return tally
 
 
-def _number(rows: QuerySet[Any], what: Aggregate) -> Coalesce:
-    """What a set of rows comes to, as a part of another statement; 0 for none."""
+def _as_subquery(rows: QuerySet[Any], what: Aggregate) -> Coalesce:
+    """An aggregate as a subquery; 0 without rows."""
     return Coalesce(Subquery(rows.order_by().annotate(one=Value(1)).values("one").annotate(n=what).values("n")), 0)
 
 
 def workers(page_request: PageRequest) -> dict[str, Any]:
-    """What somebody should look at comes first: it is never among those that are left out."""
-    found, at = fragments.workers(page_request), timezone.now()
-    ranked = sorted(found["workers"], key=lambda one: rows.need(one["session"], at, over=False, quiet=one["quiet"], late=False))
-    return found | {"workers": ranked[:MOST_WORKERS], "more_workers": max(len(ranked) - MOST_WORKERS, 0)}
+    """Sessions that need attention come first and are never cut off."""
+    context, at = fragments.workers(page_request), timezone.now()
+    ranked = sorted(
+        context["workers"], key=lambda worker: rows.urgency(worker["session"], at, over=False, quiet=worker["quiet"], late=False)
+    )
+    return context | {"workers": ranked[:MAX_SESSIONS], "more_workers": max(len(ranked) - MAX_SESSIONS, 0)}
 
 
 def money(page_request: PageRequest) -> dict[str, Any]:
     project = page_request.project
     paused = page_request.executor.state != Executor.State.RUNNING
     forecast = forecast_inputs.forecast(
-        project.pk, paused=paused, project=project, agreed=funding.terms_of(page_request.executor)
+        project.pk, paused=paused, project=project, agreed=funding.policy_for(page_request.executor)
     )
-    beside = [one for one in _limits(page_request) if one.limit is not None and (one.category, one.period) != ("total", "all")]
+    other_limits = [
+        status
+        for status in _limits(page_request)
+        if status.limit is not None and (status.category, status.period) != ("total", "all")
+    ]
     return {
         "project": project,
         "categories": [(LABELS[name], getattr(project, f"{name}_spent")) for name in CATEGORIES],
         "left": project.headroom,
         "outlook": NEVER_STARTED if page_request.executor.state == Executor.State.STOPPED else outlook.sentence(forecast),
-        "limits_reached": [(limits.describe(one), one) for one in beside if one.reached],
+        "limits_reached": [(limits.describe(status), status) for status in other_limits if status.reached],
     }
 
 
 def recent(page_request: PageRequest) -> dict[str, Any]:
-    return fragments.activity(page_request, most=MOST_EVENTS)
+    return fragments.activity(page_request, limit=MAX_EVENTS)
 
 
 def needs(page_request: PageRequest) -> dict[str, Any]:
-    """What only a person can do, and when something last went wrong."""
+    """The attention list, and the time of the last failure."""
     tally = _tally(page_request)
-    found = attention.of(page_request, stuck=tally["failed"] + tally["stuck"], unfunded=tally["unfunded"])
-    last = None if found.shown else tally["last_failure"]
-    return {"needs": found.shown, "more_needs": found.more, "last_failure": last, "failures_at": _failures(page_request)}
+    summary = attention.load(page_request, stuck=tally["failed"] + tally["stuck"], unfunded=tally["unfunded"])
+    last = None if summary.shown else tally["last_failure"]
+    return {"needs": summary.shown, "more_needs": summary.more, "last_failure": last, "failures_at": _failures_url(page_request)}
 
 
 def trouble(page_request: PageRequest) -> dict[str, Any]:
-    """The breaker, when it is open."""
+    """The provider's circuit breaker, when it is open."""
     return {"executor": page_request.executor}
 
 
-def _failures(page_request: PageRequest) -> str:
+def _failures_url(page_request: PageRequest) -> str:
     return f"{reverse('entries', args=[page_request.workspace.pk])}?status=failed"
 
 

@@ -6,26 +6,29 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from dashboard.shared.decorators import person
+from dashboard.shared.decorators import logged_in
 from orchestration import configuration
 from orchestration.models import Entry, Session
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.models import Workspace
 
-MOST = 200
+MAX_WORKSPACES = 200
 
 
-@person
-def every(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """The workspaces of this person."""
-    found = list(access.workspaces_for(caller).select_related("project", "executor")[: MOST + 1])
-    return render(request, "overview/workspaces.html", {"workspaces": _cards(found[:MOST]), "more": len(found) > MOST})
+@logged_in
+def page(request: HttpRequest, caller: Caller) -> HttpResponse:
+    workspaces = list(access.workspaces_for(caller).select_related("project", "executor")[: MAX_WORKSPACES + 1])
+    return render(
+        request,
+        "overview/workspaces.html",
+        {"workspaces": _cards(workspaces[:MAX_WORKSPACES]), "more": len(workspaces) > MAX_WORKSPACES},
+    )
 
 
-def _cards(found: list[Workspace]) -> list[dict[str, Any]]:
+def _cards(workspaces: list[Workspace]) -> list[dict[str, Any]]:
     """Two queries, whatever the number of workspaces."""
-    ids = [workspace.pk for workspace in found]
+    ids = [workspace.pk for workspace in workspaces]
     alive = Q(workspace_id__in=ids, deleted_at__isnull=True)
     tally: dict[str, list[tuple[str, int]]] = {}
     counted = Entry.objects.filter(alive).order_by().values_list("workspace_id", "status").annotate(n=Count("id"))
@@ -43,5 +46,5 @@ def _cards(found: list[Workspace]) -> list[dict[str, Any]]:
             "max_workers": configuration.load(workspace.executor.config).max_workers,
             "counts": sorted(tally.get(workspace.pk, []), key=lambda pair: order.index(pair[0])),
         }
-        for workspace in found
+        for workspace in workspaces
     ]

@@ -1,1 +1,1 @@
-"""A backlog written down elsewhere: read from YAML, JSON or a Markdown checklist, each entry with the line that it stands on. Pure."""
+"""Plans: entries read from YAML, JSON or a Markdown checklist, each with its line. Pure."""

@@ -1,10 +1,10 @@
-"""From a text to a plan, in whichever format it is; bounded, and whatever is wrong has its line."""
+"""From text to a plan in any of the formats; bounded, and every problem has a line."""
 
 import re
 from collections.abc import Callable
 
 from dashboard.plans import json_text, markdown, yaml_text
-from dashboard.plans.items import MOST_BYTES, MOST_ENTRIES, Item, Plan, Problem, Unreadable
+from dashboard.plans.items import MAX_BYTES, MAX_ENTRIES, Item, Plan, Problem, Unreadable
 
 FORMATS = {"yaml": "YAML", "json": "JSON", "markdown": "Markdown checklist"}
 _CHECKLIST = re.compile(r"^[ \t]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]+\[[ xX]\][ \t]", re.M)
@@ -19,7 +19,7 @@ def guess(text: str) -> str:
 
 
 def parse(text: str, format: str = "") -> Plan:
-    """Never raises: what cannot be read is a problem of the plan."""
+    """Never raises: unreadable text is a problem of the plan."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
     chosen = format if format in FORMATS else guess(text)
     if problem := _bad(text):
@@ -28,9 +28,9 @@ def parse(text: str, format: str = "") -> Plan:
         plan = markdown.plan(text) if chosen == "markdown" else Plan(chosen, _READERS[chosen](text))
     except Unreadable as error:
         return Plan(chosen, problems=(error.problem,))
-    if len(plan.items) > MOST_ENTRIES:
-        late = plan.items[MOST_ENTRIES].line
-        return Plan(chosen, problems=(Problem(late, f"At most {MOST_ENTRIES} entries at once: these are {len(plan.items)}"),))
+    if len(plan.items) > MAX_ENTRIES:
+        late = plan.items[MAX_ENTRIES].line
+        return Plan(chosen, problems=(Problem(late, f"At most {MAX_ENTRIES} entries at once: these are {len(plan.items)}"),))
     if not plan.items and not plan.problems:
         words = "open boxes, such as `- [ ] Write the parser`" if chosen == "markdown" else "entries"
         return Plan(chosen, problems=(Problem(0, f"There are no {words} in this {FORMATS[chosen]}"),), skipped=plan.skipped)
@@ -38,7 +38,7 @@ def parse(text: str, format: str = "") -> Plan:
 
 
 def _bad(text: str) -> Problem | None:
-    if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         return Problem(0, "The plan is larger than 1 MiB")
     for number, line in enumerate(text.split("\n"), start=1):
         if "\x00" in line or any(0xD800 <= ord(c) < 0xE000 for c in line):

@@ -1,16 +1,16 @@
-"""What a plan is once it is read: entries in the API's shape, the lines that they came from, and what is wrong on which line."""
+"""A parsed plan: entries in the API's shape, their lines, and problems by line."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_BYTES = 1024 * 1024
-MOST_ENTRIES = 500
-DEEPEST = 30
+MAX_BYTES = 1024 * 1024
+MAX_ENTRIES = 500
+MAX_DEPTH = 30
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """`line` from 1; 0: of the plan as a whole."""
+    """`line` counts from 1; 0 means the whole plan."""
 
     line: int
     message: str
@@ -18,7 +18,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Item:
-    """One entry as it was written. `lines`: where each of its properties stands, as far as the format tells."""
+    """One entry as written. `lines`: the line of each property, if the format provides it."""
 
     line: int
     value: Any
@@ -30,8 +30,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """`skipped` tells what was left out and why; `done_refs` are the refs of those that are ticked off: nobody waits for them.
-    `doubts`: lines that were taken as text and may have been meant otherwise."""
+    """`skipped`: what was left out and why; `done_refs`: refs of entries that are ticked off, which no entry waits for.
+    `doubts`: lines read as text that may have been meant as settings."""
 
     format: str
     items: tuple[Item, ...] = ()
@@ -42,7 +42,7 @@ class Plan:
 
 
 class Unreadable(ValueError):
-    """The text is not what it should be; nothing after it can be trusted."""
+    """The text does not parse; the rest of it cannot be trusted."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)

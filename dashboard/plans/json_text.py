@@ -1,4 +1,4 @@
-"""JSON with lines: no key twice, exact numbers, and where each entry begins."""
+"""JSON with line numbers: no duplicate keys, exact numbers."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def items(text: str) -> tuple[Item, ...]:
         raise Unreadable(error.lineno, f"This is not JSON: {error.msg[:1].lower()}{error.msg[1:]}") from None
     except RecursionError:
         raise Unreadable(0, "This is nested too deep") from None
-    except ValueError as error:  # a number of thousands of digits, NaN, a key twice
+    except ValueError as error:  # a number of thousands of digits, NaN, a duplicate key
         raise Unreadable(0, str(error)[:200]) from None
 
 
@@ -41,7 +41,7 @@ def _items(text: str) -> tuple[Item, ...]:
 
 
 def _starts(decoder: json.JSONDecoder, text: str, wrapped: bool) -> Iterator[int]:
-    """The line of each element. The text is known to be JSON."""
+    """The line of each element. Expects valid JSON."""
     at = _skip(text, 0)
     if wrapped:
         if text[_skip(text, at + 1)] == "}":
@@ -65,12 +65,12 @@ def _skip(text: str, at: int) -> int:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    result = dict(pairs)
+    if len(result) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise _Twice(f"The key {twice[:60]!r} is there twice")
-    return found
+    return result
 
 
 def _refuse(word: str) -> Any:

@@ -1,4 +1,4 @@
-"""A small plan in each format: what the page shows and docs/plans.md explains. They all say the same."""
+"""A small plan in each format, for the page and docs/how-to/write-plans.md. All have the same content."""
 
 YAML = """\
 entries:

@@ -1,6 +1,6 @@
-"""YAML as plain data with lines: no tags, no aliases, no key twice, no depth without end. Numbers are exact.
+"""YAML as plain data with line numbers: no tags, aliases or duplicate keys, bounded depth, exact numbers.
 
-Built from the parser's events, not by a loader: an alias that stands for a billion others is refused before it is anything.
+Built from the parser's events, not by a loader: an alias that stands for a billion others is refused before it is expanded.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from dashboard.plans.items import DEEPEST, Item, Unreadable
+from dashboard.plans.items import MAX_DEPTH, Item, Unreadable
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]{1,18}")
@@ -32,8 +32,8 @@ def items(text: str) -> tuple[Item, ...]:
         node = _document(iter(yaml.parse(text, Loader=_LOADER)))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
-        raise Unreadable(mark.line + 1 if mark else 0, f"This is not YAML: {str(said)[:200]}") from None
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
+        raise Unreadable(mark.line + 1 if mark else 0, f"This is not YAML: {str(problem)[:200]}") from None
     top = node.value
     if isinstance(top, dict):
         if unknown := [key for key in top if key != "entries"]:
@@ -41,7 +41,7 @@ def items(text: str) -> tuple[Item, ...]:
         top = top["entries"].value if "entries" in top else []
     if not isinstance(top, list):
         raise Unreadable(node.line, "A plan is a list of entries")
-    return tuple(Item(one.line, plain(one), one.key_lines) for one in top)
+    return tuple(Item(item.line, plain(item), item.key_lines) for item in top)
 
 
 def plain(node: Node) -> Any:
@@ -69,34 +69,34 @@ def _node(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
     tag = getattr(event, "tag", None)
     if tag not in (None, "!", "tag:yaml.org,2002:str"):
         raise Unreadable(_line(event), f"Tags ({str(tag)[:60]}) are not taken")
-    if depth > DEEPEST:
-        raise Unreadable(_line(event), f"This is nested more than {DEEPEST} deep")
+    if depth > MAX_DEPTH:
+        raise Unreadable(_line(event), f"This is nested more than {MAX_DEPTH} deep")
     if isinstance(event, yaml.SequenceStartEvent):
-        found = []
+        nodes = []
         while not isinstance(inner := next(events), yaml.SequenceEndEvent):
-            found.append(_node(inner, events, depth + 1))
-        return Node(_line(event), found, {})
+            nodes.append(_node(inner, events, depth + 1))
+        return Node(_line(event), nodes, {})
     if isinstance(event, yaml.MappingStartEvent):
         return _mapping(event, events, depth)
     return Node(_line(event), _scalar(event), {})
 
 
 def _mapping(start: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
-    found: dict[str, Node] = {}
+    nodes: dict[str, Node] = {}
     lines: dict[str, int] = {}
     while not isinstance(inner := next(events), yaml.MappingEndEvent):
         if not isinstance(inner, yaml.ScalarEvent):
             raise Unreadable(_line(inner), "A key must be a word")
         key = inner.value
-        if key in found:
+        if key in nodes:
             raise Unreadable(_line(inner), f"The key {key[:60]!r} is there twice")
         lines[key] = _line(inner)
-        found[key] = _node(next(events), events, depth + 1)
-    return Node(_line(start), found, lines)
+        nodes[key] = _node(next(events), events, depth + 1)
+    return Node(_line(start), nodes, lines)
 
 
 def _scalar(event: Any) -> Any:
-    """YAML's plain words, but none of its surprises: `12:30`, `1_000` and `2026-11-25` stay text."""
+    """YAML's plain scalars without its surprises: `12:30`, `1_000` and `2026-11-25` stay text."""
     text = event.value
     if event.style or event.tag == "tag:yaml.org,2002:str":
         return text

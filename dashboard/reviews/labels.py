@@ -1,4 +1,4 @@
-"""How a review says where it stands. Pure."""
+"""The outcome of a review in words. Pure."""
 
 from budget import amounts
 from budget.models import Review
@@ -8,17 +8,17 @@ MOVED = {"total_spent": "spend", "max_project_spend": "the cap", "total_budget":
 ONLY = {"": "All entries", "over": "Only entries over their plan", "proposed": "Only entries with a proposed change"}
 
 
-def outcome(found: ReviewDetail) -> str:
-    """One sentence: what came of it, or what it waits for."""
-    review, n = found.review, len(found.proposals)
+def outcome(whole: ReviewDetail) -> str:
+    """The result of a review, or what it waits for, in one sentence."""
+    review, n = whole.review, len(whole.proposals)
     changes = "no change" if n == 0 else f"{n} {'change' if n == 1 else 'changes'}"
     if review.state == Review.State.DRAFT:
-        return f"A draft by {review.author}, with {changes} proposed; nobody was asked yet."
+        return f"A draft by {review.author}, with {changes} proposed; no approval requested yet."
     if review.state == Review.State.OPEN:
-        left = review.required_approvals - found.approvals
+        left = review.required_approvals - whole.approvals
         return f"{review.author} proposes {changes}; {left} more {'approval' if left == 1 else 'approvals'} will apply them."
     if review.state == Review.State.APPROVED:
-        names = " and ".join(one.reviewer for one in found.decisions if one.version == review.version)
+        names = " and ".join(decision.reviewer for decision in whole.decisions if decision.version == review.version)
         applied = "nothing was to be changed" if n == 0 else f"{changes} {'was' if n == 1 else 'were'} applied"
         return f"Approved by {names}: {applied}."
     if review.state == Review.State.SUPERSEDED:
@@ -26,7 +26,7 @@ def outcome(found: ReviewDetail) -> str:
     return f"{review.state_reason}. {review.author} may change it and ask again."
 
 
-def moved(found: list[tuple[str, int, int]]) -> str:
-    """What is not any more as the figures say; empty when nothing moved."""
-    parts = [f"{MOVED[name]} is {amounts.format_usd(now)} now, it was {amounts.format_usd(then)}" for name, then, now in found]
+def moved(moves: list[tuple[str, int, int]]) -> str:
+    """The figures that changed since the snapshot; empty if none."""
+    parts = [f"{MOVED[name]} is {amounts.format_usd(now)} now, it was {amounts.format_usd(then)}" for name, then, now in moves]
     return f"Figures have moved since: {'; '.join(parts)}." if parts else ""

@@ -1,4 +1,4 @@
-"""The pages of budget reviews: the list, a review, its forms, its print and its tables as CSV. Plain forms: they work without script."""
+"""The pages of budget reviews: list, detail with forms, print and CSV. Plain forms: they work without script."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,21 +15,21 @@ from budget.reviews import comments, deciding, drafting, reading, snapshot, vari
 from budget.reviews.reading import ReviewDetail
 from dashboard.reviews import csv_tables
 from dashboard.reviews import labels as review_labels
+from dashboard.reviews.forms import CommentForm, DecisionForm, NewReviewForm, ProposalForm, ReviewForm, TargetForm
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import checked
+from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, show
+from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, done
-from dashboard.shared.team_forms import CommentForm, DecisionForm, NewReviewForm, ProposalForm, ReviewForm, TargetForm
 from workspaces import times
 from workspaces.access import Need
 
-MOST_ROWS = 30
+MAX_ROWS = 30
 PER_PAGE = 50
 
 
 @in_workspace()
-def every(page_request: PageRequest) -> HttpResponseBase:
+def review_list(page_request: PageRequest) -> HttpResponseBase:
     """The list, and a form for a new one."""
     after = page_request.request.GET.get("before", "")
     rows, following = reading.page(page_request.workspace.pk, limit=PER_PAGE, before=int(after) if _is_number(after) else None)
@@ -38,29 +38,29 @@ def every(page_request: PageRequest) -> HttpResponseBase:
     shown = [{"review": row, "over": reading.overall(row)} for row in rows]
     today = now().date()
     period = {"first_day": today.replace(day=1), "today": today, "due": today + timedelta(days=7)}
-    return show(page_request, "reviews/list.html", HEADER, tab="reviews", reviews=shown, following=following, **period)
+    return render_page(page_request, "reviews/list.html", HEADER, tab="reviews", reviews=shown, following=following, **period)
 
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def begin(page_request: PageRequest) -> HttpResponse:
-    said = checked(NewReviewForm(page_request.request.POST))
-    made = drafting.create(page_request.workspace.pk, drafting.Draft(**said), by=page_request.caller)
-    return HttpResponseRedirect(reverse("review", args=[page_request.workspace.pk, made.pk]), status=SEE_OTHER)
+def create(page_request: PageRequest) -> HttpResponse:
+    form_data = validated(NewReviewForm(page_request.request.POST))
+    created = drafting.create(page_request.workspace.pk, drafting.Draft(**form_data), by=page_request.caller)
+    return HttpResponseRedirect(reverse("review", args=[page_request.workspace.pk, created.pk]), status=SEE_OTHER)
 
 
 @in_workspace()
-def one(page_request: PageRequest, review_id: str) -> HttpResponseBase:
-    """A review; with `?print=1` as it is printed, with `?csv=` one of its tables."""
-    found = reading.load(reading.review_for(page_request.workspace.pk, review_id))
-    if sheet := csv_tables.SHEETS.get(page_request.request.GET.get("csv", "")):
-        return sheet(found)
-    return show(page_request, "reviews/review.html", HEADER, tab="review", **_shown(page_request, found))
+def detail(page_request: PageRequest, review_id: str) -> HttpResponseBase:
+    """A review; with `?print=1` for print, with `?csv=` one of its tables."""
+    whole = reading.load(reading.review_for(page_request.workspace.pk, review_id))
+    if export := csv_tables.TABLES.get(page_request.request.GET.get("csv", "")):
+        return export(whole)
+    return render_page(page_request, "reviews/review.html", HEADER, tab="review", **_context(page_request, whole))
 
 
 @in_workspace()
-def footer(page_request: PageRequest, review_id: str) -> HttpResponse:
-    """What stands at the foot of each printed page, in words that only a request knows: the style sheet of this page's print."""
+def print_footer(page_request: PageRequest, review_id: str) -> HttpResponse:
+    """A print style sheet for the page footer, whose text depends on the request."""
     review = reading.review_for(page_request.workspace.pk, review_id)
     only = review_labels.ONLY.get(page_request.request.GET.get("only", ""), review_labels.ONLY[""])
     generated = times.stamp(now(), get_current_timezone())
@@ -73,25 +73,29 @@ def footer(page_request: PageRequest, review_id: str) -> HttpResponse:
 
 @require_POST
 @in_workspace(Need.BUDGET)
-def act(page_request: PageRequest, review_id: str, verb: str) -> HttpResponse:
+def change_review(page_request: PageRequest, review_id: str, verb: str) -> HttpResponse:
     return done(page_request, ACTS[verb](page_request, reading.review_for(page_request.workspace.pk, review_id)))
 
 
 def _edit(page_request: PageRequest, review: Review) -> str:
-    said = checked(ReviewForm(page_request.request.POST))
-    changes = drafting.Changes(said["title"], said["due"], said["due"] is None, said["required_approvals"])
+    form_data = validated(ReviewForm(page_request.request.POST))
+    changes = drafting.Changes(form_data["title"], form_data["due"], form_data["due"] is None, form_data["required_approvals"])
     return f"{drafting.change(review, changes, by=page_request.caller)} is saved"
 
 
 def _propose(page_request: PageRequest, review: Review) -> str:
-    said = checked(ProposalForm(page_request.request.POST))
-    field, entry_id = said["target"]
-    drafting.propose(review, drafting.Wish(field, said["amount"], said["reason"], entry_id, said["lock"]), by=page_request.caller)
+    form_data = validated(ProposalForm(page_request.request.POST))
+    field, entry_id = form_data["target"]
+    drafting.propose(
+        review,
+        drafting.Wish(field, form_data["amount"], form_data["reason"], entry_id, form_data["lock"]),
+        by=page_request.caller,
+    )
     return "The proposal is added"
 
 
 def _withdraw(page_request: PageRequest, review: Review) -> str:
-    field, entry_id = checked(TargetForm(page_request.request.POST))["target"]
+    field, entry_id = validated(TargetForm(page_request.request.POST))["target"]
     drafting.withdraw(review, field, entry_id, by=page_request.caller)
     return "The proposal is taken back"
 
@@ -102,15 +106,15 @@ def _ask(page_request: PageRequest, review: Review) -> str:
 
 
 def _comment(page_request: PageRequest, review: Review) -> str:
-    said = checked(CommentForm(page_request.request.POST))
-    comments.add(review, said["text"], by=page_request.caller, entry_id=said["about"] or None)
+    form_data = validated(CommentForm(page_request.request.POST))
+    comments.add(review, form_data["text"], by=page_request.caller, entry_id=form_data["about"] or None)
     return "Your comment is added"
 
 
 def _decide(page_request: PageRequest, review: Review) -> str:
-    said = checked(DecisionForm(page_request.request.POST))
+    form_data = validated(DecisionForm(page_request.request.POST))
     row = deciding.decide(
-        review, Decision.Verdict(said["decision"]), said["note"], version=said["version"], by=page_request.caller
+        review, Decision.Verdict(form_data["decision"]), form_data["note"], version=form_data["version"], by=page_request.caller
     )
     return review_labels.outcome(reading.load(row))
 
@@ -125,23 +129,23 @@ ACTS: dict[str, Callable[[PageRequest, Review], str]] = {
 }
 
 
-def _shown(page_request: PageRequest, found: ReviewDetail) -> dict[str, Any]:
-    review, asked = found.review, page_request.request.GET
-    printing = asked.get("print") == "1"
-    only = asked.get("only", "") if asked.get("only", "") in review_labels.ONLY else ""
-    proposed = {proposal.account_id: proposal for proposal in found.proposals if proposal.account_id}
-    said = Counter(comment.line_id for comment in found.comments)
-    kept = [line for line in found.lines if _fits(line, only, proposed)]
-    rows = kept if printing or asked.get("all") else kept[:MOST_ROWS]
+def _context(page_request: PageRequest, whole: ReviewDetail) -> dict[str, Any]:
+    review, params = whole.review, page_request.request.GET
+    printing = params.get("print") == "1"
+    only = params.get("only", "") if params.get("only", "") in review_labels.ONLY else ""
+    proposed = {proposal.account_id: proposal for proposal in whole.proposals if proposal.account_id}
+    comment_counts = Counter(comment.line_id for comment in whole.comments)
+    kept = [line for line in whole.lines if _fits(line, only, proposed)]
+    rows = kept if printing or params.get("all") else kept[:MAX_ROWS]
     mine = drafting.is_author(review, page_request.caller)
     why_not = deciding.why_not(review, page_request.caller) if page_request.may(Need.BUDGET) else ""
     return {
-        "found": found,
+        "found": whole,
         "review": review,
         "printing": printing,
         "only": only,
         "only_words": review_labels.ONLY,
-        "outcome": review_labels.outcome(found),
+        "outcome": review_labels.outcome(whole),
         "moved": review_labels.moved(snapshot.changes_since(review)),
         "rows": [
             {
@@ -149,15 +153,15 @@ def _shown(page_request: PageRequest, found: ReviewDetail) -> dict[str, Any]:
                 "actual": variance.spent_variance(line),
                 "forecast": variance.forecast_variance(line),
                 "proposal": proposed.get(line.account_id),
-                "comments": said[line.pk],
+                "comments": comment_counts[line.pk],
             }
             for line in rows
         ],
         "hidden": len(kept) - len(rows),
         "overall": reading.overall(review),
-        "proposals": [{"proposal": one, "name": deciding.name_of(one)} for one in found.proposals],
+        "proposals": [{"proposal": proposal, "name": deciding.name_of(proposal)} for proposal in whole.proposals],
         "project": page_request.project,
-        "about": asked.get("about", ""),
+        "about": params.get("about", ""),
         "may_edit": not printing and mine and page_request.may(Need.BUDGET) and review.state in Review.EDITABLE,
         "may_comment": not printing and page_request.may(Need.BUDGET),
         "why_not": why_not,
@@ -179,5 +183,5 @@ def _is_number(text: str) -> bool:
 
 
 def _css(text: str) -> str:
-    """A string in a style sheet: whatever is not plain is written as its number."""
+    """A CSS string: every special character is escaped by its code point."""
     return "".join(c if c.isalnum() or c in " .,:#·-_" else f"\\{ord(c):x} " for c in text)

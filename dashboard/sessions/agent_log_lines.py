@@ -1,7 +1,7 @@
-"""What an agent's JSON line tells a person: one kind and one sentence. Pure; every CLI's lines are recorded in tests/agents.
+"""Summaries of an agent's JSON log lines: one kind and one sentence. Pure; recorded lines of every CLI are in tests/agents.
 
-The readers in runtime/agents understand the same lines for the sake of money and failures. Here nothing depends on them: a line that is
-not understood is shown as it is.
+The readers in orchestration/worker/agents parse the same lines for cost and failures. Nothing depends on this module: an unknown line is
+shown as it is.
 """
 
 import json
@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-LONGEST = 300
-# In the order in which they say most about a use of a tool.
-TELLING = ("file_path", "notebook_path", "path", "filePath", "command", "pattern", "query", "url", "description", "prompt")
+MAX_LENGTH = 300
+# Arguments of a tool that describe its use, the most specific first.
+TOOL_FIELDS = ("file_path", "notebook_path", "path", "filePath", "command", "pattern", "query", "url", "description", "prompt")
 EDITS = frozenset({"edit", "write", "multiedit", "notebookedit", "write_file", "replace", "patch", "apply_patch", "file_change"})
 SHELLS = frozenset({"bash", "shell", "run_shell_command", "command_execution"})
 
@@ -25,60 +25,62 @@ class LogSentence:
 
 
 def read(line: str) -> LogSentence | None:
-    """None: no JSON object, or one that is not known."""
+    """None: not a JSON object, or an unknown one."""
     if not line.startswith("{"):
         return None
     try:
-        told = json.loads(line)
+        payload = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(told, dict):
+    if not isinstance(payload, dict):
         return None
-    for reader in (_protocol, _blocks, _item, _part, _gemini, _ends):
-        if found := reader(told):
-            return LogSentence(found[0], " ".join(found[1].split())[:LONGEST])
+    for reader in (_protocol, _blocks, _item, _part, _gemini, _end):
+        if result := reader(payload):
+            return LogSentence(result[0], " ".join(result[1].split())[:MAX_LENGTH])
     return None
 
 
 Reader = Callable[[Mapping[str, Any]], tuple[str, str] | None]
 
 
-def _protocol(told: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The command agent's."""
-    match told.get("type"):
-        case "text" if "text" in told:
-            return "says", _text(told.get("text"))
-        case "usage" if "id" in told or "model" in told or "cost_usd" in told:
+def _protocol(payload: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The protocol of the command agent."""
+    match payload.get("type"):
+        case "text" if "text" in payload:
+            return "says", _text(payload.get("text"))
+        case "usage" if "id" in payload or "model" in payload or "cost_usd" in payload:
             tokens = [
-                f"{_whole(told.get(f'{way}_tokens')):,} {way}" for way in ("input", "output") if _whole(told.get(f"{way}_tokens"))
+                f"{_whole(payload.get(f'{direction}_tokens')):,} {direction}"
+                for direction in ("input", "output")
+                if _whole(payload.get(f"{direction}_tokens"))
             ]
-            cost = told.get("cost_usd")
+            cost = payload.get("cost_usd")
             return "cost", " · ".join(
                 [
                     "Request",
-                    _text(told.get("model")) or "no model named",
+                    _text(payload.get("model")) or "no model named",
                     *([f"${cost} reported"] if cost is not None else []),
                     *tokens,
                 ]
             )
         case "waiting":
-            return "trouble", f"Waits: {_text(told.get('message'))}"
+            return "trouble", f"Waits: {_text(payload.get('message'))}"
         case "failure":
-            return "trouble", f"{_text(told.get('code'))}: {_text(told.get('message'))}"
+            return "trouble", f"{_text(payload.get('code'))}: {_text(payload.get('message'))}"
         case "verdict":
-            return "result", f"Verdict: {'passed' if told.get('passed') is True else 'not passed'}"
-        case "score" if isinstance(told.get("score"), (int, float)):
-            return "result", f"Score {told['score']}"
-        case "result" if "summary" in told:
-            return "ends", f"{'Not done' if told.get('ok') is False else 'Done'}: {_text(told.get('summary'))}"
+            return "result", f"Verdict: {'passed' if payload.get('passed') is True else 'not passed'}"
+        case "score" if isinstance(payload.get("score"), (int, float)):
+            return "result", f"Score {payload['score']}"
+        case "result" if "summary" in payload:
+            return "ends", f"{'Not done' if payload.get('ok') is False else 'Done'}: {_text(payload.get('summary'))}"
     return None
 
 
-def _blocks(told: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Claude Code's and Qwen Code's: a message of blocks."""
-    if told.get("type") == "system" and told.get("subtype") == "init":
-        return "begins", f"Session begins, {_text(told.get('model')) or 'model not named'}"
-    for block in _objects(_dig(told, "message", "content")):
+def _blocks(payload: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Claude Code and Qwen Code: a message of blocks."""
+    if payload.get("type") == "system" and payload.get("subtype") == "init":
+        return "begins", f"Session begins, {_text(payload.get('model')) or 'model not named'}"
+    for block in _objects(_dig(payload, "message", "content")):
         match block.get("type"):
             case "tool_use":
                 return _tool(_text(block.get("name")), block.get("input"))
@@ -91,15 +93,15 @@ def _blocks(told: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _item(told: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Codex's: items that begin and end."""
-    item = told.get("item")
+def _item(payload: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Codex: items that begin and end."""
+    item = payload.get("item")
     match _dig(item, "type"):
         case "agent_message" | "reasoning":
             return "says", _text(_dig(item, "text"))
         case "command_execution":
             code = _dig(item, "exit_code")
-            if told.get("type") == "item.completed" and isinstance(code, int):
+            if payload.get("type") == "item.completed" and isinstance(code, int):
                 return ("result" if code == 0 else "trouble"), f"Exit {code}: {_text(_dig(item, 'command'))}"
             return "shell", _text(_dig(item, "command"))
         case "file_change":
@@ -109,52 +111,52 @@ def _item(told: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _part(told: Mapping[str, Any]) -> tuple[str, str] | None:
-    """opencode's."""
-    part = told.get("part")
-    match told.get("type"):
+def _part(payload: Mapping[str, Any]) -> tuple[str, str] | None:
+    """opencode: parts."""
+    part = payload.get("part")
+    match payload.get("type"):
         case "text" if part:
             return "says", _text(_dig(part, "text"))
         case "tool_use" if part:
             name, state = _text(_dig(part, "tool")), _dig(part, "state")
             kind = _kind(name) if _dig(state, "status") != "error" else "trouble"
-            return kind, f"{name} {_text(_dig(state, 'title')) or _what(_dig(state, 'input'))}"
+            return kind, f"{name} {_text(_dig(state, 'title')) or _tool_argument(_dig(state, 'input'))}"
         case "step_finish" if part:
             return "cost", f"Step ends: {_text(_dig(part, 'reason'))}"
         case "error":
-            return "trouble", _text(_dig(told, "error", "data", "message")) or _text(told.get("message"))
+            return "trouble", _text(_dig(payload, "error", "data", "message")) or _text(payload.get("message"))
     return None
 
 
-def _gemini(told: Mapping[str, Any]) -> tuple[str, str] | None:
-    match told.get("type"):
+def _gemini(payload: Mapping[str, Any]) -> tuple[str, str] | None:
+    match payload.get("type"):
         case "init":
-            return "begins", f"Session begins, {_text(told.get('model')) or 'model not named'}"
+            return "begins", f"Session begins, {_text(payload.get('model')) or 'model not named'}"
         case "tool_use":
-            return _tool(_text(told.get("tool_name")), told.get("parameters"))
+            return _tool(_text(payload.get("tool_name")), payload.get("parameters"))
         case "tool_result":
-            return _result(told.get("output"), failed=told.get("status") == "error")
-        case "message" if told.get("role") == "assistant":
-            return "says", _text(told.get("content"))
+            return _result(payload.get("output"), failed=payload.get("status") == "error")
+        case "message" if payload.get("role") == "assistant":
+            return "says", _text(payload.get("content"))
     return None
 
 
-def _ends(told: Mapping[str, Any]) -> tuple[str, str] | None:
-    match told.get("type"):
+def _end(payload: Mapping[str, Any]) -> tuple[str, str] | None:
+    match payload.get("type"):
         case "thread.started":
             return "begins", "Thread begins"
         case "turn.completed":
             return "ends", "Turn ends"
         case "turn.failed":
-            return "trouble", _text(_dig(told, "error", "message")) or "The turn failed"
+            return "trouble", _text(_dig(payload, "error", "message")) or "The turn failed"
         case "result":
-            failed = told.get("is_error") is True or told.get("status") == "error"
-            return ("trouble" if failed else "ends"), _text(told.get("result")) or ("It failed" if failed else "Done")
+            failed = payload.get("is_error") is True or payload.get("status") == "error"
+            return ("trouble" if failed else "ends"), _text(payload.get("result")) or ("It failed" if failed else "Done")
     return None
 
 
 def _tool(name: str, given: Any) -> tuple[str, str]:
-    return _kind(name), f"{name} {_what(given)}"
+    return _kind(name), f"{name} {_tool_argument(given)}"
 
 
 def _kind(name: str) -> str:
@@ -162,13 +164,13 @@ def _kind(name: str) -> str:
     return "edit" if low in EDITS else "shell" if low in SHELLS else "tool"
 
 
-def _what(given: Any) -> str:
-    return next((_text(_dig(given, key)) for key in TELLING if _text(_dig(given, key))), "")
+def _tool_argument(given: Any) -> str:
+    return next((_text(_dig(given, key)) for key in TOOL_FIELDS if _text(_dig(given, key))), "")
 
 
 def _result(content: Any, *, failed: bool) -> tuple[str, str]:
-    said = content if isinstance(content, str) else " ".join(_text(block.get("text")) for block in _objects(content))
-    return ("trouble" if failed else "result"), said[:LONGEST] or ("It failed" if failed else "It answered nothing")
+    text = content if isinstance(content, str) else " ".join(_text(block.get("text")) for block in _objects(content))
+    return ("trouble" if failed else "result"), text[:MAX_LENGTH] or ("It failed" if failed else "It answered nothing")
 
 
 def _dig(holder: Any, *keys: str) -> Any:

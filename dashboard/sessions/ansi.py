@@ -1,6 +1,6 @@
-"""Terminal colours as classes: sixteen, 256 and true colours become the nearest of eight that are legible in both themes. Pure.
+"""Terminal colours as CSS classes: 16, 256 and true colours map to the nearest of eight that are legible in both themes. Pure.
 
-Only what Select Graphic Rendition says of the text itself is kept: backgrounds, blinking and every other sequence are dropped.
+Only Select Graphic Rendition codes of the text itself are kept: backgrounds, blinking and every other sequence are dropped.
 """
 
 import re
@@ -15,7 +15,7 @@ NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _RGB = ((0, 0, 0), (205, 40, 40), (40, 180, 60), (200, 170, 30), (50, 90, 220), (190, 60, 190), (40, 180, 190), (230, 230, 230))
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 _STEPS = (0, 95, 135, 175, 215, 255)
-MOST_CODES = 32
+MAX_CODES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ PLAIN = Style()
 
 
 def html(text: str) -> str:
-    """A line as escaped HTML with its colours."""
+    """A line as escaped HTML with colours."""
     if "\x1b" not in text:
         return escape(plain(text))
     return "".join(
@@ -44,19 +44,19 @@ def html(text: str) -> str:
 
 
 def pieces(text: str) -> Iterator[tuple[Style, str]]:
-    """The runs of one style, in order and not empty. Of a line written over, its last state; colours reach no further than the line."""
+    """Non-empty runs of one style, in order. An overwritten line shows its last state; colours end with the line."""
     style, at = PLAIN, 0
     text = last_state(text)
-    for found in _SGR.finditer(text):
-        if part := plain(text[at : found.start()]):
+    for match in _SGR.finditer(text):
+        if part := plain(text[at : match.start()]):
             yield style, part
-        style, at = _after(style, found[1]), found.end()
+        style, at = _after(style, match[1]), match.end()
     if part := plain(text[at:]):
         yield style, part
 
 
 def _after(style: Style, codes: str) -> Style:
-    numbers = [int(code) if len(code) < 4 and code.isdigit() else 0 for code in re.split("[;:]", codes)[:MOST_CODES]]
+    numbers = [int(code) if len(code) < 4 and code.isdigit() else 0 for code in re.split("[;:]", codes)[:MAX_CODES]]
     n = 0
     while n < len(numbers):
         code = numbers[n]
@@ -85,13 +85,13 @@ def _simple(style: Style, code: int) -> Style:
     return replace(style, colour="") if code == 39 else style
 
 
-def _extended(rest: list[int]) -> tuple[str, int]:
-    """The colour, and how many numbers tell it."""
-    if len(rest) >= 2 and rest[0] == 5:
-        return _of_256(rest[1]), 2
-    if len(rest) >= 4 and rest[0] == 2:
-        return _nearest(rest[1], rest[2], rest[3]), 4
-    return "", len(rest)
+def _extended(codes: list[int]) -> tuple[str, int]:
+    """The colour, and how many codes it takes."""
+    if len(codes) >= 2 and codes[0] == 5:
+        return _of_256(codes[1]), 2
+    if len(codes) >= 4 and codes[0] == 2:
+        return _nearest(codes[1], codes[2], codes[3]), 4
+    return "", len(codes)
 
 
 def _of_256(number: int) -> str:
@@ -108,5 +108,5 @@ def _nearest(red: int, green: int, blue: int) -> str:
     if max(red, green, blue) - min(red, green, blue) < 40:
         return "white" if red + green + blue > 450 else "black"
     peak = max(red, green, blue)
-    scaled = tuple(220 * part / peak for part in (red, green, blue))  # how bright it is does not make it another colour
+    scaled = tuple(220 * part / peak for part in (red, green, blue))  # brightness does not change the colour
     return min(NAMES[1:7], key=lambda name: sum((a - b) ** 2 for a, b in zip(scaled, _RGB[NAMES.index(name)], strict=True)))

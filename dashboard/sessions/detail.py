@@ -1,4 +1,4 @@
-"""The page of one session: what it is doing, its facts, and its log; or what happened to it."""
+"""The page of one session: state, facts and log while it runs; its result and events afterwards."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from dashboard.shared import event_text, labels
 from dashboard.shared.charts import phasebar, phases
 from dashboard.shared.charts.swimlanes import Bar
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.fragments import names_of
+from dashboard.shared.fragments import entry_links
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration, queries, sessions
 from orchestration.models import FileLock, Round, Session
@@ -25,8 +25,8 @@ from workspaces.access import Need
 from workspaces.errors import Conflict
 from workspaces.models import Event
 
-MOST_LOCKS = 30
-MOST_EVENTS = 200
+MAX_LOCKS = 30
+MAX_EVENTS = 200
 
 
 @in_workspace()
@@ -42,47 +42,47 @@ def page(page_request: PageRequest, session_id: str) -> HttpResponse:
         regions["facts"] = Region("sessions/session.html#facts", lambda page_request: facts(page_request, session))
         regions |= log_page.regions(page_request, session)
     shown = where if where == "events" else "summary"
-    return show(page_request, "sessions/session.html", regions, where=shown, **log_page.common(page_request, session))
+    return render_page(page_request, "sessions/session.html", regions, where=shown, **log_page.log_context(page_request, session))
 
 
 @in_workspace()
-def moved(page_request: PageRequest, session_id: str, tail: str = "") -> HttpResponse:
-    """Where sessions had their pages before: addresses of notices that were sent, and of bookmarks."""
+def redirect_to_session(page_request: PageRequest, session_id: str, tail: str = "") -> HttpResponse:
+    """Redirect the URLs of earlier releases, which sent notices and bookmarks contain."""
     session = queries.session_for(page_request.workspace.pk, session_id)
     name = "session-stop" if tail else "session"
     query = page_request.request.META.get("QUERY_STRING", "")
     to = reverse(name, args=[page_request.workspace.pk, session.pk])
     response = HttpResponsePermanentRedirect(f"{to}?{query}" if query else to)
     if page_request.request.method not in ("GET", "HEAD"):
-        response.status_code = 308  # the form is sent again as it is
+        response.status_code = 308  # the browser repeats the POST
     return response
 
 
 @require_POST
 @in_workspace(Need.OPERATE)
 def hold_after(page_request: PageRequest, session_id: str) -> HttpResponse:
-    """Hold its entry once the round is finished, or (`wanted=0`) no longer."""
+    """Put its entry on hold after the round, or (`wanted=0`) cancel that."""
     session = queries.session_for(page_request.workspace.pk, session_id)
     if session.status == Session.Status.ENDED:
         raise Conflict(f"The session on #{session.entry.seq} has ended: hold its entry on the entry's page")
-    wanted = page_request.request.POST.get("wanted") != "0"
-    sessions.hold_after(page_request.workspace.pk, session.pk, by=page_request.caller, wanted=wanted)
-    then = "will be held when this round is finished" if wanted else "goes back in line after this round"
+    on_hold = page_request.request.POST.get("wanted") != "0"
+    sessions.hold_after(page_request.workspace.pk, session.pk, by=page_request.caller, requested=on_hold)
+    then = "will be held when this round is finished" if on_hold else "goes back in line after this round"
     return done(page_request, f"#{session.entry.seq} {then}")
 
 
 def head(page_request: PageRequest, session: Session) -> dict[str, Any]:
     """State, steps, time, cost, tokens."""
-    row = rows.of(session, configuration.load(page_request.executor.config), now())
+    row = rows.build_row(session, configuration.load(page_request.executor.config), now())
     return {"row": row, "over": row.over, "phase": labels.PHASES[session.phase], "spend": budget.session_spend(session.pk)}
 
 
 def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:
     bars = _bars(session)
     until = session.ended_at or now()
-    held = FileLock.objects.filter(entry=session.entry).order_by("path").values_list("path", flat=True)[: MOST_LOCKS + 1]
+    held = FileLock.objects.filter(entry=session.entry).order_by("path").values_list("path", flat=True)[: MAX_LOCKS + 1]
     locks = list(held)
-    parent, parent_left = by_entry.parent(page_request.project)
+    parent, parent_left = by_entry.parent_limit(page_request.project)
     account = session.entry.account
     return {
         "over": session.status == Session.Status.ENDED,
@@ -90,8 +90,8 @@ def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:
         "totals": [
             (phases.LETTERS.get(name, ""), phases.WORDS.get(name, name), took) for name, took in phasebar.totals(bars, until)
         ],
-        "locks": locks[:MOST_LOCKS],
-        "more_locks": len(locks) > MOST_LOCKS,
+        "locks": locks[:MAX_LOCKS],
+        "more_locks": len(locks) > MAX_LOCKS,
         "account": account,
         "hold_left": max(session.hold.amount - session.hold.drawn, 0) if session.hold else 0,
         "left": min(account.headroom, parent_left),
@@ -101,10 +101,10 @@ def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:
 
 
 def events(page_request: PageRequest, session: Session) -> dict[str, Any]:
-    """What people and Muster did about it, and its phases between, in one order."""
-    told = list(Event.objects.filter(workspace=page_request.workspace, object_id=session.pk).order_by("-id")[:MOST_EVENTS])
-    names = names_of(page_request, {session.entry_id})
-    found = [
+    """Events and phases of the session, newest first."""
+    recorded = list(Event.objects.filter(workspace=page_request.workspace, object_id=session.pk).order_by("-id")[:MAX_EVENTS])
+    names = entry_links(page_request, {session.entry_id})
+    items = [
         {
             "at": event.at,
             "actor": event.actor,
@@ -112,13 +112,13 @@ def events(page_request: PageRequest, session: Session) -> dict[str, Any]:
             "says": event_text.sentence(event.verb, event.data, names.get(session.entry_id)),
             "why": event.reason,
         }
-        for event in told
+        for event in recorded
     ]
     for span in phase_history.spans(session.phases, session.ended_at):
         words = f"began to {phases.WORDS.get(span.phase, span.phase)}"
-        found.append({"at": span.start, "actor": "session", "symbol": "dot", "says": [(words, "")], "why": ""})
-    return {"happened": sorted(found, key=lambda one: one["at"], reverse=True), "over": session.status == Session.Status.ENDED}
+        items.append({"at": span.start, "actor": "session", "symbol": "dot", "says": [(words, "")], "why": ""})
+    return {"happened": sorted(items, key=lambda item: item["at"], reverse=True), "over": session.status == Session.Status.ENDED}
 
 
 def _bars(session: Session) -> list[Bar]:
-    return [Bar(one.phase, one.start, one.end) for one in phase_history.spans(session.phases, session.ended_at)]
+    return [Bar(span.phase, span.start, span.end) for span in phase_history.spans(session.phases, session.ended_at)]

@@ -1,4 +1,4 @@
-"""The filters in the address of the list, and of a log."""
+"""The filters in the URLs of the session list and of a log."""
 
 from django import forms
 
@@ -34,7 +34,7 @@ class WorkersFilter(forms.Form):
 
 
 class LogFilter(forms.Form):
-    """What a log's address may say besides `after` and `before`. Numbers of lines are whole and not endless."""
+    """The parameters of a log's URL. Line numbers are bounded integers."""
 
     after = forms.IntegerField(min_value=0, max_value=10**15, required=False)
     before = forms.IntegerField(min_value=0, max_value=10**15, required=False)

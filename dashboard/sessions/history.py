@@ -1,10 +1,10 @@
-"""All sessions that ended, in pages by when they were claimed: by the last row's time and id, never by a count of rows."""
+"""Ended sessions, paginated by claim time and id."""
 
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from dashboard.shared.lists.paging import A_PAGE, Page
+from dashboard.shared.lists.paging import PAGE_SIZE, Page
 from dashboard.shared.page_request import PageRequest
 from orchestration.models import Session
 from workspaces import ids
@@ -12,18 +12,18 @@ from workspaces import ids
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def cut(found: QuerySet[Session], page_request: PageRequest) -> Page:
-    """Newest first. A cursor that is none is the first page."""
+def paginate(queryset: QuerySet[Session], page_request: PageRequest) -> Page:
+    """Newest first. An invalid cursor means the first page."""
     after, before = (page_request.request.GET.get(name, "") for name in ("after", "before"))
     cursor = _position(before or after)
     forward = not (before and cursor)
     if cursor:
         at, id_ = cursor
-        way = "lt" if forward else "gt"
-        found = found.filter(Q(**{f"claimed_at__{way}": at}) | Q(**{"claimed_at": at, f"id__{way}": id_}))
+        comparison = "lt" if forward else "gt"
+        queryset = queryset.filter(Q(**{f"claimed_at__{comparison}": at}) | Q(**{"claimed_at": at, f"id__{comparison}": id_}))
     sign = "-" if forward else ""
-    rows = list(found.order_by(f"{sign}claimed_at", f"{sign}id")[: A_PAGE + 1])
-    more, rows = len(rows) > A_PAGE, rows[:A_PAGE]
+    rows = list(queryset.order_by(f"{sign}claimed_at", f"{sign}id")[: PAGE_SIZE + 1])
+    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if not forward:
         rows.reverse()
     if not rows:

@@ -1,4 +1,4 @@
-"""Lines of a log as HTML. Written by hand and not by a template: a page has a thousand, and each is escaped here, once."""
+"""Log lines as HTML, built without a template because a page has a thousand. Every line is escaped here, once."""
 
 import re
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ from dashboard.templatetags.muster import line_clock
 from orchestration.sessions.logs.chunks import Line, plain
 from orchestration.sessions.logs.levels import level
 
-LONGEST = 2000
-# What a row of an agent's own telling is called, and its mark.
+MAX_LENGTH = 2000
+# Labels of the kinds of agent log lines.
 KINDS = {
     "tool": "Tool",
     "edit": "Edit",
@@ -32,25 +32,25 @@ _TESTS = re.compile(
 
 
 def html(lines: Iterable[Line], *, base: str, previous: int = 0, words: str = "", here: bool = True) -> SafeString:
-    """Rows in order. `base`: the log's own address. `previous`: the number before the first one, to tell of lines that were not kept;
-    0 to tell of none. `words`: what is marked. Not `here`: on another page, whose numbers lead to the log.
+    """Rows in order. `base`: the URL of the log. `previous`: the number of the line before the first one, to report gaps; 0: report
+    none. `words`: text to mark. `here=False`: on another page, where line numbers link to the log.
     """
     find = re.compile(re.escape(words), re.IGNORECASE) if words else None
     rows: list[str] = []
     for line in lines:
         if previous and line.seq > previous + 1:
-            rows.append(gap(line.seq - previous - 1))
+            rows.append(gap_row(line.seq - previous - 1))
         previous = line.seq
         rows.append(row(line, base=base, find=find, here=here))
     return mark_safe("".join(rows))
 
 
-def whole(line: Line) -> SafeString:
-    """One line, and all of it."""
+def full_line(line: Line) -> SafeString:
+    """One line in full."""
     return mark_safe(row(line, base="", whole=True))
 
 
-def gap(missing: int) -> str:
+def gap_row(missing: int) -> str:
     return f'<div class="gap">… {missing:,} line{"" if missing == 1 else "s"} between these not shown</div>'
 
 
@@ -71,11 +71,11 @@ def row(line: Line, *, base: str, find: re.Pattern[str] | None = None, whole: bo
 
 
 def _text(line: Line, words: str, *, base: str, find: re.Pattern[str] | None, whole: bool) -> str:
-    """What matches a search is marked, and then shown without colours: a match may begin in one and end in another."""
-    if len(words) > LONGEST and not whole:
-        more = len(words) - LONGEST
-        rest = f'<a class="rest" href="{base}?line={line.seq}" data-line="{line.seq}">show all, {more:,} more characters</a>'
-        return f"{_marked(words[:LONGEST], find)} … {rest}"
+    """A line with a match is marked and loses its colours, because a match may span several colours."""
+    if len(words) > MAX_LENGTH and not whole:
+        more = len(words) - MAX_LENGTH
+        link = f'<a class="rest" href="{base}?line={line.seq}" data-line="{line.seq}">show all, {more:,} more characters</a>'
+        return f"{_marked(words[:MAX_LENGTH], find)} … {link}"
     if find and find.search(words):
         return _marked(words, find)
     coloured = ansi.html(line.text)
@@ -86,17 +86,17 @@ def _marked(words: str, find: re.Pattern[str] | None) -> str:
     if find is None:
         return escape(words)
     shown, at = [], 0
-    for found in find.finditer(words):
-        shown += [escape(words[at : found.start()]), f"<mark>{escape(found[0])}</mark>"]
-        at = found.end()
+    for match in find.finditer(words):
+        shown += [escape(words[at : match.start()]), f"<mark>{escape(match[0])}</mark>"]
+        at = match.end()
     return "".join([*shown, escape(words[at:])])
 
 
 def _event(known: agent_log_lines.LogSentence, words: str, *, base: str, seq: int) -> str:
-    """A marked row: what it tells in a line, and what was written in full under it."""
-    raw: str = escape(words[:LONGEST])
-    if len(words) > LONGEST:
-        raw += f' … <a class="rest" href="{base}?line={seq}">show all, {len(words) - LONGEST:,} more characters</a>'
+    """An agent's line as a summary that opens to the raw text."""
+    raw: str = escape(words[:MAX_LENGTH])
+    if len(words) > MAX_LENGTH:
+        raw += f' … <a class="rest" href="{base}?line={seq}">show all, {len(words) - MAX_LENGTH:,} more characters</a>'
     return (
         f'<details class="text told t-{known.kind}"><summary><b>{KINDS[known.kind]}</b> {escape(known.summary)}</summary>'
         f"<code>{raw}</code></details>"

@@ -1,4 +1,4 @@
-"""One session as the list and its own page show it: its state, its steps, how long it has been silent, what it needs."""
+"""A session as the list and its own page show it: state, steps, silence, urgency."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,9 +23,7 @@ STEPS = {
 
 @dataclass(frozen=True)
 class Row:
-    """`quiet`: `quiet` or `alarming`, when it has written nothing for so long. `need`: why somebody should look, in the order of its
-    number: smaller is more urgent.
-    """
+    """`quiet`: `quiet` or `alarming`, after a long time without output. `need`: its urgency, smaller is more urgent."""
 
     session: Session
     status: str
@@ -47,14 +45,14 @@ class Row:
 
     @property
     def entry_cost(self) -> int:
-        return self.session.entry.account.spent
+        return int(self.session.entry.account.spent)
 
     @property
     def can_stop(self) -> bool:
         return not self.over and self.session.stop_wanted_at is None
 
 
-def of(session: Session, config: Config, at: datetime) -> Row:
+def build_row(session: Session, config: Config, at: datetime) -> Row:
     """`at`: now."""
     over = session.status == Session.Status.ENDED
     silent_since = session.last_output_at or session.started_at or session.claimed_at
@@ -69,13 +67,13 @@ def of(session: Session, config: Config, at: datetime) -> Row:
         silent_since=silent_since,
         steps=steps,
         step=step,
-        need=need(session, at, **row),
+        need=urgency(session, at, **row),
         **row,
     )
 
 
 def steps_of(session: Session, config: Config) -> tuple[list[tuple[str, str]], int]:
-    """(word, `done`, `now` or nothing) of the phases that this session goes through, and which one it is in, from 1."""
+    """The phases of this session as (word, `done`, `now` or empty), and the number of the current one, from 1."""
     left_out = set() if config.interceptor else {"interception"}
     if session.work == Entry.Work.VERIFY:
         left_out |= {"implementation", "interception"}
@@ -86,8 +84,8 @@ def steps_of(session: Session, config: Config) -> tuple[list[tuple[str, str]], i
     return [(STEPS[name], state) for name, state in zip(names, states, strict=True)], at + 1
 
 
-def need(session: Session, at: datetime, *, over: bool, quiet: str, late: bool) -> int:
-    """How soon somebody should look at it: the smallest first."""
+def urgency(session: Session, at: datetime, *, over: bool, quiet: str, late: bool) -> int:
+    """How urgently a person should look at it: smaller is more urgent."""
     if over:
         return 20
     if session.stop_wanted_at is not None and at - session.stop_wanted_at > UNANSWERED_AFTER:

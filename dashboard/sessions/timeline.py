@@ -8,13 +8,13 @@ from dashboard.shared.charts import swimlanes
 from orchestration.sessions import phase_history
 
 FAILED = frozenset({"failed", "crashed", "timed_out", "lost", "conflict", "out_of_money"})
-MOST_LANES = 40
+MAX_LANES = 40
 
 
 def draw(rows: list[Row], at: datetime) -> dict[str, Any]:
     """`lanes`: the drawing. `lanes_more`: how many rows are only in the table."""
-    lanes = [lane(row, at) for row in rows[:MOST_LANES]]
-    return {"lanes": swimlanes.draw(lanes, at, timedelta(minutes=60)), "lanes_more": max(0, len(rows) - MOST_LANES)}
+    lanes = [lane(row, at) for row in rows[:MAX_LANES]]
+    return {"lanes": swimlanes.draw(lanes, at, timedelta(minutes=60)), "lanes_more": max(0, len(rows) - MAX_LANES)}
 
 
 def lane(row: Row, at: datetime) -> swimlanes.Lane:
@@ -24,7 +24,7 @@ def lane(row: Row, at: datetime) -> swimlanes.Lane:
     spans = [*begun, *phase_history.spans(session.phases, until)]
     return swimlanes.Lane(
         name=f"#{row.entry.seq}",
-        spans=[swimlanes.Bar(one.phase, one.start, one.end) for one in spans],
+        spans=[swimlanes.Bar(span.phase, span.start, span.end) for span in spans],
         running=not row.over,
         failed=row.status in FAILED,
     )

@@ -1,4 +1,4 @@
-"""The workers: sessions at work and those that ended within the hour, what needs somebody first; or all that ever ended, in pages."""
+"""The session list: running sessions and those that ended within the hour, the most urgent first; or all ended sessions in pages."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -13,19 +13,19 @@ from budget import amounts
 from budget.reads import csv_export
 from dashboard.sessions import history, log_lines, timeline
 from dashboard.sessions.filters import OUTCOMES, SORTS, STATES, WorkersFilter
-from dashboard.sessions.rows import Row, of
+from dashboard.sessions.rows import Row, build_row
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
-from dashboard.shared.lists.paging import A_PAGE, Page
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.lists.paging import PAGE_SIZE, Page
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
 from orchestration.models import Session
 from orchestration.queries import session_for
 from orchestration.sessions.logs import windows as log_windows
 
-STAYS = timedelta(minutes=60)
-MOST_COUNTED = 10_000
+RECENT = timedelta(minutes=60)
+MAX_COUNTED = 10_000
 PEEK_LINES = 8
 HEAD = [
     "session_id",
@@ -62,19 +62,19 @@ def page(page_request: PageRequest) -> HttpResponseBase:
     regions = HEADER | {"workers": Region("sessions/list.html#workers", workers)}
     if page_request.request.GET.get("fragment") == "peek":
         regions["peek"] = Region("sessions/list.html#peek", peek)
-    return show(page_request, "sessions/list.html", regions)
+    return render_page(page_request, "sessions/list.html", regions)
 
 
 def workers(page_request: PageRequest) -> dict[str, Any]:
     chosen, ignored = filters.read(WorkersFilter, page_request)
-    every = _recent(page_request)
+    recent = _recent(page_request)
     if chosen["ended"]:
-        cut = history.cut(_ended(page_request, chosen), page_request)
+        cut = history.paginate(_ended(page_request, chosen), page_request)
         rows = _rows(page_request, cut.rows)
     else:
-        rows = _sorted([row for row in every if _fits(row, chosen)], chosen["sort"])[:A_PAGE]
+        rows = _sorted([row for row in recent if _fits(row, chosen)], chosen["sort"])[:PAGE_SIZE]
         cut = Page([])
-    older = Session.objects.filter(workspace=page_request.workspace, status=Session.Status.ENDED, ended_at__lte=now() - STAYS)
+    older = Session.objects.filter(workspace=page_request.workspace, status=Session.Status.ENDED, ended_at__lte=now() - RECENT)
     name, down = chosen["sort"].removeprefix("-"), chosen["sort"].startswith("-")
     lanes = timeline.draw(rows, now()) if chosen["view"] and not chosen["ended"] else {}
     return (
@@ -86,10 +86,10 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
             "ignored": ignored,
             "filtered": any(chosen[key] for key in ("state", "phase", "q")),
             "executor": page_request.executor,
-            "chips": _chips(page_request, chosen, every),
+            "chips": _chips(page_request, chosen, recent),
             "phases": WorkersFilter.base_fields["phase"].choices,  # type: ignore[attr-defined]
-            "older": older[: MOST_COUNTED + 1].count(),
-            "most_counted": MOST_COUNTED,
+            "older": older[: MAX_COUNTED + 1].count(),
+            "most_counted": MAX_COUNTED,
             "sorts": {key: _sort(page_request, key, name, down) for key in SORTS},
             "query": filters.query(page_request, "session"),
             "with_ended": filters.query(page_request, "state", "phase", "sort", "view", ended="1"),
@@ -102,24 +102,24 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 
 
 def peek(page_request: PageRequest) -> dict[str, Any]:
-    """The last lines of one session: fetched when somebody opens its row."""
+    """The last lines of one session, fetched when its row is opened."""
     session = session_for(page_request.workspace.pk, page_request.request.GET.get("session", ""))
     base = reverse("session-log", args=[page_request.workspace.pk, session.pk])
-    found = log_windows.before(session, most=PEEK_LINES)
-    return {"peeked": session, "lines": log_lines.html(found.lines, base=base, here=False)}
+    window = log_windows.before(session, limit=PEEK_LINES)
+    return {"peeked": session, "lines": log_lines.html(window.lines, base=base, here=False)}
 
 
 def _recent(page_request: PageRequest) -> list[Row]:
-    """At work, and ended within the hour: the newest of those."""
-    mine = Session.objects.filter(workspace=page_request.workspace).select_related("entry__account", "hold", "worker")
-    at_work = list(mine.filter(status__in=Session.OPEN))
-    ended = mine.filter(status=Session.Status.ENDED, ended_at__gt=now() - STAYS)
-    return _rows(page_request, [*at_work, *ended.order_by("-ended_at")[:A_PAGE]])
+    """Running sessions, and the newest that ended within the hour."""
+    sessions = Session.objects.filter(workspace=page_request.workspace).select_related("entry__account", "hold", "worker")
+    at_work = list(sessions.filter(status__in=Session.OPEN))
+    ended = sessions.filter(status=Session.Status.ENDED, ended_at__gt=now() - RECENT)
+    return _rows(page_request, [*at_work, *ended.order_by("-ended_at")[:PAGE_SIZE]])
 
 
-def _rows(page_request: PageRequest, found: list[Session]) -> list[Row]:
+def _rows(page_request: PageRequest, sessions: list[Session]) -> list[Row]:
     config, at = configuration.load(page_request.executor.config), now()
-    return [of(session, config, at) for session in found]
+    return [build_row(session, config, at) for session in sessions]
 
 
 def _fits(row: Row, chosen: dict[str, Any]) -> bool:
@@ -136,7 +136,7 @@ def _fits(row: Row, chosen: dict[str, Any]) -> bool:
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:
-    """By default what needs somebody, then what runs longest. What has ended comes last, the newest first."""
+    """By default the most urgent first, then the longest running. Ended sessions come last, the newest first."""
     name, down = sort.removeprefix("-"), sort.startswith("-")
     if name:
         return sorted(rows, key=lambda row: (KEYS[name](row), row.session.pk), reverse=down)
@@ -150,36 +150,36 @@ def _moment(at: datetime | None) -> float:
 
 
 def _ended(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Session]:
-    found = Session.objects.filter(workspace=page_request.workspace, status=Session.Status.ENDED)
+    sessions = Session.objects.filter(workspace=page_request.workspace, status=Session.Status.ENDED)
     if chosen["state"]:
-        found = found.filter(outcome=chosen["state"])
+        sessions = sessions.filter(outcome=chosen["state"])
     if chosen["phase"]:
-        found = found.filter(phase=chosen["phase"])
+        sessions = sessions.filter(phase=chosen["phase"])
     if words := chosen["q"].strip():
         number = words.removeprefix("#")
         by_number = Q(entry__seq=int(number)) if number.isascii() and number.isdigit() and len(number) < 16 else Q()
-        found = found.filter(Q(entry__content__icontains=words) | Q(pk=words) | Q(entry_id=words) | by_number)
-    return found.select_related("entry__account", "hold", "worker")
+        sessions = sessions.filter(Q(entry__content__icontains=words) | Q(pk=words) | Q(entry_id=words) | by_number)
+    return sessions.select_related("entry__account", "hold", "worker")
 
 
-def _chips(page_request: PageRequest, chosen: dict[str, Any], every: list[Row]) -> list[tuple[str, str, bool, int | None]]:
-    """(word, address, is chosen, how many). The counts follow the other filters."""
+def _chips(page_request: PageRequest, chosen: dict[str, Any], recent: list[Row]) -> list[tuple[str, str, bool, int | None]]:
+    """(label, query, is chosen, count). The counts respect the other filters."""
     if chosen["ended"]:
         named = [("", "All"), *OUTCOMES]
         return [(word, filters.query(page_request, "session", state=key), chosen["state"] == key, None) for key, word in named]
     chips: list[tuple[str, str, bool, int | None]] = []
     for key, word in [("", "All"), *STATES.items()]:
-        number = sum(_fits(row, chosen | {"state": key}) for row in every)
+        number = sum(_fits(row, chosen | {"state": key}) for row in recent)
         if number or key in ("", chosen["state"]):
             chips.append((word, filters.query(page_request, "session", state=key), chosen["state"] == key, number))
     return chips
 
 
 def _sort(page_request: PageRequest, name: str, chosen: str, down: bool) -> dict[str, str]:
-    """Where the head of a column leads, and how it is sorted now. Time and money begin with the most."""
+    """The link and current sort order of a column head. The first click sorts time and money descending."""
     current = ("descending" if down else "ascending") if name == chosen else ""
-    wanted = ("" if down else "-") + name if current else name if name in ("entry", "output") else f"-{name}"
-    return {"query": filters.query(page_request, sort=wanted), "now": current}
+    order = ("" if down else "-") + name if current else name if name in ("entry", "output") else f"-{name}"
+    return {"query": filters.query(page_request, sort=order), "now": current}
 
 
 def _csv(page_request: PageRequest) -> HttpResponseBase:
@@ -187,24 +187,32 @@ def _csv(page_request: PageRequest) -> HttpResponseBase:
     name = "-".join(filter(None, ["workers", "ended" if chosen["ended"] else "", chosen["state"], chosen["phase"]]))
     if chosen["ended"]:
         config = configuration.load(page_request.executor.config)
-        found = _ended(page_request, chosen).order_by("-claimed_at", "-id").iterator(chunk_size=500)
-        return csv_export.respond(name, HEAD, (_line(of(session, config, now())) for session in found))
+        sessions = _ended(page_request, chosen).order_by("-claimed_at", "-id").iterator(chunk_size=500)
+        return csv_export.respond(name, HEAD, (_line(build_row(session, config, now())) for session in sessions))
     rows = _sorted([row for row in _recent(page_request) if _fits(row, chosen)], chosen["sort"])
     return csv_export.respond(name, HEAD, map(_line, rows))
 
 
 def _line(row: Row) -> Iterator[Any]:
-    one = row.session
+    session = row.session
     yield from (
-        one.pk,
+        session.pk,
         row.status,
         row.entry.pk,
         row.entry.seq,
         row.entry.title,
-        one.phase,
-        one.round_number or None,
-        one.attempt,
+        session.phase,
+        session.round_number or None,
+        session.attempt,
     )
     yield from (None if row.round_cost is None else amounts.number(row.round_cost), amounts.number(row.entry_cost))
-    yield from (one.claimed_at, one.started_at, one.ended_at, one.last_output_at, one.worker_id, one.host, one.waiting_for)
-    yield one.outcome_message
+    yield from (
+        session.claimed_at,
+        session.started_at,
+        session.ended_at,
+        session.last_output_at,
+        session.worker_id,
+        session.host,
+        session.waiting_for,
+    )
+    yield session.outcome_message

@@ -1,15 +1,16 @@
-"""The page of a workspace's agents: whether they can work, how they are run, and the secrets they get."""
+"""The page of a workspace's agents: health, configuration and secrets."""
 
 import json
 from typing import Any
 
+from django import forms
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import SecretForm, checked
+from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, Region, show
+from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration, queries
 from orchestration.configuration import agent_kinds, circuit_breaker, secrets
@@ -17,13 +18,18 @@ from orchestration.models import Secret
 from workspaces.access import Need
 
 
+class SecretForm(forms.Form):
+    name = forms.CharField(max_length=100, error_messages={"required": "Write the variable's name"})
+    value = forms.CharField(max_length=16_000, strip=False, error_messages={"required": "Write its value"})
+
+
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponse:
     regions = HEADER | {
-        "agents": Region("settings/agents.html#agents", agents),
-        "secrets": Region("settings/agents.html#secrets", held),
+        "agents": Region("settings/agents.html#agents", agents_region),
+        "secrets": Region("settings/agents.html#secrets", secrets_region),
     }
-    return show(page_request, "settings/agents.html", regions)
+    return render_page(page_request, "settings/agents.html", regions)
 
 
 @require_POST
@@ -36,9 +42,9 @@ def retry(page_request: PageRequest) -> HttpResponse:
 @require_POST
 @in_workspace(Need.ADMIN)
 def put_secret(page_request: PageRequest) -> HttpResponse:
-    said = checked(SecretForm(page_request.request.POST))
-    row = secrets.put(page_request.workspace.pk, said["name"], said["value"], by=page_request.caller)
-    return done(page_request, f"{row.name} is sealed; agents that start from now on get it")
+    form_data = validated(SecretForm(page_request.request.POST))
+    row = secrets.put(page_request.workspace.pk, form_data["name"], form_data["value"], by=page_request.caller)
+    return done(page_request, f"{row.name} is saved; agents that start from now on get it")
 
 
 @require_POST
@@ -48,8 +54,8 @@ def remove_secret(page_request: PageRequest, name: str) -> HttpResponse:
     return done(page_request, f"{name} is removed; agents that start from now on do not get it")
 
 
-def agents(page_request: PageRequest) -> dict[str, Any]:
-    """Who implements, reviews and verifies, and what is known of their programs."""
+def agents_region(page_request: PageRequest) -> dict[str, Any]:
+    """The agents that implement, review and verify, and the versions of their programs."""
     executor = queries.executor_for(page_request.workspace.pk)
     config = configuration.load(executor.config)
     roles: list[tuple[str, configuration.Agent, int | None]] = [("Implements", config.agent, None)]
@@ -65,15 +71,15 @@ def agents(page_request: PageRequest) -> dict[str, Any]:
             {"does": does, "agent": agent, "title": agent_kinds.title(agent.kind), "limit": limit} for does, agent, limit in roles
         ],
         "programs": [
-            (host, [(agent_kinds.title(kind), version) for kind, version in sorted(found["versions"].items())])
-            for found in state["programs"]
-            for host in [found["host"]]
+            (host, [(agent_kinds.title(kind), version) for kind, version in sorted(program["versions"].items())])
+            for program in state["programs"]
+            for host in [program["host"]]
         ],
-        "config": json.dumps(configuration.without_values(configuration.answer(config)), indent=2, ensure_ascii=False),
+        "config": json.dumps(configuration.without_values(configuration.as_json(config)), indent=2, ensure_ascii=False),
     }
 
 
-def held(page_request: PageRequest) -> dict[str, Any]:
+def secrets_region(page_request: PageRequest) -> dict[str, Any]:
     return {
         "secrets": list(Secret.objects.filter(workspace=page_request.workspace).order_by("name")),
         "may_admin": page_request.may(Need.ADMIN),

@@ -1,4 +1,4 @@
-"""A workspace's name, what it is made of, and its end."""
+"""A workspace's name and facts, and its deletion."""
 
 from django import forms
 from django.contrib import messages
@@ -7,9 +7,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import checked
+from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, show
+from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, done
 from orchestration.configuration import workspace_setup
 from workspaces.access import Need
@@ -28,7 +28,7 @@ class EndForm(forms.Form):
 def page(page_request: PageRequest) -> HttpResponse:
     here = reverse("settings", args=[page_request.workspace.pk])
     branch = page_request.executor.config.get("integration_branch", "muster/integration")
-    return show(
+    return render_page(
         page_request,
         "settings/general.html",
         HEADER,
@@ -42,18 +42,18 @@ def page(page_request: PageRequest) -> HttpResponse:
 @require_POST
 @in_workspace(Need.ADMIN)
 def rename(page_request: PageRequest) -> HttpResponse:
-    name = checked(NameForm(page_request.request.POST))["name"]
+    name = validated(NameForm(page_request.request.POST))["name"]
     if name == page_request.workspace.name:
         return done(page_request, "Nothing was changed")
     workspace_setup.change(page_request.workspace, name=name, total_budget=None, max_project_spend=None, by=page_request.caller)
-    return done(page_request, f"The workspace is called {name} now")
+    return done(page_request, f"The workspace is now called {name}")
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
 def delete(page_request: PageRequest) -> HttpResponse:
-    """Only with its name typed: a click alone does not end a workspace."""
-    if checked(EndForm(page_request.request.POST))["name"] != page_request.workspace.name:
+    """Requires the workspace's name as confirmation: a click alone deletes nothing."""
+    if validated(EndForm(page_request.request.POST))["name"] != page_request.workspace.name:
         raise Invalid(f"Nothing was deleted: type the name of the workspace, {page_request.workspace.name}", "name")
     workspace_setup.delete(page_request.workspace, by=page_request.caller)
     messages.success(

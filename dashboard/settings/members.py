@@ -1,4 +1,4 @@
-"""Who belongs to a workspace and what they may do there."""
+"""The members of a workspace and their roles."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,16 +10,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import checked
+from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, show
+from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, confirm, done
 from workspaces.access import GRANTS, Need
 from workspaces.errors import Forbidden, NotFound
 from workspaces.models import Membership, Role, Workspace
 from workspaces.people import login_links, members
 
-MOST = 500
+MAX_MEMBERS = 500
 MAY = {
     Need.VIEW: "See everything in the workspace",
     Need.OPERATE: "Run the executor, change the backlog",
@@ -46,23 +46,23 @@ def page(page_request: PageRequest) -> HttpResponse:
 @require_POST
 @in_workspace(Need.ADMIN)
 def add(page_request: PageRequest) -> HttpResponse:
-    """Someone who can log in already; or, by a superuser, someone new, whose login link is in the answer and nowhere else."""
-    said = checked(AddForm(page_request.request.POST))
-    role = Role(said["role"])
-    if said["create"] and not _may_create(page_request):
+    """Add an existing user, or (superusers only) a new one, whose login link is in this response only."""
+    form_data = validated(AddForm(page_request.request.POST))
+    role = Role(form_data["role"])
+    if form_data["create"] and not _may_create(page_request):
         raise Forbidden("Only an admin of the whole server may make new people")
-    person, fresh = members.find_or_create_person(said["name"], create=said["create"])
+    person, fresh = members.find_or_create_person(form_data["name"], create=form_data["create"])
     members.add(page_request.workspace, person, role, by=page_request.caller)
     if not fresh:
         return done(page_request, f"{person.get_username()} is {role.value} of this workspace now")
     return _page(
-        page_request, made=person.get_username(), link=page_request.request.build_absolute_uri(login_links.link_for(person))
+        page_request, created=person.get_username(), link=page_request.request.build_absolute_uri(login_links.link_for(person))
     )
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def act(page_request: PageRequest, member_id: str, verb: str) -> HttpResponse:
+def change_member(page_request: PageRequest, member_id: str, verb: str) -> HttpResponse:
     known = Membership.objects.select_related("user").filter(workspace=page_request.workspace)
     row = known.filter(pk=int(member_id)).first()
     if row is None:
@@ -71,7 +71,7 @@ def act(page_request: PageRequest, member_id: str, verb: str) -> HttpResponse:
 
 
 def _role(page_request: PageRequest, row: Membership) -> HttpResponse:
-    role = Role(checked(RoleForm(page_request.request.POST))["role"])
+    role = Role(validated(RoleForm(page_request.request.POST))["role"])
     if role == row.role:
         return done(page_request, f"{row.user} is {role.value} already")
     members.set_role(row, role, by=page_request.caller)
@@ -84,7 +84,7 @@ def _remove(page_request: PageRequest, row: Membership) -> HttpResponse:
         return confirm(
             page_request,
             title=f"Remove {name}",
-            sentence=f"{page_request.workspace.name} no longer exists for them, and their tokens for it open nothing.",
+            sentence=f"{page_request.workspace.name} is no longer visible to them, and their tokens for it stop working.",
             button=f"Remove {name}",
             action=reverse("member-act", args=[page_request.workspace.pk, row.pk, "remove"]),
             fields={"confirm": "remove"},
@@ -92,9 +92,9 @@ def _remove(page_request: PageRequest, row: Membership) -> HttpResponse:
         )
     members.remove(row, by=page_request.caller)
     if row.user_id == page_request.request.user.pk and not page_request.caller.everywhere:
-        messages.success(page_request.request, f"You are no member of {page_request.workspace.name} any more", extra_tags="good")
+        messages.success(page_request.request, f"You are no longer a member of {page_request.workspace.name}", extra_tags="good")
         return HttpResponseRedirect(reverse("workspaces"), status=SEE_OTHER)
-    return done(page_request, f"{name} is no member any more")
+    return done(page_request, f"{name} is no longer a member")
 
 
 def _alone(page_request: PageRequest, row: Membership) -> list[str]:
@@ -104,19 +104,21 @@ def _alone(page_request: PageRequest, row: Membership) -> list[str]:
 
 
 def _link(page_request: PageRequest, row: Membership) -> HttpResponse:
-    """For who has no password yet, or lost it."""
+    """A login link, for people without a password or who lost it."""
     if not _may_create(page_request) or not row.user.is_active:
         raise Forbidden("Only an admin of the whole server may make login links, and only for who may log in")
     return _page(
-        page_request, made=row.user.get_username(), link=page_request.request.build_absolute_uri(login_links.link_for(row.user))
+        page_request,
+        created=row.user.get_username(),
+        link=page_request.request.build_absolute_uri(login_links.link_for(row.user)),
     )
 
 
 ACTS: dict[str, Callable[[PageRequest, Membership], HttpResponse]] = {"role": _role, "remove": _remove, "link": _link}
 
 
-def _page(page_request: PageRequest, *, made: str = "", link: str = "") -> HttpResponse:
-    response = show(
+def _page(page_request: PageRequest, *, created: str = "", link: str = "") -> HttpResponse:
+    response = render_page(
         page_request,
         "settings/members.html",
         HEADER,
@@ -126,7 +128,7 @@ def _page(page_request: PageRequest, *, made: str = "", link: str = "") -> HttpR
         members=_listed(page_request.workspace),
         roles=Role.choices,
         grants=[(words, [(role.label, need in GRANTS[role]) for role in Role]) for need, words in MAY.items()],
-        made=made,
+        made=created,
         link=link,
         page_url=reverse("members", args=[page_request.workspace.pk]),
     )
@@ -136,8 +138,8 @@ def _page(page_request: PageRequest, *, made: str = "", link: str = "") -> HttpR
 
 
 def _listed(workspace: Workspace) -> list[Membership]:
-    found = Membership.objects.filter(workspace=workspace).select_related("user")
-    return list(found.order_by("user__username")[:MOST])
+    memberships = Membership.objects.filter(workspace=workspace).select_related("user")
+    return list(memberships.order_by("user__username")[:MAX_MEMBERS])
 
 
 def _may_create(page_request: PageRequest) -> bool:

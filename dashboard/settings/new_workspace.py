@@ -1,4 +1,4 @@
-"""A new workspace by a form: the repository is looked at first, and a URL is cloned while a page says so."""
+"""The form for a new workspace: it checks the repository first, and shows progress while a URL is cloned."""
 
 import time
 from pathlib import Path
@@ -11,12 +11,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from dashboard.shared.decorators import person
-from dashboard.shared.forms import Amount
+from dashboard.shared.decorators import logged_in
+from dashboard.shared.forms import AmountField
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.configuration import agent_kinds, cloning, repository_check, workspace_setup
 from orchestration.configuration.cloning import Clone
-from orchestration.configuration.repository_check import Found
+from orchestration.configuration.repository_check import RepositoryInfo
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
@@ -28,8 +28,8 @@ class WorkspaceForm(forms.Form):
     repo = forms.CharField(max_length=1000, error_messages={"required": "Write a path on the server, or a git URL"})
     name = forms.CharField(max_length=200, required=False)
     base_branch = forms.CharField(max_length=100, required=False)
-    cap = Amount(error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"})
-    total = Amount(required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50"})
+    cap = AmountField(error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"})
+    total = AmountField(required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50"})
     kind = forms.ChoiceField(choices=list(agent_kinds.TITLES.items()))
     command = forms.CharField(max_length=4000, required=False)
     model = forms.CharField(max_length=200, required=False)
@@ -38,23 +38,23 @@ class WorkspaceForm(forms.Form):
     max_workers = forms.IntegerField(min_value=1, max_value=500, error_messages={"required": "Write a number, such as 4"})
 
     def clean(self) -> dict[str, Any]:
-        said = super().clean() or {}
-        if said.get("kind") == "command" and not said.get("command"):
+        cleaned = super().clean() or {}
+        if cleaned.get("kind") == "command" and not cleaned.get("command"):
             self.add_error("command", "A command agent needs a command: what to run in the entry's worktree")
-        if said.get("junit") and not said.get("verify"):
+        if cleaned.get("junit") and not cleaned.get("verify"):
             self.add_error("junit", "A JUnit file goes with a verify command")
-        return said
+        return cleaned
 
 
 START = {"cap": "20", "total": "20", "kind": "command", "max_workers": "4"}
 
 
 @require_http_methods(["GET", "POST"])
-@person
+@logged_in
 def page(request: HttpRequest, caller: Caller) -> HttpResponse:
     access.check_may_create(caller)
     if request.method == "POST":
-        return _sent(request, caller)
+        return _submit(request, caller)
     if not (token := request.GET.get("clone", "")):
         return _page(request, START | {name: request.GET[name] for name in ("repo",) if name in request.GET})
     clone = _clone_of(request, token)
@@ -64,53 +64,58 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
         return _page(request, clone.form, {"repo": f"It could not be cloned: {clone.error}"})
     try:
         return _page(
-            request, clone.form, found=repository_check.look(clone.path, clone.form.get("base_branch") or None), clone=clone
+            request,
+            clone.form,
+            repository=repository_check.inspect(clone.path, clone.form.get("base_branch") or None),
+            clone=clone,
         )
     except Invalid as invalid:
         return _page(request, clone.form, _problems(invalid), clone=clone)
 
 
-def _sent(request: HttpRequest, caller: Caller) -> HttpResponse:
+def _submit(request: HttpRequest, caller: Caller) -> HttpResponse:
     form = WorkspaceForm(request.POST)
-    said = {name: request.POST.get(name, "")[:4000] for name in form.fields}
+    form_data = {name: request.POST.get(name, "")[:4000] for name in form.fields}
     fits = form.is_valid()
-    problems = {name: str(told[0]) for name, told in form.errors.items()}
+    problems = {name: str(errors[0]) for name, errors in form.errors.items()}
     checking = request.POST.get("do") == "check"
     if "repo" in problems or (problems and not checking):
-        return _page(request, said, problems)
+        return _page(request, form_data, problems)
     repo, clone = form.cleaned_data["repo"], None
     try:
         if cloning.is_url(repo):
             clone = _done_clone(request, repo)
             if clone is None:
-                token = cloning.begin(repo, said, user_id=request.user.pk or 0)
+                token = cloning.start(repo, form_data, user_id=request.user.pk or 0)
                 return HttpResponseRedirect(f"{reverse('workspace-new')}?clone={token}", status=SEE_OTHER)
         path = clone.path if clone else workspace_setup.allowed(repo)
-        found = repository_check.look(path, form.cleaned_data.get("base_branch") or None)
+        repository = repository_check.inspect(path, form.cleaned_data.get("base_branch") or None)
         if checking or not fits:
-            return _page(request, said, found=found, clone=clone)
-        made = _make(form.cleaned_data, found, clone, caller)
+            return _page(request, form_data, repository=repository, clone=clone)
+        workspace = _create(form.cleaned_data, repository, clone, caller)
     except Invalid as invalid:
-        return _page(request, said, _problems(invalid), clone=clone)
+        return _page(request, form_data, _problems(invalid), clone=clone)
     if clone:
-        cloning.taken(clone.token)
-    return HttpResponseRedirect(reverse("workspace", args=[made.pk]), status=SEE_OTHER)
+        cloning.forget(clone.token)
+    return HttpResponseRedirect(reverse("workspace", args=[workspace.pk]), status=SEE_OTHER)
 
 
-def _make(said: dict[str, Any], found: Found, clone: Clone | None, caller: Caller) -> Any:
-    agent = {"kind": said["kind"]} | {name: said[name] for name in ("command", "model") if said[name]}
-    config: dict[str, Any] = {"max_workers": said["max_workers"], "agent": agent}
-    if said["verify"]:
-        config["verify"] = [{"name": "verify", "run": said["verify"]} | ({"junit": said["junit"]} if said["junit"] else {})]
+def _create(form_data: dict[str, Any], repository: RepositoryInfo, clone: Clone | None, caller: Caller) -> Any:
+    agent = {"kind": form_data["kind"]} | {name: form_data[name] for name in ("command", "model") if form_data[name]}
+    config: dict[str, Any] = {"max_workers": form_data["max_workers"], "agent": agent}
+    if form_data["verify"]:
+        config["verify"] = [
+            {"name": "verify", "run": form_data["verify"]} | ({"junit": form_data["junit"]} if form_data["junit"] else {})
+        ]
     return workspace_setup.create(
-        said["name"] or Path(said["repo"].rstrip("/")).name.removesuffix(".git") or "Workspace",
-        cloning.redacted(said["repo"]) if clone else said["repo"],
-        base_branch=said["base_branch"] or None,
-        total_budget=said["cap"] if said["total"] is None else said["total"],
-        max_project_spend=said["cap"],
+        form_data["name"] or Path(form_data["repo"].rstrip("/")).name.removesuffix(".git") or "Workspace",
+        cloning.redacted(form_data["repo"]) if clone else form_data["repo"],
+        base_branch=form_data["base_branch"] or None,
+        total_budget=form_data["cap"] if form_data["total"] is None else form_data["total"],
+        max_project_spend=form_data["cap"],
         config=config,
         by=caller,
-        cloned=Path(found.path) if clone else None,
+        cloned=Path(repository.path) if clone else None,
     )
 
 
@@ -119,7 +124,7 @@ def _clone_of(request: HttpRequest, token: str) -> Clone:
 
 
 def _done_clone(request: HttpRequest, repo: str) -> Clone | None:
-    """The clone that this form was filled for, if it is of this very address and there."""
+    """The finished clone of this form, if it is of this URL."""
     try:
         clone = _clone_of(request, request.POST.get("clone", ""))
     except NotFound:
@@ -128,7 +133,7 @@ def _done_clone(request: HttpRequest, repo: str) -> Clone | None:
 
 
 def _problems(invalid: Invalid) -> dict[str, str]:
-    """Beside the field that is meant: the config's keys have other names here."""
+    """The error at its form field: the config's keys have other names here."""
     name = next(iter(invalid.names), "repo")
     field = OF_CONFIG.get(name, "verify" if name.startswith("verify") else name)
     if field not in WorkspaceForm.base_fields:
@@ -138,16 +143,16 @@ def _problems(invalid: Invalid) -> dict[str, str]:
 
 def _page(
     request: HttpRequest,
-    said: dict[str, Any],
+    form_data: dict[str, Any],
     problems: dict[str, str] | None = None,
     *,
-    found: Found | None = None,
+    repository: RepositoryInfo | None = None,
     clone: Clone | None = None,
 ) -> HttpResponse:
     context = {
-        "said": said,
+        "said": form_data,
         "problems": problems or {},
-        "found": found,
+        "found": repository,
         "clone": clone,
         "kinds": list(agent_kinds.TITLES.items()),
         "roots": settings.REPO_ROOTS,

@@ -1,8 +1,9 @@
-"""The page of notices: where they go, a test that truly sends, and the log of what was sent."""
+"""The page of notices: channels, a real test delivery, and the delivery log."""
 
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
@@ -11,11 +12,10 @@ from django.views.decorators.http import require_POST
 from budget.reads import csv_export
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
-from dashboard.shared.forms import checked
+from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, show
+from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import confirm, done
-from dashboard.shared.team_forms import ChannelForm, LogForm, NewChannelForm, fitting
 from workspaces.access import Need
 from workspaces.activity import events
 from workspaces.models import Channel
@@ -23,42 +23,68 @@ from workspaces.notices import channels, deliveries, schemas, sending
 from workspaces.notices.channels import ChannelSettings
 
 PER_PAGE = 50
-MOST_IN_SHEET = 10_000
+MAX_IN_CSV = 10_000
+
+
+class ChannelForm(forms.Form):
+    name = forms.CharField(max_length=200, error_messages={"required": "Give it a name"})
+    target = forms.CharField(max_length=2000, error_messages={"required": "Write where it goes"})
+    verbs = forms.MultipleChoiceField(choices=events.notice_choices, error_messages={"required": "Choose at least one event"})
+
+
+class NewChannelForm(ChannelForm):
+    kind = forms.ChoiceField(choices=Channel.Kind.choices)
+
+
+class LogForm(forms.Form):
+    """The delivery log's filters in the URL. Invalid values are ignored."""
+
+    channel = forms.RegexField(r"^[a-z0-9_]{0,40}$", required=False)
+    state = forms.ChoiceField(
+        choices=[("", "All"), ("pending", "Waiting"), ("delivered", "Delivered"), ("failed", "Failed")], required=False
+    )
+    before = forms.RegexField(r"^[0-9]{0,18}$", required=False)
+
+
+def fitting(form: forms.Form) -> dict[str, Any]:
+    """The valid values; empty strings for the others."""
+    form.is_valid()
+    return {name: form.cleaned_data.get(name) or "" for name in form.fields}
 
 
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("csv") == "deliveries":
-        return _sheet(page_request)
+        return _csv(page_request)
     return _page(page_request)
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
 def add(page_request: PageRequest) -> HttpResponse:
-    """A webhook's secret is in this answer and nowhere else: not in a message, which would go through a cookie."""
-    said = checked(NewChannelForm(page_request.request.POST))
-    wanted = ChannelSettings(name=said["name"], target=said["target"], verbs=said["verbs"])
-    made, secret = channels.create(page_request.workspace, Channel.Kind(said["kind"]), wanted, by=page_request.caller)
+    """A webhook's secret is in this response only, not in a flash message, which would go through a cookie."""
+    form_data = validated(NewChannelForm(page_request.request.POST))
+    fields = ChannelSettings(name=form_data["name"], target=form_data["target"], verbs=form_data["verbs"])
+    created, secret = channels.create(page_request.workspace, Channel.Kind(form_data["kind"]), fields, by=page_request.caller)
     if not secret:
-        return done(page_request, f"{made.name} is made: press Test to see that it works")
-    return _page(page_request, made=made, secret=secret)
+        return done(page_request, f"{created.name} is created: press Test to check it")
+    return _page(page_request, created=created, secret=secret)
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
-def act(page_request: PageRequest, channel_id: str, verb: str) -> HttpResponse:
+def change_channel(page_request: PageRequest, channel_id: str, verb: str) -> HttpResponse:
     channel = channels.channel_for(page_request.workspace.pk, channel_id)
     if verb == "secret":
         row, secret = channels.change(channel, ChannelSettings(new_secret=True), by=page_request.caller)
-        return _page(page_request, made=row, secret=secret)
+        return _page(page_request, created=row, secret=secret)
     if verb == "test":
         return _test(page_request, channel)
     if verb == "remove" and not confirmation.is_confirmed(page_request, "channel-remove", channel.pk):
         return confirm(
             page_request,
             title=f"Remove {channel.name}",
-            sentence="Nothing goes there any more, and its log of deliveries goes with it.",
+            sentence="It receives no more notifications, and its delivery log is deleted.",
             button="Remove it",
             action=page_request.request.path,
             fields={"confirm": confirmation.token(page_request, "channel-remove", channel.pk)},
@@ -70,10 +96,14 @@ def act(page_request: PageRequest, channel_id: str, verb: str) -> HttpResponse:
 @in_workspace(Need.ADMIN)
 def retry(page_request: PageRequest, delivery_id: str) -> HttpResponse:
     delivery = deliveries.retry(page_request.workspace.pk, delivery_id, by=page_request.caller)
-    answer = sending.attempt(delivery.pk)
-    if answer is None:
+    result = sending.attempt(delivery.pk)
+    if result is None:
         return done(page_request, "It is on its way")
-    return done(page_request, _how(answer.ok, answer.status, answer.took_ms, answer.text), tone="good" if answer.ok else "bad")
+    return done(
+        page_request,
+        _attempt_sentence(result.ok, result.status, result.took_ms, result.text),
+        tone="good" if result.ok else "bad",
+    )
 
 
 def _test(page_request: PageRequest, channel: Channel) -> HttpResponse:
@@ -81,20 +111,22 @@ def _test(page_request: PageRequest, channel: Channel) -> HttpResponse:
     ok = sent.state == "delivered"
     return done(
         page_request,
-        f"Test of {channel.name}: {_how(ok, sent.status, sent.took_ms or 0, sent.answer)}",
+        f"Test of {channel.name}: {_attempt_sentence(ok, sent.status, sent.took_ms or 0, sent.answer)}",
         tone="good" if ok else "bad",
     )
 
 
-def _how(ok: bool, status: int | None, took_ms: int, text: str) -> str:
-    said = f"status {status}, {took_ms} ms" if status else f"{took_ms} ms"
+def _attempt_sentence(ok: bool, status: int | None, took_ms: int, text: str) -> str:
+    detail = f"status {status}, {took_ms} ms" if status else f"{took_ms} ms"
     shown = f": {text[:200]}" if text else ""
-    return f"{'delivered' if ok else 'not delivered'} ({said}){shown}"
+    return f"{'delivered' if ok else 'not delivered'} ({detail}){shown}"
 
 
 def _edit(page_request: PageRequest, channel: Channel) -> str:
-    said = checked(ChannelForm(page_request.request.POST))
-    row, _ = channels.change(channel, ChannelSettings(said["name"], said["target"], said["verbs"]), by=page_request.caller)
+    form_data = validated(ChannelForm(page_request.request.POST))
+    row, _ = channels.change(
+        channel, ChannelSettings(form_data["name"], form_data["target"], form_data["verbs"]), by=page_request.caller
+    )
     return f"{row.name} is saved"
 
 
@@ -105,7 +137,7 @@ def _on(page_request: PageRequest, channel: Channel) -> str:
 
 def _off(page_request: PageRequest, channel: Channel) -> str:
     channels.change(channel, ChannelSettings(enabled=False), by=page_request.caller)
-    return f"{channel.name} is off: what waited for it was dropped"
+    return f"{channel.name} is off: its pending deliveries were dropped"
 
 
 def _remove(page_request: PageRequest, channel: Channel) -> str:
@@ -116,20 +148,20 @@ def _remove(page_request: PageRequest, channel: Channel) -> str:
 ACTS: dict[str, Callable[[PageRequest, Channel], str]] = {"edit": _edit, "on": _on, "off": _off, "remove": _remove}
 
 
-def _page(page_request: PageRequest, *, made: Channel | None = None, secret: str = "") -> HttpResponse:
+def _page(page_request: PageRequest, *, created: Channel | None = None, secret: str = "") -> HttpResponse:
     whole = page_request.may(Need.ADMIN)
     chosen = fitting(LogForm(page_request.request.GET))
     before = int(chosen["before"]) if chosen["before"] else None
     rows, following = deliveries.page(
         page_request.workspace.pk, limit=PER_PAGE, before=before, channel=chosen["channel"], state=chosen["state"]
     )
-    return show(
+    return render_page(
         page_request,
         "settings/notices.html",
         HEADER,
         tab="notices",
         may_admin=whole,
-        made=made,
+        made=created,
         secret=secret,
         channels=[_channel(row, whole=whole) for row in channels.list_all(page_request.workspace.pk)],
         deliveries=[{"row": row, "told": schemas.delivery(row, whole=whole)} for row in rows],
@@ -143,20 +175,20 @@ def _page(page_request: PageRequest, *, made: Channel | None = None, secret: str
 
 
 def _channel(row: Channel, *, whole: bool) -> dict[str, Any]:
-    mine = {one.verb for one in row.verbs.all()}
+    chosen = {item.verb for item in row.verbs.all()}
     return {
         "row": row,
         "target": channels.shown_target(row, whole=whole),
-        "verbs": [{"verb": verb, "words": words, "on": verb in mine} for verb, words in events.notices().items()],
-        "told": [words for verb, words in events.notices().items() if verb in mine],
+        "verbs": [{"verb": verb, "words": words, "on": verb in chosen} for verb, words in events.notices().items()],
+        "told": [words for verb, words in events.notices().items() if verb in chosen],
     }
 
 
-def _sheet(page_request: PageRequest) -> HttpResponseBase:
+def _csv(page_request: PageRequest) -> HttpResponseBase:
     whole = page_request.may(Need.ADMIN)
-    rows, _ = deliveries.page(page_request.workspace.pk, limit=MOST_IN_SHEET)
+    rows, _ = deliveries.page(page_request.workspace.pk, limit=MAX_IN_CSV)
     columns = list(schemas.DeliveryOut.model_fields)
-    told = (schemas.delivery(row, whole=whole) for row in rows)
+    payloads = (schemas.delivery(row, whole=whole) for row in rows)
     return csv_export.respond(
-        f"deliveries-{page_request.workspace.pk}", columns, ([one[name] for name in columns] for one in told)
+        f"deliveries-{page_request.workspace.pk}", columns, ([payload[name] for name in columns] for payload in payloads)
     )

@@ -1,1 +1,1 @@
-"""What several pages need: the request, who may come in, answers and confirmations, the header, lists, forms and drawings."""
+"""What several pages share: the request, access, responses and confirmations, the header, lists, labels and charts."""

@@ -1,7 +1,7 @@
-"""Asking twice, kept by the server: a destructive form is carried out only with the word that its question gave out.
+"""Confirmation of destructive forms, enforced by the server: a form is executed only with the token issued with its confirmation.
 
-The word is signed, and bound to the act, to what it is about (an object's version, an amount, a count) and to who was asked. What was
-asked about has changed: it is asked anew. No script can lose it, none can make it.
+The token is signed, and bound to the action, its subject (an object's version, an amount, a count) and the user. When the subject has
+changed, the server asks again. A script can neither skip nor forge it.
 """
 
 from django.core import signing
@@ -12,19 +12,19 @@ SALT = "muster.ask"
 VALID_S = 24 * 3600  # pages stay open all day
 
 
-def token(page_request: PageRequest, act: str, about: object = "") -> str:
-    """What the form sends back as `confirm`."""
-    return signing.dumps(_bound(page_request, act, about), salt=SALT, compress=False)
+def token(page_request: PageRequest, action: str, subject: object = "") -> str:
+    """The signed token that the form sends back as `confirm`."""
+    return signing.dumps(_bound(page_request, action, subject), salt=SALT, compress=False)
 
 
-def is_confirmed(page_request: PageRequest, act: str, about: object = "") -> bool:
-    """The form that is being answered carries the word for this very question."""
+def is_confirmed(page_request: PageRequest, action: str, subject: object = "") -> bool:
+    """Whether the posted form carries a valid token for this action and subject."""
     try:
-        said = signing.loads(page_request.request.POST.get("confirm", "")[:400], salt=SALT, max_age=VALID_S)
+        payload = signing.loads(page_request.request.POST.get("confirm", "")[:400], salt=SALT, max_age=VALID_S)
     except signing.BadSignature:
         return False
-    return bool(said == _bound(page_request, act, about))
+    return bool(payload == _bound(page_request, action, subject))
 
 
-def _bound(page_request: PageRequest, act: str, about: object) -> list[str]:
-    return [page_request.workspace.pk, act, str(about), str(page_request.request.user.pk)]
+def _bound(page_request: PageRequest, action: str, subject: object) -> list[str]:
+    return [page_request.workspace.pk, action, str(subject), str(page_request.request.user.pk)]

@@ -1,4 +1,4 @@
-"""Who may come in: pages are for people who are logged in, those of a workspace for its members. What is refused becomes an answer here."""
+"""Access to pages: logged-in users only, workspace pages for members only. Refusals become responses here, in one place."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from dashboard.shared.page_request import PageRequest
-from dashboard.shared.responses import SEE_OTHER, by_htmx, result
+from dashboard.shared.responses import SEE_OTHER, is_htmx, render_result
 from workspaces import access
 from workspaces.access import Caller, Need
 from workspaces.errors import Conflict, Forbidden, NotFound, Refused
@@ -22,18 +22,18 @@ P = ParamSpec("P")
 STATUS: dict[type[Refused], int] = {NotFound: 404, Forbidden: 403, Conflict: 409}
 
 
-def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Pages are for people who are logged in. What is refused becomes an answer here, in one place."""
+def logged_in(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """For logged-in users. Refused errors of the view become responses."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return _signed_out() if by_htmx(request) else redirect_to_login(request.get_full_path())
+            return _signed_out() if is_htmx(request) else redirect_to_login(request.get_full_path())
         try:
             response: HttpResponseBase = view(request, access.of_user(request.user), *args, **kwargs)
         except Refused as refused:
             response = _refuse(request, refused)
-        response.headers.setdefault("Cache-Control", "private, no-cache")  # one that shows a secret says no-store itself
+        response.headers.setdefault("Cache-Control", "private, no-cache")  # a response with a secret sets no-store itself
         return response
 
     return wrapped
@@ -42,7 +42,7 @@ def person(view: Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase]
 def in_workspace(
     need: Need = Need.VIEW,
 ) -> Callable[[Callable[Concatenate[PageRequest, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """A page or a form of one workspace, for those who may."""
+    """A page or form of one workspace, for members whose role grants `need`."""
 
     def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
@@ -52,21 +52,21 @@ def in_workspace(
             workspace, role = access.workspace_and_role(caller, workspace_id, need)
             return view(PageRequest(request, caller, workspace, role), *args, **kwargs)
 
-        return person(wrapped)
+        return logged_in(wrapped)  # type: ignore[arg-type]  # mypy names the positional parameters of a wrapped view
 
     return decorate
 
 
 def _signed_out() -> HttpResponse:
-    """A redirect would put the login page into a region; the page's script shows a link instead."""
+    """No redirect, which would swap the login page into a region; the page's script shows a link instead."""
     return HttpResponse(status=401, headers={"HX-Reswap": "none"})
 
 
 def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
-    """Bad input goes back to its form; what is not allowed or not there gets the error page. With htmx: the sentence alone."""
+    """Invalid input returns to its form; forbidden and missing objects get the error page. htmx requests get the message only."""
     status = next((code for kind, code in STATUS.items() if isinstance(refused, kind)), 422)
-    if by_htmx(request):
-        response = HttpResponse(result(request, refused.message, tone="bad"), status=status)
+    if is_htmx(request):
+        response = HttpResponse(render_result(request, refused.message, tone="bad"), status=status)
         response["HX-Reswap"] = "none"
         return response
     if status == 404:
@@ -74,6 +74,6 @@ def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
     if status == 403:
         raise PermissionDenied(refused.message)
     messages.error(request, refused.message, extra_tags="bad")
-    said = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(said, allowed_hosts=None)
-    return HttpResponseRedirect(said if safe else reverse("workspaces"), status=SEE_OTHER)
+    next_url = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(next_url, allowed_hosts=None)
+    return HttpResponseRedirect(next_url if safe else reverse("workspaces"), status=SEE_OTHER)

@@ -1,4 +1,4 @@
-"""Events of the activity log as pages word them. Pure: values in, words out."""
+"""Events of the activity log as pages word them. Pure: values in, text out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +24,6 @@ def symbol(verb: str) -> str:
 
 
 def plain(data: Mapping[str, Any], name: str) -> str:
-    """A value of an event: amounts as money, lists with commas, nothing as a dash."""
+    """A value of an event: amounts as money, lists with commas, None as a dash."""
     value = data.get(name)
     return amount(value) if name.endswith("_usd") else events.plain(value)

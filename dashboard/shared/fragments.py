@@ -1,4 +1,4 @@
-"""What several pages show: sessions at work, events in words, entries as links."""
+"""Fragments that several pages show: running sessions, events as sentences, links to entries."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,8 +18,8 @@ from workspaces.models import Event
 
 QUIET_AFTER = timedelta(minutes=5)
 ALARMING_AFTER = timedelta(minutes=10)
-MOST_EVENTS = 15
-MOST_LOCKS = 200
+MAX_EVENTS = 15
+MAX_LOCKS = 200
 
 
 def workers(page_request: PageRequest) -> dict[str, Any]:
@@ -27,11 +27,11 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 
 
 def open_sessions(page_request: PageRequest) -> list[Session]:
-    """Read once for all regions of a page."""
+    """Cached for all regions of one page."""
     if "open_sessions" not in page_request.memo:
         page_request.memo["open_sessions"] = queries.open_sessions(page_request.workspace.pk)
-    found: list[Session] = page_request.memo["open_sessions"]
-    return found
+    sessions: list[Session] = page_request.memo["open_sessions"]
+    return sessions
 
 
 def _worker(session: Session) -> dict[str, Any]:
@@ -47,27 +47,28 @@ def _worker(session: Session) -> dict[str, Any]:
     }
 
 
-def activity(page_request: PageRequest, most: int = MOST_EVENTS) -> dict[str, Any]:
+def activity(page_request: PageRequest, limit: int = MAX_EVENTS) -> dict[str, Any]:
     return {
         "events": [
-            told(event) for event in with_entries(Event.objects.filter(workspace=page_request.workspace)).order_by("-id")[:most]
+            event_row(event)
+            for event in with_entries(Event.objects.filter(workspace=page_request.workspace)).order_by("-id")[:limit]
         ]
     }
 
 
 def with_entries(events: QuerySet[Event]) -> QuerySet[Event]:
-    """Each event with the entry that it is about, in the same query: by its data, or as its object. Deleted ones have a number too,
-    but no page."""
+    """Events annotated with their entry, taken from the data or from the object, in the same query. Deleted entries keep a number
+    but have no page."""
     about = events.annotate(about=Coalesce(KeyTextTransform("entry", "data"), Cast("object_id", TextField())))
-    mine = Entry.objects.filter(pk=OuterRef("about"))
+    entries = Entry.objects.filter(pk=OuterRef("about"))
     return about.annotate(
-        about_seq=Subquery(mine.values("seq")[:1]),
-        about_deleted=Subquery(mine.values("deleted_at")[:1]),
+        about_seq=Subquery(entries.values("seq")[:1]),
+        about_deleted=Subquery(entries.values("deleted_at")[:1]),
     )
 
 
-def told(event: Event) -> dict[str, Any]:
-    """An event of `with_entries` in words, with what it is about as a link."""
+def event_row(event: Event) -> dict[str, Any]:
+    """An event of `with_entries` as template context, its subject as a link."""
     return {
         "event": event,
         "symbol": event_text.symbol(event.verb),
@@ -78,7 +79,7 @@ def told(event: Event) -> dict[str, Any]:
 
 
 def _about(event: Event) -> labels.Link | None:
-    """The entry, or the review, that an event is about."""
+    """A link to the entry or review of an event."""
     if event.object_id.startswith("rev_"):
         number = event.data.get("number", "?") if isinstance(event.data, dict) else "?"
         return labels.Link(f"review #{number}", reverse("review", args=[event.workspace_id, event.object_id]))
@@ -90,19 +91,19 @@ def _about(event: Event) -> labels.Link | None:
 
 
 def _session(event: Event) -> str:
-    """The address of the session that an event is about, if it is about one."""
-    is_one = event.object_id.startswith("sess_")
-    return reverse("session", args=[event.workspace_id, event.object_id]) if is_one else ""
+    """The URL of the event's session; empty if its object is no session."""
+    is_session = event.object_id.startswith("sess_")
+    return reverse("session", args=[event.workspace_id, event.object_id]) if is_session else ""
 
 
-def names_of(page_request: PageRequest, ids: set[str]) -> dict[str, labels.Link]:
-    """How pages name these entries, deleted ones too. One query."""
-    wanted = [id_ for id_ in ids if id_.startswith("entry_")]
-    entries = Entry.objects.filter(workspace=page_request.workspace, pk__in=wanted)
+def entry_links(page_request: PageRequest, ids: set[str]) -> dict[str, labels.Link]:
+    """Links to these entries, deleted ones included. One query."""
+    entry_ids = [id_ for id_ in ids if id_.startswith("entry_")]
+    entries = Entry.objects.filter(workspace=page_request.workspace, pk__in=entry_ids)
     return {entry.pk: link_to(entry) for entry in entries}
 
 
 def link_to(entry: Entry) -> labels.Link:
-    """As pages name an entry. One that was taken off the backlog has no page."""
+    """The entry's number as a link. A deleted entry has no page."""
     gone = entry.deleted_at is not None
     return labels.Link(f"#{entry.seq}", "" if gone else reverse("entry", args=[entry.workspace_id, entry.pk]))

@@ -1,4 +1,4 @@
-"""What stands on every page of a workspace: the way with its counts, the control strip, the answers to a stop, and one banner at most."""
+"""The header of every page of a workspace: navigation with counts, executor controls, progress of a stop, and at most one banner."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from workspaces.access import Need
 
 @dataclass(frozen=True)
 class Alert:
-    """What needs a person now, wherever they are. `tone`: bad | warn | odd."""
+    """A problem that needs a person now. `tone`: bad | warn | odd."""
 
     tone: str
     sentence: str
@@ -27,8 +27,8 @@ class Alert:
 
 
 def nav(page_request: PageRequest) -> dict[str, Any]:
-    """The numbers beside the names of the sections."""
-    counts = {name: _shown(page_request.counted(name)) for name in ("open_entries", "locked_paths")}
+    """The counts shown with the names of the sections."""
+    counts = {name: _count_text(page_request.counted(name)) for name in ("open_entries", "locked_paths")}
     return {**counts, "at_work": page_request.at_work}
 
 
@@ -48,7 +48,7 @@ def build(page_request: PageRequest) -> dict[str, Any]:
 
 
 def stop_all(at_work: int, held: int) -> tuple[str, str]:
-    """What the armed button says, and what it would do."""
+    """The label of the confirmed button, and its consequence."""
     if not at_work:
         return "Turn dispatch off now", "No session is at work; dispatch goes off."
     in_flight = f" ({amounts.format_usd(held)} held)" if held else ""
@@ -57,7 +57,7 @@ def stop_all(at_work: int, held: int) -> tuple[str, str]:
 
 
 def shown_state(executor: Executor, *, at_work: int, ticked_at: datetime | None) -> str:
-    """What is so, beside what is wanted: running only while somebody has seen it run."""
+    """The observed state, as opposed to the stored one: `running` only while ticks arrive."""
     if executor.state == Executor.State.PAUSED and at_work:
         return "stopping" if executor.stop_all_at else "pausing"
     if executor.state == Executor.State.RUNNING and is_late(ticked_at):
@@ -70,34 +70,34 @@ def is_late(ticked_at: datetime | None) -> bool:
 
 
 def banner(page_request: PageRequest) -> dict[str, Any]:
-    """The most pressing of what needs somebody, and how many more there are."""
+    """The most urgent alert, and the number of others."""
     alerts = _alerts(page_request)
     return {"alert": alerts[0] if alerts else None, "more_alerts": max(len(alerts) - 1, 0)}
 
 
 def _alerts(page_request: PageRequest) -> list[Alert]:
-    found, at = [], [page_request.workspace.pk]
-    stop = stop_progress.of(page_request)
+    alerts, at = [], [page_request.workspace.pk]
+    stop = stop_progress.load(page_request)
     if stop is not None and stop.silent:
         silent = len(stop.silent)
-        words = f"{silent} of {len(stop.answers)} sessions {'has' if silent == 1 else 'have'} not answered the stop"
-        found.append(Alert("bad", words, "#stopping", "See which"))
+        words = f"{silent} of {len(stop.sessions)} sessions {'has' if silent == 1 else 'have'} not answered the stop"
+        alerts.append(Alert("bad", words, "#stopping", "See which"))
     project = page_request.project
     if project.headroom <= 0:
         cap = amounts.format_usd(project.max_project_spend)
-        found.append(
+        alerts.append(
             Alert("bad", f"The hard cap of {cap} is reached: nothing new starts", reverse("budget", args=at), "Review the cap")
         )
     if page_request.executor.state == Executor.State.RUNNING and is_late(page_request.ticked_at):
-        words = "The executor has not been heard of: nothing new starts until its control worker is back"
-        found.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))
+        words = "No tick from the executor: nothing new starts until its control worker is back"
+        alerts.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))
     if page_request.may(Need.BUDGET) and (waiting := page_request.counted("reviews_waiting")):
         words = "A review waits for your decision" if waiting == 1 else f"{waiting} reviews wait for your decision"
-        found.append(Alert("warn", words, reverse("reviews", args=at), "Read"))
-    return found
+        alerts.append(Alert("warn", words, reverse("reviews", args=at), "Read"))
+    return alerts
 
 
-def _shown(number: int) -> str:
+def _count_text(number: int) -> str:
     return f"{COUNTED_TO:,}+" if number > COUNTED_TO else f"{number:,}"
 
 

@@ -1,10 +1,10 @@
-"""What states and reasons are called on pages. Pure: values in, words out."""
+"""Labels of states and reasons on pages. Pure: values in, text out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-# state: (tone of colour, symbol of the sprite, word). A shape and a word each: colour alone tells nobody anything.
+# state: (tone of colour, symbol of the sprite, word). Each has a shape and a word, because colour alone conveys no meaning.
 BADGES = {
     "running": ("run", "running", "Running"),
     "in_progress": ("run", "running", "In progress"),
@@ -60,7 +60,7 @@ REACHED = {
     "merging": "Merge",
 }
 
-# What a session that was asked to stop came to.
+# How a session ended after a stop request.
 ENDED = {
     "stopped": "stopped",
     "passed": "had passed",
@@ -72,7 +72,7 @@ ENDED = {
 
 @dataclass(frozen=True)
 class Link:
-    """An entry, a session or a review as a page names it. Without an address it has no page any more."""
+    """An entry, session or review as a page names it. An empty URL: it no longer has a page."""
 
     text: str
     url: str
@@ -104,20 +104,20 @@ def badge(state: str) -> tuple[str, str, str]:
 
 
 def linked(text: str, names: Mapping[str, Link]) -> list[tuple[str, str]]:
-    """A sentence with the ids in it turned into links: pieces of (text, address)."""
+    """A sentence whose ids become links: (text, URL) pieces."""
     pieces = [(text, "")]
     for id_, link in names.items():
         cut: list[tuple[str, str]] = []
         for piece, url in pieces:
-            before, found, after = piece.partition(id_) if not url else (piece, "", "")
-            cut += [(before, url)] + ([(link.text, link.url), (after, "")] if found else [])
+            before, separator, after = piece.partition(id_) if not url else (piece, "", "")
+            cut += [(before, url)] + ([(link.text, link.url), (after, "")] if separator else [])
         pieces = [part for part in cut if part[0]]
     return pieces
 
 
-def listed(words: str, links: list[tuple[str, str]], most: int = 5) -> list[tuple[str, str]]:
-    """Words, then links with commas between them; many are cut short."""
+def listed(words: str, links: list[tuple[str, str]], limit: int = 5) -> list[tuple[str, str]]:
+    """Words, then at most `limit` links separated by commas."""
     pieces = [(words, "")]
-    for link in links[:most]:
+    for link in links[:limit]:
         pieces += [(", ", ""), link] if len(pieces) > 1 else [link]
-    return [*pieces, (f" and {len(links) - most} more", "")] if len(links) > most else pieces
+    return [*pieces, (f" and {len(links) - limit} more", "")] if len(links) > limit else pieces

@@ -1,10 +1,10 @@
-"""One request for a page of a workspace: who asks and where, and the page, or one of its regions, as the answer."""
+"""A request for a page of a workspace, and its rendering as a whole page or as one region."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.expressions import RawSQL
@@ -19,12 +19,12 @@ from orchestration.models import Executor, FileLock, Session, Worker
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Role, Workspace
 
-COUNTED_TO = 10_000  # beyond, a count says so much and costs no more
+COUNTED_TO = 10_000  # counting stops here, so that a count stays cheap
 
 
 @dataclass(frozen=True)
 class PageRequest:
-    """One request for a page of a workspace, by someone who may see it."""
+    """A request for a page of a workspace by a member of it."""
 
     request: HttpRequest
     caller: Caller
@@ -36,33 +36,33 @@ class PageRequest:
 
     @cached_property
     def executor(self) -> Executor:
-        """Read once for all regions of a page, with the money beside it and how many sessions are open."""
-        mine = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
-        at_work = Coalesce(Subquery(mine.annotate(n=Count("pk")).values("n")), 0)
+        """Cached for all regions of a page, with the project and the number of open sessions."""
+        open_sessions = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
+        at_work = Coalesce(Subquery(open_sessions.annotate(n=Count("pk")).values("n")), 0)
         newest = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
         rows = Executor.objects.select_related("workspace__project").annotate(at_work=at_work, ticked_at=Subquery(newest))
         counted: dict[str, Any] = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
-        left = orphans.among(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
+        left = orphans.filter_orphans(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
         counted["orphans"] = Coalesce(Subquery(left.annotate(n=Count("pk")).values("n")), 0)
         return rows.annotate(**counted).get(pk=self.workspace.pk)
 
     def _counts(self) -> dict[str, tuple[str, list[Any]]]:
-        """What the way and the banner count, with the row that every page reads anyway. Nothing is counted further than anybody reads."""
-        mine, most = self.workspace.pk, COUNTED_TO + 1
+        """Counts for the navigation and the banner, as subqueries of the row that every page reads. Counting stops at COUNTED_TO."""
+        workspace_id, limit = self.workspace.pk, COUNTED_TO + 1
         return {
             "open_entries": (
                 """(SELECT count(*) FROM (SELECT 1 FROM orchestration_entry WHERE workspace_id = %s AND deleted_at IS NULL
                 AND status IN ('pending', 'in_progress', 'blocked', 'failed') LIMIT %s) e)""",
-                [mine, most],
+                [workspace_id, limit],
             ),
             "locked_paths": (
                 "(SELECT count(*) FROM (SELECT 1 FROM orchestration_filelock WHERE workspace_id = %s LIMIT %s) l)",
-                [mine, most],
+                [workspace_id, limit],
             ),
             "reviews_waiting": (
                 """(SELECT count(*) FROM budget_review r WHERE r.project_id = %s AND r.state = 'open' AND r.author <> %s AND NOT EXISTS
                 (SELECT 1 FROM budget_decision d WHERE d.review_id = r.id AND d.version = r.version AND d.reviewer = %s))""",
-                [mine, self.caller.name, self.caller.name],
+                [workspace_id, self.caller.name, self.caller.name],
             ),
         }
 
@@ -72,18 +72,18 @@ class PageRequest:
 
     @cached_property
     def memo(self) -> dict[str, Any]:
-        """What several regions of one page need, kept by whoever read it first."""
+        """A cache shared by the regions of one page."""
         return {}
 
     @property
     def at_work(self) -> int:
         """Open sessions."""
-        return self.executor.at_work  # type: ignore[attr-defined]
+        return int(self.executor.at_work)  # type: ignore[attr-defined]
 
     @property
     def ticked_at(self) -> datetime | None:
-        """When the executor last showed that it lives; None: it never did."""
-        return self.executor.ticked_at  # type: ignore[attr-defined]
+        """When the executor last ticked; None: never."""
+        return cast("datetime | None", self.executor.ticked_at)  # type: ignore[attr-defined]
 
     @property
     def project(self) -> Project:
@@ -95,27 +95,27 @@ Build = Callable[[PageRequest], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Region:
-    """A part of a page that fetches itself: the template (with the partial's name) and what it needs."""
+    """A part of a page that refreshes itself: the template (with the partial's name) and the function that builds its context."""
 
     template: str
     build: Build
 
 
-def show(page_request: PageRequest, template: str, regions: Mapping[str, Region], **context: Any) -> HttpResponse:
-    """The page, or the one region of it that asks for itself (`?fragment=`)."""
+def render_page(page_request: PageRequest, template: str, regions: Mapping[str, Region], **context: Any) -> HttpResponse:
+    """The whole page, or only the region named by `?fragment=`."""
     name = page_request.request.GET.get("fragment", "")
     if name in regions:
         region = regions[name]
-        asked_for = common(page_request) | context | region.build(page_request)
-        return HttpResponse(render_to_string(region.template, asked_for, request=page_request.request))
-    everything = common(page_request) | context
+        region_context = common_context(page_request) | context | region.build(page_request)
+        return HttpResponse(render_to_string(region.template, region_context, request=page_request.request))
+    page_context = common_context(page_request) | context
     for region in regions.values():
-        everything |= region.build(page_request)
-    return render(page_request.request, template, everything)
+        page_context |= region.build(page_request)
+    return render(page_request.request, template, page_context)
 
 
-def common(page_request: PageRequest) -> dict[str, Any]:
-    """What every page of a workspace knows."""
+def common_context(page_request: PageRequest) -> dict[str, Any]:
+    """The template context of every page of a workspace."""
     query = page_request.request.GET.copy()
     query.pop("fragment", None)
     return {
@@ -130,6 +130,6 @@ def common(page_request: PageRequest) -> dict[str, Any]:
 
 
 def _section(path: str) -> str:
-    """Which section of the way a page belongs to: the first word of its address below the workspace's; the overview has none."""
+    """The section of the navigation: the first segment of the path below the workspace; empty for the overview."""
     word = (path.split("/") + [""] * 4)[3]
     return {"agents": "settings", "notices": "settings", "sessions": "workers"}.get(word, word)

@@ -1,4 +1,4 @@
-"""What a form answers: that it is done, or a question first. With htmx in the line of results, else as a page or a redirect to one."""
+"""Responses to forms: success or a confirmation. htmx requests get the result line, others a redirect or a page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from dashboard.shared.page_request import PageRequest, common
+from dashboard.shared.page_request import PageRequest, common_context
 
 SEE_OTHER = 303
 
 
 @dataclass(frozen=True)
 class Undo:
-    """What takes the act of a form back, offered in the line that says how it went."""
+    """The form that reverts an action, offered in the result line."""
 
     label: str
     action: str
@@ -26,11 +26,11 @@ class Undo:
 
 
 def done(page_request: PageRequest, sentence: str, *, tone: str = "good", undo: Undo | None = None) -> HttpResponse:
-    """What a form answers: with htmx the sentence, upon which every live region fetches itself; else a redirect to the page."""
-    if not by_htmx(page_request.request):
+    """Report success: htmx requests get the result line, and every live region refreshes; others are redirected to their page."""
+    if not is_htmx(page_request.request):
         messages.success(page_request.request, sentence, extra_tags=tone)
-        return HttpResponseRedirect(came_from(page_request), status=SEE_OTHER)
-    response = HttpResponse(result(page_request.request, sentence, tone=tone, undo=undo, back=came_from(page_request)))
+        return HttpResponseRedirect(return_url(page_request), status=SEE_OTHER)
+    response = HttpResponse(render_result(page_request.request, sentence, tone=tone, undo=undo, back=return_url(page_request)))
     response["HX-Trigger-After-Swap"] = "muster:changed"
     return response
 
@@ -47,41 +47,43 @@ def confirm(
     status: int = 0,
     typed: str = "",
 ) -> HttpResponse:
-    """Ask once more: what happens, point by point where it is much, and one button. A page of its own, or with htmx a question in the
-    place of the result.
+    """Ask for confirmation: the consequence, details as points, and one button. A page of its own, or with htmx a question in the
+    place of the result line.
 
-    409 for a plain form that was sent without its confirmation: nothing was done. `status`: for htmx too. `typed`: what the
-    person has to write before the button works.
+    A plain form that was sent without its confirmation gets 409: nothing was done. `status`: overrides the status, for htmx too.
+    `typed`: the text that enables the button.
     """
-    asked = {
+    question = {
         "title": title,
         "sentence": sentence,
         "button": button,
         "action": action,
         "fields": fields,
-        "back": came_from(page_request),
+        "back": return_url(page_request),
     }
-    asked |= {"points": points, "typed": typed}
-    if by_htmx(page_request.request):
-        asking = render_to_string("shared/result.html", {"ask": asked, "oob": True}, request=page_request.request)
-        return HttpResponse(asking, status=status or 200)
+    question |= {"points": points, "typed": typed}
+    if is_htmx(page_request.request):
+        html = render_to_string("shared/result.html", {"ask": question, "oob": True}, request=page_request.request)
+        return HttpResponse(html, status=status or 200)
     refused = 409 if page_request.request.method == "POST" else 200
-    return render(page_request.request, "shared/confirm.html", common(page_request) | {"asked": asked}, status=status or refused)
+    return render(
+        page_request.request, "shared/confirm.html", common_context(page_request) | {"asked": question}, status=status or refused
+    )
 
 
-def came_from(page_request: PageRequest) -> str:
-    """The page that a form was sent from: as it says itself, if that is one of ours."""
-    said = page_request.request.POST.get("next") or page_request.request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(said, allowed_hosts=None):
-        return said
+def return_url(page_request: PageRequest) -> str:
+    """The page that a form was sent from, if `next` names one of this site; else the overview."""
+    next_url = page_request.request.POST.get("next") or page_request.request.GET.get("next") or ""
+    if url_has_allowed_host_and_scheme(next_url, allowed_hosts=None):
+        return next_url
     return reverse("workspace", args=[page_request.workspace.pk])
 
 
-def result(request: HttpRequest, sentence: str, *, tone: str, undo: Undo | None = None, back: str = "") -> str:
-    """The line that says how it went, to be put in its place by htmx."""
-    told = {"sentence": sentence, "tone": tone, "oob": True, "undo": undo, "back": back}
-    return render_to_string("shared/result.html", told, request=request)
+def render_result(request: HttpRequest, sentence: str, *, tone: str, undo: Undo | None = None, back: str = "") -> str:
+    """The result line as HTML for an out-of-band swap."""
+    context = {"sentence": sentence, "tone": tone, "oob": True, "undo": undo, "back": back}
+    return render_to_string("shared/result.html", context, request=request)
 
 
-def by_htmx(request: HttpRequest) -> bool:
+def is_htmx(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"

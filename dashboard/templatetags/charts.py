@@ -1,4 +1,4 @@
-"""The charts in templates: the drawings themselves are in budget/charts."""
+"""Charts of money in templates; the drawings are in budget/charts."""
 
 from django import template
 from django.utils.safestring import SafeString
@@ -11,7 +11,7 @@ register = template.Library()
 
 @register.simple_tag
 def paints() -> SafeString:
-    """What all charts paint with. Once on a page, outside of every region."""
+    """The patterns of all charts. Include once per page, outside of every region."""
     return patterns.definitions()
 
 
@@ -21,8 +21,8 @@ def bullet(use: bullets.Use) -> SafeString:
 
 
 @register.filter
-def plus(one: int, other: int) -> int:
-    return one + other
+def plus(number: int, other: int) -> int:
+    return number + other
 
 
 @register.filter
@@ -32,5 +32,5 @@ def use_words(use: bullets.Use) -> str:
 
 @register.filter
 def use_tone(use: bullets.Use) -> str:
-    """The tone of the words beside a bullet, as the page's classes name it."""
+    """The CSS classes for the text next to a bullet chart."""
     return {"warn": "tell warn", "over": "tell bad"}.get(use.tone, "")

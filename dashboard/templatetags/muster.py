@@ -1,4 +1,4 @@
-"""How amounts, times and states are written on pages. Everything is escaped here once."""
+"""Filters and tags for amounts, times and states. Output is escaped here."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.apps import apps
+from django.conf import settings
 from django.db.models import Model
 from django.templatetags.static import static
 from django.urls import reverse
@@ -24,13 +25,13 @@ register.filter("plain_usd", amounts.plain_usd)
 
 @register.filter
 def usd(micro: int | None) -> str:
-    """Micro-USD in words; None is a dash, never zero."""
+    """Micro-USD as text; None is a dash, never zero."""
     return amounts.format_usd(micro)
 
 
 @register.filter
 def grouped(number: int) -> str:
-    """12,345; nothing is a dash."""
+    """12,345; zero and None are a dash."""
     return f"{number:,}" if number else "—"
 
 
@@ -74,8 +75,8 @@ def duration(span: timedelta | float | None) -> str:
 
 @register.simple_tag
 def ago(moment: datetime | None, never: str = "never") -> SafeString:
-    """How long ago, the date of what is older than a day. The moment itself is in the title and, where it is relative, in print.
-    Page JS keeps it counting while the page is fresh."""
+    """How long ago, or the date if older than a day. The exact time is in the title and, for relative times, in print.
+    A script keeps it counting while the page is live."""
     if moment is not None and now() - moment >= times.DAY:
         return _time(moment, times.brief(moment, _zone()))
     return _clock(moment, "ago", labels.age, never)
@@ -83,7 +84,7 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString:
 
 @register.simple_tag
 def since(moment: datetime | None, until: datetime | None = None) -> SafeString:
-    """How long it lasts so far; or lasted, when it is over."""
+    """The duration until now or until `until`."""
     if moment is not None and until is not None:
         return format_html('<span class="num">{}</span>', duration(until - moment))
     return _clock(moment, "since", labels.duration, "—")
@@ -91,7 +92,7 @@ def since(moment: datetime | None, until: datetime | None = None) -> SafeString:
 
 @register.simple_tag
 def moment(at: datetime | None) -> SafeString:
-    """For lists of what happened: the clock today, with the day else."""
+    """For event lists: the time for today, with the date otherwise."""
     if at is None:
         return format_html("{}", "—")
     today = at.astimezone(_zone()).date() == now().astimezone(_zone()).date()
@@ -109,19 +110,19 @@ def when(at: datetime | None, form: str = "stamp") -> SafeString:
 
 @register.simple_tag
 def as_of() -> SafeString:
-    """This moment, for what is printed."""
+    """The current time, for print."""
     return when(now())
 
 
 @register.simple_tag
 def zone() -> str:
-    """The zone that the times of this page are in: `Europe/Berlin`."""
+    """The time zone of this page: `Europe/Berlin`."""
     return times.zone_name(_zone())
 
 
 @register.filter
 def with_local(text: str) -> str:
-    """`00:00 UTC`, when the money's own day begins, with the local time beside it."""
+    """Adds the local time to `00:00 UTC`, the start of the budget day."""
     return times.with_local(str(text), _zone(), now())
 
 
@@ -142,7 +143,7 @@ def _time(at: datetime, shown: str) -> SafeString:
 
 
 def line_clock(second: int) -> str:
-    """A line of a log's time, seconds since the epoch. Plain text: a page has a thousand."""
+    """The time of a log line, from seconds since the epoch. Plain text, because a page has a thousand."""
     return f"{localtime(datetime.fromtimestamp(second, UTC)):%H:%M:%S}"
 
 
@@ -166,8 +167,14 @@ def status_word(state: str) -> str:
 
 
 @register.simple_tag
+def build() -> str:
+    """The build that this page is of: live.js compares it with the build in each heartbeat."""
+    return str(settings.BUILD)
+
+
+@register.simple_tag
 def icon(name: str) -> SafeString:
-    """A symbol of the sprite. Beside a word, always: hence hidden from screen readers."""
+    """A symbol of the sprite. It always accompanies a word and is therefore hidden from screen readers."""
     return format_html(
         '<svg class="icon" width="16" height="16" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name
     )
@@ -175,14 +182,14 @@ def icon(name: str) -> SafeString:
 
 @register.simple_tag
 def badge(state: str) -> SafeString:
-    """Icon with an outline of its own, word and colour, together."""
+    """Icon, word and colour of a state."""
     tone, symbol, word = labels.badge(state)
     return format_html('<span class="badge {}">{}{}</span>', tone, icon(symbol), word)
 
 
 @register.simple_tag
 def meter(spent: int, whole: int, held: int = 0) -> SafeString:
-    """Spent and held of a limit, as a bar. The numbers stand beside it, so it is hidden from screen readers.
+    """Spent and reserved amounts of a limit as a bar. The numbers are shown as text, so the bar is hidden from screen readers.
 
     Widths are SVG attributes: the content security policy allows no style attributes.
     """
@@ -206,10 +213,10 @@ def meter(spent: int, whole: int, held: int = 0) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def live(context: Any, name: str, topics: str) -> SafeString:
-    """The attributes of a region that fetches itself, by its own name, from the address that the page has now.
+    """The attributes of a region that refreshes itself, by its name, from the page's current URL.
 
-    `delay`, not `throttle`: htmx's throttle drops the last hint of a burst, and with it the newest state. The server sends each topic
-    at most twice a second, so a short delay gathers the topics of one change and never starves.
+    `delay`, not `throttle`: htmx's throttle drops the last notification of a burst, and with it the newest state. The server sends each
+    topic at most twice a second, so a short delay combines the topics of one change and never starves.
     """
     triggers = [f"sse:{topic} delay:120ms" for topic in topics.split()]
     return format_html(
@@ -223,7 +230,7 @@ def live(context: Any, name: str, topics: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def admin_link(context: Any, obj: Model | None, words: str = "Edit in admin") -> SafeString:
-    """The way to an object's page on the admin site, for who may go there. Nothing for everybody else."""
+    """A link to an object's page on the admin site; empty for users without access."""
     request = context.get("request")
     if obj is None or request is None or not getattr(request.user, "is_superuser", False):
         return mark_safe("")
@@ -232,19 +239,19 @@ def admin_link(context: Any, obj: Model | None, words: str = "Edit in admin") ->
 
 @register.simple_tag(takes_context=True)
 def admin_list(context: Any, model: str, workspace: Model, column: str = "workspace") -> SafeString:
-    """The way to all rows of a model that belong to a workspace, on the admin site. `column`: which one says so."""
+    """A link to the workspace's rows of a model on the admin site. `column`: the foreign key to the workspace."""
     request = context.get("request")
     if request is None or not getattr(request.user, "is_superuser", False):
         return mark_safe("")
     meta = apps.get_model(model)._meta
-    key = meta.get_field(column).target_field.name  # as the filters of the admin site are called
+    key = meta.get_field(column).target_field.name  # the name that the admin's filters use
     address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
     return format_html('<a href="{}?{}__{}__exact={}">All in admin</a>', address, column, key, workspace.pk)
 
 
 @register.simple_tag
-def pieces(found: list[tuple[str, str]]) -> SafeString:
-    """Text with links in it: (text, address) pairs, where no address means plain text."""
+def pieces(parts: list[tuple[str, str]]) -> SafeString:
+    """Text with links: (text, URL) pairs; an empty URL means plain text."""
     return format_html_join(
-        "", "{}", ((format_html('<a href="{}">{}</a>', url, text) if url else with_local(text),) for text, url in found)
+        "", "{}", ((format_html('<a href="{}">{}</a>', url, text) if url else with_local(text),) for text, url in parts)
     )

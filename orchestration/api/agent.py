@@ -1,4 +1,4 @@
-"""The agent calls: whether agents can work, which of their programs are there, and the secrets they get."""
+"""The agent calls: whether agents can work, the versions of their programs, and their secrets."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The executor calls of the contract, and explain. Find, ask, answer."""
+"""The executor calls of the contract, and explain."""
 
 from typing import Any
 
@@ -115,12 +115,16 @@ def explain(
 ) -> Any:
     """For every entry that waits, the executor's checks in its order: result, what is, what is needed."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    _, found = explaining.explain(workspace.pk, after=_place(cursor), limit=limit + 1)
+    _, explanations = explaining.explain(workspace.pk, after=_position(cursor), limit=limit + 1)
     shown = [
-        {"entry_id": one.entry.id, "why": one.why.code if one.why else None, "checks": [_check(c) for c in one.checks]}
-        for one in found
+        {
+            "entry_id": explanation.entry.id,
+            "why": explanation.why.code if explanation.why else None,
+            "checks": [_check(c) for c in explanation.checks],
+        }
+        for explanation in explanations
     ]
-    return {"entries": shown[:limit], "next_cursor": _cursor(found[limit - 1]) if len(found) > limit else None}
+    return {"entries": shown[:limit], "next_cursor": _cursor(explanations[limit - 1]) if len(explanations) > limit else None}
 
 
 def _check(check: Any) -> dict[str, Any]:
@@ -133,15 +137,15 @@ def _check(check: Any) -> dict[str, Any]:
     }
 
 
-def _place(cursor: str | None) -> tuple[int, ...]:
-    """The place in line that a cursor names. Raises Invalid."""
+def _position(cursor: str | None) -> tuple[int, ...]:
+    """The position in line that a cursor names. Raises Invalid."""
     if cursor is None:
         return ()
     parts = cursor.split("-")
     if len(parts) != 3:
-        raise Invalid("The cursor is not one that this list gave out", "cursor")
+        raise Invalid("The cursor is not one of this list", "cursor")
     return tuple(position(part) for part in parts)
 
 
-def _cursor(found: explaining.Explanation) -> str:
-    return f"{0 if found.entry.has_rounds else 1}-{found.entry.priority}-{found.entry.seq}"
+def _cursor(explanation: explaining.Explanation) -> str:
+    return f"{0 if explanation.entry.has_rounds else 1}-{explanation.entry.priority}-{explanation.entry.seq}"

@@ -1,4 +1,4 @@
-"""The session calls: what a session is doing, its log, and what its agent reports with its own token."""
+"""The session calls: a session's state, its log, and reports of its agent with the session's token."""
 
 import json
 from collections.abc import Iterator

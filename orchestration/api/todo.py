@@ -1,4 +1,4 @@
-"""The backlog calls. Find, ask, answer."""
+"""The backlog calls."""
 
 from typing import Annotated, Any, Literal
 
@@ -34,14 +34,14 @@ def get_todo(
     words = (q or "").strip()
     if "\x00" in words:
         raise Invalid("may not contain NUL", "q")
-    found, following = queries.entries_page(
+    rows, following = queries.entries_page(
         workspace.pk, status=status or "", reason=reason or "", words=words, limit=limit, cursor=cursor
     )
     return {
         "id": workspace.pk,
         "version": queries.newest_event(workspace.pk),
         "created_at": workspace.created_at,
-        "entries": queries.shown_entries(workspace.pk, found),
+        "entries": queries.shown_entries(workspace.pk, rows),
         "next_cursor": following,
     }
 
@@ -52,9 +52,9 @@ def get_todo(
 def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn) -> Any:
     """Add entries, all or none. `depends_on` names entries, or refs of this call."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    made = entries.add(workspace.pk, [drafts.of(item) for item in body.entries], by=request.auth)
-    found = Entry.objects.filter(pk__in=[entry.pk for entry in made]).select_related("account").order_by("seq")
-    return Status(201, {"entries": queries.shown_entries(workspace.pk, list(found))})
+    created = entries.add(workspace.pk, [drafts.from_request(item) for item in body.entries], by=request.auth)
+    rows = Entry.objects.filter(pk__in=[entry.pk for entry in created]).select_related("account").order_by("seq")
+    return Status(201, {"entries": queries.shown_entries(workspace.pk, list(rows))})
 
 
 @router.get("/todo/entries/{entryID}", response=responses(schemas.EntryOut), operation_id="agent.orchestration.todoEntryGet")
@@ -139,8 +139,8 @@ def freeze_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 def get_rounds(request: Request, workspaceID: Path[str], entryID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
     """An entry's rounds: cost, score, what verification found, and the evidence."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    found, following = queries.rounds_page(queries.entry_for(workspace.pk, entryID), limit=limit, cursor=cursor)
-    return {"rounds": found, "next_cursor": following}
+    rows, following = queries.rounds_page(queries.entry_for(workspace.pk, entryID), limit=limit, cursor=cursor)
+    return {"rounds": rows, "next_cursor": following}
 
 
 def _shown(workspace_id: str, entry: Entry) -> dict[str, Any]:

@@ -41,9 +41,9 @@ def list_all(
 ) -> Any:
     """The workspaces that you may see, newest first."""
     start = position(cursor) if cursor is not None else 0
-    found = list(access.workspaces_for(request.auth).select_related("project", "executor")[start : start + limit + 1])
-    following = str(start + limit) if len(found) > limit else None
-    return {"workspaces": [_shown(workspace, request.auth) for workspace in found[:limit]], "next_cursor": following}
+    workspaces = list(access.workspaces_for(request.auth).select_related("project", "executor")[start : start + limit + 1])
+    following = str(start + limit) if len(workspaces) > limit else None
+    return {"workspaces": [_shown(workspace, request.auth) for workspace in workspaces[:limit]], "next_cursor": following}
 
 
 @router.get("/{workspaceID}", response=responses(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceGet")
@@ -74,7 +74,7 @@ def delete(request: Request, workspaceID: Path[str]) -> Any:
 
 
 def _shown(workspace: Workspace, caller: Caller) -> dict[str, Any]:
-    config = configuration.answer(configuration.load(workspace.executor.config))
+    config = configuration.as_json(configuration.load(workspace.executor.config))
     return {
         "id": workspace.pk,
         "name": workspace.name,

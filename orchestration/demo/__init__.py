@@ -1,4 +1,11 @@
-"""The demo: a small project with failing tests, a backlog of twelve entries for it, and an agent that needs no network."""
+"""The demo: a small project with failing tests, a backlog of twelve entries for it, and an agent that needs no network.
+
+project  creates the repository
+backlog  the entries and the workspace's config
+agent    the agent, a standalone script
+editing  moves functions between Python sources, for the agent
+stages/  the project at its start, with first attempts and with final solutions
+"""
 
 from orchestration.demo.backlog import CONFIG, ENTRIES, MAX_PROJECT_SPEND_USD, TOTAL_BUDGET_USD
 from orchestration.demo.project import make_repository

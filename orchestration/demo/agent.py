@@ -1,8 +1,7 @@
-"""The demo agent: speaks the command agent's protocol, works without a network, knows the demo's twelve tasks and no others.
+"""The demo agent: uses the command agent's protocol, works without a network, and knows only the demo's twelve tasks.
 
-Standard library only; started as a script in the entry's worktree. In its first round it may try something too simple; when the
-prompt tells of a failing test of its own, it does it properly. It takes its time, so that there is something to watch:
-DEMO_PACE=0 makes it hurry.
+Standard library only; started as a script in the entry's worktree. Its first round may use a draft that is too simple; once the prompt
+contains a failing test, it uses the final solution. It works slowly, so that a person can watch it; DEMO_PACE=0 removes the pauses.
 """
 
 import ast
@@ -24,9 +23,9 @@ USD_PER_MILLION = {"input_tokens": 3.0, "output_tokens": 15.0, "cache_read_token
 READING = {"input_tokens": 7000, "output_tokens": 350, "cache_read_tokens": 0}
 WRITING = {"input_tokens": 2500, "output_tokens": 900, "cache_read_tokens": 9000}
 SUMMING_UP = {"input_tokens": 800, "output_tokens": 250, "cache_read_tokens": 12000}
-FRUGAL = 0.75  # of its budget, at the most
+FRUGAL = 0.75  # the maximum share of its budget
 
-# Which functions make which tests pass.
+# The functions that each test needs.
 KNOWN: dict[str, tuple[str, list[str]]] = {
     "tests.test_amounts.Parsing": ("tally/amounts.py", ["parse"]),
     "tests.test_amounts.Showing": ("tally/amounts.py", ["show"]),
@@ -46,49 +45,49 @@ KNOWN: dict[str, tuple[str, list[str]]] = {
 }
 
 
-class Meter:
-    """What this round uses, made smaller when the session's budget is small."""
+class UsageReporter:
+    """Reports this round's usage, scaled down if the session's budget is small."""
 
     def __init__(self, steps: list[dict[str, int]]) -> None:
         budget = float(os.environ.get("MUSTER_BUDGET_USD") or 0.25)
         self.share = min(FRUGAL * budget / sum(map(price, steps)), 1.0)
         self.count = 0
 
-    def use(self, step: dict[str, int]) -> None:
+    def spend(self, counts: dict[str, int]) -> None:
         self.count += 1
-        tokens = {name: int(number * self.share) for name, number in step.items()}
-        tell("usage", id=f"request-{self.count}", model=MODEL, **tokens)
+        tokens = {name: int(number * self.share) for name, number in counts.items()}
+        report("usage", id=f"request-{self.count}", model=MODEL, **tokens)
 
 
 def price(step: dict[str, int]) -> float:
     return sum(number * USD_PER_MILLION[name] for name, number in step.items()) / 1e6
 
 
-def tell(kind: str, **what: object) -> None:
-    print(json.dumps({"type": kind, **what}), flush=True)
+def report(kind: str, **fields: object) -> None:
+    print(json.dumps({"type": kind, **fields}), flush=True)
 
 
 def think(seconds: float) -> None:
     time.sleep(seconds * float(os.environ.get("DEMO_PACE", "1")))
 
 
-def tests_wanted(spec: dict) -> list[str]:
+def tests_named(spec: dict) -> list[str]:
     criteria = " ".join(str(line) for line in spec.get("acceptance_criteria") or [])
     return [name for name in re.findall(r"\btests\.[\w.]*\w", criteria) if name in KNOWN]
 
 
 def stage_for(test: str, file: str, names: list[str], prompt: str) -> Path:
-    """The simple try, if there is one and nothing was found wrong with it yet; else the real thing."""
+    """The draft, if there is one for these functions and the prompt has no finding on it; else the final solution."""
     draft = STAGES / "draft" / file
-    found_wrong = f"{test}.test_" in prompt
-    if found_wrong or not draft.exists():
+    has_findings = f"{test}.test_" in prompt
+    if has_findings or not draft.exists():
         return STAGES / "final" / file
     known = {node.name for node in ast.parse(draft.read_text()).body if isinstance(node, ast.FunctionDef)}
     return draft if known.issuperset(names) else STAGES / "final" / file
 
 
 def rewrite(file: str, stage: Path, name: str) -> None:
-    """Put one function where it belongs, in the file as it is now."""
+    """Replace one function in the current file."""
     target = Path(file)
     if not target.exists():
         target.write_text(stage.read_text())
@@ -101,30 +100,30 @@ def rewrite(file: str, stage: Path, name: str) -> None:
 def main() -> int:
     task = json.loads(Path(os.environ["MUSTER_SPEC_FILE"]).read_text())
     prompt = Path(os.environ["MUSTER_PROMPT_FILE"]).read_text()
-    tests = tests_wanted(task.get("spec") or {})
+    tests = tests_named(task.get("spec") or {})
     if not tests:
-        tell("result", ok=False, summary="The demo agent knows only the demo's own tasks: choose a real agent for this one.")
+        report("result", ok=False, summary="The demo agent knows only the demo's own tasks: choose a real agent for this one.")
         return 0
     work = [(test, file, name) for test in tests for file, names in [KNOWN[test]] for name in names]
-    meter = Meter([READING, *(WRITING for _ in work), SUMMING_UP])
+    usage = UsageReporter([READING, *(WRITING for _ in work), SUMMING_UP])
 
-    tell("text", text=f"Round {os.environ.get('MUSTER_ROUND', '1')}: {task['content'].splitlines()[0]}")
+    report("text", text=f"Round {os.environ.get('MUSTER_ROUND', '1')}: {task['content'].splitlines()[0]}")
     think(0.8)
     for finding in re.findall(r"(?:^|\W)(tests\.\w+\.\w+\.(test_\w+))", prompt):
-        tell("text", text=f"Still open: {finding[1].removeprefix('test_').replace('_', ' ')}")
+        report("text", text=f"Still open: {finding[1].removeprefix('test_').replace('_', ' ')}")
         think(0.2)
-    meter.use(READING)
+    usage.spend(READING)
     for test, file, name in work:
-        tell("text", text=f"Reading what {test} expects of {name}")
+        report("text", text=f"Reading what {test} expects of {name}")
         think(0.6)
         rewrite(file, stage_for(test, file, KNOWN[test][1], prompt), name)
-        tell("text", text=f"Rewrote {name} in {file}")
-        meter.use(WRITING)
+        report("text", text=f"Rewrote {name} in {file}")
+        usage.spend(WRITING)
         think(0.7)
     think(0.8)
-    meter.use(SUMMING_UP)
+    usage.spend(SUMMING_UP)
     files = ", ".join(sorted({file for _, file, _ in work}))
-    tell("result", ok=True, summary=f"Rewrote {', '.join(name for _, _, name in work)} in {files}.")
+    report("result", ok=True, summary=f"Rewrote {', '.join(name for _, _, name in work)} in {files}.")
     return 0
 
 

@@ -1,6 +1,6 @@
-"""The demo's twelve entries, in the API's own words: some wait for others, some need the same file, some need two rounds.
+"""The demo's twelve entries, as an API request: some depend on others, some need the same file, some need two rounds.
 
-`tally/trend.py` gets a budget that its first round nearly uses up: it waits until somebody raises it.
+The first round of `tally/trend.py` nearly uses up its budget: it waits until a person raises it.
 """
 
 import sys
@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-TOTAL_BUDGET_USD = Decimal("6")
-MAX_PROJECT_SPEND_USD = Decimal("5")
+TOTAL_BUDGET_USD = Decimal(6)
+MAX_PROJECT_SPEND_USD = Decimal(5)
 
 CONFIG: dict[str, Any] = {
     "max_workers": 4,

@@ -1,11 +1,11 @@
-"""Moving functions from one Python source into another, with the imports and constants they need. For the demo agent."""
+"""Moves functions from one Python source into another, with the imports and constants that they need. For the demo agent."""
 
 import ast
 import sys
 
 
 def transplant(target: str, source: str, names: list[str], *, module: str) -> str:
-    """The target with these functions as they are in the source. `module`: the target's own name, never imported into itself."""
+    """The target with these functions from the source. `module`: the target's own name, which it never imports."""
     old, new = _Parts(target), _Parts(source)
     for name in names:
         function = new.definitions[name]
@@ -17,7 +17,7 @@ def transplant(target: str, source: str, names: list[str], *, module: str) -> st
 
 
 class _Parts:
-    """A module in pieces: its docstring, its imports one name each, and everything else in order."""
+    """A module in parts: its docstring, its imports with one name each, and its other statements in order."""
 
     def __init__(self, source: str) -> None:
         tree = ast.parse(source)
@@ -28,7 +28,7 @@ class _Parts:
         self.constants: set[str] = set()
         end = 0
         for number, node in enumerate(tree.body):
-            # With what stands above it, so that comments stay.
+            # With the lines above it, to keep comments.
             text = "\n".join(lines[end : node.end_lineno]).strip("\n")
             end = node.end_lineno or end
             if number == 0 and isinstance(node, ast.Expr):
@@ -46,7 +46,7 @@ class _Parts:
                 self.definitions[f"statement {number}"] = text
 
     def put(self, name: str, text: str, *, first: bool = False) -> None:
-        """In place of the one of this name, or else at the beginning or the end."""
+        """Replaces the definition of this name, or adds it at the start or the end."""
         if first and name not in self.definitions:
             self.definitions = {name: text, **self.definitions}
         self.definitions[name] = text
@@ -56,7 +56,7 @@ class _Parts:
         used = _used("\n".join(body))
         needed = [statement for statement in imports if statement.split()[-1].split(".")[0] in used]
         own = [statement for statement in needed if statement.split()[1].split(".")[0] not in sys.stdlib_module_names]
-        blocks = [self.docstring, _block([each for each in needed if each not in own]), _block(own)]
+        blocks = [self.docstring, _block([statement for statement in needed if statement not in own]), _block(own)]
         constants = [text for text in body if _is_constant(text)]
         blocks += constants
         head = "\n\n".join(block for block in blocks if block)
@@ -65,10 +65,10 @@ class _Parts:
 
 def _block(statements: list[str]) -> str:
     """Import lines, one for each module: `import x` first, then `from x import a, b`."""
-    plain = sorted(each for each in statements if each.startswith("import "))
+    plain = sorted(statement for statement in statements if statement.startswith("import "))
     parts: dict[str, list[str]] = {}
-    for each in sorted(set(statements) - set(plain)):
-        parts.setdefault(each.split()[1], []).append(each.split()[-1])
+    for statement in sorted(set(statements) - set(plain)):
+        parts.setdefault(statement.split()[1], []).append(statement.split()[-1])
     return "\n".join([*plain, *(f"from {module} import {', '.join(names)}" for module, names in parts.items())])
 
 

@@ -1,4 +1,4 @@
-"""The demo's repository: tally, a small journal of money, unfinished, with tests that say what is missing."""
+"""The demo's repository: tally, a small, unfinished bookkeeping program, with tests for the missing parts."""
 
 import shutil
 from pathlib import Path
@@ -14,11 +14,11 @@ COMMITS = (
 
 
 def make_repository(path: Path) -> None:
-    """Make it at this path; what is there already stays as it is. The branch checked out is `main`."""
+    """Create it at this path, with `main` checked out; an existing path stays unchanged."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Made aside and moved, so that a crash leaves no half of it behind.
+    # Created next to the path and moved, so that a crash leaves no incomplete repository.
     aside = path.parent / f".{path.name}.new"
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(START, aside, ignore=shutil.ignore_patterns("__pycache__"))

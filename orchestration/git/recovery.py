@@ -66,7 +66,7 @@ def _join(path: Path, ours: str, here: str) -> str:
     if git.succeeds(path, "merge-base", ours, here):
         merge = conflicts.merge_trees(path, ours, here)
         tree = tree if merge.files else merge.sha
-    return git.run(path, "commit-tree", tree, "-p", ours, "-p", here, "-m", "Bring back what was done beside the branch")
+    return git.run(path, "commit-tree", tree, "-p", ours, "-p", here, "-m", "Bring back work done outside the branch")
 
 
 def git_path(path: Path, name: str) -> Path:

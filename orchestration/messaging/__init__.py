@@ -1,1 +1,4 @@
-"""Wake-up messages between processes. Losing one costs latency, never work."""
+"""Messages between processes. Losing one costs latency, never work.
+
+wake_ups  enqueue a cycle or a session, publish a change to open pages, request a check from session workers
+"""

@@ -1,4 +1,4 @@
-"""Where a session works: its folder, its files, and the environment that its processes get."""
+"""A session's folder and files, and the environment of its processes."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from budget import amounts
 from orchestration.git import command as git
 from orchestration.models import Entry, Session
 
-# What an agent may know of the server's environment. Everything else, secrets first of all, stays out.
-ALLOWED = (
+# The variables that an agent inherits from the server. All others, secrets above all, stay out.
+ALLOWED_VARIABLES = (
     "PATH",
     "HOME",
     "LANG",
@@ -47,22 +47,22 @@ class SessionDir:
     def spec(self) -> Path:
         return self.folder / "entry.json"
 
-    def record_of(self, role: str) -> "Record":
-        """Of an agent in this role, or of the checks."""
-        before = "" if role == "implement" else f"{role}-"
-        return Record(*(self.folder / f"{before}{name}" for name in ("status.json", "journal", "heard")))
+    def record_for(self, role: str) -> "Record":
+        """The record of an agent in this role, or of the checks."""
+        prefix = "" if role == "implement" else f"{role}-"
+        return Record(*(self.folder / f"{prefix}{name}" for name in ("status.json", "journal", "telemetry")))
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a process leaves for whoever comes after a dead worker: how it ended, what it wrote, what its CLI told the endpoint."""
+    """The files that a process leaves for the reaper of a dead worker: its final status, its stdout, and the telemetry of its CLI."""
 
     status: Path
     journal: Path
-    heard: Path
+    telemetry: Path
 
 
-def of(session_id: str) -> SessionDir:
+def for_session(session_id: str) -> SessionDir:
     return SessionDir(settings.DATA_DIR / "sessions" / session_id)
 
 
@@ -71,17 +71,17 @@ def worktrees() -> Path:
 
 
 def home(entry_id: str, kind: str, role: str) -> Path:
-    """Where a CLI keeps its state for one entry. It outlives the session, so that the next round can resume its conversation."""
+    """The folder for a CLI's state for one entry. It outlives the session, so that the next round can resume its conversation."""
     folder = settings.DATA_DIR / "homes" / entry_id / (kind if role == "implement" else f"{kind}-{role}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.utime(folder.parent)  # housekeeping goes by it
+    os.utime(folder.parent)  # housekeeping removes by this time
     return folder
 
 
-def borrow_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
-    """Let a CLI use the login that its user made on this host: by a link, so that a renewed login is renewed for both."""
-    for theirs, ours in logins:
-        source, target = Path.home() / theirs, home / ours
+def link_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
+    """Let a CLI use the user's login on this host: by a link, so that a renewal counts for both."""
+    for login_path, home_path in logins:
+        source, target = Path.home() / login_path, home / home_path
         if source.is_file() and not target.exists():
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
@@ -89,16 +89,16 @@ def borrow_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
 
 
 def prepare(session: Session, entry: Entry) -> SessionDir:
-    """Make the folder, with the entry as JSON for whoever works on it."""
-    place = of(session.pk)
-    place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.spec.write_text(json.dumps({"id": entry.pk, "content": entry.content, "spec": entry.spec}), encoding="utf-8")
-    return place
+    """Create the folder, with the entry as JSON for the agent."""
+    directory = for_session(session.pk)
+    directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.spec.write_text(json.dumps({"id": entry.pk, "content": entry.content, "spec": entry.spec}), encoding="utf-8")
+    return directory
 
 
 def environment(
     session: Session,
-    place: SessionDir,
+    directory: SessionDir,
     *,
     phase: str,
     extra: dict[str, str],
@@ -107,21 +107,21 @@ def environment(
     home: Path | None = None,
     prompt: Path | None = None,
 ) -> dict[str, str]:
-    """The whole environment of an agent or a verify command. `limit`: micro-USD that this process may spend. `home`: its HOME."""
-    passed_on = {name: os.environ[name] for name in ALLOWED if name in os.environ}
-    told = {
+    """The whole environment of an agent or a verify command. `limit`: micro-USD that the process may spend. `home`: its HOME."""
+    inherited = {name: os.environ[name] for name in ALLOWED_VARIABLES if name in os.environ}
+    muster = {
         "MUSTER_WORKSPACE_ID": session.workspace_id,
         "MUSTER_ENTRY_ID": session.entry_id,
         "MUSTER_SESSION_ID": session.pk,
         "MUSTER_ROUND": str(session.round_number),
         "MUSTER_PHASE": phase,
-        "MUSTER_PROMPT_FILE": str(prompt or place.prompt),
-        "MUSTER_SPEC_FILE": str(place.spec),
+        "MUSTER_PROMPT_FILE": str(prompt or directory.prompt),
+        "MUSTER_SPEC_FILE": str(directory.spec),
         "MUSTER_API_URL": f"{settings.BASE_URL}/api/v1",
     }
     if token:
-        told["MUSTER_TOKEN"] = token
-        told["MUSTER_BUDGET_USD"] = f"{limit / amounts.MICRO:.6f}"
+        muster["MUSTER_TOKEN"] = token
+        muster["MUSTER_BUDGET_USD"] = f"{limit / amounts.MICRO:.6f}"
     if home is not None:
-        passed_on["HOME"] = str(home)
-    return {**passed_on, **git.IDENTITY, **extra, **told}
+        inherited["HOME"] = str(home)
+    return {**inherited, **git.IDENTITY, **extra, **muster}

@@ -1,4 +1,4 @@
-"""What a supervisor must know while it runs a session: wishes from the database, and whether it may still act on it."""
+"""The stop requests for a session under supervision, and whether its worker may still act on it."""
 
 import threading
 import time
@@ -15,7 +15,10 @@ class Killable(Protocol):
 
 
 class StopFlags:
-    """One supervised session, shared by its thread, the heartbeat and the fence. `reason` says why it must end, if it must."""
+    """One supervised session, shared by its thread, the heartbeat and the fence. `reason`: why it must end; empty: it may continue.
+
+    `money_left`: micro-USD of its reservation as last read; None: it has none.
+    """
 
     def __init__(self, session_id: str, attempt: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.session_id = session_id
@@ -26,14 +29,14 @@ class StopFlags:
         self._process: Killable | None = None
         self._hurried = False
         self.renewed_at = clock()
-        self.left: int | None = None
+        self.money_left: int | None = None
 
     @property
     def reason(self) -> str:
         return self._reason
 
-    def want(self, reason: str) -> None:
-        """The session must end: stopped | interrupted | superseded | fenced. The first reason stays, but for a harder one."""
+    def request_end(self, reason: str) -> None:
+        """End the session: stopped | interrupted | superseded | fenced. The first reason stays, unless a harder one follows."""
         with self._lock:
             if not self._reason or reason in ("superseded", "fenced"):
                 self._reason = reason
@@ -45,14 +48,14 @@ class StopFlags:
                 process.stop()
 
     def hurry(self) -> None:
-        """Somebody will not wait for its grace: what runs is killed now, and what would run next is, too."""
+        """Skip the grace: kill the running process, and every later one that should not run."""
         with self._lock:
-            fresh, self._hurried, process = not self._hurried, True, self._process
-        if fresh and process is not None:
+            is_first, self._hurried, process = not self._hurried, True, self._process
+        if is_first and process is not None:
             process.kill()
 
     def attach(self, process: Killable | None) -> None:
-        """The process that is running for the session now; one that must not run is stopped at once."""
+        """Set the session's running process. If the session must end, the process is stopped at once."""
         with self._lock:
             self._process = process
         if process is not None and self._reason:
@@ -62,12 +65,12 @@ class StopFlags:
                 process.stop()
 
     def stop_process(self) -> None:
-        """End what runs now, not the session: its hold is used up, its work is kept."""
+        """End the running process but not the session: its reservation is used up, its work is kept."""
         process = self._process
         if process is not None:
             process.stop()
 
     @property
     def may_act(self) -> bool:
-        """Self-fencing: without a renewal for three quarters of the lease, kill before another host may believe it dead."""
-        return self.clock() - self.renewed_at < settings.LEASE_S * 0.75
+        """Self-fencing: without a renewal for three quarters of the lease, kill before another host may consider the session dead."""
+        return bool(self.clock() - self.renewed_at < settings.LEASE_S * 0.75)

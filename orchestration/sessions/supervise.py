@@ -1,4 +1,4 @@
-"""Running one process of a session under its watch: output to the log, wishes to the process, the database allowed to be away for a while."""
+"""Run one process of a session: its output goes to the log, stop requests go to the process, and the database may be down for a while."""
 
 import time
 from collections.abc import Callable
@@ -21,15 +21,16 @@ from orchestration.sessions.stop_flags import StopFlags
 
 log = structlog.get_logger(__name__)
 
-LOOK_S = 0.1
+POLL_S = 0.1
 FLUSH_S = 0.5
 
 
 @dataclass(frozen=True)
-class Job:
-    """What to run for a session. `name` marks its lines in the log; empty for the agent itself. `ladder`: how it is asked to stop.
-    `role`: of an agent, whose record is read if its worker dies; what the other processes of a session write is nobody's to read.
-    `noise`: how lines begin that are read but not kept in the log.
+class SupervisedProcess:
+    """A process to run for a session. `name` marks its lines in the log; empty for the agent itself.
+
+    `role`: an agent's role; its record is read if its worker dies. The records of checks are never read.
+    `ignored_prefixes`: lines that begin so are read but not kept in the log.
     """
 
     argv: list[str]
@@ -40,73 +41,73 @@ class Job:
     name: str = ""
     kill_sequence: tuple[Step, ...] = ()
     role: str = "check"
-    noise: tuple[str, ...] = ()
+    ignored_prefixes: tuple[str, ...] = ()
 
 
 def argv_of(command: Command) -> list[str]:
-    """An argument list as it is, a string by `sh -c`."""
+    """An argument list is used as it is, a string is run by `sh -c`."""
     return ["sh", "-c", command] if isinstance(command, str) else list(command)
 
 
-def follow(
+def run(
     session: Session,
-    place: SessionDir,
-    job: Job,
-    watch: StopFlags,
+    directory: SessionDir,
+    supervised: SupervisedProcess,
+    stop_flags: StopFlags,
     writer: log_chunks.Writer,
     *,
     on_line: Callable[[str, str], None] | None = None,
-    on_look: Callable[[], None] | None = None,
+    on_poll: Callable[[], None] | None = None,
 ) -> agent_process.Ended:
-    """Run a job to its end. `on_line` gets each line and its stream; `on_look` is called several times a second, to look at limits."""
-    record = place.record_of(job.role)
+    """Run the process to its end. `on_line` gets each line and its stream; `on_poll` is called several times a second, to check limits."""
+    record = directory.record_for(supervised.role)
     spec = agent_process.Spec(
-        argv=job.argv,
-        cwd=job.cwd,
-        env=job.env,
+        argv=supervised.argv,
+        cwd=supervised.cwd,
+        env=supervised.env,
         marker=session.pk,
         status_path=str(record.status),
         journal_path=str(record.journal),
-        wall_s=job.wall_s,
-        idle_s=job.idle_s,
+        wall_s=supervised.wall_s,
+        idle_s=supervised.idle_s,
         grace_s=settings.STOP_GRACE_S,
-        kill_sequence=job.kill_sequence,
+        kill_sequence=supervised.kill_sequence,
         cgroup_parent=settings.CGROUP_PARENT,
     )
     with agent_process.start(spec) as process:
-        watch.attach(process)
+        stop_flags.attach(process)
         flushed = time.monotonic()
         try:
-            for line in process.lines(poll_s=LOOK_S):
+            for line in process.lines(poll_s=POLL_S):
                 if line is not None:
-                    if not line.text.startswith(job.noise):
-                        writer.add(f"{job.name}:{line.stream}" if job.name else line.stream, line.text)
+                    if not line.text.startswith(supervised.ignored_prefixes):
+                        writer.add(f"{supervised.name}:{line.stream}" if supervised.name else line.stream, line.text)
                     if on_line is not None:
                         on_line(line.text, line.stream)
                 if writer.is_full or time.monotonic() - flushed > FLUSH_S:
                     flushed = time.monotonic()
-                    patiently(lambda: flush(session, writer))
-                if line is None and on_look is not None:
-                    on_look()
+                    try_database(lambda: flush(session, writer))
+                if line is None and on_poll is not None:
+                    on_poll()
         finally:
-            watch.attach(None)
-        patiently(lambda: flush(session, writer))
+            stop_flags.attach(None)
+        try_database(lambda: flush(session, writer))
         return process.ended
 
 
 def flush(session: Session, writer: log_chunks.Writer) -> None:
-    """Write what was collected, and tell the open pages of this session alone."""
+    """Write the collected lines, and notify the open pages of this session only."""
     if writer.flush():
         lifecycle.write(session, last_output_at=Now(), first_error=writer.first_error)
         wake_ups.publish_change(session.workspace_id, wake_ups.log_topic(session.pk))
 
 
-def patiently(act: Callable[[], object]) -> bool:
-    """Do something in the database; False: it is away at the moment. The lease decides how long that may last (heartbeat)."""
+def try_database(action: Callable[[], object]) -> bool:
+    """Run a database action; False: the database is down. The lease limits how long that may last (heartbeat)."""
     try:
-        act()
+        action()
     except (DatabaseError, InterfaceError) as error:
-        log.warning("database.away", error=str(error).split("\n")[0])
+        log.warning("database.unavailable", error=str(error).split("\n")[0])
         connection.close()
         return False
     return True

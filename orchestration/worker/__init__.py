@@ -1,1 +1,11 @@
-"""Runs claimed sessions on a worker host. `session_run` is one session; `heartbeat` and `reaper` keep leases honest."""
+"""Runs claimed sessions on a worker host.
+
+session_run    one session, from taking it to its end
+steps/         the steps of its round: implement, review, verify, push
+agent_run/     one process of an agent in one role
+agents/        one package per CLI, and what they share
+heartbeat      renews leases and reads stop requests, for all sessions of a worker process
+stop_listener  makes the heartbeat read stop requests at once
+reaper         ends sessions whose worker is gone
+housekeeping   removes old files of agents
+"""

@@ -1,7 +1,7 @@
-"""One heartbeat a worker process: it says that the worker lives, renews the leases of its sessions and reads what people want of them.
+"""One heartbeat per worker process: it marks the worker as alive, renews the leases of its sessions and reads their stop requests.
 
-It runs in a thread of its own, so that no agent's output can hold it up; a second thread, which never touches the database, is the fence.
-A third one hears summonses (summons.py) and makes it look at once.
+It runs in a thread of its own, so that no agent's output can delay it; a second thread, which never uses the database, is the fence.
+A third one (stop_listener) makes it read stop requests at once.
 """
 
 import os
@@ -23,176 +23,176 @@ from orchestration.models import Executor, Session, Worker
 from orchestration.processes import leftovers
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
-from orchestration.worker.agents.shared import versions
+from orchestration.worker.agents.shared import cli_versions
 from workspaces import ids
 
 log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """The worker process as the database knows it, and the watches of the sessions it supervises."""
+    """The worker process's row in the database, and the stop flags of the sessions that it supervises."""
 
     def __init__(self, queue: str, slots: int) -> None:
         self.queue = queue
         self.slots = slots
-        self.watches: dict[str, StopFlags] = {}
-        self._ending = threading.Event()
-        self._rang = threading.Event()
+        self.supervised: dict[str, StopFlags] = {}
+        self._stopping = threading.Event()
+        self._check_requested = threading.Event()
         self._lock = threading.Lock()
         self.worker = self._register()
 
     def _register(self) -> Worker:
-        me = leftovers.identity(os.getpid())
-        assert me is not None
+        identity = leftovers.identity(os.getpid())
+        assert identity is not None
         return Worker.objects.create(
             id=ids.session().replace("sess_", "work_"),
             queue=self.queue,
             host=socket.gethostname(),
-            boot_id=me.boot_id,
-            pid=me.pid,
-            started_ticks=me.starttime,
+            boot_id=identity.boot_id,
+            pid=identity.pid,
+            started_ticks=identity.starttime,
             slots=self.slots,
         )
 
     def start(self) -> None:
-        for target in (self._beat, self._fence, self._tell_agents):
+        for target in (self._beat_loop, self._fence_loop, self._report_agents):
             threading.Thread(target=target, name=f"heartbeat{target.__name__}", daemon=True).start()
-        stop_listener.listen(self.ring)
+        stop_listener.start_listening(self.check_soon)
 
-    def ring(self) -> None:
-        """Look now: people may want something."""
-        self._rang.set()
+    def check_soon(self) -> None:
+        """Read the stop requests now instead of at the next poll."""
+        self._check_requested.set()
 
     def end(self) -> None:
-        """The process is shutting down: every session is interrupted, and goes back in line."""
-        self._ending.set()
-        for watch in list(self.watches.values()):
-            watch.want("interrupted")
+        """The process is shutting down: interrupt every session; their entries are queued again."""
+        self._stopping.set()
+        for flags in list(self.supervised.values()):
+            flags.request_end("interrupted")
 
     def leave(self) -> None:
-        """The last word of a worker that ends well."""
+        """Remove the worker's row after an orderly end."""
         Worker.objects.filter(pk=self.worker.pk).delete()
 
     @contextmanager
     def supervising(self, session: Session) -> Iterator[StopFlags]:
-        """Watch a session for as long as the block lasts."""
-        watch = StopFlags(session.pk, session.attempt)
+        """Supervise a session for the duration of the block."""
+        flags = StopFlags(session.pk, session.attempt)
         with self._lock:
-            self.watches[session.pk] = watch
-        if self._ending.is_set():
-            watch.want("interrupted")
+            self.supervised[session.pk] = flags
+        if self._stopping.is_set():
+            flags.request_end("interrupted")
         try:
-            yield watch
+            yield flags
         finally:
             with self._lock:
-                self.watches.pop(session.pk, None)
+                self.supervised.pop(session.pk, None)
 
-    def _tell_agents(self) -> None:
-        """Which agents' programs this host has: asked once, since some take seconds to say their version."""
+    def _report_agents(self) -> None:
+        """Record which agents' programs this host has: once, since some take seconds to print their version."""
         if self.queue != "sessions":
             return
         try:
-            Worker.objects.filter(pk=self.worker.pk).update(agents=versions.installed())
+            Worker.objects.filter(pk=self.worker.pk).update(agents=cli_versions.installed())
         except (DatabaseError, InterfaceError) as error:
-            log.warning("agents.not_told", error=str(error).split("\n")[0])
+            log.warning("agents.not_recorded", error=str(error).split("\n")[0])
         finally:
             connection.close()
 
-    def _beat(self) -> None:
+    def _beat_loop(self) -> None:
         renewed_at = time.monotonic()
-        while self.watches or not self._ending.is_set():
-            self._rang.wait(settings.POLL_S)
-            self._rang.clear()  # before the look: who rings meanwhile is heard in the next one
+        while self.supervised or not self._stopping.is_set():
+            self._check_requested.wait(settings.POLL_S)
+            self._check_requested.clear()  # before the read: a request that arrives meanwhile triggers the next one
             try:
-                self._look()
+                self._read_requests()
                 if time.monotonic() - renewed_at >= min(settings.LEASE_S / 4, 10):
-                    close_old_connections()  # not before each look: it makes the next statement ask first whether the line is up
+                    close_old_connections()  # not before each read: it makes the next statement check the connection first
                     self._renew()
                     renewed_at = time.monotonic()
             except (DatabaseError, InterfaceError) as error:
                 log.warning("heartbeat.failed", error=str(error).split("\n")[0])
                 connection.close()
-            except Exception:  # a heart that stops beating would end every session
-                log.exception("heartbeat.broke")
+            except Exception:  # a dead heartbeat would end every session
+                log.exception("heartbeat.crashed")
         connection.close()
 
     def _renew(self) -> None:
-        """Alive, on the database's clock. A lease counts from before the statement, so that ours never ends later than we think."""
-        seen = Worker.objects.filter(pk=self.worker.pk).update(seen_at=Now())
-        if not seen:  # somebody cleared the table: be seen again
+        """Uses the database's clock. A lease counts from before the statement, so that it never ends earlier than this process assumes."""
+        updated = Worker.objects.filter(pk=self.worker.pk).update(seen_at=Now())
+        if not updated:  # the row was deleted: register again
             self.worker.save(force_insert=True)
-        watches = list(self.watches.values())
-        if watches:
-            before = {watch.session_id: watch.clock() for watch in watches}
-            Session.objects.filter(pk__in=list(before), worker=self.worker, status=Session.Status.RUNNING).update(
+        all_flags = list(self.supervised.values())
+        if all_flags:
+            renewed_at = {flags.session_id: flags.clock() for flags in all_flags}
+            Session.objects.filter(pk__in=list(renewed_at), worker=self.worker, status=Session.Status.RUNNING).update(
                 lease_until=sessions.lease_end()
             )
-            for watch in watches:
-                watch.renewed_at = before[watch.session_id]
+            for flags in all_flags:
+                flags.renewed_at = renewed_at[flags.session_id]
 
-    def _look(self) -> None:
-        """What people want, and what is left of the holds: one statement for all sessions."""
-        watches = dict(self.watches)
-        if not watches:
+    def _read_requests(self) -> None:
+        """Stop requests and the money left: one statement for all sessions."""
+        all_flags = dict(self.supervised)
+        if not all_flags:
             return
         with connection.cursor() as cursor:
-            cursor.execute(_wishes(len(watches)), list(watches))
+            cursor.execute(_requests_sql(len(all_flags)), list(all_flags))
             rows = cursor.fetchall()
         for session_id, attempt, status, stop_wanted_at, kill_wanted_at, amount, drawn in rows:
-            watch = watches[session_id]
-            watch.left = None if amount is None else amount - drawn
-            if attempt != watch.attempt or status == Session.Status.ENDED:
-                if session_id in self.watches and not watch.reason:
-                    watch.want("superseded")
+            flags = all_flags[session_id]
+            flags.money_left = None if amount is None else amount - drawn
+            if attempt != flags.attempt or status == Session.Status.ENDED:
+                if session_id in self.supervised and not flags.reason:
+                    flags.request_end("superseded")
                 continue
-            if stop_wanted_at is not None and not watch.reason:
-                watch.want("stopped")
+            if stop_wanted_at is not None and not flags.reason:
+                flags.request_end("stopped")
             if kill_wanted_at is not None:
-                watch.hurry()
+                flags.hurry()
 
-    def _fence(self) -> None:
+    def _fence_loop(self) -> None:
         while True:
             time.sleep(min(settings.LEASE_S / 20, 1))
-            for watch in list(self.watches.values()):
-                if not watch.may_act and watch.reason != "fenced":
-                    log.error("session.fenced", session=watch.session_id)
-                    watch.want("fenced")
+            for flags in list(self.supervised.values()):
+                if not flags.may_act and flags.reason != "fenced":
+                    log.error("session.fenced", session=flags.session_id)
+                    flags.request_end("fenced")
 
 
 @lru_cache
-def _wishes(count: int) -> str:
-    """The statement that looks at so many sessions, put together once: that takes longer than the database needs to answer it."""
-    some = Session.objects.filter(pk__in=[str(number) for number in range(count)])
-    wanted = some.values_list("id", "attempt", "status", "stop_wanted_at", "kill_wanted_at", "hold__amount", "hold__drawn")
-    return str(wanted.query.sql_with_params()[0])
+def _requests_sql(count: int) -> str:
+    """The statement for `count` sessions. Cached: building it takes longer than running it."""
+    sessions = Session.objects.filter(pk__in=[str(number) for number in range(count)])
+    columns = sessions.values_list("id", "attempt", "status", "stop_wanted_at", "kill_wanted_at", "hold__amount", "hold__drawn")
+    return str(columns.query.sql_with_params()[0])
 
 
 _heartbeat: Heartbeat | None = None
 
 
-def begin(queue: str, slots: int) -> Heartbeat:
+def start(queue: str, slots: int) -> Heartbeat:
     """Start the heartbeat of this worker process."""
     global _heartbeat
     _heartbeat = Heartbeat(queue, slots)
     _heartbeat.start()
-    _nudge_everyone()
+    _enqueue_all_cycles()
     return _heartbeat
 
 
-def end() -> None:
-    """This process is asked to end: what it supervises goes back in line."""
+def stop() -> None:
+    """Interrupt the sessions of this process; their entries are queued again."""
     if _heartbeat is not None:
         _heartbeat.end()
 
 
-def leave() -> None:
-    """This process ends in order."""
+def unregister() -> None:
+    """Remove this process's row after an orderly end."""
     if _heartbeat is not None:
         _heartbeat.leave()
 
 
-def ticked() -> None:
-    """The executor's tick came to its end: pages know by it that the executor is alive, not only its process."""
+def record_tick() -> None:
+    """Record a completed tick: it shows pages that the executor is alive, not only its process."""
     if _heartbeat is not None:
         Worker.objects.filter(pk=_heartbeat.worker.pk).update(ticked_at=Now())
 
@@ -204,7 +204,7 @@ def current() -> Heartbeat:
     return _heartbeat
 
 
-def _nudge_everyone() -> None:
-    """A worker came online: executors that waited for one can go on."""
+def _enqueue_all_cycles() -> None:
+    """A worker came online: executors that waited for one can continue."""
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
         wake_ups.enqueue_cycle(workspace_id)

@@ -1,4 +1,4 @@
-"""Taking away what agents leave on disk: conversations of CLIs, prompts, journals. Never a worktree, never what is still at work."""
+"""Remove old files of agents: conversations of CLIs, prompts, journals. Never a worktree, and never files of an open session."""
 
 import shutil
 import time
@@ -17,38 +17,38 @@ HOUR_S = 3600.0
 _done_at = 0.0
 
 
-def hourly() -> None:
-    """Called by every tick; does something once an hour."""
+def run_hourly() -> None:
+    """Called by every tick; acts once an hour."""
     global _done_at
     if time.monotonic() - _done_at >= HOUR_S or not _done_at:
         _done_at = time.monotonic()
-        tidy()
+        remove_old_folders()
 
 
-def tidy() -> int:
-    """Remove folders that nobody has touched for MUSTER_KEEP_DAYS. Answers how many."""
+def remove_old_folders() -> int:
+    """Remove folders that are unchanged for MUSTER_KEEP_DAYS. Returns their number."""
     oldest = time.time() - settings.KEEP_DAYS * 86_400
-    at_work = Session.objects.filter(status__in=Session.OPEN)
-    gone = 0
-    for folder in _old(settings.DATA_DIR / "sessions", oldest):
-        if not at_work.filter(pk=folder.name).exists():
+    open_sessions = Session.objects.filter(status__in=Session.OPEN)
+    removed = 0
+    for folder in _old_folders(settings.DATA_DIR / "sessions", oldest):
+        if not open_sessions.filter(pk=folder.name).exists():
             shutil.rmtree(folder, ignore_errors=True)
-            gone += 1
-    for folder in _old(settings.DATA_DIR / "homes", oldest):
-        if not at_work.filter(entry_id=folder.name).exists():
+            removed += 1
+    for folder in _old_folders(settings.DATA_DIR / "homes", oldest):
+        if not open_sessions.filter(entry_id=folder.name).exists():
             conversations.forget(folder.name)
             shutil.rmtree(folder, ignore_errors=True)
-            gone += 1
-    if gone:
-        log.info("housekeeping.tidied", folders=gone)
-    return gone
+            removed += 1
+    if removed:
+        log.info("housekeeping.tidied", folders=removed)
+    return removed
 
 
-def _old(root: Path, oldest: float) -> list[Path]:
-    """Links are not followed, and what somebody else just took away is gone already."""
-    found = []
+def _old_folders(root: Path, oldest: float) -> list[Path]:
+    """Does not follow links, and ignores folders that disappear meanwhile."""
+    folders = []
     for folder in root.iterdir() if root.is_dir() else ():
         with suppress(FileNotFoundError):
             if folder.lstat().st_mtime < oldest:
-                found.append(folder)
-    return found
+                folders.append(folder)
+    return folders

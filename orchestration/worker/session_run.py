@@ -1,4 +1,4 @@
-"""One worker session from taking it to its end: worktree, agent, commit, review, verification, merge. Everything it leaves is kept."""
+"""One worker session, from taking it to its end: worktree, agent, commit, review, verification, merge. Its work is always kept."""
 
 from pathlib import Path
 
@@ -24,18 +24,18 @@ from workspaces.access import MUSTER
 log = structlog.get_logger(__name__)
 
 Outcome = Session.Outcome
-CUT_SHORT = (Outcome.LOST, Outcome.INTERRUPTED, Outcome.STOPPED)
+INTERRUPTED = (Outcome.LOST, Outcome.INTERRUPTED, Outcome.STOPPED)
 
 
 def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
-    """Supervise a claimed session to its end. Quietly nothing when another worker was first."""
+    """Supervise a claimed session to its end. Does nothing if another worker took it first."""
     session = sessions.take(session_id, attempt=attempt, worker=heartbeat.worker)
     if session is None:
         return
     structlog.contextvars.bind_contextvars(session=session.pk, entry=session.entry_id)
-    with heartbeat.supervising(session) as watch, git.on_behalf_of(session.pk):
+    with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
         try:
-            ending = _run(session, watch)
+            ending = _run(session, stop_flags)
         except SessionOver as over:
             ending = over.ending
         except Superseded:
@@ -44,106 +44,106 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
         except GitError as error:
             ending = Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],))
         except Exception as error:
-            log.exception("session.broke")
+            log.exception("session.crashed")
             ending = Ending(Outcome.CRASHED, f"Muster itself failed: {type(error).__name__}: {error}"[:500])
-        if watch.reason in ("superseded", "fenced"):
-            return  # another may act on it now: the reaper has the last word
+        if stop_flags.reason in ("superseded", "fenced"):
+            return  # another worker may act on it now, or the reaper ends it
         sessions.conclude(session, ending)
 
 
-def _run(session: Session, watch: StopFlags) -> Ending:
+def _run(session: Session, stop_flags: StopFlags) -> Ending:
     entry = session.entry
     config = configuration.load(session.workspace.executor.config)
     activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
     repo = Path(session.workspace.repo)
-    passed = _passed_already(session)
-    if passed and merging.contains(repo, config.integration_branch, passed.commit):
-        return _landed(session, repo, passed.commit, passed.verdict)
-    implements = passed is None and session.work == Entry.Work.IMPLEMENT
-    tree = worktrees.prepare(repo, session_dir.worktrees(), entry.pk, config.integration_branch, leave_conflicts=implements)
+    earlier = _earlier_pass(session)
+    if earlier and merging.contains(repo, config.integration_branch, earlier.commit):
+        return _finish_merged(session, repo, earlier.commit, earlier.verdict)
+    implements = earlier is None and session.work == Entry.Work.IMPLEMENT
+    worktree = worktrees.prepare(repo, session_dir.worktrees(), entry.pk, config.integration_branch, leave_conflicts=implements)
     mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
-    work = RoundContext(session, entry, config, watch, writer, tree, mask)
-    work.protected = protected_files.judges(repo, tree.base_sha, config.verify, config.protected)
+    context = RoundContext(session, entry, config, stop_flags, writer, worktree, mask)
+    context.protected = protected_files.judges(repo, worktree.base_sha, config.verify, config.protected)
     try:
-        if passed and merging.contains(repo, tree.branch, passed.commit):
-            return _merge(work, passed.verdict)
-        verdict = _round(work)
-        if not verdict.passed and work.watch.reason != "stopped":  # a worker that shuts down still says what it found
-            outcome = Outcome.CONFLICT if work.unresolved else Outcome.FAILED
-            return Ending(outcome, _first(verdict.findings), verdict=verdict)
-        work.check_wishes()
-        return _merge(work, verdict)
+        if earlier and merging.contains(repo, worktree.branch, earlier.commit):
+            return _merge(context, earlier.verdict)
+        verdict = _run_round(context)
+        if not verdict.passed and context.stop_flags.reason != "stopped":  # a worker that shuts down still records its verdict
+            outcome = Outcome.CONFLICT if context.unresolved else Outcome.FAILED
+            return Ending(outcome, _first_finding(verdict.findings), verdict=verdict)
+        context.check_stop_requests()
+        return _merge(context, verdict)
     finally:
-        supervise.patiently(work.writer.flush)
+        supervise.try_database(context.writer.flush)
 
 
-def _round(work: RoundContext) -> Verdict:
-    """Implement (unless only verification is wanted), commit, review, verify. The verdict is written before anything is merged."""
-    session = work.session
-    work.opened = rounds.begin(session, base_commit=work.tree.base_sha)
-    sessions.write(session, round_number=work.opened.number)
+def _run_round(context: RoundContext) -> Verdict:
+    """Implement (unless the session only verifies), commit, review, verify. The verdict is written before the merge."""
+    session = context.session
+    context.round_row = rounds.begin(session, base_commit=context.worktree.base_sha)
+    sessions.write(session, round_number=context.round_row.number)
     findings: list[str] = []
     if session.work == Entry.Work.IMPLEMENT:
-        findings = implementing.implement(work)
-    work.opened.commit = worktrees.head(work.tree.path)
-    work.opened.diffstat = worktrees.diffstat(work.tree.path, work.tree.base_sha)
-    findings = [*_unresolved(work), *findings]
-    work.check_wishes()
+        findings = implementing.implement(context)
+    context.round_row.commit = worktrees.head(context.worktree.path)
+    context.round_row.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
+    findings = [*_unresolved(context), *findings]
+    context.check_stop_requests()
     if session.work == Entry.Work.IMPLEMENT and not findings:
-        findings = reviewing.intercept(work)
-    rounds.note_work(work.opened, findings)
+        findings = reviewing.intercept(context)
+    rounds.record_work(context.round_row, findings)
     sessions.enter(session, Session.Phase.VERIFICATION)
-    verdict = verifying.verify(work, findings)
-    work.check_wishes()
+    verdict = verifying.verify(context, findings)
+    context.check_stop_requests()
     sessions.write(session, phase=Session.Phase.VERIFICATION)
-    rounds.close(work.opened, verdict)
+    rounds.close(context.round_row, verdict)
     return verdict
 
 
-def _unresolved(work: RoundContext) -> list[str]:
-    """A conflict that Muster, or the agent's own merge, left in the files and that nobody resolved: it may not be merged."""
-    work.unresolved = conflicts.unresolved(work.tree.path, work.tree.base_sha)
+def _unresolved(context: RoundContext) -> list[str]:
+    """Findings for conflicts, from Muster's or the agent's own merge, that are still in the files: they must not be merged."""
+    context.unresolved = conflicts.unresolved(context.worktree.path, context.worktree.base_sha)
     return [
         f"{Reason.MERGE_CONFLICT}: {name} still holds both sides between conflict markers: resolve it"
-        for name in work.unresolved[:20]
+        for name in context.unresolved[:20]
     ]
 
 
-def _passed_already(session: Session) -> rounds.Passed | None:
-    """A round that passed but whose session ended before it was merged, or before that was said: the agent need not run again."""
+def _earlier_pass(session: Session) -> rounds.Passed | None:
+    """A round that passed but whose session ended before the merge was done or recorded: the agent need not run again."""
     newest = Round.objects.filter(entry_id=session.entry_id).select_related("session").order_by("-number").first()
     if newest is None or newest.verdict != Round.Verdict.PASSED or not newest.commit:
         return None
     if newest.session.outcome in (Outcome.CONFLICT, Outcome.PASSED):
         return None
-    was_cut_short = newest.session.outcome in CUT_SHORT and newest.session.attempt == session.attempt - 1
+    was_cut_short = newest.session.outcome in INTERRUPTED and newest.session.attempt == session.attempt - 1
     if session.work == Entry.Work.VERIFY and not was_cut_short:
-        return None  # a person wants it to be judged anew
+        return None  # a person requested a new verification
     return rounds.Passed(newest.commit, Verdict(True, newest.score or 1.0, newest.findings, newest.checks))
 
 
-def _merge(work: RoundContext, verdict: Verdict) -> Ending:
-    sessions.enter(work.session, Session.Phase.MERGING)
-    message = f"Merge {work.entry.pk}: {work.entry.title}"
-    merged = merging.merge(work.repo, work.tree.branch, work.config.integration_branch, message)
+def _merge(context: RoundContext, verdict: Verdict) -> Ending:
+    sessions.enter(context.session, Session.Phase.MERGING)
+    message = f"Merge {context.entry.pk}: {context.entry.title}"
+    merged = merging.merge(context.repo, context.worktree.branch, context.config.integration_branch, message)
     if isinstance(merged, merging.Conflict):
         files, notes = ", ".join(merged.files[:20]), "".join(f"\n{note}" for note in merged.notes)
-        text = f"{Reason.MERGE_CONFLICT}: merging into {work.config.integration_branch} conflicts in {files}{notes}"
-        rounds.add_finding(work.entry.pk, text)
+        text = f"{Reason.MERGE_CONFLICT}: merging into {context.config.integration_branch} conflicts in {files}{notes}"
+        rounds.add_finding(context.entry.pk, text)
         return Ending(Outcome.CONFLICT, text.split("\n")[0], verdict=verdict)
-    return _landed(work.session, work.repo, merged.sha, verdict)
+    return _finish_merged(context.session, context.repo, merged.sha, verdict)
 
 
-def _landed(session: Session, repo: Path, sha: str, verdict: Verdict) -> Ending:
-    """The work is in the integration branch: its worktree may go, and the branch may be pushed."""
+def _finish_merged(session: Session, repo: Path, sha: str, verdict: Verdict) -> Ending:
+    """The work is in the integration branch: remove its worktree and push the branch."""
     worktrees.remove(repo, session_dir.worktrees() / session.entry_id)
     pushing.push(session.workspace_id, repo)
     return Ending(Outcome.PASSED, f"Merged as {sha[:12]}", exit_code=0, verdict=verdict)
 
 
-def _first(findings: list[str]) -> str:
-    """The first finding as one line: where it has several, its first and its last, which is where tools say what is wrong."""
+def _first_finding(findings: list[str]) -> str:
+    """The first finding as one line. Of several lines, the first and the last, where tools print the cause."""
     if not findings:
         return "Verification failed"
     lines = [line.strip() for line in findings[0].split("\n") if line.strip()]

@@ -1,4 +1,4 @@
-"""The real CLIs under test: found in the folder that MUSTER_TEST_CLIS names, or installed once, by name and pinned version."""
+"""The real CLIs under test: from the folder MUSTER_TEST_CLIS, or installed once, with pinned versions."""
 
 import fcntl
 import os
@@ -18,17 +18,17 @@ NPM = {
     "qwen": "@qwen-code/qwen-code@0.15.10",
 }
 PIP = {"aider": "aider-chat==0.86.2", "mini": "mini-swe-agent==2.4.6"}
-# Where their packages for this platform have the program, which only an install script would put in its place.
+# The path of the program in the platform packages; without an install script it is not linked.
 NATIVE = {"claude": "@anthropic-ai/claude-code-*/claude", "opencode": "opencode-*/bin/opencode"}
 INSTALL_S = 600
 
 
 def folder(binary: str) -> Path:
-    """The folder that holds this CLI. Skips the test where it can neither be found nor installed."""
+    """The folder with this CLI. Skips the test if it is neither there nor installable."""
     named = os.environ.get("MUSTER_TEST_CLIS")
     root = Path(named) if named else Path(tempfile.gettempdir()) / f"muster-test-clis-{os.getuid()}"
-    if found := _find(root, binary):
-        return found
+    if existing := _find(root, binary):
+        return existing
     if named:
         pytest.skip(f"MUSTER_TEST_CLIS has no {binary}")
     _install(root, binary)
@@ -41,7 +41,7 @@ def _find(root: Path, binary: str) -> Path | None:
 
 
 def _install(root: Path, binary: str) -> None:
-    """One process at a time; a later one finds what the first has made."""
+    """One process at a time; later ones use the first one's installation."""
     if binary in NPM and shutil.which("npm") is None:
         pytest.skip("npm is not installed")
     root.mkdir(mode=0o700, exist_ok=True)
@@ -55,24 +55,24 @@ def _install(root: Path, binary: str) -> None:
                 *("--no-package-lock", *_kept(root), NPM[binary]),
             )
             _link(root, binary)
-        else:  # each in an environment of its own: their requirements contradict each other
+        else:  # each in its own environment: their requirements conflict
             _run(sys.executable, "-m", "venv", str(root / binary))
             _run(str(root / binary / "bin/python"), "-m", "pip", "install", "-q", PIP[binary])
 
 
 def _link(root: Path, binary: str) -> None:
-    """Into `bin`, which is looked at first. Of several builds, the one that runs here."""
+    """Link the build that runs on this machine into `bin`, which is searched first."""
     if binary not in NATIVE:
         return
     for program in sorted((root / "node_modules").glob(NATIVE[binary])):
-        if _answers(program):
+        if _runs(program):
             (root / "bin").mkdir(exist_ok=True)
             (root / "bin" / binary).symlink_to(program)
             return
     pytest.skip(f"{NPM[binary]} has no {binary} that runs on this machine")
 
 
-def _answers(program: Path) -> bool:
+def _runs(program: Path) -> bool:
     try:
         return subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60).returncode == 0
     except (OSError, subprocess.TimeoutExpired):  # built for another libc or processor
@@ -80,7 +80,7 @@ def _answers(program: Path) -> bool:
 
 
 def _kept(root: Path) -> list[str]:
-    """What is there already: an install that does not name it would remove it."""
+    """The installed packages: npm would remove those that a later install does not name."""
     return [package for binary, package in NPM.items() if _find(root, binary)]
 
 

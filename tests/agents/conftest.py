@@ -1,4 +1,4 @@
-"""A real Muster, a real CLI and a scripted model provider. A test module names the CLI that it needs: `CLI = "claude"`."""
+"""A real Muster, a real CLI and a scripted model provider. A test module names its CLI: `CLI = "claude"`."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.agents import clis
-from tests.agents.alone import Stage
+from tests.agents.cli_stage import CliStage
 from tests.agents.harness import Bench
 from tests.agents.llm import ScriptedLLM
 from tests.faults.conftest import prepared
@@ -55,7 +55,7 @@ def bench(muster: tuple[Running, Client, Path], request: pytest.FixtureRequest) 
     running, client, folder = muster
 
     def make(agent: dict[str, Any], **config: Any) -> Bench:
-        own = folder / f"{len(list(folder.iterdir()))}-{request.node.name[:50]}"  # parametrised names begin alike
+        own = folder / f"{len(list(folder.iterdir()))}-{request.node.name[:50]}"  # parametrised names have a common start
         own.mkdir()
         return Bench(running, client, own, agent=agent, **config)
 
@@ -63,8 +63,8 @@ def bench(muster: tuple[Running, Client, Path], request: pytest.FixtureRequest) 
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
+def stage(tmp_path: Path) -> CliStage:
     """A repository and a home for a CLI that runs without a Muster."""
     folder = tmp_path / "stage"
     folder.mkdir()
-    return Stage(folder)
+    return CliStage(folder)

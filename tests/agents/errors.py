@@ -1,4 +1,4 @@
-"""What a provider answers when it does not answer, and the names that Muster has for it."""
+"""Error responses of a provider, by Muster's failure codes."""
 
 from typing import Any
 
@@ -20,9 +20,9 @@ ERRORS: dict[str, dict[str, Any]] = {
         "message": "This model's maximum context length is 128000 tokens.",
     },
 }
-NOBODY = "http://127.0.0.1:9"  # the discard port, where nothing listens
+UNREACHABLE = "http://127.0.0.1:9"  # the discard port, which no server uses
 
 
 def named(events: list[Any]) -> set[str]:
-    """The failures told, and what waits say that they would become."""
+    """The codes of failures, and of waits (the failure that a wait would become)."""
     return {event.code for event in events if hasattr(event, "code")}

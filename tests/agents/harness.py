@@ -1,4 +1,4 @@
-"""A workspace under a real Muster, with a real CLI at work in it: entries go in by the API, ledger, rounds and files come out."""
+"""A workspace in a real Muster with a real CLI: tests add entries through the API and check ledger, rounds and files."""
 
 from pathlib import Path
 from typing import Any
@@ -10,23 +10,23 @@ from tests.faults.test_work import Shop
 MICRO = 10**6
 
 
-def writes(path: str, content: str = "yes\n", **more: Any) -> dict[str, Any]:
+def write_turn(path: str, content: str = "yes\n", **more: Any) -> dict[str, Any]:
     """A turn of a scenario in which the model writes a file."""
     return {"text": f"I write {path}.", "tool": {"kind": "write", "path": path, "content": content}, **more}
 
 
-def runs(command: str, **more: Any) -> dict[str, Any]:
+def command_turn(command: str, **more: Any) -> dict[str, Any]:
     """A turn in which the model runs a command."""
     return {"text": "I run a command.", "tool": {"kind": "bash", "command": command}, **more}
 
 
-def says(text: str = "Done.", **more: Any) -> dict[str, Any]:
-    """A turn in which the model only answers: its last."""
+def text_turn(text: str = "Done.", **more: Any) -> dict[str, Any]:
+    """A turn in which the model only answers with text: its last."""
     return {"text": text, **more}
 
 
 class Bench(Shop):
-    """A workspace of its own for each test, and what a test compares."""
+    """A workspace for one test, with its ledger and sessions."""
 
     def __init__(self, up: Running, client: Client, folder: Path, **config: Any) -> None:
         self.folder = folder
@@ -43,21 +43,21 @@ class Bench(Shop):
         assert rows == round(self.entry(id_)["spent_usd"] * MICRO), "the ledger and the account differ"
         return rows
 
-    def costs_what_it_cost(self, id_: str, llm: ScriptedLLM, scenario: str | None = None) -> int:
-        """The ledger is what the provider counted, to the micro-dollar. Answers that amount."""
+    def check_cost(self, id_: str, llm: ScriptedLLM, scenario: str | None = None) -> int:
+        """Assert that the ledger equals the provider's count, to the micro-dollar. Returns that amount."""
         truth, booked = llm.cost(scenario), self.spent(id_)
         assert booked == truth, f"booked {booked}, the provider counted {truth}: {self.ledger(id_)}"
         return booked
 
     def sessions(self, id_: str) -> list[dict[str, Any]]:
-        """All its sessions, oldest first."""
+        """All sessions of the entry, oldest first."""
         return [self.call("GET", f"/executor/sessions/{session}") for session in self.entry(id_)["session_ids"]]
 
     def log(self, session: str) -> str:
-        """What a session's agent printed."""
+        """The output of a session's agent."""
         return self.client.text("GET", f"{self.path}/executor/sessions/{session}/log")
 
-    def at_work(self, id_: str, seconds: float = 15) -> str:
-        """Wait for the entry's session to begin; its id."""
+    def wait_for_session(self, id_: str, seconds: float = 15) -> str:
+        """Wait until the entry's session starts; returns its id."""
         until(lambda: self.entry(id_)["status"] == "in_progress" and self.entry(id_)["session_ids"], seconds, every=0.1)
         return str(self.entry(id_)["session_ids"][-1])

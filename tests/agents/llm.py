@@ -1,4 +1,4 @@
-"""The scripted LLM server (stub_llm.py) under a test: what it answers is the test's, what it counted is the truth to compare with."""
+"""The scripted LLM server (stub_llm.py): a test defines its responses and compares with its counts."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.faults.harness import ROOT
 
-LONGEST_S = 600  # it ends by itself, should the test not come to end it
+MAX_S = 600  # it ends by itself if the test does not end it
 KINDS = ("input", "output", "cache_read", "cache_write")
 PRICES = {  # USD per million tokens, as genai-prices has them
     "claude-sonnet-4-5": {"input": 3.0, "output": 15.0, "cache_read": 0.30, "cache_write": 3.75},
@@ -21,7 +21,7 @@ PRICES = {  # USD per million tokens, as genai-prices has them
 
 
 class ScriptedLLM:
-    """A model provider on a free loopback port. `scenarios`: by name, as stub_llm.md says."""
+    """A model provider on a free loopback port. `scenarios`: by name, see stub_llm.md."""
 
     def __init__(self, folder: Path, scenarios: dict[str, Any], prices: dict[str, dict[str, float]] = PRICES) -> None:
         self._prices = prices
@@ -30,7 +30,7 @@ class ScriptedLLM:
         command = [sys.executable, str(ROOT / "tests/agents/stub_llm.py"), str(path), "--port", "0"]
         with open(folder / "llm.err", "wb") as errors:
             self._process = subprocess.Popen(
-                [*command, "--max-seconds", str(LONGEST_S)], stdout=subprocess.PIPE, stderr=errors, text=True
+                [*command, "--max-seconds", str(MAX_S)], stdout=subprocess.PIPE, stderr=errors, text=True
             )
         assert self._process.stdout
         line = self._process.stdout.readline()
@@ -43,33 +43,33 @@ class ScriptedLLM:
 
     def log(self, scenario: str | None = None) -> list[dict[str, Any]]:
         """Every model request, in the order of arrival, with its outcome."""
-        found: list[dict[str, Any]] = self._get("/__stub/log")
-        return [request for request in found if scenario in (None, request["scenario"])]
+        requests: list[dict[str, Any]] = self._get("/__stub/log")
+        return [request for request in requests if scenario in (None, request["scenario"])]
 
     def usage(self) -> dict[str, Any]:
-        """Requests, tokens and USD of what was answered in full, by scenario and model."""
-        found: dict[str, Any] = self._get("/__stub/usage")
-        return found
+        """Requests, tokens and USD of completed responses, by scenario and model."""
+        usage: dict[str, Any] = self._get("/__stub/usage")
+        return usage
 
     def sink(self) -> list[dict[str, Any]]:
         """Every POST that was no model request."""
-        found: list[dict[str, Any]] = self._get("/__stub/sink")
-        return found
+        requests: list[dict[str, Any]] = self._get("/__stub/sink")
+        return requests
 
     def cost(self, scenario: str | None = None) -> int:
-        """Micro-USD of everything that was answered in full. A test chooses usages that cost whole micro-dollars."""
-        answered = [request for request in self.log(scenario) if request["outcome"] == "completed"]
-        total = sum((self.price(request) for request in answered), Decimal(0))
+        """Micro-USD of all completed responses. Tests choose usages that cost whole micro-dollars."""
+        completed = [request for request in self.log(scenario) if request["outcome"] == "completed"]
+        total = sum((self.price(request) for request in completed), Decimal(0))
         assert total == int(total), f"not whole micro-dollars: {total}"
         return int(total)
 
     def price(self, request: dict[str, Any]) -> Decimal:
         """Micro-USD of one request: a price per million tokens is micro-USD per token."""
-        prices = next(found for name, found in self._prices.items() if request["model"].startswith(name))
+        prices = next(model_prices for name, model_prices in self._prices.items() if request["model"].startswith(name))
         return sum((Decimal(request["usage"].get(kind, 0)) * Decimal(str(prices[kind])) for kind in KINDS), Decimal(0))
 
     def change(self, **scenarios: Any) -> None:
-        """Plays these from now on; what was counted stays."""
+        """Play these scenarios from now on; the counts stay."""
         body = json.dumps(self._script(scenarios)).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.address}/__stub/script", body, method="PUT"), timeout=10).close()
 
@@ -87,5 +87,5 @@ class ScriptedLLM:
         self._process.wait(10)
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.address + path, timeout=10) as answer:
-            return json.load(answer)
+        with urllib.request.urlopen(self.address + path, timeout=10) as response:
+            return json.load(response)

@@ -1,9 +1,9 @@
-"""A provider that refuses a real CLI: the named end, no round used, the reason where people look, and on it goes once it is mended."""
+"""A provider that refuses a real CLI: the failure code, no round used, a visible reason, and a continuation once it is fixed."""
 
 from collections.abc import Callable
 from typing import Any
 
-from tests.agents.harness import Bench, says, writes
+from tests.agents.harness import Bench, text_turn, write_turn
 from tests.agents.llm import ScriptedLLM
 from tests.faults.harness import until
 
@@ -21,22 +21,22 @@ CASES = {
 def check(
     code: str, llm: Server, bench: Make, agent: Agent, usage: dict[str, int], *, last: dict[str, Any] | None = None
 ) -> None:
-    """`last`: how the model ends its work, where an answer is not enough."""
+    """`last`: the model's final turn, for CLIs that do not end with a text answer."""
     error = {**CASES[code], "times": 1000}
-    good = [writes("ok", usage=usage), last or says(usage=usage)]
-    provider = llm(refused={"turns": [says(error=error)]}, mended={"turns": good})
+    good = [write_turn("ok", usage=usage), last or text_turn(usage=usage)]
+    provider = llm(refused={"turns": [text_turn(error=error)]}, fixed={"turns": good})
     work = bench(agent(provider, "refused", provider_patience_s=2), verify=[{"name": "ok", "run": "test -f ok"}])
     id_ = work.add("write ok")
-    until(lambda: "unavailable" in [one["status"] for one in work.sessions(id_)], 60, every=0.1)
+    until(lambda: "unavailable" in [session["status"] for session in work.sessions(id_)], 60, every=0.1)
     first = work.sessions(id_)[0]
     assert first["failure"] == code, first["stop_reason"]
     entry = work.entry(id_)
     assert (entry["status"] != "failed", entry["rounds_completed"], work.spent(id_)) == (True, 0, 0)
-    until(lambda: [one["code"] for one in work.entry(id_)["reasons"]] == ["agent_unavailable"], 30, every=0.05)
-    if code == "auth":  # nobody's session would work
+    until(lambda: [session["code"] for session in work.entry(id_)["reasons"]] == ["agent_unavailable"], 30, every=0.05)
+    if code == "auth":  # no session could work
         state = work.call("GET", "/executor/agent")
         assert state["code"] == "auth" and "Set a valid key" in state["message"]
-    work.call("PATCH", "/config", {"agent": agent(provider, "mended")})
+    work.call("PATCH", "/config", {"agent": agent(provider, "fixed")})
     assert work.becomes(id_, "done", 60)["rounds_completed"] == 1
     assert work.call("GET", "/executor/agent")["code"] is None
-    work.costs_what_it_cost(id_, provider, "mended")
+    work.check_cost(id_, provider, "fixed")

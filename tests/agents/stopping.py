@@ -1,4 +1,4 @@
-"""A stop by the API while a real CLI is in the middle of something: from the call to no process left."""
+"""A stop by the API while a real CLI is working: from the call until no process is left."""
 
 import itertools
 import shlex
@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 from orchestration.processes import leftovers
-from tests.agents.harness import Bench, runs, says, writes
+from tests.agents.harness import Bench, command_turn, text_turn, write_turn
 from tests.agents.llm import ScriptedLLM
 from tests.faults.harness import until
 
@@ -21,23 +21,23 @@ Agent = Callable[..., dict[str, Any]]
 
 
 def check(state: str, llm: Server, bench: Make, agent: Agent, usage: dict[str, int]) -> None:
-    """Nothing lives on, nothing is asked of the model afterwards, the work is kept, and a release goes on with it."""
+    """No process survives, no model request follows, the work is kept, and a later session continues it."""
     number = str(next(_numbers))
-    busy = says(hang="before") if state == "waiting" else runs(_command(state, number), usage=usage)
-    again = [writes("ok", usage=usage), says(usage=usage)]
-    provider = llm(stop={"rounds": [[writes("kept", usage=usage), busy, says(usage=usage)], again, again]})
+    busy = text_turn(hang="before") if state == "waiting" else command_turn(_command(state, number), usage=usage)
+    again = [write_turn("ok", usage=usage), text_turn(usage=usage)]
+    provider = llm(stop={"rounds": [[write_turn("kept", usage=usage), busy, text_turn(usage=usage)], again, again]})
     work = bench(agent(provider, "stop"), verify=[{"name": "ok", "run": "test -f ok"}])
     id_ = work.add("write ok")
-    session = work.at_work(id_)
+    session = work.wait_for_session(id_)
     until(lambda: len(provider.log()) >= 2 and (state == "waiting" or _sleepers(number)), 40)
-    asked = len(provider.log())
+    request_count = len(provider.log())
     began = time.monotonic()
     work.call("POST", f"/executor/workers/{session}/stop")
     until(lambda: not leftovers.marked_pids(session) and not _sleepers(number), 10, every=0.005)
     seconds = time.monotonic() - began
     until(lambda: work.entry(id_)["status"] == "blocked", 10, every=0.05)
     assert work.session(id_)["status"] == "stopped"
-    assert len(provider.log()) == asked, "it asked the model once more after the stop"
+    assert len(provider.log()) == request_count, "a model request followed the stop"
     print(f"\nstopped {work.session(id_)['agent']} while {state}: {seconds:.2f} s")
     work.call("PATCH", f"/todo/entries/{id_}/status", {"status": "pending"})
     work.becomes(id_, "done", 60)

@@ -1,4 +1,4 @@
-"""aider: what its analytics log counts to the last digit, for its own words are rounded."""
+"""aider: costs come from its analytics log, since its text output is rounded."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +7,9 @@ import pytest
 
 from orchestration.worker.agents.shared.events import Discrepancy
 from tests.agents import refusals
-from tests.agents.alone import Stage
-from tests.agents.errors import ERRORS, NOBODY, named
-from tests.agents.harness import Bench, says, writes
+from tests.agents.cli_stage import CliStage
+from tests.agents.errors import ERRORS, UNREACHABLE, named
+from tests.agents.harness import Bench, text_turn, write_turn
 from tests.agents.llm import ScriptedLLM
 from tests.faults.harness import until
 
@@ -26,34 +26,34 @@ def aider(address: str, **more: Any) -> dict[str, Any]:
 
 
 def test_two_rounds_cost_what_the_provider_counted_and_leave_nothing_of_aider(llm: Server, bench: Make) -> None:
-    provider = llm(two={"turns": [writes("one", usage=USAGE)]})
+    provider = llm(two={"turns": [write_turn("one", usage=USAGE)]})
     work = bench(aider(provider.url("two")), verify=OK)
     id_ = work.add("write ok", spec={"files_to_create": ["ok", "one"]})
     until(lambda: len(provider.log()) == 1, 20, every=0.1)
-    provider.change(two={"turns": [writes("ok", usage=USAGE)]})
+    provider.change(two={"turns": [write_turn("ok", usage=USAGE)]})
     assert work.becomes(id_, "done", 60)["rounds_completed"] == 2
-    assert work.costs_what_it_cost(id_, provider) == 8_000
+    assert work.check_cost(id_, provider) == 8_000
     assert {row["price_source"] for row in work.ledger(id_)} == {"reported"}
     assert work.merged("ok") == "yes" and work.merged(".aider.tags.cache.v4/.gitignore") == "" and work.merged(".gitignore") == ""
 
 
 @pytest.mark.parametrize("code", [code for code in ERRORS if code != "context_full"])
-def test_a_provider_that_refuses_has_a_name(llm: Server, stage: Stage, code: str) -> None:
+def test_a_provider_that_refuses_has_a_name(llm: Server, stage: CliStage, code: str) -> None:
     """It exits with 0."""
-    provider = llm(no={"error": ERRORS[code], "turns": [says()]})
+    provider = llm(no={"error": ERRORS[code], "turns": [text_turn()]})
     played = stage.play(aider(provider.url("no")))
     assert named(played.events) == {code} and played.cost == 0
 
 
-def test_a_request_that_did_not_fit_is_not_booked_though_aider_counts_it(llm: Server, stage: Stage) -> None:
-    provider = llm(full={"error": ERRORS["context_full"], "turns": [says()]})
+def test_a_request_that_did_not_fit_is_not_booked_though_aider_counts_it(llm: Server, stage: CliStage) -> None:
+    provider = llm(full={"error": ERRORS["context_full"], "turns": [text_turn()]})
     played = stage.play(aider(provider.url("full")))
     assert played.failures == ["context_full"] and played.cost == provider.cost() == 0
     assert [difference.amount > 0 for difference in played.of(Discrepancy)] == [True]
 
 
-def test_a_provider_that_is_not_there_has_a_name(stage: Stage) -> None:
-    assert named(stage.play(aider(NOBODY)).events) == {"network"}
+def test_a_provider_that_is_not_there_has_a_name(stage: CliStage) -> None:
+    assert named(stage.play(aider(UNREACHABLE)).events) == {"network"}
 
 
 def playing(provider: ScriptedLLM, scenario: str, **more: Any) -> dict[str, Any]:
@@ -61,5 +61,5 @@ def playing(provider: ScriptedLLM, scenario: str, **more: Any) -> dict[str, Any]
 
 
 @pytest.mark.parametrize("code", refusals.CASES)
-def test_a_provider_that_turns_it_away_is_waited_for(code: str, llm: Server, bench: Make) -> None:
+def test_an_unavailable_provider_is_waited_for(code: str, llm: Server, bench: Make) -> None:
     refusals.check(code, llm, bench, playing, USAGE)

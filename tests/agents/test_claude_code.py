@@ -1,4 +1,4 @@
-"""Claude Code under a real Muster: what the ledger says is what the provider counted, whatever goes wrong."""
+"""Claude Code in a real Muster: the ledger equals the provider's count, also after failures."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.agents import refusals, stopping
-from tests.agents.harness import Bench, runs, says, writes
+from tests.agents.harness import Bench, command_turn, text_turn, write_turn
 from tests.agents.llm import ScriptedLLM
 from tests.faults.harness import until
 
@@ -39,19 +39,19 @@ def ended(work: Bench, id_: str) -> float:
 
 
 def test_two_rounds_in_one_conversation_cost_what_the_provider_counted(llm: Server, bench: Make) -> None:
-    """The first round's check fails; the second goes on in the same conversation, and its sum is its own."""
+    """The first round's check fails; the second continues the same conversation, and its sum covers only itself."""
     provider = llm(
         two={
             "rounds": [
-                [writes("one", usage=USAGE), runs("cat one", usage=USAGE), says("I forgot ok.", usage=USAGE)],
-                [writes("ok", usage=USAGE), says("Now it is there.", usage=USAGE)],
+                [write_turn("one", usage=USAGE), command_turn("cat one", usage=USAGE), text_turn("I forgot ok.", usage=USAGE)],
+                [write_turn("ok", usage=USAGE), text_turn("Now it is there.", usage=USAGE)],
             ]
         }
     )
     work = bench(claude(provider, "two"), verify=OK)
     id_ = work.add("write ok")
     entry = work.becomes(id_, "done", 60)
-    assert work.costs_what_it_cost(id_, provider) == 60_000
+    assert work.check_cost(id_, provider) == 60_000
     assert entry["rounds_completed"] == 2 and len(threads(work, id_)) == 1
     assert [request["round"] for request in provider.log()] == [0, 0, 0, 1, 1], "the second round knew the first"
     assert [row["round"] for row in work.ledger(id_)] == [1, 1, 1, 2, 2], "one row for each request"
@@ -60,19 +60,21 @@ def test_two_rounds_in_one_conversation_cost_what_the_provider_counted(llm: Serv
 
 
 def test_it_is_resumed_twice(llm: Server, bench: Make) -> None:
-    rounds = [[writes(f"f{n}", usage=USAGE), says(usage=USAGE)] for n in range(2)]
-    provider = llm(three={"rounds": [*rounds, [writes("ok", usage=USAGE), says(usage=USAGE)]]})
+    rounds = [[write_turn(f"f{n}", usage=USAGE), text_turn(usage=USAGE)] for n in range(2)]
+    provider = llm(three={"rounds": [*rounds, [write_turn("ok", usage=USAGE), text_turn(usage=USAGE)]]})
     work = bench(claude(provider, "three"), verify=OK)
     id_ = work.add("write ok")
     assert work.becomes(id_, "done", 60)["rounds_completed"] == 3
-    assert work.costs_what_it_cost(id_, provider) == 72_000 and len(threads(work, id_)) == 1
+    assert work.check_cost(id_, provider) == 72_000 and len(threads(work, id_)) == 1
 
 
 @pytest.mark.parametrize("by", ["itself", "muster"])
-def test_a_looping_agent_stops_at_its_hold_and_the_same_conversation_goes_on_with_more(llm: Server, bench: Make, by: str) -> None:
-    """$0.25 and requests of $0.0705: the fourth crosses. Claude Code keeps its limit by itself, or Muster stops it."""
-    again = runs("date >> loop", usage=COSTLY)
-    provider = llm(loop={"latency_ms": 400, "rounds": [[again] * 40, [writes("ok", usage=USAGE), says(usage=USAGE)]]})
+def test_a_looping_agent_stops_at_its_reservation_and_its_conversation_continues_with_more(
+    llm: Server, bench: Make, by: str
+) -> None:
+    """$0.25 and requests of $0.0705: the fourth exceeds it. Claude Code stops at its own limit, or Muster stops it."""
+    again = command_turn("date >> loop", usage=COSTLY)
+    provider = llm(loop={"latency_ms": 400, "rounds": [[again] * 40, [write_turn("ok", usage=USAGE), text_turn(usage=USAGE)]]})
     agent = claude(provider, "loop")
     if by == "muster":  # another's model somewhere: then it is given no limit of its own
         agent["env"]["ANTHROPIC_DEFAULT_HAIKU_MODEL"] = "another-model"
@@ -80,7 +82,7 @@ def test_a_looping_agent_stops_at_its_hold_and_the_same_conversation_goes_on_wit
     id_ = work.add("loop", budget_usd=0.25)
     assert work.becomes(id_, "blocked", 40)["reasons"][0]["code"] == "budget_exceeded"
     assert work.session(id_)["status"] == "out_of_money"
-    assert work.costs_what_it_cost(id_, provider) == 282_000
+    assert work.check_cost(id_, provider) == 282_000
     crossed = provider.log()[3]
     late = ended(work, id_) - (crossed["ts"] + crossed["seconds"])
     print(f"\nended {late:.2f} s after the request that crossed the hold")
@@ -89,44 +91,44 @@ def test_a_looping_agent_stops_at_its_hold_and_the_same_conversation_goes_on_wit
     work.call("PATCH", f"/budget/entries/{id_}", {"budget_usd": 2})
     work.becomes(id_, "done", 40)
     assert threads(work, id_) == before and len(before) == 1
-    assert work.costs_what_it_cost(id_, provider) == 306_000
+    assert work.check_cost(id_, provider) == 306_000
     assert len(work.merged("loop").splitlines()) >= 3, "the work of the stopped session is kept"
 
 
-def test_a_session_with_slices_is_resumed_with_the_next_one(llm: Server, bench: Make) -> None:
-    """It is handed $0.25 and stops there by itself; its hold has grown meanwhile, so it goes on, in the same session."""
-    again = runs("date >> loop", usage=COSTLY)
-    provider = llm(slices={"latency_ms": 200, "rounds": [[again] * 40, [writes("ok", usage=USAGE), says(usage=USAGE)]]})
+def test_a_session_with_a_growing_reservation_is_resumed(llm: Server, bench: Make) -> None:
+    """It gets a limit of $0.25 and stops there; its reservation has grown meanwhile, so it continues in the same session."""
+    again = command_turn("date >> loop", usage=COSTLY)
+    provider = llm(slices={"latency_ms": 200, "rounds": [[again] * 40, [write_turn("ok", usage=USAGE), text_turn(usage=USAGE)]]})
     work = bench(claude(provider, "slices"), verify=OK, hold_slice_usd=0.25, round_ceiling_usd=2)
     id_ = work.add("loop", budget_usd=2)
     until(lambda: work.call("GET", "/budget/holds")["holds"], 15, every=0.02)
     assert work.call("GET", "/budget/holds")["holds"][0]["amount_usd"] in (0.25, 0.5)
     work.becomes(id_, "done", 60)
     assert len(work.sessions(id_)) == 1 and len(threads(work, id_)) == 1
-    assert work.costs_what_it_cost(id_, provider) == 306_000
+    assert work.check_cost(id_, provider) == 306_000
     assert work.call("GET", "/budget/holds")["held_usd"] == 0
 
 
 def test_a_subagents_requests_are_counted(llm: Server, bench: Make) -> None:
     delegate = {"name": "Task", "input": {"description": "d", "prompt": "do your part", "subagent_type": "general-purpose"}}
-    provider = llm(sub={"usage": USAGE, "turns": [{"text": "I delegate.", "tools": [delegate]}, writes("ok"), says()]})
+    provider = llm(sub={"usage": USAGE, "turns": [{"text": "I delegate.", "tools": [delegate]}, write_turn("ok"), text_turn()]})
     work = bench(claude(provider, "sub"), verify=OK)
     id_ = work.add("delegate")
     work.becomes(id_, "done", 60)
-    assert work.costs_what_it_cost(id_, provider) > 60_000
+    assert work.check_cost(id_, provider) > 60_000
 
 
 def test_a_long_prompt_arrives(llm: Server, bench: Make) -> None:
-    provider = llm(long={"turns": [writes("ok", usage=USAGE), says(usage=USAGE)]})
+    provider = llm(long={"turns": [write_turn("ok", usage=USAGE), text_turn(usage=USAGE)]})
     work = bench(claude(provider, "long"), verify=OK)
     id_ = work.add("write ok", "é" * 90_000)
     work.becomes(id_, "done", 40)
-    assert work.costs_what_it_cost(id_, provider) == 24_000
+    assert work.check_cost(id_, provider) == 24_000
 
 
-def test_a_model_without_a_price_settles_at_the_full_hold(llm: Server, bench: Make) -> None:
-    """Claude Code would take it for $5 and $25 per million tokens."""
-    provider = llm(other={"turns": [writes("ok"), says()]})
+def test_a_model_without_a_price_settles_at_the_full_reservation(llm: Server, bench: Make) -> None:
+    """Claude Code would assume $5 and $25 per million tokens."""
+    provider = llm(other={"turns": [write_turn("ok"), text_turn()]})
     work = bench(claude(provider, "other", model="no-such-model-9"), verify=OK, round_ceiling_usd=0.5)
     id_ = work.add("write ok")
     assert work.becomes(id_, "done", 40)["spent_usd"] == 0.5
@@ -135,8 +137,8 @@ def test_a_model_without_a_price_settles_at_the_full_hold(llm: Server, bench: Ma
 
 def test_a_file_of_another_entry_is_refused_before_it_is_changed(llm: Server, bench: Make) -> None:
     provider = llm(
-        owner={"turns": [runs("sleep 8"), writes("ok"), says()]},
-        intruder={"turns": [writes("mine", "2\n"), writes("other"), says()]},
+        owner={"turns": [command_turn("sleep 8"), write_turn("ok"), text_turn()]},
+        intruder={"turns": [write_turn("mine", "2\n"), write_turn("other"), text_turn()]},
     )
     work = bench(claude(provider, "owner"), verify=[{"name": "other", "run": "test -f ok || test -f other"}])
     owner = work.add("[[scenario:owner]]", spec={"files_to_modify": ["mine"]})
@@ -157,8 +159,8 @@ def test_a_file_of_another_entry_is_refused_before_it_is_changed(llm: Server, be
     ],
     ids=["a refused key", "a limit until tomorrow"],
 )
-def test_what_waiting_does_not_mend_ends_at_once(llm: Server, bench: Make, error: dict[str, Any]) -> None:
-    provider = llm(no={"error": error, "turns": [says()]})
+def test_an_error_that_waiting_cannot_fix_ends_at_once(llm: Server, bench: Make, error: dict[str, Any]) -> None:
+    provider = llm(no={"error": error, "turns": [text_turn()]})
     work = bench(claude(provider, "no"), verify=OK)
     id_ = work.add("anything")
     until(lambda: work.entry(id_)["session_ids"] and work.sessions(id_)[0]["ended_at"], 15, every=0.1)
@@ -169,35 +171,45 @@ def test_what_waiting_does_not_mend_ends_at_once(llm: Server, bench: Make, error
 @pytest.mark.parametrize(("status", "type_"), [(429, "rate_limit_error"), (529, "overloaded_error")])
 def test_a_provider_without_time_is_waited_for(llm: Server, bench: Make, status: int, type_: str) -> None:
     error = {"status": status, "type": type_, "message": "not now", "times": 2}
-    provider = llm(busy={"turns": [writes("ok", usage=USAGE, error=error), says(usage=USAGE)]})
+    provider = llm(busy={"turns": [write_turn("ok", usage=USAGE, error=error), text_turn(usage=USAGE)]})
     work = bench(claude(provider, "busy"), verify=OK)
     id_ = work.add("write ok")
     work.becomes(id_, "done", 40)
-    assert len(work.sessions(id_)) == 1 and work.costs_what_it_cost(id_, provider) == 24_000
+    assert len(work.sessions(id_)) == 1 and work.check_cost(id_, provider) == 24_000
 
 
-def test_a_provider_that_hangs_ends_by_the_idle_limit_and_the_rest_is_booked(llm: Server, bench: Make) -> None:
+def test_a_hanging_provider_ends_by_the_idle_limit_and_earlier_requests_are_booked(llm: Server, bench: Make) -> None:
     provider = llm(
-        hang={"rounds": [[writes("kept", usage=USAGE), says(hang="before")], [writes("ok", usage=USAGE), says(usage=USAGE)]]}
+        hang={
+            "rounds": [
+                [write_turn("kept", usage=USAGE), text_turn(hang="before")],
+                [write_turn("ok", usage=USAGE), text_turn(usage=USAGE)],
+            ]
+        }
     )
     work = bench(claude(provider, "hang", idle_timeout_s=3), verify=OK)
     id_ = work.add("write ok")
     work.becomes(id_, "done", 60)
     assert work.sessions(id_)[0]["status"] == "timed_out"
-    assert work.costs_what_it_cost(id_, provider) == 36_000 and work.merged("kept") == "yes"
+    assert work.check_cost(id_, provider) == 36_000 and work.merged("kept") == "yes"
 
 
-def test_words_without_work_are_not_believed(llm: Server, bench: Make) -> None:
-    provider = llm(empty={"turns": [says("I have finished the work.", usage=USAGE)]})
+def test_a_claim_without_changes_is_not_accepted(llm: Server, bench: Make) -> None:
+    provider = llm(empty={"turns": [text_turn("I have finished the work.", usage=USAGE)]})
     work = bench(claude(provider, "empty"), verify=OK)
     id_ = work.add("write ok", budget_rounds=1)
     assert work.becomes(id_, "failed", 40)["status"] == "failed"
-    assert work.costs_what_it_cost(id_, provider) > 0
+    assert work.check_cost(id_, provider) > 0
 
 
 def test_a_killed_worker_loses_no_cent_and_books_none_twice(llm: Server, bench: Make) -> None:
     provider = llm(
-        kill={"rounds": [[writes("kept", usage=USAGE), says(hang="before")], [writes("ok", usage=USAGE), says(usage=USAGE)]]}
+        kill={
+            "rounds": [
+                [write_turn("kept", usage=USAGE), text_turn(hang="before")],
+                [write_turn("ok", usage=USAGE), text_turn(usage=USAGE)],
+            ]
+        }
     )
     work = bench(claude(provider, "kill"), verify=OK)
     id_ = work.add("write ok")
@@ -205,11 +217,11 @@ def test_a_killed_worker_loses_no_cent_and_books_none_twice(llm: Server, bench: 
     os.kill(work.up.children()["sessions"], signal.SIGKILL)
     work.becomes(id_, "done", 60)
     assert work.sessions(id_)[0]["status"] == "lost"
-    assert work.costs_what_it_cost(id_, provider) == 36_000
+    assert work.check_cost(id_, provider) == 36_000
 
 
 @pytest.mark.parametrize("state", stopping.STATES)
-def test_a_stop_leaves_nothing_alive(llm: Server, bench: Make, state: str) -> None:
+def test_a_stop_leaves_no_process(llm: Server, bench: Make, state: str) -> None:
     stopping.check(state, llm, bench, claude, USAGE)
 
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from tests.agents.harness import Bench, says
+from tests.agents.harness import Bench, text_turn
 from tests.agents.llm import ScriptedLLM
 
 CLI = "claude"
@@ -12,8 +12,8 @@ CLI = "claude"
 def test_the_ledger_is_compared_with_what_the_provider_counted(
     llm: Callable[..., ScriptedLLM], bench: Callable[..., Bench]
 ) -> None:
-    """A command for an agent: it asks the provider once and reports what that cost."""
-    provider = llm(one={"turns": [says("hello", usage={"input": 2000, "output": 100})]})
+    """A command as the agent: it sends one request and reports its cost."""
+    provider = llm(one={"turns": [text_turn("hello", usage={"input": 2000, "output": 100})]})
     ask = (
         "import json, urllib.request as u;"
         f"r = u.Request('{provider.url('one')}/v1/messages', json.dumps({{'model': 'claude-sonnet-4-5', 'messages': [],"
@@ -23,6 +23,6 @@ def test_the_ledger_is_compared_with_what_the_provider_counted(
     work = bench({"command": [sys.executable, "-c", ask]}, verify=[{"name": "ok", "run": "test -f ok"}])
     id_ = work.add("write ok")
     work.becomes(id_, "done")
-    assert work.costs_what_it_cost(id_, provider, "one") == 7500
+    assert work.check_cost(id_, provider, "one") == 7500
     assert provider.usage()["one"]["claude-sonnet-4-5"]["usd"] == 0.0075
     assert work.sessions(id_)[-1]["status"] == "passed"

@@ -1,4 +1,4 @@
-"""opencode: its steps and its subagents' cost what the provider counted, told by its events and its database once."""
+"""opencode: its steps and its subagents cost the provider's count, once from its events and its database."""
 
 import os
 import signal
@@ -10,9 +10,9 @@ import pytest
 
 from orchestration.worker.agents.shared.events import Discrepancy, Usage
 from tests.agents import refusals, stopping
-from tests.agents.alone import Stage
-from tests.agents.errors import ERRORS, NOBODY, named
-from tests.agents.harness import Bench, runs, says, writes
+from tests.agents.cli_stage import CliStage
+from tests.agents.errors import ERRORS, UNREACHABLE, named
+from tests.agents.harness import Bench, command_turn, text_turn, write_turn
 from tests.agents.llm import PRICES, ScriptedLLM
 from tests.faults.harness import until
 
@@ -26,7 +26,7 @@ Make = Callable[..., Bench]
 
 
 def opencode(address: str) -> dict[str, Any]:
-    """With a provider and prices that it knows."""
+    """With a configured provider and prices."""
     settings = {"provider": {"anthropic": {"options": {"baseURL": f"{address}/v1"}}}}
     return {
         "kind": "opencode",
@@ -45,12 +45,12 @@ def gateway(address: str, *, cost: dict[str, float] | None = PRICES["gpt-5"], **
 
 
 def test_two_rounds_in_one_conversation_cost_what_the_provider_counted(llm: Server, bench: Make) -> None:
-    first = [writes("one", usage=USAGE), runs("cat one", usage=USAGE), says("I forgot ok.", usage=USAGE)]
-    provider = llm(two={"rounds": [first, [writes("ok", usage=USAGE), says("Now it is there.", usage=USAGE)]]})
+    first = [write_turn("one", usage=USAGE), command_turn("cat one", usage=USAGE), text_turn("I forgot ok.", usage=USAGE)]
+    provider = llm(two={"rounds": [first, [write_turn("ok", usage=USAGE), text_turn("Now it is there.", usage=USAGE)]]})
     work = bench(opencode(provider.url("two")), verify=OK)
     id_ = work.add("write ok")
     assert work.becomes(id_, "done", 60)["rounds_completed"] == 2
-    assert work.costs_what_it_cost(id_, provider) == 60_000
+    assert work.check_cost(id_, provider) == 60_000
     rows = work.ledger(id_)
     assert [row["round"] for row in rows] == [1, 1, 1, 2, 2], "one row for each request, and none for a title"
     assert {row["price_source"] for row in rows} == {"reported"}
@@ -59,94 +59,94 @@ def test_two_rounds_in_one_conversation_cost_what_the_provider_counted(llm: Serv
     assert work.rounds(id_)[1]["summary"] == "Now it is there."
 
 
-def test_a_looping_agent_stops_at_its_hold_and_the_same_conversation_goes_on_with_more(llm: Server, bench: Make) -> None:
-    """$0.25 and requests of $0.0705: the fourth crosses. opencode has no limit of its own."""
-    again = [runs(f"echo {n} >> loop", usage=COSTLY) for n in range(40)]
+def test_a_looping_agent_stops_at_its_reservation_and_its_conversation_continues_with_more(llm: Server, bench: Make) -> None:
+    """$0.25 and requests of $0.0705: the fourth exceeds it. opencode has no limit of its own."""
+    again = [command_turn(f"echo {n} >> loop", usage=COSTLY) for n in range(40)]
     provider = llm(loop={"latency_ms": 400, "turns": again})
     work = bench(opencode(provider.url("loop")), verify=OK)
     id_ = work.add("loop", budget_usd=0.25)
     assert work.becomes(id_, "blocked", 40)["reasons"][0]["code"] == "budget_exceeded"
-    assert work.costs_what_it_cost(id_, provider) == 282_000
+    assert work.check_cost(id_, provider) == 282_000
     crossed = provider.log()[3]
     ended = datetime.fromisoformat(work.session(id_)["ended_at"]).timestamp()
     assert ended - (crossed["ts"] + crossed["seconds"]) < 1, "stopped and committed"
-    provider.change(loop={"turns": [writes("ok", usage=USAGE)] * 8})  # the broken-off turn goes on
+    provider.change(loop={"turns": [write_turn("ok", usage=USAGE)] * 8})  # the broken-off turn goes on
     work.call("PATCH", f"/budget/entries/{id_}", {"budget_usd": 2})
     work.becomes(id_, "done", 40)
-    assert work.costs_what_it_cost(id_, provider) > 282_000
+    assert work.check_cost(id_, provider) > 282_000
 
 
 def test_a_killed_worker_loses_no_cent_and_books_none_twice(llm: Server, bench: Make) -> None:
-    provider = llm(kill={"turns": [writes("kept", usage=USAGE), says(hang="before")]})
+    provider = llm(kill={"turns": [write_turn("kept", usage=USAGE), text_turn(hang="before")]})
     work = bench(opencode(provider.url("kill")), verify=OK)
     id_ = work.add("write ok")
     until(lambda: len(provider.log()) == 2, 20, every=0.02)
     os.kill(work.up.children()["sessions"], signal.SIGKILL)
-    again = writes("ok", usage=USAGE)
-    provider.change(kill={"turns": [again, again, says(usage=USAGE)]})
+    again = write_turn("ok", usage=USAGE)
+    provider.change(kill={"turns": [again, again, text_turn(usage=USAGE)]})
     work.becomes(id_, "done", 60)
-    assert work.sessions(id_)[0]["status"] == "lost" and work.costs_what_it_cost(id_, provider) >= 24_000
+    assert work.sessions(id_)[0]["status"] == "lost" and work.check_cost(id_, provider) >= 24_000
 
 
 def test_a_subagents_requests_are_counted_though_it_prints_none(llm: Server, bench: Make) -> None:
-    turns = [{"text": "I delegate.", "tools": [DELEGATE]}, writes("ok"), says()]
+    turns = [{"text": "I delegate.", "tools": [DELEGATE]}, write_turn("ok"), text_turn()]
     provider = llm(sub={"usage": USAGE, "turns": turns})
     work = bench(opencode(provider.url("sub")), verify=OK)
     id_ = work.add("delegate")
     work.becomes(id_, "done", 60)
-    assert work.costs_what_it_cost(id_, provider) > 36_000
+    assert work.check_cost(id_, provider) > 36_000
 
 
-def test_a_request_whose_tool_was_killed_is_a_named_difference(llm: Server, stage: Stage) -> None:
-    """opencode tells what a request cost when its tools have ended, and not before."""
-    provider = llm(slow={"turns": [writes("a", usage=USAGE), runs("sleep 30", usage=USAGE), says()]})
+def test_a_request_whose_tool_was_killed_is_a_named_difference(llm: Server, stage: CliStage) -> None:
+    """opencode reports a request's cost only after its tools have ended."""
+    provider = llm(slow={"turns": [write_turn("a", usage=USAGE), command_turn("sleep 30", usage=USAGE), text_turn()]})
     played = stage.play(opencode(provider.url("slow")), enough=lambda events: False, seconds=10)
     assert played.cost == 12_000 and provider.cost() == 24_000
     assert [difference.message[:10] for difference in played.of(Discrepancy)] == ["1 requests"]
 
 
 def test_a_long_prompt_arrives(llm: Server, bench: Make) -> None:
-    read = runs('wc -c < "$MUSTER_PROMPT_FILE" > size', usage=USAGE)
-    provider = llm(long={"turns": [read, writes("ok", usage=USAGE), says(usage=USAGE)]})
+    read = command_turn('wc -c < "$MUSTER_PROMPT_FILE" > size', usage=USAGE)
+    provider = llm(long={"turns": [read, write_turn("ok", usage=USAGE), text_turn(usage=USAGE)]})
     work = bench(opencode(provider.url("long")), verify=OK)
     id_ = work.add("write ok", "é" * 99_000)
     work.becomes(id_, "done", 40)
-    assert work.costs_what_it_cost(id_, provider) == 36_000 and int(work.merged("size")) > 190_000
+    assert work.check_cost(id_, provider) == 36_000 and int(work.merged("size")) > 190_000
 
 
-def test_a_model_without_a_configured_price_is_priced_by_muster(llm: Server, stage: Stage) -> None:
-    provider = llm(ok={"usage": USAGE, "turns": [writes("ok"), says()]})
+def test_a_model_without_a_configured_price_is_priced_by_muster(llm: Server, stage: CliStage) -> None:
+    provider = llm(ok={"usage": USAGE, "turns": [write_turn("ok"), text_turn()]})
     played = stage.play(gateway(provider.url("ok"), cost=None))
     assert [used.cost for used in played.of(Usage)] == [None, None] and played.cost == provider.cost()
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_a_provider_that_refuses_has_a_name(llm: Server, stage: Stage, code: str) -> None:
-    provider = llm(no={"error": ERRORS[code], "turns": [says()]})
+def test_a_provider_that_refuses_has_a_name(llm: Server, stage: CliStage, code: str) -> None:
+    provider = llm(no={"error": ERRORS[code], "turns": [text_turn()]})
     enough = (lambda events: code in named(events)) if code == "context_full" else None
     played = stage.play(gateway(provider.url("no")), enough=enough)
     assert named(played.events) == {code}
 
 
-def test_a_provider_that_is_not_there_has_a_name(stage: Stage) -> None:
-    assert named(stage.play(gateway(NOBODY)).events) == {"network"}
+def test_a_provider_that_is_not_there_has_a_name(stage: CliStage) -> None:
+    assert named(stage.play(gateway(UNREACHABLE)).events) == {"network"}
 
 
 @pytest.mark.parametrize(
     ("model", "code"), [("gateway/other", "unknown_model"), ("anthropic/claude-sonnet-4-5", "auth")], ids=["model", "key"]
 )
-def test_what_is_missing_has_a_name(stage: Stage, model: str, code: str) -> None:
-    assert stage.play({**gateway(NOBODY), "model": model}).failures == [code]
+def test_a_missing_model_or_key_has_a_failure_code(stage: CliStage, model: str, code: str) -> None:
+    assert stage.play({**gateway(UNREACHABLE), "model": model}).failures == [code]
 
 
-def test_what_it_may_not_do_has_a_name(llm: Server, stage: Stage) -> None:
-    provider = llm(no={"turns": [runs("date > ok"), says("I could not.")]})
+def test_a_denied_tool_has_a_failure_code(llm: Server, stage: CliStage) -> None:
+    provider = llm(no={"turns": [command_turn("date > ok"), text_turn("I could not.")]})
     played = stage.play(gateway(provider.url("no"), settings={"permission": {"*": "ask"}}))
     assert played.failures == ["permission_denied"]
 
 
-def test_a_conversation_that_is_gone_has_a_name(llm: Server, stage: Stage) -> None:
-    provider = llm(ok={"turns": [writes("ok"), says()]})
+def test_a_conversation_that_is_gone_has_a_name(llm: Server, stage: CliStage) -> None:
+    provider = llm(ok={"turns": [write_turn("ok"), text_turn()]})
     thread = stage.play(gateway(provider.url("ok"))).thread
     assert thread
     gone = type(thread)("ses_0000000000000000000000000", thread.totals)
@@ -158,10 +158,10 @@ def playing(provider: ScriptedLLM, scenario: str, **more: Any) -> dict[str, Any]
 
 
 @pytest.mark.parametrize("code", refusals.CASES)
-def test_a_provider_that_turns_it_away_is_waited_for(code: str, llm: Server, bench: Make) -> None:
+def test_an_unavailable_provider_is_waited_for(code: str, llm: Server, bench: Make) -> None:
     refusals.check(code, llm, bench, playing, USAGE)
 
 
 @pytest.mark.parametrize("state", stopping.STATES)
-def test_a_stop_leaves_nothing_at_work(state: str, llm: Server, bench: Make) -> None:
+def test_a_stop_leaves_no_process(state: str, llm: Server, bench: Make) -> None:
     stopping.check(state, llm, bench, playing, USAGE)

@@ -1,4 +1,4 @@
-"""`transactional_db` for tests with a server beside them: everything is committed, and undone afterwards."""
+"""`transactional_db` for tests with a server process: data is committed, and deleted afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Every fault test has a data directory and a Muster of its own, which does not outlive it."""
+"""Every fault test has its own data directory and Muster, which ends with the test."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from tests.faults.test_kills import QUICK
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory after its first start: made once, copied by those who do not test the first start itself."""
+    """A data directory after its first start: created once, copied by all tests that do not test the first start."""
     folder = tmp_path_factory.mktemp("prepared") / "data"
     running = Running(folder)
     until(running.is_ready, 60)
@@ -48,7 +48,7 @@ def start(data: Path) -> Iterator[Callable[..., Running]]:
 
 @pytest.fixture(scope="module")
 def muster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[tuple[Client, Path]]:
-    """One for all tests of a file."""
+    """One Muster for all tests of a file."""
     folder = tmp_path_factory.mktemp("work")
     shutil.copytree(prepared, folder / "data")
     running = Running(folder / "data", **QUICK, MUSTER_REPO_ROOTS=str(folder))

@@ -1,6 +1,6 @@
-"""The agent of the crash sweep, in all roles: `crash_agent.py NOTES implement|review|verify`. It notes each turn, and each amount that it tells.
+"""The agent of the crash sweep, in all roles: `crash_agent.py NOTES implement|review|verify`. It records each turn and each reported amount.
 
-Its first work is bad; it does better once a prompt tells it what verification found. No two amounts of an entry are the same.
+Its first work is bad; it improves once a prompt contains the findings. All amounts of an entry differ.
 """
 
 import json
@@ -27,11 +27,11 @@ def note(name: str, text: str) -> None:
 
 
 def spend(id_: str) -> None:
-    """What is noted is told: the agent cannot be asked to end in between."""
+    """Every recorded amount is reported: signals are blocked in between."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    told = NOTES / f"{ENTRY}.told"
-    amount = 10_000 + (len(told.read_text().split()) if told.exists() else 0)
-    note("told", str(amount))
+    amounts_file = NOTES / f"{ENTRY}.reported"
+    amount = 10_000 + (len(amounts_file.read_text().split()) if amounts_file.exists() else 0)
+    note("reported", str(amount))
     sys.stdout.write(json.dumps({"type": "usage", "id": id_, "cost_usd": amount / 1_000_000}) + "\n")
     sys.stdout.flush()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])

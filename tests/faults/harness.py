@@ -1,4 +1,4 @@
-"""A whole Muster under a test: started as a user starts it, looked at from outside."""
+"""A complete Muster under a test: started as a user starts it, observed from outside."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ GRACE = 2
 
 
 class Running:
-    """One `muster up` on a data directory, and what can be known of it from outside."""
+    """One `muster up` on a data directory, observed from outside."""
 
     def __init__(self, data: Path, *args: str, demo: bool = False, **extra: str) -> None:
         data.parent.mkdir(exist_ok=True)
@@ -44,9 +44,9 @@ class Running:
 
     @property
     def port(self) -> int:
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/", self.output)
-        assert found, self.output
-        return int(found[1])
+        match = re.search(r"http://127\.0\.0\.1:(\d+)/", self.output)
+        assert match, self.output
+        return int(match[1])
 
     def children(self) -> dict[str, int]:
         try:
@@ -59,44 +59,44 @@ class Running:
         return "Muster is running" in self.output
 
     def get(self, path: str) -> int:
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        link.request("GET", path)
-        return link.getresponse().status
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", path)
+        return connection.getresponse().status
 
     def muster(self, *args: str) -> str:
         """A management command on this data directory; its output."""
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-m", "manage", *args], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert result.returncode == 0, result.stderr
+        return result.stdout
 
     def leftovers(self) -> list[str]:
         return self.leftovers_of(self.data)
 
     @staticmethod
     def leftovers_of(data: Path) -> list[str]:
-        """Every process of this machine that carries this data directory in its environment."""
-        found = []
+        """The commands of all processes on this machine with this data directory in their environment."""
+        commands = []
         for process in psutil.process_iter():
             try:
                 if process.environ().get("MUSTER_DATA_DIR") == str(data) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(" ".join(process.cmdline()))
+                    commands.append(" ".join(process.cmdline()))
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
-        return found
+        return commands
 
 
 def is_running(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # whoever adopted it may not have looked yet
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # its new parent may not have reaped it yet
     except psutil.NoSuchProcess:
         return False
 
 
-def until(happens: Callable[[], object], seconds: float, *, every: float = 0.02) -> float:
+def until(condition: Callable[[], object], seconds: float, *, every: float = 0.02) -> float:
     began = time.monotonic()
-    while not happens():
+    while not condition():
         assert time.monotonic() - began < seconds, f"not within {seconds} s"
         time.sleep(every)
     return time.monotonic() - began
@@ -110,15 +110,15 @@ class Client:
         self._token = up.muster("token", "create", "test").strip()
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """The parsed answer. Anything but 2xx fails the test."""
+        """The parsed response. Any status but 2xx fails the test."""
         return json.loads(self.text(method, path, body))
 
     def text(self, method: str, path: str, body: object = None) -> str:
-        """The answer as it is."""
-        link = http.client.HTTPConnection("127.0.0.1", self.up.port, timeout=20)
+        """The response body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.up.port, timeout=20)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        link.request(method, f"/api/v1{path}", json.dumps(body) if body is not None else None, headers)
-        answer = link.getresponse()
-        text = answer.read().decode()
-        assert 200 <= answer.status < 300, f"{method} {path}: {answer.status} {text}"
+        connection.request(method, f"/api/v1{path}", json.dumps(body) if body is not None else None, headers)
+        response = connection.getresponse()
+        text = response.read().decode()
+        assert 200 <= response.status < 300, f"{method} {path}: {response.status} {text}"
         return text

@@ -1,4 +1,4 @@
-"""A judge for tests: `judging_agent.py FILE TEXT [ONCE]` passes when the file says the text, for one cent. With ONCE it says nothing the first time."""
+"""A judge for tests: `judging_agent.py FILE TEXT [ONCE]` passes if the file contains the text, for one cent. With ONCE it gives no verdict the first time."""
 
 import json
 import sys
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def main() -> None:
-    name, wanted, *once = sys.argv[1:]
+    name, expected, *once = sys.argv[1:]
     print(json.dumps({"type": "usage", "id": "judge-" + str(len(once)), "cost_usd": 0.01}), flush=True)
     if once and not Path(once[0]).exists():
         Path(once[0]).touch()
         return
-    found = Path(name).read_text().strip() if Path(name).exists() else ""
-    passed = found == wanted
-    reasons = [] if passed else [f"{name} should say {wanted}"]
+    content = Path(name).read_text().strip() if Path(name).exists() else ""
+    passed = content == expected
+    reasons = [] if passed else [f"{name} should say {expected}"]
     print(json.dumps({"type": "verdict", "verdict": "PASS" if passed else "FAIL", "reasons": reasons}), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""An agent that does what the entry's content says, line by line: `write FILE TEXT`, `spend USD`, `sleep S`, `exit N`, `say TEXT`, `tell JSON`, `once FILE STEP`, `do COMMAND`, `fail`."""
+"""An agent that executes the entry's content line by line: `write FILE TEXT`, `spend USD`, `sleep S`, `exit N`, `say TEXT`, `print TEXT`, `once FILE STEP`, `do COMMAND`, `fail`."""
 
 import json
 import os
@@ -15,28 +15,28 @@ def main() -> None:
         rounds, _, step = line.partition("| ") if "| " in line else ("", "", line)
         if rounds and attempt not in rounds.split(","):
             continue
-        verb, _, rest = step.partition(" ")
+        verb, _, arguments = step.partition(" ")
         if verb == "once":  # `once FILE STEP`: only while the file is not there
-            name, _, step = rest.partition(" ")
+            name, _, step = arguments.partition(" ")
             if Path(name).exists():
                 continue
             Path(name).touch()
-            verb, _, rest = step.partition(" ")
+            verb, _, arguments = step.partition(" ")
         if verb == "write":
-            name, _, text = rest.partition(" ")
+            name, _, text = arguments.partition(" ")
             Path(name).write_text(text + "\n")
         elif verb == "spend":
-            print(json.dumps({"type": "usage", "id": f"{n}", "cost_usd": float(rest)}), flush=True)
+            print(json.dumps({"type": "usage", "id": f"{n}", "cost_usd": float(arguments)}), flush=True)
         elif verb == "unpriced":
-            print(json.dumps({"type": "usage", "id": f"{n}", "model": rest, "input_tokens": 5}), flush=True)
+            print(json.dumps({"type": "usage", "id": f"{n}", "model": arguments, "input_tokens": 5}), flush=True)
         elif verb == "sleep":
-            time.sleep(float(rest))
+            time.sleep(float(arguments))
         elif verb == "exit":
-            sys.exit(int(rest))
+            sys.exit(int(arguments))
         elif verb == "do":
-            subprocess.run(rest, shell=True, check=True)
-        elif verb == "tell":
-            print(rest, flush=True)
+            subprocess.run(arguments, shell=True, check=True)
+        elif verb == "print":
+            print(arguments, flush=True)
         elif verb == "fail":
             print(json.dumps({"type": "result", "ok": False, "summary": "I could not"}), flush=True)
         else:

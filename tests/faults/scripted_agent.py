@@ -1,6 +1,6 @@
-"""The agent of the fault tests: reports usage, works for a while, writes a file, and notes when it lived.
+"""The agent of the fault tests: reports usage, works for a while, writes a file, and records when it ran.
 
-Two agents alive on one entry leave a file named OVERLAP. Run as `scripted_agent.py NOTES SECONDS`.
+Two concurrent agents on one entry leave a file named OVERLAP. Run as `scripted_agent.py NOTES SECONDS`.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A workspace in a running Muster, with an agent that does what its entry says (planned_agent.py)."""
+"""A workspace in a running Muster, with an agent that executes its entry's content (planned_agent.py)."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ AGENT = [sys.executable, str(ROOT / "tests/faults/planned_agent.py")]
 
 
 class Shop:
-    """One workspace, and what can be asked of it."""
+    """One workspace, through the API and its repository."""
 
     def __init__(self, client: Client, folder: Path, **config: Any) -> None:
         self.client = client
@@ -24,14 +24,14 @@ class Shop:
             "verify": [{"name": "ok", "run": "test -f ok"}],
             **config,
         }
-        made = {
+        workspace = {
             "name": folder.name,
             "repo": str(self.repo),
             "total_budget_usd": 50,
             "max_project_spend_usd": 50,
             "config": settings,
         }
-        self.path = f"/workspaces/{client.call('POST', '/workspaces', made)['id']}/orchestration"
+        self.path = f"/workspaces/{client.call('POST', '/workspaces', workspace)['id']}/orchestration"
         self.call("POST", "/executor/start")
 
     def call(self, method: str, path: str, body: object = None) -> Any:
@@ -42,24 +42,24 @@ class Shop:
         return str(self.call("POST", "/todo/entries", {"entries": [entry]})["entries"][0]["id"])
 
     def entry(self, id_: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.call("GET", f"/todo/entries/{id_}")
-        return found
+        response: dict[str, Any] = self.call("GET", f"/todo/entries/{id_}")
+        return response
 
     def becomes(self, id_: str, status: str, seconds: float = 25) -> dict[str, Any]:
         until(lambda: self.entry(id_)["status"] == status, seconds, every=0.1)
         return self.entry(id_)
 
     def rounds(self, id_: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.call("GET", f"/todo/entries/{id_}/rounds")["rounds"]
-        return found
+        response: list[dict[str, Any]] = self.call("GET", f"/todo/entries/{id_}/rounds")["rounds"]
+        return response
 
     def session(self, id_: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.call("GET", f"/executor/sessions/{self.entry(id_)['session_ids'][-1]}")
-        return found
+        response: dict[str, Any] = self.call("GET", f"/executor/sessions/{self.entry(id_)['session_ids'][-1]}")
+        return response
 
     def sessions(self, id_: str) -> list[dict[str, Any]]:
-        """All of an entry, the newest first."""
-        return [self.call("GET", f"/executor/sessions/{one}") for one in reversed(self.entry(id_)["session_ids"])]
+        """All sessions of an entry, newest first."""
+        return [self.call("GET", f"/executor/sessions/{session_id}") for session_id in reversed(self.entry(id_)["session_ids"])]
 
     def merged(self, name: str) -> str:
         return self.git("show", f"muster/integration:{name}")

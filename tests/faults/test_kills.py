@@ -1,4 +1,4 @@
-"""Kill -9 in the middle of work, one part at a time: nothing is lost, nothing runs twice, everything finishes."""
+"""Kill -9 in the middle of work, one process at a time: no work is lost, no agent runs twice, every entry completes (F1 to F10)."""
 
 import json
 import os
@@ -30,7 +30,7 @@ QUICK = {
 
 
 class Work:
-    """A workspace with six entries at work, in a Muster of its own."""
+    """A workspace with six entries, in a Muster of its own."""
 
     def __init__(self, up: Running, folder: Path, *, seconds: float = 2.0) -> None:
         self.up = up
@@ -46,11 +46,11 @@ class Work:
             "verify": [{"name": "file", "run": "test -f work-$MUSTER_ENTRY_ID.txt"}],
             "round_ceiling_usd": 0.5,
         }
-        made = {"name": "W", "repo": str(repo), "total_budget_usd": 100, "max_project_spend_usd": 100, "config": config}
-        self.id = self.client.call("POST", "/workspaces", made)["id"]
+        workspace = {"name": "W", "repo": str(repo), "total_budget_usd": 100, "max_project_spend_usd": 100, "config": config}
+        self.id = self.client.call("POST", "/workspaces", workspace)["id"]
         files = [{"files_to_create": [f"work-{n}.txt"]} for n in range(ENTRIES)]
-        wanted = [{"content": f"entry {n}", "budget_usd": 10, "spec": files[n]} for n in range(ENTRIES)]
-        self.call("POST", "/todo/entries", {"entries": wanted})
+        entries = [{"content": f"entry {n}", "budget_usd": 10, "spec": files[n]} for n in range(ENTRIES)]
+        self.call("POST", "/todo/entries", {"entries": entries})
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         return self.client.call(method, f"/workspaces/{self.id}/orchestration{path}", body)
@@ -72,14 +72,14 @@ class Work:
         return sum(1 for entry in entries if entry["status"] == "done")
 
     def check_the_promises(self) -> None:
-        """After everything: no second agent, no lock, no hold, every cent once, nobody left."""
+        """At the end: no second agent, no lock, no reservation, every cent once, no process left."""
         assert not (self.notes / "OVERLAP").exists()
         assert self.call("GET", "/executor/locks") == {}
         holds = self.call("GET", "/budget/holds")
         assert (holds["holds"], holds["held_usd"]) == ([], 0)
         budget = self.call("GET", "/budget")
         for entry in budget["entries"]:
-            assert entry["spent_usd"] == pytest.approx(sum(made["cost"] for made in entry["rounds"]), abs=1e-9)
+            assert entry["spent_usd"] == pytest.approx(sum(round_["cost"] for round_ in entry["rounds"]), abs=1e-9)
             assert entry["spent_usd"] >= 0.04
         ledger = self.call("GET", "/budget/ledger?limit=500")["entries"]
         assert budget["global"]["total_spent_usd"] == pytest.approx(sum(row["amount_usd"] for row in ledger), abs=1e-9)
@@ -126,7 +126,7 @@ def _finishes(work: Work, seconds: float = 60) -> None:
     work.check_the_promises()
 
 
-def test_undisturbed_it_finishes(work: Work) -> None:
+def test_it_finishes_without_a_fault(work: Work) -> None:
     work.start()
     _finishes(work, 40)
     assert work.call("GET", "/budget")["global"]["total_spent_usd"] == pytest.approx(0.24)
@@ -193,7 +193,7 @@ def test_ctrl_c_in_the_middle_of_work_loses_nothing(work: Work, start: Callable[
     _finishes(work)
 
 
-def test_a_frozen_worker_is_fenced_and_its_late_words_are_refused(work: Work) -> None:
+def test_a_frozen_worker_is_fenced_and_its_late_writes_are_refused(work: Work) -> None:
     """F3: stopped for longer than its lease, then continued. Its agents died before anyone else began."""
     work.start()
     pid = work.up.children()["sessions"]
@@ -212,13 +212,13 @@ def test_stop_all_leaves_no_agent_within_a_second_and_the_grace(work: Work) -> N
     until(lambda: work.call("GET", "/executor/workers") == {"workers": []}, 3)
     assert work.call("GET", "/executor/status") == {"state": "paused", "paused": True, "activeWorkers": 0}
     time.sleep(1.5)
-    assert work.agents() == [], "nothing starts again while it is paused"
+    assert work.agents() == [], "no session starts while it is paused"
     print(f"stop-all: {took:.2f} s")
     work.call("POST", "/executor/resume")
     _finishes(work)
 
 
-def test_stopping_one_session_holds_its_entry_and_leaves_the_others(work: Work) -> None:
+def test_stopping_one_session_puts_its_entry_on_hold_and_no_other(work: Work) -> None:
     work.start()
     session = work.call("GET", "/executor/workers")["workers"][0]
     work.call("POST", f"/executor/workers/{session['sessionID']}/stop")

@@ -1,5 +1,5 @@
-"""What an agent may do to its own git, and people to its folder, before everything dies: the work is there all the same (F46). And conflicts:
-two entries that change the same line, of which the second resolves it, or not."""
+"""Work survives whatever an agent does to its git, or a person to its folder, before a kill (F46). And conflicts: two entries change the same
+line, and the second resolves it, or not."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from tests.faults.harness import until
 from tests.faults.shop import Shop
 
 GIT = "do git -c user.name=a -c user.email=a@localhost"
-ANTICS = {
+GIT_ACTIONS = {
     "it commits by itself": [f"1| {GIT} add -A", f"1| {GIT} commit -qm mine"],
     "it switches to a branch of its own": [f"1| {GIT} checkout -qb own", f"1| {GIT} add -A", f"1| {GIT} commit -qm mine"],
     "it commits and goes back": [f"1| {GIT} add -A", f"1| {GIT} commit -qm mine", f"1| {GIT} checkout -q --detach HEAD~1"],
@@ -30,23 +30,23 @@ def kill_the_worker(work: Shop) -> None:
     os.kill(work.up.children()["sessions"], signal.SIGKILL)
 
 
-def test_whatever_agents_did_to_their_git_before_the_kill(shop: Callable[..., Shop], tmp_path: Path) -> None:
-    """All of them at once: `up` waits longer and longer before it starts a worker that is killed again and again."""
-    work = shop(max_workers=len(ANTICS), verify=[{"name": "both", "run": "ls first-* && ls ok-*"}])
+def test_work_survives_a_kill_whatever_the_agent_did_to_its_git(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    """All cases in one run: `up` delays the restart of a worker that is killed repeatedly more and more."""
+    work = shop(max_workers=len(GIT_ACTIONS), verify=[{"name": "both", "run": "ls first-* && ls ok-*"}])
     entries = {
-        what: work.add(f"1| write first-{n} done", *antics, f"1| do touch {tmp_path}/{n}", "1| sleep 60", f"2| write ok-{n} yes")
-        for n, (what, antics) in enumerate(ANTICS.items())
+        case: work.add(f"1| write first-{n} done", *actions, f"1| do touch {tmp_path}/{n}", "1| sleep 60", f"2| write ok-{n} yes")
+        for n, (case, actions) in enumerate(GIT_ACTIONS.items())
     }
-    until(lambda: all((tmp_path / str(n)).exists() for n in range(len(ANTICS))), 60)
+    until(lambda: all((tmp_path / str(n)).exists() for n in range(len(GIT_ACTIONS))), 60)
     kill_the_worker(work)
-    for n, (what, id_) in enumerate(entries.items()):
+    for n, (case, id_) in enumerate(entries.items()):
         work.becomes(id_, "done", 90)
-        assert (work.merged(f"first-{n}"), work.merged(f"ok-{n}")) == ("done", "yes"), what
-        assert [one["status"] for one in work.sessions(id_)] == ["passed", "lost"], (what, work.sessions(id_))
+        assert (work.merged(f"first-{n}"), work.merged(f"ok-{n}")) == ("done", "yes"), case
+        assert [session["status"] for session in work.sessions(id_)] == ["passed", "lost"], (case, work.sessions(id_))
     assert work.git("worktree", "list").count("\n") == 0
 
 
-def test_a_worktree_that_was_deleted_between_rounds_comes_back_from_its_branch(shop: Callable[..., Shop]) -> None:
+def test_a_deleted_worktree_is_recreated_from_its_branch(shop: Callable[..., Shop]) -> None:
     work = shop(verify=[{"name": "both", "run": "test -f first && test -f ok"}], max_workers=1)
     id_ = work.add("1| write first done", "2| write ok yes", budget_rounds=1)
     work.becomes(id_, "failed")
@@ -56,7 +56,7 @@ def test_a_worktree_that_was_deleted_between_rounds_comes_back_from_its_branch(s
     assert (work.merged("first"), work.merged("ok")) == ("done", "yes")
 
 
-def test_an_agent_that_is_slow_to_die_is_paid_what_it_told_and_not_its_whole_hold(
+def test_an_agent_that_dies_slowly_costs_its_reported_usage_and_not_its_whole_reservation(
     shop: Callable[..., Shop], tmp_path: Path
 ) -> None:
     work = shop()
@@ -67,7 +67,7 @@ def test_an_agent_that_is_slow_to_die_is_paid_what_it_told_and_not_its_whole_hol
     assert work.becomes(id_, "done", 90)["spent_usd"] == 0.02
 
 
-def test_a_setup_that_was_cut_short_is_done_again(shop: Callable[..., Shop], tmp_path: Path) -> None:
+def test_an_interrupted_setup_is_repeated(shop: Callable[..., Shop], tmp_path: Path) -> None:
     setup = f"touch {tmp_path}/began; sleep 1; touch {tmp_path}/finished"
     work = shop(setup=[setup], verify=[])
     id_ = work.add(f"do test -e {tmp_path}/finished", "write ok yes")
@@ -76,19 +76,17 @@ def test_a_setup_that_was_cut_short_is_done_again(shop: Callable[..., Shop], tmp
     work.becomes(id_, "done", 90)
 
 
-def test_a_worker_that_is_shut_down_while_it_verifies_does_not_pay_the_agent_again(
-    shop: Callable[..., Shop], tmp_path: Path
-) -> None:
+def test_a_shutdown_during_verification_does_not_pay_the_agent_again(shop: Callable[..., Shop], tmp_path: Path) -> None:
     work = shop(verify=[{"name": "slow", "run": f"touch {tmp_path}/began; sleep 1; test -f ok"}])
     id_ = work.add("spend 0.1", "write ok yes", budget_usd=0.15)
     until((tmp_path / "began").exists, 40)
     os.kill(work.up.children()["sessions"], signal.SIGTERM)
     assert work.becomes(id_, "done", 90)["spent_usd"] == 0.1
-    assert {one["status"] for one in work.sessions(id_)} == {"passed", "interrupted"}
+    assert {session["status"] for session in work.sessions(id_)} == {"passed", "interrupted"}
 
 
-def test_a_git_that_outlives_its_worker_is_waited_for(shop: Callable[..., Shop], tmp_path: Path) -> None:
-    """A filter makes its `git add` slow. Taking its lock away and starting a second one beside it would spoil the index."""
+def test_recovery_waits_for_a_git_that_outlives_its_worker(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    """A filter makes its `git add` slow. Removing its lock and starting a second git in parallel would corrupt the index."""
     work = shop()
     began = tmp_path / "began"
     work.git("config", "filter.slow.clean", f"mkdir {began} || touch {tmp_path}/overlap; sleep 2; rmdir {began}; cat")
@@ -106,8 +104,8 @@ RESOLVE = (
 )
 
 
-def two_on_one_line(work: Shop, gate: Path, *later: str) -> tuple[str, str]:
-    """Two entries that did not say which file they change. The second one begins before the first is merged, and ends after."""
+def two_entries_on_one_line(work: Shop, gate: Path, *later: str) -> tuple[str, str]:
+    """Two entries that declare no files. The second starts before the first is merged, and ends after."""
     slow = work.add("1| write shared second", f"1| do while [ ! -e {gate} ]; do sleep 0.1; done", *later, "write ok-2 yes")
     until(lambda: work.entry(slow)["status"] == "in_progress", 10, every=0.1)
     first = work.add("write shared first", "write ok-1 yes")
@@ -120,12 +118,12 @@ def conflicting(shop: Callable[..., Shop], **config: Any) -> Shop:
     return shop(verify=[{"name": "ok", "run": "ls ok-*"}], **config)
 
 
-def test_a_conflict_is_resolved_by_the_next_round_with_what_it_is_given(shop: Callable[..., Shop], tmp_path: Path) -> None:
+def test_the_next_round_resolves_a_conflict_from_its_prompt(shop: Callable[..., Shop], tmp_path: Path) -> None:
     work = conflicting(shop)
-    _, id_ = two_on_one_line(work, tmp_path / "gate", f"2| {RESOLVE}")
+    _, id_ = two_entries_on_one_line(work, tmp_path / "gate", f"2| {RESOLVE}")
     work.becomes(id_, "done", 90)
     assert sorted(work.merged("shared").split()) == ["first", "second"]
-    assert [one["status"] for one in work.sessions(id_)] == ["passed", "conflict"]
+    assert [session["status"] for session in work.sessions(id_)] == ["passed", "conflict"]
     first, second = work.rounds(id_)
     assert first["findings"] == [
         "merge_conflict: merging into muster/integration conflicts in shared\nCONFLICT (add/add): Merge conflict in shared"
@@ -134,9 +132,9 @@ def test_a_conflict_is_resolved_by_the_next_round_with_what_it_is_given(shop: Ca
     assert second["diffstat"]["files"] == 2, "what the others landed is not this entry's change"
 
 
-def test_a_conflict_that_nobody_resolves_blocks_its_entry_and_loses_nothing(shop: Callable[..., Shop], tmp_path: Path) -> None:
+def test_an_unresolved_conflict_blocks_its_entry_and_loses_no_work(shop: Callable[..., Shop], tmp_path: Path) -> None:
     work = conflicting(shop)
-    _, id_ = two_on_one_line(work, tmp_path / "gate")
+    _, id_ = two_entries_on_one_line(work, tmp_path / "gate")
     entry = work.becomes(id_, "blocked", 90)
     assert entry["reasons"][0]["code"] == "merge_conflict"
     assert "shared still holds both sides" in entry["reasons"][0]["message"]
@@ -151,7 +149,7 @@ def test_a_conflict_that_nobody_resolves_blocks_its_entry_and_loses_nothing(shop
 def test_a_worker_that_dies_with_a_conflict_in_its_files_merges_no_markers(shop: Callable[..., Shop], tmp_path: Path) -> None:
     work = conflicting(shop)
     ready = tmp_path / "ready"
-    _, id_ = two_on_one_line(work, tmp_path / "gate", f"2| do touch {ready}", "2| sleep 60", f"3| {RESOLVE}")
+    _, id_ = two_entries_on_one_line(work, tmp_path / "gate", f"2| do touch {ready}", "2| sleep 60", f"3| {RESOLVE}")
     until(ready.exists, 60)
     kill_the_worker(work)
     work.becomes(id_, "done", 90)

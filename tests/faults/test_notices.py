@@ -1,4 +1,4 @@
-"""Notices in a whole Muster: soon by the doorbell, and once more when their sender is killed in the middle."""
+"""Notices in a complete Muster: sent soon after the event, and again if their sender is killed while sending."""
 
 import os
 import shutil
@@ -20,25 +20,25 @@ pytestmark = pytest.mark.alone  # its bounds are seconds
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as found:
-        yield found
+    with receiving() as running_receiver:
+        yield running_receiver
 
 
-class Told:
-    """A workspace with a channel to the receiver, and entries to hold back."""
+class NotifiedWorkspace:
+    """A workspace with a channel to the receiver, and entries to put on hold."""
 
     def __init__(self, up: Running, folder: Path, receiver: Receiver) -> None:
         self.client = Client(up)
         repo = folder / "repo"
         subprocess.run(["git", "init", "-q", "-b", "main", repo], check=True)
-        who = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
-        subprocess.run(["git", "-C", repo, *who, "commit", "-q", "--allow-empty", "-m", "Begin"], check=True)
-        made = {"name": "W", "repo": str(repo), "total_budget_usd": 100, "max_project_spend_usd": 100}
-        self.id = self.client.call("POST", "/workspaces", made)["id"]
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+        subprocess.run(["git", "-C", repo, *identity, "commit", "-q", "--allow-empty", "-m", "Begin"], check=True)
+        workspace = {"name": "W", "repo": str(repo), "total_budget_usd": 100, "max_project_spend_usd": 100}
+        self.id = self.client.call("POST", "/workspaces", workspace)["id"]
         channel = {"kind": "webhook", "name": "Ops", "target": receiver.url, "verbs": ["entry.blocked"]}
         self.secret = self.call("POST", "/notices/channels", channel)["secret"]
         entries = {"entries": [{"content": f"entry {n}"} for n in range(3)]}
-        self.entries = [one["id"] for one in self.call("POST", "/todo/entries", entries)["entries"]]
+        self.entries = [entry["id"] for entry in self.call("POST", "/todo/entries", entries)["entries"]]
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         return self.client.call(method, f"/workspaces/{self.id}/orchestration{path}", body)
@@ -48,33 +48,33 @@ class Told:
 
 
 @pytest.fixture
-def told(start: Callable[..., Running], prepared: Path, data: Path, tmp_path: Path, receiver: Receiver) -> Told:
+def notified(start: Callable[..., Running], prepared: Path, data: Path, tmp_path: Path, receiver: Receiver) -> NotifiedWorkspace:
     shutil.copytree(prepared, data)
     up = start(MUSTER_REPO_ROOTS=str(tmp_path), MUSTER_WEBHOOK_ALLOW="127.0.0.1", MUSTER_TICK_S="5")
-    return Told(up, tmp_path, receiver)
+    return NotifiedWorkspace(up, tmp_path, receiver)
 
 
-def test_a_notice_arrives_soon_by_the_doorbell(told: Told, receiver: Receiver) -> None:
-    time.sleep(1)  # not just before a tick by chance, at least not three times
+def test_a_notice_arrives_soon_by_a_wake_up(notified: NotifiedWorkspace, receiver: Receiver) -> None:
+    time.sleep(1)  # so that not all three events come just before a tick
     waited = []
     for number in range(3):
-        told.hold(number)
+        notified.hold(number)
         waited.append(until(lambda number=number: len(receiver.received) > number, 6))  # type: ignore[misc]
-    print(f"from the answer of the API to the receiver, s: {[round(one, 3) for one in waited]}")
+    print(f"from the API's response to the receiver, s: {[round(seconds, 3) for seconds in waited]}")
     assert sorted(waited)[1] < 1.0
-    assert [payload["type"] for payload in receiver.verified(told.secret)] == ["entry.blocked"] * 3
-    until(lambda: told.call("GET", "/notices/deliveries?state=delivered")["deliveries"][2:], 5)
+    assert [payload["type"] for payload in receiver.verified(notified.secret)] == ["entry.blocked"] * 3
+    until(lambda: notified.call("GET", "/notices/deliveries?state=delivered")["deliveries"][2:], 5)
 
 
-def test_a_sender_killed_in_the_middle_sends_again_after_its_lease(told: Told, receiver: Receiver) -> None:
+def test_a_sender_killed_in_the_middle_sends_again_after_its_lease(notified: NotifiedWorkspace, receiver: Receiver) -> None:
     receiver.pause_s = 4.0
-    told.hold(0)
+    notified.hold(0)
     until(lambda: receiver.received, 10)
-    os.kill(told.client.up.children()["control"], signal.SIGKILL)
+    os.kill(notified.client.up.children()["control"], signal.SIGKILL)
     receiver.pause_s = 0.0
-    [delivery] = told.call("GET", "/notices/deliveries")["deliveries"]
+    [delivery] = notified.call("GET", "/notices/deliveries")["deliveries"]
     assert (delivery["state"], delivery["attempts"]) == ("pending", 1)
-    with sqlite3.connect(told.client.up.data / "muster.sqlite3", timeout=20) as database:  # as if the lease were over
+    with sqlite3.connect(notified.client.up.data / "muster.sqlite3", timeout=20) as database:  # as if the lease were over
         database.execute("UPDATE workspaces_delivery SET due_at = '2020-01-01 00:00:00'")
-    until(lambda: told.call("GET", "/notices/deliveries")["deliveries"][0]["state"] == "delivered", 30)
+    until(lambda: notified.call("GET", "/notices/deliveries")["deliveries"][0]["state"] == "delivered", 30)
     assert len(receiver.received) == 2 and len(set(receiver.ids())) == 1

@@ -1,4 +1,4 @@
-"""A stop through the whole house: heard at once although nobody polls, and heard all the same while Valkey is dead."""
+"""A stop through a complete Muster: it works at once without a poll, and also while Valkey is down."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.alone  # its bounds are seconds
 Start = Callable[..., Running]
 
 
-def at_work(start: Start, prepared: Path, data: Path, folder: Path, **extra: str) -> Work:
+def started_work(start: Start, prepared: Path, data: Path, folder: Path, **extra: str) -> Work:
     shutil.copytree(prepared, data)
     work = Work(start(**{**QUICK, **extra}, MUSTER_REPO_ROOTS=str(folder)), folder, seconds=60)
     work.start()
@@ -28,7 +28,7 @@ def at_work(start: Start, prepared: Path, data: Path, folder: Path, **extra: str
 
 
 def test_a_stop_does_not_wait_for_the_poll(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
-    work = at_work(start, prepared, data, tmp_path, MUSTER_POLL_S="30", MUSTER_LEASE_S="600")
+    work = started_work(start, prepared, data, tmp_path, MUSTER_POLL_S="30", MUSTER_LEASE_S="600")
     time.sleep(0.5)
     work.call("POST", "/executor/stop-all")
     took = until(lambda: not work.agents(), 10)
@@ -36,17 +36,15 @@ def test_a_stop_does_not_wait_for_the_poll(start: Start, prepared: Path, data: P
     until(lambda: work.call("GET", "/executor/workers") == {"workers": []}, 10)
 
 
-def test_a_stop_is_heard_while_valkey_is_dead(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
-    work = at_work(start, prepared, data, tmp_path)
+def test_a_stop_works_while_valkey_is_down(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
+    work = started_work(start, prepared, data, tmp_path)
     os.kill(work.up.children()["valkey"], signal.SIGKILL)
     work.call("POST", "/executor/stop-all")
     until(lambda: not work.agents(), 10)
 
 
-def test_the_kill_of_a_session_whose_worker_is_frozen_is_done_by_the_reaper(
-    start: Start, prepared: Path, data: Path, tmp_path: Path
-) -> None:
-    """Its lease would last for ten minutes more. The worker that comes back learns that the session is not its any more."""
+def test_the_reaper_kills_a_session_whose_worker_is_frozen(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
+    """Its lease would last another ten minutes. The worker that continues learns that it has lost the session."""
     shutil.copytree(prepared, data)
     work = Work(start(**{**QUICK, "MUSTER_LEASE_S": "600"}, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path, seconds=6.0)
     work.start()
@@ -54,10 +52,10 @@ def test_the_kill_of_a_session_whose_worker_is_frozen_is_done_by_the_reaper(
     frozen = work.up.children()["sessions"]
     os.kill(frozen, signal.SIGSTOP)
     try:
-        victim = next(one for one in work.call("GET", "/executor/workers")["workers"])
+        victim = next(session for session in work.call("GET", "/executor/workers")["workers"])
         marked = [process for process in psutil.process_iter() if _marker(process) == victim["sessionID"]]
-        killing = f"sessions.kill({work.id!r}, {victim['sessionID']!r}, by=MUSTER)"
-        work.up.muster("shell", "-c", f"from orchestration import sessions; from workspaces.access import MUSTER; {killing}")
+        command = f"sessions.kill({work.id!r}, {victim['sessionID']!r}, by=MUSTER)"
+        work.up.muster("shell", "-c", f"from orchestration import sessions; from workspaces.access import MUSTER; {command}")
         until(lambda: not any(is_running(process.pid) for process in marked), 15)
         until(lambda: _outcome(work, victim) == "lost", 10)
         assert marked and _entry(work, victim)["status"] == "pending"
@@ -71,9 +69,9 @@ def test_the_kill_of_a_session_whose_worker_is_frozen_is_done_by_the_reaper(
 
 def _outcome(work: Work, victim: Any) -> str:
     with sqlite3.connect(work.up.data / "muster.sqlite3") as database:
-        found = database.execute("SELECT outcome FROM orchestration_session WHERE id = ?", [victim["sessionID"]]).fetchone()
-    return str(found[0])
+        row = database.execute("SELECT outcome FROM orchestration_session WHERE id = ?", [victim["sessionID"]]).fetchone()
+    return str(row[0])
 
 
 def _entry(work: Work, victim: Any) -> Any:
-    return next(one for one in work.call("GET", "/todo")["entries"] if one["id"] == victim["entryID"])
+    return next(entry for entry in work.call("GET", "/todo")["entries"] if entry["id"] == victim["entryID"])

@@ -1,4 +1,4 @@
-"""`up` under fire: whatever is killed comes back, and nothing stays behind."""
+"""`up` under faults: a killed child is restarted, and no process is left behind."""
 
 import json
 import os
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.alone  # its bounds are seconds
 SERVICES = ["control", "sessions", "valkey", "web"]
 
 
-def test_the_second_start_answers_within_three_seconds(start: Callable[..., Running]) -> None:
+def test_the_second_start_serves_within_three_seconds(start: Callable[..., Running]) -> None:
     first = start()
     first.process.terminate()
     first.process.wait(GRACE + 2)
@@ -36,7 +36,7 @@ def test_one_signal_ends_everything_within_the_grace(start: Callable[..., Runnin
     assert up.leftovers() == []
 
 
-def test_it_ends_in_time_although_the_workers_do_not_react(start: Callable[..., Running]) -> None:
+def test_it_ends_in_time_although_the_workers_hang(start: Callable[..., Running]) -> None:
     up = start()
     for name in ("control", "sessions", "web"):
         os.kill(up.children()[name], signal.SIGSTOP)
@@ -65,7 +65,7 @@ def test_a_killed_child_is_back_within_a_second(start: Callable[..., Running], n
     assert f"{name} ended (killed by SIGKILL)" in up.output
 
 
-def test_a_child_that_keeps_crashing_is_said_so_with_its_log(start: Callable[..., Running]) -> None:
+def test_a_child_that_keeps_crashing_is_reported_with_its_log(start: Callable[..., Running]) -> None:
     up = start()
     for _ in range(5):
         pid = up.children()["control"]
@@ -75,7 +75,7 @@ def test_a_child_that_keeps_crashing_is_said_so_with_its_log(start: Callable[...
     assert str(up.data / "logs" / "control.log") in up.output
 
 
-def test_a_killed_up_takes_its_children_along_and_the_next_one_starts(start: Callable[..., Running]) -> None:
+def test_a_killed_up_ends_its_children_and_the_next_one_starts(start: Callable[..., Running]) -> None:
     up = start()
     up.process.kill()
     up.process.wait()
@@ -96,7 +96,7 @@ def test_the_next_up_ends_what_a_killed_one_left(start: Callable[..., Running]) 
 
 
 def test_a_reused_pid_is_left_alone(start: Callable[..., Running], data: Path) -> None:
-    """A record of another boot or start time is about somebody else's process."""
+    """A record with another boot id or start time means another process."""
     data.mkdir()
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     rows = [{"name": "web", "pid": os.getpid(), "started": "1", "boot": boot}]
@@ -104,14 +104,14 @@ def test_a_reused_pid_is_left_alone(start: Callable[..., Running], data: Path) -
     assert "Ending" not in start().output
 
 
-def test_a_second_up_on_the_same_data_says_so(start: Callable[..., Running]) -> None:
+def test_a_second_up_on_the_same_data_is_refused(start: Callable[..., Running]) -> None:
     start()
     second = start(ready=False)
     assert second.process.wait(5) == 1
     assert "already runs" in second.output
 
 
-def test_a_taken_port_is_said_with_the_way_out(start: Callable[..., Running]) -> None:
+def test_a_taken_port_is_reported_with_a_remedy(start: Callable[..., Running]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         up = start("--port", str(port), ready=False)
@@ -120,7 +120,7 @@ def test_a_taken_port_is_said_with_the_way_out(start: Callable[..., Running]) ->
     assert up.leftovers() == []
 
 
-def test_it_refuses_another_address_while_nobody_has_a_password(start: Callable[..., Running]) -> None:
+def test_it_refuses_another_address_while_no_user_has_a_password(start: Callable[..., Running]) -> None:
     up = start("--host", "0.0.0.0", ready=False)
     assert up.process.wait(20) == 1
     assert "manage changepassword owner" in up.output
@@ -138,7 +138,7 @@ def test_a_data_directory_too_deep_for_a_socket(tmp_path: Path) -> None:
     assert up.leftovers() == []
 
 
-def test_the_doorbells_survive_a_killed_valkey(start: Callable[..., Running]) -> None:
+def test_queued_messages_survive_a_killed_valkey(start: Callable[..., Running]) -> None:
     up = start()
     assert _valkey(up, "SET kept 1") == b"+OK\r\n"
     time.sleep(1.2)  # the append-only file is written every second

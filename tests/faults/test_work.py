@@ -1,4 +1,4 @@
-"""What a session does with its agent, its money and its verdict: a real Muster, one for all of these tests."""
+"""Sessions with their agent, money and verdict: one real Muster for all of these tests."""
 
 import subprocess
 import sys
@@ -13,10 +13,10 @@ from tests.faults.shop import AGENT, Shop
 
 
 @pytest.mark.alone
-def test_a_session_that_passes_its_hold_is_stopped_within_a_second_and_goes_on_when_there_is_money(
+def test_a_session_over_its_reservation_stops_within_a_second_and_continues_with_new_money(
     shop: Callable[..., Shop],
 ) -> None:
-    """Budget $0.25, a request costs $0.10 and the agent ignores its limit: it overruns by one request and no more."""
+    """The budget is $0.25, a request costs $0.10 and the agent ignores its limit: it overruns by one request at most."""
     work = shop()
     looping = [step for _ in range(40) for step in ("1| spend 0.1", "1| sleep 0.5")]
     id_ = work.add("1| write half done", *looping, "2,3| write ok yes", budget_usd=0.25)
@@ -33,13 +33,13 @@ def test_a_session_that_passes_its_hold_is_stopped_within_a_second_and_goes_on_w
     print(f"resumed after {time.monotonic() - began:.1f} s")
 
 
-def test_an_agent_that_spends_exactly_its_hold_may_finish(shop: Callable[..., Shop]) -> None:
+def test_an_agent_that_spends_exactly_its_reservation_may_finish(shop: Callable[..., Shop]) -> None:
     work = shop()
     id_ = work.add("write ok yes", "spend 0.5", budget_usd=0.5)
     assert work.becomes(id_, "done")["spent_usd"] == 0.5
 
 
-def test_what_verification_finds_goes_into_the_next_prompt(shop: Callable[..., Shop]) -> None:
+def test_findings_go_into_the_next_prompt(shop: Callable[..., Shop]) -> None:
     judge = 'grep -q fine ok 2>/dev/null && s=1 || s=0.5; echo "{\\"type\\": \\"score\\", \\"score\\": $s, \\"findings\\": [\\"not fine yet\\"]}"; test $s = 1'
     work = shop(verify=[{"name": "judge", "run": judge}])
     id_ = work.add("1| write ok bad", "2| write ok fine", "spend 0.01")
@@ -77,8 +77,8 @@ def test_an_agent_that_crashes_three_times_is_given_up_with_its_reason(shop: Cal
     assert entry["spent_usd"] == pytest.approx(0.03) and len(entry["session_ids"]) == 3
 
 
-def test_an_agent_that_does_not_exist_says_so(shop: Callable[..., Shop]) -> None:
-    """Nobody's session would work: the workspace waits, no round is used up, and the corrected config is tried at once."""
+def test_a_missing_agent_program_is_reported(shop: Callable[..., Shop]) -> None:
+    """No session could work: the workspace waits, no round is used up, and a corrected config is tried at once."""
     work = shop(agent={"command": ["/no/such/agent"]})
     id_ = work.add("write ok yes")
     until(lambda: "is not installed" in str(work.entry(id_)["reasons"]), 20, every=0.1)
@@ -88,7 +88,7 @@ def test_an_agent_that_does_not_exist_says_so(shop: Callable[..., Shop]) -> None
     work.becomes(id_, "done", 20)
 
 
-def test_an_agent_that_says_it_failed_is_not_verified(shop: Callable[..., Shop]) -> None:
+def test_an_agent_that_reports_failure_is_not_verified(shop: Callable[..., Shop]) -> None:
     work = shop()
     id_ = work.add("write ok yes", "fail")
     assert "I could not" in work.becomes(id_, "failed", 40)["reasons"][0]["message"]
@@ -101,33 +101,33 @@ def test_silence_ends_a_session(shop: Callable[..., Shop]) -> None:
     assert work.merged("kept") == "yes"
 
 
-def test_a_model_without_a_price_settles_at_the_full_hold(shop: Callable[..., Shop]) -> None:
+def test_a_model_without_a_price_settles_at_the_full_reservation(shop: Callable[..., Shop]) -> None:
     work = shop(round_ceiling_usd=0.5)
     id_ = work.add("write ok yes", "unpriced no-such-model-9")
     assert work.becomes(id_, "done")["spent_usd"] == 0.5
     assert work.session(id_)["unpriced_model"] == "no-such-model-9"
 
 
-def test_a_file_that_another_entry_holds_is_refused_as_a_finding(shop: Callable[..., Shop]) -> None:
+def test_changing_a_file_of_another_entry_is_a_finding(shop: Callable[..., Shop]) -> None:
     work = shop()
     owner = work.add("write mine 1", "sleep 6", "write ok yes", spec={"files_to_modify": ["mine"]})
     until(lambda: owner in work.call("GET", "/executor/locks"), 10, every=0.1)
     intruder = work.add("1| write mine 2", "2,3,4,5| write other 1", "write ok yes", spec={"files_to_modify": ["other", "ok"]})
-    until(lambda: any(made["findings"] for made in work.rounds(intruder)), 20, every=0.2)
+    until(lambda: any(round_["findings"] for round_ in work.rounds(intruder)), 20, every=0.2)
     assert work.rounds(intruder)[0]["findings"][0].startswith("files_locked: mine belongs to")
 
 
-def test_reverify_judges_what_was_mended_by_hand(shop: Callable[..., Shop]) -> None:
+def test_reverify_judges_manual_corrections(shop: Callable[..., Shop]) -> None:
     work = shop()
     id_ = work.add("write almost 1", budget_rounds=1)
     work.becomes(id_, "failed")
     tree = subprocess.run(["git", "-C", str(work.repo), "worktree", "list"], capture_output=True, text=True).stdout
-    place = next(Path(line.split()[0]) for line in tree.splitlines() if id_ in line)
-    (place / "ok").write_text("by hand\n")
+    worktree = next(Path(line.split()[0]) for line in tree.splitlines() if id_ in line)
+    (worktree / "ok").write_text("manual\n")
     assert work.call("POST", f"/executor/entries/{id_}/reverify") == {"ok": True}
     entry = work.becomes(id_, "done")
     assert entry["rounds_completed"] == 1 and len(work.rounds(id_)) == 2
-    assert work.merged("ok") == "by hand"
+    assert work.merged("ok") == "manual"
 
 
 def test_the_users_checkout_is_never_touched(shop: Callable[..., Shop]) -> None:
@@ -155,8 +155,8 @@ def test_the_agent_sees_none_of_the_servers_secrets(shop: Callable[..., Shop]) -
     assert {"MUSTER_PROMPT_FILE", "MUSTER_TOKEN", "MUSTER_BUDGET_USD", "MUSTER_ROUND"} <= names
 
 
-LIMITED = 'tell {"type": "failure", "code": "rate_limited", "message": "429"}'
-JUDGE = [sys.executable, str(ROOT / "tests/faults/judging_agent.py")]
+LIMITED = 'print {"type": "failure", "code": "rate_limited", "message": "429"}'
+JUDGE_COMMAND = [sys.executable, str(ROOT / "tests/faults/judging_agent.py")]
 
 
 def test_a_rate_limit_is_waiting_and_no_round(shop: Callable[..., Shop], tmp_path: Path) -> None:
@@ -165,10 +165,10 @@ def test_a_rate_limit_is_waiting_and_no_round(shop: Callable[..., Shop], tmp_pat
     until(lambda: "turned it away" in str(work.entry(id_)["reasons"]), 20, every=0.1)
     assert (work.entry(id_)["rounds_completed"], work.rounds(id_)) == (0, [])
     assert work.becomes(id_, "done", 40)["rounds_completed"] == 1
-    assert [one["failure"] for one in work.sessions(id_)] == [None, "rate_limited"]
+    assert [session["failure"] for session in work.sessions(id_)] == [None, "rate_limited"]
 
 
-def test_a_provider_that_fails_for_everyone_opens_the_breaker(shop: Callable[..., Shop]) -> None:
+def test_a_failing_provider_opens_the_circuit_breaker(shop: Callable[..., Shop]) -> None:
     work = shop()
     ids = [work.add(LIMITED, "exit 1", priority="high") for _ in range(3)]
     until(lambda: work.call("GET", "/executor/agent")["code"] == "rate_limited", 30, every=0.1)
@@ -182,25 +182,25 @@ def test_a_provider_that_fails_for_everyone_opens_the_breaker(shop: Callable[...
 
 
 def test_the_reviewers_objections_go_to_the_next_round(shop: Callable[..., Shop]) -> None:
-    work = shop(interceptor={"agent": {"command": [*JUDGE, "ok", "good"]}})
+    work = shop(interceptor={"agent": {"command": [*JUDGE_COMMAND, "ok", "good"]}})
     id_ = work.add("1| write ok bad", "2| write ok good")
     work.becomes(id_, "done", 30)
     first, second = work.rounds(id_)
     assert (first["review"]["verdict"], second["review"]["verdict"]) == ("objections", "pass")
     assert "review: ok should say good" in first["findings"]
-    account = next(one for one in work.call("GET", "/budget")["entries"] if one["entryID"] == id_)
+    account = next(session for session in work.call("GET", "/budget")["entries"] if session["entryID"] == id_)
     assert (account["interceptor_spent_usd"], account["spent_usd"]) == (0.02, 0)
 
 
-def test_a_reviewer_without_money_is_skipped_and_says_so(shop: Callable[..., Shop]) -> None:
-    work = shop(interceptor={"agent": {"command": [*JUDGE, "ok", "good"]}, "entry_usd": 0.01})
+def test_a_reviewer_without_money_is_skipped_visibly(shop: Callable[..., Shop]) -> None:
+    work = shop(interceptor={"agent": {"command": [*JUDGE_COMMAND, "ok", "good"]}, "entry_usd": 0.01})
     id_ = work.add("1| write ok bad", "2| write ok bad")
     work.becomes(id_, "done", 30)
-    assert [one["review"]["verdict"] for one in work.rounds(id_)] == ["objections", "skipped"]
+    assert [session["review"]["verdict"] for session in work.rounds(id_)] == ["objections", "skipped"]
 
 
-def test_a_reviewer_past_its_limit_is_skipped_and_the_round_says_which(shop: Callable[..., Shop]) -> None:
-    work = shop(interceptor={"agent": {"command": [*JUDGE, "ok", "good"]}})
+def test_a_reviewer_over_a_limit_is_skipped_and_the_round_names_the_limit(shop: Callable[..., Shop]) -> None:
+    work = shop(interceptor={"agent": {"command": [*JUDGE_COMMAND, "ok", "good"]}})
     work.call("PUT", "/budget/limits", {"limits": [{"category": "interceptor", "period": "day", "limit_usd": 0.01}]})
     id_ = work.add("1| write ok bad", "2| write ok bad")
     work.becomes(id_, "done", 30)
@@ -209,9 +209,11 @@ def test_a_reviewer_past_its_limit_is_skipped_and_the_round_says_which(shop: Cal
     assert second["review"]["reasons"] == ["Skipped: today's limit of $0.01 for interceptor is used up"]
 
 
-def test_what_a_finished_implementation_no_longer_needs_lets_another_start(shop: Callable[..., Shop]) -> None:
+def test_money_freed_by_a_finished_implementation_lets_another_start(shop: Callable[..., Shop]) -> None:
     work = shop(verify=[{"name": "slow", "run": "sleep 8; test -f ok"}], min_round_usd=1)
-    work.call("PATCH", "/budget", {"max_project_spend_usd": 5.5})  # the first one holds $5 of it: too little is left for another
+    work.call(
+        "PATCH", "/budget", {"max_project_spend_usd": 5.5}
+    )  # the first entry reserves $5 of it: too little is left for another
     first, second = work.add("spend 0.1", "write ok yes", "write a 1"), work.add("write ok yes", "write b 1")
     until(lambda: work.entry(second)["status"] == "in_progress", 25, every=0.1)
     assert work.entry(first)["status"] == "in_progress"  # still being verified
@@ -221,20 +223,18 @@ def test_what_a_finished_implementation_no_longer_needs_lets_another_start(shop:
 
 
 def test_a_verifying_agent_judges_the_criteria(shop: Callable[..., Shop]) -> None:
-    work = shop(verifier={"agent": {"command": [*JUDGE, "ok", "good"]}})
+    work = shop(verifier={"agent": {"command": [*JUDGE_COMMAND, "ok", "good"]}})
     id_ = work.add("1| write ok bad", "2| write ok good", spec={"acceptance_criteria": ["ok says good"]})
     work.becomes(id_, "done", 30)
     first, second = work.rounds(id_)
     assert (first["verdict"], second["verdict"]) == ("failed", "passed")
     assert first["findings"] == ["acceptance criteria: ok should say good"]
-    assert [one["name"] for one in second["checks"]] == ["ok", "acceptance criteria"]
+    assert [session["name"] for session in second["checks"]] == ["ok", "acceptance criteria"]
     assert work.entry(id_)["spent_usd"] == 0.02
 
 
-def test_a_verifying_agent_without_a_verdict_is_asked_again_without_implementing(
-    shop: Callable[..., Shop], tmp_path: Path
-) -> None:
-    work = shop(verifier={"agent": {"command": [*JUDGE, "ok", "good", str(tmp_path / "asked")]}})
+def test_a_verifying_agent_without_a_verdict_runs_again_without_implementing(shop: Callable[..., Shop], tmp_path: Path) -> None:
+    work = shop(verifier={"agent": {"command": [*JUDGE_COMMAND, "ok", "good", str(tmp_path / "asked")]}})
     id_ = work.add("spend 0.1", "write ok good")
     work.becomes(id_, "done", 30)
     assert work.entry(id_)["spent_usd"] == 0.12  # the implementation once, the judge twice
@@ -270,7 +270,7 @@ def test_a_merged_branch_is_pushed(shop: Callable[..., Shop], tmp_path: Path) ->
 
 
 def test_a_reverification_does_not_merge_a_changed_judge(shop: Callable[..., Shop]) -> None:
-    """The original judges it and is content; with the change in it, it is not what was judged."""
+    """The original judge passes the work, but the commit contains the changed one, which was not used."""
     work = shop(verify=[{"name": "t", "run": "true"}], protected=["README"])
     id_ = work.add("write README easier", budget_rounds=1)
     work.becomes(id_, "failed")

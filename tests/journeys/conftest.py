@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from tests.dashboard.committed import transactional_db
 from tests.dashboard.seeds import entries as seed
-from tests.dashboard.seeds.server import serving
+from tests.dashboard.seeds.server import collected, serving
 from tests.faults.conftest import data, prepared, start
 from workspaces.models import Workspace
 
@@ -25,9 +25,16 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("chromium is not installed")
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield found
-        found.close()
+        matches = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield matches
+        matches.close()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _static_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """As in production: bytes and requests are measured."""
+    with collected(tmp_path_factory.mktemp("static")):
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +50,8 @@ def workspace(transactional_db: None) -> Workspace:
 
 @pytest.fixture
 def address(transactional_db: None) -> Iterator[str]:
-    with serving() as found:
-        yield found
+    with serving() as matches:
+        yield matches
 
 
 def logged_in(browser: Browser, address: str, **options: object) -> BrowserContext:

@@ -1,4 +1,4 @@
-"""What the forty acceptance points share: one full seed and one server for a module, every address of the map, and who looks at it."""
+"""Shared by the forty acceptance points: one full seed and one server per module, every URL, and the users."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tests.journeys.conftest import logged_in
 
 @dataclass(frozen=True)
 class Site:
-    """A served seed: its address, and what is in it."""
+    """A served seed: its URL and its objects."""
 
     address: str
     full: Full
@@ -90,7 +90,7 @@ def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[
 
 @pytest.fixture(scope="module")
 def site(transactional_db: None) -> Iterator[Site]:
-    """Seeded once for the module: its tests read, or mend what they change."""
+    """Seeded once per module: its tests only read, or restore what they change."""
     usual, settings.TICK_S = settings.TICK_S, 600
     try:
         with serving() as address:

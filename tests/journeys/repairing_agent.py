@@ -1,4 +1,4 @@
-"""Repairs one broken function of somebody else's package. Run as `repairing_agent.py ORIGINALS NOTES`.
+"""Repairs one broken function of a third-party package. Run as `repairing_agent.py ORIGINALS NOTES`.
 
 The entry's content is `Repair FILE:FUNCTION`, with `(twice)` for those whose first attempt is wrong.
 """

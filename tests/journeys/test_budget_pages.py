@@ -1,4 +1,4 @@
-"""The pages of the money in a browser: by keyboard, live, on a phone, in the dark, on paper, and for everybody."""
+"""The budget pages in a browser: keyboard, live updates, small screens, dark theme, print and accessibility."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -29,15 +29,15 @@ def entry(workspace: Workspace, seq: int) -> Entry:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_nobody_is_shut_out_of_the_money(browser: Browser, address: str, day: Workspace, scheme: str, width: int) -> None:
+def test_the_budget_pages_are_accessible(browser: Browser, address: str, day: Workspace, scheme: str, width: int) -> None:
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
-    one, row = entry(day, 2), day.project.ledger.order_by("id")[0]
+    target, row = entry(day, 2), day.project.ledger.order_by("id")[0]
     places = [
         *(f"budget/{tail}" for tail in TAILS),
         f"budget/ledger/{row.pk}/correct/",
-        f"entries/{one.pk}/",
-        f"budget/entries/?edit={one.pk}",
+        f"entries/{target.pk}/",
+        f"budget/entries/?edit={target.pk}",
     ]
     for place in places:
         page.goto(f"{address}/w/{day.pk}/{place}")
@@ -57,43 +57,43 @@ def test_no_page_is_wider_than_a_small_phone(browser: Browser, address: str, day
 
 def test_a_budget_is_edited_in_its_cell_by_keyboard(page: Page, address: str, day: Workspace) -> None:
     open_live(page, address, day, "budget/entries/")
-    one = entry(day, 5)
-    page.focus(f"#budget-{one.pk}")
+    target = entry(day, 5)
+    page.focus(f"#budget-{target.pk}")
     page.keyboard.press("Enter")
-    expect(page.locator(f"#amount-{one.pk}")).to_be_focused()
+    expect(page.locator(f"#amount-{target.pk}")).to_be_focused()
     page.keyboard.press("Escape")
-    expect(page.locator(f"#budget-{one.pk}")).to_be_focused()
+    expect(page.locator(f"#budget-{target.pk}")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator(f"#amount-{one.pk}")).to_be_focused()
+    expect(page.locator(f"#amount-{target.pk}")).to_be_focused()
     page.keyboard.press("Control+a")
     page.keyboard.type("7.25")
     page.keyboard.press("Enter")
     expect(page.locator("#result")).to_contain_text("$7.25")
-    expect(page.locator(f"#purse-{one.pk}")).to_contain_text("Locked")
-    expect(page.locator(f"#budget-{one.pk}")).to_be_focused()
-    assert Account.objects.get(pk=one.pk).budget == usd("7.25")
+    expect(page.locator(f"#purse-{target.pk}")).to_contain_text("Locked")
+    expect(page.locator(f"#budget-{target.pk}")).to_be_focused()
+    assert Account.objects.get(pk=target.pk).budget == usd("7.25")
 
 
 def test_a_lock_is_set_at_once_and_released_with_a_reason_by_keyboard(page: Page, address: str, day: Workspace) -> None:
     open_live(page, address, day, "budget/entries/")
-    one = entry(day, 6)
-    page.focus(f"#lock-{one.pk}")
+    target = entry(day, 6)
+    page.focus(f"#lock-{target.pk}")
     page.keyboard.press("Enter")
-    expect(page.locator(f"#lock-{one.pk}")).to_contain_text("Locked")
-    expect(page.locator(f"#lock-{one.pk}")).to_be_focused()
+    expect(page.locator(f"#lock-{target.pk}")).to_contain_text("Locked")
+    expect(page.locator(f"#lock-{target.pk}")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator(f"#why-{one.pk}")).to_be_focused()
+    expect(page.locator(f"#why-{target.pk}")).to_be_focused()
     page.keyboard.type("agreed in the review")
     page.keyboard.press("Enter")
-    expect(page.locator(f"#lock-{one.pk}")).to_contain_text("Auto")
-    assert not Account.objects.get(pk=one.pk).human_locked
+    expect(page.locator(f"#lock-{target.pk}")).to_contain_text("Auto")
+    assert not Account.objects.get(pk=target.pk).human_locked
 
 
 def test_what_is_typed_survives_money_that_moves(page: Page, address: str, day: Workspace) -> None:
     open_live(page, address, day, "budget/entries/")
-    one = entry(day, 5)
-    page.click(f"#budget-{one.pk}")
-    field = page.locator(f"#amount-{one.pk}")
+    target = entry(day, 5)
+    page.click(f"#budget-{target.pk}")
+    field = page.locator(f"#amount-{target.pk}")
     expect(field).to_be_focused()
     field.fill("")
     for digit in "3.75":
@@ -119,17 +119,17 @@ def test_spend_shows_in_every_region_without_a_reload(page: Page, address: str, 
 def test_two_people_and_one_budget(browser: Browser, address: str, day: Workspace) -> None:
     context = logged_in(browser, address)
     page = context.new_page()
-    one = entry(day, 5)
+    target = entry(day, 5)
     page.goto(f"{address}/w/{day.pk}/budget/entries/")
-    page.click(f"#budget-{one.pk}")
-    page.locator(f"#amount-{one.pk}").fill("9")
-    caps.edit(one.account, usd(3), by=seed_money.BEA)
-    page.locator(f"#amount-{one.pk}").press("Enter")
+    page.click(f"#budget-{target.pk}")
+    page.locator(f"#amount-{target.pk}").fill("9")
+    caps.edit(target.account, usd(3), by=seed_money.BEA)
+    page.locator(f"#amount-{target.pk}").press("Enter")
     expect(page.locator("#result")).to_contain_text("bea changed it from $6.00 to $3.00")
-    expect(page.locator(f"#amount-{one.pk}")).to_have_value("9")
+    expect(page.locator(f"#amount-{target.pk}")).to_have_value("9")
     page.click("#result .commit")
     expect(page.locator("#result")).to_contain_text("is $9.00 now")
-    assert Account.objects.get(pk=one.pk).budget == usd(9)
+    assert Account.objects.get(pk=target.pk).budget == usd(9)
     context.close()
 
 

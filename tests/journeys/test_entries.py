@@ -1,4 +1,4 @@
-"""The list of entries in a browser, with five hundred of them (docs/dashboard.md, points 16 and 26 to 29), and how new ones come in."""
+"""The list of entries in a browser, with five hundred of them (docs/reference/dashboard.md, points 16 and 26 to 29), and how new ones come in."""
 
 import csv
 import re
@@ -39,7 +39,7 @@ def rows(page: Page) -> list[str]:
     return page.eval_on_selector_all("#entries tbody tr", "rows => rows.map(row => row.id)")
 
 
-def test_every_row_that_waits_says_why_and_since_when(page: Page, address: str, many: Workspace) -> None:
+def test_every_waiting_row_has_a_reason_and_a_time(page: Page, address: str, many: Workspace) -> None:
     page.goto(f"{address}/w/{many.pk}/entries/")
     for _ in range(3):
         for row in page.locator("#entries tbody tr").all():
@@ -102,8 +102,8 @@ def test_the_csv_has_what_is_shown(page: Page, address: str, many: Workspace, tm
         page.click("#csv")
     download.value.save_as(tmp_path / "entries.csv")
     lines = list(csv.DictReader((tmp_path / "entries.csv").open()))
-    said = page.locator(".says .num").inner_text()
-    assert said == f"{len(lines)} entries" and lines[-1]["title"] == "'=1+1"
+    form_data = page.locator(".says .num").inner_text()
+    assert form_data == f"{len(lines)} entries" and lines[-1]["title"] == "'=1+1"
 
 
 def test_the_three_ways_to_be_empty_differ(page: Page, address: str, workspace: Workspace) -> None:
@@ -139,7 +139,7 @@ def test_many_are_held_at_once_and_all_that_match_by_their_number(page: Page, ad
     expect(page.locator("#picked")).to_have_text("3 selected")
     expect(page.locator("#every")).to_be_hidden()
     page.click(".picked-bar >> text=Hold")
-    expect(page.locator("#result")).to_contain_text("3 entries are held back")
+    expect(page.locator("#result")).to_contain_text("3 entries are on hold")
     expect(page.locator(".picked-bar")).to_be_hidden()
     page.check("#tick-page")
     page.check("#every input")
@@ -149,7 +149,7 @@ def test_many_are_held_at_once_and_all_that_match_by_their_number(page: Page, ad
     assert n is not None
     page.fill("#result [name=typed]", n.group(1))
     page.click("#result .commit")
-    expect(page.locator("#result")).to_contain_text(f"{n.group(1)} entries are held back", timeout=20_000)
+    expect(page.locator("#result")).to_contain_text(f"{n.group(1)} entries are on hold", timeout=20_000)
     assert Entry.objects.filter(workspace=many, reason_code="human_hold").count() == int(n.group(1)) + 4
 
 
@@ -180,7 +180,7 @@ def test_an_entry_is_written_with_what_it_waits_for(page: Page, address: str, wo
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_nobody_is_shut_out_of_the_entries(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
+def test_the_entries_are_accessible(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
     for tail in ("", "?view=graph", "?q=nothing", "?status=blocked&q=score:x", "new/", "plan/"):
@@ -214,5 +214,5 @@ def test_without_script_all_of_it_works(browser: Browser, address: str, workspac
     page.click("#find button")
     page.locator("tbody .tick").first.check()
     page.click(".picked-bar >> text=Hold")
-    assert "1 entry is held back" in page.content() and "status%3Awaiting" in page.url
+    assert "1 entry is on hold" in page.content() and "status%3Awaiting" in page.url
     context.close()

@@ -1,4 +1,4 @@
-"""One entry and its rounds in a browser: what was dearest in seconds, a preflight in place, diffs that everybody can read."""
+"""One entry and its rounds in a browser: the most expensive round in seconds, an inline preflight, accessible diffs."""
 
 from pathlib import Path
 
@@ -17,12 +17,12 @@ from workspaces.models import Event, Workspace
 
 
 @pytest.fixture
-def one(workspace: Workspace, tmp_path: Path) -> Entry:
+def entry(workspace: Workspace, tmp_path: Path) -> Entry:
     return worked_on(workspace, tmp_path)
 
 
-def test_two_clicks_lead_from_the_entry_to_what_its_dearest_round_changed(page: Page, address: str, one: Entry) -> None:
-    page.goto(f"{address}/w/{one.workspace_id}/entries/{one.pk}/")
+def test_two_clicks_lead_from_the_entry_to_the_diff_of_its_most_expensive_round(page: Page, address: str, entry: Entry) -> None:
+    page.goto(f"{address}/w/{entry.workspace_id}/entries/{entry.pk}/")
     expect(page.locator("#rounds")).to_contain_text("Round 1 cost the most: $0.31")
     assert [bar.bounding_box()["height"] > 10 for bar in page.locator("#rounds rect.bar").all()] == [True, True]  # type: ignore[index]
     page.click("text=see what it changed")
@@ -30,8 +30,8 @@ def test_two_clicks_lead_from_the_entry_to_what_its_dearest_round_changed(page: 
     expect(page.locator("#diff-h")).to_be_in_viewport()
 
 
-def test_brackets_lead_to_the_rounds_beside(page: Page, address: str, one: Entry) -> None:
-    page.goto(f"{address}/w/{one.workspace_id}/entries/{one.pk}/rounds/1/")
+def test_bracket_keys_lead_to_the_neighbouring_rounds(page: Page, address: str, entry: Entry) -> None:
+    page.goto(f"{address}/w/{entry.workspace_id}/entries/{entry.pk}/rounds/1/")
     page.keyboard.press("]")
     page.wait_for_url("**/rounds/2/")
     page.keyboard.press("[")
@@ -41,8 +41,8 @@ def test_brackets_lead_to_the_rounds_beside(page: Page, address: str, one: Entry
     expect(page.locator("#diff-h")).to_have_text("From round 2 to round 1")
 
 
-def test_colours_are_painted_without_an_element(page: Page, address: str, one: Entry) -> None:
-    page.goto(f"{address}/w/{one.workspace_id}/entries/{one.pk}/rounds/1/")
+def test_colours_are_painted_without_an_element(page: Page, address: str, entry: Entry) -> None:
+    page.goto(f"{address}/w/{entry.workspace_id}/entries/{entry.pk}/rounds/1/")
     painted = "[...CSS.highlights.get('k')].map((r) => r.startContainer.data.slice(r.startOffset, r.endOffset))"
     assert "def" in page.evaluate(painted) and "return" in page.evaluate(painted)
     assert page.evaluate("document.querySelectorAll('#diff .lines *').length") < 20
@@ -60,9 +60,9 @@ def test_the_preflight_opens_in_place_and_follows_what_changes(page: Page, addre
     open_live(page, address, workspace, f"entries/{entry.pk}/")
     page.click("#preflight-open")
     rows = page.locator("#preflight-checks tbody tr")
-    asked = explain.reasons(workspace.pk, [entry.pk])[entry.pk].checks
-    expect(rows).to_have_count(len(asked))
-    assert [row.get_attribute("data-check") for row in rows.all()] == [check.code for check in asked]
+    confirmation = explain.reasons(workspace.pk, [entry.pk])[entry.pk].checks
+    expect(rows).to_have_count(len(confirmation))
+    assert [row.get_attribute("data-check") for row in rows.all()] == [check.code for check in confirmation]
     expect(page.locator("#dispatch-entry")).to_have_count(0)
     control.pause(workspace.pk, by=seed.ANA)
     expect(page.locator("#preflight")).to_contain_text("Open the executor", timeout=3000)
@@ -87,7 +87,7 @@ def test_dispatch_now_asks_why_and_leads_to_the_session(page: Page, address: str
 
 
 def test_a_dependency_is_added_and_a_cycle_named_in_place(browser: Browser, address: str, workspace: Workspace) -> None:
-    context = logged_in(browser, address)  # whose console may tell of the refusal
+    context = logged_in(browser, address)  # whose console may report the refusal
     page = context.new_page()
     five, twelve = (Entry.objects.get(workspace=workspace, seq=seq) for seq in (5, 12))
     open_live(page, address, workspace, f"entries/{five.pk}/?tab=deps")
@@ -131,16 +131,16 @@ def test_without_script_the_preflight_is_a_page(browser: Browser, address: str, 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_entry_round_and_diff_shut_nobody_out(
-    browser: Browser, address: str, workspace: Workspace, one: Entry, scheme: str, width: int
+def test_entry_round_and_diff_are_accessible(
+    browser: Browser, address: str, workspace: Workspace, entry: Entry, scheme: str, width: int
 ) -> None:
     """axe finds nothing, no page is wider than its screen, and none holds too many elements."""
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
     waits = Entry.objects.get(workspace=workspace, seq=8)
-    tabs = [f"entries/{one.pk}/{tab}" for tab in ("", "?tab=budget", "?tab=history", "?tab=locks")]
+    tabs = [f"entries/{entry.pk}/{tab}" for tab in ("", "?tab=budget", "?tab=history", "?tab=locks")]
     tabs += [f"entries/{waits.pk}/{tab}" for tab in ("?tab=brief", "?tab=deps", "preflight/")]
-    rounds = [f"entries/{one.pk}/{tail}" for tail in ("rounds/1/", "rounds/2/?compare=1", "diff/", "diff/?file=none")]
+    rounds = [f"entries/{entry.pk}/{tail}" for tail in ("rounds/1/", "rounds/2/?compare=1", "diff/", "diff/?file=none")]
     for tail in [*tabs, *rounds]:
         page.goto(f"{address}/w/{workspace.pk}/{tail}")
         page.wait_for_timeout(200)

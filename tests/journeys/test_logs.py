@@ -36,8 +36,8 @@ def write(session: Session, first: int, last: int) -> None:
 
 
 def numbers(page: Page) -> list[int]:
-    found: list[int] = page.evaluate("[...document.querySelectorAll('#log-lines .line')].map((l) => Number(l.id.slice(1)))")
-    return found
+    items: list[int] = page.evaluate("[...document.querySelectorAll('#log-lines .line')].map((l) => Number(l.id.slice(1)))")
+    return items
 
 
 def test_a_running_log_shows_a_thousand_lines_and_tails(page: Page, address: str, workspace: Workspace, session: Session) -> None:
@@ -232,7 +232,7 @@ def test_a_finished_run_is_final_and_never_stale(page: Page, address: str, works
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 320])
-def test_nobody_is_shut_out_of_it(
+def test_the_log_is_accessible(
     browser: Browser, address: str, workspace: Workspace, session: Session, scheme: str, width: int
 ) -> None:
     """axe finds nothing, and no page is wider than its screen."""
@@ -242,9 +242,9 @@ def test_nobody_is_shut_out_of_it(
     Session.objects.filter(pk=session.pk).update(first_error=4)
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
-    one = f"{address}/w/{workspace.pk}/workers/{session.pk}/"
+    target = f"{address}/w/{workspace.pk}/workers/{session.pk}/"
     for tail in ("", "log/#L7", "log/?q=expected", "log/?level=error", "log/?line=43", "?tab=events"):
-        page.goto(f"{one}{tail}")
+        page.goto(f"{target}{tail}")
         page.wait_for_timeout(300)
         page.locator(".told summary").first.click() if page.locator(".told summary").count() else None
         assert _problems(page) == [], tail
@@ -252,8 +252,8 @@ def test_nobody_is_shut_out_of_it(
 
 
 def _problems(page: Page) -> list[str]:
-    found = Axe().run(page, options=RULES).response["violations"]
-    problems = [f"{item['id']}: {[node['target'] for node in item['nodes'][:3]]}" for item in found]
+    items = Axe().run(page, options=RULES).response["violations"]
+    problems = [f"{item['id']}: {[node['target'] for node in item['nodes'][:3]]}" for item in items]
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         problems.append("wider than the screen")
     return problems

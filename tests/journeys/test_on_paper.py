@@ -1,4 +1,4 @@
-"""Pages on paper: what is on the screen is on it, in black on white whatever the theme, and without what only a screen needs."""
+"""Pages in print: the same content, black on white in any theme, without controls."""
 
 import pytest
 from playwright.sync_api import Browser, Page, expect

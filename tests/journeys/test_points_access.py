@@ -1,4 +1,4 @@
-"""Acceptance points 35 to 37: the keyboard, what is said aloud, and what is left without colour or motion."""
+"""Acceptance points 35 to 37: the keyboard, announcements, and pages without colour or motion."""
 
 import re
 
@@ -53,7 +53,7 @@ def test_35_typing_through_ten_swaps_loses_nothing(page: Page, address: str, wor
     assert page.evaluate("document.activeElement.selectionStart") == 11
 
 
-def test_36_what_is_said_aloud_is_said_once_and_not_too_often(page: Page, address: str, workspace: Workspace) -> None:
+def test_36_announcements_come_once_and_not_too_often(page: Page, address: str, workspace: Workspace) -> None:
     page.add_init_script(
         """window.said = []; document.addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
         const words = document.getElementById('announcer').textContent; if (words) window.said.push(words); })
@@ -73,7 +73,7 @@ def test_36_what_is_said_aloud_is_said_once_and_not_too_often(page: Page, addres
     assert page.locator("table [aria-live], table [role=status]").count() == 0
 
 
-def test_37_without_colour_and_motion_every_status_is_still_told(browser: Browser, address: str, workspace: Workspace) -> None:
+def test_37_every_status_is_readable_without_colour_and_motion(browser: Browser, address: str, workspace: Workspace) -> None:
     context = logged_in(browser, address, reduced_motion="reduce")
     page = context.new_page()
     page.goto(f"{address}/styleguide/")
@@ -82,9 +82,9 @@ def test_37_without_colour_and_motion_every_status_is_still_told(browser: Browse
     )
     assert len(badges) >= 25 and all(icon and word for icon, word in badges)
     assert len({word for _, word in badges}) >= len(badges) - 2
-    for one, other in (("Paused", "Failed"), ("Running", "Blocked")):  # which colour blindness takes for one another
-        icons = dict((word, icon) for icon, word in badges)
-        assert icons[one] != icons[other]
+    for target, other in (("Paused", "Failed"), ("Running", "Blocked")):  # which colour blindness takes for one another
+        icons = {word: icon for icon, word in badges}
+        assert icons[target] != icons[other]
     page.goto(f"{address}/w/{workspace.pk}/")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "live")
     wake_ups.publish_change(workspace.pk, "entries", "workers", "budget")

@@ -39,13 +39,15 @@ def test_01_stop_all_is_in_sight_on_every_page_at_every_width(browser: Browser, 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_34_nobody_is_shut_out_of_any_page(browser: Browser, site: Site, scheme: str) -> None:
+def test_34_every_page_is_accessible(browser: Browser, site: Site, scheme: str) -> None:
     context, page = looking(browser, site, color_scheme=scheme)
     problems = {}
     for name, url in (site.every() | site.elsewhere()).items():
         page.goto(url)
         page.wait_for_timeout(250)
-        if here := [f"{one['id']}: {one['nodes'][0]['target']}" for one in Axe().run(page, options=RULES).response["violations"]]:
+        if here := [
+            f"{target['id']}: {target['nodes'][0]['target']}" for target in Axe().run(page, options=RULES).response["violations"]
+        ]:
             problems[name] = here
     page.goto(site.home)
     page.click("#stop-all")
@@ -60,7 +62,7 @@ def test_34_nobody_is_shut_out_of_any_page(browser: Browser, site: Site, scheme:
 
 
 def test_38_no_page_is_wider_than_a_small_phone_or_at_twice_the_size(browser: Browser, site: Site) -> None:
-    """320 CSS pixels are also what is left of 640 at 200 %."""
+    """320 CSS pixels equal 640 at 200 %."""
     context, page = looking(browser, site, viewport={"width": 320, "height": 640})
     wide = {}
     for name, url in (site.every() | site.elsewhere()).items():
@@ -81,7 +83,9 @@ def test_39_every_page_is_light_on_the_wire_and_in_the_browser(browser: Browser,
     for name, url in site.every().items():
         context, page = looking(browser, site)
         complaints: list[str] = []
-        page.on("console", lambda message, told=complaints: told.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console", lambda message, recorded=complaints: recorded.append(message.text) if message.type == "error" else None
+        )
         sizes = _watch(page)
         response = page.goto(url)
         assert response is not None and response.status == 200, name
@@ -106,7 +110,7 @@ def test_39_every_page_is_light_on_the_wire_and_in_the_browser(browser: Browser,
 
 
 def _watch(page: Any) -> dict[str, int]:
-    """What comes over the wire by address: the sizes that the browser's own protocol tells, headers included. The stream is not counted:
+    """Transferred bytes by URL, as the browser's protocol reports them, headers included. The stream is not counted:
     it never ends."""
     sizes: dict[str, int] = defaultdict(int)
     names: dict[str, str] = {}
@@ -129,16 +133,16 @@ def test_39_every_page_asks_few_queries_and_answers_quickly(site: Site) -> None:
     slow: dict[str, Any] = {}
     for name, url in site.every().items():
         path = "/" + url.split("/", 3)[3]
-        took, asked = [], 0
+        took, confirmation = [], 0
         for _ in range(8):
             began = time.perf_counter()
             with CaptureQueriesContext(connection) as seen:
                 response = client.get(path)
             took.append((time.perf_counter() - began) * 1000)
-            asked = len(seen)
+            confirmation = len(seen)
         size = len(re.findall(rb"<[a-z]", response.content))
         p95 = quantiles(took, n=20)[-1]
-        print(f"{name:14} {asked:3} queries, median {sorted(took)[4]:5.0f} ms, p95 {p95:5.0f} ms, {size} elements")
-        if asked > MOST_QUERIES:
-            slow[name] = asked
+        print(f"{name:14} {confirmation:3} queries, median {sorted(took)[4]:5.0f} ms, p95 {p95:5.0f} ms, {size} elements")
+        if confirmation > MOST_QUERIES:
+            slow[name] = confirmation
     assert slow == {}

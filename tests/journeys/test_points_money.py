@@ -29,8 +29,8 @@ def test_18_what_is_spent_is_the_same_everywhere(browser: Browser, site: Site) -
     assert page.get_attribute("#categories-table tfoot [data-label=Spent]", "data-value") == str(spent)
     page.goto(f"{site.home}budget/ledger/")
     assert amounts.format_usd(spent) in page.inner_text("main")
-    answer = context.request.get(f"{site.home}budget/ledger/?format=csv")
-    rows = csv.DictReader(io.StringIO(answer.text()))
+    response = context.request.get(f"{site.home}budget/ledger/?format=csv")
+    rows = csv.DictReader(io.StringIO(response.text()))
     assert sum(Decimal(row["amount_usd"]) for row in rows) == Decimal(spent) / 1_000_000
     assert sum(LedgerEntry.objects.filter(project_id=site.full.workspace.pk).values_list("amount", flat=True)) == spent
     context.close()
@@ -66,7 +66,7 @@ def test_20_amounts_are_written_by_one_hand(browser: Browser, site: Site) -> Non
     context.close()
 
 
-def test_21_the_cap_says_what_it_does_and_what_a_lower_one_would(browser: Browser, site: Site) -> None:
+def test_21_the_cap_shows_its_effect_and_that_of_a_lower_one(browser: Browser, site: Site) -> None:
     context, page = looking(browser, site)
     page.goto(site.home)
     expect(page.locator("#budget")).to_contain_text("Hard cap: nothing starts that could spend past $900.00")
@@ -79,21 +79,21 @@ def test_21_the_cap_says_what_it_does_and_what_a_lower_one_would(browser: Browse
 
 
 def test_22_an_entry_without_a_budget_names_what_binds_it(browser: Browser, site: Site) -> None:
-    one = site.entry(300)
-    kept = Account.objects.values("budget", "own_budget").get(pk=one.pk)
-    Account.objects.filter(pk=one.pk).update(budget=0, own_budget=False)
+    target = site.entry(300)
+    kept = Account.objects.values("budget", "own_budget").get(pk=target.pk)
+    Account.objects.filter(pk=target.pk).update(budget=0, own_budget=False)
     context, page = looking(browser, site)
-    page.goto(f"{site.home}entries/{one.pk}/?tab=budget")
+    page.goto(f"{site.home}entries/{target.pk}/?tab=budget")
     expect(page.locator("main")).to_contain_text(re.compile(r"bound by .+ \$[\d,.]+ left"))
     context.close()
-    Account.objects.filter(pk=one.pk).update(**kept)
+    Account.objects.filter(pk=target.pk).update(**kept)
 
 
-def test_23_a_locked_budget_is_left_alone_and_says_who_and_why(browser: Browser, site: Site) -> None:
+def test_23_a_locked_budget_stays_and_shows_who_and_why(browser: Browser, site: Site) -> None:
     locked = site.full.locked
     before = Account.objects.get(pk=locked.pk).budget
     outcome = reallocation.run(site.full.workspace.pk, by=seed.ANA, source=BudgetChange.Source.ALLOCATION)
-    assert locked.pk in [one.account_id for one in outcome.skipped]
+    assert locked.pk in [target.account_id for target in outcome.skipped]
     assert Account.objects.get(pk=locked.pk).budget == before
     context, page = looking(browser, site)
     page.goto(f"{site.home}budget/entries/?locked=1")
@@ -108,7 +108,7 @@ def test_23_a_locked_budget_is_left_alone_and_says_who_and_why(browser: Browser,
     context.close()
 
 
-def test_24_the_burn_up_has_all_its_marks_or_says_what_is_missing(browser: Browser, site: Site) -> None:
+def test_24_the_burn_up_has_all_its_marks_or_names_what_is_missing(browser: Browser, site: Site) -> None:
     day = seed_money.a_day("A day")
     young = seed.empty("Young")
     control.start(young.pk, by=seed.ANA)

@@ -59,7 +59,7 @@ def test_03_armed_it_counts_and_disarms_by_escape_or_when_one_goes_elsewhere(
     expect(page.locator("#stop-all")).to_be_visible()
 
 
-def test_04_with_one_that_refuses_nobody_says_all_stopped(page: Page, address: str, workspace: Workspace) -> None:
+def test_04_with_one_session_left_the_page_never_shows_all_stopped(page: Page, address: str, workspace: Workspace) -> None:
     open_live(page, address, workspace)
     page.click("#stop-all")
     page.click("#stop-all-now")
@@ -97,12 +97,12 @@ def test_06_after_a_minute_of_swaps_a_destructive_act_still_asks(page: Page, add
     page.click("#stop-all")
     expect(page.locator("#stop-all-now")).to_be_visible()
     assert sent == [] and state(workspace) == "running"
-    answer = page.evaluate(
+    response = page.evaluate(
         """async (url) => (await fetch(url, {method: 'POST', headers: {'X-CSRFToken': document.querySelector('[name=csrfmiddlewaretoken]').value,
         'Content-Type': 'application/x-www-form-urlencoded'}, body: 'confirm=made-up'})).status""",
         f"{address}/w/{workspace.pk}/executor/stop/",
     )
-    assert answer == 409 and state(workspace) == "running"
+    assert response == 409 and state(workspace) == "running"
 
 
 def test_07_a_stop_in_the_seventh_tab_answers_at_once(browser: Browser, address: str, workspace: Workspace) -> None:
@@ -119,12 +119,12 @@ def test_07_a_stop_in_the_seventh_tab_answers_at_once(browser: Browser, address:
     context.close()
 
 
-def test_08_who_is_second_is_told_who_was_first(browser: Browser, address: str, workspace: Workspace) -> None:
+def test_08_the_second_person_sees_who_was_first(browser: Browser, address: str, workspace: Workspace) -> None:
     mine, theirs = logged_in(browser, address), logged_in(browser, address)
-    one, other = mine.new_page(), theirs.new_page()
+    target, other = mine.new_page(), theirs.new_page()
     other.goto(f"{address}/w/{workspace.pk}/")
     other.route("**/events/**", lambda route: route.abort())
-    other.reload()  # it hears of nothing
+    other.reload()  # it gets no notification
     control.pause(workspace.pk, by=seed.ANA)
     control.resume(workspace.pk, by=seed.ANA)
     before = Executor.objects.get(pk=workspace.pk).version
@@ -132,9 +132,9 @@ def test_08_who_is_second_is_told_who_was_first(browser: Browser, address: str, 
     other.click("#act-pause")
     expect(other.locator("#result")).to_contain_text("ana changed the executor")
     assert state(workspace) == "running"
-    one.goto(f"{address}/w/{workspace.pk}/")
-    one.dblclick("#act-pause")
-    expect(one.locator("#strip")).to_have_attribute("data-state", "paused")
+    target.goto(f"{address}/w/{workspace.pk}/")
+    target.dblclick("#act-pause")
+    expect(target.locator("#strip")).to_have_attribute("data-state", "paused")
     assert Executor.objects.get(pk=workspace.pk).version == before + 1
     mine.close()
     theirs.close()

@@ -31,17 +31,15 @@ REMEMBER = """window.sources = new Set(); document.addEventListener('htmx:sseOpe
 
 
 def text_of_regions(page: Page) -> dict[str, str]:
-    """What each live region says, without its clocks."""
-    found: dict[str, str] = page.evaluate(
+    """The text of each live region, without its clocks."""
+    texts: dict[str, str] = page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll('[data-live]')].map((el) => {
           const copy = el.cloneNode(true); copy.querySelectorAll('time, #tick').forEach((t) => t.remove()); return [el.id, copy.textContent.replace(/\\s+/g, ' ')]; }))"""
     )
-    return found
+    return texts
 
 
-def test_11_and_12_a_dropped_stream_is_said_and_back_again_all_is_as_new(
-    troubled_page: Page, address: str, workspace: Workspace
-) -> None:
+def test_11_and_12_a_dropped_stream_is_reported_and_recovers(troubled_page: Page, address: str, workspace: Workspace) -> None:
     page = troubled_page
     page.add_init_script(REMEMBER)
     page.add_init_script("window.real = Date.now; Date.now = () => window.real() + (window.later || 0)")
@@ -58,7 +56,7 @@ def test_11_and_12_a_dropped_stream_is_said_and_back_again_all_is_as_new(
     page.route("**/?fragment=*", lambda route: route.abort())
     assert page.locator("#workers time").all_inner_texts() == frozen
     page.unroute("**/?fragment=*")
-    control.pause(workspace.pk, by=seed.ANA)  # nobody tells this page
+    control.pause(workspace.pk, by=seed.ANA)  # this page gets no notification
     page.click("#stop-all")
     page.click("#stop-all-now")
     expect(page.locator("#result")).to_contain_text("asked to stop")
@@ -79,13 +77,13 @@ def test_14_an_executor_that_is_halted_is_unknown_while_the_stream_lives(
     muster = start(MUSTER_REPO_ROOTS=str(tmp_path), MUSTER_TICK_S="1")
     repo = a_repository(tmp_path / "repo")
     client = Client(muster)
-    made = client.call(
+    created = client.call(
         "POST", "/workspaces", {"name": "Halted", "repo": str(repo), "total_budget_usd": 5, "max_project_spend_usd": 5}
     )
-    client.call("POST", f"/workspaces/{made['id']}/orchestration/executor/start")
+    client.call("POST", f"/workspaces/{created['id']}/orchestration/executor/start")
     page = browser.new_context().new_page()
     page.goto(re.search(r"http://\S+", muster.muster("login_link"))[0])  # type: ignore[index]
-    page.goto(f"http://127.0.0.1:{muster.port}/w/{made['id']}/")
+    page.goto(f"http://127.0.0.1:{muster.port}/w/{created['id']}/")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "live", timeout=10_000)
     expect(page.locator("#strip")).to_have_attribute("data-shown", "running", timeout=10_000)
     control_worker = muster.children()["control"]
@@ -102,15 +100,15 @@ def test_14_an_executor_that_is_halted_is_unknown_while_the_stream_lives(
 @pytest.mark.alone
 def test_15_a_change_is_seen_within_a_second_wherever_it_shows(page: Page, address: str, workspace: Workspace) -> None:
     open_live(page, address, workspace, "entries/")
-    one = Entry.objects.get(workspace=workspace, seq=5)
+    target = Entry.objects.get(workspace=workspace, seq=5)
     took = []
     for number in range(20):
         act, words = (entry_actions.put_on_hold, "Held Blocked") if number % 2 == 0 else (entry_actions.resume, "Waiting Parked")
         began = time.monotonic()
-        act(seed.fresh(one), by=seed.ANA)
+        act(seed.fresh(target), by=seed.ANA)
         page.wait_for_function(
             "([id, words]) => words.split(' ').some((word) => document.querySelector(`#${id} .badge`)?.textContent.includes(word))",
-            arg=[f"row-{one.pk}", words],
+            arg=[f"row-{target.pk}", words],
             timeout=5000,
             polling=20,
         )
@@ -123,7 +121,7 @@ def test_15_a_change_is_seen_within_a_second_wherever_it_shows(page: Page, addre
     assert nav == str(Entry.objects.filter(workspace=workspace, deleted_at__isnull=True).exclude(status="done").count())
 
 
-def test_30_a_region_that_fails_says_so_and_the_rest_goes_on(troubled_page: Page, address: str, workspace: Workspace) -> None:
+def test_30_a_failing_region_is_reported_and_the_others_continue(troubled_page: Page, address: str, workspace: Workspace) -> None:
     page = troubled_page
 
     def fail(route: Route) -> None:

@@ -48,7 +48,7 @@ def proposed(page: Page, entry: Entry, amount: str) -> None:
 def printed(page: Page, folder: Path) -> list[str]:
     """The text of each page of its print, which is left in the folder to be looked at."""
     paper = page.pdf(path=folder / "review.pdf", prefer_css_page_size=True)
-    return [one.extract_text() for one in PdfReader(io.BytesIO(paper)).pages]
+    return [target.extract_text() for target in PdfReader(io.BytesIO(paper)).pages]
 
 
 def test_a_review_from_draft_to_print_without_script(
@@ -90,8 +90,13 @@ def test_a_review_from_draft_to_print_without_script(
         assert shown in text, shown
     for control in ("Decide\n", "Log out", "Print view", "Stop all", "Theme", "CSV of"):
         assert control not in text, control
-    for number, one in enumerate(pages, start=1):
-        assert f"Page {number} of {len(pages)}" in one and "generated" in one and "by bea" in one and "All entries" in one
+    for number, target in enumerate(pages, start=1):
+        assert (
+            f"Page {number} of {len(pages)}" in target
+            and "generated" in target
+            and "by bea" in target
+            and "All entries" in target
+        )
 
 
 def test_a_long_review_repeats_its_table_head_on_every_page(
@@ -102,8 +107,8 @@ def test_a_long_review_repeats_its_table_head_on_every_page(
     begun(page, address, workspace)
     page.goto(page.url.split("?")[0] + "?print=1&only=")
     pages = printed(page, tmp_path)
-    with_lines = [one for one in pages if one.count("of many") > 2]
-    assert len(with_lines) > 2 and all("Planned" in one and "Against plan" in one for one in with_lines)
+    with_lines = [target for target in pages if target.count("of many") > 2]
+    assert len(with_lines) > 2 and all("Planned" in target and "Against plan" in target for target in with_lines)
 
 
 def test_changes_are_requested_made_and_decided_again(browser: Browser, address: str, workspace: Workspace) -> None:
@@ -127,8 +132,8 @@ def test_changes_are_requested_made_and_decided_again(browser: Browser, address:
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
     settings.WEBHOOK_ALLOW = "127.0.0.1"
-    with receiving() as found:
-        yield found
+    with receiving() as matches:
+        yield matches
 
 
 def test_a_channel_is_made_and_its_test_truly_arrives(
@@ -153,7 +158,7 @@ def test_a_channel_is_made_and_its_test_truly_arrives(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_the_pages_are_for_everybody(
+def test_the_review_pages_are_accessible(
     browser: Browser, address: str, workspace: Workspace, receiver: Receiver, scheme: str, width: int, tmp_path: Path
 ) -> None:
     options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
@@ -176,6 +181,6 @@ def test_the_pages_are_for_everybody(
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{name} is {wide} px too wide"
         page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
-        found = Axe().run(page, options=RULES if name != "print" else {"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
-        assert found == [], [(one["id"], one["nodes"][0]["html"]) for one in found]
+        matches = Axe().run(page, options=RULES if name != "print" else {"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
+        assert matches == [], [(target["id"], target["nodes"][0]["html"]) for target in matches]
     context.close()

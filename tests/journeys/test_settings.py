@@ -1,4 +1,4 @@
-"""Settings, members, accounts and the admin site in a browser: by script and without, in both themes, for everybody."""
+"""Settings, members, accounts and the admin site in a browser: with and without script, both themes, accessibility."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ from workspaces.models import Membership, Workspace
 
 
 def test_a_config_is_changed_and_an_error_leads_to_its_field(browser: Browser, address: str, workspace: Workspace) -> None:
-    context = logged_in(browser, address)  # its console tells of the 400
+    context = logged_in(browser, address)  # its console reports the 400
     page = context.new_page()
     page.goto(f"{address}/w/{workspace.pk}/settings/config/")
     page.fill("#f-max_workers", "seven")
@@ -35,7 +35,7 @@ def test_a_config_is_changed_and_an_error_leads_to_its_field(browser: Browser, a
     page.click("#save")
     expect(page.locator("#result")).to_contain_text("max_workers: 3 → 7")
     config = Executor.objects.get(pk=workspace.pk).config
-    assert [one["name"] for one in config["verify"]] == ["unit", "lint"] and config["max_workers"] == 7
+    assert [target["name"] for target in config["verify"]] == ["unit", "lint"] and config["max_workers"] == 7
     context.close()
 
 
@@ -58,7 +58,7 @@ def test_it_all_works_without_script(browser: Browser, address: str, workspace: 
     expect(page.locator("#login-link code")).to_contain_text("/login/link/")
     page.locator("tr", has_text="fresh").locator("button:has-text('Remove')").click()
     page.click("button.commit")
-    expect(page.locator("#result")).to_contain_text("fresh is no member any more")
+    expect(page.locator("#result")).to_contain_text("fresh is no longer a member")
     page.goto(f"{address}/account/tokens/")
     page.fill("#t-name", "ci")
     page.click("#make-token")
@@ -167,5 +167,7 @@ def test_the_admin_site_has_our_look_and_axe_finds_nothing(
     problems["fix"] = Axe().run(page, options=WCAG).response["violations"]
     page.click("text=Back to Muster")
     context.close()
-    told = {name: [(one["id"], one["nodes"][0]["target"]) for one in many] for name, many in problems.items() if many}
-    assert not told, told
+    recorded = {
+        name: [(target["id"], target["nodes"][0]["target"]) for target in many] for name, many in problems.items() if many
+    }
+    assert not recorded, recorded

@@ -99,8 +99,8 @@ def test_ten_entries_repair_a_package_and_its_own_tests_pass(
         "verify": [{"name": "its tests", "run": judge, "junit": "junit.xml"}],
         "round_ceiling_usd": 0.25,
     }
-    made = {"name": "toolz", "repo": str(repo), "total_budget_usd": 20, "max_project_spend_usd": 20, "config": config}
-    orchestration = f"/workspaces/{client.call('POST', '/workspaces', made)['id']}/orchestration"
+    created = {"name": "toolz", "repo": str(repo), "total_budget_usd": 20, "max_project_spend_usd": 20, "config": config}
+    orchestration = f"/workspaces/{client.call('POST', '/workspaces', created)['id']}/orchestration"
     client.call("POST", f"{orchestration}/todo/entries", {"entries": [_entry(*row) for row in BROKEN]})
     client.call("POST", f"{orchestration}/executor/start")
 
@@ -117,14 +117,14 @@ def test_ten_entries_repair_a_package_and_its_own_tests_pass(
 
     entries = {e["content"].split(":")[1]: e for e in client.call("GET", f"{orchestration}/todo")["entries"]}
     rounds = {name: entry["rounds_completed"] for name, entry in entries.items()}
-    assert all(made == (2 if "(twice)" in name else 1) for name, made in rounds.items()), rounds
+    assert all(created == (2 if "(twice)" in name else 1) for name, created in rounds.items()), rounds
     budget = client.call("GET", f"{orchestration}/budget")
     assert budget["global"]["entries_spent_usd"] == pytest.approx(sum(e["spent_usd"] for e in budget["entries"]), abs=1e-9)
 
     lives = [json.loads(line) for line in (notes / "lived").read_text().splitlines()]
-    for one, other in combinations(lives, 2):
-        if set(one["files"]) & set(other["files"]):
-            assert one["ended"] <= other["began"] or other["ended"] <= one["began"], (one, other)
+    for target, other in combinations(lives, 2):
+        if set(target["files"]) & set(other["files"]):
+            assert target["ended"] <= other["began"] or other["ended"] <= target["began"], (target, other)
     moments = sorted([(life["began"], 1) for life in lives] + [(life["ended"], -1) for life in lives])
     at_once = [sum(change for _, change in moments[: n + 1]) for n in range(len(moments))]
     assert max(at_once) <= WORKERS

@@ -33,7 +33,7 @@ def test_changing_the_zone_changes_every_time_axis_and_day(page: Page, address: 
     page.goto(f"{budget}?range=7d")
     expect(page.locator("#over-time figcaption")).to_contain_text("Times in Asia/Kathmandu")
     days = [text for text in page.locator("#over-time svg text").all_text_contents() if re.fullmatch(r"\d+ \w{3}", text)]
-    assert days  # ticks at the midnights there: no clock beside the day
+    assert days  # ticks at the midnights there: no time next to the day
     expect(page.locator("html")).to_have_attribute("data-zone", "Asia/Kathmandu")
 
 

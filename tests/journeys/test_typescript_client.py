@@ -67,8 +67,8 @@ def folder(tmp_path: Path, server: str) -> Path:
     """The sources with their packages, and a client generated from the server's own document."""
     place = tmp_path / "typescript"
     shutil.copytree(SOURCES, place)
-    with urllib.request.urlopen(f"{server}/api/v1/openapi.json", timeout=30) as answer:
-        (place / "openapi.json").write_bytes(answer.read())
+    with urllib.request.urlopen(f"{server}/api/v1/openapi.json", timeout=30) as response:
+        (place / "openapi.json").write_bytes(response.read())
     run(place, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
     run(place, "node", "node_modules/@hey-api/openapi-ts/bin/run.js", "-f", "openapi-ts.config.mjs")
     return place
@@ -88,18 +88,18 @@ def answers(folder: Path, server: str) -> tuple[Workspace, dict[str, Any], dict[
     session = a_session(entry)
     ids = {"WORKSPACE": workspace.pk, "ENTRY": entry.pk, "FRESH_ENTRY": fresh.pk, "SESSION": session.pk}
     run(folder, "node", "node_modules/typescript/bin/tsc")  # strict: what calls.ts says is what the client offers
-    told = run(folder, "node", "built/calls.js", MUSTER_URL=server, MUSTER_TOKEN=a_token(), **ids)
-    return workspace, json.loads(told.splitlines()[-1]), ids
+    recorded = run(folder, "node", "built/calls.js", MUSTER_URL=server, MUSTER_TOKEN=a_token(), **ids)
+    return workspace, json.loads(recorded.splitlines()[-1]), ids
 
 
 def test_the_generated_client_calls_everything_as_the_contract_spells_it(
     answers: tuple[Workspace, dict[str, Any], dict[str, str]],
 ) -> None:
-    _, told, ids = answers
+    _, recorded, ids = answers
     entry, session = ids["ENTRY"], ids["SESSION"]
 
     def said(name: str) -> tuple[int, Any]:
-        return told[name]["status"], told[name]["body"]
+        return recorded[name]["status"], recorded[name]["body"]
 
     assert said("executorGetStatus") == (200, {"state": "running", "paused": False, "activeWorkers": 2})
     assert {"sessionID": session, "entryID": entry, "phase": "implementation", "status": "running"} in said("executorGetWorkers")[
@@ -120,5 +120,5 @@ def test_the_generated_client_calls_everything_as_the_contract_spells_it(
     assert said("budgetEdit") == (200, {"entryID": entry, "budget_usd": 75, "locked": True})
     assert said("budgetLock") == (200, {"entryID": entry, "locked": False})
     assert said("executorStopAll") == (200, {"stopped": True})
-    assert told["budgetGetStatus"]["spent"] == 0 and said("budgetGetStatus")[1]["entries"][0]["entryID"] == entry
+    assert recorded["budgetGetStatus"]["spent"] == 0 and said("budgetGetStatus")[1]["entries"][0]["entryID"] == entry
     assert said("without a body")[0] == said("with another's body")[0] == 400

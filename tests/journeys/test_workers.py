@@ -39,18 +39,18 @@ def test_a_row_opens_to_its_last_lines_and_stays_open(page: Page, address: str, 
 
 
 def test_a_session_is_held_after_its_round_and_stopped_from_its_menu(page: Page, address: str, workspace: Workspace) -> None:
-    one, other = Session.objects.filter(workspace=workspace, status="running").order_by("entry__seq")[:2]
+    target, other = Session.objects.filter(workspace=workspace, status="running").order_by("entry__seq")[:2]
     open_live(page, address, workspace, "workers/")
-    page.locator(f"#menu-{one.pk} summary").click()
-    page.click(f"#hold-{one.pk}")
-    expect(page.locator(f"#worker-{one.pk}")).to_contain_text("held after this round, as ana asked")
+    page.locator(f"#menu-{target.pk} summary").click()
+    page.click(f"#hold-{target.pk}")
+    expect(page.locator(f"#worker-{target.pk}")).to_contain_text("held after this round, as ana asked")
     page.locator(f"#menu-{other.pk} summary").click()
     page.click(f"#stop-{other.pk}")
     page.locator(f"#stop-{other.pk}-now").click()
     expect(page.locator(f"#worker-{other.pk}")).to_contain_text("Stopping")
-    sessions.conclude(one, sessions.Ending(Session.Outcome.FAILED, "tests failed"))
-    one.entry.refresh_from_db()
-    assert one.entry.reason_code == "human_hold"
+    sessions.conclude(target, sessions.Ending(Session.Outcome.FAILED, "tests failed"))
+    target.entry.refresh_from_db()
+    assert target.entry.reason_code == "human_hold"
 
 
 def test_the_list_works_without_script(browser: Browser, address: str, workspace: Workspace) -> None:
@@ -72,7 +72,7 @@ def test_the_list_works_without_script(browser: Browser, address: str, workspace
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 320])
-def test_nobody_is_shut_out_of_the_list(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
+def test_the_session_list_is_accessible(browser: Browser, address: str, workspace: Workspace, scheme: str, width: int) -> None:
     """axe finds nothing with a row and a menu open, and no page is wider than its screen."""
     Session.objects.filter(workspace=workspace, status="running").update(last_output_at=now() - timedelta(minutes=11))
     context = logged_in(browser, address, color_scheme=scheme, viewport={"width": width, "height": 800})

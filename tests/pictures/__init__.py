@@ -1,4 +1,4 @@
-"""`.venv/bin/python -m tests.pictures`: the pictures of the README and the docs, taken anew. Not a test."""
+"""`.venv/bin/python -m tests.pictures`: takes the pictures of the README and the docs. Not a test."""
 
 from tests.faults.harness import ROOT
 

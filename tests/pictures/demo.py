@@ -33,9 +33,9 @@ def _take(running: Running, folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
         page = context.new_page()
-        found = re.search(r"http://\S+/login/link/\S+", running.output)
-        assert found, running.output
-        page.goto(found[0])
+        matches = re.search(r"http://\S+/login/link/\S+", running.output)
+        assert matches, running.output
+        page.goto(matches[0])
         page.click(".card h2 a")
         frames = []
         for number in range(FRAMES):
@@ -58,7 +58,7 @@ def _still(page: Page, url: str, name: str) -> None:
 
 
 def _round(page: Page, home: str) -> None:
-    """What the dearest round of an entry changed: two clicks from its page."""
+    """The diff of an entry's most expensive round, two clicks from its page."""
     began = time.monotonic()
     page.goto(f"{home}budget/entries/?sort=-spent")
     page.click("tbody th a.title >> nth=0")

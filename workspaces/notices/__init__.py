@@ -1,4 +1,4 @@
-"""Notices by webhook and e-mail (docs/notices.md describes the receiver's side).
+"""Notices by webhook and e-mail (docs/reference/notices.md describes the receiver's side).
 
 - `channels`: created, changed and removed by admins
 - `deliveries`: claims, results, retries

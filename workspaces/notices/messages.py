@@ -17,7 +17,7 @@ def message_id(delivery: Delivery) -> str:
 
 
 def payload(delivery: Delivery) -> dict[str, Any]:
-    """The JSON that docs/notices.md documents."""
+    """The JSON that docs/reference/notices.md documents."""
     event, workspace = delivery.event, delivery.channel.workspace
     data: dict[str, Any] = {"workspace": {"id": workspace.pk, "name": workspace.name}, "url": link(workspace, event)}
     if event is None:

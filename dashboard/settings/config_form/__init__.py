@@ -1,1 +1,1 @@
-"""The workspace's config as a form: its fields, what a person wrote in them, and what that changes. Pure."""
+"""The workspace's config as a form: fields, parsing and the resulting change. Pure."""

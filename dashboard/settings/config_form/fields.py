@@ -1,4 +1,4 @@
-"""The keys of the config as a person sees them: a label, plain words, and how the value is written."""
+"""The config's keys as form fields: label, help text and type."""
 
 from dataclasses import dataclass, field
 
@@ -39,18 +39,18 @@ def _agent(at: str) -> tuple[Field, ...]:
         Field(f"{at}.env", "Environment", "NAME=value, one on each line. Values are not shown; a line that ends in … keeps its value. Keys belong among the secrets.", "env"),
         Field(f"{at}.settings", "Settings file", "Merged into the settings file that Muster writes for it: an object in JSON.", "json"),
         Field(f"{at}.use_login", "Use a login of the host", "Where the workspace has no key of its own.", "flag"),
-        Field(f"{at}.timeout_s", "Longest session", "Then it is ended and its work kept.", "int", "seconds"),
-        Field(f"{at}.idle_timeout_s", "Longest silence", "Without any output it is ended after this.", "int", "seconds"),
+        Field(f"{at}.timeout_s", "Session timeout", "The session then ends and its work is kept.", "int", "seconds"),
+        Field(f"{at}.idle_timeout_s", "Idle timeout", "A session without output ends after this.", "int", "seconds"),
         Field(f"{at}.provider_patience_s", "Patience with its provider", "How long it may wait for its provider by itself; then the entry waits instead.", "int", "seconds"),
     )  # fmt: skip
 
 
 SECTIONS = (
     Section("work", "Work", "How much runs at once, and where it goes.", (
-        Field("max_workers", "Workers at once", "Sessions that may run in this workspace at the same time.", "int"),
+        Field("max_workers", "Concurrency", "Sessions that may run in this workspace at the same time.", "int"),
         Field("setup", "Setup commands", "Run once in each fresh worktree, one on each line.", "lines"),
         Field("integration_branch", "Integration branch", "What passes is merged into it. Your own branches stay untouched."),
-        Field("log_limit_bytes", "Longest log", "Of each session; the middle of a longer one is left out.", "int", "bytes"),
+        Field("log_limit_bytes", "Log size limit", "Of each session; the middle of a longer one is left out.", "int", "bytes"),
     )),
     Section("agent", "Agent", "Who implements the entries.", _agent("agent")),
     Section("verify", "Verification", "What judges each round. Without a check, whatever the agent leaves will pass.", (
@@ -58,14 +58,14 @@ SECTIONS = (
               "An agent changes them only where its entry names them.", "lines"),
     )),
     Section("verifier", "Verifying agent", "Judges a round against the acceptance criteria once the checks have passed. Charged to the entry.", (
-        Field("verifier.round_usd", "At most a round", kind="usd", unit="USD"),
+        Field("verifier.round_usd", "Max per round", kind="usd", unit="USD"),
         Field("verifier.weight", "Weight of its score", "Beside those of the checks.", "float"),
         *_agent("verifier.agent"),
     ), "verifier", "Let an agent judge the criteria"),
     Section("interceptor", "Reviewing agent", "Reviews a round's diff before it is verified. Its spend is interceptor spend.", (
-        Field("interceptor.round_usd", "At most a round", kind="usd", unit="USD"),
-        Field("interceptor.entry_usd", "At most an entry", "Over the entry's life. Empty: no limit.", "usd", "USD"),
-        Field("interceptor.workspace_usd", "At most in this workspace", "Over its life. Empty: no limit.", "usd", "USD"),
+        Field("interceptor.round_usd", "Max per round", kind="usd", unit="USD"),
+        Field("interceptor.entry_usd", "Max per entry", "Over the entry's life. Empty: no limit.", "usd", "USD"),
+        Field("interceptor.workspace_usd", "Max in this workspace", "Over its life. Empty: no limit.", "usd", "USD"),
         *_agent("interceptor.agent"),
     ), "interceptor", "Let an agent review each diff"),
     Section("prompts", "Prompts", "Templates of your own instead of Muster's, in Django's template language.", (
@@ -78,10 +78,10 @@ SECTIONS = (
         Field("push.branch", "Branch there", "Empty: the same name."),
     ), "push", "Push what was merged"),
     Section("money", "Money", "What a session may set aside. The cap and the limits are set on the budget's pages.", (
-        Field("round_ceiling_usd", "At most a round", "What a session holds of the money before it starts.", "usd", "USD"),
-        Field("min_round_usd", "At least a round", "With less left, no session starts.", "usd", "USD"),
-        Field("hold_slice_usd", "Hold in slices of", "A session holds so much at a time and grows. Empty: all at once.", "usd", "USD"),
-        Field("auto_reallocate", "Share budgets out anew", "After each round, among the entries whose budget no person set or locked.", "flag"),
+        Field("round_ceiling_usd", "Max per round", "What a session reserves before it starts.", "usd", "USD"),
+        Field("min_round_usd", "Min per round", "With less left, no session starts.", "usd", "USD"),
+        Field("hold_slice_usd", "Initial reservation", "A session reserves this much at a time. Empty: all at once.", "usd", "USD"),
+        Field("auto_reallocate", "Reallocate budgets", "After each round, among the entries whose budget no person set or locked.", "flag"),
     )),
     Section("plateau", "Plateau", "When an entry that no longer improves is blocked.", (
         Field("plateau.rounds", "After", "Rounds in a row that brought too little.", "int", "rounds"),
@@ -98,4 +98,4 @@ CHECK = (
     Field("rerun", "Run twice when it fails", "", "flag"),
 )
 
-FIELDS = {one.path: one for section in SECTIONS for one in section.fields}
+FIELDS = {item.path: item for section in SECTIONS for item in section.fields}

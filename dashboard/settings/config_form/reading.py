@@ -1,4 +1,4 @@
-"""From a form that was sent to a change of the config: only what differs from what is stored, so that what is unset stays unset."""
+"""From a submitted form to a change of the config: only differences from the stored config, so that unset keys stay unset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from dashboard.settings.config_form.fields import CHECK, FIELDS, SECTIONS, Field
 from orchestration import configuration
 from workspaces.schemas import property_path
 
-MOST_CHECKS = 50
+MAX_CHECKS = 50
 
 
 @dataclass
@@ -23,54 +23,54 @@ class Read:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def at(config: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path, None for nothing."""
+def value_at(config: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; None if there is none."""
     here: Any = config
     for name in path.split("."):
         here = here.get(name) if isinstance(here, Mapping) else None
     return here
 
 
-def read(said: Mapping[str, str], stored: dict[str, Any]) -> Read:
-    """What a form says beside what is stored. Fields that it does not have are left alone. What is refused stands in `problems`."""
-    found = Read()
+def read(form_data: Mapping[str, str], stored: dict[str, Any]) -> Read:
+    """The change that a form makes to the stored config. Missing fields stay unchanged. Errors are in `problems`."""
+    result = Read()
     for section in SECTIONS:
-        if section.optional and f"has.{section.optional}" not in said:
+        if section.optional and f"has.{section.optional}" not in form_data:
             continue
-        if section.optional and said[f"has.{section.optional}"] != "on":
+        if section.optional and form_data[f"has.{section.optional}"] != "on":
             if section.optional in stored:
-                found.change[section.optional] = None
+                result.change[section.optional] = None
             continue
         if section.optional and section.optional not in stored:
-            found.change[section.optional] = {} if section.optional == "push" else {"agent": {}}
-        for one in section.fields:
-            _take(one, said, stored, found)
-    if "verify.count" in said:
-        _take_checks(said, stored, found)
-    if not found.problems:
-        found.problems = problems(stored, found.change)
-    return found
+            result.change[section.optional] = {} if section.optional == "push" else {"agent": {}}
+        for form_field in section.fields:
+            _take(form_field, form_data, stored, result)
+    if "verify.count" in form_data:
+        _take_checks(form_data, stored, result)
+    if not result.problems:
+        result.problems = problems(stored, result.change)
+    return result
 
 
 def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
-    """What the config's own rules say of a change, by its key."""
+    """Validation errors of a change, by key."""
     try:
         configuration.merged(stored, change)
     except ValidationError as error:
-        told: dict[str, str] = {}
-        # Of a value that may be a text or a list, what is said of the text comes first: nearly everybody writes one.
-        for one in sorted(error.errors(), key=lambda one: one["type"] in ("list_type", "string_type")):
-            name = property_path(one["loc"], unknown=one["type"] == "extra_forbidden") or "config"
-            told.setdefault(_field_of(name), words(one))
-        return told
+        messages: dict[str, str] = {}
+        # For a value that may be a text or a list, the error of the text comes first: it is the common case.
+        for detail in sorted(error.errors(), key=lambda detail: detail["type"] in ("list_type", "string_type")):
+            name = property_path(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "config"
+            messages.setdefault(_field_of(name), message(detail))
+        return messages
     return {}
 
 
-def words(problem: Any) -> str:
-    """What the config's rules say, for people."""
+def message(problem: Any) -> str:
+    """A validation error in plain words."""
     plain = _PLAIN.get(problem["type"])
-    said = plain.format(**problem.get("ctx", {})) if plain else str(problem["msg"]).removeprefix("Value error, ")
-    return f"{said[:1].upper()}{said[1:]}"
+    text = plain.format(**problem.get("ctx", {})) if plain else str(problem["msg"]).removeprefix("Value error, ")
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 _PLAIN = {
@@ -89,7 +89,7 @@ _PLAIN = {
 
 
 def _field_of(name: str) -> str:
-    """The field that a place belongs to: `protected` of `protected.3`, `verify.0.run` of itself."""
+    """The field of an error's location: `protected` for `protected.3`; `verify.0.run` stays."""
     parts = name.split(".")
     for n in range(len(parts), 0, -1):
         if (at := ".".join(parts[:n])) in FIELDS:
@@ -97,83 +97,83 @@ def _field_of(name: str) -> str:
     return ".".join(parts[:3]) if parts[0] == "verify" else name
 
 
-def whole(text: str, stored: dict[str, Any]) -> Read:
-    """The same of the whole config as JSON: what is not in it goes back to its default. Values of an env may be left as they are shown."""
-    found = Read()
+def read_json(text: str, stored: dict[str, Any]) -> Read:
+    """The same for the whole config as JSON: missing keys return to their defaults. Masked values of an env are kept."""
+    result = Read()
     try:
-        said = writing.parsed(text) if text.strip() else {}
-        if not isinstance(said, dict):
+        config = writing.parsed(text) if text.strip() else {}
+        if not isinstance(config, dict):
             raise writing.Unreadable("This is not a JSON object")
-        found.change = {
-            key: one for key, one in replacing(stored, _restored(said, stored)).items() if not _same(one, stored.get(key))
+        result.change = {
+            key: value for key, value in replacing(stored, _restored(config, stored)).items() if not _same(value, stored.get(key))
         }
     except writing.Unreadable as why:
-        found.problems["whole"] = str(why)
-        return found
-    found.problems = problems(stored, found.change)
-    return found
+        result.problems["whole"] = str(why)
+        return result
+    result.problems = problems(stored, result.change)
+    return result
 
 
 def replacing(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The change that makes `new` of `old`, where a change alone would be merged into it."""
+    """The change that turns `old` into `new`, given that changes are merged."""
     both = {
-        key: replacing(old[key], one) if isinstance(one, dict) and isinstance(old.get(key), dict) else one
-        for key, one in new.items()
+        key: replacing(old[key], value) if isinstance(value, dict) and isinstance(old.get(key), dict) else value
+        for key, value in new.items()
     }
     return dict.fromkeys(old.keys() - new.keys()) | both
 
 
-def _restored(said: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """With the values of each env that were not shown. Raises Unreadable for one that has none."""
+def _restored(config: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Replaces masked env values by the stored ones. Raises Unreadable if there is none."""
     out = {}
-    for key, one in said.items():
+    for key, value in config.items():
         before = stored.get(key)
-        if isinstance(one, dict) and key != "settings":
-            one = _restored(one, before if isinstance(before, Mapping) else {})
-        elif one == writing.KEPT:
+        if isinstance(value, dict) and key != "settings":
+            value = _restored(value, before if isinstance(before, Mapping) else {})
+        elif value == writing.KEPT:
             if not isinstance(before, str):
                 raise writing.Unreadable(f"{key[:40]} has no value yet: write one")
-            one = before
-        out[key] = one
+            value = before
+        out[key] = value
     return out
 
 
-def _take(one: Field, said: Mapping[str, str], stored: dict[str, Any], found: Read) -> None:
-    if one.path not in said:
+def _take(form_field: Field, form_data: Mapping[str, str], stored: dict[str, Any], result: Read) -> None:
+    if form_field.path not in form_data:
         return
-    before = at(stored, one.path)
+    before = value_at(stored, form_field.path)
     try:
-        if one.kind == "env":
-            if change := writing.env(said[one.path], before or {}):
-                _put(found.change, one.path, change)
+        if form_field.kind == "env":
+            if change := writing.env(form_data[form_field.path], before or {}):
+                _put(result.change, form_field.path, change)
             return
-        value = writing.read(one, said[one.path])
+        value = writing.read(form_field, form_data[form_field.path])
     except writing.Unreadable as why:
-        found.problems[one.path] = str(why)
+        result.problems[form_field.path] = str(why)
         return
-    if said[one.path].replace("\r\n", "\n") == writing.shown(one, before) or _same(value, before):
+    if form_data[form_field.path].replace("\r\n", "\n") == writing.as_text(form_field, before) or _same(value, before):
         return
-    if one.kind == "json" and isinstance(value, dict):
+    if form_field.kind == "json" and isinstance(value, dict):
         value = replacing(before or {}, value)
-    _put(found.change, one.path, value)
+    _put(result.change, form_field.path, value)
 
 
-def _take_checks(said: Mapping[str, str], stored: dict[str, Any], found: Read) -> None:
-    """All checks: the list is replaced as a whole. A row with nothing in it, or marked as removed, is none."""
-    count = said["verify.count"]
+def _take_checks(form_data: Mapping[str, str], stored: dict[str, Any], result: Read) -> None:
+    """The list of checks is replaced as a whole. Empty and removed rows are left out."""
+    count = form_data["verify.count"]
     checks = []
-    for n in range(min(int(count), MOST_CHECKS + 1) if count.isascii() and count.isdigit() and len(count) < 4 else 0):
+    for n in range(min(int(count), MAX_CHECKS + 1) if count.isascii() and count.isdigit() and len(count) < 4 else 0):
         row = {}
-        for one in CHECK:
+        for form_field in CHECK:
             try:
-                row[one.path] = writing.read(one, said.get(f"verify.{n}.{one.path}", ""))
+                row[form_field.path] = writing.read(form_field, form_data.get(f"verify.{n}.{form_field.path}", ""))
             except writing.Unreadable as why:
-                found.problems[f"verify.{n}.{one.path}"] = str(why)
+                result.problems[f"verify.{n}.{form_field.path}"] = str(why)
         given = {name: value for name, value in row.items() if value is not None}
-        if given and f"verify.{n}.remove" not in said:
+        if given and f"verify.{n}.remove" not in form_data:
             checks.append(given)
     if not _same(checks, stored.get("verify", [])):
-        found.change["verify"] = checks or None
+        result.change["verify"] = checks or None
 
 
 def _put(change: dict[str, Any], path: str, value: Any) -> None:
@@ -183,13 +183,13 @@ def _put(change: dict[str, Any], path: str, value: Any) -> None:
     change[last] = value
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equal as values: 0.50 is 0.5, whatever kind of number each is."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+def _same(left: Any, right: Any) -> bool:
+    """Equality by value: 0.50 equals 0.5, whatever the number types."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
     numbers = (int, float, Decimal)
-    if isinstance(one, numbers) and isinstance(other, numbers) and not isinstance(one, bool) and not isinstance(other, bool):
-        return Decimal(str(one)) == Decimal(str(other))
-    return type(one) is type(other) and bool(one == other)
+    if isinstance(left, numbers) and isinstance(right, numbers) and not isinstance(left, bool) and not isinstance(right, bool):
+        return Decimal(str(left)) == Decimal(str(right))
+    return type(left) is type(right) and bool(left == right)

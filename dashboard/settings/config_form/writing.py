@@ -1,4 +1,4 @@
-"""A value of the config as text in a field, and back. `Unreadable` says why a text is no value."""
+"""A config value as text in a field, and back."""
 
 import json
 import re
@@ -11,17 +11,17 @@ KEPT = "…"
 
 
 class Unreadable(ValueError):
-    """The message stands beside the field."""
+    """The text is not a value of this field. The message is shown at the field."""
 
 
-def shown(field: Field, value: Any) -> str:
-    """What the field holds for a value; empty for none."""
+def as_text(field: Field, value: Any) -> str:
+    """The text of a value; empty for None."""
     if value is None:
         return ""
     if field.kind == "flag":
         return "on" if value else "off"
     if field.kind == "lines":
-        return "\n".join(_line(one) for one in value)
+        return "\n".join(_line(item) for item in value)
     if field.kind == "env":
         return "\n".join(f"{name}={KEPT}" for name in value)
     if field.kind == "json":
@@ -32,7 +32,7 @@ def shown(field: Field, value: Any) -> str:
 
 
 def read(field: Field, text: str) -> Any:
-    """The value that a text stands for, None for nothing. Raises Unreadable. Whether it fits is the config's own to say."""
+    """The value of a text, None if empty. Raises Unreadable. The config validates the value."""
     text = text.replace("\r\n", "\n")
     if field.kind != "template":
         text = text.strip()
@@ -43,22 +43,22 @@ def read(field: Field, text: str) -> Any:
 
 
 def env(text: str, before: dict[str, str]) -> dict[str, str | None]:
-    """What changes of an env: new values, and None for names that are gone. A value that was not touched is not there."""
-    said: dict[str, str] = {}
+    """The changes of an env: new values, and None for removed names. Unchanged names are left out."""
+    values: dict[str, str] = {}
     for line in filter(str.strip, text.replace("\r\n", "\n").split("\n")):
         name, equals, value = line.strip().partition("=")
         if not equals:
             raise Unreadable(f"Write NAME=value on each line: {name[:40]} has no =")
         if value == KEPT and name not in before:
             raise Unreadable(f"{name[:40]} has no value yet: write one")
-        said[name] = before[name] if value == KEPT else value
-    gone = dict.fromkeys(before.keys() - said.keys())
-    return gone | {name: value for name, value in said.items() if before.get(name) != value}
+        values[name] = before[name] if value == KEPT else value
+    gone = dict.fromkeys(before.keys() - values.keys())
+    return gone | {name: value for name, value in values.items() if before.get(name) != value}
 
 
-def _line(one: Any) -> str:
-    plain = isinstance(one, str) and "\n" not in one and one[:1] not in ("[", '"') and one == one.strip() and one
-    return one if plain else json.dumps(one, ensure_ascii=False)
+def _line(item: Any) -> str:
+    plain = isinstance(item, str) and "\n" not in item and item[:1] not in ("[", '"') and item == item.strip() and item
+    return item if plain else json.dumps(item, ensure_ascii=False)
 
 
 def _number(value: Any) -> str:

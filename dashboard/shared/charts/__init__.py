@@ -1,1 +1,1 @@
-"""Drawings of the work (pure: values in, SVG out). Those of the money are in budget/charts, whose elements they are made of."""
+"""Charts of sessions and dependencies (pure: values in, SVG out). The charts of money and their SVG elements are in budget/charts."""

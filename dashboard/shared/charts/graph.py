@@ -1,4 +1,4 @@
-"""Who waits for whom: as an outline, and as a drawing where there are few. Pure: names and needs in, lines and SVG out."""
+"""Dependencies as an outline, and as a drawing where there are few. Pure: ids and needs in, lines and SVG out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from django.utils.safestring import SafeString
 
 from budget.charts.svg import el
 
-DEEPEST = 8  # what lies deeper is not indented further: each line names what it needs
-MOST_DRAWN = 40
+MAX_DEPTH = 8  # deeper entries are not indented further: each line names what it needs
+MAX_DRAWN = 40
 WIDTH, HEIGHT, ACROSS, DOWN, EDGE = 184, 40, 64, 14, 8
 Needs = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the outline. `repeat`: told in full elsewhere. `opens` a deeper list, or `closes` so many."""
+    """One line of the outline. `repeat`: the entry is listed in full elsewhere. `opens`: a deeper list begins. `closes`: how many lists end."""
 
     id: str
     depth: int
@@ -34,7 +34,7 @@ class Node:
 
 
 def outline(ids: Sequence[str], needs: Needs) -> list[Line]:
-    """What needs nothing first, and under each what waits for it. What waits for several is told in full once."""
+    """Entries without dependencies come first, each followed by its dependents. An entry with several dependencies is listed in full once."""
     below: dict[str, list[str]] = {id_: [] for id_ in ids}
     for id_ in ids:
         for need in needs.get(id_, ()):
@@ -42,37 +42,37 @@ def outline(ids: Sequence[str], needs: Needs) -> list[Line]:
                 below[need].append(id_)
     roots = [id_ for id_ in ids if not any(need in below for need in needs.get(id_, ()))]
     seen: set[str] = set()
-    found: list[tuple[str, int, bool]] = []
-    for root in [*roots, *ids]:  # what a cycle keeps from every root comes last
+    visits: list[tuple[str, int, bool]] = []
+    for root in [*roots, *ids]:  # entries that no root reaches because of a cycle come last
         if root in seen:
             continue
         stack = [(root, 0)]
         while stack:
             id_, depth = stack.pop()
-            found.append((id_, depth, id_ in seen))
+            visits.append((id_, depth, id_ in seen))
             if id_ not in seen:
                 seen.add(id_)
-                stack += [(child, min(depth + 1, DEEPEST)) for child in reversed(below[id_])]
-    return _nested(found)
+                stack += [(child, min(depth + 1, MAX_DEPTH)) for child in reversed(below[id_])]
+    return _nested(visits)
 
 
-def _nested(found: Sequence[tuple[str, int, bool]]) -> list[Line]:
+def _nested(visits: Sequence[tuple[str, int, bool]]) -> list[Line]:
     lines = []
-    for n, (id_, depth, repeat) in enumerate(found):
-        following = found[n + 1][1] if n + 1 < len(found) else 0
+    for n, (id_, depth, repeat) in enumerate(visits):
+        following = visits[n + 1][1] if n + 1 < len(visits) else 0
         lines.append(Line(id_, depth, repeat, opens=following > depth, closes=max(depth - following, 0)))
     return lines
 
 
 def ranks(ids: Sequence[str], needs: Needs) -> list[list[str]]:
-    """Columns from left to right: each after all that it needs. Within one, near to what it needs. Without cycles."""
+    """Columns from left to right, each entry after all of its dependencies and near to them. Expects a graph without cycles."""
     known, rank = set(ids), dict.fromkeys(ids, 0)
     for _ in ids:
         moved = False
         for id_ in ids:
-            least = max((rank[need] + 1 for need in needs.get(id_, ()) if need in known), default=0)
-            if least > rank[id_] and least < len(ids):
-                rank[id_], moved = least, True
+            lowest = max((rank[need] + 1 for need in needs.get(id_, ()) if need in known), default=0)
+            if lowest > rank[id_] and lowest < len(ids):
+                rank[id_], moved = lowest, True
         if not moved:
             break
     columns: list[list[str]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
@@ -86,7 +86,7 @@ def ranks(ids: Sequence[str], needs: Needs) -> list[list[str]]:
 
 
 def draw(nodes: Sequence[Node], needs: Needs) -> SafeString:
-    """Boxes in columns, and a curve from each to what waits for it. The outline beside it says the same in words."""
+    """Boxes in columns, and a curve from each entry to its dependents. The outline holds the same information as text."""
     columns = ranks([node.id for node in nodes], needs)
     at = {
         id_: (EDGE + column * (WIDTH + ACROSS), EDGE + row * (HEIGHT + DOWN))
@@ -99,7 +99,11 @@ def draw(nodes: Sequence[Node], needs: Needs) -> SafeString:
     return el(
         "svg",
         el("title", f"Dependencies of {len(nodes)} entries", id="dag-title"),
-        el("desc", "What is needed stands left of what waits for it. The outline below says the same in words.", id="dag-desc"),
+        el(
+            "desc",
+            "Each entry is right of the entries that it waits for. The outline below holds the same as text.",
+            id="dag-desc",
+        ),
         *curves,
         *(_box(node, *at[node.id]) for node in nodes),
         role="img",
@@ -131,5 +135,5 @@ def _middle(places: Sequence[float], otherwise: float) -> float:
     return sum(places) / len(places) if places else otherwise
 
 
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+def _short(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"

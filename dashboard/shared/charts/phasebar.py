@@ -1,4 +1,4 @@
-"""One session's time by phase, as one bar: in their order, waits for the provider hatched. Values in, SVG out."""
+"""One session's time by phase as one bar, phases in order, waits for the provider hatched. Pure: values in, SVG out."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ WIDTH, HEIGHT, NARROW = 640.0, 28.0, 24.0
 
 
 def totals(bars: Sequence[Bar], now: datetime) -> list[tuple[str, timedelta]]:
-    """The time of each phase in the order in which they came first."""
+    """The time of each phase, ordered by first occurrence."""
     summed: dict[str, timedelta] = {}
     for bar in bars:
         summed[bar.phase] = summed.get(bar.phase, timedelta()) + max((bar.end or now) - bar.start, timedelta())

@@ -1,4 +1,4 @@
-"""How the phases of a session are painted: four patterns of one hue and two letters each, so that neither colour nor pattern stands alone."""
+"""Patterns and letters of a session's phases: four patterns of one hue and two letters each, so that no meaning depends on colour alone."""
 
 from django.utils.safestring import SafeString
 
@@ -20,7 +20,7 @@ def fill(phase: str) -> str:
 
 
 def shared() -> SafeString:
-    """The patterns, out of sight. Once on a page, outside of what is swapped."""
+    """The hidden SVG definitions of the patterns. Include once per page, outside of swapped regions."""
     patterns = [
         _pattern("starting", 8),
         _pattern("implementation", 8, el("rect", width=8, height=8, class_="phase-ink")),

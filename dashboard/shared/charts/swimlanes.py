@@ -1,4 +1,4 @@
-"""Sessions as lanes of the last hour: values in, SVG out. The right edge is now; the table is the text of it."""
+"""Sessions as lanes of the last hour. Pure: values in, SVG out. The right edge is now; the table holds the same as text."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from dashboard.shared.charts import phases
 
 WIDTH, LEFT, RIGHT, TOP = 1200.0, 64.0, 12.0, 8.0
 LANE, BAR, FOOT = 26.0, 16.0, 24.0
-NARROW = 22.0  # a bar without room for its two letters
+NARROW = 22.0  # a narrower bar has no room for its two letters
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One phase. `end`: None while it lasts."""
+    """One phase. `end`: None while the phase lasts."""
 
     phase: str
     start: datetime
@@ -49,7 +49,7 @@ def draw(lanes: Sequence[Lane], now: datetime, window: timedelta) -> SafeString:
         width=WIDTH,
         height=height,
         title="Sessions of the last hour",
-        desc=f"{len(lanes)} sessions, {running} at work, each with the phases it passed through. The table below has them in words.",
+        desc=f"{len(lanes)} sessions, {running} running, each with its phases. The table below holds the same as text.",
         class_="chart lanes",
     )
 
@@ -88,7 +88,9 @@ def _bar(span: Bar, left: float, right: float, top: float, *, is_open: bool) -> 
     paint = "none" if span.phase == "waiting" else phases.fill(span.phase)
     if not is_open:
         return el("rect", words, x=left, y=top, width=right - left, height=BAR, fill=paint, class_=kind)
-    edge = path([(right, top), (left, top), (left, top + BAR), (right, top + BAR)])  # nothing closes it: it goes on
+    edge = path(
+        [(right, top), (left, top), (left, top + BAR), (right, top + BAR)]
+    )  # the right side stays open: the phase continues
     area = el("rect", x=left, y=top, width=right - left, height=BAR, fill=paint, class_="phase-area")
     return el("g", words, area, el("path", d=edge, class_=f"{kind} open", fill="none"))
 
@@ -100,4 +102,4 @@ def _label(letters: str, x: float, middle: float) -> list[SafeString]:
 
 def _cross(x: float, y: float) -> SafeString:
     arms = path([(x - 4, y - 4), (x + 4, y + 4)]) + path([(x + 4, y - 4), (x - 4, y + 4)])
-    return el("path", el("title", "it did not go well"), d=arms, class_="cross")
+    return el("path", el("title", "failed"), d=arms, class_="cross")

@@ -1,1 +1,1 @@
-"""What every list of the pages has: filters in the address, pages by key, and the sentence for what was ignored."""
+"""What every list shares: filters in the URL, keyset pagination, and the list of ignored filters."""

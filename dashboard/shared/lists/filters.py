@@ -1,4 +1,4 @@
-"""The filters in the addresses of lists. What does not fit is left out and named, not refused: addresses are typed by people."""
+"""Filters in the URLs of lists. Invalid values are ignored and named, not refused: people type URLs."""
 
 from typing import Any
 
@@ -13,18 +13,18 @@ _OURS = {"fragment", "after", "before", "format", "next", "edit", "release"}
 def read(
     form: type[forms.Form], page_request: PageRequest, rename: dict[str, str] | None = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """The values that fit, empty for the rest, and the names of what was ignored. `rename`: names of the address to names of the form."""
-    said = {(rename or {}).get(name, name): page_request.request.GET[name] for name in page_request.request.GET}
-    bound = form({name: value.replace("\x00", "") for name, value in said.items()})
+    """The valid values (empty strings for the others) and the names of ignored parameters. `rename`: URL parameter to form field."""
+    values = {(rename or {}).get(name, name): page_request.request.GET[name] for name in page_request.request.GET}
+    bound = form({name: value.replace("\x00", "") for name, value in values.items()})
     bound.is_valid()
     chosen = {name: bound.cleaned_data.get(name) or "" for name in bound.fields}
-    odd = [name for name in said if said[name] and name not in _OURS and (name not in bound.fields or name in bound.errors)]
+    odd = [name for name in values if values[name] and name not in _OURS and (name not in bound.fields or name in bound.errors)]
     back = {ours: theirs for theirs, ours in (rename or {}).items()}
     return chosen, [back.get(name, name)[:40] for name in odd]
 
 
 def query(page_request: PageRequest, *without: str, **change: str) -> str:
-    """The address's filters as they are, but for what changes: for links. A new filter begins at the first page."""
+    """The query string for a link: the current filters without `without` and with `change`. It starts at the first page."""
     kept = QueryDict(mutable=True)
     for name, value in page_request.request.GET.items():
         if value and name not in (*_OURS, *without, *change):

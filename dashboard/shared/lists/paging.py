@@ -1,4 +1,4 @@
-"""Lists in pages of fifty, each row once whatever is added meanwhile: by the last row's key, never by a count of rows."""
+"""Keyset pagination in pages of fifty: rows that are added meanwhile neither repeat nor hide a row."""
 
 import re
 from dataclasses import dataclass
@@ -6,31 +6,31 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-A_PAGE = 50
+PAGE_SIZE = 50
 _CURSOR = re.compile(r"(-?[0-9]{1,19})_([0-9]{1,19})")
 
 
 @dataclass(frozen=True)
 class Page:
-    """`after` and `before`: what to ask for to go on or back, empty where there is nothing."""
+    """`after` and `before`: the cursors of the next and previous page, empty if there is none."""
 
     rows: list[Any]
     after: str = ""
     before: str = ""
 
 
-def cut(found: QuerySet[Any], key: str, tie: str, *, descending: bool = False, after: str = "", before: str = "") -> Page:
-    """The rows beyond a cursor, in the order of `key` and then `tie`, both whole numbers. A cursor that is none is the first page."""
+def paginate(queryset: QuerySet[Any], key: str, tie: str, *, descending: bool = False, after: str = "", before: str = "") -> Page:
+    """The rows beyond a cursor, ordered by `key` and then `tie`, both integers. An invalid cursor means the first page."""
     cursor = _position(before or after)
     forward = not (before and cursor)
     down = descending == forward
     if cursor:
         value, number = cursor
-        way = "lt" if down else "gt"
-        found = found.filter(Q(**{f"{key}__{way}": value}) | Q(**{key: value, f"{tie}__{way}": number}))
+        comparison = "lt" if down else "gt"
+        queryset = queryset.filter(Q(**{f"{key}__{comparison}": value}) | Q(**{key: value, f"{tie}__{comparison}": number}))
     sign = "-" if down else ""
-    rows = list(found.order_by(f"{sign}{key}", f"{sign}{tie}")[: A_PAGE + 1])
-    more, rows = len(rows) > A_PAGE, rows[:A_PAGE]
+    rows = list(queryset.order_by(f"{sign}{key}", f"{sign}{tie}")[: PAGE_SIZE + 1])
+    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if not forward:
         rows.reverse()
     if not rows:
@@ -40,6 +40,6 @@ def cut(found: QuerySet[Any], key: str, tie: str, *, descending: bool = False, a
 
 
 def _position(text: str) -> tuple[int, int] | None:
-    found = _CURSOR.fullmatch(text)
-    position = (int(found[1]), int(found[2])) if found else None
+    match = _CURSOR.fullmatch(text)
+    position = (int(match[1]), int(match[2])) if match else None
     return position if position and all(abs(part) < 2**63 for part in position) else None

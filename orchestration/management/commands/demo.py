@@ -40,7 +40,7 @@ class Command(BaseCommand):
             by=BY,
         )
         items = schemas.EntriesIn.model_validate({"entries": demo.ENTRIES}).entries
-        entries.add(workspace.pk, [drafts.of(item) for item in items], by=BY)
+        entries.add(workspace.pk, [drafts.from_request(item) for item in items], by=BY)
         if not no_start:
             control.start(workspace.pk, by=BY)
         self.stdout.write(workspace.pk)

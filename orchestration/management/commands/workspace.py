@@ -74,7 +74,7 @@ class Command(BaseCommand):
                 f"{agent_kinds.title(options['agent'])} is not on this host's PATH. Install it where the workers run: {traits.install}"
             )
         if not options["verify"]:
-            self.stderr.write("No --verify command: whatever the agent leaves will pass.")
+            self.stderr.write("No --verify command: every result of the agent will pass.")
         self.stderr.write("Next: add entries (POST .../orchestration/todo/entries), then start the executor on its page.")
 
     def _add(self, **options: Any) -> Workspace:

@@ -1,4 +1,4 @@
-"""What a CLI told the endpoint, on disk beside the shim's journal: for whoever comes after a dead worker."""
+"""A CLI's telemetry on disk, next to the shim's journal, for the reaper of a dead worker."""
 
 import json
 import os
@@ -6,22 +6,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-MOST_BYTES = 2**24
+MAX_BYTES = 2**24
 
 
 class TelemetryLog:
-    """Keeps records as they come. A full disk ends the keeping, never the session."""
+    """Appends records as they arrive. A full disk ends the log, never the session."""
 
     def __init__(self, path: Path) -> None:
-        self._left = MOST_BYTES
+        self._bytes_left = MAX_BYTES
         self._path = path
 
-    def keep(self, name: str, attributes: Mapping[str, Any]) -> None:
-        """Before anyone acts on it. Safe from several threads: each record is one write."""
+    def append(self, name: str, attributes: Mapping[str, Any]) -> None:
+        """Call it before acting on the record. Safe from several threads: each record is one write."""
         line = json.dumps([name, attributes]).encode() + b"\n"
-        if len(line) > self._left:
+        if len(line) > self._bytes_left:
             return
-        self._left -= len(line)
+        self._bytes_left -= len(line)
         try:
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
@@ -29,11 +29,11 @@ class TelemetryLog:
             finally:
                 os.close(handle)
         except OSError:
-            self._left = 0
+            self._bytes_left = 0
 
 
 def read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The records that were kept. A line that death cut short is left out."""
+    """The records in the file, without a last line that was cut."""
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError:

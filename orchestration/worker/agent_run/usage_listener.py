@@ -1,4 +1,4 @@
-"""Listening to one process of an agent: what it spends is booked, what it waits for is shown, and it is stopped where it must be."""
+"""Handles the events of one agent process: books its usage, shows what it waits for, and stops it at its limits."""
 
 import queue
 import time
@@ -12,7 +12,7 @@ from budget import ledger
 from budget.models import Category, Hold
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker
-from orchestration.configuration.secrets import NOTHING, Mask
+from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.models import Session
 from orchestration.sessions import conversations, metering, supervise
 from orchestration.sessions.reservations import Growth
@@ -20,86 +20,86 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Reader, Task, Thread
 
-# An agent that has used its hold up to the last micro-dollar may be done: it gets this long to say so before it is stopped.
-LAST_WORD_S = 0.5
-# Where there was no more money, it is asked for again: ever more seldom, but once more when the hold is used up.
-ASK_AGAIN_S = 2.0
-SELDOM_S = 30.0
-USED_UP_S = 0.2
+# An agent that has used up its reservation exactly may be done: it gets this long to report that before it is stopped.
+FINISH_S = 0.5
+# Retries of a refused growth: at growing intervals, but soon once the reservation is used up.
+FIRST_RETRY_S = 2.0
+MAX_RETRY_S = 30.0
+USED_UP_RETRY_S = 0.2
 
 
 class UsageListener:
-    """Books what the agent reports, and says when and why it has to stop. `reason` is empty while it may go on."""
+    """Books what the agent reports, and stops it when it must end. `reason`: why it was stopped; empty: it may continue."""
 
     def __init__(
         self,
         session: Session,
-        watch: StopFlags,
+        stop_flags: StopFlags,
         reader: Reader,
         task: Task,
         category: Category,
-        mask: Mask = NOTHING,
+        mask: Mask = NO_MASK,
         growth: Growth | None = None,
     ) -> None:
         self._session = session
         self._mask = mask
-        self._watch = watch
+        self._stop_flags = stop_flags
         self._reader = reader
         self._task = task
         self._category = category
         self._growth = growth
-        self._held = (0, 0)  # the hold's amount, and what of it is drawn
-        self._asked_at = 0.0
-        self._ask_after = 0.0
+        self._reserved = (0, 0)  # the reservation's amount, and how much of it is drawn
+        self._growth_tried_at = 0.0
+        self._growth_retry_s = 0.0
         self._unbooked: list[Usage] = []
         self._records: queue.SimpleQueue[tuple[str, Mapping[str, Any]]] = queue.SimpleQueue()
-        self._kept: Thread | None = None
+        self._kept_thread: Thread | None = None
         self._used_up_at: float | None = None
         self._waiting_since: float | None = None
-        self._waits_for = Waiting("")
+        self._waiting = Waiting("")
         self._spent = 0
-        self._answered = False
+        self._provider_confirmed = False
         self.finished: Finished | None = None
         self.failure: Failure | None = None
-        self.waited: Waiting | None = None
+        self.last_wait: Waiting | None = None
         self.reason = ""
 
-    # What comes in.
+    # Input.
 
-    def hear_line(self, line: str, stream: str) -> None:
-        self._take(self._reader.read(line, is_error=stream == "stderr"))
+    def read_line(self, line: str, stream: str) -> None:
+        self._handle_all(self._reader.read(line, is_error=stream == "stderr"))
 
-    def hear_record(self, name: str, attributes: Mapping[str, Any]) -> None:
-        """A telemetry record. Called from the endpoint's thread: it waits here for the session's own."""
+    def queue_record(self, name: str, attributes: Mapping[str, Any]) -> None:
+        """Queue a telemetry record. Called from the endpoint's thread; the session's own thread reads the queue."""
         self._records.put((name, attributes))
 
     def tick(self) -> None:
-        """Several times a second: telemetry, the CLI's files, and the limits."""
-        self._take_records()
-        self._take(self._reader.look())
+        """Called several times a second: reads telemetry and the CLI's files, and checks the limits."""
+        self._read_records()
+        self._handle_all(self._reader.poll())
         if self._unbooked:
             self.book()
-        self._look_at_money()
-        self._look_at_patience()
+        self._check_money()
+        self._check_provider_wait()
 
     def end(self, exit_code: int | None) -> None:
-        """The process is dead and all its output was heard."""
-        self._take_records()
-        self._take(self._reader.look())
-        self._take(self._reader.end(exit_code))
+        """The process is dead and all of its output was read."""
+        self._read_records()
+        self._handle_all(self._reader.poll())
+        self._handle_all(self._reader.end(exit_code))
         self._keep_thread()
-        self.waited = self._waits_for if self._waiting_since is not None else None
-        self._waits_no_more()
+        self.last_wait = self._waiting if self._waiting_since is not None else None
+        self._end_wait()
 
-    def _take_records(self) -> None:
+    def _read_records(self) -> None:
         while True:
             try:
                 name, attributes = self._records.get_nowait()
             except queue.Empty:
                 return
-            self._take(self._reader.hear(name, attributes))
+            self._handle_all(self._reader.read_record(name, attributes))
 
-    def _take(self, events: Iterable[Event]) -> None:
+    def _handle_all(self, events: Iterable[Event]) -> None:
         for event in events:
             self._handle(event)
 
@@ -107,19 +107,19 @@ class UsageListener:
         match event:
             case Usage():
                 self._unbooked.append(event)
-                self._waits_no_more()
+                self._end_wait()
                 self.book()
             case Text(text=text):
-                self._waits_no_more()
-                supervise.patiently(lambda: sessions.write(self._session, progress=self._mask(text)[:500]))
+                self._end_wait()
+                supervise.try_database(lambda: sessions.write(self._session, progress=self._mask(text)[:500]))
             case Waiting():
                 self._wait(event)
             case Started():
                 if event.model and not self._session.model:
-                    supervise.patiently(lambda: sessions.write(self._session, model=event.model[:200]))
+                    supervise.try_database(lambda: sessions.write(self._session, model=event.model[:200]))
                 self._keep_thread()
             case Discrepancy(message=message):
-                supervise.patiently(lambda: sessions.write(self._session, cost_note=self._mask(message)[:500]))
+                supervise.try_database(lambda: sessions.write(self._session, cost_note=self._mask(message)[:500]))
             case Failure():
                 self._fail(event)
             case Finished():
@@ -130,21 +130,23 @@ class UsageListener:
     # Money.
 
     def book(self) -> bool:
-        """Book what is not booked yet: a database that was away for a moment loses nothing. False: something is left."""
+        """Book pending usage; it stays pending while the database is down. False: some usage is not booked yet."""
         while self._unbooked:
             usage = self._unbooked[0]
-            if not supervise.patiently(partial(self._record, usage)):
+            if not supervise.try_database(partial(self._record, usage)):
                 return False
             self._unbooked.pop(0)
-            if not self._answered:
-                self._answered = supervise.patiently(partial(circuit_breaker.provider_answered, self._session.workspace_id))
+            if not self._provider_confirmed:
+                self._provider_confirmed = supervise.try_database(
+                    partial(circuit_breaker.provider_responded, self._session.workspace_id)
+                )
             if self._session.hold_id:
-                self._look_at_hold()
-            self._look_at_money()
+                self._read_reservation()
+            self._check_money()
         return True
 
     def _record(self, usage: Usage) -> None:
-        """What an earlier session of the conversation has booked is not spent once more."""
+        """Usage that an earlier session of the conversation has booked is not counted again."""
         if metering.record(self._session, usage, self._category, role=self._task.role):
             self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
 
@@ -153,83 +155,87 @@ class UsageListener:
         assert self._session.hold_id is not None
         return self._session.hold_id
 
-    def _look_at_hold(self) -> None:
-        self._held = Hold.objects.values_list("amount", "drawn").get(pk=self._hold_id)
-        self._watch.left = self._held[0] - self._held[1]
+    def _read_reservation(self) -> None:
+        self._reserved = Hold.objects.values_list("amount", "drawn").get(pk=self._hold_id)
+        self._stop_flags.money_left = self._reserved[0] - self._reserved[1]
 
-    def _grow(self) -> None:
-        """Ask for another slice in good time. Where there is none now, ask again later: money may come back from others."""
-        growth, left = self._growth, self._watch.left
-        if growth is None or left is None or self._held[0] >= growth.ceiling:
+    def _grow_reservation(self) -> None:
+        """Extend the reservation before it is used up. If it is refused, try again later: others may return money."""
+        growth, left = self._growth, self._stop_flags.money_left
+        if growth is None or left is None or self._reserved[0] >= growth.ceiling:
             return
         if not growth.is_low(left) and not self._session.unpriced_model:
             return
-        if time.monotonic() - self._asked_at > (self._ask_after if left > 0 else min(self._ask_after, USED_UP_S)):
-            self._asked_at = time.monotonic()
-            self._ask_after = min(max(self._ask_after * 2, ASK_AGAIN_S), SELDOM_S)
-            supervise.patiently(lambda: self._ask(growth))
+        if time.monotonic() - self._growth_tried_at > (
+            self._growth_retry_s if left > 0 else min(self._growth_retry_s, USED_UP_RETRY_S)
+        ):
+            self._growth_tried_at = time.monotonic()
+            self._growth_retry_s = min(max(self._growth_retry_s * 2, FIRST_RETRY_S), MAX_RETRY_S)
+            supervise.try_database(lambda: self._extend_reservation(growth))
 
-    def _ask(self, growth: Growth) -> None:
-        self._look_at_hold()
-        amount, drawn = self._held
-        wanted = growth.wanted(amount=amount, drawn=drawn)
-        if (
-            self._session.unpriced_model
-        ):  # it is charged all that it holds, and that must not be a slice of what it may have spent
-            wanted = growth.ceiling - amount
-        if wanted > 0 and ledger.extend(self._hold_id, wanted):
-            self._look_at_hold()
-            self._ask_after = 0.0
+    def _extend_reservation(self, growth: Growth) -> None:
+        self._read_reservation()
+        amount, drawn = self._reserved
+        increase = growth.next_step(amount=amount, drawn=drawn)
+        if self._session.unpriced_model:  # it is charged its whole reservation, which must cover all that it may have spent
+            increase = growth.ceiling - amount
+        if increase > 0 and ledger.extend(self._hold_id, increase):
+            self._read_reservation()
+            self._growth_retry_s = 0.0
 
-    def _look_at_money(self) -> None:
-        """Stop the agent once its hold, or its role's own budget, is passed; or used up and not done soon."""
-        if self.reason or self._session.hold_id is None or self._watch.left is None:
+    def _check_money(self) -> None:
+        """Stop the agent once its reservation, or its role's own limit, is exceeded, or used up without a result soon after."""
+        if self.reason or self._session.hold_id is None or self._stop_flags.money_left is None:
             return
-        self._grow()
-        left = min(self._watch.left, self._task.limit - self._spent) if self._task.role != "implement" else self._watch.left
+        self._grow_reservation()
+        left = (
+            min(self._stop_flags.money_left, self._task.limit - self._spent)
+            if self._task.role != "implement"
+            else self._stop_flags.money_left
+        )
         if left > 0:
             return
         self._used_up_at = self._used_up_at or time.monotonic()
-        if left < 0 or (self.finished is None and time.monotonic() - self._used_up_at > LAST_WORD_S):
+        if left < 0 or (self.finished is None and time.monotonic() - self._used_up_at > FINISH_S):
             self._stop("out_of_money")
 
-    # Trouble.
+    # Failures and waits.
 
     def _fail(self, failure: Failure) -> None:
-        """The first failure is the cause. One that no retry can mend ends the process now instead of after ten attempts."""
+        """The first failure is the cause. A failure that no retry can fix ends the process at once instead of after ten attempts."""
         self.failure = self.failure or replace(failure, message=self._mask(failure.message))
         if failure.kind.cause == "setup" or failure.code == "context_full":
             self._stop("failed")
 
     def _wait(self, waiting: Waiting) -> None:
         self._waiting_since = self._waiting_since or time.monotonic()
-        self._waits_for = waiting
-        until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
         text = self._mask(waiting.message)[:300]
-        supervise.patiently(lambda: sessions.wait(self._session, text, until))
+        self._waiting = replace(waiting, message=text)  # it becomes the failure when it waits for too long
+        until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
+        supervise.try_database(lambda: sessions.wait(self._session, text, until))
 
-    def _waits_no_more(self) -> None:
+    def _end_wait(self) -> None:
         if self._waiting_since is not None:
             self._waiting_since = None
-            supervise.patiently(lambda: sessions.wait(self._session, "", None))
+            supervise.try_database(lambda: sessions.wait(self._session, "", None))
 
-    def _look_at_patience(self) -> None:
-        """A CLI that tries again and again by itself holds a worker all that time."""
+    def _check_provider_wait(self) -> None:
+        """A CLI that retries by itself blocks a session slot all that time: limit its wait."""
         patience = self._task.agent.provider_patience_s
         if self._waiting_since is not None and time.monotonic() - self._waiting_since > patience:
-            self.failure = self.failure or Failure(self._waits_for.code, self._waits_for.message, self._waits_for.until)
+            self.failure = self.failure or Failure(self._waiting.code, self._waiting.message, self._waiting.until)
             self._stop("failed")
 
     def _stop(self, reason: str) -> None:
         self.reason = self.reason or reason
-        self._watch.stop_process()
+        self._stop_flags.stop_process()
 
     # The conversation.
 
     def _keep_thread(self) -> None:
         thread = self._reader.thread
-        if thread is None or thread == self._kept:
+        if thread is None or thread == self._kept_thread:
             return
         entry, role, kind = self._session.entry_id, self._task.role, self._task.agent.kind
-        if supervise.patiently(lambda: conversations.keep(entry, role, kind, thread.id, thread.totals)):
-            self._kept = thread
+        if supervise.try_database(lambda: conversations.keep(entry, role, kind, thread.id, thread.totals)):
+            self._kept_thread = thread

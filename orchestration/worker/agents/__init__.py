@@ -1,4 +1,7 @@
-"""The agents that Muster can run: a package each, for every kind of `configuration/agent_kinds.py` (docs/agents.md)."""
+"""The agents that Muster can run: one package per CLI, with `launch` (how to start it) and `reader` (how to read its output).
+
+To add one: a package of the shape in shared/interface.py, and a row here (docs/how-to/add-an-agent.md).
+"""
 
 from orchestration.worker.agents import aider, claude_code, codex, command, gemini, mini_swe_agent, opencode, qwen
 from orchestration.worker.agents.shared.interface import Kind
@@ -15,6 +18,6 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def of(kind: str) -> Kind:
-    """The package of a kind. Raises KeyError: config validation admits only these."""
+def for_kind(kind: str) -> Kind:
+    """The module of a kind. Raises KeyError: config validation admits only these."""
     return KINDS[kind]

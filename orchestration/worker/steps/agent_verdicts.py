@@ -1,55 +1,67 @@
-"""What a judging agent answered: one JSON object, found at the end of whatever it wrote around it."""
+"""The verdict of a judging agent: one JSON object, anywhere in its answer; the last one counts."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.worker.agents.shared.reading import storable
+from orchestration.configuration import Agent
+from orchestration.worker.agents.shared.json_values import without_unstorable
 
-WORDS = {"PASS": True, "OK": True, "APPROVE": True, "FAIL": False, "OBJECT": False, "REJECT": False}
-MOST_REASONS = 30
-LONGEST_REASON = 1000
+VERDICTS = {"PASS": True, "OK": True, "APPROVE": True, "FAIL": False, "OBJECT": False, "REJECT": False}
+MAX_REASONS = 30
+MAX_REASON_LENGTH = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class AgentVerdict:
-    """`score`: the share of the criteria that are met, 1 or 0 where none are told."""
+    """`score`: the share of the criteria that are met; without criteria, 1 for a pass and 0 for a fail."""
 
     passed: bool
     reasons: list[str]
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verifying agent's verdict as evidence: `text` is the end of its answer, `prompt` what it was asked."""
+
+    verdict: AgentVerdict
+    agent: Agent
+    text: str
+    prompt: str
+    seconds: float
+
+
 def read(text: str) -> AgentVerdict | None:
-    """The last verdict in a text; None: there is none that can be understood."""
+    """The last valid verdict in a text; None: there is none."""
     decoder = json.JSONDecoder()
-    found, at = None, text.find("{")
-    while at >= 0:
+    verdict, start = None, text.find("{")
+    while start >= 0:
         try:
-            told, end = decoder.raw_decode(text, at)
+            value, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
-            end = at + 1
+            end = start + 1
         else:
-            if str(told.get("verdict", "")).strip().upper() in WORDS:
-                found = told
-        at = text.find("{", end)  # behind the whole object: a verdict on one criterion inside of it is not the verdict
-    return _answer(storable(found)) if found else None
+            if str(value.get("verdict", "")).strip().upper() in VERDICTS:
+                verdict = value
+        start = text.find("{", end)  # after the whole object: a verdict on one criterion inside it is not the verdict
+    return _verdict(without_unstorable(verdict)) if verdict else None
 
 
-def _answer(told: dict[str, Any]) -> AgentVerdict:
-    passed = WORDS[str(told["verdict"]).strip().upper()]
-    listed = told.get("criteria")
-    criteria = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    unmet = [one for one in criteria if one.get("met") is not True]
+def _verdict(payload: dict[str, Any]) -> AgentVerdict:
+    passed = VERDICTS[str(payload["verdict"]).strip().upper()]
+    listed = payload.get("criteria")
+    criteria = [criterion for criterion in listed if isinstance(criterion, dict)] if isinstance(listed, list) else []
+    unmet = [criterion for criterion in criteria if criterion.get("met") is not True]
     reasons = (
-        [str(reason) for reason in told.get("reasons") or [] if str(reason).strip()]
-        if isinstance(told.get("reasons"), list)
+        [str(reason) for reason in payload.get("reasons") or [] if str(reason).strip()]
+        if isinstance(payload.get("reasons"), list)
         else []
     )
-    reasons += [f"{one.get('criterion', 'a criterion')}: {one.get('reason', 'not met')}" for one in unmet]
+    reasons += [f"{criterion.get('criterion', 'a criterion')}: {criterion.get('reason', 'not met')}" for criterion in unmet]
     if unmet:
-        passed = False  # a PASS beside a criterion that is not met is no PASS
+        passed = False  # a PASS with an unmet criterion is no PASS
     if not passed and not reasons:
         reasons = ["It gave no reason"]
     score = 1.0 if passed else (len(criteria) - len(unmet)) / len(criteria) if criteria else 0.0
-    return AgentVerdict(passed, [reason[:LONGEST_REASON] for reason in reasons[:MOST_REASONS]], score)
+    return AgentVerdict(passed, [reason[:MAX_REASON_LENGTH] for reason in reasons[:MAX_REASONS]], score)

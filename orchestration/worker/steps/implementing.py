@@ -1,4 +1,4 @@
-"""The implementing half of a round: the agent in the entry's worktree, its work committed, its changes held against its locks."""
+"""The implementing half of a round: runs the agent in the entry's worktree, commits its work, and checks its changes against its locks."""
 
 from budget import ledger
 from budget.models import Hold
@@ -9,146 +9,163 @@ from orchestration.models import FileLock, Round, Session
 from orchestration.reasons import Reason
 from orchestration.sessions import Ending, conversations, metering, reservations, rounds, session_dir
 from orchestration.worker import agents
-from orchestration.worker.agent_run import outcomes
-from orchestration.worker.agent_run import run as agent_run
-from orchestration.worker.agent_run.run import AgentRun
+from orchestration.worker.agent_run import outcomes, process
+from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.steps import prompts, protected_files
 from orchestration.worker.steps.context import RoundContext, SessionOver
 
-GO_ON = "There is money for you again. Go on with the task where you stopped, and finish it."
+CONTINUE_PROMPT = "There is money for you again. Continue the task where you stopped, and finish it."
 
 
-def implement(work: RoundContext) -> list[str]:
-    """Run the agent and commit what it did. Answers the findings about what it should not have done. Raises Over."""
-    session, opened = work.session, work.round
-    text = _prompt(work)
+def implement(context: RoundContext) -> list[str]:
+    """Run the agent and commit its work. Returns the findings about forbidden changes. Raises SessionOver."""
+    session, opened = context.session, context.round
+    text = _prompt(context)
     Round.objects.filter(pk=opened.pk).update(prompt=text)
-    session_dir.prepare(session, work.entry)
+    session_dir.prepare(session, context.entry)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
-    if not worktrees.is_set_up(work.tree.path):
-        work.set_up(work.tree.path)
-        worktrees.mark_set_up(work.tree.path)
-    before = repo_guard.record_state(work.repo, work.tree.path, work.config.integration_branch)
-    turn = _turn(work, text)
-    if turn.failure is not None and turn.failure.code in ("thread_lost", "context_full") and turn.reason in ("", "failed"):
+    if not worktrees.is_set_up(context.worktree.path):
+        context.set_up(context.worktree.path)
+        worktrees.mark_set_up(context.worktree.path)
+    before = repo_guard.record_state(context.repo, context.worktree.path, context.config.integration_branch)
+    agent_run = _run_agent(context, text)
+    if (
+        agent_run.failure is not None
+        and agent_run.failure.code in ("thread_lost", "context_full")
+        and agent_run.reason in ("", "failed")
+    ):
         conversations.forget(session.entry_id, role="implement")
-        turn = _turn(work, text)  # a new conversation, once
-    while turn.reason == "out_of_money" and _may_go_on(work, turn):
-        turn = _turn(work, GO_ON)
-    found = repo_guard.restore(work.repo, work.tree.path, work.config.integration_branch, before)  # before git reads it again
-    _keep(work, turn)
-    if ending := outcomes.early(turn, session, work.writer.last_words):
+        agent_run = _run_agent(context, text)  # a new conversation, once
+    while agent_run.reason == "out_of_money" and _may_continue(context, agent_run):
+        agent_run = _run_agent(context, CONTINUE_PROMPT)
+    guard_findings = repo_guard.restore(
+        context.repo, context.worktree.path, context.config.integration_branch, before
+    )  # before git reads it again
+    _commit(context, agent_run)
+    if ending := outcomes.early_end(agent_run, session, context.writer.last_words):
         raise SessionOver(ending)
-    if not turn.cost_known:
+    if not agent_run.cost_known:
         sessions.forget_price(session)
-    reservations.shrink(session, work.config)
-    return [*found, *_nothing_changed(work), *_undeclared(work), *_tampered(work), *_leaked(work)]
+    reservations.shrink(session, context.config)
+    return [
+        *guard_findings,
+        *_unchanged(context),
+        *_undeclared_files(context),
+        *_tampered_judges(context),
+        *_leaked_secrets(context),
+    ]
 
 
-def _prompt(work: RoundContext) -> str:
+def _prompt(context: RoundContext) -> str:
     try:
         return prompts.implement(
-            work.entry,
-            work.config,
-            number=work.round.number,
-            found=rounds.findings_for(work.entry),
-            conflicts=_conflicts(work),
-            protected=[name for name in work.protected if not any(paths.covers(own, name) for own in work.entry.paths)],
+            context.entry,
+            context.config,
+            number=context.round.number,
+            findings_by_round=rounds.findings_for(context.entry),
+            conflicts=_conflicts(context),
+            protected=[name for name in context.protected if not any(paths.covers(own, name) for own in context.entry.paths)],
         )
     except ValueError as problem:
         message = f"The workspace's prompt template fails: {problem}"
         raise SessionOver(Ending(Session.Outcome.CRASHED, message, findings=(message,))) from None
 
 
-def _conflicts(work: RoundContext) -> list[str]:
-    """What the agent is to resolve: in git's words where they are new, or by the files that an earlier round left unresolved."""
-    return list(work.tree.conflicts) or conflicts.unresolved(work.tree.path, work.tree.base_sha)
+def _conflicts(context: RoundContext) -> list[str]:
+    """The conflicts for the agent to resolve: git's messages for new ones, or the files that an earlier round left unresolved."""
+    return list(context.worktree.conflicts) or conflicts.unresolved(context.worktree.path, context.worktree.base_sha)
 
 
-def _turn(work: RoundContext, text: str) -> AgentRun:
-    session, here = work.session, session_dir.of(work.session.pk)
-    return agent_run.run(
+def _run_agent(context: RoundContext, text: str) -> AgentRun:
+    session, directory = context.session, session_dir.for_session(context.session.pk)
+    return process.run(
         session,
-        work.watch,
-        work.writer,
-        work.config.agent,
+        context.stop_flags,
+        context.writer,
+        context.config.agent,
         "implement",
-        here,
+        directory,
         prompt=text,
-        cwd=work.tree.path,
+        cwd=context.worktree.path,
         limit=metering.left(session),
-        growth=reservations.growth(work.config),
+        growth=reservations.growth(context.config),
     )
 
 
-def _may_go_on(work: RoundContext, turn: AgentRun) -> bool:
-    """An agent that kept the limit it was handed at its start stopped there, while its hold has grown or still can: it is resumed with
-    what there is now. So nothing is ever spent that is not held (decisions/0016).
+def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
+    """An agent that stopped at the limit given at its start is resumed if its reservation has grown or can grow. So it never spends money
+    that is not reserved (decisions/0016).
     """
-    session, traits = work.session, agents.of(work.config.agent.kind).TRAITS
-    kept_its_limit = turn.finished is not None and turn.finished.out_of_money and turn.cost_known and not work.watch.reason
+    session, traits = context.session, agents.for_kind(context.config.agent.kind).TRAITS
+    kept_its_limit = (
+        agent_run.finished is not None
+        and agent_run.finished.out_of_money
+        and agent_run.cost_known
+        and not context.stop_flags.reason
+    )
     if not (kept_its_limit and traits.resumes) or session.hold_id is None:
         return False
-    before, hold = work.drawn_before, Hold.objects.get(pk=session.hold_id)
-    work.drawn_before = hold.drawn
-    if hold.drawn <= before:  # it stops without having spent anything: once more would be the same
+    before, reservation = context.drawn_before, Hold.objects.get(pk=session.hold_id)
+    context.drawn_before = reservation.drawn
+    if reservation.drawn <= before:  # it stopped without spending: another run would be the same
         return False
-    wanted = reservations.growth(work.config).wanted(amount=hold.amount, drawn=hold.drawn)
-    if wanted:
-        ledger.extend(hold.pk, wanted)
-    return metering.left(session) >= max(work.config.min_round, 1)
+    increase = reservations.growth(context.config).next_step(amount=reservation.amount, drawn=reservation.drawn)
+    if increase:
+        ledger.extend(reservation.pk, increase)
+    return metering.left(session) >= max(context.config.min_round, 1)
 
 
-def _keep(work: RoundContext, turn: AgentRun) -> None:
-    """Commit whatever there is, however the agent ended: work is never lost."""
-    opened = work.round
-    opened.summary = turn.summary[:4000]
+def _commit(context: RoundContext, agent_run: AgentRun) -> None:
+    """Commit all work, however the agent ended: work is never lost."""
+    opened = context.round
+    opened.summary = agent_run.summary[:4000]
     opened.commit = (
-        worktrees.commit(work.tree.path, f"{work.entry.title}\n\nMuster round {opened.number} of {work.entry.pk}") or ""
+        worktrees.commit(context.worktree.path, f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}")
+        or ""
     )
-    opened.diffstat = worktrees.diffstat(work.tree.path, work.tree.base_sha)
+    opened.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
     Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
 
 
-def _nothing_changed(work: RoundContext) -> list[str]:
-    """Success without a change is no success, whatever the agent and the checks say."""
-    if work.round.diffstat.get("files") or not agents.of(work.config.agent.kind).TRAITS.changes_files:
+def _unchanged(context: RoundContext) -> list[str]:
+    """Success without a change is no success, whatever the agent and the checks report."""
+    if context.round.diffstat.get("files") or not agents.for_kind(context.config.agent.kind).TRAITS.changes_files:
         return []
     return ["nothing_changed: the agent reported success, but no file of the repository was changed"]
 
 
-def _undeclared(work: RoundContext) -> list[str]:
-    """Changed files that the entry has not locked: they are locked now if they are free, or the round fails (docs/architecture.md)."""
-    mine = list(FileLock.objects.filter(entry=work.entry).values_list("path", flat=True))
-    wanted = []
-    for path in worktrees.changed_files(work.tree.path, work.tree.base_sha):
+def _undeclared_files(context: RoundContext) -> list[str]:
+    """Lock changed files that the entry has not locked. Returns a finding for each file that belongs to another entry."""
+    own_locks = list(FileLock.objects.filter(entry=context.entry).values_list("path", flat=True))
+    unlocked = []
+    for path in worktrees.changed_files(context.worktree.path, context.worktree.base_sha):
         try:
             name = paths.normalise(path)
         except paths.BadPath as bad:
             return [f"{Reason.FILES_LOCKED}: {path!r} may not be changed: {bad}"]
-        if not any(paths.covers(lock, name) for lock in mine):
-            wanted.append(name)
-    refused = locks.extend(work.entry, wanted) if wanted else []
+        if not any(paths.covers(lock, name) for lock in own_locks):
+            unlocked.append(name)
+    refused = locks.extend(context.entry, unlocked) if unlocked else []
     return [f"{Reason.FILES_LOCKED}: {path} belongs to {holder}: undo your changes to it" for path, holder in refused]
 
 
-def _leaked(work: RoundContext) -> list[str]:
-    """A secret of the workspace in the work: it may not be merged."""
-    told = worktrees.added_text(work.tree.path, work.tree.base_sha, limit_bytes=20_000_000)
+def _leaked_secrets(context: RoundContext) -> list[str]:
+    """Findings for secrets of the workspace in the work: it must not be merged."""
+    text = worktrees.added_text(context.worktree.path, context.worktree.base_sha, limit_bytes=20_000_000)
     return [
         f"secret_leaked: the work or its history contains the secret {name}: take it out of both"
-        for name in work.mask.names_in(told)
+        for name in context.mask.names_in(text)
     ]
 
 
-def _tampered(work: RoundContext) -> list[str]:
-    """Changes to the files that judge it, which its entry does not name: it is judged by the originals, and may not pass so."""
-    found = protected_files.tampered(
-        worktrees.changed_files(work.tree.path, work.tree.base_sha),
-        at_base=work.protected,
-        patterns=work.config.protected,
-        declared=work.entry.paths,
+def _tampered_judges(context: RoundContext) -> list[str]:
+    """Findings for changed files that judge the work and that its entry does not name: the originals judge it, and it cannot pass."""
+    names = protected_files.tampered(
+        worktrees.changed_files(context.worktree.path, context.worktree.base_sha),
+        at_base=context.protected,
+        patterns=context.config.protected,
+        declared=context.entry.paths,
     )
     return [
-        f"judge_changed: {name} judges this work, and the entry does not name it: undo your changes to it" for name in found[:20]
+        f"judge_changed: {name} judges this work, and the entry does not name it: undo your changes to it" for name in names[:20]
     ]

@@ -1,4 +1,4 @@
-"""JUnit XML as evidence: what passed, what failed and why. The file comes from the agent's side: it is parsed safely."""
+"""Reads JUnit XML as evidence. The file is untrusted, since the agent may have written it: it is parsed safely."""
 
 import stat
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import parse
 
-MOST_FINDINGS = 20
-LARGEST = 20_000_000
+MAX_FINDINGS = 20
+MAX_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
 class Report:
-    """Counts, one line for each failing case, and the cases that ran by name. `error`: the file could not be read."""
+    """Counts, one line for each failing case, and the cases that ran by name. `error`: why the file could not be read."""
 
     total: int = 0
     failing: tuple[str, ...] = ()
@@ -26,19 +26,19 @@ class Report:
 
     @property
     def score(self) -> float:
-        """The share of the cases that ran and passed. No case at all is no evidence: 0."""
+        """The share of the cases that ran and passed; 0 without any case."""
         ran = self.total - self.skipped
         return (ran - self.failed) / ran if ran > 0 else 0.0
 
 
 def read(path: Path) -> Report:
-    """The report in a file."""
+    """Never raises: an unreadable file gives a report with an `error`."""
     try:
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):  # a pipe or a device would be read for ever
+        stat_result = path.stat()
+        if not stat.S_ISREG(stat_result.st_mode):  # a pipe or a device would be read for ever
             return Report(error=f"{path.name} is not a file")
-        if about.st_size > LARGEST:
-            return Report(error=f"the JUnit file is larger than {LARGEST} bytes")
+        if stat_result.st_size > MAX_BYTES:
+            return Report(error=f"the JUnit file is larger than {MAX_BYTES} bytes")
         root = parse(path).getroot()
         if root is None:
             return Report(error="the JUnit file is empty")
@@ -49,7 +49,7 @@ def read(path: Path) -> Report:
     cases = list(root.iter("testcase"))
     bad = [(case, trouble) for case in cases if (trouble := _trouble(case)) is not None]
     skipped = sum(1 for case in cases if case.find("skipped") is not None)
-    lines = tuple(_line(case, trouble) for case, trouble in bad[:MOST_FINDINGS])
+    lines = tuple(_line(case, trouble) for case, trouble in bad[:MAX_FINDINGS])
     ran = {_name(case): _trouble(case) is None for case in cases if case.find("skipped") is None}
     return Report(total=len(cases), failing=lines, failed=len(bad), skipped=skipped, cases=ran)
 

@@ -1,4 +1,4 @@
-"""What an agent is asked: a readable Markdown text, from Muster's template for the role or the workspace's own."""
+"""The prompt of an agent: a readable Markdown text, from Muster's template for the role or the workspace's own."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ HEADINGS = {
     "integration_points": "Integration points",
 }
 FOLDER = Path(__file__).with_name("prompt_texts")
-MOST_PROTECTED = 20
+MAX_PROTECTED = 20
 
 
 def implement(
@@ -26,16 +26,16 @@ def implement(
     config: Config,
     *,
     number: int,
-    found: Sequence[tuple[int, Sequence[str]]],
+    findings_by_round: Sequence[tuple[int, Sequence[str]]],
     protected: Sequence[str] = (),
     conflicts: Sequence[str] = (),
 ) -> str:
-    """The text for round `number`. `found`: (round, findings) of earlier rounds, newest first. `protected`: files that judge it.
-    `conflicts`: files, or git's words on them, that hold a conflict with what others landed."""
+    """The prompt for round `number`. `findings_by_round`: (round, findings) of earlier rounds, newest first. `protected`: files that judge
+    the work. `conflicts`: files with a conflict, or git's messages on them. Raises ValueError if the workspace's template fails."""
     values = _common(entry, number) | {
-        "found": [{"round": earlier, "text": _text(list(findings))} for earlier, findings in found],
+        "found": [{"round": earlier, "text": _text(list(findings))} for earlier, findings in findings_by_round],
         "files": _text(entry.paths),
-        "protected": _text([*protected[:MOST_PROTECTED], *(["and others like them"] if len(protected) > MOST_PROTECTED else [])]),
+        "protected": _text([*protected[:MAX_PROTECTED], *(["and others like them"] if len(protected) > MAX_PROTECTED else [])]),
         "conflicts": _text(list(conflicts)),
         "integration_branch": config.integration_branch,
         "checks": _text([_check(check) for check in config.verify]),
@@ -46,12 +46,12 @@ def implement(
 
 
 def review(entry: Entry, config: Config, *, number: int, diff: str) -> str:
-    """What the interceptor is asked."""
+    """The interceptor's prompt."""
     return _render("review", config.prompts.review, _common(entry, number) | {"diff": diff})
 
 
 def verify(entry: Entry, config: Config, *, number: int, diff: str) -> str:
-    """What the verifying agent is asked."""
+    """The verifying agent's prompt."""
     criteria = _text(entry.spec.get("acceptance_criteria") or ["It does what the task says"])
     return _render("verify", config.prompts.verify, _common(entry, number) | {"diff": diff, "criteria": criteria})
 
@@ -61,9 +61,9 @@ def _common(entry: Entry, number: int) -> dict[str, Any]:
     return {"seq": entry.seq, "round": number, "title": entry.title, "content": entry.content.strip(), "spec": parts}
 
 
-def _render(role: str, own: str | None, values: dict[str, Any]) -> str:
-    """Raises ValueError where the workspace's own template fails on this entry."""
-    text = prompt_templates.render(own or (FOLDER / f"{role}.md").read_text(encoding="utf-8"), values)
+def _render(role: str, own_template: str | None, values: dict[str, Any]) -> str:
+    """Raises ValueError if the workspace's own template fails on this entry."""
+    text = prompt_templates.render(own_template or (FOLDER / f"{role}.md").read_text(encoding="utf-8"), values)
     lines = [line.rstrip() for line in text.strip().split("\n")]
     kept = [line for n, line in enumerate(lines) if line or (n and lines[n - 1])]  # tags leave empty lines behind
     return "\n".join(kept) + "\n"

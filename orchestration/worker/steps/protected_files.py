@@ -1,4 +1,4 @@
-"""The files that judge an agent's work. Where an agent changed one that its entry does not name, the work is judged by the original."""
+"""The files that judge an agent's work. If an agent changes one that its entry does not name, the original judges the work."""
 
 import re
 import shlex
@@ -16,7 +16,7 @@ def named_by(checks: Sequence[Check], tracked: set[str]) -> set[str]:
     """Files of the repository that the verify commands name: scripts, test files."""
     named = set()
     for check in checks:
-        for word in _words(check.run):
+        for word in _split_words(check.run):
             for part in (word, word.split("::")[0], word.rpartition("=")[2]):
                 name = part.removeprefix("./").rstrip("/")
                 if name in tracked:
@@ -25,30 +25,30 @@ def named_by(checks: Sequence[Check], tracked: set[str]) -> set[str]:
 
 
 def judges(repo: Path, base: str, checks: Sequence[Check], patterns: Sequence[str]) -> list[str]:
-    """The protected files as they are in a commit, sorted."""
+    """The protected files of a commit, sorted."""
     tracked = {name for name in git.run(repo, "ls-tree", "-r", "--name-only", "-z", base).split("\0") if name}
     named = named_by(checks, tracked)
     return sorted(name for name in tracked if name in named or any(matches(pattern, name) for pattern in patterns))
 
 
 def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequence[str], declared: Sequence[str]) -> list[str]:
-    """Of the changed files those that judge, or would judge (new ones that match), and that the entry did not declare."""
+    """The changed files that judge the work, or new files that configure its tests, and that the entry does not declare."""
     judging = set(at_base)
     return sorted(
         name
         for name in changed
         if (name in judging or any(matches(pattern, name) for pattern in patterns if _configures(pattern)))
-        and not any(paths.covers(own, name) for own in declared)
+        and not any(paths.covers(declared_path, name) for declared_path in declared)
     )
 
 
 def restore(checkout: Path, base: str, names: Sequence[str]) -> None:
-    """Put files back as they are in the base commit; those that it does not have are removed."""
+    """Restore files from the base commit; remove those that it does not contain."""
     for name in names:
         if git.attempt(checkout, "cat-file", "-e", f"{base}:{name}")[0] == 0:
             git.run(checkout, "checkout", "--quiet", base, "--", name)
         elif (checkout / name).is_dir() and not (checkout / name).is_symlink():
-            shutil.rmtree(checkout / name)  # a repository inside of the repository
+            shutil.rmtree(checkout / name)  # a repository inside the repository
         else:
             (checkout / name).unlink(missing_ok=True)
 
@@ -62,18 +62,20 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 def matches(pattern: str, name: str) -> bool:
-    """`*` stays within a name, `**` crosses folders, a folder ends with `/`."""
+    """`*` matches within a name, `**` across folders; a pattern for a folder ends with `/`."""
     return _regex(pattern).fullmatch(name) is not None
 
 
 def _configures(pattern: str) -> bool:
-    """New tests are welcome, but a new file that steers how all tests run is not: it could make any of them pass."""
+    """Whether the pattern names a file that configures how all tests run. A new one could make any test pass; new tests are welcome."""
     return "*" not in pattern.rpartition("/")[2]
 
 
-def _words(command: str | list[str]) -> list[str]:
+def _split_words(command: str | list[str]) -> list[str]:
     if not isinstance(command, str):
-        return [word for part in command for word in _words(part)] if any(" " in part for part in command) else list(command)
+        return (
+            [word for part in command for word in _split_words(part)] if any(" " in part for part in command) else list(command)
+        )
     try:
         return shlex.split(command, comments=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Pushing the integration branch to a remote, where the workspace wants it. A push that fails is shown and tried with the next merge."""
+"""Pushes the integration branch to the workspace's remote, if it has one. A failed push is shown and repeated with the next merge."""
 
 from pathlib import Path
 
@@ -18,23 +18,23 @@ TIMEOUT_S = 120
 
 
 def push(workspace_id: str, repo: Path) -> None:
-    """Never forced: a remote that went its own way says so. The work itself is safe in the local branch whatever happens here."""
+    """Never forced: a diverged remote gives an error. Raises nothing: the work is safe in the local branch."""
     config = configuration.load(Executor.objects.values_list("config", flat=True).get(pk=workspace_id))
     if config.push is None:
         return
     branch = config.integration_branch
-    what = f"refs/heads/{branch}:refs/heads/{config.push.branch or branch}"
+    refspec = f"refs/heads/{branch}:refs/heads/{config.push.branch or branch}"
     sha = branches.tip(repo, branch) or ""
     try:
-        git.run(repo, "push", "--porcelain", "--no-verify", config.push.remote, what, timeout_s=TIMEOUT_S)
+        git.run(repo, "push", "--porcelain", "--no-verify", config.push.remote, refspec, timeout_s=TIMEOUT_S)
     except git.GitError as error:
-        _note(workspace_id, error=str(error)[-500:])
+        _record_result(workspace_id, error=str(error)[-500:])
         log.warning("push.failed", error=str(error)[-300:])
         return
-    _note(workspace_id, commit=sha)
+    _record_result(workspace_id, commit=sha)
 
 
-def _note(workspace_id: str, *, error: str = "", commit: str = "") -> None:
+def _record_result(workspace_id: str, *, error: str = "", commit: str = "") -> None:
     before = Executor.objects.values_list("push_error", flat=True).get(pk=workspace_id)
     fields = {"push_error": error} | ({"pushed_commit": commit} if commit else {})
     Executor.objects.filter(pk=workspace_id).update(**fields)

@@ -1,10 +1,11 @@
 """The allocation on real accounts: what it reads, writes, tells, and leaves alone."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from budget.allocation import reallocation
+from budget import allocation
+from budget.allocation import policy, reallocation
 from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Hold
@@ -102,3 +103,18 @@ def test_what_waits_for_a_person_gets_no_more_than_it_has() -> None:
     sessions.stop(shop.pk, session.pk, by=ANA)
     assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED))
     assert run(shop).changes == () and budgets(shop) == [3]
+
+
+def test_a_budget_is_never_set_below_what_was_spent_since_it_was_read() -> None:
+    shop = a_workspace(cap="20", budget="20")
+    done, waits = some_entries(shop, Draft("done", budget=usd(6)), Draft("waits", budget=0))
+    a_charge(done, "1")
+    Entry.objects.filter(pk=done.pk).update(status="done")
+    read = allocation.allocate(reallocation.snapshot(project(shop), policy.load(shop.pk)))
+    assert {change.account_id: change.after for change in read.changes}[done.pk] == usd(1)
+    a_charge(done, "0.5")  # the last request of its agent is booked late
+    with transaction.atomic():
+        changed, skipped = reallocation._carry_out(read.changes)
+    assert [change.account_id for change in changed] == [waits.pk]
+    assert [skip.account_id for skip in skipped] == [done.pk] and "changed meanwhile" in skipped[0].reason
+    assert Account.objects.get(pk=done.pk).budget == usd(6)

@@ -38,10 +38,10 @@ def make(client: Client, workspace: Workspace | None, role: str, **more: str) ->
     return client.post("/account/tokens/", form)
 
 
-def secret_in(answer: Any) -> str:
-    found = re.search(r"muster_[\w-]{43}", in_line(answer.content.decode()))
-    assert found
-    return found[0]
+def secret_in(response: Any) -> str:
+    match = re.search(r"muster_[\w-]{43}", in_line(response.content.decode()))
+    assert match
+    return match[0]
 
 
 def test_preferences_are_kept_and_rendered_by_the_server(pia: Client) -> None:
@@ -53,9 +53,9 @@ def test_preferences_are_kept_and_rendered_by_the_server(pia: Client) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Mars/Base", "../../etc/passwd", "x" * 500, "a\x00b", "localtime"])
-def test_a_zone_that_is_none_is_refused_beside_its_field(pia: Client, zone: str) -> None:
-    answer = pia.post("/account/preferences/", CHOSEN | {"time_zone": zone})
-    assert answer.status_code == 400 and 'id="zone-wrong"' in in_line(answer.content.decode())
+def test_an_invalid_time_zone_is_refused_at_its_field(pia: Client, zone: str) -> None:
+    response = pia.post("/account/preferences/", CHOSEN | {"time_zone": zone})
+    assert response.status_code == 400 and 'id="zone-wrong"' in in_line(response.content.decode())
     assert people.preferences_of(User.objects.get()).time_zone == ""
 
 
@@ -92,9 +92,9 @@ def test_guessing_the_old_password_is_bounded(pia: Client) -> None:
 
 
 def test_a_token_is_shown_once_and_works_at_most_as_its_owner(otto: Client, workspace: Workspace) -> None:
-    answer = make(otto, workspace, "operator")
-    secret = secret_in(answer)
-    assert answer["Cache-Control"] == "no-store" and secret not in text_of(otto, "/account/tokens/")
+    response = make(otto, workspace, "operator")
+    secret = secret_in(response)
+    assert response["Cache-Control"] == "no-store" and secret not in text_of(otto, "/account/tokens/")
     assert secret[:12] in text_of(otto, "/account/tokens/") and not ApiToken.objects.filter(digest=secret).exists()
     assert Api(workspace, secret).get("/executor/status").status == 200
     assert Event.objects.filter(verb="token.created", actor="otto").exists()
@@ -127,8 +127,8 @@ def test_it_ends_when_its_owner_may_not_log_in(otto: Client, workspace: Workspac
 
 def test_an_admin_of_everything_makes_one_for_all_while_they_are(ana: Client, workspace: Workspace) -> None:
     secret = secret_in(make(ana, None, "admin", lasts=""))
-    found = tokens.find(secret)
-    assert found and found.expires_at is None and found.workspace is None
+    caller = tokens.find(secret)
+    assert caller and caller.expires_at is None and caller.workspace is None
     User.objects.filter(username="ana").update(is_superuser=False)
     assert tokens.find(secret) is None
 
@@ -164,8 +164,8 @@ def test_tries_are_bounded_and_answered_alike_whoever_there_is(pia: Client) -> N
     def tries(name: str, address: str = "10.0.0.1") -> list[tuple[int, str]]:
         client, seen = Client(REMOTE_ADDR=address), []
         for _ in range(throttle.MAX_TRIES + 2):
-            answer = client.post("/login/", {"username": name, "password": "wrong"})
-            seen.append((answer.status_code, re.sub(r'value="[^"]*"', "", in_line(answer.content.decode()))))
+            response = client.post("/login/", {"username": name, "password": "wrong"})
+            seen.append((response.status_code, re.sub(r'value="[^"]*"', "", in_line(response.content.decode()))))
         return seen
 
     real, made_up = tries("pia"), tries("nobody")

@@ -21,30 +21,30 @@ from workspaces.models import Event, Workspace
 __all__ = ["bea", "day", "vera"]
 
 
-def test_a_budget_that_somebody_else_changed_is_not_overwritten(bea: Client, day: Workspace) -> None:
-    one = entry(day, 5)
-    caps.edit(one.account, usd(3), by=seed.ANA, reason="mine")
-    address = f"/w/{day.pk}/entries/{one.pk}/budget/"
-    form = {"amount": "9", "seen": str(one.account.budget)}
-    answer = bea.post(address, form, headers=HTMX)
-    assert answer.status_code == 409 and Account.objects.get(pk=one.pk).budget == usd(3)
-    assert f"ana changed it from {amounts.format_usd(one.account.budget)} to $3.00" in in_line(answer.content.decode())
+def test_a_concurrent_budget_change_is_not_overwritten(bea: Client, day: Workspace) -> None:
+    target = entry(day, 5)
+    caps.edit(target.account, usd(3), by=seed.ANA, reason="mine")
+    address = f"/w/{day.pk}/entries/{target.pk}/budget/"
+    form = {"amount": "9", "seen": str(target.account.budget)}
+    response = bea.post(address, form, headers=HTMX)
+    assert response.status_code == 409 and Account.objects.get(pk=target.pk).budget == usd(3)
+    assert f"ana changed it from {amounts.format_usd(target.account.budget)} to $3.00" in in_line(response.content.decode())
     assert bea.post(address, form).status_code == 409
     assert bea.post(address, form | {"seen": str(usd(3))}).status_code == 303
-    assert Account.objects.get(pk=one.pk).budget == usd(9)
+    assert Account.objects.get(pk=target.pk).budget == usd(9)
 
 
-def test_more_than_the_total_budget_is_said(bea: Client, day: Workspace) -> None:
-    answer = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "500"}, headers=HTMX)
-    assert "exceeds the total budget by $" in in_line(answer.content.decode())
+def test_exceeding_the_total_budget_is_reported(bea: Client, day: Workspace) -> None:
+    response = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "500"}, headers=HTMX)
+    assert "exceeds the total budget by $" in in_line(response.content.decode())
     assert "exceeds the total budget by" in text_of(bea, at(day)) and "exceeds" in text_of(bea, at(day, "entries/"))
 
 
-def test_a_budget_below_what_is_spent_says_what_that_does(bea: Client, day: Workspace) -> None:
+def test_a_budget_below_spend_reports_its_consequence(bea: Client, day: Workspace) -> None:
     Entry.objects.filter(pk=entry(day, 5).pk).update(status="pending")
     Account.objects.filter(pk=entry(day, 5).pk).update(spent=usd(2), held=0)
-    answer = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "1"}, headers=HTMX)
-    assert "$2.00 is spent and $0.00 held: nothing more starts on it until it is raised" in in_line(answer.content.decode())
+    response = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "1"}, headers=HTMX)
+    assert "$2.00 is spent and $0.00 held: nothing more starts on it until it is raised" in in_line(response.content.decode())
 
 
 def picks(day: Workspace, *seqs: int) -> list[str]:
@@ -62,21 +62,26 @@ def test_many_budgets_change_at_once(bea: Client, day: Workspace) -> None:
 def test_many_budgets_change_all_or_none(bea: Client, day: Workspace) -> None:
     old = picks(day, 6, 7)
     caps.edit(entry(day, 7).account, usd(1), by=seed.ANA)
-    answer = bea.post(at(day, "entries/bulk/"), {"do": "set", "value": "2", "pick": old}, headers=HTMX)
-    assert answer.status_code == 409 and "None of the selected was changed" in in_line(answer.content.decode())
+    response = bea.post(at(day, "entries/bulk/"), {"do": "set", "value": "2", "pick": old}, headers=HTMX)
+    assert response.status_code == 409 and "None of the selected was changed" in in_line(response.content.decode())
     assert not entry(day, 6).account.human_locked and entry(day, 7).account.budget == usd(1)
 
 
 def test_allocating_too_much_at_once_asks_first(bea: Client, day: Workspace) -> None:
     form = {"do": "set", "value": "50", "pick": picks(day, 6, 7)}
-    asked = bea.post(at(day, "entries/bulk/"), form)
+    confirmation = bea.post(at(day, "entries/bulk/"), form)
     assert (
-        asked.status_code == 409
-        and "exceeds the total budget by $" in in_line(asked.content.decode())
-        and "→ $50.00" in in_line(asked.content.decode())
+        confirmation.status_code == 409
+        and "exceeds the total budget by $" in in_line(confirmation.content.decode())
+        and "→ $50.00" in in_line(confirmation.content.decode())
     )
     assert not entry(day, 6).account.human_locked
-    again = {"do": "set", "value": "50", "picks": ",".join(form["pick"]), "confirm": asked.context["asked"]["fields"]["confirm"]}
+    again = {
+        "do": "set",
+        "value": "50",
+        "picks": ",".join(form["pick"]),
+        "confirm": confirmation.context["asked"]["fields"]["confirm"],
+    }
     assert bea.post(at(day, "entries/bulk/"), again).status_code == 303 and entry(day, 6).account.budget == usd(50)
 
 
@@ -110,11 +115,15 @@ def test_a_row_is_corrected_by_another_one_after_a_look_ahead(bea: Client, day: 
     row = LedgerEntry.objects.filter(project_id=day.pk, category="entry").order_by("-id")[0]
     address, form = at(day, f"ledger/{row.pk}/correct/"), {"way": "back", "amount": "0.02", "reason": "billed twice"}
     assert "The ledger is never edited" in text_of(bea, address)
-    asked = bea.post(address, form)
-    assert asked.status_code == 409 and "Left under the cap" in in_line(asked.content.decode()) and not row.corrections.exists()
+    confirmation = bea.post(address, form)
+    assert (
+        confirmation.status_code == 409
+        and "Left under the cap" in in_line(confirmation.content.decode())
+        and not row.corrections.exists()
+    )
     for _ in range(2):  # sent twice, booked once
-        assert bea.post(address, form | {"confirm": asked.context["asked"]["fields"]["confirm"]}).status_code == 303
-    assert [one.amount for one in row.corrections.all()] == [-20_000]
+        assert bea.post(address, form | {"confirm": confirmation.context["asked"]["fields"]["confirm"]}).status_code == 303
+    assert [correction.amount for correction in row.corrections.all()] == [-20_000]
 
 
 def test_the_look_ahead_shows_a_change_that_cents_would_hide(bea: Client, day: Workspace) -> None:
@@ -135,8 +144,8 @@ def test_the_reallocation_is_looked_at_and_then_done(bea: Client, day: Workspace
     seen = text_of(bea, at(day, "reallocate/"))
     assert "budgets would change, 1 locked would be skipped" in seen and "Returned $7.70 to the pool: it is done" in seen
     assert dict(Account.objects.values_list("pk", "budget")) == before
-    said = in_line(bea.post(at(day, "reallocate/"), headers=HTMX).content.decode())
-    assert "changed 9 budgets, skipped 1 locked" in said
+    page = in_line(bea.post(at(day, "reallocate/"), headers=HTMX).content.decode())
+    assert "changed 9 budgets, skipped 1 locked" in page
     assert entry(day, 11).account.budget == usd("0.5") and entry(day, 3).account.budget == usd(8)
 
 
@@ -170,13 +179,13 @@ def test_the_total_budget_is_changed_with_who_and_why(bea: Client, day: Workspac
 
 
 def test_a_viewer_sees_all_and_changes_nothing(vera: Client, day: Workspace) -> None:
-    row, one = LedgerEntry.objects.filter(project_id=day.pk)[0], entry(day, 5)
+    row, target = LedgerEntry.objects.filter(project_id=day.pk)[0], entry(day, 5)
     form = {"amount": "1", "do": "lock", "pick": picks(day, 5), "way": "back", "reason": "x", "on": "1", "confirm": "1"}
     tails = ("cap/", "total/", "limits/", "warnings/", "auto/", "reallocate/", "entries/bulk/", f"ledger/{row.pk}/correct/")
     for address in [
         *(at(day, tail) for tail in tails),
-        f"/w/{day.pk}/entries/{one.pk}/budget/",
-        f"/w/{day.pk}/entries/{one.pk}/lock/",
+        f"/w/{day.pk}/entries/{target.pk}/budget/",
+        f"/w/{day.pk}/entries/{target.pk}/lock/",
     ]:
         assert vera.post(address, form).status_code == 403, address
     for tail in PAGES:
@@ -190,8 +199,8 @@ def test_a_viewer_sees_all_and_changes_nothing(vera: Client, day: Workspace) -> 
 @pytest.mark.parametrize("amount", ["0,05", "12,50", "1,00,000", "1,5", ",5", "12,5000"])
 def test_a_comma_before_the_cents_is_not_taken_for_one_between_thousands(bea: Client, day: Workspace, amount: str) -> None:
     before = Project.objects.get(pk=day.pk).total_budget
-    answer = bea.post(at(day, "total/"), {"amount": amount}, headers=HTMX)
-    assert answer.status_code == 422 and "needs a point before the cents" in in_line(answer.content.decode())
+    response = bea.post(at(day, "total/"), {"amount": amount}, headers=HTMX)
+    assert response.status_code == 422 and "needs a point before the cents" in in_line(response.content.decode())
     assert Project.objects.get(pk=day.pk).total_budget == before
 
 
@@ -202,7 +211,7 @@ def test_what_people_write_around_an_amount_is_forgiven(bea: Client, day: Worksp
 
 
 def fields_of(text: str, action: str) -> dict[str, str]:
-    """What the page's form for this address would send if nobody typed anything."""
+    """The data of the page's form for this URL without any input."""
     form = re.search(rf'<form[^>]*action="{re.escape(action)}".*?</form>', text, re.S)
     assert form is not None
     inputs = re.findall(r'<input[^>]*name="([^"]+)"[^>]*?value="([^"]*)"', form.group(0))
@@ -210,28 +219,28 @@ def fields_of(text: str, action: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("name", "field"), [("cap", "max_project_spend"), ("total", "total_budget")])
-def test_a_cap_that_somebody_else_changed_is_not_overwritten(bea: Client, day: Workspace, name: str, field: str) -> None:
+def test_a_concurrent_cap_change_is_not_overwritten(bea: Client, day: Workspace, name: str, field: str) -> None:
     address = reverse({"cap": "cap", "total": "total-budget"}[name], args=[day.pk])
     sent = fields_of(text_of(bea, at(day)), address) | {"amount": "90"}
     caps.set_project(Project.objects.get(pk=day.pk), field, usd(70), by=seed.ANA)
-    answer = bea.post(address, sent, headers=HTMX)
-    assert answer.status_code == 409 and getattr(Project.objects.get(pk=day.pk), field) == usd(70)
-    assert "ana changed it from" in in_line(answer.content.decode()) and "Nothing was overwritten" in in_line(
-        answer.content.decode()
+    response = bea.post(address, sent, headers=HTMX)
+    assert response.status_code == 409 and getattr(Project.objects.get(pk=day.pk), field) == usd(70)
+    assert "ana changed it from" in in_line(response.content.decode()) and "Nothing was overwritten" in in_line(
+        response.content.decode()
     )
-    assert bea.post(address, fields_of(in_line(answer.content.decode()), address)).status_code == 303
+    assert bea.post(address, fields_of(in_line(response.content.decode()), address)).status_code == 303
     assert getattr(Project.objects.get(pk=day.pk), field) == usd(90)
     assert bea.post(address, sent).status_code == 303  # sent twice: it is as wanted
 
 
-def test_a_limit_that_somebody_else_changed_is_not_overwritten(bea: Client, day: Workspace) -> None:
+def test_a_concurrent_limit_change_is_not_overwritten(bea: Client, day: Workspace) -> None:
     address = reverse("limit", args=[day.pk])
     sent = fields_of(text_of(bea, at(day)), address) | {"limit": "orchestrator.day", "amount": "90"}
     caps.set_limit(Project.objects.get(pk=day.pk), "orchestrator", "day", usd(70), by=seed.ANA)
-    answer = bea.post(address, sent, headers=HTMX)
-    assert answer.status_code == 409 and Limit.objects.get(category="orchestrator").amount == usd(70)
-    assert "ana changed it from none to $70.00" in in_line(answer.content.decode())
-    assert bea.post(address, fields_of(in_line(answer.content.decode()), address)).status_code == 303
+    response = bea.post(address, sent, headers=HTMX)
+    assert response.status_code == 409 and Limit.objects.get(category="orchestrator").amount == usd(70)
+    assert "ana changed it from none to $70.00" in in_line(response.content.decode())
+    assert bea.post(address, fields_of(in_line(response.content.decode()), address)).status_code == 303
     assert Limit.objects.get(category="orchestrator").amount == usd(90)
     for odd in ("x", "-1", "9" * 40):
         assert bea.post(address, sent | {"seen.orchestrator.day": odd}).status_code == 303

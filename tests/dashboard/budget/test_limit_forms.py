@@ -1,4 +1,4 @@
-"""Limits beside the cap and warnings are set on the overview: by whom, and what is asked first."""
+"""Limits besides the cap, and warnings: roles and confirmations of their forms."""
 
 from django.test import Client
 
@@ -24,8 +24,8 @@ def test_a_limit_is_set_with_who_and_why(bea: Client, day: Workspace) -> None:
 
 def test_a_limit_below_what_is_spent_today_asks_first(bea: Client, day: Workspace) -> None:
     form = {"limit": "total.day", "amount": "0.01"}
-    asked = in_line(bea.post(at(day, "limits/"), form, headers=HTMX).content.decode())
-    assert "is spent today already, so it is reached at once. No new session is admitted" in asked
+    confirmation = in_line(bea.post(at(day, "limits/"), form, headers=HTMX).content.decode())
+    assert "is spent today already, so it is reached at once. No new session is admitted" in confirmation
     assert not Limit.objects.exists()
     assert confirmed(bea, at(day, "limits/"), **form).status_code == 303
     assert Limit.objects.get().amount == usd("0.01")
@@ -40,8 +40,8 @@ def test_a_limit_that_is_reached_stands_in_the_first_lines(bea: Client, day: Wor
 
 def test_a_limit_without_an_amount_is_taken_away(bea: Client, day: Workspace) -> None:
     bea.post(at(day, "limits/"), {"limit": "total.day", "amount": "900"})
-    answer = bea.post(at(day, "limits/"), {"limit": "total.day", "amount": ""}, headers=HTMX)
-    assert "All together, a day (UTC) has no limit now" in in_line(answer.content.decode()) and not Limit.objects.exists()
+    response = bea.post(at(day, "limits/"), {"limit": "total.day", "amount": ""}, headers=HTMX)
+    assert "All together, a day (UTC) has no limit now" in in_line(response.content.decode()) and not Limit.objects.exists()
     assert list(BudgetChange.objects.filter(field="limit.total.day").values_list("after", flat=True)) == [usd(900), None]
 
 
@@ -51,9 +51,9 @@ def test_a_limit_that_does_not_fit_is_refused(bea: Client, day: Workspace) -> No
         assert not Limit.objects.exists()
 
 
-def test_the_warnings_are_set_and_told_in_the_activity(bea: Client, day: Workspace) -> None:
-    answer = bea.post(at(day, "warnings/"), {"percents": "95, 10 % 10", "reason": "earlier"}, headers=HTMX)
-    assert "Warnings come at 10 %, 95 % of the cap; 10 % is passed already" in in_line(answer.content.decode())
+def test_the_warnings_are_set_and_recorded_in_the_activity(bea: Client, day: Workspace) -> None:
+    response = bea.post(at(day, "warnings/"), {"percents": "95, 10 % 10", "reason": "earlier"}, headers=HTMX)
+    assert "Warnings come at 10 %, 95 % of the cap; 10 % is passed already" in in_line(response.content.decode())
     assert Project.objects.get(pk=day.pk).thresholds == [10, 95]
     assert Event.objects.get(verb="budget.thresholds").actor == "bea"
 
@@ -63,7 +63,7 @@ def test_warnings_that_do_not_fit_are_refused(bea: Client, day: Workspace) -> No
         assert bea.post(at(day, "warnings/"), {"percents": bad}, headers=HTMX).status_code == 422, bad
 
 
-def test_no_warnings_are_a_choice_and_the_page_says_so(bea: Client, day: Workspace) -> None:
+def test_no_warnings_are_a_choice_and_the_page_shows_it(bea: Client, day: Workspace) -> None:
     bea.post(at(day, "warnings/"), {"percents": ""})
     assert Project.objects.get(pk=day.pk).thresholds == []
     assert "nobody is warned before the cap is reached" in text_of(bea, at(day))

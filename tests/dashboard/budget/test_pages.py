@@ -1,4 +1,4 @@
-"""The pages of the money: what they show, how they are filtered and paged, and who may change what."""
+"""The budget pages: content, filters, pagination and roles."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ def walk(client: Client, address: str, name: str, **query: str) -> list[str]:
         cursor = {"after": page.context["cut"].after}
 
 
-def test_the_overview_says_it_in_a_sentence(bea: Client, day: Workspace) -> None:
+def test_the_overview_has_a_summary_sentence(bea: Client, day: Workspace) -> None:
     seen = text_of(bea, at(day))
     spent = amounts.format_usd(Project.objects.get(pk=day.pk).total_spent)
     assert f">{spent}</strong> of $60.00 (52 %)" in seen and "an active hour the cap is reached about" in seen
@@ -78,7 +78,7 @@ def test_the_burnup_ends_with_what_is_spent_whatever_its_range(bea: Client, day:
     assert len(table.rows) <= 66 and [row[-1] for row in table.exact] == sorted(row[-1] for row in table.exact)
 
 
-def test_thin_data_and_a_pause_are_said(bea: Client, day: Workspace) -> None:
+def test_thin_data_and_a_pause_are_reported(bea: Client, day: Workspace) -> None:
     Executor.objects.filter(pk=day.pk).update(state="paused")
     assert "paused: no projected spend" in text_of(bea, at(day), fragment="over-time")
     fresh = seed.empty("Fresh")
@@ -143,7 +143,7 @@ def test_going_back_shows_the_page_before(ana: Client) -> None:
     assert not back.context["cut"].before
 
 
-def test_the_head_of_the_sorted_column_says_so(bea: Client, day: Workspace) -> None:
+def test_the_sorted_column_is_marked(bea: Client, day: Workspace) -> None:
     seen = text_of(bea, at(day, "entries/"), sort="-spent")
     assert seen.count("aria-sort") == 1 and 'aria-sort="descending"><a href="?sort=spent"' in seen
 
@@ -174,7 +174,7 @@ def test_csv_is_raw_and_runs_nothing(bea: Client, day: Workspace) -> None:
     assert rows_of(bea, at(day, "ledger/"))[0]["at"].endswith("+00:00")
 
 
-def test_a_cost_that_nobody_knew_is_marked(bea: Client, day: Workspace) -> None:
+def test_an_unknown_cost_is_marked(bea: Client, day: Workspace) -> None:
     row = seed_money.book(day, entry(day, 4), "0.5", Category.ENTRY, hours=0, round=1)
     unknown = LedgerEntry.objects.create(
         project_id=day.pk,
@@ -198,17 +198,17 @@ def test_an_entry_without_a_budget_names_what_binds_it(bea: Client, day: Workspa
     )
 
 
-def test_the_entry_page_shows_cost_beside_improvement(bea: Client, day: Workspace) -> None:
+def test_the_entry_page_shows_cost_with_improvement(bea: Client, day: Workspace) -> None:
     page = bea.get(f"/w/{day.pk}/entries/{entry(day, 2).pk}/")
     assert [row[0] for row in page.context["rounds_table"].rows] == ["1", "2", "3", "4", "5"]
     assert page.context["rounds_table"].foot[-1] == "$8.37" and "Median $1.84" in in_line(page.content.decode())
 
 
 def test_a_cell_is_changed_without_script_too(bea: Client, day: Workspace) -> None:
-    one = entry(day, 5)
-    assert f'id="amount-{one.pk}"' in text_of(bea, at(day, "entries/"), edit=one.pk)
+    target = entry(day, 5)
+    assert f'id="amount-{target.pk}"' in text_of(bea, at(day, "entries/"), edit=target.pk)
     assert f'id="why-{entry(day, 3).pk}"' in text_of(bea, at(day, "entries/"), release=entry(day, 3).pk)
-    assert "<html" not in text_of(bea, at(day, "entries/"), fragment="edit", edit=one.pk)
+    assert "<html" not in text_of(bea, at(day, "entries/"), fragment="edit", edit=target.pk)
 
 
 def test_each_page_is_a_fixed_number_of_queries(ana: Client, day: Workspace) -> None:
@@ -216,8 +216,8 @@ def test_each_page_is_a_fixed_number_of_queries(ana: Client, day: Workspace) -> 
     seed.plenty(few, 10)
     seed.plenty(many, 500)
     for tail in PAGES[:5]:
-        asked = [statements(client_of("bea", "budget", one), at(one, tail)) for one in (few, many)]
-        assert asked[0] == asked[1] <= 12, (tail, asked)
+        counts = [statements(client_of("bea", "budget", each), at(each, tail)) for each in (few, many)]
+        assert counts[0] == counts[1] <= 12, (tail, counts)
     assert statements(client_of("bea", "budget", day), at(day)) <= 12
 
 
@@ -252,4 +252,4 @@ def test_every_page_of_the_money_leads_to_every_other(bea: Client, day: Workspac
     for address in tabs:
         seen = text_of(bea, address)
         nav = seen[seen.index('aria-label="Budget">') :].partition("</nav>")[0]
-        assert all(f'href="{one}"' in nav for one in tabs) and f'href="{address}" aria-current="page"' in nav, address
+        assert all(f'href="{tab}"' in nav for tab in tabs) and f'href="{address}" aria-current="page"' in nav, address

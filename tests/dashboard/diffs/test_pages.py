@@ -51,7 +51,7 @@ def text_of(file: Shown) -> str:
     return file.painted.lines
 
 
-def test_lines_stand_beside_their_numbers_with_a_sign_each(two: Two) -> None:
+def test_each_line_has_its_numbers_and_a_sign(two: Two) -> None:
     write(two.repo / "app/py", "one\n2\nthree\n")
     file = only(two.view())
     assert "<del>−two\n</del><ins>+2\n</ins>" in text_of(file) and file.painted is not None
@@ -151,12 +151,12 @@ def test_an_object_that_is_missing_is_not_fetched(two: Two, tmp_path: Path) -> N
     assert not trap.exists()
 
 
-def test_what_is_not_there_is_said(two: Two) -> None:
+def test_missing_objects_are_reported(two: Two) -> None:
     commit = two.commit()
     assert "no commit yet" in viewing.view(str(two.repo), two.base, "").problem
-    assert "is not in the repository any more" in viewing.view(str(two.repo), two.base, "1" * 40).problem
-    assert "not there any more" in viewing.view("/nowhere", two.base, commit).problem
-    assert "is none" in viewing.view(str(two.repo), "--output=/tmp/x", commit).problem
+    assert "is no longer in the repository" in viewing.view(str(two.repo), two.base, "1" * 40).problem
+    assert "no longer exists" in viewing.view("/nowhere", two.base, commit).problem
+    assert "is invalid" in viewing.view(str(two.repo), "--output=/tmp/x", commit).problem
     assert "no such file" in viewing.view(str(two.repo), two.base, commit, only="x").problem
 
 
@@ -210,13 +210,13 @@ def test_colours_are_places_and_cost_no_element(two: Two) -> None:
     file = only(two.view())
     assert file.painted is not None
     units = text_of(file).replace("&#x27;", "'").replace("<ins>", "").replace("</ins>", "").replace("<b>", "").replace("</b>", "")
-    utf16, at, found = units.encode("utf-16-le"), 0, []
+    utf16, at, words = units.encode("utf-16-le"), 0, []
     for token in file.painted.tokens.split():
         gap, letter, length = next((token.split(c)[0], c, token.split(c)[1]) for c in "kscdn" if c in token)
         start = at + int(gap)
         at = start + int(length)
-        found.append((letter, utf16[2 * start : 2 * at].decode("utf-16-le")))
-    assert ("k", "def") in found and ("n", "go") in found and ("c", "# why") in found and ("s", "'😀'") in found
+        words.append((letter, utf16[2 * start : 2 * at].decode("utf-16-le")))
+    assert ("k", "def") in words and ("n", "go") in words and ("c", "# why") in words and ("s", "'😀'") in words
 
 
 def test_colours_give_up_when_their_time_is_over() -> None:
@@ -258,7 +258,7 @@ def test_whatever_git_prints_the_page_is_inert(noise: bytes, lines: list[tuple[s
     head = b"diff --git a/x.js b/x.js\n@@ -1,9 +1,9 @@ "
     patch = head + noise + b"\n" + "\n".join(f"{sign}{text}" for sign, text in lines).encode("utf-8", "surrogatepass")
     for section in parse.sections(parse.decoded(patch)):
-        painted = paint.painted("x.js", parse.hunks(section), Allowance(1000))
+        painted = paint.render("x.js", parse.hunks(section), Allowance(1000))
         text = inert(painted.lines)
         assert not [letter for letter in text if (letter < " " and letter not in "\t\n") or "\u202a" <= letter <= "\u202e"]
         assert painted.numbers.count("\n") + 1 == max(painted.lines.count("\n"), 1)
@@ -277,5 +277,5 @@ def test_any_list_of_files_is_read_or_left(noise: bytes) -> None:
 @given(LINE, LINE)
 def test_marks_cut_no_word_and_lose_no_letter(one: str, other: str) -> None:
     hunk = Hunk(1, 1, "", [("-", one), ("+", other)])
-    text = inert(paint.painted("x", [hunk], Allowance(10)).lines)
+    text = inert(paint.render("x", [hunk], Allowance(10)).lines)
     assert text == f"@@ line 1\n−{visible(one)}\n+{visible(other)}\n"

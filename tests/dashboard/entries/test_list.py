@@ -1,4 +1,4 @@
-"""The list of entries: what each waits for, how they are found, counted and paged, and what is done to many at once."""
+"""The list of entries: reasons, search, counts, pagination and bulk edits."""
 
 import csv
 import io
@@ -48,7 +48,7 @@ def by_seq(workspace: Workspace, seq: int) -> Entry:
     return Entry.objects.select_related("account", "workspace").get(workspace=workspace, seq=seq)
 
 
-def test_everything_that_waits_says_why_and_since_when(ana: Client, workspace: Workspace) -> None:
+def test_every_waiting_entry_has_a_reason_and_a_time(ana: Client, workspace: Workspace) -> None:
     for row in ana.get(at(workspace)).context["rows"]:
         if row["entry"].status not in ("done", "in_progress"):
             assert "".join(text for text, _ in row["why"]).strip() and row["since"], row["entry"]
@@ -60,7 +60,7 @@ def test_files_and_needs_link_to_what_is_in_the_way(ana: Client, workspace: Work
     assert f'Needed, but failed: <a href="{at(workspace, by_seq(workspace, 3).pk)}/">#3</a>' in seen
 
 
-def test_what_holds_all_is_said_once_and_its_own_reason_in_each_row(ana: Client, workspace: Workspace) -> None:
+def test_common_reasons_are_stated_once_and_own_reasons_in_each_row(ana: Client, workspace: Workspace) -> None:
     control.pause(workspace.pk, by=seed.ANA)
     context = ana.get(at(workspace)).context
     assert context["common_says"] == "the executor is paused"
@@ -68,7 +68,7 @@ def test_what_holds_all_is_said_once_and_its_own_reason_in_each_row(ana: Client,
     assert parked["code"] == "files_locked" and parked["rest"] == []
 
 
-def test_only_the_head_of_the_line_is_told_that_it_starts(ana: Client) -> None:
+def test_only_the_first_entries_are_announced_to_start(ana: Client) -> None:
     workspace = seed.empty(cap="9000", budget="9000")
     seed.plenty(workspace, 120)
     seed.worker()
@@ -84,9 +84,9 @@ def test_stored_reasons_are_those_that_the_checks_give(ana: Client, workspace: W
     Entry.objects.filter(workspace=workspace, seq=7).update(not_before="2999-01-01T00:00:00Z")
     _, explained = explain.explain(workspace.pk)
     stored = dict(Entry.objects.filter(workspace=workspace).annotate(code=status_groups.REASON).values_list("pk", "code"))
-    for one in explained:
-        own = next((check.code for check in one.checks if not check.passed and not check.common), "")
-        assert stored[one.entry.id] == own, one.entry.seq
+    for item in explained:
+        own = next((check.code for check in item.checks if not check.passed and not check.common), "")
+        assert stored[item.entry.id] == own, item.entry.seq
 
 
 def test_the_rail_counts_what_its_links_show(ana: Client, workspace: Workspace) -> None:
@@ -119,14 +119,14 @@ def test_three_ways_to_be_empty(ana: Client, workspace: Workspace) -> None:
 @pytest.mark.parametrize("sort", ["", "-seq", "priority", "-score", "score", "-spent", "rounds", "-updated", "updated"])
 def test_every_entry_is_on_one_page(ana: Client, sort: str) -> None:
     workspace = seed.empty(cap="9000", budget="9000")
-    made = seed.plenty(workspace, 170)
+    created = seed.plenty(workspace, 170)
     Entry.objects.filter(workspace=workspace).update(updated_at="2026-11-25T10:00:00Z")
-    Entry.objects.filter(pk__in=[entry.pk for entry in made[:60]]).update(score=0.1 + 0.2)
-    Entry.objects.filter(pk=made[3].pk).update(score=1, updated_at="2026-11-25T10:00:00.123Z")
+    Entry.objects.filter(pk__in=[entry.pk for entry in created[:60]]).update(score=0.1 + 0.2)
+    Entry.objects.filter(pk=created[3].pk).update(score=1, updated_at="2026-11-25T10:00:00.123Z")
     seen = walk(ana, workspace, sort=sort)
     assert len(seen) == len(set(seen)) == 170
     if sort == "-score":
-        assert seen[0] == made[3].pk and seen[-1] == made[60].pk
+        assert seen[0] == created[3].pk and seen[-1] == created[60].pk
 
 
 def test_back_and_forth_show_the_same_page(ana: Client) -> None:
@@ -138,7 +138,7 @@ def test_back_and_forth_show_the_same_page(ana: Client) -> None:
     assert [row["entry"].pk for row in again["rows"]] == [row["entry"].pk for row in first["rows"]]
 
 
-def test_the_head_says_how_it_is_sorted(ana: Client, workspace: Workspace) -> None:
+def test_the_column_head_shows_the_sort_order(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, at(workspace), sort="-spent", fragment="entries")
     assert seen.count("aria-sort") == 1 and 'aria-sort="descending"><a href="?sort=spent">' in seen
 
@@ -164,15 +164,13 @@ def test_ten_and_five_hundred_take_the_same_queries(ana: Client, query: dict[str
     assert statements(ana, at(few), **query) == statements(ana, at(many), **query) <= 12
 
 
-def act(client: Client, workspace: Workspace, seqs: list[int], **said: Any) -> Any:
+def act(client: Client, workspace: Workspace, seqs: list[int], **form_data: Any) -> Any:
     picks = list(Entry.objects.filter(workspace=workspace, seq__in=seqs).values_list("pk", flat=True))
-    return client.post(at(workspace, "bulk/"), {"pick": picks, "next": at(workspace)} | said, follow=True)
+    return client.post(at(workspace, "bulk/"), {"pick": picks, "next": at(workspace)} | form_data, follow=True)
 
 
 def test_many_are_held_and_released(otto: Client, workspace: Workspace) -> None:
-    assert "2 entries are held back" in in_line(
-        act(otto, workspace, [5, 7], do="hold", reason="after the review").content.decode()
-    )
+    assert "2 entries are on hold" in in_line(act(otto, workspace, [5, 7], do="hold", reason="after the review").content.decode())
     assert by_seq(workspace, 5).reason_message == "after the review"
     assert "3 entries are back in line" in in_line(act(otto, workspace, [5, 7, 10], do="release").content.decode())
     assert by_seq(workspace, 10).status == "pending"
@@ -194,11 +192,11 @@ def test_priority_of_many(otto: Client, workspace: Workspace) -> None:
 def test_more_than_fifty_are_confirmed_by_their_number(ana: Client) -> None:
     workspace = seed.empty(cap="9000", budget="9000")
     seed.plenty(workspace, 60)
-    said = {"do": "hold", "all": "1", "matching": "q=many", "next": at(workspace)}
-    asked = ana.post(at(workspace, "bulk/"), said)
-    assert asked.status_code == 409 and "Type 60 to go on" in in_line(asked.content.decode())
+    form_data = {"do": "hold", "all": "1", "matching": "q=many", "next": at(workspace)}
+    confirmation = ana.post(at(workspace, "bulk/"), form_data)
+    assert confirmation.status_code == 409 and "Type 60 to go on" in in_line(confirmation.content.decode())
     assert not Entry.objects.filter(workspace=workspace, status="blocked").exists()
-    fields = asked.context["asked"]["fields"]
+    fields = confirmation.context["asked"]["fields"]
     assert ana.post(at(workspace, "bulk/"), fields | {"typed": "59"}).status_code == 409
     assert ana.post(at(workspace, "bulk/"), fields | {"typed": "60"}).status_code == 303
     assert Entry.objects.filter(workspace=workspace, reason_code="human_hold").count() == 60
@@ -227,7 +225,7 @@ def test_odd_orders_change_nothing(otto: Client, workspace: Workspace, said: dic
     assert list(Entry.objects.order_by("pk").values("status", "priority")) == before
 
 
-def test_who_only_looks_has_no_controls_and_may_do_nothing(vera: Client, workspace: Workspace) -> None:
+def test_a_viewer_has_no_controls_and_may_do_nothing(vera: Client, workspace: Workspace) -> None:
     seen = text_of(vera, at(workspace))
     assert 'type="checkbox"' not in seen and "entries/bulk/" not in seen and "entries/new/" not in seen
     assert act(vera, workspace, [5], do="hold").status_code == 403
@@ -245,7 +243,7 @@ def test_a_list_of_another_workspace_is_not_there(nils: Client, workspace: Works
 
 
 def test_a_page_of_fifty_is_light(ana: Client) -> None:
-    """Elements, as the browser counts them: journeys measure the whole page; this one tells early."""
+    """Elements, as the browser counts them: journeys measure the whole page; this test fails earlier."""
     workspace = seed.empty(cap="9000", budget="9000")
     seed.plenty(workspace, 80)
     Account.objects.filter(project_id=workspace.pk).update(spent=usd("0.9"))
@@ -257,5 +255,5 @@ def test_a_page_of_fifty_is_light(ana: Client) -> None:
 def test_more_ticks_than_a_database_takes_are_refused(otto: Client, workspace: Workspace) -> None:
     picks = ",".join(f"{n:x}" for n in range(150_000))
     for do in ("hold", "export"):
-        answer = otto.post(f"/w/{workspace.pk}/entries/bulk/", {"do": do, "picks": picks}, headers={"HX-Request": "true"})
-        assert answer.status_code == 422 and "At most 500 entries at once" in in_line(answer.content.decode())
+        response = otto.post(f"/w/{workspace.pk}/entries/bulk/", {"do": do, "picks": picks}, headers={"HX-Request": "true"})
+        assert response.status_code == 422 and "At most 500 entries at once" in in_line(response.content.decode())

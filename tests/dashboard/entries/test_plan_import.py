@@ -19,17 +19,17 @@ from workspaces.models import Event, Workspace
 KEY = "k" * 32
 
 
-def plan(client: Client, workspace: Workspace, text: str, **said: Any) -> Any:
-    return client.post(f"/w/{workspace.pk}/entries/plan/", {"text": text, "key": KEY, "do": "preview"} | said)
+def plan(client: Client, workspace: Workspace, text: str, **form_data: Any) -> Any:
+    return client.post(f"/w/{workspace.pk}/entries/plan/", {"text": text, "key": KEY, "do": "preview"} | form_data)
 
 
-def add(client: Client, workspace: Workspace, text: str, **said: Any) -> Any:
+def add(client: Client, workspace: Workspace, text: str, **form_data: Any) -> Any:
     carried = base64.b64encode(zlib.compress(text.encode())).decode()
-    return client.post(f"/w/{workspace.pk}/entries/plan/", {"carried": carried, "key": KEY, "do": "add"} | said, follow=True)
+    return client.post(f"/w/{workspace.pk}/entries/plan/", {"carried": carried, "key": KEY, "do": "add"} | form_data, follow=True)
 
 
-def write(client: Client, workspace: Workspace, **said: Any) -> Any:
-    return client.post(f"/w/{workspace.pk}/entries/new/", {"content": "Mend it", "key": KEY} | said)
+def write(client: Client, workspace: Workspace, **form_data: Any) -> Any:
+    return client.post(f"/w/{workspace.pk}/entries/new/", {"content": "Mend it", "key": KEY} | form_data)
 
 
 def newest(workspace: Workspace) -> Entry:
@@ -100,7 +100,7 @@ def test_a_file_is_read(otto: Client, workspace: Workspace) -> None:
     ("data", "words"),
     [(b"- [ ] A\n\xff", "Line 2:</strong> The file is not UTF-8"), (b"x" * (1024 * 1024 + 1), "larger than 1 MiB")],
 )
-def test_a_bad_file_is_told(otto: Client, workspace: Workspace, data: bytes, words: str) -> None:
+def test_a_bad_file_is_reported(otto: Client, workspace: Workspace, data: bytes, words: str) -> None:
     assert words in in_line(plan(otto, workspace, "", file=SimpleUploadedFile("plan.md", data)).content.decode())
 
 
@@ -121,7 +121,7 @@ def test_odd_plans_are_answered(otto: Client, workspace: Workspace, text: str) -
     assert plan(otto, workspace, text, format="\x00").status_code in (200, 422)
 
 
-def test_more_than_there_is_left_is_said(otto: Client, workspace: Workspace) -> None:
+def test_exceeding_the_remaining_budget_is_reported(otto: Client, workspace: Workspace) -> None:
     assert "more than there is" in in_line(plan(otto, workspace, "- [ ] A (budget: $5000)").content.decode())
 
 
@@ -129,8 +129,14 @@ def test_more_than_there_is_left_is_said(otto: Client, workspace: Workspace) -> 
 
 
 def test_an_entry_is_written(otto: Client, workspace: Workspace) -> None:
-    said = {"requirements": "fast\r\nsmall", "criteria": "a\n\nb", "modifies": "app/x.py", "creates": "new/", "after": "3, #12"}
-    response = write(otto, workspace, **said, priority="high", budget="$1,200.50", rounds="7", group="docs", alone="1")
+    form_data = {
+        "requirements": "fast\r\nsmall",
+        "criteria": "a\n\nb",
+        "modifies": "app/x.py",
+        "creates": "new/",
+        "after": "3, #12",
+    }
+    response = write(otto, workspace, **form_data, priority="high", budget="$1,200.50", rounds="7", group="docs", alone="1")
     entry = newest(workspace)
     assert response.status_code == 303 and response.url == f"/w/{workspace.pk}/entries/{entry.pk}/"
     assert entry.spec == {
@@ -165,7 +171,7 @@ def test_an_entry_needs_no_more_than_its_content(otto: Client, workspace: Worksp
         ({"group": "g" * 101}, "100"),
     ],
 )
-def test_what_does_not_fit_is_told_and_the_rest_stays(
+def test_invalid_fields_are_reported_and_the_input_stays(
     otto: Client, workspace: Workspace, said: dict[str, str], words: str
 ) -> None:
     before = Entry.objects.count()
@@ -188,5 +194,7 @@ def test_what_it_waits_for_can_be_searched(otto: Client, workspace: Workspace) -
 
 def test_a_key_is_of_its_workspace(otto: Client, workspace: Workspace) -> None:
     other = seed.empty("Other")
-    made = [entries.add(one.pk, [Draft("A"), Draft("B")], by=seed.ANA, once=KEY) for one in (workspace, other, workspace)]
-    assert made[0] == made[2] and made[0][0].pk != made[1][0].pk and [len(some) for some in made] == [2, 2, 2]
+    created = [
+        entries.add(each.pk, [Draft("A"), Draft("B")], by=seed.ANA, idempotency_key=KEY) for each in (workspace, other, workspace)
+    ]
+    assert created[0] == created[2] and created[0][0].pk != created[1][0].pk and [len(some) for some in created] == [2, 2, 2]

@@ -57,7 +57,7 @@ def test_words_and_qualifiers(ana: Client, workspace: Workspace, q: str, seqs: l
     assert found(ana, workspace, q=q) == seqs
 
 
-def test_the_search_says_how_it_was_understood(ana: Client, workspace: Workspace) -> None:
+def test_the_search_is_shown_as_a_sentence(ana: Client, workspace: Workspace) -> None:
     assert says(ana, workspace, 'reason:files spent:>5 "two words"') == "waiting for files, spent over $5.00, with “two words”"
     context = ana.get(at(workspace), {"q": "score:high budget:<2", "colour": "red", "status": "dancing"}).context
     assert context["says"] == "budget under $2.00" and context["ignored"] == ["colour", "status", "score:high"]
@@ -85,25 +85,25 @@ def test_a_path_in_another_script_is_found(ana: Client, workspace: Workspace) ->
 
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_language(text: str) -> None:
-    asked = search_language.parse(text)
-    assert search_language.sentence(asked) if asked.anything else not asked.words
+    search = search_language.parse(text)
+    assert search_language.sentence(search) if search.has_criteria else not search.words
 
 
 @given(st.lists(st.sampled_from(["status:done", "spent:>5", "locked:no", "dep:#3", "word", "score:x", "nope:1"]), max_size=8))
 def test_every_piece_is_a_term_a_word_or_named(pieces: list[str]) -> None:
-    asked = search_language.parse(" ".join(pieces))
+    search = search_language.parse(" ".join(pieces))
     kept = {"status:done", "spent:>5", "locked:no", "dep:#3"} & set(pieces)
-    assert len(asked.terms) == len(kept) and set(asked.ignored) == {"score:x"} & set(pieces)
-    assert list(asked.words) == [piece for piece in pieces if piece in ("word", "nope:1")]
+    assert len(search.terms) == len(kept) and set(search.ignored) == {"score:x"} & set(pieces)
+    assert list(search.words) == [piece for piece in pieces if piece in ("word", "nope:1")]
 
 
-def test_the_outline_tells_each_once_and_the_rest_by_links(ana: Client, workspace: Workspace) -> None:
+def test_the_outline_lists_each_entry_once_and_links_repeats(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, at(workspace), view="graph", fragment="entries")
     assert seen.count('href="#o8"') == 1 and seen.count('id="o8"') == 1 and seen.count("<ul") == seen.count("</ul>")
     assert "<svg" in seen and "Dependencies of 6 entries" in seen
 
 
-def test_a_circle_is_said(ana: Client, workspace: Workspace) -> None:
+def test_a_cycle_is_reported(ana: Client, workspace: Workspace) -> None:
     Dependency.objects.create(entry=by_seq(workspace, 1), depends_on=by_seq(workspace, 6))
     assert "in a circle" in text_of(ana, at(workspace), view="graph", fragment="entries")
 
@@ -132,5 +132,5 @@ def test_what_is_needed_stands_left_of_what_waits(pairs: list[tuple[int, int]]) 
 
 @pytest.mark.parametrize("number", ["1e-999999", "0.1e-99999999", "1e-13"])
 def test_a_short_number_cannot_make_a_long_sentence(number: str) -> None:
-    asked = search_language.parse(f"score:>{number} spent:<{number} rounds:{number}")
-    assert len(asked.ignored) == 3 and search_language.sentence(asked) == ""
+    search = search_language.parse(f"score:>{number} spent:<{number} rounds:{number}")
+    assert len(search.ignored) == 3 and search_language.sentence(search) == ""

@@ -20,8 +20,8 @@ from workspaces.models import Event, Workspace
 TABS = ["", "brief", "deps", "locks", "budget", "history"]
 
 
-def at(one: Entry, tail: str = "") -> str:
-    return f"/w/{one.workspace_id}/entries/{one.pk}/{tail}"
+def at(target: Entry, tail: str = "") -> str:
+    return f"/w/{target.workspace_id}/entries/{target.pk}/{tail}"
 
 
 def startable(workspace: Workspace) -> Entry:
@@ -34,7 +34,7 @@ def startable(workspace: Workspace) -> Entry:
     return entry(workspace, 5)
 
 
-def test_the_head_says_where_it_stands_why_and_since_when(ana: Client, workspace: Workspace) -> None:
+def test_the_head_shows_status_reason_and_time(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, at(entry(workspace, 5)), fragment="standing")
     holder = entry(workspace, 4)
     assert "Waiting for app/export" in seen and f"/entries/{holder.pk}/" in seen
@@ -43,29 +43,29 @@ def test_the_head_says_where_it_stands_why_and_since_when(ana: Client, workspace
 
 
 def test_what_it_changed_is_offered_once_something_is_committed(ana: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 1)
-    assert "What it changed" not in text_of(ana, at(one)) and "What it changed" not in text_of(ana, at(entry(workspace, 11)))
-    Round.objects.filter(entry=one, number=1).update(commit="a" * 40)
-    assert f'href="{at(one, "diff/")}">What it changed' in text_of(ana, at(one), fragment="standing")
+    target = entry(workspace, 1)
+    assert "What it changed" not in text_of(ana, at(target)) and "What it changed" not in text_of(ana, at(entry(workspace, 11)))
+    Round.objects.filter(entry=target, number=1).update(commit="a" * 40)
+    assert f'href="{at(target, "diff/")}">What it changed' in text_of(ana, at(target), fragment="standing")
 
 
-def test_a_reason_says_that_it_may_be_left_out_and_where_it_is_kept(otto: Client, workspace: Workspace) -> None:
+def test_a_reason_field_is_marked_optional_and_recorded(otto: Client, workspace: Workspace) -> None:
     assert 'for="act-reason">Reason <span class="muted">(optional, kept in its history)' in text_of(
         otto, at(entry(workspace, 11))
     )
 
 
 def test_crumbs_lead_back_from_the_entry_and_from_what_is_below_it(ana: Client, workspace: Workspace) -> None:
-    one, up = entry(workspace, 1), f'href="/w/{workspace.pk}/entries/">Entries<'
+    target, up = entry(workspace, 1), f'href="/w/{workspace.pk}/entries/">Entries<'
     for tail in ("", "diff/", "rounds/1/", "preflight/"):
-        crumbs = text_of(ana, at(one, tail)).partition('aria-label="Breadcrumb"')[2].partition("</nav>")[0]
-        assert up in crumbs and (not tail or f'href="{at(one)}">#1<' in crumbs), tail
+        crumbs = text_of(ana, at(target, tail)).partition('aria-label="Breadcrumb"')[2].partition("</nav>")[0]
+        assert up in crumbs and (not tail or f'href="{at(target)}">#1<' in crumbs), tail
 
 
-def test_the_dearest_round_is_named_and_led_to(ana: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 1)
-    seen = text_of(ana, at(one), fragment="rounds")
-    assert "Round 1 cost the most: $0.31" in seen and f"{at(one)}rounds/1/#diff" in seen
+def test_the_most_expensive_round_is_named_and_linked(ana: Client, workspace: Workspace) -> None:
+    target = entry(workspace, 1)
+    seen = text_of(ana, at(target), fragment="rounds")
+    assert "Round 1 cost the most: $0.31" in seen and f"{at(target)}rounds/1/#diff" in seen
     assert seen.count("most expensive") == 1 and "better" in seen
 
 
@@ -93,12 +93,12 @@ def test_a_tab_that_there_is_not_is_named_and_left(ana: Client, workspace: Works
 
 @pytest.mark.parametrize("tab", TABS)
 def test_a_tab_takes_the_same_few_queries_for_any_backlog(ana: Client, tab: str) -> None:
-    asked = []
+    counts = []
     for number in (10, 500):
         workspace = seed.empty(str(number), cap="9000", budget="9000")
-        asked.append(statements(ana, at(seed.plenty(workspace, number)[4]), tab=tab))
-    assert asked[0] == asked[1], (tab, asked)
-    assert asked[0] <= 12, (tab, asked)
+        counts.append(statements(ana, at(seed.plenty(workspace, number)[4]), tab=tab))
+    assert counts[0] == counts[1], (tab, counts)
+    assert counts[0] <= 12, (tab, counts)
 
 
 def test_a_viewer_sees_every_tab_and_no_control(vera: Client, workspace: Workspace) -> None:
@@ -110,45 +110,45 @@ def test_a_viewer_sees_every_tab_and_no_control(vera: Client, workspace: Workspa
 
 
 def test_posts_are_refused_to_a_viewer(vera: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 5)
+    target = entry(workspace, 5)
     for tail in ("dispatch/", "depend/", "undepend/", "set/priority/", "set/assign/", "set/beside/"):
-        assert vera.post(at(one, tail), {"reason": "x", "depends_on": "2", "priority": "low"}).status_code == 403, tail
-    assert entry(workspace, 5).priority == one.priority
+        assert vera.post(at(target, tail), {"reason": "x", "depends_on": "2", "priority": "low"}).status_code == 403, tail
+    assert entry(workspace, 5).priority == target.priority
 
 
 def test_priority_assignment_and_company_are_plain_forms(otto: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 5)
-    otto.post(at(one, "set/priority/"), {"priority": "critical"})
-    otto.post(at(one, "set/assign/"), {"assigned_to": "Bea"})
-    otto.post(at(one, "set/beside/"), {"alone": "on", "parallel_group": "db"})
-    one = entry(workspace, 5)
-    assert (one.priority, one.assigned_to, one.parallelizable, one.parallel_group) == (0, "Bea", False, "db")
-    assert otto.post(at(one, "set/priority/"), {"priority": "9"}, headers=HTMX).status_code == 422
-    assert otto.post(at(one, "set/owner/"), {}).status_code == 404
+    target = entry(workspace, 5)
+    otto.post(at(target, "set/priority/"), {"priority": "critical"})
+    otto.post(at(target, "set/assign/"), {"assigned_to": "Bea"})
+    otto.post(at(target, "set/beside/"), {"alone": "on", "parallel_group": "db"})
+    target = entry(workspace, 5)
+    assert (target.priority, target.assigned_to, target.parallelizable, target.parallel_group) == (0, "Bea", False, "db")
+    assert otto.post(at(target, "set/priority/"), {"priority": "9"}, headers=HTMX).status_code == 422
+    assert otto.post(at(target, "set/owner/"), {}).status_code == 404
 
 
 def test_a_dependency_is_added_by_number_or_as_the_list_offers_it(otto: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 5)
-    assert otto.post(at(one, "depend/"), {"depends_on": "#2"}).status_code == 303
-    otto.post(at(one, "depend/"), {"depends_on": "#6 Send a reminder three days before"})
-    assert sorted(one.dependencies.values_list("depends_on__seq", flat=True)) == [2, 6]
-    otto.post(at(one, "undepend/"), {"depends_on": "2"})
-    assert list(one.dependencies.values_list("depends_on__seq", flat=True)) == [6]
+    target = entry(workspace, 5)
+    assert otto.post(at(target, "depend/"), {"depends_on": "#2"}).status_code == 303
+    otto.post(at(target, "depend/"), {"depends_on": "#6 Send a reminder three days before"})
+    assert sorted(target.dependencies.values_list("depends_on__seq", flat=True)) == [2, 6]
+    otto.post(at(target, "undepend/"), {"depends_on": "2"})
+    assert list(target.dependencies.values_list("depends_on__seq", flat=True)) == [6]
 
 
 @pytest.mark.parametrize("said", ["", "x", "#", "9" * 16, "-1", "\x00", "#999", "#1.5"])
 def test_what_is_no_entry_is_no_dependency(otto: Client, workspace: Workspace, said: str) -> None:
-    answer = otto.post(at(entry(workspace, 5), "depend/"), {"depends_on": said}, headers=HTMX)
-    assert answer.status_code in (404, 422) and not entry(workspace, 5).dependencies.exists()
+    response = otto.post(at(entry(workspace, 5), "depend/"), {"depends_on": said}, headers=HTMX)
+    assert response.status_code in (404, 422) and not entry(workspace, 5).dependencies.exists()
 
 
 def test_a_cycle_is_named_where_it_was_asked_for(otto: Client, workspace: Workspace) -> None:
-    answer = otto.post(at(entry(workspace, 2), "depend/"), {"depends_on": "8"}, headers=HTMX)
-    assert answer.status_code == 422 and "in progress" in in_line(answer.content.decode())
+    response = otto.post(at(entry(workspace, 2), "depend/"), {"depends_on": "8"}, headers=HTMX)
+    assert response.status_code == 422 and "in progress" in in_line(response.content.decode())
     five, twelve = entry(workspace, 5), entry(workspace, 12)
     otto.post(at(five, "depend/"), {"depends_on": "12"})
-    answer = otto.post(at(twelve, "depend/"), {"depends_on": "5"}, headers=HTMX)
-    assert answer.status_code == 422 and "#12 → #5 → #12" in in_line(answer.content.decode())
+    response = otto.post(at(twelve, "depend/"), {"depends_on": "5"}, headers=HTMX)
+    assert response.status_code == 422 and "#12 → #5 → #12" in in_line(response.content.decode())
 
 
 def rows_of(seen: str) -> list[tuple[str, bool]]:
@@ -159,47 +159,47 @@ def rows_of(seen: str) -> list[tuple[str, bool]]:
 @pytest.mark.parametrize("seq", [3, 5, 8, 10, 11, 12])
 def test_the_preflight_is_the_executors_own_result(ana: Client, workspace: Workspace, seq: int) -> None:
     """Acceptance point 10: the same ids, in the same order, as the scheduler and the API have them."""
-    one = entry(workspace, seq)
-    shown = rows_of(text_of(ana, at(one, "preflight/")))
-    asked = explain.reasons(workspace.pk, [one.pk])[one.pk].checks
-    assert shown == [(check.code, check.passed) for check in asked] and len(shown) == len(NAMES)
-    [told] = queries.shown_entries(workspace.pk, [one])
-    assert [code for code, passed in shown if not passed] == [reason["code"] for reason in told["reasons"]]
+    target = entry(workspace, seq)
+    shown = rows_of(text_of(ana, at(target, "preflight/")))
+    checks = explain.reasons(workspace.pk, [target.pk])[target.pk].checks
+    assert shown == [(check.code, check.passed) for check in checks] and len(shown) == len(NAMES)
+    [row] = queries.shown_entries(workspace.pk, [target])
+    assert [code for code, passed in shown if not passed] == [reason["code"] for reason in row["reasons"]]
 
 
 @pytest.mark.parametrize("seq", [3, 5, 8, 10, 11, 12])
 def test_a_check_that_fails_leads_to_its_fix_and_nothing_passes_by_it(ana: Client, workspace: Workspace, seq: int) -> None:
-    one = entry(workspace, seq)
-    seen = text_of(ana, at(one), fragment="preflight")
+    target = entry(workspace, seq)
+    seen = text_of(ana, at(target), fragment="preflight")
     assert "dispatch-entry" not in seen and "ypass" not in seen
     for part in seen.split('data-check="')[1:]:
         row = part.split("</tr>")[0]
         assert ("<a href=" in row.split("To mend it")[1]) == ("Fail<" in row)
     before = Session.objects.count()
-    answer = ana.post(at(one, "dispatch/"), {"reason": "now"}, headers=HTMX)
-    assert answer.status_code == 409 and "Nothing was overridden" in in_line(answer.content.decode())
+    response = ana.post(at(target, "dispatch/"), {"reason": "now"}, headers=HTMX)
+    assert response.status_code == 409 and "Nothing was overridden" in in_line(response.content.decode())
     assert Session.objects.count() == before and not Event.objects.filter(verb="entry.dispatch").exists()
 
 
-def test_dispatch_now_starts_it_and_says_as_what(otto: Client, workspace: Workspace) -> None:
-    one = startable(workspace)
-    assert 'id="dispatch-entry"' in text_of(otto, at(one), fragment="preflight")
-    assert otto.post(at(one, "dispatch/"), {"reason": " "}, headers=HTMX).status_code == 422
-    answer = otto.post(at(one, "dispatch/"), {"reason": "the customer waits"}, headers=HTMX).content.decode()
-    told = Event.objects.get(verb="entry.dispatch")
-    assert (told.actor, told.reason, told.object_id) == ("otto", "the customer waits", one.pk)
-    session = Session.objects.filter(entry=one, status="claimed").first()
+def test_dispatch_now_starts_it_and_names_the_session(otto: Client, workspace: Workspace) -> None:
+    target = startable(workspace)
+    assert 'id="dispatch-entry"' in text_of(otto, at(target), fragment="preflight")
+    assert otto.post(at(target, "dispatch/"), {"reason": " "}, headers=HTMX).status_code == 422
+    response = otto.post(at(target, "dispatch/"), {"reason": "the customer waits"}, headers=HTMX).content.decode()
+    event = Event.objects.get(verb="entry.dispatch")
+    assert (event.actor, event.reason, event.object_id) == ("otto", "the customer waits", target.pk)
+    session = Session.objects.filter(entry=target, status="claimed").first()
     if session is None:  # others were before it in line, and took the room
-        assert "was not started:" in answer and "The same cycle started" in answer
+        assert "was not started:" in response and "The same cycle started" in response
         return
-    assert f'<a href="{reverse("session", args=[workspace.pk, session.pk])}">' in answer and "as round 1" in answer
+    assert f'<a href="{reverse("session", args=[workspace.pk, session.pk])}">' in response and "as round 1" in response
 
 
 def test_a_paused_executor_dispatches_nothing(otto: Client, workspace: Workspace) -> None:
-    one = startable(workspace)
+    target = startable(workspace)
     control.pause(workspace.pk, by=seed.ANA)
-    answer = otto.post(at(one, "dispatch/"), {"reason": "now"}, headers=HTMX)
-    assert answer.status_code == 409 and "The executor is paused" in in_line(answer.content.decode())
+    response = otto.post(at(target, "dispatch/"), {"reason": "now"}, headers=HTMX)
+    assert response.status_code == 409 and "The executor is paused" in in_line(response.content.decode())
 
 
 def test_what_is_at_work_or_done_has_nothing_to_dispatch(otto: Client, workspace: Workspace) -> None:
@@ -209,35 +209,35 @@ def test_what_is_at_work_or_done_has_nothing_to_dispatch(otto: Client, workspace
 
 
 def test_superusers_find_the_way_to_the_admin_site(ana: Client, otto: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 5)
-    edit = reverse("admin:orchestration_entry_change", args=[quote(one.pk)])
-    assert edit in text_of(ana, at(one)) and edit not in text_of(otto, at(one))
+    target = entry(workspace, 5)
+    edit = reverse("admin:orchestration_entry_change", args=[quote(target.pk)])
+    assert edit in text_of(ana, at(target)) and edit not in text_of(otto, at(target))
 
 
 def test_another_workspaces_entry_is_no_page(ana: Client, nils: Client, workspace: Workspace) -> None:
-    one, other = entry(workspace, 1), seed.empty("Other")
+    target, other = entry(workspace, 1), seed.empty("Other")
     for tail in ("", "rounds/1/", "rounds/1/patch/", "diff/", "diff/patch/", "preflight/"):
-        assert nils.get(at(one, tail)).status_code == 404
-        assert ana.get(f"/w/{other.pk}/entries/{one.pk}/{tail}").status_code == 404
+        assert nils.get(at(target, tail)).status_code == 404
+        assert ana.get(f"/w/{other.pk}/entries/{target.pk}/{tail}").status_code == 404
 
 
 def test_a_deleted_entry_is_gone(ana: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 10)
-    entries.delete(one, by=seed.ANA)
-    assert ana.get(at(one)).status_code == 404 and ana.get(at(one, "diff/")).status_code == 404
+    target = entry(workspace, 10)
+    entries.delete(target, by=seed.ANA)
+    assert ana.get(at(target)).status_code == 404 and ana.get(at(target, "diff/")).status_code == 404
 
 
 def out_of_money(workspace: Workspace) -> Entry:
     return Entry.objects.filter(workspace=workspace, status="blocked", reason_code="budget_exceeded")[0]
 
 
-def test_out_of_money_it_leads_to_its_budget_those_who_may_raise_it(ana: Client, otto: Client, workspace: Workspace) -> None:
-    one = out_of_money(workspace)
-    button = f'href="{at(one)}?tab=budget">Raise its budget'
-    assert button in text_of(ana, at(one), fragment="standing")
-    assert button not in text_of(otto, at(one), fragment="standing")
+def test_out_of_money_it_links_to_its_budget_for_the_budget_role(ana: Client, otto: Client, workspace: Workspace) -> None:
+    target = out_of_money(workspace)
+    button = f'href="{at(target)}?tab=budget">Raise its budget'
+    assert button in text_of(ana, at(target), fragment="standing")
+    assert button not in text_of(otto, at(target), fragment="standing")
 
 
-def test_released_without_money_it_says_that_it_will_be_blocked_again(otto: Client, workspace: Workspace) -> None:
-    answer = in_line(otto.post(at(out_of_money(workspace), "release/"), headers=HTMX).content.decode())
-    assert "will be blocked again" in answer and "a round needs" in answer
+def test_a_release_without_money_warns_of_the_next_block(otto: Client, workspace: Workspace) -> None:
+    response = in_line(otto.post(at(out_of_money(workspace), "release/"), headers=HTMX).content.decode())
+    assert "will be blocked again" in response and "a round needs" in response

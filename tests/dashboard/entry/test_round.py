@@ -16,7 +16,7 @@ from workspaces.models import Workspace
 
 
 @pytest.fixture
-def one(workspace: Workspace, tmp_path: Path) -> Entry:
+def entry(workspace: Workspace, tmp_path: Path) -> Entry:
     return worked_on(workspace, tmp_path)
 
 
@@ -25,102 +25,102 @@ def text_of(client: Client, address: str, **query: str) -> str:
     return test_page.text_of(client, address, **query).replace("<mark>", "").replace("</mark>", "")
 
 
-def at(one: Entry, tail: str) -> str:
-    return f"/w/{one.workspace_id}/entries/{one.pk}/{tail}"
+def at(target: Entry, tail: str) -> str:
+    return f"/w/{target.workspace_id}/entries/{target.pk}/{tail}"
 
 
-def test_a_round_says_what_it_cost_found_and_changed(ana: Client, one: Entry) -> None:
-    seen = text_of(ana, at(one, "rounds/1/"))
+def test_a_round_shows_cost_checks_and_diff(ana: Client, entry: Entry) -> None:
+    seen = text_of(ana, at(entry, "rounds/1/"))
     for fact in ("Score 0.40", "$0.31", "most expensive", "Attempt 1", "its log", "expected 7500", "Rewrote the parser"):
         assert fact in seen, fact
     assert "app/duration.py" in seen and "Minutes too." in seen and "<ins>+" in seen
 
 
-def test_rounds_lead_to_each_other(ana: Client, one: Entry) -> None:
-    first, second = (text_of(ana, at(one, f"rounds/{n}/")) for n in (1, 2))
+def test_rounds_lead_to_each_other(ana: Client, entry: Entry) -> None:
+    first, second = (text_of(ana, at(entry, f"rounds/{n}/")) for n in (1, 2))
     assert "data-next" in first and "data-previous" not in first
     assert "data-previous" in second and "data-next" not in second
 
 
-def test_two_rounds_stand_side_by_side_with_the_diff_between_them(ana: Client, one: Entry) -> None:
-    seen = text_of(ana, at(one, "rounds/2/"), compare="1")
+def test_two_rounds_stand_side_by_side_with_the_diff_between_them(ana: Client, entry: Entry) -> None:
+    seen = text_of(ana, at(entry, "rounds/2/"), compare="1")
     assert "From round 1 to round 2" in seen and seen.count("Tokens in / out") == 2
     assert "Hours too." in seen and "Ignored" not in seen
     for odd in ("2", "9", "x", "9" * 30):
-        assert "Ignored in the address: compare" in text_of(ana, at(one, "rounds/2/"), compare=odd)
+        assert "Ignored in the address: compare" in text_of(ana, at(entry, "rounds/2/"), compare=odd)
 
 
-def test_what_an_agent_wrote_is_text(ana: Client, one: Entry) -> None:
+def test_what_an_agent_wrote_is_text(ana: Client, entry: Entry) -> None:
     for tail in ("rounds/2/", "diff/"):
-        seen = text_of(ana, at(one, tail))
+        seen = text_of(ana, at(entry, tail))
         assert "<script>alert" not in seen and "<img src" not in seen and "<b>odd" not in seen
         assert "\u202e" not in seen and "\x1b" not in seen and "⟨U+202E⟩" in seen and "hide text" in seen
 
 
-def test_one_file_is_asked_for_by_itself(ana: Client, one: Entry) -> None:
-    seen = text_of(ana, at(one, "rounds/2/"), file="<b>odd␊name")
+def test_one_file_is_asked_for_by_itself(ana: Client, entry: Entry) -> None:
+    seen = text_of(ana, at(entry, "rounds/2/"), file="<b>odd␊name")
     assert "One file of 2" in seen and "Hours too." not in seen and "⟨U+202E⟩" in seen
-    assert "no such file" in text_of(ana, at(one, "rounds/2/"), file="../../etc/passwd")
-    assert ana.get(at(one, "rounds/2/"), {"file": "\x00"}).status_code == 200
+    assert "no such file" in text_of(ana, at(entry, "rounds/2/"), file="../../etc/passwd")
+    assert ana.get(at(entry, "rounds/2/"), {"file": "\x00"}).status_code == 200
 
 
-def test_all_that_an_entry_changed_is_one_diff(ana: Client, one: Entry, workspace: Workspace) -> None:
-    seen = text_of(ana, at(one, "diff/"))
+def test_all_that_an_entry_changed_is_one_diff(ana: Client, entry: Entry, workspace: Workspace) -> None:
+    seen = text_of(ana, at(entry, "diff/"))
     assert "Hours too." in seen and "Minutes too." not in seen and "from where its first round began" in seen
     workspace.refresh_from_db()
-    first = Round.objects.get(entry=one, number=1)
+    first = Round.objects.get(entry=entry, number=1)
     git(Path(workspace.repo), "branch", "muster/integration", first.commit)
-    seen = text_of(ana, at(one, "diff/"))
+    seen = text_of(ana, at(entry, "diff/"))
     assert "Against muster/integration" in seen and "Minutes too." in seen
 
 
-def test_the_patch_is_a_file_that_applies(ana: Client, one: Entry, workspace: Workspace, tmp_path: Path) -> None:
-    answer = ana.get(at(one, "rounds/1/patch/"))
-    assert answer["Content-Type"] == "text/plain; charset=utf-8" and answer["X-Content-Type-Options"] == "nosniff"
-    assert answer["Content-Disposition"] == f'attachment; filename="entry-{one.seq}-round-1.patch"'
-    (tmp_path / "p").write_bytes(answer.content)
+def test_the_patch_is_a_file_that_applies(ana: Client, entry: Entry, workspace: Workspace, tmp_path: Path) -> None:
+    response = ana.get(at(entry, "rounds/1/patch/"))
+    assert response["Content-Type"] == "text/plain; charset=utf-8" and response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Disposition"] == f'attachment; filename="entry-{entry.seq}-round-1.patch"'
+    (tmp_path / "p").write_bytes(response.content)
     workspace.refresh_from_db()
-    first = Round.objects.get(entry=one, number=1)
+    first = Round.objects.get(entry=entry, number=1)
     git(Path(workspace.repo), "checkout", "--quiet", first.base_commit)
     git(Path(workspace.repo), "apply", "--check", str(tmp_path / "p"))
-    assert ana.get(at(one, "diff/patch/"))["Content-Disposition"] == f'attachment; filename="entry-{one.seq}.patch"'
+    assert ana.get(at(entry, "diff/patch/"))["Content-Disposition"] == f'attachment; filename="entry-{entry.seq}.patch"'
 
 
-def test_secrets_are_masked_on_the_page_and_in_the_patch(ana: Client, one: Entry) -> None:
-    secrets.put(one.workspace_id, "WORDS", "Minutes too", by=seed.ANA)
-    assert "Minutes too" not in text_of(ana, at(one, "rounds/1/")) and "[secret WORDS]" in text_of(ana, at(one, "rounds/1/"))
-    assert b"Minutes too" not in ana.get(at(one, "rounds/1/patch/")).content
+def test_secrets_are_masked_on_the_page_and_in_the_patch(ana: Client, entry: Entry) -> None:
+    secrets.put(entry.workspace_id, "WORDS", "Minutes too", by=seed.ANA)
+    assert "Minutes too" not in text_of(ana, at(entry, "rounds/1/")) and "[secret WORDS]" in text_of(ana, at(entry, "rounds/1/"))
+    assert b"Minutes too" not in ana.get(at(entry, "rounds/1/patch/")).content
 
 
-def test_a_commit_that_is_gone_is_said_and_the_rest_stands(ana: Client, one: Entry) -> None:
-    Round.objects.filter(entry=one, number=1).update(commit="1" * 40)
-    seen = text_of(ana, at(one, "rounds/1/"))
-    assert "is not in the repository any more" in seen and "Score 0.40" in seen
-    assert ana.get(at(one, "rounds/1/patch/")).status_code == 404
+def test_a_missing_commit_is_reported_and_the_page_works(ana: Client, entry: Entry) -> None:
+    Round.objects.filter(entry=entry, number=1).update(commit="1" * 40)
+    seen = text_of(ana, at(entry, "rounds/1/"))
+    assert "is no longer in the repository" in seen and "Score 0.40" in seen
+    assert ana.get(at(entry, "rounds/1/patch/")).status_code == 404
 
 
-def test_a_round_without_a_commit_says_so(ana: Client, workspace: Workspace) -> None:
-    one = Entry.objects.get(workspace=workspace, seq=2)
-    assert "no commit yet" in text_of(ana, at(one, "rounds/1/"))
+def test_a_round_without_a_commit_is_reported(ana: Client, workspace: Workspace) -> None:
+    target = Entry.objects.get(workspace=workspace, seq=2)
+    assert "no commit yet" in text_of(ana, at(target, "rounds/1/"))
     assert "no commit yet" in text_of(ana, at(Entry.objects.get(workspace=workspace, seq=5), "diff/"))
 
 
 @pytest.mark.parametrize("number", ["9", "0", "9" * 12, "9" * 5000])
-def test_a_round_that_there_is_not(ana: Client, one: Entry, number: str) -> None:
-    assert ana.get(at(one, f"rounds/{number}/")).status_code == 404
+def test_a_round_that_there_is_not(ana: Client, entry: Entry, number: str) -> None:
+    assert ana.get(at(entry, f"rounds/{number}/")).status_code == 404
 
 
 @pytest.mark.parametrize("tail", ["rounds/2/", "rounds/2/?compare=1", "diff/"])
-def test_a_diff_takes_few_queries(ana: Client, one: Entry, tail: str) -> None:
-    assert statements(ana, at(one, tail)) <= 14
+def test_a_diff_takes_few_queries(ana: Client, entry: Entry, tail: str) -> None:
+    assert statements(ana, at(entry, tail)) <= 14
 
 
 @pytest.mark.parametrize("fragment", ["facts", "found", "diff"])
-def test_its_parts_fetch_themselves(ana: Client, one: Entry, fragment: str) -> None:
-    seen = text_of(ana, at(one, "rounds/1/"), fragment=fragment)
+def test_its_parts_fetch_themselves(ana: Client, entry: Entry, fragment: str) -> None:
+    seen = text_of(ana, at(entry, "rounds/1/"), fragment=fragment)
     assert f'id="{fragment}"' in seen and "<html" not in seen
 
 
-def test_nothing_on_it_changes_anything(otto: Client, one: Entry) -> None:
+def test_the_page_has_no_side_effects(otto: Client, entry: Entry) -> None:
     for tail in ("rounds/1/", "diff/", "rounds/1/patch/"):
-        assert otto.post(at(one, tail)).status_code == 405
+        assert otto.post(at(entry, tail)).status_code == 405

@@ -1,4 +1,4 @@
-"""The streams of hints, through a real server."""
+"""The streams of change notifications, through a real server."""
 
 import contextlib
 import http.client
@@ -22,8 +22,8 @@ from workspaces.models import Membership, Workspace
 
 @pytest.fixture
 def address(transactional_db: None) -> Iterator[str]:
-    with serving() as found:
-        yield found
+    with serving() as events_seen:
+        yield events_seen
 
 
 @pytest.fixture
@@ -51,13 +51,13 @@ def reading(address: str, path: str, headers: dict[str, str]) -> Iterator[http.c
 
 def events(response: http.client.HTTPResponse, number: int) -> list[str]:
     """The names of the next events."""
-    found: list[str] = []
-    while len(found) < number:
+    lines: list[str] = []
+    while len(lines) < number:
         line = response.readline()
         assert line, "the stream ended"
         if line.startswith(b"event: "):
-            found.append(line.decode().split(": ")[1].strip())
-    return found
+            lines.append(line.decode().split(": ")[1].strip())
+    return lines
 
 
 def settle() -> None:
@@ -67,7 +67,7 @@ def settle() -> None:
         time.sleep(0.01)
 
 
-def test_a_page_hears_of_its_workspace_and_of_no_other(address: str, small: Workspace) -> None:
+def test_a_page_is_notified_of_its_workspace_only(address: str, small: Workspace) -> None:
     other = seed.empty("Other")
     with reading(address, f"/w/{small.pk}/events/", cookie_of(seed.user("ana"))) as response:
         assert response.headers["Content-Type"] == "text/event-stream"
@@ -79,7 +79,7 @@ def test_a_page_hears_of_its_workspace_and_of_no_other(address: str, small: Work
         assert set(events(response, 2)) == {"workers", "entries"}
 
 
-def test_a_burst_is_told_once(address: str, small: Workspace) -> None:
+def test_a_burst_is_one_notification(address: str, small: Workspace) -> None:
     with reading(address, f"/w/{small.pk}/events/", cookie_of(seed.user("ana"))) as response:
         events(response, 1)
         settle()
@@ -90,7 +90,7 @@ def test_a_burst_is_told_once(address: str, small: Workspace) -> None:
         assert events(response, 1) == ["locks"]
 
 
-def test_a_hint_arrives_within_a_tenth_of_a_second(address: str, small: Workspace) -> None:
+def test_a_change_arrives_within_a_tenth_of_a_second(address: str, small: Workspace) -> None:
     with reading(address, f"/w/{small.pk}/events/", cookie_of(seed.user("ana"))) as response:
         events(response, 1)
         settle()
@@ -127,7 +127,7 @@ def test_a_stream_ends_when_its_reader_may_no_longer_see(address: str, small: Wo
 
 
 def test_one_caller_has_so_many_streams_and_no_more(address: str, small: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "MOST_PER_CALLER", 2)
+    monkeypatch.setattr(streams, "MAX_PER_CALLER", 2)
     headers = cookie_of(seed.user("ana"))
     with contextlib.ExitStack() as stack:
         for _ in range(2):
@@ -138,7 +138,7 @@ def test_one_caller_has_so_many_streams_and_no_more(address: str, small: Workspa
 def test_a_token_of_the_same_name_takes_no_streams_from_another(
     address: str, small: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "MOST_PER_CALLER", 1)
+    monkeypatch.setattr(streams, "MAX_PER_CALLER", 1)
     mine, theirs = ({"Authorization": f"Bearer {tokens.create('ci', workspace=small)}"} for _ in range(2))
     path = f"/api/v1/workspaces/{small.pk}/orchestration/events"
     with reading(address, path, theirs) as other, reading(address, path, mine) as response:
@@ -156,7 +156,7 @@ def test_a_reader_that_goes_leaves_nothing_behind(address: str, small: Workspace
     assert not streams._open and wake_ups.client().pubsub_numpat() == 0
 
 
-def test_while_valkey_is_away_it_beats_and_then_tells_that_all_may_have_changed(
+def test_without_valkey_heartbeats_continue_and_then_all_topics_change(
     address: str, small: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "HEARTBEAT_S", 0.1)
@@ -165,6 +165,6 @@ def test_while_valkey_is_away_it_beats_and_then_tells_that_all_may_have_changed(
     with reading(address, f"/w/{small.pk}/events/", cookie_of(seed.user("ana"))) as response:
         assert events(response, 4) == ["hb"] * 4
         monkeypatch.setattr(redis.asyncio.Redis, "from_url", real)
-        found: set[str] = set()
-        while not found.issuperset(streams.TOPICS):
-            found |= set(events(response, 1))
+        events_seen: set[str] = set()
+        while not events_seen.issuperset(streams.TOPICS):
+            events_seen |= set(events(response, 1))

@@ -53,26 +53,26 @@ def test_the_list_is_only_of_workspaces_one_may_see(nils: Client, workspace: Wor
     assert "Invoices" not in text_of(nils, "/")
 
 
-def test_the_overview_says_what_needs_somebody_and_how_it_goes(ana: Client, workspace: Workspace) -> None:
+def test_the_overview_lists_what_needs_attention_and_how_it_goes(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/")
     for fact in ("Raise its budget", "Raise its rounds", "Implementing", "Left under the cap", " on hold", "against yesterday"):
         assert fact in seen, fact
 
 
-def test_what_somebody_should_look_at_is_the_first_of_the_workers(ana: Client, workspace: Workspace) -> None:
+def test_sessions_that_need_attention_come_first(ana: Client, workspace: Workspace) -> None:
     last = Session.objects.filter(workspace=workspace, status="running").order_by("claimed_at", "id").last()
     assert last is not None
     Session.objects.filter(pk=last.pk).update(last_output_at=now() - timedelta(minutes=11))
     assert ana.get(f"/w/{workspace.pk}/").context["workers"][0]["session"].pk == last.pk
 
 
-def test_what_is_spent_today_stands_beside_the_limit_of_a_day(ana: Client, workspace: Workspace) -> None:
+def test_todays_spend_is_shown_next_to_the_daily_limit(ana: Client, workspace: Workspace) -> None:
     assert "$4.39</strong>" in text_of(ana, f"/w/{workspace.pk}/", fragment="now")
     caps.set_limit(Project.objects.get(pk=workspace.pk), "total", "day", 60_000_000, by=seed.ANA)
     assert "$4.39<small> of $60.00</small>" in text_of(ana, f"/w/{workspace.pk}/", fragment="now")
 
 
-def test_people_and_automation_are_told_apart_by_more_than_a_colour(ana: Client, workspace: Workspace) -> None:
+def test_people_and_automation_differ_by_more_than_colour(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
     assert '#person"' in seen and '<span class="sr">person </span><strong>ana<' in seen
     assert '#gear"' in seen and '<span class="sr">automation </span><strong>muster<' in seen
@@ -80,7 +80,7 @@ def test_people_and_automation_are_told_apart_by_more_than_a_colour(ana: Client,
 
 def test_an_executor_that_was_never_started_is_not_called_paused(ana: Client) -> None:
     seen = text_of(ana, f"/w/{seed.empty().pk}/", fragment="budget")
-    assert "Nothing is forecast before the executor is started" in seen and "Paused" not in seen
+    assert "There is no forecast before the executor starts" in seen and "Paused" not in seen
 
 
 def test_an_overview_without_entries_leads_to_the_first_one(ana: Client) -> None:
@@ -119,7 +119,7 @@ def test_ten_entries_and_five_hundred_take_the_same_queries(ana: Client, fragmen
     assert statements(ana, f"/w/{few.pk}/", fragment=fragment) == statements(ana, f"/w/{many.pk}/", fragment=fragment)
 
 
-def test_the_cap_that_is_reached_is_said(ana: Client, workspace: Workspace) -> None:
+def test_a_reached_cap_is_reported(ana: Client, workspace: Workspace) -> None:
     Project.objects.filter(pk=workspace.pk).update(max_project_spend=4_000_000)
     assert "The cap is reached" in text_of(ana, f"/w/{workspace.pk}/", fragment="budget")
 
@@ -179,20 +179,20 @@ def test_a_session_that_burns_fast_is_flagged_with_the_sentence(ana: Client, wor
     assert "9 times what is usual" in text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
 
 
-def test_what_the_budget_tells_is_readable_in_the_activity(ana: Client, workspace: Workspace) -> None:
+def test_budget_events_are_readable_in_the_activity(ana: Client, workspace: Workspace) -> None:
     project = Project.objects.get(pk=workspace.pk)
     caps.set_limit(project, "total", "day", 0, by=seed.ANA)
     seen = text_of(ana, f"/w/{workspace.pk}/", fragment="activity")
     assert "set a limit (limit.total.day) from — to $0.00" in seen and "reported a limit as reached: total, today" in seen
 
 
-def test_an_entry_without_money_needs_somebody_and_its_link_leads_to_the_amount(ana: Client, workspace: Workspace) -> None:
-    one = Entry.objects.filter(workspace=workspace, reason_code="budget_exceeded").first()
-    assert one is not None
-    assert f'/entries/{one.pk}/?tab=budget">Raise its budget' in text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
+def test_an_entry_without_money_needs_attention_and_links_to_its_budget(ana: Client, workspace: Workspace) -> None:
+    target = Entry.objects.filter(workspace=workspace, reason_code="budget_exceeded").first()
+    assert target is not None
+    assert f'/entries/{target.pk}/?tab=budget">Raise its budget' in text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
 
 
-def test_entries_that_the_plan_has_no_money_for_need_somebody(ana: Client) -> None:
+def test_entries_without_money_in_the_plan_need_attention(ana: Client) -> None:
     workspace = seed.empty(cap="1", budget="1")
     seed.plenty(workspace, 3)  # each with a dollar of its own
     entries.add(workspace.pk, [entries.Draft(content=f"Late {n}") for n in range(2)], by=seed.ANA)

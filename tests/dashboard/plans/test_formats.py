@@ -1,4 +1,4 @@
-"""Plans: what each format means, what is wrong on which line, and that no text breaks the reader."""
+"""Plans: the formats, problems with their lines, and a reader that no text breaks."""
 
 import json
 import time
@@ -25,9 +25,9 @@ def problems(text: str, format: str = "") -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize("name", samples.SAMPLES)
 def test_the_samples_all_say_the_same(name: str) -> None:
-    found = checked(samples.SAMPLES[name][1])
-    first, second = found.drafts
-    assert found.problems == [] and found.plan.format == name
+    result = checked(samples.SAMPLES[name][1])
+    first, second = result.drafts
+    assert result.problems == [] and result.plan.format == name
     assert " ".join(first.content.split()) == 'Parse dates in words "2h 5m" must give 7500.'
     assert (first.ref, first.budget, first.priority.name) == ("parse", 2_000_000, "HIGH")
     assert first.spec == {"files_to_modify": ["shop/dates.py"], "acceptance_criteria": ["Minutes and hours are understood"]}
@@ -36,35 +36,35 @@ def test_the_samples_all_say_the_same(name: str) -> None:
 
 def test_a_checklist_keeps_paragraphs_fences_and_nested_points() -> None:
     text = "# Plan\nwhy we do it\n- [ ] One (ref: one)\n  It must be `fast`.\n\n  ```\n  - [ ] not an entry\n  ```\n  - is fast\n    on every file\n  - [ ] is tested\n  - [x] is planned\n\n## Then\n* [ ] Two (after: one, #3; files: a.py, b/)\n  alone: yes\n"
-    one, two = checked(text).drafts
-    assert one.content == "One\n\nIt must be `fast`.\n\n```\n- [ ] not an entry\n```"
-    assert one.spec["acceptance_criteria"] == ["is fast on every file", "is tested"]
+    first, two = checked(text).drafts
+    assert first.content == "One\n\nIt must be `fast`.\n\n```\n- [ ] not an entry\n```"
+    assert first.spec["acceptance_criteria"] == ["is fast on every file", "is tested"]
     assert two.depends_on == ("one", THREE.id) and two.spec["files_to_modify"] == ["a.py", "b/"] and not two.parallelizable
     assert formats.parse(text).skipped == (Problem(12, "is planned is ticked off"),)
 
 
-def test_what_an_entry_waits_for_may_be_said_in_several_words() -> None:
+def test_dependencies_have_several_keywords() -> None:
     text = "- [ ] One (ref: one)\n- [ ] Two (depends on: one)\n- [ ] Three\n  depends_on: one\n- [ ] Four\n  - Waits for: one\n- [ ] Five\n  requires: one"
     assert [draft.depends_on for draft in checked(text).drafts] == [(), ("one",), ("one",), ("one",), ("one",)]
 
 
-def test_what_may_have_been_meant_otherwise_is_told_with_its_line() -> None:
+def test_ambiguous_text_is_reported_with_its_line() -> None:
     text = "note: of the list\n- [ ] One (after: #3) of two\n  bugdet: $3\n  - Aftr: #3\n  - Note: is kept\nfiles: a.py\n\nAfter: all"
-    found = checked(text)
-    assert [(one.line, one.message.split(" was ")[0]) for one in found.plan.doubts] == [
+    result = checked(text)
+    assert [(doubt.line, doubt.message.split(" was ")[0]) for doubt in result.plan.doubts] == [
         (2, "(after: #3)"),
         (3, "'bugdet: $3'"),
         (4, "'Aftr: #3'"),
         (6, "'files: a.py' belongs to no entry and"),
         (8, "'After: all' belongs to no entry and"),
     ]
-    assert found.problems == [] and found.drafts[0].spec["acceptance_criteria"] == ["Aftr: #3", "Note: is kept"]
+    assert result.problems == [] and result.drafts[0].spec["acceptance_criteria"] == ["Aftr: #3", "Note: is kept"]
 
 
-def test_nobody_waits_for_what_is_ticked_off() -> None:
-    found = checked("- [x] Choose (ref: choose)\n- [ ] Build (after: choose)\n- [ ] Ship (after: nothing-like-it)")
-    assert found.plan.skipped[0] == Problem(1, "Choose is ticked off")
-    assert found.drafts[0].depends_on == () and [problem.line for problem in found.problems] == [3]
+def test_no_entry_waits_for_a_ticked_one() -> None:
+    result = checked("- [x] Choose (ref: choose)\n- [ ] Build (after: choose)\n- [ ] Ship (after: nothing-like-it)")
+    assert result.plan.skipped[0] == Problem(1, "Choose is ticked off")
+    assert result.drafts[0].depends_on == () and [problem.line for problem in result.problems] == [3]
 
 
 def test_brackets_that_say_nothing_stay_in_the_title() -> None:
@@ -72,9 +72,9 @@ def test_brackets_that_say_nothing_stay_in_the_title() -> None:
 
 
 def test_numbers_of_the_backlog_are_resolved() -> None:
-    found = checked("- content: A\n  depends_on: [3, '#3']\n- content: B\n  depends_on: ['#99']")
-    assert found.drafts[0].depends_on == (THREE.id,) and found.rows[0].needs == [("#3 The third", THREE.id)]
-    assert found.problems == [Problem(4, "There is no entry #99 on the backlog")]
+    result = checked("- content: A\n  depends_on: [3, '#3']\n- content: B\n  depends_on: ['#99']")
+    assert result.drafts[0].depends_on == (THREE.id,) and result.rows[0].needs == [("#3 The third", THREE.id)]
+    assert result.problems == [Problem(4, "There is no entry #99 on the backlog")]
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_numbers_of_the_backlog_are_resolved() -> None:
         ("", 0, "no entries"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(text: str, line: int, words: str) -> None:
-    found = problems(text)
-    assert any(number == line and words in message for number, message in found), found
+def test_problems_are_reported_with_their_line(text: str, line: int, words: str) -> None:
+    result = problems(text)
+    assert any(number == line and words in message for number, message in result), result
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 100_000, "- " * 100_000, "{a: " * 50_000])
@@ -133,18 +133,18 @@ def test_yaml_has_none_of_its_surprises() -> None:
 
 @given(st.text(max_size=400), st.sampled_from(["", "yaml", "json", "markdown"]))
 def test_no_text_breaks_the_reader(text: str, format: str) -> None:
-    found = checked(text, format)
-    assert found.problems or found.drafts
+    result = checked(text, format)
+    assert result.problems or result.drafts
 
 
 @given(
     st.lists(st.sampled_from(["- [ ] A", "  - b", "- [x] C (ref: c)", "  after: c", "", "text", "    deep", "```", "\t- [ ] d"]))
 )
 def test_every_open_box_of_the_outermost_level_is_an_entry(lines: list[str]) -> None:
-    found = formats.parse("\n".join(lines), "markdown")
+    result = formats.parse("\n".join(lines), "markdown")
     if "```" not in lines and "\t- [ ] d" not in lines:
-        assert len(found.items) == lines.count("- [ ] A")
-    assert all(item.line <= len(lines) for item in found.items)
+        assert len(result.items) == lines.count("- [ ] A")
+    assert all(item.line <= len(lines) for item in result.items)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The pages of reviews and notices without a browser: who sees which form, what is refused, and CSV."""
+"""The pages of reviews and notices without a browser: roles, refusals and CSV."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def test_a_viewer_reads_it_and_has_no_form(vera: Client, review: Review, entry: 
     assert Review.objects.get().state == "draft"
 
 
-def test_nobody_from_outside_sees_it(nils: Client, review: Review) -> None:
+def test_outsiders_do_not_see_it(nils: Client, review: Review) -> None:
     assert nils.get(url(review)).status_code == 404
     assert nils.get(reverse("reviews", args=[review.project_id])).status_code == 404
 
@@ -66,23 +66,23 @@ def test_its_author_writes_and_asks_but_does_not_decide(bea: Client, ana: Client
     assert 'id="propose"' in text(bea, url(review)) and 'id="propose"' not in text(ana, url(review))
     assert bea.post(url(review, "ask"), {"next": url(review)}).status_code == 303
     assert 'id="decide"' in text(ana, url(review)) and 'id="decide"' not in text(bea, url(review))
-    said = {"decision": "approve", "note": "mine", "version": "1"}
-    assert bea.post(url(review, "decide"), said).status_code == 403
+    form_data = {"decision": "approve", "note": "mine", "version": "1"}
+    assert bea.post(url(review, "decide"), form_data).status_code == 403
     assert not Decision.objects.exists()
 
 
 def test_a_form_without_its_note_goes_back_with_a_sentence(ana: Client, bea: Client, review: Review) -> None:
     bea.post(url(review, "ask"))
-    answer = ana.post(
+    response = ana.post(
         url(review, "decide"), {"decision": "approve", "note": " ", "version": "1", "next": url(review)}, follow=True
     )
-    assert "A decision needs a note" in in_line(answer.content.decode()) and Review.objects.get().state == "open"
+    assert "A decision needs a note" in in_line(response.content.decode()) and Review.objects.get().state == "open"
 
 
 @pytest.mark.parametrize("amount", ["-1", "NaN", "1e999", "1.1234567", "x", ""])
 def test_what_is_no_money_is_no_proposal(bea: Client, review: Review, amount: str) -> None:
-    said = {"target": "max_project_spend", "amount": amount, "reason": "x", "next": url(review)}
-    assert bea.post(url(review, "propose"), said).status_code == 303
+    form_data = {"target": "max_project_spend", "amount": amount, "reason": "x", "next": url(review)}
+    assert bea.post(url(review, "propose"), form_data).status_code == 303
     assert Proposal.objects.count() == 1
 
 
@@ -93,7 +93,7 @@ def test_a_proposal_takes_the_place_of_another_for_the_same_amount_and_is_taken_
     assert Proposal.objects.get().after == usd(8)
     bea.post(url(review, "propose"), {"target": "total_budget", "amount": "30", "reason": "more"})
     bea.post(url(review, "withdraw"), {"target": entry.pk})
-    assert [one.field for one in Proposal.objects.all()] == ["total_budget"]
+    assert [proposal.field for proposal in Proposal.objects.all()] == ["total_budget"]
 
 
 def test_what_people_write_is_text(bea: Client, review: Review, entry: Entry) -> None:
@@ -110,7 +110,7 @@ def test_a_name_cannot_break_out_of_the_printed_foot(workspace: Workspace, revie
     assert "body {" not in css and css.count("{") == css.count("}") == 3 and "counter(pages)" in css
 
 
-def test_a_page_takes_as_many_queries_whatever_was_said(
+def test_the_number_of_queries_does_not_depend_on_comments(
     bea: Client, review: Review, entry: Entry, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(20):
@@ -142,9 +142,9 @@ def notices(workspace: Workspace) -> str:
 
 
 def test_a_channels_secret_is_on_the_page_that_made_it_only(ana: Client, workspace: Workspace) -> None:
-    said = {"kind": "webhook", "name": "Ops", "target": "https://hooks.example.com/a/b", "verbs": ["entry.blocked"]}
-    made = in_line(ana.post(reverse("channel-new", args=[workspace.pk]), said).content.decode())
-    assert "whsec_" in made and "whsec_" not in text(ana, notices(workspace))
+    form_data = {"kind": "webhook", "name": "Ops", "target": "https://hooks.example.com/a/b", "verbs": ["entry.blocked"]}
+    created = in_line(ana.post(reverse("channel-new", args=[workspace.pk]), form_data).content.decode())
+    assert "whsec_" in created and "whsec_" not in text(ana, notices(workspace))
 
 
 def test_a_viewer_sees_channels_but_no_target_and_no_button(ana: Client, vera: Client, workspace: Workspace) -> None:
@@ -156,10 +156,12 @@ def test_a_viewer_sees_channels_but_no_target_and_no_button(ana: Client, vera: C
         assert vera.post(reverse("channel-act", args=[workspace.pk, channel.pk, verb])).status_code == 403
 
 
-def test_a_test_of_mail_without_a_server_says_so(ana: Client, workspace: Workspace) -> None:
+def test_a_mail_test_without_a_server_is_reported(ana: Client, workspace: Workspace) -> None:
     channel = a_channel(workspace)
-    answer = ana.post(reverse("channel-act", args=[workspace.pk, channel.pk, "test"]), {"next": notices(workspace)}, follow=True)
-    assert "not delivered" in in_line(answer.content.decode()) and "No mail server is set" in in_line(answer.content.decode())
+    response = ana.post(
+        reverse("channel-act", args=[workspace.pk, channel.pk, "test"]), {"next": notices(workspace)}, follow=True
+    )
+    assert "not delivered" in in_line(response.content.decode()) and "No mail server is set" in in_line(response.content.decode())
     assert Delivery.objects.get().state == "failed"
 
 

@@ -12,7 +12,7 @@ from budget.models import LedgerEntry
 from orchestration.models import Entry, Session
 from workspaces.models import Membership, Workspace
 
-FOREIGN = ("admin/", "api/v1/", "assets/")  # the admin site and the API have tests of their own
+FOREIGN = ("admin/", "api/v1/", "static/")  # they have tests of their own
 _PART = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>((?:[^()\\]|\\.)*)\)")
 
 
@@ -26,12 +26,12 @@ class Address:
     verbs: tuple[str, ...]
 
     def path(self, values: dict[str, Any]) -> str:
-        filled = _PART.sub(lambda found: str(values[found[1] or found[2]]), self.route)
+        filled = _PART.sub(lambda match: str(values[match[1] or match[2]]), self.route)
         return "/" + filled.lstrip("^").rstrip("$")
 
 
 def every() -> list[Address]:
-    return sorted(set(_walk(get_resolver().url_patterns, "")), key=lambda one: one.route)
+    return sorted(set(_walk(get_resolver().url_patterns, "")), key=lambda address: address.route)
 
 
 def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
@@ -57,21 +57,20 @@ def values(workspace: Workspace, verb: str = "x") -> dict[str, Any]:
         "number": 1,
         "verb": verb,
         "token": "x.y",
-        "build": "x",
     }
 
 
 def _walk(patterns: Any, before: str) -> Iterator[Address]:
-    for one in patterns:
-        route = before + _route(one)
+    for pattern in patterns:
+        route = before + _route(pattern)
         if route.lstrip("^").startswith(FOREIGN) and "orchestration/events" not in route:
             continue
-        if isinstance(one, URLResolver):
-            yield from _walk(one.url_patterns, route)
-        elif isinstance(one, URLPattern):
-            found = list(_PART.finditer(route))
-            verbs = next((part[3].split("|") for part in found if part[2] == "verb"), [])
-            yield Address(one.name or route, route, tuple(part[1] or part[2] for part in found), tuple(verbs))
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, route)
+        elif isinstance(pattern, URLPattern):
+            parts_ = list(_PART.finditer(route))
+            verbs = next((part[3].split("|") for part in parts_ if part[2] == "verb"), [])
+            yield Address(pattern.name or route, route, tuple(part[1] or part[2] for part in parts_), tuple(verbs))
 
 
 def _route(one: Any) -> str:

@@ -42,10 +42,10 @@ TASKS = [
 
 
 def user(name: str = "ana", *, role: str = "", workspace: Workspace | None = None) -> User:
-    found, _ = User.objects.get_or_create(username=name, defaults={"is_superuser": not role, "is_staff": not role})
+    person, _ = User.objects.get_or_create(username=name, defaults={"is_superuser": not role, "is_staff": not role})
     if role and workspace:
-        Membership.objects.update_or_create(user=found, workspace=workspace, defaults={"role": Role(role)})
-    return found
+        Membership.objects.update_or_create(user=person, workspace=workspace, defaults={"role": Role(role)})
+    return person
 
 
 def empty(name: str = "Invoices", *, cap: str = "20", budget: str = "25", **config: Any) -> Workspace:
@@ -74,8 +74,8 @@ def plenty(workspace: Workspace, number: int) -> list[Entry]:
 
 def worker(slots: int = 8) -> Worker:
     fields = {"queue": "sessions", "host": "build-1", "boot_id": "boot", "pid": 4711, "started_ticks": 1, "slots": slots}
-    made, _ = Worker.objects.update_or_create(id="sessions@build-1", defaults=fields | {"seen_at": Now()})
-    return made
+    row, _ = Worker.objects.update_or_create(id="sessions@build-1", defaults=fields | {"seen_at": Now()})
+    return row
 
 
 def tick() -> None:
@@ -87,11 +87,11 @@ def tick() -> None:
 def busy(name: str = "Invoices") -> Workspace:
     """One of each: done, two rounds, failed, held, out of budget, waiting on locks and on others, three at work."""
     workspace = empty(name)
-    made = entries.add(workspace.pk, [_draft(n, *task) for n, task in enumerate(TASKS)], by=ANA)
+    created = entries.add(workspace.pk, [_draft(n, *task) for n, task in enumerate(TASKS)], by=ANA)
     worker()
     tick()
     control.start(workspace.pk, by=ANA)
-    by_seq = {entry.seq: entry for entry in made}
+    by_seq = {entry.seq: entry for entry in created}
     _until_done(workspace, by_seq[1], [(0.4, "0.31"), (1.0, "0.2874")])
     _until_done(workspace, by_seq[9], [(1.0, "0.0032")])
     entry_actions.put_on_hold(fresh(by_seq[10]), by=ANA, reason="the migration is not agreed yet")
@@ -155,12 +155,12 @@ def write_log(session: Session, lines: int, *, first: int = 1) -> None:
     LogChunk.objects.create(session=session, first_seq=first, lines=shown, size=sum(len(line[2]) for line in shown))
 
 
-def _until_done(workspace: Workspace, entry: Entry, made: list[tuple[float, str]]) -> None:
+def _until_done(workspace: Workspace, entry: Entry, rounds: list[tuple[float, str]]) -> None:
     """Rounds of one entry, the others out of the way."""
     others = Entry.objects.filter(workspace=workspace).exclude(pk=entry.pk)
     pending = list(others.filter(status="pending").values_list("pk", flat=True))
     Entry.objects.filter(pk__in=pending).update(unmet_dependencies=100)
-    for score, cost in made:
+    for score, cost in rounds:
         dispatch.cycle(workspace.pk)
         run(Session.objects.get(entry=entry, status=Session.Status.CLAIMED), cost=cost, score=score, passed=score == 1)
     count_unmet(Entry.objects.filter(pk__in=pending))

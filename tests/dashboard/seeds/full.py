@@ -46,19 +46,19 @@ class Full:
 def full() -> Full:
     workspace = seed.empty("Invoices", cap="900", budget="1000", max_workers=6)
     dice = random.Random(11)
-    made = _backlog(workspace, dice)
+    created = _backlog(workspace, dice)
     seed.worker(slots=12)
     seed.tick()
-    dear = _history(workspace, made, dice)
-    _ledger(workspace, made, dice)
-    ended = _past_sessions(workspace, made)
+    dear = _history(workspace, created, dice)
+    _ledger(workspace, created, dice)
+    ended = _past_sessions(workspace, created)
     control.start(workspace.pk, by=seed.ANA)
     dispatch.cycle(workspace.pk)
     live = _at_work(workspace)
     _log(live[0])
     locked = Entry.objects.get(workspace=workspace, seq=200)
     caps.edit(Account.objects.get(pk=locked.pk), amounts.usd("7.5"), by=seed_money.BEA, reason="agreed in review 14")
-    orphan = FileLock.objects.create(workspace=workspace, path="old/left.py", entry=made[10])
+    orphan = FileLock.objects.create(workspace=workspace, path="old/left.py", entry=created[10])
     today = now().date()
     review = drafting.create(workspace.pk, drafting.Draft("November", today - timedelta(days=9), today), by=seed_money.BEA)
     drafting.request(review, by=seed_money.BEA)
@@ -95,9 +95,9 @@ def _backlog(workspace: Workspace, dice: random.Random) -> list[Entry]:
     return entries.add(workspace.pk, drafts, by=seed.ANA)
 
 
-def _history(workspace: Workspace, made: list[Entry], dice: random.Random) -> Entry:
+def _history(workspace: Workspace, backlog: list[Entry], dice: random.Random) -> Entry:
     """The first 150 are done, ten failed, twenty blocked for all kinds of reasons; rounds with scores and costs."""
-    done, failed = made[:150], made[150:160]
+    done, failed = backlog[:150], backlog[150:160]
     Entry.objects.filter(pk__in=[entry.pk for entry in done]).update(
         status="done", score=1.0, rounds_completed=2, has_rounds=True
     )
@@ -111,7 +111,7 @@ def _history(workspace: Workspace, made: list[Entry], dice: random.Random) -> En
         has_rounds=True,
     )
     reasons = ["human_hold", "no_improvement", "merge_conflict", "budget_exceeded"]
-    for n, entry in enumerate(made[160:180]):
+    for n, entry in enumerate(backlog[160:180]):
         code = reasons[n % 4]
         Entry.objects.filter(pk=entry.pk).update(
             status="blocked",
@@ -123,14 +123,14 @@ def _history(workspace: Workspace, made: list[Entry], dice: random.Random) -> En
     return done[25]
 
 
-def _ledger(workspace: Workspace, made: list[Entry], dice: random.Random) -> None:
+def _ledger(workspace: Workspace, backlog: list[Entry], dice: random.Random) -> None:
     """Twenty thousand rows of ten days, some below a cent; one unknown. Rounds and their costs go with those of entries."""
     keys = itertools.count()
     at = now()
     rows: list[LedgerEntry] = []
     for n in range(ROWS):
         of_entry = n % 20 != 0
-        entry = made[n % 160] if of_entry else None
+        entry = backlog[n % 160] if of_entry else None
         category = Category.ENTRY if of_entry else [Category.ORCHESTRATOR, Category.EXPANSION, Category.INTERCEPTOR][n // 20 % 3]
         amount = 320 if n % 97 == 0 else dice.randint(3_000, 38_000)
         if n == 20 * 1201 + 25:
@@ -156,14 +156,14 @@ def _ledger(workspace: Workspace, made: list[Entry], dice: random.Random) -> Non
     LedgerEntry.objects.bulk_create(rows, batch_size=500)
 
 
-def _past_sessions(workspace: Workspace, made: list[Entry]) -> Session:
+def _past_sessions(workspace: Workspace, backlog: list[Entry]) -> Session:
     """Eight sessions that ended, with their rounds: two for each of the first forty entries."""
     at = now()
     rows = [
         Session(
             pk=f"sess_full{n:016}",
             workspace=workspace,
-            entry=made[n // 2],
+            entry=backlog[n // 2],
             attempt=1 + n % 2,
             status="ended",
             phase="merging",

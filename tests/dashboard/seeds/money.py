@@ -36,8 +36,8 @@ def a_day(name: str = "Invoices", *, cap: str = "60", budget: str = "75") -> Wor
     workspace = seed.empty(name, cap="50", budget=budget)
     Workspace.objects.filter(pk=workspace.pk).update(created_at=now() - timedelta(hours=23))
     drafts = [seed._draft(n, *task) for n, task in enumerate(seed.TASKS)]
-    made = entries.add(workspace.pk, drafts, by=seed.ANA)
-    by_seq = {entry.seq: entry for entry in made}
+    created = entries.add(workspace.pk, drafts, by=seed.ANA)
+    by_seq = {entry.seq: entry for entry in created}
     for seq, entry in by_seq.items():
         Account.objects.filter(pk=entry.pk).update(budget=amounts.usd(["6", "10", "8", "2.5", "4"][seq % 5]))
     for seq, rounds in ROUNDS.items():
@@ -91,9 +91,9 @@ def book(
     )
 
 
-def _rounds(workspace: Workspace, entry: Entry, made: list[tuple[str, float | None]], dice: random.Random) -> None:
+def _rounds(workspace: Workspace, entry: Entry, rounds: list[tuple[str, float | None]], dice: random.Random) -> None:
     best, hours = 0.0, 21.0 - entry.seq
-    for number, (cost, score) in enumerate(made, 1):
+    for number, (cost, score) in enumerate(rounds, 1):
         session = Session.objects.create(
             workspace=workspace, entry=entry, attempt=number, status="ended", outcome="failed", ended_at=now()
         )
@@ -117,7 +117,9 @@ def _rounds(workspace: Workspace, entry: Entry, made: list[tuple[str, float | No
             **times,
         )
         hours = max(hours - dice.uniform(2, 4), 0.5)
-    Entry.objects.filter(pk=entry.pk).update(rounds_completed=len(made), score=best or None, attempts=len(made), has_rounds=True)
+    Entry.objects.filter(pk=entry.pk).update(
+        rounds_completed=len(rounds), score=best or None, attempts=len(rounds), has_rounds=True
+    )
 
 
 def _sessions(workspace: Workspace, worked: list[Entry]) -> None:

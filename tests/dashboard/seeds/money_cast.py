@@ -1,4 +1,4 @@
-"""What the tests of the money's pages share: a day of spend, Bea who has the money, Vera who only looks."""
+"""Shared by the tests of the budget pages: a day of spend, Bea with the budget role, Vera the viewer."""
 
 import pytest
 from django.test import Client

@@ -72,9 +72,7 @@ def test_a_silent_session_is_quiet_with_icon_and_word(ana: Client, workspace: Wo
     assert seen.count("</svg>quiet ") == 2
 
 
-def test_what_needs_somebody_comes_first_then_what_runs_longest(
-    ana: Client, workspace: Workspace, at_work: list[Session]
-) -> None:
+def test_urgent_sessions_come_first_then_the_longest_running(ana: Client, workspace: Workspace, at_work: list[Session]) -> None:
     old, waiting, silent = at_work
     set_(old, claimed_at=now() - timedelta(hours=5))
     set_(waiting, waiting_for="429")
@@ -146,7 +144,7 @@ def test_the_last_lines_are_fetched_when_a_row_is_opened(ana: Client, workspace:
     assert ana.get(f"/w/{workspace.pk}/workers/", {"fragment": "peek", "session": "\x00"}).status_code == 404
 
 
-def test_nobody_at_work_says_why_and_what_to_do(ana: Client, vera: Client, workspace: Workspace) -> None:
+def test_an_empty_list_explains_why_and_what_to_do(ana: Client, vera: Client, workspace: Workspace) -> None:
     Session.objects.filter(workspace=workspace, status="ended").update(ended_at=now() - timedelta(hours=2))
     for session in Session.objects.filter(workspace=workspace, status="running"):
         sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED))
@@ -159,7 +157,7 @@ def test_nobody_at_work_says_why_and_what_to_do(ana: Client, vera: Client, works
     assert "was never started" in text_of(ana, f"/w/{seed.empty('New').pk}/workers/")
 
 
-def test_what_cannot_be_done_now_says_why(ana: Client, vera: Client, workspace: Workspace, at_work: list[Session]) -> None:
+def test_unavailable_actions_give_their_reason(ana: Client, vera: Client, workspace: Workspace, at_work: list[Session]) -> None:
     sessions.stop(workspace.pk, at_work[0].pk, by=seed.ANA)
     seen = text_of(ana, f"/w/{workspace.pk}/workers/")
     assert "Hold after this round: it is being stopped" in seen and "Stop worker: ana asked" in seen
@@ -170,17 +168,17 @@ def test_what_cannot_be_done_now_says_why(ana: Client, vera: Client, workspace: 
 def test_holding_after_the_round_is_a_form_and_can_be_taken_back(
     otto: Client, vera: Client, workspace: Workspace, at_work: list[Session]
 ) -> None:
-    one = at_work[0]
-    address = f"/w/{workspace.pk}/workers/{one.pk}/hold/"
+    session = at_work[0]
+    address = f"/w/{workspace.pk}/workers/{session.pk}/hold/"
     assert vera.post(address).status_code == 403
     assert otto.post(address, {"next": f"/w/{workspace.pk}/workers/"}).status_code == 303
     seen = text_of(otto, f"/w/{workspace.pk}/workers/")
     assert "held after this round, as otto asked" in seen and "Do not hold it after this round" in seen
-    assert "requested to hold" in text_of(otto, f"/w/{workspace.pk}/workers/{one.pk}/", tab="events")
+    assert "requested to hold" in text_of(otto, f"/w/{workspace.pk}/workers/{session.pk}/", tab="events")
     otto.post(address, {"wanted": "0"})
-    assert not Session.objects.get(pk=one.pk).hold_after_by
-    assert Event.objects.filter(object_id=one.pk, verb__startswith="session.hold_after").count() == 2
-    sessions.conclude(one, sessions.Ending(Session.Outcome.INTERRUPTED))
+    assert not Session.objects.get(pk=session.pk).hold_after_by
+    assert Event.objects.filter(object_id=session.pk, verb__startswith="session.hold_after").count() == 2
+    sessions.conclude(session, sessions.Ending(Session.Outcome.INTERRUPTED))
     assert otto.post(address, headers={"HX-Request": "true"}).status_code == 409
 
 
@@ -194,8 +192,8 @@ def test_the_list_as_csv_has_the_filters_rows(ana: Client, workspace: Workspace)
 
 def test_the_timeline_draws_a_lane_for_each_row_and_the_table_stays(ana: Client, workspace: Workspace) -> None:
     for session in Session.objects.filter(workspace=workspace):  # a while ago: what just began is no wider than a hair
-        told = [[phase, (now() - timedelta(minutes=9 - n)).isoformat()] for n, (phase, _) in enumerate(session.phases)]
-        set_(session, phases=told, claimed_at=now() - timedelta(minutes=10))
+        phases = [[phase, (now() - timedelta(minutes=9 - n)).isoformat()] for n, (phase, _) in enumerate(session.phases)]
+        set_(session, phases=phases, claimed_at=now() - timedelta(minutes=10))
     seen = text_of(ana, f"/w/{workspace.pk}/workers/", view="timeline")
     assert '<svg role="img" class="chart lanes"' in seen and seen.count('class="lane-name"') == 7 and "<table" in seen
     assert 'class="cross"' in seen and "phase open" in seen
@@ -220,10 +218,10 @@ def test_a_lane_shows_waits_dashed_failures_crossed_and_no_right_edge_while_it_r
 
 def test_time_by_phase_adds_up() -> None:
     at = now()
-    told = phase_history.entered(
-        phase_history.begun("starting", at - timedelta(minutes=9)), "implementation", at - timedelta(minutes=8)
+    history = phase_history.entered(
+        phase_history.started("starting", at - timedelta(minutes=9)), "implementation", at - timedelta(minutes=8)
     )
-    bars = [swimlanes.Bar(one.phase, one.start, one.end) for one in phase_history.spans(told, None)]
+    bars = [swimlanes.Bar(span.phase, span.start, span.end) for span in phase_history.spans(history, None)]
     totals = dict(phasebar.totals(bars, at))
     assert [round(took.total_seconds()) for took in totals.values()] == [60, 480]
     assert "url(#phase-implementation)" in phasebar.draw(bars, at)
@@ -258,12 +256,12 @@ def test_after_its_end_everything_is_final_and_nothing_is_live_but_the_strip(ana
 
 
 def test_old_addresses_lead_to_the_new_ones(ana: Client, otto: Client, workspace: Workspace, at_work: list[Session]) -> None:
-    base, one = f"/w/{workspace.pk}", at_work[0].pk
-    response = ana.get(f"{base}/sessions/{one}/?after=3")
-    assert (response.status_code, response.headers["Location"]) == (301, f"{base}/workers/{one}/?after=3")
-    response = otto.post(f"{base}/sessions/{one}/stop/", {"confirm": "stop"})
-    assert (response.status_code, response.headers["Location"]) == (308, f"{base}/workers/{one}/stop/")
-    assert ana.get(f"{base}/workers/{one}/?tab=log").headers["Location"] == f"{base}/workers/{one}/log/"
+    base, session_id = f"/w/{workspace.pk}", at_work[0].pk
+    response = ana.get(f"{base}/sessions/{session_id}/?after=3")
+    assert (response.status_code, response.headers["Location"]) == (301, f"{base}/workers/{session_id}/?after=3")
+    response = otto.post(f"{base}/sessions/{session_id}/stop/", {"confirm": "stop"})
+    assert (response.status_code, response.headers["Location"]) == (308, f"{base}/workers/{session_id}/stop/")
+    assert ana.get(f"{base}/workers/{session_id}/?tab=log").headers["Location"] == f"{base}/workers/{session_id}/log/"
 
 
 def test_pages_of_a_session_take_few_queries(ana: Client, workspace: Workspace, at_work: list[Session]) -> None:

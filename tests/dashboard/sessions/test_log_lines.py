@@ -112,15 +112,15 @@ def test_an_agents_line_is_a_row_with_its_raw_text_inside(line: dict[str, object
         '{"type": "text"}',
     ],
 )
-def test_json_that_tells_nothing_known_is_shown_as_it_is(text: str) -> None:
+def test_unknown_json_is_shown_as_it_is(text: str) -> None:
     assert agent_log_lines.read(text) is None and "<details" not in shown(text)
 
 
-def test_what_an_agent_tells_is_hostile_too() -> None:
+def test_agent_lines_are_escaped() -> None:
     seen = shown(json.dumps({"type": "text", "text": "</summary><script>alert(1)</script>"}))
     assert "<script" not in seen and seen.count("</summary>") == 1
 
 
-def test_lines_that_were_not_kept_are_told() -> None:
+def test_gaps_in_the_log_are_reported() -> None:
     seen = log_lines.html([Line(5, 0, "stdout", "a"), Line(900, 0, "stdout", "b")], base="/", previous=4)
     assert seen.count("not shown") == 1 and "894 lines" in seen

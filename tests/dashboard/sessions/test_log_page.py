@@ -18,9 +18,9 @@ CSS = Path(__file__).resolve().parents[3] / "static/css"
 @pytest.fixture
 def session(workspace: Workspace) -> Session:
     LogChunk.objects.filter(session__workspace=workspace).delete()
-    found = Session.objects.filter(workspace=workspace, status="running").order_by("entry__seq").first()
-    assert found is not None
-    return found
+    running = Session.objects.filter(workspace=workspace, status="running").order_by("entry__seq").first()
+    assert running is not None
+    return running
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def write(session: Session, lines: int, *, each: int = 100, first: int = 1, text
 
 
 def numbers(seen: str) -> list[int]:
-    return [int(found) for found in re.findall(r'id="L(\d+)"', seen)]
+    return [int(number) for number in re.findall(r'id="L(\d+)"', seen)]
 
 
 def test_the_page_shows_the_last_thousand_and_leads_to_those_before(ana: Client, session: Session, log: str) -> None:
@@ -164,7 +164,7 @@ def test_a_hundred_thousand_lines_are_searched_in_portions(ana: Client, session:
     assert statements(ana, log, fragment="hits", q="line 77777 ") <= 12
 
 
-def test_the_end_of_a_session_is_said_to_the_script(ana: Client, workspace: Workspace) -> None:
+def test_the_script_learns_of_the_end_of_a_session(ana: Client, workspace: Workspace) -> None:
     ended = Session.objects.filter(workspace=workspace, status="ended").first()
     assert ended is not None
     address = f"/w/{workspace.pk}/workers/{ended.pk}/log/"

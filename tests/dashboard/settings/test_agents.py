@@ -37,8 +37,8 @@ def test_a_secret_is_set_by_a_form_and_never_shown(ana: Client, workspace: Works
 
 
 def test_only_an_admin_sets_secrets(otto: Client, workspace: Workspace) -> None:
-    answer = otto.post(f"/w/{workspace.pk}/agents/secrets/", {"name": "A_KEY", "value": "some value"})
-    assert answer.status_code == 403 and not Secret.objects.exists()
+    response = otto.post(f"/w/{workspace.pk}/agents/secrets/", {"name": "A_KEY", "value": "some value"})
+    assert response.status_code == 403 and not Secret.objects.exists()
     assert 'id="secret-value"' not in text_of(otto, f"/w/{workspace.pk}/agents/")
 
 
@@ -50,7 +50,7 @@ def test_what_the_config_holds_for_agents_is_named_but_not_shown(vera: Client, w
     assert "Claude Code" in seen and "ANTHROPIC_API_KEY" in seen and "sk-in-the-config" not in seen
 
 
-def test_a_session_that_waits_for_its_provider_says_so(ana: Client, workspace: Workspace) -> None:
+def test_a_session_that_waits_for_its_provider_is_marked(ana: Client, workspace: Workspace) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").first()
     assert session is not None
     Session.objects.filter(pk=session.pk).update(waiting_for="429, attempt 3 of 10", waiting_until=now())
@@ -59,10 +59,10 @@ def test_a_session_that_waits_for_its_provider_says_so(ana: Client, workspace: W
 
 
 def test_a_rounds_evidence_is_there_to_be_opened(ana: Client, workspace: Workspace) -> None:
-    made = Round.objects.filter(entry__workspace=workspace).first()
-    assert made is not None
+    round_ = Round.objects.filter(entry__workspace=workspace).first()
+    assert round_ is not None
     cases = {"passing": 1, "passed": ["t.a"], "failing": ["t.b"], "newly_failing": ["t.b"]}
-    made.checks = [
+    round_.checks = [
         {
             "name": "unit",
             "command": "pytest -q",
@@ -74,10 +74,10 @@ def test_a_rounds_evidence_is_there_to_be_opened(ana: Client, workspace: Workspa
         },
         {"name": "lint", "passed": True, "flaky": True, "note": "flaky: it failed, and passed when it was run once more"},
     ]
-    made.review = {"verdict": "objections", "reasons": ["<i>add</i> subtracts"]}
-    made.prompt = "# Task 1, round 1"
-    made.save()
-    seen = text_of(ana, f"/w/{workspace.pk}/entries/{made.entry_id}/rounds/{made.number}/")
+    round_.review = {"verdict": "objections", "reasons": ["<i>add</i> subtracts"]}
+    round_.prompt = "# Task 1, round 1"
+    round_.save()
+    seen = text_of(ana, f"/w/{workspace.pk}/entries/{round_.entry_id}/rounds/{round_.number}/")
     for fact in ("pytest -q", "1.25 s", "newly failing: t.b", "&lt;b&gt;no", "flaky", "&lt;i&gt;add", "# Task 1, round 1"):
         assert fact in seen, fact
 

@@ -1,4 +1,4 @@
-"""The settings of a workspace: its config as a form, what is unset, what is secret, and two who change it at once."""
+"""The settings of a workspace: the config form, unset keys, secrets, and concurrent changes."""
 
 import json
 import re
@@ -26,14 +26,14 @@ def stored(workspace: Workspace) -> dict[str, Any]:
 def filled(client: Client, workspace: Workspace, **change: str) -> dict[str, str]:
     """The form as a browser would send it back, with some fields changed."""
     context = client.get(at(workspace)).context
-    said = {"seen": context["seen"], "verify.count": str(len(context["checks"])), "next": at(workspace)}
+    form_data = {"seen": context["seen"], "verify.count": str(len(context["checks"])), "next": at(workspace)}
     for section in context["sections"]:
-        said |= {row["name"]: row["value"] for row in section["rows"]}
+        form_data |= {row["name"]: row["value"] for row in section["rows"]}
         if section["section"].optional:
-            said[f"has.{section['section'].optional}"] = "on" if section["on"] else "off"
+            form_data[f"has.{section['section'].optional}"] = "on" if section["on"] else "off"
     for check in context["checks"]:
-        said |= {row["name"]: row["value"] for row in check["rows"]}
-    return said | {name.replace("__", "."): value for name, value in change.items()}
+        form_data |= {row["name"]: row["value"] for row in check["rows"]}
+    return form_data | {name.replace("__", "."): value for name, value in change.items()}
 
 
 def save(client: Client, workspace: Workspace, **change: str) -> Any:
@@ -56,14 +56,14 @@ def test_a_form_sent_as_it_is_changes_nothing(ana: Client, workspace: Workspace)
         },
         by=seed.ANA,
     )
-    before, told = stored(workspace), Event.objects.count()
+    before, events = stored(workspace), Event.objects.count()
     assert save(ana, workspace).status_code == 303
-    assert stored(workspace) == before and Event.objects.count() == told
+    assert stored(workspace) == before and Event.objects.count() == events
 
 
-def test_a_value_is_saved_told_and_recorded(ana: Client, workspace: Workspace) -> None:
-    answer = ana.post(at(workspace), filled(ana, workspace, max_workers="7", agent__model="sonnet"), follow=True)
-    assert "Saved: agent.model: default → sonnet, max_workers: 3 → 7" in in_line(answer.content.decode())
+def test_a_value_is_saved_reported_and_recorded(ana: Client, workspace: Workspace) -> None:
+    response = ana.post(at(workspace), filled(ana, workspace, max_workers="7", agent__model="sonnet"), follow=True)
+    assert "Saved: agent.model: default → sonnet, max_workers: 3 → 7" in in_line(response.content.decode())
     assert stored(workspace) == {"max_workers": 7, "round_ceiling_usd": 2, "agent": {"model": "sonnet"}}
     event = Event.objects.filter(verb="workspace.configured").latest("id")
     assert event.data["changes"][1] == {"key": "max_workers", "before": "3", "after": "7"} and event.actor == "ana"
@@ -96,14 +96,14 @@ def test_an_empty_field_goes_back_to_the_default(ana: Client, workspace: Workspa
         ("protected", "/etc/passwd", "characters"),
     ],
 )
-def test_an_error_stands_beside_its_field_and_keeps_what_was_written(
+def test_an_error_is_shown_at_its_field_and_keeps_the_input(
     ana: Client, workspace: Workspace, name: str, value: str, says: str
 ) -> None:
     before = stored(workspace)
-    answer = ana.post(at(workspace), filled(ana, workspace) | {name: value, "push.remote": "upstream"})
-    seen = in_line(answer.content.decode())
+    response = ana.post(at(workspace), filled(ana, workspace) | {name: value, "push.remote": "upstream"})
+    seen = in_line(response.content.decode())
     anchor = "f-" + name.replace(".", "-")
-    assert answer.status_code == 400 and stored(workspace) == before
+    assert response.status_code == 400 and stored(workspace) == before
     assert f'href="#{anchor}"' in seen and f'id="{anchor}-wrong"' in seen and says in seen
     assert 'value="upstream"' in seen
 
@@ -118,7 +118,7 @@ def test_checks_are_added_changed_and_removed(ana: Client, workspace: Workspace)
     wrong = save(ana, workspace, verify__1__timeout_s="0")
     assert wrong.status_code == 400 and 'id="f-verify-1-timeout_s-wrong"' in in_line(wrong.content.decode())
     save(ana, workspace, verify__0__remove="on")
-    assert [one["name"] for one in stored(workspace)["verify"]] == ["lint"]
+    assert [check["name"] for check in stored(workspace)["verify"]] == ["lint"]
 
 
 def test_a_reviewing_agent_is_switched_on_and_off(ana: Client, workspace: Workspace) -> None:
@@ -132,10 +132,10 @@ def test_values_of_an_env_are_never_on_a_page_and_stay_when_untouched(ana: Clien
     workspace_setup.configure(workspace, {"agent": {"env": {"A_KEY": "so-very-secret", "OLD": "x"}}}, by=seed.ANA)
     for client in (ana, vera):
         assert "so-very-secret" not in text_of(client, at(workspace)) and "A_KEY=…" in text_of(client, at(workspace))
-    answer = ana.post(at(workspace), filled(ana, workspace, agent__env="A_KEY=…\nNEW=also-secret"), follow=True)
+    response = ana.post(at(workspace), filled(ana, workspace, agent__env="A_KEY=…\nNEW=also-secret"), follow=True)
     assert stored(workspace)["agent"]["env"] == {"A_KEY": "so-very-secret", "NEW": "also-secret"}
     event = Event.objects.filter(verb="workspace.configured").latest("id")
-    assert "also-secret" not in in_line(answer.content.decode()) + json.dumps(event.data) and "agent.env.NEW" in json.dumps(
+    assert "also-secret" not in in_line(response.content.decode()) + json.dumps(event.data) and "agent.env.NEW" in json.dumps(
         event.data
     )
 
@@ -157,23 +157,23 @@ def test_the_whole_config_is_edited_as_json(ana: Client, workspace: Workspace) -
 )
 def test_json_that_does_not_fit_names_its_key(ana: Client, workspace: Workspace, text: str) -> None:
     before = stored(workspace)
-    answer = ana.post(at(workspace), {"whole": text, "seen": ana.get(at(workspace)).context["seen"]})
-    assert answer.status_code == 400 and stored(workspace) == before and "Not saved" in in_line(answer.content.decode())
+    response = ana.post(at(workspace), {"whole": text, "seen": ana.get(at(workspace)).context["seen"]})
+    assert response.status_code == 400 and stored(workspace) == before and "Not saved" in in_line(response.content.decode())
 
 
-def test_who_comes_second_is_told_and_overwrites_nothing(ana: Client, workspace: Workspace) -> None:
+def test_a_concurrent_change_is_reported_and_not_overwritten(ana: Client, workspace: Workspace) -> None:
     mine = filled(ana, workspace, max_workers="9", agent__model="opus")
     workspace_setup.configure(workspace, {"max_workers": 2}, by=seed.ANA)
-    answer = ana.post(at(workspace), mine)
-    seen = in_line(answer.content.decode())
-    assert answer.status_code == 409 and "ana changed max_workers meanwhile" in seen and "Nothing was overwritten" in seen
+    response = ana.post(at(workspace), mine)
+    seen = in_line(response.content.decode())
+    assert response.status_code == 409 and "ana changed max_workers meanwhile" in seen and "Nothing was overwritten" in seen
     assert "set again what you wanted of: agent.model" in seen and stored(workspace)["max_workers"] == 2
 
 
 def test_others_read_it_and_send_nothing(vera: Client, otto: Client, bea: Client, workspace: Workspace) -> None:
     for client in (vera, otto, bea):
         seen = text_of(client, at(workspace))
-        assert "<textarea" not in seen and 'name="max_workers"' not in seen and "Workers at once" in seen
+        assert "<textarea" not in seen and 'name="max_workers"' not in seen and "Concurrency" in seen
         for tail, form in (("config/", {"max_workers": "9"}), ("rename/", {"name": "Mine"}), ("delete/", {"name": "Invoices"})):
             assert client.post(at(workspace, tail), form).status_code == 403
     workspace.refresh_from_db()
@@ -194,11 +194,11 @@ def test_a_workspace_is_renamed(ana: Client, workspace: Workspace) -> None:
 
 def test_it_is_deleted_only_by_its_name_and_not_while_sessions_run(ana: Client, workspace: Workspace) -> None:
     for name, says in (("invoices", "type the name"), ("Invoices", "Sessions are at work")):
-        answer = ana.post(at(workspace, "delete/"), {"name": name}, headers=HTMX)
-        assert answer.status_code == 422 and says in in_line(answer.content.decode())
+        response = ana.post(at(workspace, "delete/"), {"name": name}, headers=HTMX)
+        assert response.status_code == 422 and says in in_line(response.content.decode())
     quiet = seed.empty("Quiet")
-    answer = ana.post(at(quiet, "delete/"), {"name": "Quiet"}, follow=True)
-    assert "Quiet is deleted" in in_line(answer.content.decode()) and ana.get(f"/w/{quiet.pk}/").status_code == 404
+    response = ana.post(at(quiet, "delete/"), {"name": "Quiet"}, follow=True)
+    assert "Quiet is deleted" in in_line(response.content.decode()) and ana.get(f"/w/{quiet.pk}/").status_code == 404
 
 
 def test_a_page_of_settings_asks_few_queries_and_has_few_nodes(ana: Client, workspace: Workspace) -> None:

@@ -31,8 +31,10 @@ def test_an_admin_adds_changes_and_removes(workspace: Workspace) -> None:
     assert role_of("zoe", workspace) == "viewer" and "zoe" in text_of(adam, at(workspace))
     adam.post(at(workspace, f"{member('zoe', workspace).pk}/role/"), {"role": "budget"} | next_)
     assert role_of("zoe", workspace) == "budget"
-    asked = adam.post(at(workspace, f"{member('zoe', workspace).pk}/remove/"), next_)
-    assert asked.status_code == 409 and "Remove zoe?" in in_line(asked.content.decode()) and role_of("zoe", workspace)
+    confirmation = adam.post(at(workspace, f"{member('zoe', workspace).pk}/remove/"), next_)
+    assert (
+        confirmation.status_code == 409 and "Remove zoe?" in in_line(confirmation.content.decode()) and role_of("zoe", workspace)
+    )
     adam.post(at(workspace, f"{member('zoe', workspace).pk}/remove/"), {"confirm": "remove"} | next_)
     assert role_of("zoe", workspace) is None
     verbs = list(Event.objects.filter(verb__startswith="member.", actor="adam").order_by("id").values_list("verb", flat=True))
@@ -44,8 +46,8 @@ def test_the_last_admin_stays(workspace: Workspace) -> None:
     adam = client_of("adam", "admin", workspace)
     mine = member("adam", workspace)
     for verb, form in (("role", {"role": "viewer"}), ("remove", {"confirm": "remove"})):
-        answer = adam.post(at(workspace, f"{mine.pk}/{verb}/"), form, headers=HTMX)
-        assert answer.status_code == 422 and "last admin" in in_line(answer.content.decode())
+        response = adam.post(at(workspace, f"{mine.pk}/{verb}/"), form, headers=HTMX)
+        assert response.status_code == 422 and "last admin" in in_line(response.content.decode())
     client_of("eve", "admin", workspace)
     left = adam.post(at(workspace, f"{mine.pk}/remove/"), {"confirm": "remove"}, follow=True)
     assert left.redirect_chain[-1][0] == "/" and role_of("adam", workspace) is None
@@ -55,17 +57,17 @@ def test_only_those_who_can_log_in_are_added(workspace: Workspace) -> None:
     adam = client_of("adam", "admin", workspace)
     User.objects.create_user("gone", is_active=False)
     for name in ("nobody", "gone", "", "x" * 500, "a\x00b", "adam"):
-        answer = adam.post(at(workspace, "new/"), {"name": name, "role": "viewer"}, headers=HTMX)
-        assert answer.status_code == 422, name
+        response = adam.post(at(workspace, "new/"), {"name": name, "role": "viewer"}, headers=HTMX)
+        assert response.status_code == 422, name
     assert adam.post(at(workspace, "new/"), {"name": "vera", "role": "god"}, headers=HTMX).status_code == 422
     assert adam.post(at(workspace, "new/"), {"name": "fresh", "role": "viewer", "create": "1"}).status_code == 403
     assert not User.objects.filter(username="fresh").exists()
 
 
 def test_a_superuser_makes_a_person_whose_link_is_shown_once(ana: Client, workspace: Workspace) -> None:
-    answer = ana.post(at(workspace, "new/"), {"name": "fresh", "role": "operator", "create": "1"})
-    link = re.search(r"http://testserver(/login/link/[^<]+)<", in_line(answer.content.decode()))
-    assert link and answer["Cache-Control"] == "no-store" and "/login/link/" not in text_of(ana, at(workspace))
+    response = ana.post(at(workspace, "new/"), {"name": "fresh", "role": "operator", "create": "1"})
+    link = re.search(r"http://testserver(/login/link/[^<]+)<", in_line(response.content.decode()))
+    assert link and response["Cache-Control"] == "no-store" and "/login/link/" not in text_of(ana, at(workspace))
     fresh = Client()
     assert fresh.get(link[1]).status_code == 302 and "Invoices" in text_of(fresh, "/")
     assert Client().get(link[1]).status_code == 410
@@ -73,9 +75,9 @@ def test_a_superuser_makes_a_person_whose_link_is_shown_once(ana: Client, worksp
     assert "/login/link/" in in_line(again.content.decode())
 
 
-def test_a_name_that_is_none_makes_nobody(ana: Client, workspace: Workspace) -> None:
-    answer = ana.post(at(workspace, "new/"), {"name": "no spaces <b>", "role": "viewer", "create": "1"}, headers=HTMX)
-    assert answer.status_code == 422 and not User.objects.filter(username__contains="spaces").exists()
+def test_an_invalid_name_creates_no_user(ana: Client, workspace: Workspace) -> None:
+    response = ana.post(at(workspace, "new/"), {"name": "no spaces <b>", "role": "viewer", "create": "1"}, headers=HTMX)
+    assert response.status_code == 422 and not User.objects.filter(username__contains="spaces").exists()
 
 
 def test_others_see_the_members_and_change_nothing(vera: Client, otto: Client, bea: Client, workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""A new workspace by a form: what is looked at first, what is refused and kept, and a URL that is cloned meanwhile."""
+"""The form for a new workspace: the check of the repository, refusals, and cloning a URL."""
 
 import time
 from pathlib import Path
@@ -43,17 +43,17 @@ def followed(client: Client, address: str) -> str:
 
 
 def test_a_workspace_is_made_of_a_path(ana: Client, shop: Path) -> None:
-    answer = send(ana, shop, verify="pytest -q", junit="junit.xml", name="The shop")
-    made = Workspace.objects.get()
-    assert answer.status_code == 303 and answer["Location"] == f"/w/{made.pk}/"
-    assert (made.name, made.base_branch, made.repo) == ("The shop", "main", str(shop))
-    assert (made.project.max_project_spend, made.project.total_budget) == (12_500_000, 12_500_000)
+    response = send(ana, shop, verify="pytest -q", junit="junit.xml", name="The shop")
+    created = Workspace.objects.get()
+    assert response.status_code == 303 and response["Location"] == f"/w/{created.pk}/"
+    assert (created.name, created.base_branch, created.repo) == ("The shop", "main", str(shop))
+    assert (created.project.max_project_spend, created.project.total_budget) == (12_500_000, 12_500_000)
     config = Executor.objects.get().config
     assert config["verify"] == [{"name": "verify", "run": "pytest -q", "junit": "junit.xml"}] and config["max_workers"] == 2
     assert config["agent"] == {"kind": "command", "command": "python3 agent.py"}
 
 
-def test_checking_says_what_is_there_and_makes_nothing(ana: Client, shop: Path) -> None:
+def test_checking_reports_the_repository_and_creates_nothing(ana: Client, shop: Path) -> None:
     git(shop, "branch", "stable")
     write(shop / "one", "changed\n")
     seen = in_line(send(ana, shop, do="check", cap="", command="").content.decode())
@@ -90,10 +90,10 @@ def test_checking_says_what_is_there_and_makes_nothing(ana: Client, shop: Path) 
         ({"junit": "x.xml"}, "goes with a verify command"),
     ],
 )
-def test_what_does_not_fit_is_told_and_the_rest_is_kept(ana: Client, shop: Path, change: dict[str, str], says: str) -> None:
-    answer = ana.post("/new/", FORM | {"repo": str(shop), "name": "My <b>shop", "model": "sonnet"} | change)
-    seen = in_line(answer.content.decode())
-    assert answer.status_code == 400 and says in seen and "My &lt;b&gt;shop" in seen and 'value="sonnet"' in seen
+def test_invalid_fields_are_reported_and_the_input_is_kept(ana: Client, shop: Path, change: dict[str, str], says: str) -> None:
+    response = ana.post("/new/", FORM | {"repo": str(shop), "name": "My <b>shop", "model": "sonnet"} | change)
+    seen = in_line(response.content.decode())
+    assert response.status_code == 400 and says in seen and "My &lt;b&gt;shop" in seen and 'value="sonnet"' in seen
     assert not Workspace.objects.exists()
 
 
@@ -102,21 +102,21 @@ def test_a_folder_inside_a_repository_is_named(ana: Client, shop: Path) -> None:
     assert "name that one" in in_line(send(ana, shop / "inner").content.decode())
 
 
-def test_a_url_is_cloned_while_a_page_says_so(ana: Client, shop: Path) -> None:
-    answer = send(ana, URL, do="check", name="Shop")
-    assert answer.status_code == 303 and "/new/?clone=" in answer["Location"]
-    seen = followed(ana, answer["Location"])
+def test_a_url_is_cloned_while_a_page_shows_progress(ana: Client, shop: Path) -> None:
+    response = send(ana, URL, do="check", name="Shop")
+    assert response.status_code == 303 and "/new/?clone=" in response["Location"]
+    seen = followed(ana, response["Location"])
     assert "Last commit" in seen and 'value="Shop"' in seen and not Workspace.objects.exists()
-    token = answer["Location"].partition("=")[2]
+    token = response["Location"].partition("=")[2]
     assert send(ana, URL, clone=token).status_code == 303
-    made = Workspace.objects.get()
-    assert (made.origin, made.name, made.base_branch) == (URL, "shop", "main") and Path(made.repo).is_dir()
-    assert ana.get(answer["Location"]).status_code == 404
+    created = Workspace.objects.get()
+    assert (created.origin, created.name, created.base_branch) == (URL, "shop", "main") and Path(created.repo).is_dir()
+    assert ana.get(response["Location"]).status_code == 404
 
 
 def test_a_clone_that_fails_comes_back_to_the_form_without_passwords(ana: Client, shop: Path) -> None:
-    answer = send(ana, "https://me:hunter2@127.0.0.1:1/none.git", name="Kept")
-    seen = followed(ana, answer["Location"])
+    response = send(ana, "https://me:hunter2@127.0.0.1:1/none.git", name="Kept")
+    seen = followed(ana, response["Location"])
     assert (
         "It could not be cloned" in seen
         and 'value="Kept"' in seen
@@ -126,7 +126,7 @@ def test_a_clone_that_fails_comes_back_to_the_form_without_passwords(ana: Client
 
 
 def test_a_clone_is_its_persons_own(ana: Client, shop: Path) -> None:
-    token = cloning.begin(URL, {}, user_id=seed.user().pk)
+    token = cloning.start(URL, {}, user_id=seed.user().pk)
     other = Client()
     other.force_login(seed.user("boss"))
     assert other.get(f"/new/?clone={token}").status_code == 404
@@ -135,12 +135,12 @@ def test_a_clone_is_its_persons_own(ana: Client, shop: Path) -> None:
     followed(ana, f"/new/?clone={token}")
 
 
-def test_a_clone_whose_server_died_says_so(ana: Client, shop: Path) -> None:
-    token = cloning.begin(URL, {}, user_id=seed.user().pk)
+def test_a_clone_whose_server_died_is_reported(ana: Client, shop: Path) -> None:
+    token = cloning.start(URL, {}, user_id=seed.user().pk)
     followed(ana, f"/new/?clone={token}")
     note = cloning._read(cloning._folder() / f"{token}.json")
     cloning._write(token, note | {"state": "cloning", "pid": 2**22 + 5})
-    assert "the server was started anew" in in_line(ana.get(f"/new/?clone={token}").content.decode())
+    assert "the server restarted meanwhile" in in_line(ana.get(f"/new/?clone={token}").content.decode())
 
 
 def test_only_an_admin_of_everything_may(ana: Client, vera: Client, shop: Path) -> None:
@@ -148,9 +148,9 @@ def test_only_an_admin_of_everything_may(ana: Client, vera: Client, shop: Path) 
     assert "/new/" in text_of(ana, "/") and "/new/" not in text_of(vera, "/")
 
 
-def test_clones_that_died_with_their_server_keep_nobody_from_cloning(ana: Client, shop: Path) -> None:
+def test_clones_of_a_dead_server_do_not_block_new_ones(ana: Client, shop: Path) -> None:
     gone = {"url": URL, "user": 1, "form": {}, "state": "cloning", "error": "", "since": time.time(), "pid": 2**22 + 1}
-    for n in range(cloning.MOST_AT_ONCE):
+    for n in range(cloning.MAX_AT_ONCE):
         cloning._write(f"{n:016x}", gone)
     assert send(ana, URL).status_code == 303
 
@@ -164,7 +164,7 @@ def test_an_error_is_cut_after_its_passwords_are_taken_out(ana: Client, shop: Pa
     assert "could not be cloned" in seen and "s3cret" not in seen
 
 
-def test_a_clone_that_breaks_unforeseen_does_not_keep_its_person_waiting(
+def test_a_clone_that_fails_unexpectedly_does_not_keep_its_person_waiting(
     ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def breaks(*_: object, **__: object) -> str:
@@ -172,4 +172,4 @@ def test_a_clone_that_breaks_unforeseen_does_not_keep_its_person_waiting(
 
     monkeypatch.setattr(cloning.git, "run", breaks)
     seen = followed(ana, send(ana, URL)["Location"])
-    assert "something unforeseen happened" in seen and "s3cret" not in seen
+    assert "unexpected error" in seen and "s3cret" not in seen

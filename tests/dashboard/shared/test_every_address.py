@@ -91,7 +91,7 @@ NASTY = [
 
 @pytest.fixture
 def far_away(workspace: Workspace, client: Client) -> Client:
-    """Ana, west of everybody: the first and the last of days are beyond all time there."""
+    """Ana, in the westernmost time zone, where the first and last dates overflow."""
     user = seed.user("ana")
     people.save_preferences(user, time_zone="Pacific/Honolulu")
     client.force_login(user)
@@ -100,10 +100,10 @@ def far_away(workspace: Workspace, client: Client) -> Client:
 
 def paths(workspace: Workspace) -> Iterator[str]:
     values = addresses.values(workspace)
-    for one in addresses.every():
-        if one.name not in ("stream", "api-stream", "logout"):
-            for verb in one.verbs or ("",):
-                yield one.path(values | {"verb": verb})
+    for address in addresses.every():
+        if address.name not in ("stream", "api-stream", "logout"):
+            for verb in address.verbs or ("",):
+                yield address.path(values | {"verb": verb})
 
 
 def answered(client: Client, path: str, query: dict[str, str] | list[tuple[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""Every address of the site, posted to by those who may not: nothing changes, whoever adds a form and forgets to ask."""
+"""Every URL of the site, posted to without permission: nothing changes. It catches forms without a check."""
 
 import hashlib
 import re
@@ -49,53 +49,53 @@ def fingerprint() -> dict[str, str]:
 
 
 def forms() -> list[tuple[Address, str]]:
-    return [(one, verb) for one in addresses.every() if one.name not in OWN for verb in one.verbs or ("",)]
+    return [(address, verb) for address in addresses.every() if address.name not in OWN for verb in address.verbs or ("",)]
 
 
 def sent(client: Client, workspace: Workspace) -> dict[str, int]:
     """Post to all of them; the status of each. The database is as before."""
     before = fingerprint()
-    told = {}
-    for one, verb in forms():
-        path = one.path(addresses.values(workspace, verb))
+    statuses = {}
+    for address, verb in forms():
+        path = address.path(addresses.values(workspace, verb))
         with writing() as statements:
-            told[f"{one.name} {verb}".strip()] = client.post(path, FORM).status_code
+            statuses[f"{address.name} {verb}".strip()] = client.post(path, FORM).status_code
         assert not statements or fingerprint() == before, path
     assert fingerprint() == before
-    return told
+    return statuses
 
 
-def refused(told: dict[str, int]) -> set[str]:
-    return {name for name, status in told.items() if status == 403}
+def refused(statuses: dict[str, int]) -> set[str]:
+    return {name for name, status in statuses.items() if status == 403}
 
 
-def test_who_only_looks_changes_nothing_anywhere(workspace: Workspace, vera: Client) -> None:
-    told = sent(vera, workspace)
+def test_a_viewer_changes_nothing_anywhere(workspace: Workspace, vera: Client) -> None:
+    statuses = sent(vera, workspace)
     assert {"executor-stop", "executor start", "session-kill", "entry-act hold", "plan", "cap", "member-act role"} <= refused(
-        told
+        statuses
     )
-    assert len(refused(told)) > 45 and max(told.values()) < 500
-    assert told["workspace-new"] == told["workspace-delete"] == 403
+    assert len(refused(statuses)) > 45 and max(statuses.values()) < 500
+    assert statuses["workspace-new"] == statuses["workspace-delete"] == 403
 
 
 def test_for_who_belongs_elsewhere_there_is_no_such_workspace(workspace: Workspace, nils: Client) -> None:
     seed.empty("Elsewhere")
-    told = sent(nils, workspace)
-    inside = {one.name for one, _ in forms() if "workspace_id" in one.parts}
-    assert {told[name] for name in told if name.split(" ")[0] in inside} <= {404, 405}
+    statuses = sent(nils, workspace)
+    inside = {address.name for address, _ in forms() if "workspace_id" in address.parts}
+    assert {statuses[name] for name in statuses if name.split(" ")[0] in inside} <= {404, 405}
 
 
 def test_who_is_not_logged_in_is_sent_to_the_login(workspace: Workspace) -> None:
-    told = sent(Client(), workspace)
-    assert set(told.values()) <= {200, 302, 401, 405}
-    assert [name for name, status in told.items() if status == 200] == ["healthz", "keys"]
+    statuses = sent(Client(), workspace)
+    assert set(statuses.values()) <= {200, 302, 401, 405}
+    assert [name for name, status in statuses.items() if status == 200] == ["healthz", "keys"]
 
 
 def test_without_its_token_no_form_is_taken(workspace: Workspace) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(seed.user("ana"))
-    told = sent(strict, workspace)
-    assert {status for name, status in told.items() if name not in ("healthz", "stream", "api-stream")} == {403}
+    statuses = sent(strict, workspace)
+    assert {status for name, status in statuses.items() if name not in ("healthz", "stream", "api-stream")} == {403}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_without_its_token_no_form_is_taken(workspace: Workspace) -> None:
 )  # fmt: skip
 def test_a_role_does_not_do_what_is_for_another(workspace: Workspace, role: str, names: str) -> None:
     client, before = client_of("somebody", role, workspace), fingerprint()
-    by_name = {one.name: one for one, _ in forms()}
+    by_name = {address.name: address for address, _ in forms()}
     for name in names.split():
         path = by_name[name].path(addresses.values(workspace))
         assert (name, client.post(path, FORM).status_code) == (name, 403)

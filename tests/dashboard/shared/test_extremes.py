@@ -34,10 +34,10 @@ def member(bea: Client, workspace: Workspace) -> Workspace:
 
 def all_pages(client: Client, workspace: Workspace) -> None:
     for page in PAGES:
-        answer = client.get(f"/w/{workspace.pk}/budget/{page}")
-        assert answer.status_code == 200, page
-        assert not re.search(r"(?i)\bnan\b|infinity", in_line(answer.content.decode())), page
-        assert len(answer.content) < 1_000_000, page
+        response = client.get(f"/w/{workspace.pk}/budget/{page}")
+        assert response.status_code == 200, page
+        assert not re.search(r"(?i)\bnan\b|infinity", in_line(response.content.decode())), page
+        assert len(response.content) < 1_000_000, page
     for entry in Entry.objects.filter(workspace=workspace, deleted_at__isnull=True)[:3]:
         assert client.get(f"/w/{workspace.pk}/entries/{entry.pk}/").status_code == 200
 
@@ -83,10 +83,10 @@ def test_a_category_that_is_below_zero(bea: Client, day: Any) -> None:
     all_pages(bea, workspace)
 
 
-def test_a_preview_of_thousands_shows_the_first_and_counts_the_rest(bea: Client, day: Any) -> None:
+def test_a_preview_of_thousands_shows_the_first_and_counts_the_others(bea: Client, day: Any) -> None:
     workspace = member(bea, a_workspace(cap="100000", budget="100000"))
-    made = some_entries(workspace, *(Draft(f"do {n}", budget=0) for n in range(450)))
-    for entry in made[:210]:
+    created = some_entries(workspace, *(Draft(f"do {n}", budget=0) for n in range(450)))
+    for entry in created[:210]:
         caps.toggle_lock(entry.account, by=ANA)
     page = in_line(bea.get(f"/w/{workspace.pk}/budget/reallocate/").content.decode())
     assert "240 budgets would change, 210 locked would be skipped" in page and "Change 240 budgets now" in page

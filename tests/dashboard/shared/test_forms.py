@@ -21,9 +21,9 @@ def entry(workspace: Workspace, seq: int) -> Entry:
 
 def confirmed(client: Client, address: str, **form: str) -> HttpResponse:
     """Send a form, and then the question that came back, as a person without script does."""
-    asked = client.post(address, form)
-    assert asked.status_code == 409, asked.status_code
-    return client.post(asked.context["asked"]["action"], asked.context["asked"]["fields"])
+    confirmation = client.post(address, form)
+    assert confirmation.status_code == 409, confirmation.status_code
+    return client.post(confirmation.context["asked"]["action"], confirmation.context["asked"]["fields"])
 
 
 def test_pause_and_resume_are_plain_forms(otto: Client, workspace: Workspace) -> None:
@@ -35,7 +35,7 @@ def test_pause_and_resume_are_plain_forms(otto: Client, workspace: Workspace) ->
     assert state(workspace) == "running"
 
 
-def test_nobody_is_led_to_another_site(otto: Client, workspace: Workspace) -> None:
+def test_no_redirect_leads_to_another_site(otto: Client, workspace: Workspace) -> None:
     for target in ("https://example.org/", "//example.org/", "javascript:alert(1)"):
         response = otto.post(f"/w/{workspace.pk}/executor/pause/", {"next": target})
         assert response.headers["Location"] == f"/w/{workspace.pk}/"
@@ -69,49 +69,49 @@ def test_one_session_is_stopped_by_its_own_form(otto: Client, workspace: Workspa
     assert session.stop_wanted_by == "otto" and state(workspace) == "running"
 
 
-def test_dispatch_now_says_what_is_in_the_way(otto: Client, workspace: Workspace) -> None:
-    said = otto.post(f"/w/{workspace.pk}/executor/dispatch/", headers=HTMX).content.decode()
-    assert "Nothing could start" in said and "files that others have locked" in said
+def test_dispatch_now_reports_what_blocks_the_others(otto: Client, workspace: Workspace) -> None:
+    page = otto.post(f"/w/{workspace.pk}/executor/dispatch/", headers=HTMX).content.decode()
+    assert "Nothing could start" in page and "files that others have locked" in page
     assert Event.objects.filter(verb="executor.force_dispatch", actor="otto").exists()
 
 
 def test_an_entrys_budget_is_set_and_locked(bea: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 5)
-    bea.post(f"/w/{workspace.pk}/entries/{one.pk}/budget/", {"amount": "$1,012.50"})
-    account = Account.objects.get(pk=one.pk)
+    target = entry(workspace, 5)
+    bea.post(f"/w/{workspace.pk}/entries/{target.pk}/budget/", {"amount": "$1,012.50"})
+    account = Account.objects.get(pk=target.pk)
     assert (account.budget, account.human_locked, account.locked_by) == (1_012_500_000, True, "bea")
 
 
-def test_an_amount_that_is_none_changes_nothing_and_is_said(bea: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 5)
-    address = f"/w/{workspace.pk}/entries/{one.pk}/budget/"
+def test_an_invalid_amount_is_reported_and_changes_nothing(bea: Client, workspace: Workspace) -> None:
+    target = entry(workspace, 5)
+    address = f"/w/{workspace.pk}/entries/{target.pk}/budget/"
     for amount in ("", "-1", "a lot", "NaN", "0.0000001", "1e30"):
         refused = bea.post(address, {"amount": amount}, headers=HTMX)
         assert refused.status_code == 422 and refused.headers["HX-Reswap"] == "none" and b"result bad" in refused.content, amount
         assert bea.post(address, {"amount": amount, "next": f"/w/{workspace.pk}/"}).status_code == 303, amount
-        assert Account.objects.get(pk=one.pk).budget == one.account.budget, amount
+        assert Account.objects.get(pk=target.pk).budget == target.account.budget, amount
 
 
 def test_a_lock_form_sent_twice_does_no_harm(bea: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 5)
+    target = entry(workspace, 5)
     for _ in range(2):
-        bea.post(f"/w/{workspace.pk}/entries/{one.pk}/lock/", {"locked": "1"})
-    assert Account.objects.get(pk=one.pk).human_locked
-    bea.post(f"/w/{workspace.pk}/entries/{one.pk}/lock/", {"locked": "0", "reason": "agreed in the review"})
-    assert not Account.objects.get(pk=one.pk).human_locked
+        bea.post(f"/w/{workspace.pk}/entries/{target.pk}/lock/", {"locked": "1"})
+    assert Account.objects.get(pk=target.pk).human_locked
+    bea.post(f"/w/{workspace.pk}/entries/{target.pk}/lock/", {"locked": "0", "reason": "agreed in the review"})
+    assert not Account.objects.get(pk=target.pk).human_locked
 
 
 def test_releasing_a_lock_needs_a_reason(bea: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 11)
-    answer = bea.post(f"/w/{workspace.pk}/entries/{one.pk}/lock/", {"locked": "0", "reason": " "}, headers=HTMX)
-    assert answer.status_code == 422 and "needs a reason" in in_line(answer.content.decode())
-    assert Account.objects.get(pk=one.pk).human_locked
+    target = entry(workspace, 11)
+    response = bea.post(f"/w/{workspace.pk}/entries/{target.pk}/lock/", {"locked": "0", "reason": " "}, headers=HTMX)
+    assert response.status_code == 422 and "needs a reason" in in_line(response.content.decode())
+    assert Account.objects.get(pk=target.pk).human_locked
 
 
 def test_a_cap_below_what_is_spent_is_asked_about_first(bea: Client, workspace: Workspace) -> None:
     address = f"/w/{workspace.pk}/budget/cap/"
-    asked = bea.post(address, {"amount": "1"})
-    assert asked.status_code == 409 and "nothing new starts" in in_line(asked.content.decode())
+    confirmation = bea.post(address, {"amount": "1"})
+    assert confirmation.status_code == 409 and "nothing new starts" in in_line(confirmation.content.decode())
     assert Project.objects.get(pk=workspace.pk).max_project_spend == 20_000_000
     other = bea.post(address, {"amount": "2"}).context["asked"]["fields"]["confirm"]
     assert bea.post(address, {"amount": "1", "confirm": other}).status_code == 409  # the confirmation of another amount
@@ -125,8 +125,8 @@ def test_raising_the_cap_needs_no_second_look(bea: Client, workspace: Workspace)
 
 
 def test_hold_release_done_and_rounds(otto: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 5)
-    base = f"/w/{workspace.pk}/entries/{one.pk}"
+    target = entry(workspace, 5)
+    base = f"/w/{workspace.pk}/entries/{target.pk}"
     otto.post(f"{base}/hold/", {"reason": "not yet"})
     assert (entry(workspace, 5).status, entry(workspace, 5).reason_message) == ("blocked", "not yet")
     otto.post(f"{base}/release/")
@@ -138,28 +138,28 @@ def test_hold_release_done_and_rounds(otto: Client, workspace: Workspace) -> Non
 
 
 def test_verify_again(otto: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 3)
-    otto.post(f"/w/{workspace.pk}/entries/{one.pk}/reverify/")
+    target = entry(workspace, 3)
+    otto.post(f"/w/{workspace.pk}/entries/{target.pk}/reverify/")
     assert (entry(workspace, 3).next_work, entry(workspace, 3).rounds_completed) == ("verify", 0)
 
 
-def test_what_cannot_be_done_is_said_on_the_page_it_came_from(otto: Client, workspace: Workspace) -> None:
-    one = entry(workspace, 2)
-    back = f"/w/{workspace.pk}/entries/{one.pk}/"
+def test_a_refusal_is_shown_on_the_page_of_the_form(otto: Client, workspace: Workspace) -> None:
+    target = entry(workspace, 2)
+    back = f"/w/{workspace.pk}/entries/{target.pk}/"
     response = otto.post(f"{back}hold/", {"next": back})
     assert response.headers["Location"] == back
     assert "in progress: stop its session first" in in_line(otto.get(back).content.decode())
 
 
 def mutations(workspace: Workspace) -> dict[str, list[str]]:
-    one = entry(workspace, 5)
+    target = entry(workspace, 5)
     session = Session.objects.filter(status="running").first()
     assert session is not None
     base = f"/w/{workspace.pk}"
     operate = [f"{base}/executor/{verb}/" for verb in ("start", "pause", "resume", "stop", "dispatch")]
-    operate += [f"{base}/entries/{one.pk}/{verb}/" for verb in ("hold", "release", "done", "reverify", "rounds")]
+    operate += [f"{base}/entries/{target.pk}/{verb}/" for verb in ("hold", "release", "done", "reverify", "rounds")]
     operate += [f"{base}/workers/{session.pk}/stop/"]
-    money = [f"{base}/budget/cap/", f"{base}/entries/{one.pk}/budget/", f"{base}/entries/{one.pk}/lock/"]
+    money = [f"{base}/budget/cap/", f"{base}/entries/{target.pk}/budget/", f"{base}/entries/{target.pk}/lock/"]
     return {"operate": operate, "money": money}
 
 

@@ -46,7 +46,9 @@ def test_an_orphan_is_named_and_released_with_a_reason(otto: Client, workspace: 
     lock = orphan(workspace)
     assert "orphan" in text_of(otto, f"/w/{workspace.pk}/locks/", state="orphan")
     address = f"/w/{workspace.pk}/locks/{lock.entry_id}/release/"
-    assert otto.post(address).status_code == 303 and FileLock.objects.filter(pk=lock.pk).exists()  # no reason: told, nothing done
+    assert (
+        otto.post(address).status_code == 303 and FileLock.objects.filter(pk=lock.pk).exists()
+    )  # no reason: refused, nothing done
     assert confirmed(otto, address, reason="left by an import").status_code == 303
     assert not FileLock.objects.filter(pk=lock.pk).exists()
     assert Event.objects.get(verb="locks.released").reason == "left by an import"
@@ -78,43 +80,43 @@ def test_an_orphan_is_found_behind_more_locks_than_are_shown(ana: Client, worksp
 
 def test_orphans_are_the_same_for_the_list_and_for_the_release(workspace: Workspace) -> None:
     orphan(workspace)
-    rest = Entry.objects.filter(workspace=workspace, seq__in=(6, 7, 12))
-    FileLock.objects.bulk_create(FileLock(workspace=workspace, entry=entry, path=f"b/{entry.seq}.py") for entry in rest)
-    rest.filter(seq=6).update(has_rounds=True)
-    rest.filter(seq=7).update(attempts=1)
+    others = Entry.objects.filter(workspace=workspace, seq__in=(6, 7, 12))
+    FileLock.objects.bulk_create(FileLock(workspace=workspace, entry=entry, path=f"b/{entry.seq}.py") for entry in others)
+    others.filter(seq=6).update(has_rounds=True)
+    others.filter(seq=7).update(attempts=1)
     for lock in FileLock.objects.filter(workspace=workspace).select_related("entry"):
-        is_open = bool(orphans.at_work([lock.entry_id]))
-        listed = orphans.among(FileLock.objects.filter(pk=lock.pk)).exists()
-        assert listed == (not orphans.why_kept(lock.entry, is_open=is_open)), lock.path
+        is_open = bool(orphans.with_open_session([lock.entry_id]))
+        listed = orphans.filter_orphans(FileLock.objects.filter(pk=lock.pk)).exists()
+        assert listed == (not orphans.reason_kept(lock.entry, is_open=is_open)), lock.path
 
 
 def test_every_page_counts_the_orphans_that_the_list_has(ana: Client, workspace: Workspace) -> None:
     never_begun = Entry.objects.get(workspace=workspace, seq=7)
     FileLock.objects.create(workspace=workspace, path="old/left.py", entry=never_begun)
     page_request = ana.get(f"/w/{workspace.pk}/activity/").context["page_request"]
-    assert page_request.counted("orphans") == orphans.among(FileLock.objects.filter(workspace=workspace)).count() == 1
+    assert page_request.counted("orphans") == orphans.filter_orphans(FileLock.objects.filter(workspace=workspace)).count() == 1
 
 
-def test_what_was_stopped_in_its_first_round_keeps_its_paths_and_asks_for_nobody(ana: Client, workspace: Workspace) -> None:
+def test_a_session_stopped_in_its_first_round_keeps_its_paths_without_an_alert(ana: Client, workspace: Workspace) -> None:
     control.stop_all(workspace.pk, by=seed.ANA)
     for session in Session.objects.filter(workspace=workspace, status__in=Session.OPEN):
-        assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED), was=Session.Status(session.status))
+        assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED), expected=Session.Status(session.status))
     kept = FileLock.objects.filter(workspace=workspace, entry__status="pending")
-    assert kept.filter(entry__has_rounds=False).exists() and not orphans.among(kept).exists()
+    assert kept.filter(entry__has_rounds=False).exists() and not orphans.filter_orphans(kept).exists()
     assert ana.get(f"/w/{workspace.pk}/activity/").context["page_request"].counted("orphans") == 0
     seen = text_of(ana, f"/w/{workspace.pk}/")
     assert "locked by entries at rest" not in seen and "is locked by an entry at rest" not in seen
 
 
-def test_a_lock_whose_session_is_not_heard_of_has_an_unknown_owner(ana: Client, workspace: Workspace) -> None:
+def test_a_lock_of_a_silent_session_has_an_unknown_owner(ana: Client, workspace: Workspace) -> None:
     Session.objects.filter(workspace=workspace, status="running").update(lease_until=now() - timedelta(minutes=5))
     assert "Owner unknown" in text_of(ana, f"/w/{workspace.pk}/locks/", fragment="locks")
 
 
 def test_an_entry_that_holds_nothing_has_nothing_to_release(otto: Client, workspace: Workspace) -> None:
     entry = Entry.objects.get(workspace=workspace, seq=10)
-    answer = otto.post(f"/w/{workspace.pk}/locks/{entry.pk}/release/", {"reason": "r"}, headers={"HX-Request": "true"})
-    assert answer.status_code == 422 and "nothing to release" in in_line(answer.content.decode())
+    response = otto.post(f"/w/{workspace.pk}/locks/{entry.pk}/release/", {"reason": "r"}, headers={"HX-Request": "true"})
+    assert response.status_code == 422 and "nothing to release" in in_line(response.content.decode())
 
 
 def test_a_live_lock_is_not_released(otto: Client, workspace: Workspace) -> None:
@@ -130,16 +132,16 @@ def test_odd_filters_of_locks_are_ignored_and_named(ana: Client, workspace: Work
     text_of(ana, f"/w/{workspace.pk}/locks/", **query)
 
 
-def test_why_nothing_waits_silently_is_told_from_the_scheduler(ana: Client, workspace: Workspace) -> None:
+def test_the_reason_of_every_wait_comes_from_the_scheduler(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, f"/w/{workspace.pk}/executor/", fragment="waiting")
     assert "waiting for locked files" in seen and "Waiting for app/export" in seen and "checks pass" in seen
     assert '<strong class="num">1</strong> on hold' in seen and "entries held" not in seen
 
 
-def test_cycles_are_told_with_what_they_decided(ana: Client, workspace: Workspace) -> None:
+def test_cycles_are_listed_with_their_decisions(ana: Client, workspace: Workspace) -> None:
     dispatch.cycle(workspace.pk)
     seen = text_of(ana, f"/w/{workspace.pk}/executor/", fragment="ticks")
-    assert "no free slot" in seen and "everything it looked at was started" in seen
+    assert "no free slot" in seen and "all ready entries were started" in seen
     Executor.objects.filter(pk=workspace.pk).update(state="paused")
     dispatch.cycle(workspace.pk)
     assert "the executor is paused" in text_of(ana, f"/w/{workspace.pk}/executor/", fragment="ticks")
@@ -171,8 +173,8 @@ def test_activity_is_filtered_by_who_what_and_which(ana: Client, workspace: Work
 
 
 def test_the_sheet_of_activity_has_every_row_that_the_filter_lets_through(ana: Client, workspace: Workspace) -> None:
-    answer = ana.get(f"/w/{workspace.pk}/activity/", {"format": "csv", "verb": "entry"})
-    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))  # type: ignore[attr-defined]
+    response = ana.get(f"/w/{workspace.pk}/activity/", {"format": "csv", "verb": "entry"})
+    rows = list(csv.DictReader(io.StringIO(response.getvalue().decode())))  # type: ignore[attr-defined]
     assert len(rows) == Event.objects.filter(workspace=workspace, verb__regex=r"^(entry|entries|backlog)\.").count()
     assert all(row["at"].endswith("+00:00") for row in rows)
 
@@ -218,9 +220,9 @@ def test_a_list_leads_an_admin_of_the_server_to_its_rows_in_the_admin_site(
     ana: Client, otto: Client, workspace: Workspace, page: str
 ) -> None:
     caps.edit(Account.objects.filter(project=workspace.pk)[0], usd("1.5"), by=seed.ANA, reason="r")
-    found = re.search(r'href="(/admin/[^"]*)">All in admin', text_of(ana, f"/w/{workspace.pk}/{page}"))
-    assert found is not None
-    listed = ana.get(html.unescape(found[1]))
+    match = re.search(r'href="(/admin/[^"]*)">All in admin', text_of(ana, f"/w/{workspace.pk}/{page}"))
+    assert match is not None
+    listed = ana.get(html.unescape(match[1]))
     rows = ALL_IN_ADMIN[page].objects.all()
     assert listed.status_code == 200 and listed.context["cl"].result_count == rows.count()
     assert "/admin/" not in text_of(otto, f"/w/{workspace.pk}/{page}")
@@ -242,8 +244,8 @@ def test_each_page_of_an_object_leads_to_it_in_the_admin_site(ana: Client, otto:
     }
     for page, objects in pages.items():
         seen, others = (text_of(client, f"/w/{workspace.pk}/{page}") for client in (ana, otto))
-        for one in objects:
-            assert f'href="{admin_site.url(type(one), "change", one.pk)}"' in seen, (page, one)
+        for item in objects:
+            assert f'href="{admin_site.url(type(item), "change", item.pk)}"' in seen, (page, item)
         assert "/admin/" not in others, page
 
 
@@ -252,5 +254,5 @@ def test_a_page_takes_the_same_few_queries_for_any_backlog(ana: Client, page: st
     few, many = (seed.empty(name, cap="9000", budget="9000") for name in ("Few", "Many"))
     seed.plenty(few, 10)
     seed.plenty(many, 500)
-    asked = [statements(ana, f"/w/{workspace.pk}/{page}") for workspace in (few, many)]
-    assert asked[0] == asked[1] <= 12, (page, asked)
+    counts = [statements(ana, f"/w/{workspace.pk}/{page}") for workspace in (few, many)]
+    assert counts[0] == counts[1] <= 12, (page, counts)

@@ -1,4 +1,4 @@
-"""A stop of everything, as each of two people sees it: asked twice, acknowledged one by one, and never said to be over before it is."""
+"""Stopping all sessions, as two people see it: confirmed, acknowledged session by session, and never shown as complete too early."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ def test_without_the_word_of_its_question_nothing_stops(otto: Client, workspace:
     assert Executor.objects.get(pk=workspace.pk).state == "running"
 
 
-def test_a_word_that_was_given_to_somebody_else_does_not_count(otto: Client, ana: Client, workspace: Workspace) -> None:
+def test_a_token_issued_to_another_user_is_invalid(otto: Client, ana: Client, workspace: Workspace) -> None:
     theirs = ana.post(stop(workspace)).context["asked"]["fields"]["confirm"]
     assert otto.post(stop(workspace), {"confirm": theirs}).status_code == 409
 
@@ -73,11 +73,13 @@ def test_a_kill_asks_and_is_recorded(otto: Client, workspace: Workspace) -> None
     assert Event.objects.get(verb="session.kill").actor == "otto"
 
 
-def test_the_second_to_stop_is_told_who_was_first(otto: Client, ana: Client, workspace: Workspace) -> None:
+def test_the_second_person_to_stop_sees_who_was_first(otto: Client, ana: Client, workspace: Workspace) -> None:
     armed = ana.get(stop(workspace)).context["asked"]["fields"]
     confirmed(otto, stop(workspace))
-    answer = ana.post(stop(workspace), armed, headers=HTMX)
-    assert answer.status_code == 409 and "otto stopped everything already: 0 of 3 confirmed" in in_line(answer.content.decode())
+    response = ana.post(stop(workspace), armed, headers=HTMX)
+    assert response.status_code == 409 and "otto has already stopped everything: 0 of 3 confirmed" in in_line(
+        response.content.decode()
+    )
 
 
 def test_a_stop_goes_through_whatever_changed_since_it_was_armed(otto: Client, ana: Client, workspace: Workspace) -> None:
@@ -87,25 +89,25 @@ def test_a_stop_goes_through_whatever_changed_since_it_was_armed(otto: Client, a
     assert not Session.objects.filter(status__in=Session.OPEN, stop_wanted_at__isnull=True).exists()
 
 
-def test_who_acts_on_an_outdated_state_is_told_who_changed_it(otto: Client, ana: Client, workspace: Workspace) -> None:
+def test_an_action_on_an_outdated_state_names_who_changed_it(otto: Client, ana: Client, workspace: Workspace) -> None:
     seen = Executor.objects.get(pk=workspace.pk).version
     ana.post(f"/w/{workspace.pk}/executor/pause/", {"version": seen})
     for _ in range(2):
-        answer = otto.post(f"/w/{workspace.pk}/executor/pause/", {"version": seen}, headers=HTMX)
-        assert answer.status_code == 409 and "ana changed the executor" in in_line(answer.content.decode())
+        response = otto.post(f"/w/{workspace.pk}/executor/pause/", {"version": seen}, headers=HTMX)
+        assert response.status_code == 409 and "ana changed the executor" in in_line(response.content.decode())
     assert Event.objects.filter(verb="executor.pause").count() == 1
 
 
 def test_a_pause_offers_to_be_taken_back(otto: Client, workspace: Workspace) -> None:
-    answer = in_line(otto.post(f"/w/{workspace.pk}/executor/pause/", headers=HTMX).content.decode())
-    assert f"/w/{workspace.pk}/executor/resume/" in answer and "Undo" in answer
+    response = in_line(otto.post(f"/w/{workspace.pk}/executor/pause/", headers=HTMX).content.decode())
+    assert f"/w/{workspace.pk}/executor/resume/" in response and "Undo" in response
     assert "Pausing" in shown(otto, workspace, "strip") and "3 finishing" in shown(otto, workspace, "strip")
 
 
-def test_running_is_not_said_of_an_executor_that_is_not_heard(otto: Client, workspace: Workspace) -> None:
+def test_a_silent_executor_is_not_shown_as_running(otto: Client, workspace: Workspace) -> None:
     assert "Running" in shown(otto, workspace, "strip")
     Worker.objects.filter(queue="control").update(ticked_at=now() - timedelta(seconds=16))
-    assert "Unknown" in shown(otto, workspace, "strip") and "has not been heard of" in shown(otto, workspace, "banner")
+    assert "Unknown" in shown(otto, workspace, "strip") and "No tick from the executor" in shown(otto, workspace, "banner")
 
 
 def test_after_a_resume_an_old_stop_is_forgotten(otto: Client, workspace: Workspace) -> None:
@@ -116,15 +118,13 @@ def test_after_a_resume_an_old_stop_is_forgotten(otto: Client, workspace: Worksp
 
 
 @pytest.mark.parametrize("verb", ["stop", "kill"])
-def test_a_session_that_ends_between_the_question_and_its_answer_is_said_to_have_ended(
-    otto: Client, workspace: Workspace, verb: str
-) -> None:
+def test_a_session_that_ends_before_the_confirmation_is_reported_as_ended(otto: Client, workspace: Workspace, verb: str) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
     address = f"/w/{workspace.pk}/workers/{session.pk}/{verb}/"
     armed = otto.get(address).context["asked"]["fields"]
     end(session)
-    answer = otto.post(address, armed, headers=HTMX)
-    assert answer.status_code == 409 and "has ended meanwhile" in in_line(answer.content.decode())
+    response = otto.post(address, armed, headers=HTMX)
+    assert response.status_code == 409 and "has ended meanwhile" in in_line(response.content.decode())
     assert not Event.objects.filter(verb="session.kill").exists()
 
 
@@ -137,21 +137,21 @@ def test_two_clicks_on_kill_are_one(otto: Client, workspace: Workspace) -> None:
 
 
 def test_a_word_for_one_session_does_not_kill_or_stop_another(otto: Client, workspace: Workspace) -> None:
-    one, other = Session.objects.filter(workspace=workspace, status="running").order_by("id")[:2]
+    session, other = Session.objects.filter(workspace=workspace, status="running").order_by("id")[:2]
     at = f"/w/{workspace.pk}/workers"
-    armed = otto.get(f"{at}/{one.pk}/stop/").context["asked"]["fields"]
-    assert [otto.post(f"{at}/{path}/", armed).status_code for path in (f"{other.pk}/stop", f"{one.pk}/kill")] == [409, 409]
+    armed = otto.get(f"{at}/{session.pk}/stop/").context["asked"]["fields"]
+    assert [otto.post(f"{at}/{path}/", armed).status_code for path in (f"{other.pk}/stop", f"{session.pk}/kill")] == [409, 409]
     assert not Session.objects.filter(stop_wanted_at__isnull=False).exists()
 
 
 def test_every_stop_is_armed_by_the_same_few_elements(otto: Client, workspace: Workspace) -> None:
-    """One template for all of them: what is mended in one is mended in the other."""
-    one = Session.objects.filter(workspace=workspace, status="running").first()
-    assert one is not None
+    """One template for all of them, so that a fix applies to each."""
+    session = Session.objects.filter(workspace=workspace, status="running").first()
+    assert session is not None
     seen = in_line(otto.get(f"/w/{workspace.pk}/").content.decode())
     for id_, consequence in (
         ("stop-all", "Ends 3 at work ($3.31 held) and turns dispatch off"),
-        (f"stop-{one.pk}", "Its round ends"),
+        (f"stop-{session.pk}", "Its round ends"),
     ):
         form = seen.partition(f'<form class="arm" id="{id_}-form"')[2].partition("</form>")[0]
         assert f'id="{id_}" href=' in seen and f'data-arm="{id_}-form"' in seen

@@ -3,22 +3,22 @@
 import re
 from pathlib import Path
 
-from config.http import assets
+from django.contrib.staticfiles import finders
 
 ROOT = Path(__file__).resolve().parents[3]
-DRAWINGS = ("budget/charts", "orchestration/pages/charts")
+DRAWINGS = ("budget/charts", "dashboard/shared/charts")
 
 
 def rules() -> list[tuple[list[str], str]]:
     """(selectors, declarations) of the bundle, whatever at-rule they stand in."""
-    text = re.sub(r"/\*.*?\*/", "", assets.read("muster.css").decode(), flags=re.S)
+    text = re.sub(r"/\*.*?\*/", "", Path(str(finders.find("muster.css"))).read_text(), flags=re.S)
     return [(head.split(","), body) for head, body in re.findall(r"([^{}]+)\{([^{}]*)\}", text)]
 
 
 def drawn() -> set[str]:
     """The classes of what drawings are made of."""
     sources = [path.read_text() for folder in DRAWINGS for path in (ROOT / folder).glob("*.py")]
-    named = {name for source in sources for found in re.findall(r'class_=f?"([^"]+)"', source) for name in found.split()}
+    named = {name for source in sources for names in re.findall(r'class_=f?"([^"]+)"', source) for name in names.split()}
     return {name for name in named if re.fullmatch(r"[a-z-]+", name)} - {"chart", "sparkline", "bullet", "paints"}
 
 

@@ -87,7 +87,7 @@ def test_a_sheet_stays_in_utc(bea: Client, day: Workspace) -> None:
     assert all(row["at"].endswith("+00:00") for row in rows_of(bea, at(day, "ledger/")))
 
 
-def test_the_moneys_own_day_is_utcs_with_the_local_time_beside_it(bea: Client, day: Workspace) -> None:
+def test_the_budget_day_is_in_utc_and_shown_with_local_time(bea: Client, day: Workspace) -> None:
     live_in(KATHMANDU)
     bea.post(at(day, "limits/"), {"limit": "total.day", "amount": "900"})
     assert "00:00 UTC (05:45 UTC+05:45)" in text_of(bea, at(day), fragment="caps")
@@ -96,10 +96,10 @@ def test_the_moneys_own_day_is_utcs_with_the_local_time_beside_it(bea: Client, d
 @pytest.mark.parametrize(("zone", "offset"), [("UTC", 0), (KATHMANDU, 15), ("Australia/Adelaide", 30)])
 def test_hours_are_those_of_the_zone(day: Workspace, zone: str, offset: int) -> None:
     project = Project.objects.get(pk=day.pk)
-    found = series.load(project, since=now() - timedelta(days=7), now=now(), step=timedelta(hours=4), zone=ZoneInfo(zone))
-    local = [point.at.astimezone(ZoneInfo(zone)) for point in found.points[1:-1]]
+    result = series.load(project, since=now() - timedelta(days=7), now=now(), step=timedelta(hours=4), zone=ZoneInfo(zone))
+    local = [point.at.astimezone(ZoneInfo(zone)) for point in result.points[1:-1]]
     assert local and all(at.minute == 0 and at.hour % 4 == 0 for at in local)
-    assert found.points[-1].total == project.total_spent and sum(found.day.values()) == sum(found.hours)
+    assert result.points[-1].total == project.total_spent and sum(result.day.values()) == sum(result.hours)
     assert all(at.astimezone(UTC).minute in ((60 - offset) % 60, offset) for at in local)
 
 

@@ -21,5 +21,5 @@ def test_an_age_has_one_unit(seconds: float, said: str) -> None:
     assert labels.age(seconds) == said
 
 
-def test_what_lasts_is_told_to_the_second() -> None:
+def test_durations_are_exact_to_the_second() -> None:
     assert [labels.duration(span) for span in (42, 425, 11_520, 187_200)] == ["42s", "7m 05s", "3h 12m", "2d 04h"]

@@ -1,4 +1,4 @@
-"""Kills the process it runs in, at a named step of a session. On the PYTHONPATH of the fault tests' Muster only; the product knows nothing of it.
+"""Kills its own process at a named step of a session. It is on the PYTHONPATH of the fault tests' Muster only.
 
 A plan is a file named after an entry in the folder $CRASH_PLANS: `MODULE FUNCTION before|after N [WORD]` kills at the N-th call of that
 function for that entry, where WORD is among its arguments. Each plan kills once: it is renamed to `<entry>.done` first.
@@ -24,7 +24,7 @@ MODULES = {
     "orchestration.processes.agent_process",
     "orchestration.worker.steps.pushing",
     "orchestration.worker.steps.reviewing",
-    "orchestration.worker.steps.evidence",
+    "orchestration.worker.steps.checks",
     "orchestration.git.worktrees",
 }
 PLANS = Path(os.environ.get("CRASH_PLANS", "/nowhere"))
@@ -53,15 +53,15 @@ def wrapped(module, name, function):
     @functools.wraps(function)
     def call(*args, **kwargs):
         strike(module, name, "before", args)
-        answer = function(*args, **kwargs)
+        result = function(*args, **kwargs)
         strike(module, name, "after", args)
-        return answer
+        return result
 
     return call
 
 
 def strike(module, name, when, args):
-    plan = PLANS / entry_at_work(name, args)
+    plan = PLANS / current_entry(name, args)
     try:
         planned, function, moment, left, *word = plan.read_text().split()
     except (OSError, ValueError):
@@ -75,15 +75,15 @@ def strike(module, name, when, args):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def entry_at_work(name, args):
-    """The entry of this thread's session. Whoever takes one has only its id yet."""
+def current_entry(name, args):
+    """The entry of this thread's session. A call of `take` knows only the session's id."""
     if name == "take":
         from orchestration.models import Session
 
         return Session.objects.values_list("entry_id", flat=True).get(pk=args[0])
     import structlog
 
-    return str(structlog.contextvars.get_contextvars().get("entry", "nobody"))
+    return str(structlog.contextvars.get_contextvars().get("entry", "no-entry"))
 
 
 if "celery" in sys.orig_argv and "sessions" in sys.orig_argv:

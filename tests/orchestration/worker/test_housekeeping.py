@@ -1,4 +1,4 @@
-"""What agents left on disk goes when it is old, and not before."""
+"""Old files of agents are removed, and newer ones stay."""
 
 import os
 import time
@@ -14,7 +14,7 @@ from tests.factories import a_session, a_workspace, an_entry, ended
 pytestmark = pytest.mark.django_db
 
 
-def test_old_homes_go_and_what_is_at_work_stays(tmp_path: Path, settings: Any) -> None:
+def test_old_homes_are_removed_unless_a_session_is_open(tmp_path: Path, settings: Any) -> None:
     settings.DATA_DIR, settings.KEEP_DAYS = tmp_path, 14
     workspace = a_workspace()
     old, busy, fresh = (an_entry(workspace) for _ in range(3))
@@ -25,11 +25,11 @@ def test_old_homes_go_and_what_is_at_work_stays(tmp_path: Path, settings: Any) -
         (tmp_path / "homes" / entry.pk / "codex").mkdir(parents=True)
         days = 1 if entry is fresh else 15
         os.utime(tmp_path / "homes" / entry.pk, (time.time(), time.time() - days * 86_400))
-    assert housekeeping.tidy() == 1
+    assert housekeeping.remove_old_folders() == 1
     assert {folder.name for folder in (tmp_path / "homes").iterdir()} == {busy.pk, fresh.pk}
     assert conversations.find(old.pk, "implement", "codex") is None
 
 
-def test_a_link_that_leads_nowhere_stops_nobody(tmp_path: Path) -> None:
+def test_a_dangling_link_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
-    assert [found.name for found in housekeeping._old(tmp_path, time.time() + 60)] == ["lost"]
+    assert [folder.name for folder in housekeeping._old_folders(tmp_path, time.time() + 60)] == ["lost"]

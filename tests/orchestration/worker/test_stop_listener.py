@@ -1,4 +1,4 @@
-"""A stop is heard at once, and heard all the same when the messenger is dead."""
+"""A stop arrives at once, and also while the message broker is down."""
 
 import socket
 import threading
@@ -26,7 +26,7 @@ HOURS = 10_000.0
 
 
 class Agent:
-    """A process that only notes that it was told to stop."""
+    """A process that only records the request to stop."""
 
     def __init__(self) -> None:
         self.stopped = threading.Event()
@@ -39,30 +39,30 @@ class Agent:
 
 
 @contextmanager
-def supervised(*at_work: Session) -> Iterator[list[tuple[StopFlags, Agent]]]:
-    """A worker process's heartbeat that watches these sessions, each with an agent."""
+def supervised(*sessions_running: Session) -> Iterator[list[tuple[StopFlags, Agent]]]:
+    """A worker process's heartbeat that supervises these sessions, each with an agent."""
     before = set(threading.enumerate())
     heartbeat = Heartbeat("sessions", 4)
     heartbeat.start()
-    found = []
-    for session in at_work:
-        watch, agent = StopFlags(session.pk, session.attempt), Agent()
-        watch.attach(agent)
-        heartbeat.watches[session.pk] = watch
-        found.append((watch, agent))
+    supervised_agents = []
+    for session in sessions_running:
+        flags, agent = StopFlags(session.pk, session.attempt), Agent()
+        flags.attach(agent)
+        heartbeat.supervised[session.pk] = flags
+        supervised_agents.append((flags, agent))
     try:
-        yield found
+        yield supervised_agents
     finally:
-        heartbeat.watches.clear()
+        heartbeat.supervised.clear()
         heartbeat.end()
-        heartbeat.ring()
+        heartbeat.check_soon()
         for thread in set(threading.enumerate()) - before:
-            if thread.name == "heartbeat_beat":
+            if thread.name == "heartbeat_beat_loop":
                 thread.join(10)
 
 
-class Rings:
-    """Counts how often it was rung."""
+class CheckCounter:
+    """Counts the check requests."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -71,53 +71,53 @@ class Rings:
         self.count += 1
 
 
-def rung_by(rings: Rings, seconds: float = 10) -> None:
-    """A summons that somebody hears."""
-    before = rings.count
+def wait_for_request(checks: CheckCounter, seconds: float = 10) -> None:
+    """Send a check request and wait until it arrives."""
+    before = checks.count
     wake_ups.request_check()
-    wait_until(lambda: rings.count > before, seconds)
+    wait_until(lambda: checks.count > before, seconds)
 
 
-def listening() -> Rings:
-    rings = Rings()
-    stop_listener.listen(rings)
-    wait_until(lambda: rings.count > 0)
-    return rings
+def counting_listener() -> CheckCounter:
+    checks = CheckCounter()
+    stop_listener.start_listening(checks)
+    wait_until(lambda: checks.count > 0)
+    return checks
 
 
-def test_a_stop_is_heard_long_before_the_poll(monkeypatch):
+def test_a_stop_arrives_long_before_the_poll(monkeypatch):
     monkeypatch.setattr(settings, "POLL_S", HOURS)
     session = a_session(an_entry(a_workspace()))
-    with supervised(session) as [(watch, agent)]:
+    with supervised(session) as [(flags, agent)]:
         time.sleep(0.2)
         sessions.stop(session.workspace_id, session.pk, by=ANA)
         assert agent.stopped.wait(10)
-        assert watch.reason == "stopped"
+        assert flags.reason == "stopped"
 
 
-def test_stop_all_is_heard_by_every_session(monkeypatch):
+def test_stop_all_reaches_every_session(monkeypatch):
     monkeypatch.setattr(settings, "POLL_S", HOURS)
     workspace = a_workspace()
     entries = [an_entry(workspace, files=[f"{n}.py"]) for n in range(3)]
-    at_work = [a_session(entry) for entry in entries]
-    with supervised(*at_work) as found:
+    sessions_running = [a_session(entry) for entry in entries]
+    with supervised(*sessions_running) as supervised_agents:
         time.sleep(0.2)
         assert control.stop_all(workspace.pk, by=ANA) == 3
-        assert all(agent.stopped.wait(10) for _, agent in found)
+        assert all(agent.stopped.wait(10) for _, agent in supervised_agents)
 
 
 def test_a_stop_works_with_the_listener_dead(monkeypatch):
-    monkeypatch.setattr(stop_listener, "listen", lambda ring: None)
+    monkeypatch.setattr(stop_listener, "start_listening", lambda on_request: None)
     monkeypatch.setattr(settings, "POLL_S", 0.1)
     session = a_session(an_entry(a_workspace()))
-    with supervised(session) as [(watch, agent)]:
+    with supervised(session) as [(flags, agent)]:
         sessions.stop(session.workspace_id, session.pk, by=ANA)
         assert agent.stopped.wait(10)
-        assert watch.reason == "stopped"
+        assert flags.reason == "stopped"
 
 
 def test_a_stop_works_with_valkey_gone(monkeypatch, tmp_path: Path):
-    monkeypatch.setattr(settings, "REDIS_URL", f"unix://{tmp_path}/nobody")
+    monkeypatch.setattr(settings, "REDIS_URL", f"unix://{tmp_path}/no-server")
     monkeypatch.setattr(settings, "POLL_S", 0.1)
     wake_ups.client.cache_clear()
     session = a_session(an_entry(a_workspace()))
@@ -129,60 +129,60 @@ def test_a_stop_works_with_valkey_gone(monkeypatch, tmp_path: Path):
         wake_ups.client.cache_clear()
 
 
-def test_it_listens_again_after_its_connection_was_cut():
-    rings = listening()
-    before = rings.count
+def test_it_reconnects_after_its_connection_was_cut():
+    checks = counting_listener()
+    before = checks.count
     wake_ups.client().execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-    wait_until(lambda: rings.count > before)  # it rings by itself: something may have been missed
-    rung_by(rings)
+    wait_until(lambda: checks.count > before)  # it calls back by itself: a request may have been missed
+    wait_for_request(checks)
 
 
-def test_it_finds_a_valkey_that_comes_late(monkeypatch, tmp_path: Path):
+def test_it_connects_to_a_valkey_that_starts_late(monkeypatch, tmp_path: Path):
     real = settings.REDIS_URL
-    monkeypatch.setattr(stop_listener, "LONGEST_WAIT_S", 0.2)
-    monkeypatch.setattr(settings, "REDIS_URL", f"unix://{tmp_path}/nobody")
-    rings = Rings()
-    stop_listener.listen(rings)
+    monkeypatch.setattr(stop_listener, "MAX_WAIT_S", 0.2)
+    monkeypatch.setattr(settings, "REDIS_URL", f"unix://{tmp_path}/no-server")
+    checks = CheckCounter()
+    stop_listener.start_listening(checks)
     time.sleep(0.5)
-    assert rings.count == 0
+    assert checks.count == 0
     monkeypatch.setattr(settings, "REDIS_URL", real)
-    wait_until(lambda: rings.count > 0)
-    rung_by(rings)
+    wait_until(lambda: checks.count > 0)
+    wait_for_request(checks)
 
 
-def test_it_listens_over_tcp_and_notices_a_line_that_went_silent(monkeypatch):
-    """No end of file tells of a host that vanished: only the question that nobody answers."""
+def test_it_listens_over_tcp_and_notices_a_silent_connection(monkeypatch):
+    """A vanished host sends no end of file: only an unanswered ping shows it."""
     monkeypatch.setattr(stop_listener, "QUIET_S", 0.3)
-    monkeypatch.setattr(stop_listener, "LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr(stop_listener, "MAX_WAIT_S", 0.2)
     with Line(settings.REDIS_URL.removeprefix("unix://")) as line:
         monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{line.port}/0")
-        rings = listening()
-        rung_by(rings)
+        checks = counting_listener()
+        wait_for_request(checks)
         line.dead = True
         time.sleep(1.0)
-        before = rings.count
+        before = checks.count
         line.dead = False
-        wait_until(lambda: rings.count > before)
-        rung_by(rings)
+        wait_until(lambda: checks.count > before)
+        wait_for_request(checks)
 
 
-def test_whatever_goes_wrong_the_listener_does_not_die(monkeypatch):
-    monkeypatch.setattr(stop_listener, "LONGEST_WAIT_S", 0.1)
+def test_no_error_ends_the_listener(monkeypatch):
+    monkeypatch.setattr(stop_listener, "MAX_WAIT_S", 0.1)
     broken = iter([RuntimeError("out of memory"), OSError("no file left")])
-    rings = Rings()
+    checks = CheckCounter()
 
-    def ring() -> None:
+    def callback() -> None:
         for trouble in broken:
             raise trouble
-        rings()
+        checks()
 
-    thread = stop_listener.listen(ring)
-    wait_until(lambda: rings.count > 0)
+    thread = stop_listener.start_listening(callback)
+    wait_until(lambda: checks.count > 0)
     assert thread.is_alive() and thread.daemon
 
 
 class Line:
-    """A TCP line to Valkey's socket that can go silent without being cut."""
+    """A TCP connection to Valkey's socket that can go silent without being cut."""
 
     def __init__(self, to: str) -> None:
         self.to = to
@@ -206,14 +206,14 @@ class Line:
                 far.connect(self.to)
             except OSError:
                 return
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+            for source, destination in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(source, destination), daemon=True).start()
 
-    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+    def _carry(self, source: socket.socket, destination: socket.socket) -> None:
         try:
-            while data := one.recv(65536):
+            while data := source.recv(65536):
                 if not self.dead:
-                    other.sendall(data)
-            other.shutdown(socket.SHUT_RDWR)
+                    destination.sendall(data)
+            destination.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass

@@ -20,7 +20,7 @@ from workspaces.access import MUSTER
 from workspaces.activity.events import ActivityEvent
 from workspaces.errors import Invalid
 from workspaces.models import Channel, Delivery, Event, Workspace
-from workspaces.notices import channels, deliveries, sending
+from workspaces.notices import channels, deliveries, posting, sending
 from workspaces.notices.channels import ChannelSettings
 
 __all__ = ["transactional_db"]
@@ -133,7 +133,7 @@ def test_a_sender_that_dies_leaves_it_to_come_due_again(shop: Workspace, receive
     assert claimed is not None and deliveries.list_due() == {}  # killed here: the lease is active
     Delivery.objects.update(due_at=Now() - timedelta(seconds=1))  # and is over
     assert sending.attempt(claimed.pk) is not None and states() == ["delivered"]
-    assert not deliveries.settle(claimed, sending.Result(False, "too late"))  # the result of the dead sender is ignored
+    assert not deliveries.settle(claimed, posting.Result(False, "too late"))  # the result of the dead sender is ignored
     assert states() == ["delivered"]
 
 

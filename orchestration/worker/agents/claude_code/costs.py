@@ -1,9 +1,9 @@
-"""What one process of Claude Code spends, told three times over, counted once.
+"""The cost of one Claude Code process: three sources report it, and each request counts once.
 
-Telemetry tells each request with its USD, within a fraction of a second, and survives a kill; but its last records can be missing.
-The stream tells the tokens of the main conversation's requests, not those of subagents. The result tells the sum, if it comes.
-So: telemetry counts; a request that only the stream told counts after a grace, priced by Muster; what the sum has beyond that
-comes on top at the end. One request is known by its request id, which telemetry and stream share.
+Telemetry reports each request with its USD, within a fraction of a second, and survives a kill; but its last records can be missing.
+The stream reports the tokens of the main conversation's requests, not those of subagents. The result reports the sum, if it arrives.
+So: telemetry counts; a request that only the stream reports counts after a grace, priced by Muster; an excess of the sum is added at
+the end. Telemetry and stream share the request id.
 """
 
 import time
@@ -17,10 +17,10 @@ from budget import amounts
 from orchestration.sessions import metering
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.shared.events import Discrepancy
-from orchestration.worker.agents.shared.reading import count, dig, text, usd
+from orchestration.worker.agents.shared.json_values import count, nested, text, usd
 
 GRACE_S = 2.0
-ROOM_FOR_A_NAME = 100
+MAX_ID_LENGTH = 100
 
 Tokens = tuple[int, int, int, int]
 """Input without cache, output, read from the cache, written to the cache."""
@@ -28,7 +28,7 @@ Tokens = tuple[int, int, int, int]
 
 @dataclass(slots=True)
 class _Request:
-    """One that the stream told. `done_at`: None while its answer is not complete. `counted`: it is booked, by whichever telling."""
+    """A request from the stream. `done_at`: None until its answer is complete. `counted`: it is booked, from either source."""
 
     message_id: str
     model: str
@@ -47,91 +47,91 @@ class Costs:
 
     def __init__(self) -> None:
         self._streamed: dict[str, _Request] = {}
-        self._told: dict[str, Tokens] = {}
+        self._telemetry: dict[str, Tokens] = {}
         self._exact = Decimal(0)  # micro-USD of the CLI's own models, and what of it is booked
         self._booked = 0
-        self._others: dict[str, Counter[int]] = {}  # tokens of models that it only guesses a price for
+        self._other_models: dict[str, Counter[int]] = {}  # tokens of models that it only guesses a price for
         self._guessed: set[str] = set()
 
-    # What is told.
+    # The sources.
 
-    def told(self, attributes: Mapping[str, Any]) -> Iterator[Usage]:
-        """Telemetry: one finished request. Behind some gateways it has no id of its own: then the tokens say which one it is."""
+    def record_telemetry(self, attributes: Mapping[str, Any]) -> Iterator[Usage]:
+        """Telemetry: one finished request. Behind some gateways it has no id; then its tokens identify it."""
         names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
         input_, output, read, written = (count(attributes.get(name)) for name in names)
         tokens = (input_, output, read, written)
-        id_ = text(attributes.get("request_id"), ROOM_FOR_A_NAME)
-        id_ = id_ or f"{attributes.get('event.timestamp')}:{attributes.get('event.sequence')}"[:ROOM_FOR_A_NAME]
-        if id_ in self._told:
+        id_ = text(attributes.get("request_id"), MAX_ID_LENGTH)
+        id_ = id_ or f"{attributes.get('event.timestamp')}:{attributes.get('event.sequence')}"[:MAX_ID_LENGTH]
+        if id_ in self._telemetry:
             return
-        self._told[id_] = tokens
-        if any(request.counted and self._is_told_by(request, id_) for request in self._streamed.values()):
-            return  # it came too late: the stream's telling is booked
+        self._telemetry[id_] = tokens
+        if any(request.counted and self._is_counted_by(request, id_) for request in self._streamed.values()):
+            return  # too late: the stream's report is booked
         yield self._reported(id_, text(attributes.get("model"), 200), usd(attributes.get("cost_usd")), tokens)
 
-    def began(self, message: Any) -> None:
+    def message_started(self, message: Any) -> None:
         """message_start: the input is known, the output is not."""
-        id_ = text(dig(message, "id"), ROOM_FOR_A_NAME)
+        id_ = text(nested(message, "id"), MAX_ID_LENGTH)
         if id_ and id_ not in self._streamed:
-            self._streamed[id_] = _Request(id_, text(dig(message, "model"), 200), _tokens(dig(message, "usage")))
+            self._streamed[id_] = _Request(id_, text(nested(message, "model"), 200), _tokens(nested(message, "usage")))
 
-    def named(self, message_id: Any, request_id: Any) -> None:
-        """A line of the answer's content, the only one with both names."""
-        if request := self._streamed.get(text(message_id, ROOM_FOR_A_NAME)):
-            request.request_id = text(request_id, ROOM_FOR_A_NAME)
+    def message_named(self, message_id: Any, request_id: Any) -> None:
+        """A line of the answer's content: the only one with both ids."""
+        if request := self._streamed.get(text(message_id, MAX_ID_LENGTH)):
+            request.request_id = text(request_id, MAX_ID_LENGTH)
 
-    def answered(self, message_id: str, usage: Any) -> None:
+    def message_completed(self, message_id: str, usage: Any) -> None:
         """message_delta: the usage is complete."""
         if request := self._streamed.get(message_id):
             request.tokens = _tokens(usage, request.tokens)
             request.done_at = time.monotonic()
 
-    # What is booked without telemetry.
+    # Bookings without telemetry.
 
     def overdue(self) -> Iterator[Usage]:
-        """Requests that telemetry should have told by now. One that has no price waits: the result may know it."""
+        """Requests that telemetry should have reported by now. A request without a price waits: the result may contain it."""
         before = time.monotonic() - GRACE_S
-        for request in self._untold():
+        for request in self._uncounted():
             if request.done_at is not None and request.done_at < before and metering.price(request.usage) is not None:
                 yield self._computed(request)
 
     def settle(self, result: Mapping[str, Any] | None) -> Iterator[Usage | Discrepancy]:
-        """The process is dead. `result`: its last word, if it had one.
+        """The process is dead. `result`: its final message, if it sent one.
 
-        An answer that never ended is billed all the same: of that only the input is known, and the sum does not have it.
+        The provider also bills an answer that was cut off: only its input is known, and the sum does not include it.
         """
-        opened = []
-        for request in self._untold():
+        unfinished = []
+        for request in self._uncounted():
             if request.done_at is None:
-                opened.append(request)
+                unfinished.append(request)
             elif result is None or not is_own(request.model) or metering.price(request.usage) is not None:
                 yield self._computed(request)
         if result is not None:
             yield from self._reconcile(result)
-        for request in opened:
+        for request in unfinished:
             request.counted = True
             yield request.usage
-        if opened:
+        if unfinished:
             yield Discrepancy(
-                f"At least this: of {len(opened)} request(s) that had begun and not ended only the input is counted"
+                f"At least this: of {len(unfinished)} request(s) that started and did not end, only the input is counted"
             )
         elif self._guessed:
             models = ", ".join(sorted(self._guessed))
-            yield Discrepancy(f"The price table does not know {models}: it costs what Claude Code takes it to cost")
+            yield Discrepancy(f"The price table does not know {models}: its cost is Claude Code's own estimate")
 
-    def _untold(self) -> Iterator[_Request]:
+    def _uncounted(self) -> Iterator[_Request]:
         for request in list(self._streamed.values()):
             if not request.counted:
-                request.counted = any(self._is_told_by(request, id_) for id_ in self._told)
+                request.counted = any(self._is_counted_by(request, id_) for id_ in self._telemetry)
                 if not request.counted:
                     yield request
 
-    def _is_told_by(self, request: _Request, id_: str) -> bool:
-        """Where either lacks the request id, equal tokens do. Each telling is used once."""
+    def _is_counted_by(self, request: _Request, id_: str) -> bool:
+        """Without a request id in either source, equal tokens match. Each telemetry record matches once."""
         if request.request_id == id_:
             return True
         named = any(other.request_id == id_ for other in self._streamed.values())
-        if request.request_id or named or request.done_at is None or self._told[id_] != request.tokens:
+        if request.request_id or named or request.done_at is None or self._telemetry[id_] != request.tokens:
             return False
         request.request_id = id_
         return True
@@ -144,13 +144,13 @@ class Costs:
             self._exact += price
             self._booked += price
         else:
-            self._others.setdefault(usage.model, Counter()).update(dict(enumerate(request.tokens)))
+            self._other_models.setdefault(usage.model, Counter()).update(dict(enumerate(request.tokens)))
         return usage
 
     def _reported(self, id_: str, model: str, cost: Decimal | None, tokens: Tokens) -> Usage:
-        """The CLI's own amount, in whole micro-USD that add up to the exact sum; or just the tokens of a model that is not its own."""
+        """The CLI's own amount, in whole micro-USD that add up to the exact sum; only tokens for a model that is not Anthropic's."""
         if cost is None or not is_own(model):
-            self._others.setdefault(model, Counter()).update(dict(enumerate(tokens)))
+            self._other_models.setdefault(model, Counter()).update(dict(enumerate(tokens)))
             return Usage(id_, None, model, *tokens)
         if metering.price(Usage(id_, None, model, *tokens)) is None:
             self._guessed.add(model)
@@ -162,40 +162,41 @@ class Costs:
     # The sum.
 
     def _reconcile(self, result: Mapping[str, Any]) -> Iterator[Usage | Discrepancy]:
-        """Compare with the result, which is of this process alone, also when it has resumed a conversation."""
+        """Compare with the result, which covers this process only, even if it resumed a conversation."""
         id_ = f"reconciled:{text(result.get('uuid'), 60)}"
         used = result.get("modelUsage")
         models = used if isinstance(used, dict) else {}
-        others = {name: told for name, told in models.items() if not is_own(name)}
-        for name, told in others.items():
-            yield from self._missing_tokens(f"{id_}:{name}"[:ROOM_FOR_A_NAME], name, told)
+        others = {name: usage for name, usage in models.items() if not is_own(name)}
+        for name, usage in others.items():
+            yield from self._missing_tokens(f"{id_}:{name}"[:MAX_ID_LENGTH], name, usage)
         total = usd(result.get("total_cost_usd"))
         if total is None:
             return
-        total -= sum((usd(dig(told, "costUSD")) or Decimal(0) for told in others.values()), Decimal(0))
+        total -= sum((usd(nested(usage, "costUSD")) or Decimal(0) for usage in others.values()), Decimal(0))
         missing = round(total * amounts.MICRO) - self._booked
         if missing > 0:
             yield Usage(id_, missing, next((name for name in models if is_own(name)), "")[:200])
         elif missing < 0:
-            yield Discrepancy(f"Claude Code's sum is {-missing} micro-USD less than what it told request by request", missing)
+            yield Discrepancy(f"Claude Code's sum is {-missing} micro-USD less than the sum of its requests", missing)
 
-    def _missing_tokens(self, id_: str, model: str, told: Any) -> Iterator[Usage]:
+    def _missing_tokens(self, id_: str, model: str, usage: Any) -> Iterator[Usage]:
         names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-        had = self._others.get(model, Counter())
-        input_, output, read, written = (max(count(dig(told, name)) - had[n], 0) for n, name in enumerate(names))
+        booked = self._other_models.get(model, Counter())
+        input_, output, read, written = (max(count(nested(usage, name)) - booked[n], 0) for n, name in enumerate(names))
         if input_ or output or read or written:
             yield Usage(id_, None, model[:200], input_, output, read, written)
 
 
 def is_own(model: str) -> bool:
-    """Anthropic's models, whoever serves them. Any other it counts at $5 and $25 per million tokens, which is true of hardly any."""
+    """Whether it is an Anthropic model, from any provider. Claude Code prices all others at $5 and $25 per million tokens, which is wrong."""
     return "claude" in model.lower()
 
 
 def _tokens(usage: Any, known: Tokens = (0, 0, 0, 0)) -> Tokens:
-    """A field that is left out stays as it was."""
+    """A missing field keeps its known value."""
     names = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
     input_, output, read, written = (
-        count(dig(usage, name)) if dig(usage, name) is not None else before for name, before in zip(names, known, strict=True)
+        count(nested(usage, name)) if nested(usage, name) is not None else before
+        for name, before in zip(names, known, strict=True)
     )
     return input_, output, read, written

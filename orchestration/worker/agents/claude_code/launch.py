@@ -1,4 +1,4 @@
-"""Claude Code: `claude -p`, its settings, its telemetry, its hook. What it does in truth: docs/agents.md."""
+"""Claude Code: `claude -p`, its settings, its telemetry, its hook. Observed behaviour: docs/reference/agents.md."""
 
 import json
 import uuid
@@ -10,7 +10,7 @@ from orchestration.processes.kill_sequence import Step
 from orchestration.worker.agents.claude_code.costs import is_own
 from orchestration.worker.agents.claude_code.reader import Reader
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
-from orchestration.worker.agents.shared.reading import argument
+from orchestration.worker.agents.shared.json_values import prompt_argument
 
 TRAITS = Traits(
     binary="claude",
@@ -22,7 +22,7 @@ TRAITS = Traits(
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     logins=((".claude/.credentials.json", ".claude/.credentials.json"),),
     kill_sequence=(Step("INT", "leader", 0.0), Step("TERM", "all", 0.4)),
-    noise=('{"type":"stream_event"',),
+    ignored_prefixes=('{"type":"stream_event"',),
 )
 
 HOOK_TIMEOUT_S = 30
@@ -31,64 +31,64 @@ OWN_MODES = ("--permission-mode", "--dangerously-skip-permissions", "--allow-dan
 
 
 def start(task: Task) -> Launch:
-    """With an id of our choice, so that it can be resumed whenever it is killed."""
+    """With an id that Muster chooses, so that the conversation can be resumed after a kill at any time."""
     thread = Thread(str(uuid.uuid4()), {"cwd": str(task.cwd)})
     return _launch(task, thread, "--session-id")
 
 
 def resume(task: Task) -> Launch:
-    """Only where it was begun: it looks for a conversation under the name of the working directory."""
+    """Only in the working directory where it started: Claude Code stores conversations by directory."""
     thread = task.thread
     if thread is None or thread.totals.get("cwd") != str(task.cwd):
         return start(task)
-    was_begun = any((task.home / ".claude" / "projects").glob(f"*/{thread.id}.jsonl"))
-    return _launch(task, thread, "--resume" if was_begun else "--session-id")
+    exists = any((task.home / ".claude" / "projects").glob(f"*/{thread.id}.jsonl"))
+    return _launch(task, thread, "--resume" if exists else "--session-id")
 
 
 def reader(task: Task) -> Reader:
     return Reader(task.thread, str(task.cwd))
 
 
-def _launch(task: Task, thread: Thread, how: str) -> Launch:
-    """Nobody can be asked, so nothing is asked: the worktree is the agent's own, and what leaves it is checked before it is merged.
+def _launch(task: Task, thread: Thread, option: str) -> Launch:
+    """No permission prompts, since no person could answer: the worktree is the agent's own, and its work is checked before a merge.
 
-    The weaker `acceptEdits` would leave it without its shell, and so without its tests. IS_SANDBOX allows this to root as well.
+    The weaker `acceptEdits` would deny the shell, and so the tests. IS_SANDBOX allows this mode for root as well.
     """
     settings = task.home / "muster-settings.json"
     settings.write_text(json.dumps(_settings(task)))
-    argv = ["claude", "-p", how, thread.id, "--output-format", "stream-json", "--verbose", "--include-partial-messages"]
+    argv = ["claude", "-p", option, thread.id, "--output-format", "stream-json", "--verbose", "--include-partial-messages"]
     if task.agent.model:
         argv += ["--model", task.agent.model]
     if task.limit and _knows_its_prices(task):
         argv += ["--max-budget-usd", f"{task.limit / amounts.MICRO:.6f}"]
-    if not any(each.split("=")[0] in OWN_MODES for each in task.agent.args):
+    if not any(arg.split("=")[0] in OWN_MODES for arg in task.agent.args):
         argv.append("--dangerously-skip-permissions")
-    argv += ["--settings", str(settings), *task.agent.args, "--", argument(task)]
+    argv += ["--settings", str(settings), *task.agent.args, "--", prompt_argument(task)]
     return Launch(argv, _environment(task), thread)
 
 
 def _knows_its_prices(task: Task) -> bool:
-    """Its own limit goes by its own prices. With another's model, which it takes for a dear one, it would stop too early."""
-    named = [value for name, value in task.env.items() if name.startswith("ANTHROPIC_") and name.endswith("_MODEL")]
-    models = [task.agent.model, *named]
+    """Claude Code's limit uses its own prices. For another provider's model it assumes a high price and would stop too early."""
+    configured = [value for name, value in task.env.items() if name.startswith("ANTHROPIC_") and name.endswith("_MODEL")]
+    models = [task.agent.model, *configured]
     return all(is_own(model) or model.split("[")[0] in ALIASES for model in models if model)
 
 
 def _settings(task: Task) -> dict[str, Any]:
-    """The workspace's own, with Muster's hook behind its hooks. Without an answer the edit is made: the diff check finds it then."""
+    """The workspace's settings, with Muster's hook after its own hooks. If the hook does not answer, the edit is made: the diff check finds it."""
     settings = dict(task.agent.settings)
     if not task.endpoint:
         return settings
     hook = {"type": "http", "url": f"{task.endpoint}/hooks/pre-tool-use", "timeout": HOOK_TIMEOUT_S}
     hooks = settings.get("hooks")
-    theirs = dict(hooks) if isinstance(hooks, Mapping) else {}
-    before = theirs.get("PreToolUse")
-    ours = {"matcher": "Edit|Write|MultiEdit|NotebookEdit", "hooks": [hook]}
-    return {**settings, "hooks": {**theirs, "PreToolUse": [*(before if isinstance(before, list) else []), ours]}}
+    own_hooks = dict(hooks) if isinstance(hooks, Mapping) else {}
+    before = own_hooks.get("PreToolUse")
+    hook_entry = {"matcher": "Edit|Write|MultiEdit|NotebookEdit", "hooks": [hook]}
+    return {**settings, "hooks": {**own_hooks, "PreToolUse": [*(before if isinstance(before, list) else []), hook_entry]}}
 
 
 def _environment(task: Task) -> dict[str, str]:
-    """Telemetry in a hurry: a request is known a fifth of a second after its answer, also if the process is killed then."""
+    """Telemetry every 200 ms: a request is known a fifth of a second after its answer, even if the process is killed then."""
     common = {
         "CLAUDE_CONFIG_DIR": str(task.home / ".claude"),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",

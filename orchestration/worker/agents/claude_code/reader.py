@@ -1,4 +1,4 @@
-"""Understanding Claude Code's stream-json and its telemetry (docs/agents.md)."""
+"""Reads Claude Code's stream-json and its telemetry (docs/reference/agents.md)."""
 
 import re
 import time
@@ -10,13 +10,13 @@ from orchestration.worker.agents.claude_code.costs import Costs
 from orchestration.worker.agents.shared import failures, telemetry_endpoint
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
-from orchestration.worker.agents.shared.reading import count, dig, number, objects, parsed, text
+from orchestration.worker.agents.shared.json_values import count, nested, number, objects, parse_object, text
 
-CHANGING = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit", "Bash"})
-# In the order in which they say most about a use of a tool.
-TELLING = ("file_path", "notebook_path", "command", "pattern", "url", "description", "prompt")
-LONGEST_WAIT_S = 86_400.0
-_RESET = re.compile(r"\|(\d{10})\b")  # a subscription's limit says when it ends
+CHANGING_TOOLS = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit", "Bash"})
+# The arguments that describe a tool use best, in this order.
+DESCRIPTIVE_KEYS = ("file_path", "notebook_path", "command", "pattern", "url", "description", "prompt")
+MAX_WAIT_S = 86_400.0
+_RESET = re.compile(r"\|(\d{10})\b")  # the end of a subscription's limit
 
 
 class Reader:
@@ -30,128 +30,130 @@ class Reader:
         self._tools: dict[str, str] = {}
         self._refused: set[str] = set()
         self._changed = False
-        self._began = False
+        self._started = False
         self._failed = False
         self._result: dict[str, Any] | None = None
-        self._last_words: deque[str] = deque(maxlen=5)
+        self._last_lines: deque[str] = deque(maxlen=5)
 
     def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
-        told = None if is_error else parsed(line)
-        if told is None:
+        message = None if is_error else parse_object(line)
+        if message is None:
             if line.strip():
-                self._last_words.append(line.strip()[:500])
+                self._last_lines.append(line.strip()[:500])
             return
-        match told.get("type"):
+        match message.get("type"):
             case "system":
-                yield from self._system(told)
+                yield from self._system(message)
             case "stream_event":
-                self._stream(told.get("event"))
+                self._stream(message.get("event"))
             case "assistant":
-                yield from self._assistant(told)
+                yield from self._assistant(message)
             case "user":
-                self._results_of_tools(told)
+                self._tool_results(message)
             case "result":
-                yield from self._finish(told)
+                yield from self._finish(message)
 
-    def hear(self, name: str, attributes: Mapping[str, Any]) -> Iterable[Event]:
-        return self._costs.told(attributes) if name.endswith("api_request") else ()
+    def read_record(self, name: str, attributes: Mapping[str, Any]) -> Iterable[Event]:
+        return self._costs.record_telemetry(attributes) if name.endswith("api_request") else ()
 
-    def look(self) -> Iterable[Event]:
+    def poll(self) -> Iterable[Event]:
         return self._costs.overdue()
 
     def end(self, exit_code: int | None) -> Iterator[Event]:
         yield from self._costs.settle(self._result)
         if self._result is None and exit_code is not None and not self._failed:
-            words = " ".join(self._last_words)
-            code = failures.from_text(words) or ("crashed" if self._began else "cli_refused")
+            words = " ".join(self._last_lines)
+            code = failures.from_text(words) or ("crashed" if self._started else "cli_refused")
             yield Failure(code, words or f"it ended with {exit_code} and without a result")
 
     # Lines.
 
-    def _system(self, told: dict[str, Any]) -> Iterator[Event]:
-        match told.get("subtype"):
+    def _system(self, message: dict[str, Any]) -> Iterator[Event]:
+        match message.get("subtype"):
             case "init":
-                self._began = True
-                if id_ := text(told.get("session_id"), 200):
+                self._started = True
+                if id_ := text(message.get("session_id"), 200):
                     self.thread = Thread(id_, {"cwd": self._cwd})
-                    yield Started(id_, text(told.get("model"), 200))
+                    yield Started(id_, text(message.get("model"), 200))
             case "api_retry":
-                yield self._retry(told)
+                yield self._retry(message)
 
-    def _retry(self, told: dict[str, Any]) -> Event:
-        """It would try ten times, for minutes, also with a key that was refused."""
-        status = count(told.get("error_status"))
+    def _retry(self, event: dict[str, Any]) -> Event:
+        """Claude Code would retry ten times, for minutes, even with a refused key."""
+        status = count(event.get("error_status"))
         code = failures.from_status(status) if status else "network"
-        message = f"{text(told.get('error')) or 'error'} ({status or 'no answer'}), attempt {count(told.get('attempt'))}"
+        message = f"{text(event.get('error')) or 'error'} ({status or 'no answer'}), attempt {count(event.get('attempt'))}"
         if failures.KINDS[code].cause == "setup":
             return self._failure(code, message)
-        return Waiting(message, time.time() + min(number(told.get("retry_delay_ms")) / 1000, LONGEST_WAIT_S), code)
+        return Waiting(message, time.time() + min(number(event.get("retry_delay_ms")) / 1000, MAX_WAIT_S), code)
 
     def _stream(self, event: Any) -> None:
-        """Only of the main conversation: subagents do not stream."""
-        match dig(event, "type"):
+        """For the main conversation only: subagents do not stream."""
+        match nested(event, "type"):
             case "message_start":
-                self._streaming = text(dig(event, "message", "id"), 100)
-                self._costs.began(dig(event, "message"))
+                self._streaming = text(nested(event, "message", "id"), 100)
+                self._costs.message_started(nested(event, "message"))
             case "message_delta":
-                self._costs.answered(self._streaming, dig(event, "usage"))
+                self._costs.message_completed(self._streaming, nested(event, "usage"))
 
-    def _assistant(self, told: dict[str, Any]) -> Iterator[Event]:
-        """One line for each block of an answer, with a usage that is repeated and not final: it is not counted."""
-        self._costs.named(dig(told, "message", "id"), told.get("request_id"))
-        if dig(told, "message", "model") == "<synthetic>":
-            return  # the CLI's own words on an error, which the result repeats
-        for block in objects(dig(told, "message", "content")):
+    def _assistant(self, message: dict[str, Any]) -> Iterator[Event]:
+        """One line for each block of an answer. Its usage is repeated and not final, so it is not counted."""
+        self._costs.message_named(nested(message, "message", "id"), message.get("request_id"))
+        if nested(message, "message", "model") == "<synthetic>":
+            return  # the CLI's own error message, which the result repeats
+        for block in objects(nested(message, "message", "content")):
             if block.get("type") == "tool_use":
                 name = text(block.get("name"), 100)
                 self._tools[text(block.get("id"), 100)] = name
-                what = next((text(dig(block, "input", key), 300) for key in TELLING if dig(block, "input", key)), "")
-                yield Text(f"{name} {what}".strip())
+                detail = next(
+                    (text(nested(block, "input", key), 300) for key in DESCRIPTIVE_KEYS if nested(block, "input", key)), ""
+                )
+                yield Text(f"{name} {detail}".strip())
             elif block.get("type") == "text" and text(block.get("text")).strip():
                 yield Text(text(block.get("text"), 500).strip())
 
-    def _results_of_tools(self, told: dict[str, Any]) -> None:
-        for block in objects(dig(told, "message", "content")):
+    def _tool_results(self, message: dict[str, Any]) -> None:
+        for block in objects(nested(message, "message", "content")):
             id_ = text(block.get("tool_use_id"), 100)
             if block.get("is_error") is True:
                 if text(block.get("content")).endswith(telemetry_endpoint.SIGNATURE):
                     self._refused.add(id_)
-            elif self._tools.get(id_) in CHANGING:
+            elif self._tools.get(id_) in CHANGING_TOOLS:
                 self._changed = True
 
     # The end.
 
-    def _finish(self, told: dict[str, Any]) -> Iterator[Event]:
-        """is_error decides, never the subtype alone: an API error is a `success` with is_error."""
-        self._result = told
-        errors = told.get("errors")
+    def _finish(self, message: dict[str, Any]) -> Iterator[Event]:
+        """is_error decides and not the subtype: an API error is a `success` with is_error."""
+        self._result = message
+        errors = message.get("errors")
         listed = "; ".join(text(each, 500) for each in errors) if isinstance(errors, list) else ""
-        words = text(told.get("result")) or listed
-        subtype = text(told.get("subtype"), 100)
+        words = text(message.get("result")) or listed
+        subtype = text(message.get("subtype"), 100)
         if subtype == "error_max_budget_usd":
             yield Finished(False, words, out_of_money=True)
             return
-        if told.get("is_error") is not True:
-            yield from self._success(told, words)
+        if message.get("is_error") is not True:
+            yield from self._success(message, words)
             return
         yield Finished(False, words)
-        if not text(told.get("terminal_reason")).startswith("aborted"):  # a signal made it end: whoever sent that knows why
-            yield self._failure(self._code(told, subtype, words), words or subtype, _retry_at(words))
+        if not text(message.get("terminal_reason")).startswith("aborted"):  # a signal ended it: the sender knows the reason
+            yield self._failure(self._code(message, subtype, words), words or subtype, _retry_at(words))
 
-    def _success(self, told: dict[str, Any], words: str) -> Iterator[Event]:
-        """What Muster's own hook refused is a matter of locks, not of permissions."""
-        denied = [each for each in objects(told.get("permission_denials")) if each.get("tool_use_id") not in self._refused]
+    def _success(self, message: dict[str, Any], words: str) -> Iterator[Event]:
+        """Refusals by Muster's own hook are about locks, not about permissions."""
+        denied = [each for each in objects(message.get("permission_denials")) if each.get("tool_use_id") not in self._refused]
         yield Finished(True, words)
         if denied and not self._changed:
             tools = ", ".join(sorted({text(each.get("tool_name"), 50) for each in denied}))
             yield self._failure("permission_denied", f"it changed nothing and was not allowed to use {tools}")
 
-    def _code(self, told: dict[str, Any], subtype: str, words: str) -> str:
+    def _code(self, message: dict[str, Any], subtype: str, words: str) -> str:
         if subtype == "error_max_turns":
             return "turns_exhausted"
         if "No conversation found" in words:
             return "thread_lost"
-        if status := count(told.get("api_error_status")):
+        if status := count(message.get("api_error_status")):
             return failures.from_status(status, words)
         return failures.from_text(words) or "crashed"
 
@@ -161,5 +163,5 @@ class Reader:
 
 
 def _retry_at(words: str) -> float | None:
-    found = _RESET.search(words)
-    return float(found[1]) if found else None
+    match = _RESET.search(words)
+    return float(match[1]) if match else None

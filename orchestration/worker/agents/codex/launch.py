@@ -1,11 +1,11 @@
-"""Codex: `codex exec --json`, with a home of its own. What it does in truth: docs/agents.md."""
+"""Codex: `codex exec --json`, with a home of its own. Observed behaviour: docs/reference/agents.md."""
 
 from typing import Any
 
 from orchestration.worker.agents.codex.reader import Reader
 from orchestration.worker.agents.shared import toml
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits
-from orchestration.worker.agents.shared.reading import argument
+from orchestration.worker.agents.shared.json_values import prompt_argument
 
 TRAITS = Traits(
     binary="codex",
@@ -23,7 +23,7 @@ def start(task: Task) -> Launch:
 
 
 def resume(task: Task) -> Launch:
-    """From any folder. A thread that it never wrote down begins anew."""
+    """Works from any folder. Starts a new thread if Codex never saved the old one."""
     known = task.thread is not None and any((task.home / ".codex" / "sessions").rglob(f"rollout-*{task.thread.id}.jsonl"))
     return _launch(task, "resume", task.thread.id) if known and task.thread else _launch(task)
 
@@ -32,24 +32,24 @@ def reader(task: Task) -> Reader:
     return Reader(task.thread, task.home / ".codex" / "sessions", task.agent.model or "")
 
 
-def _launch(task: Task, *how: str) -> Launch:
-    """Without its sandbox, which would keep it from its tests' caches and servers: the worktree is the agent's own."""
+def _launch(task: Task, *arguments: str) -> Launch:
+    """Without Codex's sandbox, which would block the tests' caches and servers: the worktree is the agent's own."""
     home = task.home / ".codex"
     home.mkdir(exist_ok=True)
-    (home / "config.toml").write_text(toml.written(_config(task)), encoding="utf-8")
+    (home / "config.toml").write_text(toml.to_toml(_config(task)), encoding="utf-8")
     argv = ["codex", "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
-    argv += ["-C", str(task.cwd), *task.agent.args, *how, "--", argument(task)]
+    argv += ["-C", str(task.cwd), *task.agent.args, *arguments, "--", prompt_argument(task)]
     return Launch(argv, {"CODEX_HOME": str(home), **_key(task)})
 
 
 def _key(task: Task) -> dict[str, str]:
-    """Its own provider takes its key from CODEX_API_KEY alone; people have OPENAI_API_KEY."""
+    """Codex's own provider reads only CODEX_API_KEY; people usually have OPENAI_API_KEY."""
     key = task.env.get("CODEX_API_KEY") or task.env.get("OPENAI_API_KEY")
     return {"CODEX_API_KEY": key} if key else {}
 
 
 def _config(task: Task) -> dict[str, Any]:
-    """The workspace's own, the model, and a provider for OPENAI_BASE_URL, which Codex by itself does not look at."""
+    """The workspace's settings, the model, and a provider for OPENAI_BASE_URL, which Codex ignores by itself."""
     config = dict(task.agent.settings)
     if task.agent.model:
         config["model"] = task.agent.model
@@ -58,7 +58,7 @@ def _config(task: Task) -> dict[str, Any]:
         provider = {"name": "OPENAI_BASE_URL", "base_url": base_url, "wire_api": "responses"}
         if _key(task):
             provider["env_key"] = "CODEX_API_KEY"
-        theirs = config.get("model_providers")
+        own_providers = config.get("model_providers")
         config["model_provider"] = "muster"
-        config["model_providers"] = {**(theirs if isinstance(theirs, dict) else {}), "muster": provider}
+        config["model_providers"] = {**(own_providers if isinstance(own_providers, dict) else {}), "muster": provider}
     return config

@@ -1,4 +1,4 @@
-"""Understanding Codex's JSON lines and its rollout files (docs/agents.md)."""
+"""Reads Codex's JSON lines and its rollout files (docs/reference/agents.md)."""
 
 import re
 from collections import deque
@@ -10,15 +10,15 @@ from orchestration.worker.agents.codex.rollouts import Rollouts, Totals, running
 from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Thread
-from orchestration.worker.agents.shared.reading import count, dig, parsed, text
+from orchestration.worker.agents.shared.json_values import count, nested, parse_object, text
 
 _NETWORK = re.compile(r"stream disconnected|connection failed|lookup address|error sending request|waiting for network", re.I)
 _LOST = re.compile(r"no rollout found|thread/resume failed", re.I)
-_CHATTER = re.compile(r"^(WARNING: proceeding|Reading additional input)")
+_IGNORED = re.compile(r"^(WARNING: proceeding|Reading additional input)")
 
 
 class Reader:
-    """One process. `sessions`: where Codex writes its rollout files."""
+    """One process. `sessions`: the folder of Codex's rollout files."""
 
     def __init__(self, thread: Thread | None, sessions: Path, model: str) -> None:
         known = thread.totals if thread else {}
@@ -26,12 +26,12 @@ class Reader:
         self._rollouts = Rollouts(sessions, model, offsets if isinstance(offsets, dict) else {})
         self._id = thread.id if thread else ""
         self._before = Totals(*(count(known.get(name)) for name in ("input", "cached", "written", "output")))
-        self._told: Totals | None = None
+        self._reported: Totals | None = None
         self._in_turn = False
         self._ended = False
         self._failed = False
         self._last_message = ""
-        self._last_words: deque[str] = deque(maxlen=5)
+        self._last_lines: deque[str] = deque(maxlen=5)
 
     @property
     def thread(self) -> Thread | None:
@@ -43,47 +43,47 @@ class Reader:
 
     @property
     def _known(self) -> Totals:
-        """The thread's total as far as it is booked."""
+        """The booked part of the thread's total."""
         return self._rollouts.totals(self._id) or self._before
 
     def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
-        told = None if is_error else parsed(line)
-        if told is None:
-            if line.strip() and not _CHATTER.match(line):
-                self._last_words.append(line.strip()[:500])
+        event = None if is_error else parse_object(line)
+        if event is None:
+            if line.strip() and not _IGNORED.match(line):
+                self._last_lines.append(line.strip()[:500])
             return
-        match told.get("type"):
+        match event.get("type"):
             case "thread.started":
-                yield from self._start(text(told.get("thread_id"), 200))
+                yield from self._start(text(event.get("thread_id"), 200))
             case "turn.started":
                 self._in_turn = True
             case "item.started" | "item.completed":
-                yield from self._item(told.get("type") == "item.completed", told.get("item"))
+                yield from self._item(event.get("type") == "item.completed", event.get("item"))
             case "error":
-                yield from self._error(text(told.get("message"), 2000))
+                yield from self._error(text(event.get("message"), 2000))
             case "turn.completed":
                 self._ended = True
-                self._told = totals_of(told.get("usage"))
+                self._reported = totals_of(event.get("usage"))
                 yield Finished(True, self._last_message)
             case "turn.failed":
                 self._ended = True
-                words = text(dig(told, "error", "message"), 2000)
+                words = text(nested(event, "error", "message"), 2000)
                 yield Finished(False, words)
                 yield self._failure(_code(words) or "crashed", words)
 
-    def hear(self, name: str, attributes: Mapping[str, Any]) -> Iterable[Event]:
+    def read_record(self, name: str, attributes: Mapping[str, Any]) -> Iterable[Event]:
         return ()
 
-    def look(self) -> Iterable[Event]:
-        return self._rollouts.news()
+    def poll(self) -> Iterable[Event]:
+        return self._rollouts.new_usage()
 
     def end(self, exit_code: int | None) -> Iterator[Event]:
-        yield from self._rollouts.news()
+        yield from self._rollouts.new_usage()
         yield from self._reconcile()
         if self._in_turn and not self._ended:
-            yield Discrepancy("At least this: the turn did not end, and what its last request cost is not known")
+            yield Discrepancy("At least this: the turn did not end, and the cost of its last request is unknown")
         if exit_code is not None and not self._ended and not self._failed:
-            words = " ".join(self._last_words)
+            words = " ".join(self._last_lines)
             code = "thread_lost" if _LOST.search(words) else _code(words) or ("crashed" if self._in_turn else "cli_refused")
             yield Failure(code, words or f"it ended with {exit_code} in the middle of a turn")
 
@@ -98,20 +98,20 @@ class Reader:
         yield Started(id_, self._rollouts.model(id_))
 
     def _item(self, is_completed: bool, item: Any) -> Iterator[Event]:
-        """An item of type error is a mere warning, whatever it says."""
-        match dig(item, "type"), is_completed:
+        """An item of type error is only a warning, whatever its text."""
+        match nested(item, "type"), is_completed:
             case "agent_message", True:
-                self._last_message = text(dig(item, "text"))
+                self._last_message = text(nested(item, "text"))
                 yield Text(self._last_message[:500])
             case "command_execution", False:
-                yield Text(text(dig(item, "command"), 500))
+                yield Text(text(nested(item, "command"), 500))
             case "file_change", True:
-                changes = dig(item, "changes")
-                files = [text(dig(each, "path"), 200) for each in changes] if isinstance(changes, list) else []
+                changes = nested(item, "changes")
+                files = [text(nested(each, "path"), 200) for each in changes] if isinstance(changes, list) else []
                 yield Text(f"Changed {', '.join(files)}"[:500])
 
     def _error(self, words: str) -> Iterator[Event]:
-        """`Reconnecting... 2/5 (why)` is a wait, unless no wait can help; anything else is repeated by turn.failed."""
+        """`Reconnecting... 2/5 (why)` is a wait, unless a person must act; turn.failed repeats all other errors."""
         if not words.startswith("Reconnecting"):
             return
         code = _code(words) or "network"
@@ -123,18 +123,18 @@ class Reader:
     # Money.
 
     def _reconcile(self) -> Iterator[Usage | Discrepancy]:
-        """turn.completed counts the whole thread: what it has beyond the files, or beyond the last turn where there are none."""
-        if self._told is None:
+        """turn.completed counts the whole thread: book its excess over the rollout files, or over the last turn if there are none."""
+        if self._reported is None:
             return
-        known, told = self._known, self._told
-        missing = told - known
+        known, reported = self._known, self._reported
+        missing = reported - known
         if missing.lowest < 0:
             yield Discrepancy(
-                f"Codex counts {told.input} + {told.output} tokens in all, request by request {known.input} + {known.output}"
+                f"Codex counts {reported.input} + {reported.output} tokens in all, request by request {known.input} + {known.output}"
             )
         elif missing != Totals():
-            self._before = told
-            yield missing.usage(running_id(self._id, told), self._rollouts.model(self._id))
+            self._before = reported
+            yield missing.usage(running_id(self._id, reported), self._rollouts.model(self._id))
 
     def _failure(self, code: str, message: str) -> Failure:
         self._failed = True
@@ -142,9 +142,9 @@ class Reader:
 
 
 def _code(words: str) -> str | None:
-    """A provider's error can come as its bare JSON."""
-    if found := failures.from_text(words):
-        return found
+    """A provider's error can be bare JSON."""
+    if code := failures.from_text(words):
+        return code
     if _NETWORK.search(words):
         return "network"
     return "bad_request" if "invalid_request_error" in words else None

@@ -1,7 +1,7 @@
-"""The files in which Codex writes down a thread while it runs: the only place that tells each request's tokens, and at once.
+"""The files in which Codex records a thread while it runs: the only source with the tokens of each request, without delay.
 
-They outlive the process. A later session reads them from where the last one ended, or again from the beginning: an amount is
-known by its response's id, or by its thread and running total, so it is booked once.
+They outlive the process. A later session continues at the last offset, or reads them again from the start: a response id, or the thread
+and its running total, identify an amount, so it is booked once.
 """
 
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.sessions.metering import Usage
-from orchestration.worker.agents.shared.reading import count, dig, parsed, text
+from orchestration.worker.agents.shared.json_values import count, nested, parse_object, text
 
 INTERESTING = (b'"token_count"', b'"token_usage_record"', b'"turn_context"')
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A thread's tokens as Codex counts them: `input` contains what was read from and written to the cache."""
+    """A thread's tokens as Codex counts them: `input` includes cache reads and writes."""
 
     input: int = 0
     cached: int = 0
@@ -38,14 +38,14 @@ class Totals:
         return Usage(id_[:120], None, model, uncached, self.output, self.cached, self.written, of_thread=True)
 
 
-def totals_of(told: Any) -> Totals:
+def totals_of(usage: Any) -> Totals:
     names = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens")
-    return Totals(*(count(dig(told, name)) for name in names))
+    return Totals(*(count(nested(usage, name)) for name in names))
 
 
 @dataclass(slots=True)
 class _File:
-    """One thread. `by_record`: it has records with response ids, so its counts say the same once more."""
+    """One thread's file. `by_record`: it has records with response ids, so its counts are duplicates."""
 
     offset: int = 0
     model: str = ""
@@ -54,12 +54,12 @@ class _File:
 
 
 class Rollouts:
-    """All threads of a home: the conversation's and those of its subagents."""
+    """All threads of a home: the conversation and its subagents."""
 
     def __init__(self, folder: Path, model: str, offsets: dict[str, Any]) -> None:
         self._folder = folder
         self._model = model
-        self._began = {name: count(offset) for name, offset in offsets.items()}
+        self._started = {name: count(offset) for name, offset in offsets.items()}
         self._files: dict[str, _File] = {}
 
     @property
@@ -67,39 +67,41 @@ class Rollouts:
         return {name: file.offset for name, file in self._files.items()}
 
     def totals(self, thread_id: str) -> Totals | None:
-        """The running total that its file tells. None: there is no such file, or it told none since we read it."""
-        found = next((file for name, file in self._files.items() if thread_id and name.endswith(f"{thread_id}.jsonl")), None)
-        return found.totals if found and found.totals != Totals() else None
+        """The running total in the thread's file. None: no such file, or no total since the offset."""
+        rollout = next((file for name, file in self._files.items() if thread_id and name.endswith(f"{thread_id}.jsonl")), None)
+        return rollout.totals if rollout and rollout.totals != Totals() else None
 
     def model(self, thread_id: str) -> str:
-        """The model that the thread runs on; the one that was asked for where its file does not say."""
-        found = (file.model for name, file in self._files.items() if thread_id and name.endswith(f"{thread_id}.jsonl"))
-        return next(found, "") or self._model
+        """The thread's model according to its file, or else the requested one."""
+        models = (file.model for name, file in self._files.items() if thread_id and name.endswith(f"{thread_id}.jsonl"))
+        return next(models, "") or self._model
 
-    def news(self) -> Iterator[Usage]:
-        """What was written since the last look."""
+    def new_usage(self) -> Iterator[Usage]:
+        """The usage written since the last call."""
         for path in sorted(self._folder.rglob("rollout-*.jsonl")):
-            file = self._files.setdefault(path.name, _File(self._began.get(path.name, 0), self._model))
+            file = self._files.setdefault(path.name, _File(self._started.get(path.name, 0), self._model))
             for line in _new_lines(path, file):
                 yield from self._read(path.stem[-36:], file, line)
 
     def _read(self, thread_id: str, file: _File, line: bytes) -> Iterator[Usage]:
         if not any(word in line for word in INTERESTING):
             return
-        told = parsed(line.decode("utf-8", "replace"))
-        payload = dig(told, "payload")
-        if dig(told, "type") == "turn_context":
-            file.model = text(dig(payload, "model"), 200) or file.model
-        elif dig(told, "type") == "token_usage_record":
+        record = parse_object(line.decode("utf-8", "replace"))
+        payload = nested(record, "payload")
+        if nested(record, "type") == "turn_context":
+            file.model = text(nested(payload, "model"), 200) or file.model
+        elif nested(record, "type") == "token_usage_record":
             file.by_record = True
-            running = totals_of(dig(payload, "thread_token_usage"))
-            yield from self._tell(thread_id, file, totals_of(dig(payload, "usage")), running, text(dig(payload, "response_id")))
-        elif dig(payload, "type") == "token_count" and not file.by_record:
-            running = totals_of(dig(payload, "info", "total_token_usage"))
-            yield from self._tell(thread_id, file, totals_of(dig(payload, "info", "last_token_usage")), running, "")
+            running = totals_of(nested(payload, "thread_token_usage"))
+            yield from self._usage(
+                thread_id, file, totals_of(nested(payload, "usage")), running, text(nested(payload, "response_id"))
+            )
+        elif nested(payload, "type") == "token_count" and not file.by_record:
+            running = totals_of(nested(payload, "info", "total_token_usage"))
+            yield from self._usage(thread_id, file, totals_of(nested(payload, "info", "last_token_usage")), running, "")
 
-    def _tell(self, thread_id: str, file: _File, used: Totals, running: Totals, response_id: str) -> Iterator[Usage]:
-        """A count is repeated when only the rate limits have news: the running total stands still then."""
+    def _usage(self, thread_id: str, file: _File, used: Totals, running: Totals, response_id: str) -> Iterator[Usage]:
+        """Codex repeats a count when only the rate limits change; the running total is then the same."""
         if running == file.totals or used == Totals():
             return
         file.totals = running
@@ -111,13 +113,13 @@ def running_id(thread_id: str, totals: Totals) -> str:
 
 
 def _new_lines(path: Path, file: _File) -> list[bytes]:
-    """Whole lines only: the last one may still be being written."""
+    """Complete lines only: the last one may be incomplete."""
     try:
         with path.open("rb") as opened:
             opened.seek(file.offset)
-            fresh = opened.read()
+            data = opened.read()
     except OSError:
         return []
-    end = fresh.rfind(b"\n") + 1
+    end = data.rfind(b"\n") + 1
     file.offset += end
-    return fresh[:end].split(b"\n")[:-1]
+    return data[:end].split(b"\n")[:-1]

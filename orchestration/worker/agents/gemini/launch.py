@@ -1,4 +1,4 @@
-"""Gemini CLI: `gemini -p`, its settings. What it does in truth: docs/agents.md."""
+"""Gemini CLI: `gemini -p`, its settings. Observed behaviour: docs/reference/agents.md."""
 
 import json
 from collections.abc import Mapping
@@ -6,10 +6,10 @@ from typing import Any
 
 from orchestration.processes.kill_sequence import Step
 from orchestration.worker.agents.gemini.reader import CHATS, Reader
-from orchestration.worker.agents.shared import threads
+from orchestration.worker.agents.shared import conversation_ids
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
-from orchestration.worker.agents.shared.reading import argument
-from orchestration.worker.agents.shared.spending import merged
+from orchestration.worker.agents.shared.json_values import prompt_argument
+from orchestration.worker.agents.shared.token_counts import merged_settings
 
 LOGIN = ".gemini/oauth_creds.json"
 OWN_MODES = ("--approval-mode", "--yolo", "-y")
@@ -25,50 +25,50 @@ TRAITS = Traits(
     kill_sequence=(
         Step("TERM", "all", 0.0),
         Step("KILL", "all", 0.3),
-    ),  # it tells nothing more after TERM; its chat is written by then
+    ),  # it prints nothing after TERM; its chat is written by then
 )
 
 
 def start(task: Task) -> Launch:
-    return _launch(task, threads.begun(task), "--session-id")
+    return _launch(task, conversation_ids.new_thread(task), "--session-id")
 
 
 def resume(task: Task) -> Launch:
-    thread = threads.of(task)
+    thread = conversation_ids.resumable_thread(task)
     if thread is None:
         return start(task)
-    was_begun = any(task.home.glob(f"{CHATS}/session-*-{thread.id[:8]}.jsonl"))
-    return _launch(task, thread, "--resume" if was_begun else "--session-id")
+    exists = any(task.home.glob(f"{CHATS}/session-*-{thread.id[:8]}.jsonl"))
+    return _launch(task, thread, "--resume" if exists else "--session-id")
 
 
 def reader(task: Task) -> Reader:
-    return Reader(task.home, str(task.cwd), threads.of(task))
+    return Reader(task.home, str(task.cwd), conversation_ids.resumable_thread(task))
 
 
-def _launch(task: Task, thread: Thread, how: str) -> Launch:
-    """Without its relaunch the process that we signal is the one that works."""
+def _launch(task: Task, thread: Thread, option: str) -> Launch:
+    """Without a relaunch, the signalled process is the one that works."""
     settings = task.home / ".gemini/settings.json"
     settings.parent.mkdir(exist_ok=True)
     settings.write_text(json.dumps(_settings(task)))
-    argv = ["gemini", "--output-format", "stream-json", "--skip-trust", how, thread.id]
-    if not any(each.split("=")[0] in OWN_MODES for each in task.agent.args):
+    argv = ["gemini", "--output-format", "stream-json", "--skip-trust", option, thread.id]
+    if not any(arg.split("=")[0] in OWN_MODES for arg in task.agent.args):
         argv += ["--approval-mode", "yolo"]
     if task.agent.model:
         argv += ["-m", task.agent.model]
-    if (prompt := argument(task)) != task.prompt:
-        argv += ["--include-directories", str(task.prompt_file.parent)]  # it reads nowhere else
+    if (prompt := prompt_argument(task)) != task.prompt:
+        argv += ["--include-directories", str(task.prompt_file.parent)]  # it reads no other folder
     argv += [*task.agent.args, "-p", prompt]
     return Launch(argv, {"GEMINI_CLI_NO_RELAUNCH": "true"}, thread)
 
 
 def _settings(task: Task) -> dict[str, Any]:
-    """Without a chosen way to log in it ends at once, with any key."""
+    """Without a selected login type Gemini CLI exits at once, even with a key."""
     ours = {
         "security": {"auth": {"selectedType": _login(task.env, has_login=(task.home / LOGIN).exists())}},
         "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
         "privacy": {"usageStatisticsEnabled": False},
     }
-    return merged(ours, task.agent.settings)
+    return merged_settings(ours, task.agent.settings)
 
 
 def _login(env: Mapping[str, str], *, has_login: bool) -> str:

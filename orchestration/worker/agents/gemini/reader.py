@@ -1,4 +1,4 @@
-"""Understanding Gemini CLI: its stream-json for what it does, the chats that it keeps for what each request used, its result for the rest."""
+"""Reads Gemini CLI: its stream-json for progress, its chat files for the tokens of each request, its result for the remaining usage."""
 
 import re
 from collections import deque
@@ -7,125 +7,125 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.worker.agents.shared import failures
-from orchestration.worker.agents.shared.appended import Appended
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Waiting
+from orchestration.worker.agents.shared.file_tail import FileTail
 from orchestration.worker.agents.shared.interface import Thread
-from orchestration.worker.agents.shared.reading import dig, parsed, text
-from orchestration.worker.agents.shared.spending import Counted, counted
+from orchestration.worker.agents.shared.json_values import nested, parse_object, text
+from orchestration.worker.agents.shared.token_counts import TokenCounts, read_counts
 
 CHATS = ".gemini/tmp/*/chats"
-TELLING = ("file_path", "command", "pattern", "url", "dir_path", "query", "prompt")
+DESCRIPTIVE_KEYS = ("file_path", "command", "pattern", "url", "dir_path", "query", "prompt")
 _ATTEMPT = re.compile(r"^Attempt (\d+) failed")
-_EXITS = {41: "auth", 42: "cli_refused", 44: "cli_refused", 52: "cli_refused", 53: "turns_exhausted", 55: "cli_refused"}
+_EXIT_CODES = {41: "auth", 42: "cli_refused", 44: "cli_refused", 52: "cli_refused", 53: "turns_exhausted", 55: "cli_refused"}
 
 
 class Reader:
-    """One process. Its chats have a line for each request of the conversation and of its subagents; helpers' requests are in the result only."""
+    """One process. The chat files have a line for each request of the conversation and its subagents; only the result includes helpers."""
 
     def __init__(self, home: Path, cwd: str, thread: Thread | None) -> None:
         self._cwd = cwd
         self._id = thread.id if thread else ""
-        self._chats = Appended(home, f"{CHATS}/**/*.jsonl", dig(thread.totals, "offsets") if thread else None)
+        self._chats = FileTail(home, f"{CHATS}/**/*.jsonl", nested(thread.totals, "offsets") if thread else None)
         self._seen: set[str] = set()
-        self._requests: list[tuple[str, str, Counted]] = []
-        self._began = ""
+        self._requests: list[tuple[str, str, TokenCounts]] = []
+        self._started = ""
         self._answer = ""
         self._result: dict[str, Any] | None = None
         self._failure: Failure | None = None
-        self._last_words: deque[str] = deque(maxlen=5)
+        self._last_lines: deque[str] = deque(maxlen=5)
 
     @property
     def thread(self) -> Thread | None:
         return Thread(self._id, {"cwd": self._cwd, "offsets": dict(self._chats.offsets)}) if self._id else None
 
     def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
-        told = None if is_error else parsed(line)
-        if told is None:
+        message = None if is_error else parse_object(line)
+        if message is None:
             yield from self._words(line.strip())
             return
-        match told.get("type"):
+        match message.get("type"):
             case "init":
-                self._began = text(told.get("timestamp"), 50)
-                self._id = text(told.get("session_id"), 200) or self._id
-                yield Started(self._id, text(told.get("model"), 200))
-            case "message" if told.get("role") == "assistant":
-                self._answer += text(told.get("content"))
+                self._started = text(message.get("timestamp"), 50)
+                self._id = text(message.get("session_id"), 200) or self._id
+                yield Started(self._id, text(message.get("model"), 200))
+            case "message" if message.get("role") == "assistant":
+                self._answer += text(message.get("content"))
                 self._answer = self._answer[-20_000:]
             case "tool_use":
-                yield from self._tool(told)
-            case "error" if "session turns" in text(told.get("message")).lower():
-                yield self._failed("turns_exhausted", text(told.get("message"), 500))
+                yield from self._tool(message)
+            case "error" if "session turns" in text(message.get("message")).lower():
+                yield self._failed("turns_exhausted", text(message.get("message"), 500))
             case "result":
-                yield from self._finish(told)
+                yield from self._finish(message)
 
-    def hear(self, name: str, attributes: Mapping[str, Any]) -> tuple[()]:
+    def read_record(self, name: str, attributes: Mapping[str, Any]) -> tuple[()]:
         return ()
 
-    def look(self) -> Iterator[Event]:
+    def poll(self) -> Iterator[Event]:
         for line in self._chats.lines():
-            told = parsed(line)
-            id_ = text(dig(told, "id"), 100)
-            if dig(told, "type") != "gemini" or not id_ or id_ in self._seen:
+            message = parse_object(line)
+            id_ = text(nested(message, "id"), 100)
+            if nested(message, "type") != "gemini" or not id_ or id_ in self._seen:
                 continue
-            if used := counted(dig(told, "tokens"), input="input", output="output", cached="cached", total="total"):
-                self._seen.add(id_)  # a line is repeated when its tools have answered
-                model = text(dig(told, "model"), 200)
-                self._requests.append((text(dig(told, "timestamp"), 50), model, used))
+            if used := read_counts(nested(message, "tokens"), input="input", output="output", cached="cached", total="total"):
+                self._seen.add(id_)  # the line is repeated after its tools have answered
+                model = text(nested(message, "model"), 200)
+                self._requests.append((text(nested(message, "timestamp"), 50), model, used))
                 yield used.usage(id_, model, of_thread=True)
 
     def end(self, exit_code: int | None) -> Iterator[Event]:
-        yield from self._rest()
+        yield from self._missing_usage()
         if self._failure is None and self._result is None and exit_code is not None:
             yield self._ended_early(exit_code)
 
     def _words(self, line: str) -> Iterator[Event]:
-        """It tries ten times, and says so on stderr."""
+        """Gemini CLI retries ten times, and reports that on stderr."""
         if not line or line.startswith(("at ", "Warning:", "[STARTUP]", "YOLO mode")):
             return
-        self._last_words.append(line[:500])
-        if found := _ATTEMPT.match(line):
+        self._last_lines.append(line[:500])
+        if match := _ATTEMPT.match(line):
             code = failures.from_text(line) or "overloaded"
             if failures.KINDS[code].cause == "setup":
                 yield self._failed(code, line)
             else:
-                yield Waiting(f"{failures.KINDS[code].title}, attempt {found[1]}", code=code)
+                yield Waiting(f"{failures.KINDS[code].title}, attempt {match[1]}", code=code)
 
-    def _tool(self, told: dict[str, Any]) -> Iterator[Event]:
-        if said := self._answer.strip():
-            yield Text(said[:500])
+    def _tool(self, message: dict[str, Any]) -> Iterator[Event]:
+        if answer := self._answer.strip():
+            yield Text(answer[:500])
         self._answer = ""
-        given = told.get("parameters")
-        what = next((text(dig(given, key), 300) for key in TELLING if dig(given, key)), "")
-        yield Text(f"{text(told.get('tool_name'), 100)} {what}".strip())
+        arguments = message.get("parameters")
+        detail = next((text(nested(arguments, key), 300) for key in DESCRIPTIVE_KEYS if nested(arguments, key)), "")
+        yield Text(f"{text(message.get('tool_name'), 100)} {detail}".strip())
 
-    def _finish(self, told: dict[str, Any]) -> Iterator[Event]:
-        self._result = told
-        ok = told.get("status") == "success"
-        words = text(dig(told, "error", "message")) or "it says no more than that it failed"
+    def _finish(self, message: dict[str, Any]) -> Iterator[Event]:
+        self._result = message
+        ok = message.get("status") == "success"
+        words = text(nested(message, "error", "message")) or "it failed without a message"
         yield Finished(ok and self._failure is None, self._answer.strip() or ("" if ok else words))
         if not ok and self._failure is None:
             code = "turns_exhausted" if "max session turns" in words else failures.from_text(words)
             yield self._failed(code or "crashed", words)
 
-    def _rest(self) -> Iterator[Event]:
-        """What the result counts beyond the requests seen: helpers of the CLI, for example one that shortens a long conversation."""
-        models = dig(self._result, "stats", "models")
-        for model, told in models.items() if isinstance(models, dict) else ():
-            all_ = counted(told, input="input_tokens", output="output_tokens", cached="cached", total="total_tokens")
-            seen = sum((used for at, of, used in self._requests if of == model and at >= self._began), Counted())
-            if rest := all_ - seen:
-                yield rest.usage(f"rest:{self._began}:{model}"[:100], text(model, 200))
-            elif seen.total > all_.total:
-                yield Discrepancy(f"{text(model, 100)}: {seen.total} tokens in its requests, {all_.total} in its result")
+    def _missing_usage(self) -> Iterator[Event]:
+        """Usage in the result beyond the seen requests: the CLI's helpers, for example one that shortens a long conversation."""
+        models = nested(self._result, "stats", "models")
+        for model, message in models.items() if isinstance(models, dict) else ():
+            total = read_counts(message, input="input_tokens", output="output_tokens", cached="cached", total="total_tokens")
+            seen = sum((used for at, of, used in self._requests if of == model and at >= self._started), TokenCounts())
+            if missing := total - seen:
+                yield missing.usage(f"rest:{self._started}:{model}"[:100], text(model, 200))
+            elif seen.total > total.total:
+                yield Discrepancy(f"{text(model, 100)}: {seen.total} tokens in its requests, {total.total} in its result")
 
     def _ended_early(self, exit_code: int) -> Failure:
-        words = " ".join(self._last_words)
+        words = " ".join(self._last_lines)
         if exit_code == 42 and "resuming session" in words:
             return Failure("thread_lost", words[:500])
-        code = _EXITS.get(exit_code) or failures.from_text(words) or ("crashed" if self._began else "cli_refused")
+        code = _EXIT_CODES.get(exit_code) or failures.from_text(words) or ("crashed" if self._started else "cli_refused")
         return Failure(code, words[:500] or f"it ended with {exit_code} and without a result")
 
     def _failed(self, code: str, message: str) -> Failure:
-        """Told at once: one that a person must mend ends the process."""
+        """Reported at once: a failure that a person must fix ends the process."""
         self._failure = Failure(code, message[:1000])
         return self._failure

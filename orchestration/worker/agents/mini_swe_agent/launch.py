@@ -1,4 +1,4 @@
-"""mini-swe-agent: `mini`, its trajectory file. What it does in truth: docs/agents.md."""
+"""mini-swe-agent: `mini`, its trajectory file. Observed behaviour: docs/reference/agents.md."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from budget import amounts
 from orchestration.processes.kill_sequence import Step
 from orchestration.worker.agents.mini_swe_agent.reader import Reader
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits
-from orchestration.worker.agents.shared.reading import argument
-from orchestration.worker.agents.shared.spending import model_name
+from orchestration.worker.agents.shared.json_values import prompt_argument
+from orchestration.worker.agents.shared.token_counts import model_name
 
 TRAITS = Traits(
     binary="mini",
@@ -19,12 +19,12 @@ TRAITS = Traits(
     honours=frozenset({"budget"}),
     keys=("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
     kill_sequence=(Step("INT", "leader", 0.0), Step("TERM", "all", 2.0)),
-    version=("--help",),  # it has no other way to tell
+    version=("--help",),  # it has no version option
 )
 
 
 def start(task: Task) -> Launch:
-    """Raises ValueError without a model: it would ask for one."""
+    """Raises ValueError without a model: mini would prompt for one."""
     if not task.agent.model:
         raise ValueError("agent.model is not set: mini would ask which one to use")
     _trajectory(task).unlink(missing_ok=True)
@@ -39,13 +39,13 @@ def start(task: Task) -> Launch:
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "MSWEA_CONFIGURED": "true",
         "MSWEA_SILENT_STARTUP": "1",
-        "MSWEA_COST_TRACKING": "ignore_errors",  # a model that it has no price for may have one of ours
+        "MSWEA_COST_TRACKING": "ignore_errors",  # Muster may have a price for a model that mini does not know
     }
-    return Launch([*argv, *task.agent.args, "-t", argument(task)], env)
+    return Launch([*argv, *task.agent.args, "-t", prompt_argument(task)], env)
 
 
 def resume(task: Task) -> Launch:
-    """Each round is a new start, with the earlier findings in the prompt."""
+    """Each round is a new start; the prompt contains the earlier findings."""
     return start(task)
 
 

@@ -1,4 +1,4 @@
-"""Understanding mini-swe-agent: its trajectory, written anew after each step, for everything but its waiting."""
+"""Reads mini-swe-agent: its trajectory file, rewritten after each step; and its output for waits only."""
 
 import re
 import time
@@ -10,8 +10,8 @@ from typing import Any
 from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
-from orchestration.worker.agents.shared.reading import dig, number, objects, parsed, text
-from orchestration.worker.agents.shared.spending import of_chat, reported
+from orchestration.worker.agents.shared.json_values import nested, number, objects, parse_object, text
+from orchestration.worker.agents.shared.token_counts import chat_usage, reported_cost
 
 _RETRY = re.compile(r"^Retrying .* in (?P<pause>\d+(?:\.\d+)?) seconds as it raised (?P<error>.*)")
 
@@ -28,72 +28,72 @@ class Reader:
         self._read = 0
         self._status = ""
         self._failed = False
-        self._last_words: deque[str] = deque(maxlen=5)
+        self._last_lines: deque[str] = deque(maxlen=5)
 
     def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
-        """Its text repeats the trajectory; only that it waits is told here alone."""
+        """The output repeats the trajectory; only waits are reported here alone."""
         line = line.strip()
         if not line:
             return
-        self._last_words.append(line[:500])
-        if (found := _RETRY.match(line)) and not self._failed:
-            code = failures.from_text(found["error"]) or "overloaded"
+        self._last_lines.append(line[:500])
+        if (match := _RETRY.match(line)) and not self._failed:
+            code = failures.from_text(match["error"]) or "overloaded"
             if failures.KINDS[code].cause == "setup":
-                yield self._fail(code, found["error"])
+                yield self._fail(code, match["error"])
             else:
-                pause = min(float(found["pause"]), 3600)
-                yield Waiting(f"{failures.KINDS[code].title}: {found['error'][:200]}", time.time() + pause, code)
+                pause = min(float(match["pause"]), 3600)
+                yield Waiting(f"{failures.KINDS[code].title}: {match['error'][:200]}", time.time() + pause, code)
 
-    def hear(self, name: str, attributes: Mapping[str, Any]) -> tuple[()]:
+    def read_record(self, name: str, attributes: Mapping[str, Any]) -> tuple[()]:
         return ()
 
-    def look(self) -> Iterator[Event]:
-        told = self._changed()
-        messages = objects(dig(told, "messages"))
+    def poll(self) -> Iterator[Event]:
+        trajectory = self._changed()
+        messages = objects(nested(trajectory, "messages"))
         for index, message in enumerate(messages[self._read :], start=self._read):
             yield from self._message(index, message)
         self._read = max(self._read, len(messages))
-        if not self._status and (status := text(dig(told, "info", "exit_status"), 100)):
+        if not self._status and (status := text(nested(trajectory, "info", "exit_status"), 100)):
             self._status = status
-            yield from self._over(told, status, text(dig(messages[-1] if messages else None, "content"), 1000))
+            yield from self._finish(trajectory, status, text(nested(messages[-1] if messages else None, "content"), 1000))
 
     def end(self, exit_code: int | None) -> Iterator[Event]:
-        yield from self.look()
+        yield from self.poll()
         if exit_code is not None and not self._status and not self._failed:
-            words = " ".join(self._last_words)[:1000]
-            yield self._fail(failures.from_text(words) or "crashed", words or f"it ended with {exit_code} and told nothing")
+            words = " ".join(self._last_lines)[:1000]
+            yield self._fail(failures.from_text(words) or "crashed", words or f"it ended with {exit_code} and no message")
 
     def _changed(self) -> dict[str, Any] | None:
-        """The trajectory, if it was written since. Half of one, caught while it is written, is read whole at the next look."""
+        """The trajectory, if it changed. One that is incomplete, because it is being written, is read again at the next poll."""
         try:
-            seen = self._trajectory.stat()
-            if self._stamp == (seen.st_mtime_ns, seen.st_size):
+            stat = self._trajectory.stat()
+            if self._stamp == (stat.st_mtime_ns, stat.st_size):
                 return None
-            told = parsed(self._trajectory.read_text(encoding="utf-8", errors="replace"))
+            trajectory = parse_object(self._trajectory.read_text(encoding="utf-8", errors="replace"))
         except OSError:
             return None
-        if told is not None:
-            self._stamp = (seen.st_mtime_ns, seen.st_size)
-        return told
+        if trajectory is not None:
+            self._stamp = (stat.st_mtime_ns, stat.st_size)
+        return trajectory
 
     def _message(self, index: int, message: dict[str, Any]) -> Iterator[Event]:
-        """An answer that it could not use is a message of its own words, with the cost of the answer."""
+        """For an unusable answer, mini writes a message of its own that carries the answer's cost."""
         extra = message.get("extra")
-        used = dig(extra, "response", "usage") or dig(extra, "usage")
-        cost = reported(dig(extra, "cost"))
+        used = nested(extra, "response", "usage") or nested(extra, "usage")
+        cost = reported_cost(nested(extra, "cost"))
         if cost or used:
-            model = text(dig(extra, "model"), 200) or self._model
-            yield of_chat(f"message:{index}:{dig(extra, 'timestamp')}"[:100], used, model=model, cost=cost)
-        if message.get("role") == "assistant" and (said := text(message.get("content")).strip()):
-            yield Text(said[:500])
+            model = text(nested(extra, "model"), 200) or self._model
+            yield chat_usage(f"message:{index}:{nested(extra, 'timestamp')}"[:100], used, model=model, cost=cost)
+        if message.get("role") == "assistant" and (words := text(message.get("content")).strip()):
+            yield Text(words[:500])
 
-    def _over(self, told: Any, status: str, words: str) -> Iterator[Event]:
-        """Its limit of money and that of steps have one name."""
+    def _finish(self, trajectory: Any, status: str, words: str) -> Iterator[Event]:
+        """The limits of money and of steps share one status."""
         if status == "Submitted":
-            yield Finished(True, text(dig(told, "info", "submission")).strip())
+            yield Finished(True, text(nested(trajectory, "info", "submission")).strip())
         elif status == "LimitsExceeded":
-            limit = number(dig(told, "info", "config", "agent", "cost_limit"))
-            if 0 < limit <= number(dig(told, "info", "model_stats", "instance_cost")):
+            limit = number(nested(trajectory, "info", "config", "agent", "cost_limit"))
+            if 0 < limit <= number(nested(trajectory, "info", "model_stats", "instance_cost")):
                 yield Finished(False, words, out_of_money=True)
             else:
                 yield self._fail("turns_exhausted", words)

@@ -1,4 +1,4 @@
-"""opencode: `opencode run --format json`, its config. What it does in truth: docs/agents.md."""
+"""opencode: `opencode run --format json`, its config. Observed behaviour: docs/reference/agents.md."""
 
 import json
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Any
 from orchestration.processes.kill_sequence import Step
 from orchestration.worker.agents.opencode.reader import Reader
 from orchestration.worker.agents.opencode.store import Store
-from orchestration.worker.agents.shared import threads
+from orchestration.worker.agents.shared import conversation_ids
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits
-from orchestration.worker.agents.shared.reading import argument, dig, number, text
-from orchestration.worker.agents.shared.spending import merged, model_name
+from orchestration.worker.agents.shared.json_values import nested, number, prompt_argument, text
+from orchestration.worker.agents.shared.token_counts import merged_settings, model_name
 
-DATA = ".local/share"
-LOGIN = f"{DATA}/opencode/auth.json"
+DATA_FOLDER = ".local/share"
+LOGIN = f"{DATA_FOLDER}/opencode/auth.json"
 
 TRAITS = Traits(
     binary="opencode",
@@ -23,55 +23,55 @@ TRAITS = Traits(
     resumes=True,
     keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "OPENCODE_API_KEY"),
     logins=((LOGIN, LOGIN),),
-    # Some seconds after its start it is deaf to TERM and INT, and works on. What it knows is in its database by then.
+    # Some seconds after its start it ignores TERM and INT, and continues. Its usage is in its database by then.
     kill_sequence=(Step("TERM", "all", 0.0), Step("KILL", "all", 0.1)),
 )
 
 
 def start(task: Task) -> Launch:
-    """With a title of ours: for a conversation without one it asks a model for it, and tells nobody what that costs."""
+    """With a title: opencode would ask a model for one, at a cost that it does not report."""
     return _launch(task, ["--title", text(task.env.get("MUSTER_ENTRY_ID")) or task.session_id])
 
 
 def resume(task: Task) -> Launch:
-    """Elsewhere, or without its database, it would wait for ever."""
-    thread = threads.of(task)
+    """In another directory, or without its database, opencode would wait for ever."""
+    thread = conversation_ids.resumable_thread(task)
     if thread is None or not _database(task.home).exists():
         return start(task)
     return _launch(task, ["-s", thread.id])
 
 
 def reader(task: Task) -> Reader:
-    thread = threads.of(task)
-    store = Store(_database(task.home), after=dig(thread.totals, "row") if thread else None)
+    thread = conversation_ids.resumable_thread(task)
+    store = Store(_database(task.home), after=nested(thread.totals, "row") if thread else None)
     return Reader(store, str(task.cwd), thread, model=_model(task), is_free=_is_free(task))
 
 
-def _launch(task: Task, how: list[str]) -> Launch:
-    """Its log of errors comes with its stderr: that it waits for a provider is told nowhere else."""
+def _launch(task: Task, options: list[str]) -> Launch:
+    """With its error log on stderr: the only sign that it waits for a provider."""
     config = task.home / "opencode.json"
     config.write_text(json.dumps(_settings(task)))
-    argv = ["opencode", "run", "--format", "json", "--print-logs", "--log-level", "ERROR", *how]
+    argv = ["opencode", "run", "--format", "json", "--print-logs", "--log-level", "ERROR", *options]
     if task.agent.model:
         argv += ["-m", task.agent.model]
-    folders = {"XDG_DATA_HOME": DATA, "XDG_CONFIG_HOME": ".config", "XDG_STATE_HOME": ".local/state"}
+    folders = {"XDG_DATA_HOME": DATA_FOLDER, "XDG_CONFIG_HOME": ".config", "XDG_STATE_HOME": ".local/state"}
     env = {name: str(task.home / folder) for name, folder in folders.items()}
-    return Launch([*argv, *task.agent.args, "--", argument(task)], {**env, "OPENCODE_CONFIG": str(config)})
+    return Launch([*argv, *task.agent.args, "--", prompt_argument(task)], {**env, "OPENCODE_CONFIG": str(config)})
 
 
 def _settings(task: Task) -> dict[str, Any]:
-    """Nobody can be asked: what its config would ask for, it refuses."""
+    """All permissions are allowed: opencode refuses what its config would ask a person for."""
     ours = {
         "$schema": "https://opencode.ai/config.json",
         "autoupdate": False,
         "share": "disabled",
         "permission": {"*": "allow", "external_directory": "allow"},
     }
-    return merged(ours, task.agent.settings)
+    return merged_settings(ours, task.agent.settings)
 
 
 def _database(home: Path) -> Path:
-    return home / DATA / "opencode/opencode.db"
+    return home / DATA_FOLDER / "opencode/opencode.db"
 
 
 def _route(task: Task) -> str:
@@ -83,7 +83,7 @@ def _model(task: Task) -> str:
 
 
 def _is_free(task: Task) -> bool:
-    """The workspace's own config says that the model costs nothing. Of any other 0 it is not known what it means."""
+    """Whether the workspace's config sets a price of 0 for the model. Any other cost of 0 may mean an unknown price."""
     provider, _, model = _route(task).partition("/")
-    prices = dig(task.agent.settings, "provider", provider, "models", model, "cost")
+    prices = nested(task.agent.settings, "provider", provider, "models", model, "cost")
     return isinstance(prices, dict) and "input" in prices and not any(number(price) for price in prices.values())

@@ -1,4 +1,4 @@
-"""What opencode keeps of its requests in its database: those of subagents too, of which it prints nothing, and each one's model."""
+"""The requests in opencode's database, with their models: also those of subagents, which opencode does not print."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.worker.agents.shared.reading import count, dig, parsed, text
+from orchestration.worker.agents.shared.json_values import count, nested, parse_object, text
 
 STEPS = """
 SELECT part.rowid, part.id, part.data, message.data FROM part JOIN message ON message.id = part.message_id
@@ -22,7 +22,7 @@ SELECT count(DISTINCT message_id) FROM part WHERE rowid > ? AND json_extract(dat
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request: `part` is what is printed of it, if it is."""
+    """One request. `part`: as in the printed event, if there is one."""
 
     id: str
     model: str
@@ -30,7 +30,7 @@ class Step:
 
 
 class Store:
-    """`row`: how far it was read. A database that cannot be read is none: then what is printed has to do."""
+    """`row`: the last row read. An unreadable database counts as empty; then only the printed events count."""
 
     def __init__(self, path: Path, *, after: Any = None) -> None:
         self._path = path
@@ -38,28 +38,28 @@ class Store:
         self.row = self._first = count(after)
 
     def steps(self) -> Iterator[Step]:
-        """The requests that are new."""
+        """The new requests."""
         version = self._stamp()
         if version == self._version:
             return
-        rows = self._ask(STEPS, self.row)
+        rows = self._query(STEPS, self.row)
         if rows is None:
             return
         self._version = version
         for row, id_, part, message in rows:
             self.row = max(self.row, row)
-            told = parsed(text(part, 10**6))
-            if told is not None and told.get("type") == "step-finish":
-                model = text(dig(parsed(text(message, 10**6)), "modelID"), 200)
-                yield Step(text(id_, 100), model, told)
+            payload = parse_object(text(part, 10**6))
+            if payload is not None and payload.get("type") == "step-finish":
+                model = text(nested(parse_object(text(message, 10**6)), "modelID"), 200)
+                yield Step(text(id_, 100), model, payload)
 
     def open_steps(self) -> int:
-        """Requests of this process that were answered and whose tools never came to their end: their cost is told nowhere."""
-        rows = self._ask(OPEN, self._first, self._first)
+        """The number of answered requests of this process whose tools did not end: their cost is unknown."""
+        rows = self._query(OPEN, self._first, self._first)
         return count(rows[0][0]) if rows else 0
 
-    def _ask(self, statement: str, *values: int) -> list[Any] | None:
-        """None: it is busy, not there, or made by another version."""
+    def _query(self, statement: str, *values: int) -> list[Any] | None:
+        """None: the database is busy, missing, or from another version."""
         try:
             with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.2)) as database:
                 return database.execute(statement, values).fetchall()
@@ -67,12 +67,12 @@ class Store:
             return None
 
     def _stamp(self) -> tuple[int, ...]:
-        """Changes with every write: asking the database each time would cost more."""
-        found: list[int] = []
+        """Changes with every write; cheaper than a query each time."""
+        stamp: list[int] = []
         for path in (self._path, self._path.with_name(f"{self._path.name}-wal")):
             try:
-                seen = path.stat()
+                stat = path.stat()
             except OSError:
                 continue
-            found += [seen.st_mtime_ns, seen.st_size]
-        return tuple(found)
+            stamp += [stat.st_mtime_ns, stat.st_size]
+        return tuple(stamp)

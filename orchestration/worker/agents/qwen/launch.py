@@ -1,14 +1,14 @@
-"""Qwen Code: `qwen -p`, its settings. What it does in truth: docs/agents.md."""
+"""Qwen Code: `qwen -p`, its settings. Observed behaviour: docs/reference/agents.md."""
 
 import json
 from typing import Any
 
 from orchestration.processes.kill_sequence import Step
 from orchestration.worker.agents.qwen.reader import CHATS, Reader
-from orchestration.worker.agents.shared import threads
+from orchestration.worker.agents.shared import conversation_ids
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
-from orchestration.worker.agents.shared.reading import argument
-from orchestration.worker.agents.shared.spending import merged
+from orchestration.worker.agents.shared.json_values import prompt_argument
+from orchestration.worker.agents.shared.token_counts import merged_settings
 
 LOGIN = ".qwen/oauth_creds.json"
 OWN_MODES = ("--approval-mode", "--yolo", "-y")
@@ -26,43 +26,48 @@ TRAITS = Traits(
 
 
 def start(task: Task) -> Launch:
-    return _launch(task, threads.begun(task), "--session-id")
+    return _launch(task, conversation_ids.new_thread(task), "--session-id")
 
 
 def resume(task: Task) -> Launch:
-    thread = threads.of(task)
+    thread = conversation_ids.resumable_thread(task)
     if thread is None:
         return start(task)
-    was_begun = any(task.home.glob(f"{CHATS}/{thread.id}.jsonl"))
-    return _launch(task, thread, "--resume" if was_begun else "--session-id")
+    exists = any(task.home.glob(f"{CHATS}/{thread.id}.jsonl"))
+    return _launch(task, thread, "--resume" if exists else "--session-id")
 
 
 def reader(task: Task) -> Reader:
-    return Reader(task.home, str(task.cwd), threads.of(task), model=task.agent.model or task.env.get("OPENAI_MODEL", ""))
+    return Reader(
+        task.home,
+        str(task.cwd),
+        conversation_ids.resumable_thread(task),
+        model=task.agent.model or task.env.get("OPENAI_MODEL", ""),
+    )
 
 
-def _launch(task: Task, thread: Thread, how: str) -> Launch:
+def _launch(task: Task, thread: Thread, option: str) -> Launch:
     settings = task.home / ".qwen/settings.json"
     settings.parent.mkdir(exist_ok=True)
     settings.write_text(json.dumps(_settings(task)))
-    given = {each.split("=")[0] for each in task.agent.args}
-    argv = ["qwen", "--output-format", "stream-json", how, thread.id]
+    given = {arg.split("=")[0] for arg in task.agent.args}
+    argv = ["qwen", "--output-format", "stream-json", option, thread.id]
     if not given & set(OWN_MODES):
         argv += ["--approval-mode", "yolo"]
     if "--auth-type" not in given and task.env.get("OPENAI_API_KEY"):
         argv += ["--auth-type", "openai"]
     if task.agent.model:
         argv += ["-m", task.agent.model]
-    if (prompt := argument(task)) != task.prompt:
-        argv += ["--include-directories", str(task.prompt_file.parent)]  # it reads nowhere else
+    if (prompt := prompt_argument(task)) != task.prompt:
+        argv += ["--include-directories", str(task.prompt_file.parent)]  # it reads no other folder
     argv += [*task.agent.args, "-p", prompt]
     return Launch(argv, {"QWEN_CODE_NO_RELAUNCH": "true"}, thread)
 
 
 def _settings(task: Task) -> dict[str, Any]:
-    """Its recording of chats is where each request's tokens are."""
+    """Chat recording is on: it contains the tokens of each request."""
     ours = {
         "general": {"enableAutoUpdate": False, "disableAutoUpdate": True, "chatRecording": True},
         "privacy": {"usageStatisticsEnabled": False},
     }
-    return merged(ours, task.agent.settings)
+    return merged_settings(ours, task.agent.settings)

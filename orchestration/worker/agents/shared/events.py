@@ -1,4 +1,4 @@
-"""What any agent's output comes down to. Readers turn lines, telemetry and files into these."""
+"""The events into which readers turn an agent's lines, telemetry and files."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ __all__ = ["Discrepancy", "Event", "Failure", "Finished", "Started", "Text", "Us
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The conversation has an identity now: it can be resumed from here on."""
+    """The conversation has an id: it can be resumed from now on."""
 
     thread_id: str
     model: str = ""
@@ -18,16 +18,16 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Something worth showing as progress."""
+    """Text to show as progress."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The CLI waits for its provider and tries again by itself. `until`: seconds since the epoch, None when it does not say.
+    """The CLI waits for its provider and retries by itself. `until`: seconds since the epoch; None: unknown.
 
-    `code`: the failure that this becomes when it has waited for too long.
+    `code`: the failure that this becomes after too long a wait.
     """
 
     message: str
@@ -37,7 +37,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """Two tellings of one cost differ by micro-USD: shown and kept, never corrected in silence."""
+    """Two sources report different costs: shown and kept, never corrected silently. `amount`: the difference in micro-USD."""
 
     message: str
     amount: int = 0
@@ -45,9 +45,9 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The agent's own word on its work, its last answer in full. Never a verdict: verification decides.
+    """The agent's own report on its work, with its full last answer. Never a verdict: verification decides.
 
-    `out_of_money`: it kept the limit that it was given and stopped there. That is no failure: it goes on when there is money.
+    `out_of_money`: it stopped at its limit. That is no failure: it continues when there is money.
     """
 
     ok: bool

@@ -1,11 +1,11 @@
-"""How agents fail, by name. Each name has a cause, which decides what happens next, and a next step for a person."""
+"""The failures of agents, by name. Each has a cause, which decides what happens next, and a next step for a person."""
 
 import re
 from dataclasses import dataclass
 from typing import Literal
 
 Cause = Literal["provider", "setup", "agent"]
-"""provider: wait, it is nobody's fault. setup: nothing will work until a person acts. agent: this run went wrong."""
+"""provider: wait, it is temporary. setup: every run fails until a person acts. agent: this run failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A named failure. `retry_at`: when the provider wants to be asked again, in seconds since the epoch."""
+    """A named failure. `retry_at`: when the provider accepts requests again, in seconds since the epoch."""
 
     code: str
     message: str
@@ -55,7 +55,7 @@ class Failure:
 
     @property
     def sentence(self) -> str:
-        """What happened and what to do, for pages and the log."""
+        """The failure and its remedy, for pages and the log."""
         return f"{self.kind.title}: {self.message[:300]}. {self.kind.next_step}."
 
 
@@ -71,11 +71,13 @@ _NETWORK = re.compile(
     re.I,
 )
 _BAD = re.compile(r"bad ?request|invalid_request_error", re.I)
-_GOOGLES_RATE_LIMIT = "ai.google.dev/gemini-api/docs/rate-limits"  # it words a limit of each minute as a used-up quota
+_GOOGLES_RATE_LIMIT = (
+    "ai.google.dev/gemini-api/docs/rate-limits"  # Google describes its rate limit per minute as an exceeded quota
+)
 
 
 def from_status(status: int, text: str = "") -> str:
-    """The name of an HTTP answer of a provider; the text decides where one status means several things."""
+    """The name for a provider's HTTP response; the text decides where a status is ambiguous."""
     if status == 402 or (status in (400, 403, 429) and _is_quota(text)):
         return "quota"
     if status in (401, 403):
@@ -92,7 +94,7 @@ def from_status(status: int, text: str = "") -> str:
 
 
 def from_text(text: str) -> str | None:
-    """The name of a failure that a CLI tells in words only; None: the words say nothing known."""
+    """The name of a failure that a CLI reports only as text; None: the text is unknown."""
     if status := re.search(
         r"\b(?:status(?: code)?|error(?: code)?|code|HTTP|API Error)\"?[:= ]{1,2}(4\d\d|5\d\d)\b|\b(4\d\d|5\d\d) \{", text, re.I
     ):

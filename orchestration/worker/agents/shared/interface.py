@@ -1,4 +1,4 @@
-"""The shape of an agent package. Adding one: docs/agents.md."""
+"""The shape of an agent module. To add an agent: a module of this shape, a recorded transcript, a row in `agents.KINDS` (docs/how-to/add-an-agent.md)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from orchestration.processes.kill_sequence import Step
 from orchestration.worker.agents.shared.events import Event
 
 Role = Literal["implement", "review", "verify"]
-"""review: the interceptor; verify: the verifying agent. Both work in a copy of which nothing is kept."""
+"""review: the interceptor; verify: the verifying agent. Both run in a checkout that is discarded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A conversation that can be resumed. `totals`: what the module must remember of it, such as token totals that go on counting."""
+    """A conversation that can be resumed. `totals`: what the module must keep with it, such as running token totals."""
 
     id: str
     totals: dict[str, Any] = field(default_factory=dict)
@@ -23,11 +23,11 @@ class Thread:
 
 @dataclass(frozen=True)
 class Task:
-    """One process of an agent. `limit`: micro-USD that it may spend. `env`: the whole environment, without the module's own part.
+    """One process of an agent. `limit`: micro-USD that it may spend. `env`: the whole environment, without the module's own additions.
 
-    `home`: a folder of the entry's own for this CLI, kept between rounds so that a conversation can be resumed; HOME in `env` is it.
-    `endpoint`: where Muster hears this process, a loopback URL that ends with its secret: `/v1/logs` and `/v1/metrics` take OTLP as
-    http/json, `/hooks/pre-tool-use` answers Claude Code's hook. Empty: nobody listens.
+    `home`: the entry's own folder for this CLI, kept between rounds so that a conversation can be resumed; HOME in `env` points to it.
+    `endpoint`: a loopback URL for this process that ends with its secret: `/v1/logs` and `/v1/metrics` accept OTLP as
+    http/json, `/hooks/pre-tool-use` answers Claude Code's hook. Empty: there is no endpoint.
     """
 
     agent: Agent
@@ -45,7 +45,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What to run. `env` is added to the task's. `thread`: the conversation's identity where it is known before the start."""
+    """What to run. `env` is added to the task's. `thread`: the conversation, if its id is known before the start."""
 
     argv: list[str]
     env: dict[str, str] = field(default_factory=dict)
@@ -54,14 +54,14 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What is true of a CLI whatever it is asked. The table in docs/agents.md is made of these.
+    """The fixed properties of a CLI. The table in docs/reference/agents.md shows them.
 
-    `honours`: which limits it keeps by itself: budget (checked after each request), edits (its hook asks Muster before a file changes).
-    `keys`: variables that it takes credentials from; any one of them is enough.
+    `honours`: the limits that it keeps by itself: budget (checked after each request), edits (its hook asks Muster before an edit).
+    `keys`: variables with its credentials; any one of them is enough.
     `logins`: (path below the user's home, path below the entry's home) of files that hold a login on this host.
-    `ladder`: how it is stopped best (docs/stopping.md); empty: TERM to all.
-    `noise`: how lines of its output begin that say nothing to a person: partial messages, pieces of words.
-    `changes_files`: False for an agent that may be done without having changed a file.
+    `kill_sequence`: the signals that stop it best (docs/explanation/stopping.md); empty: TERM to all.
+    `ignored_prefixes`: lines that begin so are of no use to a person, such as partial messages, and stay out of the log.
+    `changes_files`: False for an agent that may succeed without a changed file.
     """
 
     binary: str
@@ -75,27 +75,27 @@ class Traits:
     version: tuple[str, ...] = ("--version",)
     changes_files: bool = True
     kill_sequence: tuple[Step, ...] = ()
-    noise: tuple[str, ...] = ()
+    ignored_prefixes: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
-    """Understands one process. Made anew for each, also for a dead one's journal. Never raises for what a CLI may print."""
+    """Reads the output of one process; also a dead process's journal. A new one for each process. Never raises, whatever the CLI prints."""
 
     def read(self, line: str, *, is_error: bool = False) -> Iterable[Event]:
         """A line of stdout, or of stderr."""
 
-    def hear(self, name: str, attributes: Mapping[str, Any]) -> Iterable[Event]:
-        """An OTLP log record that came to the task's endpoint."""
+    def read_record(self, name: str, attributes: Mapping[str, Any]) -> Iterable[Event]:
+        """An OTLP log record that the task's endpoint received."""
 
-    def look(self) -> Iterable[Event]:
-        """Called several times a second: what the CLI wrote into its own files."""
+    def poll(self) -> Iterable[Event]:
+        """Called several times a second: events from the CLI's own files."""
 
     def end(self, exit_code: int | None) -> Iterable[Event]:
-        """All is read and the process is dead: settle what is open, name what failed. None: killed, or how it ended is not known."""
+        """The process is dead and all output is read: the remaining usage and the failure. `exit_code` None: killed, or unknown."""
 
     @property
     def thread(self) -> Thread | None:
-        """The conversation as it should be kept now."""
+        """The conversation's current state, to be kept."""
 
 
 class Kind(Protocol):
@@ -105,9 +105,9 @@ class Kind(Protocol):
     def TRAITS(self) -> Traits: ...  # noqa: N802  (a constant of the module)
 
     def start(self, task: Task) -> Launch:
-        """A new conversation. Writes what the CLI reads into `task.home`. Raises ValueError for a config that cannot work."""
+        """A new conversation. Writes the CLI's config into `task.home`. Raises ValueError for a config that cannot work."""
 
     def resume(self, task: Task) -> Launch:
-        """Go on with `task.thread`."""
+        """Continue `task.thread`."""
 
     def reader(self, task: Task) -> Reader: ...

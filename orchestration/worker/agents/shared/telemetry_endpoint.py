@@ -1,7 +1,7 @@
-"""Where a CLI tells this worker what it does: telemetry as OTLP, and Claude Code's hook. Loopback only, one secret URL per process.
+"""Receives a CLI's telemetry (OTLP) and Claude Code's hook. Loopback only, one secret URL per process.
 
-What is told here is never the only word on anything: a record that is lost is made up for by the CLI's own output, and an edit
-that nobody could be asked about (a CLI goes on when its hook does not answer) is found by the diff check after the round.
+Nothing depends on it alone: the CLI's own output makes up for a lost record, and the diff check after the round finds an edit that the
+hook missed (a CLI continues when its hook does not answer).
 """
 
 import json
@@ -16,22 +16,22 @@ from typing import Any
 
 import structlog
 
-from orchestration.worker.agents.shared.reading import storable
+from orchestration.worker.agents.shared.json_values import without_unstorable
 
 log = structlog.get_logger(__name__)
 
-Hear = Callable[[str, Mapping[str, Any]], None]
+OnRecord = Callable[[str, Mapping[str, Any]], None]
 MayEdit = Callable[[str, Mapping[str, Any]], str]
-"""Asked with a tool's name and input: empty when it may go on, else the reason, which the agent reads."""
+"""Called with a tool's name and input: returns "" if it may continue, else the reason, which the agent reads."""
 
-SIGNATURE = " (Muster)"  # tells our refusals from the CLI's own
-MOST_BYTES = 2**25  # a hook carries the whole file that is written
+SIGNATURE = " (Muster)"  # distinguishes Muster's refusals from the CLI's own
+MAX_BYTES = 2**25  # a hook request contains the whole file that is written
 IDLE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class _Listener:
-    hear: Hear
+    on_record: OnRecord
     may_edit: MayEdit
 
 
@@ -40,10 +40,10 @@ _starting = threading.Lock()
 
 
 @contextmanager
-def listening(*, hear: Hear, may_edit: MayEdit) -> Iterator[str]:
-    """A URL for one process of an agent, dead after the block. Both are called in a thread of the request."""
+def serving(*, on_record: OnRecord, may_edit: MayEdit) -> Iterator[str]:
+    """A URL for one process of an agent, valid in the block. Both callbacks run in the request's thread."""
     secret = secrets.token_urlsafe(24)
-    _listeners[secret] = _Listener(hear, may_edit)
+    _listeners[secret] = _Listener(on_record, may_edit)
     try:
         yield f"http://127.0.0.1:{_port()}/{secret}"
     finally:
@@ -57,7 +57,7 @@ def _port() -> int:
 
 @lru_cache(maxsize=1)
 def _server() -> ThreadingHTTPServer:
-    """One a process, made when it is first needed."""
+    """One server per process, started on first use."""
     server = _Server(("127.0.0.1", 0), _Handler)
     threading.Thread(target=server.serve_forever, name="endpoint", daemon=True).start()
     return server
@@ -68,8 +68,8 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A CLI that dies in the middle of a sentence is no news."""
-        log.debug("endpoint.broken_off", exc_info=True)
+        """A CLI that dies during a request is normal."""
+        log.debug("telemetry_endpoint.aborted", exc_info=True)  # noqa: LOG014 (socketserver calls this in its handler)
 
 
 class _Refused(Exception):
@@ -89,23 +89,23 @@ class _Handler(BaseHTTPRequestHandler):
             secret, _, path = self.path.partition("?")[0].removeprefix("/").partition("/")
             listener = _listeners.get(secret)
             if listener is None:
-                self.close_connection = True  # its body is not read: whoever does not know the secret gets no memory
-                raise _Refused(404, "nobody listens here")
-            answer = _answer(listener, path, _parsed(self._body()))
+                self.close_connection = True  # its body is not read: a client without the secret gets no memory
+                raise _Refused(404, "not found")
+            response = _respond(listener, path, _parse(self._body()))
         except _Refused as refused:
             self._send(refused.status, {"error": str(refused)})
         else:
-            self._send(200, answer)
+            self._send(200, response)
 
     def _body(self) -> bytes:
-        """Read before anything is refused, or the connection could not be used again. OpenTelemetry sends chunks."""
+        """Read the body before any refusal, or the connection could not be used again. OpenTelemetry sends chunks."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self._chunks()
-        return self._read(self.headers.get("Content-Length", ""), 10, left=MOST_BYTES)
+        return self._read(self.headers.get("Content-Length", ""), 10, left=MAX_BYTES)
 
     def _chunks(self) -> bytes:
         body = bytearray()
-        while chunk := self._read(self.rfile.readline(100).split(b";")[0], 16, left=MOST_BYTES - len(body)):
+        while chunk := self._read(self.rfile.readline(100).split(b";")[0], 16, left=MAX_BYTES - len(body)):
             body += chunk
             self.rfile.readline(100)
         while self.rfile.readline(1000).strip():
@@ -123,8 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(413, "too long")
         return self.rfile.read(size)
 
-    def _send(self, status: int, answer: Mapping[str, Any]) -> None:
-        text = json.dumps(answer).encode()
+    def _send(self, status: int, payload: Mapping[str, Any]) -> None:
+        text = json.dumps(payload).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
@@ -135,36 +135,36 @@ class _Handler(BaseHTTPRequestHandler):
         """The path is a secret: it is not logged."""
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
+def _parse(body: bytes) -> dict[str, Any]:
     try:
-        told = storable(json.loads(body))
+        payload = without_unstorable(json.loads(body))
     except (ValueError, RecursionError):
         raise _Refused(400, "this is not JSON") from None
-    if not isinstance(told, dict):
+    if not isinstance(payload, dict):
         raise _Refused(400, "an object is expected")
-    return told
+    return payload
 
 
-def _answer(listener: _Listener, path: str, told: dict[str, Any]) -> dict[str, Any]:
+def _respond(listener: _Listener, path: str, payload: dict[str, Any]) -> dict[str, Any]:
     match path:
         case "v1/logs":
-            for name, attributes in records(told):
-                listener.hear(name, attributes)
+            for name, attributes in records(payload):
+                listener.on_record(name, attributes)
             return {}
         case "v1/metrics" | "v1/traces":
             return {}
         case "hooks/pre-tool-use":
-            return _permission(listener, told)
-    raise _Refused(404, "there is no such place")
+            return _permission(listener, payload)
+    raise _Refused(404, "not found")
 
 
-def _permission(listener: _Listener, told: dict[str, Any]) -> dict[str, Any]:
-    """Claude Code's PreToolUse hook. Whatever goes wrong here is a refusal that the agent can read, and try again after."""
-    tool, arguments = told.get("tool_name"), told.get("tool_input")
+def _permission(listener: _Listener, payload: dict[str, Any]) -> dict[str, Any]:
+    """Claude Code's PreToolUse hook. Any error becomes a refusal that the agent can read; it may retry."""
+    tool, arguments = payload.get("tool_name"), payload.get("tool_input")
     try:
         reason = listener.may_edit(str(tool), arguments if isinstance(arguments, dict) else {})
     except Exception:
-        log.exception("endpoint.may_edit")
+        log.exception("telemetry_endpoint.hook_failed")
         reason = "Muster could not judge this edit at the moment: try again"
     decision = {"hookEventName": "PreToolUse", "permissionDecision": "deny" if reason else "allow"}
     if reason:
@@ -172,9 +172,9 @@ def _permission(listener: _Listener, told: dict[str, Any]) -> dict[str, Any]:
     return {"hookSpecificOutput": decision}
 
 
-def records(told: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The log records of an OTLP request, as a name and plain attributes. What does not have that shape is passed over."""
-    for resource in _list(told, "resourceLogs"):
+def records(payload: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The log records of an OTLP request, as a name and plain attributes. Skips malformed ones."""
+    for resource in _list(payload, "resourceLogs"):
         common = _attributes(resource.get("resource"))
         for scope in _list(resource, "scopeLogs"):
             for record in _list(scope, "logRecords"):
@@ -183,8 +183,8 @@ def records(told: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _list(holder: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    found = holder.get(key)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    values = holder.get(key)
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
 
 
 def _attributes(holder: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An agent may change what its entry has locked, and what is free, which is locked then; nothing else."""
+"""An agent may change files that its entry has locked, and free files, which are then locked; no others."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ def may(entry: Entry, tmp_path: Path) -> Callable[..., str]:
 
     def ask(path: str, *, tool: str = "Write", role: Any = "implement") -> str:
         key = "notebook_path" if tool == "NotebookEdit" else "file_path"
-        return edit_permission.judge(entry, role, cwd=tree, home=home)(tool, {key: path})
+        return edit_permission.permission_check(entry, role, cwd=tree, home=home)(tool, {key: path})
 
     return ask
 
@@ -39,19 +39,19 @@ def locked(entry: Entry) -> list[str]:
     return sorted(FileLock.objects.filter(entry=entry).values_list("path", flat=True))
 
 
-def test_what_it_has_locked_it_may_change(entry: Entry, may: Callable[..., str], tmp_path: Path) -> None:
+def test_locked_files_may_be_changed(entry: Entry, may: Callable[..., str], tmp_path: Path) -> None:
     locks.extend(entry, ["src/"])
     assert may(str(tmp_path / "tree/src/deep/a.py")) == may("src/b.py", tool="Edit") == ""
     assert locked(entry) == ["src/"]
 
 
 @pytest.mark.parametrize("tool", ["Edit", "Write", "MultiEdit", "NotebookEdit"])
-def test_what_is_free_is_locked_and_may_be_changed(entry: Entry, may: Callable[..., str], tool: str) -> None:
+def test_a_free_file_is_locked_and_may_be_changed(entry: Entry, may: Callable[..., str], tool: str) -> None:
     assert may("./free//a.py", tool=tool) == ""
     assert locked(entry) == ["free/a.py"]
 
 
-def test_what_another_entry_holds_is_refused_with_its_name(entry: Entry, may: Callable[..., str]) -> None:
+def test_a_file_locked_by_another_entry_is_refused_with_its_name(entry: Entry, may: Callable[..., str]) -> None:
     other = an_entry(entry.workspace, content="The other one")
     locks.extend(other, ["src/"])
     reason = may("src/a.py")
@@ -59,7 +59,7 @@ def test_what_another_entry_holds_is_refused_with_its_name(entry: Entry, may: Ca
     assert locked(entry) == []
 
 
-def test_a_link_is_judged_by_where_it_leads(entry: Entry, may: Callable[..., str], tmp_path: Path) -> None:
+def test_a_link_is_judged_by_its_target(entry: Entry, may: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "tree/inside").symlink_to("real")
     (tmp_path / "tree/outside").symlink_to("/etc")
     assert may("inside/a") == "" and locked(entry) == ["real/a"]
@@ -67,34 +67,34 @@ def test_a_link_is_judged_by_where_it_leads(entry: Entry, may: Callable[..., str
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../other/a", "a/../../x"])
-def test_what_lies_outside_is_refused(may: Callable[..., str], path: str) -> None:
+def test_paths_outside_the_worktree_are_refused(may: Callable[..., str], path: str) -> None:
     assert "outside of your working directory" in may(path)
 
 
-def test_its_own_home_is_its_own(may: Callable[..., str], tmp_path: Path, entry: Entry) -> None:
+def test_files_in_its_own_home_are_allowed(may: Callable[..., str], tmp_path: Path, entry: Entry) -> None:
     assert may(str(tmp_path / "home/plans/a.md")) == "" and locked(entry) == []
 
 
 @pytest.mark.parametrize("path", [".git/config", "a\nb", "x" * 2000, "nul\0", ""])
-def test_what_cannot_be_a_file_of_the_repository_is_refused(may: Callable[..., str], path: str) -> None:
+def test_invalid_paths_are_refused(may: Callable[..., str], path: str) -> None:
     assert may(path) != ""
 
 
 @pytest.mark.parametrize("role", ["review", "verify"])
-def test_those_who_judge_change_nothing(may: Callable[..., str], entry: Entry, role: str) -> None:
+def test_judging_agents_may_not_change_files(may: Callable[..., str], entry: Entry, role: str) -> None:
     assert "Nothing that you change is kept" in may("a.py", role=role)
     assert locked(entry) == []
 
 
-def test_other_tools_are_not_asked_about(may: Callable[..., str]) -> None:
+def test_other_tools_are_always_allowed(may: Callable[..., str]) -> None:
     assert may("/etc/passwd", tool="Read") == ""
 
 
-def test_a_database_that_is_away_refuses_and_asks_to_try_again(may: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*args: Any) -> None:
-        raise OperationalError("away")
+def test_without_a_database_it_refuses_and_suggests_a_retry(may: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> None:
+        raise OperationalError("unavailable")
 
-    monkeypatch.setattr(locks, "extend", away)
+    monkeypatch.setattr(locks, "extend", fail)
     assert "try again" in may("a.py")
 
 

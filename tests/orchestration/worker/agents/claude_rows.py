@@ -1,4 +1,4 @@
-"""Rows of what Claude Code tells: recorded ones of both channels, and made ones."""
+"""Rows of Claude Code's output: recorded ones of both channels, and artificial ones."""
 
 import json
 from collections.abc import Iterator
@@ -19,17 +19,17 @@ class Clock:
         return self.now
 
 
-def told(reader: Reader, row: dict[str, Any]) -> Iterator[Event]:
+def read_row(reader: Reader, row: dict[str, Any]) -> Iterator[Event]:
     """One row of a recording of both channels."""
     if "otlp" in row:
-        yield from reader.hear(row["otlp"], row["attributes"])
+        yield from reader.read_record(row["otlp"], row["attributes"])
     else:
         yield from reader.read(json.dumps(row["stdout"]))
 
 
-def all_of(rows: list[dict[str, Any]], exit_code: int | None = 0) -> list[Event]:
+def read_all(rows: list[dict[str, Any]], exit_code: int | None = 0) -> list[Event]:
     reader = Reader(None, "/repo")
-    return [*(event for row in rows for event in told(reader, row)), *reader.end(exit_code)]
+    return [*(event for row in rows for event in read_row(reader, row)), *reader.end(exit_code)]
 
 
 def stdout_of(name: str, exit_code: int | None = 0) -> list[Event]:

@@ -28,7 +28,7 @@ def test_echo_coder_runs_and_resumes(tmp_path: Path) -> None:
     program = tmp_path / "echo-coder"
     program.write_text(CLI)
     program.chmod(0o755)
-    module, task = agents.of("echo_coder"), a_task(tmp_path, kind="echo_coder", model="m")
+    module, task = agents.for_kind("echo_coder"), a_task(tmp_path, kind="echo_coder", model="m")
     printed = subprocess.run([program, *module.start(task).argv[1:]], capture_output=True, text=True, check=True).stdout
     reader = module.reader(task)
     events = [event for line in printed.splitlines() for event in reader.read(line)]

@@ -45,7 +45,7 @@ def a_task(folder: Path, *, prompt: str = "Do it", thread: Thread | None = None,
 
 
 def cost(events: Iterable[Event]) -> int:
-    """Micro-USD of what would be booked: each id once, as the ledger does it. None of it may be without a price."""
+    """Micro-USD that would be booked: each id once, as in the ledger. Every event must have a price."""
     booked: dict[str, int] = {}
     for event in events:
         if isinstance(event, Usage):

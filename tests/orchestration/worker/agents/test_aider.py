@@ -1,4 +1,4 @@
-"""aider: exact in its analytics log, rounded in its words, and content with itself whatever happens."""
+"""aider: costs are exact in its analytics log and rounded in its text; it exits with 0 even after failures."""
 
 import json
 from pathlib import Path
@@ -16,8 +16,8 @@ def the_task(folder: Path, **agent: object) -> Task:
     return a_task(folder, **{"kind": "aider", "model": "openai/gpt-5", **agent})
 
 
-def told(folder: Path, name: str, exit_code: int | None = 0) -> list[Event]:
-    """Its words, and its log if it was recorded."""
+def events_of(folder: Path, name: str, exit_code: int | None = 0) -> list[Event]:
+    """The events of its text, and of its log if one was recorded."""
     task = the_task(folder)
     log = TRANSCRIPTS / f"{name}-analytics.jsonl"
     (task.home / "analytics.jsonl").write_text(log.read_text() if log.exists() else "")
@@ -27,29 +27,29 @@ def told(folder: Path, name: str, exit_code: int | None = 0) -> list[Event]:
 
 
 def test_a_request_costs_what_the_provider_counted_and_not_two_cents(tmp_path: Path) -> None:
-    events = told(tmp_path, "aider")
+    events = events_of(tmp_path, "aider")
     assert cost(events) == 16_000
     assert [(used.model, used.input_tokens, used.output_tokens) for used in of_kind(Usage, events)] == [("gpt-5", 12_000, 100)]
     assert [finished.ok for finished in of_kind(Finished, events)] == [True]
 
 
 def test_a_request_without_an_answer_is_not_booked(tmp_path: Path) -> None:
-    events = told(tmp_path, "aider-error-context")
+    events = events_of(tmp_path, "aider-error-context")
     assert of_kind(Usage, events) == [] and len(of_kind(Discrepancy, events)) == 1
     assert [failure.code for failure in of_kind(Failure, events)] == ["context_full"]
 
 
 def test_a_refused_key_is_a_failure_though_it_exits_with_0(tmp_path: Path) -> None:
-    assert [failure.code for failure in of_kind(Failure, told(tmp_path, "aider-error-401"))] == ["auth"]
+    assert [failure.code for failure in of_kind(Failure, events_of(tmp_path, "aider-error-401"))] == ["auth"]
 
 
 def test_its_attempts_are_waits_and_the_last_one_a_failure(tmp_path: Path) -> None:
-    events = told(tmp_path, "aider-error-429")
+    events = events_of(tmp_path, "aider-error-429")
     assert {wait.code for wait in of_kind(Waiting, events)} == {"rate_limited"}
     assert [failure.code for failure in of_kind(Failure, events)] == ["rate_limited"]
 
 
-def test_an_error_that_was_overcome_is_none(tmp_path: Path) -> None:
+def test_a_recovered_error_is_no_failure(tmp_path: Path) -> None:
     reader = aider.reader(the_task(tmp_path))
     list(reader.read("litellm.RateLimitError: slow down"))
     (tmp_path / "home/analytics.jsonl").write_text("\n".join(lines("aider-analytics")) + "\n")
@@ -71,7 +71,7 @@ def test_it_edits_the_files_of_the_spec(tmp_path: Path) -> None:
     assert argv[-4:] == ["--edit-format", "diff", "--message", "Do it"] and "--no-auto-commits" in argv
 
 
-def test_nothing_of_its_own_is_left_for_the_commit(tmp_path: Path) -> None:
+def test_its_own_files_are_not_committed(tmp_path: Path) -> None:
     task = the_task(tmp_path)
     aider.start(task)
     assert [path.relative_to(task.cwd).as_posix() for path in task.cwd.rglob("*") if path.is_file()] == [
@@ -80,10 +80,10 @@ def test_nothing_of_its_own_is_left_for_the_commit(tmp_path: Path) -> None:
 
 
 def test_the_log_of_an_earlier_process_is_not_read_again(tmp_path: Path) -> None:
-    told(tmp_path, "aider")
+    events_of(tmp_path, "aider")
     task = the_task(tmp_path)
     aider.start(task)
-    assert list(aider.reader(task).look()) == []
+    assert list(aider.reader(task).poll()) == []
 
 
 def test_without_a_model_it_is_not_started(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Claude Code: what it is started with, what its words mean, how its failures are named."""
+"""Claude Code: its command line, its output, its failures."""
 
 import json
 import uuid
@@ -14,7 +14,7 @@ from orchestration.worker.agents import claude_code
 from orchestration.worker.agents.claude_code.reader import Reader
 from orchestration.worker.agents.shared.events import Failure, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
-from tests.orchestration.worker.agents.claude_rows import all_of, result, stdout_of, told
+from tests.orchestration.worker.agents.claude_rows import read_all, read_row, result, stdout_of
 from tests.orchestration.worker.agents.recorded import a_task, lines, objects, of_kind
 from tests.sampling import examples
 
@@ -38,7 +38,7 @@ from tests.sampling import examples
     ],
 )  # fmt: skip
 def test_failures_have_names(more: dict[str, Any], code: str) -> None:
-    events = all_of([result(is_error=True, **more)], exit_code=1)
+    events = read_all([result(is_error=True, **more)], exit_code=1)
     assert [failure.code for failure in of_kind(Failure, events)] == [code]
     assert [finished.ok for finished in of_kind(Finished, events)] == [False]
 
@@ -50,7 +50,7 @@ def test_a_refused_key_fails_at_the_first_retry_and_not_after_ten() -> None:
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, "rate_limited"), (529, "overloaded"), (None, "network")])
-def test_a_provider_that_has_no_time_is_waited_for(status: int | None, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_provider_is_waited_for(status: int | None, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     retry = {
         "type": "system",
         "subtype": "api_retry",
@@ -63,12 +63,12 @@ def test_a_provider_that_has_no_time_is_waited_for(status: int | None, code: str
     assert [(event.code, event.until is not None) for event in of_kind(Waiting, events)] == [(code, True)]
 
 
-def test_a_limit_of_a_subscription_says_when_it_ends() -> None:
-    events = all_of([result(is_error=True, api_error_status=429, result="Claude AI usage limit reached|1795550000")], 1)
+def test_a_subscription_limit_reports_its_end() -> None:
+    events = read_all([result(is_error=True, api_error_status=429, result="Claude AI usage limit reached|1795550000")], 1)
     assert of_kind(Failure, events)[0].retry_at == 1_795_550_000
 
 
-def test_the_budget_that_it_keeps_by_itself_is_money_and_no_failure() -> None:
+def test_reaching_its_own_budget_limit_is_no_failure() -> None:
     events = stdout_of("claude-max-budget", 1)
     assert of_kind(Failure, events) == []
     assert [(finished.ok, finished.out_of_money) for finished in of_kind(Finished, events)] == [(False, True)]
@@ -76,38 +76,38 @@ def test_the_budget_that_it_keeps_by_itself_is_money_and_no_failure() -> None:
 
 def refusal(content: str) -> list[dict[str, Any]]:
     use = {"type": "tool_use", "id": "t1", "name": "Write", "input": {"file_path": "/repo/a"}}
-    answer = {"type": "tool_result", "tool_use_id": "t1", "content": content, "is_error": True}
-    rows = [{"type": "assistant", "message": {"content": [use]}}, {"type": "user", "message": {"content": [answer]}}]
+    tool_result = {"type": "tool_result", "tool_use_id": "t1", "content": content, "is_error": True}
+    rows = [{"type": "assistant", "message": {"content": [use]}}, {"type": "user", "message": {"content": [tool_result]}}]
     denied = [{"tool_name": "Write", "tool_use_id": "t1"}]
     return [*({"stdout": row} for row in rows), result(permission_denials=denied)]
 
 
 def test_an_agent_that_may_not_write_has_not_succeeded() -> None:
-    events = all_of(refusal("Claude requested permissions to write to /repo/a, but you haven't granted it yet."))
+    events = read_all(refusal("Claude requested permissions to write to /repo/a, but you haven't granted it yet."))
     assert [failure.code for failure in of_kind(Failure, events)] == ["permission_denied"]
 
 
-def test_what_musters_hook_refused_is_a_matter_of_locks() -> None:
-    assert of_kind(Failure, all_of(refusal("files_locked: a belongs to #3 (Muster)"))) == []
+def test_refusals_by_musters_hook_are_no_permission_failure() -> None:
+    assert of_kind(Failure, read_all(refusal("files_locked: a belongs to #3 (Muster)"))) == []
 
 
-def test_a_command_line_that_it_refuses_is_told_by_stderr() -> None:
+def test_a_refused_command_line_is_reported_from_stderr() -> None:
     reader = Reader(None, "/repo")
     assert list(reader.read("error: unknown option '--no-such-flag'", is_error=True)) == []
     assert list(reader.end(1)) == [Failure("cli_refused", "error: unknown option '--no-such-flag'")]
 
 
 def test_an_end_without_a_result_is_a_crash_unless_it_was_killed() -> None:
-    begun = {"stdout": {"type": "system", "subtype": "init", "session_id": "s"}}
-    assert [failure.code for failure in of_kind(Failure, all_of([begun], 0))] == ["crashed"]
-    assert of_kind(Failure, all_of([begun], None)) == []
+    init_row = {"stdout": {"type": "system", "subtype": "init", "session_id": "s"}}
+    assert [failure.code for failure in of_kind(Failure, read_all([init_row], 0))] == ["crashed"]
+    assert of_kind(Failure, read_all([init_row], None)) == []
 
 
 def test_a_run_that_a_signal_ended_names_no_failure() -> None:
     ended = result(
         subtype="error_during_execution", is_error=True, terminal_reason="aborted_tools", errors=["[ede_diagnostic] x"]
     )
-    assert of_kind(Failure, all_of([ended], 0)) == []
+    assert of_kind(Failure, read_all([ended], 0)) == []
 
 
 @given(
@@ -118,7 +118,7 @@ def test_a_run_that_a_signal_ended_names_no_failure() -> None:
     st.data(),
 )
 @settings(max_examples=examples(100))
-def test_nothing_that_it_may_print_breaks_the_reader(printed: list[str], data: st.DataObject) -> None:
+def test_no_output_breaks_the_reader(printed: list[str], data: st.DataObject) -> None:
     reader = Reader(None, "/repo")
     for line in printed:
         list(reader.read(line, is_error=data.draw(st.booleans())))
@@ -127,8 +127,8 @@ def test_nothing_that_it_may_print_breaks_the_reader(printed: list[str], data: s
 
 @given(st.sampled_from(objects("claude-live")), st.data())
 @settings(max_examples=examples(200))
-def test_values_of_another_kind_do_not_break_it_either(row: dict[str, Any], data: st.DataObject) -> None:
-    """Any value anywhere in a line replaced by something else."""
+def test_values_of_other_types_do_not_break_the_reader(row: dict[str, Any], data: st.DataObject) -> None:
+    """Replaces any value in a line."""
     nonsense = st.sampled_from([None, True, -1, 10**30, "x", [], {}, [1], float("nan")])
 
     def mangled(value: Any) -> Any:
@@ -144,22 +144,22 @@ def test_values_of_another_kind_do_not_break_it_either(row: dict[str, Any], data
         {key: mangled(value) for key, value in row.items() if key != "otlp"} | {k: row[k] for k in ("otlp",) if k in row},
     ):
         if isinstance(each.get("attributes", {}), dict):
-            list(told(reader, each))
-    list(reader.look())
+            list(read_row(reader, each))
+    list(reader.poll())
     list(reader.end(0))
 
 
 # Starting.
 
 
-def test_progress_and_the_thread_are_told() -> None:
+def test_progress_and_the_thread_are_reported() -> None:
     events = stdout_of("claude")
     assert of_kind(Started, events)[0].model == "claude-sonnet-4-5"
     assert [event.text for event in of_kind(Text, events)][:2] == ["I will create the file.", "Write hello.txt"]
     assert of_kind(Finished, events) == [Finished(True, "Created hello.txt and checked it.")]
 
 
-def test_it_is_started_with_an_id_that_it_can_be_resumed_by(tmp_path: Path) -> None:
+def test_it_starts_with_an_id_for_resuming(tmp_path: Path) -> None:
     launch = claude_code.start(a_task(tmp_path, model="claude-sonnet-4-5", prompt="-x"))
     assert launch.thread is not None and str(uuid.UUID(launch.thread.id)) == launch.thread.id
     argv = launch.argv
@@ -168,7 +168,7 @@ def test_it_is_started_with_an_id_that_it_can_be_resumed_by(tmp_path: Path) -> N
     assert argv[-2:] == ["--", "-x"] and "--dangerously-skip-permissions" in argv
 
 
-def test_a_conversation_is_resumed_where_it_was_begun(tmp_path: Path) -> None:
+def test_a_conversation_is_resumed_in_its_own_directory(tmp_path: Path) -> None:
     thread = Thread("0b1f", {"cwd": str(tmp_path / "work")})
     task = a_task(tmp_path, thread=thread)
     assert "--session-id" in claude_code.resume(task).argv, "it was killed before it wrote anything"
@@ -186,7 +186,7 @@ def test_a_long_prompt_is_read_from_its_file(tmp_path: Path) -> None:
     assert str(tmp_path / "prompt.md") in long and len(long) < 1000
 
 
-def test_the_workspaces_settings_and_hooks_stay_and_musters_hook_comes_behind_them(tmp_path: Path) -> None:
+def test_musters_hook_follows_the_workspaces_own_hooks(tmp_path: Path) -> None:
     theirs = {"matcher": "Bash", "hooks": [{"type": "command", "command": "true"}]}
     task = a_task(tmp_path, settings={"includeCoAuthoredBy": False, "hooks": {"PreToolUse": [theirs], "Stop": []}})
     argv = claude_code.start(task).argv
@@ -196,7 +196,7 @@ def test_the_workspaces_settings_and_hooks_stay_and_musters_hook_comes_behind_th
     assert written["hooks"]["PreToolUse"][1]["hooks"][0]["url"] == "http://127.0.0.1:1/secret/hooks/pre-tool-use"
 
 
-def test_a_permission_mode_of_ones_own_is_respected(tmp_path: Path) -> None:
+def test_the_workspaces_permission_mode_wins(tmp_path: Path) -> None:
     argv = claude_code.start(a_task(tmp_path, args=["--permission-mode", "acceptEdits"])).argv
     assert "--dangerously-skip-permissions" not in argv
 

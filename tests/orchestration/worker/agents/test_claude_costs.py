@@ -1,4 +1,4 @@
-"""Claude Code's telemetry and its stream tell the same money twice: it is counted once, in whatever order they come."""
+"""Claude Code's telemetry and its stream report the same cost: it counts once, in any order."""
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.claude_code import costs
 from orchestration.worker.agents.claude_code.reader import Reader
 from orchestration.worker.agents.shared.events import Discrepancy
-from tests.orchestration.worker.agents.claude_rows import Clock, all_of, request, result, stdout_of, streamed, told
+from tests.orchestration.worker.agents.claude_rows import Clock, read_all, read_row, request, result, stdout_of, streamed
 from tests.orchestration.worker.agents.recorded import cost, objects, of_kind
 from tests.sampling import examples
 
@@ -24,7 +24,7 @@ ALONE = {
 
 @pytest.mark.parametrize("name", BOTH)
 def test_a_process_costs_what_its_provider_counted(name: str) -> None:
-    assert cost(all_of(objects(name))) == BOTH[name]
+    assert cost(read_all(objects(name))) == BOTH[name]
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -35,37 +35,37 @@ def test_without_telemetry_the_stream_and_the_sum_cost_the_same(name: str) -> No
 @given(name=st.sampled_from(sorted(BOTH)), data=st.data())
 @settings(max_examples=examples(150))
 def test_the_order_of_telemetry_and_stream_changes_nothing(name: str, data: st.DataObject) -> None:
-    """Also when telemetry comes after the grace, and so after Muster's own reckoning."""
+    """Also if telemetry arrives after the grace, when Muster has computed the cost itself."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(costs, "time", clock)
-        heard = [row for row in objects(name) if "otlp" in row]
+        telemetry_rows = [row for row in objects(name) if "otlp" in row]
         read = [row for row in objects(name) if "stdout" in row]
         reader, events = Reader(None, "/repo"), []
-        while heard or read:
-            source = data.draw(st.sampled_from([each for each in (heard, read) if each]))
-            events += told(reader, source.pop(0))
+        while telemetry_rows or read:
+            source = data.draw(st.sampled_from([rows for rows in (telemetry_rows, read) if rows]))
+            events += read_row(reader, source.pop(0))
             clock.now += data.draw(st.sampled_from([0.0, 0.1, 3.0]))
-            events += reader.look()
+            events += reader.poll()
         assert cost([*events, *reader.end(0)]) == BOTH[name]
 
 
 @given(name=st.sampled_from(sorted(BOTH)), kept=st.integers(0, 60))
 @settings(max_examples=examples(100))
-def test_a_dead_workers_journal_books_nothing_twice(name: str, kept: int) -> None:
-    """Whatever was booked before it died: reading all of it again, records first, comes to the same sum."""
+def test_replaying_a_dead_workers_journal_books_each_amount_once(name: str, kept: int) -> None:
+    """Reading all of it again, records first, gives the same sum, whatever was booked before."""
     rows = objects(name)
     reader = Reader(None, "/repo")
-    before = [event for row in rows[:kept] for event in told(reader, row)]
-    again = all_of([row for row in rows if "otlp" in row] + [row for row in rows if "stdout" in row])
+    before = [event for row in rows[:kept] for event in read_row(reader, row)]
+    again = read_all([row for row in rows if "otlp" in row] + [row for row in rows if "stdout" in row])
     assert cost([*before, *again]) == BOTH[name]
 
 
-def test_a_killed_process_costs_what_telemetry_told_and_the_stream_has_beyond_it() -> None:
-    """In this recording the last request is in no telemetry; without its result only the stream knows it."""
+def test_a_killed_process_costs_its_telemetry_plus_the_excess_of_the_stream() -> None:
+    """In this recording telemetry lacks the last request; without the result only the stream contains it."""
     rows = [row for row in objects("claude-live-budget") if row.get("stdout", {}).get("type") != "result"]
-    assert len(of_kind(Usage, all_of(rows))) == 4
-    assert cost(all_of(rows, exit_code=None)) == 282_000
+    assert len(of_kind(Usage, read_all(rows))) == 4
+    assert cost(read_all(rows, exit_code=None)) == 282_000
 
 
 def test_a_request_counts_from_the_stream_only_when_telemetry_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,32 +73,32 @@ def test_a_request_counts_from_the_stream_only_when_telemetry_is_overdue(monkeyp
     monkeypatch.setattr(costs, "time", clock)
     reader = Reader(None, "/repo")
     for row in streamed("m1", "r1"):
-        assert of_kind(Usage, told(reader, row)) == []
-    assert list(reader.look()) == []
+        assert of_kind(Usage, read_row(reader, row)) == []
+    assert list(reader.poll()) == []
     clock.now += 2.1
-    assert [(usage.id, usage.cost, usage.output_tokens) for usage in of_kind(Usage, reader.look())] == [("r1", None, 100)]
-    assert list(told(reader, request("r1"))) == [], "late telemetry of the same request"
+    assert [(usage.id, usage.cost, usage.output_tokens) for usage in of_kind(Usage, reader.poll())] == [("r1", None, 100)]
+    assert list(read_row(reader, request("r1"))) == [], "late telemetry of the same request"
 
 
-def test_what_the_sum_has_beyond_the_requests_comes_on_top() -> None:
-    events = all_of([request("r1"), result(total_cost_usd=0.0125, modelUsage={"claude-sonnet-4-5": {"costUSD": 0.0125}})])
+def test_an_excess_of_the_sum_over_the_requests_is_added() -> None:
+    events = read_all([request("r1"), result(total_cost_usd=0.0125, modelUsage={"claude-sonnet-4-5": {"costUSD": 0.0125}})])
     assert [(usage.id, usage.cost) for usage in of_kind(Usage, events)] == [("r1", 10_000), ("reconciled:r1", 2_500)]
 
 
-def test_a_sum_below_the_requests_is_shown_and_corrects_nothing() -> None:
-    events = all_of([request("r1"), result(total_cost_usd=0.009)])
+def test_a_sum_below_the_requests_is_shown_without_a_correction() -> None:
+    events = read_all([request("r1"), result(total_cost_usd=0.009)])
     assert cost(events) == 10_000
-    assert [found.amount for found in of_kind(Discrepancy, events)] == [-1_000]
+    assert [discrepancy.amount for discrepancy in of_kind(Discrepancy, events)] == [-1_000]
 
 
 def test_fractions_of_a_micro_dollar_add_up_to_the_exact_sum() -> None:
     rows = [request(f"r{n}", usd=0.0000005) for n in range(7)]
-    assert cost(all_of([*rows, result(total_cost_usd=0.0000035)])) == 4
-    assert of_kind(Discrepancy, all_of([*rows, result(total_cost_usd=0.0000035)])) == []
+    assert cost(read_all([*rows, result(total_cost_usd=0.0000035)])) == 4
+    assert of_kind(Discrepancy, read_all([*rows, result(total_cost_usd=0.0000035)])) == []
 
 
-def test_an_answer_that_never_ended_counts_with_its_input_and_is_flagged() -> None:
-    events = all_of(streamed("m1", "r1") + streamed("m2", None, done=False), exit_code=None)
+def test_an_unfinished_answer_counts_its_input_and_is_flagged() -> None:
+    events = read_all(streamed("m1", "r1") + streamed("m2", None, done=False), exit_code=None)
     assert [(usage.id, usage.input_tokens, usage.output_tokens) for usage in of_kind(Usage, events)] == [
         ("r1", 1000, 100),
         ("m2", 1000, 1),
@@ -106,35 +106,35 @@ def test_an_answer_that_never_ended_counts_with_its_input_and_is_flagged() -> No
     assert of_kind(Discrepancy, events)[0].message.startswith("At least this: of 1 request(s)")
 
 
-def test_a_gateway_without_request_ids_is_counted_once_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_without_ids_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(costs, "time", clock)
     nameless = request("", **{"event.timestamp": "t", "event.sequence": 4})
     for rows in ([*streamed("m1", None), nameless], [nameless, *streamed("m1", None)]):
-        assert len(of_kind(Usage, all_of(rows))) == 1
+        assert len(of_kind(Usage, read_all(rows))) == 1
     reader = Reader(None, "/repo")
-    early = [event for row in streamed("m1", None) for event in told(reader, row)]
+    early = [event for row in streamed("m1", None) for event in read_row(reader, row)]
     clock.now += 3
-    late = [*reader.look(), *told(reader, nameless), *reader.end(0)]
+    late = [*reader.poll(), *read_row(reader, nameless), *reader.end(0)]
     assert len(of_kind(Usage, [*early, *late])) == 1
 
 
-def test_a_model_that_is_not_its_own_is_priced_by_muster_whatever_claude_code_guesses() -> None:
-    """It takes any name that it does not know for $5 and $25 per million tokens."""
+def test_muster_prices_models_of_other_providers() -> None:
+    """Claude Code prices any unknown model at $5 and $25 per million tokens."""
     rows = [
         request("r1", "glm-9", usd=0.0075),
         result(total_cost_usd=0.0075, modelUsage={"glm-9": {"costUSD": 0.0075, "inputTokens": 1000, "outputTokens": 100}}),
     ]
-    assert [(usage.cost, usage.model) for usage in of_kind(Usage, all_of(rows))] == [(None, "glm-9")]
+    assert [(usage.cost, usage.model) for usage in of_kind(Usage, read_all(rows))] == [(None, "glm-9")]
 
 
-def test_tokens_of_a_foreign_model_that_only_the_sum_knows_are_not_lost() -> None:
+def test_tokens_of_other_models_that_only_the_sum_contains_are_counted() -> None:
     sum_ = result(total_cost_usd=0.01, modelUsage={"glm-9": {"costUSD": 0.01, "inputTokens": 1500, "outputTokens": 100}})
-    extra = of_kind(Usage, all_of([request("r1", "glm-9"), sum_]))[1]
+    extra = of_kind(Usage, read_all([request("r1", "glm-9"), sum_]))[1]
     assert (extra.id, extra.cost, extra.input_tokens, extra.output_tokens) == ("reconciled:r1:glm-9", None, 500, 0)
 
 
-def test_a_claude_that_the_price_table_does_not_know_costs_what_it_says_and_is_flagged() -> None:
-    events = all_of([request("r1", "claude-future-9"), result(total_cost_usd=0.01)])
+def test_an_unknown_claude_model_costs_its_own_estimate_and_is_flagged() -> None:
+    events = read_all([request("r1", "claude-future-9"), result(total_cost_usd=0.01)])
     assert cost(events) == 10_000
     assert "does not know claude-future-9" in of_kind(Discrepancy, events)[0].message

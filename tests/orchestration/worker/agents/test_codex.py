@@ -1,4 +1,4 @@
-"""Codex: what it is started with, what its words mean, how its failures are named."""
+"""Codex: its command line, its output, its failures."""
 
 import json
 import tomllib
@@ -20,14 +20,14 @@ from tests.orchestration.worker.agents.test_codex_costs import ROLLOUT, THREAD, 
 from tests.sampling import examples
 
 
-def say(**told: Any) -> str:
-    return json.dumps(told)
+def event_line(**fields: Any) -> str:
+    return json.dumps(fields)
 
 
 # Lines.
 
 
-def test_progress_the_thread_and_the_last_answer_are_told(tmp_path: Path) -> None:
+def test_progress_the_thread_and_the_last_answer_are_reported(tmp_path: Path) -> None:
     reader = Reader(None, tmp_path, "gpt-5")
     events = run(reader, "codex-two-1")
     assert of_kind(Started, events) == [Started(THREAD, "gpt-5")]
@@ -57,8 +57,8 @@ URL = "url: http://127.0.0.1:1/v1/responses"
 def test_failures_have_names(tmp_path: Path, words: str, code: str) -> None:
     reader = Reader(None, tmp_path, "gpt-5")
     events = [
-        *reader.read(say(type="turn.started")),
-        *reader.read(say(type="turn.failed", error={"message": words})),
+        *reader.read(event_line(type="turn.started")),
+        *reader.read(event_line(type="turn.failed", error={"message": words})),
         *reader.end(1),
     ]
     assert [failure.code for failure in of_kind(Failure, events)] == [code]
@@ -67,12 +67,12 @@ def test_failures_have_names(tmp_path: Path, words: str, code: str) -> None:
 
 def test_a_refused_key_fails_at_the_first_attempt_and_a_busy_provider_is_waited_for(tmp_path: Path) -> None:
     reader = Reader(None, tmp_path, "gpt-5")
-    refused = say(type="error", message=f"Reconnecting... 1/5 (unexpected status 401 Unauthorized: no, {URL})")
-    busy = say(type="error", message="Reconnecting... 2/5 (exceeded retry limit, last status: 429 Too Many Requests)")
-    away = say(type="error", message="Reconnecting... waiting for network (Connection failed: error sending request)")
+    refused = event_line(type="error", message=f"Reconnecting... 1/5 (unexpected status 401 Unauthorized: no, {URL})")
+    busy = event_line(type="error", message="Reconnecting... 2/5 (exceeded retry limit, last status: 429 Too Many Requests)")
+    offline = event_line(type="error", message="Reconnecting... waiting for network (Connection failed: error sending request)")
     assert [event.code for event in of_kind(Failure, reader.read(refused))] == ["auth"]
     assert [event.code for event in of_kind(Waiting, reader.read(busy))] == ["rate_limited"]
-    assert [event.code for event in of_kind(Waiting, reader.read(away))] == ["network"]
+    assert [event.code for event in of_kind(Waiting, reader.read(offline))] == ["network"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_refused_key_fails_at_the_first_attempt_and_a_busy_provider_is_waited_
         ("error: unexpected argument '--nope' found", "cli_refused"),
     ],
 )
-def test_what_stops_it_at_the_door_is_told_by_stderr(tmp_path: Path, words: str, code: str) -> None:
+def test_a_failed_start_is_reported_from_stderr(tmp_path: Path, words: str, code: str) -> None:
     reader = Reader(None, tmp_path, "gpt-5")
     for line in ("WARNING: proceeding, even though we could not create PATH aliases", words):
         assert list(reader.read(line, is_error=True)) == []
@@ -92,9 +92,7 @@ def test_what_stops_it_at_the_door_is_told_by_stderr(tmp_path: Path, words: str,
 
 @given(st.sampled_from([*lines("codex-two-1"), *ROLLOUT]), st.data())
 @settings(max_examples=examples(200))
-def test_nothing_that_it_may_print_or_write_breaks_the_reader(
-    tmp_path_factory: pytest.TempPathFactory, line: str, data: st.DataObject
-) -> None:
+def test_no_output_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, line: str, data: st.DataObject) -> None:
     nonsense = st.sampled_from([None, True, -1, 10**30, "x", [], {}, [1]])
 
     def mangled(value: Any) -> Any:
@@ -109,7 +107,7 @@ def test_nothing_that_it_may_print_or_write_breaks_the_reader(
     (folder / "rollout-x.jsonl").write_text(f"{odd}\n{line[: data.draw(st.integers(0, len(line)))]}\n")
     reader = Reader(Thread("t", {"offsets": data.draw(nonsense), "input": data.draw(nonsense)}), folder, "gpt-5")
     list(reader.read(odd))
-    list(reader.look())
+    list(reader.poll())
     list(reader.end(data.draw(st.sampled_from([None, 0, 1]))))
     assert reader.thread is not None
 
@@ -130,8 +128,8 @@ def test_it_gets_a_config_of_the_workspaces_settings_and_model(tmp_path: Path) -
     assert argv[:3] == ["codex", "exec", "--json"] and argv[-4:] == ["-c", "x=1", "--", "-do"]
 
 
-def test_the_variables_that_people_have_work(tmp_path: Path) -> None:
-    """Codex alone takes neither OPENAI_API_KEY nor OPENAI_BASE_URL."""
+def test_the_usual_openai_variables_work(tmp_path: Path) -> None:
+    """Codex by itself reads neither OPENAI_API_KEY nor OPENAI_BASE_URL."""
     env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}
     task = replace(a_task(tmp_path, kind="codex"), env=env)
     assert codex.start(task).env == {"CODEX_HOME": str(task.home / ".codex"), "CODEX_API_KEY": "k"}
@@ -141,13 +139,13 @@ def test_the_variables_that_people_have_work(tmp_path: Path) -> None:
     assert written["model_providers"]["muster"]["env_key"] == "CODEX_API_KEY"
 
 
-def test_a_provider_of_ones_own_is_respected(tmp_path: Path) -> None:
+def test_the_workspaces_own_provider_wins(tmp_path: Path) -> None:
     task = a_task(tmp_path, kind="codex", settings={"model_provider": "mine", "model_providers": {"mine": {"name": "m"}}})
     codex.start(replace(task, env={"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}))
     assert config_of(task.home) == {"model_provider": "mine", "model_providers": {"mine": {"name": "m"}}}
 
 
-def test_a_thread_is_resumed_if_it_was_ever_written(tmp_path: Path) -> None:
+def test_a_thread_is_resumed_if_its_file_exists(tmp_path: Path) -> None:
     task = a_task(tmp_path, kind="codex", thread=Thread(THREAD))
     assert "resume" not in codex.resume(task).argv
     (task.home / ".codex/sessions").mkdir(parents=True)
@@ -155,7 +153,7 @@ def test_a_thread_is_resumed_if_it_was_ever_written(tmp_path: Path) -> None:
     assert codex.resume(task).argv[-4:] == ["resume", THREAD, "--", "Do it"]
 
 
-def test_settings_that_toml_cannot_say_are_refused_by_name(tmp_path: Path) -> None:
+def test_settings_that_toml_cannot_express_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"a\.b has a value"):
         codex.start(a_task(tmp_path, kind="codex", settings={"a": {"b": None}}))
 
@@ -168,5 +166,5 @@ NESTED = st.recursive(
 
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), NESTED, max_size=4))
-def test_whatever_json_says_toml_says_as_well(value: dict[str, Any]) -> None:
-    assert tomllib.loads(toml.written(value)) == value
+def test_toml_expresses_all_json_values_but_null(value: dict[str, Any]) -> None:
+    assert tomllib.loads(toml.to_toml(value)) == value

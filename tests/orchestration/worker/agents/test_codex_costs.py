@@ -1,4 +1,4 @@
-"""Codex counts a thread's tokens and goes on counting: each request is booked once, however often its files are read."""
+"""Codex reports a thread's running totals: each request is booked once, however often its files are read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,20 +24,20 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write so many lines of the recorded rollout file, as Codex would have by then."""
+    """Write the first lines of the recorded rollout file, as Codex would."""
 
-    def _write(count: int, *, rest: str = "", only: str = "") -> Path:
+    def _write(count: int, *, partial_line: str = "", only: str = "") -> Path:
         folder = tmp_path / "sessions/2026/11/24"
         folder.mkdir(parents=True, exist_ok=True)
         kept = [line for line in ROLLOUT[:count] if not only or only in line or "turn_context" in line]
-        (folder / f"rollout-2026-11-24T19-34-40-{THREAD}.jsonl").write_text("".join(f"{line}\n" for line in kept) + rest)
+        (folder / f"rollout-2026-11-24T19-34-40-{THREAD}.jsonl").write_text("".join(f"{line}\n" for line in kept) + partial_line)
         return tmp_path / "sessions"
 
     return _write
 
 
 def run(reader: Reader, name: str, exit_code: int | None = 0) -> list[Event]:
-    return [*(event for line in lines(name) for event in reader.read(line)), *reader.look(), *reader.end(exit_code)]
+    return [*(event for line in lines(name) for event in reader.read(line)), *reader.poll(), *reader.end(exit_code)]
 
 
 @pytest.mark.parametrize("only", ["", "token_count"], ids=["records", "an older version's counts"])
@@ -54,52 +54,52 @@ def test_without_files_a_round_costs_the_difference_of_the_totals(tmp_path: Path
     assert cost(run(Reader(first.thread, tmp_path, "gpt-5"), "codex-two-2")) == 2 * REQUEST
 
 
-def test_requests_are_told_while_the_turn_goes_on(write: Write) -> None:
+def test_requests_are_reported_during_the_turn(write: Write) -> None:
     reader = Reader(None, write(1), "gpt-5")
-    assert list(reader.look()) == []
-    write(3, rest=ROLLOUT[3][:50])
-    (usage,) = of_kind(Usage, reader.look())
+    assert list(reader.poll()) == []
+    write(3, partial_line=ROLLOUT[3][:50])
+    (usage,) = of_kind(Usage, reader.poll())
     assert (usage.input_tokens, usage.cache_read_tokens, usage.output_tokens, usage.model) == (2000, 1000, 100, "gpt-5")
-    assert usage.of_thread and list(reader.look()) == []
+    assert usage.of_thread and list(reader.poll()) == []
     write(5)
-    assert cost(reader.look()) == REQUEST
+    assert cost(reader.poll()) == REQUEST
 
 
-@given(before=st.integers(0, 10), looks=st.lists(st.integers(0, 10), max_size=5))
+@given(before=st.integers(0, 10), line_counts=st.lists(st.integers(0, 10), max_size=5))
 @settings(max_examples=examples(100))
 def test_what_was_booked_before_a_worker_died_is_not_booked_again(
-    tmp_path_factory: pytest.TempPathFactory, before: int, looks: list[int]
+    tmp_path_factory: pytest.TempPathFactory, before: int, line_counts: list[int]
 ) -> None:
-    """Read by the dead worker in pieces, by the reaper, and by the next session from where nobody remembers."""
+    """Read by the dead worker in pieces, by the reaper, and by the next session without an offset."""
     folder = tmp_path_factory.mktemp("home")
     path = folder / f"rollout-x-{THREAD}.jsonl"
     events: list[Event] = []
     dead = Reader(None, folder, "gpt-5")
-    for count in sorted([*looks, before]):
+    for count in sorted([*line_counts, before]):
         path.write_text("".join(f"{line}\n" for line in ROLLOUT[:count]))
-        events += dead.look()
+        events += dead.poll()
     path.write_text("".join(f"{line}\n" for line in ROLLOUT))
     for reader in (Reader(None, folder, "gpt-5"), Reader(Thread(THREAD), folder, "gpt-5")):
-        events += [*reader.look(), *reader.end(None)]
+        events += [*reader.poll(), *reader.end(None)]
     assert cost(events) == 4 * REQUEST
 
 
-def test_a_killed_turns_request_that_no_file_has_comes_with_the_next_turn(write: Write) -> None:
+def test_the_next_turn_includes_a_killed_turns_unrecorded_request(write: Write) -> None:
     """The next total contains it."""
     killed = Reader(None, write(3), "gpt-5")
-    begun = [event for line in lines("codex-two-1")[:-1] for event in killed.read(line)]
-    events = [*begun, *killed.look(), *killed.end(None)]
+    first_events = [event for line in lines("codex-two-1")[:-1] for event in killed.read(line)]
+    events = [*first_events, *killed.poll(), *killed.end(None)]
     assert cost(events) == REQUEST
     assert "At least this" in of_kind(Discrepancy, events)[0].message and of_kind(Failure, events) == []
     following = Reader(killed.thread, write(3), "gpt-5")
     assert cost(run(following, "codex-two-2")) == 3 * REQUEST
 
 
-def test_a_subagents_thread_is_counted_and_the_history_that_it_copies_is_not(write: Write) -> None:
+def test_a_subagents_thread_counts_without_its_copied_history(write: Write) -> None:
     sessions = write(FIRST)
     own = ROLLOUT[FIRST + 1].replace(THREAD, "2" * 36)  # a request that only the copy has
     (sessions / f"rollout-y-{'2' * 36}.jsonl").write_text("".join(f"{line}\n" for line in [*ROLLOUT[:FIRST], own]))
-    assert cost(Reader(None, sessions, "gpt-5").look()) == 3 * REQUEST
+    assert cost(Reader(None, sessions, "gpt-5").poll()) == 3 * REQUEST
 
 
 def test_totals_that_fall_are_shown(write: Write) -> None:
@@ -108,7 +108,7 @@ def test_totals_that_fall_are_shown(write: Write) -> None:
     assert "Codex counts 6000 + 200 tokens in all, request by request 12000 + 400" in of_kind(Discrepancy, events)[0].message
 
 
-def test_the_model_is_the_one_that_it_ran_on(write: Write, tmp_path: Path) -> None:
-    assert {usage.model for usage in of_kind(Usage, Reader(None, write(5), "").look())} == {"gpt-5"}
+def test_the_model_is_read_from_the_threads_file(write: Write, tmp_path: Path) -> None:
+    assert {usage.model for usage in of_kind(Usage, Reader(None, write(5), "").poll())} == {"gpt-5"}
     unknown = of_kind(Usage, run(Reader(None, tmp_path / "none", ""), "codex-two-1"))
     assert [usage.model for usage in unknown] == [""], "without a name it has no price, and is flagged"

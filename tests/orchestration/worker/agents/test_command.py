@@ -1,4 +1,4 @@
-"""The command agent's lines: each is read, counted once, and none breaks the session that hears it."""
+"""The command agent's lines: each is read and counts once, and none breaks the session."""
 
 import json
 from pathlib import Path
@@ -23,18 +23,18 @@ def test_usage_without_an_id_counts_each_time(tmp_path: Path) -> None:
     assert ids == [usage.id for usage in of_kind(Usage, read(tmp_path, line, line))], "a journal is read the same way"
 
 
-def test_long_ids_that_begin_alike_are_two(tmp_path: Path) -> None:
+def test_long_ids_with_a_common_start_are_distinct(tmp_path: Path) -> None:
     lines = [json.dumps({"type": "usage", "id": "x" * 200 + end, "cost_usd": 0.1}) for end in "ab"]
     assert len({usage.id for usage in of_kind(Usage, read(tmp_path, *lines))}) == 2
 
 
 def test_text_can_be_stored_whatever_it_holds(tmp_path: Path) -> None:
-    (told,) = of_kind(Text, read(tmp_path, r'{"type": "text", "text": "odd \ud800\u0000"}'))
-    assert told.text == "odd \\ud800"
+    (event,) = of_kind(Text, read(tmp_path, r'{"type": "text", "text": "odd \ud800\u0000"}'))
+    assert event.text == "odd \\ud800"
 
 
 @pytest.mark.parametrize(
     "line", ['{"a": ' + "[" * 100_000, '{"a": ' + "[" * 900 + "]" * 900 + "}", '{"type": "failure", "code": []}']
 )
-def test_what_makes_no_sense_is_log_text(tmp_path: Path, line: str) -> None:
+def test_unknown_lines_are_log_text(tmp_path: Path, line: str) -> None:
     assert read(tmp_path, line) == []

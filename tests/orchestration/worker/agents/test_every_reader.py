@@ -1,4 +1,4 @@
-"""What is true of every agent module: nothing that a CLI may print or write breaks its reader, and its shape is whole."""
+"""Every agent module: it has the required shape, and no output of a CLI breaks its reader."""
 
 import json
 import sqlite3
@@ -16,7 +16,7 @@ from tests.orchestration.worker.agents.recorded import TRANSCRIPTS, a_task
 from tests.sampling import examples
 
 WITH_CLI = {kind: module for kind, module in agents.KINDS.items() if module.TRAITS.binary}
-FILES = {  # what each writes beside its output
+FILES = {  # the files that each CLI writes
     "gemini": ".gemini/tmp/work/chats/session-1.jsonl",
     "qwen": ".qwen/projects/work/chats/1.jsonl",
     "aider": "analytics.jsonl",
@@ -29,7 +29,7 @@ NONSENSE = st.sampled_from([None, True, -1, 10**30, 1e400, "x", "", [], {}, [1],
 
 @st.composite
 def mangled(draw: st.DrawFn) -> str:
-    """A recorded line of any CLI, some of its values replaced by something else, or broken off."""
+    """A recorded line of any CLI, with some values replaced, or cut off."""
 
     def another(value: Any) -> Any:
         if draw(st.integers(0, 9)) == 0:
@@ -55,8 +55,8 @@ def play(kind: str, module: Kind, printed: list[tuple[str, bool]], written: list
         reader = module.reader(task)
         for line, is_error in printed:
             list(reader.read(line, is_error=is_error))
-            list(reader.look())
-        list(reader.hear("api_request", {"cost_usd": "x"}))
+            list(reader.poll())
+        list(reader.read_record("api_request", {"cost_usd": "x"}))
         list(reader.end(exit_code))
         assert reader.thread is None or json.dumps(reader.thread.totals)
 
@@ -64,7 +64,7 @@ def play(kind: str, module: Kind, printed: list[tuple[str, bool]], written: list
 @pytest.mark.parametrize("kind", WITH_CLI)
 @given(printed=PRINTED, written=st.lists(mangled(), max_size=4), exit_code=st.sampled_from([None, 0, 1, 41, 53]))
 @settings(max_examples=examples(60))
-def test_nothing_that_it_may_print_or_write_breaks_the_reader(
+def test_no_output_breaks_the_reader(
     kind: str, printed: list[tuple[str, bool]], written: list[str], exit_code: int | None
 ) -> None:
     play(kind, WITH_CLI[kind], printed, written, exit_code)
@@ -72,7 +72,7 @@ def test_nothing_that_it_may_print_or_write_breaks_the_reader(
 
 @given(part=mangled(), message=mangled())
 @settings(max_examples=examples(60))
-def test_nothing_in_opencodes_database_breaks_its_reader(part: str, message: str) -> None:
+def test_no_content_of_opencodes_database_breaks_its_reader(part: str, message: str) -> None:
     with TemporaryDirectory() as folder:
         task = a_task(Path(folder), kind="opencode")
         path = task.home / FILES["opencode"]
@@ -85,12 +85,12 @@ def test_nothing_in_opencodes_database_breaks_its_reader(part: str, message: str
         database.commit()
         database.close()
         reader = WITH_CLI["opencode"].reader(task)
-        list(reader.look())
+        list(reader.poll())
         list(reader.end(0))
 
 
 @pytest.mark.parametrize("kind", WITH_CLI)
-def test_every_agent_says_what_it_needs(kind: str) -> None:
+def test_every_agent_declares_its_traits(kind: str) -> None:
     traits = WITH_CLI[kind].TRAITS
     assert traits.install and traits.keys and traits.version
     assert all(not path.startswith("/") for pair in traits.logins for path in pair)

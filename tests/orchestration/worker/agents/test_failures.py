@@ -1,4 +1,4 @@
-"""Names for what providers and CLIs say."""
+"""Failure codes for messages of providers and CLIs."""
 
 import pytest
 
@@ -28,11 +28,11 @@ from orchestration.worker.agents.shared import failures
         ("hello", None),
     ],
 )
-def test_words_have_names(words: str, code: str | None) -> None:
+def test_known_texts_have_failure_codes(words: str, code: str | None) -> None:
     assert failures.from_text(words) == code
 
 
-def test_googles_limit_of_a_minute_is_no_used_up_account() -> None:
+def test_googles_rate_limit_is_no_exhausted_quota() -> None:
     """Both are worded alike; only the link differs."""
     words = (
         "You exceeded your current quota, please check your plan and billing details. For more information on this error, "
@@ -44,5 +44,5 @@ def test_googles_limit_of_a_minute_is_no_used_up_account() -> None:
 
 def test_every_name_has_a_next_step() -> None:
     for code, kind in failures.KINDS.items():
-        failure = failures.Failure(code, "what it said")
-        assert failure.kind is kind and failure.sentence == f"{kind.title}: what it said. {kind.next_step}."
+        failure = failures.Failure(code, "the message")
+        assert failure.kind is kind and failure.sentence == f"{kind.title}: the message. {kind.next_step}."

@@ -1,4 +1,4 @@
-"""Gemini CLI: chats and result tell one money, counted once; its failures have names."""
+"""Gemini CLI: chat files and result report the same cost, which counts once; its failures have codes."""
 
 import json
 from pathlib import Path
@@ -20,17 +20,17 @@ def a_reader(folder: Path, thread: Thread | None = None) -> Reader:
 
 
 def chat(folder: Path, *, rounds: int) -> None:
-    """The chat file, as it was recorded, after so many rounds."""
-    told = lines("gemini-chat")
-    end = told.index(ROUND_TWO)
+    """Write the recorded chat file, as it is after this many rounds."""
+    recorded = lines("gemini-chat")
+    end = recorded.index(ROUND_TWO)
     path = folder / f"home/.gemini/tmp/work/chats/session-2026-11-24T19-41-{ID[:8]}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in (told[:end] if rounds == 1 else told) if line != ROUND_TWO))
+    path.write_text("".join(f"{line}\n" for line in (recorded[:end] if rounds == 1 else recorded) if line != ROUND_TWO))
 
 
-def told(reader: Reader, name: str, exit_code: int | None = 0) -> list[Event]:
+def events_of(reader: Reader, name: str, exit_code: int | None = 0) -> list[Event]:
     printed = [event for line in lines(name) for event in reader.read(line)]
-    return [*printed, *reader.look(), *reader.end(exit_code)]
+    return [*printed, *reader.poll(), *reader.end(exit_code)]
 
 
 # Money.
@@ -39,50 +39,50 @@ def told(reader: Reader, name: str, exit_code: int | None = 0) -> list[Event]:
 def test_a_resumed_chat_counts_each_round_once(tmp_path: Path) -> None:
     first = a_reader(tmp_path)
     chat(tmp_path, rounds=1)
-    assert cost(told(first, "gemini-round-one")) == 4_500 and first.thread
+    assert cost(events_of(first, "gemini-round-one")) == 4_500 and first.thread
     chat(tmp_path, rounds=2)
     second = a_reader(tmp_path, Thread(first.thread.id, {**first.thread.totals, "cwd": str(tmp_path / "work")}))
-    events = told(second, "gemini-round-two")
+    events = events_of(second, "gemini-round-two")
     assert cost(events) == 11_500 and len(of_kind(Usage, events)) == 2
 
 
-def test_the_requests_of_a_dead_process_are_not_taken_for_those_of_the_next(tmp_path: Path) -> None:
-    """Its offset was not kept: all is read again, and the ledger knows the ids."""
+def test_requests_of_a_dead_process_do_not_count_for_the_next(tmp_path: Path) -> None:
+    """Without a kept offset all is read again; the ledger recognises the ids."""
     chat(tmp_path, rounds=2)
-    events = told(a_reader(tmp_path), "gemini-round-two")
+    events = events_of(a_reader(tmp_path), "gemini-round-two")
     assert cost(events) == 16_000 and all(used.of_thread for used in of_kind(Usage, events))
 
 
-def test_without_a_chat_the_result_tells_all(tmp_path: Path) -> None:
-    used = of_kind(Usage, told(a_reader(tmp_path), "gemini"))
+def test_without_a_chat_the_result_has_all_usage(tmp_path: Path) -> None:
+    used = of_kind(Usage, events_of(a_reader(tmp_path), "gemini"))
     assert [(each.input_tokens, each.cache_read_tokens, each.output_tokens) for each in used] == [(13_200, 20_300, 200)]
 
 
-def test_what_helpers_used_is_the_rest_of_the_result(tmp_path: Path) -> None:
+def test_helper_usage_comes_from_the_result(tmp_path: Path) -> None:
     chat(tmp_path, rounds=1)
     reader = a_reader(tmp_path)
     result = json.loads(lines("gemini-round-one")[-1])
     result["stats"]["models"]["gemini-2.5-pro"].update(total_tokens=2200 + 550, input_tokens=2000 + 500, cached=100)
     result["stats"]["models"]["gemini-2.5-flash"] = {"total_tokens": 110, "input_tokens": 100, "output_tokens": 5, "cached": 0}
     events = [event for line in [*lines("gemini-round-one")[:-1], json.dumps(result)] for event in reader.read(line)]
-    rest = of_kind(Usage, [*events, *reader.look(), *reader.end(0)])[2:]
-    assert [(used.model, used.input_tokens, used.cache_read_tokens, used.output_tokens) for used in rest] == [
+    helper_usage = of_kind(Usage, [*events, *reader.poll(), *reader.end(0)])[2:]
+    assert [(used.model, used.input_tokens, used.cache_read_tokens, used.output_tokens) for used in helper_usage] == [
         ("gemini-2.5-pro", 400, 100, 50),
         ("gemini-2.5-flash", 100, 0, 10),  # thoughts are in the total and nowhere else
     ]
 
 
-# Its course.
+# Progress and failures.
 
 
-def test_it_says_its_name_and_its_last_answer(tmp_path: Path) -> None:
-    events = told(a_reader(tmp_path), "gemini-round-one")
+def test_it_reports_its_conversation_and_its_last_answer(tmp_path: Path) -> None:
+    events = events_of(a_reader(tmp_path), "gemini-round-one")
     assert of_kind(Started, events) == [Started(ID, "gemini-2.5-pro")]
     assert of_kind(Finished, events) == [Finished(True, "Round one done.")]
 
 
 def test_a_refused_key_has_a_name(tmp_path: Path) -> None:
-    events = told(a_reader(tmp_path), "gemini-error-401", 145)
+    events = events_of(a_reader(tmp_path), "gemini-error-401", 145)
     assert [failure.code for failure in of_kind(Failure, events)] == ["auth"]
     assert [finished.ok for finished in of_kind(Finished, events)] == [False]
 
@@ -115,7 +115,7 @@ def test_an_end_without_a_result_has_a_name(tmp_path: Path, exit_code: int, word
 # Starting.
 
 
-def test_it_is_told_how_to_log_in(tmp_path: Path) -> None:
+def test_its_settings_select_a_login_type(tmp_path: Path) -> None:
     task = a_task(
         tmp_path, kind="gemini", settings={"model": {"maxSessionTurns": 9}, "security": {"auth": {"useExternal": True}}}
     )
@@ -129,7 +129,7 @@ def test_it_is_told_how_to_log_in(tmp_path: Path) -> None:
     assert "oauth-personal" in (task.home / ".gemini/settings.json").read_text()
 
 
-def test_it_resumes_a_chat_that_exists_and_begins_one_that_does_not(tmp_path: Path) -> None:
+def test_it_resumes_an_existing_chat_or_starts_a_new_one(tmp_path: Path) -> None:
     thread = Thread(ID, {"cwd": str(tmp_path / "work")})
     task = a_task(tmp_path, kind="gemini", thread=thread)
     assert "--session-id" in gemini.resume(task).argv

@@ -1,4 +1,4 @@
-"""mini-swe-agent: its trajectory, read again after each step, each message counted once."""
+"""mini-swe-agent: its trajectory is read again after each step, and each message counts once."""
 
 import json
 from pathlib import Path
@@ -37,35 +37,35 @@ def test_a_growing_trajectory_is_counted_once_and_costs_what_the_provider_counte
     for end in range(1, len(messages) + 1):
         info = RECORDED["info"] if end == len(messages) else {"exit_status": ""}
         write(task, {"info": info, "messages": messages[:end]})
-        events += [*reader.look(), *reader.look()]
+        events += [*reader.poll(), *reader.poll()]
     events += reader.end(0)
     assert cost(events) == 4_975 and len(of_kind(Usage, events)) == 2
     assert [(used.input_tokens, used.cache_read_tokens) for used in of_kind(Usage, events)] == [(2000, 0), (500, 2000)]
     assert of_kind(Finished, events) == [Finished(True, "hello from the stub")]
 
 
-def test_half_a_trajectory_waits_for_its_other_half(tmp_path: Path) -> None:
+def test_an_incomplete_trajectory_is_read_again(tmp_path: Path) -> None:
     task = the_task(tmp_path)
     reader = mini_swe_agent.reader(task)
     whole = json.dumps(RECORDED)
     (task.home / "trajectory.json").write_text(whole[: len(whole) // 2])
-    assert list(reader.look()) == []
+    assert list(reader.poll()) == []
     (task.home / "trajectory.json").write_text(whole)
-    assert cost(reader.look()) == 4_975
+    assert cost(reader.poll()) == 4_975
 
 
-def test_an_answer_that_it_could_not_use_costs_too(tmp_path: Path) -> None:
+def test_an_unusable_answer_costs_too(tmp_path: Path) -> None:
     task = the_task(tmp_path)
     usage = {"prompt_tokens": 1000, "completion_tokens": 10}
     write(task, {"messages": [{"role": "user", "content": "no", "extra": {"cost": 0.002, "response": {"usage": usage}}}]})
-    assert cost(mini_swe_agent.reader(task).look()) == 2_000
+    assert cost(mini_swe_agent.reader(task).poll()) == 2_000
 
 
-def test_a_cost_of_nothing_is_unknown(tmp_path: Path) -> None:
+def test_a_cost_of_zero_is_unknown(tmp_path: Path) -> None:
     task = the_task(tmp_path, model="openai/no-such-model-9")
     usage = {"prompt_tokens": 1000, "completion_tokens": 10}
     write(task, {"messages": [{"role": "assistant", "content": "x", "extra": {"cost": 0.0, "response": {"usage": usage}}}]})
-    assert [(used.cost, used.model) for used in of_kind(Usage, mini_swe_agent.reader(task).look())] == [(None, "no-such-model-9")]
+    assert [(used.cost, used.model) for used in of_kind(Usage, mini_swe_agent.reader(task).poll())] == [(None, "no-such-model-9")]
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_a_cost_of_nothing_is_unknown(tmp_path: Path) -> None:
         ("TimeExceeded", "TimeExceeded", "turns_exhausted"),
     ],
 )
-def test_its_ends_have_names(tmp_path: Path, status: str, content: str, code: str) -> None:
+def test_each_exit_status_has_a_failure_code(tmp_path: Path, status: str, content: str, code: str) -> None:
     assert [failure.code for failure in of_kind(Failure, ended(tmp_path, status, content))] == [code]
 
 
-def test_one_name_is_two_limits(tmp_path: Path) -> None:
+def test_limits_exceeded_means_money_or_steps(tmp_path: Path) -> None:
     assert of_kind(Finished, ended(tmp_path, "LimitsExceeded", spent=3.1))[0].out_of_money
     assert [each.code for each in of_kind(Failure, ended(tmp_path, "LimitsExceeded"))] == ["turns_exhausted"]
 

@@ -1,4 +1,4 @@
-"""opencode: its events and its database tell one money, counted once; its failures have names."""
+"""opencode: events and database report the same cost, which counts once; its failures have codes."""
 
 import json
 import sqlite3
@@ -24,7 +24,7 @@ def the_task(folder: Path, *, thread: Thread | None = None, **agent: object) -> 
 
 
 def stored(folder: Path, name: str = "opencode-subagent-store", *, until: int = 10**9) -> None:
-    """opencode's database, as it was recorded, up to a row."""
+    """Write opencode's recorded database, up to a row."""
     path = folder / "home/.local/share/opencode/opencode.db"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -43,7 +43,7 @@ def stored(folder: Path, name: str = "opencode-subagent-store", *, until: int = 
     database.close()
 
 
-def told(reader: Reader, name: str, exit_code: int | None = 0) -> list[Event]:
+def events_of(reader: Reader, name: str, exit_code: int | None = 0) -> list[Event]:
     return [*(event for line in lines(name) for event in reader.read(line)), *reader.end(exit_code)]
 
 
@@ -56,15 +56,15 @@ def stderr(reader: Reader, name: str) -> list[Event]:
 
 
 def test_each_step_costs_what_the_provider_counted(tmp_path: Path) -> None:
-    events = told(a_reader(tmp_path), "opencode")
+    events = events_of(a_reader(tmp_path), "opencode")
     assert cost(events) == 16_000 + 2_850 + 2_188, "half a micro-dollar is rounded up"
     assert [used.cache_read_tokens for used in of_kind(Usage, events)] == [0, 10_000, 10_300]
 
 
-def test_a_subagent_costs_too_though_it_prints_nothing(tmp_path: Path) -> None:
-    assert cost(told(a_reader(tmp_path), "opencode-subagent")) == 4_500
+def test_subagents_count_although_their_usage_is_not_printed(tmp_path: Path) -> None:
+    assert cost(events_of(a_reader(tmp_path), "opencode-subagent")) == 4_500
     stored(tmp_path)
-    events = told(a_reader(tmp_path), "opencode-subagent")
+    events = events_of(a_reader(tmp_path), "opencode-subagent")
     assert cost(events) == 9_000 and len(of_kind(Usage, events)) == 4, "none of them twice"
     assert {used.model for used in of_kind(Usage, events)} == {"gpt-5"}
 
@@ -72,11 +72,11 @@ def test_a_subagent_costs_too_though_it_prints_nothing(tmp_path: Path) -> None:
 def test_a_resumed_conversation_does_not_count_its_past_again(tmp_path: Path) -> None:
     stored(tmp_path, until=9)
     first = a_reader(tmp_path)
-    assert cost(first.look()) == 2_250
-    assert first.thread is None, "it has not said its name yet"
+    assert cost(first.poll()) == 2_250
+    assert first.thread is None, "its id is not known yet"
     stored(tmp_path)
     later = a_reader(tmp_path, thread=Thread("ses_x", {"cwd": str(tmp_path / "work"), "row": 9}))
-    assert cost(later.look()) == 6_750 and list(later.look()) == []
+    assert cost(later.poll()) == 6_750 and list(later.poll()) == []
 
 
 def test_a_request_whose_tools_were_killed_is_named(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_request_whose_tools_were_killed_is_named(tmp_path: Path) -> None:
     assert cost(events) == 4_500 and "1 requests" in of_kind(Discrepancy, events)[0].message
 
 
-def test_a_cost_of_nothing_is_unknown_unless_the_config_says_that_it_is_free(tmp_path: Path) -> None:
+def test_a_cost_of_zero_is_unknown_unless_the_config_sets_it(tmp_path: Path) -> None:
     part = {"id": "prt_1", "tokens": {"input": 1000, "output": 100, "reasoning": 50}, "cost": 0}
     line = json.dumps({"type": "step_finish", "sessionID": "s", "part": part})
     free = {"provider": {"stub": {"models": {"gpt-5": {"cost": {"input": 0, "output": 0}}}}}}
@@ -95,19 +95,19 @@ def test_a_cost_of_nothing_is_unknown_unless_the_config_says_that_it_is_free(tmp
     assert cost(of_kind(Usage, a_reader(tmp_path).read(line))) == 2_750, "then Muster's prices decide"
 
 
-# Its course.
+# Progress and failures.
 
 
-def test_it_says_its_name_and_its_last_answer(tmp_path: Path) -> None:
+def test_it_reports_its_conversation_and_its_last_answer(tmp_path: Path) -> None:
     reader = a_reader(tmp_path)
-    events = told(reader, "opencode-round-one")
+    events = events_of(reader, "opencode-round-one")
     assert of_kind(Started, events) == [Started("ses_df2229865ffee87HwcuRmyFqMn", "gpt-5")]
     assert of_kind(Finished, events) == [Finished(True, "Round one done.")]
     assert reader.thread == Thread("ses_df2229865ffee87HwcuRmyFqMn", {"cwd": str(tmp_path / "work"), "row": 0})
 
 
 def test_a_refused_key_has_a_name(tmp_path: Path) -> None:
-    assert [failure.code for failure in of_kind(Failure, told(a_reader(tmp_path), "opencode-error-401", 1))] == ["auth"]
+    assert [failure.code for failure in of_kind(Failure, events_of(a_reader(tmp_path), "opencode-error-401", 1))] == ["auth"]
 
 
 def test_its_silent_waits_are_in_its_log(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_provider_without_a_key_proposes_the_very_same_model(tmp_path: Path) -
     assert [failure.code for failure in of_kind(Failure, a_reader(tmp_path).read(line, is_error=True))] == ["auth"]
 
 
-def test_a_conversation_that_was_shortened_in_time_is_no_failure(tmp_path: Path) -> None:
+def test_a_shortened_conversation_is_no_failure(tmp_path: Path) -> None:
     full = json.dumps(
         {"type": "error", "sessionID": "s", "error": {"name": "ContextOverflowError", "data": {"message": "too long"}}}
     )
@@ -140,15 +140,15 @@ def test_a_conversation_that_was_shortened_in_time_is_no_failure(tmp_path: Path)
 # Starting.
 
 
-def test_it_is_given_a_title_so_that_no_model_is_paid_for_one(tmp_path: Path) -> None:
+def test_it_gets_a_title_so_that_no_model_writes_one(tmp_path: Path) -> None:
     launch = opencode.start(the_task(tmp_path, settings={"theme": "x", "permission": {"bash": "ask"}}))
     assert "--title" in launch.argv and launch.argv[-2:] == ["--", "Do it"]
     config = json.loads(Path(launch.env["OPENCODE_CONFIG"]).read_text())
     assert config["theme"] == "x" and config["permission"] == {"*": "allow", "external_directory": "allow", "bash": "ask"}
 
 
-@pytest.mark.parametrize("elsewhere", [True, False], ids=["begun elsewhere", "begun here"])
-def test_it_resumes_only_where_it_was_begun(tmp_path: Path, elsewhere: bool) -> None:
+@pytest.mark.parametrize("elsewhere", [True, False], ids=["started elsewhere", "started here"])
+def test_it_resumes_only_in_its_own_directory(tmp_path: Path, elsewhere: bool) -> None:
     stored(tmp_path)
     thread = Thread("ses_1", {"cwd": "/elsewhere" if elsewhere else str(tmp_path / "work")})
     launch = opencode.resume(the_task(tmp_path, thread=thread))

@@ -1,4 +1,4 @@
-"""Qwen Code: chats tell what each request used, results count on and on, and errors call themselves a success."""
+"""Qwen Code: chat files have the tokens of each request, results are running totals, and API errors are reported as success."""
 
 import json
 from pathlib import Path
@@ -20,19 +20,19 @@ def a_reader(folder: Path, thread: Thread | None = None) -> Reader:
 
 
 def chat(folder: Path, name: str = "qwen-chat", *, rounds: int = 1) -> None:
-    told = lines(name)
-    end = told.index(ROUND_TWO) if rounds == 1 and ROUND_TWO in told else len(told)
+    recorded = lines(name)
+    end = recorded.index(ROUND_TWO) if rounds == 1 and ROUND_TWO in recorded else len(recorded)
     path = folder / f"home/.qwen/projects/-repo/chats/{ID}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in told[:end] if line != ROUND_TWO))
+    path.write_text("".join(f"{line}\n" for line in recorded[:end] if line != ROUND_TWO))
 
 
-def told(reader: Reader, name: str, exit_code: int | None = 0) -> list[Event]:
+def events_of(reader: Reader, name: str, exit_code: int | None = 0) -> list[Event]:
     printed = [event for line in lines(name) for event in reader.read(line)]
-    return [*printed, *reader.look(), *reader.end(exit_code)]
+    return [*printed, *reader.poll(), *reader.end(exit_code)]
 
 
-def go_on(folder: Path, reader: Reader) -> Reader:
+def resumed_reader(folder: Path, reader: Reader) -> Reader:
     assert reader.thread
     return a_reader(folder, reader.thread)
 
@@ -40,46 +40,46 @@ def go_on(folder: Path, reader: Reader) -> Reader:
 # Money.
 
 
-def test_a_growing_total_is_the_difference_to_what_was_counted(tmp_path: Path) -> None:
+def test_only_the_growth_of_the_total_counts(tmp_path: Path) -> None:
     first = a_reader(tmp_path)
     chat(tmp_path)
-    assert cost(told(first, "qwen-round-one")) == 4_500
+    assert cost(events_of(first, "qwen-round-one")) == 4_500
     chat(tmp_path, rounds=2)
-    events = told(go_on(tmp_path, first), "qwen-round-two")
+    events = events_of(resumed_reader(tmp_path, first), "qwen-round-two")
     assert cost(events) == 11_500 and len(of_kind(Usage, events)) == 2
 
 
 def test_without_chats_a_round_is_the_difference_of_two_results(tmp_path: Path) -> None:
     first = a_reader(tmp_path)
-    assert cost(told(first, "qwen-round-one")) == 4_500
-    second = go_on(tmp_path, first)
-    assert cost(told(second, "qwen-round-two")) == 11_500
+    assert cost(events_of(first, "qwen-round-one")) == 4_500
+    second = resumed_reader(tmp_path, first)
+    assert cost(events_of(second, "qwen-round-two")) == 11_500
     assert second.thread and second.thread.totals["counted"] == {"input": 8000, "cached": 0, "total": 8600}
 
 
 def test_the_requests_of_a_dead_process_are_in_the_next_total(tmp_path: Path) -> None:
-    """Nothing was kept of round one: it is read again, and the ledger knows its ids."""
+    """Without a kept offset round one is read again; the ledger recognises its ids."""
     chat(tmp_path, rounds=2)
-    events = told(a_reader(tmp_path), "qwen-round-two")
+    events = events_of(a_reader(tmp_path), "qwen-round-two")
     assert cost(events) == 16_000 and all(used.of_thread for used in of_kind(Usage, events))
 
 
 def test_the_cached_part_is_inside_of_the_input(tmp_path: Path) -> None:
-    used = of_kind(Usage, told(a_reader(tmp_path), "qwen"))
+    used = of_kind(Usage, events_of(a_reader(tmp_path), "qwen"))
     assert [(each.input_tokens, each.cache_read_tokens, each.output_tokens) for each in used] == [(13_200, 20_300, 200)]
 
 
-# Its course.
+# Progress and failures.
 
 
-def test_it_says_its_name_and_its_last_answer(tmp_path: Path) -> None:
-    events = told(a_reader(tmp_path), "qwen-round-one")
+def test_it_reports_its_conversation_and_its_last_answer(tmp_path: Path) -> None:
+    events = events_of(a_reader(tmp_path), "qwen-round-one")
     assert of_kind(Started, events) == [Started(ID, "gpt-5")]
     assert of_kind(Finished, events) == [Finished(True, "Round one done.")]
 
 
-def test_an_error_that_calls_itself_a_success_is_a_failure(tmp_path: Path) -> None:
-    events = told(a_reader(tmp_path), "qwen-error-401")
+def test_an_api_error_reported_as_success_is_a_failure(tmp_path: Path) -> None:
+    events = events_of(a_reader(tmp_path), "qwen-error-401")
     assert [finished.ok for finished in of_kind(Finished, events)] == [False]
     assert [failure.code for failure in of_kind(Failure, events)] == ["auth"]
 
@@ -88,12 +88,12 @@ def test_its_silent_attempts_are_waits(tmp_path: Path) -> None:
     chat(tmp_path, "qwen-chat-429")
     reader = a_reader(tmp_path)
     list(reader.read(lines("qwen-round-one")[0]))
-    assert {wait.code for wait in of_kind(Waiting, reader.look())} == {"rate_limited"}
+    assert {wait.code for wait in of_kind(Waiting, reader.poll())} == {"rate_limited"}
 
 
 def test_the_attempts_of_an_earlier_process_are_not_its_own(tmp_path: Path) -> None:
     chat(tmp_path, "qwen-chat-429")
-    assert list(a_reader(tmp_path).look()) == []
+    assert list(a_reader(tmp_path).poll()) == []
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_an_end_without_a_result_has_a_name(tmp_path: Path, exit_code: int, word
     assert [failure.code for failure in of_kind(Failure, reader.end(exit_code))] == [code]
 
 
-def test_what_was_refused_to_it_is_named_if_it_changed_nothing(tmp_path: Path) -> None:
+def test_refused_tools_are_named_if_no_file_changed(tmp_path: Path) -> None:
     result = {"type": "result", "subtype": "success", "result": "Done", "permission_denials": [{"tool_name": "write_file"}]}
     assert [each.code for each in of_kind(Failure, a_reader(tmp_path).read(json.dumps(result)))] == ["permission_denied"]
 
@@ -118,7 +118,7 @@ def test_what_was_refused_to_it_is_named_if_it_changed_nothing(tmp_path: Path) -
 # Starting.
 
 
-def test_it_resumes_a_chat_that_exists_and_begins_one_that_does_not(tmp_path: Path) -> None:
+def test_it_resumes_an_existing_chat_or_starts_a_new_one(tmp_path: Path) -> None:
     thread = Thread(ID, {"cwd": str(tmp_path / "work")})
     task = a_task(tmp_path, kind="qwen", thread=thread)
     assert "--session-id" in qwen.resume(task).argv
@@ -126,6 +126,6 @@ def test_it_resumes_a_chat_that_exists_and_begins_one_that_does_not(tmp_path: Pa
     assert "--resume" in qwen.resume(task).argv
 
 
-def test_its_mode_may_be_the_workspaces(tmp_path: Path) -> None:
+def test_the_workspaces_approval_mode_wins(tmp_path: Path) -> None:
     assert "yolo" in qwen.start(a_task(tmp_path, kind="qwen")).argv
     assert "yolo" not in qwen.start(a_task(tmp_path, kind="qwen", args=["--approval-mode=auto-edit"])).argv

@@ -1,4 +1,4 @@
-"""A CLI tells and asks over loopback: with the secret, within bounds, and only as long as its process is heard."""
+"""A CLI sends telemetry and its hook over loopback: with the secret, within limits, and only while its process runs."""
 
 import http.client
 import json
@@ -31,16 +31,16 @@ LOGS = {
 }
 
 
-class Ear:
-    """What was heard, and one who answers for edits."""
+class Receiver:
+    """Collects records and answers the hook."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, Mapping[str, Any]]] = []
+        self.records: list[tuple[str, Mapping[str, Any]]] = []
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.reason = ""
 
-    def hear(self, name: str, attributes: Mapping[str, Any]) -> None:
-        self.heard.append((name, attributes))
+    def read_record(self, name: str, attributes: Mapping[str, Any]) -> None:
+        self.records.append((name, attributes))
 
     def may_edit(self, tool: str, arguments: Mapping[str, Any]) -> str:
         self.asked.append((tool, arguments))
@@ -50,14 +50,14 @@ class Ear:
 
 
 @pytest.fixture
-def ear() -> Ear:
-    return Ear()
+def receiver() -> Receiver:
+    return Receiver()
 
 
 @pytest.fixture
-def url(ear: Ear) -> Iterator[str]:
-    with telemetry_endpoint.listening(hear=ear.hear, may_edit=ear.may_edit) as found:
-        yield found
+def url(receiver: Receiver) -> Iterator[str]:
+    with telemetry_endpoint.serving(on_record=receiver.read_record, may_edit=receiver.may_edit) as address:
+        yield address
 
 
 def post(url: str, body: object, *, chunked: bool = False, **headers: str) -> tuple[int, Any]:
@@ -65,62 +65,62 @@ def post(url: str, body: object, *, chunked: bool = False, **headers: str) -> tu
     link = http.client.HTTPConnection(parts.netloc, timeout=10)
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     link.request("POST", parts.path, iter([text[:7], text[7:]]) if chunked else text, headers, encode_chunked=chunked)
-    answer = link.getresponse()
-    return answer.status, json.loads(answer.read())
+    response = link.getresponse()
+    return response.status, json.loads(response.read())
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_telemetry_becomes_records_with_plain_attributes(url: str, ear: Ear, chunked: bool) -> None:
+def test_telemetry_becomes_records_with_plain_attributes(url: str, receiver: Receiver, chunked: bool) -> None:
     headers = {"Transfer-Encoding": "chunked"} if chunked else {}
     assert post(f"{url}/v1/logs", LOGS, chunked=chunked, **headers) == (200, {})
     attributes = {"muster.session_id": "ses_1", "cost_usd": 0.045, "input_tokens": 2000, "ok": True, "odd": None}
-    assert ear.heard == [("claude_code.api_request", attributes)]
+    assert receiver.records == [("claude_code.api_request", attributes)]
 
 
-def test_metrics_are_taken_and_forgotten(url: str, ear: Ear) -> None:
+def test_metrics_are_accepted_and_ignored(url: str, receiver: Receiver) -> None:
     assert post(f"{url}/v1/metrics", {"resourceMetrics": []}) == (200, {})
-    assert ear.heard == []
+    assert receiver.records == []
 
 
-def test_the_hook_allows_and_denies(url: str, ear: Ear) -> None:
+def test_the_hook_allows_and_denies(url: str, receiver: Receiver) -> None:
     asked = objects("claude-otel-and-hooks")[0]["body"]
     assert post(f"{url}/hooks/pre-tool-use", asked) == (
         200,
         {"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "allow"}},
     )
-    ear.reason = "files_locked: hello.txt belongs to #3"
-    answer = post(f"{url}/hooks/pre-tool-use", asked)[1]["hookSpecificOutput"]
-    assert (answer["permissionDecision"], answer["permissionDecisionReason"]) == (
+    receiver.reason = "files_locked: hello.txt belongs to #3"
+    decision = post(f"{url}/hooks/pre-tool-use", asked)[1]["hookSpecificOutput"]
+    assert (decision["permissionDecision"], decision["permissionDecisionReason"]) == (
         "deny",
-        ear.reason + telemetry_endpoint.SIGNATURE,
+        receiver.reason + telemetry_endpoint.SIGNATURE,
     )
-    assert ear.asked[0] == ("Write", {"file_path": "/repo/hello.txt", "content": "hello from the stub\n"})
+    assert receiver.asked[0] == ("Write", {"file_path": "/repo/hello.txt", "content": "hello from the stub\n"})
 
 
-def test_a_judge_that_breaks_refuses(url: str, ear: Ear) -> None:
-    ear.reason = "break"
-    answer = post(f"{url}/hooks/pre-tool-use", {"tool_name": "Write", "tool_input": 5})[1]["hookSpecificOutput"]
-    assert answer["permissionDecision"] == "deny" and "try again" in answer["permissionDecisionReason"]
+def test_an_error_in_the_check_refuses_the_edit(url: str, receiver: Receiver) -> None:
+    receiver.reason = "break"
+    decision = post(f"{url}/hooks/pre-tool-use", {"tool_name": "Write", "tool_input": 5})[1]["hookSpecificOutput"]
+    assert decision["permissionDecision"] == "deny" and "try again" in decision["permissionDecisionReason"]
 
 
-def test_another_secret_hears_nobody(url: str, ear: Ear) -> None:
+def test_another_secret_gets_404(url: str, receiver: Receiver) -> None:
     assert post(url[:-3] + "xyz/v1/logs", LOGS)[0] == 404
     assert post(f"{url}/v1/unknown", LOGS)[0] == 404
-    assert ear.heard == []
+    assert receiver.records == []
 
 
-def test_after_the_process_its_url_is_dead(ear: Ear) -> None:
-    with telemetry_endpoint.listening(hear=ear.hear, may_edit=ear.may_edit) as url:
+def test_the_url_is_invalid_after_the_process(receiver: Receiver) -> None:
+    with telemetry_endpoint.serving(on_record=receiver.read_record, may_edit=receiver.may_edit) as url:
         assert post(f"{url}/v1/logs", LOGS)[0] == 200
     assert post(f"{url}/v1/logs", LOGS)[0] == 404
-    assert len(ear.heard) == 1
+    assert len(receiver.records) == 1
 
 
-def test_each_process_has_a_secret_of_its_own_on_one_port(url: str, ear: Ear) -> None:
-    with telemetry_endpoint.listening(hear=Ear().hear, may_edit=ear.may_edit) as other:
+def test_each_process_has_a_secret_of_its_own_on_one_port(url: str, receiver: Receiver) -> None:
+    with telemetry_endpoint.serving(on_record=Receiver().read_record, may_edit=receiver.may_edit) as other:
         assert other != url and urlsplit(other).netloc == urlsplit(url).netloc
         assert post(f"{other}/v1/logs", LOGS)[0] == 200
-    assert ear.heard == []
+    assert receiver.records == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
@@ -136,12 +136,12 @@ def test_what_is_no_json_object_is_refused(url: str, body: bytes) -> None:
         {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": [{"key": "n", "value": {"intValue": "many"}}]}]}]}]},
     ],
 )
-def test_telemetry_of_another_shape_breaks_nothing(url: str, odd: object) -> None:
+def test_malformed_telemetry_is_ignored(url: str, odd: object) -> None:
     assert post(f"{url}/v1/logs", odd) == (200, {})
 
 
 def test_a_body_has_a_limit_and_a_length(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telemetry_endpoint, "MOST_BYTES", 10)
+    monkeypatch.setattr(telemetry_endpoint, "MAX_BYTES", 10)
     assert post(f"{url}/v1/logs", LOGS)[0] == 413
     assert post(f"{url}/v1/logs", LOGS, chunked=True, **{"Transfer-Encoding": "chunked"})[0] == 413
     assert post(f"{url}/v1/logs", b"", **{"Content-Length": "many"})[0] == 411
@@ -153,10 +153,10 @@ def test_a_body_without_the_secret_is_not_read(url: str) -> None:
         assert link.recv(100).startswith(b"HTTP/1.1 404")
 
 
-def test_a_number_beyond_any_other_spoils_only_itself(url: str, ear: Ear) -> None:
+def test_an_infinite_number_affects_only_its_own_attribute(url: str, receiver: Receiver) -> None:
     text = json.dumps(LOGS).replace('"2000"', "1e999")
     link = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port or 0, timeout=5)
     link.request("POST", urlsplit(url).path + "/v1/logs", text)
     assert link.getresponse().status == 200
-    ((_, told),) = ear.heard
-    assert (told["input_tokens"], told["cost_usd"]) == (None, 0.045)
+    ((_, attributes),) = receiver.records
+    assert (attributes["input_tokens"], attributes["cost_usd"]) == (None, 0.045)

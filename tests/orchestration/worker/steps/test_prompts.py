@@ -1,4 +1,4 @@
-"""What an agent is asked, as a person would read it; and a workspace's own words for it."""
+"""The prompts of agents, and a workspace's own templates."""
 
 import pytest
 
@@ -29,7 +29,9 @@ def the_entry() -> Entry:
 
 def test_the_prompt_reads_like_a_page() -> None:
     entry = the_entry()
-    text = prompts.implement(entry, FULL, number=2, found=[(1, ["tests: add failed"])], protected=["tests/test_app.py"])
+    text = prompts.implement(
+        entry, FULL, number=2, findings_by_round=[(1, ["tests: add failed"])], protected=["tests/test_app.py"]
+    )
     assert (
         text
         == f"""# Task {entry.seq}, round 2
@@ -52,13 +54,13 @@ It subtracts.
 
 ## Files that are yours
 
-Edit only these: others are at work beside you.
+Edit only these: other agents work on the rest at the same time.
 
 - app.py
 
 ## Files that judge your work
 
-They are put back before your work is judged. Leave them as they are.
+They are restored before your work is judged. Do not change them.
 
 - tests/test_app.py
 
@@ -71,10 +73,10 @@ They are put back before your work is judged. Leave them as they are.
     )
 
 
-def test_without_more_there_is_only_the_task() -> None:
+def test_a_plain_entry_gives_only_the_task() -> None:
     entry = an_entry(a_workspace())
     assert (
-        prompts.implement(entry, configuration.Config(), number=1, found=[])
+        prompts.implement(entry, configuration.Config(), number=1, findings_by_round=[])
         == f"# Task {entry.seq}, round 1\n\n{entry.content}\n"
     )
 
@@ -84,15 +86,15 @@ def test_a_judge_sees_the_criteria_and_the_diff() -> None:
     assert "- add(1, 2) is 3" in text and "+    return a + b" in text and '"verdict": "PASS"' in text
 
 
-def test_a_workspace_may_say_it_in_its_own_words() -> None:
+def test_a_workspace_may_use_its_own_template() -> None:
     config = configuration.merged(
         {}, {"prompts": {"implement": "{{ title|upper }}\n{% for f in found %}{{ f.text }}{% endfor %}"}}
     )
-    assert prompts.implement(the_entry(), config, number=1, found=[(1, ["x < y"])]) == "MAKE ADD() ADD\n- x < y\n"
+    assert prompts.implement(the_entry(), config, number=1, findings_by_round=[(1, ["x < y"])]) == "MAKE ADD() ADD\n- x < y\n"
 
 
 @pytest.mark.parametrize("text", ["{% if %}", "{% nothing %}", "{% include 'shared/base.html' %}{% if %}", "{{ x|nofilter }}"])
-def test_what_is_no_template_is_refused(text: str) -> None:
+def test_an_invalid_template_is_refused(text: str) -> None:
     with pytest.raises(Invalid, match="is no template"):
         workspace_setup.validated({}, {"prompts": {"implement": text}})
 

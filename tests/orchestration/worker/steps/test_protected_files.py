@@ -1,4 +1,4 @@
-"""Which files judge the work, and what happens to changes in them."""
+"""The files that judge the work, and changes to them."""
 
 from pathlib import Path
 
@@ -38,14 +38,14 @@ def test_files_that_a_check_names_judge_too() -> None:
     assert protected_files.named_by(checks, tracked) == {"ci/check.sh", "data/expected.json", "t/x.py"}
 
 
-def test_a_changed_judge_is_found_unless_the_entry_names_it() -> None:
+def test_a_changed_judge_counts_unless_the_entry_names_it() -> None:
     changed = ["src/a.py", "tests/test_a.py", "tests/test_new.py", "conftest.py"]
     at_base = ["tests/test_a.py"]
     assert protected_files.tampered(changed, at_base=at_base, patterns=JUDGES, declared=[]) == ["conftest.py", "tests/test_a.py"]
     assert protected_files.tampered(changed, at_base=at_base, patterns=JUDGES, declared=["tests/"]) == ["conftest.py"]
 
 
-def test_judges_are_put_back_as_they_were(tmp_path: Path) -> None:
+def test_judges_are_restored(tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "repo", **{"check.py": "assert work()\n"})
     (repo / "check.py").write_text("assert True\n")
     (repo / "conftest.py").write_text("everything passes\n")
@@ -55,11 +55,11 @@ def test_judges_are_put_back_as_they_were(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["tests/pytest.ini", ".pytest.ini", "pkg/pytest.toml", "sitecustomize.py", "pytest.py"])
-def test_a_new_file_that_steers_how_tests_run_is_found(name: str) -> None:
+def test_a_new_file_that_configures_the_tests_counts(name: str) -> None:
     assert protected_files.tampered([name], at_base=[], patterns=JUDGES, declared=[]) == [name]
 
 
-def test_a_symlink_in_the_place_of_the_tests_is_put_back(tmp_path: Path) -> None:
+def test_a_symlink_in_place_of_the_tests_is_replaced(tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "repo", tests__test_a="assert work()", mine="1")
     base = git.run(repo, "rev-parse", "HEAD")
     (repo / "tests" / "test_a").unlink()
@@ -72,7 +72,7 @@ def test_a_symlink_in_the_place_of_the_tests_is_put_back(tmp_path: Path) -> None
     assert not list(outside.iterdir())
 
 
-def test_a_repository_inside_in_the_place_of_a_judge_is_taken_away(tmp_path: Path) -> None:
+def test_a_repository_in_place_of_a_judge_is_removed(tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "repo")
     (repo / "conftest.py" / ".git").mkdir(parents=True)
     protected_files.restore(repo, git.run(repo, "rev-parse", "HEAD"), ["conftest.py"])
@@ -80,6 +80,6 @@ def test_a_repository_inside_in_the_place_of_a_judge_is_taken_away(tmp_path: Pat
 
 
 @pytest.mark.parametrize("pattern", ["**/**/**/**/x", "*a*a*a*ab", "a/**/b/**/c/**/d/**"])
-def test_a_pattern_whose_matching_would_take_for_ever_is_refused(pattern: str) -> None:
+def test_a_pattern_with_exponential_matching_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="may hold"):
         Config(protected=[pattern])

@@ -1,0 +1,196 @@
+"""Runs one process of an agent in one role: metered while it runs, its failure named."""
+
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from budget.models import Category
+from orchestration.configuration import Agent, secrets
+from orchestration.models import Session
+from orchestration.processes.agent_process import Ended
+from orchestration.sessions import conversations, session_dir, supervise
+from orchestration.sessions.logs import chunks as log_chunks
+from orchestration.sessions.reservations import Growth
+from orchestration.sessions.session_dir import SessionDir
+from orchestration.sessions.stop_flags import StopFlags
+from orchestration.sessions.supervise import SupervisedProcess
+from orchestration.worker import agents
+from orchestration.worker.agent_run import edit_permission
+from orchestration.worker.agent_run.telemetry_log import TelemetryLog
+from orchestration.worker.agent_run.usage_listener import UsageListener
+from orchestration.worker.agents.shared import telemetry_endpoint
+from orchestration.worker.agents.shared.events import Failure, Finished
+from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread
+from workspaces import tokens
+from workspaces.models import Role as TokenRole
+from workspaces.sealing import Sealed
+
+PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"}
+CATEGORIES = {"implement": Category.ENTRY, "review": Category.INTERCEPTOR, "verify": Category.ENTRY}
+
+
+@dataclass(frozen=True)
+class AgentRun:
+    """The result of the process. `reason`: why Muster stopped it; empty: it ended by itself. `cost_known`: all of its usage was read."""
+
+    ended: Ended
+    reason: str
+    finished: Finished | None
+    failure: Failure | None
+    cost_known: bool
+
+    @property
+    def ok(self) -> bool:
+        """It ended by itself and claims success. Verification decides whether that is true."""
+        claims_success = self.finished is None or self.finished.ok
+        return (
+            self.ended.cause == "exited"
+            and self.ended.exit_code == 0
+            and claims_success
+            and self.failure is None
+            and not self.reason
+        )
+
+    @property
+    def summary(self) -> str:
+        return self.finished.summary if self.finished else ""
+
+
+def run(
+    session: Session,
+    stop_flags: StopFlags,
+    writer: log_chunks.Writer,
+    agent: Agent,
+    role: Role,
+    directory: SessionDir,
+    *,
+    prompt: str,
+    cwd: Path,
+    limit: int,
+    growth: Growth | None = None,
+) -> AgentRun:
+    """Run the agent until it ends or is stopped. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile."""
+    module = agents.for_kind(agent.kind)
+    telemetry_log = TelemetryLog(directory.record_for(role).telemetry)
+
+    def on_record(name: str, attributes: Mapping[str, Any]) -> None:
+        telemetry_log.append(name, attributes)
+        listener.queue_record(name, attributes)
+
+    with _telemetry_endpoint(session, agent, role, cwd, on_record) as url:
+        try:
+            task = _task(session, agent, role, directory, prompt=prompt, cwd=cwd, limit=limit, url=url)
+            launch = module.resume(task) if task.thread else module.start(task)
+        except (ValueError, Sealed) as problem:
+            return _failed_start(str(problem))
+        if launch.thread is not None:
+            conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)
+        mask = secrets.mask_for(session.workspace_id, agent.env)
+        listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], mask, growth)
+        supervised = _supervised(launch, task)
+        ended = supervise.run(
+            session, directory, supervised, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick
+        )
+        listener.end(ended.exit_code)
+    return _result(session, stop_flags, listener, ended, task)
+
+
+def _supervised(launch: Launch, task: Task) -> SupervisedProcess:
+    agent, traits = task.agent, agents.for_kind(task.agent.kind).TRAITS
+    return SupervisedProcess(
+        launch.argv,
+        str(task.cwd),
+        {**task.env, **launch.env},
+        agent.timeout_s,
+        agent.idle_timeout_s,
+        name="" if task.role == "implement" else task.role,
+        kill_sequence=traits.kill_sequence,
+        ignored_prefixes=traits.ignored_prefixes,
+        role=task.role,
+    )
+
+
+def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, ended: Ended, task: Task) -> AgentRun:
+    """The result, after the last usage is booked."""
+    booked = _book_remaining(listener)
+    session.refresh_from_db(fields=["unpriced_model"])
+    reason = stop_flags.reason or listener.reason
+    # Output after a stop is no failure of the agent; the reason "failed" means that its failure caused the stop.
+    timed_out = ended.cause in ("wall_timeout", "idle_timeout")
+    failure = listener.failure if reason == "failed" or (not reason and not timed_out) else None
+    if timed_out and not reason and listener.last_wait is not None:  # silent because it waited for its provider
+        failure = Failure(listener.last_wait.code, listener.last_wait.message, listener.last_wait.until)
+    if failure is None and ended.cause == "start_failed":
+        failure = Failure("cli_missing", ended.error)
+    if failure is not None and failure.code in ("thread_lost", "context_full"):
+        conversations.forget(session.entry_id, role=task.role, kind=task.agent.kind)
+    return AgentRun(
+        ended=ended,
+        reason=reason,
+        finished=listener.finished,
+        failure=failure,
+        cost_known=booked and ended.complete and not ended.dropped_bytes and not session.unpriced_model,
+    )
+
+
+def _telemetry_endpoint(
+    session: Session, agent: Agent, role: Role, cwd: Path, on_record: telemetry_endpoint.OnRecord
+) -> AbstractContextManager[str]:
+    """The URL to which a CLI sends telemetry and its edit hook; empty for a plain command."""
+    if not agents.for_kind(agent.kind).TRAITS.binary:
+        return nullcontext("")
+    home = session_dir.home(session.entry_id, agent.kind, role)
+    return telemetry_endpoint.serving(
+        on_record=on_record, may_edit=edit_permission.permission_check(session.entry, role, cwd=cwd, home=home)
+    )
+
+
+def _task(
+    session: Session, agent: Agent, role: Role, directory: SessionDir, *, prompt: str, cwd: Path, limit: int, url: str = ""
+) -> Task:
+    prompt_file = directory.prompt_for(role)
+    prompt_file.write_text(prompt, encoding="utf-8", errors="replace")
+    token = tokens.create(
+        f"session {session.pk}", role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster"
+    )
+    traits = agents.for_kind(agent.kind).TRAITS
+    home = session_dir.home(session.entry_id, agent.kind, role) if traits.binary else None
+    extra = {**agent.env, **secrets.unsealed(session.workspace_id)}
+    if home is not None and agent.use_login and not any(key in extra for key in traits.keys):
+        session_dir.link_logins(home, traits.logins)
+    kept_thread = conversations.find(session.entry_id, role, agent.kind) if traits.resumes else None
+    return Task(
+        agent=agent,
+        role=role,
+        prompt=prompt,
+        prompt_file=prompt_file,
+        cwd=cwd,
+        home=home or directory.folder,
+        env=session_dir.environment(
+            session, directory, phase=PHASES[role], extra=extra, token=token, limit=limit, home=home, prompt=prompt_file
+        ),
+        session_id=session.pk,
+        limit=limit,
+        endpoint=url,
+        thread=Thread(*kept_thread) if kept_thread else None,
+    )
+
+
+def _failed_start(problem: str) -> AgentRun:
+    ended = Ended(cause="start_failed", error=problem)
+    return AgentRun(ended, "", None, Failure("cli_refused", problem), cost_known=True)
+
+
+def _book_remaining(listener: UsageListener) -> bool:
+    """Book the last usage; while the database is down, retry for half the lease. False: some usage is not booked."""
+    give_up_at = time.monotonic() + settings.LEASE_S / 2
+    while not listener.book():
+        if time.monotonic() > give_up_at:
+            return False
+        time.sleep(0.5)
+    return True
