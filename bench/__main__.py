@@ -1,4 +1,4 @@
-"""`python -m bench NAME ...`: each benchmark runs its reference beside our code, alternated, and prints medians and the ratio.
+"""`python -m bench NAME ...`: each benchmark alternates its reference with our code, and prints medians and the ratio.
 
 They run on a throwaway PostgreSQL with durable commits, and stop by themselves.
 """
@@ -24,8 +24,8 @@ APART = ("stopping", "steering")  # with options of their own, and no database
 def main() -> int:
     if sys.argv[1:2] and sys.argv[1] in APART:
         return int(import_module(f"bench.{sys.argv[1]}").main(sys.argv[2:]))
-    wanted = sys.argv[1:] or list(NAMES)
-    if unknown := [name for name in wanted if name not in NAMES]:
+    names = sys.argv[1:] or list(NAMES)
+    if unknown := [name for name in names if name not in NAMES]:
         print(f"unknown: {', '.join(unknown)}\n" + "\n".join(f"  {name:10} {text}" for name, text in NAMES.items()))
         return 2
     servers = subprocess.Popen(
@@ -43,7 +43,7 @@ def main() -> int:
 
         django.setup()
         call_command("migrate", verbosity=0)
-        for name in wanted:
+        for name in names:
             print(f"\n{name}: {NAMES[name]}", flush=True)
             import_module(f"bench.{name}").main()
     finally:

@@ -1,4 +1,4 @@
-"""A1 to A4: the budget call over HTTP, against references on the same server process, alternated, from one client that keeps its line."""
+"""A1 to A4: the budget call over HTTP, against references on the same server process, alternated, from one client that keeps its connection."""
 
 import os
 import socket
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 class Line:
-    """A connection that is kept. What it asks for is built once: a client's own time would hide the server's."""
+    """A kept connection. Each request is built once, since the client's own time would hide the server's."""
 
     def __init__(self, port: int, token: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
@@ -63,9 +63,9 @@ class Line:
         self._asked: dict[tuple[str, str], bytes] = {}
 
     def get(self, path: str, tag: str = "") -> bytes:
-        """Head and body of the answer. Raises when it is not a good one."""
-        said = self._asked.setdefault((path, tag), self._request(path, tag))
-        self._socket.sendall(said)
+        """Head and body of the response. Raises for an unexpected status."""
+        request = self._asked.setdefault((path, tag), self._request(path, tag))
+        self._socket.sendall(request)
         head, _, body = self._until_head().partition(b"\r\n\r\n")
         status = int(head.split(b" ", 2)[1])
         assert status == (304 if tag else 200), head
@@ -113,12 +113,12 @@ def _compare(
 
 
 def _touch(workspace: Workspace) -> None:
-    """Something changed: what the server keeps of the answer is worth nothing."""
+    """Change a row, so that the server's cached response is outdated."""
     sql("UPDATE budget_project SET total_budget = total_budget WHERE workspace_id = %s", workspace.pk)
 
 
 def _queries(token: str) -> None:
-    """A4: in this process, so that they can be counted."""
+    """A4: in this process, so that queries can be counted."""
     client, seen = Client(SERVER_NAME="127.0.0.1"), {}
     for count in (10, 10_000):
         workspace = a_workspace()
@@ -130,8 +130,8 @@ def _queries(token: str) -> None:
                 answer = client.get(path, headers={"Authorization": f"Bearer {token}"})
             if answer.status_code == 200:
                 seen.setdefault(name, []).append(len(asked))
-    told = ", ".join(f"{name} {' and '.join(map(str, found))}" for name, found in seen.items())
-    print(f"A4  queries at 10 and 10,000 entries, credentials included: {told} (goal: equal, <= 4)")
+    summary = ", ".join(f"{name} {' and '.join(map(str, counts))}" for name, counts in seen.items())
+    print(f"A4  queries at 10 and 10,000 entries, credentials included: {summary} (goal: equal, <= 4)")
 
 
 def _rounds(workspace: Workspace, each: int) -> None:

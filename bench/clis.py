@@ -24,19 +24,19 @@ class Run:
 class Cli:
     """`resume` gets what the first run wrote to stdout; None: this CLI has no such thing."""
 
-    furnish: Callable[[Run], None]
+    prepare: Callable[[Run], None]
     env: Callable[[Run], dict[str, str]]
     start: Callable[[Run, str], list[str]]
     resume: Callable[[Run, str, Sequence[dict]], list[str]] | None = None
 
 
 def find(name: str, folders: Sequence[Path]) -> str | None:
-    found = shutil.which(name, path=os.pathsep.join(map(str, folders)))
-    return os.path.abspath(found) if found else None
+    path = shutil.which(name, path=os.pathsep.join(map(str, folders)))
+    return os.path.abspath(path) if path else None
 
 
 def base_env(run: Run) -> dict[str, str]:
-    """Only what a CLI needs, and nobody's proxy or key."""
+    """Only what a CLI needs, without the user's proxies and keys."""
     node = os.path.dirname(shutil.which("node") or "")
     path = os.pathsep.join(part for part in (node, "/usr/local/bin:/usr/bin:/bin") if part)
     return {
@@ -57,7 +57,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _heard(lines: Sequence[dict], key: str, otherwise: str = "") -> str:
+def _value_of(lines: Sequence[dict], key: str, otherwise: str = "") -> str:
     return next((line[key] for line in lines if line.get(key)), otherwise)
 
 
@@ -80,7 +80,7 @@ CLAUDE = Cli(
     _nothing,
     _claude_env,
     lambda run, text: [run.program, "-p", text, *CLAUDE_FLAGS, "--session-id", run.name],
-    lambda run, text, heard: [run.program, "-p", text, *CLAUDE_FLAGS, "--resume", run.name],
+    lambda run, text, received: [run.program, "-p", text, *CLAUDE_FLAGS, "--resume", run.name],
 )
 
 # Codex
@@ -98,7 +98,7 @@ CODEX = Cli(
     _codex_home,
     lambda run: {"CODEX_HOME": str(run.home / "codex"), "STUB_KEY": "x"},
     lambda run, text: [run.program, "exec", *CODEX_FLAGS, text],
-    lambda run, text, heard: [run.program, "exec", "resume", *CODEX_FLAGS, _heard(heard, "thread_id", "unknown"), text],
+    lambda run, text, received: [run.program, "exec", "resume", *CODEX_FLAGS, _value_of(received, "thread_id", "unknown"), text],
 )
 
 # opencode
@@ -123,7 +123,7 @@ OPENCODE = Cli(
     _opencode_home,
     lambda run: {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"},
     lambda run, text: _opencode(run, text, "--title", "stub"),
-    lambda run, text, heard: _opencode(run, text, *(["-s", known] if (known := _heard(heard, "sessionID")) else ["-c"])),
+    lambda run, text, received: _opencode(run, text, *(["-s", known] if (known := _value_of(received, "sessionID")) else ["-c"])),
 )
 
 # Gemini CLI
@@ -140,7 +140,7 @@ GEMINI = Cli(
     _gemini_home,
     lambda run: {"GEMINI_API_KEY": "x", "GOOGLE_GEMINI_BASE_URL": run.server},
     lambda run, text: [run.program, "-p", text, *GEMINI_FLAGS, "--session-id", run.name],
-    lambda run, text, heard: [run.program, "-p", text, *GEMINI_FLAGS, "--resume", run.name],
+    lambda run, text, received: [run.program, "-p", text, *GEMINI_FLAGS, "--resume", run.name],
 )
 
 # Qwen Code
@@ -151,7 +151,7 @@ QWEN = Cli(
     _nothing,
     lambda run: {"OPENAI_API_KEY": "x", "OPENAI_BASE_URL": f"{run.server}/v1", "OPENAI_MODEL": "stub-model"},
     lambda run, text: [run.program, "-p", text, *QWEN_FLAGS],
-    lambda run, text, heard: [run.program, "-p", text, *QWEN_FLAGS, "--resume", _heard(heard, "session_id", "unknown")],
+    lambda run, text, received: [run.program, "-p", text, *QWEN_FLAGS, "--resume", _value_of(received, "session_id", "unknown")],
 )
 
 # mini-swe-agent (aider offers no shell tool, so it has no tool to stop)
@@ -175,5 +175,5 @@ def prepare(cli: Cli, program: str, folder: Path, server: str) -> Run:
     run = Run(program, folder / "home", folder / "work", server, str(uuid.uuid4()))
     run.home.mkdir(parents=True)
     run.work.mkdir()
-    cli.furnish(run)
+    cli.prepare(run)
     return run

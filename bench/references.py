@@ -1,4 +1,4 @@
-"""What A1 to A3 are held against, on the same server as ours: the budget as a raw query, as JSON made by SQL, and by ORM and schema."""
+"""The references of A1 to A3, on the same server as ours: the budget as a raw query, as JSON made by SQL, and by ORM and schema."""
 
 from typing import Any
 
@@ -19,16 +19,16 @@ class RoundOut(Schema):
     improvement_score: float
 
     @staticmethod
-    def resolve_round(one: RoundSpend) -> int:
-        return one.number
+    def resolve_round(item: RoundSpend) -> int:
+        return item.number
 
     @staticmethod
-    def resolve_cost(one: RoundSpend) -> float:
-        return one.cost / 1_000_000
+    def resolve_cost(item: RoundSpend) -> float:
+        return item.cost / 1_000_000
 
     @staticmethod
-    def resolve_improvement_score(one: RoundSpend) -> float:
-        return one.improvement_score or 0
+    def resolve_improvement_score(item: RoundSpend) -> float:
+        return item.improvement_score or 0
 
 
 class EntryOut(Schema):

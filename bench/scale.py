@@ -19,8 +19,8 @@ def main() -> None:
         fill(large, 1_000_000)
         sql("VACUUM ANALYZE")
         costs = {shop.pk: _cost(shop) for shop in (small, large)}
-        ms = {pk: median([one for one, _ in found]) for pk, found in costs.items()}
-        pages = {pk: median([two for _, two in found]) for pk, found in costs.items()}
+        ms = {pk: median([item for item, _ in result]) for pk, result in costs.items()}
+        pages = {pk: median([two for _, two in result]) for pk, result in costs.items()}
         print(
             f"S1  10^6 entries: {ms[large.pk]:.2f} ms, {pages[large.pk]:.0f} buffers; 10^3: {ms[small.pk]:.2f} ms, "
             f"{pages[small.pk]:.0f} buffers; ratio {ms[large.pk] / ms[small.pk]:.2f}x, {pages[large.pk] / pages[small.pk]:.2f}x (goal <= 1.3x)"
@@ -28,21 +28,21 @@ def main() -> None:
         idle = a_workspace()
         sql("UPDATE orchestration_entry SET workspace_id = %s, status = 'done' WHERE workspace_id = %s", idle.pk, large.pk)
         sql("VACUUM ANALYZE")
-        found = [(milliseconds(lambda: dispatch.cycle(idle.pk)), 0) for _ in range(TIMES)]
+        result = [(milliseconds(lambda: dispatch.cycle(idle.pk)), 0) for _ in range(TIMES)]
         touched = [buffers(lambda: dispatch.cycle(idle.pk)) for _ in range(TIMES)]
         print(
-            f"S2  idle cycle at 10^6 entries: {median([one for one, _ in found]):.2f} ms, {median(touched):.0f} buffers (goal <= 2 ms, <= 200)"
+            f"S2  idle cycle at 10^6 entries: {median([item for item, _ in result]):.2f} ms, {median(touched):.0f} buffers (goal <= 2 ms, <= 200)"
         )
 
 
 def _cost(shop: Workspace) -> list[tuple[float, float]]:
-    """(milliseconds, buffers) of cycles that dispatch ten each. Time and buffers in separate runs: looking costs time."""
-    found = []
+    """(milliseconds, buffers) of cycles that dispatch ten each. Time and buffers in separate runs: measuring buffers costs time."""
+    result = []
     for n in range(TIMES + 2):
         time = milliseconds(lambda: dispatch.cycle(shop.pk))
         end_sessions(shop)
         touched = buffers(lambda: dispatch.cycle(shop.pk))
         end_sessions(shop)
         if n >= 2:
-            found.append((time, touched))
-    return found
+            result.append((time, touched))
+    return result

@@ -1,4 +1,4 @@
-"""What steering is worth: the same backlogs and the same money, shared out in four ways; and the forecast held to what then happened.
+"""The value of steering: the same backlogs and the same money, shared in four ways; and the forecast compared with the outcome.
 
 `python -m bench steering [--seeds N] [--from SEED]`: 200 backlogs of each family, three amounts of money. Prints the tables of docs/explanation/steering.md
 and writes its picture. No database, no network; under three minutes on one core. The constants of budget/ were chosen on seeds from 1000 on,
@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 from bench import steering_forecast, steering_picture, steering_strategies
-from bench.steering_forecast import Watch
+from bench.steering_forecast import Recorder
 from bench.steering_world import backlog, play
 
 FAMILIES = {"steady": "progress is even", "late": "hard entries show nothing at first, plateaus look good until they end"}
@@ -50,28 +50,28 @@ def main(args: list[str]) -> int:
         columns: dict[int, Columns] = {level: {name: Column() for name in NAMES} for level in LEVELS}
         scores = steering_forecast.scores()
         for seed in range(asked.first, asked.first + asked.seeds):
-            _one(seed, family, columns, scores)
+            _single_run(seed, family, columns, scores)
         print(f"\n{family}: {what}; {asked.seeds} backlogs of 40 entries, seeds {asked.first} to {asked.first + asked.seeds - 1}")
         _table(columns)
         _calibration(scores)
         shown |= {(family, level): columns[level] for level in LEVELS}
     if (asked.seeds, asked.first) == (200, 0):
         PICTURE.write_text(
-            steering_picture.draw({key: {n: fmean(c.solved) for n, c in one.items()} for key, one in shown.items()})
+            steering_picture.draw({key: {n: fmean(c.solved) for n, c in run_.items()} for key, run_ in shown.items()})
         )
         print(f"\nwrote {PICTURE.relative_to(PICTURE.parents[2])}")
     print(f"{time.monotonic() - began:.0f} s")
     return 0
 
 
-def _one(seed: int, family: str, columns: dict[int, Columns], scores: steering_forecast.Scores) -> None:
+def _single_run(seed: int, family: str, columns: dict[int, Columns], scores: steering_forecast.Scores) -> None:
     truths = backlog(seed, family)
     needed = sum(truth.price for truth in truths if truth.solves_at)
     for level in LEVELS:
-        money, watch = needed * level // 100, Watch()
-        run = play(truths, money, steering_strategies.muster, watch=watch.look)
+        money, recorder = needed * level // 100, Recorder()
+        run = play(truths, money, steering_strategies.muster, recorder=recorder.look)
         columns[level]["muster"].add(run.solved, run.wasted, run.spent)
-        steering_forecast.time_to_cap(scores, run, watch)
+        steering_forecast.time_to_cap(scores, run, recorder)
         for name, steer in (("equal", steering_strategies.equal), ("first", steering_strategies.first_come)):
             run = play(truths, money, steer)
             columns[level][name].add(run.solved, run.wasted, run.spent)
@@ -85,13 +85,13 @@ def _table(columns: dict[int, Columns]) -> None:
         "| money | shared by | solved (10 % to 90 %) | of the oracle's | wasted | a solved one cost | Muster solves more, same, fewer |"
     )
     print("|---|---|---|---|---|---|---|")
-    for level, one in columns.items():
-        for name, column in one.items():
+    for level, run_ in columns.items():
+        for name, column in run_.items():
             ordered = sorted(column.solved)
             low, high = ordered[len(ordered) // 10], ordered[len(ordered) * 9 // 10]
-            share = 100 * sum(column.solved) / max(sum(one["oracle"].solved), 1)
+            share = 100 * sum(column.solved) / max(sum(run_["oracle"].solved), 1)
             dear = sum(column.spent) / max(sum(column.solved), 1)
-            against = _against(one["muster"], column) if name in ("equal", "first") else ""
+            against = _against(run_["muster"], column) if name in ("equal", "first") else ""
             print(
                 f"| {level} % | {NAMES[name]} | {fmean(column.solved):.1f} ({low} to {high}) | {share:.0f} % "
                 f"| ${fmean(column.wasted):.2f} | ${dear:.2f} | {against} |"

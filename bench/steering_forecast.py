@@ -1,4 +1,4 @@
-"""The forecast held to what then happened: at 25, 50 and 75 % of the money, the 10 to 90 % range and the likely value against the truth."""
+"""The forecast compared with the outcome: at 25, 50 and 75 % of the money, the 10 to 90 % range and the likely value against the truth."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from statistics import median
 
 from bench import steering_strategies
-from bench.steering_world import LEAST, ROUNDS, Run, Truth, play
+from bench.steering_world import MIN_ROUND, ROUNDS, Run, Truth, play
 from budget import forecast
 from budget.forecast.duration_model import Life
 
@@ -45,14 +45,14 @@ def scores() -> Scores:
 
 
 @dataclass
-class Watch:
+class Recorder:
     """What a forecast would have had to go by, after each round of a run."""
 
     moments: list[tuple[float, int, int, tuple[Life, ...]]] = field(default_factory=list)
 
     def look(self, run: Run) -> None:
         lives = tuple(
-            Life(len(item.rounds), item.spent, ROUNDS - item.made, item.status in ("done", "failed", "stuck"))
+            Life(len(item.rounds), item.spent, ROUNDS - item.rounds_made, item.status in ("done", "failed", "stuck"))
             for item in run.items
         )
         self.moments.append((run.clock, run.spent, len(run.log), lives))
@@ -61,34 +61,36 @@ class Watch:
         return next(moment for moment in self.moments if moment[1] >= amount)
 
 
-def time_to_cap(found: Scores, run: Run, watch: Watch) -> None:
+def time_to_cap(result: Scores, run: Run, recorder: Recorder) -> None:
     """Of a run of Muster's with this money. Runs that end with money left have no such time."""
-    if run.spent < run.money - LEAST:
+    if run.spent < run.money - MIN_ROUND:
         return
-    reached = watch.at(run, run.money - LEAST)[0]
+    reached = recorder.at(run, run.money - MIN_ROUND)[0]
     for percent in AT:
-        clock, spent, rounds, _ = watch.at(run, run.money * percent / 100)
-        told = forecast.predict(facts(run, run.money, spent, rounds, None))
-        score = found["cap", percent]
-        if told.cap_from is None or told.cap_at is None or told.cap_until is None:
+        clock, spent, rounds, _ = recorder.at(run, run.money * percent / 100)
+        prediction = forecast.predict(facts(run, run.money, spent, rounds, None))
+        score = result["cap", percent]
+        if prediction.cap_from is None or prediction.cap_at is None or prediction.cap_until is None:
             score.silent += 1
         elif reached > clock:
-            low, likely, high = ((one - START).total_seconds() for one in (told.cap_from, told.cap_at, told.cap_until))
+            low, likely, high = (
+                (item - START).total_seconds() for item in (prediction.cap_from, prediction.cap_at, prediction.cap_until)
+            )
             score.add(low, likely, high, reached - clock)
 
 
-def end_spend(found: Scores, truths: list[Truth]) -> None:
+def end_spend(result: Scores, truths: list[Truth]) -> None:
     """A run with money for everything: what the whole backlog cost in the end."""
-    watch = Watch()
-    run = play(truths, 10**12, steering_strategies.first_come, watch=watch.look)
+    recorder = Recorder()
+    run = play(truths, 10**12, steering_strategies.first_come, recorder=recorder.look)
     for percent in AT:
-        _, spent, rounds, lives = watch.at(run, run.spent * percent / 100)
-        told = forecast.predict(facts(run, run.money, spent, rounds, lives))
-        score = found["end", percent]
-        if told.end_low is None or told.end_spend is None or told.end_high is None:
+        _, spent, rounds, lives = recorder.at(run, run.spent * percent / 100)
+        prediction = forecast.predict(facts(run, run.money, spent, rounds, lives))
+        score = result["end", percent]
+        if prediction.end_low is None or prediction.end_spend is None or prediction.end_high is None:
             score.silent += 1
         else:
-            score.add(told.end_low, told.end_spend, told.end_high, run.spent)
+            score.add(prediction.end_low, prediction.end_spend, prediction.end_high, run.spent)
 
 
 def facts(run: Run, cap: int, spent: int, rounds: int, lives: tuple[Life, ...] | None) -> forecast.Facts:

@@ -11,11 +11,11 @@ GROUP, BAR, PANEL = 108, 26, 360
 
 def draw(solved: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
     """`solved`: (family, percent of the money) to the mean of solved entries by strategy; `oracle` is drawn as a line across its group."""
-    most = max(amount for one in solved.values() for amount in one.values())
+    most = max(amount for item in solved.values() for amount in item.values())
     scale = (FLOOR - TOP) / (most * 1.05)
-    told = "; ".join(
-        f"{FAMILIES[family]}, {level} % of the money: " + ", ".join(f"{name} {amount:.1f}" for name, amount in one.items())
-        for (family, level), one in solved.items()
+    text = "; ".join(
+        f"{FAMILIES[family]}, {level} % of the money: " + ", ".join(f"{name} {amount:.1f}" for name, amount in item.items())
+        for (family, level), item in solved.items()
     )
     parts = [
         (
@@ -23,7 +23,7 @@ def draw(solved: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
             f'font-family="system-ui, sans-serif" font-size="12" fill="{TEXT}">'
         ),
         '<title id="t">Solved entries with the same money, shared out in three ways, and by one who knows the costs</title>',
-        f'<desc id="d">Means of 200 backlogs of 40 entries. {told}.</desc>',
+        f'<desc id="d">Means of 200 backlogs of 40 entries. {text}.</desc>',
     ]
     parts += _legend()
     for step in range(0, int(most) + 1, 5):
@@ -35,20 +35,20 @@ def draw(solved: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
         parts.append(
             f'<text x="{start + 160}" y="{HEIGHT - 10}" text-anchor="middle" font-weight="600">{FAMILIES[family]}, by the money there is</text>'
         )
-        levels = [(level, one) for (name, level), one in solved.items() if name == family]
-        for place, (level, one) in enumerate(levels):
-            parts += _group(start + place * GROUP, level, one, scale)
+        levels = [(level, item) for (name, level), item in solved.items() if name == family]
+        for place, (level, item) in enumerate(levels):
+            parts += _group(start + place * GROUP, level, item, scale)
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _group(x: float, level: int, one: Mapping[str, float], scale: float) -> list[str]:
+def _group(x: float, level: int, item: Mapping[str, float], scale: float) -> list[str]:
     parts = [f'<text x="{x + 46}" y="{FLOOR + 18}" text-anchor="middle">{level} %</text>']
     for place, (name, (_, colour)) in enumerate(BARS.items()):
-        tall = one[name] * scale
+        tall = item[name] * scale
         left = x + 4 + place * (BAR + 2)
         parts.append(f'<rect x="{left:.0f}" y="{FLOOR - tall:.1f}" width="{BAR}" height="{tall:.1f}" rx="2" fill="{colour}"/>')
-        parts.append(f'<text x="{left + BAR / 2:.0f}" y="{FLOOR - tall - 5:.1f}" text-anchor="middle">{one[name]:.1f}</text>')
-    y = FLOOR - one["oracle"] * scale
+        parts.append(f'<text x="{left + BAR / 2:.0f}" y="{FLOOR - tall - 5:.1f}" text-anchor="middle">{item[name]:.1f}</text>')
+    y = FLOOR - item["oracle"] * scale
     return [*parts, f'<path d="M{x} {y:.1f}h{3 * BAR + 12}" stroke="#b04a5a" stroke-width="2" stroke-dasharray="5 3"/>']
 
 

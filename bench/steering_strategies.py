@@ -1,6 +1,6 @@
 """Four ways to share the same money out: Muster's own function, equal shares, first come first served, and one that knows the curves."""
 
-from bench.steering_world import CEILING, LEAST, ROUNDS, Run, Truth
+from bench.steering_world import CEILING, MIN_ROUND, ROUNDS, Run, Truth
 from budget import allocation
 from budget.allocation import Row, Snapshot
 
@@ -12,7 +12,7 @@ def muster(run: Run) -> None:
         max_project_spend=run.money,
         spent=run.spent,
         held=run.held,
-        min_round=LEAST,
+        min_round=MIN_ROUND,
         round_ceiling=CEILING,
         rows=tuple(_row(run, n) for n in range(len(run.items))),
     )
@@ -31,7 +31,7 @@ def _row(run: Run, number: int) -> Row:
         spent=item.spent,
         held=item.held,
         ceiling=CEILING * ROUNDS,
-        rounds_left=ROUNDS - item.made,
+        rounds_left=ROUNDS - item.rounds_made,
         rounds=tuple(item.rounds),
     )
 
@@ -49,7 +49,7 @@ def first_come(run: Run) -> None:
 def oracle(truths: list[Truth], money: int) -> tuple[int, int]:
     """(solved, spent) by one who knows what each costs to solve, and buys the cheapest first: nobody can solve more."""
     solved = spent = 0
-    for price in sorted(one.price for one in truths if one.solves_at):
+    for price in sorted(item.price for item in truths if item.solves_at):
         if spent + price > money:
             break
         solved, spent = solved + 1, spent + price

@@ -9,7 +9,7 @@ from budget.allocation.estimates import Round
 
 MICRO = 1_000_000
 ENTRIES, ROUNDS, WORKERS = 40, 8, 4
-CEILING, LEAST = int(1.5 * MICRO), int(0.05 * MICRO)
+CEILING, MIN_ROUND = int(1.5 * MICRO), int(0.05 * MICRO)
 PLATEAU_ROUNDS, PLATEAU_EPSILON = 3, 0.01
 
 
@@ -40,7 +40,7 @@ class Item:
     spent: int = 0
     held: int = 0
     status: str = "open"
-    made: int = 0
+    rounds_made: int = 0
     begun: int = 0
     best: float = 0.0
     rounds: list[Round] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Run:
 Steer = Callable[[Run], None]
 
 
-def play(truths: list[Truth], money: int, steer: Steer, *, watch: Steer = lambda run: None) -> Run:
+def play(truths: list[Truth], money: int, steer: Steer, *, recorder: Steer = lambda run: None) -> Run:
     """Work until nothing can start. `steer` sets budgets, before the first round and after each one; `watch` only looks."""
     run = Run([Item(seq, truth) for seq, truth in enumerate(truths, start=1)], money)
     going: list[tuple[float, int, float, int, bool]] = []
@@ -87,23 +87,23 @@ def play(truths: list[Truth], money: int, steer: Steer, *, watch: Steer = lambda
         run.log.append((began, ended, cost, run.items[seq - 1].held))
         _settle(run, run.items[seq - 1], cost, whole)
         steer(run)
-        watch(run)
+        recorder(run)
 
 
 def _dispatch(run: Run, going: list[tuple[float, int, float, int, bool]]) -> None:
     """The executor's order and its holds: those that have rounds, then priority, then age."""
-    ready = sorted((i for i in run.items if i.status == "open"), key=lambda i: (i.made == 0, i.truth.priority, i.seq))
+    ready = sorted((i for i in run.items if i.status == "open"), key=lambda i: (i.rounds_made == 0, i.truth.priority, i.seq))
     for item in ready:
         project = run.money - run.spent - run.held
-        if len(going) >= WORKERS or project < LEAST:
+        if len(going) >= WORKERS or project < MIN_ROUND:
             return
         hold = min(item.headroom, project, CEILING)
-        if hold < LEAST:
+        if hold < MIN_ROUND:
             continue
-        wanted = item.truth.costs[item.made] - item.begun
-        cost, whole = min(wanted, hold), wanted <= hold
+        requested = item.truth.costs[item.rounds_made] - item.begun
+        cost, whole = min(requested, hold), requested <= hold
         item.status, item.held, run.held = "running", hold, run.held + hold
-        seconds = item.truth.seconds[item.made] * cost / item.truth.costs[item.made]
+        seconds = item.truth.seconds[item.rounds_made] * cost / item.truth.costs[item.rounds_made]
         heapq.heappush(going, (run.clock + seconds, item.seq, run.clock, cost, whole))
 
 
@@ -116,13 +116,13 @@ def _settle(run: Run, item: Item, cost: int, whole: bool) -> None:
         item.begun += int(cost * 0.9)
         item.rounds.append(Round(cost, None))
         return
-    score = item.truth.scores[item.made]
+    score = item.truth.scores[item.rounds_made]
     item.rounds.append(Round(cost, score - item.best))
-    item.best, item.begun, item.made = max(item.best, score), 0, item.made + 1
+    item.best, item.begun, item.rounds_made = max(item.best, score), 0, item.rounds_made + 1
     last = [one.gain or 0.0 for one in item.rounds if one.gain is not None][-PLATEAU_ROUNDS:]
-    if item.made == item.truth.solves_at:
+    if item.rounds_made == item.truth.solves_at:
         item.status = "done"
-    elif item.made >= ROUNDS:
+    elif item.rounds_made >= ROUNDS:
         item.status = "failed"
     elif len(last) == PLATEAU_ROUNDS and max(last) < PLATEAU_EPSILON:
         item.status = "stuck"
@@ -158,7 +158,7 @@ def _late(dice: random.Random, kind: str, solves_at: int) -> list[float]:
     if solves_at:
         turn = solves_at * 0.6
         curve = [1 / (1 + 2.718 ** (-2.2 * (n + 1 - turn))) for n in range(solves_at)]
-        return [min(_wobble(dice, one, 0.02), 0.98) for one in curve[:-1]] + [1.0] * ROUNDS
+        return [min(_wobble(dice, item, 0.02), 0.98) for item in curve[:-1]] + [1.0] * ROUNDS
     top, reached = (dice.uniform(0.7, 0.95), dice.randint(2, 4)) if kind == "plateau" else (dice.uniform(0.0, 0.3), 2)
     return [_wobble(dice, top * (1 - 0.4 ** ((n + 1) * 2 / reached)), 0.02) for n in range(ROUNDS)]
 

@@ -27,13 +27,13 @@ def main() -> None:
     fill(shop, TIMES + WARM + DEAF_TIMES)
     muster, bare = Worker("muster"), Worker("bare")
     try:
-        ours, told, reference = [], [], []
+        ours, sent, reference = [], [], []
         for n in range(TIMES + WARM):
-            one = _stop(shop, muster, "sleeps", 5)
+            item = _stop(shop, muster, "sleeps", 5)
             other = _bare(bare)
             if n >= WARM:
-                ours.append(one[0])
-                told.append(one[1])
+                ours.append(item[0])
+                sent.append(item[1])
                 reference.append(other)
         deaf = [_stop(shop, muster, "deaf", GRACE_S)[0] - GRACE_S * 1000 for _ in range(DEAF_TIMES)]
     finally:
@@ -43,7 +43,7 @@ def main() -> None:
         f"K1  stop committed to group gone: p50 {median(ours):.1f} ms, p95 {_p95(ours):.1f} ms; publish and killpg alone: "
         f"p50 {median(reference):.1f} ms, p95 {_p95(reference):.1f} ms; ratio {median(ours) / median(reference):.2f}x (goal p50 <= 3x, p95 <= 50 ms)"
     )
-    print(f"    proven dead and told to the worker: p50 {median(told):.1f} ms, p95 {_p95(told):.1f} ms")
+    print(f"    proven dead and told to the worker: p50 {median(sent):.1f} ms, p95 {_p95(sent):.1f} ms")
     print(f"K2  an agent that ignores TERM: the grace and {median(deaf):.1f} ms, at most {max(deaf):.1f} ms (goal <= 20 ms)")
 
 
@@ -59,9 +59,9 @@ def _stop(shop: Workspace, worker: Worker, agent: str, grace_s: float) -> tuple[
         sessions.stop(shop.pk, session.pk, by=BENCH)
     gone = death.at
     assert worker.read().startswith("over")
-    told = time.perf_counter()
+    sent = time.perf_counter()
     end_sessions(shop)
-    return (gone - committed[0]) * 1000, (told - committed[0]) * 1000
+    return (gone - committed[0]) * 1000, (sent - committed[0]) * 1000
 
 
 def _bare(worker: Worker) -> float:

@@ -1,4 +1,4 @@
-"""The two worker processes that the stop benchmark compares: Muster's own, and the least that could do the job.
+"""The two worker processes that the stop benchmark compares: Muster's own, and a minimal one.
 
 Each line on stdin starts an agent; its process id is answered on stdout, and a second line once the worker knows that it is over.
 """
@@ -32,7 +32,7 @@ def muster() -> None:
     def supervise(session_id: str, attempt: int, agent: str, grace_s: float) -> None:
         session = sessions.take(session_id, attempt=attempt, worker=mine.worker)
         assert session is not None
-        with tempfile.TemporaryDirectory() as folder, mine.supervising(session) as watch:
+        with tempfile.TemporaryDirectory() as folder, mine.supervising(session) as monitor:
             spec = agent_process.Spec(
                 argv=AGENTS[agent],
                 cwd=folder,
@@ -44,12 +44,12 @@ def muster() -> None:
                 grace_s=grace_s,
             )
             with agent_process.start(spec) as process:
-                watch.attach(process)
+                monitor.attach(process)
                 for line in process.lines(poll_s=0.1):
                     if line is not None and line.text == "ready":
                         [pid] = procfs.descendants(procfs.all_processes(), [process.identity.pid])
                         print(pid, flush=True)
-                watch.attach(None)
+                monitor.attach(None)
             print(f"over {process.ended.kill_seconds}", flush=True)
 
     for line in sys.stdin:

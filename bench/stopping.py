@@ -1,4 +1,4 @@
-"""From the stop to nothing alive, with the real CLIs: each one, in four states, by several ladders.
+"""From the stop to no living process, with the real CLIs: each one, in four states, by several kill sequences.
 
 `python -m bench stopping --clis DIR[:DIR...] --stub PATH/stub_llm.py [--only claude,codex] [--ladders term,int] [--states tool,daemon]`
 
@@ -57,7 +57,7 @@ WRITE = {"tool": {"kind": "write", "path": "hello.txt", "content": "hello\n"}}
 class Measured:
     seconds: float
     how: str
-    tells_cost: bool
+    reports_cost: bool
     late_requests: int
     survivors: int
     resumed: str
@@ -67,11 +67,11 @@ class Stub:
     """The scripted server, as a process of ours."""
 
     def __init__(self, script: Path, folder: Path) -> None:
-        turns: dict[str, Any] = {"waiting": {"turns": [WRITE, {"text": "never", "hang": "before"}]}}
+        agent_runs: dict[str, Any] = {"waiting": {"turns": [WRITE, {"text": "never", "hang": "before"}]}}
         for name, command in COMMANDS.items():
-            turns[name] = {"turns": [{"tool": {"kind": "bash", "command": command}}, {"text": "late"}]}
-        turns["resumed"] = {"turn_by": "since_prompt", "turns": [{"text": "I remember."}]}
-        (folder / "script.json").write_text(json.dumps({"default": "resumed", "scenarios": turns}))
+            agent_runs[name] = {"turns": [{"tool": {"kind": "bash", "command": command}}, {"text": "late"}]}
+        agent_runs["resumed"] = {"turn_by": "since_prompt", "turns": [{"text": "I remember."}]}
+        (folder / "script.json").write_text(json.dumps({"default": "resumed", "scenarios": agent_runs}))
         self.dump = folder / "dump.jsonl"
         self.process = subprocess.Popen(
             [sys.executable, str(script), str(folder / "script.json"), "--port", "0", "--dump", str(self.dump)],
@@ -83,8 +83,8 @@ class Stub:
 
     def log(self) -> list[dict[str, Any]]:
         with urllib.request.urlopen(f"{self.address}/__stub/log", timeout=10) as answer:
-            found: list[dict[str, Any]] = json.load(answer)
-        return found
+            result: list[dict[str, Any]] = json.load(answer)
+        return result
 
     def bodies(self) -> list[str]:
         return self.dump.read_text().splitlines() if self.dump.exists() else []
@@ -111,9 +111,9 @@ def main(arguments: list[str]) -> int:
             print("| CLI | ladder | " + " | ".join(asked.states) + " |\n|---|---|" + "---|" * len(asked.states), flush=True)
             for cli in asked.only:
                 program = find(cli, asked.clis)
-                for ladder in asked.ladders if program else ():
-                    row = [_cell(stub, cli, program, folder, state, ladder) for state in asked.states]
-                    print(f"| {cli} | {ladder} | " + " | ".join(row) + " |", flush=True)
+                for kill_sequence in asked.ladders if program else ():
+                    row = [_cell(stub, cli, program, folder, state, kill_sequence) for state in asked.states]
+                    print(f"| {cli} | {kill_sequence} | " + " | ".join(row) + " |", flush=True)
                 if not program:
                     print(f"| {cli} | not installed |" + " |" * len(asked.states), flush=True)
         finally:
@@ -141,37 +141,39 @@ def _asked(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _cell(stub: Stub, name: str, program: str, folder: Path, state: str, ladder: str) -> str:
+def _cell(stub: Stub, name: str, program: str, folder: Path, state: str, kill_sequence: str) -> str:
     with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=folder, ignore_cleanup_errors=True) as place:
         try:
-            one = _measure(stub, KNOWN[name], program, Path(place), state, LADDERS[ladder])
+            item = _measure(stub, KNOWN[name], program, Path(place), state, LADDERS[kill_sequence])
         except TimeoutError as error:
             return f"({error})"
-    marks = [one.how, *["tells its cost"] * one.tells_cost, *[f"resumed {one.resumed}"] * (one.resumed != "yes")]
-    marks += [f"**{one.late_requests} late**"] * bool(one.late_requests) + [f"**{one.survivors} SURVIVE**"] * bool(one.survivors)
-    return f"{one.seconds:.2f} ({', '.join(marks)})"
+    marks = [item.how, *["tells its cost"] * item.reports_cost, *[f"resumed {item.resumed}"] * (item.resumed != "yes")]
+    marks += [f"**{item.late_requests} late**"] * bool(item.late_requests) + [f"**{item.survivors} SURVIVE**"] * bool(
+        item.survivors
+    )
+    return f"{item.seconds:.2f} ({', '.join(marks)})"
 
 
-def _measure(stub: Stub, cli: Cli, program: str, folder: Path, state: str, ladder: tuple[Step, ...]) -> Measured:
+def _measure(stub: Stub, cli: Cli, program: str, folder: Path, state: str, kill_sequence: tuple[Step, ...]) -> Measured:
     run = prepare(cli, program, folder, stub.address)
     word = f"remember-{run.name}"
-    with agent_process.start(_spec(cli, run, cli.start(run, f"{word} do it [[scenario:{state}]]"), ladder)) as process:
-        heard = _until_reached(process, stub, run, state, since=time.time())
+    with agent_process.start(_spec(cli, run, cli.start(run, f"{word} do it [[scenario:{state}]]"), kill_sequence)) as process:
+        received = _until_reached(process, stub, run, state, since=time.time())
         stopped_at, began = time.time(), time.monotonic()
         process.stop()
-        last_words = [found for line in process.lines() if line for found in _object(line.text)]
+        last_words = [result for line in process.lines() if line for result in _object(line.text)]
         ended = process.ended
         seconds = time.monotonic() - began
     survivors = _alive(folder)
     time.sleep(LATE_S)
     late = [request for request in stub.log() if request["ts"] > stopped_at]
     how = f"signal {ended.signal}" if ended.signal else f"exit {ended.exit_code}"
-    tells_cost = any(COSTS & event.keys() for event in last_words)
-    resumed = _resume(stub, cli, run, word, heard)
-    return Measured(seconds, how, tells_cost, len(late), max(len(survivors), ended.survivors), resumed)
+    reports_cost = any(COSTS & event.keys() for event in last_words)
+    resumed = _resume(stub, cli, run, word, received)
+    return Measured(seconds, how, reports_cost, len(late), max(len(survivors), ended.survivors), resumed)
 
 
-def _spec(cli: Cli, run: Run, argv: list[str], ladder: tuple[Step, ...]) -> agent_process.Spec:
+def _spec(cli: Cli, run: Run, argv: list[str], kill_sequence: tuple[Step, ...]) -> agent_process.Spec:
     return agent_process.Spec(
         argv=argv,
         cwd=str(run.work),
@@ -181,22 +183,22 @@ def _spec(cli: Cli, run: Run, argv: list[str], ladder: tuple[Step, ...]) -> agen
         journal_path=str(run.home.parent / "journal"),
         wall_s=REACHED_S + RESUMED_S,
         grace_s=GRACE_S,
-        kill_sequence=ladder,
+        kill_sequence=kill_sequence,
     )
 
 
 def _until_reached(process: agent_process.Process, stub: Stub, run: Run, state: str, *, since: float) -> list[dict[str, Any]]:
     """Read until the CLI waits for the model's second answer, or its tool's processes are there; then a moment more."""
-    heard: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
     last: list[str] = []
     reached = 0.0
     for line in process.lines(poll_s=0.1):
         if line is not None:
             last.append(line.text)
-            heard += _object(line.text)
+            received += _object(line.text)
         elif reached:
             if time.time() > reached + SETTLE_S:
-                return heard
+                return received
         elif _is_reached(stub, run, state, since):
             reached = time.time()
         elif time.time() > since + REACHED_S:
@@ -213,18 +215,18 @@ def _is_reached(stub: Stub, run: Run, state: str, since: float) -> bool:
 
 def _object(text: str) -> list[dict[str, Any]]:
     try:
-        found = json.loads(text)
+        result = json.loads(text)
     except ValueError:
         return []
-    return [found] if isinstance(found, dict) else []
+    return [result] if isinstance(result, dict) else []
 
 
-def _resume(stub: Stub, cli: Cli, run: Run, word: str, heard: list[dict[str, Any]]) -> str:
-    """Does the next run's request hold what was said before the stop?"""
+def _resume(stub: Stub, cli: Cli, run: Run, word: str, received: list[dict[str, Any]]) -> str:
+    """Whether the next run's request contains the conversation before the stop."""
     if cli.resume is None:
         return "never"
     before = len(stub.bodies())
-    spec = _spec(cli, run, cli.resume(run, "go on [[scenario:resumed]]", heard), ())
+    spec = _spec(cli, run, cli.resume(run, "go on [[scenario:resumed]]", received), ())
     with agent_process.start(spec) as process:
         until = time.time() + RESUMED_S
         for _ in process.lines(poll_s=0.1):
@@ -237,21 +239,21 @@ def _resume(stub: Stub, cli: Cli, run: Run, word: str, heard: list[dict[str, Any
 
 def _alive(folder: Path) -> list[str]:
     """Command lines of all processes that belong to a run: by their arguments, or their environment."""
-    wanted, found = os.fsencode(folder), []
+    requested, result = os.fsencode(folder), []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
             line = (entry / "cmdline").read_bytes()
-            if line and (wanted in line or wanted in (entry / "environ").read_bytes()):
-                found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+            if line and (requested in line or requested in (entry / "environ").read_bytes()):
+                result.append(line.replace(b"\0", b" ").decode(errors="replace"))
         except OSError:
             continue
-    return found
+    return result
 
 
 def _own_network() -> bool:
-    """Loopback and nothing else, for us and all that we start: a CLI that wants to call home finds nobody."""
+    """Loopback and nothing else, for us and all that we start: a CLI that calls home reaches no host."""
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
         return False
     with socket.socket() as any_socket:

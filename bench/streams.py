@@ -1,4 +1,4 @@
-"""What two hundred open pages cost one web process: memory, CPU while nothing happens, from a hint to each of them, and what a page takes
+"""What two hundred open pages cost one web process: memory, CPU while nothing happens, from a change notification to each of them, and what a page takes
 meanwhile, against the same page with no stream open."""
 
 import asyncio
@@ -62,14 +62,14 @@ async def _with_streams(
         f"p95 {ranked[int(len(ranked) * 0.95)] * 1000:.1f} ms, last {ranked[-1] * 1000:.0f} ms"
     )
     busy = asyncio.create_task(_keep_hinting(workspace.pk))
-    beside = await asyncio.to_thread(_page, port, workspace, cookie)
+    parallel = await asyncio.to_thread(_page, port, workspace, cookie)
     busy.cancel()
     for reader in readers:
         reader.cancel()
     print(
-        f"a page beside them, hinted twice a second: median {median(beside):.1f} ms, p99 {max(beside):.1f} ms; with none open: "
-        f"{median(alone):.1f} ms, {max(alone):.1f} ms; ratio of the medians {median(beside) / median(alone):.2f}x (A5, goal <= 3x at p99: "
-        f"{max(beside) / max(alone):.2f}x)"
+        f"a page next to them, notified twice a second: median {median(parallel):.1f} ms, p99 {max(parallel):.1f} ms; with none open: "
+        f"{median(alone):.1f} ms, {max(alone):.1f} ms; ratio of the medians {median(parallel) / median(alone):.2f}x (A5, goal <= 3x at p99: "
+        f"{max(parallel) / max(alone):.2f}x)"
     )
 
 
@@ -80,7 +80,7 @@ async def _keep_hinting(workspace_id: str) -> None:
 
 
 async def _open(port: int, workspace_id: str, secret: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """The writer is kept as well: without it the line is hung up."""
+    """The writer is kept as well: without it the connection closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     path = f"/api/v1/workspaces/{workspace_id}/orchestration/events"
     writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {secret}\r\n\r\n".encode())

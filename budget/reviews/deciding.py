@@ -49,7 +49,7 @@ def approvals(review: Review) -> int:
 def why_not(review: Review, caller: Caller) -> str:
     """Why this caller cannot decide on it now; empty when they can."""
     if caller.token is not None:
-        return "Only people decide: log in to decide"
+        return "Only a person may decide: log in to decide"
     if is_author(review, caller):
         return "You cannot decide on your own review: another person with the role budget or admin decides"
     if review.state != Review.State.OPEN:

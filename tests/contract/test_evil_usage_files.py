@@ -44,7 +44,7 @@ def test_is_refused_and_books_nothing(shop: Api, rows: str) -> None:
 
 def test_a_future_day_is_shown_and_never_booked(shop: Api) -> None:
     [line] = send(shop, "2990-01-01,m,1\n").json["lines"]
-    assert line["note"] == "a day that has not begun: not booked" and not LedgerEntry.objects.exists()
+    assert line["note"] == "a day in the future: not booked" and not LedgerEntry.objects.exists()
 
 
 @pytest.mark.parametrize("cost", ["1234.5", "$1234.50", '"1,234.50"', "1.2345e3", '"$1,234.5"'])

@@ -1,5 +1,5 @@
 -- A review's snapshot is frozen, a closed review stays closed, its proposals change only while it is editable,
--- and nobody decides on their own.
+-- and authors do not decide on their own reviews.
 
 CREATE OR REPLACE FUNCTION budget_review_holds() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

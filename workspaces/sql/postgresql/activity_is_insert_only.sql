@@ -1,4 +1,4 @@
--- No line of the activity log changes or disappears, whoever asks.
+-- No line of the activity log changes or disappears.
 
 CREATE OR REPLACE FUNCTION workspaces_event_is_insert_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'muster: the activity log is insert-only' USING ERRCODE = '23514'; END $$;

@@ -1,4 +1,4 @@
--- No line of the activity log changes or disappears, whoever asks.
+-- No line of the activity log changes or disappears.
 
 CREATE TRIGGER workspaces_event_no_update
     BEFORE UPDATE ON workspaces_event BEGIN
