@@ -54,11 +54,11 @@ HEAD = [
 class CorrectionForm(forms.Form):
     """A correction of a ledger row: direction and amount."""
 
-    way = forms.ChoiceField(choices=[("back", "Take back"), ("more", "Add")])
+    direction = forms.ChoiceField(choices=[("back", "Subtract"), ("more", "Add")])
     amount = AmountField(
         error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"}
     )
-    reason = forms.CharField(max_length=500, error_messages={"required": "Say why: a correction needs a reason"})
+    reason = forms.CharField(max_length=500, error_messages={"required": "Enter a reason: a correction needs one"})
 
 
 @in_workspace()
@@ -113,7 +113,7 @@ def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
             page_request, "budget/correction.html", HEADER, row=row, entry=entry, exact=columns.exact(row.amount), tab="ledger"
         )
     form_data = validated(CorrectionForm(page_request.request.POST))
-    amount = -form_data["amount"] if form_data["way"] == "back" else form_data["amount"]
+    amount = -form_data["amount"] if form_data["direction"] == "back" else form_data["amount"]
     question = f"correct {row.pk}"
     if not confirmation.is_confirmed(page_request, question, amount):
         effect = corrections.effect(row, amount)
@@ -124,14 +124,14 @@ def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
             points=_effect(effect),
             button=f"Book {columns.exact(amount)}",
             action=reverse("ledger-correct", args=[page_request.workspace.pk, row.pk]),
-            fields={key: page_request.request.POST[key] for key in ("way", "amount", "reason")}
+            fields={key: page_request.request.POST[key] for key in ("direction", "amount", "reason")}
             | {"confirm": confirmation.token(page_request, question, amount)},
         )
     key = f"correction:{row.pk}:{hashlib.sha256(page_request.request.POST['confirm'].encode()).hexdigest()[:16]}"
     fresh = corrections.correct(row, amount, by=page_request.caller, reason=form_data["reason"], key=key)
     return done(
         page_request,
-        f"{columns.exact(amount)} is booked as a correction of row {row.pk}"
+        f"Booked {columns.exact(amount)} as a correction of row {row.pk}"
         if fresh
         else "That correction is already booked; nothing was added",
     )

@@ -33,7 +33,7 @@ def test_a_change_elsewhere_shows_without_a_reload(page: Page, address: str, wor
     open_live(page, address, workspace)
     page.evaluate("window.same = true")
     control.pause(workspace.pk, by=seed.ANA)
-    expect(page.locator("#strip")).to_have_attribute("data-state", "paused", timeout=2000)
+    expect(page.locator("#header")).to_have_attribute("data-state", "paused", timeout=2000)
     for number in range(5):  # the last of a burst counts
         entry = Entry.objects.get(workspace=workspace, seq=5)
         entry_edits.set_rounds(entry, 10 + number, by=seed.ANA)
@@ -81,7 +81,7 @@ def test_a_cap_below_what_is_spent_asks_in_place(page: Page, address: str, works
     page.locator("#cap-edit summary").click()
     page.fill("#cap-amount", "1")
     page.click("#cap-edit button")
-    expect(page.locator("#result")).to_contain_text("nothing new starts until the cap is raised")
+    expect(page.locator("#result")).to_contain_text("no session starts until the cap is raised")
     assert Project.objects.get(pk=workspace.pk).max_project_spend == 20_000_000
     page.click("#result .commit")
     expect(page.locator("#budget")).to_contain_text("The cap is reached")
@@ -107,7 +107,7 @@ def test_everything_works_without_script(browser: Browser, address: str, workspa
     page.click("#act-pause")
     expect(page.locator("#result")).to_contain_text("Dispatch is paused")
     page.click("#act-resume")
-    expect(page.locator("#strip")).to_have_attribute("data-state", "running")
+    expect(page.locator("#header")).to_have_attribute("data-state", "running")
     page.locator("#cap-edit summary").click()
     page.fill("#cap-amount", "1")
     page.click("#cap-edit button")
@@ -126,7 +126,7 @@ def test_everything_works_without_script(browser: Browser, address: str, workspa
     page.goto(f"{home}budget/entries/?edit={entry.pk}")
     page.fill(f"#amount-{entry.pk}", "3")
     page.keyboard.press("Enter")
-    expect(page.locator(f"#purse-{entry.pk}")).to_contain_text("Locked")
+    expect(page.locator(f"#row-{entry.pk}")).to_contain_text("Locked")
     session = Session.objects.filter(workspace=workspace, status="running").first()
     assert session is not None
     page.goto(f"{home}workers/{session.pk}/stop/")
@@ -187,4 +187,4 @@ def test_a_lost_stream_is_reported_and_stop_still_works(page: Page, address: str
     expect(page.locator("#connection")).to_contain_text("Trying to reconnect")
     page.click("#stop-all")
     page.click("#stop-all-now")
-    expect(page.locator("#strip")).to_have_attribute("data-state", "paused")
+    expect(page.locator("#header")).to_have_attribute("data-state", "paused")
