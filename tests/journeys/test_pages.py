@@ -184,7 +184,7 @@ def test_a_lost_stream_is_reported_and_stop_still_works(page: Page, address: str
     expect(page.locator("#freshness")).to_contain_text("Reconnecting")
     page.evaluate("window.later = 40000")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "stale")
-    expect(page.locator("#connection")).to_contain_text("Trying to reconnect")
+    expect(page.locator("#connection")).to_contain_text("Reconnecting")
     page.click("#stop-all")
     page.click("#stop-all-now")
     expect(page.locator("#header")).to_have_attribute("data-state", "paused")

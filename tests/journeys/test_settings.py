@@ -83,7 +83,7 @@ def test_a_person_comes_by_a_link_and_sets_a_password(browser: Browser, page: Pa
     fresh.fill("#new_password1", "a long enough one")
     fresh.fill("#new_password2", "a long enough one")
     fresh.click("#set-password")
-    expect(fresh.locator("#result")).to_contain_text("Your password is set")
+    expect(fresh.locator("#result")).to_contain_text("Password set")
     fresh.click("#browser-zone button")
     fresh.click("#prefer")
     expect(fresh.locator("html")).to_have_attribute("data-zone", "Asia/Tokyo")
