@@ -67,7 +67,7 @@ class Words:
     returns_without: Grant | None = None
 
 
-_EXECUTOR_PAGE = Remedy("Open the executor", "executor")
+_EXECUTOR_PAGE = Remedy("View executor", "executor")
 
 WORDS: Mapping[Reason, Words] = {
     Reason.DEPENDENCIES_PENDING: Words(
@@ -77,7 +77,7 @@ WORDS: Mapping[Reason, Words] = {
         filter="Dependency",
         search="dependencies",
         aliases=("deps", "dependency", "dependencies"),
-        remedy=Remedy("See its dependencies", "entry", "deps"),
+        remedy=Remedy("View dependencies", "entry", "deps"),
     ),
     Reason.EXECUTOR_PAUSED: Words(
         check="Executor",
@@ -113,7 +113,7 @@ WORDS: Mapping[Reason, Words] = {
         filter="Provider",
         search="its agent's provider",
         aliases=("provider", "agent"),
-        remedy=Remedy("See the agents", "agents"),
+        remedy=Remedy("View agents", "agents"),
     ),
     Reason.FILES_LOCKED: Words(
         check="File locks",
@@ -122,7 +122,7 @@ WORDS: Mapping[Reason, Words] = {
         filter="File lock",
         search="files",
         aliases=("file", "files", "lock", "locks"),
-        remedy=Remedy("See the locks", "locks"),
+        remedy=Remedy("View locks", "locks"),
     ),
     Reason.CONCURRENCY_LIMIT: Words(
         check="Concurrency",
@@ -131,7 +131,7 @@ WORDS: Mapping[Reason, Words] = {
         filter="Concurrency",
         search="a free worker",
         aliases=("slot",),
-        remedy=Remedy("See the running sessions", "sessions"),
+        remedy=Remedy("View running sessions", "sessions"),
     ),
     Reason.HUMAN_HOLD: Words(
         check="On hold",
@@ -141,7 +141,7 @@ WORDS: Mapping[Reason, Words] = {
         search="a person",
         aliases=("hold", "held"),
         no_funding=True,
-        remedy=Remedy("Release it", "entry"),
+        remedy=Remedy("Resume", "entry"),
     ),
     Reason.BUDGET_EXCEEDED: Words(
         check="Entry budget",
@@ -152,7 +152,7 @@ WORDS: Mapping[Reason, Words] = {
         aliases=("budget",),
         needs_person=True,
         returns_without="budget",
-        remedy=Remedy("Raise its budget", "entry", "budget"),
+        remedy=Remedy("Raise budget", "entry", "budget"),
     ),
     Reason.PROJECT_BUDGET_EXCEEDED: Words(
         check="Project cap and limits",
@@ -162,7 +162,7 @@ WORDS: Mapping[Reason, Words] = {
         search="the project's money",
         aliases=("money", "cap"),
         returns_without="budget",
-        remedy=Remedy("Review the cap", "budget"),
+        remedy=Remedy("Review cap", "budget"),
     ),
     Reason.DEPENDENCY_FAILED: Words(
         check="Failed dependency",
@@ -171,7 +171,7 @@ WORDS: Mapping[Reason, Words] = {
         filter="Failed dependency",
         search="a failed dependency",
         no_funding=True,
-        remedy=Remedy("See what failed", "entry", "deps"),
+        remedy=Remedy("View dependencies", "entry", "deps"),
     ),
     Reason.ROUNDS_EXHAUSTED: Words(
         check="Rounds",
@@ -182,7 +182,7 @@ WORDS: Mapping[Reason, Words] = {
         aliases=("rounds",),
         needs_person=True,
         returns_without="operate",
-        remedy=Remedy("Raise its rounds", "entry", "brief"),
+        remedy=Remedy("Raise rounds", "entry", "brief"),
     ),
     Reason.NO_IMPROVEMENT: Words(
         check="Improvement",
@@ -192,7 +192,7 @@ WORDS: Mapping[Reason, Words] = {
         search="a better score",
         aliases=("plateau",),
         needs_person=True,
-        remedy=Remedy("Read its rounds", "entry"),
+        remedy=Remedy("View rounds", "entry"),
     ),
     Reason.MERGE_CONFLICT: Words(
         check="Merge",
@@ -203,7 +203,7 @@ WORDS: Mapping[Reason, Words] = {
         aliases=("conflict", "merge"),
         needs_person=True,
         no_funding=True,
-        remedy=Remedy("Read the conflict", "entry"),
+        remedy=Remedy("View conflict", "entry"),
     ),
 }
 

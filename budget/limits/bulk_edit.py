@@ -69,7 +69,7 @@ def carry_out(project: Project, order: Order, *, by: Caller, reason: str = "") -
     if not wishes or len(wishes) > MAX_ENTRIES:
         raise Invalid(f"Select 1 to {MAX_ENTRIES} entries", "entry")
     if order.do == "unlock" and not reason.strip():
-        raise Invalid("Give the reason: releasing a lock needs a reason", "reason")
+        raise Invalid("Enter a reason: unlocking needs one", "reason")
     with transaction.atomic():
         rows = Account.objects.select_for_update(no_key=True, of=("self",)).filter(
             pk__in=wishes, project=project, entry__deleted_at__isnull=True

@@ -30,7 +30,7 @@ class PreferencesForm(forms.ModelForm):
         name: str = self.cleaned_data["time_zone"].strip()
         named = {zone.casefold(): zone for zone in people.zones()}
         if name and name.casefold() not in named:
-            raise forms.ValidationError("There is no such zone: write one like Europe/Berlin")
+            raise forms.ValidationError("Unknown time zone: enter one like Europe/Berlin")
         return named[name.casefold()] if name else ""
 
 
@@ -48,7 +48,7 @@ def save_preferences(request: HttpRequest, caller: Caller) -> HttpResponse:
             request, problems={name: str(errors[0]) for name, errors in form.errors.items()}, form_data=request.POST.dict()
         )
     people.save_preferences(request.user, **form.cleaned_data)
-    response = _back(request, "Your preferences are saved")
+    response = _back(request, "Preferences saved")
     response.set_cookie("theme", form.cleaned_data["theme"], max_age=A_YEAR_S, samesite="Lax", httponly=True)
     return response
 
@@ -60,14 +60,14 @@ def set_password(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Logs the person out of all other sessions. A person who logged in by a link has no password yet and needs no old one."""
     key = f"password of {request.user.pk}"
     if throttle.count_try(key, "") is not None:
-        return _page(request, problems={"password": "Too many tries. Wait a quarter of an hour, then try again."}, status=429)
+        return _page(request, problems={"password": "Too many attempts. Wait 15 minutes, then try again."}, status=429)
     form = _password_form(request.user)(request.user, request.POST)
     if not form.is_valid():
         return _page(request, problems={"password": " ".join(str(error) for errors in form.errors.values() for error in errors)})
     throttle.forget(key, "")
     form.save()
     update_session_auth_hash(request, form.user)
-    return _back(request, "Your password is set; all your other sessions are logged out")
+    return _back(request, "Password set; your other sessions are logged out")
 
 
 def _password_form(user: Any) -> type[SetPasswordForm]:

@@ -18,7 +18,7 @@ from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound, Refused
 from workspaces.models import ApiToken, Membership, Role, Workspace
 
-LIFETIMES = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "until it is revoked")]
+LIFETIMES = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "never")]
 MAX_TOKENS = 200
 
 
@@ -26,7 +26,7 @@ class TokenForm(forms.Form):
     name = forms.CharField(max_length=200, error_messages={"required": "Write a name"})
     workspace = forms.CharField(max_length=40, required=False)
     role = forms.ChoiceField(choices=Role.choices, error_messages={"invalid_choice": "Choose a role"})
-    lasts = forms.ChoiceField(choices=LIFETIMES, required=False, error_messages={"invalid_choice": "Choose when it expires"})
+    expires = forms.ChoiceField(choices=LIFETIMES, required=False, error_messages={"invalid_choice": "Choose when it expires"})
 
 
 @require_http_methods(["GET", "POST"])
@@ -40,7 +40,7 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
     form_data = form.cleaned_data
     try:
         workspace = access.workspace_for(caller, form_data["workspace"]) if form_data["workspace"] else None
-        ends = now() + timedelta(days=int(form_data["lasts"])) if form_data["lasts"] else None
+        ends = now() + timedelta(days=int(form_data["expires"])) if form_data["expires"] else None
         created, secret = tokens.make_own(
             form_data["name"], role=Role(form_data["role"]), workspace=workspace, expires_at=ends, by=caller
         )
@@ -62,7 +62,7 @@ def revoke(request: HttpRequest, caller: Caller, token_id: str) -> HttpResponse:
     if request.POST.get("confirm") != "revoke":
         return render(request, "account/revoke.html", {"token": token}, status=409)
     tokens.revoke(token, by=caller, reason="revoked by its owner")
-    messages.success(request, f"{token.name} is revoked and no longer valid", extra_tags="good")
+    messages.success(request, f"{token.name} is revoked", extra_tags="good")
     return HttpResponseRedirect(reverse("tokens"), status=SEE_OTHER)
 
 
@@ -78,13 +78,13 @@ def _page(
     context = {
         "tab": "tokens",
         "problems": problems or {},
-        "said": request.POST.dict() if problems else {"lasts": "90"},
-        "made": created,
+        "form_data": request.POST.dict() if problems else {"expires": "90"},
+        "created": created,
         "secret": secret,
         "rows": [_row(token, mine, everywhere=caller.everywhere) for token in tokens.list_own(request.user)[:MAX_TOKENS]],
         "places": _places(caller, mine),
         "roles": Role.choices,
-        "lasts": LIFETIMES,
+        "lifetimes": LIFETIMES,
         "page_url": reverse("tokens"),
     }
     return render(request, "account/tokens.html", context, status=400 if problems else 200)

@@ -32,7 +32,7 @@ ABOUT = {
     "budget": ("Money", ("budget.", "spend.", "permit.", "hold.")),
     "review": ("Reviews", ("review.",)),
     "agent": ("Agents and secrets", ("agent.", "secret.")),
-    "notice": ("Notices", ("channel.", "delivery.")),
+    "notice": ("Notifications", ("channel.", "delivery.")),
     "workspace": ("Workspace", ("workspace.",)),
     "member": ("People", ("member.", "person.")),
     "token": ("Tokens", ("token.",)),
@@ -82,7 +82,7 @@ def event_list(page_request: PageRequest) -> dict[str, Any]:
 
 def _verbs(chosen: str) -> list[tuple[str, str]]:
     """The choices, and the verb in the URL if it is a single one."""
-    named = [("", "Everything"), *((name, word) for name, (word, _) in ABOUT.items())]
+    named = [("", "All actions"), *((name, word) for name, (word, _) in ABOUT.items())]
     return named if not chosen or chosen in ABOUT else [*named, (chosen, chosen)]
 
 

@@ -65,7 +65,7 @@ def apply(page_request: PageRequest) -> HttpResponse:
         return confirm(
             page_request,
             title=f"Change {_entries(len(wishes))}",
-            sentence=f"{over}. The plan is exceeded, the cap is not: it stays {amounts.format_usd(page_request.project.max_project_spend)}.",
+            sentence=f"{over}. The budgets exceed the plan; the cap stays {amounts.format_usd(page_request.project.max_project_spend)}.",
             points=_points(page_request, order),
             button=f"Change {_entries(len(wishes))}",
             action=reverse("budget-bulk", args=[page_request.workspace.pk]),
@@ -80,9 +80,7 @@ def apply(page_request: PageRequest) -> HttpResponse:
     try:
         changed = bulk_edit.carry_out(page_request.project, order, by=page_request.caller, reason=form_data["reason"])
     except caps.Changed as overtaken:
-        raise caps.Changed(
-            f"{overtaken.message}, after this page showed it. None of the selected was changed", overtaken.now
-        ) from None
+        raise caps.Changed(f"{overtaken.message}, after this page was loaded. No budgets were changed", overtaken.now) from None
     return done(page_request, _sentence(order, changed), tone="warn" if over else "good")
 
 
@@ -93,7 +91,7 @@ def _wishes(page_request: PageRequest) -> list[Wish]:
     for pick in picks:
         account_id, _, seen = pick.partition(":")
         if not (seen.isascii() and seen.isdigit() and len(seen) < 19):
-            raise Invalid("This form is out of date: load the page again", "pick")
+            raise Invalid("This form is out of date: reload the page", "pick")
         wishes[account_id] = Wish(account_id, int(seen))
     if not wishes:
         raise Invalid("Select at least one entry", "pick")
@@ -113,10 +111,10 @@ def _points(page_request: PageRequest, order: Order) -> list[str]:
 
 def _sentence(order: Order, changed: int) -> str:
     if order.do in ("lock", "unlock"):
-        state = "locked" if order.do == "lock" else "free for the reallocator"
+        state = "locked" if order.do == "lock" else "open to reallocation"
         same = len(order.wishes) - changed
-        return f"{_entries(changed)} {'is' if changed == 1 else 'are'} {state} now" + (f"; {same} were before" if same else "")
-    return f"The budgets of {_entries(changed)} are changed, and locked"
+        return f"{_entries(changed)} {'is' if changed == 1 else 'are'} now {state}" + (f"; {same} already were" if same else "")
+    return f"Budgets of {_entries(changed)} changed and locked"
 
 
 def _entries(n: int) -> str:

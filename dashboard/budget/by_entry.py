@@ -73,7 +73,7 @@ class Worth:
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return _csv(page_request)
-    regions = HEADER | {"purses": Region("budget/entries.html#purses", entry_budgets)}
+    regions = HEADER | {"budgets": Region("budget/entries.html#budgets", entry_budgets)}
     for name in ("edit", "release"):
         if page_request.request.GET.get("fragment") == name:
             regions[name] = Region(f"budget/entries.html#{name}", partial(_cell, entry_id=page_request.request.GET.get(name, "")))
@@ -97,7 +97,7 @@ def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
     totals = _totals(entries)
     allocated = _totals(all_entries)["budget"] if filtered else totals["budget"]
     return {
-        "purses": _rows(page_request.project, cut.rows),
+        "budgets": _rows(page_request.project, cut.rows),
         "cut": cut,
         "totals": totals | {"left": totals["budget"] - totals["spent"] - totals["held"]},
         "project": page_request.project,

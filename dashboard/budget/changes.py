@@ -79,7 +79,7 @@ def _limit(field: str) -> str:
     if kind != "limit":
         return field.replace("_", " ").capitalize()
     whose = "everything" if category == "total" else LABELS.get(category, category).lower()
-    return f"Limit of {whose}{' a day' if period == 'day' else ''}"
+    return f"Limit of {whose}{' per day' if period == 'day' else ''}"
 
 
 def value(change: BudgetChange, amount: int | None) -> str:

@@ -37,7 +37,7 @@ class LockForm(forms.Form):
     def clean_reason(self) -> str:
         reason: str = self.cleaned_data["reason"]
         if self.cleaned_data.get("locked") is False and not reason.strip():
-            raise forms.ValidationError("Say why: releasing a lock needs a reason")
+            raise forms.ValidationError("Enter a reason: unlocking needs one")
         return reason
 
 
@@ -73,16 +73,16 @@ def set_cap(page_request: PageRequest) -> HttpResponse:
         )
     except caps.Changed as changed:
         return _project_conflict(page_request, "max_project_spend", changed.now, submitted["amount"], form_data["reason"])
-    return done(page_request, f"The cap is {amounts.format_usd(amount)} now")
+    return done(page_request, f"The cap is now {amounts.format_usd(amount)}")
 
 
 def consequence(project: Project, amount: int) -> str:
     """The immediate effect of a cap of this amount."""
     spent, held = amounts.format_usd(project.total_spent), amounts.format_usd(project.held)
     if amount < project.total_spent:
-        return f"That is below the {spent} already spent: nothing new starts until the cap is raised. Running sessions continue within their reservations."
+        return f"That is below the {spent} already spent: no session starts until the cap is raised. Running sessions continue within their reservations."
     if amount < project.total_spent + project.held:
-        return f"{spent} is spent and {held} is reserved by running sessions: nothing new starts until some of it is free."
+        return f"{spent} is spent and {held} is reserved by running sessions: no session starts until some of it is free."
     return "Dispatch continues while spent and reserved amounts stay within it."
 
 
@@ -105,7 +105,7 @@ def set_total_budget(page_request: PageRequest) -> HttpResponse:
             page_request, "total_budget", changed.now, page_request.request.POST["amount"], form_data["reason"]
         )
     over = bulk_edit.excess(project, bulk_edit.allocated(project.pk))
-    sentence = f"The total budget is {amounts.format_usd(project.total_budget)} now"
+    sentence = f"The total budget is now {amounts.format_usd(project.total_budget)}"
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
 
@@ -122,10 +122,10 @@ def set_entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
             page_request, entry, changed, fields={"amount": page_request.request.POST["amount"], "reason": reason}
         )
     over = bulk_edit.excess(page_request.project, bulk_edit.allocated(page_request.workspace.pk))
-    sentence = f"The budget of #{entry.seq} is {amounts.format_usd(account.budget)} now, and locked"
+    sentence = f"The budget of #{entry.seq} is now {amounts.format_usd(account.budget)}, and locked"
     if account.budget <= account.spent + account.held and entry.status not in (Entry.Status.DONE, Entry.Status.FAILED):
-        gone = f"{amounts.format_usd(account.spent)} is spent and {amounts.format_usd(account.held)} held"
-        return done(page_request, f"{sentence}. {gone}: nothing more starts on it until it is raised", tone="warn")
+        gone = f"{amounts.format_usd(account.spent)} is spent and {amounts.format_usd(account.held)} reserved"
+        return done(page_request, f"{sentence}. {gone}: no session starts on it until it is raised", tone="warn")
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
 
@@ -135,7 +135,7 @@ def _project_conflict(page_request: PageRequest, field: str, now: int | None, am
     return confirm(
         page_request,
         title=f"Overwrite the {named}",
-        sentence=f"{caps.who_changed(page_request.project, field, now)}, after this page showed it to you. Nothing was overwritten.",
+        sentence=f"{caps.who_changed(page_request.project, field, now)}, after this page was loaded. Nothing was overwritten.",
         button=f"Set it from {amounts.format_usd(now)} to {amount} USD",
         action=reverse(address, args=[page_request.workspace.pk]),
         fields={"amount": amount, "reason": reason, "seen": now or 0},
@@ -148,7 +148,7 @@ def _entry_conflict(page_request: PageRequest, entry: Entry, changed: caps.Chang
     return confirm(
         page_request,
         title=f"Overwrite the budget of #{entry.seq}",
-        sentence=f"{changed.message}, after this page showed it to you. Nothing was overwritten.",
+        sentence=f"{changed.message}, after this page was loaded. Nothing was overwritten.",
         button=f"Set it from {amounts.format_usd(changed.now)} to {fields['amount']} USD",
         action=reverse("entry-budget", args=[page_request.workspace.pk, entry.pk]),
         fields={**fields, "seen": changed.now or 0},
@@ -164,5 +164,5 @@ def set_entry_lock(page_request: PageRequest, entry_id: str) -> HttpResponse:
     form_data = validated(LockForm(page_request.request.POST))
     if entry.account.human_locked != form_data["locked"]:
         caps.toggle_lock(entry.account, by=page_request.caller, reason=form_data["reason"])
-    state = "locked: only people change it" if form_data["locked"] else "free: the reallocator may change it"
+    state = "locked: only people can change it" if form_data["locked"] else "unlocked: reallocation may change it"
     return done(page_request, f"The budget of #{entry.seq} is {state}")

@@ -24,6 +24,6 @@ class LedgerFilter(forms.Form):
 
 
 class ChangesFilter(forms.Form):
-    source = forms.ChoiceField(choices=[("", "Everybody"), *BudgetChange.Source.choices], required=False)
+    source = forms.ChoiceField(choices=[("", "Anyone"), *BudgetChange.Source.choices], required=False)
     entry = forms.RegexField(r"^#?[0-9]{1,15}$|^entry_[A-Za-z0-9_-]{1,40}$", required=False)
     field = forms.RegexField(r"^[a-z_.]{1,30}$", required=False)

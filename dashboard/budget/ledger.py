@@ -55,11 +55,11 @@ HEAD = [
 class CorrectionForm(forms.Form):
     """A correction of a ledger row: direction and amount."""
 
-    direction = forms.ChoiceField(choices=[("back", "Take back"), ("more", "Add")])
+    direction = forms.ChoiceField(choices=[("back", "Subtract"), ("more", "Add")])
     amount = AmountField(
         error_messages={"required": "Write an amount in USD", "invalid": "Write an amount in USD, such as 12.50"}
     )
-    reason = forms.CharField(max_length=500, error_messages={"required": "Say why: a correction needs a reason"})
+    reason = forms.CharField(max_length=500, error_messages={"required": "Enter a reason: a correction needs one"})
 
 
 @in_workspace()
@@ -132,7 +132,7 @@ def correct(page_request: PageRequest, row_id: int) -> HttpResponse:
     fresh = corrections.correct(row, amount, by=page_request.caller, reason=form_data["reason"], key=key)
     return done(
         page_request,
-        f"{columns.exact(amount)} is booked as a correction of row {row.pk}"
+        f"Booked {columns.exact(amount)} as a correction of row {row.pk}"
         if fresh
         else "That correction is already booked; nothing was added",
     )

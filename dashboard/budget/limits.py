@@ -32,10 +32,10 @@ class LimitForm(forms.Form):
             for name in (f"{category}.all", f"{category}.day")
             if name != "total.all"
         ],
-        error_messages={"required": "Choose a limit", "invalid_choice": "There is no such limit"},
+        error_messages={"required": "Choose a limit", "invalid_choice": "Unknown limit"},
     )
     amount = AmountField(
-        required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50, or nothing for no limit"}
+        required=False, error_messages={"invalid": "Write an amount in USD, such as 12.50, or leave it empty for no limit"}
     )
 
     def seen(self) -> int | None:
@@ -94,7 +94,7 @@ def set_limit(page_request: PageRequest) -> HttpResponse:
         return _conflict(page_request, status, changed.now, fields)
     name = limit_name(status)
     return done(
-        page_request, f"{name} has no limit now" if amount is None else f"The limit of {name} is {amounts.format_usd(amount)} now"
+        page_request, f"{name} now has no limit" if amount is None else f"The limit of {name} is now {amounts.format_usd(amount)}"
     )
 
 
@@ -116,7 +116,7 @@ def _conflict(page_request: PageRequest, status: LimitStatus, now_: int | None, 
     return confirm(
         page_request,
         title=f"Overwrite the limit of {limit_name(status)}",
-        sentence=f"{caps.who_changed(page_request.project, f'limit.{limit}', now_)}, after this page showed it to you. Nothing was overwritten.",
+        sentence=f"{caps.who_changed(page_request.project, f'limit.{limit}', now_)}, after this page was loaded. Nothing was overwritten.",
         button=f"Set it from {'none' if now_ is None else amounts.format_usd(now_)} to {new_value}",
         action=reverse("limit", args=[page_request.workspace.pk]),
         fields=fields | {f"seen.{limit}": "" if now_ is None else str(now_)},
@@ -132,10 +132,10 @@ def set_thresholds(page_request: PageRequest) -> HttpResponse:
         page_request.workspace.pk, form_data["percents"], by=page_request.caller, reason=form_data["reason"]
     )
     if not saved:
-        return done(page_request, "There are no warnings before the cap is reached now", tone="warn")
+        return done(page_request, "No warnings are sent before the cap is reached", tone="warn")
     passed = ", ".join(f"{threshold.percent} %" for threshold in saved if threshold.fired_at)
-    sentence = f"Warnings come at {', '.join(f'{threshold.percent} %' for threshold in saved)} of the cap"
-    return done(page_request, f"{sentence}; {passed} is passed already" if passed else sentence)
+    sentence = f"Warnings are sent at {', '.join(f'{threshold.percent} %' for threshold in saved)} of the cap"
+    return done(page_request, f"{sentence}; {passed} is already passed" if passed else sentence)
 
 
 def consequence(status: LimitStatus, amount: int) -> str:
@@ -145,14 +145,14 @@ def consequence(status: LimitStatus, amount: int) -> str:
         amounts.format_usd(status.held),
     )
     if amount <= status.spent:
-        return f"{spent} already, so it is reached at once. {status.stops}"
+        return f"{spent} already, so the limit is reached at once. {status.stops}"
     return f"{spent} and {held} is reserved, so nothing is left until some of it is free. {status.stops}"
 
 
 def limit_name(status: LimitStatus) -> str:
     """`All together, a day (UTC)`: the label on the page."""
-    whose = "All together" if status.category == "total" else LABELS[status.category]
-    return {"all": whose, "day": f"{whose}, a day (UTC)", "round": f"{whose}, a round"}[status.period]
+    whose = "Total" if status.category == "total" else LABELS[status.category]
+    return {"all": whose, "day": f"{whose} per day (UTC)", "round": f"{whose} per round"}[status.period]
 
 
 def choices(statuses: list[LimitStatus]) -> list[dict[str, Any]]:

@@ -24,14 +24,14 @@ def page(page_request: PageRequest) -> HttpResponseBase:
         rows = _rounds(page_request).order_by("-cost", "-id").iterator(chunk_size=1000)
         return csv_export.respond("rounds-by-cost", HEAD, map(_line, rows))
     return render_page(
-        page_request, "budget/rounds.html", HEADER | {"dear": Region("budget/rounds.html#dear", round_list)}, tab="rounds"
+        page_request, "budget/rounds.html", HEADER | {"rounds": Region("budget/rounds.html#rounds", round_list)}, tab="rounds"
     )
 
 
 def round_list(page_request: PageRequest) -> dict[str, Any]:
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
     cut = paging.paginate(_rounds(page_request), "cost", "id", descending=True, **cursor)
-    return {"dear": cut.rows, "cut": cut, "query": filters.query(page_request)}
+    return {"rounds": cut.rows, "cut": cut, "query": filters.query(page_request)}
 
 
 def _rounds(page_request: PageRequest) -> QuerySet[RoundSpend]:

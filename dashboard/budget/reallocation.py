@@ -61,9 +61,9 @@ def _pool(project: Project, pool: int) -> str:
     named = f"the {'total budget' if by_plan else 'cap'} of {amounts.format_usd(whole)}"
     locked = whole - project.total_spent - project.held - pool
     if not pool:
-        return f"nothing ({named} is spent, held or locked)"
+        return f"nothing ({named} is spent, reserved or locked)"
     held, kept = amounts.format_usd(project.held), amounts.format_usd(locked)
-    return f"{amounts.format_usd(pool)} ({named}, less {amounts.format_usd(project.total_spent)} spent, {held} held and {kept} left in locked budgets of open entries)"
+    return f"{amounts.format_usd(pool)} ({named}, less {amounts.format_usd(project.total_spent)} spent, {held} reserved and {kept} left in locked budgets of open entries)"
 
 
 @require_POST

@@ -26,7 +26,7 @@ _GENERATED = {
     *("composer.lock", "Gemfile.lock", "go.sum", "flake.lock", "bun.lockb"),
 }
 _GENERATED_ENDS = (".min.js", ".min.css", ".map", ".snap", ".svg", "_pb2.py", ".pb.go", ".generated.ts")
-WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "renamed", "C": "copied", "T": "another kind"}
+WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "renamed", "C": "copied", "T": "type changed"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def view(repo: str, base: str, commit: str, *, only: str = "", mask: Callable[[s
         changes = listed.changes
         selected = [change for change in changes if name(change.path) == only] if only else changes[:MAX_NAMED]
         if only and not selected:
-            return View([], only=only, problem="There is no such file in this diff.")
+            return View([], only=only, problem="This file is not in the diff.")
         chosen = selected if only else _choose(selected)
         sections = dict(zip((id(change) for change in chosen), reading.patches(repo, base, commit, chosen), strict=False))
     except reading.NotReadable as problem:
@@ -91,7 +91,7 @@ def view(repo: str, base: str, commit: str, *, only: str = "", mask: Callable[[s
         count=len(changes),
         unnamed=0 if only else max(len(changes) - len(selected), 0),
         only=only,
-        note="" if listed.whole else "There are more files than git could list here.",
+        note="" if listed.whole else "Not all files are listed.",
     )
 
 
@@ -131,7 +131,7 @@ def _shown(
         return Shown(number, change, notes, is_open=False, by_itself=not alone)
     painted = paint.render(change.path, hunks, allowance, mask)
     if painted.cut:
-        notes.append(f"{painted.cut:,} more lines of it are in the patch.")
+        notes.append(f"{painted.cut:,} more lines are in the patch.")
     quiet = is_generated(change.path) or change.lines > LARGE
     return Shown(number, change, notes, painted, is_open=alone or not quiet, by_itself=bool(painted.cut) and not alone)
 
@@ -140,9 +140,9 @@ def _notes(change: Change) -> list[str]:
     """Notes on the file itself: kind and mode."""
     notes = []
     if SUBMODULE in (change.old_mode, change.new_mode):
-        notes.append("A submodule: its line names the commit that it points to.")
+        notes.append("A submodule: the line is the commit it points to.")
     if LINK in (change.old_mode, change.new_mode):
-        notes.append("A symbolic link: its line is where it points to.")
+        notes.append("A symbolic link: the line is its target.")
     if change.status in "MRT" and change.old_mode != change.new_mode:
         notes.append(f"Mode {change.old_mode} → {change.new_mode}.")
     return notes

@@ -53,4 +53,4 @@ def budgets(page_request: PageRequest, drafts: Sequence[Draft]) -> dict[str, int
     requested = sum(draft.budget or 0 for draft in drafts)
     spare = funding.spare(page_request.workspace.pk)
     shared = sum(1 for draft in drafts if draft.budget is None)
-    return {"asked": requested, "spare": spare, "short": max(requested - spare, 0), "shared": shared}
+    return {"requested": requested, "spare": spare, "short": max(requested - spare, 0), "shared": shared}

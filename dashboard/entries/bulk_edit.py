@@ -24,7 +24,7 @@ MAX_ENTRIES = 500
 TYPED_ABOVE = 50
 MAX_NAMED = 20
 GONE = "An entry is no longer on the backlog: reload the page. Nothing was changed"
-DOES = {"hold": "Hold", "release": "Release", "priority": "Change the priority of", "export": "Export"}
+DOES = {"hold": "Put on hold", "release": "Resume", "priority": "Change the priority of", "export": "Export"}
 DID = {"hold": "on hold until someone resumes {}", "release": "back in line", "priority": "of {} priority now"}
 
 

@@ -90,7 +90,7 @@ def _api_value(form_data: dict[str, str]) -> tuple[dict[str, Any], dict[str, str
         if rounds.isascii() and rounds.isdigit() and len(rounds) < 10:
             value["budget_rounds"] = int(rounds)
         else:
-            wrong["rounds"] = "Write a whole number of rounds, or nothing for the usual"
+            wrong["rounds"] = "Write a whole number of rounds, or leave it empty for the default"
     return value, wrong
 
 
@@ -100,7 +100,12 @@ def _lines(text: str) -> list[str]:
 
 def _render(page_request: PageRequest, form_data: dict[str, str], wrong: dict[str, str]) -> HttpResponse:
     regions = HEADER | {"hits": Region("entries/new.html#hits", hits)}
-    context = {"said": form_data, "wrong": wrong, "key": adding.form_key(page_request), "priorities": search_language.PRIORITIES}
+    context = {
+        "form_data": form_data,
+        "wrong": wrong,
+        "key": adding.form_key(page_request),
+        "priorities": search_language.PRIORITIES,
+    }
     response = render_page(page_request, "entries/new.html", regions, **context)
     if wrong:
         response.status_code = 422
@@ -112,4 +117,4 @@ def hits(page_request: PageRequest) -> dict[str, Any]:
     search = search_language.parse(page_request.request.GET.get("find", ""))
     query = filters.EntryQuery(dict.fromkeys(("status", "reason", "locked"), ""), search, [])
     matches: list[Entry] = list(filters.matching(page_request.workspace.pk, query).order_by("-seq")[:MAX_HITS])
-    return {"hits": matches, "found_by": page_request.request.GET.get("find", "")}
+    return {"hits": matches, "search_words": page_request.request.GET.get("find", "")}

@@ -22,7 +22,7 @@ from orchestration.reasons import Reason
 # Reason: (the status of the dependencies in question, empty for not done; the beginning of the sentence).
 _ABOUT_NEEDS: dict[str, tuple[str, str]] = {
     Reason.DEPENDENCIES_PENDING: ("", "Waiting for "),
-    Reason.DEPENDENCY_FAILED: ("failed", "Needed, but failed: "),
+    Reason.DEPENDENCY_FAILED: ("failed", "Failed dependency: "),
 }
 Pieces = list[tuple[str, str]]
 
@@ -124,7 +124,7 @@ def _row(
         "code": first.code if first else "",
         "since": _since(entry, first, session, context),
         "more": max(len(failing) - 1, 0),
-        "rest": [
+        "more_reasons": [
             sentence(entry, check, None, needs, context.names)
             for check in failing
             if first and check.message != first.message and not (own_first and check.common)
@@ -155,7 +155,7 @@ def sentence(
         return labels.linked(check.message or entry.reason_message or reasons.plain(check.code), names)
     if entry.status == Entry.Status.PENDING:
         return [("Ready: starts in the next cycle", "")]
-    return [(entry.reason_message or "Between two steps", "")]
+    return [(entry.reason_message or "Between two phases", "")]
 
 
 def _since(entry: Entry, check: Check | None, session: OpenSession | None, context: RowContext) -> datetime | None:

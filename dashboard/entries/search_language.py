@@ -148,7 +148,7 @@ _READERS: dict[str, Callable[[str], Term | None]] = {
     "spent": _number("spent", "spent", money=True),
     "budget": _number("budget", "budget", money=True),
     "score": _number("score", "best score"),
-    "rounds": _number("rounds", "rounds made", whole=True),
+    "rounds": _number("rounds", "rounds", whole=True),
     "dep": _dependency,
     "file": _text("file", "touching"),
     "priority": _priority,

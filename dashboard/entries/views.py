@@ -18,7 +18,7 @@ from orchestration.reasons import Reason
 GOOD_NEWS = {
     "blocked": "No blocked entries.",
     "failed": "No failed entries.",
-    "waiting": "Nothing waits for another entry, a file or a provider.",
+    "waiting": "No entries wait for another entry, a file or a provider.",
 }
 HEADS = (
     ("seq", "Entry"),
@@ -75,7 +75,7 @@ class Listing:
             "filtered": query.filtered,
             "matching": matching,
             "matching_shown": rail.count_text(matching),
-            "says": query.sentence,
+            "filter_text": query.sentence,
             "announce": f"{rail.count_text(matching)} {'entry matches' if matching == 1 else 'entries match'}",
             "empty": self._empty(counts, matching),
             "good_news": GOOD_NEWS.get(chosen["status"], ""),
@@ -101,7 +101,7 @@ class Listing:
             "heads": [self._head(name, word) for name, word in HEADS],
             "by_priority": self._head("priority", "Priority"),
             "calm": [check.code for check in common] == [Reason.CONCURRENCY_LIMIT],
-            "common_says": _common_reason(common),
+            "common_reason": _common_reason(common),
         }
 
     def _head(self, name: str, word: str) -> dict[str, str]:

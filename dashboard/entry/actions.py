@@ -33,7 +33,7 @@ class RoundsForm(forms.Form):
 
 class PriorityForm(forms.Form):
     priority = forms.ChoiceField(
-        choices=[(name, name) for name in entries.PRIORITIES], error_messages={"invalid_choice": "There is no such priority"}
+        choices=[(name, name) for name in entries.PRIORITIES], error_messages={"invalid_choice": "Unknown priority"}
     )
 
 
@@ -54,7 +54,7 @@ def change_state(page_request: PageRequest, entry_id: str, verb: str) -> HttpRes
     do(entry, by=page_request.caller, reason=validated(ReasonForm(page_request.request.POST))["reason"])
     explanation = explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk) if verb == "release" else None
     if explanation is not None and explanation.why is not None and explanation.why.blocks:
-        return done(page_request, f"#{entry.seq} {sentence}, and will be blocked again: {explanation.why.message}", tone="warn")
+        return done(page_request, f"#{entry.seq} {sentence}, but will be blocked again: {explanation.why.message}", tone="warn")
     return done(page_request, f"#{entry.seq} {sentence}")
 
 
@@ -101,4 +101,8 @@ def _set_parallel(page_request: PageRequest, entry: Entry) -> str:
     return f"runs alone among those of the group {group}" if group else "runs alone in its workspace"
 
 
-SETTERS: dict[str, Callable[[PageRequest, Entry], str]] = {"priority": _set_priority, "assign": _assign, "beside": _set_parallel}
+SETTERS: dict[str, Callable[[PageRequest, Entry], str]] = {
+    "priority": _set_priority,
+    "assign": _assign,
+    "parallel": _set_parallel,
+}

@@ -19,7 +19,7 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "worth": by_entry.worth_of([entry.pk]).get(entry.pk, by_entry.Worth()),
         "parent": name,
         "parent_left": left,
-        "purse_left": min(account.headroom, left),
+        "budget_left": min(account.headroom, left),
         "binds": left < account.headroom or not account.own_budget,
         "history": [changes.change_row(change) for change in recent],
     }

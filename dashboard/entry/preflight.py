@@ -67,7 +67,7 @@ def checks(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "entry": entry,
         "preflight": rows,
         "failing": sum(1 for row in rows if not row.check.passed),
-        "asked_at": now(),
+        "checked_at": now(),
         "passes": explanation is not None and explanation.why is None,
     }
 
@@ -103,7 +103,7 @@ def dispatch_entry(page_request: PageRequest, entry_id: str) -> HttpResponse:
         own = next(
             (decision for decision in cycle.decisions if decision.entry.id == entry.pk and not isinstance(decision, Start)), None
         )
-        why = own.why.message if own is not None and not isinstance(own, Start) else "Others were before it in line"
+        why = own.why.message if own is not None and not isinstance(own, Start) else "Other entries were ahead in line"
         return done(page_request, f"#{entry.seq} was not started: {why.rstrip('.')}.{more}", tone="warn")
     url = reverse("session", args=[page_request.workspace.pk, session.pk])
     number = entry.rounds.count() + 1

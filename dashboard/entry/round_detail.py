@@ -59,8 +59,9 @@ def page(page_request: PageRequest, entry_id: str, number: int) -> HttpResponse:
     base, commit = (other.commit, this.commit) if other else (this.base_commit, this.commit)
     regions = HEADER | {
         "facts": Region("entry/round.html#facts", lambda page_request: facts(entry, this, other)),
-        "found": Region(
-            "entry/round.html#found", lambda page_request: {"round": this, "checks": list(map(queries.shown_check, this.checks))}
+        "findings": Region(
+            "entry/round.html#findings",
+            lambda page_request: {"round": this, "checks": list(map(queries.shown_check, this.checks))},
         ),
         "diff": Region(
             "entry/diff_files.html", lambda page_request: diff.diff_context(page_request, base, commit, only=chosen["file"])

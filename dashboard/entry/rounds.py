@@ -49,7 +49,7 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
     )
     shown = [_row(round_, outcomes[round_.number], most_expensive) for round_ in rounds]
     drawn = {"rounds_chart": chart.draw(chart_rounds), "rounds_table": chart.table(chart_rounds)} if chart_rounds else {}
-    return {"rounds": shown, "total": total, "dearest": most_expensive, "dearest_cost": highest, **drawn}
+    return {"rounds": shown, "total": total, "most_expensive": most_expensive, "highest_cost": highest, **drawn}
 
 
 def with_costs(entry: Entry) -> QuerySet[Round]:

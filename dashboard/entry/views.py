@@ -28,8 +28,8 @@ TABS = {
     "rounds": ("Rounds", {"rounds": rounds.region, "sessions": rounds.sessions_region}),
     "brief": ("Brief", {"brief": brief.region}),
     "deps": ("Dependencies", {"deps": dependencies.region}),
-    "locks": ("Locks", {"held": locks.region}),
-    "budget": ("Budget", {"purse": budget.region}),
+    "locks": ("Locks", {"paths": locks.region}),
+    "budget": ("Budget", {"budget": budget.region}),
     "history": ("History", {"history": history.region}),
 }
 
@@ -44,7 +44,7 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = _load(page_request, entry_id)
     chosen, ignored = filters.read(TabFilter, page_request)
     tab = chosen["tab"] or "rounds"
-    regions = HEADER | {"standing": Region("entry/entry.html#standing", lambda page_request: status(page_request, entry))}
+    regions = HEADER | {"status": Region("entry/entry.html#status", lambda page_request: status(page_request, entry))}
     for name, build in TABS[tab][1].items():
         regions[name] = Region(f"entry/entry.html#{name}", partial(build, entry=entry))
     if page_request.request.GET.get("fragment") == "preflight":  # opened by a person; refreshes itself from then on
@@ -65,7 +65,7 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
     """The entry with its open session and its rounds' cost and gain, in one query. Raises NotFound."""
     spends = RoundSpend.objects.filter(account_id=OuterRef("account_id")).order_by().values("account_id")
     gains = Sum("improvement_score", filter=Q(improvement_score__gt=0))
-    sums = {"made": Count("id"), "paid": Sum("cost"), "gained": gains}
+    sums = {"round_count": Count("id"), "rounds_cost": Sum("cost"), "total_gain": gains}
     entries = Entry.objects.select_related("account", "workspace")
     entries = entries.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
     fields = ("id", "phase", "round_number", "claimed_at")
@@ -91,8 +91,8 @@ def status(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "account": entry.account,
         "row": row,
         "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
-        "worth": by_entry.Worth(entry.made or 0, entry.paid or 0, entry.gained or 0.0),  # type: ignore[attr-defined]
-        "mend": _fix(page_request, entry),
+        "worth": by_entry.Worth(entry.round_count or 0, entry.rounds_cost or 0, entry.total_gain or 0.0),  # type: ignore[attr-defined]
+        "fix": _fix(page_request, entry),
         "changed": entry.changed,  # type: ignore[attr-defined]
         "may_dispatch": not at_work and entry.status != Entry.Status.DONE,
         "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,

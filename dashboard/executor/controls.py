@@ -27,7 +27,7 @@ VERBS = {
     "pause": (control.pause, "Dispatch is paused; running sessions continue", "resume"),
     "resume": (control.resume, "The executor is running again", "pause"),
 }
-STATES = {"running": "it is running now", "paused": "it is paused now", "stopped": "it was never started"}
+STATES = {"running": "it is now running", "paused": "it is now paused", "stopped": "it has not been started"}
 
 
 class VersionForm(forms.Form):
@@ -53,8 +53,8 @@ def change_state(page_request: PageRequest, verb: str) -> HttpResponse:
 
 def _outdated(executor: Executor) -> str:
     ago = labels.duration(now() - executor.changed_at) if executor.changed_at else ""
-    who = f"{executor.changed_by or 'Somebody'} changed the executor {ago} ago".replace("  ", " ")
-    return f"{who}: {STATES[executor.state]}. Nothing was done; check the state and decide"
+    who = f"{executor.changed_by or 'Someone'} changed the executor {ago} ago".replace("  ", " ")
+    return f"{who}: {STATES[executor.state]}. No action was taken; check the state and decide"
 
 
 @require_POST
@@ -66,7 +66,7 @@ def dispatch_now(page_request: PageRequest) -> HttpResponse:
     activity.record(workspace_id, events.DispatchForced(), by=page_request.caller, object_id=workspace_id)
     diagnostics = queries.diagnostics(page_request.workspace.pk)
     started = len(cycle.started)
-    sentence = f"Started {started} {'session' if started == 1 else 'sessions'}." if started else "Nothing could start."
+    sentence = f"Started {started} {'session' if started == 1 else 'sessions'}." if started else "No session could start."
     if diagnostics["blockedReasons"]:
         sentence += f" Not started: {reasons.list_sentence(diagnostics['blockedReasons'])}."
     return done(page_request, sentence, tone="good" if started else "warn")
@@ -89,10 +89,10 @@ def stop_all(page_request: PageRequest) -> HttpResponse:
         )
     acknowledged = stop_progress.load(page_request)
     if acknowledged is not None and acknowledged.all_asked and acknowledged.by != page_request.caller.name:
-        raise Conflict(f"{acknowledged.by} has already stopped everything: {acknowledged.summary}. Nothing more was done")
+        raise Conflict(f"{acknowledged.by} has already stopped everything: {acknowledged.summary}. No further action was taken")
     open_now = control.stop_all(page_request.workspace.pk, by=page_request.caller)
     if not open_now:
-        return done(page_request, "Dispatch is off; no session was at work")
+        return done(page_request, "Dispatch is off; no session was running")
     request_sentence = "1 session was asked to stop" if open_now == 1 else f"{open_now} sessions were asked to stop"
     return done(page_request, f"Dispatch is off; {request_sentence}. Each confirmation is listed at the top", tone="warn")
 
@@ -125,7 +125,7 @@ def kill_session(page_request: PageRequest, session_id: str) -> HttpResponse:
         return confirm(
             page_request,
             title=f"Kill the session on #{session.entry.seq}",
-            sentence="Its processes are killed without their grace. What it wrote is committed where its host still can; a request that is "
+            sentence="Its processes are killed without a grace period. Its changes are committed if the host still can; a request that is "
             "in flight is charged at its reservation.",
             button="Kill it now",
             action=reverse("session-kill", args=[page_request.workspace.pk, session.pk]),
@@ -143,11 +143,11 @@ def _still_open(session: Session) -> Iterator[None]:
     try:
         yield
     except NotFound:
-        raise Conflict(f"The session on #{session.entry.seq} has ended meanwhile: there was nothing left to stop") from None
+        raise Conflict(f"The session on #{session.entry.seq} has already ended: there was nothing to stop") from None
 
 
 def stop_sentence(at_work: int) -> str:
     if not at_work:
-        return "No session is at work. Dispatch goes off until someone resumes it."
-    ends = "Ends the session at work" if at_work == 1 else f"Ends all {at_work} sessions at work"
+        return "No session is running. Dispatch turns off until someone resumes it."
+    ends = "Ends the running session" if at_work == 1 else f"Ends all {at_work} running sessions"
     return f"{ends} and turns dispatch off. Finished rounds and commits are kept; the entries go back in line."

@@ -97,7 +97,7 @@ def waiting(page_request: PageRequest) -> dict[str, Any]:
             if explanation.why and explanation.entry.id in entries
         ],
         "more_waiting": len(why) - len(shown),
-        "asked_only": MAX_CHECKED if len(explanations) >= MAX_CHECKED else 0,
+        "explained_count": MAX_CHECKED if len(explanations) >= MAX_CHECKED else 0,
     }
 
 
@@ -125,7 +125,7 @@ def _cycle(cycle: dict[str, Any]) -> dict[str, Any]:
     elif not cycle["free"]:
         words = "no free slot"
     elif not cycle["looked"]:
-        words = "nothing was ready"
+        words = "no entries were ready"
     else:
         waits = [f"{n} {reasons.group(code)}" for code, n in cycle["waits"].items()]
         words = ", ".join(waits) or "all ready entries were started"
@@ -169,7 +169,7 @@ def _slots(workers: list[Worker]) -> int:
 
 def _valkey() -> tuple[bool, str, str]:
     ok = executor_stats.ticks() is not None
-    return ok, "answers" if ok else "does not answer", "" if ok else "Work continues by the tick, with a delay"
+    return ok, "answers" if ok else "unreachable", "" if ok else "Work continues with each tick, with a delay"
 
 
 def _repository(repo: str) -> tuple[bool, str, str]:
@@ -200,7 +200,7 @@ def _sessions(workers: list[Worker]) -> tuple[bool, str, str]:
 
 def _agent(page_request: PageRequest) -> tuple[bool, str, str]:
     row = page_request.executor
-    return not row.trouble_code, row.trouble_code or "no trouble known", row.trouble_message
+    return not row.trouble_code, row.trouble_code or "available", row.trouble_message
 
 
 REGIONS = HEADER | {

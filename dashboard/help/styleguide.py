@@ -45,7 +45,7 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
         "shared/styleguide.html",
         {
             "badges": [(state, *labels.BADGES[state]) for state in labels.BADGES],
-            "strips": parts.strips(),
+            "headers": parts.headers(),
             "stops": parts.stops(),
             "banners": parts.banners(),
             "results": parts.results(),
@@ -64,7 +64,7 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
             "bar": categories.draw(categories.Spend(SPENT, 3 * MICRO, 60 * MICRO)),
             "may_budget": True,
             "workspace": parts.workspace,
-            "purses": parts.purses(),
+            "budgets": parts.budgets(),
             "fresh": FRESH,
         },
     )
@@ -110,7 +110,7 @@ class Parts:
         inert = re.sub(r'(<section [^>]*aria-label="[^"]+)"', rf'\1 {number}"', inert)
         return mark_safe(_NAMED.sub(lambda m: f' {m[1]}="{m[2]}-{number}"', inert))
 
-    def strips(self) -> list[tuple[str, SafeString]]:
+    def headers(self) -> list[tuple[str, SafeString]]:
         project = Project(total_spent=31_240_000, max_project_spend=50_000_000, held=7_310_000)
         shown = []
         for state, at_work, stored_state in (
@@ -132,7 +132,7 @@ class Parts:
         ongoing = Stop("ana", now(), session_stops[:2], dispatch_is_off=True)
         stuck = Stop("ana", now() - timedelta(seconds=20), session_stops, dispatch_is_off=True)
         over = Stop("ana", now(), session_stops[:1], dispatch_is_off=True)
-        named = [("under way", ongoing), ("one does not answer", stuck), ("all stopped", over)]
+        named = [("under way", ongoing), ("one does not respond", stuck), ("all stopped", over)]
         return [(name, self.render("shared/stop_progress.html", stop=stop)) for name, stop in named]
 
     def _session_stop(self, seq: int, state: str) -> SessionStop:
@@ -142,7 +142,7 @@ class Parts:
 
     def banners(self) -> list[SafeString]:
         alerts = [
-            Alert("bad", "The hard cap of $500.00 is reached: nothing new starts", "#", "Review the cap"),
+            Alert("bad", "The hard cap of $500.00 is reached: no session starts", "#", "Review cap"),
             Alert("odd", "No tick from the executor", "#", "Diagnostics"),
             Alert("warn", "A review waits for your decision", "#", "Read"),
         ]
@@ -152,14 +152,14 @@ class Parts:
         undo = Undo("Undo", "#", {})
         examples = [
             ("good", "Dispatch is paused; running sessions continue", undo),
-            ("warn", "Nothing could start. Not started: all workers busy", None),
+            ("warn", "No session could start. Not started: all workers busy", None),
             ("bad", "The entry is in progress: stop its session first", None),
         ]
         return [
-            self.render("shared/message.html", tone=tone, said=sentence, undo=undo, oob=True) for tone, sentence, undo in examples
+            self.render("shared/message.html", tone=tone, text=sentence, undo=undo, oob=True) for tone, sentence, undo in examples
         ]
 
-    def purses(self) -> list[SafeString]:
+    def budgets(self) -> list[SafeString]:
         entry = SimpleNamespace(pk="entry_styleguide", seq=7)
         free = SimpleNamespace(spent=2_340_000, budget=5_000_000, held=500_000, human_locked=False)
         kept = SimpleNamespace(

@@ -90,7 +90,7 @@ def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
     if why := orphans.reason_kept(entry, is_open=bool(orphans.with_open_session([entry.pk]))):
         raise Invalid(why, "entryID")
     if not entry.locks.exists():
-        raise Invalid(f"#{entry.seq} holds no path: there is nothing to release", "entryID")
+        raise Invalid(f"#{entry.seq} has no locked paths: there is nothing to release", "entryID")
     held_paths = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
     reason = validated(RequiredReasonForm(page_request.request.POST))["reason"] if page_request.request.method == "POST" else ""
     if not confirmation.is_confirmed(page_request, "release-locks", f"{entry.pk} {len(held_paths)}"):
@@ -98,7 +98,7 @@ def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
             page_request,
             title=f"Release {_paths(len(held_paths))} of #{entry.seq}",
             sentence=f"#{entry.seq} {entry.title} is {entry.status} and has no open session. Entries that wait for these paths may start at once, and an "
-            "agent that still runs unseen could write to files that another one changes. Work that is not merged stays on its branch.",
+            "agent process that still runs could write to files that another agent changes. Unmerged work stays on its branch.",
             points=held_paths[:12],
             button=f"Release {_paths(len(held_paths))}",
             action=reverse("locks-release", args=[page_request.workspace.pk, entry.pk]),
@@ -136,7 +136,7 @@ def locks_region(page_request: PageRequest) -> dict[str, Any]:
         "query": filters.query(page_request),
         "states": [
             (name, words, filters.query(page_request, state=name))
-            for name, words in (("", "All"), ("held", "Held"), ("waiting", "Waited for"), ("orphan", "Orphans"))
+            for name, words in (("", "All"), ("held", "Locked"), ("waiting", "Waited for"), ("orphan", "Orphans"))
         ],
     }
 

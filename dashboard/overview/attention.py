@@ -70,9 +70,9 @@ def _unfunded(page_request: PageRequest, count: int) -> list[Item]:
         return []
     here = f"{reverse('entries', args=[page_request.workspace.pk])}?reason={Reason.PROJECT_BUDGET_EXCEEDED}"
     named = ("1 entry has" if count == 1 else f"{count} entries have", here)
-    words = " no money: nothing is left under the cap or in the plan"
+    words = " no money: nothing is left under the cap or in the total budget"
     link = f"{reverse('budget', args=[page_request.workspace.pk])}#caps-h"
-    return [Item("block", "blocked", [named, (words, "")], None, "See the money", link)]
+    return [Item("block", "blocked", [named, (words, "")], None, "View budget", link)]
 
 
 def _silent(page_request: PageRequest) -> list[Item]:
@@ -82,7 +82,7 @@ def _silent(page_request: PageRequest) -> list[Item]:
         if session.last_output_at is not None and session.last_output_at < long_ago:
             here = reverse("session", args=[page_request.workspace.pk, session.pk])
             named = (f"The session on #{session.entry.seq} {session.entry.title}", here)
-            items.append(Item("warn", "warn", [named, (" is quiet", "")], session.last_output_at, "Read its log", here))
+            items.append(Item("warn", "warn", [named, (" is quiet", "")], session.last_output_at, "View log", here))
     return items[:MAX_ITEMS]
 
 
@@ -90,7 +90,7 @@ def _orphans(page_request: PageRequest) -> list[Item]:
     count = page_request.counted("orphans")
     if not count:
         return []
-    words = "A path is locked by an entry at rest" if count == 1 else f"{count} paths are locked by entries at rest"
+    words = "A path is locked by an idle entry" if count == 1 else f"{count} paths are locked by idle entries"
     link = f"{reverse('locks', args=[page_request.workspace.pk])}?state=orphan"
     return [Item("warn", "locked", [(words, "")], None, "Release", link)]
 

@@ -5,11 +5,11 @@ from django import forms
 from budget.models import Decision, Proposal
 from dashboard.shared.forms import AmountField
 
-DAY = {"invalid": "Write a day as 2026-11-24", "required": "Choose a day"}
+DAY = {"invalid": "Enter a date such as 2026-11-24", "required": "Choose a date"}
 
 
 class ReviewForm(forms.Form):
-    title = forms.CharField(max_length=200, error_messages={"required": "Give it a title"})
+    title = forms.CharField(max_length=200, error_messages={"required": "Enter a title"})
     due = forms.DateField(required=False, input_formats=["%Y-%m-%d"], error_messages=DAY)
     required_approvals = forms.TypedChoiceField(choices=[("1", "1"), ("2", "2")], coerce=int)
 
@@ -22,7 +22,7 @@ class NewReviewForm(ReviewForm):
 class TargetForm(forms.Form):
     """What a proposal is about: an entry's id, or the name of one of the project's amounts."""
 
-    target = forms.CharField(max_length=60, error_messages={"required": "Choose what is to change"})
+    target = forms.CharField(max_length=60, error_messages={"required": "Choose a budget"})
 
     def clean_target(self) -> tuple[Proposal.Field, str | None]:
         name = self.cleaned_data["target"]

@@ -19,14 +19,14 @@ def outcome(whole: ReviewDetail) -> str:
         return f"{review.author} proposes {changes}; {left} more {'approval' if left == 1 else 'approvals'} will apply them."
     if review.state == Review.State.APPROVED:
         names = " and ".join(decision.reviewer for decision in whole.decisions if decision.version == review.version)
-        applied = "nothing was to be changed" if n == 0 else f"{changes} {'was' if n == 1 else 'were'} applied"
+        applied = "no changes proposed" if n == 0 else f"{changes} {'was' if n == 1 else 'were'} applied"
         return f"Approved by {names}: {applied}."
     if review.state == Review.State.SUPERSEDED:
-        return f"Set aside: {review.state_reason[:1].lower()}{review.state_reason[1:]}."
-    return f"{review.state_reason}. {review.author} may change it and ask again."
+        return f"Superseded: {review.state_reason[:1].lower()}{review.state_reason[1:]}."
+    return f"{review.state_reason}. {review.author} may change it and request approval again."
 
 
 def moved(moves: list[tuple[str, int, int]]) -> str:
     """The figures that changed since the snapshot; empty if none."""
-    parts = [f"{MOVED[name]} is {amounts.format_usd(now)} now, it was {amounts.format_usd(then)}" for name, then, now in moves]
-    return f"Figures have moved since: {'; '.join(parts)}." if parts else ""
+    parts = [f"{MOVED[name]} is now {amounts.format_usd(now)}, was {amounts.format_usd(then)}" for name, then, now in moves]
+    return f"Figures have changed since: {'; '.join(parts)}." if parts else ""

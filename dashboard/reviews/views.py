@@ -97,12 +97,12 @@ def _propose(page_request: PageRequest, review: Review) -> str:
 def _withdraw(page_request: PageRequest, review: Review) -> str:
     field, entry_id = validated(TargetForm(page_request.request.POST))["target"]
     drafting.withdraw(review, field, entry_id, by=page_request.caller)
-    return "The proposal is taken back"
+    return "The proposal is removed"
 
 
 def _ask(page_request: PageRequest, review: Review) -> str:
     row = drafting.request(review, by=page_request.caller)
-    return f"Version {row.version} of {row} asks for {row.required_approvals} {'approval' if row.required_approvals == 1 else 'approvals'}"
+    return f"Version {row.version} of {row} needs {row.required_approvals} {'approval' if row.required_approvals == 1 else 'approvals'}"
 
 
 def _comment(page_request: PageRequest, review: Review) -> str:
@@ -140,7 +140,7 @@ def _context(page_request: PageRequest, whole: ReviewDetail) -> dict[str, Any]:
     mine = drafting.is_author(review, page_request.caller)
     why_not = deciding.why_not(review, page_request.caller) if page_request.may(Need.BUDGET) else ""
     return {
-        "found": whole,
+        "details": whole,
         "review": review,
         "printing": printing,
         "only": only,

@@ -170,7 +170,7 @@ def _tool_argument(given: Any) -> str:
 
 def _result(content: Any, *, failed: bool) -> tuple[str, str]:
     text = content if isinstance(content, str) else " ".join(_text(block.get("text")) for block in _objects(content))
-    return ("trouble" if failed else "result"), text[:MAX_LENGTH] or ("It failed" if failed else "It answered nothing")
+    return ("trouble" if failed else "result"), text[:MAX_LENGTH] or ("It failed" if failed else "No response")
 
 
 def _dig(holder: Any, *keys: str) -> Any:

@@ -61,13 +61,13 @@ def redirect_to_session(page_request: PageRequest, session_id: str, tail: str = 
 @require_POST
 @in_workspace(Need.OPERATE)
 def hold_after(page_request: PageRequest, session_id: str) -> HttpResponse:
-    """Put its entry on hold after the round, or (`wanted=0`) cancel that."""
+    """Put its entry on hold after the round, or (`hold=0`) cancel that."""
     session = queries.session_for(page_request.workspace.pk, session_id)
     if session.status == Session.Status.ENDED:
-        raise Conflict(f"The session on #{session.entry.seq} has ended: hold its entry on the entry's page")
-    on_hold = page_request.request.POST.get("wanted") != "0"
+        raise Conflict(f"The session on #{session.entry.seq} has ended: put its entry on hold on the entry's page")
+    on_hold = page_request.request.POST.get("hold") != "0"
     sessions.hold_after(page_request.workspace.pk, session.pk, by=page_request.caller, requested=on_hold)
-    then = "will be held when this round is finished" if on_hold else "goes back in line after this round"
+    then = "will be on hold after this round" if on_hold else "continues after this round"
     return done(page_request, f"#{session.entry.seq} {then}")
 
 
@@ -96,7 +96,7 @@ def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:
         "hold_left": max(session.hold.amount - session.hold.drawn, 0) if session.hold else 0,
         "left": min(account.headroom, parent_left),
         "bound_by": parent if parent_left < account.headroom else "",
-        "made": Round.objects.filter(session=session).order_by("-number").first(),
+        "round": Round.objects.filter(session=session).order_by("-number").first(),
     }
 
 
@@ -109,14 +109,14 @@ def events(page_request: PageRequest, session: Session) -> dict[str, Any]:
             "at": event.at,
             "actor": event.actor,
             "symbol": event_text.symbol(event.verb),
-            "says": event_text.sentence(event.verb, event.data, names.get(session.entry_id)),
+            "sentence": event_text.sentence(event.verb, event.data, names.get(session.entry_id)),
             "why": event.reason,
         }
         for event in recorded
     ]
     for span in phase_history.spans(session.phases, session.ended_at):
         words = f"began to {phases.WORDS.get(span.phase, span.phase)}"
-        items.append({"at": span.start, "actor": "session", "symbol": "dot", "says": [(words, "")], "why": ""})
+        items.append({"at": span.start, "actor": "session", "symbol": "dot", "sentence": [(words, "")], "why": ""})
     return {"happened": sorted(items, key=lambda item: item["at"], reverse=True), "over": session.status == Session.Status.ENDED}
 
 

@@ -18,7 +18,7 @@ LEVELS = {
     "warn": "Warnings and errors",
     "error": "Errors",
     "stderr": "Standard error",
-    "agent": "The agent alone",
+    "agent": "Agent only",
     "checks": "Setup and checks",
 }
 

@@ -20,11 +20,11 @@ KINDS = {
     "edit": "Edit",
     "shell": "Shell",
     "result": "Result",
-    "says": "Says",
+    "says": "Text",
     "cost": "Cost",
-    "trouble": "Trouble",
-    "begins": "Begins",
-    "ends": "Ends",
+    "trouble": "Problem",
+    "begins": "Start",
+    "ends": "End",
 }
 _TESTS = re.compile(
     r"^=* ?(?=.*\b\d+ (?:passed|failed)\b).*\bin [\d.]+ ?m?s|^(?:Tests?|test result): .*\b\d+ (?:passed|failed|ok)\b|^Ran \d+ tests? in "
@@ -51,7 +51,7 @@ def full_line(line: Line) -> SafeString:
 
 
 def gap_row(missing: int) -> str:
-    return f'<div class="gap">… {missing:,} line{"" if missing == 1 else "s"} between these not shown</div>'
+    return f'<div class="gap">… {missing:,} line{"" if missing == 1 else "s"} not shown</div>'
 
 
 def row(line: Line, *, base: str, find: re.Pattern[str] | None = None, whole: bool = False, here: bool = True) -> str:
@@ -74,7 +74,7 @@ def _text(line: Line, words: str, *, base: str, find: re.Pattern[str] | None, wh
     """A line with a match is marked and loses its colours, because a match may span several colours."""
     if len(words) > MAX_LENGTH and not whole:
         more = len(words) - MAX_LENGTH
-        link = f'<a class="rest" href="{base}?line={line.seq}" data-line="{line.seq}">show all, {more:,} more characters</a>'
+        link = f'<a class="show-all" href="{base}?line={line.seq}" data-line="{line.seq}">show all, {more:,} more characters</a>'
         return f"{_marked(words[:MAX_LENGTH], find)} … {link}"
     if find and find.search(words):
         return _marked(words, find)
@@ -96,9 +96,9 @@ def _event(known: agent_log_lines.LogSentence, words: str, *, base: str, seq: in
     """An agent's line as a summary that opens to the raw text."""
     raw: str = escape(words[:MAX_LENGTH])
     if len(words) > MAX_LENGTH:
-        raw += f' … <a class="rest" href="{base}?line={seq}">show all, {len(words) - MAX_LENGTH:,} more characters</a>'
+        raw += f' … <a class="show-all" href="{base}?line={seq}">show all, {len(words) - MAX_LENGTH:,} more characters</a>'
     return (
-        f'<details class="text told t-{known.kind}"><summary><b>{KINDS[known.kind]}</b> {escape(known.summary)}</summary>'
+        f'<details class="text event t-{known.kind}"><summary><b>{KINDS[known.kind]}</b> {escape(known.summary)}</summary>'
         f"<code>{raw}</code></details>"
     )
 

@@ -117,7 +117,7 @@ def full_line(session: Session, seq: int) -> dict[str, Any]:
     """A line in full. Raises NotFound if it is not stored."""
     line = log_windows.find_line(session, seq)
     if line is None:
-        raise NotFound(f"Line {seq} is not in the log: it was not written yet, or not kept")
+        raise NotFound(f"Line {seq} is not in the log: not written yet, or not kept")
     return {"line": line, "row": log_lines.full_line(line)}
 
 
@@ -157,14 +157,14 @@ def _current(search_result: log_search.SearchResult, chosen: dict[str, Any]) -> 
 def _search_context(search_result: log_search.SearchResult | None, chosen: dict[str, Any]) -> dict[str, Any]:
     """The current match, the previous and the next one."""
     if search_result is None:
-        return {"found": None}
+        return {"search_result": None}
     n = search_result.nearest(chosen["at"] or 0)
     at = search_result.hits[n - 1] if n else 0
     before, after = (
         (search_result.hits[n - 2] if n > 1 else 0),
         (search_result.hits[n] if n and n < len(search_result.hits) else 0),
     )
-    return {"found": search_result, "hit": n, "hit_at": at, "hit_before": before, "hit_after": after}
+    return {"search_result": search_result, "hit": n, "hit_at": at, "hit_before": before, "hit_after": after}
 
 
 def _first_error(session: Session) -> tuple[Line, str] | None:

@@ -36,7 +36,7 @@ def page(page_request: PageRequest) -> HttpResponse:
 @in_workspace(Need.OPERATE)
 def retry(page_request: PageRequest) -> HttpResponse:
     circuit_breaker.try_again(page_request.workspace.pk, by=page_request.caller)
-    return done(page_request, "What waited for the provider may start now")
+    return done(page_request, "Entries that waited for the provider may start now")
 
 
 @require_POST
@@ -44,14 +44,14 @@ def retry(page_request: PageRequest) -> HttpResponse:
 def put_secret(page_request: PageRequest) -> HttpResponse:
     form_data = validated(SecretForm(page_request.request.POST))
     row = secrets.put(page_request.workspace.pk, form_data["name"], form_data["value"], by=page_request.caller)
-    return done(page_request, f"{row.name} is saved; agents that start from now on get it")
+    return done(page_request, f"{row.name} is saved; agents that start from now on receive it")
 
 
 @require_POST
 @in_workspace(Need.ADMIN)
 def remove_secret(page_request: PageRequest, name: str) -> HttpResponse:
     secrets.remove(page_request.workspace.pk, name, by=page_request.caller)
-    return done(page_request, f"{name} is removed; agents that start from now on do not get it")
+    return done(page_request, f"{name} is removed; agents that start from now on do not receive it")
 
 
 def agents_region(page_request: PageRequest) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
     if config.interceptor:
         roles.append(("Reviews each diff", config.interceptor.agent, configuration.micro(config.interceptor.round_usd)))
     if config.verifier:
-        roles.append(("Judges the criteria", config.verifier.agent, configuration.micro(config.verifier.round_usd)))
+        roles.append(("Verifies the criteria", config.verifier.agent, configuration.micro(config.verifier.round_usd)))
     state = queries.agent_state(page_request.workspace.pk)
     return {
         "executor": executor,

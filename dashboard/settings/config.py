@@ -91,7 +91,7 @@ def _page(
         whole_open="whole" in form_data,
         problems=[(name, _anchor(name), message) for name, message in problems.items()],
         conflict=conflict,
-        wanted=unsaved or [],
+        unsaved=unsaved or [],
         page_url=reverse("settings-config", args=[page_request.workspace.pk]),
     )
     response.status_code = 409 if conflict else 400 if problems else 200

@@ -24,7 +24,7 @@ MAY = {
     Need.VIEW: "See everything in the workspace",
     Need.OPERATE: "Run the executor, change the backlog",
     Need.BUDGET: "Set budgets, the cap, limits and locks; correct the ledger; decide reviews",
-    Need.ADMIN: "Change the config, secrets, notices and members",
+    Need.ADMIN: "Change the config, secrets, notifications and members",
 }
 
 
@@ -50,11 +50,11 @@ def add(page_request: PageRequest) -> HttpResponse:
     form_data = validated(AddForm(page_request.request.POST))
     role = Role(form_data["role"])
     if form_data["create"] and not _may_create(page_request):
-        raise Forbidden("Only an admin of the whole server may make new people")
+        raise Forbidden("Only a server admin can create users")
     person, fresh = members.find_or_create_person(form_data["name"], create=form_data["create"])
     members.add(page_request.workspace, person, role, by=page_request.caller)
     if not fresh:
-        return done(page_request, f"{person.get_username()} is {role.value} of this workspace now")
+        return done(page_request, f"{person.get_username()} is now {role.value} of this workspace")
     return _page(
         page_request, created=person.get_username(), link=page_request.request.build_absolute_uri(login_links.link_for(person))
     )
@@ -73,9 +73,9 @@ def change_member(page_request: PageRequest, member_id: str, verb: str) -> HttpR
 def _role(page_request: PageRequest, row: Membership) -> HttpResponse:
     role = Role(validated(RoleForm(page_request.request.POST))["role"])
     if role == row.role:
-        return done(page_request, f"{row.user} is {role.value} already")
+        return done(page_request, f"{row.user} is already {role.value}")
     members.set_role(row, role, by=page_request.caller)
-    return done(page_request, f"{row.user} is {role.value} now, from their next request on")
+    return done(page_request, f"{row.user} is now {role.value}, from the next request on")
 
 
 def _remove(page_request: PageRequest, row: Membership) -> HttpResponse:
@@ -100,13 +100,13 @@ def _remove(page_request: PageRequest, row: Membership) -> HttpResponse:
 def _alone(page_request: PageRequest, row: Membership) -> list[str]:
     others = Membership.objects.filter(workspace=page_request.workspace, role=Role.ADMIN, user__is_active=True).exclude(pk=row.pk)
     last = row.role == Role.ADMIN and not others.exists()
-    return ["They are its last admin: only admins of the whole server can administer it then."] if last else []
+    return ["They are the last admin: only server admins can administer the workspace then."] if last else []
 
 
 def _link(page_request: PageRequest, row: Membership) -> HttpResponse:
     """A login link, for people without a password or who lost it."""
     if not _may_create(page_request) or not row.user.is_active:
-        raise Forbidden("Only an admin of the whole server may make login links, and only for who may log in")
+        raise Forbidden("Only a server admin can create login links, and only for users who can log in")
     return _page(
         page_request,
         created=row.user.get_username(),
@@ -128,7 +128,7 @@ def _page(page_request: PageRequest, *, created: str = "", link: str = "") -> Ht
         members=_listed(page_request.workspace),
         roles=Role.choices,
         grants=[(words, [(role.label, need in GRANTS[role]) for role in Role]) for need, words in MAY.items()],
-        made=created,
+        created=created,
         link=link,
         page_url=reverse("members", args=[page_request.workspace.pk]),
     )

@@ -61,7 +61,7 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
     if clone.state == "cloning":
         return render(request, "settings/cloning.html", {"clone": clone, "minutes": int((time.time() - clone.since) // 60)})
     if clone.state == "failed":
-        return _page(request, clone.form, {"repo": f"It could not be cloned: {clone.error}"})
+        return _page(request, clone.form, {"repo": f"Cloning failed: {clone.error}"})
     try:
         return _page(
             request,
@@ -150,9 +150,9 @@ def _page(
     clone: Clone | None = None,
 ) -> HttpResponse:
     context = {
-        "said": form_data,
+        "form_data": form_data,
         "problems": problems or {},
-        "found": repository,
+        "repository": repository,
         "clone": clone,
         "kinds": list(agent_kinds.TITLES.items()),
         "roots": settings.REPO_ROOTS,

@@ -27,8 +27,8 @@ MAX_IN_CSV = 10_000
 
 
 class ChannelForm(forms.Form):
-    name = forms.CharField(max_length=200, error_messages={"required": "Give it a name"})
-    target = forms.CharField(max_length=2000, error_messages={"required": "Write where it goes"})
+    name = forms.CharField(max_length=200, error_messages={"required": "Enter a name"})
+    target = forms.CharField(max_length=2000, error_messages={"required": "Enter a target"})
     verbs = forms.MultipleChoiceField(choices=events.notice_choices, error_messages={"required": "Choose at least one event"})
 
 
@@ -67,7 +67,7 @@ def add(page_request: PageRequest) -> HttpResponse:
     fields = ChannelSettings(name=form_data["name"], target=form_data["target"], verbs=form_data["verbs"])
     created, secret = channels.create(page_request.workspace, Channel.Kind(form_data["kind"]), fields, by=page_request.caller)
     if not secret:
-        return done(page_request, f"{created.name} is created: press Test to check it")
+        return done(page_request, f"{created.name} is created: press “Send a test” to check it")
     return _page(page_request, created=created, secret=secret)
 
 
@@ -98,7 +98,7 @@ def retry(page_request: PageRequest, delivery_id: str) -> HttpResponse:
     delivery = deliveries.retry(page_request.workspace.pk, delivery_id, by=page_request.caller)
     result = sending.attempt(delivery.pk)
     if result is None:
-        return done(page_request, "It is on its way")
+        return done(page_request, "The delivery is queued")
     return done(
         page_request,
         _attempt_sentence(result.ok, result.status, result.took_ms, result.text),
@@ -137,7 +137,7 @@ def _on(page_request: PageRequest, channel: Channel) -> str:
 
 def _off(page_request: PageRequest, channel: Channel) -> str:
     channels.change(channel, ChannelSettings(enabled=False), by=page_request.caller)
-    return f"{channel.name} is off: its pending deliveries were dropped"
+    return f"{channel.name} is off; its pending deliveries were dropped"
 
 
 def _remove(page_request: PageRequest, channel: Channel) -> str:
@@ -161,10 +161,10 @@ def _page(page_request: PageRequest, *, created: Channel | None = None, secret: 
         HEADER,
         tab="notices",
         may_admin=whole,
-        made=created,
+        created=created,
         secret=secret,
         channels=[_channel(row, whole=whole) for row in channels.list_all(page_request.workspace.pk)],
-        deliveries=[{"row": row, "told": schemas.delivery(row, whole=whole)} for row in rows],
+        deliveries=[{"row": row, "delivery": schemas.delivery(row, whole=whole)} for row in rows],
         following=following,
         chosen=chosen,
         states=LogForm.base_fields["state"].choices,  # type: ignore[attr-defined]
@@ -180,7 +180,7 @@ def _channel(row: Channel, *, whole: bool) -> dict[str, Any]:
         "row": row,
         "target": channels.shown_target(row, whole=whole),
         "verbs": [{"verb": verb, "words": words, "on": verb in chosen} for verb, words in events.notices().items()],
-        "told": [words for verb, words in events.notices().items() if verb in chosen],
+        "events": [words for verb, words in events.notices().items() if verb in chosen],
     }
 
 

@@ -26,7 +26,7 @@ class AmountField(forms.CharField):
 
 
 class RequiredReasonForm(forms.Form):
-    reason = forms.CharField(max_length=500, error_messages={"required": "Say why: this needs a reason"})
+    reason = forms.CharField(max_length=500, error_messages={"required": "Enter a reason"})
 
 
 def validated(form: forms.Form) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def event_row(event: Event) -> dict[str, Any]:
     return {
         "event": event,
         "symbol": event_text.symbol(event.verb),
-        "says": event_text.sentence(event.verb, event.data, _about(event)),
+        "sentence": event_text.sentence(event.verb, event.data, _about(event)),
         "why": "" if event.verb == SessionPassed.verb else event.reason,
         "session": _session(event),
     }

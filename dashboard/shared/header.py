@@ -50,10 +50,10 @@ def build(page_request: PageRequest) -> dict[str, Any]:
 def stop_all(at_work: int, held: int) -> tuple[str, str]:
     """The label of the confirmed button, and its consequence."""
     if not at_work:
-        return "Turn dispatch off now", "No session is at work; dispatch goes off."
-    in_flight = f" ({amounts.format_usd(held)} held)" if held else ""
+        return "Turn dispatch off now", "No session is running; dispatch turns off."
+    in_flight = f" ({amounts.format_usd(held)} reserved)" if held else ""
     button = f"Stop {at_work} {'worker' if at_work == 1 else 'workers'} now"
-    return button, f"Ends {at_work} at work{in_flight} and turns dispatch off; commits are kept."
+    return button, f"Ends {at_work} running{in_flight} and turns dispatch off; commits are kept."
 
 
 def shown_state(executor: Executor, *, at_work: int, ticked_at: datetime | None) -> str:
@@ -80,16 +80,16 @@ def _alerts(page_request: PageRequest) -> list[Alert]:
     stop = stop_progress.load(page_request)
     if stop is not None and stop.silent:
         silent = len(stop.silent)
-        words = f"{silent} of {len(stop.sessions)} sessions {'has' if silent == 1 else 'have'} not answered the stop"
-        alerts.append(Alert("bad", words, "#stopping", "See which"))
+        words = f"{silent} of {len(stop.sessions)} sessions {'has' if silent == 1 else 'have'} not confirmed the stop"
+        alerts.append(Alert("bad", words, "#stopping", "View"))
     project = page_request.project
     if project.headroom <= 0:
         cap = amounts.format_usd(project.max_project_spend)
         alerts.append(
-            Alert("bad", f"The hard cap of {cap} is reached: nothing new starts", reverse("budget", args=at), "Review the cap")
+            Alert("bad", f"The hard cap of {cap} is reached: no session starts", reverse("budget", args=at), "Review cap")
         )
     if page_request.executor.state == Executor.State.RUNNING and is_late(page_request.ticked_at):
-        words = "No tick from the executor: nothing new starts until its control worker is back"
+        words = "No tick from the executor: no session starts until its control worker is back"
         alerts.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))
     if page_request.may(Need.BUDGET) and (waiting := page_request.counted("reviews_waiting")):
         words = "A review waits for your decision" if waiting == 1 else f"{waiting} reviews wait for your decision"
@@ -102,8 +102,8 @@ def _count_text(number: int) -> str:
 
 
 HEADER = {
-    "way": Region("shared/nav.html", nav),
-    "strip": Region("shared/header.html", build),
+    "nav": Region("shared/nav.html", nav),
+    "header": Region("shared/header.html", build),
     "stopping": Region("shared/stop_progress.html", stop_progress.region),
     "banner": Region("shared/banner.html", banner),
 }

@@ -17,17 +17,17 @@ BADGES = {
     "open": ("run", "running", "Open"),
     "paused": ("warn", "paused", "Paused"),
     "blocked": ("block", "blocked", "Blocked"),
-    "held": ("warn", "paused", "Held"),
+    "held": ("warn", "paused", "On hold"),
     "conflict": ("block", "blocked", "Merge conflict"),
     "out_of_money": ("block", "blocked", "Out of money"),
     "failed": ("bad", "failed", "Failed"),
     "crashed": ("bad", "failed", "Crashed"),
     "timed_out": ("bad", "failed", "Timed out"),
-    "lost": ("odd", "unknown", "Lost"),
+    "lost": ("odd", "unknown", "Worker lost"),
     "unverified": ("odd", "unknown", "Unverified"),
     "stopped": ("over", "stopped", "Stopped"),
     "interrupted": ("over", "stopped", "Interrupted"),
-    "unavailable": ("warn", "warn", "Turned away"),
+    "unavailable": ("warn", "warn", "Provider unavailable"),
     "draft": ("wait", "edit", "Draft"),
     "changes_requested": ("warn", "warn", "Changes requested"),
     "approved": ("good", "done", "Approved"),
@@ -35,7 +35,7 @@ BADGES = {
     "delivered": ("good", "done", "Delivered"),
     "pausing": ("warn", "starting", "Pausing"),
     "unknown": ("odd", "unknown", "Unknown"),
-    "lock_held": ("run", "locked", "Held"),
+    "lock_held": ("run", "locked", "Locked"),
     "owner_unknown": ("odd", "unknown", "Owner unknown"),
     "kept": ("wait", "locked", "Kept"),
     "orphan": ("warn", "warn", "Orphan"),
@@ -51,7 +51,7 @@ PHASES = {
     "merging": "Merging",
 }
 
-# How far a session came in its round, once it is over or while it is at work.
+# How far a session came in its round.
 REACHED = {
     "starting": "Set up",
     "implementation": "Implementation",
@@ -63,9 +63,9 @@ REACHED = {
 # How a session ended after a stop request.
 ENDED = {
     "stopped": "stopped",
-    "passed": "had passed",
-    "failed": "had ended its round",
-    "lost": "was ended for its worker",
+    "passed": "passed before the stop",
+    "failed": "finished its round",
+    "lost": "worker lost",
     "crashed": "crashed",
 }
 

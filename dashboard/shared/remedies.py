@@ -19,4 +19,4 @@ def link(entry: Entry, remedy: Remedy) -> tuple[str, str]:
     if remedy.page != "entry":
         return remedy.button, reverse(_URL_NAMES[remedy.page], args=[entry.workspace_id])
     here = reverse("entry", args=[entry.workspace_id, entry.pk])
-    return remedy.button, f"{here}?tab={remedy.tab}" if remedy.tab else f"{here}#standing"
+    return remedy.button, f"{here}?tab={remedy.tab}" if remedy.tab else f"{here}#status"

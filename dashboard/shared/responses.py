@@ -63,11 +63,14 @@ def confirm(
     }
     question |= {"points": points, "typed": typed}
     if is_htmx(page_request.request):
-        html = render_to_string("shared/result.html", {"ask": question, "oob": True}, request=page_request.request)
+        html = render_to_string("shared/result.html", {"confirmation": question, "oob": True}, request=page_request.request)
         return HttpResponse(html, status=status or 200)
     refused = 409 if page_request.request.method == "POST" else 200
     return render(
-        page_request.request, "shared/confirm.html", common_context(page_request) | {"asked": question}, status=status or refused
+        page_request.request,
+        "shared/confirm.html",
+        common_context(page_request) | {"confirmation": question},
+        status=status or refused,
     )
 
 

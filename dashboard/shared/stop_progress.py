@@ -28,7 +28,7 @@ class SessionStop:
     def words(self) -> str:
         if self.took is not None:
             return f"{labels.ENDED.get(self.session.outcome, 'ended')} after {self.took.total_seconds():.1f} s"
-        return {"killing": "is being killed", "silent": "no answer"}.get(self.state, "asked, is ending")
+        return {"killing": "is being killed", "silent": "no response"}.get(self.state, "stop requested, ending")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Stop:
 
     @property
     def summary(self) -> str:
-        return f"{self.ended} of {len(self.sessions)} confirmed" if self.sessions else "no session was at work"
+        return f"{self.ended} of {len(self.sessions)} confirmed" if self.sessions else "no session was running"
 
 
 def load(page_request: PageRequest) -> Stop | None:

@@ -33,4 +33,4 @@ def use_words(use: bullets.Use) -> str:
 @register.filter
 def use_tone(use: bullets.Use) -> str:
     """The CSS classes for the text next to a bullet chart."""
-    return {"warn": "tell warn", "over": "tell bad"}.get(use.tone, "")
+    return {"warn": "tone warn", "over": "tone bad"}.get(use.tone, "")

@@ -1,9 +1,9 @@
-// Offers the browser's own time zone, where it is another one than what is chosen.
+// Offers the browser's time zone when it differs from the chosen one.
 (() => {
   "use strict";
   const offer = document.getElementById("browser-zone"), field = document.getElementById("time_zone");
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!zone || zone === document.documentElement.dataset.zone || ![...field.list.options].some((one) => one.value === zone)) return;
+  if (!zone || zone === document.documentElement.dataset.zone || ![...field.list.options].some((option) => option.value === zone)) return;
   offer.querySelector("span").textContent = zone;
   offer.hidden = false;
   offer.querySelector("button").addEventListener("click", () => { field.value = zone; field.focus(); });

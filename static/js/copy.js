@@ -1,4 +1,4 @@
-// "Copy as text": what a table or a part of the page says, for a message or an issue. The button shows where the browser can copy.
+// "Copy as text": the text of a table or a region, for a message or an issue. The button appears only if the browser can copy.
 (() => {
   "use strict";
   if (!navigator.clipboard) return;
@@ -14,10 +14,10 @@
     const button = target.closest?.("[data-copy]"), from = button && document.getElementById(button.dataset.copy);
     if (!from) return;
     await navigator.clipboard.writeText(text(from));
-    const was = button.textContent;
+    const before = button.textContent;
     button.textContent = "Copied";
-    muster.say("Copied", false);
-    setTimeout(() => { button.textContent = was; }, 2000);
+    muster.announce("Copied", false);
+    setTimeout(() => { button.textContent = before; }, 2000);
   });
   document.addEventListener("htmx:afterSwap", show);
   show();

@@ -1,12 +1,12 @@
-// Colours of a diff: the server says where keywords and strings are, the browser paints them there. No element is made for any.
+// Colours of a diff: the server sends token positions, the browser paints them as highlights. No extra elements.
 (() => {
   "use strict";
-  if (!globalThis.Highlight || !CSS.highlights) return; // plain text then
+  if (!globalThis.Highlight || !CSS.highlights) return; // the diff stays plain text
   const ranges = { k: [], s: [], c: [], d: [], n: [] };
-  for (const sheet of document.querySelectorAll("[data-tokens]")) {
-    const walk = document.createTreeWalker(sheet, NodeFilter.SHOW_TEXT);
+  for (const code of document.querySelectorAll("[data-tokens]")) {
+    const walk = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
     let node = walk.nextNode(), begins = 0, at = 0;
-    for (const [, gap, letter, length] of sheet.dataset.tokens.matchAll(/(\d+)([kscdn])(\d+)/g)) {
+    for (const [, gap, letter, length] of code.dataset.tokens.matchAll(/(\d+)([kscdn])(\d+)/g)) {
       const start = at + Number(gap), end = start + Number(length);
       at = end;
       for (let from = start; node && from < end;) {
@@ -18,8 +18,8 @@
       }
     }
   }
-  for (const [letter, found] of Object.entries(ranges)) CSS.highlights.set(letter, new Highlight(...found));
-  // What an address or the list of files points at is opened.
+  for (const [letter, spans] of Object.entries(ranges)) CSS.highlights.set(letter, new Highlight(...spans));
+  // Open the file that the address or the list of files points at.
   const open = () => {
     const file = document.getElementById(location.hash.slice(1));
     if (file?.matches("details")) { file.open = true; file.scrollIntoView(); }

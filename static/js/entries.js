@@ -1,14 +1,14 @@
-// The list of entries: typing keeps the address, Back finds the row that was left, and what is selected is counted.
+// The list of entries: search keeps the address current, Back returns to the row, and the selection is counted.
 (() => {
   "use strict";
   const $ = (id) => document.getElementById(id);
   const bare = (search) => { const q = new URLSearchParams(search); q.delete("fragment"); q.sort(); return q.toString(); };
 
-  // --- the search: the address follows what is typed, and an answer to an older address is not shown ---
+  // --- search: the address follows the typed words, and a response to an older address is dropped ---
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
     if (detail.elt.id !== "q") return;
-    const said = new URLSearchParams([...new FormData($("find"))].filter(([, value]) => value));
-    history.replaceState({}, "", said.size ? `?${said}` : location.pathname);
+    const query = new URLSearchParams([...new FormData($("find"))].filter(([, value]) => value));
+    history.replaceState({}, "", query.size ? `?${query}` : location.pathname);
     $("bulk")?.reset(); // another filter, another selection
     if (document.activeElement?.closest?.("#entries")) document.activeElement.blur();
   });
@@ -19,7 +19,7 @@
     setTimeout(() => htmx.trigger($("entries"), "muster:refresh"));
   });
 
-  // --- what is selected ---
+  // --- selection ---
   function count() {
     const bulk = $("bulk");
     if (!bulk) return;
@@ -46,7 +46,7 @@
   });
   count();
 
-  // --- Back: the same rows come by the address; the place and the focus from here ---
+  // --- Back: the address brings the same rows; scroll position and focus are restored here ---
   document.addEventListener("click", ({ target }) => {
     const link = target.closest?.("#entries a[id], #entries .why a");
     if (link) history.replaceState({ left: link.id || link.closest("tr").querySelector("a[id]").id, at: scrollY }, "");

@@ -1,15 +1,15 @@
-// The form of a new entry: what the little search finds is put among the numbers that it waits for.
+// The form of a new entry: choosing a search hit adds its number to the dependencies.
 (() => {
   "use strict";
   const after = document.getElementById("f-after");
   document.addEventListener("htmx:configRequest", ({ detail }) => {
-    if (detail.elt.id === "find") detail.parameters.find = detail.elt.value; // it has no name: it is no part of the entry
+    if (detail.elt.id === "find") detail.parameters.find = detail.elt.value; // the search field has no name, because it is not part of the entry
   });
   document.addEventListener("click", ({ target }) => {
     const number = target.closest("[data-number]")?.dataset.number;
     if (!number) return;
-    const there = after.value.split(/[\s,]+/).filter(Boolean);
-    if (!there.includes(number)) after.value = [...there, number].join(", ");
+    const numbers = after.value.split(/[\s,]+/).filter(Boolean);
+    if (!numbers.includes(number)) after.value = [...numbers, number].join(", ");
     document.getElementById("announcer").textContent = `Waits for ${after.value}`;
   });
   document.getElementById("wrong")?.focus();

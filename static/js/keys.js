@@ -1,4 +1,4 @@
-// Shortcuts: never the only way, none of them changes anything, and none is heard while one types.
+// Keyboard shortcuts: never the only way to do something, never change anything, and are ignored while typing.
 (() => {
   "use strict";
   const { $ } = muster;
@@ -42,13 +42,13 @@
     }[event.key];
     if (act) { event.preventDefault(); act(); }
   });
-  // The list is a page of its own; here it opens over the one that is read.
+  // The list of shortcuts is a page of its own; with script it opens as a dialog.
   async function help() {
-    const answer = await fetch(`${$("keys-link").href}?fragment=keys`);
-    if (!answer.ok) { location.href = $("keys-link").href; return; }
+    const response = await fetch(`${$("keys-link").href}?fragment=keys`);
+    if (!response.ok) { location.href = $("keys-link").href; return; }
     const box = muster.make("dialog", "dialog", ""), form = document.createElement("form"), button = muster.make("button", "primary", "Close");
     box.setAttribute("aria-labelledby", "keys-h");
-    box.append(document.createRange().createContextualFragment(await answer.text()), form);
+    box.append(document.createRange().createContextualFragment(await response.text()), form);
     form.method = "dialog";
     form.append(button);
     box.addEventListener("close", () => box.remove());

@@ -1,22 +1,22 @@
-// A session's log: a window of at most 2,000 lines of it. New ones come in at its end while it is followed; scrolling up, selecting or
-// clicking a line lets go, and then nothing moves. Lines are asked for by number, so none is lost and none comes twice.
+// A session's log: a window of at most 2,000 lines. New lines are appended while the log is followed; scrolling up, selecting or
+// clicking a line stops following, and then nothing moves. Lines are fetched by number, so none is lost or repeated.
 (() => {
   "use strict";
-  const MOST = 2000, PAUSE = 200, POLL = 2000;
+  const MAX_LINES = 2000, PAUSE = 200, POLL = 2000;
   const $ = (id) => document.getElementById(id);
   const root = $("log"), box = $("log-lines"), rows = $("log-rows"), pill = $("log-pill"), followBox = $("follow");
   if (!root) return;
   const { url, topic, level } = root.dataset;
-  // `first`, `last`: numbers of the window; `later`: lines beyond it are known that it does not show; `newest`: the last one that is known.
+  // `first`, `last`: line numbers of the window; `later`: newer lines exist beyond it; `newest`: the last known line number.
   const at = { first: 0, last: 0, newest: 0, later: false, over: false, unseen: 0, follow: false };
   let busy = false, again = false, asked = 0, top = 0;
 
-  async function ask(parameters) {
+  async function fetchBatch(parameters) {
     const query = new URLSearchParams({ fragment: "log", ...(level && { level }), ...parameters });
-    const answer = await fetch(`${url}?${query}`, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15000) });
-    if (!answer.ok) throw new Error(answer.status);
+    const response = await fetch(`${url}?${query}`, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15000) });
+    if (!response.ok) throw new Error(response.status);
     const holder = document.createElement("template");
-    holder.innerHTML = await answer.text();
+    holder.innerHTML = await response.text();
     return holder.content.firstElementChild;
   }
   const number = (batch, name) => Number(batch.dataset[name] || 0);
@@ -54,10 +54,10 @@
   }
 
   function trim(fromTop) {
-    const shown = lines(), surplus = shown.length - MOST, range = document.createRange();
+    const shown = lines(), surplus = shown.length - MAX_LINES, range = document.createRange();
     if (surplus <= 0) return;
     range.selectNodeContents(rows);
-    if (fromTop) range.setEndAfter(shown[surplus - 1]); else range.setStartBefore(shown[MOST]);
+    if (fromTop) range.setEndAfter(shown[surplus - 1]); else range.setStartBefore(shown[MAX_LINES]);
     range.deleteContents();
     rows.querySelectorAll(":scope > .gap:first-child, :scope > .gap:last-child").forEach((gap) => gap.remove());
     if (fromTop) { at.first = seq(shown[0]); at.earlier = true; }
@@ -72,9 +72,9 @@
     show();
   }
 
-  // --- what came since ---
+  // --- new lines ---
   function take(batch) {
-    if (!at.last) { // the first lines of all
+    if (!at.last) { // the first lines
       replace(batch);
       if (at.follow) toEnd();
       return;
@@ -82,7 +82,7 @@
     know(batch);
     const fresh = [...batch.children].filter((row) => !row.matches(".line") || seq(row) > at.last);
     const count = fresh.filter((row) => row.matches(".line")).length;
-    if (!at.follow && lines().length + count > MOST) { at.later = true; return show(); } // it would move what is read, or be too much
+    if (!at.follow && lines().length + count > MAX_LINES) { at.later = true; return show(); } // appending would move the text being read, or exceed the window
     rows.append(...fresh);
     at.last = Math.max(at.last, number(batch, "last"));
     if (count) document.dispatchEvent(new CustomEvent("log:new", { detail: count }));
@@ -97,13 +97,13 @@
     again = false;
     asked = Date.now();
     try {
-      if (at.later) { know(await ask({ after: at.newest, count: 1 })); show(); }
+      if (at.later) { know(await fetchBatch({ after: at.newest, count: 1 })); show(); }
       else {
-        const batch = await ask({ after: at.last });
-        if (at.follow && number(batch, "newest") - at.last > MOST) { replace(await ask({})); toEnd(); }
+        const batch = await fetchBatch({ after: at.last });
+        if (at.follow && number(batch, "newest") - at.last > MAX_LINES) { replace(await fetchBatch({})); toEnd(); }
         else take(batch);
       }
-    } catch { /* the strip says that the connection is away; the next hint or poll asks again from where this one did */ }
+    } catch { /* the header shows the lost connection; the next change or poll retries from the same line */ }
     busy = false;
     if (again) soon();
   }
@@ -119,15 +119,15 @@
   document.addEventListener("muster:refresh", soon);
   setInterval(() => { if (!document.hidden) soon(); }, POLL);
 
-  // --- following, and letting go ---
-  function setFollow(wanted) {
-    at.follow = followBox.checked = wanted && !at.over && !at.later;
+  // --- following ---
+  function setFollow(follow) {
+    at.follow = followBox.checked = follow && !at.over && !at.later;
     box.classList.toggle("following", at.follow);
     if (at.follow) { at.unseen = 0; trim(true); toEnd(); }
     show();
   }
   async function end() {
-    if (at.later) replace(await ask({}));
+    if (at.later) replace(await fetchBatch({}));
     toEnd();
     at.unseen = 0;
     setFollow(true);
@@ -149,7 +149,7 @@
 
   // --- older and newer lines; what is read stays where it is ---
   async function grow(way) {
-    const batch = await ask(way === "before" ? { before: at.first } : { after: at.last });
+    const batch = await fetchBatch(way === "before" ? { before: at.first } : { after: at.last });
     know(batch);
     keepPlace(() => {
       if (way === "before") {
@@ -172,7 +172,7 @@
     top = box.scrollTop;
   }
   async function find(line) {
-    if (!$(`L${line}`)) replace(await ask({ at: line }));
+    if (!$(`L${line}`)) replace(await fetchBatch({ at: line }));
     setFollow(false);
     return $(`L${line}`);
   }
@@ -184,7 +184,7 @@
   const first = rows.firstElementChild;
   replace(first);
   $("log-tools").hidden = false;
-  window.logView = { root, box, rows, lines, seq, ask, find, setFollow, state: at };
+  window.logView = { root, box, rows, lines, seq, fetchBatch, find, setFollow, state: at };
   if (at.over || at.later || location.hash || new URLSearchParams(location.search).has("before")) setFollow(false);
   else { setFollow(true); requestAnimationFrame(() => { if (at.follow) toEnd(); }); }
   if (at.over && !location.hash && !at.later) toEnd();

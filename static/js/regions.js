@@ -1,24 +1,24 @@
-// Live regions: each fetches itself when a hint names it, one request at a time, and never under a person's hands.
+// Live regions: each fetches itself when a change names it, one request at a time, and never while a person uses it.
 (() => {
   "use strict";
   const PATIENCE_MS = 8000, BUSY_MS = 300;
   const { $, make } = muster;
-  const open = new Set(), held = new Set(), again = new Set(), busy = new Map(), failed = new Map();
+  const open = new Set(), deferred = new Set(), again = new Set(), busy = new Map(), failed = new Map();
   const region = (el) => el?.matches?.("[data-live]");
-  let backTo = "", kept = ""; // where a left form leads back to, whenever that comes; what had the focus in a region that is swapped now
+  let backTo = "", kept = ""; // id to focus after a closed form; id that had the focus in the region being swapped
 
-  muster.waiting = () => held.size;
+  muster.waiting = () => deferred.size;
   muster.fetch = (...ids) => ids.forEach((id) => { if ($(id)) htmx.trigger($(id), "muster:refresh"); });
   muster.refresh = () => {
     if (!muster.isOut()) document.querySelectorAll("[data-live], #log-more").forEach((el) => htmx.trigger(el, "muster:refresh"));
   };
   document.addEventListener("muster:changed", muster.refresh);
 
-  // A region has one request at a time; what is hinted meanwhile is fetched after it (htmx would lose it, or abort the first aloud).
+  // A region has one request at a time; a change published meanwhile is fetched after it (htmx would drop it, or abort the first with an error).
   document.addEventListener("htmx:confirm", (event) => {
     const el = event.target, by = event.detail.triggeringEvent?.type || "";
     if (!region(el)) return;
-    if (muster.isPaused() && by.startsWith("sse:")) { event.preventDefault(); held.add(el.id); return; }
+    if (muster.isPaused() && by.startsWith("sse:")) { event.preventDefault(); deferred.add(el.id); return; }
     if (!el.matches(".htmx-request")) return;
     event.preventDefault();
     again.add(el.id);
@@ -32,11 +32,11 @@
     clearTimeout(busy.get(elt.id));
     $(elt.id)?.removeAttribute("aria-busy");
     if (xhr?.status === 401) muster.signOut();
-    if (!xhr?.status || xhr.status >= 500) trouble(elt.id, xhr); else mended(elt.id);
+    if (!xhr?.status || xhr.status >= 500) trouble(elt.id, xhr); else recovered(elt.id);
     if (again.delete(elt.id)) setTimeout(() => muster.fetch(elt.id));
   });
 
-  // What could not be fetched says so in its own place; the rest of the page lives.
+  // A failed region shows its error in its own place; the others stay live.
   function trouble(id, xhr) {
     const el = $(id);
     if (!el) return;
@@ -50,13 +50,13 @@
       el.prepend(slot);
     }
     const request = xhr?.getResponseHeader?.("X-Request-Id"), what = el.getAttribute("aria-label") || el.querySelector("h2")?.textContent || "This part";
-    slot.firstChild.textContent = `${what} could not be refreshed since ${failed.get(id)}: ${xhr?.status ? `the server answered ${xhr.status}` : "no answer"}${request ? ` (request ${request})` : ""}.`;
+    slot.firstChild.textContent = `${what} could not be refreshed since ${failed.get(id)}: ${xhr?.status ? `the server responded with ${xhr.status}` : "no response"}${request ? ` (request ${request})` : ""}.`;
   }
-  function mended(id) {
+  function recovered(id) {
     if (failed.delete(id)) $(id)?.querySelector(":scope > .region-error")?.remove();
   }
 
-  // --- swaps: never under a person's hands; open details stay open ---
+  // --- swaps: never while a person uses the region; open details stay open ---
   function inUse(el) {
     const touched = (i) => i === document.activeElement || (i.type !== "checkbox" && i.value !== i.defaultValue) || i.checked !== i.defaultChecked;
     const selection = getSelection();
@@ -69,8 +69,8 @@
     const { target, xhr, requestConfig } = event.detail;
     if (xhr.status >= 400 && !xhr.responseText.includes('id="result"')) event.detail.shouldSwap = false;
     if (!region(target) || requestConfig.verb !== "get") return;
-    if (inUse(target)) { event.detail.shouldSwap = false; held.add(target.id); muster.show(); return; }
-    held.delete(target.id);
+    if (inUse(target)) { event.detail.shouldSwap = false; deferred.add(target.id); muster.show(); return; }
+    deferred.delete(target.id);
     target.querySelectorAll("details[open][id]").forEach((d) => open.add(d.id));
     const focus = target.contains(document.activeElement) && document.activeElement;
     kept = focus ? focus.id || focus.closest("[id]")?.id || "" : "";
@@ -81,19 +81,19 @@
     if (kept && document.activeElement === document.body) $(kept)?.focus({ preventScroll: true });
     kept = "";
     if (backTo && $(backTo)) { $(backTo).focus(); backTo = ""; }
-    muster.face();
+    muster.updateTab();
     muster.show();
   });
-  const catchUp = () => setTimeout(() => held.forEach((id) => {
+  const catchUp = () => setTimeout(() => deferred.forEach((id) => {
     if (muster.isPaused() || ($(id) && inUse($(id)))) return;
-    held.delete(id);
+    deferred.delete(id);
     muster.fetch(id);
   }), 50);
   document.addEventListener("muster:free", catchUp);
   document.addEventListener("focusout", catchUp);
-  document.addEventListener("selectionchange", () => { if (held.size && getSelection().isCollapsed) catchUp(); });
+  document.addEventListener("selectionchange", () => { if (deferred.size && getSelection().isCollapsed) catchUp(); });
 
-  // --- a value that is edited in place: opening leads to its field, Escape and Cancel lead back ---
+  // --- editing in place: opening focuses the field, Escape and Cancel return the focus ---
   document.addEventListener("toggle", ({ target }) => {
     if (target.matches?.(".pick[open]") && target.firstElementChild === document.activeElement) target.querySelector("input:not([type=hidden])")?.select();
   }, true);
@@ -103,7 +103,7 @@
     pick.firstElementChild.focus();
     catchUp();
   }
-  // A cell that was fetched as a form: its region brings back what stood there, and the focus with it.
+  // A cell that was fetched as a form: refreshing its region restores the cell and the focus.
   muster.leave = (form) => {
     backTo = form.dataset.back;
     form.reset();
@@ -117,7 +117,7 @@
     if (pick) close(pick);
     if (cell) muster.leave(cell);
   });
-  document.addEventListener("click", (event) => { // a menu closes when one looks elsewhere
+  document.addEventListener("click", (event) => { // a click elsewhere closes a menu
     document.querySelectorAll("details.flyout[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
     if (event.target.closest("[data-leave]")) { event.preventDefault(); muster.leave(event.target.closest("form")); }
   });

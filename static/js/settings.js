@@ -1,4 +1,4 @@
-// The config's form: one more check without a reload, and a question before leaving what was not saved.
+// The config's form: adding a check without a reload, and a warning before leaving unsaved changes.
 (() => {
   "use strict";
   const form = document.querySelector("form[data-leaving]"), count = document.getElementById("checks-count");
@@ -8,7 +8,7 @@
     fresh.parentElement.after(button);
     button.addEventListener("click", () => {
       const n = Number(count.value), next = fresh.cloneNode(true);
-      // The clone is of the row as the server made it, whose number is the first fresh one.
+      // The clone copies the row from the server, which has the first unused number.
       const first = fresh.querySelector("[name]").name.split(".")[1];
       const rename = (text) => text.replaceAll(`verify.${first}.`, `verify.${n}.`).replaceAll(`f-verify-${first}-`, `f-verify-${n}-`);
       for (const el of next.querySelectorAll("[id], [name], [for], [aria-describedby]"))
@@ -25,5 +25,5 @@
   form.addEventListener("input", () => { changed = true; });
   form.addEventListener("submit", () => { changed = false; });
   addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
-  for (const id of ["problems", "overtaken"]) document.getElementById(id)?.focus();
+  for (const id of ["problems", "conflict"]) document.getElementById(id)?.focus();
 })();

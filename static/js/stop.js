@@ -1,4 +1,4 @@
-// Stop: the first click arms, in place; the second commits. Without script the same link leads to a page that asks.
+// Stop: the first click arms, in place; the second commits. Without script the same link leads to a confirmation page.
 (() => {
   "use strict";
   const DISARM = 10, DEAD = 400;
@@ -10,8 +10,8 @@
     commit.disabled = true; // a double click lands here, or on Cancel, and does nothing
     setTimeout(() => { commit.disabled = false; if (!form.hidden) commit.focus(); }, DEAD);
     let away = 0;
-    const watch = setInterval(() => {
-      if (form.hidden || !form.isConnected) return clearInterval(watch);
+    const timer = setInterval(() => {
+      if (form.hidden || !form.isConnected) return clearInterval(timer);
       away = form.contains(document.activeElement) ? 0 : away + 1;
       if (away > DISARM) disarm(form);
     }, 1000);

@@ -1,9 +1,9 @@
 // One stream per tab, but browsers allow six connections to a plain-HTTP server: with a stream in each of seven tabs nothing else would
-// get through, not even a stop. So at most four tabs of a browser stream at a time; the others ask every few seconds, and take over a
-// place as soon as one is free. Over HTTP/2 there is no such limit, but nobody can see from here which it is.
+// get through, not even a stop. So at most four tabs of a browser stream at a time; the others poll every few seconds, and take a
+// slot as soon as one is free. HTTP/2 has no such limit, but a script cannot see the protocol.
 (() => {
   "use strict";
-  const PLACES = 4, ASK_MS = 4000;
+  const MAX_STREAMS = 4, POLL_MS = 4000;
 
   class Source extends EventTarget {
     constructor(url) {
@@ -16,14 +16,14 @@
 
     async begin() {
       if (!navigator.locks) return this.stream(() => {});
-      for (let n = 1; n <= PLACES && this.readyState !== 2; n++) {
-        const got = await new Promise((found) => navigator.locks.request(`muster-stream-${n}`, { ifAvailable: true }, (lock) => {
-          if (!lock) { found(false); return undefined; }
-          return new Promise((release) => found(release));
+      for (let n = 1; n <= MAX_STREAMS && this.readyState !== 2; n++) {
+        const release = await new Promise((resolve) => navigator.locks.request(`muster-stream-${n}`, { ifAvailable: true }, (lock) => {
+          if (!lock) { resolve(false); return undefined; }
+          return new Promise((unlock) => resolve(unlock));
         }));
-        if (got) return this.readyState === 2 ? got() : this.stream(got);
+        if (release) return this.readyState === 2 ? release() : this.stream(release);
       }
-      if (this.readyState !== 2) this.ask();
+      if (this.readyState !== 2) this.poll();
       return undefined;
     }
 
@@ -32,7 +32,7 @@
       this.release = release;
       this.real = new EventSource(this.url, { withCredentials: true });
       this.real.onopen = (event) => { this.readyState = 1; this.onopen?.(event); };
-      this.real.onerror = () => { this.readyState = this.real.readyState; if (this.readyState === 2) this.let_go(); this.onerror?.(); }; // no event: htmx would log it aloud, and a stream that ends is told by the dot
+      this.real.onerror = () => { this.readyState = this.real.readyState; if (this.readyState === 2) this.releaseSlot(); this.onerror?.(); }; // no event passed on: htmx would log it, and the status dot shows a lost stream
       this.forwarded.forEach((name) => this.forward(name));
     }
 
@@ -40,36 +40,36 @@
       this.real.addEventListener(name, (event) => this.dispatchEvent(new MessageEvent(name, { data: event.data })));
     }
 
-    addEventListener(name, ...rest) {
-      super.addEventListener(name, ...rest);
+    addEventListener(name, ...options) {
+      super.addEventListener(name, ...options);
       if (this.forwarded.has(name)) return;
       this.forwarded.add(name);
       if (this.real) this.forward(name);
     }
 
-    // Without a place: a small question now and then, whose answer is as good as a heartbeat, and then every region fetches itself.
-    async ask() {
+    // Without a slot: a small request now and then counts as a heartbeat, and then every region fetches itself.
+    async poll() {
       try {
-        const answer = await fetch(`${location.pathname}?fragment=way`, { headers: { "HX-Request": "true" } });
-        if (answer.status === 401 || answer.status === 403) return muster.signOut();
-        if (answer.ok && this.readyState !== 2) {
+        const response = await fetch(`${location.pathname}?fragment=nav`, { headers: { "HX-Request": "true" } });
+        if (response.status === 401 || response.status === 403) return muster.signOut();
+        if (response.ok && this.readyState !== 2) {
           if (!this.readyState) { this.readyState = 1; this.onopen?.(new Event("open")); }
-          const told = { at: Date.parse(answer.headers.get("Date")) / 1000 || Date.now() / 1000, build: document.documentElement.dataset.build };
-          this.dispatchEvent(new MessageEvent("hb", { data: JSON.stringify(told) }));
+          const heartbeat = { at: Date.parse(response.headers.get("Date")) / 1000 || Date.now() / 1000, build: document.documentElement.dataset.build };
+          this.dispatchEvent(new MessageEvent("hb", { data: JSON.stringify(heartbeat) }));
           muster.refresh();
         }
-      } catch { /* the clock on the page says how old it is */ }
-      if (this.readyState !== 2) this.timer = setTimeout(() => this.begin(), ASK_MS);
+      } catch { /* the clock on the page shows the age of the data */ }
+      if (this.readyState !== 2) this.timer = setTimeout(() => this.begin(), POLL_MS);
       return undefined;
     }
 
-    let_go() { this.release?.(); this.release = null; }
+    releaseSlot() { this.release?.(); this.release = null; }
 
     close() {
       this.readyState = 2;
       clearTimeout(this.timer);
       this.real?.close();
-      this.let_go();
+      this.releaseSlot();
     }
   }
 

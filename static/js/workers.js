@@ -1,4 +1,4 @@
-// What the pages of sessions need of script besides the live regions: copying a link, and one menu at a time.
+// Pages of sessions: copying a link, and one open menu at a time.
 (() => {
   "use strict";
   const show = () => document.querySelectorAll("[data-scripted][hidden]").forEach((el) => { el.hidden = false; });
@@ -9,7 +9,7 @@
     if (!button) return;
     const link = new URL(button.dataset.copy, location.href).href;
     let words = "Link copied";
-    try { await navigator.clipboard.writeText(link); } catch { words = `This browser does not let pages copy. The link: ${link}`; }
+    try { await navigator.clipboard.writeText(link); } catch { words = `This browser does not allow copying. The link: ${link}`; }
     document.getElementById("announcer").textContent = words;
     button.textContent = words;
   });

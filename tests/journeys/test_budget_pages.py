@@ -69,7 +69,7 @@ def test_a_budget_is_edited_in_its_cell_by_keyboard(page: Page, address: str, da
     page.keyboard.type("7.25")
     page.keyboard.press("Enter")
     expect(page.locator("#result")).to_contain_text("$7.25")
-    expect(page.locator(f"#purse-{target.pk}")).to_contain_text("Locked")
+    expect(page.locator(f"#row-{target.pk}")).to_contain_text("Locked")
     expect(page.locator(f"#budget-{target.pk}")).to_be_focused()
     assert Account.objects.get(pk=target.pk).budget == usd("7.25")
 
@@ -111,7 +111,7 @@ def test_spend_shows_in_every_region_without_a_reload(page: Page, address: str, 
     wake_ups.publish_change(day.pk, "budget")
     day.project.refresh_from_db()
     spent = f"${day.project.total_spent / 1e6:.2f}"
-    for region in ("#summary", "#by-category tfoot", "#caps", "#strip"):
+    for region in ("#summary", "#by-category tfoot", "#caps", "#header"):
         expect(page.locator(region)).to_contain_text(spent, timeout=3000)
     assert page.evaluate("window.same")
 
@@ -137,13 +137,13 @@ def test_the_selected_entries_are_changed_together(page: Page, address: str, day
     open_live(page, address, day, "budget/entries/")
     share = entry(day, 6).account.budget  # dispatch shared the plan out
     for seq in (6, 7):
-        page.check(f"#purse-{entry(day, seq).pk} input[type=checkbox]")
+        page.check(f"#row-{entry(day, seq).pk} input[type=checkbox]")
     page.select_option("#bulk-do", "percent")
     page.fill("#bulk-value", "-50")
-    page.click("text=Change the selected")
-    expect(page.locator("#result")).to_contain_text("The budgets of 2 entries are changed")
-    expect(page.locator(f"#purse-{entry(day, 6).pk}")).to_contain_text(amounts.format_usd(share // 2))
-    assert not page.is_checked(f"#purse-{entry(day, 6).pk} input[type=checkbox]")
+    page.click("text=Change selected")
+    expect(page.locator("#result")).to_contain_text("Budgets of 2 entries changed")
+    expect(page.locator(f"#row-{entry(day, 6).pk}")).to_contain_text(amounts.format_usd(share // 2))
+    assert not page.is_checked(f"#row-{entry(day, 6).pk} input[type=checkbox]")
 
 
 def test_the_first_view_is_light(browser: Browser, address: str, day: Workspace) -> None:
@@ -164,7 +164,7 @@ def test_the_pages_are_printed_without_controls(browser: Browser, address: str, 
     for tail in ("", "entries/"):
         page.goto(f"{address}/w/{day.pk}/budget/{tail}")
         page.emulate_media(media="print")
-        for control in (".strip", ".tabs", "#stop-all", ".chips", ".sections", "#bulk"):
+        for control in (".header", ".tabs", "#stop-all", ".chips", ".sections", "#bulk"):
             assert not page.locator(control).first.is_visible(), control
         expect(page.locator(".printed")).to_be_visible()
         assert len(page.pdf(format="A4")) > 10_000

@@ -96,13 +96,13 @@ def test_the_csv_has_what_is_shown(page: Page, address: str, many: Workspace, tm
     entries.add(many.pk, [entries.Draft("=1+1", spec={"files_to_modify": ["src/part_1.py"]})], by=seed.ANA)
     page.goto(f"{address}/w/{many.pk}/entries/?status=open")
     page.fill("#q", "file:src/part_1.py")
-    expect(page.locator(".says")).to_contain_text("touching src/part_1.py")
+    expect(page.locator(".summary-line")).to_contain_text("touching src/part_1.py")
     expect(page.locator("#csv")).to_have_attribute("href", re.compile("q=file"))
     with page.expect_download() as download:
         page.click("#csv")
     download.value.save_as(tmp_path / "entries.csv")
     lines = list(csv.DictReader((tmp_path / "entries.csv").open()))
-    form_data = page.locator(".says .num").inner_text()
+    form_data = page.locator(".summary-line .num").inner_text()
     assert form_data == f"{len(lines)} entries" and lines[-1]["title"] == "'=1+1"
 
 
@@ -124,7 +124,7 @@ def test_typing_keeps_the_caret_and_the_address(page: Page, address: str, worksp
         page.keyboard.type(letter)
         wake_ups.publish_change(workspace.pk, "entries")
         page.wait_for_timeout(60)
-    expect(page.locator(".says")).to_contain_text("waiting for files")
+    expect(page.locator(".summary-line")).to_contain_text("waiting for files")
     expect(page.locator("#q")).to_be_focused()
     expect(page.locator("#q")).to_have_value("reason:files")
     expect(page).to_have_url(re.compile(r"\?sort=-seq&q=reason%3Afiles$"))
@@ -144,7 +144,7 @@ def test_many_are_held_at_once_and_all_that_match_by_their_number(page: Page, ad
     page.check("#tick-page")
     page.check("#every input")
     page.click(".picked-bar >> text=Hold")
-    expect(page.locator("#result")).to_contain_text(re.compile(r"Type \d{3} to go on"))
+    expect(page.locator("#result")).to_contain_text(re.compile(r"Type \d{3} to continue"))
     n = re.search(r"Type (\d+)", page.locator("#result").inner_text())
     assert n is not None
     page.fill("#result [name=typed]", n.group(1))

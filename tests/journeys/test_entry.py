@@ -25,7 +25,7 @@ def test_two_clicks_lead_from_the_entry_to_the_diff_of_its_most_expensive_round(
     page.goto(f"{address}/w/{entry.workspace_id}/entries/{entry.pk}/")
     expect(page.locator("#rounds")).to_contain_text("Round 1 cost the most: $0.31")
     assert [bar.bounding_box()["height"] > 10 for bar in page.locator("#rounds rect.bar").all()] == [True, True]  # type: ignore[index]
-    page.click("text=see what it changed")
+    page.click("text=view its changes")
     expect(page.locator("#diff ins").first).to_contain_text("text: str")
     expect(page.locator("#diff-h")).to_be_in_viewport()
 
@@ -65,7 +65,7 @@ def test_the_preflight_opens_in_place_and_follows_what_changes(page: Page, addre
     assert [row.get_attribute("data-check") for row in rows.all()] == [check.code for check in confirmation]
     expect(page.locator("#dispatch-entry")).to_have_count(0)
     control.pause(workspace.pk, by=seed.ANA)
-    expect(page.locator("#preflight")).to_contain_text("Open the executor", timeout=3000)
+    expect(page.locator("#preflight")).to_contain_text("View executor", timeout=3000)
     assert results(page) == []
 
 
@@ -81,7 +81,7 @@ def test_dispatch_now_asks_why_and_leads_to_the_session(page: Page, address: str
     page.click("#dispatch-entry")
     expect(page.locator("#result")).to_contain_text("as round 1")
     assert Event.objects.get(verb="entry.dispatch").reason == "the customer waits"
-    expect(page.locator("#preflight")).to_contain_text("at work already", timeout=3000)
+    expect(page.locator("#preflight")).to_contain_text("already in progress", timeout=3000)
     page.click("#result a")
     page.wait_for_url(f"**/{Session.objects.get(entry=entry, status='claimed').pk}/")
 
@@ -111,7 +111,7 @@ def test_typing_a_reason_survives_the_swaps(page: Page, address: str, workspace:
     page.locator("#act-reason").press_sequentially(" May")
     expect(page.locator("#act-reason")).to_have_value("not before May")
     page.click("#act-hold")
-    expect(page.locator("#standing")).to_contain_text("not before May", timeout=3000)
+    expect(page.locator("#status")).to_contain_text("not before May", timeout=3000)
 
 
 def test_without_script_the_preflight_is_a_page(browser: Browser, address: str, workspace: Workspace) -> None:

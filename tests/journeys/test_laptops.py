@@ -12,7 +12,7 @@ __all__ = ["site", "transactional_db"]
 def test_header_and_strip_keep_to_a_line_each(browser: Browser, site: Site, width: int) -> None:
     context, page = looking(browser, site, viewport={"width": width, "height": 800})
     page.goto(site.home)
-    heights = "[...document.querySelectorAll('.top, .strip')].map(one => one.offsetHeight)"
+    heights = "[...document.querySelectorAll('.top, .header')].map(one => one.offsetHeight)"
     calm = page.evaluate(heights)
     lines_of_header = 1 if width >= 980 else 2  # below, the sections have one of their own
     assert calm[0] <= 50 * lines_of_header and calm[1] <= 58, calm

@@ -108,14 +108,14 @@ def test_the_whole_log_is_searched(page: Page, address: str, workspace: Workspac
     open_live(page, address, workspace, f"workers/{session.pk}/log/")
     page.fill("#log-q", "line 77 of")
     page.press("#log-q", "Enter")
-    expect(page.locator("#log-found")).to_have_text("1 of 1")
+    expect(page.locator("#log-matches")).to_have_text("1 of 1")
     expect(page.locator("#L77")).to_be_in_viewport()
     page.fill("#log-q", "999 of")
     page.press("#log-q", "Enter")
-    expect(page.locator("#log-found")).to_contain_text("of 4")
-    before = page.locator("#log-found").inner_text()
+    expect(page.locator("#log-matches")).to_contain_text("of 4")
+    before = page.locator("#log-matches").inner_text()
     page.click("#log-steps button:has-text('Next')")
-    expect(page.locator("#log-found")).not_to_have_text(before)
+    expect(page.locator("#log-matches")).not_to_have_text(before)
     assert "q=999" in page.url
     page.wait_for_function("CSS.highlights.size === 1")  # painted after the lines have come
 
@@ -207,7 +207,7 @@ def test_everything_of_a_log_can_be_reached_without_script(
     expect(page.locator("#L77 mark")).to_have_text("line 77 of")
     page.select_option("#log-level", "error")
     page.click("#log-show")
-    expect(page.locator("#log-more")).to_have_text("No line fits yet.")
+    expect(page.locator("#log-more")).to_have_text("No matching lines yet.")
     context.close()
 
 
@@ -246,7 +246,7 @@ def test_the_log_is_accessible(
     for tail in ("", "log/#L7", "log/?q=expected", "log/?level=error", "log/?line=43", "?tab=events"):
         page.goto(f"{target}{tail}")
         page.wait_for_timeout(300)
-        page.locator(".told summary").first.click() if page.locator(".told summary").count() else None
+        page.locator(".event summary").first.click() if page.locator(".event summary").count() else None
         assert _problems(page) == [], tail
     context.close()
 

@@ -13,9 +13,9 @@ from tests.journeys.test_pages import open_live
 from workspaces.models import Workspace
 
 FOCUS_IS_SEEN = """() => { const el = document.activeElement; if (!el || el === document.body) return 'nothing';
-  const box = el.getBoundingClientRect(), strip = document.querySelector('.strip')?.getBoundingClientRect();
+  const box = el.getBoundingClientRect(), strip = document.querySelector('.header')?.getBoundingClientRect();
   const outlined = getComputedStyle(el).outlineStyle !== 'none';
-  const hidden = strip && !el.closest('.strip') && box.top < strip.bottom - 1 && box.bottom > strip.top && box.bottom <= strip.bottom + 1 && strip.top < 200 && box.top > strip.top;
+  const hidden = strip && !el.closest('.header') && box.top < strip.bottom - 1 && box.bottom > strip.top && box.bottom <= strip.bottom + 1 && strip.top < 200 && box.top > strip.top;
   return !outlined ? 'no outline: ' + el.outerHTML.slice(0, 120) : hidden ? 'under the strip: ' + el.outerHTML.slice(0, 120) : ''; }"""
 
 

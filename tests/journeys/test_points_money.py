@@ -22,7 +22,7 @@ def test_18_what_is_spent_is_the_same_everywhere(browser: Browser, site: Site) -
     context, page = looking(browser, site)
     spent = Project.objects.get(pk=site.full.workspace.pk).total_spent
     page.goto(site.home)
-    assert page.get_attribute("#strip-spent", "data-value") == str(spent)
+    assert page.get_attribute("#header-spent", "data-value") == str(spent)
     assert page.get_attribute("#budget .headline", "data-value") == str(spent)
     page.goto(f"{site.home}budget/")
     assert page.get_attribute("#summary strong", "data-value") == str(spent)
@@ -69,11 +69,11 @@ def test_20_amounts_are_written_by_one_hand(browser: Browser, site: Site) -> Non
 def test_21_the_cap_shows_its_effect_and_that_of_a_lower_one(browser: Browser, site: Site) -> None:
     context, page = looking(browser, site)
     page.goto(site.home)
-    expect(page.locator("#budget")).to_contain_text("Hard cap: nothing starts that could spend past $900.00")
+    expect(page.locator("#budget")).to_contain_text("Hard cap: no session starts that could exceed $900.00")
     page.click("#cap-edit summary")
     page.fill("#cap-amount", "100")
     page.click("#cap-edit button")
-    expect(page.locator("#result")).to_contain_text("already spent: nothing new starts until the cap is raised")
+    expect(page.locator("#result")).to_contain_text("already spent: no session starts until the cap is raised")
     assert Project.objects.get(pk=site.full.workspace.pk).max_project_spend == amounts.usd("900")
     context.close()
 
@@ -84,7 +84,7 @@ def test_22_an_entry_without_a_budget_names_what_binds_it(browser: Browser, site
     Account.objects.filter(pk=target.pk).update(budget=0, own_budget=False)
     context, page = looking(browser, site)
     page.goto(f"{site.home}entries/{target.pk}/?tab=budget")
-    expect(page.locator("main")).to_contain_text(re.compile(r"bound by .+ \$[\d,.]+ left"))
+    expect(page.locator("main")).to_contain_text(re.compile(r"limited by .+ \$[\d,.]+ left"))
     context.close()
     Account.objects.filter(pk=target.pk).update(**kept)
 
@@ -97,11 +97,11 @@ def test_23_a_locked_budget_stays_and_shows_who_and_why(browser: Browser, site: 
     assert Account.objects.get(pk=locked.pk).budget == before
     context, page = looking(browser, site)
     page.goto(f"{site.home}budget/entries/?locked=1")
-    row = page.locator(f"#purse-{locked.pk}")
+    row = page.locator(f"#row-{locked.pk}")
     expect(row).to_contain_text("bea")
     expect(row).to_contain_text("agreed in review 14")
     page.goto(f"{site.home}budget/entries/?locked=1&release={locked.pk}")
-    page.click(f"#purse-{locked.pk} button:has-text('Release')")
+    page.click(f"#row-{locked.pk} button:has-text('Unlock')")
     assert Account.objects.get(pk=locked.pk).human_locked  # the field for the reason is required
     page.goto(f"{site.home}activity/?verb=budget")
     expect(page.locator("main")).to_contain_text("1 skipped")

@@ -34,7 +34,7 @@ def test_02_a_stop_is_two_clicks_and_a_double_click_sends_nothing(page: Page, ad
     page.wait_for_timeout(700)
     assert sent == [] and state(workspace) == "running"
     page.click("#stop-all-now")
-    expect(page.locator("#strip")).to_have_attribute("data-state", "paused")
+    expect(page.locator("#header")).to_have_attribute("data-state", "paused")
     assert len(sent) == 1
 
 
@@ -72,10 +72,10 @@ def test_04_with_one_session_left_the_page_never_shows_all_stopped(page: Page, a
     Session.objects.filter(pk=silent.pk).update(stop_wanted_at=long_ago)
     wake_ups.publish_change(workspace.pk, "workers")
     expect(page.locator("#stopping")).to_contain_text("2 of 3 confirmed")
-    expect(page.locator("#stopping")).to_contain_text("no answer")
+    expect(page.locator("#stopping")).to_contain_text("no response")
     expect(page.locator("#stop-retry")).to_be_visible()
-    expect(page.locator("#banner")).to_contain_text("has not answered the stop")
-    expect(page.locator("#alarm")).to_contain_text("has not answered")
+    expect(page.locator("#banner")).to_contain_text("has not confirmed the stop")
+    expect(page.locator("#alarm")).to_contain_text("has not confirmed")
     assert "All stopped" not in page.inner_text("body")
     page.click(f"#kill-{silent.pk}")
     expect(page.locator("#stopping")).to_contain_text("is being killed")
@@ -128,13 +128,13 @@ def test_08_the_second_person_sees_who_was_first(browser: Browser, address: str,
     control.pause(workspace.pk, by=seed.ANA)
     control.resume(workspace.pk, by=seed.ANA)
     before = Executor.objects.get(pk=workspace.pk).version
-    other.evaluate("document.querySelector('#strip input[name=version]').value = 1")
+    other.evaluate("document.querySelector('#header input[name=version]').value = 1")
     other.click("#act-pause")
     expect(other.locator("#result")).to_contain_text("ana changed the executor")
     assert state(workspace) == "running"
     target.goto(f"{address}/w/{workspace.pk}/")
     target.dblclick("#act-pause")
-    expect(target.locator("#strip")).to_have_attribute("data-state", "paused")
+    expect(target.locator("#header")).to_have_attribute("data-state", "paused")
     assert Executor.objects.get(pk=workspace.pk).version == before + 1
     mine.close()
     theirs.close()

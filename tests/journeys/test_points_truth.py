@@ -85,16 +85,16 @@ def test_14_an_executor_that_is_halted_is_unknown_while_the_stream_lives(
     page.goto(re.search(r"http://\S+", muster.muster("login_link"))[0])  # type: ignore[index]
     page.goto(f"http://127.0.0.1:{muster.port}/w/{created['id']}/")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "live", timeout=10_000)
-    expect(page.locator("#strip")).to_have_attribute("data-shown", "running", timeout=10_000)
+    expect(page.locator("#header")).to_have_attribute("data-shown", "running", timeout=10_000)
     control_worker = muster.children()["control"]
     os.kill(control_worker, signal.SIGSTOP)
     try:
-        expect(page.locator("#strip")).to_have_attribute("data-shown", "unknown", timeout=6000)
-        expect(page.locator("#strip")).to_contain_text("Unknown")
+        expect(page.locator("#header")).to_have_attribute("data-shown", "unknown", timeout=6000)
+        expect(page.locator("#header")).to_contain_text("Unknown")
         expect(page.locator("#freshness")).to_have_attribute("data-state", "live")
     finally:
         os.kill(control_worker, signal.SIGCONT)
-    expect(page.locator("#strip")).to_have_attribute("data-shown", "running", timeout=15_000)
+    expect(page.locator("#header")).to_have_attribute("data-shown", "running", timeout=15_000)
 
 
 @pytest.mark.alone
@@ -130,13 +130,13 @@ def test_30_a_failing_region_is_reported_and_the_others_continue(troubled_page: 
     page.route("**/?fragment=workers", fail)
     open_live(page, address, workspace)
     control.pause(workspace.pk, by=seed.ANA)
-    expect(page.locator("#workers .region-error")).to_contain_text("the server answered 500 (request abcdef12)")
-    expect(page.locator("#strip")).to_have_attribute("data-state", "paused")
+    expect(page.locator("#workers .region-error")).to_contain_text("the server responded with 500 (request abcdef12)")
+    expect(page.locator("#header")).to_have_attribute("data-state", "paused")
     page.unroute("**/?fragment=workers")
     page.click("#workers .region-error button")
     expect(page.locator("#workers .region-error")).to_have_count(0)
     page.route("**/?fragment=budget", lambda route: None)  # never answered
     wake_ups.publish_change(workspace.pk, "budget")
-    expect(page.locator("#budget .region-error")).to_contain_text("no answer", timeout=12_000)
+    expect(page.locator("#budget .region-error")).to_contain_text("no response", timeout=12_000)
     control.resume(workspace.pk, by=seed.ANA)
-    expect(page.locator("#strip")).to_have_attribute("data-state", "running")
+    expect(page.locator("#header")).to_have_attribute("data-state", "running")

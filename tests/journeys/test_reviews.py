@@ -33,7 +33,7 @@ def page_of(browser: Browser, address: str, name: str, workspace: Workspace, rol
 def begun(page: Page, address: str, workspace: Workspace) -> None:
     page.goto(f"{address}/w/{workspace.pk}/budget/reviews/")
     page.fill("#new-title", "Budget of November")
-    page.click("text=Freeze the figures and begin")
+    page.click("text=Freeze figures and start")
     expect(page.locator("h1")).to_have_text("Review #1: Budget of November")
 
 
@@ -75,7 +75,7 @@ def test_a_review_from_draft_to_print_without_script(
     assert Account.objects.get(pk=entry.pk).budget == 7_500_000 and Review.objects.get().state == "approved"
     a_charge(entry, "0.25")
     bea.goto(bea.url.split("#")[0])
-    expect(bea.locator(".moved")).to_contain_text("Figures have moved since: spend is")
+    expect(bea.locator(".moved")).to_contain_text("Figures have changed since: spend is")
 
     pages = printed(bea, tmp_path)
     text = "\n".join(pages)
@@ -122,7 +122,7 @@ def test_changes_are_requested_made_and_decided_again(browser: Browser, address:
     bea.fill("#d-note", "Too much")
     bea.click("#decide button")
     ana.reload()
-    expect(ana.locator(".outcome")).to_contain_text("bea asks for changes. anton may change it and ask again.")
+    expect(ana.locator(".outcome")).to_contain_text("bea asks for changes. anton may change it and request approval again.")
     proposed(ana, entry, "6")
     ana.click("text=Ask for a decision")
     bea.goto(ana.url)
@@ -144,7 +144,7 @@ def test_a_channel_is_made_and_its_test_truly_arrives(
     page.fill("#name-of-new", "Ops")
     page.fill("#target-of-new", receiver.url)
     page.check("#new-channel input[value='entry.blocked']")
-    page.click("text=Add the channel")
+    page.click("text=Add channel")
     secret = page.locator("#secret code").inner_text()
     page.click("text=Send a test")
     expect(page.locator("#result")).to_contain_text("Test of Ops: delivered (status 200")

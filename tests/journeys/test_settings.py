@@ -83,7 +83,7 @@ def test_a_person_comes_by_a_link_and_sets_a_password(browser: Browser, page: Pa
     fresh.fill("#new_password1", "a long enough one")
     fresh.fill("#new_password2", "a long enough one")
     fresh.click("#set-password")
-    expect(fresh.locator("#result")).to_contain_text("Your password is set")
+    expect(fresh.locator("#result")).to_contain_text("Password set")
     fresh.click("#browser-zone button")
     fresh.click("#prefer")
     expect(fresh.locator("html")).to_have_attribute("data-zone", "Asia/Tokyo")
@@ -98,10 +98,10 @@ def test_a_workspace_is_made_by_the_form(page: Page, address: str, workspace: Wo
     page.click("text=New workspace")
     page.fill("#f-repo", str(repo))
     page.click("#check")
-    expect(page.locator("#found")).to_contain_text("start")
+    expect(page.locator("#repository")).to_contain_text("start")
     page.fill("#f-command", "python3 agent.py")
     page.click("#make")
-    expect(page.locator("#strip")).to_have_attribute("data-state", re.compile("stopped|paused"))
+    expect(page.locator("#header")).to_have_attribute("data-state", re.compile("stopped|paused"))
     assert Workspace.objects.get(name="shop").base_branch == "main"
 
 

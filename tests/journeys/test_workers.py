@@ -22,8 +22,8 @@ def test_a_session_silent_for_ten_minutes_is_marked_quiet_while_one_looks(page: 
     expect(row).not_to_contain_text("quiet")
     Session.objects.filter(pk=session.pk).update(last_output_at=now() - timedelta(minutes=11))
     wake_ups.publish_change(workspace.pk, "workers")
-    expect(row.locator(".tell.bad")).to_contain_text("quiet 11m", timeout=3000)
-    expect(row.locator(".tell.bad svg.icon")).to_be_visible()
+    expect(row.locator(".tone.bad")).to_contain_text("quiet 11m", timeout=3000)
+    expect(row.locator(".tone.bad svg.icon")).to_be_visible()
 
 
 def test_a_row_opens_to_its_last_lines_and_stays_open(page: Page, address: str, workspace: Workspace) -> None:
@@ -43,7 +43,7 @@ def test_a_session_is_held_after_its_round_and_stopped_from_its_menu(page: Page,
     open_live(page, address, workspace, "workers/")
     page.locator(f"#menu-{target.pk} summary").click()
     page.click(f"#hold-{target.pk}")
-    expect(page.locator(f"#worker-{target.pk}")).to_contain_text("held after this round, as ana asked")
+    expect(page.locator(f"#worker-{target.pk}")).to_contain_text("on hold after this round, requested by ana")
     page.locator(f"#menu-{other.pk} summary").click()
     page.click(f"#stop-{other.pk}")
     page.locator(f"#stop-{other.pk}-now").click()
@@ -61,7 +61,7 @@ def test_the_list_works_without_script(browser: Browser, address: str, workspace
     page.locator(f"#menu-{session.pk} summary").click()
     expect(page.locator(f"#menu-{session.pk} [data-copy]")).to_be_hidden()
     page.click(f"#hold-{session.pk}")
-    expect(page.locator(f"#worker-{session.pk}")).to_contain_text("held after this round")
+    expect(page.locator(f"#worker-{session.pk}")).to_contain_text("on hold after this round")
     page.fill("#workers-q", f"#{session.entry.seq}")
     page.keyboard.press("Enter")
     expect(page.locator(".workers tbody")).to_have_count(1)

@@ -62,7 +62,7 @@ def _round(page: Page, home: str) -> None:
     began = time.monotonic()
     page.goto(f"{home}budget/entries/?sort=-spent")
     page.click("tbody th a.title >> nth=0")
-    page.click("text=see what it changed")
+    page.click("text=view its changes")
     page.wait_for_timeout(1200)
     page.screenshot(path=PLACE / "round.png")
     print(f"found in {time.monotonic() - began:.1f} s")

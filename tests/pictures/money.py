@@ -55,7 +55,7 @@ def _review(page: Page) -> None:
     """A draft with two changes proposed."""
     page.click("main .tabs >> text=Reviews")
     page.fill("#new-title", "Budget of November")
-    page.click("text=Freeze the figures and begin")
+    page.click("text=Freeze figures and start")
     for label, amount, why in (
         ("#2 ", "12", "Two rounds from its goal, and it gains"),
         ("The cap", "70", "For what is left of it"),

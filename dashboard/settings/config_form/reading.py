@@ -78,12 +78,12 @@ _PLAIN = {
     "greater_than": "must be more than {gt}",
     "less_than_equal": "must be {le} or less",
     "less_than": "must be less than {lt}",
-    "string_pattern_mismatch": "holds characters, or begins with one, that may not be here",
+    "string_pattern_mismatch": "contains characters that are not allowed",
     "string_too_long": "may have at most {max_length} characters",
     "string_too_short": "may not be empty",
     "too_long": "may have at most {max_length} items",
     "literal_error": "must be one of {expected}",
-    "extra_forbidden": "there is no such key",
+    "extra_forbidden": "unknown key",
     "missing": "is missing: write one",
 }
 

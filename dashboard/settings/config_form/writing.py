@@ -95,11 +95,11 @@ def parsed(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise Unreadable(f"This is not JSON: {error.msg} in line {error.lineno}") from None
     except (RecursionError, ValueError) as error:
-        raise Unreadable(f"This is not JSON that can be kept: {str(error)[:80]}") from None
+        raise Unreadable(f"This JSON cannot be stored: {str(error)[:80]}") from None
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _lines(text: str) -> list[Any]:

@@ -72,7 +72,7 @@ def test_a_budget_and_its_lock_change_by_their_verbs(client: Client) -> None:
 def test_a_correction_is_shown_first_and_booked_once(client: Client) -> None:
     seed(1)
     row = LedgerEntry.objects.get()
-    assert b"Show what it would do" in dry_run(client, LedgerEntry, "correct", row.pk).content
+    assert b"Dry run" in dry_run(client, LedgerEntry, "correct", row.pk).content
     shown = dry_run(client, LedgerEntry, "correct", row.pk, amount="-0.2", key="k1", reason="counted twice")
     assert b"$0.25" in shown.content and b"$0.05" in shown.content
     assert LedgerEntry.objects.count() == 1

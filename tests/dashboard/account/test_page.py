@@ -34,7 +34,7 @@ def pia(db: None) -> Client:
 
 
 def make(client: Client, workspace: Workspace | None, role: str, **more: str) -> Any:
-    form = {"name": "ci", "workspace": workspace.pk if workspace else "", "role": role, "lasts": "30"} | more
+    form = {"name": "ci", "workspace": workspace.pk if workspace else "", "role": role, "expires": "30"} | more
     return client.post("/account/tokens/", form)
 
 
@@ -82,7 +82,7 @@ def test_who_came_by_a_link_sets_a_password_without_an_old_one(db: None) -> None
     client.get(login_links.link_for(fresh))
     assert "have no password yet" in text_of(client, "/account/")
     client.post("/account/password/", {"new_password1": PASSWORD, "new_password2": PASSWORD})
-    assert Client().login(username="fresh", password=PASSWORD) and "Password now" in text_of(client, "/account/")
+    assert Client().login(username="fresh", password=PASSWORD) and "Current password" in text_of(client, "/account/")
 
 
 def test_guessing_the_old_password_is_bounded(pia: Client) -> None:
@@ -102,7 +102,7 @@ def test_a_token_is_shown_once_and_works_at_most_as_its_owner(otto: Client, work
         assert make(otto, workspace, role).status_code == 400, role
     assert make(otto, None, "viewer").status_code == 400
     assert make(otto, seed.empty("Other"), "viewer").status_code == 400
-    assert make(otto, workspace, "viewer", name="").status_code == make(otto, workspace, "viewer", lasts="9").status_code == 400
+    assert make(otto, workspace, "viewer", name="").status_code == make(otto, workspace, "viewer", expires="9").status_code == 400
 
 
 def test_it_ends_with_what_its_owner_may(otto: Client, workspace: Workspace) -> None:
@@ -126,7 +126,7 @@ def test_it_ends_when_its_owner_may_not_log_in(otto: Client, workspace: Workspac
 
 
 def test_an_admin_of_everything_makes_one_for_all_while_they_are(ana: Client, workspace: Workspace) -> None:
-    secret = secret_in(make(ana, None, "admin", lasts=""))
+    secret = secret_in(make(ana, None, "admin", expires=""))
     caller = tokens.find(secret)
     assert caller and caller.expires_at is None and caller.workspace is None
     User.objects.filter(username="ana").update(is_superuser=False)
@@ -154,10 +154,10 @@ def test_when_it_was_used_is_known_to_within_an_hour(otto: Client, workspace: Wo
 
 
 def test_tokens_of_others_and_of_the_server_are_not_listed(ana: Client, vera: Client, workspace: Workspace) -> None:
-    tokens.create("the server's", role=Role.ADMIN)
+    tokens.create("machine token", role=Role.ADMIN)
     make(ana, workspace, "viewer", name="anas own")
     seen = text_of(vera, "/account/tokens/")
-    assert "the server" not in seen and "anas own" not in seen and "You made none yet" in seen
+    assert "machine token" not in seen and "anas own" not in seen and "No tokens yet" in seen
 
 
 def test_tries_are_bounded_and_answered_alike_whoever_there_is(pia: Client) -> None:

@@ -44,7 +44,7 @@ def test_a_budget_below_spend_reports_its_consequence(bea: Client, day: Workspac
     Entry.objects.filter(pk=entry(day, 5).pk).update(status="pending")
     Account.objects.filter(pk=entry(day, 5).pk).update(spent=usd(2), held=0)
     response = bea.post(f"/w/{day.pk}/entries/{entry(day, 5).pk}/budget/", {"amount": "1"}, headers=HTMX)
-    assert "$2.00 is spent and $0.00 held: nothing more starts on it until it is raised" in in_line(response.content.decode())
+    assert "$2.00 is spent and $0.00 reserved: no session starts on it until it is raised" in in_line(response.content.decode())
 
 
 def picks(day: Workspace, *seqs: int) -> list[str]:
@@ -63,7 +63,7 @@ def test_many_budgets_change_all_or_none(bea: Client, day: Workspace) -> None:
     old = picks(day, 6, 7)
     caps.edit(entry(day, 7).account, usd(1), by=seed.ANA)
     response = bea.post(at(day, "entries/bulk/"), {"do": "set", "value": "2", "pick": old}, headers=HTMX)
-    assert response.status_code == 409 and "None of the selected was changed" in in_line(response.content.decode())
+    assert response.status_code == 409 and "No budgets were changed" in in_line(response.content.decode())
     assert not entry(day, 6).account.human_locked and entry(day, 7).account.budget == usd(1)
 
 
@@ -80,7 +80,7 @@ def test_allocating_too_much_at_once_asks_first(bea: Client, day: Workspace) -> 
         "do": "set",
         "value": "50",
         "picks": ",".join(form["pick"]),
-        "confirm": confirmation.context["asked"]["fields"]["confirm"],
+        "confirm": confirmation.context["confirmation"]["fields"]["confirm"],
     }
     assert bea.post(at(day, "entries/bulk/"), again).status_code == 303 and entry(day, 6).account.budget == usd(50)
 
@@ -89,7 +89,7 @@ def test_many_locks_are_set_and_released_with_a_reason(bea: Client, day: Workspa
     address = at(day, "entries/bulk/")
     bea.post(address, {"do": "lock", "pick": picks(day, 6, 7)})
     assert entry(day, 6).account.human_locked
-    assert "needs a reason" in in_line(
+    assert "Enter a reason" in in_line(
         bea.post(address, {"do": "unlock", "pick": picks(day, 6, 7)}, headers=HTMX).content.decode()
     )
     assert entry(day, 6).account.human_locked
@@ -122,7 +122,7 @@ def test_a_row_is_corrected_by_another_one_after_a_look_ahead(bea: Client, day: 
         and not row.corrections.exists()
     )
     for _ in range(2):  # sent twice, booked once
-        assert bea.post(address, form | {"confirm": confirmation.context["asked"]["fields"]["confirm"]}).status_code == 303
+        assert bea.post(address, form | {"confirm": confirmation.context["confirmation"]["fields"]["confirm"]}).status_code == 303
     assert [correction.amount for correction in row.corrections.all()] == [-20_000]
 
 
@@ -142,7 +142,10 @@ def test_the_rows_of_the_ledger_are_not_rounded(bea: Client, day: Workspace) -> 
 def test_the_reallocation_is_looked_at_and_then_done(bea: Client, day: Workspace) -> None:
     before = dict(Account.objects.values_list("pk", "budget"))
     seen = text_of(bea, at(day, "reallocate/"))
-    assert "budgets would change, 1 locked would be skipped" in seen and "Returned $7.70 to the pool: it is done" in seen
+    assert (
+        "budgets of open entries would change, 1 locked would be skipped" in seen
+        and "Returned $7.70 to the pool: it is done" in seen
+    )
     assert dict(Account.objects.values_list("pk", "budget")) == before
     page = in_line(bea.post(at(day, "reallocate/"), headers=HTMX).content.decode())
     assert "changed 9 budgets, skipped 1 locked" in page
@@ -153,14 +156,14 @@ def test_the_pool_of_a_reallocation_adds_up(bea: Client, day: Workspace) -> None
     seen = text_of(bea, at(day, "reallocate/"))
     project, pool = Project.objects.get(pk=day.pk), reallocation.preview(day.pk).pool
     locked = min(project.total_budget, project.max_project_spend) - project.total_spent - project.held - pool
-    assert pool and f"To share out: {amounts.format_usd(pool)} (the" in seen
-    assert f"{amounts.format_usd(project.held)} held and {amounts.format_usd(locked)} left in locked budgets" in seen
+    assert pool and f"To distribute: {amounts.format_usd(pool)} (the" in seen
+    assert f"{amounts.format_usd(project.held)} reserved and {amounts.format_usd(locked)} left in locked budgets" in seen
 
 
 def test_no_total_budget_is_no_plan_and_exceeds_nothing(bea: Client, day: Workspace) -> None:
     bea.post(at(day, "total/"), {"amount": "0"})
     overview, entries = text_of(bea, at(day)), text_of(bea, at(day, "entries/"))
-    assert "none: the cap alone binds" in overview and "Total budget $0.00" not in overview
+    assert "none: only the cap applies" in overview and "Total budget $0.00" not in overview
     assert "exceeds" not in overview + entries and "of the total budget" not in entries
 
 

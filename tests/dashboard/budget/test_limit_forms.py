@@ -17,15 +17,15 @@ def test_a_limit_is_set_with_who_and_why(bea: Client, day: Workspace) -> None:
     assert bea.post(at(day, "limits/"), form).status_code == 303
     assert Limit.objects.get(project_id=day.pk, category="interceptor", period="day").amount == usd(900)
     seen = text_of(bea, at(day, "changes/"))
-    assert "Limit of interceptor a day" in seen and "fewer reviews" in seen and "$900.00" in seen
+    assert "Limit of interceptor per day" in seen and "fewer reviews" in seen and "$900.00" in seen
     seen = text_of(bea, at(day), fragment="caps")
-    assert "<strong>Interceptor, a day (UTC)</strong> $900.00" in seen and "When it is reached: Reviews are skipped" in seen
+    assert "<strong>Interceptor per day (UTC)</strong> $900.00" in seen and "When reached: Reviews are skipped" in seen
 
 
 def test_a_limit_below_what_is_spent_today_asks_first(bea: Client, day: Workspace) -> None:
     form = {"limit": "total.day", "amount": "0.01"}
     confirmation = in_line(bea.post(at(day, "limits/"), form, headers=HTMX).content.decode())
-    assert "is spent today already, so it is reached at once. No new session is admitted" in confirmation
+    assert "is spent today already, so the limit is reached at once. No new session is admitted" in confirmation
     assert not Limit.objects.exists()
     assert confirmed(bea, at(day, "limits/"), **form).status_code == 303
     assert Limit.objects.get().amount == usd("0.01")
@@ -35,13 +35,13 @@ def test_a_limit_that_is_reached_stands_in_the_first_lines(bea: Client, day: Wor
     confirmed(bea, at(day, "limits/"), limit="total.day", amount="0.01")
     seen = text_of(bea, at(day), fragment="summary")
     assert "Today&#x27;s limit of $0.01 is reached. No new session is admitted" in seen
-    assert "$0.01 a day" in text_of(bea, at(day), fragment="by-category")
+    assert "$0.01 per day" in text_of(bea, at(day), fragment="by-category")
 
 
 def test_a_limit_without_an_amount_is_taken_away(bea: Client, day: Workspace) -> None:
     bea.post(at(day, "limits/"), {"limit": "total.day", "amount": "900"})
     response = bea.post(at(day, "limits/"), {"limit": "total.day", "amount": ""}, headers=HTMX)
-    assert "All together, a day (UTC) has no limit now" in in_line(response.content.decode()) and not Limit.objects.exists()
+    assert "Total per day (UTC) now has no limit" in in_line(response.content.decode()) and not Limit.objects.exists()
     assert list(BudgetChange.objects.filter(field="limit.total.day").values_list("after", flat=True)) == [usd(900), None]
 
 
@@ -53,7 +53,7 @@ def test_a_limit_that_does_not_fit_is_refused(bea: Client, day: Workspace) -> No
 
 def test_the_warnings_are_set_and_recorded_in_the_activity(bea: Client, day: Workspace) -> None:
     response = bea.post(at(day, "warnings/"), {"percents": "95, 10 % 10", "reason": "earlier"}, headers=HTMX)
-    assert "Warnings come at 10 %, 95 % of the cap; 10 % is passed already" in in_line(response.content.decode())
+    assert "Warnings are sent at 10 %, 95 % of the cap; 10 % is already passed" in in_line(response.content.decode())
     assert Project.objects.get(pk=day.pk).thresholds == [10, 95]
     assert Event.objects.get(verb="budget.thresholds").actor == "bea"
 
@@ -66,4 +66,4 @@ def test_warnings_that_do_not_fit_are_refused(bea: Client, day: Workspace) -> No
 def test_no_warnings_are_a_choice_and_the_page_shows_it(bea: Client, day: Workspace) -> None:
     bea.post(at(day, "warnings/"), {"percents": ""})
     assert Project.objects.get(pk=day.pk).thresholds == []
-    assert "nobody is warned before the cap is reached" in text_of(bea, at(day))
+    assert "No warnings are sent before the cap is reached" in text_of(bea, at(day))

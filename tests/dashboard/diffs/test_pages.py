@@ -72,7 +72,7 @@ def test_every_kind_of_change_is_named(tmp_path: Path) -> None:
     assert {file.path: file.word for file in view.files} == {
         "gone": "deleted",
         "there": "renamed",
-        "link": "another kind",
+        "link": "type changed",
         "script": "changed",
         "picture": "new",
         "new": "new",
@@ -157,7 +157,7 @@ def test_missing_objects_are_reported(two: Two) -> None:
     assert "is no longer in the repository" in viewing.view(str(two.repo), two.base, "1" * 40).problem
     assert "no longer exists" in viewing.view("/nowhere", two.base, commit).problem
     assert "is invalid" in viewing.view(str(two.repo), "--output=/tmp/x", commit).problem
-    assert "no such file" in viewing.view(str(two.repo), two.base, commit, only="x").problem
+    assert "not in the diff" in viewing.view(str(two.repo), two.base, commit, only="x").problem
 
 
 def test_large_files_are_asked_for_one_by_one(two: Two) -> None:

@@ -57,15 +57,15 @@ def test_every_waiting_entry_has_a_reason_and_a_time(ana: Client, workspace: Wor
 def test_files_and_needs_link_to_what_is_in_the_way(ana: Client, workspace: Workspace) -> None:
     seen = text_of(ana, at(workspace), fragment="entries")
     assert f'Waiting for app/export, locked by <a href="{at(workspace, by_seq(workspace, 4).pk)}/">#4</a>' in seen
-    assert f'Needed, but failed: <a href="{at(workspace, by_seq(workspace, 3).pk)}/">#3</a>' in seen
+    assert f'Failed dependency: <a href="{at(workspace, by_seq(workspace, 3).pk)}/">#3</a>' in seen
 
 
 def test_common_reasons_are_stated_once_and_own_reasons_in_each_row(ana: Client, workspace: Workspace) -> None:
     control.pause(workspace.pk, by=seed.ANA)
     context = ana.get(at(workspace)).context
-    assert context["common_says"] == "the executor is paused"
+    assert context["common_reason"] == "the executor is paused"
     parked = next(row for row in context["rows"] if row["entry"].seq == 5)
-    assert parked["code"] == "files_locked" and parked["rest"] == []
+    assert parked["code"] == "files_locked" and parked["more_reasons"] == []
 
 
 def test_only_the_first_entries_are_announced_to_start(ana: Client) -> None:
@@ -98,8 +98,8 @@ def test_the_rail_counts_what_its_links_show(ana: Client, workspace: Workspace) 
 
 
 def test_the_graph_calls_an_entry_what_the_table_calls_it(ana: Client, workspace: Workspace) -> None:
-    assert ">Held<" in text_of(ana, f"/w/{workspace.pk}/entries/", q="#10")
-    assert ">Held<" in text_of(ana, f"/w/{workspace.pk}/entries/", q="#10", view="graph")
+    assert ">On hold<" in text_of(ana, f"/w/{workspace.pk}/entries/", q="#10")
+    assert ">On hold<" in text_of(ana, f"/w/{workspace.pk}/entries/", q="#10", view="graph")
 
 
 def test_the_rail_follows_the_other_filters(ana: Client, workspace: Workspace) -> None:
@@ -194,9 +194,9 @@ def test_more_than_fifty_are_confirmed_by_their_number(ana: Client) -> None:
     seed.plenty(workspace, 60)
     form_data = {"do": "hold", "all": "1", "matching": "q=many", "next": at(workspace)}
     confirmation = ana.post(at(workspace, "bulk/"), form_data)
-    assert confirmation.status_code == 409 and "Type 60 to go on" in in_line(confirmation.content.decode())
+    assert confirmation.status_code == 409 and "Type 60 to continue" in in_line(confirmation.content.decode())
     assert not Entry.objects.filter(workspace=workspace, status="blocked").exists()
-    fields = confirmation.context["asked"]["fields"]
+    fields = confirmation.context["confirmation"]["fields"]
     assert ana.post(at(workspace, "bulk/"), fields | {"typed": "59"}).status_code == 409
     assert ana.post(at(workspace, "bulk/"), fields | {"typed": "60"}).status_code == 303
     assert Entry.objects.filter(workspace=workspace, reason_code="human_hold").count() == 60

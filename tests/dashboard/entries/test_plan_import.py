@@ -78,7 +78,7 @@ def test_problems_stand_on_their_lines_and_what_was_typed_stays(otto: Client, wo
     text = "- [ ] A (after: #99)\n- [ ] B <b>\n  budget: lots"
     response = plan(otto, workspace, text)
     seen = in_line(response.content.decode())
-    assert response.status_code == 200 and "2 problems, so nothing can be added yet" in seen
+    assert response.status_code == 200 and "2 problems: nothing can be added yet" in seen
     assert "Line 1:</strong> There is no entry #99" in seen and "Line 3:</strong>" in seen and "Add 2" not in seen
     assert "- [ ] B &lt;b&gt;" in seen
 
@@ -122,7 +122,7 @@ def test_odd_plans_are_answered(otto: Client, workspace: Workspace, text: str) -
 
 
 def test_exceeding_the_remaining_budget_is_reported(otto: Client, workspace: Workspace) -> None:
-    assert "more than there is" in in_line(plan(otto, workspace, "- [ ] A (budget: $5000)").content.decode())
+    assert "more than available" in in_line(plan(otto, workspace, "- [ ] A (budget: $5000)").content.decode())
 
 
 # --- a form ---

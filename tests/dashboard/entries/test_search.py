@@ -22,7 +22,7 @@ def seqs(client: Client, workspace: Workspace, **query: str) -> list[int]:
 
 
 def sentence(client: Client, workspace: Workspace, q: str) -> str:
-    return str(client.get(at(workspace), {"q": q}).context["says"])
+    return str(client.get(at(workspace), {"q": q}).context["filter_text"])
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_search_is_shown_as_a_sentence(ana: Client, workspace: Workspace) ->
         sentence(ana, workspace, 'reason:files spent:>5 "two words"') == "waiting for files, spent over $5.00, with “two words”"
     )
     context = ana.get(at(workspace), {"q": "score:high budget:<2", "colour": "red", "status": "dancing"}).context
-    assert context["says"] == "budget under $2.00" and context["ignored"] == ["colour", "status", "score:high"]
+    assert context["filter_text"] == "budget under $2.00" and context["ignored"] == ["colour", "status", "score:high"]
 
 
 def test_a_reason_that_only_the_executor_knows_is_asked_of_it(ana: Client, workspace: Workspace) -> None:

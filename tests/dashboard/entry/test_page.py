@@ -35,22 +35,22 @@ def startable(workspace: Workspace) -> Entry:
 
 
 def test_the_head_shows_status_reason_and_time(ana: Client, workspace: Workspace) -> None:
-    seen = text_of(ana, at(entry(workspace, 5)), fragment="standing")
+    seen = text_of(ana, at(entry(workspace, 5)), fragment="status")
     holder = entry(workspace, 4)
     assert "Waiting for app/export" in seen and f"/entries/{holder.pk}/" in seen
     assert re.search(r"for <time [^>]*data-since=[^>]*>\d+s<", seen) and "since <" not in seen
-    assert "Each +0.01 of score" in seen and "1 more in the way" in seen
+    assert "Cost per point" in seen and "1 more reason" in seen
 
 
 def test_what_it_changed_is_offered_once_something_is_committed(ana: Client, workspace: Workspace) -> None:
     target = entry(workspace, 1)
-    assert "What it changed" not in text_of(ana, at(target)) and "What it changed" not in text_of(ana, at(entry(workspace, 11)))
+    assert "View changes" not in text_of(ana, at(target)) and "View changes" not in text_of(ana, at(entry(workspace, 11)))
     Round.objects.filter(entry=target, number=1).update(commit="a" * 40)
-    assert f'href="{at(target, "diff/")}">What it changed' in text_of(ana, at(target), fragment="standing")
+    assert f'href="{at(target, "diff/")}">View changes' in text_of(ana, at(target), fragment="status")
 
 
 def test_a_reason_field_is_marked_optional_and_recorded(otto: Client, workspace: Workspace) -> None:
-    assert 'for="act-reason">Reason <span class="muted">(optional, kept in its history)' in text_of(
+    assert 'for="act-reason">Reason <span class="muted">(optional, shown in the history)' in text_of(
         otto, at(entry(workspace, 11))
     )
 
@@ -73,10 +73,10 @@ def test_the_most_expensive_round_is_named_and_linked(ana: Client, workspace: Wo
     ("tab", "seq", "facts"),
     [
         ("brief", 1, ["2h 5m", "All tests pass", "app/duration.py", "Runs alone", "Assigned to"]),
-        ("deps", 8, ["Reject negative prices", "Cache the exchange rates", "Wait for another entry", "Remove"]),
-        ("locks", 5, ["app/export/csv.py", "In its way", "Write the CSV export"]),
-        ("locks", 4, ["Held by this entry", "Sort invoices by due date"]),
-        ("budget", 1, ["Effective", "Each +0.01 of score"]),
+        ("deps", 8, ["Reject negative prices", "Cache the exchange rates", "Add a dependency", "Remove"]),
+        ("locks", 5, ["app/export/csv.py", "Locked", "Write the CSV export"]),
+        ("locks", 4, ["Locked by this entry", "Sort invoices by due date"]),
+        ("budget", 1, ["Effective", "Cost per point"]),
         ("history", 11, ["set the budget of", "$0.02", "only a small change"]),
     ],
 )
@@ -111,7 +111,7 @@ def test_a_viewer_sees_every_tab_and_no_control(vera: Client, workspace: Workspa
 
 def test_posts_are_refused_to_a_viewer(vera: Client, workspace: Workspace) -> None:
     target = entry(workspace, 5)
-    for tail in ("dispatch/", "depend/", "undepend/", "set/priority/", "set/assign/", "set/beside/"):
+    for tail in ("dispatch/", "depend/", "undepend/", "set/priority/", "set/assign/", "set/parallel/"):
         assert vera.post(at(target, tail), {"reason": "x", "depends_on": "2", "priority": "low"}).status_code == 403, tail
     assert entry(workspace, 5).priority == target.priority
 
@@ -120,7 +120,7 @@ def test_priority_assignment_and_company_are_plain_forms(otto: Client, workspace
     target = entry(workspace, 5)
     otto.post(at(target, "set/priority/"), {"priority": "critical"})
     otto.post(at(target, "set/assign/"), {"assigned_to": "Bea"})
-    otto.post(at(target, "set/beside/"), {"alone": "on", "parallel_group": "db"})
+    otto.post(at(target, "set/parallel/"), {"alone": "on", "parallel_group": "db"})
     target = entry(workspace, 5)
     assert (target.priority, target.assigned_to, target.parallelizable, target.parallel_group) == (0, "Bea", False, "db")
     assert otto.post(at(target, "set/priority/"), {"priority": "9"}, headers=HTMX).status_code == 422
@@ -174,7 +174,7 @@ def test_a_check_that_fails_leads_to_its_fix_and_nothing_passes_by_it(ana: Clien
     assert "dispatch-entry" not in seen and "ypass" not in seen
     for part in seen.split('data-check="')[1:]:
         row = part.split("</tr>")[0]
-        assert ("<a href=" in row.split("To mend it")[1]) == ("Fail<" in row)
+        assert ("<a href=" in row.split("Fix")[1]) == ("Fail<" in row)
     before = Session.objects.count()
     response = ana.post(at(target, "dispatch/"), {"reason": "now"}, headers=HTMX)
     assert response.status_code == 409 and "Nothing was overridden" in in_line(response.content.decode())
@@ -203,7 +203,7 @@ def test_a_paused_executor_dispatches_nothing(otto: Client, workspace: Workspace
 
 
 def test_what_is_at_work_or_done_has_nothing_to_dispatch(otto: Client, workspace: Workspace) -> None:
-    for seq, words in ((1, "reopen it first"), (2, "at work already")):
+    for seq, words in ((1, "reopen it first"), (2, "already in progress")):
         assert words in text_of(otto, at(entry(workspace, seq), "preflight/"))
         assert otto.post(at(entry(workspace, seq), "dispatch/"), {"reason": "x"}, headers=HTMX).status_code == 409
 
@@ -233,9 +233,9 @@ def out_of_money(workspace: Workspace) -> Entry:
 
 def test_out_of_money_it_links_to_its_budget_for_the_budget_role(ana: Client, otto: Client, workspace: Workspace) -> None:
     target = out_of_money(workspace)
-    button = f'href="{at(target)}?tab=budget">Raise its budget'
-    assert button in text_of(ana, at(target), fragment="standing")
-    assert button not in text_of(otto, at(target), fragment="standing")
+    button = f'href="{at(target)}?tab=budget">Raise budget'
+    assert button in text_of(ana, at(target), fragment="status")
+    assert button not in text_of(otto, at(target), fragment="status")
 
 
 def test_a_release_without_money_warns_of_the_next_block(otto: Client, workspace: Workspace) -> None:

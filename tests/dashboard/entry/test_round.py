@@ -31,7 +31,7 @@ def at(target: Entry, tail: str) -> str:
 
 def test_a_round_shows_cost_checks_and_diff(ana: Client, entry: Entry) -> None:
     seen = text_of(ana, at(entry, "rounds/1/"))
-    for fact in ("Score 0.40", "$0.31", "most expensive", "Attempt 1", "its log", "expected 7500", "Rewrote the parser"):
+    for fact in ("Score 0.40", "$0.31", "most expensive", "Attempt 1", ">log", "expected 7500", "Rewrote the parser"):
         assert fact in seen, fact
     assert "app/duration.py" in seen and "Minutes too." in seen and "<ins>+" in seen
 
@@ -59,8 +59,8 @@ def test_what_an_agent_wrote_is_text(ana: Client, entry: Entry) -> None:
 
 def test_one_file_is_asked_for_by_itself(ana: Client, entry: Entry) -> None:
     seen = text_of(ana, at(entry, "rounds/2/"), file="<b>odd␊name")
-    assert "One file of 2" in seen and "Hours too." not in seen and "⟨U+202E⟩" in seen
-    assert "no such file" in text_of(ana, at(entry, "rounds/2/"), file="../../etc/passwd")
+    assert "Showing one of 2 files" in seen and "Hours too." not in seen and "⟨U+202E⟩" in seen
+    assert "not in the diff" in text_of(ana, at(entry, "rounds/2/"), file="../../etc/passwd")
     assert ana.get(at(entry, "rounds/2/"), {"file": "\x00"}).status_code == 200
 
 
@@ -115,7 +115,7 @@ def test_a_diff_takes_few_queries(ana: Client, entry: Entry, tail: str) -> None:
     assert statements(ana, at(entry, tail)) <= 14
 
 
-@pytest.mark.parametrize("fragment", ["facts", "found", "diff"])
+@pytest.mark.parametrize("fragment", ["facts", "findings", "diff"])
 def test_its_parts_fetch_themselves(ana: Client, entry: Entry, fragment: str) -> None:
     seen = text_of(ana, at(entry, "rounds/1/"), fragment=fragment)
     assert f'id="{fragment}"' in seen and "<html" not in seen

@@ -68,7 +68,7 @@ def test_a_silent_session_is_quiet_with_icon_and_word(ana: Client, workspace: Wo
     set_(at_work[1], last_output_at=now() - timedelta(minutes=11))
     seen = text_of(ana, f"/w/{workspace.pk}/workers/", fragment="workers")
     for tone in ("warn", "bad"):
-        assert f'<span class="tell {tone}"><svg class="icon"' in seen
+        assert f'<span class="tone {tone}"><svg class="icon"' in seen
     assert seen.count("</svg>quiet ") == 2
 
 
@@ -154,13 +154,13 @@ def test_an_empty_list_explains_why_and_what_to_do(ana: Client, vera: Client, wo
     seen = text_of(ana, address)
     assert "No workers running because dispatch is paused (ana, " in seen and "Resume dispatch" in seen
     assert "Resume dispatch" not in text_of(vera, address)
-    assert "was never started" in text_of(ana, f"/w/{seed.empty('New').pk}/workers/")
+    assert "has not been started" in text_of(ana, f"/w/{seed.empty('New').pk}/workers/")
 
 
 def test_unavailable_actions_give_their_reason(ana: Client, vera: Client, workspace: Workspace, at_work: list[Session]) -> None:
     sessions.stop(workspace.pk, at_work[0].pk, by=seed.ANA)
     seen = text_of(ana, f"/w/{workspace.pk}/workers/")
-    assert "Hold after this round: it is being stopped" in seen and "Stop worker: ana asked" in seen
+    assert "Hold after this round: it is being stopped" in seen and "Stop worker: requested by ana" in seen
     assert "Hold after this round, Stop worker: the session has ended" in seen
     assert '<form method="post" action="/w/' not in text_of(vera, f"/w/{workspace.pk}/workers/")
 
@@ -173,9 +173,9 @@ def test_holding_after_the_round_is_a_form_and_can_be_taken_back(
     assert vera.post(address).status_code == 403
     assert otto.post(address, {"next": f"/w/{workspace.pk}/workers/"}).status_code == 303
     seen = text_of(otto, f"/w/{workspace.pk}/workers/")
-    assert "held after this round, as otto asked" in seen and "Do not hold it after this round" in seen
+    assert "on hold after this round, requested by otto" in seen and "Do not hold after this round" in seen
     assert "requested to hold" in text_of(otto, f"/w/{workspace.pk}/workers/{session.pk}/", tab="events")
-    otto.post(address, {"wanted": "0"})
+    otto.post(address, {"hold": "0"})
     assert not Session.objects.get(pk=session.pk).hold_after_by
     assert Event.objects.filter(object_id=session.pk, verb__startswith="session.hold_after").count() == 2
     sessions.conclude(session, sessions.Ending(Session.Outcome.INTERRUPTED))
@@ -236,7 +236,7 @@ def test_the_page_of_a_session_has_facts_phases_and_locks(ana: Client, workspace
         "muster/entry_",
         "app/forms.py",
         "Time by phase",
-        "of its hold",
+        "of its reservation",
         "priced-model",
     ):
         assert fact in seen, fact
@@ -249,10 +249,10 @@ def test_after_its_end_everything_is_final_and_nothing_is_live_but_the_strip(ana
     seen = text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
     assert seen.count("data-final") == 2 and seen.count("data-live") == 4
     assert seen.count("■ Final: as of") == 2 and "run ended" in seen and "</svg>quiet" not in seen
-    assert "Left for its entry now" in seen  # it is not of then
+    assert "Left for the entry now" in seen  # it is not of then
     Session.objects.filter(pk=session.pk).update(phases=[])
     seen = text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
-    assert "It ended before its first phase" in seen and "not taken by a worker yet" not in seen
+    assert "The session ended before its first phase" in seen and "No worker process has started it" not in seen
 
 
 def test_old_addresses_lead_to_the_new_ones(ana: Client, otto: Client, workspace: Workspace, at_work: list[Session]) -> None:

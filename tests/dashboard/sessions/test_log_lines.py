@@ -95,7 +95,7 @@ OPENCODE = {"type": "tool_use", "part": {"tool": "bash", "state": {"status": "co
 def test_an_agents_line_is_a_row_with_its_raw_text_inside(line: dict[str, object], kind: str, summary: str) -> None:
     text = json.dumps(line)
     assert agent_log_lines.read(text) == agent_log_lines.LogSentence(kind, summary)
-    assert f"told t-{kind}" in shown(text) and "&quot;type&quot;" in shown(text)
+    assert f"event t-{kind}" in shown(text) and "&quot;type&quot;" in shown(text)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_filter_shows_errors_alone(ana: Client, session: Session, log: str) ->
     write(session, 100, first=2002)
     seen = text_of(ana, log, level="error")
     assert numbers(seen) == [2001] and 'data-last="2101"' in seen
-    assert "No line fits yet" in text_of(ana, log, level="stderr")
+    assert "No matching lines yet" in text_of(ana, log, level="stderr")
     assert numbers(text_of(ana, log, fragment="log", level="error", after="1990")) == [2001]
 
 
@@ -110,7 +110,7 @@ def test_a_long_line_is_cut_and_has_a_page_of_its_own(ana: Client, session: Sess
     LogChunk.objects.create(session=session, first_seq=1, lines=[[0, "stdout", "x" * 9000 + "<b>"]], size=9003)
     assert "show all, 7,003 more characters" in text_of(ana, log)
     whole = text_of(ana, log, line="1")
-    assert "x" * 9000 + "&lt;b&gt;" in whole and "Back to where it stands" in whole
+    assert "x" * 9000 + "&lt;b&gt;" in whole and "Back to this line" in whole
     assert "x" * 9000 in text_of(ana, log, fragment="whole", line="1")
     assert ana.get(log, {"line": "2"}).status_code == 404
 
@@ -168,7 +168,7 @@ def test_the_script_learns_of_the_end_of_a_session(ana: Client, workspace: Works
     ended = Session.objects.filter(workspace=workspace, status="ended").first()
     assert ended is not None
     address = f"/w/{workspace.pk}/workers/{ended.pk}/log/"
-    assert "■ Final: it wrote nothing" in text_of(ana, address)
+    assert "■ Final: no output" in text_of(ana, address)
     assert 'data-over="1"' in text_of(ana, address, fragment="log")
 
 

@@ -18,12 +18,12 @@ def trouble(workspace: Workspace) -> None:
 
 
 def test_an_open_breaker_is_on_top_of_the_page_with_its_next_step(otto: Client, workspace: Workspace) -> None:
-    assert "No agent can work here" not in text_of(otto, f"/w/{workspace.pk}/")
+    assert "Agents cannot run" not in text_of(otto, f"/w/{workspace.pk}/")
     trouble(workspace)
     seen = text_of(otto, f"/w/{workspace.pk}/")
-    assert "No agent can work here" in seen and "Set a valid key among the workspace&#x27;s secrets" in seen
+    assert "Agents cannot run" in seen and "Set a valid key among the workspace&#x27;s secrets" in seen
     otto.post(f"/w/{workspace.pk}/agents/retry/")
-    assert "No agent can work here" not in text_of(otto, f"/w/{workspace.pk}/agents/")
+    assert "Agents cannot run" not in text_of(otto, f"/w/{workspace.pk}/agents/")
 
 
 def test_a_secret_is_set_by_a_form_and_never_shown(ana: Client, workspace: Workspace) -> None:
@@ -54,8 +54,8 @@ def test_a_session_that_waits_for_its_provider_is_marked(ana: Client, workspace:
     session = Session.objects.filter(workspace=workspace, status="running").first()
     assert session is not None
     Session.objects.filter(pk=session.pk).update(waiting_for="429, attempt 3 of 10", waiting_until=now())
-    assert "waits for its provider: 429, attempt 3 of 10" in text_of(ana, f"/w/{workspace.pk}/")
-    assert "It waits for its provider: 429" in text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
+    assert "waiting for the provider: 429, attempt 3 of 10" in text_of(ana, f"/w/{workspace.pk}/")
+    assert "Waiting for the provider: 429" in text_of(ana, f"/w/{workspace.pk}/workers/{session.pk}/")
 
 
 def test_a_rounds_evidence_is_there_to_be_opened(ana: Client, workspace: Workspace) -> None:

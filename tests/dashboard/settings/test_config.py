@@ -86,7 +86,7 @@ def test_an_empty_field_goes_back_to_the_default(ana: Client, workspace: Workspa
         ("hold_slice_usd", "0.001", "Must be 0.01 or more"),
         ("integration_branch", "a..b", "Is not a branch name"),
         ("agent.settings", "{not json", "This is not JSON"),
-        ("agent.settings", "[" * 5000, "This is not JSON"),
+        ("agent.settings", "[" * 5000, "This JSON cannot be stored"),
         ("agent.env", "NO_VALUE", "Write NAME=value"),
         ("agent.env", "MUSTER_X=1", "are Muster&#x27;s own"),
         ("agent.env", "NEW=…", "has no value yet"),
@@ -167,7 +167,7 @@ def test_a_concurrent_change_is_reported_and_not_overwritten(ana: Client, worksp
     response = ana.post(at(workspace), mine)
     seen = in_line(response.content.decode())
     assert response.status_code == 409 and "ana changed max_workers meanwhile" in seen and "Nothing was overwritten" in seen
-    assert "set again what you wanted of: agent.model" in seen and stored(workspace)["max_workers"] == 2
+    assert "please repeat your changes of: agent.model" in seen and stored(workspace)["max_workers"] == 2
 
 
 def test_others_read_it_and_send_nothing(vera: Client, otto: Client, bea: Client, workspace: Workspace) -> None:

@@ -84,7 +84,7 @@ def test_others_see_the_members_and_change_nothing(vera: Client, otto: Client, b
     row = member("vera", workspace)
     for client in (vera, otto, bea):
         seen = text_of(client, at(workspace))
-        assert "vera" in seen and "What each role may do" in seen and "<select" not in seen and "Remove" not in seen
+        assert "vera" in seen and "Permissions of each role" in seen and "<select" not in seen and "Remove" not in seen
         for tail, form in (
             ("new/", {"name": "nils", "role": "admin"}),
             (f"{row.pk}/role/", {"role": "admin"}),

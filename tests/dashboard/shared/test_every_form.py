@@ -20,7 +20,7 @@ from workspaces.models import Workspace
 OWN = ("account", "account-prefer", "account-password", "tokens", "theme", "login", "logout", "login-link")  # their own things
 FORM = {
     "confirm": "remove", "role": "admin", "name": "vera", "amount": "1", "reason": "x", "workers": "9", "rounds": "9", "locked": "1",
-    "do": "hold", "all": "1", "content": "x", "text": "- [ ] x", "format": "markdown", "whole": "{}", "value": "x", "wanted": "1",
+    "do": "hold", "all": "1", "content": "x", "text": "- [ ] x", "format": "markdown", "whole": "{}", "value": "x", "hold": "1",
     "limit": "total.day", "percents": "50", "direction": "back", "title": "x", "auto": "1", "repo": "/tmp", "cap": "1", "kind": "command",
 }  # fmt: skip
 

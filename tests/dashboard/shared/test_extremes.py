@@ -89,5 +89,5 @@ def test_a_preview_of_thousands_shows_the_first_and_counts_the_others(bea: Clien
     for entry in created[:210]:
         caps.toggle_lock(entry.account, by=ANA)
     page = in_line(bea.get(f"/w/{workspace.pk}/budget/reallocate/").content.decode())
-    assert "240 budgets would change, 210 locked would be skipped" in page and "Change 240 budgets now" in page
+    assert "240 budgets of open entries would change, 210 locked would be skipped" in page and "Change 240 budgets now" in page
     assert "And 140 more." in page and "And 110 more." in page and page.count("<tr>") <= 2 * 101

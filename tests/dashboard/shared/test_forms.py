@@ -23,7 +23,7 @@ def confirmed(client: Client, address: str, **form: str) -> HttpResponse:
     """Send a form, and then the question that came back, as a person without script does."""
     confirmation = client.post(address, form)
     assert confirmation.status_code == 409, confirmation.status_code
-    return client.post(confirmation.context["asked"]["action"], confirmation.context["asked"]["fields"])
+    return client.post(confirmation.context["confirmation"]["action"], confirmation.context["confirmation"]["fields"])
 
 
 def test_pause_and_resume_are_plain_forms(otto: Client, workspace: Workspace) -> None:
@@ -48,7 +48,7 @@ def test_with_htmx_the_answer_is_the_sentence_and_a_call_to_refresh(otto: Client
 
 
 def test_stop_all_without_its_confirmation_only_asks(otto: Client, workspace: Workspace) -> None:
-    assert "Ends all 3 sessions at work" in in_line(otto.get(f"/w/{workspace.pk}/executor/stop/").content.decode())
+    assert "Ends all 3 running sessions" in in_line(otto.get(f"/w/{workspace.pk}/executor/stop/").content.decode())
     assert otto.post(f"/w/{workspace.pk}/executor/stop/").status_code == 409
     assert state(workspace) == "running" and not Session.objects.filter(stop_wanted_at__isnull=False).exists()
 
@@ -71,7 +71,7 @@ def test_one_session_is_stopped_by_its_own_form(otto: Client, workspace: Workspa
 
 def test_dispatch_now_reports_what_blocks_the_others(otto: Client, workspace: Workspace) -> None:
     page = otto.post(f"/w/{workspace.pk}/executor/dispatch/", headers=HTMX).content.decode()
-    assert "Nothing could start" in page and "files locked by other entries" in page
+    assert "No session could start" in page and "files locked by other entries" in page
     assert Event.objects.filter(verb="executor.force_dispatch", actor="otto").exists()
 
 
@@ -104,16 +104,16 @@ def test_a_lock_form_sent_twice_does_no_harm(bea: Client, workspace: Workspace) 
 def test_releasing_a_lock_needs_a_reason(bea: Client, workspace: Workspace) -> None:
     target = entry(workspace, 11)
     response = bea.post(f"/w/{workspace.pk}/entries/{target.pk}/lock/", {"locked": "0", "reason": " "}, headers=HTMX)
-    assert response.status_code == 422 and "needs a reason" in in_line(response.content.decode())
+    assert response.status_code == 422 and "Enter a reason" in in_line(response.content.decode())
     assert Account.objects.get(pk=target.pk).human_locked
 
 
 def test_a_cap_below_what_is_spent_is_asked_about_first(bea: Client, workspace: Workspace) -> None:
     address = f"/w/{workspace.pk}/budget/cap/"
     confirmation = bea.post(address, {"amount": "1"})
-    assert confirmation.status_code == 409 and "nothing new starts" in in_line(confirmation.content.decode())
+    assert confirmation.status_code == 409 and "no session starts" in in_line(confirmation.content.decode())
     assert Project.objects.get(pk=workspace.pk).max_project_spend == 20_000_000
-    other = bea.post(address, {"amount": "2"}).context["asked"]["fields"]["confirm"]
+    other = bea.post(address, {"amount": "2"}).context["confirmation"]["fields"]["confirm"]
     assert bea.post(address, {"amount": "1", "confirm": other}).status_code == 409  # the confirmation of another amount
     confirmed(bea, address, amount="1")
     assert Project.objects.get(pk=workspace.pk).max_project_spend == 1_000_000

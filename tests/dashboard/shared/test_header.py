@@ -39,7 +39,7 @@ def test_locks_are_shown_with_holder_and_who_waits(ana: Client, workspace: Works
     seen = text_of(ana, f"/w/{workspace.pk}/locks/")
     holder, waiter = (Entry.objects.get(workspace=workspace, seq=seq) for seq in (4, 5))
     assert f"/entries/{holder.pk}/" in seen and f'/entries/{waiter.pk}/" title="Sort invoices' in seen
-    assert "entries wait" in seen and "Live: stop its session first" in seen
+    assert "entries wait" in seen and "In use: stop its session first" in seen
 
 
 def test_an_orphan_is_named_and_released_with_a_reason(otto: Client, workspace: Workspace) -> None:
@@ -168,7 +168,7 @@ def test_activity_is_filtered_by_who_what_and_which(ana: Client, workspace: Work
     seen = text_of(ana, base, verb="entry", kind="human")
     assert "the migration is not agreed yet" in seen and "started a session" not in seen
     assert "set the budget of" in text_of(ana, base, object="#11")
-    assert "Nothing matches" in text_of(ana, base, actor="nobody")
+    assert "No activity matches" in text_of(ana, base, actor="nobody")
     assert "Ignored in the address: verb" in text_of(ana, base, verb="DROP TABLE")
 
 

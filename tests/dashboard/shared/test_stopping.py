@@ -35,14 +35,14 @@ def test_without_the_word_of_its_question_nothing_stops(otto: Client, workspace:
 
 
 def test_a_token_issued_to_another_user_is_invalid(otto: Client, ana: Client, workspace: Workspace) -> None:
-    theirs = ana.post(stop(workspace)).context["asked"]["fields"]["confirm"]
+    theirs = ana.post(stop(workspace)).context["confirmation"]["fields"]["confirm"]
     assert otto.post(stop(workspace), {"confirm": theirs}).status_code == 409
 
 
 def test_each_session_acknowledges_and_only_then_all_are_stopped(otto: Client, workspace: Workspace) -> None:
     confirmed(otto, stop(workspace))
     seen = shown(otto, workspace, "stopping")
-    assert "Stopping: 0 of 3 confirmed" in seen and "All stopped" not in seen and "Stopping" in shown(otto, workspace, "strip")
+    assert "Stopping: 0 of 3 confirmed" in seen and "All stopped" not in seen and "Stopping" in shown(otto, workspace, "header")
     first, *others = Session.objects.filter(workspace=workspace, status="running").order_by("id")
     end(first)
     assert "1 of 3 confirmed" in shown(otto, workspace, "stopping")
@@ -60,8 +60,8 @@ def test_one_that_does_not_answer_is_named_with_a_way_on(otto: Client, workspace
     Executor.objects.filter(pk=workspace.pk).update(stop_all_at=long_ago)
     Session.objects.filter(pk=silent.pk).update(stop_wanted_at=long_ago)
     seen = shown(otto, workspace, "stopping")
-    assert "2 of 3 confirmed" in seen and "no answer" in seen and "Force kill" in seen and "Retry" in seen
-    assert "1 of 3 sessions has not answered the stop" in shown(otto, workspace, "banner")
+    assert "2 of 3 confirmed" in seen and "no response" in seen and "Force kill" in seen and "Retry" in seen
+    assert "1 of 3 sessions has not confirmed the stop" in shown(otto, workspace, "banner")
 
 
 def test_a_kill_asks_and_is_recorded(otto: Client, workspace: Workspace) -> None:
@@ -74,7 +74,7 @@ def test_a_kill_asks_and_is_recorded(otto: Client, workspace: Workspace) -> None
 
 
 def test_the_second_person_to_stop_sees_who_was_first(otto: Client, ana: Client, workspace: Workspace) -> None:
-    armed = ana.get(stop(workspace)).context["asked"]["fields"]
+    armed = ana.get(stop(workspace)).context["confirmation"]["fields"]
     confirmed(otto, stop(workspace))
     response = ana.post(stop(workspace), armed, headers=HTMX)
     assert response.status_code == 409 and "otto has already stopped everything: 0 of 3 confirmed" in in_line(
@@ -83,7 +83,7 @@ def test_the_second_person_to_stop_sees_who_was_first(otto: Client, ana: Client,
 
 
 def test_a_stop_goes_through_whatever_changed_since_it_was_armed(otto: Client, ana: Client, workspace: Workspace) -> None:
-    armed = otto.get(stop(workspace)).context["asked"]["fields"]
+    armed = otto.get(stop(workspace)).context["confirmation"]["fields"]
     ana.post(f"/w/{workspace.pk}/executor/pause/")
     assert otto.post(stop(workspace), armed).status_code == 303
     assert not Session.objects.filter(status__in=Session.OPEN, stop_wanted_at__isnull=True).exists()
@@ -101,37 +101,37 @@ def test_an_action_on_an_outdated_state_names_who_changed_it(otto: Client, ana: 
 def test_a_pause_offers_to_be_taken_back(otto: Client, workspace: Workspace) -> None:
     response = in_line(otto.post(f"/w/{workspace.pk}/executor/pause/", headers=HTMX).content.decode())
     assert f"/w/{workspace.pk}/executor/resume/" in response and "Undo" in response
-    assert "Pausing" in shown(otto, workspace, "strip") and "3 finishing" in shown(otto, workspace, "strip")
+    assert "Pausing" in shown(otto, workspace, "header") and "3 finishing" in shown(otto, workspace, "header")
 
 
 def test_a_silent_executor_is_not_shown_as_running(otto: Client, workspace: Workspace) -> None:
-    assert "Running" in shown(otto, workspace, "strip")
+    assert "Running" in shown(otto, workspace, "header")
     Worker.objects.filter(queue="control").update(ticked_at=now() - timedelta(seconds=16))
-    assert "Unknown" in shown(otto, workspace, "strip") and "No tick from the executor" in shown(otto, workspace, "banner")
+    assert "Unknown" in shown(otto, workspace, "header") and "No tick from the executor" in shown(otto, workspace, "banner")
 
 
 def test_after_a_resume_an_old_stop_is_forgotten(otto: Client, workspace: Workspace) -> None:
     control.stop_all(workspace.pk, by=seed.ANA)
     control.resume(workspace.pk, by=seed.ANA)
     control.pause(workspace.pk, by=seed.ANA)
-    assert "Stopping" not in shown(otto, workspace, "stopping") and "Pausing" in shown(otto, workspace, "strip")
+    assert "Stopping" not in shown(otto, workspace, "stopping") and "Pausing" in shown(otto, workspace, "header")
 
 
 @pytest.mark.parametrize("verb", ["stop", "kill"])
 def test_a_session_that_ends_before_the_confirmation_is_reported_as_ended(otto: Client, workspace: Workspace, verb: str) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
     address = f"/w/{workspace.pk}/workers/{session.pk}/{verb}/"
-    armed = otto.get(address).context["asked"]["fields"]
+    armed = otto.get(address).context["confirmation"]["fields"]
     end(session)
     response = otto.post(address, armed, headers=HTMX)
-    assert response.status_code == 409 and "has ended meanwhile" in in_line(response.content.decode())
+    assert response.status_code == 409 and "has already ended" in in_line(response.content.decode())
     assert not Event.objects.filter(verb="session.kill").exists()
 
 
 def test_two_clicks_on_kill_are_one(otto: Client, workspace: Workspace) -> None:
     session = Session.objects.filter(workspace=workspace, status="running").order_by("id")[0]
     address = f"/w/{workspace.pk}/workers/{session.pk}/kill/"
-    armed = otto.get(address).context["asked"]["fields"]
+    armed = otto.get(address).context["confirmation"]["fields"]
     assert [otto.post(address, armed).status_code for _ in range(2)] == [303, 303]
     assert Event.objects.filter(verb="session.kill").count() == 1
 
@@ -139,7 +139,7 @@ def test_two_clicks_on_kill_are_one(otto: Client, workspace: Workspace) -> None:
 def test_a_word_for_one_session_does_not_kill_or_stop_another(otto: Client, workspace: Workspace) -> None:
     session, other = Session.objects.filter(workspace=workspace, status="running").order_by("id")[:2]
     at = f"/w/{workspace.pk}/workers"
-    armed = otto.get(f"{at}/{session.pk}/stop/").context["asked"]["fields"]
+    armed = otto.get(f"{at}/{session.pk}/stop/").context["confirmation"]["fields"]
     assert [otto.post(f"{at}/{path}/", armed).status_code for path in (f"{other.pk}/stop", f"{session.pk}/kill")] == [409, 409]
     assert not Session.objects.filter(stop_wanted_at__isnull=False).exists()
 
@@ -150,8 +150,8 @@ def test_every_stop_is_armed_by_the_same_few_elements(otto: Client, workspace: W
     assert session is not None
     seen = in_line(otto.get(f"/w/{workspace.pk}/").content.decode())
     for id_, consequence in (
-        ("stop-all", "Ends 3 at work ($3.31 held) and turns dispatch off"),
-        (f"stop-{session.pk}", "Its round ends"),
+        ("stop-all", "Ends 3 running ($3.31 reserved) and turns dispatch off"),
+        (f"stop-{session.pk}", "The round ends"),
     ):
         form = seen.partition(f'<form class="arm" id="{id_}-form"')[2].partition("</form>")[0]
         assert f'id="{id_}" href=' in seen and f'data-arm="{id_}-form"' in seen
