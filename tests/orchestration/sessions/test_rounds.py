@@ -5,7 +5,7 @@ import pytest
 from orchestration import sessions
 from orchestration.models import Entry, Round, Session
 from orchestration.sessions import rounds
-from tests.factories import a_session, a_workspace, an_entry, ended
+from tests.factories import a_charge, a_session, a_workspace, an_entry, ended
 
 pytestmark = pytest.mark.django_db
 
@@ -34,3 +34,14 @@ def test_the_next_prompt_gets_the_findings_of_the_last_three_rounds_newest_first
     for _ in range(4):
         ended(a_session(entry))
     assert [number for number, _ in rounds.findings_for(entry)] == [4, 3, 2]
+
+
+@pytest.mark.parametrize(("commit", "spent", "count"), [("", "0", 0), ("0" * 40, "0", 0), ("1" * 40, "0", 1), ("", "0.01", 1)])
+def test_a_round_that_the_provider_refused_is_dropped_unless_it_changed_or_cost_something(
+    commit: str, spent: str, count: int
+) -> None:
+    session = a_session(an_entry(a_workspace()))
+    Round.objects.filter(session=session).update(commit=commit)
+    a_charge(session.entry, spent)
+    sessions.conclude(session, sessions.Ending(Session.Outcome.UNAVAILABLE, "Too many requests"))
+    assert Round.objects.filter(session=session).count() == count

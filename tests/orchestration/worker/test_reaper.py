@@ -17,12 +17,13 @@ from django.db.models.functions import Now
 
 from budget.models import Account
 from orchestration import sessions
+from orchestration.git import worktrees
 from orchestration.models import Round, Session, Worker
 from orchestration.processes import leftovers
 from orchestration.sessions import session_dir
 from orchestration.worker import reaper
 from tests.factories import a_session, a_workspace, an_entry
-from tests.orchestration.git.repositories import a_repository
+from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.worker.sessions.shop import entry_of, until
 
 pytestmark = pytest.mark.django_db
@@ -202,3 +203,14 @@ def test_a_worker_that_is_gone_is_forgotten_once_it_has_no_session() -> None:
     session = a_lost_session()
     reaper.reap()
     assert not Worker.objects.filter(pk=session.worker_id).exists()
+
+
+def test_what_a_dead_workers_agent_had_not_committed_is_kept_on_its_branch() -> None:
+    session = a_lost_session()
+    repo = settings.DATA_DIR / "repo"
+    git(repo, "branch", "muster/integration")
+    worktree = worktrees.prepare(repo, session_dir.worktrees(), session.entry_id, "muster/integration")
+    (worktree.path / "part").write_text("half\n")
+    assert reaper.reap() == 1
+    assert git(repo, "show", f"muster/{session.entry_id}:part") == "half"
+    assert Round.objects.get(session=session).commit == git(repo, "rev-parse", f"muster/{session.entry_id}")

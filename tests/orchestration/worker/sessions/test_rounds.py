@@ -136,6 +136,14 @@ def test_a_reviewer_without_money_is_skipped_and_the_round_records_it(shop: Make
     assert (session.outcome, rounds_of(session)[0].review["verdict"]) == ("passed", "skipped")
 
 
+def test_a_reviewer_is_stopped_at_its_own_limit_though_its_session_has_money_left(shop: Make) -> None:
+    reviewer = {"agent": {"command": f"{spends(0.06)}; exec sleep 600"}, "round_usd": 0.05}
+    session = shop("touch ok", interceptor=reviewer, verifier=judge("PASS")).run()
+    review = rounds_of(session)[0].review
+    assert (session.outcome, review["verdict"], entry_of(session).account.interceptor_spent) == ("passed", "failed", 60_000)
+    assert review["reasons"] == ["It spent what it may spend in a round and gave no verdict"]
+
+
 def test_a_reviewer_sees_no_worktree_but_a_clean_copy_and_what_it_writes_is_dropped(shop: Make) -> None:
     agent = f"test -f ok && echo mine > ok; touch more; {reports(type='verdict', verdict='PASS')}"
     work = shop("echo yes > ok", interceptor={"agent": {"command": agent}})

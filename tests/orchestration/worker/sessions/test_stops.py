@@ -98,3 +98,22 @@ def test_the_verdict_of_a_session_that_another_ended_meanwhile_is_not_merged(sho
     work = shop("touch ok")
     session = work.run()
     assert (session.outcome, rounds_of(session)[0].verdict, work.merged("ok")) == ("lost", "open", None)
+
+
+def test_a_stop_between_the_verdict_and_the_merge_merges_with_the_next_session(
+    shop: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = shop("touch ok")
+    session = work.claim()
+    close = rounds.close
+
+    def stopped_after(opened: Round, verdict: rounds.Verdict | None) -> None:
+        close(opened, verdict)
+        work.flags(session).request_end("stopped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rounds, "close", stopped_after)
+        work.supervise(session)
+    assert (session.outcome, rounds_of(session)[0].verdict, work.merged("ok")) == ("stopped", "passed", None)
+    second = work.run(entry_of(session))
+    assert (second.outcome, work.merged("ok"), len(rounds_of(second))) == ("passed", "", 1)
