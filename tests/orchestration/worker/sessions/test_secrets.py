@@ -115,6 +115,14 @@ def test_the_last_words_of_an_agent_that_fails_are_masked_where_people_read_them
     assert_kept_nowhere(session)
 
 
+def test_an_agent_sees_the_workspaces_secrets_and_none_of_the_servers(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSTER_SECRET_KEY", "of-the-server")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://of-the-server")
+    work = with_secret(shop('env | grep -c of-the-server > seen; test "$API_KEY" = sk-very-secret-41 && touch ok'))
+    assert work.run().outcome == "passed"
+    assert work.merged("seen") == "0\n"
+
+
 def assert_kept_nowhere(session: Session) -> None:
     """Neither in a table, nor in the API, on a page, or in what notices are made of."""
     for model in (Session, Round, LogChunk, Event):
