@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.db import connection
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from orchestration.models import Executor, Worker
 from workspaces import ids

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bench.backlogs import a_workspace, fill, median, sql
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, Hold, LedgerEntry, Project
 from workspaces.models import Workspace
 
@@ -64,7 +64,9 @@ def _ours(workspace_id: str, hold_id: int, mark: str) -> Charger:
         what = ledger.Charge(
             f"{mark}:{next(numbers)}", 100, LedgerEntry.PriceSource.REPORTED, model="some-model", input_tokens=10
         )
-        return ledger.charge(hold.project, what, account=hold.account, hold=hold, session_ref=mark, round_number=1, actor="agent")
+        return ledger.charge(
+            hold.project, what, account=hold.account, reservation=hold, session_ref=mark, round_number=1, actor="agent"
+        )
 
     return charge
 

@@ -1,6 +1,6 @@
 """What steering is worth: the same backlogs and the same money, shared out in four ways; and the forecast held to what then happened.
 
-`python -m bench steering [--seeds N] [--from SEED]`: 200 backlogs of each family, three amounts of money. Prints the tables of docs/steering.md
+`python -m bench steering [--seeds N] [--from SEED]`: 200 backlogs of each family, three amounts of money. Prints the tables of docs/explanation/steering.md
 and writes its picture. No database, no network; under three minutes on one core. The constants of budget/ were chosen on seeds from 1000 on,
 what is reported are the seeds from 0.
 """

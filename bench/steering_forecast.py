@@ -68,7 +68,7 @@ def time_to_cap(found: Scores, run: Run, watch: Watch) -> None:
     reached = watch.at(run, run.money - LEAST)[0]
     for percent in AT:
         clock, spent, rounds, _ = watch.at(run, run.money * percent / 100)
-        told = forecast.of(facts(run, run.money, spent, rounds, None))
+        told = forecast.predict(facts(run, run.money, spent, rounds, None))
         score = found["cap", percent]
         if told.cap_from is None or told.cap_at is None or told.cap_until is None:
             score.silent += 1
@@ -83,7 +83,7 @@ def end_spend(found: Scores, truths: list[Truth]) -> None:
     run = play(truths, 10**12, steering_strategies.first_come, watch=watch.look)
     for percent in AT:
         _, spent, rounds, lives = watch.at(run, run.spent * percent / 100)
-        told = forecast.of(facts(run, run.money, spent, rounds, lives))
+        told = forecast.predict(facts(run, run.money, spent, rounds, lives))
         score = found["end", percent]
         if told.end_low is None or told.end_spend is None or told.end_high is None:
             score.silent += 1

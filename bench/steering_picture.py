@@ -1,4 +1,4 @@
-"""The picture of docs/steering.md: solved entries by strategy, one group of bars for each amount of money. Plain SVG, for light and dark pages."""
+"""The picture of docs/explanation/steering.md: solved entries by strategy, one group of bars for each amount of money. Plain SVG, for light and dark pages."""
 
 from collections.abc import Mapping
 
@@ -18,8 +18,10 @@ def draw(solved: Mapping[tuple[str, int], Mapping[str, float]]) -> str:
         for (family, level), one in solved.items()
     )
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="t d" '
-        f'font-family="system-ui, sans-serif" font-size="12" fill="{TEXT}">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="t d" '
+            f'font-family="system-ui, sans-serif" font-size="12" fill="{TEXT}">'
+        ),
         '<title id="t">Solved entries with the same money, shared out in three ways, and by one who knows the costs</title>',
         f'<desc id="d">Means of 200 backlogs of 40 entries. {told}.</desc>',
     ]

@@ -30,7 +30,7 @@ def _row(run: Run, number: int) -> Row:
         budget=item.budget,
         spent=item.spent,
         held=item.held,
-        most=CEILING * ROUNDS,
+        ceiling=CEILING * ROUNDS,
         rounds_left=ROUNDS - item.made,
         rounds=tuple(item.rounds),
     )

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from budget.amounts import money
+from budget import amounts
 from workspaces.activity.events import ActivityEvent, counted, plain
 
 PERIODS = {"day": "today", "all": "over the whole life"}
 
 
 def amount(value: Any) -> str:
-    """`$1.80`; a dash for none."""
-    return money.text(money.usd(value)) if isinstance(value, (int, float)) else plain(value)
+    """`$1.80`; a dash for None."""
+    return amounts.format_usd(amounts.usd(value)) if isinstance(value, (int, float)) else plain(value)
 
 
 class BudgetEvent(ActivityEvent, page="budget"):

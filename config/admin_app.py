@@ -1,4 +1,4 @@
-"""The admin site: for superusers, who may do what no role may. Whoever is less does not get in, whatever permissions they have."""
+"""The admin site, for superusers only: its fixes go beyond every role, so Django's permissions do not open it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,30 +20,30 @@ class MusterAdminConfig(AdminConfig):
 class MusterAdminSite(AdminSite):
     site_title = "Muster admin"
     site_header = "Muster: data fixes"
-    index_title = "Everything that is kept"
+    index_title = "All data"
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """There is one door, in a bounded number of tries (workspaces/login_page.py). Who is in already, and may not come here, is told."""
-        said = request.GET.get(REDIRECT_FIELD_NAME, "")
-        place = said if url_has_allowed_host_and_scheme(said, allowed_hosts=None) else reverse("admin:index")
+        """Redirect to the one login page, which limits tries (workspaces/people/login_page.py). A logged-in person who is not a superuser
+        gets 403."""
+        next_page = request.GET.get(REDIRECT_FIELD_NAME, "")
+        address = next_page if url_has_allowed_host_and_scheme(next_page, allowed_hosts=None) else reverse("admin:index")
         if self.has_permission(request):
-            return HttpResponseRedirect(place)
+            return HttpResponseRedirect(address)
         if request.user.is_authenticated:
             raise PermissionDenied("The admin site is for admins of the whole server")
-        return HttpResponseRedirect(f"{reverse('login')}?{urlencode({REDIRECT_FIELD_NAME: place}, safe='/')}")
+        return HttpResponseRedirect(f"{reverse('login')}?{urlencode({REDIRECT_FIELD_NAME: address}, safe='/')}")
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """PostgreSQL takes no NUL, and Django's filters would hand it on: it is refused before any of them. A key that is greater than
-        any number that the database holds is nobody's."""
+        """Refuse NUL, which Django's filters pass on and PostgreSQL does not accept. A key beyond the database's integers is 404."""
 
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if "\x00" in request.path or "\x00" in unquote(request.META.get("QUERY_STRING", "")):
                 raise BadRequest("NUL in the address")
             try:
-                return view(request, *args, **kwargs)
+                return view(request, *args, **kwargs)  # type: ignore[no-any-return]
             except OverflowError:
                 raise Http404("No such key") from None
 

@@ -5,5 +5,5 @@ class ConfigApp(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        # Loaded with Django, so that every process that enqueues a task does it through our app and our broker.
+        # Loaded with Django, so that every process enqueues tasks through our app and broker.
         from config import celery  # noqa: F401

@@ -4,22 +4,27 @@ import os
 import re
 from typing import Any
 
+import django
 from a2wsgi import WSGIMiddleware
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from config.http import static_files  # noqa: E402  (needs the settings)
 
 THREADS = 8
 EVENT_STREAM = re.compile(r"^/(w/[^/]+/events/?|api/v1/workspaces/[^/]+/orchestration/events)$")
 
+static_files.collect()
 streams: Any = get_asgi_application()
 wsgi: Any = get_wsgi_application()
 pages: Any = WSGIMiddleware(wsgi, workers=THREADS)
 
 
 def _needs_async(scope: dict[str, Any]) -> bool:
-    """An event stream would hold a thread for hours; a chunked body has no length, which WSGI takes for an empty one."""
+    """An event stream would occupy a thread for hours; WSGI treats a chunked body, which has no length, as empty."""
     return bool(EVENT_STREAM.match(scope["path"])) or any(name == b"transfer-encoding" for name, _ in scope["headers"])
 
 

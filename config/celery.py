@@ -1,4 +1,4 @@
-"""Celery: doorbells. The row is the job; every message may be lost or repeated (docs/architecture.md)."""
+"""Celery, for wake-ups only. The row is the job; every message may be lost or repeated (docs/explanation/architecture.md)."""
 
 import os
 

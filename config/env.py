@@ -1,6 +1,6 @@
-"""Every setting a user can make, in one place: name, default, what it takes, what it is for.
+"""All settings that users make: name, default, accepted values, purpose.
 
-`config/settings.py` reads them through `value` and refuses to start while one is bad; `docs/operating.md` is checked against this table
+`config/settings.py` reads them through `value` and refuses to start while one is invalid; `docs/reference/settings.md` is checked against this table
 by a test.
 """
 
@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 @dataclass(frozen=True)
 class Kind:
-    """What a variable takes, in words, and how its text is read. `read` raises ValueError for anything else."""
+    """The accepted values in words, and their parser, which raises ValueError for any other text."""
 
     takes: str
     read: Callable[[str], Any]
@@ -35,7 +35,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class MailServer:
-    """Empty `host`: there is none."""
+    """Empty `host`: no mail server."""
 
     host: str = ""
     port: int = 25
@@ -73,7 +73,7 @@ def _matching(takes: str, pattern: str) -> Kind:
 def _number(kind: type[int] | type[float], takes: str, low: float, high: float) -> Kind:
     def read(text: str) -> float:
         number = kind(text)
-        if not low <= number <= high:  # NaN fits no range
+        if not low <= number <= high:  # also refuses NaN
             raise ValueError(text)
         return number
 
@@ -274,12 +274,12 @@ def read(name: str) -> str:
 
 
 def value(name: str) -> Any:
-    """The variable as its kind reads it. Raises ValueError for a bad one, which `exit_if_bad` reports before anybody asks."""
+    """The parsed value. Raises ValueError for an invalid one, which `exit_if_bad` reports earlier."""
     return VARIABLES[name].kind.read(read(name))
 
 
 def problems() -> list[str]:
-    """A sentence for each bad setting. The value of what may hold a secret is not repeated."""
+    """A sentence for each invalid setting, without the values of settings that may hold a secret."""
     return [sentence for variable in VARIABLES.values() if (sentence := _problem(variable))]
 
 
@@ -294,18 +294,18 @@ def _problem(variable: Variable) -> str:
 
 
 def exit_if_bad() -> None:
-    """End the process with exit code 2 and one line for all bad settings."""
+    """End the process with exit code 2 and one line for all invalid settings."""
     if bad := problems():
         _refuse("; ".join(bad))
 
 
 def _refuse(sentences: str) -> NoReturn:
-    print(f"muster: {sentences}. See docs/operating.md.", file=sys.stderr, flush=True)
+    print(f"muster: {sentences}. See docs/reference/settings.md.", file=sys.stderr, flush=True)
     raise SystemExit(2)
 
 
 def warn_of_unknown() -> None:
-    """A line on stderr for each MUSTER_ variable that nobody reads: usually a slip of the pen. An agent's session has variables of its own."""
+    """A line on stderr for each unknown MUSTER_ variable, usually a typing error. Agents' sessions have variables of their own."""
     if "MUSTER_SESSION_ID" in os.environ:
         return
     for name in sorted(os.environ):
@@ -319,7 +319,7 @@ def data_dir() -> Path:
 
 
 def base_url() -> str:
-    """Where this server is reached: the variable, or what the last `up` on this data directory said, so that commands print live links."""
+    """This server's URL: the variable, or the address of the last `up` on this data directory, so that commands print working links."""
     address = data_dir() / "address"
     if "MUSTER_BASE_URL" not in os.environ and address.exists():
         return address.read_text().strip() or read("MUSTER_BASE_URL")

@@ -18,7 +18,7 @@ DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _secret_key() -> str:
-    """The configured key, or one made once: two first starts at the same time agree on the file that was created first."""
+    """The configured key, or one created once: two first starts at the same time agree on the first file."""
     if key := env.read("MUSTER_SECRET_KEY"):
         return key
     kept = DATA_DIR / "secret_key"
@@ -27,7 +27,7 @@ def _secret_key() -> str:
         with open(new, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(secrets.token_urlsafe(48))
         try:
-            os.link(new, kept)  # never seen half written
+            os.link(new, kept)  # atomic: never half written
         except FileExistsError:
             pass
         new.unlink()
@@ -68,7 +68,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "workspaces.people.as_they_prefer",
+    "workspaces.people.use_time_zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -87,7 +87,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "workspaces.people.on_pages",
+                "workspaces.people.template_context",
             ],
         },
     }
@@ -113,7 +113,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
     "workspaces.people.Backend",
-    "django.contrib.auth.backends.ModelBackend",  # named by sessions that began before ours was there
+    "django.contrib.auth.backends.ModelBackend",  # for sessions that older versions created
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -143,13 +143,23 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# What pages are made of: an open page that was made of something else is told to reload.
-BUILD = build.of(BASE_DIR / "templates", BASE_DIR / "static", Path(django_htmx.__file__).parent / "static")
+# The version of templates and static files: an open page of another version asks its reader to reload.
+BUILD = build.fingerprint(
+    BASE_DIR / "templates",
+    BASE_DIR / "static",
+    BASE_DIR / "config/http/static_files.py",
+    Path(django_htmx.__file__).parent / "static",
+)
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = None if DEBUG else DATA_DIR / "static" / BUILD  # filled when the web server starts (config/http/static_files.py)
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "config.http.static_files.BundleFinder",
+]
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 USE_TZ = True
 TIME_ZONE = "UTC"  # of the processes, the API and the command line
@@ -157,7 +167,7 @@ DISPLAY_TIME_ZONE = env.value("MUSTER_TIME_ZONE")
 ENV_LABEL = env.value("MUSTER_ENV_LABEL")
 LANGUAGE_CODE = "en"
 
-# Redis or Valkey: doorbells and hints only; losing it changes nothing but latency.
+# Redis or Valkey: wake-ups and change notifications only; losing it costs latency, never work.
 VALKEY_SOCKET = sockets.valkey_socket(DATA_DIR)
 REDIS_URL = env.read("REDIS_URL") or f"unix://{VALKEY_SOCKET}"
 
@@ -171,7 +181,7 @@ POLL_S = env.value("MUSTER_POLL_S")
 TICK_S = env.value("MUSTER_TICK_S")
 KEEP_DAYS = env.value("MUSTER_KEEP_DAYS")
 
-# Notices (docs/notices.md).
+# Notices (docs/reference/notices.md).
 WEBHOOK_ALLOW = env.read("MUSTER_WEBHOOK_ALLOW")
 _mail = env.value("MUSTER_EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.host, _mail.port, _mail.user, _mail.password

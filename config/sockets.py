@@ -1,10 +1,10 @@
-"""Addresses that processes meet at. Standard library only: `up` imports it."""
+"""Addresses that processes share. Standard library only, since `up` imports it."""
 
 import os
 import socket
 from pathlib import Path
 
-LONGEST_UNIX_PATH = 100  # the kernel's limit is 107 bytes; Valkey adds a suffix to the name while it binds
+MAX_UNIX_PATH = 100  # the kernel's limit is 107 bytes; Valkey adds a suffix to the name while it binds
 
 
 def is_loopback(host: str) -> bool:
@@ -12,8 +12,8 @@ def is_loopback(host: str) -> bool:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. What it accepts sends at once: asyncio sees to that only for sockets it made itself, and without it the
-    second segment of an answer waits 40 ms for the client's acknowledgement of the first."""
+    """A listening socket with TCP_NODELAY, which asyncio sets only on sockets that it creates: without it the second segment of a
+    response waits 40 ms for the client's acknowledgement of the first."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=512)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -21,7 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(host: str, port: int) -> str:
-    """The web address for a host one can bind to; a wildcard is reached through loopback."""
+    """The URL for a host to bind to; loopback for a wildcard."""
     reached = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
@@ -29,10 +29,10 @@ def address(host: str, port: int) -> str:
 def valkey_socket(data_dir: Path) -> Path:
     """The embedded Valkey's socket: in the data directory, or in a private folder when that path is too long for a socket.
 
-    Every process of one data directory computes the same answer, also those that `up` did not start.
+    Every process of one data directory computes the same path, also processes that `up` did not start.
     """
     usual = data_dir / "valkey.sock"
-    if len(os.fsencode(usual)) <= LONGEST_UNIX_PATH:
+    if len(os.fsencode(usual)) <= MAX_UNIX_PATH:
         return usual
     import hashlib  # rarely needed, and `up` stays small without it
 
@@ -41,8 +41,8 @@ def valkey_socket(data_dir: Path) -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Create a folder that is ours alone, or refuse: in /tmp anyone may have made it first."""
+    """Create a folder that only this user can access. Raises PermissionError where another user created it first, as in /tmp."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077 or folder.is_symlink():
         raise PermissionError(f"{folder} must be a folder that only this user can read and write")

@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
-from django.urls import include, path
+from django.urls import include, path, re_path
 
-from config.http import api_docs, assets
+from config.http import api_docs, static_files
 from config.http.api import api
 from config.http.health import healthz
 from workspaces.people import login_links, login_page
@@ -17,7 +17,7 @@ urlpatterns = [
     path("login/", login_page.Page.as_view(), name="login"),
     path("login/link/<str:token>/", login_links.follow, name="login-link"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path("assets/<str:build>/<str:name>", assets.asset, name="asset"),
+    re_path(r"^static/(?P<name>.+\.[0-9a-f]{12}\.\w+)$", static_files.earlier),
     path("healthz", healthz, name="healthz"),
 ]
 

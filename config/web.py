@@ -1,4 +1,4 @@
-"""The web server as one process. `up` hands it an open socket, so that a restart refuses no connection."""
+"""The web server as one process. `up` passes it an open socket, so that a restart refuses no connection."""
 
 import argparse
 import os
@@ -20,23 +20,23 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8765)
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that already listens
-    parser.add_argument("--after", type=int, help=argparse.SUPPRESS)  # a pipe; its end says that the database is ready
+    parser.add_argument("--after", type=int, help=argparse.SUPPRESS)  # a pipe whose end means that the database is ready
     args = parser.parse_args()
     env.warn_of_unknown()
-    get_resolver().url_patterns  # noqa: B018  (loads the site's code now, not within the first request)
+    get_resolver().url_patterns  # noqa: B018  (loads the site's code before the first request)
     if args.after is not None:
         os.read(args.after, 1)
-    if args.fd is None and not sockets.is_loopback(args.host) and not login_links.somebody_has_a_password():
-        print("Nobody has a password yet: ./muster manage changepassword owner", file=sys.stderr)
+    if args.fd is None and not sockets.is_loopback(args.host) and not login_links.any_password_set():
+        print("No user has a password yet: ./muster manage changepassword owner", file=sys.stderr)
         return 1
     listener = socket.socket(fileno=args.fd) if args.fd is not None else sockets.listen(args.host, args.port)
-    uvicorn.Server(config_of(application)).run(sockets=[listener])
+    uvicorn.Server(uvicorn_config(application)).run(sockets=[listener])
     return 0
 
 
-def config_of(app: Any) -> uvicorn.Config:
-    """How it is served. Whose word on where a request comes from is believed, is said by MUSTER_TRUSTED_PROXIES alone: uvicorn's own
-    default believes every process of this machine, and agents are such; each address they made up would have its own tries to log in."""
+def uvicorn_config(app: Any) -> uvicorn.Config:
+    """The server's configuration. Only MUSTER_TRUSTED_PROXIES may set a request's origin: uvicorn trusts every process of this machine by
+    default, and agents are such processes; each forged address would have its own login tries."""
     return uvicorn.Config(
         app,
         access_log=False,

@@ -1,4 +1,4 @@
-"""Reads: what exists for a caller, and the shapes that pages and the API show. Each a fixed number of queries."""
+"""Reads for pages and the API, each in a fixed number of queries."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Now
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import RoundSpend
 from budget.reads.queries import position
 from orchestration import configuration
@@ -23,27 +23,27 @@ from workspaces.models import Event
 
 def entry_for(workspace_id: str, entry_id: str) -> Entry:
     """An entry on the backlog. Raises NotFound."""
-    found = None
-    if ids.looks_like_one(entry_id):
+    entry = None
+    if ids.is_id(entry_id):
         entries = Entry.objects.select_related("account", "workspace")
-        found = entries.filter(pk=entry_id, workspace_id=workspace_id, deleted_at__isnull=True).first()
-    if found is None:
+        entry = entries.filter(pk=entry_id, workspace_id=workspace_id, deleted_at__isnull=True).first()
+    if entry is None:
         raise NotFound("Entry not found")
-    return found
+    return entry
 
 
 def session_for(workspace_id: str, session_id: str) -> Session:
     """A session of the workspace, open or ended. Raises NotFound."""
-    found = None
-    if ids.looks_like_one(session_id):
-        found = (
+    session = None
+    if ids.is_id(session_id):
+        session = (
             Session.objects.select_related("entry__account", "hold", "worker")
             .filter(pk=session_id, workspace_id=workspace_id)
             .first()
         )
-    if found is None:
+    if session is None:
         raise NotFound("Worker session not found")
-    return found
+    return session
 
 
 def executor_for(workspace_id: str) -> Executor:
@@ -51,7 +51,7 @@ def executor_for(workspace_id: str) -> Executor:
 
 
 def agent_state(workspace_id: str) -> dict[str, Any]:
-    """Whether the workspace's agents can work, and what is known of their programs. Two queries."""
+    """Whether the workspace's agents can work, with the versions of their programs. Two queries."""
     executor = executor_for(workspace_id)
     config = configuration.load(executor.config)
     online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).order_by("host")
@@ -62,7 +62,9 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
         "message": executor.trouble_message or None,
         "since": executor.trouble_since,
         "until": executor.trouble_until,
-        "programs": [{"host": host, "versions": found} for host, found in dict(online.values_list("host", "agents")).items()],
+        "programs": [
+            {"host": host, "versions": versions} for host, versions in dict(online.values_list("host", "agents")).items()
+        ],
         "push": {"remote": config.push.remote, **pushed} if config.push else None,
     }
 
@@ -76,7 +78,7 @@ def open_sessions(workspace_id: str) -> list[Session]:
 
 
 def shown_status(session: Session) -> str:
-    """A session's status as the API says it: an open one that is asked to stop is stopping."""
+    """A session's status in the API: an open session with a stop request is stopping."""
     if session.status == Session.Status.ENDED:
         return session.outcome
     if session.stop_wanted_at is not None:
@@ -85,20 +87,20 @@ def shown_status(session: Session) -> str:
 
 
 def shown_phase(session: Session) -> str:
-    """The contract knows work by its phase; a session that is being set up is about to implement, or to verify."""
+    """The contract has no phase for setup or merge: a starting session shows the phase to come, a merging one verification."""
     if session.phase == Session.Phase.STARTING:
         return "verification" if session.work == Entry.Work.VERIFY else "implementation"
     return "verification" if session.phase == Session.Phase.MERGING else session.phase
 
 
 def locks_by_entry(workspace_id: str) -> dict[str, list[str]]:
-    """The contract's answer: entry id to its paths, sorted."""
-    held: dict[str, list[str]] = defaultdict(list)
+    """Entry id to its locked paths, sorted, as in the contract."""
+    locked: dict[str, list[str]] = defaultdict(list)
     for entry_id, path in (
         FileLock.objects.filter(workspace_id=workspace_id).order_by("entry_id", "path").values_list("entry_id", "path")
     ):
-        held[entry_id].append(path)
-    return held
+        locked[entry_id].append(path)
+    return locked
 
 
 def counts(workspace_id: str) -> dict[str, int]:
@@ -110,7 +112,7 @@ def counts(workspace_id: str) -> dict[str, int]:
 
 
 def diagnostics(workspace_id: str) -> dict[str, Any]:
-    """The contract's diagnostics: the executor's inner state, and why what waits does."""
+    """The contract's diagnostics: the executor's state, and why entries wait."""
     executor = executor_for(workspace_id)
     statuses = [session.status for session in open_sessions(workspace_id)]
     _, explained = explain.explain(workspace_id)
@@ -122,53 +124,58 @@ def diagnostics(workspace_id: str) -> dict[str, Any]:
         "activeSessions": statuses.count(Session.Status.RUNNING),
         "dispatchingCount": statuses.count(Session.Status.CLAIMED),
         "entries": counts(workspace_id),
-        "readyToDispatch": sum(1 for found in explained if found.why is None or found.why.code == Reason.CONCURRENCY_LIMIT),
-        "blockedReasons": list(dict.fromkeys(found.why.code for found in explained if found.why)),
+        "readyToDispatch": sum(
+            1 for explanation in explained if explanation.why is None or explanation.why.code == Reason.CONCURRENCY_LIMIT
+        ),
+        "blockedReasons": list(dict.fromkeys(explanation.why.code for explanation in explained if explanation.why)),
     }
 
 
 def entries_page(
     workspace_id: str, *, status: str = "", reason: str = "", words: str = "", limit: int = 500, cursor: str | None = None
 ) -> tuple[list[Entry], str | None]:
-    """Entries by number, after `cursor`. `reason` is the stored one: of what is blocked or failed."""
-    found = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).select_related("account")
+    """Entries by number, after `cursor`."""
+    entries = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True).select_related("account")
     if status:
-        found = found.filter(status=status)
+        entries = entries.filter(status=status)
     if words:
-        found = found.filter(Q(content__icontains=words) | Q(id=words))
+        entries = entries.filter(Q(content__icontains=words) | Q(id=words))
     if reason:
-        found = _with_reason(workspace_id, found, reason)
+        entries = _with_reason(workspace_id, entries, reason)
     if cursor is not None:
-        found = found.filter(seq__gt=position(cursor))
-    page = list(found.order_by("seq")[: limit + 1])
+        entries = entries.filter(seq__gt=position(cursor))
+    page = list(entries.order_by("seq")[: limit + 1])
     return page[:limit], str(page[limit - 1].seq) if len(page) > limit else None
 
 
-def _with_reason(workspace_id: str, found: Any, reason: str) -> Any:
-    """Stored reasons by their column; those that only the executor's checks know by asking them."""
+def _with_reason(workspace_id: str, entries: Any, reason: str) -> Any:
+    """Filters by the stored reason, or by the executor's checks for reasons that are not stored."""
     _, explained = explain.explain(workspace_id)
-    asked = [one.entry.id for one in explained if one.why and one.why.code == reason]
-    return found.filter(Q(reason_code=reason) | Q(pk__in=asked))
+    explained_ids = [explanation.entry.id for explanation in explained if explanation.why and explanation.why.code == reason]
+    return entries.filter(Q(reason_code=reason) | Q(pk__in=explained_ids))
 
 
 def shown_entries(workspace_id: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Entries as the API shows them. The same number of queries for one and for five hundred."""
+    """Entries as the API shows them. The number of queries does not depend on the number of entries."""
     ids_ = [entry.pk for entry in entries]
     why = explain.reasons(workspace_id, [e.pk for e in entries if e.status != Entry.Status.DONE])
     before: dict[str, list[str]] = defaultdict(list)
-    for one, other in Dependency.objects.filter(entry_id__in=ids_).order_by("id").values_list("entry_id", "depends_on_id"):
-        before[one].append(other)
+    for waiting, other in Dependency.objects.filter(entry_id__in=ids_).order_by("id").values_list("entry_id", "depends_on_id"):
+        before[waiting].append(other)
     worked: dict[str, list[str]] = defaultdict(list)
     for entry_id, session_id in Session.objects.filter(entry_id__in=ids_).order_by("attempt").values_list("entry_id", "id"):
         worked[entry_id].append(session_id)
     return [_shown(entry, why.get(entry.pk), before[entry.pk], worked[entry.pk]) for entry in entries]
 
 
-def _shown(entry: Entry, found: explain.Explanation | None, depends_on: list[str], session_ids: list[str]) -> dict[str, Any]:
-    reasons = []
-    for check in found.checks if found else []:
-        if not check.passed:
-            reasons.append({"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed})
+def _shown(
+    entry: Entry, explanation: explain.Explanation | None, depends_on: list[str], session_ids: list[str]
+) -> dict[str, Any]:
+    reasons = [
+        {"code": check.code, "message": check.message, "observed": check.observed, "needed": check.needed}
+        for check in (explanation.checks if explanation else [])
+        if not check.passed
+    ]
     return {
         "id": entry.pk,
         "seq": entry.seq,
@@ -183,9 +190,9 @@ def _shown(entry: Entry, found: explain.Explanation | None, depends_on: list[str
         "children": [],
         "parallelizable": entry.parallelizable,
         "parallel_group": entry.parallel_group or None,
-        "budget_usd": money.number(entry.account.budget),
+        "budget_usd": amounts.number(entry.account.budget),
         "budget_human_locked": entry.account.human_locked,
-        "spent_usd": money.number(entry.account.spent),
+        "spent_usd": amounts.number(entry.account.spent),
         "budget_rounds": entry.budget_rounds,
         "rounds_completed": entry.rounds_completed,
         "score": entry.score,
@@ -199,44 +206,44 @@ def _shown(entry: Entry, found: explain.Explanation | None, depends_on: list[str
 
 
 def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
-    """Its rounds after `cursor`, by number, with what each cost and found, and the next cursor. Two queries."""
-    made = Round.objects.filter(entry=entry).order_by("number")
+    """Rounds after `cursor`, by number, with cost and findings, and the next cursor. Two queries."""
+    rounds = Round.objects.filter(entry=entry).order_by("number")
     if cursor is not None:
-        made = made.filter(number__gt=position(cursor))
-    page = list(made[: limit + 1])
+        rounds = rounds.filter(number__gt=position(cursor))
+    page = list(rounds[: limit + 1])
     following = str(page[limit - 1].number) if len(page) > limit else None
     return shown_rounds(entry, page[:limit]), following
 
 
 def shown_check(check: dict[str, Any]) -> dict[str, Any]:
-    """A check's evidence without the names of all that passed: those are kept for the next round to compare with."""
+    """A check's evidence without the names of passed cases: those only serve the next round's comparison."""
     if "cases" not in check:
         return check
     return check | {"cases": {name: value for name, value in check["cases"].items() if name != "passed"}}
 
 
 def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
-    """Rounds with what each cost and found. One query beside them."""
+    """Rounds with cost and findings. One query for the costs."""
     costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
     return [
         {
-            "number": made.number,
-            "session_id": made.session_id,
-            "cost_usd": money.number(costs.get(made.number, 0)),
-            "score": made.score,
-            "improvement_score": made.improvement_score,
-            "verdict": made.verdict,
-            "summary": made.summary,
-            "findings": made.findings,
-            "checks": [shown_check(check) for check in made.checks],
-            "review": made.review or None,
-            "commit": made.commit or None,
-            "diffstat": made.diffstat,
-            "prompt": made.prompt,
-            "started_at": made.started_at,
-            "ended_at": made.ended_at,
+            "number": round_.number,
+            "session_id": round_.session_id,
+            "cost_usd": amounts.number(costs.get(round_.number, 0)),
+            "score": round_.score,
+            "improvement_score": round_.improvement_score,
+            "verdict": round_.verdict,
+            "summary": round_.summary,
+            "findings": round_.findings,
+            "checks": [shown_check(check) for check in round_.checks],
+            "review": round_.review or None,
+            "commit": round_.commit or None,
+            "diffstat": round_.diffstat,
+            "prompt": round_.prompt,
+            "started_at": round_.started_at,
+            "ended_at": round_.ended_at,
         }
-        for made in rounds
+        for round_ in rounds
     ]
 
 
@@ -245,5 +252,5 @@ def events_after(workspace_id: str, *, after: int, limit: int) -> list[Event]:
 
 
 def newest_event(workspace_id: str) -> int:
-    """The number of the newest line of activity: what changed since can be asked after it."""
+    """The number of the newest event; `events_after` returns later ones."""
     return Event.objects.filter(workspace_id=workspace_id).aggregate(newest=Max("id"))["newest"] or 0

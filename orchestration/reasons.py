@@ -204,6 +204,7 @@ WORDS: Mapping[Reason, Words] = {
     ),
 }
 
+_BY_CODE: dict[str, Words] = {reason.value: words for reason, words in WORDS.items()}
 CHOICES = [(reason.value, reason.value) for reason in WORDS]  # without words: a new word is no migration
 ALIASES = {alias: reason for reason, words in WORDS.items() for alias in words.aliases}
 NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_person)
@@ -216,7 +217,7 @@ NOT_STORED = (Reason.EXECUTOR_PAUSED, Reason.EXECUTOR_STOPPED, Reason.NO_WORKER_
 
 def words(code: str) -> Words | None:
     """The words of a stored code; None for a code of an older or newer version."""
-    return WORDS.get(code)  # type: ignore[call-overload]
+    return _BY_CODE.get(code)
 
 
 def executor(state: str) -> Reason:
@@ -231,13 +232,13 @@ def plain(code: str) -> str:
 
 def list_sentence(codes: Iterable[str]) -> str:
     """`entry budgets used up, all workers busy`; empty without codes."""
-    return ", ".join(found.listed if (found := words(code)) else plain(code) for code in codes)
+    return ", ".join(known.listed if (known := words(code)) else plain(code) for code in codes)
 
 
 def group(code: str) -> str:
     """What entries with this reason are, after their number."""
-    found = words(code)
-    return found.group if found else plain(code)
+    known = words(code)
+    return known.group if known else plain(code)
 
 
 def check(code: str) -> str:
@@ -246,16 +247,16 @@ def check(code: str) -> str:
         return "Not on hold"
     if code == Reason.EXECUTOR_RUNNING:
         return "Executor"
-    found = words(code)
-    return found.check if found else plain(code).capitalize()
+    known = words(code)
+    return known.check if known else plain(code).capitalize()
 
 
 def filter_label(code: str) -> str:
-    found = words(code)
-    return found.filter if found else plain(code)
+    known = words(code)
+    return known.filter if known else plain(code)
 
 
 def waiting_for(code: str) -> str:
     """What an entry with this reason waits for, after "waiting for"."""
-    found = words(code)
-    return found.search if found else plain(code)
+    known = words(code)
+    return known.search if known else plain(code)

@@ -1,4 +1,4 @@
-"""What the work does when the layers below say that something happened. They know nothing of entries and doorbells: they send, this listens."""
+"""Receivers of signals that the lower apps send: those know neither entries nor messages."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from workspaces import activity
 
 
 def connect() -> None:
-    caps.changed.connect(_on_money, dispatch_uid="orchestration.money")
-    activity.recorded.connect(_on_told, dispatch_uid="orchestration.notices")
-    policy.read_with(funding.read_terms)
+    caps.changed.connect(_on_budget_change, dispatch_uid="orchestration.money")
+    activity.recorded.connect(_on_recorded, dispatch_uid="orchestration.notices")
+    policy.register_reader(funding.read_policy)
 
 
-def _on_money(sender: Any, *, workspace_id: str, entry_id: str | None, shared_out: bool = False, **_: Any) -> None:
-    funding.on_money(workspace_id, entry_id, shared_out=shared_out)
+def _on_budget_change(sender: Any, *, workspace_id: str, entry_id: str | None, shared_out: bool = False, **_: Any) -> None:
+    funding.on_budget_change(workspace_id, entry_id, shared_out=shared_out)
 
 
-def _on_told(sender: Any, **_: Any) -> None:
+def _on_recorded(sender: Any, **_: Any) -> None:
     wake_ups.enqueue_deliveries()

@@ -14,25 +14,25 @@ __all__ = ["cycle", "deliver", "run_session", "worker_process"]  # importing wor
 @shared_task(name="orchestration.tasks.cycle")
 def cycle(workspace_id: str) -> None:
     """An entry of this workspace may be able to start."""
-    if ids.looks_like_one(workspace_id):
+    if ids.is_id(workspace_id):
         dispatch.cycle(workspace_id)
 
 
 @shared_task(name="orchestration.tasks.share_out")
 def share_out(workspace_id: str) -> None:
     """Money was freed in this workspace, or a round was settled."""
-    if ids.looks_like_one(workspace_id):
+    if ids.is_id(workspace_id):
         funding.share_out(workspace_id)
 
 
 @shared_task(name="orchestration.tasks.run_session")
 def run_session(session_id: str, attempt: int) -> None:
     """A session was claimed and waits for a worker."""
-    if ids.looks_like_one(session_id) and isinstance(attempt, int):
+    if ids.is_id(session_id) and isinstance(attempt, int):
         session_run.run(session_id, attempt, heartbeat.current())
 
 
 @shared_task(name="orchestration.tasks.deliver")
 def deliver() -> None:
     """Wake the sender's thread of this process. A task sends nothing itself, since a slow receiver would block it."""
-    sending.bell.set()
+    sending.wake_up.set()

@@ -24,7 +24,7 @@ def _on_ready(sender: Any, **_: Any) -> None:
     heartbeat.start(queue, settings.SESSION_SLOTS if queue == "sessions" else 1)
     if queue == "control":
         threading.Thread(target=_tick_loop, name="tick", daemon=True).start()
-        threading.Thread(target=sending.for_ever, args=[settings.TICK_S], name="notices", daemon=True).start()
+        threading.Thread(target=sending.run_forever, args=[settings.TICK_S], name="notices", daemon=True).start()
 
 
 @signals.worker_shutting_down.connect
@@ -49,7 +49,7 @@ def _tick_loop() -> None:
 def tick() -> None:
     """Reap, then reconcile. No error in one tick stops the next."""
     close_old_connections()
-    for step in (reaper.reap, reconcile.everything, housekeeping.run_hourly, heartbeat.record_tick):
+    for step in (reaper.reap, reconcile.run, housekeeping.run_hourly, heartbeat.record_tick):
         try:
             step()
         except (DatabaseError, InterfaceError) as error:

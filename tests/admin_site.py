@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, ThresholdCrossing
 from budget.reviews import comments, drafting
@@ -34,12 +34,12 @@ def a_superuser() -> Client:
 def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
     """A workspace with `count` rows in every table that has rows of its own. Entries are in progress, with an open session each."""
     workspace = a_workspace(cap=cap, name=f"Shop {text}"[:200])
-    made = entries.add(
+    created = entries.add(
         workspace.pk,
         [entries.Draft(f"{text} {n}", budget=usd(5), parallel_group=text[:90], assigned_to=text) for n in range(count)],
         by=ANA,
     )
-    for n, entry in enumerate(made):
+    for n, entry in enumerate(created):
         worker = a_worker()
         hold = Hold.objects.create(
             project=project(workspace), account=entry.account, session_ref=f"s{entry.pk}"[:40], amount=usd(1)
@@ -54,14 +54,14 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         FileLock.objects.create(workspace=workspace, entry=entry, path=f"src/{n}/{text}".replace("/script", "script"))
         what = ledger.Charge(f"e{entry.pk}", usd("0.25"), LedgerEntry.PriceSource.REPORTED, model=text)
         ledger.charge(
-            project(workspace), what, account=entry.account, hold=hold, session_ref=session.pk, round_number=1, actor=text
+            project(workspace), what, account=entry.account, reservation=hold, session_ref=session.pk, round_number=1, actor=text
         )
         caps.edit(entry.account, usd(6), by=ANA, reason=text)
         tokens.create(f"{text} {n}", workspace=workspace, by=text)
         user = get_user_model().objects.create_user(f"user{n}{workspace.pk}", first_name=text[:100])
         members.add(workspace, user, Role.VIEWER, by=ANA, reason=text)
-        people.prefer(user, time_zone="Europe/Berlin")
-        throttle.count(text, f"10.0.0.{n}")
+        people.save_preferences(user, time_zone="Europe/Berlin")
+        throttle.count_try(text, f"10.0.0.{n}")
         channel = a_channel(workspace, f"{text} {n}"[:200])
         activity.record(workspace.pk, blocked_event(), by=ANA, object_id=entry.pk, reason=text)
         Delivery.objects.filter(channel=channel).update(answer=text)
@@ -75,8 +75,8 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)
     if count > 1:
-        Dependency.objects.bulk_create(Dependency(entry=one, depends_on=made[0]) for one in made[1:])
-        Entry.objects.filter(workspace=workspace).exclude(pk=made[0].pk).update(parked_behind=made[0], unmet_dependencies=1)
+        Dependency.objects.bulk_create(Dependency(entry=row, depends_on=created[0]) for row in created[1:])
+        Entry.objects.filter(workspace=workspace).exclude(pk=created[0].pk).update(parked_behind=created[0], unmet_dependencies=1)
     return workspace
 
 
@@ -101,10 +101,10 @@ def apply(client: Client, model: Any, action: str, *ids: Any, shown: HttpRespons
 def seen(shown: HttpResponse) -> str:
     text = shown.content.decode()
     assert re.search(r'name="action" value="\w+"', text)
-    found = re.search(r'name="seen" value="(\w+)"', text)
-    return found[1] if found else ""
+    rows = re.search(r'name="seen" value="(\w+)"', text)
+    return rows[1] if rows else ""
 
 
-def said(response: HttpResponse) -> str:
+def message_of(response: HttpResponse) -> str:
     """The messages that the next page will show."""
     return " ".join(str(message) for message in response.wsgi_request._messages)  # type: ignore[attr-defined]

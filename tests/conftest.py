@@ -19,6 +19,12 @@ hypothesis_settings.register_profile("muster", deadline=None, database=None)
 hypothesis_settings.load_profile("muster")
 
 
+# Pages name static files as they are, and nothing is collected (tests/config/test_static_files.py collects them).
+settings.STATIC_ROOT = None
+settings.STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:

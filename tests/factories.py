@@ -1,4 +1,4 @@
-"""A small cast with good defaults, for every test that needs a database."""
+"""Factories with good defaults, for every test that needs a database."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Category, LedgerEntry, Project, Review
 from budget.reviews import drafting
@@ -44,8 +44,8 @@ def a_worker(*, slots: int = 100, queue: str = "sessions") -> Worker:
 
 def some_entries(workspace: Workspace, *drafts: entries.Draft | str) -> list[Entry]:
     """Entries from drafts, or from their content alone."""
-    made = [draft if isinstance(draft, entries.Draft) else entries.Draft(draft) for draft in drafts]
-    return entries.add(workspace.pk, made, by=ANA)
+    all_drafts = [draft if isinstance(draft, entries.Draft) else entries.Draft(draft) for draft in drafts]
+    return entries.add(workspace.pk, all_drafts, by=ANA)
 
 
 def an_entry(workspace: Workspace, *, budget: str = "1", files: Sequence[str] = (), content: str = "Do it", **more: Any) -> Entry:
@@ -67,24 +67,24 @@ def a_token(workspace: Workspace | None = None, role: str = Role.ADMIN) -> str:
 
 
 def a_channel(workspace: Workspace, name: str = "Team", *verbs: str) -> Channel:
-    """E-mail, and no mail server is set in tests: a test of it goes nowhere."""
-    wanted = channels.Wanted(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
-    return channels.create(workspace, Channel.Kind.EMAIL, wanted, by=ANA)[0]
+    """An e-mail channel. Tests have no mail server, so a test message is not sent."""
+    settings = channels.ChannelSettings(name=name, target="team@example.com", verbs=verbs or ["entry.blocked"])
+    return channels.create(workspace, Channel.Kind.EMAIL, settings, by=ANA)[0]
 
 
 def blocked_event(entry: str = "entry_1", code: str = "budget_exceeded") -> EntryBlocked:
-    """What is recorded of an entry that is out of money."""
+    """The event of an entry that is out of money."""
     return EntryBlocked(code=code, entry=entry, seq=1, title="Do it")
 
 
 def a_review(workspace: Workspace, *wishes: drafting.Wish, by: Caller | None = None, **more: Any) -> Review:
-    """A draft over all time. Its author is the token of `a_token`, unless someone is named."""
+    """A draft over all time. Its author is the token of `a_token`, unless `by` is given."""
     draft = drafting.Draft("November", date(2020, 1, 1), date(2030, 12, 31), **more)
     return drafting.create(workspace.pk, draft, wishes, by=by or Caller("token:test"))
 
 
 def a_session(entry: Entry) -> Session:
-    """A session at work on an entry, its round open, taken by a worker as in life."""
+    """A running session of an entry with an open round, taken by a worker as in production."""
     worker = a_worker()
     dispatch.cycle(entry.workspace_id)
     claimed = Session.objects.get(entry=entry, status=Session.Status.CLAIMED)
@@ -106,8 +106,8 @@ def ended(session: Session, *, score: float = 0.5, outcome: str = "failed") -> S
 def a_charge(
     entry: Entry | None, amount: str, *, category: str = "entry", round: int | None = 1, in_: Workspace | None = None
 ) -> None:
-    """What was spent, booked as the runtime books it."""
+    """Book a charge as a session does."""
     workspace = in_ or (entry.workspace if entry else None)
     assert workspace is not None
-    what = ledger.Charge(ids.session(), usd(amount), LedgerEntry.PriceSource.REPORTED, category=Category(category))
-    ledger.charge(project(workspace), what, account=entry.account if entry else None, round_number=round, actor="agent")
+    charge = ledger.Charge(ids.session(), usd(amount), LedgerEntry.PriceSource.REPORTED, category=Category(category))
+    ledger.charge(project(workspace), charge, account=entry.account if entry else None, round_number=round, actor="agent")

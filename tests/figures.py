@@ -50,7 +50,7 @@ def figures(root: Path) -> Iterator[tuple[str, str]]:
     yield from _sizes(root, trees)
     yield from _templates(root)
     yield from _names(root, trees)
-    tests = [path for path in (root / "tests").rglob("test_*.py")]
+    tests = list((root / "tests").rglob("test_*.py"))
     functions = [f for path in tests for f in _functions(ast.parse(path.read_text())) if f.name.startswith("test_")]
     yield "test functions", f"{len(functions)} in {len(tests)} files"
 

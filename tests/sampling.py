@@ -15,11 +15,11 @@ SEED = os.environ.get("MUSTER_TEST_SEED", "")
 
 def sample(cases: Iterable[T], number: int) -> list[T]:
     """`number` of the cases, in their order; all of them in a whole run."""
-    found = list(cases)
-    if WHOLE or number >= len(found):
-        return found
-    chosen = sorted(random.Random(f"{SEED}:{len(found)}").sample(range(len(found)), number))
-    return [found[n] for n in chosen]
+    selected = list(cases)
+    if WHOLE or number >= len(selected):
+        return selected
+    chosen = sorted(random.Random(f"{SEED}:{len(selected)}").sample(range(len(selected)), number))
+    return [selected[n] for n in chosen]
 
 
 def examples(number: int) -> int:

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do. Finding and checking are one call, so that nobody can do one without the other."""
+"""The caller, and what they may do. One call finds a workspace and checks the caller's role, so that neither is forgotten."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +13,7 @@ from workspaces.models import ApiToken, Membership, Role, Workspace
 
 
 class Need(Enum):
-    """What an operation needs: the sentence is what a caller without it reads."""
+    """The permission that an operation needs. The value is a part of the refusal's sentence."""
 
     VIEW = "see this workspace"
     OPERATE = "run the executor and change the backlog"
@@ -43,12 +43,12 @@ class Caller:
 
     @property
     def session_ref(self) -> str:
-        """The session whose agent is calling, or nothing."""
+        """The session whose agent is calling, or ""."""
         return self.token.session_ref if self.token else ""
 
     @property
     def everywhere(self) -> bool:
-        """Sees every workspace: a superuser, or a token that names none."""
+        """Whether the caller sees every workspace: a superuser, or a token without a workspace."""
         if self.token:
             return self.token.workspace_id is None and not self.session_ref
         return bool(self.user and self.user.is_superuser)
@@ -71,7 +71,7 @@ class Caller:
 
 
 class Request(HttpRequest):
-    """A request of the API whose credentials were found good."""
+    """An authenticated request of the API."""
 
     auth: Caller
 
@@ -98,13 +98,13 @@ def workspaces_for(caller: Caller) -> QuerySet[Workspace]:
 
 
 def workspace_for(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> Workspace:
-    """Find a workspace and check the need. Raises NotFound for one that the caller may not see, Forbidden for a role too small."""
-    return entered(caller, workspace_id, need)[0]
+    """Find a workspace and check the need. Raises NotFound where the caller may not see it, Forbidden where the role is too small."""
+    return workspace_and_role(caller, workspace_id, need)[0]
 
 
-def entered(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> tuple[Workspace, Role]:
-    """The same, with the role that the caller has there. One query."""
-    workspace, role = _look(caller, workspace_id) if ids.looks_like_one(workspace_id) else (None, None)
+def workspace_and_role(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> tuple[Workspace, Role]:
+    """As `workspace_for`, with the caller's role there. One query."""
+    workspace, role = _load(caller, workspace_id) if ids.is_id(workspace_id) else (None, None)
     if workspace is None or role is None:
         raise NotFound("Workspace not found")
     if need not in GRANTS[role]:
@@ -112,9 +112,9 @@ def entered(caller: Caller, workspace_id: str, need: Need = Need.VIEW) -> tuple[
     return workspace, role
 
 
-def _look(caller: Caller, workspace_id: str) -> tuple[Workspace | None, Role | None]:
+def _load(caller: Caller, workspace_id: str) -> tuple[Workspace | None, Role | None]:
     if caller.token or caller.everywhere or caller.user is None:
-        workspace = lookup.one(Workspace, "id = %s AND deleted_at IS NULL", workspace_id)
+        workspace = lookup.find_row(Workspace, "id = %s AND deleted_at IS NULL", workspace_id)
         return workspace, caller.role_in(workspace) if workspace else None
     mine = Membership.objects.select_related("workspace").filter(user=caller.user, workspace_id=workspace_id)
     membership = mine.filter(workspace__deleted_at__isnull=True).first()
@@ -122,6 +122,6 @@ def _look(caller: Caller, workspace_id: str) -> tuple[Workspace | None, Role | N
 
 
 def check_may_create(caller: Caller) -> None:
-    """Making workspaces is for admins of the whole server. Raises Forbidden."""
+    """Only admins of the whole server create workspaces. Raises Forbidden."""
     if not caller.everywhere or (caller.token and caller.token.role != Role.ADMIN):
         raise Forbidden("Only an admin of the whole server may create workspaces")

@@ -1,8 +1,8 @@
-"""The errors that callers cause. Raised where they are known; turned into an answer in one place (config/api.py, config/errors.py)."""
+"""Errors that callers cause. Turned into responses in one place (config/http/api.py, config/http/errors.py)."""
 
 
 class Refused(Exception):
-    """Something was asked for that is not given. The message is for the caller."""
+    """A refused request. The message is for the caller."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -10,7 +10,7 @@ class Refused(Exception):
 
 
 class Unauthorized(Refused):
-    """No credentials, or bad ones: 401."""
+    """Missing or invalid credentials: 401."""
 
 
 class Forbidden(Refused):
@@ -18,7 +18,7 @@ class Forbidden(Refused):
 
 
 class NotFound(Refused):
-    """Unknown, or not this caller's to see: 404."""
+    """Unknown, or not visible to this caller: 404."""
 
 
 class Conflict(Refused):

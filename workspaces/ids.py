@@ -10,15 +10,15 @@ _SHAPE = re.compile(r"[a-z]+_[0-9a-z]{16,32}")
 
 def _new(prefix: str) -> str:
     """20 characters of 36 from 13 random bytes: 103 bits, in one call (a cycle makes hundreds)."""
-    return _written(prefix, secrets.token_bytes(13))
+    return _encode(prefix, secrets.token_bytes(13))
 
 
-def _written(prefix: str, source: bytes) -> str:
+def _encode(prefix: str, source: bytes) -> str:
     number = int.from_bytes(source, "big")
     letters = []
     for _ in range(20):
-        number, rest = divmod(number, 36)
-        letters.append(ALPHABET[rest])
+        number, digit = divmod(number, 36)
+        letters.append(ALPHABET[digit])
     return f"{prefix}_{''.join(letters)}"
 
 
@@ -31,8 +31,8 @@ def entry() -> str:
 
 
 def entry_for(key: str) -> str:
-    """Always the same for a key: what is asked for twice is made once."""
-    return _written("entry", hashlib.sha256(key.encode()).digest()[:13])
+    """The same id for the same key, so that a repeated request creates one entry."""
+    return _encode("entry", hashlib.sha256(key.encode()).digest()[:13])
 
 
 def session() -> str:
@@ -51,6 +51,6 @@ def review() -> str:
     return _new("rev")
 
 
-def looks_like_one(text: str) -> bool:
+def is_id(text: str) -> bool:
     """False for anything that cannot be an id: such a value never reaches the database (NUL, megabytes, ...)."""
     return bool(_SHAPE.fullmatch(text))

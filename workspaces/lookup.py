@@ -1,4 +1,4 @@
-"""Rows that every request needs, found by a statement that is written once: Django's own takes longer to write than to run."""
+"""Single rows that every request reads, by a cached statement: Django's ORM takes longer to build it than the database to run it."""
 
 from collections.abc import Callable
 from functools import cache
@@ -10,8 +10,8 @@ from django.db.models import Model
 M = TypeVar("M", bound=Model)
 
 
-def one(model: type[M], condition: str, *parameters: Any) -> M | None:
-    """The row of the model that fits. `condition`: SQL with `%s`, from our code and never from a caller; true of one row at most."""
+def find_row(model: type[M], condition: str, *parameters: Any) -> M | None:
+    """The row that meets the condition. `condition`: SQL with `%s`, never from a caller; true of at most one row."""
     with connection.cursor() as cursor:
         cursor.execute(_statement(model, condition), parameters)
         row = cursor.fetchone()
@@ -31,10 +31,10 @@ def _statement(model: type[Model], condition: str) -> str:
 
 @cache
 def _converters(model: type[Model], vendor: str) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
-    """What makes Python values of the database's, where it does not give them itself, as Django's own reading does."""
-    found = []
+    """By position, the conversions from database to Python values that Django's own reading applies."""
+    converters = []
     for place, field in enumerate(model._meta.concrete_fields):
         column = field.get_col(model._meta.db_table)
         for convert in [*connection.ops.get_db_converters(column), *field.get_db_converters(connection)]:
-            found.append((place, lambda value, convert=convert, column=column: convert(value, column, connection)))
-    return tuple(found)
+            converters.append((place, lambda value, convert=convert, column=column: convert(value, column, connection)))  # noqa: PERF401
+    return tuple(converters)

@@ -1,4 +1,4 @@
-"""The words that all of the API's schemas are made of: strict, bounded, and nothing unknown gets in."""
+"""Types of all API schemas: strict, bounded, without unknown fields."""
 
 import math
 import re
@@ -24,15 +24,15 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def said(text: str) -> str:
+def not_blank(text: str) -> str:
     """Refuse blank text."""
     if not text.strip():
         raise ValueError("may not be empty")
     return text
 
 
-def whole(value: Any) -> Any:
-    """JSON has one kind of number: a weight of 1 is a weight of 1.0. A number beyond any float is infinite, and refused as such."""
+def as_float(value: Any) -> Any:
+    """JSON has one kind of number: 1 is 1.0. A number beyond any float becomes infinite, and is refused as such."""
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         return value
     try:
@@ -41,13 +41,13 @@ def whole(value: Any) -> Any:
         return float("inf")
 
 
-DEEPEST = 30
+MAX_DEPTH = 30
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """Free JSON, made storable: numbers are finite floats, text and keys are clean, and it is not nested without end."""
-    if depth > DEEPEST:
-        raise ValueError(f"is nested more than {DEEPEST} deep")
+    """Free JSON, made storable: numbers are finite floats, text and keys are clean, and nesting is limited."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"is nested more than {MAX_DEPTH} deep")
     if isinstance(value, dict):
         return {clean(key): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
@@ -65,9 +65,9 @@ _TAG = re.compile(
 )
 
 
-def place(loc: Sequence[str | int], *, unknown: bool = False) -> str:
-    """The dotted name of a property, from where pydantic found a problem: without the tags that it adds for the members of a union.
-    `unknown`: the last part is a name that the caller sent."""
+def property_path(loc: Sequence[str | int], *, unknown: bool = False) -> str:
+    """The dotted name of the property with a problem, without the tags that pydantic adds for the members of a union. `unknown`: the last
+    part is a name that the caller sent."""
     last = len(loc) - 1
     kept = [
         str(part) for n, part in enumerate(loc) if isinstance(part, int) or (unknown and n == last) or not _TAG.fullmatch(part)
@@ -76,10 +76,10 @@ def place(loc: Sequence[str | int], *, unknown: bool = False) -> str:
 
 
 Text = Annotated[str, Field(max_length=100_000), AfterValidator(clean)]
-Said = Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(clean), AfterValidator(said)]
+NonBlank = Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(clean), AfterValidator(not_blank)]
 Line = Annotated[str, Field(max_length=500), AfterValidator(clean)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean), AfterValidator(said)]
-Float = Annotated[float, BeforeValidator(whole), Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean), AfterValidator(not_blank)]
+Float = Annotated[float, BeforeValidator(as_float), Field(allow_inf_nan=False)]
 Json = Annotated[Any, AfterValidator(_plain)]
 Object = Annotated[dict[str, Any], AfterValidator(_plain)]
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
@@ -113,11 +113,11 @@ class BadInput(Schema):
     success: bool
 
 
-def answers(ok: Any, *, status: int = 200) -> dict[int, Any]:
-    """What any operation can answer."""
+def responses(ok: Any, *, status: int = 200) -> dict[int, Any]:
+    """The responses of an operation: `ok` and the errors that any operation can return."""
     return {status: ok, 400: BadInput, 401: Named, 403: Named, 404: Named, 503: Named}
 
 
-def also(**contents: Any) -> dict[str, Any]:
-    """`openapi_extra` for an answer that is not JSON: media type to schema."""
+def extra_content(**contents: Any) -> dict[str, Any]:
+    """`openapi_extra` for a response that is not JSON: media type to schema."""
     return {"responses": {200: {"content": {media: {"schema": schema} for media, schema in contents.items()}}}}

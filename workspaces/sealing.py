@@ -1,4 +1,4 @@
-"""Sealing at rest with the server's key. What is sealed for one purpose does not open for another."""
+"""Encryption at rest with the server's key. A value sealed for one purpose cannot be unsealed for another."""
 
 import base64
 
@@ -9,7 +9,7 @@ from django.conf import settings
 
 
 class Sealed(Exception):
-    """It was sealed with another MUSTER_SECRET_KEY: it has to be set again."""
+    """Sealed with another MUSTER_SECRET_KEY: the value must be set again."""
 
 
 def seal(value: str, *, purpose: str) -> bytes:

@@ -1,6 +1,6 @@
-"""How moments are written in a zone, and where days and hours begin there. Pure: a zone in, words and moments out.
+"""Formats moments in a zone, and finds where days and hours start there. Pure.
 
-A day has 23 or 25 hours twice a year in most zones, and an hour may begin at :30 of another's.
+A day has 23 or 25 hours twice a year in most zones, and an hour may start at :30 of another zone's.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _MONDAY = date(2024, 1, 1)
 
 
 def zone_name(zone: tzinfo) -> str:
-    """`Europe/Berlin`: true of every moment, where CET is not."""
+    """`Europe/Berlin`, which holds all year, unlike CET."""
     return getattr(zone, "key", None) or str(zone)
 
 
@@ -45,7 +45,7 @@ def stamp(at: datetime, zone: tzinfo) -> str:
 
 
 def brief(at: datetime, zone: tzinfo, *, seconds: bool = False) -> str:
-    """`25 Nov 13:04`, for columns whose zone stands above them."""
+    """`25 Nov 13:04`, for columns whose head names the zone."""
     here = at.astimezone(zone)
     return f"{here.day} {here:%b} {here:%H:%M:%S}" if seconds else f"{here.day} {here:%b} {here:%H:%M}"
 
@@ -58,7 +58,7 @@ def clock(at: datetime, zone: tzinfo, now: datetime) -> str:
 
 
 def with_local(text: str, zone: tzinfo, now: datetime) -> str:
-    """A sentence that says `00:00 UTC`, when the money's own day begins, with the local time of that beside it."""
+    """Adds the local time to `00:00 UTC` in a sentence, the start of the budget's day."""
     if "00:00 UTC" not in text:
         return text
     at = datetime.combine(now.astimezone(UTC).date() + DAY, time.min, UTC)
@@ -67,7 +67,7 @@ def with_local(text: str, zone: tzinfo, now: datetime) -> str:
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
-    """When a day begins there. Where the clocks skip midnight, that is later than 00:00. At the ends of the calendar, UTC's."""
+    """The start of a day in the zone. Later than 00:00 where the clocks skip midnight. At the ends of the calendar, UTC's."""
     try:
         return datetime.combine(day, time.min, zone).astimezone(UTC)
     except OverflowError:
@@ -75,39 +75,39 @@ def midnight(day: date, zone: tzinfo) -> datetime:
 
 
 def end_of(day: date, zone: tzinfo) -> datetime:
-    """The last moment of a day there."""
+    """The last moment of a day in the zone."""
     return midnight(day + DAY, zone) - timedelta(microseconds=1) if day < date.max else datetime.max.replace(tzinfo=UTC)
 
 
 def hour_of(at: datetime, zone: tzinfo) -> datetime:
-    """When the hour of `at` began there."""
+    """The start of the hour of `at` in the zone."""
     here = at.astimezone(zone)
     return at - timedelta(minutes=here.minute, seconds=here.second, microseconds=here.microsecond)
 
 
 def hours_are_whole(zone: tzinfo, *moments: datetime) -> bool:
-    """Whether hours there begin with those of UTC, at these moments and half a year before each."""
-    asked = [at - half for at in moments for half in (timedelta(0), 182 * DAY)]
+    """Whether hours in the zone start with those of UTC, at these moments and half a year before each."""
+    checked = [at - half for at in moments for half in (timedelta(0), 182 * DAY)]
     return all(
-        (at.utcoffset() or timedelta(0)) % timedelta(hours=1) == timedelta(0) for at in (a.astimezone(zone) for a in asked)
+        (at.utcoffset() or timedelta(0)) % timedelta(hours=1) == timedelta(0) for at in (a.astimezone(zone) for a in checked)
     )
 
 
 def steps(since: datetime, until: datetime, step: timedelta, zone: tzinfo) -> list[datetime]:
-    """Round moments there between the two, in order: each quarter of an hour, each midnight, each Monday. `step` divides a day or is
-    a number of them; of days, they are counted from a Monday."""
+    """Round moments of the zone between the two, in order: each quarter of an hour, each midnight, each Monday. `step` divides a day or is
+    a multiple of one; multiples of days are counted from a Monday."""
     days = max(step // DAY, 1)
     first = since.astimezone(zone).date() - DAY
     day = _MONDAY + timedelta(days=(first - _MONDAY).days // days * days)
-    found: list[datetime] = []
+    moments: list[datetime] = []
     while (start := midnight(day, zone)) <= until:
-        found += [start] if step >= DAY else _within(day, step, zone)
+        moments += [start] if step >= DAY else _within(day, step, zone)
         day += timedelta(days=days)
-    return [at.astimezone(zone) for at in sorted(set(found)) if since <= at <= until]
+    return [at.astimezone(zone) for at in sorted(set(moments)) if since <= at <= until]
 
 
 def _within(day: date, step: timedelta, zone: tzinfo) -> Iterator[datetime]:
-    """By the clock on the wall: what it skips is left out, and of an hour that it shows twice both are there if steps are so short."""
+    """By local time: skipped times are left out, and an hour that occurs twice has both if the step is at most an hour."""
     for n in range(DAY // step):
         wall = datetime.combine(day, time.min) + n * step
         for fold in (0, 1) if step <= timedelta(hours=1) else (0,):

@@ -1,4 +1,4 @@
-"""Bearer tokens: 256 random bits, kept as SHA-256, shown once."""
+"""Bearer tokens: 256 random bits, stored as SHA-256, shown once."""
 
 import hashlib
 import secrets
@@ -18,7 +18,7 @@ from workspaces.errors import Invalid, NotFound
 from workspaces.models import ApiToken, Event, Role, Workspace
 
 MARK = "muster_"
-MOST_OWN = 50
+MAX_OWN = 50
 
 
 def _digest(secret: str) -> str:
@@ -35,7 +35,7 @@ def create(
     by: str = "",
     owner: Any = None,
 ) -> str:
-    """Make a token and return its secret, which nobody can read again."""
+    """Create a token and return its secret, which cannot be read again."""
     secret = MARK + secrets.token_urlsafe(32)
     ApiToken.objects.create(
         name=name,
@@ -52,13 +52,12 @@ def create(
 
 
 def find(secret: str) -> ApiToken | None:
-    """The live token with this secret. Looked up by digest: comparing takes the same time for any wrong one.
+    """The live token with this secret. Looked up by digest, so that a wrong secret always takes the same time.
 
-    A person's own token is live only while its owner could make it: in the same statement, it asks whether they may log in and are an
-    admin of the whole server, or a member of its workspace with a role that covers its own. So it ends by itself when they are
-    deactivated, removed or given a lesser role.
+    A person's own token is live only while its owner could create it: the same statement checks that they may log in and are an admin
+    of the whole server, or a member of its workspace with a role that covers the token's.
     """
-    return lookup.one(ApiToken, _LIVE, _digest(secret))
+    return lookup.find_row(ApiToken, _LIVE, _digest(secret))
 
 
 _LIVE = """digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > CURRENT_TIMESTAMP)
@@ -68,20 +67,20 @@ _LIVE = """digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires
             AND (membership.role = 'admin' OR membership.role = workspaces_apitoken.role OR workspaces_apitoken.role = 'viewer')))))"""
 
 
-def covers(mine: Role) -> list[Role]:
-    """The roles that a token of someone with this role may have. The same rule as in `_LIVE`."""
+def roles_within(mine: Role) -> list[Role]:
+    """The roles that a token of a person with this role may have. The same rule as in `_LIVE`."""
     return list(Role) if mine == Role.ADMIN else [role for role in Role if role in (mine, Role.VIEWER)]
 
 
-def used(token: ApiToken) -> None:
-    """Keep when it was last used, to within an hour: a call writes once an hour, not each time."""
+def mark_used(token: ApiToken) -> None:
+    """Record the last use, at most once an hour."""
     stale = timezone.now() - timedelta(hours=1)
     if token.last_used_at is None or token.last_used_at < stale:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=Now())
 
 
-def own(user: Any) -> QuerySet[ApiToken]:
-    """What a person made for themselves, newest first."""
+def list_own(user: Any) -> QuerySet[ApiToken]:
+    """A person's own tokens, newest first."""
     return ApiToken.objects.filter(owner=user).select_related("workspace").order_by("-id")
 
 
@@ -92,15 +91,15 @@ def make_own(
     if workspace is None and not by.everywhere:
         raise Invalid("Choose a workspace: a token for all of them is for admins of the whole server", "workspace")
     mine = Role.ADMIN if workspace is None else by.role_in(workspace)
-    if mine is None or role not in covers(mine):
+    if mine is None or role not in roles_within(mine):
         raise Invalid("A token may have at most the role that you have in that workspace", "role")
-    if own(by.user).filter(revoked_at__isnull=True).count() >= MOST_OWN:
-        raise Invalid(f"You have {MOST_OWN} tokens: revoke one first", "name")
+    if list_own(by.user).filter(revoked_at__isnull=True).count() >= MAX_OWN:
+        raise Invalid(f"You have {MAX_OWN} tokens: revoke one first", "name")
     return issue(name, role=role, workspace=workspace, expires_at=expires_at, by=by, reason="made by its owner", owner=by.user)
 
 
 def end_session(session_ref: str) -> None:
-    """A session's token dies with it."""
+    """Revoke a session's token."""
     ApiToken.objects.filter(session_ref=session_ref, revoked_at__isnull=True).update(revoked_at=Now())
 
 
@@ -114,7 +113,7 @@ def issue(
     reason: str,
     owner: Any = None,
 ) -> tuple[ApiToken, str]:
-    """Make a token by hand, on record. Answers it and its secret."""
+    """Create a token for a person, with a line of activity. Returns it and its secret."""
     with transaction.atomic():
         secret = create(name, role=role, workspace=workspace, expires_at=expires_at, by=by.name, owner=owner)
         token = ApiToken.objects.get(digest=_digest(secret))
@@ -123,9 +122,9 @@ def issue(
 
 
 def change(token: ApiToken, *, name: str, expires_at: datetime | None, by: Caller, reason: str) -> ApiToken:
-    """Rename it, or move its end. Raises Invalid for a session's token and for a revoked one."""
+    """Change its name and expiry. Raises Invalid for a session's token and for a revoked one."""
     with transaction.atomic():
-        row = _mine(token)
+        row = _lock(token)
         row.name, row.expires_at = name, expires_at
         row.save(update_fields=["name", "expires_at"])
         _record(row, events.TokenChanged, by=by, reason=reason)
@@ -133,9 +132,9 @@ def change(token: ApiToken, *, name: str, expires_at: datetime | None, by: Calle
 
 
 def revoke(token: ApiToken, *, by: Caller, reason: str) -> None:
-    """From now on it opens nothing. Raises Invalid for a session's token and for a revoked one."""
+    """Revoke a token. Raises Invalid for a session's token and for a revoked one."""
     with transaction.atomic():
-        row = _mine(token)
+        row = _lock(token)
         ApiToken.objects.filter(pk=row.pk).update(revoked_at=Now())
         _record(row, events.TokenRevoked, by=by, reason=reason)
 
@@ -147,7 +146,7 @@ def why_kept(token: ApiToken) -> str:
     return "It is revoked already" if token.revoked_at else ""
 
 
-def _mine(token: ApiToken) -> ApiToken:
+def _lock(token: ApiToken) -> ApiToken:
     row = ApiToken.objects.select_for_update(of=("self",)).filter(pk=token.pk).first()
     if row is None:
         raise NotFound("The token is gone")
@@ -157,7 +156,7 @@ def _mine(token: ApiToken) -> ApiToken:
 
 
 def _record(token: ApiToken, event: type[TokenEvent], *, by: Caller, reason: str) -> None:
-    """In its workspace; a token for every workspace is told in each of them."""
+    """Record it in the token's workspace, or in every workspace for a token of all."""
     alive = Workspace.objects.filter(deleted_at__isnull=True).values_list("pk", flat=True)
     expires = token.expires_at.isoformat() if token.expires_at else None
     filled = event(name=token.name, prefix=token.prefix, role=token.role, expires_at=expires)

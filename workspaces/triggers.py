@@ -1,4 +1,4 @@
-"""Promises that the database keeps by triggers: `<app>/sql/<vendor>/<promise>.sql` holds today's text for each of the two databases.
+"""Rules that the database enforces by triggers: `<app>/sql/<vendor>/<promise>.sql` holds today's text for each of the two databases.
 
 The newest migration that names an app in `install` creates everything in its files. To change a trigger: edit its files, add a
 migration with `install`, and remove `install` from the earlier one, since today's text may name columns that it does not have yet.
@@ -102,8 +102,8 @@ def sql(*, postgresql: Sequence[str], sqlite: Sequence[str]) -> RunPython:
 
 
 def without_like_indexes(app: str) -> RunPython:
-    """Drop the second index that Django gives every text key on PostgreSQL, for `LIKE 'prefix%'`: nobody asks that of an id, and
-    each makes every write dearer.
+    """Drop the second index that Django gives every text key on PostgreSQL, for `LIKE 'prefix%'`: ids are never searched by
+    prefix, and each index slows every write.
     """
     return sql(
         postgresql=[
@@ -120,7 +120,7 @@ def without_like_indexes(app: str) -> RunPython:
 
 def keeping_triggers(operations: Sequence[Operation]) -> list[Operation]:
     """Operations that change tables with triggers, or tables that triggers write to. SQLite gets most changes by a new table under
-    the old name: it forgets the triggers of the old one, and refuses while others speak of it. So all are away meanwhile.
+    the old name: it forgets the triggers of the old one, and refuses while other triggers refer to it. So all triggers are dropped meanwhile.
     """
     known: dict[str, str] = {}
 

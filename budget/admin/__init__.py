@@ -1,4 +1,10 @@
-"""The budget app on the admin site. Django imports this package by its name."""
+"""The budget app on the admin site. Django imports this package by its name.
+
+- `models`: counters, ledger, limits and changes
+- `reviews`: reviews, read-only
+- `fixes`: corrections and rebuilt counters, each with a dry run
+- `amounts`: micro-USD as columns and form fields
+"""
 
 from budget.admin import models
 

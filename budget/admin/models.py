@@ -1,12 +1,13 @@
-"""Money on the admin site. What was booked is read-only; caps and budgets change by the verbs of caps.py."""
+"""Money on the admin site. The ledger is read-only; caps and budgets change by the functions of `budget.limits.caps`."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
+from budget import amounts
 from budget.admin import reviews as admin_reviews
-from budget.admin.amounts import USDField, column, exact_text, shown
+from budget.admin.amounts import USDField, column, format_amount
 from budget.admin.fixes import Correct, RebuildMoney
 from budget.amounts.money import MoneyField
 from budget.limits import caps
@@ -14,7 +15,7 @@ from budget.models import Account, BudgetChange, DaySpend, Hold, LedgerEntry, Li
 from workspaces.access import Caller
 from workspaces.admin.base import Editable, ReadOnly
 
-__all__ = ["admin_reviews"]  # registers itself
+__all__ = ["admin_reviews"]  # registers its models
 ADMIN = BudgetChange.Source.ADMIN
 SPENT = [column(f"{category}_spent") for category in ("entry", "orchestrator", "expansion", "interceptor")]
 
@@ -42,7 +43,7 @@ class ProjectAdmin(Editable):
 
     @admin.display(description="headroom")
     def headroom_usd(self, project: Project) -> Any:
-        return shown(project.headroom)
+        return format_amount(project.headroom)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None or obj.workspace.deleted_at is None
@@ -72,14 +73,14 @@ class AccountAdmin(Editable):
     formfield_overrides = {MoneyField: {"form_class": USDField}}
     fieldsets = [
         (None, {"fields": ["id", "project", "budget", "own_budget", "human_locked"]}),
-        ("Locked by hand", {"fields": ["locked_by", "locked_at", "locked_reason"]}),
+        ("Locked by a person", {"fields": ["locked_by", "locked_at", "locked_reason"]}),
         ("Kept by the database", {"fields": [column("spent"), column("interceptor_spent"), column("held"), "headroom_usd"]}),
     ]
     editable = ["budget", "human_locked"]
 
     @admin.display(description="headroom")
     def headroom_usd(self, account: Account) -> Any:
-        return shown(account.headroom)
+        return format_amount(account.headroom)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None or obj.project.workspace.deleted_at is None
@@ -222,4 +223,4 @@ def _value(field: str, value: int | None) -> str:
         return "no limit"
     if field == "human_locked":
         return "locked" if value else "open"
-    return exact_text(value)
+    return amounts.full_usd(value)

@@ -1,4 +1,4 @@
-"""Reviews on the admin site: to be looked at. They change on their own pages, by their own rules."""
+"""Reviews on the admin site, read-only: they change on their own pages, by their own rules."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""The workspace's settings that money depends on. Budget does not know where they are kept: the app that keeps them says how to read."""
+"""The workspace's settings that money depends on. The app that stores them registers a reader, so budget does not import it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Amounts in micro-USD. `automatic`: the workspace lets its budgets be reallocated after each round. `running`: sessions are
-    being started. `no_funding`: the reason codes of blocked entries that keep their budget and get no more."""
+    """Amounts in micro-USD. `automatic`: budgets are reallocated after each round. `running`: the executor starts sessions.
+    `no_funding`: the reason codes of blocked entries that keep their budget and get no more money."""
 
     min_round: int
     round_ceiling: int
@@ -22,11 +22,11 @@ Reader = Callable[[str, bool], Policy]
 _readers: list[Reader] = []
 
 
-def read_with(reader: Reader) -> None:
-    """`reader(workspace_id, lock)`: with `lock`, inside a transaction, nothing is dispatched, ended or added until it is over. Who changes
-    many accounts at once takes it first, or two of them could wait for each other."""
+def register_reader(reader: Reader) -> None:
+    """`reader(workspace_id, lock)`: with `lock`, inside a transaction, no session is dispatched or ended and no entry added until the
+    commit. Changing many accounts at once takes this lock first, or two transactions could deadlock."""
     _readers[:] = [reader]
 
 
-def of(workspace_id: str, *, lock: bool = False) -> Policy:
+def load(workspace_id: str, *, lock: bool = False) -> Policy:
     return _readers[0](workspace_id, lock)

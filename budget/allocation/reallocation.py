@@ -1,4 +1,5 @@
-"""The allocation on real accounts: reads the snapshot, carries the changes out. People win: what one locked or edited meanwhile stays."""
+"""The allocation on real accounts: reads the snapshot, applies the changes. People win: a budget that a person locked or edited
+meanwhile stays."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -7,12 +8,11 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
-from budget import events
+from budget import amounts, events
 from budget.allocation import policy, sharing
 from budget.allocation.estimates import Round
 from budget.allocation.policy import Policy
 from budget.allocation.sharing import Change, Row, Skipped, Snapshot
-from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Hold, Project, RoundSpend
@@ -22,13 +22,13 @@ from workspaces.access import Caller
 __all__ = ["Change", "Outcome", "Skipped", "preview", "run", "snapshot"]
 
 Source = BudgetChange.Source
-HISTORY = 200  # newest sessions whose entries tell what is usual
+HISTORY = 200  # the newest sessions, whose entries give the medians
 OPEN = ("pending", "in_progress", "blocked")
-BATCH = 200  # rows in one statement: SQLite takes only so many parameters
+BATCH = 200  # rows in one statement: SQLite limits the number of parameters
 
 
 class Outcome(NamedTuple):
-    """What changed, or in a dry run would change. Micro-USD. `skipped`: locked before, or changed by someone meanwhile."""
+    """The changes, or in a dry run the changes that would be made. Micro-USD. `skipped`: locked, or changed by someone meanwhile."""
 
     changes: tuple[Change, ...]
     skipped: tuple[Skipped, ...]
@@ -37,59 +37,63 @@ class Outcome(NamedTuple):
 
 
 def preview(workspace_id: str) -> Outcome:
-    """What `run` would do now. Four queries, and nothing is locked."""
-    done = sharing.allocate(_look(workspace_id))
-    return Outcome(done.changes, done.skipped, done.pool, done.unallocated)
+    """The changes that `run` would make now. Four queries, no lock."""
+    allocation = sharing.allocate(_read(workspace_id))
+    return Outcome(allocation.changes, allocation.skipped, allocation.pool, allocation.unallocated)
 
 
 def run(workspace_id: str, *, by: Caller, dry_run: bool = False, source: Source = Source.ALLOCATION) -> Outcome:
-    """Share the money that is left out anew. It looks first without a lock: most of the time there is nothing to change."""
-    seen = preview(workspace_id)
-    if dry_run or not seen.changes:
-        return seen
+    """Reallocate the remaining money. Decides first without a lock, since usually no budget changes."""
+    planned = preview(workspace_id)
+    if dry_run or not planned.changes:
+        return planned
     with transaction.atomic():
-        done = sharing.allocate(_look(workspace_id, lock=True))
-        changed, beaten = _carry_out(done.changes)
-        freed = sum(one.before - one.after for one in done.changes) - sum(one.before - one.after for one in changed)
-        outcome = Outcome(tuple(changed), (*done.skipped, *beaten), done.pool, max(done.unallocated - freed, 0))
+        allocation = sharing.allocate(_read(workspace_id, lock=True))
+        changed, overtaken = _carry_out(allocation.changes)
+        freed = sum(change.before - change.after for change in allocation.changes) - sum(
+            change.before - change.after for change in changed
+        )
+        outcome = Outcome(
+            tuple(changed), (*allocation.skipped, *overtaken), allocation.pool, max(allocation.unallocated - freed, 0)
+        )
         if changed:
             _record(workspace_id, outcome, by=by, source=source)
     return outcome
 
 
-def _look(workspace_id: str, *, lock: bool = False) -> Snapshot:
-    at = policy.of(workspace_id, lock=lock)
-    return snapshot(Project.objects.get(pk=workspace_id), at)
+def _read(workspace_id: str, *, lock: bool = False) -> Snapshot:
+    rules = policy.load(workspace_id, lock=lock)
+    return snapshot(Project.objects.get(pk=workspace_id), rules)
 
 
-def snapshot(project: Project, at: Policy) -> Snapshot:
-    """Two queries: the money of a workspace as the allocation sees it: its open entries, and the ended ones that have something to give back.
+def snapshot(project: Project, rules: Policy) -> Snapshot:
+    """The money of a workspace: its open entries, and the ended ones with money to give back. Two queries.
 
-    The project comes in the same statement as the accounts, so that a charge in between cannot be counted as left by both."""
-    asking = Q(entry__status__in=OPEN)
-    giving = Q(entry__status__in=sharing.ENDED, budget__gt=F("spent") + F("held"))
-    alive = Account.objects.filter(asking | giving, project=project, entry__deleted_at__isnull=True)
+    The project is read in the same statement as the accounts, so that a charge in between cannot count as left in both."""
+    open_entries = Q(entry__status__in=OPEN)
+    with_money_left = Q(entry__status__in=sharing.ENDED, budget__gt=F("spent") + F("held"))
+    relevant = Account.objects.filter(open_entries | with_money_left, project=project, entry__deleted_at__isnull=True)
     accounts = list(
-        alive.select_related("entry", "project").only("budget", "spent", "held", "human_locked", *_OF_ENTRY, *_OF_PROJECT)
+        relevant.select_related("entry", "project").only("budget", "spent", "held", "human_locked", *_OF_ENTRY, *_OF_PROJECT)
     )
     project = accounts[0].project if accounts else project
-    running = {one.pk for one in accounts if one.entry.status == "in_progress"}
+    running = {account.pk for account in accounts if account.entry.status == "in_progress"}
     newest = Hold.objects.filter(project=project).order_by("-id").values("account_id")[:HISTORY]
     mine = RoundSpend.objects.filter(account__project=project, account__entry__status__in=OPEN)
     others = RoundSpend.objects.filter(account_id__in=newest).exclude(account__entry__status__in=OPEN)
-    made = _rounds((mine, others), running)
-    waiting_or_at_work = {one.pk for one in accounts if one.entry.status in OPEN}
+    rounds_by_account = _rounds((mine, others), running)
+    open_ids = {account.pk for account in accounts if account.entry.status in OPEN}
     return Snapshot(
         total_budget=project.total_budget,
         max_project_spend=project.max_project_spend,
         spent=project.total_spent,
         held=project.held,
-        min_round=at.min_round,
-        round_ceiling=at.round_ceiling,
-        plateau_rounds=at.plateau_rounds,
-        plateau_epsilon=at.plateau_epsilon,
-        history=tuple(rounds for id_, rounds in made.items() if id_ not in waiting_or_at_work),
-        rows=tuple(_row(one, made.get(one.pk, ()), at) for one in accounts),
+        min_round=rules.min_round,
+        round_ceiling=rules.round_ceiling,
+        plateau_rounds=rules.plateau_rounds,
+        plateau_epsilon=rules.plateau_epsilon,
+        history=tuple(rounds for id_, rounds in rounds_by_account.items() if id_ not in open_ids),
+        rows=tuple(_row(account, rounds_by_account.get(account.pk, ()), rules) for account in accounts),
     )
 
 
@@ -110,9 +114,9 @@ _OF_ENTRY = [
 _OF_PROJECT = [f"project__{name}" for name in ("total_budget", "max_project_spend", "total_spent", "held")]
 
 
-def _row(account: Account, rounds: tuple[Round, ...], at: Policy) -> Row:
+def _row(account: Account, rounds: tuple[Round, ...], rules: Policy) -> Row:
     entry = account.entry
-    waiting = entry.status == "blocked" and entry.reason_code in at.no_funding
+    waiting = entry.status == "blocked" and entry.reason_code in rules.no_funding
     return Row(
         id=account.pk,
         seq=entry.seq,
@@ -121,7 +125,7 @@ def _row(account: Account, rounds: tuple[Round, ...], at: Policy) -> Row:
         budget=account.budget,
         spent=account.spent,
         held=account.held,
-        most=at.round_ceiling * entry.budget_rounds,
+        ceiling=rules.round_ceiling * entry.budget_rounds,
         locked=account.human_locked,
         ready=entry.unmet_dependencies == 0,
         rounds_left=max(entry.budget_rounds - entry.rounds_completed, 0),
@@ -130,39 +134,39 @@ def _row(account: Account, rounds: tuple[Round, ...], at: Policy) -> Row:
     )
 
 
-def _rounds(found: tuple[QuerySet[RoundSpend], QuerySet[RoundSpend]], running: set[str]) -> dict[str, tuple[Round, ...]]:
-    """By account, in order: two sets that share none, read as one. The round that is going on says nothing yet."""
-    made: dict[str, list[Round]] = defaultdict(list)
-    ours, others = (rows.order_by().values_list("account_id", "number", "cost", "improvement_score") for rows in found)
+def _rounds(querysets: tuple[QuerySet[RoundSpend], QuerySet[RoundSpend]], running: set[str]) -> dict[str, tuple[Round, ...]]:
+    """Rounds by account, in order, from two disjoint sets in one query. A running round is left out."""
+    rounds_by_account: dict[str, list[Round]] = defaultdict(list)
+    ours, others = (rows.order_by().values_list("account_id", "number", "cost", "improvement_score") for rows in querysets)
     for id_, _, cost, gain in ours.union(others, all=True).order_by("account_id", "number"):
-        made[id_].append(Round(cost, gain))
-    for id_ in running & made.keys():
-        if made[id_][-1].gain is None:
-            made[id_].pop()
-    return {id_: tuple(rounds) for id_, rounds in made.items()}
+        rounds_by_account[id_].append(Round(cost, gain))
+    for id_ in running & rounds_by_account.keys():
+        if rounds_by_account[id_][-1].gain is None:
+            rounds_by_account[id_].pop()
+    return {id_: tuple(rounds) for id_, rounds in rounds_by_account.items()}
 
 
 def _carry_out(changes: Sequence[Change]) -> tuple[list[Change], list[Skipped]]:
-    """The changes that still fit their accounts, and who was faster. Accounts are locked in the order of their ids."""
-    wanted = {change.account_id: change for change in changes}
+    """Applies the changes that still fit their accounts; the others are skipped. Accounts are locked in the order of their ids."""
+    changes_by_account = {change.account_id: change for change in changes}
     changed: list[Change] = []
-    beaten: list[Skipped] = []
-    for ids in _batches(sorted(wanted)):
+    overtaken: list[Skipped] = []
+    for ids in _batches(sorted(changes_by_account)):
         rows = Account.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
         fits = {}
         for row in rows:
-            change = wanted[row.pk]
+            change = changes_by_account[row.pk]
             if row.human_locked:
-                beaten.append(Skipped(row.pk, f"Locked at {format_usd(row.budget)} by {row.locked_by} meanwhile"))
+                overtaken.append(Skipped(row.pk, f"Locked at {amounts.format_usd(row.budget)} by {row.locked_by} meanwhile"))
             elif row.budget != change.before or change.after < row.spent + row.held:
-                beaten.append(Skipped(row.pk, "Its money changed meanwhile: looked at again the next time"))
+                overtaken.append(Skipped(row.pk, "Its money changed meanwhile: considered again next time"))
             else:
                 fits[row.pk] = change
-        amounts = Case(*(When(pk=id_, then=Value(change.after)) for id_, change in fits.items()), output_field=MoneyField())
-        if fits:  # the condition stands in the statement as well: the database says no, even if this code forgets
-            Account.objects.filter(pk__in=fits, human_locked=False).update(budget=amounts)
+        new_budgets = Case(*(When(pk=id_, then=Value(change.after)) for id_, change in fits.items()), output_field=MoneyField())
+        if fits:  # the statement repeats the condition, so the database refuses even if this code is wrong
+            Account.objects.filter(pk__in=fits, human_locked=False).update(budget=new_budgets)
         changed += fits.values()
-    return changed, beaten
+    return changed, overtaken
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -187,8 +191,8 @@ def _record(workspace_id: str, outcome: Outcome, *, by: Caller, source: Source) 
     event = events.BudgetsReallocated(
         changed=len(outcome.changes),
         skipped=len(outcome.skipped),
-        pool_usd=money.number(outcome.pool),
-        unallocated_usd=money.number(outcome.unallocated),
+        pool_usd=amounts.number(outcome.pool),
+        unallocated_usd=amounts.number(outcome.unallocated),
     )
     activity.record(workspace_id, event, by=by, object_id=workspace_id)
     caps.announce(workspace_id, shared_out=True)

@@ -1,12 +1,13 @@
-"""Who gets the money that is left. Pure: no database, no clock; the same snapshot gives the same answer, in whatever order it is read.
+"""Which entries get the remaining money. Pure: no database, no clock; the same snapshot gives the same result, in any order of its rows.
 
-1. The pool is min(plan, cap) - spent - held - what locked entries have left. A locked entry is never touched, nobody is set below spent + held.
-2. What is done or failed gives back what it has left. What is on a plateau gets no more.
-3. The others stand in line: priority, then improvement per dollar, as the least money that still finishes an entry; those from which
-   little is to be expected come after all others.
-   Each gets what it still needs, an entry without rounds about one round's worth, until the pool is empty.
-   What waits for a person or for other entries comes at the very end.
-4. If every need is met, what is left over goes down the same line, up to a full ceiling for each of its rounds.
+1. The pool is min(plan, cap) - spent - held - what locked entries have left. A locked entry is never changed, and no budget is set below
+   spent + held.
+2. Done and failed entries give back what they have left. An entry on a plateau gets no more.
+3. The others are funded in order: by priority, then by improvement per dollar (the least money that still finishes an entry); those with
+   little expected improvement come last.
+   Each gets what it still needs, an entry without rounds about the cost of one round, until the pool is empty.
+   Entries that wait for a person or for other entries come after those.
+4. When every need is met, the surplus is given in the same order, up to a full ceiling for each round of an entry.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,16 +18,18 @@ from budget.allocation.estimates import Outlook, Round, Typical
 from budget.amounts import format_usd
 
 ENDED = ("done", "failed")
-SMALL_PART = 20  # a change of less than a twentieth (5 %) is not worth a line in the books
-SMALL = 500_000  # nor one below $0.50, or half a least round where that is less: else tiny budgets would never change
-FAR = 1.0  # times what a whole entry usually costs: what still needs more than that comes after everyone else (docs/steering.md)
+MIN_CHANGE_PART = 20  # a change of less than a twentieth (5 %) is not recorded
+MIN_CHANGE = (
+    500_000  # nor one below $0.50, or below half a minimum round where that is less: else tiny budgets would never change
+)
+FAR = 1.0  # times the usual cost of a whole entry: an entry that still needs more comes last (docs/explanation/steering.md)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An account as it is. `status`: open, running, waiting (for a person: it keeps what it has, at most), done or failed. Lower `priority`
-    and `seq` come first. `most`: a full ceiling for each of its rounds. `ready`: nothing that it depends on is missing. `counted`: its
-    rounds since a person last let it begin anew; None: all."""
+    """An account. `status`: open, running, waiting (for a person: it keeps at most what it has), done or failed. Lower `priority`
+    and `seq` come first. `ceiling`: a full ceiling for each of its rounds. `ready`: no dependency is missing. `counted`: its
+    rounds since a person last restarted it; None: all."""
 
     id: str
     seq: int
@@ -35,7 +38,7 @@ class Row:
     budget: int
     spent: int
     held: int
-    most: int
+    ceiling: int
     locked: bool = False
     ready: bool = True
     rounds_left: int = 5
@@ -48,13 +51,13 @@ class Row:
 
     @property
     def left(self) -> int:
-        """What it may still have held."""
+        """Micro-USD that may still be reserved."""
         return max(self.budget - self.floor, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The money of a workspace. `history`: rounds of entries that ended, for what is usual. A `total_budget` of 0: no plan, the cap binds."""
+    """The money of a workspace. `history`: rounds of ended entries, for the medians. A `total_budget` of 0: no plan, only the cap."""
 
     total_budget: int
     max_project_spend: int
@@ -84,7 +87,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """`pool`: what there was to give; `unallocated`: what nobody got. `order`: the open entries as they stand in line."""
+    """`pool`: the money to give; `unallocated`: its rest. `order`: the open entries in the order of funding."""
 
     changes: tuple[Change, ...]
     skipped: tuple[Skipped, ...]
@@ -94,8 +97,8 @@ class Allocation:
 
 
 @dataclass(slots=True)
-class _Asking:
-    """An entry in line: `want` is what it should have left, `full` what it may have left when there is plenty."""
+class _Claim:
+    """An open entry: `want` is what it should have left, `full` what it may have left when every need is met."""
 
     row: Row
     outlook: Outlook
@@ -107,45 +110,45 @@ class _Asking:
 
 
 def pool(snapshot: Snapshot) -> int:
-    """What may be given to entries that are not locked."""
+    """Micro-USD for entries that are not locked."""
     plan = snapshot.total_budget or snapshot.max_project_spend
     locked = sum(row.left for row in snapshot.rows if row.locked and row.status not in ENDED)
     return max(min(plan, snapshot.max_project_spend) - snapshot.spent - snapshot.held - locked, 0)
 
 
 def allocate(snapshot: Snapshot) -> Allocation:
-    """The changes that the workspace's money asks for, each with its reason."""
-    usual = estimates.typical(
+    """The changes of budgets, each with its reason."""
+    usual = estimates.find_typical(
         [*(row.rounds for row in sorted(snapshot.rows, key=_age)), *snapshot.history],
-        least=snapshot.min_round,
-        most=snapshot.round_ceiling,
+        min_round=snapshot.min_round,
+        max_round=snapshot.round_ceiling,
     )
     free = [row for row in snapshot.rows if not row.locked]
-    line = sorted((_asking(row, usual, snapshot) for row in free if row.status not in ENDED), key=_place)
+    line = sorted((_claim(row, usual, snapshot) for row in free if row.status not in ENDED), key=_sort_key)
     amount = pool(snapshot)
     left = _fund(line, amount, snapshot)
-    changes = [_given(asking) for asking in line]
-    changes += [_returned(row, snapshot) for row in sorted(free, key=_age) if row.status in ENDED]
+    changes = [_funded_change(claim) for claim in line]
+    changes += [_returned_change(row, snapshot) for row in sorted(free, key=_age) if row.status in ENDED]
     locked = [row for row in sorted(snapshot.rows, key=_age) if row.locked and row.status not in ENDED]
     return Allocation(
         changes=tuple(change for change in changes if change is not None),
         skipped=tuple(Skipped(row.id, f"Locked at {format_usd(row.budget)} by a person") for row in locked),
         pool=amount,
         unallocated=left,
-        order=tuple(asking.row.id for asking in line),
+        order=tuple(claim.row.id for claim in line),
     )
 
 
-def breadth_first(amount: int, asks: Sequence[tuple[str, int, int]], *, least: int, most: int) -> dict[str, int]:
-    """Share micro-USD among entries without a budget: a round's ceiling (`most`) each in their order, then up to what each may have in all.
-    `asks`: (id, what it has left, what it may have left). What cannot pay a `least` round is given to nobody.
+def breadth_first(amount: int, asks: Sequence[tuple[str, int, int]], *, min_round: int, ceiling: int) -> dict[str, int]:
+    """Share micro-USD among entries without a budget: first one round's `ceiling` each in their order, then up to the maximum of each.
+    `asks`: (id, what it has left, what it may have left). An amount that cannot pay a round of `min_round` is not given.
     """
     given = dict.fromkeys((id_ for id_, _, _ in asks), 0)
-    for cap in (most, None):
+    for cap in (ceiling, None):
         for id_, has, may in asks:
             wish = (may if cap is None else min(cap, may)) - has - given[id_]
             gift = min(wish, amount)
-            if gift > 0 and has + given[id_] + gift >= least:
+            if gift > 0 and has + given[id_] + gift >= min_round:
                 given[id_], amount = given[id_] + gift, amount - gift
     return {id_: gift for id_, gift in given.items() if gift}
 
@@ -154,7 +157,7 @@ def _age(row: Row) -> tuple[int, str]:
     return row.seq, row.id
 
 
-def _asking(row: Row, usual: Typical, snapshot: Snapshot) -> _Asking:
+def _claim(row: Row, usual: Typical, snapshot: Snapshot) -> _Claim:
     ahead = estimates.outlook(
         row.rounds,
         usual,
@@ -162,74 +165,76 @@ def _asking(row: Row, usual: Typical, snapshot: Snapshot) -> _Asking:
         plateau_rounds=snapshot.plateau_rounds,
         plateau_epsilon=snapshot.plateau_epsilon,
     )
-    least, ceiling = max(snapshot.min_round, 1), snapshot.round_ceiling
+    min_round, ceiling = max(snapshot.min_round, 1), snapshot.round_ceiling
     one_round = ceiling if not usual.known else min(int(ahead.round * estimates.ROOMY), ceiling)
-    useful = max(min(ahead.round, ceiling) // 2, least) if usual.known else least
+    useful = max(min(ahead.round, ceiling) // 2, min_round) if usual.known else min_round
     if ahead.stuck or row.rounds_left <= 0:
         want = full = 0
     elif row.status == "waiting":
         want = full = row.left
     else:
         need = one_round if not row.rounds else min(max(ahead.need, one_round), row.rounds_left * ceiling)
-        want = max(need - row.held, least)
-        full = max(row.most - row.floor, want)
+        want = max(need - row.held, min_round)
+        full = max(row.ceiling - row.floor, want)
     far = bool(row.rounds) and ahead.rank > FAR * usual.whole
-    asking = _Asking(row, ahead, far, want, full, min(useful, want))
-    _stick(asking, snapshot, least)
-    return asking
+    claim = _Claim(row, ahead, far, want, full, min(useful, want))
+    _ignore_small_change(claim, snapshot, min_round)
+    return claim
 
 
-def _stick(asking: _Asking, snapshot: Snapshot, least: int) -> None:
-    """A change too small to be worth a line is no change, unless it decides whether the entry can go on."""
-    row = asking.row
-    small, can_go_on = _small(row, snapshot), row.left >= least
-    if abs(asking.want - row.left) <= small and (can_go_on or asking.want == 0):
-        asking.want, asking.full = row.left, max(asking.full, row.left)
-    if abs(asking.full - row.left) <= small and can_go_on:
-        asking.full = max(row.left, asking.want)
+def _ignore_small_change(claim: _Claim, snapshot: Snapshot, min_round: int) -> None:
+    """Keep the budget where the change is too small, unless it decides whether the entry can continue."""
+    row = claim.row
+    small, can_continue = _min_change(row, snapshot), row.left >= min_round
+    if abs(claim.want - row.left) <= small and (can_continue or claim.want == 0):
+        claim.want, claim.full = row.left, max(claim.full, row.left)
+    if abs(claim.full - row.left) <= small and can_continue:
+        claim.full = max(row.left, claim.want)
 
 
-def _small(row: Row, snapshot: Snapshot) -> int:
-    return max(row.budget // SMALL_PART, min(SMALL, max(snapshot.min_round, 1) // 2))
+def _min_change(row: Row, snapshot: Snapshot) -> int:
+    return max(row.budget // MIN_CHANGE_PART, min(MIN_CHANGE, max(snapshot.min_round, 1) // 2))
 
 
-def _place(asking: _Asking) -> tuple[bool, bool, bool, int, float, int, str]:
-    """Its place in line. An entry without rounds is as good as what is usual. What cannot go on now comes last, or it would keep the money
-    from what it waits for."""
-    row = asking.row
-    return row.status == "waiting", not row.ready, asking.far, row.priority, asking.outlook.rank, row.seq, row.id
+def _sort_key(claim: _Claim) -> tuple[bool, bool, bool, int, float, int, str]:
+    """The order of funding. An entry without rounds ranks as the median. Entries that cannot continue now come last, or they would take
+    the money from the entries that they wait for."""
+    row = claim.row
+    return row.status == "waiting", not row.ready, claim.far, row.priority, claim.outlook.rank, row.seq, row.id
 
 
-def _fund(line: Iterable[_Asking], amount: int, snapshot: Snapshot) -> int:
-    """Give until it is empty: nobody gets anything before all ahead of them have all of it. Answers what is left."""
+def _fund(line: Iterable[_Claim], amount: int, snapshot: Snapshot) -> int:
+    """Give until the amount is used up: each claim is met in full before the next one gets money. Returns the rest."""
     line = list(line)
     for last in (False, True):
-        for asking in line:
-            wish = (asking.full if last else asking.want) - asking.given
+        for claim in line:
+            wish = (claim.full if last else claim.want) - claim.given
             gift = min(wish, amount)
             whole = gift == wish
-            if not last and not whole and gift < asking.useful:
+            if not last and not whole and gift < claim.useful:
                 return amount
-            if last and not whole and 0 < asking.given + gift - asking.row.left <= _small(asking.row, snapshot):
-                gift = max(asking.row.left - asking.given, 0)
-            asking.given, amount = asking.given + gift, amount - gift
+            if last and not whole and 0 < claim.given + gift - claim.row.left <= _min_change(claim.row, snapshot):
+                gift = max(claim.row.left - claim.given, 0)
+            claim.given, amount = claim.given + gift, amount - gift
             if not whole:
                 return amount
     return amount
 
 
-def _given(asking: _Asking) -> Change | None:
-    row = asking.row
-    if asking.given == row.left:
+def _funded_change(claim: _Claim) -> Change | None:
+    row = claim.row
+    if claim.given == row.left:
         return None
-    after = row.floor + asking.given
+    after = row.floor + claim.given
     word = "Raised" if after > row.budget else "Lowered"
-    why = reasons.why(asking.outlook, rounds_left=row.rounds_left, begun=bool(row.rounds), want=asking.want, given=asking.given)
+    why = reasons.explain(
+        claim.outlook, rounds_left=row.rounds_left, has_rounds=bool(row.rounds), want=claim.want, given=claim.given
+    )
     return Change(row.id, row.budget, after, f"{word} from {format_usd(row.budget)} to {format_usd(after)}: {why}")
 
 
-def _returned(row: Row, snapshot: Snapshot) -> Change | None:
-    if row.left <= _small(row, snapshot):
+def _returned_change(row: Row, snapshot: Snapshot) -> Change | None:
+    if row.left <= _min_change(row, snapshot):
         return None
     how = "is done" if row.status == "done" else "failed"
     return Change(row.id, row.budget, row.floor, f"Returned {format_usd(row.left)} to the pool: it {how}")

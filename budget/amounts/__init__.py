@@ -1,29 +1,39 @@
 """Amounts: micro-USD as integers inside, USD at the edge.
 
-`format` is pure and is what this package exports; `money` is the model field; `columns` rounds tables so that they add up.
+- `format`: reading and writing of amounts (pure); this package exports it
+- `columns`: rounding of tables, so that their columns add up (pure)
+- `money`: the model field
 """
 
 from budget.amounts.format import (
+    MAX_USD,
     MICRO,
-    MOST_USD,
     NotMoney,
+    NotReadable,
     exact_usd,
     format_usd,
     from_json,
+    full_usd,
     number,
+    parse_usd,
+    plain_usd,
     round_up,
     signed_from_json,
     usd,
 )
 
 __all__ = [
+    "MAX_USD",
     "MICRO",
-    "MOST_USD",
     "NotMoney",
+    "NotReadable",
     "exact_usd",
     "format_usd",
     "from_json",
+    "full_usd",
     "number",
+    "parse_usd",
+    "plain_usd",
     "round_up",
     "signed_from_json",
     "usd",

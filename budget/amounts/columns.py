@@ -1,9 +1,9 @@
-"""Columns of amounts that add up as they are shown: one precision, and what rounding takes goes to those who lost most."""
+"""Columns of amounts that add up as they are shown: one precision, and the largest remainders are rounded up."""
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from budget.amounts import money
+from budget.amounts.format import MICRO, format_usd
 
 
 def apportion(parts: Sequence[int], unit: int) -> list[int]:
@@ -18,36 +18,36 @@ def apportion(parts: Sequence[int], unit: int) -> list[int]:
 
 
 def rounded(amount: int, unit: int) -> int:
-    """In whole units, halves to even: as `money.text` rounds."""
+    """The number of whole units, halves to even, as `format_usd` rounds."""
     return int((Decimal(amount) / unit).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
 
 
 def places(amounts: Sequence[int]) -> int:
-    """The decimals that a column needs so that nothing in it reads as zero which is not."""
-    smallest = min((abs(amount) for amount in amounts if amount), default=money.MICRO)
+    """The decimals that a column needs so that no amount but zero reads as zero."""
+    smallest = min((abs(amount) for amount in amounts if amount), default=MICRO)
     return 6 if smallest < 100 else 4 if smallest < 10_000 else 2
 
 
 def exact_places(amounts: Sequence[int]) -> int:
-    """The decimals, two at least, with which nothing in a column is rounded."""
+    """The decimals, at least two, with which no amount of a column is rounded."""
     return next(n for n in range(2, 7) if all(amount % 10 ** (6 - n) == 0 for amount in amounts) or n == 6)
 
 
-def exact(amount: int, *beside: int) -> str:
-    """An amount to its last micro-dollar, with the decimals of those beside it."""
-    return money.text(amount, places=exact_places([amount, *beside]))
+def exact(amount: int, *others: int) -> str:
+    """An amount to its last micro-dollar, with the decimals that `others` of its column need."""
+    return format_usd(amount, places=exact_places([amount, *others]))
 
 
 def texts(parts: Sequence[int]) -> tuple[list[str], str]:
-    """The parts and their sum as a column shows them: what is shown adds up."""
+    """The parts and their sum as a column shows them: the rounded parts add up to the rounded sum."""
     decimals = places(parts)
     unit = 10 ** (6 - decimals)
     shown = apportion(parts, unit)
-    return [money.text(n * unit, places=decimals) for n in shown], money.text(sum(shown) * unit, places=decimals)
+    return [format_usd(n * unit, places=decimals) for n in shown], format_usd(sum(shown) * unit, places=decimals)
 
 
 def shares(parts: Sequence[int]) -> list[str]:
-    """Percentages of the sum, that add up to 100 %. More than nothing never reads as 0 %."""
+    """Percentages of the sum that add up to 100 %. A part above zero never reads as 0 %."""
     whole = sum(parts)
     if whole <= 0:
         return ["—"] * len(parts)

@@ -1,14 +1,20 @@
-"""Amounts. Micro-USD as integers inside, `Decimal` at the edge, JSON numbers out, one formatter for people (docs/budget.md). Pure."""
+"""Amounts. Micro-USD as integers inside, `Decimal` at the edge, JSON numbers out, one formatter and one parser for people. Pure."""
 
+import re
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
 MICRO = 1_000_000
-MOST_USD = Decimal("1000000000")
+MAX_USD = Decimal(1000000000)
+_TYPED = re.compile(r"([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)?(\.[0-9]*)?", re.ASCII)
 
 
 class NotMoney(ValueError):
-    """The value is not an amount of USD that Muster takes; the message says why, for the caller."""
+    """The value is not an amount of USD that Muster takes. The message continues "The amount ..."."""
+
+
+class NotReadable(NotMoney):
+    """The text is not a number."""
 
 
 def from_json(value: Any) -> int:
@@ -20,7 +26,7 @@ def from_json(value: Any) -> int:
 
 
 def signed_from_json(value: Any) -> int:
-    """The same, and a minus may stand before it: a refund."""
+    """As `from_json`, for amounts that may be negative, such as a refund."""
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise NotMoney("must be a number")
     try:
@@ -29,12 +35,28 @@ def signed_from_json(value: Any) -> int:
         raise NotMoney("must be a number") from None
     if not amount.is_finite():
         raise NotMoney("must be a finite number")
-    if amount.copy_abs() > MOST_USD:  # abs() rounds, and 1E999999999 is more than it can hold
-        raise NotMoney(f"must be at most {MOST_USD}" if amount > 0 else f"must be at least -{MOST_USD}")
+    if amount.copy_abs() > MAX_USD:  # abs() rounds, and 1E999999999 is more than it can hold
+        raise NotMoney(f"must be at most {MAX_USD}" if amount > 0 else f"must be at least -{MAX_USD}")
     places = amount.as_tuple().exponent
     if isinstance(places, int) and places < -6 and any(amount.as_tuple().digits[6 + places :]):
         raise NotMoney("has more than 6 decimals")  # counted on the digits: multiplying first would round them away
     return int(amount.scaleb(6))
+
+
+def parse_usd(text: str, *, signed: bool = False) -> int:
+    """Micro-USD from text that a person typed, such as `$1,234.50`. Raises NotMoney.
+
+    Commas are allowed only between thousands: in half of the world 12,50 is twelve and a half, and reading it as 1250 would be wrong.
+    """
+    bare = text.strip()
+    negative = bare[:1] in ("-", "−")
+    digits = bare.removeprefix("-").removeprefix("−").strip().removeprefix("$").strip()
+    if not _TYPED.fullmatch(digits) or not any(c.isdigit() for c in digits):
+        if "," in digits:
+            raise NotMoney("needs a point before the cents, such as 12.50")
+        raise NotReadable("must be a number, such as 12.50")
+    amount = Decimal(digits.replace(",", "")) * (-1 if negative else 1)
+    return signed_from_json(amount) if signed else from_json(amount)
 
 
 def usd(amount: str | int | float) -> int:
@@ -49,12 +71,12 @@ def round_up(amount: Decimal) -> int:
 
 def number(micro: int) -> int | float:
     """The JSON number for micro-USD: exact up to $9 billion; whole dollars as integers."""
-    whole, rest = divmod(micro, MICRO)
-    return whole if rest == 0 else micro / MICRO
+    whole, fraction = divmod(micro, MICRO)
+    return whole if fraction == 0 else micro / MICRO
 
 
 def format_usd(micro: int | None, *, estimate: bool = False, places: int | None = None, exact: bool = False) -> str:
-    """The one way an amount is written for people: `$0.0032`, `$1,234.50`, `—` for unknown, `≈` for estimates.
+    """An amount as people read it: `$0.0032`, `$1,234.50`, `—` for unknown, `≈` for estimates.
 
     `places`: the decimals of a column that has one precision (columns.py). `exact`: up to four decimals where cents would hide them,
     for sentences that compare two amounts.
@@ -79,3 +101,14 @@ def format_usd(micro: int | None, *, estimate: bool = False, places: int | None 
 
 def exact_usd(micro: int) -> str:
     return format_usd(micro, exact=True)
+
+
+def plain_usd(micro: int) -> str:
+    """Every digit, at least cents, without sign of currency or grouping, for inputs: `1234.5` becomes `1234.50`."""
+    text = f"{Decimal(micro) / MICRO:.6f}"
+    return text[:-4] + text[-4:].rstrip("0")
+
+
+def full_usd(micro: int) -> str:
+    """Every digit, for comparisons in which nothing may be rounded away: `−$0.000001`."""
+    return f"{'−' if micro < 0 else ''}${plain_usd(abs(micro))}"

@@ -1,4 +1,12 @@
-"""The budget calls, one module a subject."""
+"""The budget calls.
+
+- `status`: the contract's four calls
+- `limits`: limits, warning thresholds, permits
+- `ledger`: ledger, reservations, charges, corrections, reconciliations
+- `changes`: who changed which budget
+- `allocation`: reallocation and forecast
+- `reviews`: reviews of the budget
+"""
 
 from ninja import Router
 

@@ -4,20 +4,19 @@ from typing import Any
 
 from ninja import Path, Router
 
-from budget import schemas
-from budget.amounts import money
+from budget import amounts, schemas
 from budget.models import BudgetChange
 from budget.reads import queries
 from budget.schemas import Cursor, Limit
 from workspaces import access
 from workspaces.access import Request
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router()
 
 
 @router.get(
-    "/budget/changes", response=answers(schemas.ChangesOut), operation_id="agent.orchestration.changesList", tags=["budget"]
+    "/budget/changes", response=responses(schemas.ChangesOut), operation_id="agent.orchestration.changesList", tags=["budget"]
 )
 def changes(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """Who changed which budget or cap, from what to what, and why."""
@@ -42,7 +41,7 @@ def _change(row: BudgetChange) -> dict[str, Any]:
 
 
 def _value(value: int | None, *, is_flag: bool) -> Any:
-    """None: there was no limit, or there is none now."""
+    """None: no limit."""
     if value is None:
         return None
-    return bool(value) if is_flag else money.number(value)
+    return bool(value) if is_flag else amounts.number(value)

@@ -1,4 +1,4 @@
-"""The ledger and the holds over the API, charges that arrive from outside, corrections, and a provider's own count beside ours."""
+"""The ledger and its reservations over the API, charges from outside, corrections, and reconciliation with a provider's own count."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,8 +6,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from ninja import Header, Path, Query, Router, Status
 
-from budget import limits, schemas
-from budget.amounts import money
+from budget import amounts, limits, schemas
 from budget.api.limits import limit_row
 from budget.ledger import charges, corrections, export, permits, reconciliation
 from budget.ledger.prices import Tokens
@@ -17,17 +16,17 @@ from budget.schemas import Cursor, Day, Limit
 from budget.schemas import limits as limit_schemas
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import also, answers
+from workspaces.schemas import extra_content, responses
 
 router = Router()
 
 
 @router.get(
     "/budget/ledger",
-    response=answers(schemas.LedgerPage),
+    response=responses(schemas.LedgerPage),
     operation_id="agent.orchestration.ledgerList",
     tags=["budget"],
-    openapi_extra=also(**{"text/csv": {"type": "string"}}),
+    openapi_extra=extra_content(**{"text/csv": {"type": "string"}}),
 )
 def ledger_list(
     request: Request,
@@ -49,31 +48,31 @@ def ledger_list(
     return {"entries": [export.row(row) for row in rows], "next_cursor": following}
 
 
-@router.get("/budget/holds", response=answers(schemas.HoldsOut), operation_id="agent.orchestration.holdsList", tags=["budget"])
+@router.get("/budget/holds", response=responses(schemas.HoldsOut), operation_id="agent.orchestration.holdsList", tags=["budget"])
 def holds(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """The money set aside for running sessions and by permits. `held_usd` is the sum of all, whatever the page."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    found, following = queries.holds_page(workspace.pk, limit=limit, cursor=cursor)
+    rows, following = queries.holds_page(workspace.pk, limit=limit, cursor=cursor)
     shown = [
         {
             "id": hold.pk,
             "session_id": None if hold.expires_at else hold.session_ref,
             "entry_id": hold.account_id,
-            "amount_usd": money.number(hold.amount),
-            "drawn_usd": money.number(hold.drawn),
+            "amount_usd": amounts.number(hold.amount),
+            "drawn_usd": amounts.number(hold.drawn),
             "opened_at": hold.opened_at,
             "category": hold.category,
             "permit_id": hold.session_ref if hold.expires_at else None,
             "expires_at": hold.expires_at,
         }
-        for hold in found
+        for hold in rows
     ]
-    return {"holds": shown, "held_usd": money.number(queries.project_of(workspace.pk).held), "next_cursor": following}
+    return {"holds": shown, "held_usd": amounts.number(queries.project_of(workspace.pk).held), "next_cursor": following}
 
 
 @router.post(
     "/budget/charges",
-    response=answers(limit_schemas.ChargeOut, status=201),
+    response=responses(limit_schemas.ChargeOut, status=201),
     operation_id="agent.orchestration.chargesCreate",
     tags=["budget"],
 )
@@ -105,7 +104,7 @@ def charge(
 
 @router.post(
     "/budget/ledger/{ledgerID}/adjustments",
-    response=answers(schemas.LedgerOut, status=201),
+    response=responses(schemas.LedgerOut, status=201),
     operation_id="agent.orchestration.adjustmentsCreate",
     tags=["budget"],
 )
@@ -119,25 +118,25 @@ def adjust(
     """Correct a booked amount by another row beside it; negative is a refund. The same `Idempotency-Key` counts once."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     row = queries.ledger_entry(workspace.pk, ledgerID)
-    made = corrections.correct_once(row, body.amount_usd, by=request.auth, reason=body.reason, key=idempotency_key)
-    return Status(201, export.row(made))
+    correction = corrections.correct_once(row, body.amount_usd, by=request.auth, reason=body.reason, key=idempotency_key)
+    return Status(201, export.row(correction))
 
 
 @router.post(
     "/budget/reconciliations",
-    response=answers(schemas.ReconciliationOut, status=201),
+    response=responses(schemas.ReconciliationOut, status=201),
     operation_id="agent.orchestration.reconciliationsCreate",
     tags=["budget"],
 )
 def reconcile(request: Request, workspaceID: Path[str], body: schemas.ReconciliationIn) -> Any:
     """Compare a provider's CSV with the ledger, by day and model. Books the differences only with `apply`, and each once."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
-    told = reconciliation.read(
+    reported = reconciliation.read(
         body.csv, provider=body.provider, columns={str(ours): theirs for ours, theirs in (body.columns or {}).items()}
     )
-    lines = reconciliation.compare(workspace.pk, told)
-    booked = reconciliation.apply(workspace.pk, told, provider=body.provider, by=request.auth) if body.apply else []
-    return Status(201, {"lines": [reconciliation.shown(line) for line in lines], "booked": len(booked)})
+    lines = reconciliation.compare(workspace.pk, reported)
+    booked = reconciliation.apply(workspace.pk, reported, provider=body.provider, by=request.auth) if body.apply else []
+    return Status(201, {"lines": [reconciliation.as_dict(line) for line in lines], "booked": len(booked)})
 
 
 def _ledger_csv(workspace_id: str, rows: QuerySet[LedgerEntry]) -> StreamingHttpResponse:

@@ -1,49 +1,50 @@
-"""Caps of categories and days with what stops, warning thresholds, and permits."""
+"""Limits of categories and days with the effect of each, warning thresholds, and permits."""
 
 from typing import Annotated, Any
 
 from django.db import transaction
 from ninja import Header, Path, Router, Status
 
-from budget import limits
-from budget.amounts import money
+from budget import amounts, limits
 from budget.ledger import permits
-from budget.limits import Standing, caps, thresholds
+from budget.limits import LimitStatus, caps, thresholds
 from budget.models import Category
 from budget.reads import queries
 from budget.schemas import limits as schemas
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router()
 
 
-@router.get("/budget/limits", response=answers(schemas.LimitsOut), operation_id="agent.orchestration.limitsGet", tags=["budget"])
+@router.get(
+    "/budget/limits", response=responses(schemas.LimitsOut), operation_id="agent.orchestration.limitsGet", tags=["budget"]
+)
 def get(request: Request, workspaceID: Path[str]) -> Any:
     """Every cap there can be, with what is spent and held against it and what stops when it is hit; and the warning thresholds."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    return _answer(workspace.pk)
+    return _result(workspace.pk)
 
 
 @router.put(
-    "/budget/limits", response=answers(schemas.LimitsOut), operation_id="agent.orchestration.limitsUpdate", tags=["budget"]
+    "/budget/limits", response=responses(schemas.LimitsOut), operation_id="agent.orchestration.limitsUpdate", tags=["budget"]
 )
 def update(request: Request, workspaceID: Path[str], body: schemas.LimitsIn) -> Any:
     """Set caps of categories and of days; null takes one away, and what is not named stays. All or nothing."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     project = queries.project_of(workspace.pk)
     with transaction.atomic():
-        for one in body.limits:
-            caps.set_limit(project, one.category, one.period, one.limit_usd, by=request.auth, reason=body.reason)
+        for limit in body.limits:
+            caps.set_limit(project, limit.category, limit.period, limit.limit_usd, by=request.auth, reason=body.reason)
         if body.thresholds is not None:
-            thresholds.set_to(workspace.pk, body.thresholds, by=request.auth, reason=body.reason)
-    return _answer(workspace.pk)
+            thresholds.replace(workspace.pk, body.thresholds, by=request.auth, reason=body.reason)
+    return _result(workspace.pk)
 
 
 @router.post(
     "/budget/permits",
-    response=answers(schemas.PermitOut, status=201),
+    response=responses(schemas.PermitOut, status=201),
     operation_id="agent.orchestration.permitsCreate",
     tags=["budget"],
 )
@@ -58,7 +59,7 @@ def permit(
     """
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     account = queries.account_for(workspace.pk, body.entry_id) if body.entry_id is not None else None
-    hold = permits.open_one(
+    reservation = permits.open_permit(
         queries.project_of(workspace.pk),
         account,
         category=Category(body.category),
@@ -67,20 +68,20 @@ def permit(
         by=request.auth,
         key=idempotency_key,
     )
-    told = {
-        "permit_id": hold.session_ref,
-        "category": hold.category,
-        "entry_id": hold.account_id,
-        "amount_usd": money.number(hold.amount),
-        "drawn_usd": money.number(hold.drawn),
-        "expires_at": hold.expires_at,
+    result = {
+        "permit_id": reservation.session_ref,
+        "category": reservation.category,
+        "entry_id": reservation.account_id,
+        "amount_usd": amounts.number(reservation.amount),
+        "drawn_usd": amounts.number(reservation.drawn),
+        "expires_at": reservation.expires_at,
     }
-    return Status(201, told)
+    return Status(201, result)
 
 
 @router.delete(
     "/budget/permits/{permitID}",
-    response=answers(schemas.PermitClosedOut),
+    response=responses(schemas.PermitClosedOut),
     operation_id="agent.orchestration.permitsDelete",
     tags=["budget"],
 )
@@ -88,37 +89,37 @@ def give_back(request: Request, workspaceID: Path[str], permitID: Path[str]) -> 
     """Give back what is left of a permit. One that has ended already frees nothing."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     freed = permits.close(permits.find(workspace.pk, permitID), by=request.auth)
-    return {"permit_id": permitID, "freed_usd": money.number(freed)}
+    return {"permit_id": permitID, "freed_usd": amounts.number(freed)}
 
 
-def limit_row(one: Standing) -> dict[str, Any]:
-    """A cap as the API tells it."""
+def limit_row(status: LimitStatus) -> dict[str, Any]:
+    """A limit in the API's shape."""
     return {
-        "category": one.category,
-        "period": one.period,
-        "limit_usd": _usd(one.limit),
-        "spent_usd": money.number(one.spent),
-        "held_usd": money.number(one.held),
-        "left_usd": _usd(one.left),
-        "reached": one.reached,
-        "stops": one.stops,
+        "category": status.category,
+        "period": status.period,
+        "limit_usd": _usd(status.limit),
+        "spent_usd": amounts.number(status.spent),
+        "held_usd": amounts.number(status.held),
+        "left_usd": _usd(status.left),
+        "reached": status.reached,
+        "stops": status.stops,
     }
 
 
-def _answer(workspace_id: str) -> dict[str, Any]:
+def _result(workspace_id: str) -> dict[str, Any]:
     return {
-        "limits": [limit_row(one) for one in limits.standing(workspace_id)],
+        "limits": [limit_row(item) for item in limits.statuses(workspace_id)],
         "thresholds": [
             {
-                "percent": one.percent,
-                "amount_usd": money.number(one.amount),
-                "fired_at": one.fired_at,
-                "spent_usd": _usd(one.spent_then),
+                "percent": item.percent,
+                "amount_usd": amounts.number(item.amount),
+                "fired_at": item.fired_at,
+                "spent_usd": _usd(item.spent_then),
             }
-            for one in thresholds.of(workspace_id)
+            for item in thresholds.for_project(workspace_id)
         ],
     }
 
 
 def _usd(amount: int | None) -> int | float | None:
-    return None if amount is None else money.number(amount)
+    return None if amount is None else amounts.number(amount)

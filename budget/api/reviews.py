@@ -10,13 +10,13 @@ from budget.reviews import comments, deciding, drafting, reading
 from budget.schemas import Cursor, Limit, reviews
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import also, answers
+from workspaces.schemas import extra_content, responses
 
 router = Router()
 
 
 @router.get(
-    "/budget/reviews", response=answers(reviews.ReviewsOut), operation_id="agent.orchestration.reviewsList", tags=["budget"]
+    "/budget/reviews", response=responses(reviews.ReviewsOut), operation_id="agent.orchestration.reviewsList", tags=["budget"]
 )
 def reviews_list(request: Request, workspaceID: Path[str], limit: Limit = 100, cursor: Cursor = None) -> Any:
     """The reviews of this budget, newest first."""
@@ -28,7 +28,7 @@ def reviews_list(request: Request, workspaceID: Path[str], limit: Limit = 100, c
 
 @router.post(
     "/budget/reviews",
-    response=answers(reviews.ReviewWholeOut, status=201),
+    response=responses(reviews.ReviewWholeOut, status=201),
     operation_id="agent.orchestration.reviewsCreate",
     tags=["budget"],
 )
@@ -36,25 +36,25 @@ def reviews_create(request: Request, workspaceID: Path[str], body: reviews.Revie
     """Begin a review, as a draft. Its figures are frozen now."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     draft = drafting.Draft(body.title, body.period_from, body.period_to, body.due, body.required_approvals)
-    made = drafting.create(workspace.pk, draft, [one.wish() for one in body.proposals], by=request.auth)
-    return Status(201, reviews.everything(reading.whole(made)))
+    review = drafting.create(workspace.pk, draft, [proposal.wish() for proposal in body.proposals], by=request.auth)
+    return Status(201, reviews.detail(reading.load(review)))
 
 
 @router.get(
     "/budget/reviews/{reviewID}",
-    response=answers(reviews.ReviewWholeOut),
+    response=responses(reviews.ReviewWholeOut),
     operation_id="agent.orchestration.reviewsGet",
     tags=["budget"],
 )
 def reviews_get(request: Request, workspaceID: Path[str], reviewID: str) -> Any:
     """A review whole: the frozen figures, what is proposed, what was said and who decided."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    return reviews.everything(reading.whole(reading.review_for(workspace.pk, reviewID)))
+    return reviews.detail(reading.load(reading.review_for(workspace.pk, reviewID)))
 
 
 @router.patch(
     "/budget/reviews/{reviewID}",
-    response=answers(reviews.ReviewWholeOut),
+    response=responses(reviews.ReviewWholeOut),
     operation_id="agent.orchestration.reviewsUpdate",
     tags=["budget"],
 )
@@ -66,15 +66,15 @@ def reviews_update(request: Request, workspaceID: Path[str], reviewID: str, body
         due=body.due,
         clear_due="due" in body.model_fields_set and body.due is None,
         required_approvals=body.required_approvals,
-        proposals=None if body.proposals is None else [one.wish() for one in body.proposals],
+        proposals=None if body.proposals is None else [proposal.wish() for proposal in body.proposals],
     )
     row = drafting.change(reading.review_for(workspace.pk, reviewID), changes, by=request.auth)
-    return reviews.everything(reading.whole(row))
+    return reviews.detail(reading.load(row))
 
 
 @router.post(
     "/budget/reviews/{reviewID}/open",
-    response=answers(reviews.ReviewWholeOut),
+    response=responses(reviews.ReviewWholeOut),
     operation_id="agent.orchestration.reviewsOpen",
     tags=["budget"],
 )
@@ -82,25 +82,25 @@ def reviews_open(request: Request, workspaceID: Path[str], reviewID: str) -> Any
     """Ask for a decision on your own review, as a new version."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     row = drafting.request(reading.review_for(workspace.pk, reviewID), by=request.auth)
-    return reviews.everything(reading.whole(row))
+    return reviews.detail(reading.load(row))
 
 
 @router.post(
     "/budget/reviews/{reviewID}/comments",
-    response=answers(reviews.CommentOut, status=201),
+    response=responses(reviews.CommentOut, status=201),
     operation_id="agent.orchestration.reviewsCommentCreate",
     tags=["budget"],
 )
 def reviews_comment(request: Request, workspaceID: Path[str], reviewID: str, body: reviews.CommentIn) -> Any:
     """Say something about the review, or about one entry in it."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
-    made = comments.add(reading.review_for(workspace.pk, reviewID), body.text, by=request.auth, entry_id=body.entry_id)
-    return Status(201, reviews.comment(made))
+    comment = comments.add(reading.review_for(workspace.pk, reviewID), body.text, by=request.auth, entry_id=body.entry_id)
+    return Status(201, reviews.comment(comment))
 
 
 @router.post(
     "/budget/reviews/{reviewID}/decision",
-    response=answers(reviews.ReviewWholeOut),
+    response=responses(reviews.ReviewWholeOut),
     operation_id="agent.orchestration.reviewsDecide",
     tags=["budget"],
 )
@@ -109,22 +109,22 @@ def reviews_decide(request: Request, workspaceID: Path[str], reviewID: str, body
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     review = reading.review_for(workspace.pk, reviewID)
     row = deciding.decide(review, Decision.Verdict(body.decision), body.note, version=body.version, by=request.auth)
-    return reviews.everything(reading.whole(row))
+    return reviews.detail(reading.load(row))
 
 
 @router.get(
     "/budget/reviews/{reviewID}/lines",
-    response=answers(reviews.ReviewLinesOut),
+    response=responses(reviews.ReviewLinesOut),
     operation_id="agent.orchestration.reviewsLines",
     tags=["budget"],
-    openapi_extra=also(**{"text/csv": {"type": "string"}}),
+    openapi_extra=extra_content(**{"text/csv": {"type": "string"}}),
 )
 def reviews_lines(request: Request, workspaceID: Path[str], reviewID: str, format: Literal["json", "csv"] = "json") -> Any:
     """The frozen figures of each entry, farthest from the plan first; with `format=csv` for a spreadsheet."""
     workspace = access.workspace_for(request.auth, workspaceID)
     review = reading.review_for(workspace.pk, reviewID)
-    rows = [reviews.line(row) for row in reading.whole(review).lines]
+    rows = [reviews.line(row) for row in reading.load(review).lines]
     if format == "csv":
         columns = list(reviews.ReviewLineOut.model_fields)
-        return csv_export.answer(f"review-{review.number}-lines", columns, (list(row.values()) for row in rows))
+        return csv_export.respond(f"review-{review.number}-lines", columns, (list(row.values()) for row in rows))
     return {"lines": rows}

@@ -1,4 +1,4 @@
-"""The contract's four budget calls. Find, ask, answer."""
+"""The contract's four budget calls."""
 
 from typing import Annotated, Any
 
@@ -6,13 +6,12 @@ from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 from ninja import Header, Path, Router
 
-from budget import schemas
-from budget.amounts import money
+from budget import amounts, schemas
 from budget.limits import caps
 from budget.reads import queries, summary
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router()
 UNCHANGED = {"responses": {304: {"description": "Nothing changed since the answer with this ETag"}}}
@@ -20,7 +19,7 @@ UNCHANGED = {"responses": {304: {"description": "Nothing changed since the answe
 
 @router.get(
     "/budget",
-    response=answers(schemas.StatusOut),
+    response=responses(schemas.StatusOut),
     by_alias=True,
     operation_id="agent.orchestration.budgetGetStatus",
     tags=["budget"],
@@ -43,7 +42,7 @@ def get_status(
 
 
 @router.patch(
-    "/budget", response=answers(schemas.GlobalOut), operation_id="agent.orchestration.budgetUpdateGlobal", tags=["budget"]
+    "/budget", response=responses(schemas.GlobalOut), operation_id="agent.orchestration.budgetUpdateGlobal", tags=["budget"]
 )
 def update_global(request: Request, workspaceID: Path[str], body: schemas.GlobalIn) -> Any:
     """Set the hard cap of the workspace. Raising it lets waiting entries go on at once."""
@@ -54,7 +53,7 @@ def update_global(request: Request, workspaceID: Path[str], body: schemas.Global
 
 @router.patch(
     "/budget/entries/{entryID}",
-    response=answers(schemas.EditedOut),
+    response=responses(schemas.EditedOut),
     operation_id="agent.orchestration.budgetEdit",
     tags=["budget"],
 )
@@ -62,12 +61,12 @@ def edit(request: Request, workspaceID: Path[str], entryID: str, body: schemas.E
     """Set an entry's budget by hand, which also locks it against the reallocator."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.BUDGET)
     account = caps.edit(queries.account_for(workspace.pk, entryID), body.budget_usd, by=request.auth)
-    return {"entryID": account.pk, "budget_usd": money.number(account.budget), "locked": account.human_locked}
+    return {"entryID": account.pk, "budget_usd": amounts.number(account.budget), "locked": account.human_locked}
 
 
 @router.post(
     "/budget/entries/{entryID}/lock",
-    response=answers(schemas.LockedOut),
+    response=responses(schemas.LockedOut),
     operation_id="agent.orchestration.budgetLock",
     tags=["budget"],
 )
@@ -79,5 +78,5 @@ def lock(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 def _tags(if_none_match: str) -> list[str]:
-    """The tags a caller holds. A proxy that compressed our answer may have made them weak: what they stand for is the same."""
+    """The caller's tags. A proxy that compressed a response may have made them weak; they still name the same version."""
     return [tag.removeprefix("W/") for tag in parse_etags(if_none_match)]

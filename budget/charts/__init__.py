@@ -1,5 +1,12 @@
-"""Charts as SVG. Pure: plain values in, markup out; no database, no clock, no colours but by class.
+"""Charts as SVG. Pure: plain values in, markup out; no database, no clock, colours only by class. Amounts are micro-USD.
 
-Each chart is a module with its values, `draw` and `table`: the table says in figures what the picture shows, from the same values.
-What they paint with is `patterns.shared()`, once on a page. Amounts are micro-USD.
+A chart is a module with its values, `draw` and `table`; the table shows the same values in figures.
+
+- `burnup`: spend over time against the cap; `outlook` is its part right of now
+- `categories`: one bar of the cap by category
+- `bullet`: spent of a budget, in a table cell
+- `rounds`: cost and score of each round
+- `sparkline`: a row of small bars
+- `series`: reads spend over time from the ledger
+- `scales`, `patterns`, `svg`, `table`: what the charts are drawn with; a page includes `patterns.definitions()` once
 """

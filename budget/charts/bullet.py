@@ -1,10 +1,10 @@
-"""Spent of a budget in the space of a table's cell: 0 to 125 % of it, with the words that stand beside."""
+"""Spent of a budget as a bar for a table cell, from 0 to 125 % of it, and its text."""
 
 from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts.patterns import fill
 from budget.charts.svg import el
 
@@ -16,7 +16,7 @@ MARK = WIDTH / SCALE  # where 100 % is
 
 @dataclass(frozen=True)
 class Use:
-    """Micro-USD. A budget of None or 0: none of its own."""
+    """Micro-USD. A budget of None or 0: no budget of its own."""
 
     spent: int
     held: int
@@ -32,12 +32,12 @@ class Use:
 
     @property
     def tone(self) -> str:
-        """What the fill says: "", warn from 80 %, over from 100 %."""
+        """The CSS class of the fill: "", `warn` from 80 %, `over` from 100 %."""
         return "" if not self.budget or self.share < NEAR else "over" if self.share >= 1 else "warn"
 
 
 def draw(use: Use) -> SafeString:
-    """Hidden from screen readers: the words beside it say the same."""
+    """Hidden from screen readers, which read the text of `words`."""
     if not use.budget:
         track = el("rect", x=0.5, y=2.5, width=WIDTH - 1, height=HEIGHT - 5, class_="track none")
         return _picture(track)
@@ -56,11 +56,11 @@ def draw(use: Use) -> SafeString:
 
 
 def words(use: Use) -> str:
-    """The number and the word: colour alone tells nobody anything."""
+    """The percentage in words, since colour alone is not readable by everyone."""
     if not use.budget:
         return "none"
     if use.over:
-        return f"+{money.text(use.over)} over"
+        return f"+{amounts.format_usd(use.over)} over"
     percent = f"{100 * use.share:.0f} %" if use.share >= 0.005 or not use.spent else "< 1 %"
     return f"{percent}, used up" if use.share >= 1 else f"{percent}, near" if use.share >= NEAR else percent
 

@@ -1,4 +1,4 @@
-"""Spend over time against the cap, with what the open work will likely cost."""
+"""Spend over time against the cap, with the likely cost of the open work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from django.utils.safestring import SafeString
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts import outlook, scales
 from budget.charts.patterns import CATEGORIES, LABELS, fill
 from budget.charts.svg import el, join, path, picture
@@ -16,14 +16,14 @@ from workspaces import times
 
 WIDTH, HEIGHT = 960, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 792, 26, 236
-ROOM_ABOVE = 1.25  # over the highest line, for the words at the crossing
+ROOM_ABOVE = 1.25  # over the highest line, for the text at the crossing
 LINE = 14.0
 SHAPES = {"change": "M0 -5 5 4 -5 4Z", "stop": "M-4 -4h8v8h-8Z", "pause": "M-4 -4h3v8h-3ZM1 -4h3v8h-3Z"}
 
 
 @dataclass(frozen=True)
 class Point:
-    """What was spent until then in each category, in the order of CATEGORIES."""
+    """Cumulative spend in each category, in the order of CATEGORIES."""
 
     at: datetime
     spent: tuple[int, ...]
@@ -35,7 +35,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened: `kind` is change, stop or pause. The words stand in the list below the chart."""
+    """An event: `kind` is change, stop or pause. The list below the chart shows its text."""
 
     at: datetime
     kind: str
@@ -44,8 +44,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class BurnUp:
-    """`points` from the left edge to now; `until`: the right edge. `allocated`: what the entries' budgets add up to. Times are
-    written in `zone`."""
+    """`points` from the left edge to now; `until`: the right edge. `allocated`: the sum of the entries' budgets. Times are
+    shown in `zone`."""
 
     points: Sequence[Point]
     until: datetime
@@ -92,27 +92,27 @@ def draw(data: BurnUp, id_: str = "burnup") -> SafeString:
 
 
 def describe(data: BurnUp) -> str:
-    """The picture in a sentence."""
+    """The chart in a sentence."""
     parts = ", ".join(
-        f"{LABELS[name]} {money.text(amount)}" for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True)
+        f"{LABELS[name]} {amounts.format_usd(amount)}" for name, amount in zip(CATEGORIES, data.points[-1].spent, strict=True)
     )
-    held = f" {money.text(data.held)} is held for sessions at work." if data.held else ""
-    ending = outlook.ending(data.outlook, data.cap)
+    held = f" {amounts.format_usd(data.held)} is held for running sessions." if data.held else ""
+    ending = outlook.end_sentence(data.outlook, data.cap)
     return (
         f"From {times.brief(data.since, data.zone)} to {times.brief(data.now, data.zone)}"
-        f" {times.abbreviation(data.now, data.zone)}: spent {money.text(data.spent)} of the cap"
-        f" {money.text(data.cap)} ({parts}).{held} {outlook.sentence(data.outlook, data.zone)}{f' {ending}' if ending else ''}"
+        f" {times.abbreviation(data.now, data.zone)}: spent {amounts.format_usd(data.spent)} of the cap"
+        f" {amounts.format_usd(data.cap)} ({parts}).{held} {outlook.sentence(data.outlook, data.zone)}{f' {ending}' if ending else ''}"
     )
 
 
 def table(data: BurnUp) -> Table:
-    """Every point of the picture."""
+    """Every point of the chart."""
     shown = [_moment(point.at, data) for point in data.points]
     return Table(
         caption=f"Spent until then, times in {times.zone_name(data.zone)}",
         head=("Until", *(LABELS[name] for name in CATEGORIES), "Total"),
         rows=[
-            (when, *(money.text(amount) for amount in point.spent), money.text(point.total))
+            (when, *(amounts.format_usd(amount) for amount in point.spent), amounts.format_usd(point.total))
             for when, point in zip(shown, data.points, strict=True)
         ],
         exact=[(None, *point.spent, point.total) for point in data.points],
@@ -120,7 +120,7 @@ def table(data: BurnUp) -> Table:
 
 
 def _moment(at: datetime, data: BurnUp) -> str:
-    """The clock, with the day where there are several, and with the zone's name where the clocks change in between."""
+    """The time, with the day where the chart spans several, and with the zone where its offset changes."""
     here, first = at.astimezone(data.zone), data.since.astimezone(data.zone)
     shown = times.brief(at, data.zone) if data.now - data.since > timedelta(hours=36) else f"{here:%H:%M}"
     changes = first.utcoffset() != data.now.astimezone(data.zone).utcoffset()
@@ -168,13 +168,13 @@ def _now(data: BurnUp, x: scales.Scale) -> list[SafeString]:
 
 
 def _lines(data: BurnUp, y: scales.Scale) -> list[SafeString]:
-    """Cap, total budget and what is allocated, each named at its right end; one above the picture is named at its edge."""
+    """Cap, total budget and allocated, each labelled at its right end; a line above the chart is labelled at its edge."""
     lines = [
-        ("cap", f"Cap {money.text(data.cap)}", data.cap),
-        *([("budget", f"Total budget {money.text(data.total_budget)}", data.total_budget)] if data.total_budget else []),
-        ("plan", f"Allocated {money.text(data.allocated)}", data.allocated),
+        ("cap", f"Cap {amounts.format_usd(data.cap)}", data.cap),
+        *([("budget", f"Total budget {amounts.format_usd(data.total_budget)}", data.total_budget)] if data.total_budget else []),
+        ("plan", f"Allocated {amounts.format_usd(data.allocated)}", data.allocated),
     ]
-    places = scales.apart([max(y(amount), TOP) + 4 for _, _, amount in lines], LINE, TOP, BOTTOM)
+    places = scales.spread([max(y(amount), TOP) + 4 for _, _, amount in lines], LINE, TOP, BOTTOM)
     parts = []
     for (name, label, amount), place in zip(lines, places, strict=True):
         if y(amount) >= TOP:
@@ -187,7 +187,7 @@ def _lines(data: BurnUp, y: scales.Scale) -> list[SafeString]:
 
 
 def _wedge(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
-    """What is held: it may be spent by those who are at work now."""
+    """The reserved money, which running sessions may spend."""
     if not data.held:
         return []
     where, wide = x(data.now.timestamp()), 28
@@ -195,19 +195,19 @@ def _wedge(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
     low = y(data.spent) + LINE + 2
     return [
         el("path", d=path(shape, closed=True), fill=fill("held"), class_="held"),
-        el("text", f"Held {money.text(data.held)}", x=where + 6, y=min(low, BOTTOM - 4), class_="label halo"),
+        el("text", f"Held {amounts.format_usd(data.held)}", x=where + 6, y=min(low, BOTTOM - 4), class_="label halo"),
     ]
 
 
 def _names(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
-    """The layers by name and pattern, in their order: above the edge where they end, left of now; or inside where there is no room."""
+    """The layers' labels, in their order: above the upper edge, left of now; or inside where there is no space."""
     named, where = _named(data), x(data.now.timestamp()) - 10
     foot, high = _foot(data, y), LINE * len(named)
     parts = [el("rect", x=where - 150, y=foot - high - 2, width=152, height=high + 6, class_="plate")] if named else []
     for n, (name, amount) in enumerate(named):
         place = foot - LINE * n
         parts.append(el("rect", x=where - 10, y=place - 10, width=10, height=10, fill=fill(name), class_="swatch"))
-        words = f"{LABELS[name]} {money.text(amount)}"
+        words = f"{LABELS[name]} {amounts.format_usd(amount)}"
         parts.append(el("text", words, x=where - 16, y=place - 1, class_="label halo", text_anchor="end"))
     return parts
 
@@ -217,7 +217,7 @@ def _named(data: BurnUp) -> list[tuple[str, int]]:
 
 
 def _foot(data: BurnUp, y: scales.Scale) -> float:
-    """Where the names of the layers stand: the lowest line."""
+    """The y of the lowest label."""
     high = LINE * len(_named(data))
     foot = y(data.spent) - 10
     return foot if foot - high >= TOP else min(y(data.spent) + high + 10, BOTTOM - 4)

@@ -1,11 +1,12 @@
-"""One bar from nothing to the cap: what each category spent, what is held, what is left."""
+"""One bar from zero to the cap: spend by category, held, left."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from budget.amounts import columns, money
+from budget import amounts
+from budget.amounts import columns
 from budget.charts import scales
 from budget.charts.patterns import CATEGORIES, LABELS, fill
 from budget.charts.svg import el, picture
@@ -13,14 +14,14 @@ from budget.charts.table import Table
 
 WIDTH = 960
 BAR_TOP, BAR = 8, 32
-INSIDE = 80  # a segment this wide may hold a short label; longer words need more
+INSIDE = 80  # the least width of a segment with a label inside
 GAP = 1.5
 LETTER = 6.6
 
 
 @dataclass(frozen=True)
 class Spend:
-    """Micro-USD by category; `held` for sessions at work; the cap is the whole bar."""
+    """Micro-USD by category; `held` for running sessions; the cap is the whole bar."""
 
     spent: Mapping[str, int]
     held: int
@@ -66,20 +67,20 @@ def draw(data: Spend, id_: str = "categories") -> SafeString:
 
 
 def describe(data: Spend) -> str:
-    parts = [f"{LABELS[name]} {money.text(data.spent.get(name, 0))}" for name in CATEGORIES]
-    return f"Of the cap {money.text(data.cap)}: {', '.join(parts)}, held {money.text(data.held)}, left {money.text(data.left)}."
+    parts = [f"{LABELS[name]} {amounts.format_usd(data.spent.get(name, 0))}" for name in CATEGORIES]
+    return f"Of the cap {amounts.format_usd(data.cap)}: {', '.join(parts)}, held {amounts.format_usd(data.held)}, left {amounts.format_usd(data.left)}."
 
 
 def table(data: Spend) -> Table:
-    """The bar's segments; the page shows them with more columns."""
-    amounts = [data.spent.get(name, 0) for name in CATEGORIES]
-    shown, total = columns.texts(amounts)
+    """The bar's segments; the page adds columns."""
+    spent = [data.spent.get(name, 0) for name in CATEGORIES]
+    shown, total = columns.texts(spent)
     return Table(
         caption="Spend by category",
         head=("Category", "Spent", "Share"),
-        rows=[(LABELS[name], *cells) for name, *cells in zip(CATEGORIES, shown, columns.shares(amounts), strict=True)],
+        rows=[(LABELS[name], *cells) for name, *cells in zip(CATEGORIES, shown, columns.shares(spent), strict=True)],
         foot=("Total", total, "100 %" if data.total else "—"),
-        exact=[(None, amount, None) for amount in amounts],
+        exact=[(None, amount, None) for amount in spent],
     )
 
 
@@ -88,14 +89,14 @@ def _parts(data: Spend, scale: scales.Scale) -> list[_Part]:
     for name in (*CATEGORIES, "held", "left"):
         amount = data.held if name == "held" else max(data.left, 0) if name == "left" else data.spent.get(name, 0)
         if amount > 0:
-            words = f"{ {'held': 'Held', 'left': 'Left'}.get(name) or LABELS[name] } {money.text(amount)}"
+            words = f"{ {'held': 'Held', 'left': 'Left'}.get(name) or LABELS[name] } {amounts.format_usd(amount)}"
             parts.append(_Part(name, words, scale(at), scale(at + amount) - scale(at)))
             at += amount
     return parts
 
 
 def _labels(parts: list[_Part]) -> list[SafeString]:
-    """Inside where there is room for the words, else below with a leader."""
+    """Inside where the text fits, else below with a leader line."""
     drawn, below = [], []
     for part in parts:
         if not _fits(part):
@@ -112,7 +113,7 @@ def _fits(part: _Part) -> bool:
 
 
 def _below(parts: list[_Part]) -> list[SafeString]:
-    """Stepping down, so that no leader crosses a word: to the left of their leaders from the left on, or to the right from the right on."""
+    """Each label lower than the one before, so that no leader line crosses a label."""
     leftwards = all(part.start + part.width / 2 >= len(part.words) * LETTER for part in parts)
     drawn = []
     for row, part in enumerate(parts if leftwards else reversed(parts)):

@@ -1,4 +1,4 @@
-"""How each category, and what is held, is painted: a colour and a pattern, so that one of the two is always left."""
+"""The fill of each category and of held money: a colour and a pattern, so that charts are readable without colour."""
 
 from django.utils.safestring import SafeString
 
@@ -9,12 +9,12 @@ LABELS = {"entry": "Entries", "orchestrator": "Orchestrator", "expansion": "Expa
 
 
 def fill(name: str) -> str:
-    """The value of a `fill`. An attribute, not a class: an address in a stylesheet would be one of the stylesheet."""
+    """The value of a `fill` attribute. Not a class: a URL in a stylesheet is relative to the stylesheet."""
     return f"url(#paint-{name})"
 
 
-def shared() -> SafeString:
-    """The patterns, out of sight. Once on every page with a chart, outside of what is swapped."""
+def definitions() -> SafeString:
+    """The hidden SVG with all patterns. Once on every page with a chart, outside the fragments that htmx swaps."""
     patterns = [
         _pattern("entry", 8, el("rect", width=8, height=8, class_="ink-entry")),
         _pattern("orchestrator", 6, el("rect", width=3, height=6, class_="ink-orchestrator"), turn=45),

@@ -1,4 +1,4 @@
-"""What each round cost beside what it improved: two panels over the same rounds, never two scales in one."""
+"""Cost and improvement of each round, as two panels over the same rounds, never as two scales in one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from statistics import median
 
 from django.utils.safestring import SafeString
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts import scales
 from budget.charts.patterns import fill
 from budget.charts.svg import el, path, picture
@@ -17,12 +17,12 @@ LEFT, RIGHT = 56, 612
 SCORES, COSTS = (16, 176), (200, 280)  # top and bottom of the panels
 HEIGHT = 306
 TARGET = 1.0
-WORDS = {"kept": "better", "level": "no gain", "failed": "no verdict", "open": "at work"}
+WORDS = {"kept": "better", "level": "no gain", "failed": "no verdict", "open": "running"}
 
 
 @dataclass(frozen=True)
 class Round:
-    """`outcome`: kept (better than before), level (no gain), failed (no verdict), open. `estimated`: the cost is not all reported."""
+    """`outcome`: kept (better than before), level (no gain), failed (no verdict), open. `estimated`: a part of the cost is not reported."""
 
     number: int
     score: float | None
@@ -35,7 +35,7 @@ def draw(rounds: Sequence[Round], id_: str = "rounds-chart") -> SafeString:
     last = max(len(rounds), 2)
     x = scales.Scale(0.5, last + 0.5, LEFT, RIGHT)
     score = scales.Scale(0, TARGET, SCORES[1], SCORES[0])
-    highest = max((one.cost for one in rounds), default=0)
+    highest = max((round_.cost for round_ in rounds), default=0)
     steps = scales.money_steps(highest)
     cost = scales.Scale(0, steps[-1], COSTS[1], COSTS[0])
     return picture(
@@ -52,35 +52,37 @@ def draw(rounds: Sequence[Round], id_: str = "rounds-chart") -> SafeString:
 
 def describe(rounds: Sequence[Round]) -> str:
     if not rounds:
-        return "No round was made yet."
-    best = max((one.score for one in rounds if one.score is not None), default=None)
-    total = sum(one.cost for one in rounds)
+        return "No rounds yet."
+    best = max((round_.score for round_ in rounds if round_.score is not None), default=None)
+    total = sum(round_.cost for round_ in rounds)
     reached = f"the best score is {best:.2f} of {TARGET:.2f}" if best is not None else "none has a score"
     return (
-        f"{len(rounds)} {'round' if len(rounds) == 1 else 'rounds'}, {money.text(total)} in all,"
-        f" {money.text(_median(rounds))} in the middle one; {reached}."
+        f"{len(rounds)} {'round' if len(rounds) == 1 else 'rounds'}, {amounts.format_usd(total)} in all,"
+        f" {amounts.format_usd(_median(rounds))} in the middle one; {reached}."
     )
 
 
 def table(rounds: Sequence[Round]) -> Table:
     best = 0.0
     rows: list[tuple[str, ...]] = []
-    for one in rounds:
-        gain = "—" if one.score is None else f"+{one.score - best:.2f}" if one.score > best else "+0.00"
-        best = max(best, one.score or 0.0)
-        shown = "—" if one.score is None else f"{one.score:.2f}"
-        rows.append((str(one.number), shown, gain, WORDS[one.outcome], money.text(one.cost, estimate=one.estimated)))
+    for round_ in rounds:
+        gain = "—" if round_.score is None else f"+{round_.score - best:.2f}" if round_.score > best else "+0.00"
+        best = max(best, round_.score or 0.0)
+        shown = "—" if round_.score is None else f"{round_.score:.2f}"
+        rows.append(
+            (str(round_.number), shown, gain, WORDS[round_.outcome], amounts.format_usd(round_.cost, estimate=round_.estimated))
+        )
     return Table(
         caption="Score and cost of each round",
         head=("Round", "Score", "Gain", "Outcome", "Cost"),
         rows=rows,
-        foot=("All", "", "", "", money.text(sum(one.cost for one in rounds))),
-        exact=[(one.number, one.score, None, None, one.cost) for one in rounds],
+        foot=("All", "", "", "", amounts.format_usd(sum(round_.cost for round_ in rounds))),
+        exact=[(round_.number, round_.score, None, None, round_.cost) for round_ in rounds],
     )
 
 
 def _median(rounds: Sequence[Round]) -> int:
-    return int(median(one.cost for one in rounds)) if rounds else 0
+    return int(median(round_.cost for round_ in rounds)) if rounds else 0
 
 
 def _score_panel(rounds: Sequence[Round], x: scales.Scale, y: scales.Scale) -> list[SafeString]:
@@ -90,23 +92,23 @@ def _score_panel(rounds: Sequence[Round], x: scales.Scale, y: scales.Scale) -> l
         parts.append(el("text", f"{value:.2f}", x=LEFT - 8, y=y(value) + 4, class_="label", text_anchor="end"))
     parts.append(el("text", "Target 1.00", x=RIGHT + 8, y=y(TARGET) + 4, class_="label"))
     best, steps = 0.0, [(float(LEFT), y(0))]
-    for n, one in enumerate(rounds, 1):
-        better = max(best, one.score or 0.0)
+    for n, round_ in enumerate(rounds, 1):
+        better = max(best, round_.score or 0.0)
         steps += [(x(n), y(best)), (x(n), y(better))]
         best = better
-    if any(one.score is not None for one in rounds):
+    if any(round_.score is not None for round_ in rounds):
         parts.append(el("path", d=path([*steps, (RIGHT, y(best))]), class_="best"))
         if best < 0.92:
             parts.append(el("text", f"Best {best:.2f}", x=RIGHT + 8, y=min(y(best) + 4, SCORES[1] - 14), class_="label strong"))
-    parts += [_point(one, x(n), y(one.score or 0.0)) for n, one in enumerate(rounds, 1) if one.outcome != "open"]
+    parts += [_point(round_, x(n), y(round_.score or 0.0)) for n, round_ in enumerate(rounds, 1) if round_.outcome != "open"]
     return parts
 
 
-def _point(one: Round, x: float, y: float) -> SafeString:
+def _point(round_: Round, x: float, y: float) -> SafeString:
     """● better, ○ no gain, ✕ no verdict."""
-    if one.outcome == "failed":
+    if round_.outcome == "failed":
         return el("path", d="M-4.5 -4.5 4.5 4.5M4.5 -4.5-4.5 4.5", transform=f"translate({x:.1f} {y:.1f})", class_="cross")
-    return el("circle", cx=x, cy=y, r=4.5, class_="point" if one.outcome == "kept" else "point hollow")
+    return el("circle", cx=x, cy=y, r=4.5, class_="point" if round_.outcome == "kept" else "point hollow")
 
 
 def _cost_panel(rounds: Sequence[Round], x: scales.Scale, y: scales.Scale, steps: list[int]) -> list[SafeString]:
@@ -116,10 +118,10 @@ def _cost_panel(rounds: Sequence[Round], x: scales.Scale, y: scales.Scale, steps
         label = scales.money_label(amount)
         parts.append(el("text", label, x=LEFT - 8, y=y(amount) + 4, class_="label", text_anchor="end"))
     wide = min((x(2) - x(1)) * 0.6, 40.0)
-    for n, one in enumerate(rounds, 1):
-        high = max(COSTS[1] - y(one.cost), 1.0 if one.cost else 0.0)
+    for n, round_ in enumerate(rounds, 1):
+        high = max(COSTS[1] - y(round_.cost), 1.0 if round_.cost else 0.0)
         where = {"x": x(n) - wide / 2, "y": COSTS[1] - high, "width": wide, "height": high}
-        if one.estimated:
+        if round_.estimated:
             parts.append(el("rect", **where, class_="area", fill=fill("held")))
         else:
             parts.append(el("rect", **where, class_="bar"))
@@ -127,13 +129,13 @@ def _cost_panel(rounds: Sequence[Round], x: scales.Scale, y: scales.Scale, steps
         middle = _median(rounds)
         parts.append(el("line", x1=LEFT, x2=RIGHT, y1=y(middle), y2=y(middle), class_="median"))
         place = min(max(y(middle) + 4, COSTS[0] + 4), COSTS[1] - 14)
-        parts.append(el("text", f"Median {money.text(middle)}", x=RIGHT + 8, y=place, class_="label"))
+        parts.append(el("text", f"Median {amounts.format_usd(middle)}", x=RIGHT + 8, y=place, class_="label"))
     return parts
 
 
 def _numbers(rounds: Sequence[Round], x: scales.Scale) -> list[SafeString]:
-    """Each round's number, or every second, fifth, … of many."""
+    """Each round's number, or every second, fifth and so on where there are many."""
     every = next(step for step in (1, 2, 5, 10, 25, 100, 10_000) if len(rounds) / step <= 24)
-    shown = [(n, one) for n, one in enumerate(rounds, 1) if n == 1 or one.number % every == 0]
-    parts = [el("text", one.number, x=x(n), y=HEIGHT - 8, class_="label", text_anchor="middle") for n, one in shown]
+    shown = [(n, round_) for n, round_ in enumerate(rounds, 1) if n == 1 or round_.number % every == 0]
+    parts = [el("text", round_.number, x=x(n), y=HEIGHT - 8, class_="label", text_anchor="middle") for n, round_ in shown]
     return [*parts, el("text", "Round", x=RIGHT + 8, y=HEIGHT - 8, class_="label")]

@@ -1,13 +1,13 @@
-"""From values to places: sensible steps of money and of time, and labels that do not lie on each other."""
+"""From values to pixels: round steps of money and of time, and labels that do not overlap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from budget.amounts import money
+from budget import amounts
 from workspaces import times
 
-MOST_LINES = 5
+MAX_LINES = 5
 _STEPS = [timedelta(minutes=m) for m in (1, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)]
 _STEPS += [timedelta(days=d) for d in (1, 2, 7, 14, 28, 56, 91, 182, 364)]
 
@@ -33,23 +33,23 @@ def money_steps(highest: int) -> list[int]:
         for factor in (1, 2, 2.5, 5):
             step = int(factor * power)
             lines = -(-max(highest, 1) // step)
-            if lines < MOST_LINES and step >= 1:
+            if lines < MAX_LINES and step >= 1:
                 return [step * n for n in range(lines + 1)]
         power *= 10
 
 
 def money_label(micro: int) -> str:
-    """As everywhere; thousands only where an axis begins to be crowded, from $10k."""
-    if micro >= 10_000 * money.MICRO:
-        thousands = micro / (1000 * money.MICRO)
+    """`$1.50`, `$25` and, from ten thousand, `$12k`, since an axis has little space."""
+    if micro >= 10_000 * amounts.MICRO:
+        thousands = micro / (1000 * amounts.MICRO)
         return f"${thousands:,.0f}k" if thousands == int(thousands) else f"${thousands:,.1f}k"
-    whole = micro % money.MICRO == 0
-    return money.text(micro).removesuffix(".00") if whole else money.text(micro)
+    whole = micro % amounts.MICRO == 0
+    return amounts.format_usd(micro).removesuffix(".00") if whole else amounts.format_usd(micro)
 
 
-def time_steps(since: datetime, until: datetime, zone: tzinfo = UTC, most: int = 8) -> list[datetime]:
-    """Round moments of a zone between the two: every hour, every day, every Monday there."""
-    step = next((step for step in _STEPS if (until - since) / step <= most), _STEPS[-1])
+def time_steps(since: datetime, until: datetime, zone: tzinfo = UTC, max_steps: int = 8) -> list[datetime]:
+    """Round moments of a zone between the two: every hour, every day, every Monday."""
+    step = next((step for step in _STEPS if (until - since) / step <= max_steps), _STEPS[-1])
     return times.steps(since, until, step, zone)
 
 
@@ -59,13 +59,13 @@ def time_label(at: datetime, span: timedelta) -> str:
     return f"{at.day} {at:%b}" if at.hour == at.minute == 0 or span > timedelta(days=14) else f"{at.day} {at:%b %H:%M}"
 
 
-def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places for labels: as near as can be to where they belong, `gap` apart, none outside of `low` to `high` if there is room."""
-    order = sorted(range(len(wanted)), key=lambda n: wanted[n])
-    placed = [0.0] * len(wanted)
+def spread(targets: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions for labels: as near to their targets as possible, `gap` apart, within `low` to `high` if they fit."""
+    order = sorted(range(len(targets)), key=lambda n: targets[n])
+    placed = [0.0] * len(targets)
     at = low
     for n in order:
-        at = placed[n] = max(wanted[n], at)
+        at = placed[n] = max(targets[n], at)
         at += gap
     at = high
     for n in reversed(order):

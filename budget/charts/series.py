@@ -1,4 +1,4 @@
-"""Spend over time, from the ledger: a query each, grouped by the database."""
+"""Spend over time from the ledger, grouped by the database."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ HOURS = 24
 
 
 class _Minute(Func):
-    """`2026-11-24 13:05` of a moment, in UTC: the same text from both databases, and without a call into Python for every row."""
+    """`2026-11-24 13:05` of a moment, in UTC: the same text from both databases, without a call into Python for each row."""
 
     output_field = CharField()
 
@@ -38,7 +38,7 @@ class _Hour(_Minute):
 
 
 class _Quarter(_Minute):
-    """For zones whose hours do not begin with those of UTC: every offset in use is a number of quarters."""
+    """For zones whose hours do not start with those of UTC: every offset in use is a multiple of a quarter of an hour."""
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         minutes = "printf('%%%%02d', CAST(substr(%(expressions)s, 15, 2) AS integer) / 15 * 15)"
@@ -52,44 +52,44 @@ class _Quarter(_Minute):
 
 @dataclass(frozen=True)
 class Series:
-    """`points`: what was spent until then. `day`: the last 24 hours by category; `hours`: the same by hour, oldest first. Micro-USD.
-    Hours and days begin when they do in the zone that was asked for."""
+    """`points`: cumulative spend. `day`: the last 24 hours by category; `hours`: the same by hour, oldest first. Micro-USD.
+    Hours and days are those of the requested zone."""
 
     points: list[Point]
     day: dict[str, int]
     hours: list[int]
 
 
-def of(project: Project, *, since: datetime | None, now: datetime, step: timedelta, zone: tzinfo = UTC) -> Series:
-    """One query. Until each step, ending now with what the project's counters say. `since` None: from the first row on; else it is not
-    within the last day."""
-    found = _buckets(project, since, _bucket(step, zone, since or now, now))
-    day = _last_day(found, now, zone)
-    in_window = [sum(amounts[n] for amounts in found.values()) for n in range(len(CATEGORIES))]
+def load(project: Project, *, since: datetime | None, now: datetime, step: timedelta, zone: tzinfo = UTC) -> Series:
+    """Cumulative spend at each step, ending now with the project's counters. One query. `since` None: from the first row; else at least
+    a day ago."""
+    totals = _buckets(project, since, _bucket(step, zone, since or now, now))
+    day = _last_day(totals, now, zone)
+    in_window = [sum(amounts[n] for amounts in totals.values()) for n in range(len(CATEGORIES))]
     spent = [getattr(project, f"{name}_spent") - amount for name, amount in zip(CATEGORIES, in_window, strict=True)]
     if since is None:
-        since = min(found, default=now - step)
-        step = _sensible(now - since)
-    points, order = [Point(since, tuple(spent))], sorted(found)
+        since = min(totals, default=now - step)
+        step = _step_for(now - since)
+    points, order = [Point(since, tuple(spent))], sorted(totals)
     for end in [*(at for at in times.steps(since, now, step, zone) if since < at < now), now]:
         while order and (order[0] < end or end == now):
-            for n, amount in enumerate(found[order.pop(0)]):
+            for n, amount in enumerate(totals[order.pop(0)]):
                 spent[n] += amount
         points.append(Point(end, tuple(spent)))
     return Series(points, *day)
 
 
 def _bucket(step: timedelta, zone: tzinfo, since: datetime, now: datetime) -> type[_Minute]:
-    """The largest that the steps, and the hours of the last day, are made of."""
+    """The largest bucket of which the steps and the hours of the last day are multiples."""
     if step < timedelta(hours=1):
         return _Minute
     return _Hour if times.hours_are_whole(zone, since, now) else _Quarter
 
 
-def _last_day(found: dict[datetime, list[int]], now: datetime, zone: tzinfo) -> tuple[dict[str, int], list[int]]:
+def _last_day(totals: dict[datetime, list[int]], now: datetime, zone: tzinfo) -> tuple[dict[str, int], list[int]]:
     first = times.hour_of(now, zone) - timedelta(hours=HOURS - 1)
     day, hours = [0] * len(CATEGORIES), [0] * HOURS
-    for at, amounts in found.items():
+    for at, amounts in totals.items():
         if at >= first:
             hours[min(int((at - first) / timedelta(hours=1)), HOURS - 1)] += sum(amounts)
             day = [before + amount for before, amount in zip(day, amounts, strict=True)]
@@ -100,16 +100,16 @@ def _buckets(project: Project, since: datetime | None, bucket: type[_Minute]) ->
     rows = LedgerEntry.objects.filter(project=project)
     if since is not None:
         rows = rows.filter(at__gte=since)
-    found: dict[datetime, list[int]] = defaultdict(lambda: [0] * len(CATEGORIES))
+    totals: dict[datetime, list[int]] = defaultdict(lambda: [0] * len(CATEGORIES))
     summed = rows.order_by().annotate(bucket=bucket(F("at"))).values_list("bucket", "category").annotate(Sum("amount"))
     for text, category, amount in summed:
-        found[datetime.fromisoformat(text).replace(tzinfo=UTC)][CATEGORIES.index(category)] += amount
-    return found
+        totals[datetime.fromisoformat(text).replace(tzinfo=UTC)][CATEGORIES.index(category)] += amount
+    return totals
 
 
-def _sensible(span: timedelta, most: int = 60) -> timedelta:
-    """A step by which a span of any length is at most sixty points."""
+def _step_for(span: timedelta, max_steps: int = 60) -> timedelta:
+    """A step that divides the span into at most `max_steps` points."""
     for hours in (1, 2, 4, 6, 12, 24, 48, 7 * 24, 14 * 24, 28 * 24):
-        if span / timedelta(hours=hours) <= most:
+        if span / timedelta(hours=hours) <= max_steps:
             return timedelta(hours=hours)
     return timedelta(days=91)

@@ -1,4 +1,4 @@
-"""A row of small bars: spend of the last 24 hours, or what passed in each five seconds."""
+"""A row of small bars: spend of the last 24 hours, or requests in each five seconds."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ BAR, GAP, HEIGHT = 4, 1, 24
 
 
 def draw(values: Sequence[int]) -> SafeString:
-    """Hidden from screen readers: the last value is printed beside it. Nothing is a dot of one pixel, so that no bar seems missing."""
+    """Hidden from screen readers: the page prints the last value. Zero is a dot of one pixel, so that no bar seems missing."""
     highest = max(max(values, default=0), 1)
     bars = []
     for n, value in enumerate(values):

@@ -1,11 +1,11 @@
-"""Elements of SVG. Text and attributes are escaped here, once; what an element holds that was made here is not escaped again."""
+"""Elements of SVG. Text and attributes are escaped here; nested elements are not escaped again."""
 
 from collections.abc import Iterable
 
 from django.utils.html import conditional_escape, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-NOTHING = mark_safe("")
+EMPTY = mark_safe("")
 
 
 def el(name: str, *inside: object, **attributes: object) -> SafeString:
@@ -20,7 +20,7 @@ def join(parts: Iterable[object]) -> SafeString:
 
 
 def picture(id_: str, *inside: object, width: float, height: float, title: str, desc: str, class_: str = "chart") -> SafeString:
-    """The whole drawing, which screen readers read as its title and description."""
+    """The `svg` element. Screen readers read its title and description."""
     return el(
         "svg",
         el("title", title, id=f"{id_}-title"),
@@ -35,7 +35,7 @@ def picture(id_: str, *inside: object, width: float, height: float, title: str, 
 
 
 def path(points: Iterable[tuple[float, float]], *, closed: bool = False) -> str:
-    """The `d` of a line through these points."""
+    """The `d` attribute of a line through the points."""
     steps = [f"{'L' if n else 'M'}{_value(x)} {_value(y)}" for n, (x, y) in enumerate(points)]
     return "".join(steps) + ("Z" if closed and steps else "")
 

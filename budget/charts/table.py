@@ -1,11 +1,11 @@
-"""The table beside a chart: plain cells, so that it can be compared and written as it is."""
+"""The table of a chart's values, in plain cells."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Table:
-    """`numeric`: the columns that are amounts. `exact`: micro-USD or other raw values of the cells, row by row, None for words."""
+    """`numeric`: the columns that are amounts. `exact`: micro-USD or other raw values of the cells, row by row, None for text."""
 
     caption: str
     head: tuple[str, ...]

@@ -1,5 +1,10 @@
-"""How fast money goes and what the backlog will cost. `projection` is pure; `inputs` reads."""
+"""The rate of spend and the cost of the backlog.
 
-from budget.forecast.projection import Facts, Forecast, Worked, active_seconds, of
+- `projection`: rates, the date of the cap, the cost at the end (pure)
+- `duration_model`: the cost of the open entries, by resampling (pure)
+- `inputs`: reads what both need
+"""
 
-__all__ = ["Facts", "Forecast", "Worked", "active_seconds", "of"]
+from budget.forecast.projection import Facts, Forecast, Worked, active_seconds, predict
+
+__all__ = ["Facts", "Forecast", "Worked", "active_seconds", "predict"]

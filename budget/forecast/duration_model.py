@@ -1,7 +1,7 @@
-"""What the open backlog will still cost, drawn at random from how entries of this workspace went so far. Pure. Micro-USD.
+"""The remaining cost of the open backlog, resampled from the entries of this workspace so far. Pure. Micro-USD.
 
-After each round an entry ends or goes on. How many ended after their first, second, ... round is counted over all entries that came so far,
-those still open too: the quick ones end first, and counting only what has ended would make the rest look as quick.
+After each round an entry ends or continues. The chance to end after the first, second, ... round is counted over all entries that reached
+it, including open ones: quick entries end first, and counting only ended entries would make the others look as quick.
 """
 
 import math
@@ -9,25 +9,26 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_DRAWN = 200  # open entries drawn one by one; more are scaled up from so many
-DOUBT = 0.5  # of a few entries, resampling shows less than the truth varies: found by holding the ranges to it (docs/steering.md)
-CAUTION = 1.0  # how many entries the workspace's average weighs as much as, where few came that far
+MAX_DRAWN = 200  # open entries that are drawn; more are scaled up from this sample
+DOUBT = (
+    0.5  # extra spread, since resampling a few entries underestimates the variance (calibrated in docs/explanation/steering.md)
+)
+CAUTION = 1.0  # the weight of the workspace's average, in entries, where few entries reached a round
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """An entry so far: rounds made, what they cost, how many it may still make. `over`: done, failed or on a plateau."""
+    """An entry so far: its rounds, their cost, how many it has left. `over`: done, failed or on a plateau."""
 
-    made: int
+    rounds: int
     cost: int
     left: int
     over: bool
 
 
 def end_costs(lives: Sequence[Life], *, draws: int, dice: random.Random) -> list[int]:
-    """What the open ones will still cost, `draws` times: each time from entries drawn anew, since we saw only these. Sorted; empty when no
-    entry made a round yet."""
-    seen = [life for life in lives if life.made and life.cost > 0]
+    """The remaining cost of the open entries, `draws` times, each time from a new resample. Sorted; empty when there is no round yet."""
+    seen = [life for life in lives if life.rounds and life.cost > 0]
     ahead = [life for life in lives if not life.over and life.left > 0]
     if not seen:
         return []
@@ -35,33 +36,33 @@ def end_costs(lives: Sequence[Life], *, draws: int, dice: random.Random) -> list
 
 
 def _once(ahead: Sequence[Life], seen: Sequence[Life], dice: random.Random) -> int:
-    longest = max(life.made for life in seen)
+    longest = max(life.rounds for life in seen)
     reached, ended = [0] * (longest + 1), [0] * (longest + 1)
     for life in seen:
-        for number in range(1, life.made + 1):
+        for number in range(1, life.rounds + 1):
             reached[number] += 1
-        ended[life.made] += life.over
+        ended[life.rounds] += life.over
     usual = (sum(ended) + 0.5) / (sum(reached) + 1)
     chance = [(ended[n] + CAUTION * usual) / (reached[n] + CAUTION) for n in range(longest + 1)]
-    middle = sum(life.cost / life.made for life in seen) / len(seen)
-    drawn = ahead if len(ahead) <= MOST_DRAWN else dice.sample(ahead, MOST_DRAWN)
+    middle = sum(life.cost / life.rounds for life in seen) / len(seen)
+    drawn = ahead if len(ahead) <= MAX_DRAWN else dice.sample(ahead, MAX_DRAWN)
     total = 0.0
     for life in drawn:
-        if life.made:
-            total += (life.cost + middle) / (life.made + 1) * _rounds(life, chance, usual, dice)
-        else:  # as one that began before it: those that take many rounds often have dear ones
+        if life.rounds:
+            total += (life.cost + middle) / (life.rounds + 1) * _rounds(life, chance, usual, dice)
+        else:  # like an entry that started before it: entries with many rounds often have expensive ones
             like = seen[int(dice.random() * len(seen))]
-            more = 0 if like.over else _rounds(Life(like.made, like.cost, life.left - like.made, False), chance, usual, dice)
-            total += like.cost / like.made * min(like.made + more, life.left)
+            more = 0 if like.over else _rounds(Life(like.rounds, like.cost, life.left - like.rounds, False), chance, usual, dice)
+            total += like.cost / like.rounds * min(like.rounds + more, life.left)
     doubt = math.exp(dice.gauss(0, DOUBT / math.sqrt(len(seen))))
     return int(total * len(ahead) / max(len(drawn), 1) * doubt)
 
 
 def _rounds(life: Life, chance: Sequence[float], usual: float, dice: random.Random) -> int:
-    """How many more it makes: one at least, then as the dice say."""
+    """How many more rounds it takes: at least one, then at random."""
     more = 1
     while more < life.left:
-        number = life.made + more
+        number = life.rounds + more
         if dice.random() < (chance[number] if number < len(chance) else usual):
             break
         more += 1

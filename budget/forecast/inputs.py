@@ -1,4 +1,4 @@
-"""Reads what a forecast needs: five queries, and of the history only the newest sessions and what they worked on."""
+"""Reads what a forecast needs: five queries, and of the history only the newest sessions and their entries."""
 
 from datetime import datetime
 
@@ -11,10 +11,10 @@ from budget.forecast.duration_model import Life
 from budget.forecast.projection import Forecast
 from budget.models import Hold, Project
 
-MOST_SESSIONS = 400  # more than two active hours of a busy workspace hold
+MAX_SESSIONS = 400  # more than a busy workspace has in two active hours
 
 
-def of(
+def forecast(
     workspace_id: str,
     *,
     at: datetime | None = None,
@@ -22,12 +22,12 @@ def of(
     project: Project | None = None,
     agreed: Policy | None = None,
 ) -> Forecast:
-    """The forecast of a workspace. `paused`: nothing is being started, so no date is told; None: as it is now. `project`, `agreed`: where
-    the caller has them already."""
-    at_present = agreed or policy.of(workspace_id)
+    """The forecast of a workspace. `paused`: no session starts, so there is no date; None: as it is now. `project`, `agreed`: where the
+    caller has them already."""
+    at_present = agreed or policy.load(workspace_id)
     project = project or Project.objects.get(pk=workspace_id)
     settled = Hold.objects.filter(project_id=workspace_id, state=Hold.State.SETTLED, drawn__gt=0)
-    newest = settled.order_by("-id").values_list("drawn", "opened_at", "settled_at", "amount")[:MOST_SESSIONS]
+    newest = settled.order_by("-id").values_list("drawn", "opened_at", "settled_at", "amount")[:MAX_SESSIONS]
     worked = tuple(
         projection.Worked(cost, began.timestamp(), ended.timestamp(), held) for cost, began, ended, held in newest if ended
     )
@@ -38,18 +38,20 @@ def of(
         cap=project.max_project_spend,
         worked=worked,
         overhead=_for_each(project.total_spent, by_sessions),
-        beside=_for_each(project.total_spent, project.entry_spent),
+        round_overhead=_for_each(project.total_spent, project.entry_spent),
         lives=lives(reallocation.snapshot(project, at_present)),
         paused=not at_present.running if paused is None else paused,
     )
-    return projection.of(facts)
+    return projection.predict(facts)
 
 
-def ends(project: Project) -> dict[str, int]:
-    """Open account to what its entry will have cost (micro-USD): spent, and what it still needs, as far as its rounds go. Those of which
-    nothing is known yet are left out. Three queries."""
-    seen = reallocation.snapshot(project, policy.of(project.pk))
-    usual = estimates.typical((*(row.rounds for row in seen.rows), *seen.history), least=seen.min_round, most=seen.round_ceiling)
+def final_costs(project: Project) -> dict[str, int]:
+    """The cost of each open entry at its end, by account (micro-USD): spent, and its remaining need within its rounds. Entries without
+    any data are left out. Three queries."""
+    seen = reallocation.snapshot(project, policy.load(project.pk))
+    usual = estimates.find_typical(
+        (*(row.rounds for row in seen.rows), *seen.history), min_round=seen.min_round, max_round=seen.round_ceiling
+    )
     return {row.id: row.spent + _ahead(row, usual, seen) for row in seen.rows if _is_open(row) and (usual.known or row.rounds)}
 
 
@@ -59,15 +61,15 @@ def _ahead(row: Row, usual: estimates.Typical, seen: Snapshot) -> int:
 
 
 def lives(seen: Snapshot) -> tuple[Life, ...]:
-    """The open entries and the newest ended ones, as far as they have come."""
-    ended = [Life(len(rounds), sum(one.cost for one in rounds), 0, over=True) for rounds in seen.history]
-    usual = estimates.typical((row.rounds for row in seen.rows), least=seen.min_round, most=seen.round_ceiling)
+    """The open entries and the newest ended ones."""
+    ended = [Life(len(rounds), sum(round_.cost for round_ in rounds), 0, over=True) for rounds in seen.history]
+    usual = estimates.find_typical((row.rounds for row in seen.rows), min_round=seen.min_round, max_round=seen.round_ceiling)
     return (*ended, *(_life(row, usual, seen) for row in seen.rows if _is_open(row)))
 
 
 def _life(row: Row, usual: estimates.Typical, seen: Snapshot) -> Life:
     over = _outlook(row, usual, seen).stuck or row.rounds_left <= 0
-    return Life(len(row.rounds), sum(one.cost for one in row.rounds), row.rounds_left, over)
+    return Life(len(row.rounds), sum(round_.cost for round_ in row.rounds), row.rounds_left, over)
 
 
 def _outlook(row: Row, usual: estimates.Typical, seen: Snapshot) -> estimates.Outlook:

@@ -1,4 +1,4 @@
-"""How fast money goes, when the cap is reached and what the backlog will have cost. Pure: no database, no clock. Micro-USD and seconds."""
+"""The rate of spend, when the cap is reached, and the cost of the backlog at its end. Pure: no database, no clock. Micro-USD and seconds."""
 
 import math
 import random
@@ -11,11 +11,11 @@ from budget.forecast import duration_model
 from budget.forecast.duration_model import Life
 
 WINDOW_S = 2 * 3600
-LEAST_ROUNDS = 3
-LEAST_ACTIVE_S = 30 * 60
+MIN_ROUNDS = 3
+MIN_ACTIVE_S = 30 * 60
 DRAWS = 300
 END_DRAWS = 100
-DRIFT = 0.12  # the pace of a backlog wanders by about so much; found by docs/steering.md, which holds the ranges to what then happened
+DRIFT = 0.12  # the relative drift of a backlog's pace, calibrated in docs/explanation/steering.md
 METHOD = (
     "Median spend per hour with a session at work, over the last 2 such hours; ranges are the 10 % to 90 % of 300 resamplings of those "
     "rounds. The backlog's end: how many rounds entries take here and what a round costs, drawn 100 times."
@@ -24,7 +24,7 @@ METHOD = (
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """A session that is over: what it cost, from when to when it ran (seconds on one clock), and what was set aside for it."""
+    """An ended session: its cost, its start and end (seconds on one clock), and its reservation."""
 
     cost: int
     began: float
@@ -34,23 +34,23 @@ class Worked:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a forecast is made from. `spent` in all categories; `cap`: the most that may be spent. `overhead`: what is spent in all for each
-    dollar that sessions spend, `beside`: for each dollar that rounds cost. `lives`: the entries so far; None: not known."""
+    """The input of a forecast. `spent` in all categories. `overhead`: total spend for each dollar of sessions, `round_overhead`: for each
+    dollar of rounds. `lives`: the entries so far; None: not known."""
 
     at: datetime
     spent: int
     cap: int
     worked: tuple[Worked, ...]
     overhead: float = 1.0
-    beside: float = 1.0
+    round_overhead: float = 1.0
     lives: tuple[Life, ...] | None = None
     paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Rates in micro-USD per active hour. `cap_at`, `cap_from`, `cap_until`: when the cap is reached, likely, at the earliest and at the
-    latest; None when paused, or when it is not known. `end_spend`, `end_low`, `end_high`: what all will have cost when the backlog is done.
+    """Rates in micro-USD per active hour. `cap_at`, `cap_from`, `cap_until`: when the cap is reached: likely, earliest, latest; None when
+    paused or not known. `end_spend`, `end_low`, `end_high`: the total spend once the backlog is done.
     """
 
     enough: bool
@@ -70,7 +70,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class _Usual:
-    """Of the rounds in the window: cost and what is set aside for one (micro-USD), how much the cost varies, how many run at once."""
+    """The rounds in the window: cost and reservation of one (micro-USD), the variation of the cost, how many run at once."""
 
     cost: float
     spread: float
@@ -78,11 +78,11 @@ class _Usual:
     at_once: float
 
 
-def of(facts: Facts) -> Forecast:
+def predict(facts: Facts) -> Forecast:
     """The forecast, or why there is none yet. The same facts give the same forecast."""
     recent = window(facts.worked)
     active = active_seconds(recent)
-    if why := _thin(len(recent), active):
+    if why := _missing_data(len(recent), active):
         return Forecast(False, why, paused=facts.paused)
     dice = random.Random(f"{facts.spent}:{len(facts.worked)}:{facts.cap}")
     left = max(facts.cap - facts.spent, 0)
@@ -91,9 +91,9 @@ def of(facts: Facts) -> Forecast:
     for _ in range(DRAWS):
         rate = _rate(dice.choices(recent, k=len(recent)), usual.at_once) * facts.overhead
         rates.append(rate * 3600)
-        times.append(_until(left, rate, usual, dice))
+        times.append(_seconds_until(left, rate, usual, dice))
     low, rate, high = _range(rates)
-    sooner, likely, later = (None if facts.paused else _after(facts.at, one) for one in _range(times))
+    sooner, likely, later = (None if facts.paused else _moment_after(facts.at, seconds) for seconds in _range(times))
     end_low, end, end_high = _end(facts, dice)
     return Forecast(
         enough=True,
@@ -112,49 +112,49 @@ def of(facts: Facts) -> Forecast:
 
 
 def window(worked: Sequence[Worked]) -> list[Worked]:
-    """The newest sessions that make up the last two hours with a session at work, oldest first."""
+    """The newest sessions that make up the last two hours with a running session, oldest first."""
     taken: list[Worked] = []
-    for one in sorted(worked, key=lambda one: one.ended, reverse=True):
-        taken.append(one)
+    for session in sorted(worked, key=lambda session: session.ended, reverse=True):
+        taken.append(session)
         if active_seconds(taken) >= WINDOW_S:
             break
     return taken[::-1]
 
 
 def active_seconds(worked: Sequence[Worked]) -> float:
-    """Seconds with at least one session at work: the union of their spans."""
+    """Seconds with at least one running session: the union of their spans."""
     total, until = 0.0, float("-inf")
-    for one in sorted(worked, key=lambda one: one.began):
-        total += max(one.ended - max(one.began, until), 0.0)
-        until = max(until, one.ended)
+    for session in sorted(worked, key=lambda session: session.began):
+        total += max(session.ended - max(session.began, until), 0.0)
+        until = max(until, session.ended)
     return total
 
 
 def _usual(recent: Sequence[Worked], active: float, overhead: float) -> _Usual:
-    mean = fmean(one.cost for one in recent)
-    spread = math.sqrt(fmean((one.cost - mean) ** 2 for one in recent)) / max(mean, 1.0)
-    at_once = max(sum(one.ended - one.began for one in recent) / active, 1.0)
-    return _Usual(mean * overhead, spread, median(one.held for one in recent), at_once)
+    mean = fmean(session.cost for session in recent)
+    spread = math.sqrt(fmean((session.cost - mean) ** 2 for session in recent)) / max(mean, 1.0)
+    at_once = max(sum(session.ended - session.began for session in recent) / active, 1.0)
+    return _Usual(mean * overhead, spread, median(session.held for session in recent), at_once)
 
 
 def _rate(drawn: Sequence[Worked], at_once: float) -> float:
-    """Micro-USD per active second, had these been the rounds: as many at once as there were."""
-    seconds = sum(one.ended - one.began for one in drawn) / at_once
-    return sum(one.cost for one in drawn) / max(seconds, 1.0)
+    """Micro-USD per active second for these rounds, with the same number at once."""
+    seconds = sum(session.ended - session.began for session in drawn) / at_once
+    return sum(session.cost for session in drawn) / max(seconds, 1.0)
 
 
-def _until(left: int, rate: float, usual: _Usual, dice: random.Random) -> float:
-    """Seconds until `left` is spent. The fewer rounds it pays, the more each of them matters; the farther, the more the pace wanders."""
+def _seconds_until(left: int, rate: float, usual: _Usual, dice: random.Random) -> float:
+    """Seconds until `left` is spent. The fewer rounds it pays, the larger the spread; the farther away, the larger the drift."""
     if rate <= 0:
         return math.inf
     rounds = max(left / max(usual.cost, 1.0), 1.0)
     wander = math.hypot(usual.spread / math.sqrt(rounds), DRIFT)
-    return _slowing(left, rate, usual.at_once, usual.held) * math.exp(dice.gauss(0, wander))
+    return _seconds_slowing_down(left, rate, usual.at_once, usual.held) * math.exp(dice.gauss(0, wander))
 
 
-def _slowing(left: float, rate: float, at_once: float, held: float) -> float:
-    """Seconds at this rate, less and less at once near the end: what is set aside for those at work is not there for others to begin."""
-    slow = min(left, (at_once - 1) * held)  # below this the last one to begin gets only what remains, and nobody begins after it
+def _seconds_slowing_down(left: float, rate: float, at_once: float, held: float) -> float:
+    """Seconds at this rate, with fewer sessions at once near the end: reserved money is not available to start others."""
+    slow = min(left, (at_once - 1) * held)  # below this, the last session to start gets the remainder, and none starts after it
     fading = held * at_once / rate * math.log(1 + slow / held) if held > 0 else 0.0
     return (left - slow) / rate + fading
 
@@ -163,15 +163,15 @@ def _end(facts: Facts, dice: random.Random) -> tuple[int | None, int | None, int
     costs = duration_model.end_costs(facts.lives, draws=END_DRAWS, dice=dice) if facts.lives is not None else []
     if not costs:
         return None, None, None
-    low, middle, high = (round(facts.spent + one * facts.beside) for one in _range(costs))
+    low, middle, high = (round(facts.spent + cost * facts.round_overhead) for cost in _range(costs))
     return low, middle, high
 
 
-def _thin(rounds: int, active: float) -> str:
-    if rounds < LEAST_ROUNDS:
-        return f"Not enough data yet ({rounds} of {LEAST_ROUNDS} rounds)"
-    if active < LEAST_ACTIVE_S:
-        return f"Not enough data yet ({int(active // 60)} of {LEAST_ACTIVE_S // 60} active minutes)"
+def _missing_data(rounds: int, active: float) -> str:
+    if rounds < MIN_ROUNDS:
+        return f"Not enough data yet ({rounds} of {MIN_ROUNDS} rounds)"
+    if active < MIN_ACTIVE_S:
+        return f"Not enough data yet ({int(active // 60)} of {MIN_ACTIVE_S // 60} active minutes)"
     return ""
 
 
@@ -185,6 +185,6 @@ def _range(values: Sequence[float]) -> tuple[float, float, float]:
     return tenths[0], tenths[4], tenths[8]
 
 
-def _after(at: datetime, seconds: float) -> datetime | None:
-    """None: so far away that no calendar has it."""
+def _moment_after(at: datetime, seconds: float) -> datetime | None:
+    """None: beyond ten years."""
     return at + timedelta(seconds=seconds) if seconds < 10 * 365 * 86_400 else None

@@ -1,5 +1,15 @@
-"""The ledger: every amount once, every reservation settled once."""
+"""The ledger: every amount once, every reservation settled once.
 
-from budget.ledger.booking import Charge, adjust, charge, extend, grow, open_hold, settle, shrink
+- `booking`: charges, reservations and adjustments; this package exports it
+- `charges`: charges over the API
+- `permits`: reservations for spend outside Muster
+- `corrections`: adjustments by people
+- `prices`: what tokens cost
+- `rebuild`: counters compared with the ledger, and repaired
+- `reconciliation`: a provider's own count compared with the ledger; `usage_files` reads it (pure)
+- `export`: rows as JSON and CSV
+"""
 
-__all__ = ["Charge", "adjust", "charge", "extend", "grow", "open_hold", "settle", "shrink"]
+from budget.ledger.booking import Charge, adjust, charge, extend, grow, open_reservation, settle, shrink
+
+__all__ = ["Charge", "adjust", "charge", "extend", "grow", "open_reservation", "settle", "shrink"]

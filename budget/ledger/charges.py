@@ -1,4 +1,4 @@
-"""Charges that arrive over the API: an outside planner or gateway reports what it spent (docs/budget.md)."""
+"""Charges over the API: an outside planner or gateway reports what it spent (docs/explanation/money.md)."""
 
 import hashlib
 import secrets
@@ -8,12 +8,12 @@ from budget.ledger import booking, prices
 from budget.models import Account, Category, Hold, LedgerEntry, Project
 from workspaces.errors import Invalid
 
-LONGEST_KEY = 255
+MAX_KEY_LENGTH = 255
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the caller says. `amount` in micro-USD; None: priced from the tokens."""
+    """The caller's report. `amount` in micro-USD; None: priced from the tokens."""
 
     category: Category
     amount: int | None
@@ -27,7 +27,7 @@ def book(
 ) -> LedgerEntry:
     """Book a charge once per key, and draw the permit down. Raises Invalid for a key used with another charge, or a model without a price.
 
-    What is told is spent already: it is booked whatever a cap, a limit or the permit says, also after the permit has ended.
+    The money is spent already, so it is booked whatever a cap, a limit or the permit allows, even after the permit has ended.
     """
     if permit is not None and (permit.category != report.category or permit.account_id not in (None, account and account.pk)):
         raise Invalid("The permit is for another category or entry", "permit_id")
@@ -38,7 +38,7 @@ def book(
     if amount is None:
         message = "Give amount_usd, or tokens of a model that has a price"
         raise Invalid(message, "model" if report.tokens.model else "amount_usd")
-    what = booking.Charge(
+    item = booking.Charge(
         event_key=event_key(project.pk, actor, key),
         amount=amount,
         price_source=LedgerEntry.PriceSource.COMPUTED if report.amount is None else LedgerEntry.PriceSource.REPORTED,
@@ -53,26 +53,26 @@ def book(
         cache_write_tokens=report.tokens.cache_write,
         reason=report.reason,
     )
-    fresh = booking.charge(project, what, account=account, hold=permit, round_number=report.round_number, actor=actor)
-    row = LedgerEntry.objects.get(event_key=what.event_key)
-    if not fresh and not (_same(row, what, account, report.round_number) and row.hold_id == (permit and permit.pk)):
+    fresh = booking.charge(project, item, account=account, reservation=permit, round_number=report.round_number, actor=actor)
+    row = LedgerEntry.objects.get(event_key=item.event_key)
+    if not fresh and not (_same(row, item, account, report.round_number) and row.hold_id == (permit and permit.pk)):
         raise Invalid("This key was used for another charge", "Idempotency-Key")
     return row
 
 
 def event_key(project_id: str, actor: str, key: str | None, *, kind: str = "charge") -> str:
-    """What makes a repeated call count once: the caller's own key, within this workspace and this caller. Raises Invalid."""
+    """The ledger's unique key for the caller's own key, within this workspace and this caller. Raises Invalid."""
     if key is None:
         return f"{kind}:{secrets.token_hex(16)}"
-    if not 1 <= len(key) <= LONGEST_KEY:
-        raise Invalid(f"The key must have 1 to {LONGEST_KEY} characters", "Idempotency-Key")
+    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+        raise Invalid(f"The key must have 1 to {MAX_KEY_LENGTH} characters", "Idempotency-Key")
     scope = f"{project_id}\n{actor}\n{key}"
     return f"{kind}:{hashlib.sha256(scope.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def _same(row: LedgerEntry, what: booking.Charge, account: Account | None, round_number: int | None) -> bool:
-    """Whether the row tells the same report. Its price is left out: the table may have changed between the two calls."""
+def _same(row: LedgerEntry, item: booking.Charge, account: Account | None, round_number: int | None) -> bool:
+    """Whether the row has the same report. Computed prices are ignored: the price table may have changed between the calls."""
     fields = ("category", "reported", "model", "reason")
     tokens = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-    told = all(getattr(row, name) == getattr(what, name) for name in (*fields, *tokens))
-    return told and row.account_id == (account.pk if account else None) and round_number in (None, row.round)
+    same = all(getattr(row, name) == getattr(item, name) for name in (*fields, *tokens))
+    return same and row.account_id == (account.pk if account else None) and round_number in (None, row.round)

@@ -1,12 +1,11 @@
-"""Correcting what was booked, by hand: another row beside the wrong one, and a line of activity with who and why."""
+"""Corrections by people: another row for the wrong one, and a line of activity with who and why."""
 
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Sum
 
-from budget import events
-from budget.amounts import money
+from budget import amounts, events
 from budget.ledger import booking, charges
 from budget.limits import caps
 from budget.models import Account, LedgerEntry, Project
@@ -17,7 +16,7 @@ from workspaces.errors import Invalid
 
 @dataclass(frozen=True)
 class Effect:
-    """What a correction would do, in micro-USD before and after. `account` and what follows: None for spend without an entry."""
+    """What a correction would change, in micro-USD before and after. The account's amounts are None for spend without an entry."""
 
     row: tuple[int, int]
     project_spent: tuple[int, int]
@@ -27,14 +26,16 @@ class Effect:
 
 
 def effect(row: LedgerEntry, amount: int) -> Effect:
-    """Look ahead. Raises Invalid for what `correct` would refuse."""
+    """Preview a correction. Raises Invalid where `correct` would refuse it."""
     _check(row, amount)
     net = row.amount + _corrected(row)
     if net + amount < 0:
-        raise Invalid(f"Of this row {money.text(net)} is left: a correction may not take back more", "amount_usd")
+        raise Invalid(f"Of this row {amounts.format_usd(net)} is left: a correction may not take back more", "amount_usd")
     project = Project.objects.get(pk=row.project_id)
     account = Account.objects.filter(pk=row.account_id).first()
-    charged = account if row.category == "entry" else None  # an interceptor's cost is its own column, and no entry's budget
+    charged = (
+        account if row.category == "entry" else None
+    )  # an interceptor's cost is a column of its own, outside the entry's budget
 
     def moved(value: int, by: int = amount) -> tuple[int, int]:
         return value, value + by
@@ -57,21 +58,21 @@ def correct(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str)
             return False
         if not booking.adjust(row, amount, reason=reason, actor=by.name, key=key):
             return False
-        event = events.SpendCorrected(ledger=row.pk, amount_usd=money.number(amount), session=row.session_ref)
+        event = events.SpendCorrected(ledger=row.pk, amount_usd=amounts.number(amount), session=row.session_ref)
         object_id = row.account_id or row.project_id
         activity.record(row.project_id, event, by=by, object_id=object_id, reason=reason)
-        caps.announce(row.project_id, row.account_id)  # a refund may free what waits for money
+        caps.announce(row.project_id, row.account_id)  # a refund may unblock entries that wait for money
     return True
 
 
 def correct_once(row: LedgerEntry, amount: int, *, by: Caller, reason: str, key: str | None) -> LedgerEntry:
-    """The same for the API, by the caller's own key. Answers the correction's row. Raises Invalid for a key used with another one."""
+    """As `correct`, by the API caller's own key. Returns the correction's row. Raises Invalid for a key used with another one."""
     name = charges.event_key(row.project_id, by.name, key, kind="adjust")
     correct(row, amount, by=by, reason=reason, key=name)
-    made = LedgerEntry.objects.get(event_key=name)
-    if (made.corrects_id, made.amount, made.reason) != (row.pk, amount, reason[:500]):
+    correction = LedgerEntry.objects.get(event_key=name)
+    if (correction.corrects_id, correction.amount, correction.reason) != (row.pk, amount, reason[:500]):
         raise Invalid("This key was used for another correction", "Idempotency-Key")
-    return made
+    return correction
 
 
 def is_booked(key: str) -> bool:
@@ -80,7 +81,7 @@ def is_booked(key: str) -> bool:
 
 def _check(row: LedgerEntry, amount: int) -> None:
     if amount == 0:
-        raise Invalid("A correction of nothing corrects nothing", "amount_usd")
+        raise Invalid("A correction of zero corrects nothing", "amount_usd")
     if row.corrects_id:
         raise Invalid(f"This row is a correction itself: correct row {row.corrects_id}, which it belongs to")
 

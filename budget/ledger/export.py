@@ -1,10 +1,10 @@
-"""Ledger rows for outside: as the API, the CSV and `./muster ledger export` tell them. One shape for all."""
+"""Ledger rows for export: one shape for the API, the CSV and `./muster ledger export`."""
 
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import LedgerEntry
 from budget.reads import csv_export
 
@@ -36,7 +36,7 @@ def row(entry: LedgerEntry) -> dict[str, Any]:
         entry.account_id,
         entry.session_ref or None,
         entry.round,
-        money.number(entry.amount),
+        amounts.number(entry.amount),
         entry.price_source,
         entry.model or None,
         entry.input_tokens,
@@ -50,12 +50,12 @@ def row(entry: LedgerEntry) -> dict[str, Any]:
 
 
 def csv_lines(rows: Iterable[LedgerEntry]) -> Iterator[str]:
-    """A header, and a line each: raw decimals, ISO times in UTC, cells that a spreadsheet would run made harmless."""
+    """A header and a line for each row: raw decimals, ISO times in UTC, formulas escaped."""
     return csv_export.lines(COLUMNS, (row(entry).values() for entry in rows))
 
 
 def json_lines(rows: Iterable[LedgerEntry]) -> Iterator[str]:
-    """One JSON array, a row a line."""
+    """One JSON array, with a row on each line."""
     before = "["
     for entry in rows:
         yield before + "\n" + json.dumps(row(entry) | {"at": entry.at.isoformat()})

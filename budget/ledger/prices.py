@@ -7,14 +7,14 @@ from importlib.metadata import version
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
 
-from budget.amounts import money
+from budget import amounts
 
 VERSION = f"genai-prices {version('genai-prices')}"
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens of one request. `input` does not count what was read from or written to a cache."""
+    """Tokens of one request. `input` excludes tokens read from or written to a cache."""
 
     model: str
     input: int = 0
@@ -24,7 +24,7 @@ class Tokens:
 
 
 def cost(tokens: Tokens) -> int | None:
-    """Micro-USD, rounded up; None when the model has no price. Tiers (long contexts) are the library's to know."""
+    """Micro-USD, rounded up; None when the model has no price. The library applies tiers, such as long contexts."""
     usage = PricedUsage(
         input_tokens=tokens.input + tokens.cache_read + tokens.cache_write,
         cache_read_tokens=tokens.cache_read,
@@ -35,4 +35,4 @@ def cost(tokens: Tokens) -> int | None:
         priced = calc_price(usage, model_ref=tokens.model)
     except (LookupError, ValueError):
         return None
-    return money.round_up(Decimal(priced.total_price))
+    return amounts.round_up(Decimal(priced.total_price))

@@ -1,6 +1,6 @@
-"""Counters against what they count: the ledger and the open holds. Triggers keep them, so drift means that someone wrote by hand.
+"""Counters compared with the ledger and the open reservations. Triggers keep them equal, so drift means that someone edited rows.
 
-Reading under the project's lock sees all of a charge or none of it: every charge and every hold moves that row last.
+A read under the project's lock sees all of a charge or none of it: every charge and every reservation writes that row last.
 """
 
 from collections.abc import Iterator
@@ -22,78 +22,78 @@ _Sums = dict[tuple[str, str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One counter that is not what its rows add up to, in micro-USD. `kind`: project, account, hold, round (`<account>:<number>`) or
+    """A counter that differs from the sum of its rows, in micro-USD. `kind`: project, account, hold, round (`<account>:<number>`) or
     day (`<day>:<category>`).
     """
 
     kind: str
     id: str
     field: str
-    found: int
-    should: int
+    stored: int
+    expected: int
 
 
 def find(project_id: str) -> list[Drift]:
-    """Every counter of a project that is wrong. A fixed number of queries; charges wait for as long as it reads."""
+    """Every wrong counter of a project. A fixed number of queries; charges wait meanwhile."""
     with transaction.atomic():
-        hold_still(project_id)
-        kept, true = _kept(project_id), _true(project_id)
+        lock_project(project_id)
+        stored, computed = _stored(project_id), _computed(project_id)
         return [
-            Drift(*key, kept.get(key, 0), true.get(key, 0))
-            for key in sorted(kept.keys() | true.keys())
-            if kept.get(key, 0) != true.get(key, 0)
+            Drift(*key, stored.get(key, 0), computed.get(key, 0))
+            for key in sorted(stored.keys() | computed.keys())
+            if stored.get(key, 0) != computed.get(key, 0)
         ]
 
 
-def mend(project_id: str, *, by: Caller, reason: str) -> list[Drift]:
-    """Set every wrong counter to what its rows say, in one transaction, and record it. Answers what was wrong."""
+def repair(project_id: str, *, by: Caller, reason: str) -> list[Drift]:
+    """Set every wrong counter to the sum of its rows, in one transaction, and record it. Returns what was wrong."""
     with transaction.atomic():
         lock(project_id)
         wrong = find(project_id)
         if not wrong:
             return []
-        # An open hold's trigger moves `held` by what changes in it. So `held` is first made true to the holds as they stand.
+        # The trigger of an open reservation changes `held` by a difference, so `held` is set first to the reservations as they are.
         _set_held(project_id)
         for drift in wrong:
             _set(project_id, drift)
         if left := find(project_id):
             raise RuntimeError(f"counters of {project_id} do not follow: {left[0]}")
-        shown = [[d.kind, d.id, d.field, d.found, d.should] for d in wrong[:50]]
+        shown = [[d.kind, d.id, d.field, d.stored, d.expected] for d in wrong[:50]]
         event = events.CountersRebuilt(count=len(wrong), micro_usd=shown)
         activity.record(project_id, event, by=by, object_id=project_id, reason=reason)
         return wrong
 
 
 def lock(project_id: str) -> None:
-    """All rows with counters, in the order of the triggers. Not against foreign keys to them: a charge takes those first."""
+    """Lock all rows with counters, in the order of the triggers. `no_key`: a charge locks their keys first."""
     for rows in (
         Hold.objects.filter(project_id=project_id).order_by("pk"),
         Account.objects.filter(project_id=project_id).order_by("pk"),
         RoundSpend.objects.filter(account__project_id=project_id).order_by("pk"),
     ):
         list(rows.select_for_update(no_key=True, of=("self",)).values_list("pk"))
-    hold_still(project_id)
+    lock_project(project_id)
 
 
-def hold_still(project_id: str) -> None:
-    """Until the transaction's end no charge and no hold of the project commits. Reading may follow, but no other lock."""
+def lock_project(project_id: str) -> None:
+    """Until the end of the transaction no charge and no reservation of the project commits. Take no other lock after this one."""
     list(Project.objects.select_for_update(no_key=True).filter(pk=project_id).values_list("pk"))
 
 
-def _kept(project_id: str) -> _Sums:
-    kept: _Sums = {}
+def _stored(project_id: str) -> _Sums:
+    stored: _Sums = {}
     fields = [f"{category}_spent" for category in Category.values] + ["held"]
     for row in Project.objects.filter(pk=project_id).values("pk", *fields):
-        kept |= {("project", project_id, field): row[field] for field in fields}
+        stored |= {("project", project_id, field): row[field] for field in fields}
     for row in Account.objects.filter(project_id=project_id).values("pk", "spent", "interceptor_spent", "held"):
-        kept |= {("account", row["pk"], field): row[field] for field in ("spent", "interceptor_spent", "held")}
+        stored |= {("account", row["pk"], field): row[field] for field in ("spent", "interceptor_spent", "held")}
     for pk, drawn in Hold.objects.filter(project_id=project_id).values_list("pk", "drawn"):
-        kept["hold", str(pk), "drawn"] = drawn
+        stored["hold", str(pk), "drawn"] = drawn
     for account, number, cost in _rounds(project_id):
-        kept["round", f"{account}:{number}", "cost"] = cost
+        stored["round", f"{account}:{number}", "cost"] = cost
     for day, category, amount in DaySpend.objects.filter(project_id=project_id).values_list("day", "category", "amount"):
-        kept["day", f"{day}:{category}", "amount"] = amount
-    return kept
+        stored["day", f"{day}:{category}", "amount"] = amount
+    return stored
 
 
 def _rounds(project_id: str) -> Iterator[tuple[str, int, int]]:
@@ -101,26 +101,26 @@ def _rounds(project_id: str) -> Iterator[tuple[str, int, int]]:
     yield from rows.values_list("account_id", "number", "cost")
 
 
-def _true(project_id: str) -> _Sums:
+def _computed(project_id: str) -> _Sums:
     ledger = LedgerEntry.objects.filter(project_id=project_id).order_by()
-    true: _Sums = {}
+    computed: _Sums = {}
     for category, amount in ledger.values_list("category").annotate(Sum("amount")):
-        true["project", project_id, f"{category}_spent"] = amount
+        computed["project", project_id, f"{category}_spent"] = amount
     for field, category in (("spent", Category.ENTRY), ("interceptor_spent", Category.INTERCEPTOR)):
         booked = ledger.filter(category=category, account__isnull=False).values_list("account_id").annotate(Sum("amount"))
-        true |= {("account", account, field): amount for account, amount in booked}
+        computed |= {("account", account, field): amount for account, amount in booked}
     drawn = dict(ledger.filter(hold__isnull=False).values_list("hold_id").annotate(Sum("amount")))
-    true |= {("hold", str(pk), "drawn"): amount for pk, amount in drawn.items()}
+    computed |= {("hold", str(pk), "drawn"): amount for pk, amount in drawn.items()}
     rounds = ledger.filter(category=Category.ENTRY).values_list("account_id", "round").annotate(Sum("amount"))
-    true |= {("round", f"{account}:{number}", "cost"): amount for account, number, amount in rounds}
+    computed |= {("round", f"{account}:{number}", "cost"): amount for account, number, amount in rounds}
     days = ledger.annotate(day=TruncDate("at", tzinfo=UTC)).values_list("day", "category").annotate(Sum("amount"))
-    true |= {("day", f"{day}:{category}", "amount"): amount for day, category, amount in days}
+    computed |= {("day", f"{day}:{category}", "amount"): amount for day, category, amount in days}
     for pk, account, amount in _open(project_id).values_list("pk", "account_id", "amount"):
         left = max(amount - drawn.get(pk, 0), 0)
         for key in (("account", account, "held"), ("project", project_id, "held")):
             if key[1]:  # a permit may have no account
-                true[key] = true.get(key, 0) + left
-    return true
+                computed[key] = computed.get(key, 0) + left
+    return computed
 
 
 def _open(project_id: str) -> QuerySet[Hold]:
@@ -138,14 +138,14 @@ def _set_held(project_id: str) -> None:
 
 def _set(project_id: str, drift: Drift) -> None:
     if drift.kind == "project" and drift.field != "held":
-        Project.objects.filter(pk=project_id).update(**{drift.field: drift.should})
+        Project.objects.filter(pk=project_id).update(**{drift.field: drift.expected})
     elif drift.kind == "account" and drift.field != "held":
-        Account.objects.filter(pk=drift.id).update(**{drift.field: drift.should})
+        Account.objects.filter(pk=drift.id).update(**{drift.field: drift.expected})
     elif drift.kind == "hold":
-        Hold.objects.filter(pk=int(drift.id)).update(drawn=drift.should)
+        Hold.objects.filter(pk=int(drift.id)).update(drawn=drift.expected)
     elif drift.kind == "round":
         account, _, number = drift.id.rpartition(":")
-        RoundSpend.objects.update_or_create(account_id=account, number=int(number), defaults={"cost": drift.should})
+        RoundSpend.objects.update_or_create(account_id=account, number=int(number), defaults={"cost": drift.expected})
     elif drift.kind == "day":
         day, _, category = drift.id.partition(":")
-        DaySpend.objects.update_or_create(project_id=project_id, day=day, category=category, defaults={"amount": drift.should})
+        DaySpend.objects.update_or_create(project_id=project_id, day=day, category=category, defaults={"amount": drift.expected})

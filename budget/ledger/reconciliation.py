@@ -1,4 +1,4 @@
-"""A provider's own count beside the ledger, by UTC day and model; and, if wanted, the differences booked so that both agree."""
+"""A provider's own count compared with the ledger, by UTC day and model; optionally, the differences are booked."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
-from budget import events, limits
-from budget.amounts import money
+from budget import amounts, events, limits
 from budget.ledger import booking, rebuild
 from budget.ledger.usage_files import ReportedUsage, read, same_model
 from budget.limits import caps
@@ -19,19 +18,19 @@ from budget.models import Category, LedgerEntry, Project
 from workspaces import activity
 from workspaces.access import Caller
 
-__all__ = ["Line", "apply", "compare", "read", "shown"]
+__all__ = ["Line", "apply", "as_dict", "compare", "read"]
 
 # The ledger rounds each request up to a micro-dollar: less than a cent a day is rounding, and is not booked.
-TOLERANCE = money.usd("0.01")
+TOLERANCE = amounts.usd("0.01")
 NOT_THERE = "not in the file: another provider's, or another key's; never booked"
-IN_FUTURE = "a day that has not begun: not booked"
-NO_COST = "the file tells tokens only: nothing to book"
+IN_FUTURE = "a day in the future: not booked"
+NO_COST = "the file has tokens only: nothing to book"
 ROUNDING = "rounding: not booked"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One day of one model, in micro-USD and tokens. `difference`: what to book so that the ledger says what the provider says."""
+    """One day of one model, in micro-USD and tokens. `difference`: what to book so that the ledger equals the provider's count."""
 
     day: date
     model: str
@@ -50,54 +49,54 @@ class Line:
         return 0 if self.note else self.difference or 0
 
 
-def compare(workspace_id: str, told: Sequence[ReportedUsage]) -> list[Line]:
+def compare(workspace_id: str, reported: Sequence[ReportedUsage]) -> list[Line]:
     """Both counts of the days from the file's first to its last, by day and model."""
-    if not told:
+    if not reported:
         return []
-    ours = _booked(workspace_id, min(one.day for one in told), max(one.day for one in told))
+    ours = _booked(workspace_id, min(usage.day for usage in reported), max(usage.day for usage in reported))
     lines = [
         _line(day, model, cost, tokens, *ours.pop((day, same_model(model)), ("", 0, 0))[1:])
-        for (day, _), (model, cost, tokens) in _merged(told).items()
+        for (day, _), (model, cost, tokens) in _merged(reported).items()
     ]
     lines += [Line(day, model, None, amount, None, tokens, NOT_THERE) for (day, _), (model, amount, tokens) in ours.items()]
     return sorted(lines, key=lambda line: (line.day, line.model))
 
 
-def apply(workspace_id: str, told: Sequence[ReportedUsage], *, provider: str, by: Caller) -> list[Line]:
-    """Book one adjustment a line that differs, on its own day, and answer those. The same file again finds no difference.
+def apply(workspace_id: str, reported: Sequence[ReportedUsage], *, provider: str, by: Caller) -> list[Line]:
+    """Book an adjustment for each line that differs, on its own day, and return those lines. The same file again has no difference.
 
     An adjustment belongs to no entry: it counts as the orchestrator's.
     """
     with transaction.atomic():
-        rebuild.hold_still(workspace_id)  # until the commit nobody books in between, and a second import waits
+        rebuild.lock_project(workspace_id)  # no charge until the commit, and a second import waits
         project = Project.objects.get(pk=workspace_id)
-        lines = [line for line in compare(workspace_id, told) if line.to_book]
+        lines = [line for line in compare(workspace_id, reported) if line.to_book]
         for line in lines:
-            what = booking.Charge(
+            charge = booking.Charge(
                 _key(workspace_id, line),
                 line.to_book,
                 LedgerEntry.PriceSource.MANUAL,
                 category=Category.ORCHESTRATOR,
                 model=line.model,
-                reason=f"{provider} says {money.text(line.provider)} for {line.day}, the ledger said {money.text(line.ledger)}",
+                reason=f"{provider} says {amounts.format_usd(line.provider)} for {line.day}, the ledger said {amounts.format_usd(line.ledger)}",
                 at=min(datetime.combine(line.day, time(23, 59, 59), UTC), datetime.now(UTC)),
             )
-            booking.charge(project, what, actor=by.name)
+            booking.charge(project, charge, actor=by.name)
         if lines:
-            booked = money.number(sum(line.to_book for line in lines))
+            booked = amounts.number(sum(line.to_book for line in lines))
             event = events.SpendReconciled(provider=provider, lines=len(lines), amount_usd=booked)
             activity.record(workspace_id, event, by=by, object_id=workspace_id)
             caps.announce(workspace_id)
     return lines
 
 
-def shown(line: Line) -> dict[str, Any]:
-    """A line as the API tells it."""
+def as_dict(line: Line) -> dict[str, Any]:
+    """A line in the API's shape."""
     return {
         "day": line.day,
         "model": line.model,
         "provider_usd": _usd(line.provider),
-        "ledger_usd": money.number(line.ledger),
+        "ledger_usd": amounts.number(line.ledger),
         "provider_tokens": line.provider_tokens,
         "ledger_tokens": line.ledger_tokens,
         "difference_usd": _usd(line.difference),
@@ -109,22 +108,22 @@ _Sum = tuple[str, int, int]
 _Merged = dict[tuple[date, str], tuple[str, int | None, int | None]]
 
 
-def _merged(told: Sequence[ReportedUsage]) -> _Merged:
-    """Two names of one model are one line."""
+def _merged(reported: Sequence[ReportedUsage]) -> _Merged:
+    """One line for several names of a model."""
     merged: _Merged = {}
-    for one in told:
-        model, cost, tokens = merged.get((one.day, same_model(one.model)), (one.model, None, None))
-        if one.cost is not None:
-            cost = (cost or 0) + int((one.cost * money.MICRO).to_integral_value())
-        if one.tokens is not None:
-            tokens = (tokens or 0) + one.tokens
-        merged[one.day, same_model(one.model)] = (model, cost, tokens)
+    for usage in reported:
+        model, cost, tokens = merged.get((usage.day, same_model(usage.model)), (usage.model, None, None))
+        if usage.cost is not None:
+            cost = (cost or 0) + int((usage.cost * amounts.MICRO).to_integral_value())
+        if usage.tokens is not None:
+            tokens = (tokens or 0) + usage.tokens
+        merged[usage.day, same_model(usage.model)] = (model, cost, tokens)
     return merged
 
 
 def _line(day: date, model: str, cost: int | None, tokens: int | None, amount: int, counted: int) -> Line:
     note = NO_COST if cost is None else ROUNDING if 0 < abs(cost - amount) < TOLERANCE else ""
-    if day > limits.today() and not note:  # it would be booked today, and the same file would find the difference again
+    if day > limits.today() and not note:  # it would be booked today, and the same file would show the difference again
         note = IN_FUTURE
     return Line(day, model, cost, amount, tokens, counted, note)
 
@@ -134,21 +133,21 @@ def _booked(workspace_id: str, first: date, last: date) -> dict[tuple[date, str]
     end = datetime.combine(last, time(), UTC) + timedelta(days=1)
     rows = LedgerEntry.objects.filter(project_id=workspace_id, at__gte=begin, at__lt=end).exclude(model="").order_by()
     tokens = Sum("input_tokens") + Sum("output_tokens") + Sum("cache_read_tokens") + Sum("cache_write_tokens")
-    found: dict[tuple[date, str], _Sum] = {}
+    sums: dict[tuple[date, str], _Sum] = {}
     by_model: Mapping[str, Any] = {"amount_sum": Sum("amount"), "tokens": tokens}
     days = rows.annotate(day=TruncDate("at", tzinfo=UTC)).values_list("day", "model")
     for day, model, amount, counted in days.annotate(**by_model):
-        name, before, more = found.get((day, same_model(model)), (model, 0, 0))
-        found[day, same_model(model)] = (name, before + amount, more + counted)
-    return found
+        name, before, more = sums.get((day, same_model(model)), (model, 0, 0))
+        sums[day, same_model(model)] = (name, before + amount, more + counted)
+    return sums
 
 
 def _key(workspace_id: str, line: Line) -> str:
-    """The ledger's own sum is in it: the same difference, found again after something else was booked, is another one."""
+    """Contains the ledger's sum: the same difference after other charges were booked is a new one."""
     text = f"{workspace_id}\n{line.day}\n{same_model(line.model)}\n{line.ledger}\n{line.provider}"
     count = LedgerEntry.objects.filter(project_id=workspace_id, event_key__startswith=f"reconcile:{line.day}:").count()
     return f"reconcile:{line.day}:{hashlib.sha256(text.encode()).hexdigest()[:32]}:{count}"
 
 
 def _usd(amount: int | None) -> int | float | None:
-    return None if amount is None else money.number(amount)
+    return None if amount is None else amounts.number(amount)

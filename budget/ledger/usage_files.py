@@ -1,4 +1,4 @@
-"""Reading what a provider says was used: its CSV exports, by their real column names, or any CSV with the columns named. Pure."""
+"""Reads a provider's usage: its CSV exports, by their real column names, or any CSV with the columns named. Pure."""
 
 import csv
 import io
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
-from budget.amounts import money
+from budget import amounts
 from workspaces.errors import Invalid
 
 Row = Mapping[str, str]
 PROVIDERS = ("anthropic", "openai", "generic")
-LARGEST = Decimal(10) ** 12
+MAX_NUMBER = Decimal(10) ** 12
 NUMBER = re.compile(
     r"-?\$?-?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)?(\.[0-9]*)?(e[+-]?[0-9]{1,3})?|-?nan|-?inf(inity)?", re.IGNORECASE
 )
-"""With commas between thousands only: in half of the world 0,05 is five cents, and it would be read as five dollars."""
+"""Commas only between thousands: in half of the world 0,05 is five cents, and it would be read as five dollars."""
 DAYS = (date(2000, 1, 1), date(2999, 12, 31))  # a margin on both sides, for sums of days and time zones
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedUsage:
-    """What the provider says of one model on one UTC day. `cost` in USD; None: the file has none. `tokens`: None likewise."""
+    """A provider's count of one model on one UTC day. `cost` in USD; None for `cost` or `tokens`: not in the file."""
 
     day: date
     model: str
@@ -33,7 +33,7 @@ class ReportedUsage:
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """One export. `needs`: columns that tell it from others; `cost` and `tokens` name the columns to add up."""
+    """One export. `needs`: the columns that identify it; `cost` and `tokens` name the columns to add up."""
 
     needs: frozenset[str]
     day: str
@@ -73,28 +73,28 @@ FORMATS: dict[str, list[_Format]] = {
             frozenset({"start_time_iso", "model", "input_tokens", "output_tokens"}),
             "start_time_iso",
             _column("model"),
-            tokens=("input_tokens", "output_tokens"),  # its input counts what came from the cache
+            tokens=("input_tokens", "output_tokens"),  # its input includes cached tokens
         ),
     ],
 }
 
 
 def read(text: str, *, provider: str, columns: Mapping[str, str] | None = None) -> list[ReportedUsage]:
-    """Add a file up by day and model. Raises Invalid, with the line, for what cannot be read. `columns`: ours to the file's (generic)."""
+    """Sum a file by day and model. Raises Invalid, with the line, for text that cannot be read. `columns`: our names to the file's (generic)."""
     if "\x00" in text:
-        raise Invalid("The file has NUL characters in it: it is no CSV", "csv")
+        raise Invalid("The file contains NUL characters: it is not CSV", "csv")
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     sums: dict[tuple[date, str], list[Decimal | None]] = {}
     try:
-        found = [name.strip() for name in reader.fieldnames or []]
-        reader.fieldnames = found
-        shape = _shape(provider, found, columns)
+        header = [name.strip() for name in reader.fieldnames or []]
+        reader.fieldnames = header
+        shape = _shape(provider, header, columns)
         for row in reader:
             _add(sums, {name: (value or "").strip() for name, value in row.items() if name and isinstance(value, str)}, shape)
-    except (csv.Error, ValueError) as wrong:
-        raise Invalid(f"Line {reader.line_num}: {wrong}", "csv") from None
+    except (csv.Error, ValueError) as error:
+        raise Invalid(f"Line {reader.line_num}: {error}", "csv") from None
     for (day, model), (cost, _) in sums.items():
-        if cost is not None and abs(cost) > money.MOST_USD:
+        if cost is not None and abs(cost) > amounts.MAX_USD:
             raise Invalid(f"{model[:60]} costs more on {day} than can be booked", "csv")
     return [
         ReportedUsage(day, model, cost, None if tokens is None else int(tokens))
@@ -103,33 +103,33 @@ def read(text: str, *, provider: str, columns: Mapping[str, str] | None = None) 
 
 
 def same_model(name: str) -> str:
-    """What two names of one model have in common: a display name, an alias and a dated id give the same."""
+    """A normal form of a model's name: a display name, an alias and a dated id give the same."""
     words = re.findall(r"[a-z]+|[0-9]+", re.sub(r"-?20\d{2}-?\d{2}-?\d{2}$", "", name.lower().rpartition("/")[2]))
     return " ".join(sorted(words))
 
 
-def _shape(provider: str, found: list[str], columns: Mapping[str, str] | None) -> _Format:
+def _shape(provider: str, header: list[str], columns: Mapping[str, str] | None) -> _Format:
     if provider == "generic":
         named = dict(columns or {})
         if not {"date", "model"} <= named.keys() or not {"cost", "input", "output"} & named.keys():
             raise Invalid("Name the file's columns: date, model, and cost or input and output", "columns")
-        if missing := [name for name in named.values() if name not in found]:
-            raise Invalid(f"The file has no column {missing[0]!r}; it has: {', '.join(found)[:300]}", "columns")
+        if missing := [name for name in named.values() if name not in header]:
+            raise Invalid(f"The file has no column {missing[0]!r}; it has: {', '.join(header)[:300]}", "columns")
         tokens = tuple(named[key] for key in ("input", "output") if key in named)
         return _Format(frozenset(), named["date"], _column(named["model"]), cost=named.get("cost", ""), tokens=tokens)
     for shape in FORMATS[provider]:
-        if shape.needs <= set(found):
+        if shape.needs <= set(header):
             return shape
-    wanted = "; or ".join(", ".join(sorted(shape.needs)) for shape in FORMATS[provider])
-    raise Invalid(f"These are not the columns of an export of {provider} ({wanted}); it has: {', '.join(found)[:300]}", "csv")
+    expected = "; or ".join(", ".join(sorted(shape.needs)) for shape in FORMATS[provider])
+    raise Invalid(f"These are not the columns of a {provider} export ({expected}); it has: {', '.join(header)[:300]}", "csv")
 
 
 def _add(sums: dict[tuple[date, str], list[Decimal | None]], row: Row, shape: _Format) -> None:
     if not any(row.values()) or (shape.cost and not row.get(shape.cost)):
-        return  # a blank line, or a day on which nothing was used
+        return  # a blank line, or a day without usage
     model = shape.model(row).strip()
     if not model:
-        raise ValueError("it names no model: export it by model (at OpenAI: grouped by line item)")
+        raise ValueError("it names no model: export by model (at OpenAI: grouped by line item)")
     at = sums.setdefault((_day(row.get(shape.day, "")), model[:200]), [None, None])
     if shape.cost:
         at[0] = (at[0] or Decimal(0)) + _number(row.get(shape.cost, ""))
@@ -143,7 +143,7 @@ def _day(text: str) -> date:
     try:
         stamp = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text[:40]!r} is no date like 2026-08-31") from None
+        raise ValueError(f"{text[:40]!r} is not a date like 2026-08-31") from None
     if not DAYS[0] < stamp.date() < DAYS[1]:
         raise ValueError(f"{text[:40]!r} is out of bounds")
     return stamp.astimezone(UTC).date() if stamp.tzinfo else stamp.date()
@@ -153,7 +153,7 @@ def _number(text: str) -> Decimal:
     try:
         value = Decimal(text.replace("$", "").replace(",", "") if NUMBER.fullmatch(text) else "")
     except InvalidOperation:
-        raise ValueError(f"{text[:40]!r} is no number") from None
-    if not value.is_finite() or abs(value) > LARGEST:
+        raise ValueError(f"{text[:40]!r} is not a number") from None
+    if not value.is_finite() or abs(value) > MAX_NUMBER:
         raise ValueError(f"{text[:40]!r} is out of bounds")
     return value

@@ -1,5 +1,11 @@
-"""Caps, limits, warnings: what people set, and how each stands."""
+"""Caps, limits and warnings.
 
-from budget.limits.standing import Standing, held_sql, named, rooms, spent_sql, standing, tightest, today
+- `caps`: what people set, each change recorded
+- `status`: each limit with what counts against it; this package exports it
+- `thresholds`: warnings at shares of the cap
+- `bulk_edit`: many budgets or locks at once
+"""
 
-__all__ = ["Standing", "held_sql", "named", "rooms", "spent_sql", "standing", "tightest", "today"]
+from budget.limits.status import LimitStatus, describe, headrooms, held_sql, spent_sql, statuses, tightest, today
+
+__all__ = ["LimitStatus", "describe", "headrooms", "held_sql", "spent_sql", "statuses", "tightest", "today"]

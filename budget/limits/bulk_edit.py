@@ -8,19 +8,19 @@ from typing import Literal
 from django.db import transaction
 from django.db.models import Sum
 
-from budget.amounts import money
+from budget import amounts
 from budget.limits import caps
 from budget.models import Account, Project
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 
 Do = Literal["set", "percent", "lock", "unlock"]
-MOST = 200
+MAX_ENTRIES = 200
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What to do with one account. `seen`: the budget that the person saw, in micro-USD."""
+    """A change of one account. `seen`: the budget that the person saw, in micro-USD."""
 
     account_id: str
     seen: int
@@ -36,7 +36,7 @@ class Order:
     percent: Decimal = Decimal(0)
 
     def after(self, seen: int) -> int:
-        """The budget that one of `seen` becomes, to the cent: nobody means a fraction of it."""
+        """The new budget of an account with `seen`, rounded to the cent."""
         if self.do != "percent":
             return self.amount
         cents = (Decimal(seen) * (100 + self.percent) / 100 / 10_000).quantize(Decimal(1), rounding=ROUND_HALF_EVEN)
@@ -44,43 +44,43 @@ class Order:
 
 
 def allocated(project_id: str) -> int:
-    """What the budgets of all entries on the backlog add up to."""
+    """The sum of the budgets of all entries on the backlog."""
     mine = Account.objects.filter(project_id=project_id, entry__deleted_at__isnull=True)
     return mine.aggregate(sum=Sum("budget"))["sum"] or 0
 
 
 def excess(project: Project, total: int) -> str:
-    """A sentence when more is allocated than the total budget; empty when not, or when there is no plan (0)."""
+    """A sentence when more is allocated than the total budget; empty otherwise, and without a plan (0)."""
     if not project.total_budget:
         return ""
     over = total - project.total_budget
-    return f"Allocated {money.text(total)} exceeds the total budget by {money.text(over)}" if over > 0 else ""
+    return f"Allocated {amounts.format_usd(total)} exceeds the total budget by {amounts.format_usd(over)}" if over > 0 else ""
 
 
 def preview(project: Project, order: Order) -> int:
-    """What will be allocated. The budgets are taken as they were seen: `carry_out` refuses others."""
+    """The allocated sum afterwards, from the budgets as the person saw them: `carry_out` refuses others."""
     change = sum(order.after(wish.seen) - wish.seen for wish in order.wishes)
     return allocated(project.pk) + (change if order.do in ("set", "percent") else 0)
 
 
 def carry_out(project: Project, order: Order, *, by: Caller, reason: str = "") -> int:
-    """Do it in one transaction; answers how many changed. Raises Invalid, or caps.Changed when one is not as it was seen."""
-    wanted = {wish.account_id: wish for wish in order.wishes}
-    if not wanted or len(wanted) > MOST:
-        raise Invalid(f"Select 1 to {MOST} entries", "entry")
+    """Apply the order in one transaction; returns how many changed. Raises Invalid, or caps.Changed when a budget differs from `seen`."""
+    wishes = {wish.account_id: wish for wish in order.wishes}
+    if not wishes or len(wishes) > MAX_ENTRIES:
+        raise Invalid(f"Select 1 to {MAX_ENTRIES} entries", "entry")
     if order.do == "unlock" and not reason.strip():
         raise Invalid("Enter a reason: unlocking needs one", "reason")
     with transaction.atomic():
         rows = Account.objects.select_for_update(no_key=True, of=("self",)).filter(
-            pk__in=wanted, project=project, entry__deleted_at__isnull=True
+            pk__in=wishes, project=project, entry__deleted_at__isnull=True
         )
-        found = list(rows.order_by("pk"))  # in one order, so that two of these cannot wait for each other
-        if len(found) != len(wanted):
-            raise Invalid("An entry is not on the backlog any more; nothing was changed", "entry")
-        return sum(_one(account, wanted[account.pk], order, by=by, reason=reason) for account in found)
+        accounts = list(rows.order_by("pk"))  # in a fixed order, so that two orders cannot deadlock
+        if len(accounts) != len(wishes):
+            raise Invalid("An entry is no longer on the backlog; nothing was changed", "entry")
+        return sum(_apply(account, wishes[account.pk], order, by=by, reason=reason) for account in accounts)
 
 
-def _one(account: Account, wish: Wish, order: Order, *, by: Caller, reason: str) -> bool:
+def _apply(account: Account, wish: Wish, order: Order, *, by: Caller, reason: str) -> bool:
     if order.do in ("lock", "unlock"):
         if account.human_locked == (order.do == "lock"):
             return False

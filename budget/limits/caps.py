@@ -5,8 +5,7 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 from django.utils import timezone
 
-from budget import events
-from budget.amounts import money
+from budget import amounts, events
 from budget.models import Account, BudgetChange, Limit, Project
 from workspaces import activity, times
 from workspaces.access import Caller
@@ -16,8 +15,8 @@ Source = BudgetChange.Source
 _PROJECT_EVENTS = {"max_project_spend": events.CapSet, "total_budget": events.TotalBudgetSet}
 
 changed = Signal()
-"""A cap or budget changed: sent after the commit with `workspace_id` and `entry_id` (None: the whole project), so that what waited for
-money can go on. Losing it costs latency only: what is due is written down as well (`due`), and the reconciler looks."""
+"""A cap or budget changed: sent after the commit with `workspace_id` and `entry_id` (None: the whole project), so that entries that wait
+for money can continue. A lost signal costs latency only: `mark_allocation_due` records it as well, for the reconciler."""
 
 
 def open_project(workspace_id: str, *, total_budget: int, max_project_spend: int) -> Project:
@@ -25,11 +24,11 @@ def open_project(workspace_id: str, *, total_budget: int, max_project_spend: int
     return Project.objects.create(workspace_id=workspace_id, total_budget=total_budget, max_project_spend=max_project_spend)
 
 
-UNSEEN = -1  # a limit that the caller did not look at
+UNSEEN = -1  # the caller did not look at the limit
 
 
 class Changed(Conflict):
-    """The amount is not what the caller saw. `now`: what it is, in micro-USD; None: there is no such limit any more."""
+    """The amount differs from what the caller saw. `now`: the present amount, in micro-USD; None: there is no such limit now."""
 
     def __init__(self, message: str, now: int | None) -> None:
         super().__init__(message)
@@ -46,9 +45,9 @@ def set_project(
     source: Source = Source.HUMAN,
     expected: int | None = None,
 ) -> Project:
-    """Set `max_project_spend` or `total_budget` to micro-USD. Lowering below what is spent stops admission; nothing is killed.
+    """Set `max_project_spend` or `total_budget` to micro-USD. Lowering it below the spend stops admission; no session is killed.
 
-    `expected`: the amount that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
+    `expected`: the amount that the caller saw. Raises Changed when it differs now, and overwrites nothing.
     """
     with transaction.atomic():
         row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
@@ -71,9 +70,9 @@ def edit(
     source: Source = Source.HUMAN,
     expected: int | None = None,
 ) -> Account:
-    """Set an entry's budget to micro-USD by hand, which also locks it against the reallocator.
+    """Set an entry's budget to micro-USD, which also locks it against the reallocator.
 
-    `expected`: the budget that the caller saw; raises Changed when it is another one by now, and nothing is overwritten.
+    `expected`: the budget that the caller saw. Raises Changed when it differs now, and overwrites nothing.
     """
     with transaction.atomic():
         row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
@@ -101,30 +100,30 @@ def set_limit(
     source: Source = Source.HUMAN,
     expected: int | None = UNSEEN,
 ) -> None:
-    """Set a cap of a category or of a day to micro-USD; None: there is none any more. One below what is spent stops admission at once.
+    """Set a limit of a category or of a day to micro-USD; None removes it. A limit below the spend stops admission at once.
 
-    Raises Invalid for the cap itself, which `set_project` sets. `expected`: as there; None: the caller saw that there was no limit.
+    Raises Invalid for the cap itself, which `set_project` sets. `expected`: as there; None: the caller saw no limit.
     """
     if (category, period) == ("total", "all"):
-        raise Invalid("The limit of all over the whole life is the cap: PATCH the budget's max_project_spend_usd", "limits")
+        raise Invalid("The limit of all spend over the whole life is the cap: PATCH the budget's max_project_spend_usd", "limits")
     with transaction.atomic():
         row = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-        found = Limit.objects.filter(project=row, category=category, period=period).first()
-        before = found.amount if found else None
+        limit = Limit.objects.filter(project=row, category=category, period=period).first()
+        before = limit.amount if limit else None
         if before == amount:
             return
         if expected not in (UNSEEN, before):
             raise Changed(who_changed(row, f"limit.{category}.{period}", before), before)
         if amount is None:
             Limit.objects.filter(project=row, category=category, period=period).delete()
-        elif found is None:
+        elif limit is None:
             Limit.objects.create(project=row, category=category, period=period, amount=amount)
         else:
-            told = (
-                None if amount > found.amount else found.reached_on
-            )  # a higher one is another: it is told anew when it is reached
-            Limit.objects.filter(pk=found.pk).update(reached_on=told)
-            Limit.objects.filter(pk=found.pk).update(amount=amount)
+            reached_on = (
+                None if amount > limit.amount else limit.reached_on
+            )  # a raised limit is reported again when it is reached
+            Limit.objects.filter(pk=limit.pk).update(reached_on=reached_on)
+            Limit.objects.filter(pk=limit.pk).update(amount=amount)
         event = events.LimitSet(before_usd=_usd(before), after_usd=_usd(amount), field=f"limit.{category}.{period}")
         _record(row, None, event, before, amount, by=by, reason=reason, source=source)
 
@@ -145,20 +144,20 @@ def toggle_lock(account: Account, *, by: Caller, reason: str = "", source: Sourc
 
 
 def who_changed(project: Project, field: str, now: int | None, account: Account | None = None) -> str:
-    """Who set this amount to what it is, and when. `field`: as the books call it."""
+    """Who last changed this amount, and when. `field`: the name in BudgetChange."""
     last = BudgetChange.objects.filter(project=project, account=account, field=field).order_by("-id").first()
     if last is None:
-        return f"It is {_text(now)} by now"
+        return f"It is {_text(now)} now"
     at = times.clock(last.at, timezone.get_current_timezone(), timezone.now())
     return f"{last.actor} changed it from {_text(last.before)} to {_text(last.after)} at {at}"
 
 
 def _usd(amount: int | None) -> float | None:
-    return None if amount is None else money.number(amount)
+    return None if amount is None else amounts.number(amount)
 
 
 def _text(amount: int | None) -> str:
-    return "none" if amount is None else money.text(amount)
+    return "none" if amount is None else amounts.format_usd(amount)
 
 
 def _record(
@@ -188,16 +187,16 @@ def _record(
 
 
 def announce(workspace_id: str, entry_id: str | None = None, *, shared_out: bool = False) -> None:
-    """This entry's money changed, or the project's: money may have come free, which is written down with its cause, and told after the
-    commit. `shared_out`: by the allocation itself.
+    """Send `changed` after the commit, for an entry or the whole project, and mark the allocation as due: money may have come free.
+    `shared_out`: the allocation itself made the change.
     """
     if not shared_out:
-        due(workspace_id)
-    told = {"workspace_id": workspace_id, "entry_id": entry_id, "shared_out": shared_out}
-    transaction.on_commit(lambda: changed.send(Project, **told), robust=True)
+        mark_allocation_due(workspace_id)
+    message = {"workspace_id": workspace_id, "entry_id": entry_id, "shared_out": shared_out}
+    transaction.on_commit(lambda: changed.send(Project, **message), robust=True)
 
 
-def due(workspace_id: str) -> None:
-    """There may be money to share out: a lost doorbell loses nothing, the next tick finds it. Locks the project's row."""
-    # The process's clock: SQLite's own writes a time otherwise than Django asks for one, and whoever shares out compares.
+def mark_allocation_due(workspace_id: str) -> None:
+    """Record that there may be money to allocate, so that the next tick finds it even if the message is lost. Locks the project's row."""
+    # The process's clock: SQLite's own writes times in another format than Django compares with.
     Project.objects.filter(pk=workspace_id).update(allocation_due=timezone.now())

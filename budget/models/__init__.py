@@ -1,7 +1,13 @@
-"""Money. Counters are kept by triggers from the ledger and the holds (sql/): no code can forget them.
+"""Money. Triggers keep the counters equal to the ledger and the reservations (sql/), so no code can forget them.
 
-`Project.held == sum of what open holds have left`, `Account.spent == sum of its ledger == sum of its rounds' cost`, at every commit.
-Opening or growing a hold past a cap is refused by the database, whoever asks.
+`Project.held == sum of the remainders of open holds`, `Account.spent == sum of its ledger == sum of its rounds' cost`, at every commit.
+The database refuses every reservation beyond a cap.
+
+- `accounts`: the counters of projects, entries and rounds
+- `ledger`: reservations (`Hold`) and the ledger
+- `limits`: limits, spend by day, crossed thresholds
+- `changes`: who changed which amount
+- `reviews`: reviews of the budget
 """
 
 from budget.models.accounts import Account, Category, Project, RoundSpend

@@ -1,4 +1,4 @@
-"""The counters of money: the project's, each entry's and each round's. Triggers keep them from the ledger and the holds."""
+"""The counters of money of the project, each entry and each round. Triggers update them with the ledger and the reservations."""
 
 from django.db import models
 from django.db.models import F, Q, Value
@@ -17,7 +17,7 @@ class Category(models.TextChoices):
 
 
 def usual_thresholds() -> list[int]:
-    """Percents of the cap at which a project warns, unless it says otherwise."""
+    """The default percents of the cap at which a project warns."""
     return [50, 75, 90, 100]
 
 
@@ -59,12 +59,12 @@ class Project(models.Model):
 
     @property
     def headroom(self) -> int:
-        """Micro-USD that may still be held. Negative once a cap was lowered below what is spent."""
-        return self.max_project_spend - self.total_spent - self.held
+        """Micro-USD that may still be reserved. Negative when a cap was lowered below the spend."""
+        return int(self.max_project_spend - self.total_spent - self.held)
 
 
 class Account(models.Model):
-    """The money of one entry. Its id is the entry's: an opaque reference here."""
+    """The money of one entry. Its id is the entry's, an opaque reference here."""
 
     id = models.CharField(primary_key=True, max_length=40)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="accounts")
@@ -89,12 +89,12 @@ class Account(models.Model):
 
     @property
     def headroom(self) -> int:
-        """Micro-USD of the entry's own budget that may still be held."""
-        return self.budget - self.spent - self.held
+        """Micro-USD of the entry's own budget that may still be reserved."""
+        return int(self.budget - self.spent - self.held)
 
 
 class RoundSpend(models.Model):
-    """What one round cost, beside what it improved. The cost is kept by the ledger's trigger."""
+    """The cost and the improvement of one round. The ledger's trigger keeps the cost."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="rounds")
     number = models.PositiveIntegerField()

@@ -1,4 +1,4 @@
-"""What people, the admin site and the allocation changed."""
+"""Changes of amounts by people, the admin site, the allocation and reviews."""
 
 from django.db import models
 from django.db.models.functions import Now

@@ -1,4 +1,4 @@
-"""Holds and the ledger: what is set aside, and what was spent."""
+"""Reservations (`Hold`) and the ledger: what is reserved, and what is spent."""
 
 from django.db import models
 from django.db.models import Q, Value
@@ -9,10 +9,9 @@ from budget.models.accounts import Account, Category, Project
 
 
 class Hold(models.Model):
-    """Money set aside, for a running session, or by a permit for what something outside is about to spend. Charges draw it down; it is
-    settled exactly once.
+    """A reservation, for a running session or by a permit for spend outside Muster. Charges draw it down; it is settled exactly once.
 
-    A permit has an end, `expires_at`, and its own id as `session_ref`. It has an account where its category is `entry`.
+    A permit has an end, `expires_at`, and its own id in `session_ref`. It has an account where its category is `entry`.
     """
 
     class State(models.TextChoices):
@@ -47,7 +46,7 @@ class Hold(models.Model):
         indexes = [
             models.Index(fields=["project"], condition=Q(state="open"), name="open_holds"),
             models.Index(fields=["expires_at"], condition=Q(state="open", expires_at__isnull=False), name="open_permits"),
-            models.Index(fields=["project", "id"], name="holds_in_order"),  # the newest ones, for forecasts
+            models.Index(fields=["project", "id"], name="holds_in_order"),  # the newest, for forecasts
         ]
 
     def __str__(self) -> str:
@@ -55,8 +54,8 @@ class Hold(models.Model):
 
     @property
     def remainder(self) -> int:
-        """Micro-USD that it still sets aside; 0 or less once it is used up."""
-        return self.amount - self.drawn
+        """Micro-USD still reserved; 0 or less once it is used up."""
+        return int(self.amount - self.drawn)
 
 
 class LedgerEntry(models.Model):

@@ -1,4 +1,4 @@
-"""Caps beside the hard one, what each day cost, and the warning thresholds. Triggers keep and judge them (sql/)."""
+"""Limits below the cap, the spend of each day, and crossed warning thresholds. Triggers keep and enforce them (sql/)."""
 
 from django.db import models
 from django.db.models import Q
@@ -9,9 +9,9 @@ from budget.models.accounts import Category, Project
 
 
 class Limit(models.Model):
-    """The most that one category, or all together, may spend: over the whole life, or in a UTC day.
+    """The most that one category or all together may spend, over the whole life or in a UTC day.
 
-    All together over the whole life is `Project.max_project_spend` itself, never a row here. Changed only behind the project's lock.
+    The limit of all together over the whole life is `Project.max_project_spend`, never a row here. Changed only under the project's lock.
     """
 
     class Scope(models.TextChoices):
@@ -45,7 +45,7 @@ class Limit(models.Model):
 
 
 class DaySpend(models.Model):
-    """What the ledger's rows of one UTC day and category add up to. Kept by the ledger's trigger."""
+    """The spend of one UTC day and category. Kept by the ledger's trigger."""
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="days", db_index=False)
     day = models.DateField()
@@ -60,7 +60,7 @@ class DaySpend(models.Model):
 
 
 class ThresholdCrossing(models.Model):
-    """Spend passed this share of the cap, once. Armed again when the cap is raised so far that the share is below it."""
+    """Spend passed this share of the cap, once. Re-armed when the cap is raised so far that spend is below the share."""
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="crossings")
     percent = models.PositiveIntegerField()

@@ -1,6 +1,6 @@
-"""A team's review of the budget: a frozen snapshot, what is proposed, what was said, and who decided.
+"""A team's review of the budget: a frozen snapshot, proposals, comments and decisions.
 
-What is frozen stays frozen, what was said stays said, and nobody decides on their own: triggers (sql/) refuse the rest.
+Triggers (sql/) keep the snapshot frozen, comments and decisions insert-only, and refuse a decision by the review's author.
 """
 
 from django.db import models
@@ -13,7 +13,7 @@ from workspaces import ids
 
 
 class Review(models.Model):
-    """`version` counts how often it was put to a decision: a decision belongs to the version that its maker saw."""
+    """`version` counts how often a decision was requested: a decision belongs to the version that the reviewer saw."""
 
     class State(models.TextChoices):
         DRAFT = "draft"
@@ -41,7 +41,7 @@ class Review(models.Model):
     requested_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 
-    # The snapshot: never changed after it was made.
+    # The snapshot: never changed.
     as_of = models.DateTimeField()
     as_of_ledger = models.BigIntegerField(help_text="The last ledger row that is in it; 0: none yet.")
     total_budget = MoneyField()
@@ -68,7 +68,7 @@ class Review(models.Model):
 
 
 class ReviewLine(models.Model):
-    """One entry's money as it was. Insert-only."""
+    """One entry's money in the snapshot. Insert-only."""
 
     review = models.ForeignKey(Review, on_delete=models.PROTECT, related_name="lines", db_index=False)
     position = models.PositiveIntegerField()
@@ -94,7 +94,7 @@ class ReviewLine(models.Model):
 
 
 class Proposal(models.Model):
-    """A change that a review asks for: an entry's budget, or with no account the project's cap or total budget."""
+    """A proposed change of an entry's budget, or without an account of the project's cap or total budget."""
 
     class Field(models.TextChoices):
         BUDGET = "budget"
@@ -125,7 +125,7 @@ class Proposal(models.Model):
 
 
 class Comment(models.Model):
-    """What somebody said, of a line or of the whole. Insert-only."""
+    """A comment on a line or on the whole review. Insert-only."""
 
     review = models.ForeignKey(Review, on_delete=models.PROTECT, related_name="comments")
     line = models.ForeignKey(ReviewLine, null=True, blank=True, on_delete=models.PROTECT, related_name="comments")
@@ -138,7 +138,7 @@ class Comment(models.Model):
 
 
 class Decision(models.Model):
-    """What somebody decided on a version, once. Insert-only; the author's is refused."""
+    """A person's decision on a version, once. Insert-only; the author's is refused."""
 
     class Verdict(models.TextChoices):
         APPROVE = "approve"

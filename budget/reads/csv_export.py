@@ -1,4 +1,4 @@
-"""Tables as CSV: streamed, raw decimals, ISO times in UTC, and no cell that a spreadsheet would run."""
+"""Tables as CSV: streamed, raw decimals, ISO times in UTC, formulas escaped."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,29 +10,29 @@ from django.utils.timezone import now
 
 
 class _Echo:
-    """What `csv.writer` writes to: gives each line back."""
+    """A file for `csv.writer` that returns each line."""
 
     def write(self, line: str) -> str:
         return line
 
 
 def lines(head: Sequence[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
-    """A header, and a line for each row."""
+    """A header and a line for each row."""
     writer = csv.writer(_Echo())
     yield writer.writerow(head)
     for row in rows:
         yield writer.writerow([cell(value) for value in row])
 
 
-def answer(name: str, head: Sequence[str], rows: Iterable[Iterable[Any]]) -> StreamingHttpResponse:
-    """`name` tells the list and its filter; the time is added."""
+def respond(name: str, head: Sequence[str], rows: Iterable[Iterable[Any]]) -> StreamingHttpResponse:
+    """A download; `name` is the list and its filter, and the time is added."""
     response = StreamingHttpResponse(lines(head, rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}-{now():%Y%m%dT%H%M%SZ}.csv"'
     return response
 
 
 def cell(value: Any) -> str:
-    """A number stays a number, also below zero; text that begins like a formula gets a quote before it."""
+    """A number stays a number, even below zero; text that starts like a formula gets a leading quote."""
     if value is None:
         return ""
     if isinstance(value, datetime):

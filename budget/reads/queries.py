@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project
 from workspaces import ids
 from workspaces.errors import Invalid, NotFound
@@ -17,23 +17,23 @@ def project_of(workspace_id: str) -> Project:
 
 def account_for(workspace_id: str, entry_id: str) -> Account:
     """The account of an entry that is on the backlog. Raises NotFound."""
-    if ids.looks_like_one(entry_id):
-        found = Account.objects.filter(pk=entry_id, project_id=workspace_id, entry__deleted_at__isnull=True).first()
-        if found:
-            return found
+    if ids.is_id(entry_id):
+        account = Account.objects.filter(pk=entry_id, project_id=workspace_id, entry__deleted_at__isnull=True).first()
+        if account:
+            return account
     raise NotFound("Entry not found")
 
 
 def totals(project: Project) -> dict[str, Any]:
     """The contract's seven amounts, in USD."""
     return {
-        "total_budget_usd": money.number(project.total_budget),
-        "max_project_spend_usd": money.number(project.max_project_spend),
-        "entries_spent_usd": money.number(project.entry_spent),
-        "orchestrator_spent_usd": money.number(project.orchestrator_spent),
-        "expansion_spent_usd": money.number(project.expansion_spent),
-        "interceptor_spent_usd": money.number(project.interceptor_spent),
-        "total_spent_usd": money.number(project.total_spent),
+        "total_budget_usd": amounts.number(project.total_budget),
+        "max_project_spend_usd": amounts.number(project.max_project_spend),
+        "entries_spent_usd": amounts.number(project.entry_spent),
+        "orchestrator_spent_usd": amounts.number(project.orchestrator_spent),
+        "expansion_spent_usd": amounts.number(project.expansion_spent),
+        "interceptor_spent_usd": amounts.number(project.interceptor_spent),
+        "total_spent_usd": amounts.number(project.total_spent),
     }
 
 
@@ -50,24 +50,24 @@ def ledger_rows(
     if category is not None:
         rows = rows.filter(category=category)
     if entry_id is not None:
-        known = ids.looks_like_one(entry_id) and Account.objects.filter(pk=entry_id, project_id=workspace_id).exists()
-        if not known:  # one that was deleted keeps its spend on record
+        known = ids.is_id(entry_id) and Account.objects.filter(pk=entry_id, project_id=workspace_id).exists()
+        if not known:  # a deleted entry keeps its spend on record
             raise NotFound("Entry not found")
         rows = rows.filter(account_id=entry_id)
     if since is not None:
         rows = rows.filter(at__gte=datetime.combine(since, time(), UTC))
     if until is not None:
-        rows = rows.filter(at__lte=datetime.combine(until, time.max, UTC))  # of the last day there is, nothing comes after
+        rows = rows.filter(at__lte=datetime.combine(until, time.max, UTC))  # `until` may be the calendar's last day
     return rows
 
 
 def ledger_entry(workspace_id: str, ledger_id: str) -> LedgerEntry:
     """One row. Raises NotFound."""
-    is_one = ledger_id.isascii() and ledger_id.isdigit() and len(ledger_id) <= 18
-    found = LedgerEntry.objects.filter(pk=int(ledger_id), project_id=workspace_id).first() if is_one else None
-    if found is None:
+    is_id = ledger_id.isascii() and ledger_id.isdigit() and len(ledger_id) <= 18
+    entry = LedgerEntry.objects.filter(pk=int(ledger_id), project_id=workspace_id).first() if is_id else None
+    if entry is None:
         raise NotFound("Ledger row not found")
-    return found
+    return entry
 
 
 def ledger_page(rows: QuerySet[LedgerEntry], *, limit: int, cursor: str | None) -> tuple[list[LedgerEntry], str | None]:
@@ -75,16 +75,16 @@ def ledger_page(rows: QuerySet[LedgerEntry], *, limit: int, cursor: str | None) 
     rows = rows.order_by("-id")
     if cursor is not None:
         rows = rows.filter(id__lt=position(cursor))
-    found = list(rows[: limit + 1])
-    return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
+    page = list(rows[: limit + 1])
+    return page[:limit], str(page[limit - 1].pk) if len(page) > limit else None
 
 
 def changes_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[BudgetChange], str | None]:
     rows = BudgetChange.objects.filter(project_id=workspace_id).order_by("-id")
     if cursor is not None:
         rows = rows.filter(id__lt=position(cursor))
-    found = list(rows[: limit + 1])
-    return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
+    page = list(rows[: limit + 1])
+    return page[:limit], str(page[limit - 1].pk) if len(page) > limit else None
 
 
 def holds_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[Hold], str | None]:
@@ -92,19 +92,19 @@ def holds_page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[li
     rows = Hold.objects.filter(project_id=workspace_id, state=Hold.State.OPEN).order_by("id")
     if cursor is not None:
         rows = rows.filter(id__gt=position(cursor))
-    found = list(rows[: limit + 1])
-    return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
+    page = list(rows[: limit + 1])
+    return page[:limit], str(page[limit - 1].pk) if len(page) > limit else None
 
 
 def position(cursor: str) -> int:
-    """The row number in a cursor that we gave out. Raises Invalid for any other text."""
+    """The row number in a cursor. Raises Invalid for any other text."""
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise Invalid("The cursor is not one that this list gave out", "cursor")
+        raise Invalid("The cursor is not one of this list", "cursor")
     return int(cursor)
 
 
 def session_spend(session_ref: str) -> dict[str, int | None]:
-    """What a session's ledger rows say: booked, reported and computed (micro-USD), and tokens. None: nothing of the kind was told."""
+    """The sums of a session's ledger rows: booked, reported and computed (micro-USD), and tokens. None: no row has the value."""
     return LedgerEntry.objects.filter(session_ref=session_ref).aggregate(
         amount=Sum("amount"),
         reported=Sum("reported"),

@@ -1,1 +1,9 @@
-"""Reviews of the budget: frozen by `snapshot`, written by `drafting`, talked about by `comments`, decided by `deciding` (docs/reviews.md)."""
+"""Reviews of the budget (docs/how-to/review-a-budget.md).
+
+- `snapshot`: the frozen figures
+- `drafting`: writing and proposing
+- `comments`: comments
+- `deciding`: decisions, and applying the proposals
+- `variance`: actual against plan (pure)
+- `reading`: reads
+"""

@@ -1,4 +1,4 @@
-"""What is said about a review, of one entry's line or of the whole."""
+"""Comments on a review, or on the line of one entry."""
 
 from django.db import transaction
 
@@ -10,15 +10,15 @@ from workspaces.errors import NotFound
 
 
 def add(review: Review, text: str, *, by: Caller, entry_id: str | None = None) -> Comment:
-    """Say something, for good. Raises NotFound for an entry that is not in the snapshot."""
+    """Add a comment, which stays. Raises NotFound for an entry that is not in the snapshot."""
     line = None
     if entry_id is not None:
         line = review.lines.filter(account_id=entry_id).first()
         if line is None:
             raise NotFound("Entry not found")
     with transaction.atomic():
-        made = Comment.objects.create(review=review, line=line, author=by.name, text=text)
+        comment = Comment.objects.create(review=review, line=line, author=by.name, text=text)
         event = events.ReviewCommented(number=review.number, title=review.title, entry=entry_id or "")
         record(review, event, by=by, reason=text[:500])
-    made.refresh_from_db()
-    return made
+    comment.refresh_from_db()
+    return comment

@@ -1,4 +1,4 @@
-"""Deciding on a review. The last approval that it needs carries out what is proposed, all of it or nothing, in the same transaction."""
+"""Decisions on a review. The last required approval applies all proposals or none, in the same transaction."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from budget import events
-from budget.amounts import money
+from budget import amounts, events
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Decision, Project, Proposal, Review
 from budget.reviews.drafting import is_author, record
@@ -20,8 +19,8 @@ NAMES = {Proposal.Field.CAP: "the cap", Proposal.Field.TOTAL: "the total budget"
 
 
 def decide(review: Review, verdict: Verdict, note: str, *, version: int, by: Caller) -> Review:
-    """Approve, or request changes, of the version that was seen. Raises Forbidden for its author and for a token, Invalid when it is not
-    open, when it is another version by now, and for a second decision.
+    """Approve the version that the person saw, or request changes. Raises Forbidden for its author and for a token, Invalid when it is not
+    open, for an older version, and for a second decision.
     """
     with transaction.atomic():
         row = _lock(review)
@@ -33,26 +32,26 @@ def decide(review: Review, verdict: Verdict, note: str, *, version: int, by: Cal
             raise Invalid("You have decided on this version already", "decision") from None
         if verdict == Verdict.REQUEST_CHANGES:
             _close(row, Review.State.CHANGES_REQUESTED, f"{by.name} asks for changes")
-            _told(row, verdict, note, by=by)
+            _record_decision(row, verdict, note, by=by)
             return row
         if approvals(row) < row.required_approvals:
-            _told(row, verdict, note, by=by)
+            _record_decision(row, verdict, note, by=by)
             return row
         _carry_out(row, note, by=by)
     return row
 
 
 def approvals(review: Review) -> int:
-    """Of its present version."""
+    """The number of approvals of its present version."""
     return review.decisions.filter(version=review.version, verdict=Verdict.APPROVE).count()
 
 
 def why_not(review: Review, caller: Caller) -> str:
     """Why this caller cannot decide on it now; empty when they can."""
     if caller.token is not None:
-        return "A decision is a person's: log in to make it"
+        return "Only people decide: log in to decide"
     if is_author(review, caller):
-        return "Nobody decides on their own review: someone else with the role budget or admin has to"
+        return "You cannot decide on your own review: another person with the role budget or admin decides"
     if review.state != Review.State.OPEN:
         return f"The review is {Review.State(review.state).label.lower()}: there is nothing to decide"
     if review.decisions.filter(version=review.version, reviewer=caller.name).exists():
@@ -61,17 +60,17 @@ def why_not(review: Review, caller: Caller) -> str:
 
 
 def _lock(review: Review) -> Review:
-    """It, and the others that an approval may set aside, before any account: two approvals never wait for each other in a ring."""
+    """Lock it, and the others that an approval may supersede, before any account: two approvals never deadlock."""
     alive = Review.objects.filter(project_id=review.project_id).exclude(
         state__in=[Review.State.APPROVED, Review.State.SUPERSEDED]
     )
     rows = {row.pk: row for row in alive.order_by("pk").select_for_update(of=("self",))}
     if review.pk in rows:
         return rows[review.pk]
-    found = Review.objects.filter(pk=review.pk).first()
-    if found is None:
+    closed = Review.objects.filter(pk=review.pk).first()
+    if closed is None:
         raise NotFound("Review not found")
-    return found
+    return closed
 
 
 def _check(review: Review, note: str, *, version: int, by: Caller) -> None:
@@ -80,47 +79,47 @@ def _check(review: Review, note: str, *, version: int, by: Caller) -> None:
     if not note.strip():
         raise Invalid("A decision needs a note", "note")
     if review.state == Review.State.OPEN and version != review.version:
-        raise Invalid(f"The review was changed: it is version {review.version} now, look at it again", "version")
+        raise Invalid(f"The review was changed: it is version {review.version} now, check it again", "version")
     if why := why_not(review, by):
         raise Invalid(why, "decision")
 
 
 def _carry_out(review: Review, note: str, *, by: Caller) -> None:
     proposals = list(review.proposals.select_related("account__entry").order_by(F("account_id").asc(nulls_last=True), "field"))
-    # Accounts in their order, the project last: the order of every charge.
+    # Accounts in their order and the project last, as in every charge.
     ids = [proposal.account_id for proposal in proposals if proposal.account_id]
     accounts = {
         row.pk: row for row in Account.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids).order_by("pk")
     }
     project = Project.objects.select_for_update(no_key=True, of=("self",)).get(pk=review.project_id)
-    if moved := _moved(proposals, accounts, project):
-        _close(review, Review.State.CHANGES_REQUESTED, f"Nothing was applied: {'; '.join(moved)}")
-        _told(review, Verdict.APPROVE, note, by=by)
+    if outdated := _outdated(proposals, accounts, project):
+        _close(review, Review.State.CHANGES_REQUESTED, f"Nothing was applied: {'; '.join(outdated)}")
+        _record_decision(review, Verdict.APPROVE, note, by=by)
         return
     for proposal in proposals:
         _apply(review, proposal, accounts, project, by=by)
     _close(review, Review.State.APPROVED, "", closed_at=Now())
-    _told(review, Verdict.APPROVE, note, by=by)
+    _record_decision(review, Verdict.APPROVE, note, by=by)
     applied = events.ReviewApplied(number=review.number, title=review.title, changes=len(proposals))
     record(review, applied, by=by)
     _supersede_older(review, by=by)
 
 
-def _moved(proposals: Sequence[Proposal], accounts: dict[str, Account], project: Project) -> list[str]:
-    """What is not as it was when it was proposed: people decided on other figures than there are."""
-    moved = []
+def _outdated(proposals: Sequence[Proposal], accounts: dict[str, Account], project: Project) -> list[str]:
+    """The proposals whose amounts changed after they were proposed, in words."""
+    outdated = []
     for proposal in proposals:
         account = accounts.get(proposal.account_id or "")
         now = account.budget if account else getattr(project, proposal.field)
         if account and proposal.account.entry.deleted_at is not None:  # type: ignore[union-attr]
-            moved.append(f"{name_of(proposal)} is off the backlog")
+            outdated.append(f"{name_of(proposal)} is off the backlog")
         elif now != proposal.before:
-            moved.append(f"{name_of(proposal)} is {money.text(now)} now, not {money.text(proposal.before)}")
-    return moved
+            outdated.append(f"{name_of(proposal)} is {amounts.format_usd(now)} now, not {amounts.format_usd(proposal.before)}")
+    return outdated
 
 
 def name_of(proposal: Proposal) -> str:
-    """What a proposal changes, in words."""
+    """The changed amount, in words."""
     if proposal.account is None:
         return NAMES[Proposal.Field(proposal.field)]
     return f"the budget of #{proposal.account.entry.seq}"
@@ -133,7 +132,7 @@ def _apply(review: Review, proposal: Proposal, accounts: dict[str, Account], pro
         return
     account = accounts[proposal.account_id]
     if proposal.after != proposal.before:
-        account = caps.edit(account, proposal.after, by=by, reason=reason, source=SOURCE)  # locks it, too
+        account = caps.edit(account, proposal.after, by=by, reason=reason, source=SOURCE)  # also locks it
     if account.human_locked != proposal.lock:
         caps.toggle_lock(account, by=by, reason=reason, source=SOURCE)
 
@@ -143,7 +142,7 @@ def _close(review: Review, state: Review.State, why: str, **more: object) -> Non
     review.refresh_from_db()
 
 
-def _told(review: Review, verdict: Verdict, note: str, *, by: Caller) -> None:
+def _record_decision(review: Review, verdict: Verdict, note: str, *, by: Caller) -> None:
     event = events.ReviewDecided(
         number=review.number,
         title=review.title,
@@ -157,7 +156,7 @@ def _told(review: Review, verdict: Verdict, note: str, *, by: Caller) -> None:
 
 
 def _supersede_older(review: Review, *, by: Caller) -> None:
-    """What was asked on older figures is not decided any more: its author may begin a new one. Drafts are their authors' own."""
+    """Supersede requested reviews with older figures: their authors may start new ones. Drafts stay."""
     waiting = [Review.State.OPEN, Review.State.CHANGES_REQUESTED]
     for older in Review.objects.filter(project_id=review.project_id, number__lt=review.number, state__in=waiting).order_by("pk"):
         _close(older, Review.State.SUPERSEDED, f"Review #{review.number} was approved", closed_at=Now())

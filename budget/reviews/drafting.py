@@ -1,4 +1,4 @@
-"""Writing a review: begun with a snapshot, changed by its author while nobody decides, and put to a decision."""
+"""Writing a review: created with a snapshot, changed by its author while it is not being decided, and put to a decision."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,7 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.db.models.functions import Now
 
-from budget import events
-from budget.amounts import money
+from budget import amounts, events
 from budget.events import ReviewEvent
 from budget.ledger import rebuild
 from budget.models import Account, Project, Proposal, Review, ReviewLine
@@ -19,7 +18,7 @@ from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Forbidden, Invalid, NotFound
 
-MOST_PROPOSALS = 500
+MAX_PROPOSALS = 500
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Changes:
-    """What its author changes. None: as it is; `proposals` replaces all of them. `clear_due` takes the date away."""
+    """Changes by its author. None: unchanged; `proposals` replaces all of them. `clear_due` removes the date."""
 
     title: str | None = None
     due: date | None = None
@@ -56,11 +55,11 @@ class Changes:
 
 
 def create(workspace_id: str, draft: Draft, wishes: Sequence[Wish] = (), *, by: Caller) -> Review:
-    """Begin a review: the figures are frozen now. Raises Invalid."""
+    """Create a review: the figures are frozen now. Raises Invalid."""
     if draft.period_from > draft.period_to:
-        raise Invalid("The period ends before it begins", "period_to")
+        raise Invalid("The period ends before it starts", "period_to")
     with transaction.atomic():
-        rebuild.hold_still(workspace_id)  # numbers reviews one by one, too
+        rebuild.lock_project(workspace_id)  # also makes the numbers unique
         taken = snapshot.take(workspace_id, draft.period_from, draft.period_to)
         last = Review.objects.filter(project_id=workspace_id).aggregate(last=Max("number"))["last"] or 0
         review = Review.objects.create(
@@ -85,10 +84,10 @@ def create(workspace_id: str, draft: Draft, wishes: Sequence[Wish] = (), *, by: 
 
 
 def change(review: Review, changes: Changes, *, by: Caller) -> Review:
-    """Raises Forbidden for anyone but its author, and Invalid while it is being decided or over."""
+    """Raises Forbidden for anyone but its author, and Invalid while it is being decided or closed."""
     with transaction.atomic():
-        row = locked(review)
-        _check_mine(row, by)
+        row = lock(review)
+        _check_author(row, by)
         _check_editable(row)
         row.title = row.title if changes.title is None else changes.title
         row.due = None if changes.clear_due else row.due if changes.due is None else changes.due
@@ -102,10 +101,10 @@ def change(review: Review, changes: Changes, *, by: Caller) -> Review:
 
 
 def request(review: Review, *, by: Caller) -> Review:
-    """Ask for a decision, as a new version: what was approved before counts no more. Raises Forbidden and Invalid like `change`."""
+    """Request a decision, as a new version: approvals of earlier versions are void. Raises Forbidden and Invalid like `change`."""
     with transaction.atomic():
-        row = locked(review)
-        _check_mine(row, by)
+        row = lock(review)
+        _check_author(row, by)
         _check_editable(row)
         Review.objects.filter(pk=row.pk).update(
             state=Review.State.OPEN, state_reason="", version=F("version") + 1, requested_at=Now()
@@ -124,30 +123,30 @@ def request(review: Review, *, by: Caller) -> Review:
 
 
 def propose(review: Review, wish: Wish, *, by: Caller) -> Review:
-    """Add one proposal, in the place of another for the same amount."""
-    return _one_by_one(review, wish.entry_id, wish.field, wish, by=by)
+    """Add a proposal, or replace the one for the same amount."""
+    return _replace_proposal(review, wish.entry_id, wish.field, wish, by=by)
 
 
 def withdraw(review: Review, field: Proposal.Field, entry_id: str | None, *, by: Caller) -> Review:
-    """Take one proposal back; one that is not there is no trouble."""
-    return _one_by_one(review, entry_id, field, None, by=by)
+    """Remove a proposal, if there is one."""
+    return _replace_proposal(review, entry_id, field, None, by=by)
 
 
-def _one_by_one(review: Review, entry_id: str | None, field: Proposal.Field, wish: Wish | None, *, by: Caller) -> Review:
+def _replace_proposal(review: Review, entry_id: str | None, field: Proposal.Field, wish: Wish | None, *, by: Caller) -> Review:
     with transaction.atomic():
-        row = locked(review)
-        _check_mine(row, by)
+        row = lock(review)
+        _check_author(row, by)
         _check_editable(row)
         row.proposals.filter(account_id=entry_id, field=field).delete()
-        if row.proposals.count() >= MOST_PROPOSALS:
-            raise Invalid(f"At most {MOST_PROPOSALS} proposals", "proposals")
+        if row.proposals.count() >= MAX_PROPOSALS:
+            raise Invalid(f"At most {MAX_PROPOSALS} proposals", "proposals")
         _propose(row, [wish] if wish else [])
         _record_changed(row, by=by)
     return row
 
 
-def locked(review: Review) -> Review:
-    """The review as it is now, with its row locked. Inside a transaction. Raises NotFound."""
+def lock(review: Review) -> Review:
+    """The present review with its row locked. Inside a transaction. Raises NotFound."""
     row = Review.objects.select_for_update(of=("self",)).filter(pk=review.pk).first()
     if row is None:
         raise NotFound("Review not found")
@@ -170,12 +169,12 @@ def _record_changed(review: Review, *, by: Caller) -> None:
 
 
 def is_author(review: Review, caller: Caller) -> bool:
-    """Whether it is this caller's own: themselves, or by a token that they made; and the other way round."""
+    """Whether the caller is its author, by themselves or through a token that they created, on either side."""
     behind = {caller.name} | ({caller.token.created_by} if caller.token and caller.token.created_by else set())
     return not behind.isdisjoint({review.author, review.author_behind} - {""})
 
 
-def _check_mine(review: Review, by: Caller) -> None:
+def _check_author(review: Review, by: Caller) -> None:
     if not is_author(review, by):
         raise Forbidden(f"Only {review.author}, who wrote it, may change this review")
 
@@ -186,8 +185,8 @@ def _check_editable(review: Review) -> None:
 
 
 def _propose(review: Review, wishes: Sequence[Wish]) -> None:
-    if len(wishes) > MOST_PROPOSALS:
-        raise Invalid(f"At most {MOST_PROPOSALS} proposals", "proposals")
+    if len(wishes) > MAX_PROPOSALS:
+        raise Invalid(f"At most {MAX_PROPOSALS} proposals", "proposals")
     targets = [(wish.entry_id, wish.field) for wish in wishes]
     if len(set(targets)) < len(targets):
         raise Invalid("Two proposals change the same amount", "proposals")
@@ -199,7 +198,7 @@ def _proposal(review: Review, project: Project, wish: Wish) -> Proposal:
     account = _account(review.project_id, wish)
     before = account.budget if account else getattr(project, wish.field)
     if wish.after == before and (account is None or wish.lock == account.human_locked):
-        raise Invalid(f"A proposal changes nothing: it is {money.text(before)} already", "proposals")
+        raise Invalid(f"A proposal changes nothing: it is {amounts.format_usd(before)} already", "proposals")
     if not wish.reason.strip():
         raise Invalid("Every proposal needs a reason", "proposals")
     return Proposal(
@@ -209,5 +208,5 @@ def _proposal(review: Review, project: Project, wish: Wish) -> Proposal:
 
 def _account(project_id: str, wish: Wish) -> Account | None:
     if (wish.entry_id is None) == (wish.field == Proposal.Field.BUDGET):
-        raise Invalid("A budget is an entry's; the cap and the total budget are nobody's", "proposals")
+        raise Invalid("A budget belongs to an entry; the cap and the total budget do not", "proposals")
     return queries.account_for(project_id, wish.entry_id) if wish.entry_id is not None else None

@@ -1,4 +1,4 @@
-"""Reads of reviews: one, and the list, each a fixed number of queries."""
+"""Reads of one review and of the list, each a fixed number of queries."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from workspaces.errors import NotFound
 
 
 @dataclass(frozen=True)
-class Whole:
-    """A review with all that belongs to it. `lines` are ranked: farthest from the plan first."""
+class ReviewDetail:
+    """A review with its lines, proposals, comments and decisions. `lines` are ranked: farthest from the plan first."""
 
     review: Review
     lines: list[ReviewLine]
@@ -22,24 +22,24 @@ class Whole:
 
     @property
     def approvals(self) -> int:
-        mine = [one for one in self.decisions if one.version == self.review.version]
-        return sum(one.verdict == Decision.Verdict.APPROVE for one in mine)
+        current = [decision for decision in self.decisions if decision.version == self.review.version]
+        return sum(decision.verdict == Decision.Verdict.APPROVE for decision in current)
 
 
 def review_for(workspace_id: str, review_id: str) -> Review:
     """Raises NotFound."""
-    if ids.looks_like_one(review_id):
-        found = Review.objects.select_related("project").filter(project_id=workspace_id, pk=review_id).first()
-        if found:
-            return found
+    if ids.is_id(review_id):
+        review = Review.objects.select_related("project").filter(project_id=workspace_id, pk=review_id).first()
+        if review:
+            return review
     raise NotFound("Review not found")
 
 
-def whole(review: Review) -> Whole:
+def load(review: Review) -> ReviewDetail:
     """Four queries."""
-    return Whole(
+    return ReviewDetail(
         review,
-        variance.ranked(review.lines.order_by("position")),
+        variance.rank(review.lines.order_by("position")),
         list(review.proposals.select_related("account__entry").order_by(F("account__entry__seq").asc(nulls_first=True), "field")),
         list(review.comments.select_related("line").order_by("id")),
         list(review.decisions.order_by("id")),
@@ -47,17 +47,17 @@ def whole(review: Review) -> Whole:
 
 
 def page(workspace_id: str, *, limit: int, before: int | None = None) -> tuple[list[Review], int | None]:
-    """The newest reviews with `approved`, the approvals of their present version; the number to go on from."""
+    """The newest reviews with `approved`, the approvals of their present version, and the number to continue from."""
     approved = Q(decisions__version=F("version"), decisions__verdict=Decision.Verdict.APPROVE)
-    found = (
+    queryset = (
         Review.objects.filter(project_id=workspace_id).annotate(approved=Count("decisions", filter=approved)).order_by("-number")
     )
     if before is not None:
-        found = found.filter(number__lt=before)
-    rows: list[Review] = list(found[: limit + 1])
+        queryset = queryset.filter(number__lt=before)
+    rows: list[Review] = list(queryset[: limit + 1])
     return rows[:limit], rows[limit - 1].number if len(rows) > limit else None
 
 
 def overall(review: Review) -> variance.Variance:
-    """All of its lines against their plan."""
-    return variance.against(review.planned, review.expected)
+    """The variance of all lines together."""
+    return variance.compare(review.planned, review.expected)

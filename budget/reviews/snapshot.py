@@ -1,4 +1,4 @@
-"""The frozen figures of a review: one consistent read, with the project's row held still, so that no charge commits in the middle."""
+"""The frozen figures of a review: one consistent read under the project's lock, so that no charge commits in between."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ ENDED = ("done", "failed")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is frozen: the review's own columns, and a line for each entry, in the order of the backlog."""
+    """The frozen columns of the review, and a line for each entry, in the order of the backlog."""
 
     frozen: dict[str, int | datetime]
     lines: Sequence[ReviewLine]
 
 
 def take(project_id: str, period_from: date, period_to: date) -> Snapshot:
-    """Read it. Inside a transaction that holds the project still (`rebuild.hold_still`). Seven queries."""
+    """Read the figures. Inside a transaction that has called `rebuild.lock_project`. Seven queries."""
     project = Project.objects.annotate(moment=Now()).get(pk=project_id)
     ledger = LedgerEntry.objects.filter(project_id=project_id).order_by()
     last = ledger.aggregate(last=Max("id"))["last"] or 0
@@ -46,15 +46,15 @@ def take(project_id: str, period_from: date, period_to: date) -> Snapshot:
     on_record = Q(entry__deleted_at__isnull=True) | Q(spent__gt=0) | Q(interceptor_spent__gt=0)
     accounts = Account.objects.filter(on_record, project_id=project_id, entry__isnull=False).select_related("entry")
     numbered = enumerate(accounts.annotate(made=Count("rounds")).order_by("entry__seq"), start=1)
-    ahead = forecast_inputs.ends(project)
+    ahead = forecast_inputs.final_costs(project)
     lines = [_line(place, account, by_account.get(account.pk, 0), ahead) for place, account in numbered]
     frozen["planned"] = sum(line.budget for line in lines)
     frozen["expected"] = sum(line.spent if line.forecast is None else line.forecast for line in lines)
     return Snapshot(frozen, lines)
 
 
-def moved(review: Review) -> list[tuple[str, int, int]]:
-    """What is not any more as the review says: (name, then, now) in micro-USD. One query."""
+def changes_since(review: Review) -> list[tuple[str, int, int]]:
+    """The totals that changed since: (name, then, now) in micro-USD. One query."""
     project = Project.objects.get(pk=review.project_id)
     names = ("total_spent", "max_project_spend", "total_budget")
     pairs = [(name, getattr(review, name), getattr(project, name)) for name in names]
@@ -62,7 +62,7 @@ def moved(review: Review) -> list[tuple[str, int, int]]:
 
 
 def _line(place: int, account: Account, period_spent: int, ahead: dict[str, int]) -> ReviewLine:
-    """An entry that ended costs what it cost."""
+    """The forecast of an ended entry is its spend."""
     entry = account.entry
     return ReviewLine(
         position=place,

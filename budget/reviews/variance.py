@@ -1,4 +1,4 @@
-"""Plan against what came of it. Pure: amounts in micro-USD."""
+"""Actual and forecast spend compared with the plan. Pure: amounts in micro-USD."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 
 class Figures(Protocol):
-    """What a line of a review has."""
+    """The figures of a review's line."""
 
     budget: int
     spent: int
@@ -18,27 +18,27 @@ L = TypeVar("L", bound=Figures)
 
 @dataclass(frozen=True, slots=True)
 class Variance:
-    """How far an amount is from the plan: over is positive. `percent` of the plan; None where nothing was planned."""
+    """The difference from the plan; over is positive. `percent` of the plan; None where the plan is 0."""
 
     amount: int
     percent: float | None
 
 
-def against(planned: int, amount: int) -> Variance:
+def compare(planned: int, amount: int) -> Variance:
     over = amount - planned
     return Variance(over, round(100 * over / planned, 2) if planned else None)
 
 
-def actual(line: Figures) -> Variance:
+def spent_variance(line: Figures) -> Variance:
     """Spent so far against the plan."""
-    return against(line.budget, line.spent)
+    return compare(line.budget, line.spent)
 
 
-def forecast(line: Figures) -> Variance | None:
-    """What it will have cost against the plan; None: not known."""
-    return None if line.forecast is None else against(line.budget, line.forecast)
+def forecast_variance(line: Figures) -> Variance | None:
+    """The forecast against the plan; None: not known."""
+    return None if line.forecast is None else compare(line.budget, line.forecast)
 
 
-def ranked(lines: Iterable[L]) -> list[L]:
-    """Farthest from the plan first: by the forecast where there is one, else by what is spent. Equals keep their order."""
-    return sorted(lines, key=lambda line: -abs((forecast(line) or actual(line)).amount))
+def rank(lines: Iterable[L]) -> list[L]:
+    """Farthest from the plan first: by the forecast where there is one, else by the spend. Ties keep their order."""
+    return sorted(lines, key=lambda line: -abs((forecast_variance(line) or spent_variance(line)).amount))

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 from ninja import Query, Schema
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import Category
-from workspaces.schemas import Line, Number, Strict, clean, said
+from workspaces.schemas import Line, Number, Strict, clean, not_blank
 
 Usd = Annotated[
     int,
-    BeforeValidator(money.from_json),
+    BeforeValidator(amounts.from_json),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000_000}),
 ]
 """USD in JSON, micro-USD in code."""
@@ -28,7 +28,7 @@ def _day(value: Any) -> Any:
 
 SignedUsd = Annotated[
     int,
-    BeforeValidator(money.signed_from_json),
+    BeforeValidator(amounts.signed_from_json),
     WithJsonSchema({"type": "number", "minimum": -1_000_000_000, "maximum": 1_000_000_000}),
 ]
 
@@ -167,7 +167,7 @@ class AdjustmentIn(Strict):
     """What to add to a booked amount; a minus takes back."""
 
     amount_usd: SignedUsd
-    reason: Annotated[Line, AfterValidator(said)]
+    reason: Annotated[Line, AfterValidator(not_blank)]
 
 
 class ReconciliationIn(Strict):

@@ -7,7 +7,7 @@ from ninja import Schema
 from pydantic import Field
 
 from budget.ledger import permits
-from budget.limits.thresholds import HIGHEST, MOST
+from budget.limits.thresholds import MAX_COUNT, MAX_PERCENT
 from budget.models import Category, Limit
 from budget.schemas import LedgerOut, Usd
 from workspaces.schemas import Line, Number, Strict
@@ -48,7 +48,7 @@ class LimitsIn(Strict):
     """What is named is set, the rest stays as it is."""
 
     limits: Annotated[list[LimitIn], Field(max_length=20)] = Field(default_factory=list)
-    thresholds: Annotated[list[Annotated[int, Field(ge=1, le=HIGHEST)]], Field(max_length=MOST)] | None = None
+    thresholds: Annotated[list[Annotated[int, Field(ge=1, le=MAX_PERCENT)]], Field(max_length=MAX_COUNT)] | None = None
     reason: Line = ""
 
 
@@ -56,7 +56,7 @@ class PermitIn(Strict):
     category: Annotated[Category, Field(strict=False)]
     amount_usd: Usd
     entry_id: Line | None = None
-    minutes: Annotated[int, Field(ge=1, le=permits.MOST_MINUTES)] = permits.USUAL_MINUTES
+    minutes: Annotated[int, Field(ge=1, le=permits.MAX_MINUTES)] = permits.DEFAULT_MINUTES
 
 
 class PermitOut(Schema):

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import BeforeValidator, Field
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import Comment, Decision, Proposal, Review, ReviewLine
 from budget.reviews import reading, snapshot, variance
 from budget.reviews.drafting import Wish
-from budget.reviews.reading import Whole
+from budget.reviews.reading import ReviewDetail
 from budget.schemas import Usd
 from workspaces.schemas import Line, Name, Number, Strict
 
@@ -176,46 +176,46 @@ def summary(review: Review, approvals: int) -> dict[str, Any]:
         **{name: getattr(review, name) for name in ReviewOut.model_fields if hasattr(review, name)},
         "state_reason": review.state_reason or None,
         "approvals": approvals,
-        "period_spent_usd": money.number(review.period_spent),
-        "variance_usd": money.number(over.amount),
+        "period_spent_usd": amounts.number(review.period_spent),
+        "variance_usd": amounts.number(over.amount),
         "variance_percent": over.percent,
     }
 
 
-def everything(found: Whole) -> dict[str, Any]:
-    review = found.review
+def detail(whole: ReviewDetail) -> dict[str, Any]:
+    review = whole.review
     frozen = {
         "as_of": review.as_of,
         "ledger_row": review.as_of_ledger,
-        "entries_spent_usd": money.number(review.entry_spent),
-        **{f"{name}_usd": money.number(getattr(review, name)) for name in snapshot.TOTALS if name != "entry_spent"},
-        "moved_since": bool(snapshot.moved(review)),
+        "entries_spent_usd": amounts.number(review.entry_spent),
+        **{f"{name}_usd": amounts.number(getattr(review, name)) for name in snapshot.TOTALS if name != "entry_spent"},
+        "moved_since": bool(snapshot.changes_since(review)),
     }
-    return summary(review, found.approvals) | {
+    return summary(review, whole.approvals) | {
         "snapshot": frozen,
-        "lines": [line(one) for one in found.lines],
-        "proposals": [_proposal(one) for one in found.proposals],
-        "comments": [comment(one) for one in found.comments],
-        "decisions": [_decision(one) for one in found.decisions],
+        "lines": [line(item) for item in whole.lines],
+        "proposals": [_proposal(item) for item in whole.proposals],
+        "comments": [comment(item) for item in whole.comments],
+        "decisions": [_decision(item) for item in whole.decisions],
     }
 
 
 def line(row: ReviewLine) -> dict[str, Any]:
-    now, then = variance.actual(row), variance.forecast(row)
+    now, then = variance.spent_variance(row), variance.forecast_variance(row)
     return {
         "entry_id": row.account_id,
         "title": row.title,
         "status": row.status,
-        "budget_usd": money.number(row.budget),
+        "budget_usd": amounts.number(row.budget),
         "budget_human_locked": row.human_locked,
-        "spent_usd": money.number(row.spent),
-        "interceptor_spent_usd": money.number(row.interceptor_spent),
-        "period_spent_usd": money.number(row.period_spent),
+        "spent_usd": amounts.number(row.spent),
+        "interceptor_spent_usd": amounts.number(row.interceptor_spent),
+        "period_spent_usd": amounts.number(row.period_spent),
         "rounds": row.rounds,
-        "forecast_usd": None if row.forecast is None else money.number(row.forecast),
-        "variance_usd": money.number(now.amount),
+        "forecast_usd": None if row.forecast is None else amounts.number(row.forecast),
+        "variance_usd": amounts.number(now.amount),
         "variance_percent": now.percent,
-        "forecast_variance_usd": money.number(then.amount) if then else None,
+        "forecast_variance_usd": amounts.number(then.amount) if then else None,
         "forecast_variance_percent": then.percent if then else None,
     }
 
@@ -231,8 +231,8 @@ def comment(row: Comment) -> dict[str, Any]:
 
 
 def _proposal(row: Proposal) -> dict[str, Any]:
-    amounts = {"before_usd": money.number(row.before), "after_usd": money.number(row.after)}
-    return {"entry_id": row.account_id, "field": row.field, **amounts, "lock": row.lock, "reason": row.reason}
+    values = {"before_usd": amounts.number(row.before), "after_usd": amounts.number(row.after)}
+    return {"entry_id": row.account_id, "field": row.field, **values, "lock": row.lock, "reason": row.reason}
 
 
 def _decision(row: Decision) -> dict[str, Any]:

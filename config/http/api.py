@@ -1,4 +1,4 @@
-"""The one API: credentials, JSON as strict as the contract, and every error turned into one of its two shapes."""
+"""The API: credentials, strict JSON, and every error in one of the contract's two shapes."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -24,20 +24,20 @@ from orchestration.api.workspaces import router as workspaces
 from workspaces import access, tokens
 from workspaces.errors import Forbidden, Invalid, NotFound, Unauthorized
 from workspaces.notices.api import router as notices
-from workspaces.schemas import place
+from workspaces.schemas import property_path
 
 log = structlog.get_logger(__name__)
 
 
 class Token(HttpBearer):
-    """`Authorization: Bearer <token>`. A bad one is refused even beside a good cookie."""
+    """`Authorization: Bearer <token>`. An invalid token is refused even with a valid cookie."""
 
     def authenticate(self, request: HttpRequest, token: str) -> access.Caller:
-        found = tokens.find(token)
-        if found is None:
+        api_token = tokens.find(token)
+        if api_token is None:
             raise Unauthorized("The token is unknown, expired or revoked")
-        tokens.used(found)
-        return access.of_token(found)
+        tokens.mark_used(api_token)
+        return access.of_token(api_token)
 
 
 class Browser(APIKeyCookie):
@@ -46,7 +46,7 @@ class Browser(APIKeyCookie):
     param_name: str = settings.SESSION_COOKIE_NAME
 
     def __call__(self, request: HttpRequest) -> access.Caller | None:
-        """Nobody is told about CSRF who is not logged in: that is 401."""
+        """Anonymous requests get 401, never a CSRF error."""
         return super().__call__(request) if request.user.is_authenticated else None
 
     def authenticate(self, request: HttpRequest, key: str | None) -> access.Caller | None:
@@ -54,7 +54,7 @@ class Browser(APIKeyCookie):
 
 
 class NotJson(ValueError):
-    """The body cannot be read. `names` are the properties that make it so, if it has any."""
+    """The body cannot be read. `names`: the properties at fault, if known."""
 
     def __init__(self, message: str, *names: str) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class NotJson(ValueError):
 
 
 class StrictJson(Parser):
-    """JSON as the contract wants it: application/json, no NaN, no duplicate keys, decimals kept exactly."""
+    """JSON as the contract requires: application/json, no NaN, no duplicate keys, exact decimals."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         if request.content_type != "application/json":
@@ -71,20 +71,20 @@ class StrictJson(Parser):
 
 
 def _no_constant(name: str) -> Any:
-    """A value that validation refuses where it stands, so that the answer names its property."""
+    """A value that validation refuses later, so that the response names its property."""
     return Decimal(name)
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    result = dict(pairs)
+    if len(result) != len(pairs):
         names = [name for name, _ in pairs]
-        raise NotJson("A key stands twice in one object", *sorted({name for name in names if names.count(name) > 1}))
-    return found
+        raise NotJson("An object has a key twice", *sorted({name for name in names if names.count(name) > 1}))
+    return result
 
 
 class InlineBodies(OpenAPISchema):
-    """Request bodies stand inline: a `$ref` there makes generators produce another call shape."""
+    """Inlines request bodies: with a `$ref`, generators produce another call shape."""
 
     def request_body(self, operation: Any) -> dict[str, Any]:
         body = super().request_body(operation)
@@ -120,7 +120,7 @@ PREFIX = "/workspaces/{workspaceID}/orchestration"
 
 
 def only_known_queries(view: Callable[..., Any]) -> Callable[..., Any]:
-    """A query parameter that the operation does not declare, or that stands twice, answers 400: a typing error never passes silently."""
+    """A query parameter that is unknown or given twice gets 400, so that a typing error is noticed."""
     models = view._ninja_operation.models  # type: ignore[attr-defined]
     known = {name for model in models if model.__ninja_param_source__ == "query" for name in model.__ninja_flatten_map__}
 
@@ -128,7 +128,7 @@ def only_known_queries(view: Callable[..., Any]) -> Callable[..., Any]:
     def checked(request: HttpRequest, **values: Any) -> Any:
         if unknown := request.GET.keys() - known:
             raise Invalid("Unknown query parameter", *sorted(unknown))
-        if twice := [name for name, found in request.GET.lists() if len(found) > 1]:
+        if twice := [name for name, given in request.GET.lists() if len(given) > 1]:
             raise Invalid("May be given only once", *twice)
         return view(request, **values)
 
@@ -152,16 +152,16 @@ def _invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
 
 
 @api.exception_handler(ValidationError)
-def _unfit(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Pydantic's findings: the place of each, without the name of the parameter that took the body."""
-    found = []
+def _validation_failed(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Pydantic's problems, each with its property, without the name of the body's parameter."""
+    problems = []
     for problem in error.errors:
         loc = problem["loc"]
-        name = place((*loc[2:],) if loc[0] == "body" else (*loc[1:],), unknown=problem["type"] == "extra_forbidden")
-        told = {"propertyNames": [name] if name else [], "message": _sentence(problem)}
-        if told not in found:
-            found.append(told)
-    return _reply(request, {"data": {}, "errors": found, "success": False}, 400)
+        name = property_path((*loc[2:],) if loc[0] == "body" else (*loc[1:],), unknown=problem["type"] == "extra_forbidden")
+        item = {"propertyNames": [name] if name else [], "message": _sentence(problem)}
+        if item not in problems:
+            problems.append(item)
+    return _reply(request, {"data": {}, "errors": problems, "success": False}, 400)
 
 
 def _sentence(problem: dict[str, Any]) -> str:
@@ -170,7 +170,7 @@ def _sentence(problem: dict[str, Any]) -> str:
 
 @api.exception_handler(HttpError)
 def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """What ninja itself refuses: a browser's call without its CSRF token, and a body that is not JSON."""
+    """Errors of ninja itself: a browser's call without a CSRF token, and a body that is not JSON."""
     if error.status_code == 403:
         return _reply(request, errors.named("ForbiddenError", "CSRF check failed: send the X-CSRFToken header"), 403)
     cause = error.__cause__
@@ -199,12 +199,12 @@ def _not_found(request: HttpRequest, error: NotFound) -> HttpResponse:
 
 
 @api.exception_handler(Http404)
-def _no_such_thing(request: HttpRequest, error: Http404) -> HttpResponse:
+def _http404(request: HttpRequest, error: Http404) -> HttpResponse:
     return _reply(request, errors.named("NotFoundError", "Not found"), 404)
 
 
 @api.exception_handler(OperationalError)
 def _busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    """The database is away or busy: nothing was done, and it is worth asking again."""
+    """The database is unavailable or busy: the change was rolled back, and a retry may succeed."""
     log.error("database.unavailable", error=str(error))
     return errors.unavailable(request, error)

@@ -13,17 +13,17 @@ from config.http.api import api
 VERBS = ("get", "post", "put", "patch", "delete")
 STATUSES = {
     "200": "done",
-    "201": "made",
-    "400": "bad input; nothing was done",
-    "401": "no token, or a bad one",
+    "201": "created",
+    "400": "bad input; nothing was changed",
+    "401": "no token, or an invalid one",
     "403": "the role does not allow it",
-    "404": "not there, or not yours to see",
+    "404": "not found, or not visible to you",
 }
 STREAM: dict[str, Any] = {
     "id": "orchestration.events",
     "verb": "get",
     "path": "/api/v1/workspaces/{workspaceID}/orchestration/events",
-    "summary": "Hints as they come, as Server-Sent Events: `executor`, `workers`, `entries`, `locks`, `budget`, and `hb` every 10 s. `?topics=` asks for some.",
+    "summary": "Change notifications as Server-Sent Events: `executor`, `workers`, `entries`, `locks`, `budget`, and `hb` every 10 s. `?topics=` selects some.",
     "parameters": [{"name": "workspaceID", "place": "path", "type": "string", "required": True}],
     "fields": [],
     "statuses": [(code, STATUSES[code]) for code in ("200", "401", "404")],
@@ -31,7 +31,7 @@ STREAM: dict[str, Any] = {
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Groups by tag, each operation with an example to copy. Rendered from the document that the API serves."""
+    """Operations by tag, each with an example to copy, rendered from the OpenAPI document."""
     document = api.get_openapi_schema(path_prefix="/api/v1/")
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for path, operations in document["paths"].items():
@@ -63,23 +63,23 @@ def _operation(document: dict[str, Any], path: str, verb: str, operation: dict[s
 
 
 def _fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> list[dict[str, Any]]:
-    """The properties of a body, those of nested objects and lists after their parent."""
+    """The properties of a body; nested ones follow their parent."""
     schema = _resolve(document, schema)
-    found = []
+    fields = []
     for name, part in schema.get("properties", {}).items():
         place = f"{prefix}{name}"
         required = name in schema.get("required", [])
-        found.append({"name": place, "type": _type(document, part), "required": required, "default": part.get("default")})
+        fields.append({"name": place, "type": _type(document, part), "required": required, "default": part.get("default")})
         inner = _resolve(document, part)
         if inner.get("type") == "array":
-            found += _fields(document, inner.get("items", {}), f"{place}[].")
+            fields += _fields(document, inner.get("items", {}), f"{place}[].")
         else:
-            found += _fields(document, inner, f"{place}.")
-    return found
+            fields += _fields(document, inner, f"{place}.")
+    return fields
 
 
 def _type(document: dict[str, Any], schema: dict[str, Any]) -> str:
-    """A type in words. What may be null says so."""
+    """A type in words, with `null` where allowed."""
     schema = schema | {} if "$ref" not in schema else _resolve(document, schema)
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(_type(document, part) for part in schema["anyOf"]))
@@ -93,7 +93,7 @@ def _type(document: dict[str, Any], schema: dict[str, Any]) -> str:
 
 
 def _resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema that a reference or an optional one names."""
+    """The schema behind a reference or an optional."""
     if "$ref" in schema:
         return _resolve(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]])
     options = [part for part in schema.get("anyOf", []) if part.get("type") != "null"]
@@ -101,7 +101,7 @@ def _resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]
 
 
 def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
-    """A small body: what is required, with a plausible value each."""
+    """A small body: the required properties with plausible values."""
     schema = _resolve(document, schema)
     if "enum" in schema:
         return schema["enum"][0]

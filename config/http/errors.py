@@ -1,4 +1,4 @@
-"""One place where every error becomes an answer: JSON in the contract's two shapes under /api/, a page elsewhere."""
+"""Turns every error into a response: JSON in the contract's two shapes under /api/, a page elsewhere."""
 
 import sys
 from typing import Any
@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-AWAY = "The database does not answer just now. Nothing was done: try again in a moment."
-FULL = "The disk is full, so nothing can be saved: nothing was done. Make room on it; Muster goes on by itself."
+AWAY = "The database is not available. Nothing was changed: try again in a moment."
+FULL = "The disk is full, so nothing can be saved or was changed. Free some space; Muster then continues by itself."
 TITLES = {400: "Bad request", 403: "Not allowed", 404: "Not found", 500: "Something broke"}
 
 
@@ -24,7 +24,7 @@ def invalid(message: str, *names: str) -> dict[str, Any]:
     return {"data": {}, "errors": [{"propertyNames": list(names), "message": message}], "success": False}
 
 
-def _answer(request: HttpRequest, status: int, body: dict[str, Any], sentence: str) -> HttpResponse:
+def _respond(request: HttpRequest, status: int, body: dict[str, Any], sentence: str) -> HttpResponse:
     if request.path.startswith("/api/"):
         return JsonResponse(body, status=status)
     context = {
@@ -37,27 +37,27 @@ def _answer(request: HttpRequest, status: int, body: dict[str, Any], sentence: s
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _answer(request, 400, invalid("Bad request"), "The server could not make sense of this request.")
+    return _respond(request, 400, invalid("Bad request"), "The server could not read this request.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     sentence = "This form is out of date or came from another site. Load the page again and repeat."
-    return _answer(request, 403, named("ForbiddenError", f"CSRF check failed: {reason}"), sentence)
+    return _respond(request, 403, named("ForbiddenError", f"CSRF check failed: {reason}"), sentence)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     sentence = str(exception) or "Your role does not allow this."
-    return _answer(request, 403, named("ForbiddenError", sentence), sentence)
+    return _respond(request, 403, named("ForbiddenError", sentence), sentence)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _answer(request, 404, named("NotFoundError", "Not found"), "There is nothing at this address, or you may not see it.")
+    return _respond(request, 404, named("NotFoundError", "Not found"), "There is nothing at this address, or you may not see it.")
 
 
 def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
-    """503: the database is away, busy, or has no room. A page that needs nothing of the database; a sentence for htmx."""
-    said = str(error).lower()
-    is_full = "disk is full" in said or "no space left" in said
+    """503: the database is unavailable, busy or full. A page that needs no database; a sentence for htmx."""
+    text = str(error).lower()
+    is_full = "disk is full" in text or "no space left" in text
     sentence = FULL if is_full else AWAY
     headers = {"Retry-After": "30" if is_full else "2"}
     if request.path.startswith("/api/"):
@@ -77,5 +77,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if isinstance(error, OperationalError | InterfaceError):
         return unavailable(request, error)
-    sentence = "The error was logged. If it comes again, report it with the request id."
-    return _answer(request, 500, named("InternalServerError", sentence), sentence)
+    sentence = "The error was logged. If it happens again, report it with the request id."
+    return _respond(request, 500, named("InternalServerError", sentence), sentence)

@@ -1,4 +1,4 @@
-"""What every request gets: an id, a host name that is checked even where nobody asks for it, and JSON from the API in any case."""
+"""For every request: an id, a checked host name, and JSON from the API in every case."""
 
 import uuid
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from config.http import errors
 
 
 def request_context(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Bind a request id to the logs and answer it as `X-Request-Id`, with errors too: hence it stands first."""
+    """Bind a request id to the logs and return it as `X-Request-Id`. First in the list, so that errors have it too."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request_id = uuid.uuid4().hex[:16]
@@ -24,7 +24,7 @@ def request_context(get_response: Callable[[HttpRequest], HttpResponse]) -> Call
 
 
 def known_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Force the Host check, which is lazy in Django: a foreign name is answered 400."""
+    """Force the Host check, which is lazy in Django: an unknown name gets 400."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.get_host()  # raises DisallowedHost
@@ -34,7 +34,7 @@ def known_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
 
 
 def api_answers_json(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """A method that an API path does not have: ninja answers plain text; here it gets the contract's shape."""
+    """Give 405 of an API path the contract's shape, where ninja returns plain text."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)

@@ -1,7 +1,28 @@
 """`python -m config.up`."""
 
+import signal
 import sys
 
-from config.up import supervisor
+from config import env
+from config.up import arguments
+from config.up.messages import Failed, report
+from config.up.startup import Up
+from config.up.supervisor import SIGNALS, Stop
 
-sys.exit(supervisor.main())
+
+def main() -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    options = arguments.parse()
+    env.exit_if_bad()
+    env.warn_of_unknown()
+    try:
+        Up(host=options.host, port=options.port, demo=options.demo).run()
+    except Failed as failure:
+        print(failure, file=sys.stderr, flush=True)
+        return 1
+    except Stop:
+        report("Stopped.")
+    return 0
+
+
+sys.exit(main())

@@ -1,4 +1,4 @@
-"""Child processes of `up`: started so that none outlives it for long, recorded so that the next `up` can clear what was left."""
+"""Child processes of `up`: they end with it, and a record lets the next `up` end processes that were left."""
 
 import contextlib
 import ctypes
@@ -17,7 +17,7 @@ from typing import Any
 
 LOG_LIMIT = 10 * 1024 * 1024
 QUICK_S = 10.0  # a child that lived shorter than this crashed "quickly"
-LOUD_AFTER = 5  # quick crashes in a row before it is said that something is wrong with it
+LOUD_AFTER = 5  # quick crashes in a row before a child is reported as broken
 PR_SET_PDEATHSIG = 1
 PROBLEM = re.compile(r"\blevel='(error|critical)'")
 
@@ -46,7 +46,7 @@ class Child:
     started_at: float = 0.0
     restart_at: float = 0.0
     quick_crashes: int = 0
-    read_to: int = -1  # how far `new_problems` has read the log; what earlier runs left in it is old news
+    read_to: int = -1  # how far `new_problems` has read the log; text of earlier runs is skipped
 
     @property
     def alive(self) -> bool:
@@ -78,9 +78,9 @@ class Child:
             self.process.send_signal(sig)
 
     def crashed(self, now: float) -> float:
-        """Note a crash; returns the seconds to wait before the restart, longer each time it dies young."""
+        """Record a crash; returns the seconds until the restart, longer after each quick crash."""
         self.quick_crashes = self.quick_crashes + 1 if now - self.started_at < QUICK_S else 1
-        delay = min(0.2 * 2 ** (self.quick_crashes - 1), 30.0)
+        delay: float = min(0.2 * 2 ** (self.quick_crashes - 1), 30.0)
         self.restart_at = now + delay
         return delay
 
@@ -92,13 +92,13 @@ class Child:
     def cap_log(self) -> None:
         """Keep one older copy. Children append, so cutting the file under them is safe."""
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
-            with contextlib.suppress(OSError):  # without room for the older copy, its room is what is needed most
+            with contextlib.suppress(OSError):  # with a full disk, cutting the file matters most
                 shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
             os.truncate(self.log, 0)
             self.read_to = 0
 
     def new_problems(self) -> list[str]:
-        """Lines that were logged as errors since the last look."""
+        """Error lines since the last call."""
         size = self.log.stat().st_size
         start, self.read_to = self.read_to, size
         if size <= start:
@@ -111,7 +111,7 @@ class Child:
 
 @dataclass
 class Record:
-    """The file that names the running children. A pid alone may have been given to somebody else: start time and boot tell."""
+    """The file with the running children. A pid may be reused, so start time and boot identify a process."""
 
     path: Path
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -123,21 +123,21 @@ class Record:
         try:
             new.write_text(json.dumps(self.rows))
             new.replace(self.path)
-        except OSError as error:  # a full disk ends nothing: the kernel still signals children whose parent dies
+        except OSError as error:  # not fatal: the kernel still signals children whose parent dies
             print(f"The list of processes could not be written ({error.strerror}): {self.path}", file=sys.stderr, flush=True)
 
     def leftovers(self) -> list[dict[str, Any]]:
-        """Processes that an earlier `up` left behind, proven to be the same ones."""
+        """Processes that an earlier `up` left behind, identified by start time and boot."""
         try:
             rows = json.loads(self.path.read_text())
         except (FileNotFoundError, ValueError):
             return []
         return [row for row in rows if row["boot"] == _boot() and row["started"] and _start_time(row["pid"]) == row["started"]]
 
-    def clear_leftovers(self, grace: float, say: Callable[[str], None]) -> None:
-        """End what an `up` that was killed left running: TERM, and KILL for those that do not go."""
+    def clear_leftovers(self, grace: float, report: Callable[[str], None]) -> None:
+        """End the processes of an `up` that was killed: TERM, then KILL."""
         if left := self.leftovers():
-            say(f"Ending what an earlier run left: {', '.join(row['name'] for row in left)}")
+            report(f"Ending processes of an earlier run: {', '.join(row['name'] for row in left)}")
             for row in left:
                 _signal(row["pid"], signal.SIGTERM)
             deadline = time.monotonic() + grace

@@ -19,7 +19,7 @@ def binary() -> Path:
 
 
 def command(socket_path: Path, folder: Path) -> list[str]:
-    """The server on `socket_path`, its append-only file in `folder` (at most one second of doorbells can be lost)."""
+    """The server on `socket_path`, its append-only file in `folder` (at most one second of messages can be lost)."""
     options = {
         "port": "0",
         "unixsocket": str(socket_path),
@@ -36,7 +36,7 @@ def command(socket_path: Path, folder: Path) -> list[str]:
 
 
 def answers(socket_path: Path) -> bool:
-    """True once it takes commands: a server that still loads its file answers PING with -LOADING."""
+    """Whether it takes commands: a server that still loads its file answers PING with -LOADING."""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(1)
         try:

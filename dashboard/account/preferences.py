@@ -42,12 +42,12 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
 @require_POST
 @logged_in
 def save_preferences(request: HttpRequest, caller: Caller) -> HttpResponse:
-    form = PreferencesForm(request.POST, instance=people.of(request.user))
+    form = PreferencesForm(request.POST, instance=people.preferences_of(request.user))
     if not form.is_valid():
         return _page(
             request, problems={name: str(errors[0]) for name, errors in form.errors.items()}, form_data=request.POST.dict()
         )
-    people.prefer(request.user, **form.cleaned_data)
+    people.save_preferences(request.user, **form.cleaned_data)
     response = _back(request, "Preferences saved")
     response.set_cookie("theme", form.cleaned_data["theme"], max_age=A_YEAR_S, samesite="Lax", httponly=True)
     return response
@@ -59,7 +59,7 @@ def save_preferences(request: HttpRequest, caller: Caller) -> HttpResponse:
 def set_password(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Logs the person out of all other sessions. A person who logged in by a link has no password yet and needs no old one."""
     key = f"password of {request.user.pk}"
-    if throttle.count(key, "") is not None:
+    if throttle.count_try(key, "") is not None:
         return _page(request, problems={"password": "Too many attempts. Wait 15 minutes, then try again."}, status=429)
     form = _password_form(request.user)(request.user, request.POST)
     if not form.is_valid():
@@ -82,7 +82,7 @@ def _back(request: HttpRequest, sentence: str) -> HttpResponse:
 def _page(
     request: HttpRequest, *, problems: dict[str, str] | None = None, form_data: dict[str, Any] | None = None, status: int = 400
 ) -> HttpResponse:
-    chosen = people.of(request.user)
+    chosen = people.preferences_of(request.user)
     context = {
         "tab": "account",
         "problems": problems or {},

@@ -16,6 +16,6 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(back if url_has_allowed_host_and_scheme(back, allowed_hosts=None) else "/", status=303)
     if (theme := request.POST.get("theme")) in Preferences.Theme.values:
         if request.user.is_authenticated:
-            people.prefer(request.user, theme=theme)
+            people.save_preferences(request.user, theme=theme)
         response.set_cookie("theme", theme, max_age=A_YEAR_S, samesite="Lax", httponly=True)
     return response

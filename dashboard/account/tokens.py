@@ -56,7 +56,7 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
 @require_POST
 @logged_in
 def revoke(request: HttpRequest, caller: Caller, token_id: str) -> HttpResponse:
-    token = tokens.own(request.user).filter(pk=int(token_id)).first()
+    token = tokens.list_own(request.user).filter(pk=int(token_id)).first()
     if token is None:
         raise NotFound("Token not found")
     if request.POST.get("confirm") != "revoke":
@@ -81,7 +81,7 @@ def _page(
         "form_data": request.POST.dict() if problems else {"expires": "90"},
         "created": created,
         "secret": secret,
-        "rows": [_row(token, mine, everywhere=caller.everywhere) for token in tokens.own(request.user)[:MAX_TOKENS]],
+        "rows": [_row(token, mine, everywhere=caller.everywhere) for token in tokens.list_own(request.user)[:MAX_TOKENS]],
         "places": _places(caller, mine),
         "roles": Role.choices,
         "lifetimes": LIFETIMES,
@@ -97,7 +97,7 @@ def _places(caller: Caller, mine: dict[str, str]) -> list[tuple[Workspace, str]]
 
 def _row(token: ApiToken, mine: dict[str, str], *, everywhere: bool) -> dict[str, Any]:
     role = mine.get(token.workspace_id or "")
-    may = everywhere or (role is not None and Role(token.role) in tokens.covers(Role(role)))
+    may = everywhere or (role is not None and Role(token.role) in tokens.roles_within(Role(role)))
     over = token.expires_at is not None and token.expires_at <= now()
     gone = token.workspace is not None and token.workspace.deleted_at is not None
     why = "revoked" if token.revoked_at else "expired" if over else "its workspace is deleted" if gone else ""

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from budget.amounts import money
+from budget import amounts
 from budget.limits import bulk_edit, caps
 from budget.limits.bulk_edit import Order, Wish
 from dashboard.shared import confirmation
@@ -65,7 +65,7 @@ def apply(page_request: PageRequest) -> HttpResponse:
         return confirm(
             page_request,
             title=f"Change {_entries(len(wishes))}",
-            sentence=f"{over}. The budgets exceed the plan; the cap stays {money.text(page_request.project.max_project_spend)}.",
+            sentence=f"{over}. The budgets exceed the plan; the cap stays {amounts.format_usd(page_request.project.max_project_spend)}.",
             points=_points(page_request, order),
             button=f"Change {_entries(len(wishes))}",
             action=reverse("budget-bulk", args=[page_request.workspace.pk]),
@@ -102,7 +102,7 @@ def _points(page_request: PageRequest, order: Order) -> list[str]:
     shown = {wish.account_id: wish for wish in order.wishes}
     entries = Entry.objects.filter(workspace=page_request.workspace, pk__in=shown).order_by("seq")
     points = [
-        f"#{entry.seq} {money.text(shown[entry.pk].seen)} → {money.text(order.after(shown[entry.pk].seen))}"
+        f"#{entry.seq} {amounts.format_usd(shown[entry.pk].seen)} → {amounts.format_usd(order.after(shown[entry.pk].seen))}"
         for entry in entries[:MAX_POINTS]
     ]
     remaining = len(order.wishes) - len(points)

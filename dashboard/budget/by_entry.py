@@ -10,7 +10,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts.bullet import Use
 from budget.limits import bulk_edit
 from budget.models import BudgetChange, Project, RoundSpend
@@ -203,7 +203,7 @@ def _csv(page_request: PageRequest) -> HttpResponseBase:
     order = [f"{'-' if down else ''}{key}" for key in ("place", "seq")]
     entries = list(_filtered(page_request, chosen).annotate(place=COLUMNS[name]).order_by(*order))
     shown = "-".join(["budget-by-entry", *(key for key in ("over", "locked", "none") if chosen[key])])
-    return csv_export.answer(shown, HEAD, _lines(page_request.project, entries))
+    return csv_export.respond(shown, HEAD, _lines(page_request.project, entries))
 
 
 def _lines(project: Project, entries: Sequence[Entry]) -> Iterator[list[Any]]:
@@ -211,10 +211,10 @@ def _lines(project: Project, entries: Sequence[Entry]) -> Iterator[list[Any]]:
         for row in _rows(project, entries[start : start + 500]):
             entry, account, worth, change = row["entry"], row["account"], row["worth"], row["change"]
             usd = [
-                money.number(n)
+                amounts.number(n)
                 for n in (account.budget, account.spent, account.interceptor_spent, account.held, account.headroom)
             ]
-            gained = [money.number(n) if n is not None else None for n in (worth.per_round, worth.per_hundredth)]
+            gained = [amounts.number(n) if n is not None else None for n in (worth.per_round, worth.per_hundredth)]
             locked: list[Any] = [account.human_locked, account.locked_by, account.locked_at, account.locked_reason]
             who: tuple[str, datetime | None] = (change.actor, change.at) if change else ("", None)
             yield [entry.pk, entry.seq, entry.title, entry.status, *usd, worth.rounds, *gained, *locked, *who]

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts.patterns import LABELS
 from budget.models import BudgetChange
 from budget.reads import csv_export
@@ -31,7 +31,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         chosen, _ = filters.read(ChangesFilter, page_request)
         rows = _filtered(page_request, chosen).order_by("id").iterator(chunk_size=1000)
-        return csv_export.answer("-".join(filter(None, ["budget-changes", chosen["source"]])), HEAD, map(_line, rows))
+        return csv_export.respond("-".join(filter(None, ["budget-changes", chosen["source"]])), HEAD, map(_line, rows))
     return render_page(
         page_request,
         "budget/changes.html",
@@ -85,7 +85,7 @@ def _limit(field: str) -> str:
 def value(change: BudgetChange, amount: int | None) -> str:
     if change.field == "human_locked":
         return "locked" if amount else "auto"
-    return money.text(amount) if amount is not None else "none"
+    return amounts.format_usd(amount) if amount is not None else "none"
 
 
 def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[BudgetChange]:
@@ -99,6 +99,6 @@ def _filtered(page_request: PageRequest, chosen: dict[str, Any]) -> QuerySet[Bud
 
 def _line(row: BudgetChange) -> Iterator[Any]:
     flag = row.field == "human_locked"
-    before, after = (bool(it) if flag else None if it is None else money.number(it) for it in (row.before, row.after))
+    before, after = (bool(it) if flag else None if it is None else amounts.number(it) for it in (row.before, row.after))
     yield from (row.pk, row.at, row.account_id, row.field if flag else f"{row.field}_usd", before, after)
     yield from (row.source, row.actor, row.reason)

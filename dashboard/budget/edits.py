@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from budget.amounts import money
+from budget import amounts
 from budget.limits import bulk_edit, caps
 from budget.models import Project
 from budget.reads import queries
@@ -56,9 +56,9 @@ def set_cap(page_request: PageRequest) -> HttpResponse:
     if page_request.request.method == "GET" or (amount < project.total_spent + project.held and not confirmed):
         return confirm(
             page_request,
-            title=f"Set the cap to {money.text(amount)}",
+            title=f"Set the cap to {amounts.format_usd(amount)}",
             sentence=consequence(project, amount),
-            button=f"Set the cap to {money.text(amount)}",
+            button=f"Set the cap to {amounts.format_usd(amount)}",
             action=reverse("cap", args=[page_request.workspace.pk]),
             fields={
                 "amount": submitted["amount"],
@@ -73,12 +73,12 @@ def set_cap(page_request: PageRequest) -> HttpResponse:
         )
     except caps.Changed as changed:
         return _project_conflict(page_request, "max_project_spend", changed.now, submitted["amount"], form_data["reason"])
-    return done(page_request, f"The cap is now {money.text(amount)}")
+    return done(page_request, f"The cap is now {amounts.format_usd(amount)}")
 
 
 def consequence(project: Project, amount: int) -> str:
     """The immediate effect of a cap of this amount."""
-    spent, held = money.text(project.total_spent), money.text(project.held)
+    spent, held = amounts.format_usd(project.total_spent), amounts.format_usd(project.held)
     if amount < project.total_spent:
         return f"That is below the {spent} already spent: no session starts until the cap is raised. Running sessions continue within their reservations."
     if amount < project.total_spent + project.held:
@@ -105,7 +105,7 @@ def set_total_budget(page_request: PageRequest) -> HttpResponse:
             page_request, "total_budget", changed.now, page_request.request.POST["amount"], form_data["reason"]
         )
     over = bulk_edit.excess(project, bulk_edit.allocated(project.pk))
-    sentence = f"The total budget is now {money.text(project.total_budget)}"
+    sentence = f"The total budget is now {amounts.format_usd(project.total_budget)}"
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
 
@@ -122,9 +122,9 @@ def set_entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
             page_request, entry, changed, fields={"amount": page_request.request.POST["amount"], "reason": reason}
         )
     over = bulk_edit.excess(page_request.project, bulk_edit.allocated(page_request.workspace.pk))
-    sentence = f"The budget of #{entry.seq} is now {money.text(account.budget)}, and locked"
+    sentence = f"The budget of #{entry.seq} is now {amounts.format_usd(account.budget)}, and locked"
     if account.budget <= account.spent + account.held and entry.status not in (Entry.Status.DONE, Entry.Status.FAILED):
-        gone = f"{money.text(account.spent)} is spent and {money.text(account.held)} reserved"
+        gone = f"{amounts.format_usd(account.spent)} is spent and {amounts.format_usd(account.held)} reserved"
         return done(page_request, f"{sentence}. {gone}: no session starts on it until it is raised", tone="warn")
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
@@ -136,7 +136,7 @@ def _project_conflict(page_request: PageRequest, field: str, now: int | None, am
         page_request,
         title=f"Overwrite the {named}",
         sentence=f"{caps.who_changed(page_request.project, field, now)}, after this page was loaded. Nothing was overwritten.",
-        button=f"Set it from {money.text(now)} to {amount} USD",
+        button=f"Set it from {amounts.format_usd(now)} to {amount} USD",
         action=reverse(address, args=[page_request.workspace.pk]),
         fields={"amount": amount, "reason": reason, "seen": now or 0},
         status=409,
@@ -149,7 +149,7 @@ def _entry_conflict(page_request: PageRequest, entry: Entry, changed: caps.Chang
         page_request,
         title=f"Overwrite the budget of #{entry.seq}",
         sentence=f"{changed.message}, after this page was loaded. Nothing was overwritten.",
-        button=f"Set it from {money.text(changed.now)} to {fields['amount']} USD",
+        button=f"Set it from {amounts.format_usd(changed.now)} to {fields['amount']} USD",
         action=reverse("entry-budget", args=[page_request.workspace.pk, entry.pk]),
         fields={**fields, "seen": changed.now or 0},
         status=409,

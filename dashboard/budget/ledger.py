@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils.timezone import get_current_timezone
 from django.views.decorators.http import require_http_methods
 
-from budget.amounts import columns, money
+from budget import amounts
+from budget.amounts import columns
 from budget.ledger import corrections
 from budget.models import Category, LedgerEntry
 from budget.reads import csv_export
@@ -66,7 +67,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         chosen, _ = filters.read(LedgerFilter, page_request, FROM_TO)
         rows = _filtered(page_request, chosen).order_by("id").iterator(chunk_size=1000)
-        return csv_export.answer("-".join(filter(None, ["ledger", chosen["category"]])), HEAD, map(_line, rows))
+        return csv_export.respond("-".join(filter(None, ["ledger", chosen["category"]])), HEAD, map(_line, rows))
     return render_page(
         page_request, "budget/ledger.html", HEADER | {"ledger": Region("budget/ledger.html#ledger", ledger_rows)}, tab="ledger"
     )
@@ -83,7 +84,7 @@ def ledger_rows(page_request: PageRequest) -> dict[str, Any]:
             "row": row,
             "entry": getattr(row.account, "entry", None),
             "unknown": _unknown(row),
-            "amount": money.text(row.amount, places=places),
+            "amount": amounts.format_usd(row.amount, places=places),
         }
         for row in cut.rows
     ]
@@ -175,7 +176,7 @@ def _effect(effect: corrections.Effect) -> list[str]:
 
 def _line(row: LedgerEntry) -> Iterator[Any]:
     def usd(micro: int | None) -> Any:
-        return None if micro is None else money.number(micro)
+        return None if micro is None else amounts.number(micro)
 
     yield from (row.pk, row.at, row.category, row.account_id, row.session_ref or None, row.round, usd(row.amount))
     yield from (row.price_source, usd(row.reported), usd(row.computed), row.price_version, row.model)

@@ -9,10 +9,9 @@ from django.urls import reverse
 from django.utils.timezone import get_current_timezone, now
 from django.views.decorators.http import require_POST
 
-from budget import limits
-from budget.amounts import money
+from budget import amounts, limits
 from budget.charts.patterns import LABELS
-from budget.limits import Standing, caps, thresholds
+from budget.limits import LimitStatus, caps, thresholds
 from budget.models import Limit
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
@@ -57,10 +56,10 @@ class ThresholdsForm(forms.Form):
 
     def clean_percents(self) -> list[int]:
         words = self.cleaned_data["percents"].replace("%", " ").replace(",", " ").split()
-        if not all(word.isascii() and word.isdigit() and 1 <= int(word[:9]) <= thresholds.HIGHEST for word in words):
-            raise forms.ValidationError(f"Write whole percents from 1 to {thresholds.HIGHEST}, such as 50, 75, 90")
-        if len(set(words)) > thresholds.MOST:
-            raise forms.ValidationError(f"At most {thresholds.MOST} warnings")
+        if not all(word.isascii() and word.isdigit() and 1 <= int(word[:9]) <= thresholds.MAX_PERCENT for word in words):
+            raise forms.ValidationError(f"Write whole percents from 1 to {thresholds.MAX_PERCENT}, such as 50, 75, 90")
+        if len(set(words)) > thresholds.MAX_COUNT:
+            raise forms.ValidationError(f"At most {thresholds.MAX_COUNT} warnings")
         return sorted(set(map(int, words)))
 
 
@@ -73,7 +72,7 @@ def set_limit(page_request: PageRequest) -> HttpResponse:
     amount, limit = form_data["amount"], form_data["limit"]
     fields = {name: page_request.request.POST.get(name, "") for name in ("limit", "amount", "reason")}
     category, period = limit.split(".")
-    statuses = limits.standing(page_request.workspace.pk, project=page_request.project)
+    statuses = limits.statuses(page_request.workspace.pk, project=page_request.project)
     status = next(status for status in statuses if (status.category, status.period) == (category, period))
     if seen not in (caps.UNSEEN, status.limit) and amount != status.limit:
         return _conflict(page_request, status, status.limit, fields)
@@ -95,22 +94,22 @@ def set_limit(page_request: PageRequest) -> HttpResponse:
         return _conflict(page_request, status, changed.now, fields)
     name = limit_name(status)
     return done(
-        page_request, f"{name} now has no limit" if amount is None else f"The limit of {name} is now {money.text(amount)}"
+        page_request, f"{name} now has no limit" if amount is None else f"The limit of {name} is now {amounts.format_usd(amount)}"
     )
 
 
-def _ask_confirmation(page_request: PageRequest, status: Standing, amount: int, fields: dict[str, str]) -> HttpResponse:
+def _ask_confirmation(page_request: PageRequest, status: LimitStatus, amount: int, fields: dict[str, str]) -> HttpResponse:
     return confirm(
         page_request,
-        title=f"Set the limit of {limit_name(status)} to {money.text(amount)}",
+        title=f"Set the limit of {limit_name(status)} to {amounts.format_usd(amount)}",
         sentence=times.with_local(consequence(status, amount), get_current_timezone(), now()),
-        button=f"Set it to {money.text(amount)}",
+        button=f"Set it to {amounts.format_usd(amount)}",
         action=reverse("limit", args=[page_request.workspace.pk]),
         fields=fields | {"confirm": confirmation.token(page_request, f"limit {fields['limit']}", amount)},
     )
 
 
-def _conflict(page_request: PageRequest, status: Standing, now_: int | None, fields: dict[str, str]) -> HttpResponse:
+def _conflict(page_request: PageRequest, status: LimitStatus, now_: int | None, fields: dict[str, str]) -> HttpResponse:
     """Someone else changed the same limit: show their change and ask again."""
     limit = f"{status.category}.{status.period}"
     new_value = f"{fields['amount']} USD" if fields["amount"].strip() else "none"
@@ -118,7 +117,7 @@ def _conflict(page_request: PageRequest, status: Standing, now_: int | None, fie
         page_request,
         title=f"Overwrite the limit of {limit_name(status)}",
         sentence=f"{caps.who_changed(page_request.project, f'limit.{limit}', now_)}, after this page was loaded. Nothing was overwritten.",
-        button=f"Set it from {'none' if now_ is None else money.text(now_)} to {new_value}",
+        button=f"Set it from {'none' if now_ is None else amounts.format_usd(now_)} to {new_value}",
         action=reverse("limit", args=[page_request.workspace.pk]),
         fields=fields | {f"seen.{limit}": "" if now_ is None else str(now_)},
         status=409,
@@ -129,7 +128,7 @@ def _conflict(page_request: PageRequest, status: Standing, now_: int | None, fie
 @in_workspace(Need.BUDGET)
 def set_thresholds(page_request: PageRequest) -> HttpResponse:
     form_data = validated(ThresholdsForm(page_request.request.POST))
-    saved = thresholds.set_to(
+    saved = thresholds.replace(
         page_request.workspace.pk, form_data["percents"], by=page_request.caller, reason=form_data["reason"]
     )
     if not saved:
@@ -139,21 +138,24 @@ def set_thresholds(page_request: PageRequest) -> HttpResponse:
     return done(page_request, f"{sentence}; {passed} is already passed" if passed else sentence)
 
 
-def consequence(status: Standing, amount: int) -> str:
+def consequence(status: LimitStatus, amount: int) -> str:
     """The immediate effect of a limit of this amount."""
-    spent, held = f"{money.text(status.spent)} is spent{' today' if status.period == 'day' else ''}", money.text(status.held)
+    spent, held = (
+        f"{amounts.format_usd(status.spent)} is spent{' today' if status.period == 'day' else ''}",
+        amounts.format_usd(status.held),
+    )
     if amount <= status.spent:
         return f"{spent} already, so the limit is reached at once. {status.stops}"
     return f"{spent} and {held} is reserved, so nothing is left until some of it is free. {status.stops}"
 
 
-def limit_name(status: Standing) -> str:
+def limit_name(status: LimitStatus) -> str:
     """`All together, a day (UTC)`: the label on the page."""
     whose = "Total" if status.category == "total" else LABELS[status.category]
     return {"all": whose, "day": f"{whose} per day (UTC)", "round": f"{whose} per round"}[status.period]
 
 
-def choices(statuses: list[Standing]) -> list[dict[str, Any]]:
+def choices(statuses: list[LimitStatus]) -> list[dict[str, Any]]:
     """The limits that can be set here, with their current values. The cap has its own form; the ceiling of a round is config."""
     return [
         {"value": f"{status.category}.{status.period}", "name": limit_name(status), "limit": status.limit, "spent": status.spent}

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpResponseBase
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import RoundSpend
 from budget.reads import csv_export
 from dashboard.shared.decorators import in_workspace
@@ -22,7 +22,7 @@ HEAD = ["entry_id", "number", "title", "round", "verdict", "cost_usd", "gain", "
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         rows = _rounds(page_request).order_by("-cost", "-id").iterator(chunk_size=1000)
-        return csv_export.answer("rounds-by-cost", HEAD, map(_line, rows))
+        return csv_export.respond("rounds-by-cost", HEAD, map(_line, rows))
     return render_page(
         page_request, "budget/rounds.html", HEADER | {"rounds": Region("budget/rounds.html#rounds", round_list)}, tab="rounds"
     )
@@ -48,5 +48,5 @@ def _rounds(page_request: PageRequest) -> QuerySet[RoundSpend]:
 
 def _line(row: RoundSpend) -> Iterator[Any]:
     entry, changed = row.account.entry, row.diffstat or {}  # type: ignore[attr-defined]
-    yield from (entry.pk, entry.seq, entry.title, row.number, row.verdict, money.number(row.cost), row.improvement_score)  # type: ignore[attr-defined]
+    yield from (entry.pk, entry.seq, entry.title, row.number, row.verdict, amounts.number(row.cost), row.improvement_score)  # type: ignore[attr-defined]
     yield from (changed.get("insertions"), changed.get("deletions"))

@@ -16,7 +16,7 @@ from budget.charts.bullet import Use
 from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import Forecast
 from budget.forecast import inputs as forecast_inputs
-from budget.limits import Standing, bulk_edit, thresholds
+from budget.limits import LimitStatus, bulk_edit, thresholds
 from budget.models import BudgetChange
 from dashboard.budget import changes
 from dashboard.budget import limits as limit_pages
@@ -65,25 +65,25 @@ class Figures:
     @cached_property
     def forecast(self) -> Forecast:
         paused = self.page_request.executor.state != Executor.State.RUNNING
-        agreed = funding.terms_of(self.page_request.executor)
-        return forecast_inputs.of(self.project.pk, at=self.at, paused=paused, project=self.project, agreed=agreed)
+        agreed = funding.policy_for(self.page_request.executor)
+        return forecast_inputs.forecast(self.project.pk, at=self.at, paused=paused, project=self.project, agreed=agreed)
 
     @cached_property
     def series(self) -> series.Series:
         span, step = RANGES[self.range]
-        return series.of(self.project, since=self.at - span if span else None, now=self.at, step=step, zone=self.zone)
+        return series.load(self.project, since=self.at - span if span else None, now=self.at, step=step, zone=self.zone)
 
     @cached_property
-    def limit_statuses(self) -> list[Standing]:
+    def limit_statuses(self) -> list[LimitStatus]:
         reviewing = self.config.interceptor
         rounds = {
             "total": self.config.round_ceiling,
             "interceptor": configuration.micro(reviewing.round_usd) if reviewing else None,
         }
-        return limits.standing(self.project.pk, rounds=rounds, project=self.project)
+        return limits.statuses(self.project.pk, rounds=rounds, project=self.project)
 
     @property
-    def other_limits(self) -> list[Standing]:
+    def other_limits(self) -> list[LimitStatus]:
         """The limits that are set, without the cap."""
         return [
             status
@@ -114,8 +114,8 @@ def summary(figures: Figures) -> dict[str, Any]:
         "project": project,
         "left": project.headroom,
         "outlook": outlook.sentence(figures.forecast, figures.zone),
-        "ending": outlook.ending(figures.forecast, project.max_project_spend),
-        "limits_reached": [(limits.named(status), status) for status in figures.other_limits if status.reached],
+        "ending": outlook.end_sentence(figures.forecast, project.max_project_spend),
+        "limits_reached": [(limits.describe(status), status) for status in figures.other_limits if status.reached],
         "spark": sparkline.draw(hours),
         "last_hour": hours[-1],
         "day": sum(hours),
@@ -132,7 +132,7 @@ def caps(figures: Figures) -> dict[str, Any]:
         "excess": bulk_edit.excess(project, figures.allocated),
         "limits": [(limit_pages.limit_name(status), status) for status in figures.other_limits],
         "settable": limit_pages.choices(figures.limit_statuses),
-        "thresholds": thresholds.of(project.pk, project=project),
+        "thresholds": thresholds.for_project(project.pk, project=project),
         "reached": project.headroom <= 0,
     }
 

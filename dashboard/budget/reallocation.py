@@ -6,8 +6,8 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_POST
 
+from budget import amounts
 from budget.allocation import reallocation
-from budget.amounts import money
 from budget.models import BudgetChange, Project
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
@@ -36,7 +36,7 @@ def reallocate(page_request: PageRequest) -> HttpResponseBase:
     outcome = reallocation.run(page_request.workspace.pk, by=page_request.caller, source=BudgetChange.Source.ALLOCATION)
     skipped = len(outcome.skipped)
     sentence = f"The reallocation changed {_budgets(len(outcome.changes))}, skipped {skipped} locked"
-    return done(page_request, f"{sentence}; {money.text(outcome.unallocated)} stays unallocated")
+    return done(page_request, f"{sentence}; {amounts.format_usd(outcome.unallocated)} stays unallocated")
 
 
 def preview(page_request: PageRequest) -> dict[str, Any]:
@@ -58,12 +58,12 @@ def _pool(project: Project, pool: int) -> str:
     """The sum behind the pool, so that a reader can check it."""
     by_plan = 0 < project.total_budget <= project.max_project_spend
     whole = project.total_budget if by_plan else project.max_project_spend
-    named = f"the {'total budget' if by_plan else 'cap'} of {money.text(whole)}"
+    named = f"the {'total budget' if by_plan else 'cap'} of {amounts.format_usd(whole)}"
     locked = whole - project.total_spent - project.held - pool
     if not pool:
         return f"nothing ({named} is spent, reserved or locked)"
-    held, kept = money.text(project.held), money.text(locked)
-    return f"{money.text(pool)} ({named}, less {money.text(project.total_spent)} spent, {held} reserved and {kept} left in locked budgets of open entries)"
+    held, kept = amounts.format_usd(project.held), amounts.format_usd(locked)
+    return f"{amounts.format_usd(pool)} ({named}, less {amounts.format_usd(project.total_spent)} spent, {held} reserved and {kept} left in locked budgets of open entries)"
 
 
 @require_POST

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import Any
 
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
@@ -104,7 +105,7 @@ def _letter(kind: _TokenType) -> str:
     return next((letter for letter, kinds in _KINDS if any(kind in parent for parent in kinds)), "")
 
 
-_KINDS: list[tuple[str, tuple[_TokenType, ...]]] = [
+_KINDS: list[tuple[str, tuple[Any, ...]]] = [
     ("c", (Comment,)),
     ("s", (String, Literal.Scalar)),
     ("d", (Literal, Keyword.Constant)),

@@ -9,6 +9,7 @@ from itertools import groupby, pairwise
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from pygments.lexer import Lexer
 
 from dashboard.diffs import colours
 from dashboard.diffs.colours import Patience, Places
@@ -143,7 +144,7 @@ def _in_word(old: str, new: str, at: int) -> bool:
     )
 
 
-def _colour(lexer: colours.Lexer, lines: list[_Line], patience: Patience) -> None:
+def _colour(lexer: Lexer, lines: list[_Line], patience: Patience) -> None:
     """Each side is highlighted as a whole, as in its file."""
     for signs in (" -", " +"):
         side = [line for line in lines if line.sign in signs]

@@ -43,7 +43,7 @@ def apply(page_request: PageRequest) -> HttpResponseBase:
         raise Forbidden(f"The role {page_request.role.value} may not {Need.OPERATE.value}")
     chosen = _chosen(page_request, form_data)
     if form_data["do"] == "export":
-        return csv_export.answer("entries-selected", csv_rows.HEAD, csv_rows.lines(page_request, [entry.pk for entry in chosen]))
+        return csv_export.respond("entries-selected", csv_rows.HEAD, csv_rows.lines(page_request, [entry.pk for entry in chosen]))
     if form_data["do"] == "priority" and not form_data["priority"]:
         raise Invalid("Choose the priority to set", "priority")
     n = len(chosen)
@@ -119,9 +119,9 @@ def _carry_out(page_request: PageRequest, form_data: dict[str, Any], chosen: Seq
         elif form_data["do"] == "release":
             entry_actions.resume_all(chosen, by=by, reason=reason)
         else:
-            entry_actions.set_priority_of_all(chosen, entries.PRIORITIES[form_data["priority"]], by=by, reason=reason)
+            entry_actions.set_priorities(chosen, entries.PRIORITIES[form_data["priority"]], by=by, reason=reason)
     except entry_actions.SomeRefuse as some:
-        raise Invalid(_refusal(some.each, len(chosen)), "pick") from None
+        raise Invalid(_refusal(some.refusals, len(chosen)), "pick") from None
     except NotFound:
         raise Invalid(GONE, "pick") from None
 

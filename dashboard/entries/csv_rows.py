@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
-from budget.amounts import money
+from budget import amounts
 from budget.reads import csv_export
 from dashboard.entries import filters, rows
 from dashboard.entries.filters import EntryQuery
@@ -44,7 +44,7 @@ def export(page_request: PageRequest, query: EntryQuery) -> StreamingHttpRespons
     entries = filters.ordered(filters.matching(page_request.workspace.pk, query), query)
     ids = list(entries.order_by(f"{sign}place", f"{sign}seq").values_list("pk", flat=True))
     shown = [query.chosen["status"], query.chosen["reason"], "filtered" if query.search.has_criteria else ""]
-    return csv_export.answer("-".join(["entries", *filter(None, shown)]), HEAD, lines(page_request, ids))
+    return csv_export.respond("-".join(["entries", *filter(None, shown)]), HEAD, lines(page_request, ids))
 
 
 def lines(page_request: PageRequest, ids: Sequence[str]) -> Iterator[list[Any]]:
@@ -57,7 +57,7 @@ def lines(page_request: PageRequest, ids: Sequence[str]) -> Iterator[list[Any]]:
 
 def _line(row: dict[str, Any]) -> list[Any]:
     entry, account = row["entry"], row["account"]
-    usd = [money.number(amount) for amount in (account.budget, account.spent, account.held)]
+    usd = [amounts.number(amount) for amount in (account.budget, account.spent, account.held)]
     return [
         entry.pk,
         entry.seq,

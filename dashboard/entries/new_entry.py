@@ -1,13 +1,15 @@
 """The form for one new entry: content, locked paths, dependencies and budget."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from budget.amounts import money
+from budget import amounts
 from dashboard.entries import adding, filters, search_language
 from dashboard.plans.items import Item, Plan
 from dashboard.shared.decorators import in_workspace
@@ -52,7 +54,7 @@ def page(page_request: PageRequest) -> HttpResponse:
         return _render(page_request, form_data, wrong)
     try:
         created = entries.add(
-            page_request.workspace.pk, checked.drafts, by=page_request.caller, once=adding.form_key(page_request)
+            page_request.workspace.pk, checked.drafts, by=page_request.caller, idempotency_key=adding.form_key(page_request)
         )
     except Invalid as why:
         return _render(page_request, form_data, {"content": why.message})
@@ -81,11 +83,9 @@ def _api_value(form_data: dict[str, str]) -> tuple[dict[str, Any], dict[str, str
     }
     if form_data["budget"].strip():
         try:
-            value["budget_usd"] = AmountField().to_python(form_data["budget"])
-            money.from_json(value["budget_usd"])
-        except Exception as error:
-            value.pop("budget_usd", None)
-            wrong["budget"] = str(getattr(error, "messages", ["Write an amount in USD, such as 12.50"])[0])
+            value["budget_usd"] = Decimal(AmountField().clean(form_data["budget"])) / amounts.MICRO
+        except ValidationError as error:
+            wrong["budget"] = error.messages[0]
     if rounds := form_data["rounds"].strip():
         if rounds.isascii() and rounds.isdigit() and len(rounds) < 10:
             value["budget_rounds"] = int(rounds)

@@ -33,14 +33,17 @@ def page(page_request: PageRequest) -> HttpResponse:
     adding = page_request.request.POST.get("do") == "add"
     text, problem = _carried(page_request) if adding else _typed(page_request)
     plan = formats.parse(text, format) if problem is None else Plan(format, problems=(problem,))
-    if adding and (before := entries.added(page_request.workspace.pk, entries_adding.form_key(page_request))):
+    if adding and (before := entries.find_added(page_request.workspace.pk, entries_adding.form_key(page_request))):
         return _added(page_request, len(before), again=True)
     checked = entries_adding.check_plan(page_request, plan)
     if not adding or checked.problems:
         return _render(page_request, text, format, checked=checked)
     try:
         created = entries.add(
-            page_request.workspace.pk, checked.drafts, by=page_request.caller, once=entries_adding.form_key(page_request)
+            page_request.workspace.pk,
+            checked.drafts,
+            by=page_request.caller,
+            idempotency_key=entries_adding.form_key(page_request),
         )
     except Invalid as why:
         checked.problems.append(Problem(0, why.message))

@@ -76,7 +76,7 @@ def rows_with_common_checks(
 ) -> tuple[list[dict[str, Any]], list[Check]]:
     """The rows, and the checks that fail for every entry."""
     ids = [entry.pk for entry in entries]
-    explained, common = explain.told(
+    explained, common = explain.reasons_and_common(
         page_request.workspace.pk, [entry.pk for entry in entries if entry.status != Entry.Status.DONE]
     )
     needs: dict[str, list[Entry]] = defaultdict(list)

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry
 from dashboard.entry import diff
@@ -116,7 +116,7 @@ def _facts(round_: Round, chart_round: chart.Round, booked: list[dict[str, Any]]
     reached = "merging" if round_.verdict == Round.Verdict.PASSED else round_.session.phase
     return Facts(
         round=round_,
-        cost=money.text(chart_round.cost, estimate=chart_round.estimated),
+        cost=amounts.format_usd(chart_round.cost, estimate=chart_round.estimated),
         outcome=chart.WORDS[chart_round.outcome],
         reached=labels.REACHED[reached],
         spent=[(Category(row["category"]).label, row["amount"] or 0) for row in ledger_rows],

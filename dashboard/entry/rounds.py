@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from budget.amounts import money
+from budget import amounts
 from budget.charts import rounds as chart
 from budget.models import Category, LedgerEntry, RoundSpend
 from dashboard.shared import labels
@@ -69,7 +69,7 @@ def _row(round_: Round, chart_round: chart.Round, most_expensive: Round | None) 
     reached = "merging" if round_.verdict == Round.Verdict.PASSED else round_.session.phase
     return Row(
         round=round_,
-        cost=money.text(chart_round.cost, estimate=chart_round.estimated),
+        cost=amounts.format_usd(chart_round.cost, estimate=chart_round.estimated),
         outcome=chart_round.outcome,
         reached=labels.REACHED[reached],
         checks=[queries.shown_check(check) for check in round_.checks],

@@ -75,7 +75,7 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
         **{name: Subquery(spends.annotate(**{name: summed}).values(name)) for name, summed in sums.items()},
     )
     entry = None
-    if ids.looks_like_one(entry_id):
+    if ids.is_id(entry_id):
         entry = entries.filter(pk=entry_id, workspace=page_request.workspace, deleted_at__isnull=True).first()
     if entry is None:
         raise NotFound("Entry not found")
@@ -100,7 +100,7 @@ def status(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
 
 
 def _fix(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
-    """The action that unblocks an entry release a release would not, None for users who may take it."""
+    """The action that unblocks an entry where a release would not. None for users who may not take it."""
     found = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
     if found is None or found.returns_without is None or not page_request.may(Need[found.returns_without.upper()]):
         return None

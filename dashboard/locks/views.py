@@ -76,7 +76,7 @@ class LockList:
 @in_workspace()
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
-        return csv_export.answer("locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0]).rows))
+        return csv_export.respond("locks", HEAD, map(_line, _rows(page_request, filters.read(Filter, page_request)[0]).rows))
     return render_page(
         page_request, "locks/list.html", HEADER | {"locks": Region("locks/list.html#locks", locks_region)}, tab="locks"
     )
@@ -87,7 +87,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 def release(page_request: PageRequest, entry_id: str) -> HttpResponse:
     """Release orphaned locks, with a reason. Raises Invalid if the entry still needs them: a live session is ended first."""
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
-    if why := orphans.why_kept(entry, is_open=bool(orphans.at_work([entry.pk]))):
+    if why := orphans.reason_kept(entry, is_open=bool(orphans.with_open_session([entry.pk]))):
         raise Invalid(why, "entryID")
     if not entry.locks.exists():
         raise Invalid(f"#{entry.seq} has no locked paths: there is nothing to release", "entryID")
@@ -143,7 +143,7 @@ def locks_region(page_request: PageRequest) -> dict[str, Any]:
 
 def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> LockList:
     queryset = FileLock.objects.filter(workspace=page_request.workspace).select_related("entry")
-    total, orphan_locks = queryset.count(), orphans.among(queryset)
+    total, orphan_locks = queryset.count(), orphans.filter_orphans(queryset)
     orphaned = orphan_locks.count()
     if chosen["state"] in ("held", "orphan"):
         queryset = orphan_locks if chosen["state"] == "orphan" else queryset.exclude(pk__in=orphan_locks.values("pk"))
@@ -175,7 +175,7 @@ def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> LockList:
 
 
 def _row(lock: FileLock, session: Session | None, behind: list[Entry]) -> Row:
-    is_orphan = not orphans.why_kept(lock.entry, is_open=session is not None)
+    is_orphan = not orphans.reason_kept(lock.entry, is_open=session is not None)
     return Row(lock, lock.entry, session, is_orphan, [entry for entry in behind if _wants(entry, lock.path)])
 
 

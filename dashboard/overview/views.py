@@ -13,7 +13,7 @@ from budget import limits
 from budget.charts import outlook
 from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import inputs as forecast_inputs
-from budget.limits import Standing
+from budget.limits import LimitStatus
 from budget.models import LedgerEntry
 from dashboard.overview import attention
 from dashboard.sessions import rows
@@ -52,11 +52,11 @@ def now_(page_request: PageRequest) -> dict[str, Any]:
     }
 
 
-def _limits(page_request: PageRequest) -> list[Standing]:
+def _limits(page_request: PageRequest) -> list[LimitStatus]:
     """Cached for the regions of one page."""
     if "limits" not in page_request.memo:
-        page_request.memo["limits"] = limits.standing(page_request.project.pk, project=page_request.project)
-    statuses: list[Standing] = page_request.memo["limits"]
+        page_request.memo["limits"] = limits.statuses(page_request.project.pk, project=page_request.project)
+    statuses: list[LimitStatus] = page_request.memo["limits"]
     return statuses
 
 
@@ -116,7 +116,9 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 def money(page_request: PageRequest) -> dict[str, Any]:
     project = page_request.project
     paused = page_request.executor.state != Executor.State.RUNNING
-    forecast = forecast_inputs.of(project.pk, paused=paused, project=project, agreed=funding.terms_of(page_request.executor))
+    forecast = forecast_inputs.forecast(
+        project.pk, paused=paused, project=project, agreed=funding.policy_for(page_request.executor)
+    )
     other_limits = [
         status
         for status in _limits(page_request)
@@ -127,7 +129,7 @@ def money(page_request: PageRequest) -> dict[str, Any]:
         "categories": [(LABELS[name], getattr(project, f"{name}_spent")) for name in CATEGORIES],
         "left": project.headroom,
         "outlook": NEVER_STARTED if page_request.executor.state == Executor.State.STOPPED else outlook.sentence(forecast),
-        "limits_reached": [(limits.named(status), status) for status in other_limits if status.reached],
+        "limits_reached": [(limits.describe(status), status) for status in other_limits if status.reached],
     }
 
 

@@ -14,7 +14,7 @@ from orchestration.backlog import entries, graph
 from orchestration.backlog.entries import Draft
 from workspaces import ids
 from workspaces.errors import Invalid
-from workspaces.schemas import place
+from workspaces.schemas import property_path
 
 MAX_GUESSES = 10  # suggestions for unknown refs: each compares with every ref of the plan
 _WORDS = {"extra_forbidden": "is not a property that entries have", "missing": "is missing"}
@@ -62,7 +62,7 @@ def numbers(plan: Plan) -> tuple[set[int], set[str]]:
     """The backlog entries that a plan may refer to: numbers and ids."""
     names = {name for item in plan.items for raw in _listed(item) if isinstance(name := _name(raw), str)}
     seqs = {int(name[1:]) for name in names if _is_number(name)}
-    return seqs, {name for name in names if name.startswith("entry_") and ids.looks_like_one(name)}
+    return seqs, {name for name in names if name.startswith("entry_") and ids.is_id(name)}
 
 
 def check(plan: Plan, existing: Iterable[Existing]) -> Checked:
@@ -86,20 +86,20 @@ def _row(item: Item) -> Row:
         return row
     named = item.value | ({"depends_on": [_name(raw) for raw in _listed(item)]} if _listed(item) else {})
     try:
-        row.draft = drafts.of(schemas.EntryIn.model_validate(named))
+        row.draft = drafts.from_request(schemas.EntryIn.model_validate(named))
     except ValidationError as error:
         for detail in error.errors()[:10]:
             row.problems.append(_problem(item, detail))
         return row
     try:
-        entries.paths_of(row.draft.spec)
+        entries.spec_paths(row.draft.spec)
     except Invalid as bad:
         row.problems.append(Problem(item.at("spec"), bad.message))
     return row
 
 
 def _problem(item: Item, detail: Any) -> Problem:
-    where = place(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "the entry"
+    where = property_path(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "the entry"
     words = _WORDS.get(detail["type"]) or detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return Problem(item.at(str(detail["loc"][0]) if detail["loc"] else ""), f"{where[:80]} {words[:1].lower()}{words[1:200]}")
 

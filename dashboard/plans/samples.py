@@ -1,4 +1,4 @@
-"""A small plan in each format, for the page and docs/plans.md. All have the same content."""
+"""A small plan in each format, for the page and docs/how-to/write-plans.md. All have the same content."""
 
 YAML = """\
 entries:

@@ -1,14 +1,14 @@
 """The outcome of a review in words. Pure."""
 
-from budget.amounts import money
+from budget import amounts
 from budget.models import Review
-from budget.reviews.reading import Whole
+from budget.reviews.reading import ReviewDetail
 
 MOVED = {"total_spent": "spend", "max_project_spend": "the cap", "total_budget": "the total budget"}
 ONLY = {"": "All entries", "over": "Only entries over their plan", "proposed": "Only entries with a proposed change"}
 
 
-def outcome(whole: Whole) -> str:
+def outcome(whole: ReviewDetail) -> str:
     """The result of a review, or what it waits for, in one sentence."""
     review, n = whole.review, len(whole.proposals)
     changes = "no change" if n == 0 else f"{n} {'change' if n == 1 else 'changes'}"
@@ -28,5 +28,5 @@ def outcome(whole: Whole) -> str:
 
 def moved(moves: list[tuple[str, int, int]]) -> str:
     """The figures that changed since the snapshot; empty if none."""
-    parts = [f"{MOVED[name]} is now {money.text(now)}, was {money.text(then)}" for name, then, now in moves]
+    parts = [f"{MOVED[name]} is now {amounts.format_usd(now)}, was {amounts.format_usd(then)}" for name, then, now in moves]
     return f"Figures have changed since: {'; '.join(parts)}." if parts else ""

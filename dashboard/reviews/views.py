@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from budget.models import Decision, Review
 from budget.reviews import comments, deciding, drafting, reading, snapshot, variance
-from budget.reviews.reading import Whole
+from budget.reviews.reading import ReviewDetail
 from dashboard.reviews import csv_tables
 from dashboard.reviews import labels as review_labels
 from dashboard.reviews.forms import CommentForm, DecisionForm, NewReviewForm, ProposalForm, ReviewForm, TargetForm
@@ -52,7 +52,7 @@ def create(page_request: PageRequest) -> HttpResponse:
 @in_workspace()
 def detail(page_request: PageRequest, review_id: str) -> HttpResponseBase:
     """A review; with `?print=1` for print, with `?csv=` one of its tables."""
-    whole = reading.whole(reading.review_for(page_request.workspace.pk, review_id))
+    whole = reading.load(reading.review_for(page_request.workspace.pk, review_id))
     if export := csv_tables.TABLES.get(page_request.request.GET.get("csv", "")):
         return export(whole)
     return render_page(page_request, "reviews/review.html", HEADER, tab="review", **_context(page_request, whole))
@@ -116,7 +116,7 @@ def _decide(page_request: PageRequest, review: Review) -> str:
     row = deciding.decide(
         review, Decision.Verdict(form_data["decision"]), form_data["note"], version=form_data["version"], by=page_request.caller
     )
-    return review_labels.outcome(reading.whole(row))
+    return review_labels.outcome(reading.load(row))
 
 
 ACTS: dict[str, Callable[[PageRequest, Review], str]] = {
@@ -129,7 +129,7 @@ ACTS: dict[str, Callable[[PageRequest, Review], str]] = {
 }
 
 
-def _context(page_request: PageRequest, whole: Whole) -> dict[str, Any]:
+def _context(page_request: PageRequest, whole: ReviewDetail) -> dict[str, Any]:
     review, params = whole.review, page_request.request.GET
     printing = params.get("print") == "1"
     only = params.get("only", "") if params.get("only", "") in review_labels.ONLY else ""
@@ -146,12 +146,12 @@ def _context(page_request: PageRequest, whole: Whole) -> dict[str, Any]:
         "only": only,
         "only_words": review_labels.ONLY,
         "outcome": review_labels.outcome(whole),
-        "moved": review_labels.moved(snapshot.moved(review)),
+        "moved": review_labels.moved(snapshot.changes_since(review)),
         "rows": [
             {
                 "line": line,
-                "actual": variance.actual(line),
-                "forecast": variance.forecast(line),
+                "actual": variance.spent_variance(line),
+                "forecast": variance.forecast_variance(line),
                 "proposal": proposed.get(line.account_id),
                 "comments": comment_counts[line.pk],
             }
@@ -174,7 +174,7 @@ def _context(page_request: PageRequest, whole: Whole) -> dict[str, Any]:
 
 def _fits(line: Any, only: str, proposed: dict[str, Any]) -> bool:
     if only == "over":
-        return (variance.forecast(line) or variance.actual(line)).amount > 0
+        return (variance.forecast_variance(line) or variance.spent_variance(line)).amount > 0
     return line.account_id in proposed if only == "proposed" else True
 
 

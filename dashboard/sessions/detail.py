@@ -66,7 +66,7 @@ def hold_after(page_request: PageRequest, session_id: str) -> HttpResponse:
     if session.status == Session.Status.ENDED:
         raise Conflict(f"The session on #{session.entry.seq} has ended: put its entry on hold on the entry's page")
     on_hold = page_request.request.POST.get("hold") != "0"
-    sessions.hold_after(page_request.workspace.pk, session.pk, by=page_request.caller, wanted=on_hold)
+    sessions.hold_after(page_request.workspace.pk, session.pk, by=page_request.caller, requested=on_hold)
     then = "will be on hold after this round" if on_hold else "continues after this round"
     return done(page_request, f"#{session.entry.seq} {then}")
 

@@ -38,7 +38,7 @@ def _cursor(row: Session) -> str:
 
 def _position(text: str) -> tuple[datetime, str] | None:
     at, _, id_ = text.partition(".")
-    if not (at.isascii() and at.isdigit() and len(at) <= 17 and ids.looks_like_one(id_)):
+    if not (at.isascii() and at.isdigit() and len(at) <= 17 and ids.is_id(id_)):
         return None
     try:
         return EPOCH + timedelta(microseconds=int(at)), id_

@@ -1,6 +1,6 @@
 """A session's log: a window of a thousand lines around any position, and live updates.
 
-The page without script and the script use the same URLs: `?before=`, `?after=`, `?at=`, `?line=`, `?q=`, `?level=` (docs/logs.md).
+The page without script and the script use the same URLs: `?before=`, `?after=`, `?at=`, `?line=`, `?q=`, `?level=` (docs/reference/logs.md).
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from orchestration.models import LogChunk, Session
 from orchestration.sessions.logs import search as log_search
 from orchestration.sessions.logs import windows as log_windows
 from orchestration.sessions.logs.chunks import Line, plain
-from orchestration.sessions.logs.levels import HINTS
-from orchestration.sessions.logs.windows import MOST_LINES, Window
+from orchestration.sessions.logs.levels import MARKERS
+from orchestration.sessions.logs.windows import MAX_LINES, Window
 from workspaces.errors import NotFound
 
 
@@ -98,13 +98,13 @@ def batch(page_request: PageRequest, session: Session) -> dict[str, Any]:
         "level_cut": view.cut,
         "base": base,
         "kept": filters.query(page_request, "at", "line", "count"),
-        "most": MOST_LINES,
+        "most": MAX_LINES,
     } | _search_context(search_result, chosen)
 
 
 def hits(page_request: PageRequest, session: Session) -> dict[str, Any]:
     chosen, _ = filters.read(LogFilter, page_request)
-    search_result = _search(session, chosen) if chosen["q"].strip() else log_search.Found()
+    search_result = _search(session, chosen) if chosen["q"].strip() else log_search.SearchResult()
     return _search_context(search_result, chosen)
 
 
@@ -115,19 +115,19 @@ def full_line_region(page_request: PageRequest, session: Session) -> dict[str, A
 
 def full_line(session: Session, seq: int) -> dict[str, Any]:
     """A line in full. Raises NotFound if it is not stored."""
-    line = log_windows.one(session, seq)
+    line = log_windows.find_line(session, seq)
     if line is None:
         raise NotFound(f"Line {seq} is not in the log: not written yet, or not kept")
     return {"line": line, "row": log_lines.full_line(line)}
 
 
-def _view(session: Session, chosen: dict[str, Any], search_result: log_search.Found | None) -> View:
+def _view(session: Session, chosen: dict[str, Any], search_result: log_search.SearchResult | None) -> View:
     """The part of the log that the URL selects: around, before or after a line, or its end."""
     at = chosen["at"] or (_current(search_result, chosen) if search_result else 0)
     if at:
         window = log_windows.around(session, at)
         return View(window, window.last)
-    fits = log_search.fits(chosen["level"])
+    fits = log_search.line_filter(chosen["level"])
     if chosen["after"]:
         window = log_windows.after(session, chosen["after"])
         shown = Window([line for line in window.lines if fits is None or fits(line)], window.earlier, window.later)
@@ -135,22 +135,26 @@ def _view(session: Session, chosen: dict[str, Any], search_result: log_search.Fo
     if fits is not None:
         newest = _newest(session)
         shown, cut = log_search.before(
-            session, chosen["before"] or None, fits, most=MOST_LINES, hints=HINTS if chosen["level"] in ("error", "warn") else ()
+            session,
+            chosen["before"] or None,
+            fits,
+            limit=MAX_LINES,
+            markers=MARKERS if chosen["level"] in ("error", "warn") else (),
         )
         return View(shown, max(newest, shown.last), cut)
     window = log_windows.before(session, chosen["before"] or None)
     return View(window, window.last)
 
 
-def _search(session: Session, chosen: dict[str, Any]) -> log_search.Found:
-    return log_search.words(session, chosen["q"])
+def _search(session: Session, chosen: dict[str, Any]) -> log_search.SearchResult:
+    return log_search.find_text(session, chosen["q"])
 
 
-def _current(search_result: log_search.Found, chosen: dict[str, Any]) -> int:
+def _current(search_result: log_search.SearchResult, chosen: dict[str, Any]) -> int:
     return search_result.hits[search_result.nearest(chosen["at"] or 0) - 1] if search_result.hits else 0
 
 
-def _search_context(search_result: log_search.Found | None, chosen: dict[str, Any]) -> dict[str, Any]:
+def _search_context(search_result: log_search.SearchResult | None, chosen: dict[str, Any]) -> dict[str, Any]:
     """The current match, the previous and the next one."""
     if search_result is None:
         return {"search_result": None}
@@ -165,7 +169,7 @@ def _search_context(search_result: log_search.Found | None, chosen: dict[str, An
 
 def _first_error(session: Session) -> tuple[Line, str] | None:
     """The first line with an error, if it is still stored."""
-    line = log_windows.one(session, session.first_error) if session.first_error else None
+    line = log_windows.find_line(session, session.first_error) if session.first_error else None
     if line is None:
         return None
     words = plain(line.text)

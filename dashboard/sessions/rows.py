@@ -45,7 +45,7 @@ class Row:
 
     @property
     def entry_cost(self) -> int:
-        return self.session.entry.account.spent
+        return int(self.session.entry.account.spent)
 
     @property
     def can_stop(self) -> bool:

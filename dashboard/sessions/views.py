@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.timezone import now
 
-from budget.amounts import money
+from budget import amounts
 from budget.reads import csv_export
 from dashboard.sessions import history, log_lines, timeline
 from dashboard.sessions.filters import OUTCOMES, SORTS, STATES, WorkersFilter
@@ -105,7 +105,7 @@ def peek(page_request: PageRequest) -> dict[str, Any]:
     """The last lines of one session, fetched when its row is opened."""
     session = session_for(page_request.workspace.pk, page_request.request.GET.get("session", ""))
     base = reverse("session-log", args=[page_request.workspace.pk, session.pk])
-    window = log_windows.before(session, most=PEEK_LINES)
+    window = log_windows.before(session, limit=PEEK_LINES)
     return {"peeked": session, "lines": log_lines.html(window.lines, base=base, here=False)}
 
 
@@ -188,9 +188,9 @@ def _csv(page_request: PageRequest) -> HttpResponseBase:
     if chosen["ended"]:
         config = configuration.load(page_request.executor.config)
         sessions = _ended(page_request, chosen).order_by("-claimed_at", "-id").iterator(chunk_size=500)
-        return csv_export.answer(name, HEAD, (_line(build_row(session, config, now())) for session in sessions))
+        return csv_export.respond(name, HEAD, (_line(build_row(session, config, now())) for session in sessions))
     rows = _sorted([row for row in _recent(page_request) if _fits(row, chosen)], chosen["sort"])
-    return csv_export.answer(name, HEAD, map(_line, rows))
+    return csv_export.respond(name, HEAD, map(_line, rows))
 
 
 def _line(row: Row) -> Iterator[Any]:
@@ -205,7 +205,7 @@ def _line(row: Row) -> Iterator[Any]:
         session.round_number or None,
         session.attempt,
     )
-    yield from (None if row.round_cost is None else money.number(row.round_cost), money.number(row.entry_cost))
+    yield from (None if row.round_cost is None else amounts.number(row.round_cost), amounts.number(row.entry_cost))
     yield from (
         session.claimed_at,
         session.started_at,

@@ -75,7 +75,7 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
             for program in state["programs"]
             for host in [program["host"]]
         ],
-        "config": json.dumps(configuration.without_values(configuration.answer(config)), indent=2, ensure_ascii=False),
+        "config": json.dumps(configuration.without_values(configuration.as_json(config)), indent=2, ensure_ascii=False),
     }
 
 

@@ -47,7 +47,7 @@ def page(page_request: PageRequest) -> HttpResponse:
     except Invalid as invalid:
         return _page(page_request, stored, form_data, dict.fromkeys(invalid.names or ("config",), invalid.message))
     after = Executor.objects.values_list("config", flat=True).get(pk=page_request.workspace.pk)
-    return done(page_request, f"Saved: {difference.sentence(difference.of(stored, after)) or 'no differences'}")
+    return done(page_request, f"Saved: {difference.sentence(difference.changes(stored, after)) or 'no differences'}")
 
 
 def _conflict(page_request: PageRequest, conflict: Conflict, stored: dict[str, Any], change: dict[str, Any]) -> HttpResponse:
@@ -174,7 +174,7 @@ def _defaults() -> dict[str, Any]:
         interceptor=configuration.Interceptor(agent=agent),
         push=configuration.Push(),
     )
-    return configuration.answer(config)
+    return configuration.as_json(config)
 
 
 def _default(field: Field) -> str:

@@ -51,7 +51,7 @@ def add(page_request: PageRequest) -> HttpResponse:
     role = Role(form_data["role"])
     if form_data["create"] and not _may_create(page_request):
         raise Forbidden("Only a server admin can create users")
-    person, fresh = members.person(form_data["name"], create=form_data["create"])
+    person, fresh = members.find_or_create_person(form_data["name"], create=form_data["create"])
     members.add(page_request.workspace, person, role, by=page_request.caller)
     if not fresh:
         return done(page_request, f"{person.get_username()} is now {role.value} of this workspace")

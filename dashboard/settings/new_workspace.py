@@ -16,7 +16,7 @@ from dashboard.shared.forms import AmountField
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.configuration import agent_kinds, cloning, repository_check, workspace_setup
 from orchestration.configuration.cloning import Clone
-from orchestration.configuration.repository_check import Found
+from orchestration.configuration.repository_check import RepositoryInfo
 from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
@@ -64,7 +64,10 @@ def page(request: HttpRequest, caller: Caller) -> HttpResponse:
         return _page(request, clone.form, {"repo": f"Cloning failed: {clone.error}"})
     try:
         return _page(
-            request, clone.form, repository=repository_check.look(clone.path, clone.form.get("base_branch") or None), clone=clone
+            request,
+            clone.form,
+            repository=repository_check.inspect(clone.path, clone.form.get("base_branch") or None),
+            clone=clone,
         )
     except Invalid as invalid:
         return _page(request, clone.form, _problems(invalid), clone=clone)
@@ -83,21 +86,21 @@ def _submit(request: HttpRequest, caller: Caller) -> HttpResponse:
         if cloning.is_url(repo):
             clone = _done_clone(request, repo)
             if clone is None:
-                token = cloning.begin(repo, form_data, user_id=request.user.pk or 0)
+                token = cloning.start(repo, form_data, user_id=request.user.pk or 0)
                 return HttpResponseRedirect(f"{reverse('workspace-new')}?clone={token}", status=SEE_OTHER)
         path = clone.path if clone else workspace_setup.allowed(repo)
-        repository = repository_check.look(path, form.cleaned_data.get("base_branch") or None)
+        repository = repository_check.inspect(path, form.cleaned_data.get("base_branch") or None)
         if checking or not fits:
             return _page(request, form_data, repository=repository, clone=clone)
         workspace = _create(form.cleaned_data, repository, clone, caller)
     except Invalid as invalid:
         return _page(request, form_data, _problems(invalid), clone=clone)
     if clone:
-        cloning.taken(clone.token)
+        cloning.forget(clone.token)
     return HttpResponseRedirect(reverse("workspace", args=[workspace.pk]), status=SEE_OTHER)
 
 
-def _create(form_data: dict[str, Any], repository: Found, clone: Clone | None, caller: Caller) -> Any:
+def _create(form_data: dict[str, Any], repository: RepositoryInfo, clone: Clone | None, caller: Caller) -> Any:
     agent = {"kind": form_data["kind"]} | {name: form_data[name] for name in ("command", "model") if form_data[name]}
     config: dict[str, Any] = {"max_workers": form_data["max_workers"], "agent": agent}
     if form_data["verify"]:
@@ -143,7 +146,7 @@ def _page(
     form_data: dict[str, Any],
     problems: dict[str, str] | None = None,
     *,
-    repository: Found | None = None,
+    repository: RepositoryInfo | None = None,
     clone: Clone | None = None,
 ) -> HttpResponse:
     context = {

@@ -20,7 +20,7 @@ from workspaces.access import Need
 from workspaces.activity import events
 from workspaces.models import Channel
 from workspaces.notices import channels, deliveries, schemas, sending
-from workspaces.notices.channels import Wanted
+from workspaces.notices.channels import ChannelSettings
 
 PER_PAGE = 50
 MAX_IN_CSV = 10_000
@@ -64,7 +64,7 @@ def page(page_request: PageRequest) -> HttpResponseBase:
 def add(page_request: PageRequest) -> HttpResponse:
     """A webhook's secret is in this response only, not in a flash message, which would go through a cookie."""
     form_data = validated(NewChannelForm(page_request.request.POST))
-    fields = Wanted(name=form_data["name"], target=form_data["target"], verbs=form_data["verbs"])
+    fields = ChannelSettings(name=form_data["name"], target=form_data["target"], verbs=form_data["verbs"])
     created, secret = channels.create(page_request.workspace, Channel.Kind(form_data["kind"]), fields, by=page_request.caller)
     if not secret:
         return done(page_request, f"{created.name} is created: press “Send a test” to check it")
@@ -76,7 +76,7 @@ def add(page_request: PageRequest) -> HttpResponse:
 def change_channel(page_request: PageRequest, channel_id: str, verb: str) -> HttpResponse:
     channel = channels.channel_for(page_request.workspace.pk, channel_id)
     if verb == "secret":
-        row, secret = channels.change(channel, Wanted(new_secret=True), by=page_request.caller)
+        row, secret = channels.change(channel, ChannelSettings(new_secret=True), by=page_request.caller)
         return _page(page_request, created=row, secret=secret)
     if verb == "test":
         return _test(page_request, channel)
@@ -124,17 +124,19 @@ def _attempt_sentence(ok: bool, status: int | None, took_ms: int, text: str) -> 
 
 def _edit(page_request: PageRequest, channel: Channel) -> str:
     form_data = validated(ChannelForm(page_request.request.POST))
-    row, _ = channels.change(channel, Wanted(form_data["name"], form_data["target"], form_data["verbs"]), by=page_request.caller)
+    row, _ = channels.change(
+        channel, ChannelSettings(form_data["name"], form_data["target"], form_data["verbs"]), by=page_request.caller
+    )
     return f"{row.name} is saved"
 
 
 def _on(page_request: PageRequest, channel: Channel) -> str:
-    channels.change(channel, Wanted(enabled=True), by=page_request.caller)
+    channels.change(channel, ChannelSettings(enabled=True), by=page_request.caller)
     return f"{channel.name} is on"
 
 
 def _off(page_request: PageRequest, channel: Channel) -> str:
-    channels.change(channel, Wanted(enabled=False), by=page_request.caller)
+    channels.change(channel, ChannelSettings(enabled=False), by=page_request.caller)
     return f"{channel.name} is off; its pending deliveries were dropped"
 
 
@@ -161,7 +163,7 @@ def _page(page_request: PageRequest, *, created: Channel | None = None, secret: 
         may_admin=whole,
         created=created,
         secret=secret,
-        channels=[_channel(row, whole=whole) for row in channels.listed(page_request.workspace.pk)],
+        channels=[_channel(row, whole=whole) for row in channels.list_all(page_request.workspace.pk)],
         deliveries=[{"row": row, "delivery": schemas.delivery(row, whole=whole)} for row in rows],
         following=following,
         chosen=chosen,
@@ -187,6 +189,6 @@ def _csv(page_request: PageRequest) -> HttpResponseBase:
     rows, _ = deliveries.page(page_request.workspace.pk, limit=MAX_IN_CSV)
     columns = list(schemas.DeliveryOut.model_fields)
     payloads = (schemas.delivery(row, whole=whole) for row in rows)
-    return csv_export.answer(
+    return csv_export.respond(
         f"deliveries-{page_request.workspace.pk}", columns, ([payload[name] for name in columns] for payload in payloads)
     )

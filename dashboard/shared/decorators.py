@@ -49,10 +49,10 @@ def in_workspace(
         def wrapped(
             request: HttpRequest, caller: Caller, workspace_id: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
-            workspace, role = access.entered(caller, workspace_id, need)
+            workspace, role = access.workspace_and_role(caller, workspace_id, need)
             return view(PageRequest(request, caller, workspace, role), *args, **kwargs)
 
-        return logged_in(wrapped)
+        return logged_in(wrapped)  # type: ignore[arg-type]  # mypy names the positional parameters of a wrapped view
 
     return decorate
 

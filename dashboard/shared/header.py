@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.timezone import now
 
-from budget.amounts import money
+from budget import amounts
 from dashboard.shared import stop_progress
 from dashboard.shared.page_request import COUNTED_TO, PageRequest, Region
 from orchestration import configuration
@@ -51,7 +51,7 @@ def stop_all(at_work: int, held: int) -> tuple[str, str]:
     """The label of the confirmed button, and its consequence."""
     if not at_work:
         return "Turn dispatch off now", "No session is running; dispatch turns off."
-    in_flight = f" ({money.text(held)} reserved)" if held else ""
+    in_flight = f" ({amounts.format_usd(held)} reserved)" if held else ""
     button = f"Stop {at_work} {'worker' if at_work == 1 else 'workers'} now"
     return button, f"Ends {at_work} running{in_flight} and turns dispatch off; commits are kept."
 
@@ -84,7 +84,7 @@ def _alerts(page_request: PageRequest) -> list[Alert]:
         alerts.append(Alert("bad", words, "#stopping", "View"))
     project = page_request.project
     if project.headroom <= 0:
-        cap = money.text(project.max_project_spend)
+        cap = amounts.format_usd(project.max_project_spend)
         alerts.append(
             Alert("bad", f"The hard cap of {cap} is reached: no session starts", reverse("budget", args=at), "Review cap")
         )

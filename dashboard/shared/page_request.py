@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.expressions import RawSQL
@@ -42,7 +42,7 @@ class PageRequest:
         newest = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
         rows = Executor.objects.select_related("workspace__project").annotate(at_work=at_work, ticked_at=Subquery(newest))
         counted: dict[str, Any] = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
-        left = orphans.among(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
+        left = orphans.filter_orphans(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
         counted["orphans"] = Coalesce(Subquery(left.annotate(n=Count("pk")).values("n")), 0)
         return rows.annotate(**counted).get(pk=self.workspace.pk)
 
@@ -78,12 +78,12 @@ class PageRequest:
     @property
     def at_work(self) -> int:
         """Open sessions."""
-        return self.executor.at_work  # type: ignore[attr-defined]
+        return int(self.executor.at_work)  # type: ignore[attr-defined]
 
     @property
     def ticked_at(self) -> datetime | None:
         """When the executor last ticked; None: never."""
-        return self.executor.ticked_at  # type: ignore[attr-defined]
+        return cast("datetime | None", self.executor.ticked_at)  # type: ignore[attr-defined]
 
     @property
     def project(self) -> Project:

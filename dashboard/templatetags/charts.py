@@ -12,7 +12,7 @@ register = template.Library()
 @register.simple_tag
 def paints() -> SafeString:
     """The patterns of all charts. Include once per page, outside of every region."""
-    return patterns.shared()
+    return patterns.definitions()
 
 
 @register.simple_tag

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.apps import apps
+from django.conf import settings
 from django.db.models import Model
 from django.templatetags.static import static
 from django.urls import reverse
@@ -13,26 +14,19 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import get_current_timezone, localtime, now
 
-from budget.amounts import money
+from budget import amounts
 from dashboard.shared import labels
 from workspaces import times
 from workspaces.admin import base as admin_base
 
 register = template.Library()
+register.filter("plain_usd", amounts.plain_usd)
 
 
 @register.filter
 def usd(micro: int | None) -> str:
     """Micro-USD as text; None is a dash, never zero."""
-    return money.text(micro)
-
-
-@register.filter
-def plain_usd(micro: int) -> str:
-    """Micro-USD for the value of an input: no sign, no grouping, no needless zeros beyond cents."""
-    whole, fraction = divmod(micro, money.MICRO)
-    digits = f"{fraction:06d}".rstrip("0")
-    return f"{whole}.{digits.ljust(2, '0')}"
+    return amounts.format_usd(micro)
 
 
 @register.filter
@@ -65,7 +59,7 @@ def percent(part: int, whole: int) -> str:
 @register.filter
 def signed_usd(micro: int) -> str:
     """A difference: over is `+`, under `−`."""
-    return f"+{money.text(micro)}" if micro > 0 else money.text(micro)
+    return f"+{amounts.format_usd(micro)}" if micro > 0 else amounts.format_usd(micro)
 
 
 @register.filter
@@ -170,6 +164,12 @@ def _clock(at: datetime | None, kind: str, words: Callable[[timedelta], str], ne
 @register.filter
 def status_word(state: str) -> str:
     return labels.badge(state)[2].lower()
+
+
+@register.simple_tag
+def build() -> str:
+    """The build that this page is of: live.js compares it with the build in each heartbeat."""
+    return str(settings.BUILD)
 
 
 @register.simple_tag

@@ -1,4 +1,4 @@
-"""Entries, sessions, rounds and locks on the admin site. Entries change by the verbs of entries.py; the rest is history."""
+"""Entries, sessions, rounds and locks on the admin site. Entries change by the verbs of `backlog`; the rest is history."""
 
 from typing import Any
 
@@ -16,19 +16,21 @@ from workspaces.access import Caller
 from workspaces.admin.base import Editable, ReadOnly, in_use, link
 from workspaces.models import Workspace
 
-__all__ = ["admin_places"]  # fills in the places
+__all__ = ["admin_places"]  # imported for its links
 
 
 def _workspace_in_use(obj: Any) -> str:
     count = Session.objects.filter(workspace_id=obj.pk, status__in=Session.OPEN).count()
-    return f"In use: {count} open session(s). What you change here holds for them from their next look on." if count else ""
+    return f"In use: {count} open session(s). A change here applies to them when they next read it." if count else ""
 
 
 def _entry_in_use(obj: Any) -> str:
     session = Session.objects.filter(entry_id=obj.pk, status__in=Session.OPEN).first()
     if session is None:
         return ""
-    return f"In use: session {session.pk} is at work on it ({session.phase}). A change does not stop it: it holds from the next one on."
+    return (
+        f"In use: session {session.pk} is open ({session.phase}). A change does not stop it and applies from the next session on."
+    )
 
 
 in_use.update({Workspace: _workspace_in_use, Project: _workspace_in_use, Executor: _workspace_in_use})
@@ -36,11 +38,11 @@ in_use.update({Entry: _entry_in_use, Account: _entry_in_use})
 
 
 class NamedValues(admin.AllValuesFieldListFilter):
-    """The values that there are; the empty one has a name too, or nobody could point at it."""
+    """The values in use; the empty one is shown as "none", so that it can be clicked."""
 
     def choices(self, changelist: Any) -> Any:
-        for one in super().choices(changelist):
-            yield one | {"display": one["display"] or "none"}
+        for choice in super().choices(changelist):
+            yield choice | {"display": choice["display"] or "none"}
 
 
 @admin.register(Executor)
@@ -144,8 +146,9 @@ class WorkerAdmin(ReadOnly):
     ordering = ["-seen_at", "id"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
-        at_work = Session.objects.filter(worker=OuterRef("pk"), status__in=Session.OPEN).order_by().values("worker")
-        return super().get_queryset(request).annotate(at_work=at_work.annotate(n=Count("pk")).values("n"))
+        open_sessions = Session.objects.filter(worker=OuterRef("pk"), status__in=Session.OPEN).order_by().values("worker")
+        workers: QuerySet[Worker] = super().get_queryset(request)
+        return workers.annotate(at_work=open_sessions.annotate(n=Count("pk")).values("n"))
 
     @admin.display(description="open sessions", ordering="at_work")
     def open_sessions(self, worker: Any) -> int:
@@ -188,15 +191,15 @@ class FileLockAdmin(ReadOnly):
     actions = [ReleaseLocks()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FileLock]:
-        at_work = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
+        open_sessions = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
         parked = Entry.objects.filter(parked_behind=OuterRef("entry")).order_by().values("parked_behind")
-        found = super().get_queryset(request)
-        return found.annotate(is_open=Exists(at_work), parked=parked.annotate(n=Count("pk")).values("n"))
+        locks: QuerySet[FileLock] = super().get_queryset(request)
+        return locks.annotate(is_open=Exists(open_sessions), parked=parked.annotate(n=Count("pk")).values("n"))
 
     @admin.display(description="state")
     def state(self, lock: Any) -> str:
-        why = orphans.why_kept(lock.entry, is_open=lock.is_open)
-        return "⚠ orphan" if not why else "◼ at work" if lock.is_open else "◼ between rounds"
+        why = orphans.reason_kept(lock.entry, is_open=lock.is_open)
+        return "⚠ orphan" if not why else "◼ in progress" if lock.is_open else "◼ between rounds"
 
     @admin.display(description="entries waiting", ordering="parked")
     def waiting(self, lock: Any) -> int:
@@ -224,7 +227,7 @@ class ConversationAdmin(ReadOnly):
 
 @admin.register(Secret)
 class SecretAdmin(ReadOnly):
-    """Names only: a sealed value tells nothing, and setting one belongs to the API."""
+    """Names only: a sealed value is unreadable, and the API sets values."""
 
     list_display = ["name", "workspace", "changed_by", "changed_at"]
     list_select_related = ["workspace"]

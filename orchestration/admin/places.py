@@ -1,6 +1,6 @@
-"""Where an object of the admin site is seen on Muster's own pages: "View on site". Filled in here, where the pages are known.
+"""The admin site's "View on site" links: the page of Muster that shows an object.
 
-A deleted workspace has no pages, and an entry that was taken off the backlog has none; what belonged to it leads to the list it stands in.
+A deleted workspace has no pages. A deleted entry has none either: its objects link to the list that shows them.
 """
 
 from typing import Any
@@ -56,7 +56,7 @@ def _round(entry: Entry, number: int) -> str:
     return _page("round", entry.workspace_id, entry.pk, number)
 
 
-def _of_account(account: Account, tab: str) -> str:
+def _account(account: Account, tab: str) -> str:
     entry = Entry.objects.filter(account=account).first()
     return _entry(entry, tab) if entry else _page("budget", account.project_id)
 
@@ -66,15 +66,15 @@ def _spent_round(spend: RoundSpend) -> str:
     return _round(entry, spend.number) if entry else _page("budget", spend.account.project_id)
 
 
-def _hold(hold: Hold) -> str:
-    """Its session; a permit has no page, but what it is for has."""
-    if found := _session(hold.project_id, hold.session_ref):
-        return found
-    return _of_account(hold.account, "budget") if hold.account else _page("budget", hold.project_id)
+def _hold(reservation: Hold) -> str:
+    """A session's hold links to the session, a permit to its entry or the budget."""
+    if session_page := _session(reservation.project_id, reservation.session_ref):
+        return session_page
+    return _account(reservation.account, "budget") if reservation.account else _page("budget", reservation.project_id)
 
 
 def _token(token: ApiToken) -> str:
-    """That of a session is seen with its session; those of people are on the account's page of who made them."""
+    """A session's token links to the session; a person's token is on the account page of its owner."""
     return _session(token.workspace_id, token.session_ref) if token.workspace_id else ""
 
 
@@ -100,35 +100,35 @@ def _member(user: User) -> str:
 places.update(
     {
         User: _member,
-        Workspace: lambda one: _page("settings", one.pk),
-        Membership: lambda one: _page("members", one.workspace_id, at=f"member-{one.pk}"),
+        Workspace: lambda obj: _page("settings", obj.pk),
+        Membership: lambda obj: _page("members", obj.workspace_id, at=f"member-{obj.pk}"),
         ApiToken: _token,
-        Event: lambda one: _page("activity", one.workspace_id, query=_from(one.pk)),
-        Channel: lambda one: _page("notices", one.workspace_id, at=one.pk),
-        ChannelVerb: lambda one: _page("notices", one.channel.workspace_id, at=one.channel_id),
-        Delivery: lambda one: _page("notices", one.channel.workspace_id, query={"channel": one.channel_id}, at="log-h"),
-        Project: lambda one: _page("budget", one.pk, at="caps-h"),
-        Account: lambda one: _of_account(one, "budget"),
+        Event: lambda obj: _page("activity", obj.workspace_id, query=_from(obj.pk)),
+        Channel: lambda obj: _page("notices", obj.workspace_id, at=obj.pk),
+        ChannelVerb: lambda obj: _page("notices", obj.channel.workspace_id, at=obj.channel_id),
+        Delivery: lambda obj: _page("notices", obj.channel.workspace_id, query={"channel": obj.channel_id}, at="log-h"),
+        Project: lambda obj: _page("budget", obj.pk, at="caps-h"),
+        Account: lambda obj: _account(obj, "budget"),
         RoundSpend: _spent_round,
         Hold: _hold,
-        Limit: lambda one: _page("budget", one.project_id, at="caps-h"),
+        Limit: lambda obj: _page("budget", obj.project_id, at="caps-h"),
         DaySpend: _day,
-        ThresholdCrossing: lambda one: _page("activity", one.project_id, query={"verb": CapThresholdPassed.verb}),
-        LedgerEntry: lambda one: _page("ledger", one.project_id, query=_from(one.pk), at=f"row-{one.pk}"),
-        BudgetChange: lambda one: _page("changes", one.project_id, query=_from(one.pk)),
+        ThresholdCrossing: lambda obj: _page("activity", obj.project_id, query={"verb": CapThresholdPassed.verb}),
+        LedgerEntry: lambda obj: _page("ledger", obj.project_id, query=_from(obj.pk), at=f"row-{obj.pk}"),
+        BudgetChange: lambda obj: _page("changes", obj.project_id, query=_from(obj.pk)),
         Review: _review,
-        ReviewLine: lambda one: _review(one.review),
-        Proposal: lambda one: _review(one.review),
-        Comment: lambda one: _review(one.review),
-        Decision: lambda one: _review(one.review),
-        Executor: lambda one: _page("executor-page", one.pk),
+        ReviewLine: lambda obj: _review(obj.review),
+        Proposal: lambda obj: _review(obj.review),
+        Comment: lambda obj: _review(obj.review),
+        Decision: lambda obj: _review(obj.review),
+        Executor: lambda obj: _page("executor-page", obj.pk),
         Entry: _entry,
-        Dependency: lambda one: _entry(one.entry, "deps"),
-        Session: lambda one: _page("session", one.workspace_id, one.pk),
-        Round: lambda one: _round(one.entry, one.number),
-        FileLock: lambda one: _page("locks", one.workspace_id, query={"entry": one.entry_id}),
-        LogChunk: lambda one: _page("session-log", one.session.workspace_id, one.session_id, at=f"L{one.first_seq}"),
-        Conversation: lambda one: _entry(one.entry, "history"),
-        Secret: lambda one: _page("agent", one.workspace_id),
+        Dependency: lambda obj: _entry(obj.entry, "deps"),
+        Session: lambda obj: _page("session", obj.workspace_id, obj.pk),
+        Round: lambda obj: _round(obj.entry, obj.number),
+        FileLock: lambda obj: _page("locks", obj.workspace_id, query={"entry": obj.entry_id}),
+        LogChunk: lambda obj: _page("session-log", obj.session.workspace_id, obj.session_id, at=f"L{obj.first_seq}"),
+        Conversation: lambda obj: _entry(obj.entry, "history"),
+        Secret: lambda obj: _page("agent", obj.workspace_id),
     }
 )

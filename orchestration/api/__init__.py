@@ -1,4 +1,8 @@
-"""The orchestration calls, one module a subject."""
+"""The orchestration calls.
+
+`executor`, `sessions`, `agent`, `todo`, `config`, `events`, `workspaces`: one module for each subject of the API. `drafts` converts requests
+into drafts of entries.
+"""
 
 from ninja import Router
 

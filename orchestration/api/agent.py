@@ -1,4 +1,4 @@
-"""The agent calls: whether agents can work, which of their programs are there, and the secrets they get."""
+"""The agent calls: whether agents can work, the versions of their programs, and their secrets."""
 
 from typing import Any
 
@@ -9,25 +9,25 @@ from orchestration.configuration import circuit_breaker, secrets
 from orchestration.models import Secret
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router(tags=["executor"])
 
 
-@router.get("/executor/agent", response=answers(schemas.AgentOut), operation_id="agent.orchestration.agentGet")
+@router.get("/executor/agent", response=responses(schemas.AgentOut), operation_id="agent.orchestration.agentGet")
 def get_agent(request: Request, workspaceID: Path[str]) -> Any:
     """Whether the workspace's agents can work: the breaker with its reason, the programs on the workers' hosts, the last push."""
     return queries.agent_state(access.workspace_for(request.auth, workspaceID).pk)
 
 
-@router.post("/executor/agent/retry", response=answers(schemas.Ok), operation_id="agent.orchestration.agentRetry")
+@router.post("/executor/agent/retry", response=responses(schemas.Ok), operation_id="agent.orchestration.agentRetry")
 def retry(request: Request, workspaceID: Path[str]) -> Any:
     """Close the breaker: what waits for the provider may start now."""
     circuit_breaker.try_again(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
     return {"ok": True}
 
 
-@router.get("/secrets", response=answers(schemas.SecretsOut), operation_id="agent.orchestration.secretsList", tags=["config"])
+@router.get("/secrets", response=responses(schemas.SecretsOut), operation_id="agent.orchestration.secretsList", tags=["config"])
 def list_secrets(request: Request, workspaceID: Path[str]) -> Any:
     """Their names. Values never leave the server but into an agent's environment."""
     workspace = access.workspace_for(request.auth, workspaceID)
@@ -35,7 +35,7 @@ def list_secrets(request: Request, workspaceID: Path[str]) -> Any:
 
 
 @router.put(
-    "/secrets/{secretName}", response=answers(schemas.SecretOut), operation_id="agent.orchestration.secretsSet", tags=["config"]
+    "/secrets/{secretName}", response=responses(schemas.SecretOut), operation_id="agent.orchestration.secretsSet", tags=["config"]
 )
 def put_secret(request: Request, workspaceID: Path[str], secretName: str, body: schemas.SecretIn) -> Any:
     """Set or replace one."""
@@ -44,7 +44,10 @@ def put_secret(request: Request, workspaceID: Path[str], secretName: str, body: 
 
 
 @router.delete(
-    "/secrets/{secretName}", response=answers(schemas.Deleted), operation_id="agent.orchestration.secretsDelete", tags=["config"]
+    "/secrets/{secretName}",
+    response=responses(schemas.Deleted),
+    operation_id="agent.orchestration.secretsDelete",
+    tags=["config"],
 )
 def delete_secret(request: Request, workspaceID: Path[str], secretName: str) -> Any:
     """Agents started from now on do not get it."""

@@ -1,11 +1,10 @@
-"""From what a caller sends to a draft of an entry."""
+"""Converts requests into drafts of entries."""
 
 from orchestration import schemas
 from orchestration.backlog import entries
 
 
-def of(item: schemas.EntryIn) -> entries.Draft:
-    """The draft of one entry of a request."""
+def from_request(item: schemas.EntryIn) -> entries.Draft:
     return entries.Draft(
         content=item.content,
         ref=item.ref or "",

@@ -1,4 +1,4 @@
-"""The activity log, and the same as a stream of hints (Server-Sent Events, in `orchestration/streams.py`)."""
+"""The activity log."""
 
 from typing import Annotated, Any
 
@@ -9,12 +9,12 @@ from budget.schemas import Cursor, Limit
 from orchestration import queries, schemas
 from workspaces import access
 from workspaces.access import Request
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router(tags=["events"])
 
 
-@router.get("/todo/events", response=answers(schemas.EventsOut), operation_id="agent.orchestration.todoEvents")
+@router.get("/todo/events", response=responses(schemas.EventsOut), operation_id="agent.orchestration.todoEvents")
 def get_events(
     request: Request,
     workspaceID: Path[str],
@@ -25,7 +25,7 @@ def get_events(
     """What was done, by whom and why, oldest first, after event number `after` (or a `cursor`, which is the same)."""
     workspace = access.workspace_for(request.auth, workspaceID)
     start = after if cursor is None else position(cursor)
-    found = queries.events_after(workspace.pk, after=start, limit=limit + 1)
+    events = queries.events_after(workspace.pk, after=start, limit=limit + 1)
     shown = [
         {
             "id": event.pk,
@@ -37,6 +37,6 @@ def get_events(
             "data": event.data,
             "reason": event.reason,
         }
-        for event in found[:limit]
+        for event in events[:limit]
     ]
-    return {"events": shown, "next_cursor": str(found[limit - 1].pk) if len(found) > limit else None}
+    return {"events": shown, "next_cursor": str(events[limit - 1].pk) if len(events) > limit else None}

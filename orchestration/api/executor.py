@@ -1,4 +1,4 @@
-"""The executor calls of the contract, and explain. Find, ask, answer."""
+"""The executor calls of the contract, and explain."""
 
 from typing import Any
 
@@ -13,33 +13,33 @@ from orchestration.executor import explain as explaining
 from workspaces import access, activity
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router(tags=["executor"])
 
 
-@router.post("/executor/start", response=answers(schemas.Started), operation_id="agent.orchestration.executorStart")
+@router.post("/executor/start", response=responses(schemas.Started), operation_id="agent.orchestration.executorStart")
 def start(request: Request, workspaceID: Path[str]) -> Any:
     """Begin dispatching: from then on eligible entries are given worker sessions."""
     control.start(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
     return {"started": True}
 
 
-@router.post("/executor/pause", response=answers(schemas.Paused), operation_id="agent.orchestration.executorPause")
+@router.post("/executor/pause", response=responses(schemas.Paused), operation_id="agent.orchestration.executorPause")
 def pause(request: Request, workspaceID: Path[str]) -> Any:
     """Dispatch nothing new until resume; sessions at work go on."""
     control.pause(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
     return {"paused": True}
 
 
-@router.post("/executor/resume", response=answers(schemas.Resumed), operation_id="agent.orchestration.executorResume")
+@router.post("/executor/resume", response=responses(schemas.Resumed), operation_id="agent.orchestration.executorResume")
 def resume(request: Request, workspaceID: Path[str]) -> Any:
     """Dispatch again after a pause."""
     control.resume(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
     return {"resumed": True}
 
 
-@router.post("/executor/stop-all", response=answers(schemas.Stopped), operation_id="agent.orchestration.executorStopAll")
+@router.post("/executor/stop-all", response=responses(schemas.Stopped), operation_id="agent.orchestration.executorStopAll")
 def stop_all(request: Request, workspaceID: Path[str]) -> Any:
     """The emergency stop: every session at work is ended, and the executor is paused."""
     control.stop_all(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
@@ -47,7 +47,9 @@ def stop_all(request: Request, workspaceID: Path[str]) -> Any:
 
 
 @router.post(
-    "/executor/workers/{sessionID}/stop", response=answers(schemas.Stopped), operation_id="agent.orchestration.executorStopWorker"
+    "/executor/workers/{sessionID}/stop",
+    response=responses(schemas.Stopped),
+    operation_id="agent.orchestration.executorStopWorker",
 )
 def stop_worker(request: Request, workspaceID: Path[str], sessionID: str) -> Any:
     """End one session. The executor keeps its state; the entry is held until someone releases it."""
@@ -57,7 +59,7 @@ def stop_worker(request: Request, workspaceID: Path[str], sessionID: str) -> Any
 
 
 @router.post(
-    "/executor/force-dispatch", response=answers(schemas.Dispatched), operation_id="agent.orchestration.executorForceDispatch"
+    "/executor/force-dispatch", response=responses(schemas.Dispatched), operation_id="agent.orchestration.executorForceDispatch"
 )
 def force_dispatch(request: Request, workspaceID: Path[str]) -> Any:
     """Run a dispatch cycle now. It never overrides pause, caps or locks; the diagnostics say what stands in the way."""
@@ -67,7 +69,7 @@ def force_dispatch(request: Request, workspaceID: Path[str]) -> Any:
     return {"dispatched": True, "diagnostics": queries.diagnostics(workspace.pk)}
 
 
-@router.get("/executor/status", response=answers(schemas.ExecutorStatus), operation_id="agent.orchestration.executorGetStatus")
+@router.get("/executor/status", response=responses(schemas.ExecutorStatus), operation_id="agent.orchestration.executorGetStatus")
 def get_status(request: Request, workspaceID: Path[str]) -> Any:
     """The executor's state and the number of sessions at work."""
     workspace = access.workspace_for(request.auth, workspaceID)
@@ -75,7 +77,7 @@ def get_status(request: Request, workspaceID: Path[str]) -> Any:
     return {"state": state, "paused": state == "paused", "activeWorkers": len(queries.open_sessions(workspace.pk))}
 
 
-@router.get("/executor/workers", response=answers(schemas.Workers), operation_id="agent.orchestration.executorGetWorkers")
+@router.get("/executor/workers", response=responses(schemas.Workers), operation_id="agent.orchestration.executorGetWorkers")
 def get_workers(request: Request, workspaceID: Path[str]) -> Any:
     """The sessions at work, with their entry, phase and status."""
     workspace = access.workspace_for(request.auth, workspaceID)
@@ -86,14 +88,16 @@ def get_workers(request: Request, workspaceID: Path[str]) -> Any:
     return {"workers": shown}
 
 
-@router.get("/executor/locks", response=answers(dict[str, list[str]]), operation_id="agent.orchestration.executorGetLocks")
+@router.get("/executor/locks", response=responses(dict[str, list[str]]), operation_id="agent.orchestration.executorGetLocks")
 def get_locks(request: Request, workspaceID: Path[str]) -> Any:
     """The paths locked now, by entry."""
     return queries.locks_by_entry(access.workspace_for(request.auth, workspaceID).pk)
 
 
 @router.post(
-    "/executor/entries/{entryID}/reverify", response=answers(schemas.Ok), operation_id="agent.orchestration.executorReverifyEntry"
+    "/executor/entries/{entryID}/reverify",
+    response=responses(schemas.Ok),
+    operation_id="agent.orchestration.executorReverifyEntry",
 )
 def reverify(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """Verify again what the last session left, without implementing. Its completed rounds count from 0 again."""
@@ -102,7 +106,7 @@ def reverify(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     return {"ok": True}
 
 
-@router.get("/executor/explain", response=answers(schemas.Explained), operation_id="agent.orchestration.executorExplain")
+@router.get("/executor/explain", response=responses(schemas.Explained), operation_id="agent.orchestration.executorExplain")
 def explain(
     request: Request,
     workspaceID: Path[str],
@@ -111,12 +115,16 @@ def explain(
 ) -> Any:
     """For every entry that waits, the executor's checks in its order: result, what is, what is needed."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    _, found = explaining.explain(workspace.pk, after=_place(cursor), limit=limit + 1)
+    _, explanations = explaining.explain(workspace.pk, after=_position(cursor), limit=limit + 1)
     shown = [
-        {"entry_id": one.entry.id, "why": one.why.code if one.why else None, "checks": [_check(c) for c in one.checks]}
-        for one in found
+        {
+            "entry_id": explanation.entry.id,
+            "why": explanation.why.code if explanation.why else None,
+            "checks": [_check(c) for c in explanation.checks],
+        }
+        for explanation in explanations
     ]
-    return {"entries": shown[:limit], "next_cursor": _cursor(found[limit - 1]) if len(found) > limit else None}
+    return {"entries": shown[:limit], "next_cursor": _cursor(explanations[limit - 1]) if len(explanations) > limit else None}
 
 
 def _check(check: Any) -> dict[str, Any]:
@@ -129,15 +137,15 @@ def _check(check: Any) -> dict[str, Any]:
     }
 
 
-def _place(cursor: str | None) -> tuple[int, ...]:
-    """The place in line that a cursor names. Raises Invalid."""
+def _position(cursor: str | None) -> tuple[int, ...]:
+    """The position in line that a cursor names. Raises Invalid."""
     if cursor is None:
         return ()
     parts = cursor.split("-")
     if len(parts) != 3:
-        raise Invalid("The cursor is not one that this list gave out", "cursor")
+        raise Invalid("The cursor is not one of this list", "cursor")
     return tuple(position(part) for part in parts)
 
 
-def _cursor(found: explaining.Explanation) -> str:
-    return f"{0 if found.entry.has_rounds else 1}-{found.entry.priority}-{found.entry.seq}"
+def _cursor(explanation: explaining.Explanation) -> str:
+    return f"{0 if explanation.entry.has_rounds else 1}-{explanation.entry.priority}-{explanation.entry.seq}"

@@ -1,4 +1,4 @@
-"""The session calls: what a session is doing, its log, and what its agent reports with its own token."""
+"""The session calls: a session's state, its log, and reports of its agent with the session's token."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from django.http import StreamingHttpResponse
 from ninja import Path, Query, Router
 
-from budget.amounts import money
+from budget import amounts
 from budget.reads.queries import session_spend
 from orchestration import queries, schemas, sessions
 from orchestration.models import Session
@@ -16,12 +16,14 @@ from orchestration.sessions.logs import chunks as log_chunks
 from workspaces import access
 from workspaces.access import Request
 from workspaces.errors import NotFound
-from workspaces.schemas import also, answers
+from workspaces.schemas import extra_content, responses
 
 router = Router(tags=["sessions"])
 
 
-@router.get("/executor/sessions/{sessionID}", response=answers(schemas.SessionOut), operation_id="agent.orchestration.sessionGet")
+@router.get(
+    "/executor/sessions/{sessionID}", response=responses(schemas.SessionOut), operation_id="agent.orchestration.sessionGet"
+)
 def get_session(request: Request, workspaceID: Path[str], sessionID: str) -> Any:
     """A session, at work or ended."""
     workspace = access.workspace_for(request.auth, workspaceID)
@@ -30,9 +32,9 @@ def get_session(request: Request, workspaceID: Path[str], sessionID: str) -> Any
 
 @router.get(
     "/executor/sessions/{sessionID}/log",
-    response=answers(None),
+    response=responses(None),
     operation_id="agent.orchestration.sessionLog",
-    openapi_extra=also(**{"text/plain": {"type": "string"}, "application/x-ndjson": {"type": "string"}}),
+    openapi_extra=extra_content(**{"text/plain": {"type": "string"}, "application/x-ndjson": {"type": "string"}}),
 )
 def get_log(
     request: Request,
@@ -52,7 +54,7 @@ def get_log(
 
 
 @router.post(
-    "/executor/sessions/{sessionID}/usage", response=answers(schemas.UsageOut), operation_id="agent.orchestration.sessionUsage"
+    "/executor/sessions/{sessionID}/usage", response=responses(schemas.UsageOut), operation_id="agent.orchestration.sessionUsage"
 )
 def post_usage(request: Request, workspaceID: Path[str], sessionID: str, body: schemas.UsageIn) -> Any:
     """What a request of the session's agent cost. With the session's own token; the same `id` counts once."""
@@ -67,11 +69,11 @@ def post_usage(request: Request, workspaceID: Path[str], sessionID: str, body: s
         cache_write_tokens=body.cache_write_tokens,
     )
     fresh = metering.record(session, usage)
-    return {"recorded": fresh, "budget_left_usd": money.number(max(metering.left(session), 0))}
+    return {"recorded": fresh, "budget_left_usd": amounts.number(max(metering.left(session), 0))}
 
 
 @router.post(
-    "/executor/sessions/{sessionID}/progress", response=answers(schemas.Ok), operation_id="agent.orchestration.sessionProgress"
+    "/executor/sessions/{sessionID}/progress", response=responses(schemas.Ok), operation_id="agent.orchestration.sessionProgress"
 )
 def post_progress(request: Request, workspaceID: Path[str], sessionID: str, body: schemas.ProgressIn) -> Any:
     """One line on what the agent is doing, shown beside its session. With the session's own token."""
@@ -104,7 +106,7 @@ def _lines(session: Session, after: int, *, as_json: bool) -> Iterator[str]:
 
 def _shown(session: Session) -> dict[str, Any]:
     spend = session_spend(session.pk)
-    unknown = {name: None if spend[name] is None else money.number(spend[name] or 0) for name in ("reported", "computed")}
+    unknown = {name: None if spend[name] is None else amounts.number(spend[name] or 0) for name in ("reported", "computed")}
     return {
         "id": session.pk,
         "entry_id": session.entry_id,
@@ -128,7 +130,7 @@ def _shown(session: Session) -> dict[str, Any]:
         "cost_note": session.cost_note or None,
         "anomaly": session.anomaly or None,
         "cost": {
-            "booked_usd": money.number(spend["amount"] or 0),
+            "booked_usd": amounts.number(spend["amount"] or 0),
             "reported_usd": unknown["reported"],
             "computed_usd": unknown["computed"],
         },

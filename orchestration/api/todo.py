@@ -1,4 +1,4 @@
-"""The backlog calls. Find, ask, answer."""
+"""The backlog calls."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,14 +12,14 @@ from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router(tags=["todo"])
 
 EntryStatus = Literal["pending", "in_progress", "blocked", "done", "failed"]
 
 
-@router.get("/todo", response=answers(schemas.Todo), operation_id="agent.orchestration.todoGet")
+@router.get("/todo", response=responses(schemas.Todo), operation_id="agent.orchestration.todoGet")
 def get_todo(
     request: Request,
     workspaceID: Path[str],
@@ -34,37 +34,37 @@ def get_todo(
     words = (q or "").strip()
     if "\x00" in words:
         raise Invalid("may not contain NUL", "q")
-    found, following = queries.entries_page(
+    rows, following = queries.entries_page(
         workspace.pk, status=status or "", reason=reason or "", words=words, limit=limit, cursor=cursor
     )
     return {
         "id": workspace.pk,
         "version": queries.newest_event(workspace.pk),
         "created_at": workspace.created_at,
-        "entries": queries.shown_entries(workspace.pk, found),
+        "entries": queries.shown_entries(workspace.pk, rows),
         "next_cursor": following,
     }
 
 
 @router.post(
-    "/todo/entries", response=answers(schemas.EntriesOut, status=201), operation_id="agent.orchestration.todoEntriesCreate"
+    "/todo/entries", response=responses(schemas.EntriesOut, status=201), operation_id="agent.orchestration.todoEntriesCreate"
 )
 def create(request: Request, workspaceID: Path[str], body: schemas.EntriesIn) -> Any:
     """Add entries, all or none. `depends_on` names entries, or refs of this call."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
-    made = entries.add(workspace.pk, [drafts.of(item) for item in body.entries], by=request.auth)
-    found = Entry.objects.filter(pk__in=[entry.pk for entry in made]).select_related("account").order_by("seq")
-    return Status(201, {"entries": queries.shown_entries(workspace.pk, list(found))})
+    created = entries.add(workspace.pk, [drafts.from_request(item) for item in body.entries], by=request.auth)
+    rows = Entry.objects.filter(pk__in=[entry.pk for entry in created]).select_related("account").order_by("seq")
+    return Status(201, {"entries": queries.shown_entries(workspace.pk, list(rows))})
 
 
-@router.get("/todo/entries/{entryID}", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryGet")
+@router.get("/todo/entries/{entryID}", response=responses(schemas.EntryOut), operation_id="agent.orchestration.todoEntryGet")
 def get_entry(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """One entry."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return _shown(workspace.pk, queries.entry_for(workspace.pk, entryID))
 
 
-@router.delete("/todo/entries/{entryID}", response=answers(schemas.Deleted), operation_id="agent.orchestration.todoEntryDelete")
+@router.delete("/todo/entries/{entryID}", response=responses(schemas.Deleted), operation_id="agent.orchestration.todoEntryDelete")
 def delete(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """Take an entry off the backlog. Its sessions and what it cost stay on record."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
@@ -73,7 +73,7 @@ def delete(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 @router.patch(
-    "/todo/entries/{entryID}/status", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryStatus"
+    "/todo/entries/{entryID}/status", response=responses(schemas.EntryOut), operation_id="agent.orchestration.todoEntryStatus"
 )
 def set_status(request: Request, workspaceID: Path[str], entryID: str, body: schemas.StatusIn) -> Any:
     """`blocked` holds an entry back, `pending` releases or reopens it, `done` marks it done."""
@@ -83,7 +83,7 @@ def set_status(request: Request, workspaceID: Path[str], entryID: str, body: sch
 
 
 @router.patch(
-    "/todo/entries/{entryID}/priority", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryPriority"
+    "/todo/entries/{entryID}/priority", response=responses(schemas.EntryOut), operation_id="agent.orchestration.todoEntryPriority"
 )
 def set_priority(request: Request, workspaceID: Path[str], entryID: str, body: schemas.PriorityIn) -> Any:
     """Change an entry's place in line."""
@@ -93,7 +93,7 @@ def set_priority(request: Request, workspaceID: Path[str], entryID: str, body: s
 
 
 @router.patch(
-    "/todo/entries/{entryID}/rounds", response=answers(schemas.EntryOut), operation_id="agent.orchestration.todoEntryRounds"
+    "/todo/entries/{entryID}/rounds", response=responses(schemas.EntryOut), operation_id="agent.orchestration.todoEntryRounds"
 )
 def set_rounds(request: Request, workspaceID: Path[str], entryID: str, body: schemas.RoundsIn) -> Any:
     """Change how many rounds an entry may make. One that failed for want of rounds goes on."""
@@ -104,7 +104,7 @@ def set_rounds(request: Request, workspaceID: Path[str], entryID: str, body: sch
 
 
 @router.get(
-    "/todo/entries/{entryID}/spec", response=answers(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecGet"
+    "/todo/entries/{entryID}/spec", response=responses(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecGet"
 )
 def get_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """An entry's spec, and the paths that it locks."""
@@ -113,7 +113,7 @@ def get_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 @router.put(
-    "/todo/entries/{entryID}/spec", response=answers(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecPut"
+    "/todo/entries/{entryID}/spec", response=responses(schemas.SpecOut), operation_id="agent.orchestration.todoEntrySpecPut"
 )
 def put_spec(request: Request, workspaceID: Path[str], entryID: str, body: schemas.Spec) -> Any:
     """Replace an entry's spec, unless it is frozen or at work."""
@@ -124,7 +124,7 @@ def put_spec(request: Request, workspaceID: Path[str], entryID: str, body: schem
 
 @router.post(
     "/todo/entries/{entryID}/spec/freeze",
-    response=answers(schemas.SpecOut),
+    response=responses(schemas.SpecOut),
     operation_id="agent.orchestration.todoEntrySpecFreeze",
 )
 def freeze_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
@@ -134,13 +134,13 @@ def freeze_spec(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 @router.get(
-    "/todo/entries/{entryID}/rounds", response=answers(schemas.RoundsOut), operation_id="agent.orchestration.todoEntryRoundsGet"
+    "/todo/entries/{entryID}/rounds", response=responses(schemas.RoundsOut), operation_id="agent.orchestration.todoEntryRoundsGet"
 )
 def get_rounds(request: Request, workspaceID: Path[str], entryID: str, limit: Limit = 100, cursor: Cursor = None) -> Any:
     """An entry's rounds: cost, score, what verification found, and the evidence."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    found, following = queries.rounds_page(queries.entry_for(workspace.pk, entryID), limit=limit, cursor=cursor)
-    return {"rounds": found, "next_cursor": following}
+    rows, following = queries.rounds_page(queries.entry_for(workspace.pk, entryID), limit=limit, cursor=cursor)
+    return {"rounds": rows, "next_cursor": following}
 
 
 def _shown(workspace_id: str, entry: Entry) -> dict[str, Any]:

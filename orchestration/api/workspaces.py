@@ -4,7 +4,7 @@ from typing import Any
 
 from ninja import Path, Router, Status
 
-from budget.amounts import money
+from budget import amounts
 from budget.reads.queries import position
 from budget.schemas import Cursor, Limit
 from orchestration import configuration, schemas
@@ -12,12 +12,12 @@ from orchestration.configuration import workspace_setup
 from workspaces import access
 from workspaces.access import Caller, Need, Request
 from workspaces.models import Workspace
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router(tags=["workspaces"])
 
 
-@router.post("", response=answers(schemas.WorkspaceOut, status=201), operation_id="agent.orchestration.workspacesCreate")
+@router.post("", response=responses(schemas.WorkspaceOut, status=201), operation_id="agent.orchestration.workspacesCreate")
 def create(request: Request, body: schemas.WorkspaceIn) -> Any:
     """Put a repository under Muster: a path on the server, or a git URL."""
     access.check_may_create(request.auth)
@@ -33,7 +33,7 @@ def create(request: Request, body: schemas.WorkspaceIn) -> Any:
     return Status(201, _shown(workspace, request.auth))
 
 
-@router.get("", response=answers(schemas.WorkspacesOut), operation_id="agent.orchestration.workspacesList")
+@router.get("", response=responses(schemas.WorkspacesOut), operation_id="agent.orchestration.workspacesList")
 def list_all(
     request: Request,
     limit: Limit = 100,
@@ -41,18 +41,18 @@ def list_all(
 ) -> Any:
     """The workspaces that you may see, newest first."""
     start = position(cursor) if cursor is not None else 0
-    found = list(access.workspaces_for(request.auth).select_related("project", "executor")[start : start + limit + 1])
-    following = str(start + limit) if len(found) > limit else None
-    return {"workspaces": [_shown(workspace, request.auth) for workspace in found[:limit]], "next_cursor": following}
+    workspaces = list(access.workspaces_for(request.auth).select_related("project", "executor")[start : start + limit + 1])
+    following = str(start + limit) if len(workspaces) > limit else None
+    return {"workspaces": [_shown(workspace, request.auth) for workspace in workspaces[:limit]], "next_cursor": following}
 
 
-@router.get("/{workspaceID}", response=answers(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceGet")
+@router.get("/{workspaceID}", response=responses(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceGet")
 def get_one(request: Request, workspaceID: Path[str]) -> Any:
     """One workspace."""
     return _shown(access.workspace_for(request.auth, workspaceID), request.auth)
 
 
-@router.patch("/{workspaceID}", response=answers(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceUpdate")
+@router.patch("/{workspaceID}", response=responses(schemas.WorkspaceOut), operation_id="agent.orchestration.workspaceUpdate")
 def update(request: Request, workspaceID: Path[str], body: schemas.WorkspaceChange) -> Any:
     """Rename it, or change its two amounts."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
@@ -66,7 +66,7 @@ def update(request: Request, workspaceID: Path[str], body: schemas.WorkspaceChan
     return _shown(Workspace.objects.get(pk=workspace.pk), request.auth)
 
 
-@router.delete("/{workspaceID}", response=answers(schemas.Deleted), operation_id="agent.orchestration.workspaceDelete")
+@router.delete("/{workspaceID}", response=responses(schemas.Deleted), operation_id="agent.orchestration.workspaceDelete")
 def delete(request: Request, workspaceID: Path[str]) -> Any:
     """Hide it for good; refused while sessions run. What it spent stays on record."""
     workspace_setup.delete(access.workspace_for(request.auth, workspaceID, Need.ADMIN), by=request.auth)
@@ -74,14 +74,14 @@ def delete(request: Request, workspaceID: Path[str]) -> Any:
 
 
 def _shown(workspace: Workspace, caller: Caller) -> dict[str, Any]:
-    config = configuration.answer(configuration.load(workspace.executor.config))
+    config = configuration.as_json(configuration.load(workspace.executor.config))
     return {
         "id": workspace.pk,
         "name": workspace.name,
         "repo": workspace.origin or workspace.repo,
         "base_branch": workspace.base_branch,
-        "total_budget_usd": money.number(workspace.project.total_budget),
-        "max_project_spend_usd": money.number(workspace.project.max_project_spend),
+        "total_budget_usd": amounts.number(workspace.project.total_budget),
+        "max_project_spend_usd": amounts.number(workspace.project.max_project_spend),
         "state": workspace.executor.state,
         "config": config if caller.may(Need.ADMIN, workspace) else configuration.without_values(config),
         "created_at": workspace.created_at,

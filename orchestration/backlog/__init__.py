@@ -1,3 +1,7 @@
-"""Entries of the backlog: adding, changing, moving between states, dependencies, file locks.
+"""The backlog.
 
-`entry_state` is the only writer of an entry's status."""
+`entries` adds and deletes entries. `entry_actions` holds, resumes and finishes them, one or many at once. `entry_edits` changes rounds,
+parallelism, assignee and spec. `dependencies` adds and removes dependencies; `graph` finds cycles. `entry_state` is the only writer of an
+entry's status; `transitions` decides where an entry goes when its session ends. `completion` records an idle backlog. `locks` takes and
+releases file locks, `paths` normalises them, `orphans` finds locks that no entry needs.
+"""

@@ -1,7 +1,7 @@
-"""When a backlog comes to rest: nothing is at work, and nothing can start by itself. Told once each time it does (`backlog.finished`).
+"""When a backlog becomes idle: no session is open and no entry can start by itself. Each time is recorded once (`backlog.finished`).
 
-`finished`: every entry is done or failed. `stuck`: what is left waits for a person, by itself or behind others. The caller holds the
-executor's row, so two endings cannot both be the last, or neither.
+`finished`: every entry is done or failed. `stuck`: the remaining entries wait for a person, directly or behind others. The caller holds
+the executor's row, so of two sessions that end at once exactly one is the last.
 """
 
 from collections.abc import Sequence
@@ -13,28 +13,28 @@ from orchestration.models import Entry
 from workspaces import activity
 from workspaces.access import MUSTER
 
-GOING, STUCK, FINISHED = "going", "stuck", "finished"
+RUNNING, STUCK, FINISHED = "going", "stuck", "finished"
 
 
-def can_go(status: str, unmet_dependencies: int) -> bool:
+def can_progress(status: str, unmet_dependencies: int) -> bool:
     """Whether an entry in this state keeps the backlog going."""
     return status == Entry.Status.IN_PROGRESS or (status == Entry.Status.PENDING and unmet_dependencies == 0)
 
 
-def was(status: str, unmet_dependencies: int) -> str:
-    """What the backlog was at least, while an entry that now came to its end was still in this state."""
-    if can_go(status, unmet_dependencies):
-        return GOING
+def state_before(status: str, unmet_dependencies: int) -> str:
+    """A lower bound for the backlog's state while this entry, which has just moved, was still in that status."""
+    if can_progress(status, unmet_dependencies):
+        return RUNNING
     return FINISHED if status in (Entry.Status.DONE, Entry.Status.FAILED) else STUCK
 
 
-def least(those: Sequence[str]) -> str:
-    """What the backlog was at least, while each of several entries was in its state."""
-    return next(state for state in (GOING, STUCK, FINISHED) if state in those)
+def liveliest(states: Sequence[str]) -> str:
+    """The most active of several lower bounds."""
+    return next(state for state in (RUNNING, STUCK, FINISHED) if state in states)
 
 
 def record_finished(workspace_id: str, *, before: str) -> None:
-    """Record that the backlog came to rest, if it is at rest now and was not so `before`. One query, and the line."""
+    """Record an idle backlog, unless it was in the same state `before`. One query, and the insert."""
     alive = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
     names = {status: Count("pk", filter=Q(status=status)) for status in ("done", "failed", "blocked", "pending")}
     going = Q(status=Entry.Status.IN_PROGRESS) | Q(status=Entry.Status.PENDING, unmet_dependencies=0)

@@ -1,4 +1,4 @@
-"""The backlog: what is added to it and taken off. Executor row first, so that counters never race."""
+"""Adding and deleting entries. Each change locks the executor's row first, so that counters never race."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ from workspaces.access import Caller
 from workspaces.errors import Invalid
 
 PRIORITIES = {p.name.lower(): p for p in Entry.Priority}
-MOST_AT_ONCE = 1000
+MAX_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class Draft:
-    """An entry to be added. `depends_on` holds ids of entries, or refs of drafts in the same call. `budget` in micro-USD."""
+    """An entry before it is added. `depends_on`: ids of entries, or refs of drafts in the same call. `budget` in micro-USD."""
 
     content: str
     ref: str = ""
@@ -40,59 +40,59 @@ class Draft:
     assigned_to: str = ""
 
 
-def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, once: str = "") -> list[Entry]:
+def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, idempotency_key: str = "") -> list[Entry]:
     """Add entries, all or none. Raises Invalid for a cycle (naming it), an unknown dependency, a repeated ref or a bad path.
 
-    `once`: a key of the form that asked for them. The same key adds nothing again and answers what it added."""
+    `idempotency_key`: a repeated call with the same key adds nothing and returns the entries of the first call."""
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace_id)
-        if once and (before := added(workspace_id, once)):
+        if idempotency_key and (before := find_added(workspace_id, idempotency_key)):
             return before
         project = Project.objects.get(pk=workspace_id)
         config = configuration.load(executor.config)
-        made = [_entry(workspace_id, executor.last_seq + n, draft, by) for n, draft in enumerate(drafts, start=1)]
-        for n, entry in enumerate(made if once else ()):
-            entry.pk = entry.account_id = _id_once(workspace_id, once, n)
-        wanted = _resolve(workspace_id, drafts, made)
-        known = {entry.pk: entry for entry in made}
-        outside = {e.pk: e for e in Entry.objects.filter(pk__in={d for ds in wanted.values() for d in ds} - known.keys())}
-        for entry in made:
-            before = [known.get(id_) or outside[id_] for id_ in wanted[entry.pk]]
+        created = [_entry(workspace_id, executor.last_seq + n, draft, by) for n, draft in enumerate(drafts, start=1)]
+        for n, entry in enumerate(created if idempotency_key else ()):
+            entry.pk = entry.account_id = _id_once(workspace_id, idempotency_key, n)
+        dependencies = _resolve(workspace_id, drafts, created)
+        known = {entry.pk: entry for entry in created}
+        outside = {e.pk: e for e in Entry.objects.filter(pk__in={d for ds in dependencies.values() for d in ds} - known.keys())}
+        for entry in created:
+            before = [known.get(id_) or outside[id_] for id_ in dependencies[entry.pk]]
             entry.unmet_dependencies = sum(1 for other in before if other.status != Entry.Status.DONE)
             if failed := next((o for o in before if o.status == Entry.Status.FAILED), None):
                 entry_state.set_state(
                     entry, Next("blocked", Reason.DEPENDENCY_FAILED, f"#{failed.seq} {failed.title} failed"[:500])
                 )
-        _open_accounts(project, list(zip(made, drafts, strict=True)), config)
-        Entry.objects.bulk_create(made)
+        _open_accounts(project, list(zip(created, drafts, strict=True)), config)
+        Entry.objects.bulk_create(created)
         Dependency.objects.bulk_create(
-            Dependency(entry_id=one, depends_on_id=other) for one, others in wanted.items() for other in others
+            Dependency(entry_id=waiting, depends_on_id=other) for waiting, others in dependencies.items() for other in others
         )
-        Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(made))
-        activity.record(workspace_id, _added(made), by=by)
+        Executor.objects.filter(pk=workspace_id).update(last_seq=F("last_seq") + len(created))
+        activity.record(workspace_id, _added(created), by=by)
         entry_state.record_blocked(
-            *(entry for entry in made if entry.reason_code != Reason.PROJECT_BUDGET_EXCEEDED)
-        )  # those are told in one line
+            *(entry for entry in created if entry.reason_code != Reason.PROJECT_BUDGET_EXCEEDED)
+        )  # `entries.added` counts those without money
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "entries", "budget")
-    return made
+    return created
 
 
-def added(workspace_id: str, once: str) -> list[Entry]:
-    """What was added with this key; deleted ones too, for they were added."""
-    first = Entry.objects.filter(workspace_id=workspace_id, pk=_id_once(workspace_id, once, 0)).exists()
-    ids_ = [_id_once(workspace_id, once, n) for n in range(MOST_AT_ONCE)] if first else []
+def find_added(workspace_id: str, idempotency_key: str) -> list[Entry]:
+    """The entries added with this key, including deleted ones."""
+    first = Entry.objects.filter(workspace_id=workspace_id, pk=_id_once(workspace_id, idempotency_key, 0)).exists()
+    ids_ = [_id_once(workspace_id, idempotency_key, n) for n in range(MAX_AT_ONCE)] if first else []
     return list(Entry.objects.filter(workspace_id=workspace_id, pk__in=ids_).order_by("seq"))
 
 
-def _id_once(workspace_id: str, once: str, n: int) -> str:
-    return ids.entry_for(f"{workspace_id}:{once}:{n}")
+def _id_once(workspace_id: str, idempotency_key: str, n: int) -> str:
+    return ids.entry_for(f"{workspace_id}:{idempotency_key}:{n}")
 
 
 def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
-    """Take an entry off the backlog; its sessions and money stay on record. Raises Invalid while it runs or others depend on it."""
+    """Remove an entry from the backlog; its sessions and ledger rows stay. Raises Invalid while it runs or others depend on it."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         if row.status == Entry.Status.IN_PROGRESS:
             raise Invalid("The entry is in progress: stop its session first", "entryID")
         if others := list(Entry.objects.filter(dependencies__depends_on=row, deleted_at__isnull=True)[:5]):
@@ -101,15 +101,15 @@ def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
         locks.release(row.workspace_id, [row.pk])
         Dependency.objects.filter(entry=row).delete()
         Entry.objects.filter(pk=row.pk).update(deleted_at=Now())
-        funding.due(row.workspace_id)
-        completion.record_finished(row.workspace_id, before=completion.was(row.status, row.unmet_dependencies))
+        funding.mark_due(row.workspace_id)
+        completion.record_finished(row.workspace_id, before=completion.state_before(row.status, row.unmet_dependencies))
         activity.record(row.workspace_id, events.EntryDeleted(title=row.title), by=by, object_id=row.pk, reason=reason)
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries", "budget")
 
 
-def paths_of(spec: dict[str, Any]) -> list[str]:
-    """What an entry with this spec locks. Raises Invalid for a bad path."""
+def spec_paths(spec: dict[str, Any]) -> list[str]:
+    """The paths that an entry with this spec locks. Raises Invalid for a bad path."""
     listed: list[str] = []
     for key in ("files_to_create", "files_to_modify"):
         for path in spec.get(key) or []:
@@ -127,7 +127,7 @@ def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
         type=draft.type,
         content=draft.content,
         spec=draft.spec,
-        paths=paths_of(draft.spec),
+        paths=spec_paths(draft.spec),
         priority=draft.priority,
         parallelizable=draft.parallelizable,
         parallel_group=draft.parallel_group,
@@ -140,17 +140,19 @@ def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
     return entry
 
 
-def _added(made: Sequence[Entry]) -> events.EntriesAdded:
-    """One event for all, also for those without money: the caller's response says which, and a notification each would be a flood."""
-    poor = sum(entry.reason_code == Reason.PROJECT_BUDGET_EXCEEDED for entry in made)
-    return events.EntriesAdded(count=len(made), entries=[entry.pk for entry in made[:50]], without_money=poor)
+def _added(created: Sequence[Entry]) -> events.EntriesAdded:
+    """One event for all, also for entries without money: the response names those, and a notification each would be a flood."""
+    poor = sum(entry.reason_code == Reason.PROJECT_BUDGET_EXCEEDED for entry in created)
+    return events.EntriesAdded(count=len(created), entries=[entry.pk for entry in created[:50]], without_money=poor)
 
 
-def _open_accounts(project: Project, made: Sequence[tuple[Entry, Draft]], config: configuration.Config) -> None:
-    """Their own budgets, or shares of what the plan has left; one for which nothing is left waits for money."""
-    promised = sum(draft.budget or 0 for _, draft in made)
-    shares = funding.for_new(project, [entry for entry, draft in made if draft.budget is None], config, promised=promised)
-    for entry, draft in made:
+def _open_accounts(project: Project, created: Sequence[tuple[Entry, Draft]], config: configuration.Config) -> None:
+    """An account for each entry: its own budget, or a share of the unallocated plan. An entry without a share is blocked until money comes."""
+    promised = sum(draft.budget or 0 for _, draft in created)
+    shares = funding.shares_for_new(
+        project, [entry for entry, draft in created if draft.budget is None], config, promised=promised
+    )
+    for entry, draft in created:
         if (
             draft.budget is None
             and not shares.get(entry.pk)
@@ -165,14 +167,14 @@ def _open_accounts(project: Project, made: Sequence[tuple[Entry, Draft]], config
             budget=shares.get(entry.pk, 0) if draft.budget is None else draft.budget,
             own_budget=draft.budget is not None,
         )
-        for entry, draft in made
+        for entry, draft in created
     )
 
 
-def _resolve(workspace_id: str, drafts: Sequence[Draft], made: Sequence[Entry]) -> dict[str, list[str]]:
-    """Entry id to the ids it depends on. Raises Invalid for what is unknown, repeated or circular."""
+def _resolve(workspace_id: str, drafts: Sequence[Draft], created: Sequence[Entry]) -> dict[str, list[str]]:
+    """Entry id to the ids it depends on. Raises Invalid for an unknown entry, a repeated ref or a cycle."""
     by_ref: dict[str, str] = {}
-    for draft, entry in zip(drafts, made, strict=True):
+    for draft, entry in zip(drafts, created, strict=True):
         if draft.ref and draft.ref in by_ref:
             raise Invalid(f"The ref {draft.ref!r} is used twice", "ref")
         if draft.ref:
@@ -183,11 +185,11 @@ def _resolve(workspace_id: str, drafts: Sequence[Draft], made: Sequence[Entry]) 
     )
     if missing := sorted(named - real):
         raise Invalid(f"Unknown entry or ref: {missing[0][:100]!r}", "depends_on")
-    wanted = {
+    dependencies = {
         entry.pk: list(dict.fromkeys(by_ref.get(name, name) for name in draft.depends_on))
-        for draft, entry in zip(drafts, made, strict=True)
+        for draft, entry in zip(drafts, created, strict=True)
     }
-    if loop := graph.cycle(wanted):
-        names = {entry.pk: draft.ref or entry.title for draft, entry in zip(drafts, made, strict=True)}
+    if loop := graph.cycle(dependencies):
+        names = {entry.pk: draft.ref or entry.title for draft, entry in zip(drafts, created, strict=True)}
         raise Invalid("Dependency cycle: " + " -> ".join(names.get(id_, id_) for id_ in loop), "depends_on")
-    return wanted
+    return dependencies

@@ -1,4 +1,4 @@
-"""What a person does to entries of the backlog: to one, or to many at once, then all or none."""
+"""A person's actions on entries: on one, or on many at once, then all or none."""
 
 from collections.abc import Sequence
 
@@ -18,90 +18,90 @@ from workspaces.access import Caller
 from workspaces.errors import Invalid
 from workspaces.models import Event
 
-AT_WORK = "The entry is in progress: stop its session first"
-BEGIN_ANEW = (Reason.NO_IMPROVEMENT, Reason.MERGE_CONFLICT)
+IN_PROGRESS_MESSAGE = "The entry is in progress: stop its session first"
+ROUNDS_RESET_FOR = (Reason.NO_IMPROVEMENT, Reason.MERGE_CONFLICT)
 
 
 class SomeRefuse(Invalid):
-    """Nothing was changed. `each`: those that refuse, and why."""
+    """No entry was changed. `refusals`: the entries that cannot change, each with the reason."""
 
-    def __init__(self, each: Sequence[tuple[Entry, str]]) -> None:
-        super().__init__(each[0][1], "status")
-        self.each = each
+    def __init__(self, refusals: Sequence[tuple[Entry, str]]) -> None:
+        super().__init__(refusals[0][1], "status")
+        self.refusals = refusals
 
 
 def put_on_hold(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """A person holds an entry back: it keeps its branch, frees its locks and waits for `release`."""
+    """Put an entry on hold: it keeps its branch, releases its locks and waits for `resume`."""
     return put_all_on_hold([entry], by=by, reason=reason)[0]
 
 
-def put_all_on_hold(those: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
-    """Hold entries of one workspace back. Raises SomeRefuse for those at work or done."""
+def put_all_on_hold(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
+    """Put entries of one workspace on hold. Raises SomeRefuse for entries in progress or done."""
     with transaction.atomic():
-        rows = _ready(those, unless={"done"})
+        rows = _ready(entries, unless={"done"})
         Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
-        entry_state.move_alike(rows, Next("blocked", Reason.HUMAN_HOLD, reason or f"Held by {by.name}"))
+        entry_state.move_all(rows, Next("blocked", Reason.HUMAN_HOLD, reason or f"Held by {by.name}"))
         _record([(row, events.EntryHeld()) for row in rows], by=by, reason=reason)
-    _ring(rows[0].workspace_id)
+    _notify(rows[0].workspace_id)
     return rows
 
 
 def resume(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """Put a held, blocked or failed entry back in line; a failed or done one is reopened and gets its rounds anew."""
+    """Make an entry pending again. A failed or done entry is reopened and its completed rounds count from zero."""
     return resume_all([entry], by=by, reason=reason)[0]
 
 
-def resume_all(those: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
-    """Put entries of one workspace back in line. What waits for one that failed goes on if that one is among them.
-    Raises SomeRefuse for those at work or in line already."""
+def resume_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
+    """Make entries of one workspace pending again. An entry blocked by a failed dependency becomes pending if that dependency is among them.
+    Raises SomeRefuse for entries in progress or already pending."""
     with transaction.atomic():
-        rows = _ready(those, unless={"pending"})
+        rows = _ready(entries, unless={"pending"})
         reopened = [row for row in rows if row.status in entry_state.ENDED]
-        anew = [row.pk for row in rows if row.status in entry_state.ENDED or row.reason_code in BEGIN_ANEW]
+        reset = [row.pk for row in rows if row.status in entry_state.ENDED or row.reason_code in ROUNDS_RESET_FOR]
         Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
-        Entry.objects.filter(pk__in=anew).update(rounds_completed=0)
+        Entry.objects.filter(pk__in=reset).update(rounds_completed=0)
         for row in rows:
-            row.crashes, row.rounds_completed = 0, 0 if row.pk in anew else row.rounds_completed
-        for following, alike in _alike(rows).items():
-            entry_state.move_alike(alike, following)
+            row.crashes, row.rounds_completed = 0, 0 if row.pk in reset else row.rounds_completed
+        for following, alike in _by_next_state(rows).items():
+            entry_state.move_all(alike, following)
         _record(
             [(row, events.EntryReopened() if row in reopened else events.EntryReleased()) for row in rows], by=by, reason=reason
         )
-    _ring(rows[0].workspace_id)
+    _notify(rows[0].workspace_id)
     return rows
 
 
 def mark_done(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """A person says that it is done: nothing is merged, its dependents go on."""
+    """Mark an entry done without a merge: its dependents can start."""
     with transaction.atomic():
         (row,) = _ready([entry], unless={"done"})
         Entry.objects.filter(pk=row.pk).update(crashes=0)
         entry_state.move(row, Next("done"))
         _record([(row, events.EntryMarkedDone())], by=by, reason=reason)
-    _ring(row.workspace_id)
+    _notify(row.workspace_id)
     return row
 
 
 def mark_failed(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
-    """A person gives it up: what depends on it is blocked until somebody reopens it."""
+    """Give an entry up: its dependents are blocked until a person reopens it."""
     with transaction.atomic():
         (row,) = _ready([entry], unless={"done", "failed"})
         Entry.objects.filter(pk=row.pk).update(crashes=0)
         entry_state.move(row, Next("failed", Reason.HUMAN_HOLD, reason or f"Given up by {by.name}"))
         _record([(row, events.EntryMarkedFailed())], by=by, reason=reason)
-    _ring(row.workspace_id)
+    _notify(row.workspace_id)
     return row
 
 
 def set_priority(entry: Entry, priority: Entry.Priority, *, by: Caller, reason: str = "") -> Entry:
-    """Change its place in line."""
-    return set_priority_of_all([entry], priority, by=by, reason=reason)[0]
+    """Change an entry's place in line."""
+    return set_priorities([entry], priority, by=by, reason=reason)[0]
 
 
-def set_priority_of_all(those: Sequence[Entry], priority: Entry.Priority, *, by: Caller, reason: str = "") -> list[Entry]:
+def set_priorities(entries: Sequence[Entry], priority: Entry.Priority, *, by: Caller, reason: str = "") -> list[Entry]:
     """Change the places in line of entries of one workspace."""
     with transaction.atomic():
-        rows = entry_state.all_locked(those)
+        rows = entry_state.lock_all(entries)
         before = {row.pk: Entry.Priority(row.priority).name.lower() for row in rows}
         Entry.objects.filter(pk__in=before).update(priority=priority, updated_at=Now())
         for row in rows:
@@ -114,9 +114,9 @@ def set_priority_of_all(those: Sequence[Entry], priority: Entry.Priority, *, by:
 
 
 def reverify(entry: Entry, *, by: Caller) -> Entry:
-    """Verification only, of what the last session left; `rounds_completed` starts anew. Raises Invalid."""
+    """Verify the last session's work again, without implementing; `rounds_completed` counts from zero. Raises Invalid."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         if not Session.objects.filter(entry=row, rounds__isnull=False).exists():
             raise Invalid("Entry has no prior worker session to reverify", "entryID")
         if row.status == Entry.Status.IN_PROGRESS:
@@ -130,26 +130,26 @@ def reverify(entry: Entry, *, by: Caller) -> Entry:
     return row
 
 
-def _ready(those: Sequence[Entry], *, unless: set[str]) -> list[Entry]:
-    rows = entry_state.all_locked(those)
-    refused = [(row, AT_WORK) for row in rows if row.status == Entry.Status.IN_PROGRESS]
+def _ready(entries: Sequence[Entry], *, unless: set[str]) -> list[Entry]:
+    rows = entry_state.lock_all(entries)
+    refused = [(row, IN_PROGRESS_MESSAGE) for row in rows if row.status == Entry.Status.IN_PROGRESS]
     refused += [(row, f"The entry is {row.status} already") for row in rows if row.status in unless]
     if refused:
         raise SomeRefuse(sorted(refused, key=lambda pair: pair[0].seq))
     return rows
 
 
-def _alike(rows: Sequence[Entry]) -> dict[Next, list[Entry]]:
-    """Back in line, or blocked again by a dependency that failed and stays so."""
+def _by_next_state(rows: Sequence[Entry]) -> dict[Next, list[Entry]]:
+    """Each entry's next state: pending, or blocked by a dependency that stays failed."""
     ids = [row.pk for row in rows]
     failed = Entry.objects.filter(dependents__entry__in=ids, status=Entry.Status.FAILED).exclude(pk__in=ids).order_by("-seq")
-    behind = {one.waits: one for one in failed.annotate(waits=F("dependents__entry_id"))}
-    found: dict[Next, list[Entry]] = {}
+    behind = {failure.waits: failure for failure in failed.annotate(waits=F("dependents__entry_id"))}
+    by_state: dict[Next, list[Entry]] = {}
     for row in rows:
         other = behind.get(row.pk)
         following = Next("blocked", Reason.DEPENDENCY_FAILED, f"#{other.seq} {other.title} failed"[:500]) if other else PENDING
-        found.setdefault(following, []).append(row)
-    return found
+        by_state.setdefault(following, []).append(row)
+    return by_state
 
 
 def _record(happened: Sequence[tuple[Entry, EntryEvent]], *, by: Caller, reason: str) -> None:
@@ -158,6 +158,6 @@ def _record(happened: Sequence[tuple[Entry, EntryEvent]], *, by: Caller, reason:
     )
 
 
-def _ring(workspace_id: str) -> None:
+def _notify(workspace_id: str) -> None:
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "entries", "locks", "executor")

@@ -1,4 +1,4 @@
-"""What a person changes about an entry: rounds, beside what it may run, whose it is, its spec."""
+"""A person's edits of an entry: rounds, parallelism, assignee, spec."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.db import transaction
 
 from orchestration import events
 from orchestration.backlog import entry_state
-from orchestration.backlog.entries import paths_of
+from orchestration.backlog.entries import spec_paths
 from orchestration.backlog.transitions import PENDING
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry
@@ -17,9 +17,9 @@ from workspaces.errors import Invalid
 
 
 def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = "") -> Entry:
-    """Change how many rounds it may make. One that failed for want of rounds goes on."""
+    """Change how many rounds an entry may make. An entry that failed because its rounds ran out becomes pending again."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         before, row.budget_rounds = row.budget_rounds, budget_rounds
         row.save(update_fields=["budget_rounds", "updated_at"])
         if row.reason_code == Reason.ROUNDS_EXHAUSTED and budget_rounds > row.rounds_completed:
@@ -34,9 +34,9 @@ def set_rounds(entry: Entry, budget_rounds: int, *, by: Caller, reason: str = ""
 def set_parallel(
     entry: Entry, *, parallelizable: bool | None = None, parallel_group: str | None = None, by: Caller, reason: str = ""
 ) -> Entry:
-    """Change beside what it may run (None: as it is). What runs now goes on: the next start of a session looks at it."""
+    """Change which entries may run in parallel with it (None: unchanged). Open sessions continue; the next start applies it."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         before = {"parallelizable": row.parallelizable, "parallel_group": row.parallel_group}
         row.parallelizable = row.parallelizable if parallelizable is None else parallelizable
         row.parallel_group = row.parallel_group if parallel_group is None else parallel_group
@@ -50,9 +50,9 @@ def set_parallel(
 
 
 def assign(entry: Entry, assigned_to: str, *, by: Caller, reason: str = "") -> Entry:
-    """Say whose it is. Nothing is dispatched by it."""
+    """Name the person responsible. Dispatch ignores it."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         before, row.assigned_to = row.assigned_to, assigned_to
         row.save(update_fields=["assigned_to", "updated_at"])
         event = events.EntryAssigned(before=before, after=assigned_to)
@@ -62,14 +62,14 @@ def assign(entry: Entry, assigned_to: str, *, by: Caller, reason: str = "") -> E
 
 
 def set_spec(entry: Entry, spec: dict[str, Any], *, by: Caller) -> Entry:
-    """Replace its spec, and with it the paths it will lock. Raises Invalid when it is frozen or at work."""
+    """Replace the spec, and with it the paths to lock. Raises Invalid when the spec is frozen or the entry holds locks."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         if row.spec_frozen:
             raise Invalid("The spec is frozen", "spec")
         if row.status == Entry.Status.IN_PROGRESS or row.locks.exists():
-            raise Invalid("The entry is at work and holds its locks: its spec cannot change now", "spec")
-        row.spec, row.paths, row.parked_behind = spec, paths_of(spec), None
+            raise Invalid("The entry holds its file locks: its spec cannot change now", "spec")
+        row.spec, row.paths, row.parked_behind = spec, spec_paths(spec), None
         row.save(update_fields=["spec", "paths", "parked_behind", "updated_at"])
         activity.record(row.workspace_id, events.EntrySpecSet(), by=by, object_id=row.pk)
     wake_ups.enqueue_cycle(row.workspace_id)
@@ -77,9 +77,9 @@ def set_spec(entry: Entry, spec: dict[str, Any], *, by: Caller) -> Entry:
 
 
 def freeze_spec(entry: Entry, *, by: Caller) -> Entry:
-    """From now on nobody changes its spec."""
+    """Make the spec read-only for good."""
     with transaction.atomic():
-        row = entry_state.locked(entry)
+        row = entry_state.lock(entry)
         if not row.spec_frozen:
             row.spec_frozen = True
             row.save(update_fields=["spec_frozen", "updated_at"])

@@ -1,4 +1,7 @@
-"""Entries go from one state to the next, and what follows from it for locks, dependents, money and notices. Executor row first: counters never race."""
+"""Entries move between states, with the consequences for locks, dependents, money and notifications.
+
+The executor's row is locked first, so that counters never race.
+"""
 
 from collections.abc import Sequence
 
@@ -19,58 +22,58 @@ from workspaces.models import Event
 ENDED = (Entry.Status.DONE, Entry.Status.FAILED)
 
 
-def locked(entry: Entry) -> Entry:
-    """The entry as it is now, with its executor's row locked. Inside a transaction. Raises NotFound when it was deleted."""
-    return all_locked([entry])[0]
+def lock(entry: Entry) -> Entry:
+    """The entry freshly read, with its executor's row locked until the transaction ends. Raises NotFound when it was deleted."""
+    return lock_all([entry])[0]
 
 
-def all_locked(those: Sequence[Entry]) -> list[Entry]:
-    """Entries of one workspace as they are now, in the order asked for, with the executor's row locked. Raises NotFound when one was deleted."""
-    Executor.objects.select_for_update().get(pk=those[0].workspace_id)
-    alive = Entry.objects.select_related("account").filter(pk__in=[one.pk for one in those], deleted_at__isnull=True)
+def lock_all(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries of one workspace freshly read, in the given order, with the executor's row locked. Raises NotFound when one was deleted."""
+    Executor.objects.select_for_update().get(pk=entries[0].workspace_id)
+    alive = Entry.objects.select_related("account").filter(pk__in=[entry.pk for entry in entries], deleted_at__isnull=True)
     rows = {row.pk: row for row in alive}
-    if len(rows) != len(those):
+    if len(rows) != len(entries):
         raise NotFound("Entry not found")
-    return [rows[one.pk] for one in those]
+    return [rows[entry.pk] for entry in entries]
 
 
 def move(entry: Entry, following: Next) -> None:
-    """Put an entry into its next state and do what follows from it. Inside a transaction that has the executor's row."""
-    move_alike([entry], following)
+    """Put an entry into its next state, with all consequences. The caller's transaction holds the executor's row."""
+    move_all([entry], following)
 
 
-def move_alike(those: Sequence[Entry], following: Next) -> None:
-    """Put entries of one workspace into the same next state. The number of statements does not grow with theirs."""
-    workspace_id, ids = those[0].workspace_id, [entry.pk for entry in those]
-    were = {entry.pk: Entry.Status(entry.status) for entry in those}
-    at_rest = completion.least([completion.was(entry.status, entry.unmet_dependencies) for entry in those])
-    _write(those, following)
+def move_all(entries: Sequence[Entry], following: Next) -> None:
+    """Put entries of one workspace into the same next state, in a number of statements that does not depend on how many they are."""
+    workspace_id, ids = entries[0].workspace_id, [entry.pk for entry in entries]
+    were = {entry.pk: Entry.Status(entry.status) for entry in entries}
+    backlog_before = completion.liveliest([completion.state_before(entry.status, entry.unmet_dependencies) for entry in entries])
+    _write(entries, following)
     halts = following.status in (*ENDED, Entry.Status.BLOCKED)
     if halts:
         locks.release(workspace_id, ids)
     if following.status in ENDED or following.code == Reason.PROJECT_BUDGET_EXCEEDED:
-        funding.due(workspace_id)  # they leave money, or want some
+        funding.mark_due(workspace_id)  # they free money, or need some
     done = following.status == Entry.Status.DONE
     if changed := [pk for pk in ids if (were[pk] == Entry.Status.DONE) != done]:
         _count_unmet(changed, -1 if done else +1)
-    for entry in those:
-        _tell_dependents(entry, were[entry.pk])
-    record_blocked(*(entry for entry in those if were[entry.pk] != Entry.Status.BLOCKED))
+    for entry in entries:
+        _update_dependents(entry, were[entry.pk])
+    record_blocked(*(entry for entry in entries if were[entry.pk] != Entry.Status.BLOCKED))
     if halts:
-        completion.record_finished(workspace_id, before=at_rest)
+        completion.record_finished(workspace_id, before=backlog_before)
 
 
 def set_state(entry: Entry, following: Next) -> None:
-    """In memory only."""
+    """Set the fields in memory; the caller saves."""
     entry.status = following.status
     entry.reason_code, entry.reason_message = following.code, following.message[:500]
     entry.reason_at = Now() if following.code else None
     entry.parked_behind = None
 
 
-def record_blocked(*those: Entry) -> None:
-    """Whatever blocked them: those who are to act on it hear of it by this verb."""
-    blocked = [entry for entry in those if entry.status == Entry.Status.BLOCKED]
+def record_blocked(*entries: Entry) -> None:
+    """Record `entry.blocked` for those that are blocked: the one verb that notifies the people who can act."""
+    blocked = [entry for entry in entries if entry.status == Entry.Status.BLOCKED]
     Event.objects.bulk_create(
         activity.row(
             entry.workspace_id,
@@ -85,13 +88,13 @@ def record_blocked(*those: Entry) -> None:
         wake_ups.enqueue_deliveries()
 
 
-def _write(those: Sequence[Entry], following: Next) -> None:
-    for entry in those:
+def _write(entries: Sequence[Entry], following: Next) -> None:
+    for entry in entries:
         set_state(entry, following)
-    if len(those) == 1:  # saved, so that the database's time comes back with it
-        those[0].save(update_fields=["status", "reason_code", "reason_message", "reason_at", "parked_behind", "updated_at"])
+    if len(entries) == 1:  # save() reads the database's time back
+        entries[0].save(update_fields=["status", "reason_code", "reason_message", "reason_at", "parked_behind", "updated_at"])
         return
-    Entry.objects.filter(pk__in=[entry.pk for entry in those]).update(
+    Entry.objects.filter(pk__in=[entry.pk for entry in entries]).update(
         status=following.status,
         reason_code=following.code,
         reason_message=following.message[:500],
@@ -102,16 +105,16 @@ def _write(those: Sequence[Entry], following: Next) -> None:
 
 
 def _count_unmet(ids: Sequence[str], by: int) -> None:
-    """Those that wait for these have so many more, or fewer, that are not done."""
+    """Add `by` to the unmet dependencies of each dependent, once for each of these entries that it waits for."""
     waits = Dependency.objects.filter(depends_on_id__in=ids).values_list("entry_id").annotate(n=Count("pk")).order_by("entry_id")
-    many: dict[int, list[str]] = {}
+    by_count: dict[int, list[str]] = {}
     for entry_id, n in waits:
-        many.setdefault(n, []).append(entry_id)
-    for n, waiting in many.items():
+        by_count.setdefault(n, []).append(entry_id)
+    for n, waiting in by_count.items():
         Entry.objects.filter(pk__in=waiting).update(unmet_dependencies=F("unmet_dependencies") + by * n)
 
 
-def _tell_dependents(entry: Entry, before: str) -> None:
+def _update_dependents(entry: Entry, before: str) -> None:
     if entry.status == Entry.Status.FAILED:
         message = f"#{entry.seq} {entry.title} failed"[:500]
         for waiting in Entry.objects.filter(dependencies__depends_on=entry, status=Entry.Status.PENDING):
@@ -121,7 +124,7 @@ def _tell_dependents(entry: Entry, before: str) -> None:
 
 
 def _unblock_dependents(entry: Entry) -> None:
-    """Those blocked by this entry's failure, unless another dependency of theirs failed as well."""
+    """Unblock the entries that this failure blocked, except where another dependency failed too."""
     stuck = Entry.objects.filter(
         dependencies__depends_on=entry, status=Entry.Status.BLOCKED, reason_code=Reason.DEPENDENCY_FAILED
     )

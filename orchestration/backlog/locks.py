@@ -1,4 +1,4 @@
-"""File locks: taken with a session, kept between an entry's rounds, freed when it is done, failed or blocked."""
+"""File locks: taken with a session, kept between an entry's rounds, released when the entry is done, failed or blocked."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from orchestration.backlog import paths
 from orchestration.models import Entry, Executor, FileLock, sql_dialect
 
 
-def overlapping(workspace_id: str, wanted: Sequence[str]) -> list[tuple[str, str]]:
-    """The (path, entry id) of every lock that overlaps a wanted path. One statement, by the index of paths."""
-    if not wanted:
+def overlapping(workspace_id: str, requested: Sequence[str]) -> list[tuple[str, str]]:
+    """The (path, entry id) of every lock that overlaps a requested path. One statement, by the index of paths."""
+    if not requested:
         return []
-    names = {path.rstrip("/") for path in wanted}
+    names = {path.rstrip("/") for path in requested}
     exact = sorted({form for name in names for up in (name, *paths.ancestors(name)) for form in (up, up + "/")})
     below = sql_dialect.packed({"low": name + "/", "high": name + "0"} for name in sorted(names))
     with connection.cursor() as cursor:
@@ -25,14 +25,14 @@ def overlapping(workspace_id: str, wanted: Sequence[str]) -> list[tuple[str, str
         return list(cursor.fetchall())
 
 
-def extend(entry: Entry, wanted: Sequence[str]) -> list[tuple[str, str]]:
-    """Lock more paths for an entry at work: all of them, or none and the (path, holder) pairs in the way."""
+def extend(entry: Entry, requested: Sequence[str]) -> list[tuple[str, str]]:
+    """Lock more paths for a running entry: all of them, or none. Returns the (path, holder) pairs in the way."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=entry.workspace_id)
-        table = paths.LockTable(overlapping(entry.workspace_id, wanted))
-        if refused := [found for path in wanted if (found := table.blocker(path, entry.pk))]:
+        table = paths.LockTable(overlapping(entry.workspace_id, requested))
+        if refused := [blocker for path in requested if (blocker := table.blocker(path, entry.pk))]:
             return refused
-        fresh = [path for path in paths.normalise_all(wanted) if not table.owns(path, entry.pk)]
+        fresh = [path for path in paths.normalise_all(requested) if not table.owns(path, entry.pk)]
         try:
             with transaction.atomic():
                 FileLock.objects.bulk_create(FileLock(workspace_id=entry.workspace_id, path=path, entry=entry) for path in fresh)
@@ -42,7 +42,7 @@ def extend(entry: Entry, wanted: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def release(workspace_id: str, entry_ids: Sequence[str]) -> int:
-    """Free all locks of these entries and put those parked behind them back in line. Two statements, whatever the number."""
+    """Release all locks of these entries and return the entries parked behind them to the line. Two statements, whatever the number."""
     freed, _ = FileLock.objects.filter(workspace_id=workspace_id, entry_id__in=entry_ids).delete()
     Entry.objects.filter(parked_behind_id__in=entry_ids).update(parked_behind=None)
     return freed

@@ -1,5 +1,6 @@
-"""Locks that nobody needs: their entry is at rest, deleted, or was never begun, and has no open session. Everyone who counts, lists or
-frees them asks `among`. The tick frees those of entries at rest; a person may free the others.
+"""Locks that no entry needs: the entry is idle, deleted or never started, and has no open session. `filter_orphans` is the one definition.
+
+The tick releases the locks of idle entries; a person may release the others.
 """
 
 from collections.abc import Sequence
@@ -15,39 +16,39 @@ from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 
-AT_REST = (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED)
+IDLE = (Entry.Status.DONE, Entry.Status.FAILED, Entry.Status.BLOCKED)
 
 
-def why_kept(entry: Entry, *, is_open: bool) -> str:
-    """`among` for one entry that is read already, as a sentence: why its locks may not be freed; empty when they are orphans."""
+def reason_kept(entry: Entry, *, is_open: bool) -> str:
+    """The rule of `filter_orphans` for an entry in memory: why its locks must stay, as a sentence; empty when they are orphans."""
     if is_open:
-        return "It is at work: stop its session first"
-    if entry.deleted_at is None and entry.status not in AT_REST and (entry.has_rounds or entry.attempts):
-        return "It keeps them between its rounds: hold the entry first"
+        return "It has an open session: stop its session first"
+    if entry.deleted_at is None and entry.status not in IDLE and (entry.has_rounds or entry.attempts):
+        return "It keeps them between its rounds: put the entry on hold first"
     return ""
 
 
-def among(locks: QuerySet[FileLock]) -> QuerySet[FileLock]:
-    """The orphans of these locks: the one definition."""
+def filter_orphans(locks: QuerySet[FileLock]) -> QuerySet[FileLock]:
+    """The orphaned ones of these locks."""
     session = Session.objects.filter(entry=OuterRef("entry"), status__in=Session.OPEN)
-    begun = Q(entry__has_rounds=True) | Q(entry__attempts__gt=0)  # one that was stopped in its first round goes on with it
-    needed = begun & Q(entry__deleted_at__isnull=True) & ~Q(entry__status__in=AT_REST)
+    started = Q(entry__has_rounds=True) | Q(entry__attempts__gt=0)  # an entry stopped in its first round continues with its locks
+    needed = started & Q(entry__deleted_at__isnull=True) & ~Q(entry__status__in=IDLE)
     return locks.filter(~Exists(session)).exclude(needed)
 
 
-def at_work(entry_ids: Sequence[str]) -> set[str]:
-    """Those with an open session."""
-    found = Session.objects.filter(entry_id__in=entry_ids, status__in=Session.OPEN)
-    return set(found.values_list("entry_id", flat=True))
+def with_open_session(entry_ids: Sequence[str]) -> set[str]:
+    """The ids of entries with an open session."""
+    sessions = Session.objects.filter(entry_id__in=entry_ids, status__in=Session.OPEN)
+    return set(sessions.values_list("entry_id", flat=True))
 
 
 def release(entry_id: str, *, by: Caller, reason: str) -> int:
-    """Free an entry's orphaned locks, which lets those parked behind it go on. Answers how many. Raises Invalid when it needs them."""
+    """Release an entry's orphaned locks and unpark the entries behind it. Returns how many. Raises Invalid when the entry needs them."""
     with transaction.atomic():
         workspace_id = Entry.objects.values_list("workspace_id", flat=True).get(pk=entry_id)
         Executor.objects.select_for_update().get(pk=workspace_id)
         entry = Entry.objects.get(pk=entry_id)
-        if why := why_kept(entry, is_open=bool(at_work([entry_id]))):
+        if why := reason_kept(entry, is_open=bool(with_open_session([entry_id]))):
             raise Invalid(why, "entryID")
         freed = list(FileLock.objects.filter(entry=entry).order_by("path").values_list("path", flat=True))
         if freed:

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-LONGEST = 1024
+MAX_BYTES = 1024
 
 
 class BadPath(ValueError):
@@ -11,12 +11,12 @@ class BadPath(ValueError):
 
 
 def normalise(path: str) -> str:
-    """`./src//api/` becomes `src/api/`. Raises BadPath for what is absolute, leaves the repository or is git's own."""
+    """`./src//api/` becomes `src/api/`. Raises BadPath for a path that is absolute, leaves the repository or lies in .git."""
     text = unicodedata.normalize("NFC", path)
     if not text or text.isspace():
         raise BadPath("a path may not be empty")
-    if len(text.encode("utf-8", "surrogatepass")) > LONGEST:
-        raise BadPath(f"a path may have at most {LONGEST} bytes")
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise BadPath(f"a path may have at most {MAX_BYTES} bytes")
     if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in text) or "\\" in text:
         raise BadPath("a path may not contain control characters or backslashes")
     if text.startswith(("/", "~", "-")):
@@ -32,11 +32,11 @@ def normalise(path: str) -> str:
 
 
 def normalise_all(paths: Iterable[str]) -> list[str]:
-    """Sorted, without repeats, and without what a directory in the list covers already."""
-    wanted = sorted({normalise(path) for path in paths}, key=lambda path: (path.rstrip("/"), path))
+    """Sorted, without duplicates and without paths that a directory in the list covers."""
+    normalised = sorted({normalise(path) for path in paths}, key=lambda path: (path.rstrip("/"), path))
     kept: list[str] = []
     names: set[str] = set()
-    for path in wanted:
+    for path in normalised:
         name = path.rstrip("/")
         if name not in names and not any(above in names for above in ancestors(name)):
             kept.append(path)
@@ -52,18 +52,18 @@ def ancestors(path: str) -> Iterator[str]:
 
 
 def covers(lock: str, path: str) -> bool:
-    """Does holding `lock` allow touching `path`?"""
+    """Whether a lock on `lock` allows changes to `path`."""
     name = lock.rstrip("/")
     return path.rstrip("/") == name or path.startswith(name + "/")
 
 
 class LockTable:
-    """Who holds what: answers in time that depends on a path's depth, not on the number of locks."""
+    """Locks in memory. A lookup takes time by the path's depth, not by the number of locks."""
 
-    def __init__(self, held: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, locks: Iterable[tuple[str, str]] = ()) -> None:
         self._holders: dict[str, str] = {}
         self._below: dict[str, set[str]] = {}
-        for path, owner in held:
+        for path, owner in locks:
             self.take(path, owner)
 
     def take(self, path: str, owner: str) -> None:
@@ -78,9 +78,9 @@ class LockTable:
     def blocker(self, path: str, owner: str) -> tuple[str, str] | None:
         """The (path, holder) that keeps `owner` from taking `path`, if any."""
         name = path.rstrip("/")
-        for held in (name, *ancestors(name)):
-            holder = self._holders.get(held)
+        for locked in (name, *ancestors(name)):
+            holder = self._holders.get(locked)
             if holder is not None and holder != owner:
-                return held, holder
+                return locked, holder
         others = sorted(self._below.get(name, set()) - {owner})
         return (name, others[0]) if others else None

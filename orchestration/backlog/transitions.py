@@ -1,4 +1,4 @@
-"""Where an entry goes when a session ends: pure, one table (docs/states.md shows it)."""
+"""Where an entry goes when a session ends: pure, one table (docs/reference/states.md shows it)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from budget.amounts import exact_usd
 from orchestration.reasons import Reason
 
-MOST_CRASHES = 3
-MOST_LOSSES = 5
+MAX_CRASHES = 3
+MAX_LOSSES = 5
 NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or the cap, or give it a budget of its own"
 
 
@@ -46,7 +46,7 @@ PENDING = Next("pending")
 
 
 def after(facts: Facts) -> Next:
-    """The next state of an entry whose session just ended. What would go back in line is held where somebody asked for that."""
+    """The next state of an entry whose session just ended. Instead of pending it is put on hold where a person requested that."""
     following = _after(facts)
     if facts.hold_after_by and following == PENDING:
         return Next("blocked", Reason.HUMAN_HOLD, f"Held after its round, as {facts.hold_after_by} asked: release it to go on")
@@ -68,18 +68,18 @@ def _after(facts: Facts) -> Next:
 
 
 def _after_crash(facts: Facts) -> Next:
-    most = MOST_LOSSES if facts.outcome == "lost" else MOST_CRASHES
-    if facts.crashes >= most:
+    limit = MAX_LOSSES if facts.outcome == "lost" else MAX_CRASHES
+    if facts.crashes >= limit:
         return Next("failed", Reason.AGENT_UNAVAILABLE, f"The agent failed {facts.crashes} times in a row. Last: {facts.message}")
     if facts.outcome == "lost" and facts.verify_next:
-        return PENDING  # the work is done and paid: what is left needs no round's money
+        return PENDING  # the work is done and paid: its verification needs no money for a round
     return _without_money(facts)
 
 
 def _after_round(facts: Facts) -> Next:
     if facts.rounds_completed >= facts.budget_rounds:
-        made = "Its one round is" if facts.budget_rounds == 1 else f"All {facts.budget_rounds} rounds are"
-        message = f"{made} used up: raise its rounds to go on"
+        subject = "Its one round is" if facts.budget_rounds == 1 else f"All {facts.budget_rounds} rounds are"
+        message = f"{subject} used up: raise its rounds to go on"
         return Next("failed", Reason.ROUNDS_EXHAUSTED, message)
     if facts.outcome == "conflict" and facts.conflicts_in_a_row >= 2:
         return Next("blocked", Reason.MERGE_CONFLICT, facts.message)
@@ -91,7 +91,7 @@ def _after_round(facts: Facts) -> Next:
 
 
 def _without_money(facts: Facts) -> Next:
-    """Back in line, or blocked when its own budget cannot pay another round. The project's cap is the executor's to look at."""
+    """Pending, or blocked when the entry's budget cannot pay another round. The executor checks the project's cap."""
     if facts.headroom < max(facts.min_round, 1) and not facts.own_budget:
         return Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT)
     if facts.headroom < max(facts.min_round, 1):

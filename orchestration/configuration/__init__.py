@@ -1,4 +1,9 @@
-"""The configuration of a workspace, its secrets, and how a repository becomes a workspace."""
+"""The configuration of a workspace.
+
+`config` is the config with its parts. `agent_kinds` lists the agents. `prompt_templates` checks and renders prompts. `difference` compares two
+configs. `secrets` seals, unseals and masks secrets. `circuit_breaker` pauses agents while their provider is unavailable. `workspace_setup`
+makes a workspace of a repository; `repository_check` inspects the repository first, `cloning` fetches it.
+"""
 
 from orchestration.configuration.config import (
     JUDGES,
@@ -9,7 +14,7 @@ from orchestration.configuration.config import (
     Interceptor,
     Push,
     Verifier,
-    answer,
+    as_json,
     envs,
     load,
     merged,
@@ -27,7 +32,7 @@ __all__ = [
     "Interceptor",
     "Push",
     "Verifier",
-    "answer",
+    "as_json",
     "envs",
     "load",
     "merged",

@@ -1,4 +1,4 @@
-"""The agents that a config can name: one row each, in the order of menus. `worker/agents` has a package for each of them."""
+"""The agents that a config can name, in the order of menus. `worker/agents` has a package for each."""
 
 from typing import Annotated, Any
 
@@ -18,14 +18,14 @@ TITLES = {
 
 
 def title(kind: str) -> str:
-    """The name of an agent on pages; an unknown kind, such as one of another version's worker, is shown as it is."""
+    """The name of an agent on pages; an unknown kind, as from a worker of another version, is shown unchanged."""
     return TITLES.get(kind, kind)
 
 
 def _known(kind: str) -> str:
     if kind not in TITLES:
-        *most, last = map(repr, TITLES)
-        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": f"{', '.join(most)} or {last}"})
+        *others, last = map(repr, TITLES)
+        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": f"{', '.join(others)} or {last}"})
     return kind
 
 

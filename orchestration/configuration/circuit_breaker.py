@@ -1,6 +1,6 @@
-"""When the agent's provider turns sessions away: the entry waits a while, and when it does so for everyone, the whole workspace does.
+"""While an agent's provider is unavailable the entry waits, and after several such sessions in a row the whole workspace waits.
 
-The breaker is on the executor's row. Once its time is over one session is tried; the first request that is answered closes it.
+The circuit breaker is on the executor's row. After its wait it is half-open and lets one session try; the first response closes it.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from orchestration.models import Entry, Executor
 from workspaces import activity
 from workspaces.access import MUSTER, Caller
 
-# So many sessions in a row, with none that worked in between, mean that it is not the entry.
-FOR_EVERYONE = 3
+# This many failures in a row mean that the entry is not the cause.
+OPEN_AFTER = 3
 FIRST_WAIT_S = 5.0
-LONGEST_WAIT_S = 300.0
-LONGEST_ASKED_S = 6 * 3600.0
+MAX_WAIT_S = 300.0
+MAX_REQUESTED_WAIT_S = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What turned a session away. setup: nobody's session will work until a person acts. `retry_at`: the provider's own wish, epoch seconds."""
+    """Why a session found no provider. setup: no session can work until a person acts. `retry_at`: as the provider requests, epoch seconds."""
 
     code: str
     message: str
@@ -36,19 +36,19 @@ class Trouble:
 
 def wait_s(times: int) -> float:
     """Seconds to wait after so many refusals in a row: 5, 10, 20, up to 300."""
-    return min(FIRST_WAIT_S * 2.0 ** min(max(times - 1, 0), 20), LONGEST_WAIT_S)
+    return min(FIRST_WAIT_S * 2.0 ** min(max(times - 1, 0), 20), MAX_WAIT_S)
 
 
 def provider_unavailable(executor: Executor, entry: Entry, trouble: Trouble) -> None:
-    """Note it, in the transaction that ends the session and holds the executor's row."""
+    """Count it and wait, in the transaction that ends the session and holds the executor's row."""
     times = executor.trouble_count + 1
     Executor.objects.filter(pk=executor.pk).update(trouble_count=times)
     if trouble.cause == "provider":
         pause = _pause(trouble, entry.provider_waits + 1)
         Entry.objects.filter(pk=entry.pk).update(not_before=Now() + pause, provider_waits=F("provider_waits") + 1)
-        if times < FOR_EVERYONE:
+        if times < OPEN_AFTER:
             return
-    pause = _pause(trouble, times if trouble.cause == "setup" else times - FOR_EVERYONE + 1)
+    pause = _pause(trouble, times if trouble.cause == "setup" else times - OPEN_AFTER + 1)
     fresh = not executor.trouble_code
     Executor.objects.filter(pk=executor.pk).update(
         trouble_code=trouble.code,
@@ -61,8 +61,8 @@ def provider_unavailable(executor: Executor, entry: Entry, trouble: Trouble) -> 
         activity.record(executor.pk, event, by=MUSTER, object_id=executor.pk, reason=trouble.message[:500])
 
 
-def provider_answered(workspace_id: str) -> None:
-    """A provider answered a session of this workspace. One cheap statement when there was no trouble."""
+def provider_responded(workspace_id: str) -> None:
+    """Close the breaker: a provider responded to a session. One cheap statement when it was closed."""
     with transaction.atomic():
         row = Executor.objects.filter(pk=workspace_id, trouble_count__gt=0).select_for_update().first()
         if row is None:
@@ -75,13 +75,13 @@ def provider_answered(workspace_id: str) -> None:
 
 
 def recovered(workspace_id: str) -> None:
-    """The agent's config or its secrets were changed: try one session now. The breaker stays until it is answered."""
+    """The agent's config or secrets changed: let one session try now. The breaker stays until a provider responds."""
     Executor.objects.filter(pk=workspace_id).exclude(trouble_code="").update(trouble_until=Now())
     Entry.objects.filter(workspace_id=workspace_id, not_before__isnull=False).update(not_before=None)
 
 
 def try_again(workspace_id: str, *, by: Caller) -> None:
-    """A person says that it is mended: everything that waits for the provider may start now."""
+    """A person closes the breaker: all entries that wait for the provider may start now."""
     with transaction.atomic():
         row = Executor.objects.select_for_update().get(pk=workspace_id)
         _close(row.pk)
@@ -98,5 +98,5 @@ def _close(workspace_id: str) -> None:
 
 
 def _pause(trouble: Trouble, times: int) -> timedelta:
-    asked = trouble.retry_at - datetime.now(UTC).timestamp() if trouble.retry_at else 0.0
-    return timedelta(seconds=max(wait_s(times), min(asked, LONGEST_ASKED_S)))
+    requested = trouble.retry_at - datetime.now(UTC).timestamp() if trouble.retry_at else 0.0
+    return timedelta(seconds=max(wait_s(times), min(requested, MAX_REQUESTED_WAIT_S)))

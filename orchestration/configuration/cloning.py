@@ -1,7 +1,7 @@
-"""Fetching a repository that is to become a workspace, while its person waits on a page and not in a request.
+"""Clones a repository that will become a workspace, in the background, while the person waits on a page.
 
-A clone is a folder in the data directory and a note beside it: who wanted it, what they had written, how it went. A thread of the web
-process clones. Dies the process, the note says so by the process that it names; the person tries again. What nobody used is removed.
+A clone is a folder in the data directory with a note: the person, the form's data, the state. A thread of the web process clones. When that
+process dies, the pid in the note shows it, and the person tries again. Unused clones are removed.
 """
 
 import json
@@ -25,7 +25,7 @@ from workspaces.models import Workspace
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 600
-MOST_AT_ONCE = 4
+MAX_AT_ONCE = 4
 KEPT_S = 24 * 3600
 TOKEN = re.compile(r"[0-9a-f]{16}")
 _URL = re.compile(r"^(https?|ssh|git)://|^[^/:\s]+@[^/:\s]+:")
@@ -34,7 +34,7 @@ _PASSWORD = re.compile(r"//[^/@\s]*@")
 
 @dataclass(frozen=True)
 class Clone:
-    """`state`: cloning, done or failed. `error` without what an address may hold of passwords."""
+    """`state`: cloning, done or failed. `error`: without passwords from the URL."""
 
     token: str
     url: str
@@ -60,12 +60,12 @@ def redacted(text: str) -> str:
     return _PASSWORD.sub("//…@", text)
 
 
-def begin(url: str, form: dict[str, Any], *, user_id: int) -> str:
-    """Start to clone, and answer the token to ask by. Raises Invalid."""
+def start(url: str, form: dict[str, Any], *, user_id: int) -> str:
+    """Start a clone and return its token. Raises Invalid."""
     if not _URL.match(url) or url.startswith("-") or any(c in url for c in "\x00\n "):
         raise Invalid("must be an absolute path on the server, or a git URL by https, ssh or git", "repo")
     _sweep()
-    if sum(_is_cloning(_read(note)) for note in _notes()) >= MOST_AT_ONCE:
+    if sum(_is_cloning(_read(note)) for note in _notes()) >= MAX_AT_ONCE:
         raise Invalid("Other repositories are being cloned: try again in a minute", "repo")
     token = secrets.token_hex(8)
     note = {"url": url, "user": user_id, "form": form, "state": "cloning", "error": "", "since": time.time(), "pid": os.getpid()}
@@ -75,18 +75,18 @@ def begin(url: str, form: dict[str, Any], *, user_id: int) -> str:
 
 
 def find(token: str, *, user_id: int) -> Clone:
-    """How a clone goes, for who wanted it. Raises NotFound."""
+    """The state of a clone, for the person who started it. Raises NotFound."""
     note = _read(_folder() / f"{token}.json") if TOKEN.fullmatch(token) else {}
     if not note or note["user"] != user_id:
         raise NotFound("There is no such clone")
     state, error = note["state"], note["error"]
     if state == "cloning" and not _is_cloning(note):
-        state, error = "failed", "the server was started anew meanwhile: try again"
+        state, error = "failed", "the server restarted meanwhile: try again"
     return Clone(token, note["url"], state, redacted(error), note["since"], note["form"])
 
 
-def taken(token: str) -> None:
-    """A workspace uses it now: the note goes, the folder stays."""
+def forget(token: str) -> None:
+    """A workspace uses the clone now: delete the note, keep the folder."""
     (_folder() / f"{token}.json").unlink(missing_ok=True)
 
 
@@ -98,10 +98,10 @@ def _clone(token: str, note: dict[str, Any]) -> None:
     except (git.GitError, OSError) as error:
         shutil.rmtree(target, ignore_errors=True)
         _write(token, note | {"state": "failed", "error": redacted(str(error))[-300:]})
-    except Exception:  # whoever waits on the page would wait for a thread that is gone
-        log.exception("clone.broke", clone=token)
+    except Exception:  # else the page would wait for a dead thread
+        log.exception("clone.failed", clone=token)
         shutil.rmtree(target, ignore_errors=True)
-        _write(token, note | {"state": "failed", "error": "something unforeseen happened: the server's log tells it"})
+        _write(token, note | {"state": "failed", "error": "unexpected error: see the server's log"})
 
 
 def _folder() -> Path:
@@ -116,14 +116,14 @@ def _notes() -> list[Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        note: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return found
+    return note
 
 
 def _write(token: str, note: dict[str, Any]) -> None:
-    """Never seen half written, and by nobody else: an address may hold a password."""
+    """Atomic, and readable by the server alone: a URL may contain a password."""
     fresh = _folder() / f"{token}.{secrets.token_hex(4)}.new"
     with open(fresh, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         json.dump(note, file)
@@ -131,7 +131,7 @@ def _write(token: str, note: dict[str, Any]) -> None:
 
 
 def _is_cloning(note: dict[str, Any]) -> bool:
-    """Still: what a server that is gone had begun does not count, neither for its person nor among those at once."""
+    """Whether the clone still runs: one of a dead server counts neither as running nor against MAX_AT_ONCE."""
     return note.get("state") == "cloning" and _alive(note["pid"]) and time.time() - note["since"] <= TIMEOUT_S + 60
 
 
@@ -140,7 +140,7 @@ def _alive(pid: int) -> bool:
 
 
 def _sweep() -> None:
-    """What nobody made a workspace of within a day."""
+    """Remove clones that did not become a workspace within a day."""
     for path in _notes():
         if time.time() - _read(path).get("since", 0) > KEPT_S:
             folder = path.with_suffix("")

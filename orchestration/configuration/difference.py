@@ -1,35 +1,35 @@
-"""What a change of the config changed, key by key, without what may be a key of another kind."""
+"""The changes between two configs, key by key, without values that may be secrets."""
 
 import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
 
-LONGEST = 120
-_HIDDEN = ("env", "settings", "prompts")  # may hold a provider's key, or pages of text
+MAX_CHARS = 120
+_HIDDEN = ("env", "settings", "prompts")  # may contain a provider's key, or long text
 _UNSET = object()
 
 
 def version(stored: dict[str, Any]) -> str:
-    """Two configs of one version are the same."""
+    """A hash: equal configs have equal versions."""
     return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def of(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str]]:
-    """`key`, `before` and `after` of each stored value that changed; the last two are empty where they are not to be shown."""
-    one, other = dict(_flat(before)), dict(_flat(after))
-    changed = [key for key in sorted(one.keys() | other.keys()) if one.get(key, _UNSET) != other.get(key, _UNSET)]
-    return [{"key": key, "before": _shown(key, one), "after": _shown(key, other)} for key in changed]
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str]]:
+    """`key`, `before` and `after` of each stored value that changed; the last two are empty for hidden keys."""
+    change, other = dict(_flat(before)), dict(_flat(after))
+    changed = [key for key in sorted(change.keys() | other.keys()) if change.get(key, _UNSET) != other.get(key, _UNSET)]
+    return [{"key": key, "before": _shown(key, change), "after": _shown(key, other)} for key in changed]
 
 
-def sentence(changes: list[dict[str, str]], most: int = 6) -> str:
+def sentence(changes: list[dict[str, str]], limit: int = 6) -> str:
     """`max_workers 4 → 6, agent.model → sonnet, agent.env.TOKEN`."""
-    parts = [_part(one) for one in changes[:most]]
-    return ", ".join([*parts, *([f"{len(changes) - most} more"] if len(changes) > most else [])])
+    parts = [_part(change) for change in changes[:limit]]
+    return ", ".join([*parts, *([f"{len(changes) - limit} more"] if len(changes) > limit else [])])
 
 
-def _part(one: dict[str, str]) -> str:
-    return f"{one['key']}: {one['before']} → {one['after']}" if one["before"] or one["after"] else one["key"]
+def _part(change: dict[str, str]) -> str:
+    return f"{change['key']}: {change['before']} → {change['after']}" if change["before"] or change["after"] else change["key"]
 
 
 def _flat(config: dict[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
@@ -47,4 +47,4 @@ def _shown(key: str, values: dict[str, Any]) -> str:
         return "default"
     value = values[key]
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= MAX_CHARS else f"{text[: MAX_CHARS - 1]}…"

@@ -1,4 +1,4 @@
-"""Text from a workspace's own template: a part of Django's language that neither reads files nor grows without end; nothing is escaped."""
+"""Renders a workspace's own prompt templates in a subset of Django's language: no file access, bounded output, no escaping."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.template import Context, Engine, TemplateSyntaxError
 from django.template.library import Library
 
 TAGS = ("comment", "for", "firstof", "if", "ifchanged", "now", "spaceless", "templatetag", "verbatim", "with")
-# None that pads, joins or repeats: a worker renders this, and one line of `ljust` could take all of its memory.
+# No filter that pads, joins or repeats: one `ljust` could take all memory of the worker that renders it.
 FILTERS = (
     "capfirst",
     "cut",
@@ -31,8 +31,8 @@ FILTERS = (
     "wordwrap",
     "yesno",
 )
-MOST_STEPS = 2_000
-LONGEST = 2_000_000
+MAX_STEPS = 2_000
+MAX_CHARS = 2_000_000
 
 
 def _engine() -> Engine:
@@ -40,7 +40,7 @@ def _engine() -> Engine:
     allowed = Library()
     for library in engine.template_builtins:
         allowed.tags.update({name: tag for name, tag in library.tags.items() if name in TAGS})
-        allowed.filters.update({name: one for name, one in library.filters.items() if name in FILTERS})
+        allowed.filters.update({name: function for name, function in library.filters.items() if name in FILTERS})
     engine.template_builtins = [allowed]
     return engine
 
@@ -49,7 +49,7 @@ _ENGINE = _engine()
 
 
 class _Bounded(Context):
-    """Counts the steps of loops and the text that is asked for."""
+    """Counts the steps of loops and the characters of values."""
 
     steps = 0
     length = 0
@@ -65,14 +65,14 @@ class _Bounded(Context):
     def __getitem__(self, key: Any) -> Any:
         value = super().__getitem__(key)
         self.length += len(value) if isinstance(value, str) else 0
-        if self.length > LONGEST:
-            raise ValueError(f"it asks for more than {LONGEST} characters")
+        if self.length > MAX_CHARS:
+            raise ValueError(f"it uses more than {MAX_CHARS} characters")
         return value
 
     def _step(self) -> None:
         self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise ValueError(f"its loops take more than {MOST_STEPS} steps")
+        if self.steps > MAX_STEPS:
+            raise ValueError(f"its loops take more than {MAX_STEPS} steps")
 
 
 def check(text: str) -> None:
@@ -84,8 +84,8 @@ def check(text: str) -> None:
 
 
 def render(text: str, values: dict[str, Any]) -> str:
-    """Raises ValueError where it compiles but cannot be rendered with these values."""
+    """Raises ValueError when the template cannot be rendered with these values."""
     try:
         return _ENGINE.from_string(text).render(_Bounded(values, autoescape=False))
-    except Exception as error:  # a template may do whatever the language allows, and fail in as many ways
+    except Exception as error:  # a template can fail in any way that the language allows
         raise ValueError(f"the template cannot be rendered: {error}"[:300]) from None

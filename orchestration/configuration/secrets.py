@@ -1,4 +1,4 @@
-"""Secrets of a workspace: sealed at rest with the server's key, unsealed only for its agents, masked wherever output is kept."""
+"""Secrets of a workspace: encrypted at rest with the server's key, decrypted only for its agents, masked in all stored output."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,24 +15,24 @@ from workspaces.errors import Invalid, NotFound
 from workspaces.sealing import Sealed, seal, unseal
 
 PURPOSE = "muster secrets 1"
-LONGEST = 16_000
-MOST = 100
-SHORTEST_MASKED = 6  # shorter values would black out half of any log
+MAX_CHARS = 16_000
+MAX_SECRETS = 100
+MIN_MASKED = 6  # shorter values would black out half of any log
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-LONG_WORD = 24  # of a value with several lines: a line of base64, not a word of English
+LONG_WORD = 24  # of a multi-line value: a line of base64, not an English word
 _SENSITIVE = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.I)
 
 
 def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
-    """Set or replace one. Raises Invalid."""
+    """Set or replace a secret. Raises Invalid."""
     if not NAME.fullmatch(name) or name.startswith("MUSTER_"):
         raise Invalid("must be the name of an environment variable, and not begin with MUSTER_", "name")
-    if not value or len(value) > LONGEST or "\0" in value or any(0xD800 <= ord(c) < 0xE000 for c in value):
-        raise Invalid(f"must have 1 to {LONGEST} characters, without NUL and lone surrogates", "value")
+    if not value or len(value) > MAX_CHARS or "\0" in value or any(0xD800 <= ord(c) < 0xE000 for c in value):
+        raise Invalid(f"must have 1 to {MAX_CHARS} characters, without NUL and lone surrogates", "value")
     with transaction.atomic():
         known = Secret.objects.filter(workspace_id=workspace_id)
-        if known.count() >= MOST and not known.filter(name=name).exists():
-            raise Invalid(f"A workspace may have at most {MOST} secrets", "name")
+        if known.count() >= MAX_SECRETS and not known.filter(name=name).exists():
+            raise Invalid(f"A workspace may have at most {MAX_SECRETS} secrets", "name")
         row, fresh = Secret.objects.update_or_create(
             workspace_id=workspace_id, name=name, defaults={"sealed": seal(value, purpose=PURPOSE), "changed_by": by.name}
         )
@@ -46,25 +46,25 @@ def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
 def remove(workspace_id: str, name: str, *, by: Caller) -> None:
     """Raises NotFound."""
     with transaction.atomic():
-        gone, _ = Secret.objects.filter(workspace_id=workspace_id, name=name).delete()
-        if not gone:
+        deleted, _ = Secret.objects.filter(workspace_id=workspace_id, name=name).delete()
+        if not deleted:
             raise NotFound("Secret not found")
         activity.record(workspace_id, events.SecretRemoved(name=name), by=by, object_id=workspace_id)
 
 
 def unsealed(workspace_id: str) -> dict[str, str]:
     """Name to value, for an agent's environment. Raises Sealed."""
-    found = {}
+    values = {}
     for row in Secret.objects.filter(workspace_id=workspace_id):
         try:
-            found[row.name] = unseal(row.sealed, purpose=PURPOSE)
+            values[row.name] = unseal(row.sealed, purpose=PURPOSE)
         except Sealed:
             raise Sealed(f"The secret {row.name} was sealed with another MUSTER_SECRET_KEY: set it again") from None
-    return found
+    return values
 
 
 class Mask:
-    """Replaces known secrets in text that is kept or shown."""
+    """Replaces known secrets in text that is stored or shown."""
 
     def __init__(self, secrets: Mapping[str, str], more: Mapping[str, str] | None = None) -> None:
         also = {name: value for name, value in (more or {}).items() if _SENSITIVE.search(name)}
@@ -76,25 +76,25 @@ class Mask:
     def __call__(self, text: str) -> str:
         if self._pattern is None:
             return text
-        return self._pattern.sub(lambda found: f"[secret {self._names[found.group()]}]", text)
+        return self._pattern.sub(lambda match: f"[secret {self._names[match.group()]}]", text)
 
     def names_in(self, text: str) -> list[str]:
         """The secrets that a text contains."""
-        found: Iterable[str] = self._pattern.findall(text) if self._pattern else ()
-        return sorted({self._names[value] for value in found})
+        match: Iterable[str] = self._pattern.findall(text) if self._pattern else ()
+        return sorted({self._names[value] for value in match})
 
 
 def _parts(value: str) -> list[str]:
-    """What gives a value away: all of it, and of a key file, which is seen line by line, each long word."""
-    long = [word for word in value.split() if len(word) >= LONG_WORD] if "\n" in value.strip() else []
-    return [part for part in {value, value.strip(), *long} if len(part) >= SHORTEST_MASKED]
+    """The parts of a value to mask: the whole value, and each long word of a key file, because logs show it line by line."""
+    words = [word for word in value.split() if len(word) >= LONG_WORD] if "\n" in value.strip() else []
+    return [part for part in {value, value.strip(), *words} if len(part) >= MIN_MASKED]
 
 
-NOTHING = Mask({})
+NO_MASK = Mask({})
 
 
 def mask_for(workspace_id: str, env: Mapping[str, str]) -> Mask:
-    """The mask of a workspace: its secrets, and what its agent's env holds under a telling name."""
+    """The mask of a workspace: its secrets, and values in its agent's env whose names look like secrets."""
     try:
         return Mask(unsealed(workspace_id), env)
     except Sealed:

@@ -1,4 +1,4 @@
-"""Putting a repository under Muster, and changing how it is worked on."""
+"""Creates workspaces from repositories and changes their settings."""
 
 import secrets
 from pathlib import Path
@@ -25,7 +25,7 @@ from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Event, Workspace
 from workspaces.people import members
-from workspaces.schemas import place
+from workspaces.schemas import property_path
 
 CLONE_TIMEOUT_S = 600
 
@@ -41,10 +41,10 @@ def create(
     by: Caller,
     cloned: Path | None = None,
 ) -> Workspace:
-    """Make a workspace of a repository: a path inside MUSTER_REPO_ROOTS, or a git URL, which is cloned; `cloned`: it was already, here.
+    """Make a workspace of a repository: a path inside MUSTER_REPO_ROOTS, or a git URL, which is cloned; `cloned`: the folder of a finished clone.
     Amounts in micro-USD.
 
-    Raises Invalid naming what does not fit; nothing is left behind then but a clone's folder.
+    Raises Invalid with the field that does not fit; then only a clone's folder is left behind.
     """
     workspace = Workspace(name=name, created_by=by.name)
     checked = validated({}, config or {})
@@ -67,12 +67,12 @@ def create(
 def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen: str = "") -> configuration.Config:
     """Merge a change into the config. Raises Invalid for a key that does not exist or a value out of bounds.
 
-    `seen`: the version that the change was made from (`difference.version`). Raises Conflict when the config is another one by now.
+    `seen`: the `difference.version` that the change is based on. Raises Conflict when the config has changed since.
     """
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=workspace.pk)
         if seen and seen != difference.version(executor.config):
-            raise Conflict(f"{_who_configured(workspace)}. Nothing was overwritten")
+            raise Conflict(f"{_conflict_message(workspace)}. Nothing was overwritten")
         config = validated(executor.config, change)
         before = configuration.load(executor.config)
         if config.integration_branch != before.integration_branch:
@@ -84,18 +84,18 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
         Executor.objects.filter(pk=executor.pk).update(config=kept)
         if "agent" in change:
             circuit_breaker.recovered(workspace.pk)
-        event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.of(executor.config, kept))
+        event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.changes(executor.config, kept))
         activity.record(workspace.pk, event, by=by, object_id=workspace.pk)
     wake_ups.enqueue_cycle(workspace.pk)
     wake_ups.publish_change(workspace.pk, "executor", "entries")
     return config
 
 
-def _who_configured(workspace: Workspace) -> str:
+def _conflict_message(workspace: Workspace) -> str:
     last = Event.objects.filter(workspace=workspace, verb=events.WorkspaceConfigured.verb).order_by("-id").first()
     if last is None:
-        return "Somebody changed the config meanwhile"
-    keys = ", ".join(one["key"] for one in last.data.get("changes", [])[:6]) or "the config"
+        return "The config was changed meanwhile"
+    keys = ", ".join(change["key"] for change in last.data.get("changes", [])[:6]) or "the config"
     return f"{last.actor} changed {keys} meanwhile, at {times.clock(last.at, get_current_timezone(), now())}"
 
 
@@ -105,14 +105,14 @@ def validated(stored: dict[str, Any], change: dict[str, Any]) -> configuration.C
         return configuration.merged(stored, change)
     except ValidationError as error:
         problem = error.errors()[0]
-        name = place(problem["loc"], unknown=problem["type"] == "extra_forbidden")
+        name = property_path(problem["loc"], unknown=problem["type"] == "extra_forbidden")
         raise Invalid(str(problem["msg"]).removeprefix("Value error, "), name or "config") from None
 
 
 def change(
     workspace: Workspace, *, name: str | None, total_budget: int | None, max_project_spend: int | None, by: Caller
 ) -> None:
-    """Rename it, or change its two amounts (micro-USD)."""
+    """Rename a workspace, or change its two amounts (micro-USD)."""
     with transaction.atomic():
         if name is not None and name != workspace.name:
             members.rename(workspace, name, by=by)
@@ -127,7 +127,7 @@ def delete(workspace: Workspace, *, by: Caller) -> None:
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace.pk)
         if Session.objects.filter(workspace=workspace, status__in=Session.OPEN).exists():
-            raise Invalid("Sessions are at work: stop them first", "workspaceID")
+            raise Invalid("Sessions are running: stop them first", "workspaceID")
         Executor.objects.filter(pk=workspace.pk).update(state=Executor.State.PAUSED)
         Workspace.objects.filter(pk=workspace.pk).update(deleted_at=Now())
         activity.record(workspace.pk, events.WorkspaceDeleted(), by=by, object_id=workspace.pk)
@@ -141,17 +141,17 @@ def _repository(repo: str) -> tuple[Path, str]:
 
 
 def allowed(repo: str) -> Path:
-    """The path of a repository on the server, if one may be there. Raises Invalid."""
+    """The resolved path of a repository on the server. Raises Invalid outside MUSTER_REPO_ROOTS."""
     try:
         path = Path(repo).expanduser()
-        there = path.resolve() if path.is_absolute() else None
-        if there is not None:
-            there.is_dir()
-    except (RuntimeError, OSError, ValueError):  # a home of nobody, a loop of links, a name that no file system has
+        resolved = path.resolve() if path.is_absolute() else None
+        if resolved is not None:
+            resolved.is_dir()
+    except (RuntimeError, OSError, ValueError):  # an unknown home, a loop of links, an impossible name
         raise Invalid("is not a path on this server", "repo") from None
-    if there is None:
+    if resolved is None:
         raise Invalid("must be an absolute path on the server, or a git URL", "repo")
-    path = there
+    path = resolved
     if not any(path.is_relative_to(root) for root in [*settings.REPO_ROOTS, settings.DATA_DIR]):
         roots = ", ".join(str(root) for root in settings.REPO_ROOTS)
         raise Invalid(f"must lie inside one of MUSTER_REPO_ROOTS ({roots})", "repo")

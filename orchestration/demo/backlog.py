@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-TOTAL_BUDGET_USD = Decimal("6")
-MAX_PROJECT_SPEND_USD = Decimal("5")
+TOTAL_BUDGET_USD = Decimal(6)
+MAX_PROJECT_SPEND_USD = Decimal(5)
 
 CONFIG: dict[str, Any] = {
     "max_workers": 4,

@@ -1,1 +1,6 @@
-"""Decides which entries start, and carries it out. `plan` is pure; `dispatch` claims; `explain` shows the plan's own checks."""
+"""The executor decides which entries start, and starts them.
+
+`plan` decides, without a database; `limits` words the spend limits it checks. `snapshot` reads the state for it. `dispatch` runs a cycle and
+claims sessions. `explain` shows the plan's own checks. `reconcile` is the tick's safety net. `control` starts, pauses and stops the
+executor. `stats` keeps the last cycles and ticks.
+"""

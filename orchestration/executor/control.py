@@ -14,7 +14,7 @@ from workspaces.errors import Conflict, Invalid
 
 
 class Outdated(Conflict):
-    """Somebody else changed the executor's state after the caller looked: nothing was done."""
+    """Another caller changed the executor's state after this caller read it: nothing was done."""
 
     def __init__(self, now: Executor) -> None:
         self.now = now
@@ -30,7 +30,7 @@ def start(workspace_id: str, *, by: Caller, expected: int | None = None) -> None
 
 
 def pause(workspace_id: str, *, by: Caller, expected: int | None = None) -> None:
-    """No new dispatch until resume; sessions at work go on. An executor that was never started stays stopped."""
+    """No new dispatch until resume; open sessions continue. An executor that was never started stays stopped."""
     _become(workspace_id, Executor.State.PAUSED, events.ExecutorPaused, by=by, expected=expected)
 
 
@@ -44,9 +44,9 @@ def resume(workspace_id: str, *, by: Caller, expected: int | None = None) -> Non
 
 
 def stop_all(workspace_id: str, *, by: Caller) -> int:
-    """Pause, and ask every open session to stop, in one transaction: nothing is dispatched in between. Answers how many are open.
+    """Pause and request a stop of every open session, in one transaction: no dispatch comes in between. Returns how many are open.
 
-    It asks for no version: a stop is never too late (docs/decisions/0022).
+    It checks no version: a stop is never too late (docs/explanation/decisions/0022).
     """
     with transaction.atomic():
         _become(workspace_id, Executor.State.PAUSED, events.ExecutorStoppedAll, by=by)

@@ -1,6 +1,6 @@
 """A cycle: snapshot, plan, and claims in a constant number of statements.
 
-One transaction that holds the executor's row: two cycles of a workspace never run at once, and a crashed one leaves nothing half-done.
+One transaction that holds the executor's row: two cycles of a workspace never run at once, and a crashed cycle leaves no partial result.
 """
 
 import time
@@ -27,13 +27,13 @@ from workspaces.models import Event
 
 log = structlog.get_logger(__name__)
 
-# Rounds of parking and blocking in one go; the next doorbell or tick goes on from there.
-MOST_PASSES = 20
+# Passes that park or block entries in one cycle; the next message or tick continues.
+MAX_PASSES = 20
 
 
 @dataclass(slots=True)
 class Cycle:
-    """What a cycle did."""
+    """The result of a cycle."""
 
     world: World
     decisions: list[Decision] = field(default_factory=list)
@@ -44,11 +44,11 @@ class Cycle:
 
 
 def cycle(workspace_id: str) -> Cycle:
-    """Dispatch what can start now. Reads on past entries that it had to park or block, as far as there are free slots."""
+    """Dispatch the entries that can start now. Reads on past parked and blocked entries while slots are free."""
     began = time.monotonic()
     done = _pass(workspace_id)
     latest = done
-    for _ in range(MOST_PASSES - 1):
+    for _ in range(MAX_PASSES - 1):
         cleared = any(isinstance(decision, (Park, Block)) for decision in latest.decisions)
         if not cleared or len(latest.started) == latest.world.free_slots:
             break
@@ -56,12 +56,12 @@ def cycle(workspace_id: str) -> Cycle:
         done.decisions += latest.decisions
     if done.decisions:
         wake_ups.publish_change(workspace_id, "executor", "workers", "entries", "locks", "budget")
-    executor_stats.record_cycle(workspace_id, _told(done, time.monotonic() - began))
+    executor_stats.record_cycle(workspace_id, _stats_record(done, time.monotonic() - began))
     return done
 
 
-def _told(done: Cycle, seconds: float) -> dict[str, Any]:
-    """What people are told of a cycle (pulse.py)."""
+def _stats_record(done: Cycle, seconds: float) -> dict[str, Any]:
+    """The cycle's record for `stats`."""
     waits = Counter(decision.why.code for decision in done.decisions if not isinstance(decision, Start))
     return {
         "at": round(time.time(), 3),
@@ -75,7 +75,7 @@ def _told(done: Cycle, seconds: float) -> dict[str, Any]:
 
 
 def _pass(workspace_id: str) -> Cycle:
-    """One transaction. A cap lowered or a path locked in between makes the database refuse it: then look again."""
+    """One transaction. When a cap was lowered or a path locked meanwhile, the database refuses it, and the pass is repeated."""
     for attempt in range(3):
         try:
             with transaction.atomic():
@@ -103,7 +103,7 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
     blocks = [decision for decision in decisions if isinstance(decision, Block)]
     parks = [decision for decision in decisions if isinstance(decision, Park)]
     if starts:
-        _open_holds(workspace_id, starts)
+        _open_reservations(workspace_id, starts)
         _open_sessions(workspace_id, starts)
         _take_locks(workspace_id, world, starts)
     if starts or blocks or parks:
@@ -124,28 +124,30 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
             for b in blocks
         )
         if any(block.why.code == Reason.PROJECT_BUDGET_EXCEEDED for block in blocks):
-            funding.due(workspace_id)
+            funding.mark_due(workspace_id)
         wake_ups.enqueue_deliveries()
-        completion.record_finished(workspace_id, before=completion.GOING)
+        completion.record_finished(workspace_id, before=completion.RUNNING)
 
 
 _Claims = Sequence[tuple[Start, str]]
 
 
-def _open_holds(workspace_id: str, starts: _Claims) -> None:
-    """The trigger adds them to the accounts and the project, or refuses them all."""
-    holding = [{"entry": s.entry.id, "session": session, "amount": s.hold} for s, session in starts if not s.entry.verify_only]
-    if holding:
+def _open_reservations(workspace_id: str, starts: _Claims) -> None:
+    """A trigger adds the amounts to the accounts and the project, or refuses all of them."""
+    reservations = [
+        {"entry": s.entry.id, "session": session, "amount": s.reservation} for s, session in starts if not s.entry.verify_only
+    ]
+    if reservations:
         source = sql_dialect.table("v", {"entry": "text", "session": "text", "amount": "bigint"})
         _execute(
             f"""INSERT INTO budget_hold (project_id, account_id, session_ref, amount, drawn, state)
             SELECT %s, v.entry, v.session, v.amount, 0, 'open' FROM {source}""",
-            [workspace_id, sql_dialect.packed(holding)],
+            [workspace_id, sql_dialect.packed(reservations)],
         )
 
 
 def _open_sessions(workspace_id: str, starts: _Claims) -> None:
-    """Names only what a claim decides; the database has a default for every other column of a session."""
+    """Sets only the columns that a claim decides; every other column of a session has a default in the database."""
     source = sql_dialect.table("v", {"entry": "text", "session": "text", "attempt": "bigint", "work": "text"})
     claims = [
         {
@@ -165,19 +167,19 @@ def _open_sessions(workspace_id: str, starts: _Claims) -> None:
 
 
 def _take_locks(workspace_id: str, world: World, starts: _Claims) -> None:
-    """Sorted, so that no two transactions wait for each other. What an entry kept from its last round stays."""
+    """Sorted, so that two transactions never deadlock. Locks kept from an entry's last round stay."""
     kept = set(world.locks)
-    wanted = sorted((path, s.entry.id) for s, _ in starts for path in s.entry.paths if (path, s.entry.id) not in kept)
-    if wanted:
+    to_lock = sorted((path, s.entry.id) for s, _ in starts for path in s.entry.paths if (path, s.entry.id) not in kept)
+    if to_lock:
         source = sql_dialect.table("v", {"path": "text", "entry": "text"})
         _execute(
             f"INSERT INTO orchestration_filelock (workspace_id, path, entry_id) SELECT %s, v.path, v.entry FROM {source}",
-            [workspace_id, sql_dialect.packed({"path": path, "entry": entry} for path, entry in wanted)],
+            [workspace_id, sql_dialect.packed({"path": path, "entry": entry} for path, entry in to_lock)],
         )
 
 
 def _move_entries(starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park]) -> None:
-    """Started, blocked and parked in one statement. An entry that left `pending` meanwhile makes the cycle look again."""
+    """Started, blocked and parked entries in one statement. When an entry left `pending` meanwhile, the pass is repeated."""
     moves = [
         *({"id": s.entry.id, "status": "in_progress", "tries": 1} for s, _ in starts),
         *({"id": b.entry.id, "status": "blocked", "tries": 0, "code": b.why.code, "message": b.why.message} for b in blocks),
@@ -198,4 +200,4 @@ def _move_entries(starts: _Claims, blocks: Sequence[Block], parks: Sequence[Park
 def _execute(sql: str, parameters: Sequence[str]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -1,11 +1,11 @@
-"""Why each entry waits, from the checks that the cycle itself asks (invariant 10)."""
+"""Why each entry waits, from the same checks that the cycle uses (invariant 10)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
-from orchestration.executor.plan import Check, Room, Waiting, World
+from orchestration.executor.plan import Capacity, Check, Waiting, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Explanation:
 
 
 def explain(workspace_id: str, *, after: tuple[int, ...] = (), limit: int = 500) -> tuple[World, list[Explanation]]:
-    """Entries without a session that are not done, in the executor's order. Those behind the free slots wait for a slot."""
+    """Entries that are not done and have no session, in the executor's order. Entries behind the free slots wait for a slot."""
     world = snapshot.world(workspace_id, lock=False)
     line = snapshot.unfinished(workspace_id, after=after, limit=limit)
     if after:
@@ -27,27 +27,31 @@ def explain(workspace_id: str, *, after: tuple[int, ...] = (), limit: int = 500)
 
 
 def reasons(workspace_id: str, entry_ids: Sequence[str]) -> dict[str, Explanation]:
-    """Of these entries, as far as they wait. Four statements, whatever the number."""
-    return told(workspace_id, entry_ids)[0] if entry_ids else {}
+    """Explanations of those of these entries that wait. Four statements, whatever the number."""
+    return reasons_and_common(workspace_id, entry_ids)[0] if entry_ids else {}
 
 
-def told(workspace_id: str, entry_ids: Sequence[str]) -> tuple[dict[str, Explanation], list[Check]]:
-    """The same, and the checks that fail for every entry alike. The head of the ready line is asked before them: it has the slots."""
+def reasons_and_common(workspace_id: str, entry_ids: Sequence[str]) -> tuple[dict[str, Explanation], list[Check]]:
+    """The same, and the failing checks that all entries share. The head of the ready line is checked first, because it gets the slots."""
     world = snapshot.world(workspace_id, lock=False)
     ahead = world.free_slots + snapshot.MARGIN
     line = snapshot.unfinished(workspace_id, entry_ids=list(entry_ids), ahead=ahead, limit=len(entry_ids) + ahead)
-    wanted = set(entry_ids)
-    found = {one.entry.id: one for one in _explained(workspace_id, world, line) if one.entry.id in wanted}
-    return found, [check for check in planning.common(Room(world)) if not check.passed]
+    requested = set(entry_ids)
+    explanations = {
+        explanation.entry.id: explanation
+        for explanation in _explained(workspace_id, world, line)
+        if explanation.entry.id in requested
+    }
+    return explanations, [check for check in planning.common(Capacity(world)) if not check.passed]
 
 
 def _explained(workspace_id: str, world: World, line: list[Waiting]) -> list[Explanation]:
-    room = Room(snapshot.with_locks(world, workspace_id, line))
-    found = []
+    capacity = Capacity(snapshot.with_locks(world, workspace_id, line))
+    explanations = []
     for entry in line:
-        checks = planning.checks(entry, room)
+        checks = planning.checks(entry, capacity)
         why = next((check for check in checks if not check.passed), None)
         if why is None:
-            planning.take(entry, room)
-        found.append(Explanation(entry, checks, why))
-    return found
+            planning.take(entry, capacity)
+        explanations.append(Explanation(entry, checks, why))
+    return explanations

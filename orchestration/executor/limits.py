@@ -1,4 +1,4 @@
-"""Limits as the plan sees them, and the sentences of what waits for one. Pure."""
+"""Spend limits as the plan sees them, with the sentence for an entry that waits for one. Pure."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ from budget.amounts import exact_usd
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
-    """A limit on what sessions spend, beside the project's cap. `left`: limit - spent - held, in micro-USD."""
+class SpendLimit:
+    """A limit on sessions' spend, in addition to the project's cap. `left`: limit - spent - held, in micro-USD."""
 
     category: str
     period: str
@@ -15,14 +15,14 @@ class Cap:
     left: int
 
     def sentence(self, needed: int) -> str:
-        """Why a session that needs so much waits, and when it goes on."""
-        whose = "" if self.category == "total" else " for entries"
+        """Why a session that needs `needed` micro-USD waits, and when it can start."""
+        scope = "" if self.category == "total" else " for entries"
         name = (
-            f"oday's limit of {exact_usd(self.limit)}{whose}"
+            f"oday's limit of {exact_usd(self.limit)}{scope}"
             if self.period == "day"
-            else f"he limit of {exact_usd(self.limit)}{whose}"
+            else f"he limit of {exact_usd(self.limit)}{scope}"
         )
-        on = "goes on at 00:00 UTC, or raise it" if self.period == "day" else "raise it"
+        remedy = "goes on at 00:00 UTC, or raise it" if self.period == "day" else "raise it"
         if self.left <= 0:
-            return f"T{name} is used up: {on}"
-        return f"{exact_usd(self.left)} is left of t{name}, a round needs {exact_usd(needed)}: {on}"
+            return f"T{name} is used up: {remedy}"
+        return f"{exact_usd(self.left)} is left of t{name}, a round needs {exact_usd(needed)}: {remedy}"

@@ -7,15 +7,14 @@ from budget.amounts import exact_usd
 from orchestration import reasons
 from orchestration.backlog.paths import LockTable
 from orchestration.backlog.transitions import NO_MONEY_LEFT
-from orchestration.executor.limits import Cap
+from orchestration.executor.limits import SpendLimit
 from orchestration.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An entry as the plan sees it. `headroom` is what its budget still allows, in micro-USD; `own_budget`: someone chose that, else it is
-    a share of the plan; `wait_s`: how long its provider
-    has sent it away for, in seconds.
+    """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set its budget, else the
+    budget is a share of the plan. `wait_s`: seconds until its provider may be tried again.
     """
 
     id: str
@@ -49,9 +48,9 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a cycle decides from. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `min_verify`: what a verifying
-    agent asks for, 0 without one. `slice`: the most that a session holds at its start. `trouble`: the open breaker's code; after
-    `trouble_wait_s` one session is tried.
+    """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `min_verify`: what a verifying agent
+    needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
+    after `trouble_wait_s` one session is tried.
     """
 
     state: str
@@ -62,8 +61,8 @@ class World:
     min_round: int
     round_ceiling: int
     min_verify: int = 0
-    slice: int | None = None
-    caps: tuple[Cap, ...] = ()
+    initial_reservation: int | None = None
+    caps: tuple[SpendLimit, ...] = ()
     running: tuple[Running, ...] = ()
     locks: tuple[tuple[str, str], ...] = ()
     trouble: str = ""
@@ -73,8 +72,8 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One condition for starting an entry: what is, what is needed, and the sentence if it fails. `holder`: the entry in the way.
-    `blocks`: when it fails, the entry leaves the line until its cause goes. `common`: asked of every entry alike."""
+    """One condition for starting an entry: observed, needed, and the sentence if it fails. `holder`: the entry in the way.
+    `blocks`: on failure the entry leaves the line until the cause is removed. `common`: the same for every entry."""
 
     code: str
     passed: bool
@@ -88,15 +87,15 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Claim a session, holding this much (micro-USD)."""
+    """Claim a session with this reservation (micro-USD)."""
 
     entry: Waiting
-    hold: int
+    reservation: int
 
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Take the entry out of the ready line until `behind` frees its paths."""
+    """Take the entry out of the ready line until `behind` releases its paths."""
 
     entry: Waiting
     behind: str
@@ -105,7 +104,7 @@ class Park:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Not ready until its cause goes: a person or a bigger budget must come."""
+    """Take the entry out of the ready line until a person acts or its budget grows."""
 
     entry: Waiting
     why: Check
@@ -113,7 +112,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Stays in line."""
+    """Leave the entry in line."""
 
     entry: Waiting
     why: Check
@@ -123,8 +122,8 @@ Decision = Start | Park | Block | Wait
 
 
 @dataclass(slots=True)
-class Room:
-    """What is left while the plan is being made: each start takes its share."""
+class Capacity:
+    """The remaining slots, money and paths while the plan is made: each start takes its share."""
 
     world: World
     free_slots: int = field(init=False)
@@ -141,9 +140,9 @@ class Room:
         self.running = list(self.world.running)
         self.alone = [run for run in self.running if not run.parallelizable]
 
-    def take(self, entry: Waiting, hold: int) -> None:
+    def take(self, entry: Waiting, reservation: int) -> None:
         self.free_slots -= 1
-        self.headroom -= hold
+        self.headroom -= reservation
         self.running.append(Running(entry.id, entry.parallelizable, entry.parallel_group))
         if not entry.parallelizable:
             self.alone.append(self.running[-1])
@@ -153,79 +152,89 @@ class Room:
 
 def plan(world: World, line: Sequence[Waiting]) -> list[Decision]:
     """Decide over the entries of the ready line, in its order."""
-    room = Room(world)
-    return [_decide(entry, room) for entry in line]
+    capacity = Capacity(world)
+    return [_decide(entry, capacity) for entry in line]
 
 
-def checks(entry: Waiting, room: Room) -> list[Check]:
-    """Every condition, in the order that the executor asks them. The first that fails is the entry's reason."""
+def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
+    """Every condition, in the executor's order. The first that fails is the entry's reason."""
     return [
-        _standing(entry),
+        _status(entry),
         _dependencies(entry),
         _rounds(entry),
-        _entry_budget(entry, room),
-        _executor(room),
-        _worker(room),
-        _provider(entry, room),
-        _project_budget(entry, room),
-        _files(entry, room),
-        _alone(entry, room),
-        _slot(room),
+        _entry_budget(entry, capacity),
+        _executor(capacity),
+        _worker(capacity),
+        _provider(entry, capacity),
+        _project_budget(entry, capacity),
+        _files(entry, capacity),
+        _parallel(entry, capacity),
+        _slot(capacity),
     ]
 
 
-def common(room: Room) -> list[Check]:
-    """Those of the checks that no entry has to itself: when one fails, nothing starts."""
-    anyone = Waiting(id="", seq=0, headroom=0)
-    return [_executor(room), _worker(room), _provider(anyone, room), _project_budget(anyone, room), _slot(room)]
+def common(capacity: Capacity) -> list[Check]:
+    """The checks that all entries share: when one fails, no entry starts."""
+    no_entry = Waiting(id="", seq=0, headroom=0)
+    return [
+        _executor(capacity),
+        _worker(capacity),
+        _provider(no_entry, capacity),
+        _project_budget(no_entry, capacity),
+        _slot(capacity),
+    ]
 
 
-def reason(entry: Waiting, room: Room) -> Check | None:
+def reason(entry: Waiting, capacity: Capacity) -> Check | None:
     """The first failing check; None when the entry can start now."""
-    return next((check for check in checks(entry, room) if not check.passed), None)
+    return next((check for check in checks(entry, capacity) if not check.passed), None)
 
 
-def _decide(entry: Waiting, room: Room) -> Decision:
-    why = reason(entry, room)
+def _decide(entry: Waiting, capacity: Capacity) -> Decision:
+    why = reason(entry, capacity)
     if why is None:
-        return Start(entry, take(entry, room))
+        return Start(entry, take(entry, capacity))
     if why.code == Reason.FILES_LOCKED:
         return Park(entry, behind=why.holder, why=why)
     if why.blocks:
         return Block(entry, why)
-    if not entry.parallelizable and why.code == Reason.CONCURRENCY_LIMIT and room.draining_for is None:
-        room.draining_for = entry  # nothing behind it starts, or it would wait for ever
+    if not entry.parallelizable and why.code == Reason.CONCURRENCY_LIMIT and capacity.draining_for is None:
+        capacity.draining_for = entry  # entries behind it wait, or it would never start
     return Wait(entry, why)
 
 
-def take(entry: Waiting, room: Room) -> int:
-    """Give an entry its share of the room. Answers what its session holds: as much as all three limits allow (docs/budget.md)."""
-    world = room.world
-    most = world.round_ceiling if world.slice is None else min(world.round_ceiling, max(world.slice, world.min_round))
-    hold = 0 if entry.verify_only else min(entry.headroom, room.headroom, most)
-    room.take(entry, hold)
-    return hold
+def take(entry: Waiting, capacity: Capacity) -> int:
+    """Give an entry its share of the capacity. Returns its session's reservation: as much as all three limits allow."""
+    world = capacity.world
+    ceiling = (
+        world.round_ceiling
+        if world.initial_reservation is None
+        else min(world.round_ceiling, max(world.initial_reservation, world.min_round))
+    )
+    reservation = 0 if entry.verify_only else min(entry.headroom, capacity.headroom, ceiling)
+    capacity.take(entry, reservation)
+    return reservation
 
 
-def _executor(room: Room) -> Check:
-    state = room.world.state
+def _executor(capacity: Capacity) -> Check:
+    state = capacity.world.state
     messages = {"stopped": "The executor was never started", "paused": "The executor is paused"}
     return Check(reasons.executor(state), state == "running", state, "running", messages.get(state, ""), common=True)
 
 
-def _worker(room: Room) -> Check:
-    slots = room.world.worker_slots
+def _worker(capacity: Capacity) -> Check:
+    slots = capacity.world.worker_slots
     message = "No session worker is online: start one with ./muster worker"
     return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
 
 
-def _provider(entry: Waiting, room: Room) -> Check:
-    """An agent can work: the provider has not sent this entry away, and the breaker is closed, or one is to be tried."""
-    world = room.world
+def _provider(entry: Waiting, capacity: Capacity) -> Check:
+    """An agent can work: the entry's provider wait is over, and the circuit breaker is closed or lets one session try."""
+    world = capacity.world
     if entry.verify_only:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no agent is needed", "nothing")
     if entry.wait_s > 0:
-        message = f"Its agent's provider turned it away: tried again in {_soon(entry.wait_s)}"
+        message = f"Its agent's provider was unavailable: tried again in {_soon(entry.wait_s)}"
         return Check(Reason.AGENT_UNAVAILABLE, False, f"{entry.wait_s:.0f} s to wait", "none", message)
     if not world.trouble:
         return Check(Reason.AGENT_UNAVAILABLE, True, "no trouble known", "none")
@@ -234,7 +243,7 @@ def _provider(entry: Waiting, room: Room) -> Check:
         return Check(Reason.AGENT_UNAVAILABLE, False, world.trouble, "none", message, common=True)
     message = f"{world.trouble_message} One session is trying it now."
     return Check(
-        Reason.AGENT_UNAVAILABLE, not room.running, f"{world.trouble}, to be tried", "nobody trying", message, common=True
+        Reason.AGENT_UNAVAILABLE, not capacity.running, f"{world.trouble}, to be tried", "no session trying", message, common=True
     )
 
 
@@ -242,7 +251,7 @@ def _soon(seconds: float) -> str:
     return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
-def _standing(entry: Waiting) -> Check:
+def _status(entry: Waiting) -> Check:
     free = entry.status == "pending"
     return Check(entry.reason_code or Reason.PENDING, free, entry.status, "pending", entry.reason_message)
 
@@ -255,8 +264,8 @@ def _dependencies(entry: Waiting) -> Check:
 
 def _rounds(entry: Waiting) -> Check:
     left = entry.budget_rounds - entry.rounds_completed
-    made = "Its one round is" if entry.budget_rounds == 1 else f"All {entry.budget_rounds} rounds are"
-    message = f"{made} used up: raise its rounds to go on"
+    subject = "Its one round is" if entry.budget_rounds == 1 else f"All {entry.budget_rounds} rounds are"
+    message = f"{subject} used up: raise its rounds to go on"
     return Check(
         Reason.ROUNDS_EXHAUSTED,
         left > 0,
@@ -267,13 +276,13 @@ def _rounds(entry: Waiting) -> Check:
     )
 
 
-def _needed(entry: Waiting, room: Room) -> int:
-    """Verify commands cost nothing; a verifying agent that could not be paid would end its session at once, time after time."""
-    return room.world.min_verify if entry.verify_only else max(room.world.min_round, 1)
+def _needed(entry: Waiting, capacity: Capacity) -> int:
+    """Verify commands are free; a verifying agent without money would end its session at once, again and again."""
+    return capacity.world.min_verify if entry.verify_only else max(capacity.world.min_round, 1)
 
 
-def _entry_budget(entry: Waiting, room: Room) -> Check:
-    needed = _needed(entry, room)
+def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
+    needed = _needed(entry, capacity)
     passed = not needed or entry.headroom >= needed
     code, message = Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT
     if entry.own_budget:
@@ -285,63 +294,70 @@ def _entry_budget(entry: Waiting, room: Room) -> Check:
     return Check(code, passed, f"{exact_usd(entry.headroom)} left", f"at least {exact_usd(needed)}", message, blocks=True)
 
 
-def _project_budget(entry: Waiting, room: Room) -> Check:
-    needed = _needed(entry, room)
+def _project_budget(entry: Waiting, capacity: Capacity) -> Check:
+    needed = _needed(entry, capacity)
     message = (
-        f"{exact_usd(max(room.headroom, 0))} is left under the project cap, a round needs {exact_usd(needed)}: raise the cap"
+        f"{exact_usd(max(capacity.headroom, 0))} is left under the project cap, a round needs {exact_usd(needed)}: raise the cap"
     )
-    taken = min([room.world.headroom, *(cap.left for cap in room.world.caps)]) - room.headroom  # by what the plan has started
-    tightest = min(room.world.caps, key=lambda cap: cap.left, default=None)
-    if tightest is not None and tightest.left < room.world.headroom:
+    taken = (
+        min([capacity.world.headroom, *(cap.left for cap in capacity.world.caps)]) - capacity.headroom
+    )  # by sessions that this plan starts
+    tightest = min(capacity.world.caps, key=lambda cap: cap.left, default=None)
+    if tightest is not None and tightest.left < capacity.world.headroom:
         message = replace(tightest, left=tightest.left - taken).sentence(needed)
-    passed = not needed or room.headroom >= needed
+    passed = not needed or capacity.headroom >= needed
     return Check(
         Reason.PROJECT_BUDGET_EXCEEDED,
         passed,
-        f"{exact_usd(room.headroom)} left",
+        f"{exact_usd(capacity.headroom)} left",
         f"at least {exact_usd(needed)}",
         message,
         common=True,
     )
 
 
-def _files(entry: Waiting, room: Room) -> Check:
+def _files(entry: Waiting, capacity: Capacity) -> Check:
     for path in entry.paths:
-        if found := room.locks.blocker(path, entry.id):
-            held, holder = found
+        if blocker := capacity.locks.blocker(path, entry.id):
+            locked, holder = blocker
             return Check(
-                Reason.FILES_LOCKED, False, f"{held} held by {holder}", "free", f"Waiting for {held}, locked by {holder}", holder
+                Reason.FILES_LOCKED,
+                False,
+                f"{locked} held by {holder}",
+                "free",
+                f"Waiting for {locked}, locked by {holder}",
+                holder,
             )
     return Check(Reason.FILES_LOCKED, True, "1 path free" if len(entry.paths) == 1 else f"{len(entry.paths)} paths free", "free")
 
 
-def _alone(entry: Waiting, room: Room) -> Check:
-    needed = "nothing beside it" if not entry.parallelizable else "nothing that runs alone"
-    ahead = room.draining_for
+def _parallel(entry: Waiting, capacity: Capacity) -> Check:
+    needed = "no other session" if not entry.parallelizable else "no exclusive session"
+    ahead = capacity.draining_for
     if ahead is not None and ahead.id != entry.id and _exclude(ahead, entry):
         message = f"Entry #{ahead.seq} runs alone and is next"
-        return Check(Reason.CONCURRENCY_LIMIT, False, "one that runs alone is next", needed, message, ahead.id)
-    suspects = room.running if not entry.parallelizable else room.alone
+        return Check(Reason.CONCURRENCY_LIMIT, False, "an exclusive entry is next", needed, message, ahead.id)
+    suspects = capacity.running if not entry.parallelizable else capacity.alone
     other = next((run for run in suspects if run.entry_id != entry.id and _exclude(run, entry)), None)
     if other is None:
         return Check(Reason.CONCURRENCY_LIMIT, True, "nothing in the way", needed)
-    message = f"May not run beside {other.entry_id}, which is running"
+    message = f"May not run in parallel with {other.entry_id}, which is running"
     return Check(Reason.CONCURRENCY_LIMIT, False, f"{other.entry_id} is running", needed, message, other.entry_id)
 
 
-def _exclude(one: Waiting | Running, other: Waiting | Running) -> bool:
-    """`parallelizable: false` runs alone: in its workspace, or within its parallel_group when it names one."""
-    for alone, beside in ((one, other), (other, one)):
-        if not alone.parallelizable and (not alone.parallel_group or alone.parallel_group == beside.parallel_group):
+def _exclude(first: Waiting | Running, other: Waiting | Running) -> bool:
+    """An entry with `parallelizable: false` runs alone: in its workspace, or within its parallel_group when it names one."""
+    for alone, neighbour in ((first, other), (other, first)):
+        if not alone.parallelizable and (not alone.parallel_group or alone.parallel_group == neighbour.parallel_group):
             return True
     return False
 
 
-def _slot(room: Room) -> Check:
-    used = f"{len(room.running)} of {room.world.max_workers} workers busy"
-    return Check(Reason.CONCURRENCY_LIMIT, room.free_slots > 0, used, "a free worker", "All workers are busy", common=True)
+def _slot(capacity: Capacity) -> Check:
+    used = f"{len(capacity.running)} of {capacity.world.max_workers} workers busy"
+    return Check(Reason.CONCURRENCY_LIMIT, capacity.free_slots > 0, used, "a free worker", "All workers are busy", common=True)
 
 
 def codes(decisions: Iterable[Decision]) -> list[str]:
-    """The distinct reasons of what does not start, in order of first appearance."""
+    """The distinct reason codes of entries that do not start, in order of first appearance."""
     return list(dict.fromkeys(d.why.code for d in decisions if not isinstance(d, Start)))

@@ -1,4 +1,4 @@
-"""The safety net, run by every tick: whatever was lost on the way is found in the database and set going again. Idempotent."""
+"""The safety net of every tick: work whose message was lost is found in the database and started again. Idempotent."""
 
 from datetime import timedelta
 
@@ -20,49 +20,49 @@ from workspaces.access import MUSTER
 
 log = structlog.get_logger(__name__)
 
-RING_AGAIN_S = 10
+ENQUEUE_AGAIN_S = 10
 
 
-def everything() -> None:
+def run() -> None:
     """One tick over all workspaces."""
-    ring_again()
+    enqueue_again()
     release_orphans()
     permits.expire()
-    funding.everything_due()
+    funding.share_out_all_due()
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):
-        funding.unblock_affordable(workspace_id, nudge=False)
+        funding.unblock_affordable(workspace_id, wake=False)
         dispatch.cycle(workspace_id)
-    anomalies.flag()  # last: it only tells
+    anomalies.flag()  # last: it only reports
 
 
-def ring_again() -> int:
-    """Ring once more for claimed sessions that no worker took: the message was lost, or all workers are busy."""
-    overdue = Session.objects.filter(status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=RING_AGAIN_S))
+def enqueue_again() -> int:
+    """Enqueue claimed sessions again that no worker took: the message was lost, or all workers are busy."""
+    overdue = Session.objects.filter(status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=ENQUEUE_AGAIN_S))
     claims = list(overdue.values_list("id", "attempt"))
     if claims:
         Session.objects.filter(pk__in=[id_ for id_, _ in claims]).update(enqueued_at=Now())
         wake_ups.enqueue_sessions(claims)
-        log.info("sessions.rung_again", count=len(claims))
+        log.info("sessions.enqueued_again", count=len(claims))
     return len(claims)
 
 
 def release_orphans() -> int:
-    """Free what a closed session or an entry at rest still holds. Nothing should; if something does, it is told in activity."""
+    """Release the locks and reservations of idle entries and ended sessions. There should be none; each is recorded in activity."""
     freed = 0
-    left = orphans.among(FileLock.objects.filter(entry__status__in=orphans.AT_REST))
-    for workspace_id, entry_id in set(left.values_list("workspace_id", "entry_id")):
+    orphaned = orphans.filter_orphans(FileLock.objects.filter(entry__status__in=orphans.IDLE))
+    for workspace_id, entry_id in set(orphaned.values_list("workspace_id", "entry_id")):
         with transaction.atomic():
             Executor.objects.select_for_update().get(pk=workspace_id)
-            if left.filter(entry=entry_id).exists():
+            if orphaned.filter(entry=entry_id).exists():
                 count = locks.release(workspace_id, [entry_id])
                 event = events.LocksReleased(count=count)
                 activity.record(workspace_id, event, by=MUSTER, object_id=entry_id, reason="orphan")
                 freed += count
-    holding = FileLock.objects.filter(entry_id=OuterRef("parked_behind_id"))
-    Entry.objects.filter(~Exists(holding), parked_behind__isnull=False).update(parked_behind=None)
+    still_locking = FileLock.objects.filter(entry_id=OuterRef("parked_behind_id"))
+    Entry.objects.filter(~Exists(still_locking), parked_behind__isnull=False).update(parked_behind=None)
     stranded = Hold.objects.filter(state=Hold.State.OPEN, session__status=Session.Status.ENDED)
-    for hold in stranded:  # a session's end settles its hold in the same transaction: this is for rows mended by hand
-        Hold.objects.filter(pk=hold.pk, state=Hold.State.OPEN).update(state=Hold.State.SETTLED, settled_at=Now())
+    for reservation in stranded:  # a session's end settles it in the same transaction: this covers manually changed rows
+        Hold.objects.filter(pk=reservation.pk, state=Hold.State.OPEN).update(state=Hold.State.SETTLED, settled_at=Now())
         reason = "its session had ended"
-        activity.record(hold.project_id, events.HoldSettled(), by=MUSTER, object_id=hold.session_ref, reason=reason)
+        activity.record(reservation.project_id, events.HoldSettled(), by=MUSTER, object_id=reservation.session_ref, reason=reason)
     return freed

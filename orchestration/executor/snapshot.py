@@ -1,4 +1,4 @@
-"""What a cycle reads: the world, and as much of the ready line as its free slots need. Four statements, whatever the backlog holds."""
+"""The input of a cycle: the world, and as much of the ready line as the free slots need. Four statements, whatever the backlog's size."""
 
 import json
 from dataclasses import replace
@@ -10,14 +10,14 @@ from django.db import connection
 from budget import limits
 from orchestration import configuration
 from orchestration.backlog import locks
-from orchestration.executor.limits import Cap
+from orchestration.executor.limits import SpendLimit
 from orchestration.executor.plan import Running, Waiting, World
 from orchestration.models import sql_dialect
 
-# More than the free slots, since some of those in line may have to be parked or blocked on the way.
+# Read beyond the free slots, because some entries in line may have to be parked or blocked.
 MARGIN = 8
 
-# What `Waiting` takes, by its names, from an entry `e` and its account `a`.
+# The fields of `Waiting`, from an entry `e` and its account `a`.
 _WAITING = {
     "id": "e.id",
     "seq": "e.seq",
@@ -44,7 +44,7 @@ def _columns() -> str:
 
 
 def world(workspace_id: str, *, lock: bool) -> World:
-    """The workspace as it is now, without locks on files. `lock`: keep other cycles of the workspace out until the transaction ends."""
+    """The workspace's current state, without its file locks. `lock`: keep other cycles of the workspace out until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT {_world_columns()}
@@ -53,10 +53,12 @@ def world(workspace_id: str, *, lock: bool) -> World:
             WHERE x.workspace_id = %s {sql_dialect.for_update("x") if lock else ""}""",
             [workspace_id],
         )
-        limited = sql_dialect.named(cursor)  # a row for each limit; one without, when there is none
+        limited = sql_dialect.named(cursor)  # a row for each limit; one row with nulls without limits
         row = limited[0]
         caps = tuple(
-            Cap(one["category"], one["period"], one["amount"], int(one["remaining"])) for one in limited if one["category"]
+            SpendLimit(limit["category"], limit["period"], limit["amount"], int(limit["remaining"]))
+            for limit in limited
+            if limit["category"]
         )
         cursor.execute(
             """SELECT s.entry_id, e.parallelizable, e.parallel_group FROM orchestration_session s
@@ -76,7 +78,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
         min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
-        slice=config.hold_slice,
+        initial_reservation=config.initial_reservation,
         caps=caps,
         running=running,
         trouble=row["trouble"],
@@ -86,7 +88,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
 
 
 def _world_columns() -> str:
-    """Of an executor `x`, its project `p` and a limit `l`, if there is one."""
+    """Columns of an executor `x`, its project `p` and a limit `l`, if there is one."""
     return sql_dialect.picked(
         {
             "state": "x.state",
@@ -118,7 +120,7 @@ def line(workspace_id: str, limit: int) -> list[Waiting]:
 
 
 def _ready(e: str) -> str:
-    """The ready line of the workspace that is the parameter."""
+    """The ready line; its one parameter is the workspace."""
     return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
                 AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL
                 AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
@@ -128,8 +130,8 @@ def _ready(e: str) -> str:
 def unfinished(
     workspace_id: str, *, after: tuple[int, ...] = (), entry_ids: list[str] | None = None, ahead: int = 0, limit: int = 500
 ) -> list[Waiting]:
-    """Entries that are not done and have no session, for `explain`: in the executor's order; or those named, and the first `ahead` of the
-    ready line."""
+    """Entries that are not done and have no session, for `explain`: in the executor's order; or these `entry_ids` and the
+    first `ahead` of the ready line."""
     named, among = "", []
     if entry_ids is not None:
         head = f"SELECT r.id FROM orchestration_entry r {_ready('r')} LIMIT %s"
@@ -150,18 +152,18 @@ def unfinished(
         return [_waiting(row) for row in sql_dialect.named(cursor)]
 
 
-def with_locks(seen: World, workspace_id: str, entries: list[Waiting]) -> World:
-    """The world, with the locks that stand in the way of these entries."""
-    wanted = [path for entry in entries for path in entry.paths]
-    return replace(seen, locks=tuple(locks.overlapping(workspace_id, wanted)))
+def with_locks(world_: World, workspace_id: str, entries: list[Waiting]) -> World:
+    """The world, with the locks that overlap these entries' paths."""
+    paths = [path for entry in entries for path in entry.paths]
+    return replace(world_, locks=tuple(locks.overlapping(workspace_id, paths)))
 
 
 def _waiting(row: dict[str, Any]) -> Waiting:
-    """SQLite has numbers for booleans."""
+    """SQLite returns numbers for booleans."""
     booleans = {name: bool(row[name]) for name in ("parallelizable", "verify_only", "has_rounds", "own_budget")}
     return Waiting(**{**row, **booleans, "paths": tuple(_json(row["paths"])), "wait_s": max(row["wait_s"] or 0.0, 0.0)})
 
 
 def _json(value: Any) -> Any:
-    """Django's raw cursors give JSON columns as text."""
+    """Django's raw cursors return JSON columns as text."""
     return json.loads(value) if isinstance(value, str) else value

@@ -1,15 +1,28 @@
-"""Money for entries that have no budget of their own."""
+"""Money for entries without their own budget.
+
+`shares` gives out and refills shares of the plan. `first_rounds` takes from shares that pay for several rounds, so that each entry gets one.
+"""
 
 from orchestration.funding.shares import (
-    due,
-    everything_due,
-    for_new,
-    on_money,
-    read_terms,
+    mark_due,
+    on_budget_change,
+    policy_for,
+    read_policy,
     share_out,
+    share_out_all_due,
+    shares_for_new,
     spare,
-    terms_of,
     unblock_affordable,
 )
 
-__all__ = ["due", "everything_due", "for_new", "on_money", "read_terms", "share_out", "spare", "terms_of", "unblock_affordable"]
+__all__ = [
+    "mark_due",
+    "on_budget_change",
+    "policy_for",
+    "read_policy",
+    "share_out",
+    "share_out_all_due",
+    "shares_for_new",
+    "spare",
+    "unblock_affordable",
+]

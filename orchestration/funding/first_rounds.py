@@ -1,11 +1,11 @@
-"""A round for each entry comes before a second one for anybody, also when they are added one by one (ADR 13)."""
+"""Each entry gets money for one round before any entry gets money for a second, also when entries are added one by one (ADR 13)."""
 
 from collections.abc import Sequence
 
 from django.db.models import Case, F, Value, When
 
+from budget import amounts
 from budget.allocation import reallocation
-from budget.amounts import format_usd, money
 from budget.amounts.money import MoneyField
 from budget.models import Account, BudgetChange, Project
 from orchestration import events
@@ -15,8 +15,8 @@ from workspaces.access import MUSTER
 AT_ONCE = 200  # accounts in one statement: SQLite takes only so many parameters
 
 
-def line(project: Project, round_ceiling: int) -> list[str]:
-    """Accounts whose share pays for more than a round (micro-USD), the last in line first. Nobody's own, locked or edited budget is among them."""
+def donors(project: Project, round_ceiling: int) -> list[str]:
+    """Accounts whose share exceeds one round's ceiling (micro-USD), last in line first. Budgets that a person set or locked are excluded."""
     rich = Account.objects.filter(
         project=project,
         own_budget=False,
@@ -29,29 +29,31 @@ def line(project: Project, round_ceiling: int) -> list[str]:
     return list(rich.order_by(waits.desc(), "-entry__priority", "-entry__seq").values_list("pk", flat=True)[:AT_ONCE])
 
 
-def take_back(project: Project, from_: Sequence[str], wanted: int, round_ceiling: int) -> int:
-    """Up to `wanted` micro-USD from these, in this order; each keeps a round's ceiling beyond what it has spent. Answers to how much it was.
+def reclaim(project: Project, account_ids: Sequence[str], amount_needed: int, round_ceiling: int) -> int:
+    """Take up to `amount_needed` micro-USD from these accounts, in this order; each keeps a round's ceiling beyond its spend. Returns the sum.
 
-    Inside a transaction that has the executor's row, so that no cycle, ending or addition counts on the money meanwhile. Who locks other
-    accounts as well locks these together with them, in the order of their ids: two such transactions never wait for each other in a ring.
+    The caller's transaction holds the executor's row, so that no cycle, ending or addition counts on the money meanwhile. A caller that
+    locks other accounts too locks all of them in the order of their ids: two such transactions never deadlock.
     """
-    rows = Account.objects.select_for_update(no_key=True).filter(pk__in=from_, human_locked=False).order_by("pk")
-    fresh = {row.pk: row for row in rows} if wanted > 0 else {}
+    rows = Account.objects.select_for_update(no_key=True).filter(pk__in=account_ids, human_locked=False).order_by("pk")
+    fresh = {row.pk: row for row in rows} if amount_needed > 0 else {}
     taken: dict[str, int] = {}
-    for account in (fresh[pk] for pk in from_ if pk in fresh):
+    for account in (fresh[pk] for pk in account_ids if pk in fresh):
         loose = account.budget - account.spent - max(round_ceiling, account.held)
-        if (amount := min(loose, wanted)) > 0:
-            taken[account.pk], wanted = amount, wanted - amount
+        if (amount := min(loose, amount_needed)) > 0:
+            taken[account.pk], amount_needed = amount, amount_needed - amount
     if taken:
         _lower(project, [(fresh[pk], amount) for pk, amount in taken.items()])
     return sum(taken.values())
 
 
 def _lower(project: Project, taken: Sequence[tuple[Account, int]]) -> None:
-    amounts = Case(*(When(pk=one.pk, then=Value(one.budget - amount)) for one, amount in taken), output_field=MoneyField())
-    Account.objects.filter(pk__in=[one.pk for one, _ in taken], human_locked=False).update(budget=amounts)
-    BudgetChange.objects.bulk_create(_change(one, amount) for one, amount in taken)
-    event = events.SharesReclaimed(changed=len(taken), freed_usd=money.number(sum(amount for _, amount in taken)))
+    new_budgets = Case(
+        *(When(pk=account.pk, then=Value(account.budget - amount)) for account, amount in taken), output_field=MoneyField()
+    )
+    Account.objects.filter(pk__in=[account.pk for account, _ in taken], human_locked=False).update(budget=new_budgets)
+    BudgetChange.objects.bulk_create(_change(account, amount) for account, amount in taken)
+    event = events.SharesReclaimed(changed=len(taken), freed_usd=amounts.number(sum(amount for _, amount in taken)))
     activity.record(project.pk, event, by=MUSTER, object_id=project.pk)
 
 
@@ -65,5 +67,5 @@ def _change(account: Account, taken: int) -> BudgetChange:
         after=after,
         source=BudgetChange.Source.ALLOCATION,
         actor=MUSTER.name,
-        reason=f"Lowered from {format_usd(before)} to {format_usd(after)}: a round for each entry comes before a second one for any",
+        reason=f"Lowered from {amounts.format_usd(before)} to {amounts.format_usd(after)}: a round for each entry comes before a second one for any",
     )

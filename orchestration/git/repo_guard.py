@@ -1,6 +1,6 @@
 """Guards what all worktrees share: the integration branch, and repository settings that run programs.
 
-An accidental change is reverted and becomes a finding. A malicious agent that runs as Muster's own user can do worse: docs/agents.md.
+An accidental change is reverted and becomes a finding. A malicious agent that runs as Muster's own user can do worse: docs/reference/agents.md.
 """
 
 import re

@@ -1,1 +1,4 @@
-"""Checks and repairs of what is stored twice: counters against what they count."""
+"""Checks of values that are stored twice.
+
+`audit` recomputes the money of a workspace. `rebuild` compares and corrects what entries wait for.
+"""

@@ -1,4 +1,4 @@
-"""Everything about money, recomputed: for `./muster ledger check`. What is wrong never should be; notes tell what only looks so."""
+"""Recomputes all money of a workspace, for `./muster ledger check`. Errors should never occur; notes explain what only looks wrong."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,17 +8,17 @@ from django.db import transaction
 from django.db.models import Count, F, Sum
 from django.utils import timezone
 
-from budget.amounts import money
+from budget import amounts
 from budget.ledger import rebuild
 from budget.models import Account, Hold, LedgerEntry, Project, ThresholdCrossing
 from orchestration.models import Session
 
-PATIENCE_S = 60.0  # how long after lease and grace the reaper may need
+PATIENCE_S = 60.0  # seconds that the reaper may need after lease and grace
 
 
 @dataclass(slots=True)
 class Audit:
-    """One workspace's. `wrong`: drift, a line each. `notes`: true, allowed, and worth knowing."""
+    """The result for one workspace. `wrong`: a line for each error. `notes`: correct but unusual."""
 
     workspace_id: str
     wrong: list[str] = field(default_factory=list)
@@ -29,63 +29,71 @@ class Audit:
 
 
 def check(workspace_id: str) -> Audit:
-    """Recompute one workspace. A fixed number of queries; charges wait for as long as it reads."""
-    found = Audit(workspace_id)
+    """Recompute one workspace in a fixed number of queries; charges wait meanwhile."""
+    audit = Audit(workspace_id)
     with transaction.atomic():
-        rebuild.hold_still(workspace_id)
+        rebuild.lock_project(workspace_id)
         for drift in rebuild.find(workspace_id):
             where = drift.kind if drift.kind == "project" else f"{drift.kind} {drift.id}"
-            found.wrong.append(f"{where}: {drift.field} is {_usd(drift.found)}, its rows say {_usd(drift.should)}")
-        _holds(found)
-        _thresholds(found)
-        _caps(found)
-        told = LedgerEntry.objects.filter(project_id=workspace_id).aggregate(rows=Count("pk"), spent=Sum("amount"))
-        found.rows, found.spent = told["rows"], told["spent"] or 0
-    return found
+            audit.wrong.append(f"{where}: {drift.field} is {_usd(drift.stored)}, its rows say {_usd(drift.expected)}")
+        _check_holds(audit)
+        _check_thresholds(audit)
+        _check_caps(audit)
+        totals = LedgerEntry.objects.filter(project_id=workspace_id).aggregate(rows=Count("pk"), spent=Sum("amount"))
+        audit.rows, audit.spent = totals["rows"], totals["spent"] or 0
+    return audit
 
 
-def _holds(found: Audit) -> None:
-    """An open hold is a permit's or an open session's. A session's end settles its hold in the same transaction, so it outlives the
-    session only until a dead worker is noticed: lease and grace.
+def _check_holds(audit: Audit) -> None:
+    """An open hold belongs to a permit or an open session. A session's end settles its hold in the same transaction, so only the hold of a
+    dead worker stays open, until lease and grace are over.
     """
     late = timezone.now() - timedelta(seconds=settings.LEASE_GRACE_S + PATIENCE_S)
-    for hold in Hold.objects.filter(project_id=found.workspace_id, state=Hold.State.OPEN).select_related("session"):
-        found.holds += 1
-        session: Session | None = getattr(hold, "session", None)
-        if hold.expires_at is not None:
-            if hold.expires_at < late:
-                found.notes.append(f"hold {hold.pk}: the permit {hold.session_ref} is overdue since {hold.expires_at:%F %T} UTC")
+    for reservation in Hold.objects.filter(project_id=audit.workspace_id, state=Hold.State.OPEN).select_related("session"):
+        audit.holds += 1
+        session: Session | None = getattr(reservation, "session", None)
+        if reservation.expires_at is not None:
+            if reservation.expires_at < late:
+                audit.notes.append(
+                    f"hold {reservation.pk}: the permit {reservation.session_ref} is overdue since {reservation.expires_at:%F %T} UTC"
+                )
         elif session is None:
-            found.wrong.append(f"hold {hold.pk}: it is open and belongs to no session ({hold.session_ref})")
+            audit.wrong.append(f"hold {reservation.pk}: it is open and belongs to no session ({reservation.session_ref})")
         elif session.status == Session.Status.ENDED:
-            found.wrong.append(f"hold {hold.pk}: it is open, and its session {session.pk} ended at {session.ended_at:%F %T} UTC")
-        elif session.lease_until is not None and session.lease_until < late:
-            found.notes.append(
-                f"hold {hold.pk}: nobody ended its session {session.pk}, silent since {session.lease_until:%F %T} UTC"
+            audit.wrong.append(
+                f"hold {reservation.pk}: it is open, and its session {session.pk} ended at {session.ended_at:%F %T} UTC"
             )
-    settled = Session.objects.filter(workspace_id=found.workspace_id, status__in=Session.OPEN, hold__state=Hold.State.SETTLED)
+        elif session.lease_until is not None and session.lease_until < late:
+            audit.notes.append(
+                f"hold {reservation.pk}: no worker ended its session {session.pk}, silent since {session.lease_until:%F %T} UTC"
+            )
+    settled = Session.objects.filter(workspace_id=audit.workspace_id, status__in=Session.OPEN, hold__state=Hold.State.SETTLED)
     for pk, hold_id in settled.values_list("pk", "hold_id"):
-        found.wrong.append(f"hold {hold_id}: it is settled, and its session {pk} is still at work")
+        audit.wrong.append(f"hold {hold_id}: it is settled, and its session {pk} is still open")
 
 
-def _thresholds(found: Audit) -> None:
-    project = Project.objects.get(pk=found.workspace_id)
+def _check_thresholds(audit: Audit) -> None:
+    project = Project.objects.get(pk=audit.workspace_id)
     fired = ThresholdCrossing.objects.filter(project=project, rearmed_at__isnull=True)
-    told = set(fired.values_list("percent", flat=True))
+    fired_percents = set(fired.values_list("percent", flat=True))
     for percent in project.thresholds:
-        if project.total_spent > 0 and project.total_spent * 100 >= percent * project.max_project_spend and percent not in told:
-            found.wrong.append(f"threshold {percent} %: the spend has passed it, and it was never told")
+        if (
+            project.total_spent > 0
+            and project.total_spent * 100 >= percent * project.max_project_spend
+            and percent not in fired_percents
+        ):
+            audit.wrong.append(f"threshold {percent} %: the spend has passed it, and it was never reported")
 
 
-def _caps(found: Audit) -> None:
-    """Admission passes no cap. What is spent may: a cap lowered below it, or the one request that crossed a hold."""
-    project = Project.objects.get(pk=found.workspace_id)
+def _check_caps(audit: Audit) -> None:
+    """Admission never passes a cap. Spend can: when a cap is lowered below it, or by the one request that exceeds a hold."""
+    project = Project.objects.get(pk=audit.workspace_id)
     if project.headroom < 0 and project.held:
-        found.notes.append(f"project: spent and held pass the cap by {_usd(-project.headroom)}: lowered, or crossed by a request")
+        audit.notes.append(f"project: spent and held pass the cap by {_usd(-project.headroom)}: lowered, or crossed by a request")
     over = Account.objects.filter(project=project, held__gt=0, budget__lt=F("spent") + F("held"))
     for account in over:
-        found.notes.append(f"account {account.pk}: spent and held pass its budget by {_usd(-account.headroom)}")
+        audit.notes.append(f"account {account.pk}: spent and held pass its budget by {_usd(-account.headroom)}")
 
 
 def _usd(amount: int) -> str:
-    return money.text(amount, places=6)
+    return amounts.format_usd(amount, places=6)

@@ -1,4 +1,4 @@
-"""What entries wait for, against the dependencies and locks that say so. Verbs keep it, so drift means that someone wrote by hand."""
+"""Compares what entries wait for with their dependencies and locks. The verbs keep both equal, so drift means a manual change."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from workspaces.access import Caller
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One value of an entry that its rows contradict."""
+    """A stored value of an entry that differs from the value its rows give."""
 
     kind: str
     id: str
     field: str
-    found: int | str | None
-    should: int | str | None
+    stored: int | str | None
+    expected: int | str | None
 
 
 def find(workspace_id: str) -> list[Drift]:
-    """Every entry that waits for something wrong. Three queries; nothing moves while it reads."""
+    """Every entry with a wrong value. Three queries, under the executor's row."""
     with transaction.atomic():
         _lock(workspace_id)
         return [*_unmet(workspace_id), *_parked(workspace_id)]
 
 
-def mend(workspace_id: str, *, by: Caller, reason: str) -> list[Drift]:
-    """Set what is wrong to what the rows say, in one transaction, and record it. Answers what was wrong."""
+def correct(workspace_id: str, *, by: Caller, reason: str) -> list[Drift]:
+    """Correct all wrong values in one transaction and record them. Returns the drifts."""
     with transaction.atomic():
         wrong = find(workspace_id)
         for drift in wrong:
-            Entry.objects.filter(pk=drift.id).update(**{drift.field: drift.should})
+            Entry.objects.filter(pk=drift.id).update(**{drift.field: drift.expected})
         if wrong:
-            shown = [[d.kind, d.id, d.field, d.found, d.should] for d in wrong[:50]]
+            shown = [[d.kind, d.id, d.field, d.stored, d.expected] for d in wrong[:50]]
             event = events.EntriesRebuilt(count=len(wrong), changed=shown)
             activity.record(workspace_id, event, by=by, object_id=workspace_id, reason=reason)
     if wrong:
@@ -63,20 +63,18 @@ def _unmet(workspace_id: str) -> list[Drift]:
 
 
 def _parked(workspace_id: str) -> list[Drift]:
-    """Parked for no reason: not pending, or behind an entry that holds nothing it wants. What should be parked, the next cycle parks."""
+    """Entries parked for no reason: not pending, or behind an entry without an overlapping lock. A missing park is left to the next cycle."""
     parked = list(Entry.objects.filter(workspace_id=workspace_id, parked_behind__isnull=False).order_by("seq"))
-    held = defaultdict(list)
-    in_the_way = {entry.parked_behind_id for entry in parked}
-    for owner, path in FileLock.objects.filter(workspace_id=workspace_id, entry_id__in=in_the_way).values_list(
-        "entry_id", "path"
-    ):
-        held[owner].append(path)
+    locked = defaultdict(list)
+    owners = {entry.parked_behind_id for entry in parked}
+    for owner, path in FileLock.objects.filter(workspace_id=workspace_id, entry_id__in=owners).values_list("entry_id", "path"):
+        locked[owner].append(path)
     return [
         Drift("entry", entry.pk, "parked_behind", entry.parked_behind_id, None)
         for entry in parked
-        if entry.status != Entry.Status.PENDING or not _overlap(held[entry.parked_behind_id or ""], entry.paths)
+        if entry.status != Entry.Status.PENDING or not _overlap(locked[entry.parked_behind_id or ""], entry.paths)
     ]
 
 
-def _overlap(held: list[str], wanted: list[str]) -> bool:
-    return any(paths.covers(lock, path) or paths.covers(path, lock) for lock in held for path in wanted)
+def _overlap(locked: list[str], requested: list[str]) -> bool:
+    return any(paths.covers(lock, path) or paths.covers(path, lock) for lock in locked for path in requested)

@@ -1,4 +1,8 @@
-"""Work: entries, the sessions that work on them, the rounds they make, the paths they lock, the executor that decides."""
+"""Tables of the work.
+
+`entries`: entries and their dependencies. `sessions`: sessions, rounds, logs and conversations. `executor`: executors and worker processes.
+`locks`: file locks. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
+"""
 
 from orchestration.models.entries import Dependency, Entry
 from orchestration.models.executor import Executor, Worker

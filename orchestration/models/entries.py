@@ -62,7 +62,7 @@ class Entry(models.Model):
     crashes = models.PositiveIntegerField(default=0, help_text="In a row.")
     not_before = models.DateTimeField(null=True, blank=True, help_text="It waits for its provider until then.")
     provider_waits = models.PositiveIntegerField(
-        db_default=0, default=0, help_text="Sessions in a row that the provider turned away."
+        db_default=0, default=0, help_text="Sessions in a row that found the provider unavailable."
     )
     created_by = models.CharField(max_length=200, blank=True)
     assigned_to = models.CharField(max_length=200, blank=True)

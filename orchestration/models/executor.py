@@ -21,19 +21,17 @@ class Executor(models.Model):
     config = models.JSONField(default=dict, blank=True)
     last_seq = models.BigIntegerField(default=0, help_text="The number of the newest entry.")
     version = models.PositiveBigIntegerField(
-        db_default=0, default=0, help_text="Counts changes of its state: who acts on an outdated page is told so."
+        db_default=0, default=0, help_text="Counts changes of the state: an action from an outdated page is refused."
     )
-    stop_all_at = models.DateTimeField(
-        null=True, blank=True, help_text="The last stop of everything: sessions asked then acknowledge it."
-    )
+    stop_all_at = models.DateTimeField(null=True, blank=True, help_text="When all sessions were last requested to stop.")
     stop_all_by = models.CharField(max_length=200, blank=True, db_default="")
     trouble_code = models.CharField(
-        max_length=30, blank=True, help_text="The breaker: why no agent of this workspace can work at the moment."
+        max_length=30, blank=True, help_text="The circuit breaker: why no agent of this workspace can work now."
     )
     trouble_message = models.CharField(max_length=500, blank=True)
     trouble_since = models.DateTimeField(null=True, blank=True)
     trouble_until = models.DateTimeField(null=True, blank=True, help_text="Then one session is tried.")
-    trouble_count = models.PositiveIntegerField(default=0, help_text="Sessions in a row that found it so.")
+    trouble_count = models.PositiveIntegerField(default=0, help_text="Sessions in a row that found the provider unavailable.")
     push_error = models.CharField(max_length=500, blank=True, help_text="Why the last push of the integration branch failed.")
     pushed_commit = models.CharField(max_length=64, blank=True)
 
@@ -50,7 +48,7 @@ class Worker(models.Model):
     boot_id = models.CharField(max_length=64)
     pid = models.PositiveIntegerField()
     started_ticks = models.BigIntegerField(
-        help_text="Start time of the process in clock ticks, which tells it from a later one with its pid."
+        help_text="Start time of the process in clock ticks: distinguishes it from a later process with the same pid."
     )
     slots = models.PositiveIntegerField()
     started_at = models.DateTimeField(db_default=Now())

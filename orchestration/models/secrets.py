@@ -6,7 +6,7 @@ from workspaces.models import Workspace
 
 
 class Secret(models.Model):
-    """A variable that only agents get. Encrypted at rest, masked wherever output is kept (secrets.py)."""
+    """A variable that only agents get. Encrypted at rest, masked in all stored output."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="secrets")
     name = models.CharField(max_length=100)

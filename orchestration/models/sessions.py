@@ -12,7 +12,7 @@ from workspaces.models import Workspace
 
 
 class Session(models.Model):
-    """One worker session: an agent at work on one entry. `claimed -> running -> ended`; ended never changes again."""
+    """A worker session: an agent that works on one entry. `claimed -> running -> ended`; ended never changes again."""
 
     class Status(models.TextChoices):
         CLAIMED = "claimed"
@@ -27,7 +27,7 @@ class Session(models.Model):
         MERGING = "merging"
 
     class Outcome(models.TextChoices):
-        """How it ended. passed: verified and merged. failed: verification said no. unavailable: the provider turned it away."""
+        """How it ended. passed: verified and merged. failed: verification failed. unavailable: the provider was."""
 
         PASSED = "passed"
         FAILED = "failed"
@@ -57,9 +57,9 @@ class Session(models.Model):
     model = models.CharField(max_length=200, blank=True, default="", db_default="")
     stop_wanted_at = models.DateTimeField(null=True, blank=True)
     stop_wanted_by = models.CharField(max_length=200, blank=True, default="", db_default="")
-    kill_wanted_at = models.DateTimeField(null=True, blank=True, help_text="Somebody will not wait for its grace any more.")
+    kill_wanted_at = models.DateTimeField(null=True, blank=True, help_text="When a person requested to skip the grace period.")
     stop_for_good = models.BooleanField(
-        default=False, db_default=False, help_text="Stopped by itself: its entry is then held. Stop all only pauses."
+        default=False, db_default=False, help_text="Stopped individually: its entry goes on hold. Stop all only pauses."
     )
     worker = models.ForeignKey(
         Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="sessions", db_constraint=False
@@ -78,17 +78,17 @@ class Session(models.Model):
         max_length=30, blank=True, default="", db_default="", help_text="The named failure of its agent, if it had one."
     )
     waiting_for = models.CharField(
-        max_length=300, blank=True, default="", db_default="", help_text="What the agent's provider makes it wait for now."
+        max_length=300, blank=True, default="", db_default="", help_text="Why the agent waits for its provider now."
     )
     waiting_until = models.DateTimeField(null=True, blank=True)
     cost_note = models.CharField(
-        max_length=500, blank=True, default="", db_default="", help_text="Where two tellings of its cost differ."
+        max_length=500, blank=True, default="", db_default="", help_text="Where two reports of its cost differ."
     )
     anomaly = models.CharField(
         max_length=300,
         blank=True,
         db_default="",
-        help_text="That it burns several times the usual rate: told once, stops nothing.",
+        help_text="Its spend is several times the usual rate: reported once, stops nothing.",
     )
     unpriced_model = models.CharField(
         max_length=200,
@@ -98,16 +98,16 @@ class Session(models.Model):
         help_text="A model without a price was used: the cost is not known.",
     )
     hold_after_by = models.CharField(
-        max_length=200, blank=True, db_default="", help_text="Who asked that its entry is held once its round is finished."
+        max_length=200, blank=True, db_default="", help_text="Who requested to put the entry on hold when the round ends."
     )
     phases = models.JSONField(
         default=list,
         db_default=Value([], models.JSONField()),
         blank=True,
-        help_text="[[phase, ISO time it began], ...], oldest first; `waiting` while its provider makes it wait.",
+        help_text="[[phase, ISO start time], ...], oldest first; `waiting` while the agent waits for its provider.",
     )
     first_error = models.PositiveBigIntegerField(
-        null=True, blank=True, help_text="The number of the first line of its log that tells of an error."
+        null=True, blank=True, help_text="The number of the first line of its log with an error."
     )
 
     class Meta:
@@ -178,7 +178,7 @@ class LogChunk(models.Model):
 
 
 class Conversation(models.Model):
-    """A thread of an agent's CLI that the entry's next round goes on with. Losing it costs context, never work."""
+    """A thread of an agent's CLI that the entry's next round continues. Losing it costs context, never work."""
 
     class Role(models.TextChoices):
         IMPLEMENT = "implement"
@@ -189,7 +189,7 @@ class Conversation(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices)
     kind = models.CharField(max_length=30)
     thread_id = models.CharField(max_length=200)
-    totals = models.JSONField(default=dict, blank=True, help_text="Token totals that its CLI goes on counting.")
+    totals = models.JSONField(default=dict, blank=True, help_text="Token totals that its CLI continues to count.")
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Many rows in one statement: a JSON parameter unfolded by the database, in the words of each of the two."""
+"""SQL for many rows in one statement, from a JSON parameter, in the dialect of PostgreSQL or SQLite."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

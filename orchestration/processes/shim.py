@@ -133,7 +133,7 @@ class Shim:
         waits = [self.began + self.spec["wall_s"] - now]
         if self.spec["idle_s"]:
             waits.append(self.last_output + self.spec["idle_s"] - now)
-        return max(min(waits), 0)
+        return float(max(min(waits), 0))
 
     def update_registrations(self) -> None:
         """Write to the supervisor while frames are pending; read from the agent while there is room for its output."""

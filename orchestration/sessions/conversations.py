@@ -1,4 +1,4 @@
-"""The threads of agents' CLIs: which one an entry's next round goes on with."""
+"""The threads of agents' CLIs: an entry's next round continues its last one."""
 
 from typing import Any
 
@@ -6,22 +6,22 @@ from orchestration.models import Conversation
 
 
 def find(entry_id: str, role: str, kind: str) -> tuple[str, dict[str, Any]] | None:
-    """The thread's id and totals; None: a new one is to be started."""
+    """The thread's id and totals; None: start a new thread."""
     return Conversation.objects.filter(entry_id=entry_id, role=role, kind=kind).values_list("thread_id", "totals").first()
 
 
 def keep(entry_id: str, role: str, kind: str, thread_id: str, totals: dict[str, Any]) -> None:
-    """This thread is the one to go on with."""
+    """Continue this thread in the next round."""
     Conversation.objects.update_or_create(
         entry_id=entry_id, role=role, kind=kind, defaults={"thread_id": thread_id[:200], "totals": totals}
     )
 
 
 def forget(entry_id: str, *, role: str | None = None, kind: str | None = None) -> None:
-    """Start anew next time: the thread is gone, full, or its entry done."""
-    found = Conversation.objects.filter(entry_id=entry_id)
+    """Start a new thread next time: the old one is gone or full, or its entry is done."""
+    threads = Conversation.objects.filter(entry_id=entry_id)
     if role is not None:
-        found = found.filter(role=role)
+        threads = threads.filter(role=role)
     if kind is not None:
-        found = found.filter(kind=kind)
-    found.delete()
+        threads = threads.filter(kind=kind)
+    threads.delete()

@@ -1,4 +1,4 @@
-"""Worker sessions: taken by compare-and-set, renewed by lease, ended exactly once. Every write carries the attempt (invariant 3)."""
+"""Worker sessions: taken by compare-and-set, renewed by lease, ended exactly once. Every write checks the attempt (invariant 3)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,13 +24,13 @@ from workspaces.errors import NotFound
 
 
 class Superseded(Exception):
-    """The session was ended by someone else, or belongs to a newer attempt: this worker's writes are refused."""
+    """The session has ended elsewhere, or a newer attempt owns it: this worker's writes are refused."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a session ended. `cost_unknown`: not all that it spent was seen, so its hold is charged in full. `failure`: the agent's, by
-    name; `trouble`: what turned it away, where the outcome is `unavailable`. `verify_next`: the work is done, only its verification is not.
+    """How a session ended. `cost_unknown`: its spend is not known in full, so the whole reservation is charged. `failure`: the name of the
+    agent's failure. `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not.
     """
 
     outcome: Session.Outcome
@@ -46,12 +46,12 @@ class Ending:
 
 
 def lease_end() -> Any:
-    """When a lease taken now ends, on the database's clock."""
+    """The end of a lease taken now, on the database's clock."""
     return Now() + timedelta(seconds=settings.LEASE_S)
 
 
 def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
-    """Begin a claimed session. None: another worker was first, or it was stopped before it began."""
+    """Start a claimed session. None: another worker was first, or the session was stopped before it started."""
     taken = Session.objects.filter(pk=session_id, attempt=attempt, status=Session.Status.CLAIMED).update(
         status=Session.Status.RUNNING,
         worker=worker,
@@ -59,7 +59,7 @@ def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
         boot_id=worker.boot_id,
         lease_until=lease_end(),
         started_at=Now(),
-        phases=phase_history.begun(Session.Phase.STARTING, now()),
+        phases=phase_history.started(Session.Phase.STARTING, now()),
     )
     if not taken:
         return None
@@ -71,7 +71,7 @@ def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
 
 
 def write(session: Session, **fields: Any) -> None:
-    """Write to a running session. Raises Superseded when it is not this attempt's any more."""
+    """Write to a running session. Raises Superseded when this attempt no longer owns it."""
     mine = Session.objects.filter(pk=session.pk, attempt=session.attempt, status=Session.Status.RUNNING)
     if mine.update(**fields) == 0:
         raise Superseded(session.pk)
@@ -80,34 +80,34 @@ def write(session: Session, **fields: Any) -> None:
 
 
 def enter(session: Session, phase: Session.Phase) -> None:
-    """Move on to a phase, and tell open pages."""
+    """Enter a phase and publish the change."""
     write(session, phase=phase, phases=phase_history.entered(session.phases, phase, now()))
     wake_ups.publish_change(session.workspace_id, "workers")
 
 
-def wait(session: Session, what: str, until: datetime | None) -> None:
-    """Show that the agent waits for its provider, or, with empty text, that it goes on."""
-    passed = phase_history.waited(session.phases, session.phase, now(), waits=bool(what))
-    write(session, waiting_for=what, waiting_until=until, phases=passed)
+def wait(session: Session, reason: str, until: datetime | None) -> None:
+    """Show that the agent waits for its provider, or, with an empty reason, that it continues."""
+    passed = phase_history.waited(session.phases, session.phase, now(), waits=bool(reason))
+    write(session, waiting_for=reason, waiting_until=until, phases=passed)
     wake_ups.publish_change(session.workspace_id, "workers")
 
 
 def forget_price(session: Session) -> None:
-    """Not all that the session spent is known: it will settle at its full hold, even if its round goes well."""
+    """The session's spend is not known in full: it settles at its whole reservation, even when its round passes."""
     if not session.unpriced_model:
         write(session, unpriced_model="unknown")
 
 
 def stop(workspace_id: str, session_id: str, *, by: Caller) -> None:
-    """Ask an open session to stop for good: its entry is held until someone releases it. Raises NotFound if it is not open."""
+    """Request that an open session stops and its entry goes on hold. Raises NotFound if the session is not open."""
     with transaction.atomic():
         _want_stop(workspace_id, by=by, for_good=True, session_id=session_id)
     wake_ups.publish_change(workspace_id, "workers", "entries")
 
 
 def kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
-    """End an open session without its grace: its supervisor kills at once, and should that not answer, the reaper does (reaper.py).
-    What it had not committed is committed for it where its host still can. Raises NotFound if it is not open."""
+    """End an open session without the grace period: its supervisor kills at once; if that is dead, the reaper does.
+    Uncommitted work is committed where the host still can. Raises NotFound if the session is not open."""
     with transaction.atomic():
         _want_stop(workspace_id, by=by, for_good=False, session_id=session_id)
         fresh = Session.objects.filter(pk=session_id, status__in=Session.OPEN, kill_wanted_at__isnull=True)
@@ -118,34 +118,34 @@ def kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
 
 
 def stop_all(workspace_id: str, *, by: Caller) -> int:
-    """Ask every open session to stop. In the caller's transaction, which also pauses the executor."""
+    """Request a stop of every open session, in the caller's transaction, which also pauses the executor. Returns how many."""
     return _want_stop(workspace_id, by=by, for_good=False)
 
 
-def hold_after(workspace_id: str, session_id: str, *, by: Caller, wanted: bool = True) -> None:
-    """Have its entry held once the session has finished its round; or, not `wanted`, take that back. Raises NotFound if it is not open.
+def hold_after(workspace_id: str, session_id: str, *, by: Caller, requested: bool = True) -> None:
+    """Put the entry on hold when the session's round ends, or withdraw that (`requested=False`). Raises NotFound if the session is not open.
 
-    Under the executor's row, as `conclude`: it either comes before the end and counts, or is told that there is nothing left to hold.
+    Locks the executor's row, as `conclude` does: a request either precedes the end and counts, or finds no open session.
     """
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace_id)
-        found = Session.objects.filter(pk=session_id, workspace_id=workspace_id, status__in=Session.OPEN).first()
-        if found is None:
+        session = Session.objects.filter(pk=session_id, workspace_id=workspace_id, status__in=Session.OPEN).first()
+        if session is None:
             raise NotFound("Worker session not found")
-        if bool(found.hold_after_by) == wanted:
+        if bool(session.hold_after_by) == requested:
             return
-        Session.objects.filter(pk=found.pk).update(hold_after_by=by.name if wanted else "")
-        event = events.HoldAfterRequested if wanted else events.HoldAfterWithdrawn
-        activity.record(workspace_id, event(entry=found.entry_id), by=by, object_id=found.pk)
+        Session.objects.filter(pk=session.pk).update(hold_after_by=by.name if requested else "")
+        event = events.HoldAfterRequested if requested else events.HoldAfterWithdrawn
+        activity.record(workspace_id, event(entry=session.entry_id), by=by, object_id=session.pk)
     wake_ups.publish_change(workspace_id, "workers", "entries")
 
 
 def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str | None = None) -> int:
     Executor.objects.select_for_update().get(pk=workspace_id)
-    found = Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN)
+    open_sessions = Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN)
     if session_id is not None:
-        found = found.filter(pk=session_id)
-    chosen = list(found)
+        open_sessions = open_sessions.filter(pk=session_id)
+    chosen = list(open_sessions)
     if session_id is not None and not chosen:
         raise NotFound("Worker session not found")
     wake_ups.request_check()
@@ -158,18 +158,18 @@ def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str
         if session.status == Session.Status.CLAIMED:
             session.refresh_from_db()
             message = f"Stopped by {by.name} before it began"
-            conclude(session, Ending(Session.Outcome.STOPPED, message, by=by), was=Session.Status.CLAIMED)
+            conclude(session, Ending(Session.Outcome.STOPPED, message, by=by), expected=Session.Status.CLAIMED)
     return len(chosen)
 
 
-def conclude(session: Session, ending: Ending, *, was: Session.Status = Session.Status.RUNNING) -> bool:
-    """End a session: its hold is settled, its round closed, its entry moved on, its locks kept or freed. One transaction.
+def conclude(session: Session, ending: Ending, *, expected: Session.Status = Session.Status.RUNNING) -> bool:
+    """End a session in one transaction: settle its reservation, close its round, move its entry, keep or release its locks.
 
-    False: it had ended already, or the attempt is not this one; nothing changed.
+    False: the session had ended already, or another attempt owns it; nothing changed.
     """
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=session.workspace_id)
-        mine = Session.objects.filter(pk=session.pk, attempt=session.attempt, status=was)
+        mine = Session.objects.filter(pk=session.pk, attempt=session.attempt, status=expected)
         ended = mine.update(
             status=Session.Status.ENDED,
             outcome=ending.outcome,
@@ -203,7 +203,7 @@ def conclude(session: Session, ending: Ending, *, was: Session.Status = Session.
 
 
 def _move_entry(session: Session, executor: Executor, ending: Ending) -> transitions.Next:
-    """Count the round and put the entry where `transitions` says."""
+    """Count the round and move the entry by `transitions`."""
     Entry.objects.filter(pk=session.entry_id).update(**_counted(ending))
     if ending.trouble is not None:
         circuit_breaker.provider_unavailable(executor, Entry.objects.get(pk=session.entry_id), ending.trouble)
@@ -233,7 +233,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
     )
     entry_state.move(entry, following)
     if config.auto_reallocate:
-        funding.due(entry.workspace_id)
+        funding.mark_due(entry.workspace_id)
     return following
 
 
@@ -248,7 +248,7 @@ def _counted(ending: Ending) -> dict[str, Any]:
 
 
 def _conflicts_in_a_row(entry: Entry) -> int:
-    """Newest sessions of the entry that ended in a merge conflict, one after the other."""
+    """How many of the entry's newest sessions in a row ended in a merge conflict."""
     newest = (
         Session.objects.filter(entry=entry, status=Session.Status.ENDED)
         .order_by("-attempt")

@@ -1,4 +1,4 @@
-"""What a session's agent says it used, booked against the session's own hold, once per event."""
+"""Usage that a session's agent reports, booked against the session's reservation, once per event."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from orchestration.sessions import lifecycle
 class Usage:
     """One request. `cost` in micro-USD as the agent reports it; None: priced by Muster from the tokens.
 
-    `of_thread`: the id is unique in the conversation, not in the session: a later session that reads it again books nothing.
+    `of_thread`: the id is unique in the conversation, not only in the session: a later session that reads it again books nothing.
     """
 
     id: str
@@ -37,14 +37,14 @@ def price(usage: Usage) -> int | None:
 
 
 def record(session: Session, usage: Usage, category: Category = Category.ENTRY, *, role: str = "implement") -> bool:
-    """Book a usage event of the session's agent in this role. False: it was booked before, or its cost is not known: then the session is
-    marked and settles at its full hold."""
+    """Book a usage event of the session's agent in this role. False: it was booked before, or its cost is unknown: then the session is
+    marked and settles at its whole reservation."""
     computed = price(usage)
     amount = usage.cost if usage.cost is not None else computed
     if amount is None:
         mark_unpriced(session, usage.model or "unknown")
         return False
-    what = ledger.Charge(
+    charge = ledger.Charge(
         event_key=_key(session, usage, role),
         amount=amount,
         price_source=LedgerEntry.PriceSource.REPORTED if usage.cost is not None else LedgerEntry.PriceSource.COMPUTED,
@@ -60,9 +60,9 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY, 
     )
     fresh = ledger.charge(
         session.entry.account.project,
-        what,
+        charge,
         account=session.entry.account,
-        hold=session.hold,
+        reservation=session.hold,
         session_ref=session.pk,
         round_number=session.round_number or None,
         actor=session.agent or "agent",
@@ -73,15 +73,15 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY, 
 
 
 def _key(session: Session, usage: Usage, role: str) -> str:
-    """A session's agents in different roles number their events each from the beginning."""
+    """Agents in different roles of one session each number their events from the start."""
     if usage.of_thread:
         return f"{session.entry_id}:{usage.id}"[:200]
-    whose = "" if role == "implement" else f"{role}:"
-    return f"{session.pk}:{session.attempt}:{whose}{usage.id}"[:200]
+    prefix = "" if role == "implement" else f"{role}:"
+    return f"{session.pk}:{session.attempt}:{prefix}{usage.id}"[:200]
 
 
 def mark_unpriced(session: Session, model: str) -> None:
-    """Remember that not all of its cost is known: unpriced is never zero."""
+    """Mark the session's cost as not fully known: unpriced is never zero."""
     try:
         lifecycle.write(session, unpriced_model=model[:200])
     except lifecycle.Superseded:
@@ -89,7 +89,7 @@ def mark_unpriced(session: Session, model: str) -> None:
 
 
 def left(session: Session) -> int:
-    """Micro-USD that the session may still spend; 0 or less: its hold is used up."""
+    """Micro-USD that the session may still spend; 0 or less: its reservation is used up."""
     if session.hold_id is None:
         return 0
     amount, drawn = Hold.objects.values_list("amount", "drawn").get(pk=session.hold_id)

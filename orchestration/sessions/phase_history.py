@@ -1,4 +1,4 @@
-"""How a session passed through its phases: `[[phase, ISO time it began], ...]`. Pure: written with the phase itself, drawn by pages."""
+"""A session's phases over time: `[[phase, ISO start time], ...]`. Pure: lifecycle writes it with the phase, pages draw it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 WAITING = "waiting"
-MOST = 200  # a provider that turns away every few seconds for hours is one long wait then
+MAX_PHASES = 200  # beyond that, a provider that refuses every few seconds for hours becomes one long wait
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A phase, or a wait inside of one (`within`: of which). `end`: None while it lasts."""
+    """A phase, or a wait within the phase `within`. `end`: None while it lasts."""
 
     phase: str
     start: datetime
@@ -19,38 +19,38 @@ class Span:
     within: str = ""
 
 
-def begun(phase: str, at: datetime) -> list[list[str]]:
+def started(phase: str, at: datetime) -> list[list[str]]:
     return [[str(phase), at.isoformat(timespec="milliseconds")]]
 
 
 def entered(before: Any, phase: str, at: datetime) -> list[list[str]]:
-    """With a phase added. One that it is in already is not entered again."""
-    told = _readable(before)
-    return told if told and told[-1][0] == phase else [*told, *begun(phase, at)]
+    """With a phase added, unless it is the current one."""
+    phases = _readable(before)
+    return phases if phases and phases[-1][0] == phase else [*phases, *started(phase, at)]
 
 
 def waited(before: Any, phase: str, at: datetime, *, waits: bool) -> list[list[str]]:
-    """With a wait begun or over. Too many of them: the last one goes on for as long as the phase."""
-    told = _readable(before)
-    if len(told) >= MOST:
-        return told
-    return entered(told, WAITING if waits else phase, at)
+    """With a wait started or ended. Beyond MAX_PHASES the last wait lasts as long as its phase."""
+    phases = _readable(before)
+    if len(phases) >= MAX_PHASES:
+        return phases
+    return entered(phases, WAITING if waits else phase, at)
 
 
-def spans(told: Any, until: datetime | None) -> list[Span]:
-    """What was told as spans, each until the next; the last until `until`. What cannot be read is left out."""
-    found: list[Span] = []
-    steps = _readable(told)
+def spans(phases: Any, until: datetime | None) -> list[Span]:
+    """The phases as spans, each until the next; the last until `until`. Unreadable items are left out."""
+    result: list[Span] = []
+    steps = _readable(phases)
     within = ""
     for n, (phase, began) in enumerate(steps):
         end = datetime.fromisoformat(steps[n + 1][1]) if n + 1 < len(steps) else until
-        found.append(Span(phase, datetime.fromisoformat(began), end, within if phase == WAITING else ""))
+        result.append(Span(phase, datetime.fromisoformat(began), end, within if phase == WAITING else ""))
         within = within if phase == WAITING else phase
-    return found
+    return result
 
 
-def _readable(told: Any) -> list[list[str]]:
-    steps: Sequence[Any] = told if isinstance(told, list) else []
+def _readable(phases: Any) -> list[list[str]]:
+    steps: Sequence[Any] = phases if isinstance(phases, list) else []
     return [list(step) for step in steps if _is_step(step)]
 
 

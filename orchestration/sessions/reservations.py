@@ -1,4 +1,4 @@
-"""How the hold of a session at work grows and shrinks: in slices while it spends, and back to what its round can still need."""
+"""A running session's reservation grows step by step while it spends, and shrinks to what its round may still need."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from orchestration.models import Session
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """In micro-USD: the most that a session may come to hold for its implementation, and how much more it asks for at a time."""
+    """Micro-USD: the most that a session may reserve for its implementation, and how much it requests at a time."""
 
     ceiling: int
     step: int
@@ -19,27 +19,27 @@ class Growth:
     def is_low(self, left: int) -> bool:
         return left < self.step / 2
 
-    def wanted(self, *, amount: int, drawn: int) -> int:
-        """How much to ask for: another slice once less than half a slice is left, never past the ceiling."""
+    def next_step(self, *, amount: int, drawn: int) -> int:
+        """How much to request: another step once less than half a step is left, never past the ceiling; 0 for no request."""
         if not self.is_low(amount - drawn):
             return 0
         return max(min(self.step, self.ceiling - amount), 0)
 
 
 def growth(config: Config) -> Growth:
-    """Without slices the step is the whole ceiling: then only a hold that began short, because money was short, has room to grow."""
-    step = config.round_ceiling if config.hold_slice is None else config.hold_slice
+    """Without an initial reservation in the config the step is the whole ceiling: only a reservation that started short can grow."""
+    step = config.round_ceiling if config.initial_reservation is None else config.initial_reservation
     return Growth(config.round_ceiling, max(step, config.min_round))
 
 
 def shrink(session: Session, config: Config) -> None:
-    """The implementation is over: keep what the round's reviewers may still spend, and give the rest back at once, so that others start.
+    """After the implementation: keep what the round's reviewers may spend, and return the rest at once, so that other entries start.
 
-    Not where the cost is unknown: then the whole hold is what it will be charged.
+    A session with unknown cost keeps the whole reservation: it will be charged in full.
     """
     if session.hold_id is None or session.unpriced_model:
         return
-    keep = sum(micro(one.round_usd) for one in (config.interceptor, config.verifier) if one is not None)
+    keep = sum(micro(agent.round_usd) for agent in (config.interceptor, config.verifier) if agent is not None)
     if ledger.shrink(session.hold_id, keep=keep):
         session.hold = Hold.objects.get(pk=session.hold_id)
         wake_ups.enqueue_cycle(session.workspace_id)

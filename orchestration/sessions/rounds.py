@@ -1,4 +1,4 @@
-"""Rounds: opened when a session starts, closed with what verification found."""
+"""Rounds: opened when a session starts, closed with the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from orchestration.models import Entry, Round, Session
 
 @dataclass(frozen=True)
 class Verdict:
-    """What verification says: a score from 0 to 1, what is wrong, and the evidence of each check."""
+    """The result of verification: a score from 0 to 1, the findings, and the evidence of each check."""
 
     passed: bool
     score: float
@@ -38,7 +38,7 @@ class Cases:
 
 
 def cases_before(opened: Round) -> dict[str, Cases]:
-    """By check name, what to compare a round with: the entry's last verified round, or else the workspace's last passed one."""
+    """By check name, the cases to compare a round with: of the entry's last verified round, else of the workspace's last passed one."""
     verified = Round.objects.filter(score__isnull=False).order_by("-number")
     earlier = verified.filter(entry_id=opened.entry_id, number__lt=opened.number).first()
     if earlier is None:
@@ -46,21 +46,21 @@ def cases_before(opened: Round) -> dict[str, Cases]:
         passed = Round.objects.filter(entry__workspace_id=workspace, verdict=Round.Verdict.PASSED)
         earlier = passed.order_by("-ended_at").first()
     checks = earlier.checks if earlier is not None else []
-    return {one["name"]: Cases(frozenset(one["cases"].get("passed", []))) for one in checks if one.get("cases")}
+    return {check["name"]: Cases(frozenset(check["cases"].get("passed", []))) for check in checks if check.get("cases")}
 
 
 @transaction.atomic
 def begin(session: Session, *, base_commit: str) -> Round:
     """Open the next round of the session's entry."""
     newest = Round.objects.filter(entry_id=session.entry_id).aggregate(newest=Max("number"))["newest"] or 0
-    made = Round.objects.create(entry_id=session.entry_id, session=session, number=newest + 1, base_commit=base_commit)
-    RoundSpend.objects.get_or_create(account_id=session.entry_id, number=made.number)
-    return made
+    round_ = Round.objects.create(entry_id=session.entry_id, session=session, number=newest + 1, base_commit=base_commit)
+    RoundSpend.objects.get_or_create(account_id=session.entry_id, number=round_.number)
+    return round_
 
 
 @transaction.atomic
 def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = ()) -> None:
-    """Write the verdict; None: it was not verified. Improvement is against the best score of the rounds before (0 at first)."""
+    """Write the verdict; None: not verified. Improvement is measured against the best score of earlier rounds (0 at first)."""
     best = Round.objects.filter(entry_id=opened.entry_id, number__lt=opened.number).aggregate(best=Max("score"))["best"] or 0.0
     if verdict is None:
         opened.verdict = Round.Verdict.UNVERIFIED
@@ -88,23 +88,22 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
     )
 
 
-def note_work(opened: Round, findings: Sequence[str]) -> None:
-    """Its work is there, and this speaks against it: written down before it is verified, so that it need not be done again if that is cut
-    short."""
+def record_work(opened: Round, findings: Sequence[str]) -> None:
+    """Save the commit and the findings against it before verification, so that an interrupted verification does not repeat the work."""
     opened.findings = list(findings)
     Round.objects.filter(pk=opened.pk).update(commit=opened.commit, diffstat=opened.diffstat, findings=opened.findings)
 
 
 def is_work_done(session: Session) -> bool:
-    """Its agent's work is there and nothing speaks against it: what is missing is to verify it, or to merge it."""
+    """Whether the agent's work is complete and without findings: only verification or the merge is missing."""
     newest = Round.objects.filter(session=session).exclude(commit="").order_by("-number").first()
     if newest is None or newest.verdict == Round.Verdict.PASSED:
         return newest is not None
     return newest.verdict == Round.Verdict.OPEN and session.phase == Session.Phase.VERIFICATION and not newest.findings
 
 
-def verdict_of(session: Session) -> Verdict | None:
-    """The verdict that the session came to, if it did."""
+def load_verdict(session: Session) -> Verdict | None:
+    """The session's verdict; None without one."""
     closed = Round.objects.filter(session=session, verdict__in=[Round.Verdict.PASSED, Round.Verdict.FAILED]).first()
     if closed is None:
         return None
@@ -112,7 +111,7 @@ def verdict_of(session: Session) -> Verdict | None:
 
 
 def drop_if_empty(opened: Round) -> None:
-    """A round in which the provider let nothing happen, and that cost nothing, was none: it leaves no trace but its session."""
+    """Delete a round without changes and without cost, as after an unavailable provider; its session stays."""
     spent = RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number)
     changed = opened.commit and opened.commit != opened.base_commit
     if not changed and spent.filter(cost=0).exists():
@@ -128,19 +127,19 @@ def improvements(entry: Entry) -> list[float]:
 
 
 def findings_for(entry: Entry) -> list[tuple[int, list[str]]]:
-    """What earlier rounds found, for the next prompt: (number, findings), newest first, three rounds at most."""
+    """Findings of earlier rounds for the next prompt: (number, findings), newest first, from at most three rounds."""
     newest = Round.objects.filter(entry=entry).exclude(verdict=Round.Verdict.OPEN).order_by("-number")[:3]
-    return [(made.number, made.findings) for made in newest if made.findings]
+    return [(round_.number, round_.findings) for round_ in newest if round_.findings]
 
 
 def _keep_best(entry_id: str, score: float) -> None:
-    """The entry shows the best score that any of its rounds reached."""
+    """An entry's score is the best of its rounds."""
     better = Q(score__isnull=True) | Q(score__lt=score)
     Entry.objects.filter(better, pk=entry_id).update(score=score)
 
 
 def add_finding(entry_id: str, finding: str) -> None:
-    """Add to the newest round what became clear only after its verdict: the next prompt tells it."""
+    """Add a finding to the newest round after its verdict: the next prompt contains it."""
     newest = Round.objects.filter(entry_id=entry_id).order_by("-number").first()
     if newest is not None and finding not in newest.findings:
         Round.objects.filter(pk=newest.pk).update(findings=[*newest.findings, finding])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.git import command as git
 from orchestration.models import Entry, Session
 
@@ -121,7 +121,7 @@ def environment(
     }
     if token:
         muster["MUSTER_TOKEN"] = token
-        muster["MUSTER_BUDGET_USD"] = f"{limit / money.MICRO:.6f}"
+        muster["MUSTER_BUDGET_USD"] = f"{limit / amounts.MICRO:.6f}"
     if home is not None:
         inherited["HOME"] = str(home)
     return {**inherited, **git.IDENTITY, **extra, **muster}

@@ -73,4 +73,4 @@ class StopFlags:
     @property
     def may_act(self) -> bool:
         """Self-fencing: without a renewal for three quarters of the lease, kill before another host may consider the session dead."""
-        return self.clock() - self.renewed_at < settings.LEASE_S * 0.75
+        return bool(self.clock() - self.renewed_at < settings.LEASE_S * 0.75)

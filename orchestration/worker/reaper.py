@@ -93,7 +93,7 @@ def _is_proven_dead(session: Session) -> bool:
 def _ending(session: Session, cost_known: bool) -> Ending:
     """LOST, unless its worker had recorded a failed verdict: then only the conclusion was missing. If the round had passed, or its work was
     done, the next session only verifies and merges it."""
-    verdict = rounds.verdict_of(session)
+    verdict = rounds.load_verdict(session)
     if verdict is not None and not verdict.passed:
         message = "Verification failed, and then its worker was lost"
         return Ending(Session.Outcome.FAILED, message, cost_unknown=not cost_known, verdict=verdict)

@@ -92,7 +92,7 @@ def _run_round(context: RoundContext) -> Verdict:
     context.check_stop_requests()
     if session.work == Entry.Work.IMPLEMENT and not findings:
         findings = reviewing.intercept(context)
-    rounds.note_work(context.round_row, findings)
+    rounds.record_work(context.round_row, findings)
     sessions.enter(session, Session.Phase.VERIFICATION)
     verdict = verifying.verify(context, findings)
     context.check_stop_requests()

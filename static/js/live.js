@@ -5,7 +5,7 @@
   const QUIET = 15, STALE = 30, HIDDEN = 60, POLL = 15;
   const $ = (id) => document.getElementById(id);
   const make = (tag, className, textContent) => Object.assign(document.createElement(tag), { className, textContent });
-  const root = document.documentElement, title = document.title, icon = $("favicon")?.href;
+  const root = document.documentElement, title = document.title, icon = $("favicon");
   const listening = new WeakSet();
   let source, beat = 0, skew = 0, tick = 0, signedOut = false, paused = false, build = "", asleep, shownState = "", polled = 0, asked = 0;
 
@@ -92,7 +92,7 @@
     if (!header) return;
     document.title = `${header.dataset.title} · ${title}`;
     const alarm = document.querySelector("#banner .bad"), name = alarm ? "alert" : header.dataset.state;
-    if (icon) $("favicon").href = icon.replace("favicon.svg", `favicon-${name}.svg`);
+    if (icon?.dataset[name]) icon.href = icon.dataset[name];
   }
 
   document.addEventListener("htmx:sseOpen", (event) => {

@@ -1,8 +1,8 @@
-"""One formatter of amounts, for pages, sentences and commands."""
+"""One formatter and one parser of amounts, for pages, sentences and commands."""
 
 import pytest
 
-from budget.amounts import exact_usd, format_usd
+from budget.amounts import NotMoney, exact_usd, format_usd, full_usd, parse_usd, plain_usd
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,35 @@ def test_an_amount_is_written_one_way(micro: int | None, shown: str, exact: str 
     assert format_usd(micro) == shown
     if micro is not None:
         assert exact_usd(micro) == exact
+
+
+@pytest.mark.parametrize(
+    ("text", "micro"),
+    [
+        ("12.5", 12_500_000),
+        (" $1,234.50 ", 1_234_500_000),
+        ("0.000001", 1),
+        ("7.", 7_000_000),
+        (".5", 500_000),
+        ("12.5000000", 12_500_000),
+    ],
+)
+def test_a_typed_amount_is_read(text: str, micro: int) -> None:
+    assert parse_usd(text) == micro
+
+
+@pytest.mark.parametrize(
+    "text", ["", "$", ".", "a lot", "NaN", "1e3", "12,50", "1,00,000", "0.0000001", "-1", "1000000001", "١٢"]
+)
+def test_text_that_is_not_an_amount_is_refused(text: str) -> None:
+    with pytest.raises(NotMoney):
+        parse_usd(text)
+
+
+@pytest.mark.parametrize("micro", [0, 1, 12_500_000, -250_000, -1, 1_234_567_890])
+def test_a_plain_amount_can_be_typed_again(micro: int) -> None:
+    assert parse_usd(plain_usd(micro), signed=True) == micro
+
+
+def test_a_full_amount_shows_every_digit() -> None:
+    assert [full_usd(micro) for micro in (12_500_000, -1)] == ["$12.50", "−$0.000001"]

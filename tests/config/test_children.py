@@ -15,7 +15,7 @@ def full(*_: Any, **__: Any) -> Never:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_list_of_processes_that_cannot_be_written_is_said_and_ends_nothing(
+def test_a_record_that_cannot_be_written_is_reported_and_ends_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = Record(tmp_path / "children.json")

@@ -106,7 +106,7 @@ def test_every_command_names_all_bad_settings_in_one_line(command: list[str], tm
     assert ended.returncode == 2
     assert ended.stderr == (
         "muster: MUSTER_LEASE_S must be a number from 1 to 3600, not 'abc'; "
-        "MUSTER_LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not 'LOUD'. See docs/operating.md.\n"
+        "MUSTER_LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not 'LOUD'. See docs/reference/settings.md.\n"
     )
 
 

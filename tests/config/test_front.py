@@ -73,7 +73,7 @@ def test_bootstrap_makes_one_owner_who_has_no_password(capsys: pytest.CaptureFix
     assert [(user.username, user.has_usable_password()) for user in User.objects.all()] == [("owner", False)]
 
 
-def test_health_needs_the_database_and_tells_nothing(client: Client, db: None) -> None:
+def test_health_needs_the_database_and_reveals_nothing(client: Client, db: None) -> None:
     answer = client.get("/healthz")
     assert (answer.status_code, answer.content) == (200, b"ok\n")
 

@@ -15,13 +15,13 @@ def seen_by_the_app(client: str, forwarded: str) -> tuple[str, str]:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append((scope["client"][0], scope["scheme"]))
 
-    config = web.config_of(app)
+    config = web.uvicorn_config(app)
     config.load()
     headers = [(b"x-forwarded-for", forwarded.encode()), (b"x-forwarded-proto", b"https")]
     scope = {"type": "http", "client": (client, 1234), "scheme": "http", "headers": headers}
     asyncio.run(config.loaded_app(scope, None, None))
-    (found,) = seen
-    return found
+    (result,) = seen
+    return result
 
 
 @pytest.mark.parametrize("environment", ["", "*", "127.0.0.1"])

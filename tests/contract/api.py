@@ -16,8 +16,8 @@ def orchestration(workspace_id: str) -> str:
     return f"{ROOT}/workspaces/{workspace_id}/orchestration"
 
 
-class Answer:
-    """A status, a body read whole, and the headers."""
+class Response:
+    """A status, the whole body, and the headers."""
 
     def __init__(self, response: HttpResponseBase) -> None:
         self.status = response.status_code
@@ -32,7 +32,7 @@ class Answer:
         return json.loads(self.text)
 
     def __iter__(self) -> Any:
-        """`status, body = answer`"""
+        """`status, body = response`"""
         return iter((self.status, self.json))
 
     def __repr__(self) -> str:
@@ -40,53 +40,53 @@ class Answer:
 
 
 class Api:
-    """Calls with a token, or as whoever `client` is logged in as. Paths are under the workspace's prefix, or begin with /api."""
+    """Calls with a token, or as the user logged in with `client`. Paths are under the workspace's prefix, or begin with /api."""
 
     def __init__(self, workspace: Workspace | str, token: str | None = None, client: Client | None = None) -> None:
         self.id = workspace if isinstance(workspace, str) else workspace.pk
         self._client = client or Client()
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def call(self, method: str, path: str, body: Any = None, *, type: str = "application/json", **headers: str) -> Answer:
-        """`body`: JSON to be, or text and bytes as they are."""
+    def call(self, method: str, path: str, body: Any = None, *, type: str = "application/json", **headers: str) -> Response:
+        """`body`: an object to send as JSON, or raw text or bytes."""
         url = path if path.startswith("/api") else orchestration(self.id) + path
         data = b"" if body is None else body if isinstance(body, (str, bytes)) else json.dumps(body)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = Answer(self._client.generic(method, url, data, content_type=type, headers={**self._headers, **named}))
+        response = Response(self._client.generic(method, url, data, content_type=type, headers={**self._headers, **named}))
         documented = operations.statuses(method, url.split("?")[0])
-        assert documented is None or answer.status in (*documented, 500), (
-            f"{method} {url} does not name {answer}"
+        assert documented is None or response.status in (*documented, 500), (
+            f"{method} {url} does not name {response}"
         )  # 500: a bug, by design
-        return answer
+        return response
 
-    def get(self, path: str, **headers: str) -> Answer:
+    def get(self, path: str, **headers: str) -> Response:
         return self.call("GET", path, **headers)
 
-    def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+    def post(self, path: str, body: Any = None, **headers: str) -> Response:
         return self.call("POST", path, body, **headers)
 
-    def patch(self, path: str, body: Any = None) -> Answer:
+    def patch(self, path: str, body: Any = None) -> Response:
         return self.call("PATCH", path, body)
 
-    def put(self, path: str, body: Any = None) -> Answer:
+    def put(self, path: str, body: Any = None) -> Response:
         return self.call("PUT", path, body)
 
-    def delete(self, path: str) -> Answer:
+    def delete(self, path: str) -> Response:
         return self.call("DELETE", path)
 
 
-def not_found(what: str) -> tuple[int, dict[str, Any]]:
-    return 404, {"name": "NotFoundError", "data": {"message": f"{what} not found"}}
+def not_found(kind: str) -> tuple[int, dict[str, Any]]:
+    return 404, {"name": "NotFoundError", "data": {"message": f"{kind} not found"}}
 
 
 def invalid(message: str, *names: str) -> tuple[int, dict[str, Any]]:
     return 400, {"data": {}, "errors": [{"propertyNames": list(names), "message": message}], "success": False}
 
 
-def names_of(answer: Answer) -> list[str]:
-    """What a 400 says is wrong, after a look at its shape."""
-    assert answer.status == 400, answer
-    body = answer.json
+def names_of(response: Response) -> list[str]:
+    """The property names of a 400, after a check of its shape."""
+    assert response.status == 400, response
+    body = response.json
     assert body.keys() == {"data", "errors", "success"} and body["data"] == {} and body["success"] is False
     assert body["errors"] and all(error.keys() == {"propertyNames", "message"} and error["message"] for error in body["errors"])
     return [name for error in body["errors"] for name in error["propertyNames"]]

@@ -1,4 +1,4 @@
-"""Who calls: an admin of everything, on a workspace whose executor runs."""
+"""The caller: an admin of all workspaces, on a workspace with a running executor."""
 
 import pytest
 

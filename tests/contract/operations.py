@@ -1,11 +1,10 @@
-"""Every operation of the API, from its own OpenAPI document: a new one is found by the tests without being told."""
+"""Every operation of the API, from its own OpenAPI document, so that tests cover new operations automatically."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from config.http.api import api
-from workspaces.access import Need
 
 DOCUMENT: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
 
@@ -39,11 +38,9 @@ BODIES: dict[str, Any] = {
     "workspaceUpdate": {"name": "Store"},
     "workspacesCreate": {"name": "New", "repo": "/nowhere", "total_budget_usd": 1, "max_project_spend_usd": 1},
 }
-"""A good body for each operation that takes one."""
+"""A valid body for each operation that takes one."""
 
 FOR_AGENTS = ("sessionUsage", "sessionProgress")
-FOR_PEOPLE = ("reviewsDecide",)
-"""Nobody's by token, whatever its role."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +63,8 @@ class Operation:
 
     @property
     def body(self) -> Any:
-        """KeyError: a new operation takes a body, so say above what a good one is."""
+        """KeyError: a new operation takes a body: add a valid one to BODIES."""
         return BODIES[self.name] if "requestBody" in self.details else None
-
-    @property
-    def need(self) -> Need:
-        """Viewer reads, operator runs, budget budgets, admin does the rest."""
-        if self.method == "GET":
-            return Need.VIEW
-        return {"budget": Need.BUDGET, "config": Need.ADMIN, "workspaces": Need.ADMIN, "notices": Need.ADMIN}.get(
-            self.tag, Need.OPERATE
-        )
 
     def url(self, **ids: str) -> str:
         return self.path.format(**ids)
@@ -92,7 +80,7 @@ NAMED = {"argvalues": OPERATIONS, "ids": [operation.name for operation in OPERAT
 
 
 def statuses(method: str, path: str) -> set[int] | None:
-    """What the operation at this address says that it answers. None: there is no such operation."""
+    """The documented statuses of the operation at this path. None: there is no such operation."""
     for operation in OPERATIONS:
         if operation.method == method and re.fullmatch(re.sub(r"{\w+}", "[^/]+", operation.path), path):
             return {int(status) for status in operation.details["responses"]}

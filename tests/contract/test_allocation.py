@@ -2,7 +2,7 @@
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account
 from orchestration.backlog.entries import Draft
 from tests.contract.api import Api
@@ -12,14 +12,14 @@ from workspaces.models import Role, Workspace
 pytestmark = pytest.mark.django_db
 
 
-def test_a_dry_run_tells_and_the_real_one_does_it(workspace: Workspace) -> None:
+def test_a_dry_run_reports_the_changes_that_the_real_run_makes(workspace: Workspace) -> None:
     shop = a_workspace(cap="6", budget="6", name="Small")
     entry, locked = some_entries(shop, Draft("a", budget=0), Draft("b", budget=0))
     api = Api(shop, a_token(shop, Role.BUDGET))
     api.post(f"/budget/entries/{locked.pk}/lock")
-    told = api.post("/budget/reallocate", {"dry_run": True}).json
+    response = api.post("/budget/reallocate", {"dry_run": True}).json
     reason = "Raised from $0.00 to $6.00: it has no rounds yet, so it first gets enough for one"
-    assert told == {
+    assert response == {
         "dry_run": True,
         "pool_usd": 6,
         "unallocated_usd": 0,
@@ -28,7 +28,7 @@ def test_a_dry_run_tells_and_the_real_one_does_it(workspace: Workspace) -> None:
     }
     assert Account.objects.get(pk=entry.pk).budget == 0
     done = api.post("/budget/reallocate", {}).json
-    assert done == told | {"dry_run": False} and Account.objects.get(pk=entry.pk).budget == usd(6)
+    assert done == response | {"dry_run": False} and Account.objects.get(pk=entry.pk).budget == usd(6)
     [change, *_] = api.get("/budget/changes").json["changes"]
     assert (change["source"], change["after"], change["reason"]) == ("allocation", 6, reason)
 
@@ -38,10 +38,10 @@ def test_a_bad_body_is_a_400(shop: Api, body: object) -> None:
     assert shop.post("/budget/reallocate", body).status == 400
 
 
-def test_a_forecast_without_data_says_so(shop: Api) -> None:
-    told = shop.get("/budget/forecast").json
-    assert (told["enough"], told["why_not"]) == (False, "Not enough data yet (0 of 3 rounds)")
-    assert told["rate_usd"] is told["cap_at"] is told["end_spend_usd"] is None
+def test_a_forecast_without_data_explains_why(shop: Api) -> None:
+    response = shop.get("/budget/forecast").json
+    assert (response["enough"], response["why_not"]) == (False, "Not enough data yet (0 of 3 rounds)")
+    assert response["rate_usd"] is response["cap_at"] is response["end_spend_usd"] is None
 
 
 def test_auto_reallocate_is_a_key_of_the_config(shop: Api) -> None:
@@ -50,17 +50,17 @@ def test_auto_reallocate_is_a_key_of_the_config(shop: Api) -> None:
     assert shop.patch("/config", {"auto_reallocate": 1}).status == 400
 
 
-def test_an_entry_that_the_plan_cannot_pay_says_so_and_goes_on_with_a_higher_cap(workspace: Workspace) -> None:
+def test_an_entry_that_the_plan_cannot_pay_is_blocked_with_its_reason(workspace: Workspace) -> None:
     shop = a_workspace(cap="5", budget="0", name="Small")
     api = Api(shop, a_token(shop))
-    made = api.post("/todo/entries", {"entries": [{"content": "a"}, {"content": "b"}]}).json["entries"]
-    assert [entry["budget_usd"] for entry in made] == [5, 0]
-    assert (made[1]["status"], made[1]["reasons"][0]["code"]) == ("blocked", "project_budget_exceeded")
-    assert made[1]["reasons"][0]["message"].startswith("The plan has no money left for it: raise the total budget or the cap")
+    created = api.post("/todo/entries", {"entries": [{"content": "a"}, {"content": "b"}]}).json["entries"]
+    assert [entry["budget_usd"] for entry in created] == [5, 0]
+    assert (created[1]["status"], created[1]["reasons"][0]["code"]) == ("blocked", "project_budget_exceeded")
+    assert created[1]["reasons"][0]["message"].startswith("The plan has no money left for it: raise the total budget or the cap")
 
 
-def test_shares_leave_what_others_of_the_same_plan_have_of_their_own() -> None:
+def test_shares_leave_the_own_budgets_of_other_entries() -> None:
     shop = a_workspace(cap="20", budget="20", name="Shared")
     drafts = [{"content": "a", "budget_usd": 18}, {"content": "b"}, {"content": "c"}]
-    made = Api(shop, a_token(shop)).post("/todo/entries", {"entries": drafts}).json["entries"]
-    assert [entry["budget_usd"] for entry in made] == [18, 2, 0]
+    created = Api(shop, a_token(shop)).post("/todo/entries", {"entries": drafts}).json["entries"]
+    assert [entry["budget_usd"] for entry in created] == [18, 2, 0]

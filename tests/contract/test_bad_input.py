@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, BudgetChange, LedgerEntry
 from orchestration.models import Entry
 from tests.contract.api import Api, invalid, names_of
@@ -40,7 +40,7 @@ NOT_AMOUNTS = {
 
 
 @pytest.mark.parametrize("amount", NOT_AMOUNTS.values(), ids=NOT_AMOUNTS.keys())
-def test_what_is_not_an_amount_is_refused_by_name_and_changes_nothing(workspace: Workspace, shop: Api, amount: str) -> None:
+def test_an_invalid_amount_is_refused_by_name_and_changes_nothing(workspace: Workspace, shop: Api, amount: str) -> None:
     entry = an_entry(workspace, budget="1")
     assert names_of(shop.patch("/budget", f'{{"max_project_spend_usd": {amount}}}')) == ["max_project_spend_usd"]
     assert names_of(shop.patch(f"/budget/entries/{entry.pk}", f'{{"budget_usd": {amount}}}')) == ["budget_usd"]
@@ -78,7 +78,7 @@ NOT_BODIES: dict[str, tuple[Any, list[str]]] = {
 
 
 @pytest.mark.parametrize(("body", "names"), NOT_BODIES.values(), ids=NOT_BODIES.keys())
-def test_what_is_not_the_body_is_refused(workspace: Workspace, shop: Api, body: Any, names: list[str]) -> None:
+def test_an_invalid_body_is_refused(workspace: Workspace, shop: Api, body: Any, names: list[str]) -> None:
     assert sorted(names_of(shop.patch("/budget", body))) == sorted(names)
     assert project(workspace).max_project_spend == usd(100)
 
@@ -87,14 +87,14 @@ def test_what_is_not_the_body_is_refused(workspace: Workspace, shop: Api, body: 
     "type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml", ""]
 )
 def test_a_body_that_is_not_sent_as_json_is_refused(workspace: Workspace, shop: Api, type: str) -> None:
-    answer = shop.call("PATCH", "/budget", {"max_project_spend_usd": 1}, type=type)
-    assert tuple(answer) == invalid("The body must be sent as application/json")
+    response = shop.call("PATCH", "/budget", {"max_project_spend_usd": 1}, type=type)
+    assert tuple(response) == invalid("The body must be sent as application/json")
     assert project(workspace).max_project_spend == usd(100)
 
 
-def test_a_charset_beside_the_type_is_fine(shop: Api) -> None:
-    answer = shop.call("PATCH", "/budget", {"max_project_spend_usd": 1}, type="application/json; charset=utf-8")
-    assert answer.status == 200
+def test_a_charset_after_the_type_is_fine(shop: Api) -> None:
+    response = shop.call("PATCH", "/budget", {"max_project_spend_usd": 1}, type="application/json; charset=utf-8")
+    assert response.status == 200
 
 
 BAD_TEXT = {
@@ -103,7 +103,7 @@ BAD_TEXT = {
     "its other half": "\\udfff x",
     "surrogates reversed": "\\udc00\\ud800",
 }
-TEXT_PLACES = {  # property named in the answer: body with %s where text goes
+TEXT_FIELDS = {  # property named in the answer: body with %s where text goes
     "entries.0.content": ("POST", "/todo/entries", '{"entries": [{"content": "%s"}]}'),
     "entries.0.ref": ("POST", "/todo/entries", '{"entries": [{"content": "x", "ref": "%s"}]}'),
     "entries.0.depends_on.0": ("POST", "/todo/entries", '{"entries": [{"content": "x", "depends_on": ["%s"]}]}'),
@@ -129,12 +129,12 @@ TEXT_PLACES = {  # property named in the answer: body with %s where text goes
 }
 
 
-@pytest.mark.parametrize("place", TEXT_PLACES)
+@pytest.mark.parametrize("field", TEXT_FIELDS)
 @pytest.mark.parametrize("text", BAD_TEXT.values(), ids=BAD_TEXT.keys())
-def test_text_that_no_database_can_keep_is_refused_by_name(shop: Api, place: str, text: str) -> None:
-    method, path, body = TEXT_PLACES[place]
+def test_text_that_no_database_can_keep_is_refused_by_name(shop: Api, field: str, text: str) -> None:
+    method, path, body = TEXT_FIELDS[field]
     named = names_of(shop.call(method, path, body % text))
-    assert named and all(name == place or place.startswith(f"{name}.") or name.startswith(place) for name in named)
+    assert named and all(name == field or field.startswith(f"{name}.") or name.startswith(field) for name in named)
     assert (
         not Entry.objects.exists() and not LedgerEntry.objects.exists() and not Event.objects.filter(verb="workspace.configured")
     )
@@ -201,7 +201,7 @@ def test_a_query_parameter_given_twice_is_refused(shop: Api) -> None:
     assert tuple(shop.get("/todo?limit=1&limit=2")) == invalid("May be given only once", "limit")
 
 
-def test_several_faults_are_all_told(shop: Api) -> None:
+def test_all_faults_are_reported(shop: Api) -> None:
     body = {"entries": [{"content": "", "priority": "urgent", "budget_rounds": 0, "nonsense": 1}, {}]}
     assert sorted(names_of(shop.post("/todo/entries", body))) == [
         "entries.0.budget_rounds",
@@ -229,7 +229,7 @@ def test_fields_that_are_not_the_callers_to_set_are_refused(workspace: Workspace
         assert names_of(shop.patch(f"/api/v1/workspaces/{workspace.pk}", {field: "x"})) == [field]
 
 
-def test_agent_settings_may_hold_any_json_that_can_be_kept(shop: Api) -> None:
+def test_agent_settings_take_any_json_that_can_be_stored(shop: Api) -> None:
     settings = {"temperature": 0.7, "deep": [{"limit_usd": 1.5}, True, None, 2]}
     assert shop.patch("/config", {"agent": {"settings": settings}}).json["agent"]["settings"] == settings
     assert shop.get("/config").json["agent"]["settings"] == settings
@@ -253,11 +253,11 @@ def test_other_agent_settings_are_refused_and_change_nothing(shop: Api, settings
 
 
 @pytest.mark.parametrize("path", [".", "./", ".git", ".git/x", "a/../b", "/a"])
-def test_a_junit_file_lies_inside_of_the_worktree(shop: Api, path: str) -> None:
+def test_a_junit_file_is_inside_the_worktree(shop: Api, path: str) -> None:
     assert names_of(shop.patch("/config", {"verify": [{"name": "a", "run": "x", "junit": path}]})) == ["verify.0.junit"]
 
 
-def test_a_prompt_template_holds_no_nul(shop: Api) -> None:
+def test_a_prompt_template_contains_no_nul(shop: Api) -> None:
     assert names_of(shop.patch("/config", {"prompts": {"implement": "a\0b"}})) == ["prompts.implement"]
 
 

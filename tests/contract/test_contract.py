@@ -1,11 +1,11 @@
-"""The documented API, row by row: what each call answers, and what it says it means."""
+"""The documented API, call by call: responses and their effects."""
 
 import json
 from typing import Any
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, BudgetChange, Project, RoundSpend
 from orchestration import queries
 from orchestration.backlog.entries import Draft
@@ -40,17 +40,19 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("operation", "call", "state", "answer"), TABLE, ids=[row[0] for row in TABLE])
-def test_a_row_answers_exactly(operation: str, call: str, state: str, answer: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("operation", "call", "state", "response"), TABLE, ids=[row[0] for row in TABLE])
+def test_each_call_of_the_table_returns_its_exact_response(
+    operation: str, call: str, state: str, response: dict[str, Any]
+) -> None:
     shop = Api(a_workspace(state=state), a_token())
     method, path = call.split()
-    assert tuple(shop.call(method, path)) == (200, answer)
+    assert tuple(shop.call(method, path)) == (200, response)
 
 
 # Start, pause, resume, stop
 
 
-def test_until_the_first_start_it_is_stopped_and_not_initialized() -> None:
+def test_until_the_first_start_the_executor_is_stopped_and_not_initialized() -> None:
     shop = Api(a_workspace(state="stopped"), a_token())
     assert shop.get("/executor/status").json == {"state": "stopped", "paused": False, "activeWorkers": 0}
     assert shop.post("/executor/force-dispatch").json["diagnostics"]["initialized"] is False
@@ -70,7 +72,7 @@ def test_once_started_eligible_entries_are_given_sessions() -> None:
     assert shop.get("/executor/status").json["activeWorkers"] == 1
 
 
-def test_a_pause_lets_sessions_go_on_and_dispatches_nothing_until_resume(workspace: Workspace, shop: Api) -> None:
+def test_a_pause_lets_sessions_continue_and_dispatches_nothing_until_resume(workspace: Workspace, shop: Api) -> None:
     session = a_session(an_entry(workspace))
     shop.post("/executor/pause")
     an_entry(workspace, content="later")
@@ -100,16 +102,16 @@ def test_stop_all_stops_every_session_and_pauses(workspace: Workspace, shop: Api
     running.refresh_from_db()
     assert running.stop_wanted_at is not None
     claimed.refresh_from_db()
-    assert claimed.status == "pending"  # what had not begun is simply not begun
+    assert claimed.status == "pending"  # a claimed session is withdrawn
     assert shop.get("/executor/status").json["state"] == "paused"
     assert [worker["status"] for worker in shop.get("/executor/workers").json["workers"]] == ["stopping"]
 
 
 def test_stop_worker_ends_that_session_only_and_the_executor_keeps_its_state(workspace: Workspace, shop: Api) -> None:
-    one, two = a_session(an_entry(workspace)), a_session(an_entry(workspace))
-    assert tuple(shop.post(f"/executor/workers/{one.pk}/stop")) == (200, {"stopped": True})
+    first, second = a_session(an_entry(workspace)), a_session(an_entry(workspace))
+    assert tuple(shop.post(f"/executor/workers/{first.pk}/stop")) == (200, {"stopped": True})
     shown = {worker["sessionID"]: worker["status"] for worker in shop.get("/executor/workers").json["workers"]}
-    assert shown == {one.pk: "stopping", two.pk: "running"}
+    assert shown == {first.pk: "stopping", second.pk: "running"}
     assert shop.get("/executor/status").json["state"] == "running"
 
 
@@ -122,7 +124,7 @@ def test_stopping_a_session_that_is_not_there_or_over_is_404(workspace: Workspac
 # Inspection
 
 
-def test_workers_tell_entry_phase_and_status(workspace: Workspace, shop: Api) -> None:
+def test_workers_show_entry_phase_and_status(workspace: Workspace, shop: Api) -> None:
     building, checking = a_session(an_entry(workspace)), a_session(an_entry(workspace))
     Session.objects.filter(pk=checking.pk).update(phase="verification")
     assert shop.get("/executor/workers").json == {
@@ -134,25 +136,25 @@ def test_workers_tell_entry_phase_and_status(workspace: Workspace, shop: Api) ->
 
 
 def test_locks_are_paths_by_entry(workspace: Workspace, shop: Api) -> None:
-    one = an_entry(workspace, files=["src/api/types.ts", "src/api/handlers.ts"])
-    two = an_entry(workspace, files=["src/utils/validation.ts"])
-    an_entry(workspace, files=["src/utils/validation.ts"])  # waits, and so holds none
+    first = an_entry(workspace, files=["src/api/types.ts", "src/api/handlers.ts"])
+    second = an_entry(workspace, files=["src/utils/validation.ts"])
+    an_entry(workspace, files=["src/utils/validation.ts"])  # waits, and so has no locks
     a_worker()
     dispatch.cycle(workspace.pk)
     assert shop.get("/executor/locks").json == {
-        one.pk: ["src/api/handlers.ts", "src/api/types.ts"],
-        two.pk: ["src/utils/validation.ts"],
+        first.pk: ["src/api/handlers.ts", "src/api/types.ts"],
+        second.pk: ["src/utils/validation.ts"],
     }
 
 
-def test_force_dispatch_runs_a_cycle_now_and_tells_the_inner_state() -> None:
+def test_force_dispatch_runs_a_cycle_now_and_returns_diagnostics() -> None:
     workspace = a_workspace(max_workers=3)
     shop = Api(workspace, a_token())
-    begun = [a_session(an_entry(workspace)), a_session(an_entry(workspace))]
-    made = some_entries(workspace, *(Draft(f"do {n}", budget=usd(1)) for n in range(9)))
+    running = [a_session(an_entry(workspace)), a_session(an_entry(workspace))]
+    entries = some_entries(workspace, *(Draft(f"do {n}", budget=usd(1)) for n in range(9)))
     poor = an_entry(workspace, budget="0.01")
-    Entry.objects.filter(pk__in=[entry.pk for entry in made[:4]]).update(status="done")
-    Entry.objects.filter(pk=made[4].pk).update(status="failed", reason_code="rounds_exhausted", reason_message="no more")
+    Entry.objects.filter(pk__in=[entry.pk for entry in entries[:4]]).update(status="done")
+    Entry.objects.filter(pk=entries[4].pk).update(status="failed", reason_code="rounds_exhausted", reason_message="no more")
     Entry.objects.filter(pk=poor.pk).update(status="blocked", reason_code="budget_exceeded", reason_message="too little")
     status, body = shop.post("/executor/force-dispatch")
     reasons = body["diagnostics"].pop("blockedReasons")
@@ -174,7 +176,7 @@ def test_force_dispatch_runs_a_cycle_now_and_tells_the_inner_state() -> None:
     )
     assert "budget_exceeded" in reasons and len(reasons) == len(set(reasons))
     assert all(isinstance(reason, str) for reason in reasons)
-    assert len(begun) == 2
+    assert len(running) == 2
 
 
 @pytest.mark.parametrize("state", ["stopped", "paused"])
@@ -202,11 +204,11 @@ def test_reverify_verifies_only_and_counts_rounds_anew(workspace: Workspace, sho
 
 
 def test_reverify_without_a_prior_session_is_400(workspace: Workspace, shop: Api) -> None:
-    answer = shop.post(f"/executor/entries/{an_entry(workspace).pk}/reverify")
-    assert tuple(answer) == invalid("Entry has no prior worker session to reverify", "entryID")
+    response = shop.post(f"/executor/entries/{an_entry(workspace).pk}/reverify")
+    assert tuple(response) == invalid("Entry has no prior worker session to reverify", "entryID")
 
 
-def test_reverify_of_what_is_at_work_is_400(workspace: Workspace, shop: Api) -> None:
+def test_reverify_of_a_running_entry_is_400(workspace: Workspace, shop: Api) -> None:
     session = a_session(an_entry(workspace))
     assert shop.post(f"/executor/entries/{session.entry_id}/reverify").status == 400
 
@@ -224,14 +226,14 @@ EXAMPLE = """{"global": {"total_budget_usd": 500, "max_project_spend_usd": 450, 
 def the_example() -> tuple[Workspace, Entry]:
     """The project of the reference: one entry as shown there, another with the rest of the spend."""
     workspace = a_workspace(cap="450", budget="500")
-    shown, rest = an_entry(workspace, budget="50"), an_entry(workspace, budget="200")
+    shown, other = an_entry(workspace, budget="50"), an_entry(workspace, budget="200")
     Account.objects.filter(pk=shown.pk).update(human_locked=True)
     for number, (cost, gain) in enumerate([("12.34", 0.42), ("15.67", 0.31), ("19.82", 0.18)], start=1):
         a_charge(shown, cost, round=number)
         RoundSpend.objects.filter(account_id=shown.pk, number=number).update(improvement_score=gain)
-    a_charge(rest, "139.59")
+    a_charge(other, "139.59")
     a_charge(shown, "1.21", category="interceptor")
-    a_charge(rest, "2.91", category="interceptor")
+    a_charge(other, "2.91", category="interceptor")
     a_charge(None, "23.18", category="orchestrator", in_=workspace)
     a_charge(None, "8.55", category="expansion", in_=workspace)
     return workspace, shown
@@ -239,27 +241,27 @@ def the_example() -> tuple[Workspace, Entry]:
 
 def test_the_budget_reads_as_in_the_reference() -> None:
     workspace, shown = the_example()
-    answer = Api(workspace, a_token()).get("/budget")
+    response = Api(workspace, a_token()).get("/budget")
     expected = json.loads(EXAMPLE.replace("entry_7k9m2n4p8q1r3s5t", shown.pk))
-    assert answer.status == 200
-    assert answer.json["global"] == expected["global"]
-    assert answer.json["entries"][0] == expected["entries"][0]
-    assert '"total_budget_usd":500,' in answer.text  # whole dollars are whole numbers, amounts are never strings
+    assert response.status == 200
+    assert response.json["global"] == expected["global"]
+    assert response.json["entries"][0] == expected["entries"][0]
+    assert '"total_budget_usd":500,' in response.text  # whole dollars are whole numbers, amounts are never strings
 
 
-def test_an_unchanged_budget_is_not_told_again() -> None:
+def test_an_unchanged_budget_is_304() -> None:
     workspace, shown = the_example()
     caller = Api(workspace, a_token())
     tag = caller.get("/budget").headers["ETag"]
-    for said in (tag, f'"other", {tag}', f"W/{tag}"):
-        unchanged = caller.call("GET", "/budget", If_None_Match=said)
+    for header in (tag, f'"other", {tag}', f"W/{tag}"):
+        unchanged = caller.call("GET", "/budget", If_None_Match=header)
         assert (unchanged.status, unchanged.text, unchanged.headers["ETag"]) == (304, "", tag)
     a_charge(shown, "0.000001")
-    told = caller.call("GET", "/budget", If_None_Match=tag)
-    assert (told.status, told.headers["ETag"] != tag) == (200, True)
+    changed = caller.call("GET", "/budget", If_None_Match=tag)
+    assert (changed.status, changed.headers["ETag"] != tag) == (200, True)
 
 
-def test_who_may_not_see_the_budget_does_not_learn_that_it_is_unchanged() -> None:
+def test_without_access_an_unchanged_budget_is_404() -> None:
     workspace, _ = the_example()
     tag = Api(workspace, a_token()).get("/budget").headers["ETag"]
     assert Api(workspace, a_token(a_workspace())).call("GET", "/budget", If_None_Match=tag).status == 404
@@ -270,7 +272,7 @@ def test_an_entrys_spend_is_the_sum_of_its_rounds_and_the_total_that_of_the_four
     body = Api(workspace, a_token()).get("/budget").json
     whole = body["global"]
     for entry in body["entries"]:
-        assert usd(entry["spent_usd"]) == sum(usd(made["cost"]) for made in entry["rounds"])
+        assert usd(entry["spent_usd"]) == sum(usd(round_["cost"]) for round_ in entry["rounds"])
     four = ("entries", "orchestrator", "expansion", "interceptor")
     assert usd(whole["total_spent_usd"]) == sum(usd(whole[f"{name}_spent_usd"]) for name in four)
     assert usd(whole["entries_spent_usd"]) == sum(usd(entry["spent_usd"]) for entry in body["entries"])
@@ -298,10 +300,10 @@ def test_a_round_that_was_not_verified_improved_nothing(workspace: Workspace, sh
     assert entry["rounds"] == [{"round": 1, "cost": 0.000001, "improvement_score": 0}]
 
 
-def test_patching_the_cap_answers_the_seven_amounts_and_leaves_the_total_budget() -> None:
+def test_patching_the_cap_returns_the_seven_amounts_and_leaves_the_total_budget() -> None:
     workspace, _ = the_example()
-    answer = Api(workspace, a_token()).patch("/budget", {"max_project_spend_usd": 600})
-    assert tuple(answer) == (200, json.loads(EXAMPLE)["global"] | {"max_project_spend_usd": 600})
+    response = Api(workspace, a_token()).patch("/budget", {"max_project_spend_usd": 600})
+    assert tuple(response) == (200, json.loads(EXAMPLE)["global"] | {"max_project_spend_usd": 600})
     assert project(workspace).total_budget == usd(500)
 
 
@@ -315,8 +317,8 @@ def test_a_cap_below_what_is_spent_is_taken_and_stops_admission() -> None:
 
 def test_editing_a_budget_also_locks_it(workspace: Workspace, shop: Api) -> None:
     entry = an_entry(workspace, budget="50")
-    answer = shop.patch(f"/budget/entries/{entry.pk}", {"budget_usd": 75})
-    assert tuple(answer) == (200, {"entryID": entry.pk, "budget_usd": 75, "locked": True})
+    response = shop.patch(f"/budget/entries/{entry.pk}", {"budget_usd": 75})
+    assert tuple(response) == (200, {"entryID": entry.pk, "budget_usd": 75, "locked": True})
     [shown] = shop.get("/budget").json["entries"]
     assert (shown["budget_usd"], shown["budget_human_locked"]) == (75, True)
 
@@ -330,13 +332,13 @@ def test_the_lock_toggles(workspace: Workspace, shop: Api) -> None:
 
 @pytest.mark.parametrize("amount", ["0", "0.0", "-0", "0.000001", "12.5", "1e2", "1000000000"])
 def test_any_amount_from_zero_to_a_billion_with_six_decimals_is_exact(shop: Api, amount: str) -> None:
-    answer = shop.patch("/budget", f'{{"max_project_spend_usd": {amount}}}')
-    assert answer.status == 200
-    assert answer.json["max_project_spend_usd"] == float(amount)
+    response = shop.patch("/budget", f'{{"max_project_spend_usd": {amount}}}')
+    assert response.status == 200
+    assert response.json["max_project_spend_usd"] == float(amount)
     assert Project.objects.get().max_project_spend == usd(amount)
 
 
-# What is not there
+# Missing objects
 
 ENTRY_CALLS = [
     ("POST", "/executor/entries/{}/reverify", None),
@@ -361,11 +363,11 @@ def test_an_entry_that_was_deleted_is_404(workspace: Workspace, shop: Api, metho
 def test_ids_are_opaque_with_their_prefix(workspace: Workspace) -> None:
     session = a_session(an_entry(workspace))
     for id_, prefix in ((workspace.pk, "ws_"), (session.entry_id, "entry_"), (session.pk, "sess_")):
-        rest = id_.removeprefix(prefix)
-        assert id_ != rest and len(rest) >= 16 and set(rest) <= set("0123456789abcdefghijklmnopqrstuvwxyz")
+        random_part = id_.removeprefix(prefix)
+        assert id_ != random_part and len(random_part) >= 16 and set(random_part) <= set("0123456789abcdefghijklmnopqrstuvwxyz")
 
 
-def test_every_change_of_money_is_on_record_with_who(workspace: Workspace, shop: Api) -> None:
+def test_every_change_of_money_is_recorded_with_its_actor(workspace: Workspace, shop: Api) -> None:
     entry = an_entry(workspace)
     shop.patch("/budget", {"max_project_spend_usd": 7})
     shop.patch(f"/budget/entries/{entry.pk}", {"budget_usd": 3})

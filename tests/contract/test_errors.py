@@ -1,4 +1,4 @@
-"""Who may not, what is not there, and what is not allowed: exact shapes, JSON in any case, nothing given away."""
+"""Unauthorised, missing and forbidden: exact shapes, always JSON, no details revealed."""
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -30,14 +30,14 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize("call", ["GET /executor/status", "POST /executor/start", "PATCH /budget"])
 def test_no_or_bad_credentials_are_401(workspace: Workspace, credentials: dict[str, str], call: str) -> None:
     method, path = call.split()
-    answer = Api(workspace).call(method, path, **credentials)
-    assert answer.status == 401, answer
-    assert answer.json["name"] == "UnauthorizedError" and answer.json.keys() == {"name", "data"}
-    assert answer.json["data"].keys() == {"message"} and answer.json["data"]["message"]
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    response = Api(workspace).call(method, path, **credentials)
+    assert response.status == 401, response
+    assert response.json["name"] == "UnauthorizedError" and response.json.keys() == {"name", "data"}
+    assert response.json["data"].keys() == {"message"} and response.json["data"]["message"]
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_bad_token_is_refused_even_beside_a_good_cookie(workspace: Workspace, client: Client) -> None:
+def test_a_bad_token_is_refused_even_with_a_good_cookie(workspace: Workspace, client: Client) -> None:
     client.force_login(get_user_model().objects.create_superuser("ana"))
     assert Api(workspace, client=client).get("/executor/status").status == 200
     assert Api(workspace, "nonsense", client=client).get("/executor/status").status == 401
@@ -49,13 +49,13 @@ def test_a_role_that_is_too_small_is_403(workspace: Workspace) -> None:
     assert tuple(viewer.post("/executor/start")) == (403, {"name": "ForbiddenError", "data": {"message": message}})
 
 
-def test_a_browser_needs_its_csrf_token_to_write_and_is_told_so(workspace: Workspace) -> None:
+def test_a_browser_needs_its_csrf_token_to_write(workspace: Workspace) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(get_user_model().objects.create_superuser("ana"))
     ana = Api(workspace, client=client)
     assert ana.get("/executor/status").status == 200
-    answer = ana.post("/executor/start")
-    assert (answer.status, answer.json["name"]) == (403, "ForbiddenError")
+    response = ana.post("/executor/start")
+    assert (response.status, response.json["name"]) == (403, "ForbiddenError")
     client.cookies["csrftoken"] = "a" * 32
     assert ana.post("/executor/start", X_CSRFToken="a" * 32).status == 200
 
@@ -81,7 +81,7 @@ def test_a_deleted_workspace_is_404(workspace: Workspace, shop: Api) -> None:
     assert tuple(shop.delete(f"/api/v1/workspaces/{workspace.pk}")) == not_found("Workspace")
 
 
-def test_anothers_entry_and_session_are_404_even_for_who_may_see_both(workspace: Workspace, shop: Api) -> None:
+def test_an_entry_and_session_of_another_workspace_are_404_even_with_access_to_both(workspace: Workspace, shop: Api) -> None:
     theirs = a_session(an_entry(a_workspace(name="Other")))
     assert tuple(shop.post(f"/budget/entries/{theirs.entry_id}/lock")) == not_found("Entry")
     assert tuple(shop.post(f"/executor/workers/{theirs.pk}/stop")) == not_found("Worker session")
@@ -91,10 +91,10 @@ def test_anothers_entry_and_session_are_404_even_for_who_may_see_both(workspace:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "TRACE"])
 def test_a_method_that_a_path_does_not_have_is_405_as_json_with_allow(shop: Api, method: str) -> None:
-    answer = shop.call(method, "/budget")
+    response = shop.call(method, "/budget")
     message = f"{method} is not allowed here: GET, PATCH"
-    assert tuple(answer) == (405, {"name": "MethodNotAllowedError", "data": {"message": message}})
-    assert answer.headers["Allow"] == "GET, PATCH"
+    assert tuple(response) == (405, {"name": "MethodNotAllowedError", "data": {"message": message}})
+    assert response.headers["Allow"] == "GET, PATCH"
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/v1/nothing", "/api/v2/workspaces", "/api/v1/workspaces/", "/api/v1/%00"])
@@ -110,13 +110,13 @@ def test_request_ids_differ(shop: Api) -> None:
     assert len({shop.get("/budget").headers["X-Request-Id"] for _ in range(3)}) == 3
 
 
-def test_a_database_that_does_not_answer_is_503_and_worth_asking_again(shop: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*_: object) -> None:
+def test_an_unreachable_database_is_503_with_retry_after(shop: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr(queries, "executor_for", away)
-    answer = shop.get("/executor/status")
-    assert (answer.status, answer.json["name"], answer.headers["Retry-After"]) == (503, "UnavailableError", "2")
+    monkeypatch.setattr(queries, "executor_for", unreachable)
+    response = shop.get("/executor/status")
+    assert (response.status, response.json["name"], response.headers["Retry-After"]) == (503, "UnavailableError", "2")
 
 
 def test_a_bug_is_500_as_json_without_its_details(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,9 +124,9 @@ def test_a_bug_is_500_as_json_without_its_details(workspace: Workspace, monkeypa
         raise RuntimeError("secret")
 
     monkeypatch.setattr(queries, "executor_for", broken)
-    answer = Api(workspace, a_token(), client=Client(raise_request_exception=False)).get("/executor/status")
-    assert (answer.status, answer.json["name"]) == (500, "InternalServerError")
-    assert "secret" not in answer.text
+    response = Api(workspace, a_token(), client=Client(raise_request_exception=False)).get("/executor/status")
+    assert (response.status, response.json["name"]) == (500, "InternalServerError")
+    assert "secret" not in response.text
 
 
 def test_a_token_is_kept_as_its_digest_only() -> None:
@@ -137,19 +137,19 @@ def test_a_token_is_kept_as_its_digest_only() -> None:
 
 @pytest.mark.parametrize(
     ("error", "seconds", "words"),
-    [("database or disk is full", "30", "The disk is full"), ("could not connect", "2", "does not answer just now")],
+    [("database or disk is full", "30", "The disk is full"), ("could not connect", "2", "is not available")],
 )
-def test_pages_without_a_database_say_so_and_ask_for_nothing_more(
+def test_pages_without_a_database_show_an_error_that_reloads(
     workspace: Workspace, client: Client, monkeypatch: pytest.MonkeyPatch, error: str, seconds: str, words: str
 ) -> None:
-    def away(*_: object, **__: object) -> None:
+    def unreachable(*_: object, **__: object) -> None:
         raise OperationalError(error)
 
     client.raise_request_exception = False
     client.force_login(get_user_model().objects.create_user("ana", is_superuser=True))
-    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", away)
-    answer = client.get(f"/w/{workspace.pk}/")
-    assert (answer.status_code, answer["Retry-After"]) == (503, seconds)
-    assert words in answer.content.decode() and 'http-equiv="refresh"' in answer.content.decode()
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", unreachable)
+    response = client.get(f"/w/{workspace.pk}/")
+    assert (response.status_code, response["Retry-After"]) == (503, seconds)
+    assert words in response.content.decode() and 'http-equiv="refresh"' in response.content.decode()
     sent = client.post(f"/w/{workspace.pk}/executor/pause/", headers={"HX-Request": "true"})
     assert sent.status_code == 503 and words in sent.content.decode() and "<" not in sent.content.decode()

@@ -1,16 +1,16 @@
-"""A provider's file as nobody sane would write it: a 400 in the contract's words, and nothing is booked."""
+"""Malformed provider files: a 400 in the contract's shape, and no booking."""
 
 import pytest
 
 from budget.models import LedgerEntry
-from tests.contract.api import Answer, Api, names_of
+from tests.contract.api import Api, Response, names_of
 
 pytestmark = pytest.mark.django_db
 
 HEAD = "usage_date_utc,model,cost_usd\n"
 
 
-def send(shop: Api, rows: str, **more: object) -> Answer:
+def send(shop: Api, rows: str, **more: object) -> Response:
     return shop.post("/budget/reconciliations", {"csv": HEAD + rows, "provider": "anthropic", "apply": True} | more)
 
 
@@ -37,12 +37,12 @@ def send(shop: Api, rows: str, **more: object) -> Answer:
     ],
 )
 def test_is_refused_and_books_nothing(shop: Api, rows: str) -> None:
-    answer = send(shop, rows)
-    assert answer.status == 400 and names_of(answer) == ["csv"]
+    response = send(shop, rows)
+    assert response.status == 400 and names_of(response) == ["csv"]
     assert not LedgerEntry.objects.exists()
 
 
-def test_a_day_that_has_not_begun_is_shown_and_never_booked(shop: Api) -> None:
+def test_a_future_day_is_shown_and_never_booked(shop: Api) -> None:
     [line] = send(shop, "2990-01-01,m,1\n").json["lines"]
     assert line["note"] == "a day that has not begun: not booked" and not LedgerEntry.objects.exists()
 

@@ -1,4 +1,4 @@
-"""What the API adds to the reference: workspaces, config, backlog, sessions, money."""
+"""Calls beyond the reference: workspaces, config, backlog, sessions, money."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import LedgerEntry
 from orchestration.executor import dispatch
@@ -82,9 +82,9 @@ def a_request(repo: Path | str, **more: Any) -> dict[str, Any]:
 
 def test_a_workspace_is_made_of_a_repository_and_read_back(db: None, repository: Path) -> None:
     admin = Api("", a_token())
-    status, made = admin.post("/api/v1/workspaces", a_request(repository, config={"max_workers": 2, "min_round_usd": 0.5}))
+    status, created = admin.post("/api/v1/workspaces", a_request(repository, config={"max_workers": 2, "min_round_usd": 0.5}))
     assert status == 201
-    assert {**made, "id": "", "created_at": "", "config": {}} == {
+    assert {**created, "id": "", "created_at": "", "config": {}} == {
         "id": "",
         "name": "Shop",
         "repo": str(repository),
@@ -95,10 +95,10 @@ def test_a_workspace_is_made_of_a_repository_and_read_back(db: None, repository:
         "config": {},
         "created_at": "",
     }
-    assert made["id"].startswith("ws_") and RFC_3339_UTC.fullmatch(made["created_at"])
-    assert (made["config"]["max_workers"], made["config"]["min_round_usd"]) == (2, 0.5)
-    assert admin.get(f"/api/v1/workspaces/{made['id']}").json == made
-    assert admin.get("/api/v1/workspaces").json == {"workspaces": [made], "next_cursor": None}
+    assert created["id"].startswith("ws_") and RFC_3339_UTC.fullmatch(created["created_at"])
+    assert (created["config"]["max_workers"], created["config"]["min_round_usd"]) == (2, 0.5)
+    assert admin.get(f"/api/v1/workspaces/{created['id']}").json == created
+    assert admin.get("/api/v1/workspaces").json == {"workspaces": [created], "next_cursor": None}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_workspace_that_does_not_fit_is_refused_by_name(db: None, repository: 
     assert not Workspace.objects.exists()
 
 
-def test_it_is_renamed_and_its_amounts_changed(workspace: Workspace, shop: Api) -> None:
+def test_a_workspace_is_renamed_and_its_amounts_change(workspace: Workspace, shop: Api) -> None:
     url = f"/api/v1/workspaces/{workspace.pk}"
     body = shop.patch(url, {"name": "Store", "total_budget_usd": 7, "max_project_spend_usd": 6.5}).json
     assert (body["name"], body["total_budget_usd"], body["max_project_spend_usd"]) == ("Store", 7, 6.5)
@@ -136,7 +136,7 @@ def test_it_is_renamed_and_its_amounts_changed(workspace: Workspace, shop: Api) 
 def test_deleting_is_refused_while_sessions_run_and_then_hides_it(workspace: Workspace, shop: Api) -> None:
     session = a_session(an_entry(workspace))
     url = f"/api/v1/workspaces/{workspace.pk}"
-    assert tuple(shop.delete(url)) == invalid("Sessions are at work: stop them first", "workspaceID")
+    assert tuple(shop.delete(url)) == invalid("Sessions are running: stop them first", "workspaceID")
     ended(session)
     assert tuple(shop.delete(url)) == (200, {"deleted": True})
     assert shop.get("/api/v1/workspaces").json["workspaces"] == []
@@ -160,7 +160,7 @@ def test_config_is_merged_by_parts(shop: Api) -> None:
     assert back == whole
 
 
-def test_null_takes_a_part_that_was_never_set_to_its_default(shop: Api) -> None:
+def test_null_resets_a_part_that_was_never_set(shop: Api) -> None:
     assert shop.patch("/config", {"plateau": {"rounds": None}}).json["plateau"]["rounds"] == 3
 
 
@@ -200,19 +200,19 @@ def test_config_that_does_not_fit_is_refused_by_name_and_changes_nothing(shop: A
 # Backlog
 
 
-def test_entries_are_added_with_refs_and_answer_every_key(shop: Api) -> None:
+def test_entries_are_added_with_refs_and_returned_with_every_key(shop: Api) -> None:
     spec = {"requirements": "all", "acceptance_criteria": ["works"], "files_to_create": ["b.py"], "files_to_modify": ["a.py"]}
     first = {"ref": "a", "content": "First\nmore", "spec": spec, "priority": "high", "budget_usd": 2.5, "budget_rounds": 3}
     status, body = shop.post("/todo/entries", {"entries": [first, {"content": "Second", "depends_on": ["a"]}]})
-    one, two = body["entries"]
-    assert status == 201 and list(one) == ENTRY_KEYS == list(two)
-    assert (one["seq"], one["priority"], one["budget_usd"], one["budget_rounds"]) == (1, "high", 2.5, 3)
-    assert (one["spec"], one["spec_frozen"], one["status"], one["children"]) == (spec, False, "pending", [])
-    assert two["depends_on"] == [one["id"]] and "dependencies_pending" in [reason["code"] for reason in two["reasons"]]
-    assert RFC_3339_UTC.fullmatch(one["created_at"]) and one["created_by"] == "token:test"
-    assert shop.get(f"/todo/entries/{one['id']}").json == one
+    first, second = body["entries"]
+    assert status == 201 and list(first) == ENTRY_KEYS == list(second)
+    assert (first["seq"], first["priority"], first["budget_usd"], first["budget_rounds"]) == (1, "high", 2.5, 3)
+    assert (first["spec"], first["spec_frozen"], first["status"], first["children"]) == (spec, False, "pending", [])
+    assert second["depends_on"] == [first["id"]] and "dependencies_pending" in [reason["code"] for reason in second["reasons"]]
+    assert RFC_3339_UTC.fullmatch(first["created_at"]) and first["created_by"] == "token:test"
+    assert shop.get(f"/todo/entries/{first['id']}").json == first
     todo = shop.get("/todo").json
-    assert list(todo) == ["id", "version", "created_at", "entries", "next_cursor"] and todo["entries"] == [one, two]
+    assert list(todo) == ["id", "version", "created_at", "entries", "next_cursor"] and todo["entries"] == [first, second]
 
 
 @pytest.mark.parametrize(
@@ -231,11 +231,11 @@ def test_entries_are_added_with_refs_and_answer_every_key(shop: Api) -> None:
         ([{"content": "A", "spec": {"files_to_create": [".git/hooks/x"]}}], "files_to_create", ".git"),
     ],
 )
-def test_adding_is_all_or_nothing_and_says_what_is_wrong(shop: Api, bad: list[Any], name: str, message: str) -> None:
-    answer = shop.post("/todo/entries", {"entries": [{"content": "good"}, *bad]})
-    assert names_of(answer) == [name]
-    said = answer.json["errors"][0]["message"]
-    assert message in said or {"a -> b -> a": "b -> a -> b"}.get(message, "\0") in said
+def test_adding_is_all_or_nothing_and_names_the_error(shop: Api, bad: list[Any], name: str, message: str) -> None:
+    response = shop.post("/todo/entries", {"entries": [{"content": "good"}, *bad]})
+    assert names_of(response) == [name]
+    message_ = response.json["errors"][0]["message"]
+    assert message in message_ or {"a -> b -> a": "b -> a -> b"}.get(message, "\0") in message_
     assert not Entry.objects.exists()
     assert shop.post("/todo/entries", {"entries": [{"content": "good"}]}).json["entries"][0]["seq"] == 1
 
@@ -246,9 +246,9 @@ def test_another_workspaces_entry_is_no_dependency(shop: Api) -> None:
 
 
 def test_the_backlog_is_filtered_and_paged(workspace: Workspace, shop: Api) -> None:
-    made = some_entries(workspace, *(f"do {n}" for n in range(5)))
-    Entry.objects.filter(pk=made[0].pk).update(status="done")
-    shop.patch(f"/todo/entries/{made[1].pk}/status", {"status": "blocked"})
+    created = some_entries(workspace, *(f"do {n}" for n in range(5)))
+    Entry.objects.filter(pk=created[0].pk).update(status="done")
+    shop.patch(f"/todo/entries/{created[1].pk}/status", {"status": "blocked"})
 
     def seqs(query: str) -> list[int]:
         return [entry["seq"] for entry in shop.get(f"/todo?{query}").json["entries"]]
@@ -259,15 +259,17 @@ def test_the_backlog_is_filtered_and_paged(workspace: Workspace, shop: Api) -> N
     assert seqs("q=DO 3") == [4]
     assert seqs("q=%25") == seqs("q=_") == []
     first = shop.get("/todo?limit=3").json
-    rest = shop.get(f"/todo?limit=3&cursor={first['next_cursor']}").json
-    assert [entry["seq"] for entry in first["entries"] + rest["entries"]] == [1, 2, 3, 4, 5] and rest["next_cursor"] is None
+    remaining = shop.get(f"/todo?limit=3&cursor={first['next_cursor']}").json
+    assert [entry["seq"] for entry in first["entries"] + remaining["entries"]] == [1, 2, 3, 4, 5] and remaining[
+        "next_cursor"
+    ] is None
 
 
-def test_a_person_holds_releases_marks_done_and_reopens(workspace: Workspace, shop: Api) -> None:
+def test_an_entry_is_put_on_hold_resumed_marked_done_and_reopened(workspace: Workspace, shop: Api) -> None:
     entry = an_entry(workspace)
     url = f"/todo/entries/{entry.pk}/status"
-    held = shop.patch(url, {"status": "blocked", "reason": "wait for Ana"}).json
-    assert held["status"] == "blocked" and (held["reasons"][0]["code"], held["reasons"][0]["message"]) == (
+    on_hold = shop.patch(url, {"status": "blocked", "reason": "wait for Ana"}).json
+    assert on_hold["status"] == "blocked" and (on_hold["reasons"][0]["code"], on_hold["reasons"][0]["message"]) == (
         "human_hold",
         "wait for Ana",
     )
@@ -277,12 +279,12 @@ def test_a_person_holds_releases_marks_done_and_reopens(workspace: Workspace, sh
     assert (done["status"], done["reasons"]) == ("done", [])
     assert shop.patch(url, {"status": "pending"}).json["status"] == "pending"
     assert names_of(shop.patch(url, {"status": "in_progress"})) == ["status"]
-    told = {"entry.blocked", "backlog.finished"}  # tests/orchestration/backlog/test_completion.py
-    verbs = [event["verb"] for event in shop.get("/todo/events").json["events"] if event["verb"] not in told]
+    other_verbs = {"entry.blocked", "backlog.finished"}  # tests/orchestration/backlog/test_completion.py
+    verbs = [event["verb"] for event in shop.get("/todo/events").json["events"] if event["verb"] not in other_verbs]
     assert verbs == ["entries.added", "entry.held", "entry.released", "entry.marked_done", "entry.reopened"]
 
 
-def test_nothing_is_done_to_an_entry_at_work(workspace: Workspace, shop: Api) -> None:
+def test_a_running_entry_cannot_be_changed(workspace: Workspace, shop: Api) -> None:
     entry = a_session(an_entry(workspace, files=["a.py"])).entry
     for status in ("blocked", "pending", "done"):
         assert names_of(shop.patch(f"/todo/entries/{entry.pk}/status", {"status": status})) == ["status"]
@@ -296,7 +298,7 @@ def test_priority_and_rounds_change(workspace: Workspace, shop: Api) -> None:
     assert shop.patch(f"/todo/entries/{entry.pk}/rounds", {"budget_rounds": 9}).json["budget_rounds"] == 9
 
 
-def test_more_rounds_let_an_entry_go_on_that_had_used_them_up(workspace: Workspace, shop: Api) -> None:
+def test_more_rounds_make_an_entry_without_rounds_pending(workspace: Workspace, shop: Api) -> None:
     entry = an_entry(workspace, budget_rounds=1)
     ended(a_session(entry))
     assert shop.get(f"/todo/entries/{entry.pk}").json["reasons"][0]["code"] == "rounds_exhausted"
@@ -315,17 +317,17 @@ def test_a_spec_is_replaced_until_it_is_frozen(workspace: Workspace, shop: Api) 
     assert names_of(shop.put(url, {"wishes": "many"})) == ["wishes"]
 
 
-def test_deleting_an_entry_keeps_what_others_depend_on(workspace: Workspace, shop: Api) -> None:
-    one = shop.post("/todo/entries", {"entries": [{"content": "one"}]}).json["entries"][0]["id"]
-    two = shop.post("/todo/entries", {"entries": [{"content": "two", "depends_on": [one]}]}).json["entries"][0]["id"]
-    assert tuple(shop.delete(f"/todo/entries/{one}")) == invalid(f"Other entries depend on it: {two}", "entryID")
-    assert tuple(shop.delete(f"/todo/entries/{two}")) == (200, {"deleted": True})
-    assert tuple(shop.delete(f"/todo/entries/{two}")) == not_found("Entry")
-    assert tuple(shop.delete(f"/todo/entries/{one}")) == (200, {"deleted": True})
+def test_an_entry_with_dependents_cannot_be_deleted(workspace: Workspace, shop: Api) -> None:
+    first = shop.post("/todo/entries", {"entries": [{"content": "one"}]}).json["entries"][0]["id"]
+    second = shop.post("/todo/entries", {"entries": [{"content": "two", "depends_on": [first]}]}).json["entries"][0]["id"]
+    assert tuple(shop.delete(f"/todo/entries/{first}")) == invalid(f"Other entries depend on it: {second}", "entryID")
+    assert tuple(shop.delete(f"/todo/entries/{second}")) == (200, {"deleted": True})
+    assert tuple(shop.delete(f"/todo/entries/{second}")) == not_found("Entry")
+    assert tuple(shop.delete(f"/todo/entries/{first}")) == (200, {"deleted": True})
     assert shop.get("/todo").json["entries"] == []
 
 
-def test_the_activity_log_is_read_from_where_one_left_off(workspace: Workspace, shop: Api) -> None:
+def test_the_activity_log_continues_after_a_given_event(workspace: Workspace, shop: Api) -> None:
     entry = an_entry(workspace)
     for level in ("high", "low", "medium"):
         shop.patch(f"/todo/entries/{entry.pk}/priority", {"priority": level})
@@ -334,15 +336,15 @@ def test_the_activity_log_is_read_from_where_one_left_off(workspace: Workspace, 
     event = first["events"][1]
     assert list(event) == ["id", "at", "actor", "actor_kind", "verb", "object_id", "data", "reason"]
     assert (event["actor"], event["object_id"], event["data"]) == ("token:test", entry.pk, {"before": "medium", "after": "high"})
-    rest = shop.get(f"/todo/events?after={event['id']}").json
-    assert rest == shop.get(f"/todo/events?cursor={first['next_cursor']}").json
-    assert len(rest["events"]) == 2 and rest["next_cursor"] is None
+    remaining = shop.get(f"/todo/events?after={event['id']}").json
+    assert remaining == shop.get(f"/todo/events?cursor={first['next_cursor']}").json
+    assert len(remaining["events"]) == 2 and remaining["next_cursor"] is None
 
 
 # Sessions and rounds
 
 
-def test_a_session_tells_what_it_does_and_costs(workspace: Workspace, shop: Api) -> None:
+def test_a_session_shows_its_state_and_cost(workspace: Workspace, shop: Api) -> None:
     session = a_session(an_entry(workspace))
     the_agents(session).post(f"/executor/sessions/{session.pk}/usage", {"id": "1", "cost_usd": 0.25, "input_tokens": 10})
     body = shop.get(f"/executor/sessions/{session.pk}").json
@@ -380,7 +382,7 @@ def test_a_session_tells_what_it_does_and_costs(workspace: Workspace, shop: Api)
     assert over["status"] == "failed" and RFC_3339_UTC.fullmatch(over["ended_at"])
 
 
-def test_a_log_is_text_or_json_lines_and_goes_on_after_a_line(workspace: Workspace, shop: Api) -> None:
+def test_a_log_is_text_or_json_lines_and_continues_after_a_line(workspace: Workspace, shop: Api) -> None:
     session = a_session(an_entry(workspace))
     writer = log_chunks.Writer(session, limit=1_000_000)
     for text in ("one", "two <b>", "three"):
@@ -399,15 +401,15 @@ def test_a_log_is_text_or_json_lines_and_goes_on_after_a_line(workspace: Workspa
     assert shop.get(f"{url}?after=3").text == ""
 
 
-def test_rounds_tell_cost_score_and_findings(workspace: Workspace, shop: Api) -> None:
+def test_rounds_show_cost_score_and_findings(workspace: Workspace, shop: Api) -> None:
     entry = an_entry(workspace)
     for score in (0.4, 0.7):
         session = a_session(entry)
         the_agents(session).post(f"/executor/sessions/{session.pk}/usage", {"id": "1", "cost_usd": 0.1})
         ended(session, score=score)
     url = f"/todo/entries/{entry.pk}/rounds"
-    one, two = shop.get(url).json["rounds"]
-    assert list(one) == [
+    first, second = shop.get(url).json["rounds"]
+    assert list(first) == [
         "number",
         "session_id",
         "cost_usd",
@@ -424,17 +426,17 @@ def test_rounds_tell_cost_score_and_findings(workspace: Workspace, shop: Api) ->
         "started_at",
         "ended_at",
     ]
-    assert [(r["number"], r["cost_usd"], r["score"], r["improvement_score"], r["verdict"]) for r in (one, two)] == [
+    assert [(r["number"], r["cost_usd"], r["score"], r["improvement_score"], r["verdict"]) for r in (first, second)] == [
         (1, 0.1, 0.4, 0.4, "failed"),
         (2, 0.1, 0.7, 0.3, "failed"),
     ]
-    assert one["findings"] == ["a finding"]
+    assert first["findings"] == ["a finding"]
     page = shop.get(f"{url}?limit=1").json
-    assert (page["rounds"], page["next_cursor"]) == ([one], "1")
-    assert shop.get(f"{url}?limit=1&cursor=1").json == {"rounds": [two], "next_cursor": None}
+    assert (page["rounds"], page["next_cursor"]) == ([first], "1")
+    assert shop.get(f"{url}?limit=1&cursor=1").json == {"rounds": [second], "next_cursor": None}
 
 
-def test_an_agent_reports_usage_once_and_hears_what_is_left(workspace: Workspace) -> None:
+def test_an_agent_reports_usage_once_and_receives_the_remaining_budget(workspace: Workspace) -> None:
     session = a_session(an_entry(workspace, budget="1"))
     agent = the_agents(session)
     url = f"/executor/sessions/{session.pk}/usage"
@@ -444,7 +446,7 @@ def test_an_agent_reports_usage_once_and_hears_what_is_left(workspace: Workspace
     assert project(workspace).entry_spent == usd("2.25")
 
 
-def test_what_has_no_price_is_never_zero(workspace: Workspace, shop: Api) -> None:
+def test_usage_without_a_price_is_never_zero(workspace: Workspace, shop: Api) -> None:
     session = a_session(an_entry(workspace, budget="1"))
     body = {"id": "1", "model": "nobody-knows-this-model", "input_tokens": 10}
     assert the_agents(session).post(f"/executor/sessions/{session.pk}/usage", body).json["recorded"] is False
@@ -453,13 +455,13 @@ def test_what_has_no_price_is_never_zero(workspace: Workspace, shop: Api) -> Non
     assert project(workspace).entry_spent == usd(1)
 
 
-def test_progress_is_shown_beside_the_session(workspace: Workspace, shop: Api) -> None:
+def test_progress_is_shown_with_the_session(workspace: Workspace, shop: Api) -> None:
     session = a_session(an_entry(workspace))
     assert tuple(the_agents(session).post(f"/executor/sessions/{session.pk}/progress", {"text": "half"})) == (200, {"ok": True})
     assert shop.get(f"/executor/sessions/{session.pk}").json["progress"] == "half"
 
 
-def test_nobody_else_reports_for_a_session(workspace: Workspace, shop: Api) -> None:
+def test_only_its_own_agent_reports_for_a_session(workspace: Workspace, shop: Api) -> None:
     mine, other = a_session(an_entry(workspace)), a_session(an_entry(workspace))
     for caller in (shop, the_agents(other), the_agents(a_session(an_entry(a_workspace(name="Other"))))):
         for path, body in (("usage", {"id": "1", "cost_usd": 1}), ("progress", {"text": "x"})):
@@ -477,26 +479,26 @@ def test_a_sessions_token_dies_with_it(workspace: Workspace) -> None:
     assert project(workspace).entry_spent == 0
 
 
-def test_explain_tells_the_checks_in_order_for_all_that_waits(workspace: Workspace, shop: Api) -> None:
+def test_explain_lists_the_checks_in_order_for_all_waiting_entries(workspace: Workspace, shop: Api) -> None:
     a_worker()
-    one, two = an_entry(workspace, files=["a.py"]), an_entry(workspace, files=["a.py"])
+    first, second = an_entry(workspace, files=["a.py"]), an_entry(workspace, files=["a.py"])
     dispatch.cycle(workspace.pk)
     [shown] = shop.get("/executor/explain").json["entries"]
-    assert (shown["entry_id"], shown["why"]) == (two.pk, "files_locked")
+    assert (shown["entry_id"], shown["why"]) == (second.pk, "files_locked")
     failed = [check for check in shown["checks"] if not check["passed"]]
     assert failed[0]["code"] == "files_locked" and failed[0]["message"]
     assert all(list(check) == ["code", "passed", "observed", "needed", "message"] for check in shown["checks"])
-    assert one.pk in failed[0]["message"] + failed[0]["observed"] or f"#{one.seq}" in failed[0]["message"]
+    assert first.pk in failed[0]["message"] + failed[0]["observed"] or f"#{first.seq}" in failed[0]["message"]
 
 
 def test_explain_is_paged_in_the_executors_order(workspace: Workspace, shop: Api) -> None:
-    made = some_entries(workspace, *(f"do {n}" for n in range(5)))
+    created = some_entries(workspace, *(f"do {n}" for n in range(5)))
     seen, cursor = [], ""
     for _ in range(3):
         page = shop.get(f"/executor/explain?limit=2{cursor}").json
         seen += [entry["entry_id"] for entry in page["entries"]]
         cursor = f"&cursor={page['next_cursor']}"
-    assert seen == [entry.pk for entry in made] and page["next_cursor"] is None
+    assert seen == [entry.pk for entry in created] and page["next_cursor"] is None
 
 
 # Budget
@@ -507,9 +509,9 @@ def test_the_ledger_is_paged_newest_first(workspace: Workspace, shop: Api) -> No
     for cents in range(1, 6):
         a_charge(entry, f"0.0{cents}")
     first = shop.get("/budget/ledger?limit=3").json
-    rest = shop.get(f"/budget/ledger?limit=3&cursor={first['next_cursor']}").json
-    rows = first["entries"] + rest["entries"]
-    assert [row["amount_usd"] for row in rows] == [0.05, 0.04, 0.03, 0.02, 0.01] and rest["next_cursor"] is None
+    remaining = shop.get(f"/budget/ledger?limit=3&cursor={first['next_cursor']}").json
+    rows = first["entries"] + remaining["entries"]
+    assert [row["amount_usd"] for row in rows] == [0.05, 0.04, 0.03, 0.02, 0.01] and remaining["next_cursor"] is None
     assert list(rows[0]) == [
         "id",
         "at",
@@ -535,30 +537,32 @@ def test_the_ledger_as_csv_is_whole_and_harmless_in_a_spreadsheet(workspace: Wor
     body = {"category": "orchestrator", "amount_usd": 0.000001, "reason": "=cmd|' /C calc'!A0"}
     shop.post("/budget/charges", body)
     shop.post("/budget/charges", {"category": "expansion", "amount_usd": 12, "reason": 'ü, "quoted"'})
-    answer = shop.get("/budget/ledger?format=csv")
-    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8" and "attachment" in answer.headers["Content-Disposition"]
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    response = shop.get("/budget/ledger?format=csv")
+    assert (
+        response.headers["Content-Type"] == "text/csv; charset=utf-8" and "attachment" in response.headers["Content-Disposition"]
+    )
+    rows = list(csv.DictReader(io.StringIO(response.text)))
     assert [(row["amount_usd"], row["reason"]) for row in rows] == [("0.000001", "'=cmd|' /C calc'!A0"), ("12", 'ü, "quoted"')]
     assert list(rows[0]) == list(shop.get("/budget/ledger").json["entries"][0])
 
 
-def test_holds_are_the_open_ones_with_what_is_drawn(workspace: Workspace, shop: Api) -> None:
-    one, two = a_session(an_entry(workspace, budget="1")), a_session(an_entry(workspace, budget="2"))
-    the_agents(one).post(f"/executor/sessions/{one.pk}/usage", {"id": "1", "cost_usd": 0.25})
+def test_holds_lists_open_reservations_with_their_drawn_amount(workspace: Workspace, shop: Api) -> None:
+    first, second = a_session(an_entry(workspace, budget="1")), a_session(an_entry(workspace, budget="2"))
+    the_agents(first).post(f"/executor/sessions/{first.pk}/usage", {"id": "1", "cost_usd": 0.25})
     body = shop.get("/budget/holds").json
     assert [list(hold) for hold in body["holds"]] == [
         ["id", "session_id", "entry_id", "amount_usd", "drawn_usd", "opened_at", "category", "permit_id", "expires_at"]
     ] * 2
-    assert [(h["session_id"], h["amount_usd"], h["drawn_usd"]) for h in body["holds"]] == [(one.pk, 1, 0.25), (two.pk, 2, 0)]
+    assert [(h["session_id"], h["amount_usd"], h["drawn_usd"]) for h in body["holds"]] == [(first.pk, 1, 0.25), (second.pk, 2, 0)]
     assert body["held_usd"] == 2.75
     page = shop.get("/budget/holds?limit=1").json
     assert (len(page["holds"]), page["held_usd"]) == (1, 2.75)
-    assert [hold["session_id"] for hold in shop.get(f"/budget/holds?cursor={page['next_cursor']}").json["holds"]] == [two.pk]
-    ended(one)
+    assert [hold["session_id"] for hold in shop.get(f"/budget/holds?cursor={page['next_cursor']}").json["holds"]] == [second.pk]
+    ended(first)
     assert shop.get("/budget/holds").json["held_usd"] == 2
 
 
-def test_changes_tell_who_changed_what_from_what_to_what(workspace: Workspace, shop: Api) -> None:
+def test_changes_show_actor_field_before_and_after(workspace: Workspace, shop: Api) -> None:
     entry = an_entry(workspace, budget="1")
     shop.patch(f"/budget/entries/{entry.pk}", {"budget_usd": 2.5})
     shop.post(f"/budget/entries/{entry.pk}/lock")

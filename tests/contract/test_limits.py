@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import permits, rebuild
 from budget.models import BudgetChange, Hold, LedgerEntry
-from tests.contract.api import Answer, Api, names_of
+from tests.contract.api import Api, Response, names_of
 from tests.factories import a_charge, an_entry, project
 from workspaces.models import Event, Workspace
 
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.django_db
 PLAN = {"category": "orchestrator", "amount_usd": 1}
 
 
-def refused(answer: Answer) -> list[str]:
+def refused(response: Response) -> list[str]:
     """A 400, and which properties it names."""
-    assert answer.status == 400
-    return names_of(answer)
+    assert response.status == 400
+    return names_of(response)
 
 
 def set_limit(shop: Api, category: str, period: str, amount: float | None) -> dict[str, object]:
@@ -28,16 +28,16 @@ def set_limit(shop: Api, category: str, period: str, amount: float | None) -> di
     return shop.put("/budget/limits", body).json
 
 
-def of(answer: dict[str, object], category: str, period: str) -> dict[str, object]:
-    [found] = [one for one in answer["limits"] if (one["category"], one["period"]) == (category, period)]  # type: ignore[attr-defined]
-    return found
+def limit_in(response: dict[str, object], category: str, period: str) -> dict[str, object]:
+    [limit_] = [limit for limit in response["limits"] if (limit["category"], limit["period"]) == (category, period)]  # type: ignore[attr-defined]
+    return limit_
 
 
 def test_limits_are_merged_and_each_change_is_on_record(workspace: Workspace, shop: Api) -> None:
     set_limit(shop, "total", "day", 60)
-    answer = set_limit(shop, "expansion", "all", 5)
-    assert of(answer, "total", "day")["limit_usd"] == 60 and of(answer, "expansion", "all")["left_usd"] == 5
-    assert of(set_limit(shop, "total", "day", None), "total", "day")["limit_usd"] is None
+    response = set_limit(shop, "expansion", "all", 5)
+    assert limit_in(response, "total", "day")["limit_usd"] == 60 and limit_in(response, "expansion", "all")["left_usd"] == 5
+    assert limit_in(set_limit(shop, "total", "day", None), "total", "day")["limit_usd"] is None
     changes = shop.get("/budget/changes").json["changes"]
     assert [(c["field"], c["before"], c["after"]) for c in changes] == [
         ("limit.total.day_usd", 60, None),
@@ -47,19 +47,19 @@ def test_limits_are_merged_and_each_change_is_on_record(workspace: Workspace, sh
     assert changes[0]["reason"] == "a quiet week" and Event.objects.filter(verb="budget.limit_set").count() == 3
 
 
-def test_the_cap_is_not_set_there_and_then_nothing_is(workspace: Workspace, shop: Api) -> None:
+def test_the_cap_cannot_be_set_as_a_limit(workspace: Workspace, shop: Api) -> None:
     both = [{"category": c, "period": p, "limit_usd": 1} for c, p in (("entry", "day"), ("total", "all"))]
     assert refused(shop.put("/budget/limits", {"limits": both})) == ["limits"]
     assert not BudgetChange.objects.exists()
 
 
 def test_thresholds_can_be_a_projects_own(workspace: Workspace, shop: Api) -> None:
-    answer = shop.put("/budget/limits", {"thresholds": [80, 20]}).json
-    assert [one["percent"] for one in answer["thresholds"]] == [20, 80]
-    assert answer["thresholds"][0]["amount_usd"] == 20 and answer["thresholds"][0]["fired_at"] is None
+    response = shop.put("/budget/limits", {"thresholds": [80, 20]}).json
+    assert [limit["percent"] for limit in response["thresholds"]] == [20, 80]
+    assert response["thresholds"][0]["amount_usd"] == 20 and response["thresholds"][0]["fired_at"] is None
 
 
-def test_a_charge_is_booked_past_its_limit_and_says_so(workspace: Workspace, shop: Api) -> None:
+def test_a_charge_past_its_limit_is_booked_and_reported(workspace: Workspace, shop: Api) -> None:
     assert shop.post("/budget/charges", PLAN).json["limit"] is None
     set_limit(shop, "orchestrator", "day", 1.5)
     limit = shop.post("/budget/charges", PLAN).json["limit"]
@@ -67,7 +67,7 @@ def test_a_charge_is_booked_past_its_limit_and_says_so(workspace: Workspace, sho
     assert "Permits are refused" in limit["stops"] and project(workspace).orchestrator_spent == usd(2)
 
 
-def test_a_permit_holds_money_and_a_charge_draws_it_down(workspace: Workspace, shop: Api) -> None:
+def test_a_permit_reserves_money_and_a_charge_draws_it_down(workspace: Workspace, shop: Api) -> None:
     permit = shop.post("/budget/permits", PLAN).json["permit_id"]
     assert project(workspace).held == usd(1)
     shop.post("/budget/charges", {"category": "orchestrator", "amount_usd": 0.4, "permit_id": permit})
@@ -92,8 +92,8 @@ def test_a_permit_past_a_limit_is_refused_with_the_sentence(
 ) -> None:
     set_limit(shop, category, period, 1.5)
     shop.post("/budget/permits", PLAN)
-    answer = shop.post("/budget/permits", PLAN)
-    assert refused(answer) == ["amount_usd"] and sentence in answer.text and "$0.50 is left" in answer.text
+    response = shop.post("/budget/permits", PLAN)
+    assert refused(response) == ["amount_usd"] and sentence in response.text and "$0.50 is left" in response.text
     assert project(workspace).held == usd(1)
 
 
@@ -106,7 +106,7 @@ def test_a_permit_past_the_cap_or_the_entrys_budget_is_refused(workspace: Worksp
     assert refused(shop.post("/budget/permits", PLAN | {"entry_id": entry.pk})) == ["entry_id"]
 
 
-def test_a_permit_asked_for_twice_holds_once(workspace: Workspace, shop: Api) -> None:
+def test_a_permit_requested_twice_reserves_once(workspace: Workspace, shop: Api) -> None:
     ids = {shop.post("/budget/permits", PLAN, Idempotency_Key="k").json["permit_id"] for _ in range(3)}
     assert len(ids) == 1 and project(workspace).held == usd(1)
     other = shop.post("/budget/permits", PLAN | {"amount_usd": 2}, Idempotency_Key="k")
@@ -128,7 +128,7 @@ def test_a_charge_after_its_permit_ended_is_still_booked(workspace: Workspace, s
     assert (project(workspace).held, project(workspace).total_spent) == (0, usd(1)) and rebuild.find(workspace.pk) == []
 
 
-def test_a_permit_of_another_category_or_nowhere_is_refused(workspace: Workspace, shop: Api) -> None:
+def test_a_permit_of_another_category_or_an_unknown_one_is_refused(workspace: Workspace, shop: Api) -> None:
     permit = shop.post("/budget/permits", PLAN).json["permit_id"]
     other = {"category": "expansion", "amount_usd": 1, "permit_id": permit}
     assert refused(shop.post("/budget/charges", other)) == ["permit_id"]
@@ -136,12 +136,12 @@ def test_a_permit_of_another_category_or_nowhere_is_refused(workspace: Workspace
 
 
 def test_the_ledger_is_filtered_by_category_entry_and_day(workspace: Workspace, shop: Api) -> None:
-    one, two = an_entry(workspace), an_entry(workspace)
-    a_charge(one, "1")
+    limit, two = an_entry(workspace), an_entry(workspace)
+    a_charge(limit, "1")
     a_charge(two, "2")
     a_charge(None, "3", category="expansion", in_=workspace)
     amounts = lambda query: [row["amount_usd"] for row in shop.get(f"/budget/ledger?{query}").json["entries"]]  # noqa: E731
-    assert amounts("category=entry") == [2, 1] and amounts(f"entry_id={one.pk}") == [1]
+    assert amounts("category=entry") == [2, 1] and amounts(f"entry_id={limit.pk}") == [1]
     assert amounts("from=2001-01-01&to=2001-01-31") == [] and len(amounts("from=2001-01-01")) == 3
     assert len(shop.get("/budget/ledger?format=csv&category=expansion").text.strip().split("\n")) == 2
     assert refused(shop.get("/budget/ledger?from=yesterday")) == ["from"]

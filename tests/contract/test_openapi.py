@@ -89,15 +89,17 @@ def test_a_request_body_is_an_inline_object_and_no_name_stands_twice(operation: 
 
 
 @pytest.mark.parametrize("operation", **NAMED)
-def test_every_status_it_can_answer_is_named_with_its_shape(operation: Operation) -> None:
+def test_every_possible_status_is_documented_with_its_shape(operation: Operation) -> None:
     """What is really answered is compared with this at every call of the tests (api.py). 405 belongs to a path, not to an operation of it."""
-    responses = {str(status): answer for status, answer in operation.details["responses"].items()}
+    responses = {str(status): response for status, response in operation.details["responses"].items()}
     good = "201" if operation.name.endswith("Create") else "200"
     if operation.name == "budgetGetStatus":
         assert "content" not in responses.pop("304")  # nothing changed since the caller's ETag
     assert responses.keys() == {good, "400", "401", "403", "404", "503"}
     shapes = {
-        status: answer["content"]["application/json"]["schema"]["$ref"] for status, answer in responses.items() if status != good
+        status: response["content"]["application/json"]["schema"]["$ref"]
+        for status, response in responses.items()
+        if status != good
     }
     assert shapes.pop("400").endswith("/BadInput")
     assert all(shape.endswith("/Named") for shape in shapes.values())
@@ -108,9 +110,9 @@ def test_every_list_that_can_grow_takes_limit_and_cursor(operation: Operation) -
     schema = (
         next(iter(operation.details["responses"].items()))[1].get("content", {}).get("application/json", {}).get("schema", {})
     )
-    answer = DOCUMENT["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {})
+    response = DOCUMENT["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {})
     names = {parameter["name"] for parameter in operation.details["parameters"]}
-    grows = any(part.get("type") == "array" for part in answer.get("properties", {}).values())
+    grows = any(part.get("type") == "array" for part in response.get("properties", {}).values())
     whole = (
         "budgetGetStatus",
         "executorGetWorkers",
@@ -123,8 +125,8 @@ def test_every_list_that_can_grow_takes_limit_and_cursor(operation: Operation) -
         "reviewsGet",
         "reviewsLines",
     )  # the contract's, an entry's own lists, and what is bounded: hosts, at most 100 secrets and 50 channels, limits, a review's lines
-    assert ({"limit", "cursor"} <= names) == ("next_cursor" in answer.get("properties", {}))
-    assert "next_cursor" in answer.get("properties", {}) or not grows or operation.name in whole
+    assert ({"limit", "cursor"} <= names) == ("next_cursor" in response.get("properties", {}))
+    assert "next_cursor" in response.get("properties", {}) or not grows or operation.name in whole
     for parameter in operation.details["parameters"]:
         if parameter["name"] == "limit":
             assert (parameter["schema"]["minimum"], parameter["schema"]["maximum"]) == (1, 500)
@@ -144,13 +146,13 @@ def test_amounts_are_numbers() -> None:
 
 
 def _modules_of(package: ModuleType) -> list[ModuleType]:
-    return [import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
+    return [import_module(f"{package.__name__}.{names.name}") for names in pkgutil.iter_modules(package.__path__)]
 
 
 def test_no_two_schemas_share_a_name() -> None:
     """They would share one place in the document, and one of them would be described as the other."""
     names = [
-        found.__name__
+        names.__name__
         for module in (
             workspaces.schemas,
             workspaces.notices.schemas,
@@ -158,7 +160,7 @@ def test_no_two_schemas_share_a_name() -> None:
             budget.schemas,
             *_modules_of(budget.schemas),
         )
-        for found in vars(module).values()
-        if isinstance(found, type) and issubclass(found, Schema) and found.__module__ == module.__name__
+        for names in vars(module).values()
+        if isinstance(names, type) and issubclass(names, Schema) and names.__module__ == module.__name__
     ]
     assert len(names) == len(set(names)) > 40

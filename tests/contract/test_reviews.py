@@ -29,10 +29,10 @@ def test_a_review_from_draft_to_applied(workspace: Workspace) -> None:
     entry = an_entry(workspace, budget="1")
     ana, bea = person("ana", workspace), person("bea", workspace)
     wish = {"entry_id": entry.pk, "after_usd": 4, "reason": "It is harder"}
-    made = ana.post("/budget/reviews", NOVEMBER | {"proposals": [wish], "due": "2026-12-01"})
-    id_ = made.json["id"]
-    assert (made.status, made.json["state"], made.json["snapshot"]["total_budget_usd"]) == (201, "draft", 100)
-    assert made.json["proposals"] == [
+    created = ana.post("/budget/reviews", NOVEMBER | {"proposals": [wish], "due": "2026-12-01"})
+    id_ = created.json["id"]
+    assert (created.status, created.json["state"], created.json["snapshot"]["total_budget_usd"]) == (201, "draft", 100)
+    assert created.json["proposals"] == [
         {"entry_id": entry.pk, "field": "budget", "before_usd": 1, "after_usd": 4, "lock": True, "reason": "It is harder"}
     ]
     assert bea.post(f"/budget/reviews/{id_}/comments", {"text": "Sure?", "entry_id": entry.pk}).status == 201
@@ -65,12 +65,12 @@ def test_a_review_from_draft_to_applied(workspace: Workspace) -> None:
         ({"state": "approved"}, "state"),
     ],
 )
-def test_what_is_no_review_is_refused_by_name(shop: Api, change: dict[str, Any], name: str) -> None:
+def test_an_invalid_review_is_refused_by_name(shop: Api, change: dict[str, Any], name: str) -> None:
     assert name in names_of(shop.post("/budget/reviews", NOVEMBER | change))
     assert not Review.objects.exists()
 
 
-def test_an_entry_of_nowhere_is_not_found(shop: Api, workspace: Workspace) -> None:
+def test_an_unknown_entry_is_not_found(shop: Api, workspace: Workspace) -> None:
     wish = {"entry_id": an_entry(a_workspace(name="Other")).pk, "after_usd": 4, "reason": "x"}
     assert tuple(shop.post("/budget/reviews", NOVEMBER | {"proposals": [wish]})) == not_found("Entry")
     review = a_review(workspace)
@@ -86,8 +86,8 @@ def test_anothers_review_does_not_exist(shop: Api) -> None:
 
 def test_a_token_never_decides(shop: Api, workspace: Workspace) -> None:
     review = a_review(workspace)
-    answer = shop.post(f"/budget/reviews/{review.pk}/decision", {"decision": "approve", "note": "ok", "version": 0})
-    assert answer.status == 403 and "log in" in answer.text
+    response = shop.post(f"/budget/reviews/{review.pk}/decision", {"decision": "approve", "note": "ok", "version": 0})
+    assert response.status == 403 and "log in" in response.text
 
 
 def test_a_viewer_reads_and_cannot_comment(workspace: Workspace) -> None:
@@ -100,9 +100,9 @@ def test_a_viewer_reads_and_cannot_comment(workspace: Workspace) -> None:
 def test_the_lines_as_csv_run_no_formula(shop: Api, workspace: Workspace) -> None:
     entry = an_entry(workspace, budget="2", content="=HYPERLINK(1)")
     a_charge(entry, "1.5")
-    answer = shop.get(f"/budget/reviews/{a_review(workspace).pk}/lines?format=csv")
-    head, row = answer.text.splitlines()
-    assert answer.headers["Content-Type"].startswith("text/csv") and head.startswith("entry_id,title,status,budget_usd")
+    response = shop.get(f"/budget/reviews/{a_review(workspace).pk}/lines?format=csv")
+    head, row = response.text.splitlines()
+    assert response.headers["Content-Type"].startswith("text/csv") and head.startswith("entry_id,title,status,budget_usd")
     assert row.startswith(f"{entry.pk},#1 =HYPERLINK(1),pending,2,False,1.5")  # the number before it makes it text
 
 
@@ -110,5 +110,7 @@ def test_the_list_is_read_in_pages(shop: Api, workspace: Workspace) -> None:
     for _ in range(3):
         a_review(workspace)
     first = shop.get("/budget/reviews?limit=2").json
-    rest = shop.get(f"/budget/reviews?limit=2&cursor={first['next_cursor']}").json
-    assert [one["number"] for one in (*first["reviews"], *rest["reviews"])] == [3, 2, 1] and rest["next_cursor"] is None
+    remaining = shop.get(f"/budget/reviews?limit=2&cursor={first['next_cursor']}").json
+    assert [review_["number"] for review_ in (*first["reviews"], *remaining["reviews"])] == [3, 2, 1] and remaining[
+        "next_cursor"
+    ] is None

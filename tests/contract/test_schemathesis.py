@@ -83,7 +83,7 @@ def _one_connection() -> Iterator[None]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_whatever_it_sends_the_answer_is_a_documented_one(case: Any, seeded: dict[str, str]) -> None:
+def test_every_generated_request_gets_a_documented_response(case: Any, seeded: dict[str, str]) -> None:
     name = str(case.operation.definition.raw["operationId"]).rsplit(".", 1)[-1]
     if not name.endswith("Delete") or name == "workspaceDelete":  # what exists is what gets deep
         case.path_parameters = {key: seeded.get(key, value) for key, value in (case.path_parameters or {}).items()}

@@ -59,7 +59,7 @@ def test_a_notice_arrives_soon_by_a_wake_up(notified: NotifiedWorkspace, receive
     waited = []
     for number in range(3):
         notified.hold(number)
-        waited.append(until(lambda number=number: len(receiver.heard) > number, 6))  # type: ignore[misc]
+        waited.append(until(lambda number=number: len(receiver.received) > number, 6))  # type: ignore[misc]
     print(f"from the API's response to the receiver, s: {[round(seconds, 3) for seconds in waited]}")
     assert sorted(waited)[1] < 1.0
     assert [payload["type"] for payload in receiver.verified(notified.secret)] == ["entry.blocked"] * 3
@@ -69,7 +69,7 @@ def test_a_notice_arrives_soon_by_a_wake_up(notified: NotifiedWorkspace, receive
 def test_a_sender_killed_in_the_middle_sends_again_after_its_lease(notified: NotifiedWorkspace, receiver: Receiver) -> None:
     receiver.pause_s = 4.0
     notified.hold(0)
-    until(lambda: receiver.heard, 10)
+    until(lambda: receiver.received, 10)
     os.kill(notified.client.up.children()["control"], signal.SIGKILL)
     receiver.pause_s = 0.0
     [delivery] = notified.call("GET", "/notices/deliveries")["deliveries"]
@@ -77,4 +77,4 @@ def test_a_sender_killed_in_the_middle_sends_again_after_its_lease(notified: Not
     with sqlite3.connect(notified.client.up.data / "muster.sqlite3", timeout=20) as database:  # as if the lease were over
         database.execute("UPDATE workspaces_delivery SET due_at = '2020-01-01 00:00:00'")
     until(lambda: notified.call("GET", "/notices/deliveries")["deliveries"][0]["state"] == "delivered", 30)
-    assert len(receiver.heard) == 2 and len(set(receiver.ids())) == 1
+    assert len(receiver.received) == 2 and len(set(receiver.ids())) == 1

@@ -90,7 +90,7 @@ def test_the_next_up_ends_what_a_killed_one_left(start: Callable[..., Running]) 
     up.process.kill()
     up.process.wait()
     again = start()
-    assert "Ending what an earlier run left: " in again.output
+    assert "Ending processes of an earlier run: " in again.output
     assert not is_running(left["sessions"])
     assert again.get("/healthz") == 200
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from tests.dashboard.committed import transactional_db
 from tests.dashboard.seeds import entries as seed
-from tests.dashboard.seeds.server import serving
+from tests.dashboard.seeds.server import collected, serving
 from tests.faults.conftest import data, prepared, start
 from workspaces.models import Workspace
 
@@ -28,6 +28,13 @@ def browser() -> Iterator[Browser]:
         matches = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield matches
         matches.close()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _static_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """As in production: bytes and requests are measured."""
+    with collected(tmp_path_factory.mktemp("static")):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from budget.amounts import money
-from budget.amounts.money import usd
+from budget import amounts
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, Category
 from orchestration.messaging import wake_ups
@@ -142,7 +142,7 @@ def test_the_selected_entries_are_changed_together(page: Page, address: str, day
     page.fill("#bulk-value", "-50")
     page.click("text=Change selected")
     expect(page.locator("#result")).to_contain_text("Budgets of 2 entries changed")
-    expect(page.locator(f"#row-{entry(day, 6).pk}")).to_contain_text(money.text(share // 2))
+    expect(page.locator(f"#row-{entry(day, 6).pk}")).to_contain_text(amounts.format_usd(share // 2))
     assert not page.is_checked(f"#row-{entry(day, 6).pk} input[type=checkbox]")
 
 

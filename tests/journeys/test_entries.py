@@ -1,4 +1,4 @@
-"""The list of entries in a browser, with five hundred of them (docs/dashboard.md, points 16 and 26 to 29), and how new ones come in."""
+"""The list of entries in a browser, with five hundred of them (docs/reference/dashboard.md, points 16 and 26 to 29), and how new ones come in."""
 
 import csv
 import re

@@ -83,7 +83,7 @@ def test_37_every_status_is_readable_without_colour_and_motion(browser: Browser,
     assert len(badges) >= 25 and all(icon and word for icon, word in badges)
     assert len({word for _, word in badges}) >= len(badges) - 2
     for target, other in (("Paused", "Failed"), ("Running", "Blocked")):  # which colour blindness takes for one another
-        icons = dict((word, icon) for icon, word in badges)
+        icons = {word: icon for icon, word in badges}
         assert icons[target] != icons[other]
     page.goto(f"{address}/w/{workspace.pk}/")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "live")

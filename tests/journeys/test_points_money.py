@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from playwright.sync_api import Browser, expect
 
+from budget import amounts
 from budget.allocation import reallocation
-from budget.amounts import money
 from budget.models import Account, BudgetChange, LedgerEntry, Project
 from orchestration.executor import control
 from tests.dashboard.seeds import entries as seed
@@ -28,7 +28,7 @@ def test_18_what_is_spent_is_the_same_everywhere(browser: Browser, site: Site) -
     assert page.get_attribute("#summary strong", "data-value") == str(spent)
     assert page.get_attribute("#categories-table tfoot [data-label=Spent]", "data-value") == str(spent)
     page.goto(f"{site.home}budget/ledger/")
-    assert money.text(spent) in page.inner_text("main")
+    assert amounts.format_usd(spent) in page.inner_text("main")
     response = context.request.get(f"{site.home}budget/ledger/?format=csv")
     rows = csv.DictReader(io.StringIO(response.text()))
     assert sum(Decimal(row["amount_usd"]) for row in rows) == Decimal(spent) / 1_000_000
@@ -74,7 +74,7 @@ def test_21_the_cap_shows_its_effect_and_that_of_a_lower_one(browser: Browser, s
     page.fill("#cap-amount", "100")
     page.click("#cap-edit button")
     expect(page.locator("#result")).to_contain_text("already spent: no session starts until the cap is raised")
-    assert Project.objects.get(pk=site.full.workspace.pk).max_project_spend == money.usd("900")
+    assert Project.objects.get(pk=site.full.workspace.pk).max_project_spend == amounts.usd("900")
     context.close()
 
 

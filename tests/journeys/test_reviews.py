@@ -61,7 +61,7 @@ def test_a_review_from_draft_to_print_without_script(
     ana.click("text=Ask for a decision")
     expect(ana.locator(".outcome")).to_have_text("anton proposes 1 change; 1 more approval will apply them.")
     assert ana.locator("#decide").count() == 0
-    expect(ana.locator("#decisions-h").locator("xpath=../..")).to_contain_text("Nobody decides on their own review")
+    expect(ana.locator("#decisions-h").locator("xpath=../..")).to_contain_text("You cannot decide on your own review")
 
     bea.goto(ana.url)
     bea.click(f"#line-{entry.pk} .say a")

@@ -39,7 +39,7 @@ def test_changing_the_zone_changes_every_time_axis_and_day(page: Page, address: 
 
 def test_an_age_says_on_paper_when_it_was(browser: Browser, address: str, transactional_db: None) -> None:
     workspace = seed.busy()
-    people.prefer(seed.user(), time_zone="Europe/Berlin")
+    people.save_preferences(seed.user(), time_zone="Europe/Berlin")
     context = logged_in(browser, address)
     page = context.new_page()
     page.goto(f"{address}/w/{workspace.pk}/")

@@ -26,20 +26,20 @@ PRODUCT = ("workspaces", "budget", "orchestration", "dashboard")
 BY_TRIGGERS = {"budget.threshold", "budget.limit"}
 
 
-def sample(hint: Any) -> Any:
+def sample(type_: Any) -> Any:
     """A value that a writer could record."""
-    if get_origin(hint) in (Union, types.UnionType):
-        return sample(get_args(hint)[0])
-    if get_origin(hint) in (list, Sequence):
-        return [sample(get_args(hint)[0])]
-    if get_origin(hint) is dict:
+    if get_origin(type_) in (Union, types.UnionType):
+        return sample(get_args(type_)[0])
+    if get_origin(type_) in (list, Sequence):
+        return [sample(get_args(type_)[0])]
+    if get_origin(type_) is dict:
         return {"key": "value"}
-    return {str: "text", int: 3, float: 1.25, bool: True}.get(hint, "text")
+    return {str: "text", int: 3, float: 1.25, bool: True}.get(type_, "text")
 
 
 def filled(event: type[ActivityEvent]) -> ActivityEvent:
-    hints = get_type_hints(event)
-    return event(**{name: sample(hints[name]) for name in event.__dataclass_fields__})  # type: ignore[attr-defined]
+    types_ = get_type_hints(event)
+    return event(**{name: sample(types_[name]) for name in event.__dataclass_fields__})  # type: ignore[attr-defined]
 
 
 def shown(verb: str, data: Any) -> str:
@@ -56,7 +56,7 @@ def test_every_sentence_is_filled_from_what_its_writer_records(verb: str) -> Non
 
 @pytest.mark.parametrize("verb", REGISTERED)
 @pytest.mark.parametrize("data", [{}, None, {"of": "another version"}])
-def test_a_line_of_another_version_still_has_a_sentence(verb: str, data: Any) -> None:
+def test_an_event_of_another_version_still_has_a_sentence(verb: str, data: Any) -> None:
     sentence = shown(verb, data)
     assert sentence and "{" not in sentence and "None" not in sentence
 
@@ -109,16 +109,16 @@ def test_both_writers_of_a_blocked_entry_notify_with_the_same_details() -> None:
     a_worker()
     poor = an_entry(workspace, budget="0.0001")
     dispatch.cycle(workspace.pk)
-    held = an_entry(workspace)
-    entry_actions.put_on_hold(held, by=ANA)
+    on_hold = an_entry(workspace)
+    entry_actions.put_on_hold(on_hold, by=ANA)
     payloads = [messages.payload(delivery)["data"] for delivery in Delivery.objects.order_by("id")]
-    assert [payload["object_id"] for payload in payloads] == [poor.pk, held.pk]
+    assert [payload["object_id"] for payload in payloads] == [poor.pk, on_hold.pk]
     assert [set(payload["details"]) for payload in payloads] == [{"code", "entry", "seq", "title"}] * 2
     assert payloads[0]["details"]["seq"] == poor.seq and payloads[0]["details"]["title"] == poor.title
 
 
 @pytest.mark.django_db
-def test_an_old_line_of_a_blocked_entry_is_still_shown() -> None:
+def test_an_old_event_of_a_blocked_entry_is_still_shown() -> None:
     workspace = a_workspace()
     entry = an_entry(workspace)
     Event.objects.create(workspace=workspace, actor="muster", verb="entry.blocked", object_id=entry.pk, data={"code": "x"})

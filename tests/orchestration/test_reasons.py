@@ -43,16 +43,16 @@ def test_an_entry_takes_no_other_reason() -> None:
     assert {code for code, _ in choices or ()} == set(reasons.WORDS)
 
 
-def test_product_code_spells_no_reason_code_but_here() -> None:
+def test_reason_codes_are_spelled_only_in_the_registry() -> None:
     codes = set(Reason) - {Reason.PENDING}  # "pending" is a status, too
-    found = []
+    spelled = []
     for app in PRODUCT:
         for path in Path(settings.BASE_DIR, app).rglob("*.py"):
             if path.name == "reasons.py" or "migrations" in path.parts or "stages" in path.parts:
                 continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    found += [f"{path}:{node.lineno}" for code in codes if node.value.startswith(code)]
+                    spelled += [f"{path}:{node.lineno}" for code in codes if node.value.startswith(code)]
     templates = Path(settings.BASE_DIR, "templates").rglob("*.html")
-    found += [str(path) for path in templates for code in codes if code in path.read_text(encoding="utf-8")]
-    assert found == []
+    spelled += [str(path) for path in templates for code in codes if code in path.read_text(encoding="utf-8")]
+    assert spelled == []

@@ -1,8 +1,9 @@
 from PIL import Image
 
-from tests.pictures import PLACE, demo, money
+from tests.pictures import PLACE, demo, money, tutorial
 
 demo.take()
 money.take()
+tutorial.take()
 for picture in PLACE.glob("*.png"):
     Image.open(picture).convert("RGB").quantize(192, dither=Image.Dither.NONE).save(picture, optimize=True)

@@ -31,7 +31,8 @@ def make() -> None:
         _copy_on_server(name)
     else:
         name = str(Path(settings.DATA_DIR, f"test-{worker}.sqlite3"))
-        _template = str(_sqlite_template())
+        _template = str(Path(settings.DATA_DIR, f"template-{worker}.sqlite3"))
+        _copy_template(Path(_template))  # a run of changed code removes the kept one
         shutil.copyfile(_template, name)
     _use(name)
 
@@ -52,8 +53,8 @@ def wipe() -> None:
             cursor.execute(f'DELETE FROM "{name}"')
 
 
-def _sqlite_template() -> Path:
-    """Kept in the environment's folder for the next run, under a name that changes with the product's code."""
+def _copy_template(target: Path) -> None:
+    """Copies the migrated database, kept in the environment's folder under a name that changes with the product's code."""
     folder = Path(sys.prefix, "muster-test-databases")
     folder.mkdir(exist_ok=True)
     template = folder / f"{_fingerprint()}.sqlite3"
@@ -64,7 +65,7 @@ def _sqlite_template() -> Path:
             unfinished = folder / "unfinished.sqlite3"
             _migrate(str(unfinished))
             unfinished.rename(template)
-    return template
+        shutil.copyfile(template, target)
 
 
 def _fingerprint() -> str:

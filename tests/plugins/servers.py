@@ -40,9 +40,9 @@ def _start(*, is_worker: bool) -> None:
     database = os.environ.get("MUSTER_TEST_DATABASE", "sqlite")
     if database not in ("sqlite", "postgresql"):
         raise pytest.UsageError(f"MUSTER_TEST_DATABASE is sqlite or postgresql, not {database!r}")
-    wanted = ["valkey"] + ["postgresql"] * (database == "postgresql" and not is_worker)
+    requested = ["valkey"] + ["postgresql"] * (database == "postgresql" and not is_worker)
     _owner = subprocess.Popen(
-        [sys.executable, "-m", "tests.plugins.throwaway", *wanted],
+        [sys.executable, "-m", "tests.plugins.throwaway", *requested],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -19,19 +19,19 @@ from pathlib import Path
 
 from config.up import valkey as embedded_valkey
 
-NOBODY = 65534  # PostgreSQL refuses to run as root
+UNPRIVILEGED_USER = 65534  # PostgreSQL refuses to run as root
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def main(wanted: list[str]) -> None:
+def main(settings: list[str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # with the clean-up below
     folder = Path(tempfile.mkdtemp(prefix="muster-test-"))
     servers: list[tuple[subprocess.Popen[bytes], int]] = []
     try:
         (folder / "data").mkdir()
         answer = {"MUSTER_DATA_DIR": str(folder / "data")}
-        if "postgresql" in wanted:
-            answer["DATABASE_URL"] = _postgresql(folder / "pg", servers, durable="durable" in wanted)
+        if "postgresql" in settings:
+            answer["DATABASE_URL"] = _postgresql(folder / "pg", servers, durable="durable" in settings)
         answer["REDIS_URL"] = _valkey(folder / "valkey", servers)
         print(json.dumps(answer), flush=True)
         sys.stdin.read()
@@ -72,18 +72,25 @@ def _postgresql(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]
     postgres += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     try:
         subprocess.run(
-            _as_nobody([str(binaries / initdb[0]), *initdb[1:]]), check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            _as_unprivileged([str(binaries / initdb[0]), *initdb[1:]]),
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
     except subprocess.CalledProcessError as error:
         sys.exit(f"initdb failed:\n{error.stdout.decode(errors='replace')}")
-    servers.append((_start(_as_nobody([str(binaries / postgres[0]), *postgres[1:]]), folder), signal.SIGQUIT))
+    servers.append((_start(_as_unprivileged([str(binaries / postgres[0]), *postgres[1:]]), folder), signal.SIGQUIT))
     _wait(lambda: "ready to accept connections" in (folder / "log").read_text(errors="replace"), folder)
     return f"postgresql://postgres@{str(folder).replace('/', '%2F')}/postgres"
 
 
-def _as_nobody(command: list[str]) -> list[str]:
+def _as_unprivileged(command: list[str]) -> list[str]:
     """Root maps itself to nobody in a user namespace: no user is made, and the files stay root's own."""
-    return ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", *command] if os.getuid() == 0 else command
+    return (
+        ["unshare", "--user", f"--map-user={UNPRIVILEGED_USER}", f"--map-group={UNPRIVILEGED_USER}", *command]
+        if os.getuid() == 0
+        else command
+    )
 
 
 def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Many at once: threads that begin together, each with a database connection of its own."""
+"""Concurrent actions: threads that start together, each with its own database connection."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -7,27 +7,27 @@ from typing import Any
 from django.db import connections
 
 
-def at_once(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Run the jobs in threads that begin at the same moment, and give what each returned. The first exception is raised here."""
-    gate = threading.Barrier(len(jobs))
-    results: list[Any] = [None] * len(jobs)
+def at_once(actions: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Run the actions in threads that start at the same moment, and return their results. Raises the first exception."""
+    gate = threading.Barrier(len(actions))
+    results: list[Any] = [None] * len(actions)
     failures: list[BaseException] = []
 
-    def run(place: int, job: Callable[[], Any]) -> None:
+    def run(index: int, action: Callable[[], Any]) -> None:
         try:
             gate.wait(30)
-            results[place] = job()
+            results[index] = action()
         except BaseException as error:
             failures.append(error)
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=run, args=(place, job), daemon=True) for place, job in enumerate(jobs)]
+    threads = [threading.Thread(target=run, args=(index, action), daemon=True) for index, action in enumerate(actions)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(90)
-        assert not thread.is_alive(), "a job hangs"
+        assert not thread.is_alive(), "an action hangs"
     if failures:
         raise failures[0]
     return results

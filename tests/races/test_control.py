@@ -1,11 +1,11 @@
-"""Cycles, stops, toggles and keys that arrive at the same moment: one of them is first, and nothing is done twice."""
+"""Cycles, stops, toggles and keys that arrive at the same moment: one is first, and no action happens twice."""
 
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, Hold, LedgerEntry
 from orchestration import sessions
 from orchestration.backlog.entries import Draft
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def agrees(workspace: Workspace) -> bool:
-    """Entries in progress are those with an open session, each with its hold; locks belong to entries on their way."""
-    at_work = {session.entry_id for session in sessions_of(workspace)}
+    """Entries in progress are those with an open session, each with its reservation."""
+    running = {session.entry_id for session in sessions_of(workspace)}
     in_progress = set(Entry.objects.filter(workspace=workspace, status="in_progress").values_list("pk", flat=True))
-    holding = set(Hold.objects.filter(project_id=workspace.pk, state="open").values_list("account_id", flat=True))
-    return at_work == in_progress == holding
+    reserved = set(Hold.objects.filter(project_id=workspace.pk, state="open").values_list("account_id", flat=True))
+    return running == in_progress == reserved
 
 
 def test_eight_cycles_at_once_claim_each_entry_once() -> None:
@@ -39,7 +39,7 @@ def test_eight_cycles_at_once_claim_each_entry_once() -> None:
     assert FileLock.objects.count() == len(set(FileLock.objects.values_list("path", flat=True))) == 10
 
 
-def test_a_stop_that_races_the_claim_never_leaves_a_session_both_stopped_and_at_work() -> None:
+def test_a_stop_that_races_the_claim_never_leaves_a_session_both_stopped_and_running() -> None:
     for _ in range(8):
         worker = a_worker()
         workspace = a_workspace()
@@ -63,9 +63,9 @@ def test_a_stop_that_races_the_claim_never_leaves_a_session_both_stopped_and_at_
         )
         claimed.refresh_from_db()
         entry.refresh_from_db()
-        if taken is None:  # stopped before it began
+        if taken is None:  # stopped before it started
             assert (claimed.status, claimed.outcome, entry.reason_code) == ("ended", "stopped", "human_hold")
-        else:  # it runs, and knows that it is to stop
+        else:  # it runs and has the stop request
             assert claimed.status == "running" and claimed.stop_wanted_at is not None and claimed.stop_for_good
         assert agrees(workspace)
 
@@ -91,8 +91,8 @@ def test_a_session_is_concluded_once() -> None:
 def test_every_toggle_counts() -> None:
     workspace = a_workspace()
     entry, token = an_entry(workspace), a_token()
-    answers = at_once([lambda: Api(workspace, token).post(f"/budget/entries/{entry.pk}/lock").json["locked"]] * 10)
-    assert Counter(answers) == {True: 5, False: 5}  # each turned what the one before had left
+    responses = at_once([lambda: Api(workspace, token).post(f"/budget/entries/{entry.pk}/lock").json["locked"]] * 10)
+    assert Counter(responses) == {True: 5, False: 5}  # each toggled the state that the one before left
     assert Account.objects.get().human_locked is False
 
 
@@ -103,12 +103,12 @@ def test_two_reverifies_at_once_give_one_verification() -> None:
     token = a_token()
     at_once([lambda: Api(workspace, token).post(f"/executor/entries/{session.entry_id}/reverify").status] * 6)
     at_once([lambda: dispatch.cycle(workspace.pk)] * 4)
-    [open_one] = sessions_of(workspace)
-    assert open_one.work == "verify"
+    [session_] = sessions_of(workspace)
+    assert session_.work == "verify"
 
 
 def test_twenty_clients_hammer_pause_resume_and_stop_all() -> None:
-    """While paused nothing begins, and what the executor is at the end is what the last one asked for."""
+    """While paused no session starts, and the executor's final state is that of the last request."""
     a_worker()
     workspace = a_workspace(max_workers=4)
     some_entries(workspace, *(f"do {n}" for n in range(30)))
@@ -119,8 +119,8 @@ def test_twenty_clients_hammer_pause_resume_and_stop_all() -> None:
         api = Api(workspace, token)
         return [api.post(f"/executor/{words[(number + step) % len(words)]}").status for step in range(5)]
 
-    answers = at_once([lambda n=n: client(n) for n in range(20)])
-    assert {status for statuses in answers for status in statuses} == {200}
+    responses = at_once([lambda n=n: client(n) for n in range(20)])
+    assert {status for statuses in responses for status in statuses} == {200}
     states = Event.objects.filter(verb__startswith="executor.").exclude(verb="executor.force_dispatch").order_by("id")
     assert Executor.objects.get().state == list(states)[-1].data["after"]
     befores, afters = [e.data["before"] for e in states], [e.data["after"] for e in states]
@@ -146,8 +146,8 @@ def test_stop_all_lets_no_cycle_slip_a_session_in() -> None:
 def test_an_idempotency_key_counts_once_however_many_send_it() -> None:
     workspace = a_workspace()
     token, body = a_token(), {"category": "orchestrator", "amount_usd": 0.25}
-    answers = at_once([lambda: Api(workspace, token).post("/budget/charges", body, Idempotency_Key="k")] * 12)
-    assert {answer.status for answer in answers} == {201} and len({answer.json["id"] for answer in answers}) == 1
+    responses = at_once([lambda: Api(workspace, token).post("/budget/charges", body, Idempotency_Key="k")] * 12)
+    assert {response.status for response in responses} == {201} and len({response.json["id"] for response in responses}) == 1
     assert LedgerEntry.objects.count() == 1 and project(workspace).total_spent == usd("0.25")
 
 
@@ -157,7 +157,7 @@ def test_entries_added_at_once_get_numbers_of_their_own() -> None:
     assert sorted(Entry.objects.values_list("seq", flat=True)) == list(range(1, 25))
 
 
-def test_a_delete_that_races_a_dependent_leaves_nothing_waiting_for_what_is_gone() -> None:
+def test_a_delete_that_races_a_dependent_leaves_no_entry_waiting_for_a_deleted_one() -> None:
     for _ in range(5):
         workspace = a_workspace()
         entry, api = an_entry(workspace), Api(workspace, a_token())

@@ -1,5 +1,5 @@
-"""Everything that moves money at once: nobody waits for another in a ring, and the books agree. On PostgreSQL such a ring is refused
-with an error (deadlock_detected), which is an answer of 500 to somebody.
+"""All actions that move money at once never deadlock, and the books agree. PostgreSQL ends a deadlock with an error (deadlock_detected),
+which a caller would see as 500.
 """
 
 import random
@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from budget import ledger
 from budget.admin.fixes import Correct
 from budget.allocation import reallocation
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, corrections, permits, rebuild
 from budget.ledger.prices import Tokens
 from budget.limits import bulk_edit as limits_bulk_edit
@@ -45,7 +45,7 @@ REFUSED = (IntegrityError, Invalid, NotFound, Conflict, Forbidden)
 
 
 class Meddler:
-    """One thread that does, by a seeded die, whatever anybody may do to a workspace's money."""
+    """One thread of random actions on a workspace's money, by a seeded generator."""
 
     def __init__(self, workspace_id: str, seed: int) -> None:
         self.workspace_id, self.dice, self.done = workspace_id, random.Random(seed), 0
@@ -53,7 +53,7 @@ class Meddler:
     def work(self) -> "Meddler":
         acts: list[Callable[[], Any]] = [
             self.reallocate, self.fund, self.review, self.bulk_edit, self.edit, self.lock, self.cycle, self.cycle, self.end,
-            self.add, self.delete, self.charge, self.charge, self.correct, self.permit, self.cap, self.limit, self.mend, self.grow,
+            self.add, self.delete, self.charge, self.charge, self.correct, self.permit, self.cap, self.limit, self.correct_drift, self.grow,
         ]  # fmt: skip
         for _ in range(STEPS):
             with suppress(*REFUSED):
@@ -64,9 +64,9 @@ class Meddler:
     def project(self) -> Project:
         return Project.objects.get(pk=self.workspace_id)
 
-    def accounts(self, most: int = 1) -> list[Account]:
+    def accounts(self, limit: int = 1) -> list[Account]:
         mine = list(Account.objects.filter(project_id=self.workspace_id, entry__deleted_at__isnull=True))
-        return self.dice.sample(mine, min(most, len(mine)))
+        return self.dice.sample(mine, min(limit, len(mine)))
 
     def entry(self) -> Entry:
         return self.dice.choice(list(Entry.objects.filter(workspace_id=self.workspace_id, deleted_at__isnull=True)))
@@ -75,22 +75,22 @@ class Meddler:
         reallocation.run(self.workspace_id, by=MUSTER)
 
     def fund(self) -> None:
-        funding.due(self.workspace_id)
+        funding.mark_due(self.workspace_id)
         funding.share_out(self.workspace_id)
 
     def review(self) -> None:
         """From draft to decision: an approval changes several accounts and the cap."""
         wishes = [
-            drafting.Wish(Proposal.Field.BUDGET, one.budget + usd("0.5"), "more", one.pk, lock=self.dice.random() < 0.5)
-            for one in self.accounts(4)
+            drafting.Wish(Proposal.Field.BUDGET, account.budget + usd("0.5"), "more", account.pk, lock=self.dice.random() < 0.5)
+            for account in self.accounts(4)
         ]
         wishes.append(drafting.Wish(Proposal.Field.TOTAL, usd(self.dice.randrange(20, 60)) + 1, "a plan"))
-        made = drafting.create(self.workspace_id, drafting.Draft("R", date(2020, 1, 1), date(2040, 1, 1)), wishes, by=ANA)
-        asked = drafting.request(made, by=ANA)
+        review = drafting.create(self.workspace_id, drafting.Draft("R", date(2020, 1, 1), date(2040, 1, 1)), wishes, by=ANA)
+        asked = drafting.request(review, by=ANA)
         deciding.decide(asked, deciding.Verdict.APPROVE, "well", version=asked.version, by=BO)
 
     def bulk_edit(self) -> None:
-        wishes = [limits_bulk_edit.Wish(one.pk, one.budget) for one in self.accounts(5)]
+        wishes = [limits_bulk_edit.Wish(account.pk, account.budget) for account in self.accounts(5)]
         limits_bulk_edit.carry_out(self.project(), limits_bulk_edit.Order("percent", wishes, percent=Decimal(10)), by=ANA)
 
     def edit(self) -> None:
@@ -109,7 +109,7 @@ class Meddler:
                 ledger.shrink(session.hold_id, keep=usd("0.1"))
             unknown = self.dice.random() < 0.3
             ending = sessions.Ending(Session.Outcome.STOPPED, "over", cost_unknown=unknown)
-            sessions.conclude(session, ending, was=Session.Status.CLAIMED)
+            sessions.conclude(session, ending, expected=Session.Status.CLAIMED)
 
     def add(self) -> None:
         entries.add(self.workspace_id, [Draft("more"), Draft("and more", budget=usd(1))], by=ANA)
@@ -119,13 +119,15 @@ class Meddler:
 
     def charge(self) -> None:
         entry, category = self.entry(), self.dice.choice(list(Category))
-        hold = Hold.objects.filter(account=entry.account, state="open", expires_at__isnull=True).first()
+        reservation = Hold.objects.filter(account=entry.account, state="open", expires_at__isnull=True).first()
         report = charges.Report(category, usd("0.07"), Tokens(""), round_number=self.dice.choice([None, 1, 2]))
-        if hold is None or category not in (Category.ENTRY, Category.INTERCEPTOR):
+        if reservation is None or category not in (Category.ENTRY, Category.INTERCEPTOR):
             charges.book(self.project(), entry.account, report, actor="planner", key=None)
         else:
-            what = ledger.Charge(ids.session(), report.amount or 0, LedgerEntry.PriceSource.REPORTED, category=category)
-            ledger.charge(hold.project, what, account=entry.account, hold=hold, round_number=1, actor="agent")
+            charge = ledger.Charge(ids.session(), report.amount or 0, LedgerEntry.PriceSource.REPORTED, category=category)
+            ledger.charge(
+                reservation.project, charge, account=entry.account, reservation=reservation, round_number=1, actor="agent"
+            )
 
     def correct(self) -> None:
         rows = list(LedgerEntry.objects.filter(project_id=self.workspace_id, corrects=None).order_by("-id")[:5])
@@ -135,10 +137,10 @@ class Meddler:
     def permit(self) -> None:
         category = self.dice.choice([Category.ORCHESTRATOR, Category.ENTRY])
         account = self.accounts()[0] if category == Category.ENTRY else None
-        made = permits.open_one(self.project(), account, category=category, amount=usd("0.3"), by=ANA)
+        permit = permits.open_permit(self.project(), account, category=category, amount=usd("0.3"), by=ANA)
         named = account or self.accounts()[0]
-        charges.book(self.project(), named, charges.Report(category, usd("0.1"), Tokens("")), actor="p", key=None, permit=made)
-        permits.close(made, by=ANA)
+        charges.book(self.project(), named, charges.Report(category, usd("0.1"), Tokens("")), actor="p", key=None, permit=permit)
+        permits.close(permit, by=ANA)
 
     def cap(self) -> None:
         field = self.dice.choice(["max_project_spend", "total_budget"])
@@ -147,16 +149,16 @@ class Meddler:
     def limit(self) -> None:
         caps.set_limit(self.project(), self.dice.choice(["total", "entry"]), "day", usd(self.dice.randrange(3, 30)), by=ANA)
 
-    def mend(self) -> None:
-        rebuild.mend(self.workspace_id, by=ANA, reason="to be sure")
+    def correct_drift(self) -> None:
+        rebuild.repair(self.workspace_id, by=ANA, reason="to be sure")
 
     def grow(self) -> None:
-        for hold in list(Hold.objects.filter(project_id=self.workspace_id, state="open"))[:2]:
-            ledger.extend(hold.pk, usd("0.2"))
+        for reservation in list(Hold.objects.filter(project_id=self.workspace_id, state="open"))[:2]:
+            ledger.extend(reservation.pk, usd("0.2"))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_is_done_at_once_nobody_waits_in_a_ring(seed: int) -> None:
+def test_concurrent_random_actions_never_deadlock(seed: int) -> None:
     a_worker()
     workspace = a_workspace(cap="40", budget="40", round_ceiling_usd=2, max_workers=8)
     some_entries(workspace, *(Draft(f"do {n}", budget=usd(n % 3) or None) for n in range(12)))
@@ -170,14 +172,14 @@ def test_a_correction_on_the_admin_site_and_a_charge_of_the_same_entry_do_not_wa
     workspace = a_workspace()
     [entry] = some_entries(workspace, Draft("do it", budget=usd(5)))
     a_charge(entry, "1")
-    row, looked = LedgerEntry.objects.get(), threading.Event()
+    row, locked = LedgerEntry.objects.get(), threading.Event()
 
     def correct() -> None:
         with transaction.atomic():
-            Correct.lock(None, [row])  # type: ignore[arg-type]  # the fix itself needs an admin site around it
-            looked.set()
+            Correct.lock(None, [row])  # type: ignore[arg-type]  # the fix itself needs an admin site
+            locked.set()
             time.sleep(0.3)
             corrections.correct(row, -usd("0.5"), by=ANA, reason="less", key="k")
 
-    at_once([correct, lambda: (looked.wait(5), a_charge(entry, "0.25"))])
+    at_once([correct, lambda: (locked.wait(5), a_charge(entry, "0.25"))])
     assert project(workspace).total_spent == usd("0.75") and rebuild.find(workspace.pk) == []

@@ -1,9 +1,9 @@
-"""The cap is lowered below what is spent while sessions are at work: nothing is killed, nothing new begins, and it is on record."""
+"""The cap is lowered below the spend while sessions run: no session is killed, no new one starts, and the change is recorded."""
 
 import pytest
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import BudgetChange, Hold, LedgerEntry
 from orchestration import sessions
@@ -22,15 +22,21 @@ def shop() -> Workspace:
 
 
 def spend(session: Session, key: str, amount: str) -> bool:
-    """As its agent's usage line is booked."""
-    hold = Hold.objects.select_related("project", "account").get(session_ref=session.pk)
-    what = ledger.Charge(key, usd(amount), LedgerEntry.PriceSource.REPORTED)
+    """Book a charge as for the agent's usage line."""
+    reservation = Hold.objects.select_related("project", "account").get(session_ref=session.pk)
+    charge = ledger.Charge(key, usd(amount), LedgerEntry.PriceSource.REPORTED)
     return ledger.charge(
-        hold.project, what, account=hold.account, hold=hold, session_ref=session.pk, round_number=1, actor="agent"
+        reservation.project,
+        charge,
+        account=reservation.account,
+        reservation=reservation,
+        session_ref=session.pk,
+        round_number=1,
+        actor="agent",
     )
 
 
-def at_work(shop: Workspace) -> Session:
+def a_running_session(shop: Workspace) -> Session:
     session = a_session(an_entry(shop, budget="10"))
     spend(session, "first", "2")
     return session
@@ -40,8 +46,8 @@ def lower(shop: Workspace, cap: str) -> None:
     caps.set_project(project(shop), "max_project_spend", usd(cap), by=ANA, reason="less this month")
 
 
-def test_the_session_goes_on_within_its_hold_and_nothing_new_begins(shop: Workspace) -> None:
-    session = at_work(shop)
+def test_the_session_continues_within_its_reservation_and_no_new_one_starts(shop: Workspace) -> None:
+    session = a_running_session(shop)
     waiting = an_entry(shop, budget="10")
     lower(shop, "1")
     assert spend(session, "second", "1") and project(shop).headroom < 0
@@ -50,22 +56,22 @@ def test_the_session_goes_on_within_its_hold_and_nothing_new_begins(shop: Worksp
     assert Session.objects.get(pk=session.pk).status == "running"
 
 
-def test_its_hold_does_not_grow_any_more(shop: Workspace) -> None:
-    hold = Hold.objects.get(session_ref=at_work(shop).pk)
+def test_its_reservation_no_longer_grows(shop: Workspace) -> None:
+    reservation = Hold.objects.get(session_ref=a_running_session(shop).pk)
     lower(shop, "1")
-    assert ledger.grow(hold, usd(1)) is False
-    assert Hold.objects.get(pk=hold.pk).amount == usd(5)
+    assert ledger.grow(reservation, usd(1)) is False
+    assert Hold.objects.get(pk=reservation.pk).amount == usd(5)
 
 
-def test_who_lowered_it_from_what_and_why_is_on_record(shop: Workspace) -> None:
+def test_the_change_is_recorded_with_actor_amounts_and_reason(shop: Workspace) -> None:
     lower(shop, "1")
     change = BudgetChange.objects.get(field="max_project_spend")
     assert (change.before, change.after, change.actor, change.reason) == (usd(20), usd(1), "ana", "less this month")
     assert Event.objects.filter(verb="budget.max_project_spend", actor="ana", reason="less this month").count() == 1
 
 
-def test_its_end_frees_the_rest_and_a_raised_cap_starts_what_waits(shop: Workspace) -> None:
-    session = at_work(shop)
+def test_its_end_frees_the_remainder_and_a_raised_cap_starts_waiting_entries(shop: Workspace) -> None:
+    session = a_running_session(shop)
     an_entry(shop, budget="10")
     lower(shop, "1")
     ended(session, outcome="passed")
@@ -75,7 +81,7 @@ def test_its_end_frees_the_rest_and_a_raised_cap_starts_what_waits(shop: Workspa
 
 
 def test_lowered_in_the_middle_of_many_charges_no_cent_is_lost(shop: Workspace) -> None:
-    session = at_work(shop)
+    session = a_running_session(shop)
     booked = at_once([*(lambda n=n: spend(session, f"k{n}", "0.1") for n in range(12)), lambda: lower(shop, "1")])
     assert booked[:12] == [True] * 12
     row = project(shop)

@@ -1,4 +1,4 @@
-"""Who belongs to a workspace, changed by several at once."""
+"""Concurrent changes of a workspace's members."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def step_back(row: Membership, how: str) -> str:
-    """A membership's own admin gives it up."""
+    """An admin gives up the own membership or role."""
     try:
         if how == "remove":
             members.remove(row, by=access.of_user(row.user))
@@ -26,11 +26,11 @@ def step_back(row: Membership, how: str) -> str:
 
 
 @pytest.mark.parametrize("how", ["remove", "role"])
-def test_of_admins_who_all_step_back_at_once_one_stays(how: str) -> None:
-    for turn in range(5):
-        workspace = a_workspace(name=f"{how} {turn}")
-        people = [User.objects.create_user(f"{how}-{turn}-{n}") for n in range(5)]
+def test_when_all_admins_step_back_at_once_one_stays(how: str) -> None:
+    for attempt in range(5):
+        workspace = a_workspace(name=f"{how} {attempt}")
+        people = [User.objects.create_user(f"{how}-{attempt}-{n}") for n in range(5)]
         rows = [members.add(workspace, person, Role.ADMIN, by=access.MUSTER) for person in people]
-        told = at_once([lambda row=row: step_back(row, how) for row in rows])  # type: ignore[misc]
-        assert told.count("done") == 4
+        results = at_once([lambda row=row: step_back(row, how) for row in rows])  # type: ignore[misc]
+        assert results.count("done") == 4
         assert Membership.objects.filter(workspace=workspace, role=Role.ADMIN).count() == 1

@@ -1,4 +1,4 @@
-"""The override fight: people, reallocations, cycles and charges at the same budgets. The person wins, and the books tell it."""
+"""People, reallocations, cycles and charges change the same budgets. The person wins, and the books agree."""
 
 import threading
 from typing import Any
@@ -8,7 +8,7 @@ from django.db import connections, transaction
 
 from budget import allocation
 from budget.allocation import policy, reallocation, sharing
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import bulk_edit, caps
 from budget.models import Account, BudgetChange
 from orchestration import funding
@@ -34,9 +34,9 @@ def left(shop: Workspace) -> int:
     return sum(max(row.headroom, 0) for row in Account.objects.filter(project_id=shop.pk))
 
 
-def in_another_thread(work: Any) -> None:
+def in_another_thread(action: Any) -> None:
     def run() -> None:
-        work()
+        action()
         connections.close_all()
 
     thread = threading.Thread(target=run)
@@ -44,35 +44,35 @@ def in_another_thread(work: Any) -> None:
     thread.join(30)
 
 
-def test_a_person_who_edits_while_it_thinks_wins_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    shop, made = a_shop(2)
+def test_an_edit_during_the_computation_wins_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, entries = a_shop(2)
     think, person = allocation.allocate, threading.Event()
 
     def slowly(snapshot: allocation.Snapshot) -> allocation.Allocation:
         done = think(snapshot)
         if not person.is_set():
             person.set()
-            in_another_thread(lambda: caps.edit(made[0].account, usd(7), by=ANA, reason="mine"))
+            in_another_thread(lambda: caps.edit(entries[0].account, usd(7), by=ANA, reason="mine"))
         return done
 
     monkeypatch.setattr(sharing, "allocate", slowly)
     outcome = reallocation.run(shop.pk, by=MUSTER)
-    row = Account.objects.get(pk=made[0].pk)
+    row = Account.objects.get(pk=entries[0].pk)
     assert (row.budget, row.human_locked, row.locked_by) == (usd(7), True, "ana")
-    assert [skipped.account_id for skipped in outcome.skipped] == [made[0].pk]
-    assert {change.account_id for change in outcome.changes} == {made[1].pk}
+    assert [skipped.account_id for skipped in outcome.skipped] == [entries[0].pk]
+    assert {change.account_id for change in outcome.changes} == {entries[1].pk}
 
 
-def test_a_lock_between_the_snapshot_and_the_write_holds() -> None:
-    shop, made = a_shop(2)
-    done = allocation.allocate(reallocation.snapshot(project(shop), policy.of(shop.pk)))
-    caps.toggle_lock(made[0].account, by=ANA)
-    caps.edit(made[1].account, usd(9), by=ANA)
+def test_a_lock_between_the_snapshot_and_the_write_is_respected() -> None:
+    shop, entries = a_shop(2)
+    done = allocation.allocate(reallocation.snapshot(project(shop), policy.load(shop.pk)))
+    caps.toggle_lock(entries[0].account, by=ANA)
+    caps.edit(entries[1].account, usd(9), by=ANA)
     with transaction.atomic():
         changed, beaten = reallocation._carry_out(done.changes)
-    assert changed == [] and {one.account_id for one in beaten} == {made[0].pk, made[1].pk}
-    assert all("by ana meanwhile" in one.reason for one in beaten)
-    assert Account.objects.get(pk=made[1].pk).budget == usd(9)
+    assert changed == [] and {skipped.account_id for skipped in beaten} == {entries[0].pk, entries[1].pk}
+    assert all("by ana meanwhile" in skipped.reason for skipped in beaten)
+    assert Account.objects.get(pk=entries[1].pk).budget == usd(9)
 
 
 def test_two_reallocations_at_once_change_each_budget_once() -> None:
@@ -84,29 +84,32 @@ def test_two_reallocations_at_once_change_each_budget_once() -> None:
         assert left(shop) <= usd(30)
 
 
-def test_whatever_races_what_a_person_set_stays_and_the_books_agree() -> None:
+def test_budgets_that_a_person_set_stay_and_the_books_agree() -> None:
     for _ in range(3):
         a_worker()
-        shop, made = a_shop(auto_reallocate=True)
-        mine = made[:3]
+        shop, entries = a_shop(auto_reallocate=True)
+        mine = entries[:3]
 
         def person(number: int, mine: list[Entry] = mine) -> None:
             for amount in (3, 5, 4):
                 caps.edit(mine[number].account, usd(amount), by=ANA)
 
-        def spend(made: list[Entry] = made) -> None:
-            for entry in made[5:9]:
+        def spend(entries: list[Entry] = entries) -> None:
+            for entry in entries[5:9]:
                 a_charge(entry, "0.3")
 
         jobs: list[Any] = [lambda s=shop: reallocation.run(s.pk, by=MUSTER)] * 3
         jobs += [lambda s=shop: dispatch.cycle(s.pk)] * 2 + [lambda n=n, p=person: p(n) for n in range(3)]
         jobs += [spend, lambda s=shop: caps.set_project(project(s), "max_project_spend", usd(25), by=ANA)]
-        jobs += [lambda s=shop: (funding.due(s.pk), funding.share_out(s.pk)), lambda s=shop: some_entries(s, "late", "later")]
+        jobs += [
+            lambda s=shop: (funding.mark_due(s.pk), funding.share_out(s.pk)),
+            lambda s=shop: some_entries(s, "late", "later"),
+        ]
         at_once(jobs)
         kept = Account.objects.filter(pk__in=[entry.pk for entry in mine])
         assert set(kept.values_list("budget", "human_locked")) == {(usd(4), True)}
         assert faults(shop.pk) == []
-        for entry in mine:  # nothing but the person's own changes since the lock
+        for entry in mine:  # only the person's own changes since the lock
             after = BudgetChange.objects.filter(account_id=entry.pk, field="budget", source="human").order_by("id").first()
             assert after is not None
             assert not BudgetChange.objects.filter(account_id=entry.pk, source="allocation", id__gt=after.pk).exists()
@@ -124,21 +127,21 @@ def test_two_who_finish_at_once_give_their_money_to_the_next_once() -> None:
         assert [rows[third.pk].budget, rows[fourth.pk].budget] == [usd(5), usd(5)]
 
 
-def test_added_one_by_one_by_many_while_people_lock_and_agents_spend_nobody_gets_more_than_the_plan_has() -> None:
+def test_concurrent_additions_locks_and_charges_never_exceed_the_plan() -> None:
     for _ in range(3):
         a_worker()
         shop = a_workspace(cap="30", budget="30", round_ceiling_usd=2)
-        made = some_entries(shop, "a", "b", "c")
+        entries = some_entries(shop, "a", "b", "c")
 
-        def lock(shop: Workspace = shop, made: list[Entry] = made) -> None:
+        def lock(shop: Workspace = shop, entries: list[Entry] = entries) -> None:
             for do in ("lock", "unlock", "lock"):
-                wishes = [bulk_edit.Wish(entry.pk, 0) for entry in made]
+                wishes = [bulk_edit.Wish(entry.pk, 0) for entry in entries]
                 bulk_edit.carry_out(project(shop), bulk_edit.Order(do, wishes), by=ANA, reason="agreed")
 
         jobs: list[Any] = [lambda s=shop, n=n: some_entries(s, f"one {n}") for n in range(9)]
-        jobs += [lock, lambda s=shop: dispatch.cycle(s.pk), lambda m=made: a_charge(m[0], "1.5")]
-        jobs += [lambda s=shop: (funding.due(s.pk), funding.share_out(s.pk))] * 2
+        jobs += [lock, lambda s=shop: dispatch.cycle(s.pk), lambda m=entries: a_charge(m[0], "1.5")]
+        jobs += [lambda s=shop: (funding.mark_due(s.pk), funding.share_out(s.pk))] * 2
         at_once(jobs)
         assert faults(shop.pk) == []
-        spent, held = project(shop).total_spent, project(shop).held
-        assert left(shop) + spent + held <= usd(30)
+        spent, reserved = project(shop).total_spent, project(shop).held
+        assert left(shop) + spent + reserved <= usd(30)

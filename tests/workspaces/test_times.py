@@ -10,7 +10,7 @@ AT = datetime(2026, 11, 25, 12, 4, 21, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def test_a_moment_is_told_in_the_zone_with_utc_beside_it() -> None:
+def test_a_moment_is_shown_in_the_zone_and_in_utc() -> None:
     assert times.full(AT, BERLIN) == "Wed 25 Nov 2026, 13:04:21 CET (12:04:21 UTC)"
     assert times.full(AT, ZoneInfo("Pacific/Auckland")) == "Thu 26 Nov 2026, 01:04:21 NZDT (25 Nov 12:04:21 UTC)"
     assert times.full(AT, UTC) == "Wed 25 Nov 2026, 12:04:21 UTC"
@@ -22,10 +22,10 @@ def test_the_clock_names_the_day_only_of_another_day() -> None:
     assert times.clock(AT, BERLIN, now=AT + 20 * HOUR) == "25 Nov 13:04 CET"
 
 
-def test_the_moneys_own_day_is_told_with_the_local_time_beside_it() -> None:
-    said = "It goes on at 00:00 UTC, or raise it"
-    assert times.with_local(said, BERLIN, AT) == "It goes on at 00:00 UTC (01:00 CET), or raise it"
-    assert times.with_local(said, UTC, AT) == said
+def test_the_start_of_the_budgets_day_is_shown_with_the_local_time() -> None:
+    sentence = "It goes on at 00:00 UTC, or raise it"
+    assert times.with_local(sentence, BERLIN, AT) == "It goes on at 00:00 UTC (01:00 CET), or raise it"
+    assert times.with_local(sentence, UTC, AT) == sentence
 
 
 def test_a_day_has_23_or_25_hours_when_the_clocks_change() -> None:

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.django_db
 
 
 def caller(secret: str) -> access.Caller:
-    found = tokens.find(secret)
-    assert found is not None
-    return access.of_token(found)
+    token = tokens.find(secret)
+    assert token is not None
+    return access.of_token(token)
 
 
 def test_a_token_is_found_by_its_secret_only() -> None:
@@ -28,7 +28,7 @@ def test_a_token_is_found_by_its_secret_only() -> None:
         assert tokens.find(wrong) is None
 
 
-def test_an_expired_or_revoked_token_opens_nothing() -> None:
+def test_an_expired_or_revoked_token_has_no_access() -> None:
     shop = a_workspace()
     late = tokens.create("late", workspace=shop, expires_at=now() - timedelta(seconds=1))
     early = tokens.create("early", workspace=shop, expires_at=now() + timedelta(hours=1))
@@ -47,8 +47,8 @@ def test_a_token_of_one_workspace_sees_no_other() -> None:
 
 
 def test_a_token_of_no_workspace_sees_all() -> None:
-    made = {a_workspace().pk, a_workspace().pk}
-    assert {workspace.pk for workspace in access.workspaces_for(caller(a_token()))} == made
+    created = {a_workspace().pk, a_workspace().pk}
+    assert {workspace.pk for workspace in access.workspaces_for(caller(a_token()))} == created
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_the_database_has_the_triggers_of_the_files_in_todays_text(app: str) -> 
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_a_trigger_that_no_file_holds_goes(app: str) -> None:
+def test_a_trigger_without_a_file_is_dropped(app: str) -> None:
     stray = next(iter(triggers(app).values()))
     if connection.vendor == "sqlite":
         rogue = f"CREATE TRIGGER {app}_rogue AFTER INSERT ON {stray.table} BEGIN SELECT 1; END"

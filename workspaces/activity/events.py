@@ -1,4 +1,4 @@
-"""Events of the activity log: a class per verb says what its lines carry, how pages word them, and whether channels can be notified.
+"""Events of the activity log: a class per verb defines the data of its lines, their sentence, and whether channels can be notified.
 
 The budget and the orchestration add theirs in `budget/events.py` and `orchestration/events.py`. Verbs and field names are stored and part
 of the API: they never change.
@@ -98,7 +98,7 @@ def notice_choices() -> list[tuple[str, str]]:
 
 
 def plain(value: Any) -> str:
-    """Lists with commas; nothing as a dash."""
+    """Lists with commas; None as a dash."""
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return "—" if value is None else str(value)
@@ -109,7 +109,7 @@ def counted(number: int, singular: str, plural: str) -> str:
 
 
 def _empty(hint: Any) -> Any:
-    """A value of the type that says nothing; None where the type allows it."""
+    """An empty value of the type; None where the type allows it."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return None if type(None) in get_args(hint) else _empty(get_args(hint)[0])

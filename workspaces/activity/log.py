@@ -9,7 +9,7 @@ from workspaces.activity.events import ActivityEvent
 from workspaces.models import Event
 
 recorded = Signal()
-"""An event that channels can subscribe to was written: sent after the commit. Losing it costs latency only, because the tick looks as well."""
+"""An event that channels can subscribe to was written: sent after the commit. A lost signal costs latency only, because the tick checks as well."""
 
 
 def row(workspace_id: str, event: ActivityEvent, *, by: Caller, object_id: str = "", reason: str = "") -> Event:

@@ -1,5 +1,5 @@
-"""What every page of the admin site has in common: history is read-only, the rest changes through the same verbs as everywhere,
-with a reason. Nothing is deleted by a form: where something may go, an action with a dry run does it (admin_fixes.py).
+"""What every page of the admin site has in common: history is read-only; other rows change by the same functions as everywhere else,
+with a reason. No form deletes rows: where deletion is allowed, an action with a dry run does it (fixes.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -22,15 +22,15 @@ from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Refused
 
-NONSENSE = (OverflowError, ValueError, TypeError, ValidationError, FieldError, DataError, NotSupportedError)
-"""What the ORM and the database answer to a value that they cannot compare with a column."""
+UNCOMPARABLE = (OverflowError, ValueError, TypeError, ValidationError, FieldError, DataError, NotSupportedError)
+"""Errors of the ORM and the database for values that they cannot compare with a column."""
 
 in_use: dict[type[Model], Callable[[Any], str]] = {}
-"""Per model: the sentence that warns while an object is in use, or nothing. Filled by the layers above, which know sessions."""
+"""Per model: the warning while an object is in use, or "". Filled by the layers above, which know sessions."""
 
 
 places: dict[type[Model], Callable[[Any], str]] = {}
-"""Per model: the address of the page on which an object is seen, or nothing. Filled by the layer above, which knows the pages."""
+"""Per model: the address of an object's page, or "". Filled by the layer above, which knows the pages."""
 
 
 def link(obj: Model, text: str = "") -> SafeString:
@@ -47,42 +47,42 @@ class Base(admin.ModelAdmin):
     list_per_page = 50
     change_form_template = "admin/with_notice.html"
     list_defer: Sequence[str] = ()
-    """Big columns that a list does not show."""
+    """Large columns that a list does not show."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found = super().get_queryset(request)
+        queryset = super().get_queryset(request)
         match = request.resolver_match
         is_list = bool(match and match.url_name and match.url_name.endswith("_changelist"))
-        return found.defer(*self.list_defer) if is_list and self.list_defer else found
+        return queryset.defer(*self.list_defer) if is_list and self.list_defer else queryset
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Addresses are typed by people: a value that no column can hold is a filter that cannot be, as Django says of most of them."""
+        """People type addresses: a value that no column can hold is an invalid filter, as Django treats most of them."""
         try:
             return super().get_changelist_instance(request)
-        except (IncorrectLookupParameters, *NONSENSE) as error:
-            self.message_user(request, "The filter in the address makes no sense: everything is shown.", messages.WARNING)
+        except (IncorrectLookupParameters, *UNCOMPARABLE) as error:
+            self.message_user(request, "The filter in the address is not valid, so all rows are shown.", messages.WARNING)
             raise IncorrectLookupParameters(error) from error
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Django's filter by a project asks for the key of what has no key but its workspace's, and Django's own guard refuses that."""
+        """A project's key is its workspace's, so Django's filter by project looks up `project__workspace`, which Django's guard refuses."""
         return lookup == "project__workspace__exact" or super().lookup_allowed(lookup, value, request)
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> HttpResponse | None:
-        """Ids that none of these rows can have are answered before any action sees them."""
+        """Refuse ids that no row can have before any action sees them."""
         try:
             queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME)).exists()
-        except NONSENSE:
-            self.message_user(request, "What was selected is not in this list. Nothing was changed.", messages.ERROR)
+        except UNCOMPARABLE:
+            self.message_user(request, "The selected rows are not in this list. Nothing was changed.", messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
-        found: HttpResponse | None = super().response_action(request, queryset, *args, **kwargs)
-        return found
+        response: HttpResponse | None = super().response_action(request, queryset, *args, **kwargs)
+        return response
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def view_on_site(self, obj: Any) -> str | None:
-        found = places.get(type(obj))
-        return (found(obj) or None) if found else None
+        find_address = places.get(type(obj))
+        return (find_address(obj) or None) if find_address else None
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
         obj = kwargs.get("obj")
@@ -92,7 +92,7 @@ class Base(admin.ModelAdmin):
 
 
 class ReadOnly(Base):
-    """History, counters, and what processes keep about themselves: to be looked at. A form that is posted anyway answers 403."""
+    """History, counters and processes' own records, read-only. A posted form gets 403."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -102,8 +102,8 @@ class ReadOnly(Base):
 
 
 class ReasonForm(forms.ModelForm):
-    """Fields with the value they had when the form was shown beside them: only what its author changed counts as changed, so that
-    a form that lay open for an hour takes back nothing that others did meanwhile.
+    """Each field carries the value that the form showed: only fields that the person changed count as changed, so that a form that was
+    open for an hour reverts no change that others made meanwhile.
     """
 
     reason = forms.CharField(
@@ -117,18 +117,18 @@ class ReasonForm(forms.ModelForm):
 
 
 class Editable(Base):
-    """Fields in `editable` may change, by the verbs that `carry_out` calls."""
+    """Fields in `editable` may change, by the functions that `carry_out` calls."""
 
     form = ReasonForm
     editable: Sequence[str] = ()
     add_fields: Sequence[str] = ()
 
     def carry_out(self, obj: Any, form: Any, *, by: Caller, reason: str) -> None:
-        """Do what the form says. `form.changed_data` names what changed. `obj` has the new values and is not saved. May raise Refused."""
+        """Apply the form. `form.changed_data` names the changed fields. `obj` has the new values and is not saved. May raise Refused."""
         raise NotImplementedError
 
     def add(self, obj: Any, form: Any, *, by: Caller, reason: str) -> None:
-        """Make what the form says, and give `obj` its key."""
+        """Create the row, and set the key of `obj`."""
         raise NotImplementedError
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -137,10 +137,10 @@ class Editable(Base):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return [(None, {"fields": [*self.add_fields, "reason"]})]
-        shown = list(self.fieldsets or [])
+        fieldsets = list(self.fieldsets or [])
         if self.has_change_permission(request, obj):
-            return [*shown, ("Why", {"fields": ["reason"]})]
-        return shown
+            return [*fieldsets, ("Why", {"fields": ["reason"]})]
+        return fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -154,7 +154,7 @@ class Editable(Base):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Django runs this in a transaction: a verb that refuses takes everything back."""
+        """Django runs this in a transaction: a refusal rolls everything back."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Refused as refused:

@@ -1,5 +1,5 @@
-"""Fixes: actions of the admin site with a dry run first. The page shows what would change and asks why; Apply looks again under
-lock, and changes nothing when that is not what the page had shown.
+"""Fixes: actions of the admin site with a dry run first. The page shows the changes and asks for a reason; Apply computes them again
+under lock, and refuses when they differ from those that the page showed.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from workspaces import access
 from workspaces.access import Caller
 from workspaces.errors import Refused
 
-MOST = 500
+MAX_ROWS = 500
 SAMPLE = 20
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing of a dry run: what it is, how it is now, and how it would be; for one that stays, `after` says why."""
+    """A line of a dry run: an object, its present state and its next one. For an object that stays, `after` is the reason."""
 
     what: str
     before: str
@@ -42,8 +42,8 @@ class Outlook:
 
     @property
     def fingerprint(self) -> str:
-        told = json.dumps([astuple(line) for line in self.changes])
-        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+        text = json.dumps([astuple(line) for line in self.changes])
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class FixForm(forms.Form):
@@ -61,70 +61,70 @@ class Fix:
     explains: ClassVar[str] = ""
     form: ClassVar[type[FixForm]] = FixForm
     counts: ClassVar[bool] = True
-    """The lines of its dry run are things, not consequences of one: the button says how many."""
+    """Each line of the dry run is an object, not a consequence for one: the button shows their number."""
     asks_first: ClassVar[bool] = False
-    """The dry run needs an answer (an amount), so a form comes before it."""
+    """The dry run needs input (an amount), so a form comes first."""
     atomic: ClassVar[bool] = True
-    most: ClassVar[int] = MOST
+    most: ClassVar[int] = MAX_ROWS
     do_not_call_in_templates: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.__name__ = self.name
         self.short_description = self.title
 
-    def lock(self, found: Sequence[Any]) -> None:
-        """Keep others from changing what `foresee` reads, until the transaction's end."""
+    def lock(self, selected: Sequence[Any]) -> None:
+        """Lock what `foresee` reads until the end of the transaction."""
 
-    def foresee(self, found: Sequence[Any], answers: dict[str, Any]) -> Outlook:
-        """What would change, and what would not and why. Changes nothing. May raise Refused."""
+    def foresee(self, selected: Sequence[Any], form_data: dict[str, Any]) -> Outlook:
+        """The dry run: what would change, and what would stay and why. Changes nothing. May raise Refused."""
         raise NotImplementedError
 
-    def done_before(self, answers: dict[str, Any]) -> str:
+    def done_before(self, form_data: dict[str, Any]) -> str:
         """The sentence for a form that was applied already, by a double click."""
         return ""
 
-    def apply(self, found: Sequence[Any], answers: dict[str, Any], *, by: Caller, reason: str) -> str:
-        """Do it, recorded with who and why. Answers what was done. May raise Refused."""
+    def apply(self, selected: Sequence[Any], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
+        """Apply it, recorded with who and why. Returns a sentence for the person. May raise Refused."""
         raise NotImplementedError
 
-    def __call__(self, admin: ModelAdmin, request: HttpRequest, selected: QuerySet[Any]) -> HttpResponse | None:
-        found = list(selected.order_by("pk")[: self.most + 1])
-        if len(found) > self.most:
+    def __call__(self, admin: ModelAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        selected = list(queryset.order_by("pk")[: self.most + 1])
+        if len(selected) > self.most:
             admin.message_user(request, f"{self.title}: select at most {self.most} at once. Nothing was changed.", messages.ERROR)
             return None
         step = request.POST.get("step", "")
         form = self.form(request.POST if step in ("look", "apply") else None)
         if step == "apply" and form.is_valid():
-            return self._apply(admin, request, found, form)
-        return self._page(admin, request, found, form)
+            return self._apply(admin, request, selected, form)
+        return self._page(admin, request, selected, form)
 
-    def _apply(self, admin: ModelAdmin, request: HttpRequest, found: Sequence[Any], form: FixForm) -> HttpResponse:
-        answers = form.cleaned_data
-        if said := self.done_before(answers):
-            admin.message_user(request, said, messages.WARNING)
+    def _apply(self, admin: ModelAdmin, request: HttpRequest, selected: Sequence[Any], form: FixForm) -> HttpResponse:
+        form_data = form.cleaned_data
+        if message := self.done_before(form_data):
+            admin.message_user(request, message, messages.WARNING)
             return HttpResponseRedirect(request.get_full_path())
         try:
             with transaction.atomic() if self.atomic else nullcontext():
-                self.lock(found)
-                seen = [type(one)._default_manager.filter(pk=one.pk).first() for one in found]
-                fresh = [one for one in seen if one is not None]
-                outlook = self.foresee(fresh, answers)
+                self.lock(selected)
+                seen = [type(row)._default_manager.filter(pk=row.pk).first() for row in selected]
+                fresh = [row for row in seen if row is not None]
+                outlook = self.foresee(fresh, form_data)
                 if outlook.changes and outlook.fingerprint == request.POST.get("seen"):
-                    told = self.apply(fresh, answers, by=access.of_user(request.user), reason=answers["reason"])
-                    admin.message_user(request, told, messages.SUCCESS)
+                    result = self.apply(fresh, form_data, by=access.of_user(request.user), reason=form_data["reason"])
+                    admin.message_user(request, result, messages.SUCCESS)
                     return HttpResponseRedirect(request.get_full_path())
         except Refused as refused:
-            return self._page(admin, request, found, form, problem=f"Nothing was changed: {refused.message}")
-        problem = "The situation has changed since this page was made. Nothing was changed: look again."
+            return self._page(admin, request, selected, form, problem=f"Nothing was changed: {refused.message}")
+        problem = "The data changed since this page was shown. Nothing was changed: check again."
         return self._page(admin, request, fresh, form, problem=problem)
 
     def _page(
-        self, admin: ModelAdmin, request: HttpRequest, found: Sequence[Any], form: FixForm, problem: str = ""
+        self, admin: ModelAdmin, request: HttpRequest, selected: Sequence[Any], form: FixForm, problem: str = ""
     ) -> HttpResponse:
         outlook = None
         if not self.asks_first or (form.is_bound and form.is_valid()):
             try:
-                outlook = self.foresee(found, form.cleaned_data if form.is_bound and form.is_valid() else {})
+                outlook = self.foresee(selected, form.cleaned_data if form.is_bound and form.is_valid() else {})
             except Refused as refused:
                 problem = problem or refused.message
         context = {
@@ -135,7 +135,7 @@ class Fix:
             "form": form,
             "outlook": outlook,
             "problem": problem,
-            "ids": [one.pk for one in found],
+            "ids": [row.pk for row in selected],
             "checkbox": ACTION_CHECKBOX_NAME,
             "changes": outlook.changes[:SAMPLE] if outlook else [],
             "changes_more": max(len(outlook.changes) - SAMPLE, 0) if outlook else 0,

@@ -29,7 +29,7 @@ from workspaces.models import (
 )
 from workspaces.people import members
 
-__all__ = ["admin_people"]  # registers itself
+__all__ = ["admin_people"]  # registers its models
 
 
 @admin.register(Workspace)
@@ -60,14 +60,20 @@ class Remove(Fix):
     button = "Remove members"
     explains = "Their workspace no longer exists for them, from their next request on. Open pages stop within half a minute."
 
-    def foresee(self, found: Sequence[Membership], answers: dict[str, Any]) -> Outlook:
-        rows = Membership.objects.filter(pk__in=[one.pk for one in found]).select_related("user", "workspace").order_by("pk")
-        return Outlook([Line(f"{one.user} in {one.workspace}", one.role, "not a member") for one in rows])
+    def foresee(self, selected: Sequence[Membership], form_data: dict[str, Any]) -> Outlook:
+        rows = (
+            Membership.objects.filter(pk__in=[membership.pk for membership in selected])
+            .select_related("user", "workspace")
+            .order_by("pk")
+        )
+        return Outlook(
+            [Line(f"{membership.user} in {membership.workspace}", membership.role, "not a member") for membership in rows]
+        )
 
-    def apply(self, found: Sequence[Membership], answers: dict[str, Any], *, by: Caller, reason: str) -> str:
-        for one in found:
-            members.remove(one, by=by, reason=reason)
-        return f"Removed members: {len(found)}"
+    def apply(self, selected: Sequence[Membership], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
+        for membership in selected:
+            members.remove(membership, by=by, reason=reason)
+        return f"Removed members: {len(selected)}"
 
 
 @admin.register(Membership)
@@ -100,22 +106,22 @@ class Revoke(Fix):
     name = "revoke"
     title = "Revoke tokens"
     button = "Revoke tokens"
-    explains = "A revoked token opens nothing, from the next request on. It cannot be brought back: make a new one."
+    explains = "A revoked token has no access from the next request on. It cannot be restored: create a new one."
 
-    def lock(self, found: Sequence[ApiToken]) -> None:
-        list(ApiToken.objects.select_for_update(of=("self",)).filter(pk__in=[one.pk for one in found]).order_by("pk"))
+    def lock(self, selected: Sequence[ApiToken]) -> None:
+        list(ApiToken.objects.select_for_update(of=("self",)).filter(pk__in=[token.pk for token in selected]).order_by("pk"))
 
-    def foresee(self, found: Sequence[ApiToken], answers: dict[str, Any]) -> Outlook:
-        lines = [(tokens.why_kept(one), str(one)) for one in found]
+    def foresee(self, selected: Sequence[ApiToken], form_data: dict[str, Any]) -> Outlook:
+        lines = [(tokens.why_kept(token), str(token)) for token in selected]
         return Outlook(
             [Line(what, "live", "revoked") for why, what in lines if not why],
             [Line(what, "", why) for why, what in lines if why],
         )
 
-    def apply(self, found: Sequence[ApiToken], answers: dict[str, Any], *, by: Caller, reason: str) -> str:
-        live = [one for one in found if not tokens.why_kept(one)]
-        for one in live:
-            tokens.revoke(one, by=by, reason=reason)
+    def apply(self, selected: Sequence[ApiToken], form_data: dict[str, Any], *, by: Caller, reason: str) -> str:
+        live = [token for token in selected if not tokens.why_kept(token)]
+        for token in live:
+            tokens.revoke(token, by=by, reason=reason)
         return f"Revoked tokens: {len(live)}"
 
 
@@ -129,7 +135,7 @@ class TokenForm(ReasonForm):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(Editable):
-    """A new token's secret is in the answer to its form and nowhere else: not in a message, which would go through a cookie."""
+    """A new token's secret is only in the response to its form: not in a message, which would go through a cookie."""
 
     form = TokenForm
     list_display = ["name", "prefix", "role", "workspace", "is_live", "created_at", "created_by", "expires_at", "revoked_at"]
@@ -180,7 +186,7 @@ class ApiTokenAdmin(Editable):
     def add(self, obj: ApiToken, form: Any, *, by: Caller, reason: str) -> None:
         given = form.cleaned_data
         _check_alive(given["workspace"])
-        made, secret = tokens.issue(
+        token, secret = tokens.issue(
             given["name"],
             role=given["role"],
             workspace=given["workspace"],
@@ -188,7 +194,7 @@ class ApiTokenAdmin(Editable):
             by=by,
             reason=reason,
         )
-        obj.pk, obj.prefix, obj.secret = made.pk, made.prefix, secret  # type: ignore[attr-defined]  # for response_add
+        obj.pk, obj.prefix, obj.secret = token.pk, token.prefix, secret  # type: ignore[attr-defined]  # for response_add
 
     def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "title": "New token", "opts": self.opts, "token": obj}
@@ -197,7 +203,7 @@ class ApiTokenAdmin(Editable):
 
 @admin.register(Preferences)
 class PreferencesAdmin(ReadOnly):
-    """Each person's own, changed on their account's page."""
+    """People change their own on their account's page."""
 
     list_display = ["user", "time_zone", "theme", "density", "shortcuts"]
     list_filter = ["theme", "density"]
@@ -225,7 +231,7 @@ class EventAdmin(ReadOnly):
 
 @admin.register(Channel)
 class ChannelAdmin(ReadOnly):
-    """Changed on the page of notices, by those who may. The sealed secret is not shown anywhere."""
+    """Admins change channels on the notices page. The sealed secret is never shown."""
 
     list_display = ["name", "kind", "workspace", "enabled", "failures_in_a_row", "rests_until", "created_at"]
     list_filter = ["kind", "enabled", "workspace"]

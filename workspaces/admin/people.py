@@ -1,5 +1,5 @@
-"""People on the admin site, in place of Django's own page of them: by their verbs, with a reason, never deleted. No groups: roles are
-per workspace.
+"""People on the admin site, in place of Django's own pages: changes carry a reason, and no one is deleted. No groups: roles are per
+workspace.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class UserAdmin(Editable):
-    """They set their password on their account's page; who has none, or lost it, gets a login link from a workspace's page of members."""
+    """People set their password on their account's page; without one they get a login link from a workspace's members page."""
 
     list_display = ["username", "first_name", "last_name", "email", "is_active", "is_superuser", "last_login", "date_joined"]
     list_filter = ["is_active", "is_superuser", "memberships__workspace", "memberships__role"]
@@ -35,9 +35,9 @@ class UserAdmin(Editable):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and db_field.name == "is_superuser":
             field.label = "Admin of the whole server"
-            field.help_text = "May do everything in every workspace, and comes to this site."
+            field.help_text = "May do everything in every workspace, and use this site."
         if field is not None and db_field.name == "is_active":
-            field.help_text = "May log in. Shut people out by this: they cannot be deleted, since history names them."
+            field.help_text = "May log in. Clear it to deactivate a login: people cannot be deleted, since history names them."
         return field
 
     def carry_out(self, obj: User, form: Any, *, by: Caller, reason: str) -> None:
@@ -47,4 +47,4 @@ class UserAdmin(Editable):
 
     def add(self, obj: User, form: Any, *, by: Caller, reason: str) -> None:
         given = form.cleaned_data
-        obj.pk = logins.make(given["username"], admin=given["is_superuser"], by=by, reason=reason).pk
+        obj.pk = logins.create(given["username"], admin=given["is_superuser"], by=by, reason=reason).pk

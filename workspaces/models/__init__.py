@@ -1,4 +1,10 @@
-"""Who may see and do what, the append-only record of what was done, and who is told of it."""
+"""People, the activity log and notices.
+
+- `people`: workspaces, members, roles, API tokens
+- `preferences`: how a person sees pages; failed logins
+- `events`: the activity log
+- `notices`: channels and deliveries
+"""
 
 from workspaces.models.events import Event
 from workspaces.models.notices import Channel, ChannelVerb, Delivery

@@ -1,4 +1,4 @@
-"""The append-only record of what was done."""
+"""The activity log."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -7,7 +7,7 @@ from workspaces.models.people import Workspace
 
 
 class Event(models.Model):
-    """One line of the activity log. Insert-only: triggers refuse the rest (sql/)."""
+    """One line of the activity log. Insert-only: triggers refuse updates and deletes (sql/)."""
 
     class ActorKind(models.TextChoices):
         HUMAN = "human"

@@ -1,5 +1,5 @@
-"""Who is told of what happens. Deliveries are made by a trigger when a line of activity is written (sql/): whoever
-records a verb has told it, in the same transaction.
+"""Channels, and the deliveries of events to them. A trigger creates deliveries when a line of activity is written (sql/), in the same
+transaction.
 """
 
 from django.db import models
@@ -12,7 +12,7 @@ from workspaces.models.people import Workspace
 
 
 class Channel(models.Model):
-    """A place that notices go to. Only `sealed` can sign, and it is unsealed only while something is sent."""
+    """A destination of notices. The signing secret is kept sealed, and is unsealed only while sending."""
 
     class Kind(models.TextChoices):
         WEBHOOK = "webhook"
@@ -39,7 +39,7 @@ class Channel(models.Model):
 
 
 class ChannelVerb(models.Model):
-    """One kind of event that a channel is told of."""
+    """A kind of event that a channel subscribes to."""
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="verbs", db_index=False)
     verb = models.CharField(max_length=60)
@@ -53,7 +53,7 @@ class ChannelVerb(models.Model):
 
 
 class Delivery(models.Model):
-    """One event on its way to one channel. `due_at` is when someone may take it: taking it moves that on by a lease."""
+    """One event on its way to one channel. A sender may claim it from `due_at`; a claim moves that by a lease."""
 
     class State(models.TextChoices):
         PENDING = "pending"

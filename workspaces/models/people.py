@@ -46,10 +46,10 @@ class Membership(models.Model):
 
 
 class ApiToken(models.Model):
-    """A bearer token. Only its SHA-256 is kept. A session's token names its session, and dies with it.
+    """A bearer token. Only its SHA-256 is stored. A session's token names its session, and is revoked with its end.
 
-    One that a person made for themselves names its owner, and opens no more than its owner may at that moment: nothing once they
-    are deactivated, no member any more, or of a role that no longer covers the token's (`tokens.find`).
+    A person's own token names its owner and never allows more than the owner may at that moment: it is void once they are deactivated,
+    no longer a member, or have a role that does not cover the token's (`tokens.find`).
     """
 
     name = models.CharField(max_length=200)
@@ -58,7 +58,7 @@ class ApiToken(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
     workspace = models.ForeignKey(Workspace, null=True, blank=True, on_delete=models.CASCADE, help_text="Empty: every workspace.")
     session_ref = models.CharField(max_length=40, blank=True, editable=False)
-    owner = models.ForeignKey(  # never SET_NULL: a token without an owner asks nobody
+    owner = models.ForeignKey(  # never SET_NULL: a token without an owner is not bound to anyone's permissions
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.CASCADE, related_name="api_tokens"
     )
     created_at = models.DateTimeField(db_default=Now())

@@ -1,11 +1,11 @@
-"""How a person wants to see the pages; and how often somebody tried to come in as them."""
+"""How a person wants to see pages; and failed logins."""
 
 from django.conf import settings
 from django.db import models
 
 
 class Preferences(models.Model):
-    """Whoever never chose has no row, and sees the defaults."""
+    """A person without a row sees the defaults."""
 
     class Theme(models.TextChoices):
         SYSTEM = "system", "As the system has it"
@@ -30,7 +30,7 @@ class Preferences(models.Model):
 
 
 class FailedLogin(models.Model):
-    """Tries that failed, by whom and from where. Forgotten when the window is over, or when they get in."""
+    """Failed logins by name and address. Deleted when the window is over, or after a successful login."""
 
     key = models.CharField(max_length=64, primary_key=True, help_text="The SHA-256 of the name and the address.")
     tries = models.PositiveIntegerField(default=0)

@@ -1,5 +1,5 @@
-"""Where a webhook may go: https, to a public address, looked up once. What the operator names in MUSTER_WEBHOOK_ALLOW may also be
-private, and plain http. The look-up's answer is what is connected to, so that a name cannot mean something else a moment later.
+"""Where a webhook may go: https, to a public address, resolved once. Hosts in MUSTER_WEBHOOK_ALLOW may also be private, and plain http.
+The connection uses the resolved address, so that the name cannot change its meaning in between.
 """
 
 import ipaddress
@@ -11,24 +11,24 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
-LONGEST = 2000
+MAX_URL_LENGTH = 2000
 LOOKUP_S = 5.0
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NATIVE = ipaddress.ip_network("2000::/3")
 _TUNNELS = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32"))
-"""6to4 and Teredo carry an IPv4 address inside: nobody needs them for a webhook."""
-_NEAR = tuple(ipaddress.ip_network(one) for one in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"))
-"""Counted as global by Python's table, and yet a cloud's own: metadata (Oracle), the way into a tunnel, the host's agent (Azure)."""
+"""6to4 and Teredo embed an IPv4 address; webhooks do not need them."""
+_NEAR = tuple(ipaddress.ip_network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"))
+"""Global by Python's table, but used by clouds: metadata (Oracle), 6to4 relays, the host's agent (Azure)."""
 
 
 class NotAllowed(Exception):
-    """A webhook may not go there. The message says why, and names no address that the look-up found."""
+    """A webhook may not go there. The message says why, without the resolved address."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """What to connect to, and what to say there."""
+class Destination:
+    """The address to connect to, and the request's host and path."""
 
     ip: str
     port: int
@@ -39,8 +39,8 @@ class Place:
 
 
 def check(url: str) -> SplitResult:
-    """The shape of an address, without a look-up. Raises NotAllowed."""
-    if len(url) > LONGEST or not url.isascii() or any(ord(c) <= 32 or ord(c) == 127 for c in url) or "\\" in url:
+    """Check a URL without resolving it. Raises NotAllowed."""
+    if len(url) > MAX_URL_LENGTH or not url.isascii() or any(ord(c) <= 32 or ord(c) == 127 for c in url) or "\\" in url:
         raise NotAllowed("is not a URL")
     try:
         parts = urlsplit(url)
@@ -55,23 +55,23 @@ def check(url: str) -> SplitResult:
         raise NotAllowed("must be an https URL")
     literal = _literal(parts.hostname)
     if literal is not None:
-        _judge(parts, [literal])
+        _check_addresses(parts, [literal])
     return parts
 
 
-def find(url: str) -> Place:
-    """Look the host up, once, and judge every address that it has. Raises NotAllowed, or OSError when it is not found."""
+def resolve(url: str) -> Destination:
+    """Resolve the host once, and check all of its addresses. Raises NotAllowed, or OSError when the host is not found."""
     parts = check(url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    found = _lookup(host, port)
-    _judge(parts, [ipaddress.ip_address(ip) for ip in found])
+    ips = _lookup(host, port)
+    _check_addresses(parts, [ipaddress.ip_address(ip) for ip in ips])
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Place(found[0], port, host, parts.netloc, path, parts.scheme == "https")
+    return Destination(ips[0], port, host, parts.netloc, path, parts.scheme == "https")
 
 
 def is_public(address: _Address) -> bool:
-    """Whether it is somebody's out on the internet. An address within an address counts as the inner one."""
+    """Whether it is an address on the public internet. A mapped IPv4 address counts as that address."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
@@ -82,8 +82,8 @@ def is_public(address: _Address) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
-def _judge(parts: SplitResult, addresses: list[_Address]) -> None:
-    """All of them must do: a name with one public and one private address is a trick or a mistake."""
+def _check_addresses(parts: SplitResult, addresses: list[_Address]) -> None:
+    """All must pass: a name with a public and a private address is an attack or a mistake."""
     host = parts.hostname or ""
     named = host.lower() in _allowed_hosts()
     networks = _allowed_networks()
@@ -104,23 +104,23 @@ def _literal(host: str) -> _Address | None:
 
 
 def _lookup(host: str, port: int) -> list[str]:
-    """The system's resolver, but not for ever: it has no time limit of its own. Raises OSError."""
-    answer: list[str] = []
+    """Addresses from the system's resolver, which has no time limit of its own. Raises OSError, also after LOOKUP_S."""
+    ips: list[str] = []
     failure: list[OSError | UnicodeError] = []
 
     def ask() -> None:
         try:
             for *_, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-                answer.append(str(place[0]).partition("%")[0])
+                ips.append(str(place[0]).partition("%")[0])
         except (OSError, UnicodeError) as error:  # UnicodeError: a label of more than 63 letters
             failure.append(error)
 
-    asking = threading.Thread(target=partial(ask), name="lookup", daemon=True)
-    asking.start()
-    asking.join(LOOKUP_S)
-    if failure or asking.is_alive() or not answer:
+    lookup = threading.Thread(target=partial(ask), name="lookup", daemon=True)
+    lookup.start()
+    lookup.join(LOOKUP_S)
+    if failure or lookup.is_alive() or not ips:
         raise OSError("the host's name is not found")
-    return answer
+    return ips
 
 
 def _allowed() -> list[str]:
@@ -128,13 +128,13 @@ def _allowed() -> list[str]:
 
 
 def _allowed_networks() -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    found = []
+    networks = []
     for item in _allowed():
         try:
-            found.append(ipaddress.ip_network(item.strip("[]"), strict=False))
+            networks.append(ipaddress.ip_network(item.strip("[]"), strict=False))
         except ValueError:
             continue  # a host's name
-    return found
+    return networks
 
 
 def _allowed_hosts() -> set[str]:

@@ -1,4 +1,4 @@
-"""The notices calls. Everyone in the workspace sees which channels there are; admins make them and see where they go."""
+"""The notices calls. Members see which channels exist; admins create them and see their targets."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,52 +9,55 @@ from workspaces.access import Need, Request
 from workspaces.errors import Invalid
 from workspaces.models import Channel
 from workspaces.notices import channels, deliveries, schemas, sending
-from workspaces.schemas import answers
+from workspaces.schemas import responses
 
 router = Router()
 
 
 @router.get(
-    "/notices/channels", response=answers(schemas.ChannelsOut), operation_id="agent.orchestration.channelsList", tags=["notices"]
+    "/notices/channels",
+    response=responses(schemas.ChannelsOut),
+    operation_id="agent.orchestration.channelsList",
+    tags=["notices"],
 )
 def channels_list(request: Request, workspaceID: Path[str]) -> Any:
     """The channels that notices go to, at most fifty. Where exactly is for admins to see."""
     workspace = access.workspace_for(request.auth, workspaceID)
     whole = request.auth.may(Need.ADMIN, workspace)
-    return {"channels": [schemas.channel(row, whole=whole) for row in channels.listed(workspace.pk)]}
+    return {"channels": [schemas.channel(row, whole=whole) for row in channels.list_all(workspace.pk)]}
 
 
 @router.post(
     "/notices/channels",
-    response=answers(schemas.ChannelMadeOut, status=201),
+    response=responses(schemas.ChannelMadeOut, status=201),
     operation_id="agent.orchestration.channelsCreate",
     tags=["notices"],
 )
 def channels_create(request: Request, workspaceID: Path[str], body: schemas.ChannelIn) -> Any:
     """Make a channel. A webhook's signing secret is in this answer and nowhere else."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
-    wanted = channels.Wanted(name=body.name, target=body.target, verbs=body.verbs, enabled=body.enabled)
-    made, secret = channels.create(workspace, Channel.Kind(body.kind), wanted, by=request.auth)
-    return Status(201, schemas.channel(made, whole=True) | {"secret": secret or None})
+    settings = channels.ChannelSettings(name=body.name, target=body.target, verbs=body.verbs, enabled=body.enabled)
+    channel, secret = channels.create(workspace, Channel.Kind(body.kind), settings, by=request.auth)
+    return Status(201, schemas.channel(channel, whole=True) | {"secret": secret or None})
 
 
 @router.patch(
     "/notices/channels/{channelID}",
-    response=answers(schemas.ChannelMadeOut),
+    response=responses(schemas.ChannelMadeOut),
     operation_id="agent.orchestration.channelsUpdate",
     tags=["notices"],
 )
 def channels_update(request: Request, workspaceID: Path[str], channelID: str, body: schemas.ChannelChangesIn) -> Any:
     """Change a channel, or switch it on or off. `secret` is null unless a new one was wanted."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.ADMIN)
-    wanted = channels.Wanted(body.name, body.target, body.verbs, body.enabled, body.new_secret)
-    row, secret = channels.change(channels.channel_for(workspace.pk, channelID), wanted, by=request.auth)
+    settings = channels.ChannelSettings(body.name, body.target, body.verbs, body.enabled, body.new_secret)
+    row, secret = channels.change(channels.channel_for(workspace.pk, channelID), settings, by=request.auth)
     return schemas.channel(row, whole=True) | {"secret": secret or None}
 
 
 @router.delete(
     "/notices/channels/{channelID}",
-    response=answers(schemas.ChannelGoneOut),
+    response=responses(schemas.ChannelGoneOut),
     operation_id="agent.orchestration.channelsDelete",
     tags=["notices"],
 )
@@ -67,7 +70,7 @@ def channels_delete(request: Request, workspaceID: Path[str], channelID: str) ->
 
 @router.post(
     "/notices/channels/{channelID}/test",
-    response=answers(schemas.ChannelTestedOut),
+    response=responses(schemas.ChannelTestedOut),
     operation_id="agent.orchestration.channelsTest",
     tags=["notices"],
 )
@@ -80,7 +83,7 @@ def channels_test(request: Request, workspaceID: Path[str], channelID: str) -> A
 
 @router.get(
     "/notices/deliveries",
-    response=answers(schemas.DeliveriesOut),
+    response=responses(schemas.DeliveriesOut),
     operation_id="agent.orchestration.deliveriesList",
     tags=["notices"],
 )
@@ -102,7 +105,7 @@ def deliveries_list(
 
 @router.post(
     "/notices/deliveries/{deliveryID}/retry",
-    response=answers(schemas.DeliveryOut),
+    response=responses(schemas.DeliveryOut),
     operation_id="agent.orchestration.deliveriesRetry",
     tags=["notices"],
 )
@@ -116,5 +119,5 @@ def _position(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise Invalid("The cursor is not one that this list gave out", "cursor")
+        raise Invalid("The cursor is not one of this list", "cursor")
     return int(cursor)

@@ -1,4 +1,4 @@
-"""Channels: made, changed and removed by admins, each change on record. A signing secret is shown once, when it is made."""
+"""Channels: admins create, change and remove them, each change recorded. A signing secret is shown once, when it is created."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from workspaces.errors import Invalid, NotFound
 from workspaces.models import Channel, ChannelVerb, Delivery, Workspace
 from workspaces.notices import addresses, mail, signing
 
-MOST = 50
+MAX_CHANNELS = 50
 OFF = "The channel was switched off"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a channel is to be. None: as it is. `new_secret` makes the old one worthless."""
+class ChannelSettings:
+    """The settings of a channel. None: unchanged. `new_secret` replaces the signing secret."""
 
     name: str | None = None
     target: str | None = None
@@ -29,7 +29,7 @@ class Wanted:
     new_secret: bool = False
 
 
-def listed(workspace_id: str) -> list[Channel]:
+def list_all(workspace_id: str) -> list[Channel]:
     """All channels of a workspace, with their verbs. Two queries."""
     return list(
         Channel.objects.filter(workspace_id=workspace_id).select_related("workspace").prefetch_related("verbs").order_by("name")
@@ -38,54 +38,56 @@ def listed(workspace_id: str) -> list[Channel]:
 
 def channel_for(workspace_id: str, channel_id: str) -> Channel:
     """Raises NotFound."""
-    if ids.looks_like_one(channel_id):
+    if ids.is_id(channel_id):
         mine = Channel.objects.select_related("workspace").filter(workspace_id=workspace_id)
-        if found := mine.filter(pk=channel_id).first():
-            return found
+        if channel := mine.filter(pk=channel_id).first():
+            return channel
     raise NotFound("Channel not found")
 
 
-def create(workspace: Workspace, kind: Channel.Kind, wanted: Wanted, *, by: Caller) -> tuple[Channel, str]:
-    """Make a channel; answers it and, for a webhook, its signing secret. Raises Invalid."""
+def create(workspace: Workspace, kind: Channel.Kind, settings: ChannelSettings, *, by: Caller) -> tuple[Channel, str]:
+    """Create a channel; returns it and, for a webhook, its signing secret. Raises Invalid."""
     secret = signing.new_secret() if kind == Channel.Kind.WEBHOOK else ""
-    target = _target(kind, wanted.target or "")
-    verbs = _verbs(wanted.verbs or ())
+    target = _target(kind, settings.target or "")
+    verbs = _verbs(settings.verbs or ())
     try:
         with transaction.atomic():
             Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
-            if Channel.objects.filter(workspace=workspace).count() >= MOST:
-                raise Invalid(f"A workspace may have at most {MOST} channels", "name")
-            made = Channel.objects.create(
+            if Channel.objects.filter(workspace=workspace).count() >= MAX_CHANNELS:
+                raise Invalid(f"A workspace may have at most {MAX_CHANNELS} channels", "name")
+            channel = Channel.objects.create(
                 workspace=workspace,
                 kind=kind,
-                name=wanted.name or "",
+                name=settings.name or "",
                 target=target,
-                enabled=wanted.enabled is not False,
+                enabled=settings.enabled is not False,
                 sealed=signing.seal(secret) if secret else b"",
                 created_by=by.name,
             )
-            ChannelVerb.objects.bulk_create(ChannelVerb(channel=made, verb=verb) for verb in verbs)
-            _record(made, events.ChannelAdded(name=made.name, kind=made.kind, enabled=made.enabled, verbs=verbs), by=by)
+            ChannelVerb.objects.bulk_create(ChannelVerb(channel=channel, verb=verb) for verb in verbs)
+            _record(
+                channel, events.ChannelAdded(name=channel.name, kind=channel.kind, enabled=channel.enabled, verbs=verbs), by=by
+            )
     except IntegrityError:
         raise Invalid("There is a channel of that name already", "name") from None
-    return made, secret
+    return channel, secret
 
 
-def change(channel: Channel, wanted: Wanted, *, by: Caller) -> tuple[Channel, str]:
-    """Change what is given. Answers the channel, and its new secret if one was wanted. Raises Invalid."""
-    secret = signing.new_secret() if wanted.new_secret and channel.kind == Channel.Kind.WEBHOOK else ""
-    if wanted.new_secret and not secret:
+def change(channel: Channel, settings: ChannelSettings, *, by: Caller) -> tuple[Channel, str]:
+    """Change the given settings. Returns the channel and, if requested, its new secret. Raises Invalid."""
+    secret = signing.new_secret() if settings.new_secret and channel.kind == Channel.Kind.WEBHOOK else ""
+    if settings.new_secret and not secret:
         raise Invalid("An e-mail channel has no secret", "new_secret")
-    target = None if wanted.target is None else _target(Channel.Kind(channel.kind), wanted.target)
-    verbs = None if wanted.verbs is None else _verbs(wanted.verbs)
+    target = None if settings.target is None else _target(Channel.Kind(channel.kind), settings.target)
+    verbs = None if settings.verbs is None else _verbs(settings.verbs)
     try:
         with transaction.atomic():
-            row = _locked(channel)
-            row.name = row.name if wanted.name is None else wanted.name
+            row = _lock(channel)
+            row.name = row.name if settings.name is None else settings.name
             row.target = row.target if target is None else target
             row.sealed = signing.seal(secret) if secret else row.sealed
-            if wanted.enabled is not None:
-                _switch(row, wanted.enabled)
+            if settings.enabled is not None:
+                _switch(row, settings.enabled)
             row.save()
             if verbs is not None:
                 row.verbs.exclude(verb__in=verbs).delete()
@@ -100,15 +102,15 @@ def change(channel: Channel, wanted: Wanted, *, by: Caller) -> tuple[Channel, st
 
 
 def remove(channel: Channel, *, by: Caller) -> None:
-    """Take a channel away, with its log of deliveries."""
+    """Remove a channel with its log of deliveries."""
     with transaction.atomic():
-        row = _locked(channel)
+        row = _lock(channel)
         _record(row, events.ChannelRemoved(name=row.name, kind=row.kind, enabled=row.enabled), by=by)
         row.delete()
 
 
 def switch_off(channel_id: str, because: str) -> None:
-    """Muster gives up on a channel: no more is made for it, and what waits is failed. In the caller's transaction."""
+    """Disable a failing channel: its pending deliveries fail, and it gets no new ones. In the caller's transaction."""
     row = Channel.objects.select_for_update(no_key=True, of=("self",)).filter(pk=channel_id, enabled=True).first()
     if row is None:
         return
@@ -120,7 +122,7 @@ def switch_off(channel_id: str, because: str) -> None:
 
 
 def shown_target(channel: Channel, *, whole: bool) -> str:
-    """Where it goes, for people: a webhook's path and query may be a password, and an address a person's own."""
+    """The target for display. Without `whole`, a webhook's path and query (which may hold a password) and e-mail addresses are hidden."""
     if whole:
         return channel.target
     if channel.kind == Channel.Kind.EMAIL:
@@ -140,7 +142,7 @@ def _switch(row: Channel, on: bool) -> None:
     row.enabled = on
 
 
-def _locked(channel: Channel) -> Channel:
+def _lock(channel: Channel) -> Channel:
     row = Channel.objects.select_for_update(of=("self",)).select_related("workspace").filter(pk=channel.pk).first()
     if row is None:
         raise NotFound("Channel not found")
@@ -166,5 +168,5 @@ def _verbs(verbs: Sequence[str]) -> list[str]:
 
 
 def _record(row: Channel, event: ChannelEvent, *, by: Caller) -> None:
-    """The target stays out of activity: every member can read that, and a URL may hold a password."""
+    """Without the target: every member can read the activity, and a URL may hold a password."""
     activity.record(row.workspace_id, event, by=by, object_id=row.pk)

@@ -1,4 +1,4 @@
-"""What a notice says: the payload of a webhook, and the words of an e-mail. From the event's row alone, so that each attempt says the same."""
+"""The payload of a webhook and the text of an e-mail, from the event's row alone, so that each attempt sends the same."""
 
 import json
 from typing import Any
@@ -12,24 +12,24 @@ from workspaces.models import Delivery, Event, Workspace
 
 
 def message_id(delivery: Delivery) -> str:
-    """The same at every attempt, and nobody else's: receivers drop what they have seen by it."""
+    """Unique, and the same at every attempt: receivers detect repeats by it."""
     return f"msg_{salted_hmac('muster.notices', str(delivery.pk), algorithm='sha256').hexdigest()[:24]}"
 
 
 def payload(delivery: Delivery) -> dict[str, Any]:
-    """What docs/notices.md promises."""
+    """The JSON that docs/reference/notices.md documents."""
     event, workspace = delivery.event, delivery.channel.workspace
-    told: dict[str, Any] = {"workspace": {"id": workspace.pk, "name": workspace.name}, "url": link(workspace, event)}
+    data: dict[str, Any] = {"workspace": {"id": workspace.pk, "name": workspace.name}, "url": link(workspace, event)}
     if event is None:
-        return {"type": events.TEST, "timestamp": _iso(delivery.created_at), "data": told | {"channel": delivery.channel.name}}
-    told |= {
+        return {"type": events.TEST, "timestamp": _iso(delivery.created_at), "data": data | {"channel": delivery.channel.name}}
+    data |= {
         "event_id": event.pk,
         "actor": event.actor,
         "object_id": event.object_id,
         "reason": event.reason,
         "details": event.data,
     }
-    return {"type": event.verb, "timestamp": _iso(event.at), "data": told}
+    return {"type": event.verb, "timestamp": _iso(event.at), "data": data}
 
 
 def body(delivery: Delivery) -> str:
@@ -37,13 +37,13 @@ def body(delivery: Delivery) -> str:
 
 
 def subject(delivery: Delivery) -> str:
-    """One line, whatever the names in it hold."""
+    """One line, even if a name contains line breaks."""
     what = _title(delivery.event) if delivery.event else "This is a test"
     return " ".join(f"[{delivery.channel.workspace.name}] {what}".split())[:200]
 
 
 def text(delivery: Delivery) -> str:
-    """The e-mail: what happened, the facts, and where to look."""
+    """The e-mail: what happened, the details, and a link."""
     event, workspace = delivery.event, delivery.channel.workspace
     if event is None:
         return f"This is a test of the channel {delivery.channel.name}. It works.\n\n{link(workspace, None)}\n"
@@ -58,7 +58,7 @@ def text(delivery: Delivery) -> str:
 
 
 def link(workspace: Workspace, event: Event | None) -> str:
-    """The whole address of the page that tells more; the workspace's own where there is no such page."""
+    """The URL of the event's page; of the workspace where there is none."""
     known = events.lookup(event.verb) if event else None
     name = known.page if known else "workspace"
     ids = [workspace.pk] if name in ("workspace", "budget") or event is None else [workspace.pk, event.object_id]

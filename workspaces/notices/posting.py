@@ -1,5 +1,5 @@
-"""One POST to one vetted address. The standard library's client, because its `connect` can be given the address that was judged;
-no proxy, no redirect, no cookie, and an end to everything.
+"""One POST to one checked address. Uses the standard library's client, because its `connect` can take the checked address; no proxy, no
+redirect, no cookie, and a time limit on everything.
 """
 
 import http.client
@@ -12,15 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from workspaces.notices import addresses
-from workspaces.notices.addresses import NotAllowed, Place
+from workspaces.notices.addresses import Destination, NotAllowed
 
-LONGEST_S = 5.0
-MOST_BYTES = 64 * 1024
+TIMEOUT_S = 5.0
+MAX_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Answer:
-    """How a send went. `status` is what HTTP said, None when nothing was heard; `text` the start of the answer, or what went wrong."""
+class Result:
+    """The result of an attempt. `status`: of HTTP, None without a response; `text`: the start of the response, or the error."""
 
     ok: bool
     text: str
@@ -29,27 +29,27 @@ class Answer:
 
 
 class _Pinned(http.client.HTTPConnection):
-    """Connects to the address that was judged, and to no other; TLS still asks for the host's certificate."""
+    """Connects to the checked address only; TLS still verifies the certificate of the host's name."""
 
-    def __init__(self, place: Place, until: float) -> None:
-        super().__init__(place.host, place.port, timeout=LONGEST_S)
-        self._place, self._until = place, until
+    def __init__(self, destination: Destination, until: float) -> None:
+        super().__init__(destination.host, destination.port, timeout=TIMEOUT_S)
+        self._place, self._until = destination, until
 
     def connect(self) -> None:
         self.sock = dial(self._place.ip, self._place.port)
         if self._place.tls:
             self.sock.settimeout(
                 max(self._until - time.monotonic(), 0.01)
-            )  # for the whole handshake, which the watchdog cannot cut
+            )  # for the whole handshake, which the watchdog cannot interrupt
             self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self._place.host)
-        if time.monotonic() >= self._until:  # the watchdog has been, and will not come again
+        if time.monotonic() >= self._until:  # the watchdog has already run
             raise TimeoutError
 
 
 def dial(ip: str, port: int) -> socket.socket:
-    """A connection to this address. Without the resolver, which `socket.create_connection` would ask again."""
+    """Connect to this address, without the resolver, which `socket.create_connection` would call again."""
     opened = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
-    opened.settimeout(LONGEST_S)
+    opened.settimeout(TIMEOUT_S)
     try:
         opened.connect((ip, port))
     except OSError:
@@ -58,34 +58,34 @@ def dial(ip: str, port: int) -> socket.socket:
     return opened
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """Send, and hear the answer within five seconds. Never raises for what the other side does."""
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> Result:
+    """Send and read the response within TIMEOUT_S. Never raises for errors of the other side."""
     began = time.monotonic()
     try:
-        answer = _exchange(addresses.find(url), body, headers, until=began + LONGEST_S)
+        result = _exchange(addresses.resolve(url), body, headers, until=began + TIMEOUT_S)
     except NotAllowed as refused:
-        answer = Answer(False, f"The address {refused}")
+        result = Result(False, f"The address {refused}")
     except (OSError, http.client.HTTPException) as error:
-        answer = Answer(False, _why(error, time.monotonic() - began))
-    return Answer(answer.ok, answer.text, answer.status, int((time.monotonic() - began) * 1000))
+        result = Result(False, _why(error, time.monotonic() - began))
+    return Result(result.ok, result.text, result.status, int((time.monotonic() - began) * 1000))
 
 
-def _exchange(place: Place, body: bytes, headers: Mapping[str, str], *, until: float) -> Answer:
-    connection = _Pinned(place, until)
-    # A socket's timeout is for each read: an answer that drips would go on for ever without this.
+def _exchange(destination: Destination, body: bytes, headers: Mapping[str, str], *, until: float) -> Result:
+    connection = _Pinned(destination, until)
+    # A socket's timeout is for each read: without this, a slow response would never end.
     watchdog = threading.Timer(max(until - time.monotonic(), 0), _cut, [connection])
     watchdog.daemon = True
     watchdog.start()
     try:
-        connection.request("POST", place.path, body, {"Host": place.named, **headers})
+        connection.request("POST", destination.path, body, {"Host": destination.named, **headers})
         response = connection.getresponse()
-        said = response.read(MOST_BYTES)
+        content = response.read(MAX_BYTES)
     finally:
         watchdog.cancel()
         connection.close()
     if 300 <= response.status < 400:
-        return Answer(False, "It answered with a redirect, which is not followed", response.status)
-    return Answer(200 <= response.status < 300, printable(said.decode("utf-8", "replace")), response.status)
+        return Result(False, "It answered with a redirect, which is not followed", response.status)
+    return Result(200 <= response.status < 300, printable(content.decode("utf-8", "replace")), response.status)
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:
@@ -94,17 +94,17 @@ def _cut(connection: http.client.HTTPConnection) -> None:
 
 
 def _why(error: Exception, took: float) -> str:
-    if isinstance(error, TimeoutError) or took >= LONGEST_S:
-        return f"Nothing was heard within {LONGEST_S:g} s"
+    if isinstance(error, TimeoutError) or took >= TIMEOUT_S:
+        return f"No response within {TIMEOUT_S:g} s"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"Its certificate is not good: {error.verify_message}"
+        return f"Its certificate is not valid: {error.verify_message}"
     if isinstance(error, ConnectionRefusedError):
         return "The connection was refused"
     if isinstance(error, (http.client.HTTPException, ssl.SSLError)):
-        return f"It does not speak as it should: {type(error).__name__}"
+        return f"It does not follow the protocol: {type(error).__name__}"
     return f"It could not be reached: {error.strerror if isinstance(error, OSError) and error.strerror else error}"
 
 
 def printable(text: str) -> str:
-    """The first 500 characters, without what a database or a page cannot take."""
+    """The first 500 characters, without control characters."""
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text[:500]).strip()

@@ -1,4 +1,4 @@
-"""What the notices calls take and answer."""
+"""Requests and responses of the notices calls."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -88,13 +88,13 @@ class ChannelTestedOut(Schema):
 
 
 def channel(row: Channel, *, whole: bool) -> dict[str, object]:
-    """A channel as the API tells it. `whole`: to an admin, who may see where it goes."""
+    """A channel in the API's shape. `whole`: for an admin, who may see the target."""
     return {
         "id": row.pk,
         "name": row.name,
         "kind": row.kind,
         "target": channels.shown_target(row, whole=whole),
-        "verbs": sorted(one.verb for one in row.verbs.all()),
+        "verbs": sorted(row_verb.verb for row_verb in row.verbs.all()),
         "enabled": row.enabled,
         "off_because": row.off_because or None,
         "failures_in_a_row": row.failures_in_a_row,
@@ -104,7 +104,7 @@ def channel(row: Channel, *, whole: bool) -> dict[str, object]:
 
 
 def delivery(row: Delivery, *, whole: bool) -> dict[str, object]:
-    """A delivery as the API tells it. What a receiver said may repeat what only admins may see."""
+    """A delivery in the API's shape. Only admins see the receiver's response, which may repeat the target."""
     return {
         "id": row.pk,
         "message_id": messages.message_id(row),

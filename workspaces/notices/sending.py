@@ -1,4 +1,4 @@
-"""Sending what is due, in the control worker: in a thread of its own, so that a slow receiver holds up neither cycle nor tick."""
+"""Sends due deliveries, in a thread of its own in the control worker, so that a slow receiver delays neither cycle nor tick."""
 
 import threading
 import time
@@ -12,25 +12,25 @@ from django.db.models.functions import Now
 
 from workspaces.models import Channel, Delivery
 from workspaces.notices import deliveries, mail, messages, posting, signing
-from workspaces.notices.posting import Answer
+from workspaces.notices.posting import Result
 from workspaces.sealing import Sealed
 
 log = structlog.get_logger(__name__)
 
-MOST_AT_ONCE = 4
+MAX_AT_ONCE = 4
 TURN_S = 5.0
-"""After so long a channel's turn is over, and all are looked at again: those that are slow share the sender with those that are not."""
+"""A channel's turn ends after so many seconds, so that slow channels share the sender with fast ones."""
 PRUNE_EVERY_S = 3600
-bell = threading.Event()
-"""Rung by a doorbell: something may be due. Losing it costs a tick."""
+wake_up = threading.Event()
+"""Set by a message: deliveries may be due. A lost message costs one tick."""
 
 
-def for_ever(tick_s: float) -> None:
-    """The sender's thread: looks at once when the bell rings, and with every tick. Once an hour it clears the log."""
+def run_forever(tick_s: float) -> None:
+    """The sender's thread: drains at every wake-up and every tick, and prunes the log once an hour."""
     pruned = time.monotonic()
     while True:
-        bell.wait(tick_s)
-        bell.clear()
+        wake_up.wait(tick_s)
+        wake_up.clear()
         close_old_connections()
         try:
             drain()
@@ -43,29 +43,29 @@ def for_ever(tick_s: float) -> None:
 
 
 def drain() -> int:
-    """Send all that is due now: channels side by side, at most four, one delivery of each at a time. Answers how many arrived."""
-    waiting = deliveries.due()
+    """Send all due deliveries: at most four channels in parallel, one delivery of each at a time. Returns how many arrived."""
+    waiting = deliveries.list_due()
     if not waiting:
         return 0
-    with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="notice") as pool:
-        return sum(pool.map(_work_through, waiting.values()))
+    with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="notice") as pool:
+        return sum(pool.map(_send_queue, waiting.values()))
 
 
-def _work_through(ids: Sequence[int]) -> int:
-    """One channel's turn. The first that fails ends it: the others wait with it. Rings for what it leaves."""
+def _send_queue(ids: Sequence[int]) -> int:
+    """One channel's turn, until the first failure. Sets `wake_up` when deliveries are left."""
     arrived, until = 0, time.monotonic() + TURN_S
     try:
         for delivery_id in ids:
             if time.monotonic() > until:
-                bell.set()
+                wake_up.set()
                 break
-            answer = attempt(delivery_id)
-            if answer is not None and not answer.ok:
+            result = attempt(delivery_id)
+            if result is not None and not result.ok:
                 break
-            arrived += answer is not None
+            arrived += result is not None
         else:
-            if len(ids) == deliveries.MOST_AT_A_TIME:
-                bell.set()
+            if len(ids) == deliveries.MAX_BATCH:
+                wake_up.set()
     except Exception:
         log.exception("notices.failed", delivery=delivery_id)
     finally:
@@ -73,51 +73,49 @@ def _work_through(ids: Sequence[int]) -> int:
     return arrived
 
 
-def attempt(delivery_id: int) -> Answer | None:
-    """Claim one and send it. None: it was not mine to send."""
+def attempt(delivery_id: int) -> Result | None:
+    """Claim a delivery and send it. None: it could not be claimed."""
     delivery = deliveries.claim(delivery_id)
     if delivery is None:
         return None
-    answer = send(delivery)
-    deliveries.settle(delivery, answer)
-    return answer
+    result = send(delivery)
+    deliveries.settle(delivery, result)
+    return result
 
 
 def test(channel: Channel) -> Delivery:
-    """Send a test now, whether the channel is on or off, and answer the delivery with how it went."""
-    lease = Now() + timedelta(seconds=deliveries.LEASE_S)  # so that no sender takes it as well
-    made = Delivery.objects.create(channel=channel, attempts=1, due_at=lease, tried_at=Now())
-    delivery = Delivery.objects.select_related("channel__workspace").get(pk=made.pk)
+    """Send a test now, whether the channel is on or off. Returns the delivery with its result."""
+    lease = Now() + timedelta(seconds=deliveries.LEASE_S)  # so that no sender claims it
+    created = Delivery.objects.create(channel=channel, attempts=1, due_at=lease, tried_at=Now())
+    delivery = Delivery.objects.select_related("channel__workspace").get(pk=created.pk)
     deliveries.settle(delivery, send(delivery))
     delivery.refresh_from_db(fields=["state", "status", "answer", "took_ms"])
     return delivery
 
 
-def send(delivery: Delivery) -> Answer:
-    """The one attempt itself, in the log without where it went. No transaction is open meanwhile."""
+def send(delivery: Delivery) -> Result:
+    """The attempt itself, logged without the target. No transaction is open meanwhile."""
     by = _mail if delivery.channel.kind == Channel.Kind.EMAIL else _post
     try:
-        answer = by(delivery, messages.message_id(delivery))
-    except (
-        Exception
-    ) as error:  # a delivery that always raised would be tried for ever, and its channel's others would wait for it
+        result = by(delivery, messages.message_id(delivery))
+    except Exception as error:  # a delivery that always raises would be tried forever, and block its channel
         log.exception("notice.unsendable", delivery=delivery.pk)
-        answer = Answer(False, f"It could not be sent: {type(error).__name__}")
-    why = "" if answer.ok or answer.status else answer.text
-    log.info("notice.sent", delivery=delivery.pk, channel=delivery.channel_id, ok=answer.ok, status=answer.status, why=why)
-    return answer
+        result = Result(False, f"It could not be sent: {type(error).__name__}")
+    why = "" if result.ok or result.status else result.text
+    log.info("notice.sent", delivery=delivery.pk, channel=delivery.channel_id, ok=result.ok, status=result.status, why=why)
+    return result
 
 
-def _mail(delivery: Delivery, message_id: str) -> Answer:
+def _mail(delivery: Delivery, message_id: str) -> Result:
     subject, text = messages.subject(delivery), messages.text(delivery)
     return mail.send(delivery.channel.target, subject=subject, text=text, message_id=message_id)
 
 
-def _post(delivery: Delivery, message_id: str) -> Answer:
+def _post(delivery: Delivery, message_id: str) -> Result:
     body = messages.body(delivery)
     try:
         signed = signing.headers(delivery.channel.sealed, message_id=message_id, body=body)
     except Sealed:
-        return Answer(False, "Its secret was sealed with another MUSTER_SECRET_KEY: make a new one")
+        return Result(False, "Its secret was sealed with another MUSTER_SECRET_KEY: make a new one")
     headers = {"Content-Type": "application/json", "User-Agent": "Muster/1", "Accept": "*/*", "Connection": "close", **signed}
     return posting.post(delivery.channel.target, body.encode(), headers)

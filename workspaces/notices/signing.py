@@ -1,4 +1,4 @@
-"""Signing by Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`. Receivers have libraries that verify it."""
+"""Signing by Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`. Receivers verify it with existing libraries."""
 
 import base64
 import secrets
@@ -13,7 +13,7 @@ PURPOSE = "muster webhooks 1"
 
 
 def new_secret() -> str:
-    """256 random bits, as receivers' libraries take them."""
+    """256 random bits, in the format of the receivers' libraries."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
@@ -22,7 +22,7 @@ def seal(secret: str) -> bytes:
 
 
 def headers(sealed: bytes | memoryview, *, message_id: str, body: str, at: datetime | None = None) -> dict[str, str]:
-    """The three headers. The time is that of this attempt: receivers turn away what is older than five minutes. Raises sealing.Sealed."""
+    """The three headers. The time is that of this attempt: receivers refuse messages older than five minutes. Raises sealing.Sealed."""
     when = at or now()
     signature = Webhook(sealing.unseal(sealed, purpose=PURPOSE)).sign(message_id, when, body)
     return {"webhook-id": message_id, "webhook-timestamp": str(int(when.timestamp())), "webhook-signature": signature}

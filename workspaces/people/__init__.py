@@ -1,5 +1,11 @@
-"""People: how they log in, what they prefer, which workspaces they belong to."""
+"""People: logins, preferences, memberships.
 
-from workspaces.people.preferences import Backend, as_they_prefer, of, on_pages, prefer, zones
+- `logins`: who may log in, and who is admin of the whole server
+- `login_page`, `login_links`, `throttle`: logging in
+- `members`: who belongs to a workspace
+- `preferences`: how a person sees pages; this package exports it
+"""
 
-__all__ = ["Backend", "as_they_prefer", "of", "on_pages", "prefer", "zones"]
+from workspaces.people.preferences import Backend, preferences_of, save_preferences, template_context, use_time_zone, zones
+
+__all__ = ["Backend", "preferences_of", "save_preferences", "template_context", "use_time_zone", "zones"]

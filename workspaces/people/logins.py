@@ -1,4 +1,4 @@
-"""Who may log in, and who is an admin of the whole server. Told in each workspace that it touches. Nobody is deleted: history names them."""
+"""Who may log in, and who is an admin of the whole server. Recorded in each affected workspace. No one is deleted: history names them."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ from workspaces.people import members
 NAMES = ("first_name", "last_name", "email")
 
 
-def make(name: str, *, admin: bool, by: Caller, reason: str) -> User:
-    """Somebody new, without a password: they come by a login link. Raises Invalid for a name that is taken, or cannot be one."""
+def create(name: str, *, admin: bool, by: Caller, reason: str) -> User:
+    """A new person without a password, who logs in by a login link. Raises Invalid for a name that is taken or not valid."""
     with transaction.atomic():
-        person, fresh = members.person(name, create=True)
+        person, fresh = members.find_or_create_person(name, create=True)
         if not fresh:
             raise Invalid(f"There is a {name} already", "username")
         _record(person, events.PersonMade, by=by, reason=reason)
@@ -29,9 +29,9 @@ def make(name: str, *, admin: bool, by: Caller, reason: str) -> User:
 
 
 def change(person: User, given: dict[str, Any], *, by: Caller, reason: str) -> User:
-    """`is_active`, `is_superuser`, and how they are called. Holds from their next request on. Raises Invalid for the last admin of the server."""
+    """Set `is_active`, `is_superuser` and names, from the next request on. Raises Invalid for the last admin of the server."""
     with transaction.atomic():
-        # All admins, in one order: two who take the other's right at once are one after the other, and the second is refused.
+        # All admins, in one order: of two who remove each other at once, the second is refused.
         list(User.objects.select_for_update().filter(is_superuser=True).order_by("pk").values_list("pk"))
         row = User.objects.select_for_update().filter(pk=person.pk).first()
         if row is None:
@@ -62,7 +62,7 @@ def _check_not_last(row: User, changed: dict[str, Any]) -> None:
 
 
 def _record(person: User, event: type[PersonEvent], *, by: Caller, reason: str, everywhere: bool = False) -> None:
-    """In the workspaces they belong to; what concerns all of them, and somebody who belongs to none yet, in each."""
+    """Record it in the person's workspaces; in all of them with `everywhere`, or where the person belongs to none yet."""
     alive = Workspace.objects.filter(deleted_at__isnull=True)
     mine = [] if everywhere else list(alive.filter(memberships__user=person).values_list("pk", flat=True))
     Event.objects.bulk_create(

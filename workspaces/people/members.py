@@ -1,4 +1,4 @@
-"""A workspace's name, and who belongs to it. Each change is recorded with who and why."""
+"""A workspace's name and members. Each change is recorded with who and why."""
 
 from typing import Any
 
@@ -24,16 +24,16 @@ def rename(workspace: Workspace, name: str, *, by: Caller, reason: str = "") -> 
     workspace.name = name
 
 
-def person(name: str, *, create: bool = False) -> tuple[User, bool]:
-    """Someone who may log in, by their user name, and whether they were made just now. `create`: make who is not there, without a
-    password: they come by a login link and set one. Raises Invalid."""
+def find_or_create_person(name: str, *, create: bool = False) -> tuple[User, bool]:
+    """A person who may log in, by user name, and whether they are new. `create`: create a missing one, without a password: they log in by
+    a login link and set one. Raises Invalid."""
     known = User.objects.filter(username=name).first()
     if known is not None and not known.is_active:
-        raise Invalid(f"{name} may not log in any more", "name")
+        raise Invalid(f"{name} may no longer log in", "name")
     if known is not None:
         return known, False
     if not create:
-        raise Invalid(f"There is nobody called {name} on this server", "name")
+        raise Invalid(f"There is no user {name} on this server", "name")
     try:
         User._meta.get_field("username").run_validators(name)
         with transaction.atomic():
@@ -41,24 +41,24 @@ def person(name: str, *, create: bool = False) -> tuple[User, bool]:
     except ValidationError as error:
         raise Invalid(str(error.messages[0]), "name") from None
     except IntegrityError:
-        return person(name)
+        return find_or_create_person(name)
 
 
 def add(workspace: Workspace, user: Any, role: Role, *, by: Caller, reason: str = "") -> Membership:
-    """Let someone in. Raises Invalid when they are a member already."""
+    """Add a member. Raises Invalid when they are one already."""
     try:
         with transaction.atomic():
-            made = Membership.objects.create(workspace=workspace, user=user, role=role)
-            _record(made, events.MemberAdded(user=user.get_username(), role=role.value), by=by, reason=reason)
+            membership = Membership.objects.create(workspace=workspace, user=user, role=role)
+            _record(membership, events.MemberAdded(user=user.get_username(), role=role.value), by=by, reason=reason)
     except IntegrityError:
         raise Invalid(f"{user.get_username()} is a member already", "user") from None
-    return made
+    return membership
 
 
 def set_role(membership: Membership, role: Role, *, by: Caller, reason: str = "") -> Membership:
     """Change what a member may do, from their next request on. Raises Invalid for the last admin."""
     with transaction.atomic():
-        row = _locked(membership)
+        row = _lock(membership)
         _check_not_last(row, role, by)
         before, row.role = row.role, role.value
         row.save(update_fields=["role"])
@@ -68,16 +68,16 @@ def set_role(membership: Membership, role: Role, *, by: Caller, reason: str = ""
 
 
 def remove(membership: Membership, *, by: Caller, reason: str = "") -> None:
-    """Shut someone out: the workspace no longer exists for them. Raises Invalid for the last admin."""
+    """Remove a member, for whom the workspace no longer exists. Raises Invalid for the last admin."""
     with transaction.atomic():
-        row = _locked(membership)
+        row = _lock(membership)
         _check_not_last(row, None, by)
         _record(row, events.MemberRemoved(user=row.user.get_username(), role=row.role), by=by, reason=reason)
         row.delete()
 
 
-def _locked(membership: Membership) -> Membership:
-    """Under its workspace's row: two admins who step back at once, each with their own row, would wait for each other for ever."""
+def _lock(membership: Membership) -> Membership:
+    """The membership, locked after its workspace's row: two admins who leave at once would deadlock otherwise."""
     list(Workspace.objects.select_for_update(no_key=True).filter(pk=membership.workspace_id).values_list("pk"))
     row = Membership.objects.select_for_update(of=("self",)).select_related("user").filter(pk=membership.pk).first()
     if row is None:
@@ -86,11 +86,12 @@ def _locked(membership: Membership) -> Membership:
 
 
 def _check_not_last(row: Membership, role: Role | None, by: Caller) -> None:
-    """A workspace that had an admin keeps one, unless an admin of the whole server wants it otherwise: they may still do all in it. All of its admins are locked: two who step back at once are one after the other."""
+    """A workspace with an admin keeps one, unless an admin of the whole server, who may do everything in it, decides otherwise. All of its
+    admins are locked, so that of two who leave at once the second is refused."""
     if by.everywhere or row.role != Role.ADMIN or role == Role.ADMIN:
         return
     admins = Membership.objects.select_for_update(of=("self",)).filter(workspace_id=row.workspace_id, role=Role.ADMIN)
-    if not any(one.pk != row.pk and one.user.is_active for one in admins.select_related("user").order_by("pk")):
+    if not any(admin.pk != row.pk and admin.user.is_active for admin in admins.select_related("user").order_by("pk")):
         raise Invalid(f"{row.user.get_username()} is the last admin of this workspace: make another one first", "role")
 
 

@@ -1,4 +1,4 @@
-"""A person at the browser: who they are and how they want to see the pages, found in one query."""
+"""The person at the browser and their preferences, read in one query."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ _NO_PAGES = ("/api/", "/healthz")
 
 
 class Backend(ModelBackend):
-    """Django's own, with the preferences beside the user: no page asks for them by a query of its own."""
+    """Django's backend, which reads the preferences with the user, so that no page needs another query."""
 
     def authenticate(self, request: HttpRequest | None, username: Any = None, password: Any = None, **more: Any) -> Any:
-        """Raises PermissionDenied, so that the backend that is kept for old sessions does not hash the same password again."""
-        found = super().authenticate(request, username, password, **more)
-        if found is None:
+        """Raises PermissionDenied, so that the backend for old sessions does not hash the same password again."""
+        user = super().authenticate(request, username, password, **more)
+        if user is None:
             raise PermissionDenied
-        return found
+        return user
 
     def get_user(self, user_id: Any) -> Any:
-        found = User.objects.select_related("preferences").filter(pk=user_id).first()
-        return found if found and self.user_can_authenticate(found) else None
+        user = User.objects.select_related("preferences").filter(pk=user_id).first()
+        return user if user and self.user_can_authenticate(user) else None
 
 
 @dataclass(frozen=True)
-class Shown:
+class PagePreferences:
     """What the templates read as `preferences`: every value chosen or defaulted."""
 
     theme: str = Preferences.Theme.SYSTEM.value
@@ -43,29 +43,29 @@ class Shown:
     shortcuts: bool = True
 
 
-def of(user: Any) -> Preferences:
-    """What they chose; the defaults, not saved, for who never did."""
+def preferences_of(user: Any) -> Preferences:
+    """The person's preferences, or unsaved defaults."""
     try:
-        found: Preferences = user.preferences
+        preferences: Preferences = user.preferences
     except Preferences.DoesNotExist:
         return Preferences(user=user)
-    return found
+    return preferences
 
 
-def prefer(user: Any, **chosen: Any) -> None:
-    """Keep what was chosen; the rest stays as it is."""
+def save_preferences(user: Any, **chosen: Any) -> None:
+    """Save the chosen values; the others stay."""
     Preferences.objects.update_or_create(user=user, defaults=chosen)
 
 
 @cache
 def zones() -> frozenset[str]:
-    """The names that may be chosen: places, and UTC. Not the old names of countries, nor what a system calls its own files."""
+    """Time zones to choose from: places, and UTC. Without old names of countries and files of the system."""
     areas = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
     return frozenset({"UTC", *(name for name in available_timezones() if name.split("/")[0] in areas and "/" in name)})
 
 
-def as_they_prefer(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Times of a page are in the person's zone while it is made. The API speaks UTC, whoever asks."""
+def use_time_zone(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: pages show times in the person's zone. The API always uses UTC."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path.startswith(_NO_PAGES) and not request.path.startswith("/api/v1/docs"):
@@ -77,24 +77,26 @@ def as_they_prefer(get_response: Callable[[HttpRequest], HttpResponse]) -> Calla
     return middleware
 
 
-def on_pages(request: HttpRequest) -> dict[str, Any]:
-    """The context processor. Without a query: an error page is rendered through it too, while the database is away."""
-    shown = getattr(request, "preferences", None) or Shown(theme=_theme_of_cookie(request), zone=settings.DISPLAY_TIME_ZONE)
+def template_context(request: HttpRequest) -> dict[str, Any]:
+    """The context processor. Without a query, because error pages use it while the database is away."""
+    shown = getattr(request, "preferences", None) or PagePreferences(
+        theme=_theme_of_cookie(request), zone=settings.DISPLAY_TIME_ZONE
+    )
     return {"preferences": shown, "env_label": settings.ENV_LABEL}
 
 
-def _shown(request: HttpRequest) -> Shown:
+def _shown(request: HttpRequest) -> PagePreferences:
     theme, server = _theme_of_cookie(request), settings.DISPLAY_TIME_ZONE
     if not request.user.is_authenticated:
-        return Shown(theme=theme, zone=server)
-    chosen = of(request.user)
+        return PagePreferences(theme=theme, zone=server)
+    chosen = preferences_of(request.user)
     if chosen._state.adding:
-        return Shown(theme=theme, zone=server)
-    # A name that the server's list of zones no longer has must not take every page away.
+        return PagePreferences(theme=theme, zone=server)
+    # A zone that the server no longer knows must not break every page.
     zone = chosen.time_zone if chosen.time_zone in zones() else server
-    return Shown(theme=chosen.theme, zone=zone, density=chosen.density, shortcuts=chosen.shortcuts)
+    return PagePreferences(theme=chosen.theme, zone=zone, density=chosen.density, shortcuts=chosen.shortcuts)
 
 
 def _theme_of_cookie(request: HttpRequest) -> str:
-    said = request.COOKIES.get("theme", "")
-    return said if said in Preferences.Theme.values else Preferences.Theme.SYSTEM.value
+    theme = request.COOKIES.get("theme", "")
+    return theme if theme in Preferences.Theme.values else Preferences.Theme.SYSTEM.value

@@ -25,8 +25,8 @@ class Command(BaseCommand):
         if demo and "demo" in get_commands():
             call_command("demo", "--if-empty", stdout=self.stderr)
         owner = login_links.owner()
-        answer = {"login": login_links.link_for(owner) if owner else "", "password_set": login_links.somebody_has_a_password()}
-        self.stdout.write(json.dumps(answer))
+        result = {"login": login_links.link_for(owner) if owner else "", "password_set": login_links.any_password_set()}
+        self.stdout.write(json.dumps(result))
 
     def _migrate(self) -> None:
         executor = MigrationExecutor(connection)

@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("user", nargs="?", help="a user name; the first superuser if none is given")
 
     def handle(self, *args: Any, user: str | None, **options: Any) -> None:
-        found = User.objects.filter(username=user, is_active=True).first() if user else login_links.owner()
-        if found is None:
+        person = User.objects.filter(username=user, is_active=True).first() if user else login_links.owner()
+        if person is None:
             raise CommandError(f"There is no active user {user!r}." if user else "There is no active superuser.")
-        self.stdout.write(f"{settings.BASE_URL.rstrip('/')}{login_links.link_for(found)}")
+        self.stdout.write(f"{settings.BASE_URL.rstrip('/')}{login_links.link_for(person)}")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from dashboard.settings.config_form import writing
 from dashboard.settings.config_form.fields import CHECK, FIELDS, SECTIONS, Field
 from orchestration import configuration
-from workspaces.schemas import place
+from workspaces.schemas import property_path
 
 MAX_CHECKS = 50
 
@@ -60,7 +60,7 @@ def problems(stored: dict[str, Any], change: dict[str, Any]) -> dict[str, str]:
         messages: dict[str, str] = {}
         # For a value that may be a text or a list, the error of the text comes first: it is the common case.
         for detail in sorted(error.errors(), key=lambda detail: detail["type"] in ("list_type", "string_type")):
-            name = place(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "config"
+            name = property_path(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "config"
             messages.setdefault(_field_of(name), message(detail))
         return messages
     return {}

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from orchestration import demo, schemas
 from orchestration.api import drafts
 from orchestration.backlog import entries
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             by=BY,
         )
         items = schemas.EntriesIn.model_validate({"entries": demo.ENTRIES}).entries
-        entries.add(workspace.pk, [drafts.of(item) for item in items], by=BY)
+        entries.add(workspace.pk, [drafts.from_request(item) for item in items], by=BY)
         if not no_start:
             control.start(workspace.pk, by=BY)
         self.stdout.write(workspace.pk)

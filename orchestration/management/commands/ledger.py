@@ -1,4 +1,4 @@
-"""`./muster ledger check | export | import-usage`: the books from the command line. A door: it finds, asks and prints."""
+"""`./muster ledger check | export | import-usage`: the books from the command line."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from budget.amounts import money
+from budget import amounts
 from budget.ledger import export as ledger_export
 from budget.ledger import reconciliation, usage_files
 from budget.models import Category, Project
@@ -25,7 +25,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no day like 2026-08-31") from None
+        raise ArgumentTypeError(f"{text!r} is not a day like 2026-08-31") from None
 
 
 def _column(text: str) -> dict[str, str]:
@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
-        check = verbs.add_parser("check", help="recompute everything; exit 1 and say where, if something does not add up")
+        check = verbs.add_parser("check", help="recompute everything; report each error and exit 1 if there is any")
         check.add_argument("--workspace", metavar="ID", help="only this one; without it, all")
         export = verbs.add_parser("export", help="the ledger on stdout, oldest first")
         export.add_argument("--workspace", metavar="ID", required=True)
@@ -69,16 +69,16 @@ class Command(BaseCommand):
 
     def _check(self, *, workspace: str | None, **_: Any) -> None:
         chosen = [_project(workspace).pk] if workspace else list(Project.objects.order_by("pk").values_list("pk", flat=True))
-        found = [audit.check(id_) for id_ in chosen]
-        for one in found:
-            for line in one.wrong:
-                self.stdout.write(f"{one.workspace_id}: {line}")
-            for line in one.notes:
-                self.stdout.write(f"{one.workspace_id}: note: {line}")
-        wrong = sum(len(one.wrong) for one in found)
-        rows, holds, spent = (sum(getattr(one, name) for one in found) for name in ("rows", "holds", "spent"))
-        shops = "1 workspace" if len(found) == 1 else f"{len(found)} workspaces"
-        size = f"{shops}, {rows} ledger rows ({money.text(spent)}), {holds} open {'hold' if holds == 1 else 'holds'}"
+        audits = [audit.check(id_) for id_ in chosen]
+        for audit_ in audits:
+            for line in audit_.wrong:
+                self.stdout.write(f"{audit_.workspace_id}: {line}")
+            for line in audit_.notes:
+                self.stdout.write(f"{audit_.workspace_id}: note: {line}")
+        wrong = sum(len(audit_.wrong) for audit_ in audits)
+        rows, holds, spent = (sum(getattr(audit_, name) for audit_ in audits) for name in ("rows", "holds", "spent"))
+        workspaces = "1 workspace" if len(audits) == 1 else f"{len(audits)} workspaces"
+        size = f"{workspaces}, {rows} ledger rows ({amounts.format_usd(spent)}), {holds} open {'hold' if holds == 1 else 'holds'}"
         self.stdout.write(f"{size}: {f'{wrong} things do not add up' if wrong else 'everything adds up'}.")
         if wrong:
             sys.exit(1)
@@ -96,8 +96,8 @@ class Command(BaseCommand):
             for line in write(rows.order_by("id").iterator(chunk_size=1000)):
                 self.stdout.write(line, ending="")
             self.stdout.flush()
-        except BrokenPipeError:  # the reader has enough: `| head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains of it at its end
+        except BrokenPipeError:  # the reader closed the pipe, as `| head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports it at exit
 
     def _import(self, *, file: str, workspace: str, provider: str, columns: dict[str, str] | None, apply: bool, **_: Any) -> None:
         try:
@@ -105,12 +105,14 @@ class Command(BaseCommand):
         except (OSError, UnicodeDecodeError) as wrong:
             raise CommandError(f"{file}: {wrong}", returncode=2) from None
         project = _project(workspace)
-        told = usage_files.read(text, provider=provider, columns=columns)
-        lines = reconciliation.compare(project.pk, told)
+        usage = usage_files.read(text, provider=provider, columns=columns)
+        lines = reconciliation.compare(project.pk, usage)
         self._table(lines)
         if apply:
-            booked = reconciliation.apply(project.pk, told, provider=provider, by=COMMAND_LINE)
-            self.stdout.write(f"Booked {len(booked)} adjustments, {money.text(sum(line.to_book for line in booked))} together.")
+            booked = reconciliation.apply(project.pk, usage, provider=provider, by=COMMAND_LINE)
+            self.stdout.write(
+                f"Booked {len(booked)} adjustments, {amounts.format_usd(sum(line.to_book for line in booked))} together."
+            )
         elif any(line.to_book for line in lines):
             self.stdout.write("Nothing was booked: --apply books the differences.")
 
@@ -118,13 +120,13 @@ class Command(BaseCommand):
         self.stdout.write(f"{'day':10}  {'model':32}  {'provider':>12}  {'ledger':>12}  {'difference':>12}  {'tokens':>23}  note")
         for line in lines:
             tokens = f"{'—' if line.provider_tokens is None else line.provider_tokens} / {line.ledger_tokens}"
-            amounts = "  ".join(f"{money.text(amount):>12}" for amount in (line.provider, line.ledger, line.difference))
-            self.stdout.write(f"{line.day}  {line.model:32}  {amounts}  {tokens:>23}  {line.note}".rstrip())
+            columns = "  ".join(f"{amounts.format_usd(amount):>12}" for amount in (line.provider, line.ledger, line.difference))
+            self.stdout.write(f"{line.day}  {line.model:32}  {columns}  {tokens:>23}  {line.note}".rstrip())
 
 
 def _project(workspace_id: str) -> Project:
-    """Also of a deleted workspace: its books are kept."""
-    found = Project.objects.filter(pk=workspace_id).first()
-    if found is None:
+    """Includes deleted workspaces, because their books are kept."""
+    project = Project.objects.filter(pk=workspace_id).first()
+    if project is None:
         raise CommandError(f"There is no workspace {workspace_id!r}. See ./muster workspace list", returncode=2)
-    return found
+    return project

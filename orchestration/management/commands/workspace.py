@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.configuration import agent_kinds, secrets, workspace_setup
 from orchestration.worker.agents import KINDS
 from workspaces.access import Caller
@@ -74,7 +74,7 @@ class Command(BaseCommand):
                 f"{agent_kinds.title(options['agent'])} is not on this host's PATH. Install it where the workers run: {traits.install}"
             )
         if not options["verify"]:
-            self.stderr.write("No --verify command: whatever the agent leaves will pass.")
+            self.stderr.write("No --verify command: every result of the agent will pass.")
         self.stderr.write("Next: add entries (POST .../orchestration/todo/entries), then start the executor on its page.")
 
     def _add(self, **options: Any) -> Workspace:
@@ -98,8 +98,8 @@ class Command(BaseCommand):
             repo = str(Path(repo).resolve())
         cap = options["cap"] if options["cap"] is not None else options["budget"]
         try:
-            total_budget, max_project_spend = money.from_json(options["budget"]), money.from_json(cap)
-        except money.NotMoney as wrong:
+            total_budget, max_project_spend = amounts.from_json(options["budget"]), amounts.from_json(cap)
+        except amounts.NotMoney as wrong:
             raise CommandError(f"--budget and --cap: {wrong}") from None
         return workspace_setup.create(
             options["name"] or Path(repo.rstrip("/")).name.removesuffix(".git"),

@@ -1,4 +1,4 @@
-"""A session's output: kept in chunks, head and tail, readable while it runs."""
+"""A session's output, stored in chunks and readable while it runs: its head and its tail."""
 
 import re
 import time
@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestration.configuration.secrets import NOTHING, Mask
+from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.models import LogChunk, Session
 from orchestration.sessions.logs.levels import ERROR, level
 
-LONGEST_LINE = 20_000
+MAX_LINE = 20_000
 # Escape sequences (colours, cursor movement, titles) and every control character but the tab.
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]?|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
@@ -28,7 +28,7 @@ class Line:
 class Writer:
     """Collects lines and writes them in chunks. Beyond `limit` bytes the head and the newest half stay; the middle is deleted."""
 
-    def __init__(self, session: Session, *, limit: int, mask: Mask = NOTHING) -> None:
+    def __init__(self, session: Session, *, limit: int, mask: Mask = NO_MASK) -> None:
         self._session = session
         self._mask = mask
         self._half = limit // 2
@@ -43,7 +43,7 @@ class Writer:
 
     def add(self, stream: str, text: str) -> None:
         text = self._mask(text)
-        shown = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} … {len(text) - LONGEST_LINE} more characters"
+        shown = text if len(text) <= MAX_LINE else f"{text[:MAX_LINE]} … {len(text) - MAX_LINE} more characters"
         if self.first_error is None and level(plain(shown)) == ERROR:
             self.first_error = self._next + len(self._lines)
         self._lines.append((int(time.time() * 1000), stream, shown))
@@ -53,11 +53,11 @@ class Writer:
 
     @property
     def is_full(self) -> bool:
-        """Enough for a chunk: write it without waiting for the clock."""
+        """Enough for a chunk: write it without waiting for the timer."""
         return self._pending > 64_000 or len(self._lines) > 1000
 
     def flush(self) -> bool:
-        """Write what was collected. False: there was nothing."""
+        """Write the collected lines. False: there were none."""
         if not self._lines:
             return False
         size = self._pending
@@ -67,31 +67,31 @@ class Writer:
         if self._head + size <= self._half:
             self._head += size
         else:
-            self._head = self._half  # the head is closed: what comes from now on is tail
+            self._head = self._half  # the head is closed: later chunks belong to the tail
             self._tail.append((chunk.pk, size))
             self._tail_size += size
             self._drop()
         return True
 
     def _drop(self) -> None:
-        gone = []
+        dropped = []
         while self._tail_size > self._half and len(self._tail) > 1:
             pk, size = self._tail.popleft()
             self._tail_size -= size
-            gone.append(pk)
-        if gone:
-            LogChunk.objects.filter(pk__in=gone).delete()
+            dropped.append(pk)
+        if dropped:
+            LogChunk.objects.filter(pk__in=dropped).delete()
 
 
 def plain(text: str) -> str:
-    """A line as text: hostile output moves no cursor and paints nothing. Of a progress bar, its last state."""
+    """A line without escape sequences, so that hostile output cannot move a cursor or draw; of a progress bar, its last state."""
     if text.isprintable():
         return text
     return _ESCAPES.sub("", last_state(text))
 
 
 def last_state(text: str) -> str:
-    """What a terminal would have left of a line that was written over with carriage returns."""
+    """The text that a terminal shows after carriage returns overwrote a line."""
     return text.rstrip("\r").rsplit("\r", 1)[-1]
 
 

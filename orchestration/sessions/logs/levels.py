@@ -1,12 +1,12 @@
-"""How bad a line of output is, by what it says: `error`, `warn` or nothing. Pure, and cheap: every line of every log is asked.
+"""The level of a line of output: `error`, `warn` or empty. Pure, and cheap: every line of every log passes here.
 
-Tools share no format, so this is a guess that points a reader at a line. Nothing is decided by it.
+Tools share no format, so the level is a guess that helps a reader. No decision depends on it.
 """
 
 import re
 
 ERROR, WARN = "error", "warn"
-# Words alone would cry at `0 errors`, `test_error.py PASSED` and every passing test of failures.
+# Plain words would match `0 errors`, `test_error.py PASSED` and every passing test of failures.
 _ERROR = re.compile(
     r"^E  +\S"  # pytest
     r"|^Traceback \(most recent call last\)"
@@ -18,21 +18,21 @@ _ERROR = re.compile(
     r"|\b(?:segmentation fault|core dumped|command not found)\b",
 )
 _WARN = re.compile(r"(?:^|[\s\[(:])(?:WARN|WARNING|Warning|warning)\b(?!s?\s*[=:]\s*0\b)|\w+Warning:|\bdeprecated\b")
-# What the agents' JSON lines say of themselves; the protocol's own `failure` as well.
+# Error marks in the agents' JSON lines, and the protocol's own `failure`.
 _JSON_ERROR = re.compile(
     r'"(?:is_error|isError)": ?true|"type": ?"(?:failure|error|turn\.failed)"|"ok": ?false|"status": ?"error"'
 )
-LONGEST = 500
-# Whatever has a level has one of these, in whatever case: a whole chunk without them needs no looking at its lines.
-HINTS = (
+MAX_CHARS = 500
+# Every line with a level contains one of these, in any case: a chunk without them needs no search line by line.
+MARKERS = (
     "e  ", "traceback", "error", "exception", "exit", "interrupt", "fatal", "critical", "panic", "fail", "not ok", "segmentation",
     "core dumped", "not found", '"ok"', "warn", "deprecated",
 )  # fmt: skip
 
 
 def level(text: str) -> str:
-    """Of a line without escape sequences. Only its beginning is looked at."""
-    head = text[:LONGEST]
+    """The level of a line without escape sequences, by its first MAX_CHARS characters."""
+    head = text[:MAX_CHARS]
     if head.startswith("{"):
         return ERROR if _JSON_ERROR.search(text[:4000]) else ""
     if _ERROR.search(head):

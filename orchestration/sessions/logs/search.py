@@ -1,4 +1,4 @@
-"""Looking through a whole log: for words, and for the lines that are bad enough. In portions, and not without end."""
+"""Searches through a whole log, for text and for lines by level, in portions and up to a limit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,54 +9,54 @@ from orchestration.sessions.logs.chunks import Line, plain
 from orchestration.sessions.logs.levels import ERROR, level
 from orchestration.sessions.logs.windows import Window, unpacked
 
-MOST_BYTES = 48_000_000
-MOST_HITS = 5000
+MAX_BYTES = 48_000_000
+MAX_HITS = 5000
 PORTION_BYTES = 2_000_000
 PORTION_CHUNKS = 400
 
 
 @dataclass(frozen=True)
-class Found:
-    """The numbers of the lines that matched. `cut`: there was too much to look through, or too many matched."""
+class SearchResult:
+    """The numbers of matching lines. `cut`: the log was too long, or too many lines matched."""
 
     hits: list[int] = field(default_factory=list)
     cut: bool = False
 
     def nearest(self, seq: int) -> int:
-        """Which hit one is at, from 1: the first from `seq` on, else the last; 0 without any."""
+        """The position, from 1, of the first hit at or after `seq`, else of the last; 0 without hits."""
         return next((n for n, hit in enumerate(self.hits, start=1) if hit >= seq), len(self.hits))
 
 
-def words(session: Session, text: str) -> Found:
-    """Lines with this text, whatever its case. Of an endless log the newest part."""
-    wanted = text.casefold()
+def find_text(session: Session, text: str) -> SearchResult:
+    """Lines that contain this text in any case. A log past the limit is searched in its newest part."""
+    needle = text.casefold()
     hits: list[int] = []
     scan = _Scan(session)
     for first, lines in scan.backwards():
-        if _may_hold(lines, [wanted]):
-            hits += [first + n for n in reversed(range(len(lines))) if wanted in plain(lines[n][2]).casefold()]
-        if len(hits) > MOST_HITS:
-            return Found(hits[:MOST_HITS][::-1], cut=True)
-    return Found(hits[::-1], cut=scan.cut)
+        if _may_contain(lines, [needle]):
+            hits += [first + n for n in reversed(range(len(lines))) if needle in plain(lines[n][2]).casefold()]
+        if len(hits) > MAX_HITS:
+            return SearchResult(hits[:MAX_HITS][::-1], cut=True)
+    return SearchResult(hits[::-1], cut=scan.cut)
 
 
 def before(
-    session: Session, seq: int | None, fits: Callable[[Line], bool], *, most: int, hints: Sequence[str] = ()
+    session: Session, seq: int | None, fits: Callable[[Line], bool], *, limit: int, markers: Sequence[str] = ()
 ) -> tuple[Window, bool]:
-    """The newest lines below `seq` that fit; and whether the search ended before the log did. `hints`: a line that fits has one of them."""
-    found: list[Line] = []
+    """The newest fitting lines below `seq`, and whether the search stopped before the log's start. `markers`: a fitting line contains one."""
+    matches: list[Line] = []
     scan = _Scan(session, below=seq)
     for first, lines in scan.backwards():
-        if hints and not _may_hold(lines, hints):
+        if markers and not _may_contain(lines, markers):
             continue
-        found += [line for line in reversed(unpacked(first, lines)) if (seq is None or line.seq < seq) and fits(line)]
-        if len(found) > most:
-            return Window(found[:most][::-1], earlier=True, later=seq is not None), False
-    return Window(found[::-1], later=seq is not None), scan.cut
+        matches += [line for line in reversed(unpacked(first, lines)) if (seq is None or line.seq < seq) and fits(line)]
+        if len(matches) > limit:
+            return Window(matches[:limit][::-1], earlier=True, later=seq is not None), False
+    return Window(matches[::-1], later=seq is not None), scan.cut
 
 
-def fits(shown: str) -> Callable[[Line], bool] | None:
-    """By what a page's filter says: a level and what is worse, or a stream. None: every line does."""
+def line_filter(shown: str) -> Callable[[Line], bool] | None:
+    """The predicate for a page's filter: a level and worse, or a stream. None: every line fits."""
     if shown == ERROR:
         return lambda line: level(plain(line.text)) == ERROR
     if shown == "warn":
@@ -70,17 +70,17 @@ def fits(shown: str) -> Callable[[Line], bool] | None:
     return None
 
 
-def _may_hold(lines: Sequence[Sequence[Any]], wanted: Sequence[str]) -> bool:
-    """Whether it is worth looking at each line of a chunk: its text as one, in which looking is cheap. What hides in it counts as held."""
+def _may_contain(lines: Sequence[Sequence[Any]], needles: Sequence[str]) -> bool:
+    """Whether to search a chunk line by line: a cheap test on its whole text. Control characters may hide text, so they count as a match."""
     text = "\n".join([line[2] for line in lines])
     if any(sign in text for sign in ("\x1b", "\r", "\b", "\0")):
         return True
     folded = text.casefold()
-    return any(each in folded for each in wanted)
+    return any(each in folded for each in needles)
 
 
 class _Scan:
-    """The chunks of a log from its end, read in portions of some megabytes, each by two statements."""
+    """The chunks of a log from its end, in portions of some megabytes, two statements each."""
 
     def __init__(self, session: Session, *, below: int | None = None) -> None:
         self._chunks = LogChunk.objects.filter(session=session)
@@ -90,7 +90,7 @@ class _Scan:
     def backwards(self) -> Iterator[tuple[int, list[Sequence[Any]]]]:
         below, taken = self._below, 0
         while portion := self._portion(below):
-            if taken > MOST_BYTES:
+            if taken > MAX_BYTES:
                 self.cut = True
                 return
             below = portion[-1][0]
@@ -99,7 +99,7 @@ class _Scan:
             yield from kept.order_by("-first_seq").values_list("first_seq", "lines")
 
     def _portion(self, below: int | None) -> list[tuple[int, int]]:
-        """(first line, size) of the next chunks: so many that they are worth a statement, and no more."""
+        """(first line, size) of the next chunks, up to PORTION_BYTES."""
         chunks = self._chunks if below is None else self._chunks.filter(first_seq__lt=below)
         sizes = list(chunks.order_by("-first_seq").values_list("first_seq", "size")[:PORTION_CHUNKS])
         taken = 0

@@ -24,7 +24,7 @@ def book_journals(session: Session, config: Config) -> bool:
         "verify": config.verifier.agent if config.verifier else None,
     }
     ran = [(role, agent) for role, agent in agents_by_role.items() if directory.record_for(role).journal.exists()]
-    return all([agent is not None and _book_journal(session, directory, role, agent) for role, agent in ran])
+    return all([agent is not None and _book_journal(session, directory, role, agent) for role, agent in ran])  # noqa: C419 (book every journal, also after a failure)
 
 
 def _book_journal(session: Session, directory: SessionDir, role: Role, agent: Agent) -> bool:

@@ -28,6 +28,7 @@ from orchestration.worker.agents.shared.events import Failure, Finished
 from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread
 from workspaces import tokens
 from workspaces.models import Role as TokenRole
+from workspaces.sealing import Sealed
 
 PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"}
 CATEGORIES = {"implement": Category.ENTRY, "review": Category.INTERCEPTOR, "verify": Category.ENTRY}
@@ -85,7 +86,7 @@ def run(
         try:
             task = _task(session, agent, role, directory, prompt=prompt, cwd=cwd, limit=limit, url=url)
             launch = module.resume(task) if task.thread else module.start(task)
-        except (ValueError, secrets.Sealed) as problem:
+        except (ValueError, Sealed) as problem:
             return _failed_start(str(problem))
         if launch.thread is not None:
             conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)

@@ -12,7 +12,7 @@ from budget import ledger
 from budget.models import Category, Hold
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker
-from orchestration.configuration.secrets import NOTHING, Mask
+from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.models import Session
 from orchestration.sessions import conversations, metering, supervise
 from orchestration.sessions.reservations import Growth
@@ -38,7 +38,7 @@ class UsageListener:
         reader: Reader,
         task: Task,
         category: Category,
-        mask: Mask = NOTHING,
+        mask: Mask = NO_MASK,
         growth: Growth | None = None,
     ) -> None:
         self._session = session
@@ -138,7 +138,7 @@ class UsageListener:
             self._unbooked.pop(0)
             if not self._provider_confirmed:
                 self._provider_confirmed = supervise.try_database(
-                    partial(circuit_breaker.provider_answered, self._session.workspace_id)
+                    partial(circuit_breaker.provider_responded, self._session.workspace_id)
                 )
             if self._session.hold_id:
                 self._read_reservation()
@@ -176,7 +176,7 @@ class UsageListener:
     def _extend_reservation(self, growth: Growth) -> None:
         self._read_reservation()
         amount, drawn = self._reserved
-        increase = growth.wanted(amount=amount, drawn=drawn)
+        increase = growth.next_step(amount=amount, drawn=drawn)
         if self._session.unpriced_model:  # it is charged its whole reservation, which must cover all that it may have spent
             increase = growth.ceiling - amount
         if increase > 0 and ledger.extend(self._hold_id, increase):
@@ -209,9 +209,9 @@ class UsageListener:
 
     def _wait(self, waiting: Waiting) -> None:
         self._waiting_since = self._waiting_since or time.monotonic()
-        self._waiting = waiting
-        until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
         text = self._mask(waiting.message)[:300]
+        self._waiting = replace(waiting, message=text)  # it becomes the failure when it waits for too long
+        until = datetime.fromtimestamp(waiting.until, UTC) if waiting.until else None
         supervise.try_database(lambda: sessions.wait(self._session, text, until))
 
     def _end_wait(self) -> None:

@@ -1,6 +1,6 @@
 """The agents that Muster can run: one package per CLI, with `launch` (how to start it) and `reader` (how to read its output).
 
-To add one: a package of the shape in shared/interface.py, and a row here (docs/agents.md).
+To add one: a package of the shape in shared/interface.py, and a row here (docs/how-to/add-an-agent.md).
 """
 
 from orchestration.worker.agents import aider, claude_code, codex, command, gemini, mini_swe_agent, opencode, qwen

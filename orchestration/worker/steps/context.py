@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.configuration import Config
-from orchestration.configuration.secrets import NOTHING, Mask
+from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.git import worktrees
 from orchestration.models import Entry, Round, Session
 from orchestration.sessions import Ending, session_dir, supervise
@@ -35,7 +35,7 @@ class RoundContext:
     stop_flags: StopFlags
     writer: log_chunks.Writer
     worktree: worktrees.Worktree
-    mask: Mask = NOTHING
+    mask: Mask = NO_MASK
     round_row: Round | None = None
     protected: list[str] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)

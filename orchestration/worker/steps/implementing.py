@@ -109,7 +109,7 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
     context.drawn_before = reservation.drawn
     if reservation.drawn <= before:  # it stopped without spending: another run would be the same
         return False
-    increase = reservations.growth(context.config).wanted(amount=reservation.amount, drawn=reservation.drawn)
+    increase = reservations.growth(context.config).next_step(amount=reservation.amount, drawn=reservation.drawn)
     if increase:
         ledger.extend(reservation.pk, increase)
     return metering.left(session) >= max(context.config.min_round, 1)

@@ -104,10 +104,10 @@ def _review_limit(context: RoundContext, config: Interceptor) -> tuple[int, str]
     if config.workspace_usd is not None:
         spent = Project.objects.values_list("interceptor_spent", flat=True).get(pk=workspace_id)
         limit = min(limit, micro(config.workspace_usd) - spent - committed)
-    for current_limit in limits.standing(workspace_id):
+    for current_limit in limits.statuses(workspace_id):
         if current_limit.category == "interceptor" and current_limit.left is not None and current_limit.left - committed < limit:
             limit = current_limit.left - committed
-            reason = f"Skipped: {limits.named(current_limit)} is used up"
+            reason = f"Skipped: {limits.describe(current_limit)} is used up"
     if limit < MIN_LIMIT:
         return 0, reason
     affordable = min(limit, _cover(context.session, limit))
@@ -123,7 +123,7 @@ def _cover(session: Session, amount: int) -> int:
     if session.hold is None:
         project, account = session.entry.account.project, session.entry.account
         with transaction.atomic():  # a session that another worker took over leaves no reservation behind
-            reservation = ledger.open_hold(project, account, session_ref=session.pk, amount=amount)
+            reservation = ledger.open_reservation(project, account, session_ref=session.pk, amount=amount)
             if reservation is not None:
                 sessions.write(session, hold=reservation)
         return amount if reservation is not None else 0

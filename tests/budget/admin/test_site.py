@@ -7,11 +7,11 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import rebuild
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project, RoundSpend
 from tests import admin_site
-from tests.admin_site import BOSS, a_superuser, dry_run, said, seed, url
+from tests.admin_site import BOSS, a_superuser, dry_run, message_of, seed, url
 from tests.factories import ANA
 from workspaces.models import Event
 
@@ -77,7 +77,7 @@ def test_a_correction_is_shown_first_and_booked_once(client: Client) -> None:
     assert b"$0.25" in shown.content and b"$0.05" in shown.content
     assert LedgerEntry.objects.count() == 1
     first, second = (correct(client, row, "-0.2", "k1", shown) for _ in range(2))
-    assert "Booked a correction" in said(first) and "already" in said(second)
+    assert "Booked a correction" in message_of(first) and "already" in message_of(second)
     assert LedgerEntry.objects.count() == 2 and Project.objects.get().total_spent == usd("0.05")
     event = Event.objects.get(verb="spend.corrected")
     assert (event.actor, event.reason, event.data["amount_usd"]) == (BOSS, "counted twice", -0.2)
@@ -103,11 +103,13 @@ def test_a_correction_that_makes_no_sense_is_refused(client: Client, amount: str
 
 def test_a_correction_is_not_corrected_and_one_row_is_taken_at_a_time(client: Client) -> None:
     seed(2)
-    one, two = LedgerEntry.objects.order_by("id")
-    correct(client, one, "1", "k1")
-    made = LedgerEntry.objects.get(corrects=one)
-    assert b"is a correction itself" in dry_run(client, LedgerEntry, "correct", made.pk, amount="1", key="k", reason="r").content
-    assert "select at most 1" in said(dry_run(client, LedgerEntry, "correct", one.pk, two.pk))
+    entry_row, two = LedgerEntry.objects.order_by("id")
+    correct(client, entry_row, "1", "k1")
+    created = LedgerEntry.objects.get(corrects=entry_row)
+    assert (
+        b"is a correction itself" in dry_run(client, LedgerEntry, "correct", created.pk, amount="1", key="k", reason="r").content
+    )
+    assert "select at most 1" in message_of(dry_run(client, LedgerEntry, "correct", entry_row.pk, two.pk))
 
 
 def test_spend_that_moved_since_the_dry_run_stops_the_correction(client: Client) -> None:
@@ -115,8 +117,8 @@ def test_spend_that_moved_since_the_dry_run_stops_the_correction(client: Client)
     row = LedgerEntry.objects.get()
     shown = dry_run(client, LedgerEntry, "correct", row.pk, amount="-0.2", key="k1", reason="r")
     correct(client, row, "-0.1", "other")
-    answer = admin_site.apply(client, LedgerEntry, "correct", row.pk, shown=shown, amount="-0.1", key="k1", reason="r")
-    assert b"The situation has changed" in answer.content
+    response = admin_site.apply(client, LedgerEntry, "correct", row.pk, shown=shown, amount="-0.1", key="k1", reason="r")
+    assert b"The data changed" in response.content
     assert LedgerEntry.objects.count() == 2
 
 
@@ -130,13 +132,13 @@ def damage(workspace: Any) -> None:
             cursor.execute("SET LOCAL session_replication_role = replica")
         else:
             cursor.execute("SELECT sql FROM sqlite_master WHERE name = 'budget_hold_moves'")
-            made = cursor.fetchone()[0]
+            created = cursor.fetchone()[0]
             cursor.execute("DROP TRIGGER budget_hold_moves")
         Hold.objects.update(drawn=usd(3))
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL session_replication_role = origin")
         else:
-            cursor.execute(made)
+            cursor.execute(created)
 
 
 def test_counters_kept_by_triggers_do_not_drift() -> None:
@@ -146,10 +148,10 @@ def test_counters_kept_by_triggers_do_not_drift() -> None:
 def _everything() -> list[list[dict[str, Any]]]:
     """The rows with counters. The project's version grows with every change, the mending too."""
     rows = [list(model.objects.order_by("pk").values()) for model in (Project, Account, Hold)]
-    return [[{key: value for key, value in row.items() if key != "version"} for row in found] for found in rows]
+    return [[{key: value for key, value in row.items() if key != "version"} for row in rows_of_table] for rows_of_table in rows]
 
 
-def test_every_damaged_counter_is_found_and_mended_with_who_and_why() -> None:
+def test_every_damaged_counter_is_found_and_repaired_with_who_and_why() -> None:
     workspace = seed(2)
     before = _everything()
     damage(workspace)
@@ -158,7 +160,7 @@ def test_every_damaged_counter_is_found_and_mended_with_who_and_why() -> None:
         ("project", "entry_spent"), ("project", "orchestrator_spent"), ("project", "held"), ("account", "spent"),
         ("account", "held"), ("account", "interceptor_spent"), ("hold", "drawn"), ("round", "cost"),
     }  # fmt: skip
-    assert rebuild.mend(workspace.pk, by=ANA, reason="a bad script") == wrong
+    assert rebuild.repair(workspace.pk, by=ANA, reason="a bad script") == wrong
     assert rebuild.find(workspace.pk) == []
     assert _everything() == before
     event = Event.objects.get(verb="budget.rebuilt")
@@ -168,12 +170,12 @@ def test_every_damaged_counter_is_found_and_mended_with_who_and_why() -> None:
 def test_a_lost_round_is_made_again() -> None:
     workspace = seed(1)
     RoundSpend.objects.all().delete()
-    assert [(d.found, d.should) for d in rebuild.mend(workspace.pk, by=ANA, reason="lost")] == [(0, usd("0.25"))]
+    assert [(d.stored, d.expected) for d in rebuild.repair(workspace.pk, by=ANA, reason="lost")] == [(0, usd("0.25"))]
     assert RoundSpend.objects.get().cost == usd("0.25")
 
 
-def test_nothing_wrong_is_nothing_recorded() -> None:
-    assert rebuild.mend(seed(1).pk, by=ANA, reason="just in case") == []
+def test_without_drift_it_records_no_event() -> None:
+    assert rebuild.repair(seed(1).pk, by=ANA, reason="just in case") == []
     assert not Event.objects.filter(verb="budget.rebuilt").exists()
 
 
@@ -191,8 +193,8 @@ def test_rebuilding_is_shown_first_then_done(client: Client) -> None:
     Project.objects.update(entry_spent=1)
     shown = dry_run(client, Project, "rebuild_money", workspace.pk)
     assert b"$0.000001" in shown.content and b"$0.25" in shown.content and Project.objects.get().entry_spent == 1
-    answer = admin_site.apply(client, Project, "rebuild_money", workspace.pk, shown=shown, reason="a bad script")
-    assert "Rebuilt counters: 1" in said(answer) and Project.objects.get().entry_spent == usd("0.25")
+    response = admin_site.apply(client, Project, "rebuild_money", workspace.pk, shown=shown, reason="a bad script")
+    assert "Rebuilt counters: 1" in message_of(response) and Project.objects.get().entry_spent == usd("0.25")
     event = Event.objects.get(verb="budget.rebuilt")
     assert (event.actor, event.reason) == (BOSS, "a bad script")
 
@@ -207,7 +209,7 @@ def test_the_database_refuses_what_the_admin_would_not_ask(client: Client) -> No
         row.delete()
 
 
-def test_two_hands_that_press_apply_at_once_book_one_correction(transactional_db: None) -> None:
+def test_two_clicks_on_apply_at_once_book_one_correction(transactional_db: None) -> None:
     client = a_superuser()
     workspace = seed(1)
     row = LedgerEntry.objects.get()
@@ -222,8 +224,8 @@ def test_two_hands_that_press_apply_at_once_book_one_correction(transactional_db
             connections.close_all()
 
     with ThreadPoolExecutor(4) as hands:
-        answers = list(hands.map(press, range(4)))
-    assert set(answers) <= {200, 302}
+        responses = list(hands.map(press, range(4)))
+    assert set(responses) <= {200, 302}
     assert LedgerEntry.objects.count() == 2 and Project.objects.get().total_spent == usd("0.05")
     assert Event.objects.filter(verb="spend.corrected").count() == 1
     assert rebuild.find(workspace.pk) == []

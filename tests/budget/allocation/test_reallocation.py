@@ -1,11 +1,12 @@
 """The allocation on real accounts: what it reads, writes, tells, and leaves alone."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from budget.allocation import reallocation
-from budget.amounts.money import usd
+from budget import allocation
+from budget.allocation import policy, reallocation
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Hold
 from orchestration import sessions
@@ -45,18 +46,18 @@ def test_a_dry_run_changes_and_records_nothing() -> None:
 
 def test_each_change_is_in_the_books_and_one_line_in_activity() -> None:
     shop = a_workspace(cap="8", budget="8")
-    one, locked = an_entry(shop, budget="0"), an_entry(shop, budget="1")
+    entry, locked = an_entry(shop, budget="0"), an_entry(shop, budget="1")
     caps.toggle_lock(locked.account, by=ANA)
     outcome = reallocation.run(shop.pk, by=ANA)
     change = BudgetChange.objects.get(field="budget")
     assert (change.account_id, change.source, change.actor, change.reason) == (
-        one.pk,
+        entry.pk,
         "allocation",
         "ana",
         outcome.changes[0].reason,
     )
-    told = Event.objects.get(verb="budget.reallocated").data
-    assert told == {"changed": 1, "skipped": 1, "pool_usd": 7, "unallocated_usd": 0}
+    data = Event.objects.get(verb="budget.reallocated").data
+    assert data == {"changed": 1, "skipped": 1, "pool_usd": 7, "unallocated_usd": 0}
     assert [skipped.account_id for skipped in outcome.skipped] == [locked.pk]
 
 
@@ -67,7 +68,7 @@ def test_run_again_it_writes_nothing() -> None:
     assert Event.objects.filter(verb="budget.reallocated").count() == 1
 
 
-def test_a_session_at_work_keeps_what_it_holds() -> None:
+def test_a_running_session_keeps_its_reservation() -> None:
     shop = a_workspace(cap="10", budget="10", round_ceiling_usd=2)
     session = a_session(an_entry(shop, budget="5"))
     caps.set_project(project(shop), "max_project_spend", usd(1), by=ANA)
@@ -102,3 +103,18 @@ def test_what_waits_for_a_person_gets_no_more_than_it_has() -> None:
     sessions.stop(shop.pk, session.pk, by=ANA)
     assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED))
     assert run(shop).changes == () and budgets(shop) == [3]
+
+
+def test_a_budget_is_never_set_below_what_was_spent_since_it_was_read() -> None:
+    shop = a_workspace(cap="20", budget="20")
+    done, waits = some_entries(shop, Draft("done", budget=usd(6)), Draft("waits", budget=0))
+    a_charge(done, "1")
+    Entry.objects.filter(pk=done.pk).update(status="done")
+    read = allocation.allocate(reallocation.snapshot(project(shop), policy.load(shop.pk)))
+    assert {change.account_id: change.after for change in read.changes}[done.pk] == usd(1)
+    a_charge(done, "0.5")  # the last request of its agent is booked late
+    with transaction.atomic():
+        changed, skipped = reallocation._carry_out(read.changes)
+    assert [change.account_id for change in changed] == [waits.pk]
+    assert [skip.account_id for skip in skipped] == [done.pk] and "changed meanwhile" in skipped[0].reason
+    assert Account.objects.get(pk=done.pk).budget == usd(6)

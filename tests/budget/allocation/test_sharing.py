@@ -28,7 +28,7 @@ def rows(draw: st.DrawFn, number: int) -> Row:
         budget=draw(some_money),
         spent=draw(some_money),
         held=draw(st.sampled_from([0, 0, 40_000, DOLLAR])),
-        most=draw(some_money),
+        ceiling=draw(some_money),
         locked=draw(st.sampled_from([False, False, False, True])),
         ready=draw(st.sampled_from([True, True, False])),
         counted=draw(st.sampled_from([None, None, 0, 2])),
@@ -39,15 +39,15 @@ def rows(draw: st.DrawFn, number: int) -> Row:
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
-    made = tuple(draw(rows(number)) for number in range(draw(st.integers(0, 8))))
+    rows_made = tuple(draw(rows(number)) for number in range(draw(st.integers(0, 8))))
     return Snapshot(
         total_budget=draw(st.integers(0, 90 * DOLLAR)),
         max_project_spend=draw(st.integers(0, 90 * DOLLAR)),
         spent=draw(some_money),
-        held=sum(row.held for row in made),
+        held=sum(row.held for row in rows_made),
         min_round=draw(st.sampled_from([0, 1, 50_000, DOLLAR])),
         round_ceiling=draw(st.sampled_from([60_000, 5 * DOLLAR])),
-        rows=made,
+        rows=rows_made,
     )
 
 
@@ -69,7 +69,7 @@ def shares(snapshot: Snapshot) -> dict[str, int]:
 
 @every
 @given(snapshots())
-def test_what_is_shared_out_and_what_is_left_are_the_pool_to_the_micro_dollar(snapshot: Snapshot) -> None:
+def test_shares_and_remainder_are_the_pool_to_the_micro_dollar(snapshot: Snapshot) -> None:
     done = allocation.allocate(snapshot)
     assert sum(shares(snapshot).values()) + done.unallocated == done.pool and done.unallocated >= 0
 
@@ -80,7 +80,7 @@ def test_locked_rows_stay_as_they_are_and_are_named(snapshot: Snapshot) -> None:
     done, after = carried_out(snapshot)
     locked = {row.id for row in snapshot.rows if row.locked}
     assert [row for row in after.rows if row.locked] == [row for row in snapshot.rows if row.locked]
-    assert {one.account_id for one in done.skipped} == {
+    assert {skipped.account_id for skipped in done.skipped} == {
         row.id for row in snapshot.rows if row.locked and row.status not in ("done", "failed")
     }
     assert not locked & {change.account_id for change in done.changes}
@@ -88,7 +88,7 @@ def test_locked_rows_stay_as_they_are_and_are_named(snapshot: Snapshot) -> None:
 
 @every
 @given(snapshots())
-def test_nobody_is_set_below_what_is_spent_and_held(snapshot: Snapshot) -> None:
+def test_no_budget_is_set_below_spent_and_held(snapshot: Snapshot) -> None:
     floors = {row.id: row.floor for row in snapshot.rows}
     assert all(change.after >= floors[change.account_id] for change in allocation.allocate(snapshot).changes)
 
@@ -120,7 +120,7 @@ def test_the_order_of_reading_does_not_matter(snapshot: Snapshot, dice: random.R
 
 @every
 @given(snapshots())
-def test_every_change_says_why(snapshot: Snapshot) -> None:
+def test_every_change_has_a_reason(snapshot: Snapshot) -> None:
     for change in allocation.allocate(snapshot).changes:
         assert change.before != change.after
-        assert change.reason.startswith(("Raised from $", "Lowered from $", "Returned $")) and len(change.reason) < 300
+        assert change.reason.startswith(("Raised from ", "Lowered from ", "Returned ")) and len(change.reason) < 300

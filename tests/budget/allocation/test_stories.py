@@ -5,19 +5,19 @@ from typing import Any
 from budget import allocation
 from budget.allocation import Row, Snapshot
 from budget.allocation.estimates import Round
-from budget.amounts.money import usd
+from budget.amounts import usd
 
 
 def a_row(name: str = "a", *, budget: str = "5", spent: str = "0", rounds: tuple[Round, ...] = (), **more: Any) -> Row:
-    made = {
+    fields = {
         "seq": ord(name[0]),
         "priority": 2,
         "status": "open",
         "held": 0,
-        "most": usd(25),
+        "ceiling": usd(25),
         "rounds_left": 5 - len(rounds),
     } | more
-    return Row(id=name, budget=usd(budget), spent=usd(spent), rounds=rounds, **made)
+    return Row(id=name, budget=usd(budget), spent=usd(spent), rounds=rounds, **fields)
 
 
 def a_round(cost: str, gain: float | None) -> Round:
@@ -48,12 +48,12 @@ def test_without_rounds_each_gets_a_rounds_ceiling_before_anyone_gets_two() -> N
     assert "no rounds yet" in done.changes[0].reason and "$2.00 is all that is left for it" in done.changes[2].reason
 
 
-def test_a_raise_says_what_was_gained_for_what_and_what_is_missing() -> None:
+def test_a_raise_names_the_gain_its_cost_and_the_remaining_need() -> None:
     rounds = (a_round("0.21", 0.2), a_round("0.21", 0.1), a_round("0.21", 0.2))
     rows = a_row("a", budget="0.63", spent="0.63", rounds=rounds), a_row("b", budget="0", rounds=rounds)
     done = shared(*rows, money="1.4", ceiling="0.5")
-    said = "Raised from $0.63 to $1.30: improved 0.30 for $0.42 in its last two rounds, needs about $0.68 more"
-    assert [change.reason for change in done.changes] == [said]
+    sentence = "Raised from $0.63 to $1.30: improved 0.30 for $0.42 in its last two rounds, needs about $0.68 more"
+    assert [change.reason for change in done.changes] == [sentence]
 
 
 def test_what_is_done_gives_back_what_it_has_left_and_a_plateau_gets_no_more() -> None:
@@ -78,7 +78,7 @@ def test_what_improves_for_less_money_comes_first_among_equals() -> None:
     assert done.order == ("b", "a") and after(done) == {"b": 3}
 
 
-def test_one_from_which_little_is_to_be_expected_waits_for_all_others_even_if_it_is_critical() -> None:
+def test_an_entry_with_little_expected_gain_comes_last_even_if_it_is_critical() -> None:
     poor, usual = (a_round("1", 0.0),), (a_round("1", 0.9),)
     rows = [a_row(name, budget="1", spent="1", rounds=usual, status="done") for name in "xyz"]
     done = shared(
@@ -89,7 +89,7 @@ def test_one_from_which_little_is_to_be_expected_waits_for_all_others_even_if_it
 
 def test_a_change_of_cents_is_skipped_unless_it_decides_whether_a_round_can_begin() -> None:
     rounds = (a_round("20", 0.9),)
-    idle = shared(a_row(budget="24", spent="20", rounds=rounds, most=usd("24.5")), money="24.9", ceiling="5")
+    idle = shared(a_row(budget="24", spent="20", rounds=rounds, ceiling=usd("24.5")), money="24.9", ceiling="5")
     starved = shared(a_row(budget="20", spent="20", rounds=rounds), money="20.5", ceiling="0.2")
     assert idle.changes == () and after(starved) == {"a": 20.5}
 
@@ -104,5 +104,5 @@ def test_without_a_plan_the_cap_alone_binds() -> None:
 
 def test_a_budget_of_ones_own_is_shared_breadth_first() -> None:
     asks = [("a", 0, usd(25)), ("b", 0, usd(25)), ("c", 0, usd(25))]
-    assert allocation.breadth_first(usd(9), asks, least=usd("0.05"), most=usd(5)) == {"a": usd(5), "b": usd(4)}
-    assert allocation.breadth_first(usd(40), asks, least=1, most=usd(5)) == {"a": usd(25), "b": usd(10), "c": usd(5)}
+    assert allocation.breadth_first(usd(9), asks, min_round=usd("0.05"), ceiling=usd(5)) == {"a": usd(5), "b": usd(4)}
+    assert allocation.breadth_first(usd(40), asks, min_round=1, ceiling=usd(5)) == {"a": usd(25), "b": usd(10), "c": usd(5)}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget.amounts import columns, money
-from budget.amounts.money import usd
+from budget import amounts
+from budget.amounts import columns, usd
 from budget.charts import bullet, burnup, categories, outlook, patterns, rounds, scales, sparkline
 from budget.charts.burnup import BurnUp, Mark, Point
 from budget.charts.svg import el
@@ -42,11 +42,11 @@ def drawn(svg: str) -> ElementTree.Element:
 
 
 def of_class(svg: str, name: str) -> list[ElementTree.Element]:
-    return [one for one in drawn(svg).iter() if name in one.get("class", "").split()]
+    return [element for element in drawn(svg).iter() if name in element.get("class", "").split()]
 
 
 def words(svg: str) -> str:
-    return " | ".join("".join(one.itertext()) for one in drawn(svg).iter("text"))
+    return " | ".join("".join(element.itertext()) for element in drawn(svg).iter("text"))
 
 
 def test_text_and_attributes_are_escaped() -> None:
@@ -55,7 +55,7 @@ def test_text_and_attributes_are_escaped() -> None:
 
 
 def test_no_chart_brings_styles_or_colours_of_its_own() -> None:
-    every = [burnup.draw(a_burnup()), patterns.shared(), bullet.draw(bullet.Use(5, 5, 8)), sparkline.draw([1, 0, 3])]
+    every = [burnup.draw(a_burnup()), patterns.definitions(), bullet.draw(bullet.Use(5, 5, 8)), sparkline.draw([1, 0, 3])]
     every += [rounds.draw([rounds.Round(1, 0.5, 5, "kept")]), categories.draw(categories.Spend({"entry": 5}, 1, 20))]
     for svg in every:
         assert "style" not in svg and not re.search(r"#[0-9a-fA-F]{3,6}\b", svg)
@@ -82,10 +82,10 @@ def test_every_line_of_the_burnup_is_named_at_its_end() -> None:
 def test_labels_at_the_right_do_not_cover_each_other() -> None:
     svg = burnup.draw(a_burnup(total_budget=usd(60), allocated=usd("59.9")))
     places = sorted(
-        float(one.get("y", 0))
+        float(element.get("y", 0))
         for name in ("cap", "budget", "plan")
-        for one in of_class(svg, f"name-{name}")
-        if one.get("x") == "798"
+        for element in of_class(svg, f"name-{name}")
+        if element.get("x") == "798"
     )
     assert len(places) == 3 and all(b - a >= burnup.LINE for a, b in pairwise(places))
 
@@ -102,7 +102,7 @@ def test_the_forecast_crosses_the_cap_where_it_is_reached() -> None:
 
 
 @given(st.integers(0, 80), st.integers(0, 40), st.integers(1, 30))
-def test_nothing_is_forecast_above_the_cap(cap: int, rate: int, hours: int) -> None:
+def test_no_line_is_drawn_above_the_cap(cap: int, rate: int, hours: int) -> None:
     seen = replace(
         CERTAIN, rate=usd(rate), low_rate=usd(rate) // 2, high_rate=usd(rate) * 2, cap_at=None, cap_from=None, cap_until=None
     )
@@ -116,7 +116,7 @@ def _top_of(svg: str, name: str) -> float:
     return min(float(number) for number in numbers[1::2])
 
 
-def test_thin_data_says_so_and_forecasts_nothing() -> None:
+def test_thin_data_is_named_and_gives_no_forecast() -> None:
     svg = burnup.draw(a_burnup(outlook=Forecast(enough=False, why_not="Not enough data yet (2 of 3 rounds)")))
     assert "Not enough data yet (2 of 3 rounds)" in words(svg) and not of_class(svg, "forecast") and not of_class(svg, "band")
 
@@ -132,10 +132,10 @@ def test_changes_are_ticks_at_the_foot() -> None:
     assert len(of_class(burnup.draw(a_burnup(marks=marks)), "mark")) == 1
 
 
-def test_the_table_says_what_the_burnup_shows() -> None:
+def test_the_table_has_the_values_of_the_burnup() -> None:
     data = a_burnup()
     table = burnup.table(data)
-    assert len(table.rows) == len(data.points) and table.rows[-1][-1] == money.text(data.spent)
+    assert len(table.rows) == len(data.points) and table.rows[-1][-1] == amounts.format_usd(data.spent)
     assert [row[-1] for row in table.exact] == [point.total for point in data.points]
     points = re.findall(r"[ML]", of_class(burnup.draw(data), "total")[0].get("d", ""))
     assert len(points) == len(table.rows)
@@ -156,12 +156,12 @@ def test_a_project_without_any_spend_is_drawn_too() -> None:
 @given(st.integers(0, 10**15))
 def test_gridlines_are_few_and_reach_the_top(highest: int) -> None:
     steps = scales.money_steps(highest)
-    assert steps[0] == 0 and steps[-1] >= highest and 2 <= len(steps) <= scales.MOST_LINES
+    assert steps[0] == 0 and steps[-1] >= highest and 2 <= len(steps) <= scales.MAX_LINES
 
 
 @given(st.lists(st.floats(0, 200), max_size=8))
-def test_labels_are_kept_apart_when_there_is_room(wanted: list[float]) -> None:
-    placed = sorted(scales.apart(wanted, 14, 0, 200))
+def test_labels_do_not_overlap_when_there_is_space(targets: list[float]) -> None:
+    placed = sorted(scales.spread(targets, 14, 0, 200))
     assert all(b - a >= 13.999 for a, b in pairwise(placed))
     assert all(-0.001 <= place <= 200.001 for place in placed)
 
@@ -174,7 +174,7 @@ def test_times_are_round_hours_or_days() -> None:
 
 def test_the_bar_shows_parts_of_the_cap_and_what_is_left() -> None:
     svg = categories.draw(categories.Spend({"entry": usd(300), "interceptor": usd("0.0032")}, held=usd(20), cap=usd(500)))
-    assert [one.get("fill") for one in of_class(svg, "area")] == [
+    assert [element.get("fill") for element in of_class(svg, "area")] == [
         "url(#paint-entry)",
         "url(#paint-interceptor)",
         "url(#paint-held)",
@@ -206,7 +206,7 @@ def test_shares_add_up_to_a_hundred() -> None:
     assert columns.shares([0, 0]) == ["—", "—"] and columns.shares([1, 10_000])[0] == "< 1 %"
 
 
-def test_a_bullet_warns_from_80_percent_and_says_over_beyond_100() -> None:
+def test_a_bullet_warns_from_80_percent_and_shows_over_beyond_100() -> None:
     assert [bullet.Use(spent, 0, 100).tone for spent in (79, 80, 100, 130)] == ["", "warn", "over", "over"]
     assert bullet.words(bullet.Use(usd(6), 0, usd(10))) == "60 %"
     assert bullet.words(bullet.Use(usd("13.2"), 0, usd(10))) == "+$3.20 over"
@@ -221,12 +221,12 @@ def test_a_bullet_ends_at_125_percent() -> None:
 
 
 def test_rounds_are_two_panels_over_the_same_rounds() -> None:
-    made = [
+    drawings = [
         rounds.Round(1, 0.4, usd("0.31"), "kept"),
         rounds.Round(2, 0.3, usd("0.2"), "level", estimated=True),
         rounds.Round(3, None, 0, "failed"),
     ]
-    svg = rounds.draw(made)
+    svg = rounds.draw(drawings)
     points, bars = of_class(svg, "point"), [*of_class(svg, "bar"), *of_class(svg, "area")]
     middle = [float(bar.get("x", 0)) + float(bar.get("width", 0)) / 2 for bar in bars]
     assert [float(point.get("cx", 0)) for point in points] == pytest.approx(sorted(middle)[:2], abs=0.2)
@@ -238,22 +238,22 @@ def test_no_best_score_is_drawn_before_there_is_any() -> None:
     assert not of_class(svg, "best") and "Best" not in words(svg) and of_class(svg, "bar")
 
 
-def test_the_table_of_rounds_says_gain_and_sum() -> None:
+def test_the_table_of_rounds_has_gain_and_sum() -> None:
     table = rounds.table([rounds.Round(1, 0.4, usd("0.31"), "kept"), rounds.Round(2, 0.9, usd("0.2"), "kept", estimated=True)])
     assert [row[2] for row in table.rows] == ["+0.40", "+0.50"] and table.foot[-1] == "$0.51"
     assert table.rows[1][-1] == "≈ $0.20"
 
 
-def test_nothing_is_a_dot_in_a_sparkline() -> None:
+def test_zero_is_a_dot_in_a_sparkline() -> None:
     bars = drawn(sparkline.draw([0, 5, 10]))
     assert [bar.get("height") for bar in bars] == ["1", "12", "24"] and bars[0].get("width") == "1"
 
 
 def test_words_of_the_outlook_stand_clear_of_the_names_of_the_layers() -> None:
     svg = burnup.draw(a_burnup(outlook=Forecast(enough=False, why_not="Not enough data yet (2 of 3 rounds)"), held=0))
-    (said,) = [one for one in of_class(svg, "halo") if "Not enough" in (one.text or "")]
-    named = [float(one.get("y", 0)) for one in of_class(svg, "swatch")]
-    assert float(said.get("y", 0)) < min(named) and "No forecast: not enough data yet" in svg
+    (text,) = [element for element in of_class(svg, "halo") if "Not enough" in (element.text or "")]
+    named = [float(element.get("y", 0)) for element in of_class(svg, "swatch")]
+    assert float(text.get("y", 0)) < min(named) and "No forecast: not enough data yet" in svg
 
 
 @pytest.mark.parametrize(
@@ -271,24 +271,24 @@ def test_words_of_the_outlook_stand_clear_of_the_names_of_the_layers() -> None:
 @pytest.mark.parametrize("ahead", [3, 6, 24])
 def test_the_line_of_now_crosses_no_words(seen: Forecast, ahead: int) -> None:
     svg = burnup.draw(a_burnup(outlook=seen, until=NOW + timedelta(hours=ahead)))
-    (line,) = [one for one in of_class(svg, "now") if one.tag == "line"]
+    (line,) = [element for element in of_class(svg, "now") if element.tag == "line"]
     now = float(line.get("x1", 0))
-    for one in drawn(svg).iter("text"):
-        wide, anchor = outlook.LETTER * len(one.text or ""), one.get("text-anchor", "start")
-        left = float(one.get("x", 0)) - {"start": 0, "middle": wide / 2, "end": wide}[anchor]
-        under_it = float(one.get("y", 0)) < burnup.TOP or float(one.get("y", 0)) > burnup.BOTTOM
-        assert under_it or now <= left or left + wide <= now, one.text
+    for element in drawn(svg).iter("text"):
+        wide, anchor = outlook.LETTER * len(element.text or ""), element.get("text-anchor", "start")
+        left = float(element.get("x", 0)) - {"start": 0, "middle": wide / 2, "end": wide}[anchor]
+        under_it = float(element.get("y", 0)) < burnup.TOP or float(element.get("y", 0)) > burnup.BOTTOM
+        assert under_it or now <= left or left + wide <= now, element.text
 
 
 @pytest.mark.parametrize(
-    ("end", "high", "said"),
+    ("end", "high", "text"),
     [
         (50, 58, "≈ $50.00 ($40.00–$58.00); the cap is enough."),
         (55, 70, "≈ $55.00 ($40.00–$70.00); at the upper end the cap is not enough."),
         (72, 90, "≈ $72.00 ($40.00–$90.00): ≈ $12.00 more than the cap."),
     ],
 )
-def test_the_outlook_tells_what_the_backlog_will_have_cost(end: int, high: int, said: str) -> None:
+def test_the_outlook_reports_the_cost_of_the_backlog(end: int, high: int, text: str) -> None:
     seen = replace(CERTAIN, end_spend=usd(end), end_low=usd(40), end_high=usd(high))
-    assert outlook.ending(seen, usd(60)) == f"When the open backlog is done, all will have cost {said}"
-    assert outlook.ending(CERTAIN, usd(60)) == "" and said in burnup.describe(a_burnup(outlook=seen))
+    assert outlook.end_sentence(seen, usd(60)) == f"When the open backlog is done, all will have cost {text}"
+    assert outlook.end_sentence(CERTAIN, usd(60)) == "" and text in burnup.describe(a_burnup(outlook=seen))

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from budget import forecast
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.forecast import Facts, Worked
 from budget.forecast import inputs as forecast_inputs
 from budget.forecast.duration_model import Life
@@ -30,54 +30,58 @@ def facts(*worked: Worked, cap: str = "10", spent: str = "1", **more: object) ->
     return Facts(at=NOW, spent=usd(spent), cap=usd(cap), worked=worked, **more)  # type: ignore[arg-type]
 
 
-def test_thin_data_says_what_is_missing() -> None:
-    assert forecast.of(facts(*rounds("1", "1"))).why_not == "Not enough data yet (2 of 3 rounds)"
-    brief = forecast.of(facts(*rounds("1", "1", "1", minutes=4)))
+def test_thin_data_names_what_is_missing() -> None:
+    assert forecast.predict(facts(*rounds("1", "1"))).why_not == "Not enough data yet (2 of 3 rounds)"
+    brief = forecast.predict(facts(*rounds("1", "1", "1", minutes=4)))
     assert (brief.enough, brief.why_not, brief.cap_at) == (False, "Not enough data yet (12 of 30 active minutes)", None)
 
 
 def test_even_rounds_give_their_rate_and_the_day_of_the_cap() -> None:
-    told = forecast.of(facts(*rounds("1", "1", "1", "1"), cap="10", spent="4"))
-    assert told.enough and told.rate == told.low_rate == told.high_rate == usd(3)
-    assert told.cap_at is not None and abs(told.cap_at - (NOW + timedelta(hours=2))) < timedelta(minutes=5)
-    assert told.cap_from < told.cap_at < told.cap_until  # type: ignore[operator]
+    prediction = forecast.predict(facts(*rounds("1", "1", "1", "1"), cap="10", spent="4"))
+    assert prediction.enough and prediction.rate == prediction.low_rate == prediction.high_rate == usd(3)
+    assert prediction.cap_at is not None and abs(prediction.cap_at - (NOW + timedelta(hours=2))) < timedelta(minutes=5)
+    assert prediction.cap_from < prediction.cap_at < prediction.cap_until  # type: ignore[operator]
 
 
 def test_uneven_rounds_give_a_range() -> None:
-    told = forecast.of(facts(*rounds("0.2", "3", "0.1", "1", "0.3", "2")))
-    assert told.low_rate < told.rate < told.high_rate
+    prediction = forecast.predict(facts(*rounds("0.2", "3", "0.1", "1", "0.3", "2")))
+    assert prediction.low_rate < prediction.rate < prediction.high_rate
 
 
 def test_only_time_with_a_session_at_work_counts_and_only_the_last_two_hours_of_it() -> None:
-    old = tuple(replace(one, began=one.began - 90_000, ended=one.ended - 90_000) for one in rounds(*["9"] * 9))
-    assert forecast.of(facts(*old, *rounds(*["1"] * 6))).rate == usd(3)
-    beside = [replace(one, began=one.began, ended=one.ended) for one in rounds("1", "1", "1")]
-    assert forecast.active_seconds([*beside, *rounds("2", "2", "2")]) == 3600
+    old = tuple(replace(session, began=session.began - 90_000, ended=session.ended - 90_000) for session in rounds(*["9"] * 9))
+    assert forecast.predict(facts(*old, *rounds(*["1"] * 6))).rate == usd(3)
+    parallel = [replace(session, began=session.began, ended=session.ended) for session in rounds("1", "1", "1")]
+    assert forecast.active_seconds([*parallel, *rounds("2", "2", "2")]) == 3600
 
 
-def test_paused_tells_no_date_and_the_same_facts_tell_the_same() -> None:
+def test_paused_gives_no_date_and_the_same_facts_give_the_same_forecast() -> None:
     seen = facts(*rounds("0.5", "1", "2"), paused=True)
-    assert forecast.of(seen).cap_at is None and forecast.of(seen).paused and forecast.of(seen) == forecast.of(seen)
+    assert (
+        forecast.predict(seen).cap_at is None
+        and forecast.predict(seen).paused
+        and forecast.predict(seen) == forecast.predict(seen)
+    )
 
 
-def test_nothing_spent_reaches_no_cap() -> None:
-    told = forecast.of(facts(*rounds("0", "0", "0")))
-    assert told.enough and (told.rate, told.cap_at, told.cap_until) == (0, None, None)
+def test_without_spend_the_cap_is_not_reached() -> None:
+    prediction = forecast.predict(facts(*rounds("0", "0", "0")))
+    assert prediction.enough and (prediction.rate, prediction.cap_at, prediction.cap_until) == (0, None, None)
 
 
-def test_what_is_spent_beside_sessions_is_in_the_rate() -> None:
-    assert forecast.of(facts(*rounds("1", "1", "1"), overhead=1.5)).rate == usd("4.5")
+def test_spend_outside_sessions_is_in_the_rate() -> None:
+    assert forecast.predict(facts(*rounds("1", "1", "1"), overhead=1.5)).rate == usd("4.5")
 
 
 def test_the_end_is_what_is_spent_and_what_entries_here_usually_cost() -> None:
     lives = (*(Life(2, usd(2), 0, over=True) for _ in range(12)), *(Life(0, 0, 5, over=False) for _ in range(10)))
-    told = forecast.of(facts(*rounds("1", "1", "1"), spent="24", lives=lives))
-    assert told.end_low < told.end_spend < told.end_high  # type: ignore[operator]
-    assert told.end_spend == pytest.approx(usd(44), rel=0.1)
+    prediction = forecast.predict(facts(*rounds("1", "1", "1"), spent="24", lives=lives))
+    assert prediction.end_low < prediction.end_spend < prediction.end_high  # type: ignore[operator]
+    assert prediction.end_spend == pytest.approx(usd(44), rel=0.1)
 
 
 def test_an_end_without_any_round_is_not_known() -> None:
-    assert forecast.of(facts(*rounds("1", "1", "1"), lives=(Life(0, 0, 5, over=False),))).end_spend is None
+    assert forecast.predict(facts(*rounds("1", "1", "1"), lives=(Life(0, 0, 5, over=False),))).end_spend is None
 
 
 @pytest.mark.django_db
@@ -87,7 +91,7 @@ def test_it_reads_five_times_whatever_the_backlog(number: int) -> None:
     for entry in some_entries(shop, *(Draft(f"do {n}", budget=usd(1)) for n in range(number))):
         a_charge(entry, "0.1")
     with CaptureQueriesContext(connection) as context:
-        forecast_inputs.of(shop.pk)
+        forecast_inputs.forecast(shop.pk)
     assert len(context.captured_queries) == 5
 
 
@@ -101,11 +105,13 @@ def test_it_is_read_from_the_sessions_that_are_over() -> None:
         Hold.objects.filter(session_ref=session.pk).update(drawn=usd("0.5"))
         ended(session, outcome="passed")
     Hold.objects.update(opened_at=F("settled_at") - timedelta(minutes=40))
-    told = forecast_inputs.of(shop.pk)
-    assert told.enough and told.rate == pytest.approx(usd("2.25"), rel=0.02)
-    assert told.end_spend == usd("1.5")
+    prediction = forecast_inputs.forecast(shop.pk)
+    assert prediction.enough and prediction.rate == pytest.approx(usd("2.25"), rel=0.02)
+    assert prediction.end_spend == usd("1.5")
 
 
 @pytest.mark.django_db
 def test_a_paused_executor_is_known() -> None:
-    assert forecast_inputs.of(a_workspace(state="paused").pk).paused and not forecast_inputs.of(a_workspace().pk).paused
+    assert (
+        forecast_inputs.forecast(a_workspace(state="paused").pk).paused and not forecast_inputs.forecast(a_workspace().pk).paused
+    )

@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.models import Entry
 from tests.factories import a_workspace, an_entry, project
@@ -30,7 +30,7 @@ def book(entry: Entry, key: str, amount: str, hold: Hold | None = None, round_nu
         project(entry.workspace),
         a_charge(key, amount),
         account=entry.account,
-        hold=hold,
+        reservation=hold,
         round_number=round_number,
         actor="agent",
     )
@@ -41,7 +41,7 @@ def balances(workspace: Workspace) -> tuple[int, int]:
     return row.total_spent, row.held
 
 
-def test_a_charge_draws_its_hold_down() -> None:
+def test_a_charge_draws_its_reservation_down() -> None:
     entry = an_entry(a_workspace(), budget="5")
     hold = a_hold(entry, "2")
     assert book(entry, "k1", "0.5", hold)
@@ -57,14 +57,14 @@ def test_a_repeated_event_counts_once() -> None:
     assert balances(entry.workspace)[0] == usd("0.1")
 
 
-def test_spending_past_the_hold_is_booked_as_it_is() -> None:
+def test_spend_beyond_the_reservation_is_booked_in_full() -> None:
     entry = an_entry(a_workspace(), budget="1")
     hold = a_hold(entry, "1")
     book(entry, "k1", "1.3", hold)
     assert balances(entry.workspace) == (usd("1.3"), 0)
 
 
-def test_a_hold_is_settled_exactly_once() -> None:
+def test_a_reservation_is_settled_exactly_once() -> None:
     entry = an_entry(a_workspace(), budget="2")
     hold = a_hold(entry, "2")
     book(entry, "k1", "0.5", hold)
@@ -73,7 +73,7 @@ def test_a_hold_is_settled_exactly_once() -> None:
     assert balances(entry.workspace) == (usd("0.5"), 0)
 
 
-def test_an_unknown_cost_settles_at_the_full_hold() -> None:
+def test_an_unknown_cost_settles_at_the_full_reservation() -> None:
     entry = an_entry(a_workspace(), budget="2")
     hold = a_hold(entry, "2")
     book(entry, "k1", "0.5", hold)
@@ -81,22 +81,22 @@ def test_an_unknown_cost_settles_at_the_full_hold() -> None:
     assert balances(entry.workspace) == (usd(2), 0)
 
 
-def test_a_hold_past_the_cap_is_refused_by_the_database() -> None:
+def test_a_reservation_beyond_the_cap_is_refused_by_the_database() -> None:
     workspace = a_workspace(cap="1")
-    one, two = an_entry(workspace, budget="5"), an_entry(workspace, budget="5")
-    a_hold(one, "0.9")
+    entry, two = an_entry(workspace, budget="5"), an_entry(workspace, budget="5")
+    a_hold(entry, "0.9")
     with pytest.raises(IntegrityError, match="project cap"), transaction.atomic():
         a_hold(two, "0.2")
     assert balances(workspace) == (0, usd("0.9"))
 
 
-def test_a_hold_past_the_entrys_budget_is_refused_by_the_database() -> None:
+def test_a_reservation_beyond_the_entrys_budget_is_refused_by_the_database() -> None:
     entry = an_entry(a_workspace(), budget="1")
     with pytest.raises(IntegrityError, match="entry budget"), transaction.atomic():
         a_hold(entry, "1.1")
 
 
-def test_a_hold_grows_only_as_far_as_the_caps_allow() -> None:
+def test_a_reservation_grows_only_within_the_caps() -> None:
     entry = an_entry(a_workspace(cap="3"), budget="2")
     hold = a_hold(entry, "1")
     assert ledger.grow(hold, usd(1)) is True
@@ -104,7 +104,7 @@ def test_a_hold_grows_only_as_far_as_the_caps_allow() -> None:
     assert balances(entry.workspace) == (0, usd(2))
 
 
-def test_a_settled_hold_stays_settled() -> None:
+def test_a_settled_reservation_stays_settled() -> None:
     entry = an_entry(a_workspace(), budget="1")
     hold = a_hold(entry, "1")
     ledger.settle(hold.pk)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from budget import ledger, limits
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import rebuild, reconciliation, usage_files
 from budget.ledger.usage_files import same_model
 from budget.models import DaySpend, LedgerEntry
@@ -35,8 +35,8 @@ OPENAI_COST = """start_time,end_time,start_time_iso,end_time_iso,amount_value,am
 
 
 def read(text: str, provider: str, **columns: str) -> list[tuple[str, str, Decimal | None, int | None]]:
-    told = usage_files.read(text, provider=provider, columns=columns)
-    return [(one.day.isoformat(), one.model, one.cost, one.tokens) for one in told]
+    usages = usage_files.read(text, provider=provider, columns=columns)
+    return [(usage.day.isoformat(), usage.model, usage.cost, usage.tokens) for usage in usages]
 
 
 def test_the_cost_export_of_anthropic_is_read_by_day_and_model() -> None:
@@ -46,7 +46,7 @@ def test_the_cost_export_of_anthropic_is_read_by_day_and_model() -> None:
     ]
 
 
-def test_its_usage_export_tells_tokens_only() -> None:
+def test_its_usage_export_has_tokens_only() -> None:
     assert read(ANTHROPIC_USAGE, "anthropic") == [("2026-08-04", "claude-haiku-4-5-20251001", None, 3163)]
 
 
@@ -68,8 +68,8 @@ def test_any_other_file_is_read_with_its_columns_named() -> None:
     [
         ("foo,bar\n1,2\n", "it has: foo, bar"),
         ("", "not the columns"),
-        ("usage_date_utc,model,cost_usd\nAugust,x,1\n", "Line 2: 'August' is no date"),
-        ("usage_date_utc,model,cost_usd\n2026-08-04,x,much\n", "Line 2: 'much' is no number"),
+        ("usage_date_utc,model,cost_usd\nAugust,x,1\n", "Line 2: 'August' is not a date"),
+        ("usage_date_utc,model,cost_usd\n2026-08-04,x,much\n", "Line 2: 'much' is not a number"),
         ("usage_date_utc,model,cost_usd\n2026-08-04,x,NaN\n", "out of bounds"),
         ("usage_date_utc,model,cost_usd\n2026-08-04,,1\n", "names no model"),
         ("usage_date_utc,model,cost_usd\n2026-08-04," + "x" * 200_000 + ",1\n", "Line"),
@@ -81,15 +81,15 @@ def test_what_cannot_be_read_is_named_with_its_line(text: str, sentence: str) ->
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("usage", "other"),
     [
         ("Claude Haiku 4.5", "claude-haiku-4-5-20251001"),
         ("Claude Sonnet 3.5", "anthropic/claude-3-5-sonnet-20241022"),
         ("gpt-4o-2024-08-06", "gpt-4o"),
     ],
 )
-def test_two_names_of_one_model_are_one(one: str, other: str) -> None:
-    assert same_model(one) == same_model(other) != same_model("gpt-5")
+def test_two_names_of_one_model_are_one(usage: str, other: str) -> None:
+    assert same_model(usage) == same_model(other) != same_model("gpt-5")
 
 
 def booked_on(workspace: Workspace, day: date, model: str, amount: str) -> None:
@@ -99,7 +99,7 @@ def booked_on(workspace: Workspace, day: date, model: str, amount: str) -> None:
     ledger.charge(project(workspace), what, actor="agent")
 
 
-def told(day: date, model: str, cost: str) -> list[usage_files.ReportedUsage]:
+def usages(day: date, model: str, cost: str) -> list[usage_files.ReportedUsage]:
     return [usage_files.ReportedUsage(day, model, Decimal(cost), None)]
 
 
@@ -109,7 +109,7 @@ DAY = date(2026, 8, 4)
 def test_a_difference_is_booked_once_on_its_own_day() -> None:
     workspace = a_workspace()
     booked_on(workspace, DAY, "claude-haiku-4-5-20251001", "1")
-    file = told(DAY, "Claude Haiku 4.5", "1.5")
+    file = usages(DAY, "Claude Haiku 4.5", "1.5")
     assert [line.difference for line in reconciliation.compare(workspace.pk, file)] == [usd("0.5")]
     assert len(reconciliation.apply(workspace.pk, file, provider="anthropic", by=ANA)) == 1
     assert reconciliation.apply(workspace.pk, file, provider="anthropic", by=ANA) == []
@@ -122,7 +122,7 @@ def test_a_difference_is_booked_once_on_its_own_day() -> None:
 def test_a_difference_may_be_a_refund() -> None:
     workspace = a_workspace()
     booked_on(workspace, DAY, "gpt-5", "2")
-    reconciliation.apply(workspace.pk, told(DAY, "gpt-5", "1.2"), provider="openai", by=ANA)
+    reconciliation.apply(workspace.pk, usages(DAY, "gpt-5", "1.2"), provider="openai", by=ANA)
     assert project(workspace).total_spent == usd("1.2")
 
 
@@ -131,15 +131,15 @@ def test_rounding_and_what_is_not_in_the_file_are_never_booked() -> None:
     booked_on(workspace, DAY, "gpt-5", "2.000123")
     booked_on(workspace, DAY, "claude-opus-4-5", "7")
     booked_on(workspace, DAY - timedelta(days=1), "gpt-5", "1")
-    lines = reconciliation.compare(workspace.pk, told(DAY, "gpt-5", "2"))
+    lines = reconciliation.compare(workspace.pk, usages(DAY, "gpt-5", "2"))
     assert [(line.model, line.to_book, line.note[:8]) for line in lines] == [
         ("claude-opus-4-5", 0, "not in t"),
         ("gpt-5", 0, "rounding"),
     ]
-    assert reconciliation.apply(workspace.pk, told(DAY, "gpt-5", "2"), provider="openai", by=ANA) == []
+    assert reconciliation.apply(workspace.pk, usages(DAY, "gpt-5", "2"), provider="openai", by=ANA) == []
 
 
 def test_an_adjustment_of_today_is_not_of_tomorrow() -> None:
     workspace = a_workspace()
-    reconciliation.apply(workspace.pk, told(limits.today(), "gpt-5", "1"), provider="openai", by=ANA)
+    reconciliation.apply(workspace.pk, usages(limits.today(), "gpt-5", "1"), provider="openai", by=ANA)
     assert LedgerEntry.objects.get().at <= reconciliation.datetime.now(reconciliation.UTC)

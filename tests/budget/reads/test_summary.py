@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, Project, RoundSpend
 from budget.reads import queries, summary
@@ -41,9 +41,9 @@ CHANGES: dict[str, Callable[[Entry], object]] = {
 
 @pytest.fixture
 def entry() -> Entry:
-    made = an_entry(a_workspace(), budget="5")
-    a_charge(made, "0.1")
-    return made
+    created = an_entry(a_workspace(), budget="5")
+    a_charge(created, "0.1")
+    return created
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -69,18 +69,18 @@ def test_the_tag_stays_while_nothing_changes(entry: Entry) -> None:
     assert summary.tag(entry.workspace_id) == before
 
 
-def test_an_answer_is_kept_for_as_long_as_it_is_true(entry: Entry) -> None:
+def test_a_summary_is_cached_while_it_is_current(entry: Entry) -> None:
     first = summary.read(entry.workspace_id)
     assert summary.read(entry.workspace_id) is first
     a_charge(entry, "0.25")
     assert summary.read(entry.workspace_id) == summary.write(entry.workspace_id) != first
 
 
-def test_long_answers_of_many_workspaces_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary, "KEPT_BYTES", 1000)
+def test_the_cache_of_summaries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "MAX_CACHED_BYTES", 1000)
     workspaces = [a_workspace() for _ in range(6)]
-    told = [summary.read(workspace.pk).text for workspace in workspaces]
-    assert 0 < sum(len(one.text) for one in summary._kept.values()) <= 1000 < sum(map(len, told))
+    texts = [summary.read(workspace.pk).text for workspace in workspaces]
+    assert 0 < sum(len(item.text) for item in summary._cache.values()) <= 1000 < sum(map(len, texts))
 
 
 def test_what_is_rolled_back_changes_no_tag(entry: Entry) -> None:
@@ -102,23 +102,23 @@ def test_a_thousand_entries_in_one_transaction_count_once_or_more_but_every_tran
 
 def as_python_writes_it(workspace: Workspace) -> dict[str, object]:
     """The same answer built row by row: slow, and easy to believe."""
-    told = []
+    texts = []
     for account in Account.objects.filter(project_id=workspace.pk, entry__deleted_at__isnull=True).order_by("entry__seq"):
-        made = [
-            {"round": one.number, "cost": one.cost / 1_000_000, "improvement_score": one.improvement_score or 0}
-            for one in account.rounds.order_by("number")
+        created = [
+            {"round": item.number, "cost": item.cost / 1_000_000, "improvement_score": item.improvement_score or 0}
+            for item in account.rounds.order_by("number")
         ]
-        told.append(
+        texts.append(
             {
                 "entryID": account.pk,
                 "budget_usd": account.budget / 1_000_000,
                 "budget_human_locked": account.human_locked,
                 "spent_usd": account.spent / 1_000_000,
                 "interceptor_spent_usd": account.interceptor_spent / 1_000_000,
-                "rounds": made,
+                "rounds": created,
             }
         )
-    return {"global": queries.totals(project(workspace)), "entries": told}
+    return {"global": queries.totals(project(workspace)), "entries": texts}
 
 
 def test_the_database_writes_what_python_would() -> None:
@@ -133,11 +133,11 @@ def test_the_database_writes_what_python_would() -> None:
     assert json.loads(summary.write(workspace.pk).text) == as_python_writes_it(workspace)
 
 
-def test_a_deleted_entry_that_spent_stays_in_the_answer(entry: Entry) -> None:
+def test_a_deleted_entry_with_spend_stays_in_the_summary(entry: Entry) -> None:
     idle = an_entry(entry.workspace)
     entries.delete(entry, by=ANA)
     entries.delete(idle, by=ANA)
-    assert [one["entryID"] for one in json.loads(summary.write(entry.workspace_id).text)["entries"]] == [entry.pk]
+    assert [item["entryID"] for item in json.loads(summary.write(entry.workspace_id).text)["entries"]] == [entry.pk]
 
 
 @pytest.mark.parametrize("count", [1, 300])

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Decision, Proposal, Review
 from budget.reviews import deciding, drafting
@@ -74,7 +74,7 @@ def test_the_last_approval_applies_what_is_proposed(shop: Workspace, ana: Caller
     assert verbs() == ["review.opened", "review.requested", "review.decided", "review.applied"]
 
 
-def test_the_lock_flag_says_whether_it_is_locked_afterwards(shop: Workspace, ana: Caller, bea: Caller) -> None:
+def test_the_lock_flag_decides_whether_it_is_locked_afterwards(shop: Workspace, ana: Caller, bea: Caller) -> None:
     free, locked, same = an_entry(shop), an_entry(shop), an_entry(shop, budget="1")
     wishes = [
         Wish(BUDGET, usd(4), "x", free.pk, lock=False),
@@ -83,7 +83,7 @@ def test_the_lock_flag_says_whether_it_is_locked_afterwards(shop: Workspace, ana
     ]
     approve(asked(shop, *wishes, by=ana), bea)
     states = [
-        (Account.objects.get(pk=one.pk).budget, Account.objects.get(pk=one.pk).human_locked) for one in (free, locked, same)
+        (Account.objects.get(pk=item.pk).budget, Account.objects.get(pk=item.pk).human_locked) for item in (free, locked, same)
     ]
     assert states == [(usd(4), False), (usd(4), True), (usd(1), True)]
 
@@ -101,7 +101,7 @@ def test_raising_a_budget_by_review_unblocks_what_it_blocked(
 
 def test_an_author_does_not_decide_on_their_own_review(shop: Workspace, ana: Caller) -> None:
     review = asked(shop, by=ana)
-    with pytest.raises(Forbidden, match="their own"):
+    with pytest.raises(Forbidden, match="your own"):
         approve(review, ana)
     with pytest.raises(IntegrityError, match="their own"), transaction.atomic():
         Decision.objects.create(review=review, version=1, reviewer="ana", verdict="approve", note="mine")
@@ -113,7 +113,7 @@ def test_nor_through_a_token_nor_behind_one(shop: Workspace, ana: Caller, bea: C
     token = access.of_token(ApiToken.objects.get(name="ci"))
     review = asked(shop, by=token)
     assert (review.author, review.author_behind) == ("token:ci", "ana")
-    with pytest.raises(Forbidden, match="their own"):
+    with pytest.raises(Forbidden, match="your own"):
         approve(review, ana)
     with pytest.raises(IntegrityError, match="their own"), transaction.atomic():
         Decision.objects.create(review=review, version=1, reviewer="ana", verdict="approve", note="mine")
@@ -146,19 +146,19 @@ def test_a_new_version_makes_earlier_approvals_worthless(shop: Workspace, ana: C
     assert approve(again, bea).state == "approved" and budget_of(entry) == usd(3)
 
 
-def test_an_amount_that_moved_means_that_nothing_is_applied(shop: Workspace, ana: Caller, bea: Caller) -> None:
-    one, two = an_entry(shop, budget="1"), an_entry(shop, budget="1")
+def test_a_changed_amount_means_that_no_proposal_is_applied(shop: Workspace, ana: Caller, bea: Caller) -> None:
+    item, two = an_entry(shop, budget="1"), an_entry(shop, budget="1")
     review = asked(
-        shop, Wish(BUDGET, usd(4), "more", one.pk), Wish(BUDGET, usd(5), "more", two.pk), Wish(CAP, usd(120), "x"), by=ana
+        shop, Wish(BUDGET, usd(4), "more", item.pk), Wish(BUDGET, usd(5), "more", two.pk), Wish(CAP, usd(120), "x"), by=ana
     )
     caps.edit(two.account, usd(2), by=bea)
     after = approve(review, bea)
-    assert (after.state, budget_of(one), project(shop).max_project_spend) == ("changes_requested", usd(1), usd(100))
+    assert (after.state, budget_of(item), project(shop).max_project_spend) == ("changes_requested", usd(1), usd(100))
     assert after.state_reason == "Nothing was applied: the budget of #2 is $2.00 now, not $1.00"
     assert Event.objects.get(verb="review.decided").data["why"] == after.state_reason and "review.applied" not in verbs()
 
 
-def test_an_entry_off_the_backlog_means_that_nothing_is_applied(shop: Workspace, ana: Caller, bea: Caller) -> None:
+def test_an_entry_off_the_backlog_means_that_no_proposal_is_applied(shop: Workspace, ana: Caller, bea: Caller) -> None:
     entry = an_entry(shop, budget="1")
     review = asked(shop, Wish(BUDGET, usd(4), "more", entry.pk), by=ana)
     entries.delete(entry, by=ana)
@@ -175,7 +175,7 @@ def test_an_approval_sets_older_open_ones_aside(shop: Workspace, ana: Caller, be
         approve(older, bea)
 
 
-def test_only_its_author_changes_a_review_and_only_while_nobody_decides(shop: Workspace, ana: Caller, bea: Caller) -> None:
+def test_only_its_author_changes_a_review_and_only_while_it_is_editable(shop: Workspace, ana: Caller, bea: Caller) -> None:
     review = a_review(shop, by=ana)
     for act in (lambda: drafting.change(review, Changes(title="Mine"), by=bea), lambda: drafting.request(review, by=bea)):
         with pytest.raises(Forbidden, match="Only ana"):
@@ -201,8 +201,8 @@ def test_a_draft_cannot_be_decided_and_a_note_is_needed(shop: Workspace, ana: Ca
     [
         ([Wish(BUDGET, usd(1), "same", "E", lock=False)], "changes nothing"),
         ([Wish(BUDGET, usd(2), " ", "E")], "needs a reason"),
-        ([Wish(BUDGET, usd(2), "x")], "an entry's"),
-        ([Wish(CAP, usd(2), "x", "E")], "an entry's"),
+        ([Wish(BUDGET, usd(2), "x")], "belongs to an entry"),
+        ([Wish(CAP, usd(2), "x", "E")], "belongs to an entry"),
         ([Wish(CAP, usd(100), "x")], "changes nothing"),
         ([Wish(BUDGET, usd(2), "x", "E"), Wish(BUDGET, usd(3), "y", "E")], "same amount"),
     ],
@@ -224,17 +224,17 @@ def test_two_who_approve_at_the_same_moment_apply_it_once(transactional_db: None
     assert Review.objects.get().state == "approved" and BudgetChange.objects.count() == 1 and budget_of(entry) == usd(4)
 
 
-def test_approvals_of_two_reviews_beside_charges_and_edits_do_not_lock_up(transactional_db: None) -> None:
+def test_approvals_of_two_reviews_with_charges_and_edits_do_not_deadlock(transactional_db: None) -> None:
     shop = a_workspace()
-    made = [an_entry(shop, budget="1") for _ in range(4)]
+    entries = [an_entry(shop, budget="1") for _ in range(4)]
     ana, bea = person("ana"), person("bea")
     reviews = [
-        asked(shop, *(Wish(BUDGET, usd(4 + n), "x", one.pk) for one in made), Wish(CAP, usd(90 + n), "x"), by=ana)
+        asked(shop, *(Wish(BUDGET, usd(4 + n), "x", item.pk) for item in entries), Wish(CAP, usd(90 + n), "x"), by=ana)
         for n in range(2)
     ]
-    jobs: list[Any] = [lambda one=one: approve(one, bea) for one in reviews]
-    jobs += [lambda one=one: a_charge(one, "0.1") for one in made]
-    jobs += [lambda one=one: caps.edit(one.account, usd(1), by=ana) for one in made[:2]]
+    jobs: list[Any] = [lambda item=item: approve(item, bea) for item in reviews]
+    jobs += [lambda item=item: a_charge(item, "0.1") for item in entries]
+    jobs += [lambda item=item: caps.edit(item.account, usd(1), by=ana) for item in entries[:2]]
 
     def quietly(job: Any) -> None:
         try:

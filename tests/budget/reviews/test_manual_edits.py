@@ -3,7 +3,7 @@
 import pytest
 from django.db import IntegrityError, transaction
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Proposal, Review
 from budget.reviews import drafting
 from budget.reviews.drafting import Wish

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.forecast import inputs as forecast_inputs
 from budget.limits import caps
 from budget.models import Comment, Decision, LedgerEntry, Proposal, Review, ReviewLine, RoundSpend
@@ -52,17 +52,17 @@ def test_it_is_the_budget_as_of_a_ledger_row(shop: Workspace) -> None:
     assert line.forecast is not None and line.forecast > line.spent
 
 
-def test_new_spend_and_new_budgets_leave_it_alone_and_are_said_to_have_moved(shop: Workspace) -> None:
+def test_new_spend_and_new_budgets_leave_it_unchanged_and_are_listed_as_changes(shop: Workspace) -> None:
     entry = an_entry(shop, budget="5")
     review = a_review(shop)
-    assert snapshot.moved(review) == []
+    assert snapshot.changes_since(review) == []
     before = list(review.lines.values())
     a_charge(entry, "2")
     caps.edit(entry.account, usd(9), by=ANA)
     caps.set_project(project(shop), "max_project_spend", usd(70), by=ANA)
     review.refresh_from_db()
     assert list(review.lines.values()) == before and review.total_spent == 0
-    assert snapshot.moved(review) == [("total_spent", 0, usd(2)), ("max_project_spend", usd(80), usd(70))]
+    assert snapshot.changes_since(review) == [("total_spent", 0, usd(2)), ("max_project_spend", usd(80), usd(70))]
 
 
 def test_the_period_counts_what_was_booked_in_it(shop: Workspace) -> None:
@@ -71,7 +71,7 @@ def test_the_period_counts_what_was_booked_in_it(shop: Workspace) -> None:
     assert (review.period_spent, review.total_spent) == (0, usd(2))
 
 
-def test_before_any_round_nobody_knows_what_an_entry_will_cost(shop: Workspace) -> None:
+def test_before_any_round_the_cost_of_an_entry_is_unknown(shop: Workspace) -> None:
     an_entry(shop, budget="5")
     [line] = a_review(shop).lines.all()
     assert line.forecast is None
@@ -84,7 +84,7 @@ def test_an_ended_entry_costs_what_it_cost_and_an_open_one_what_the_allocation_r
     RoundSpend.objects.filter(account=done.account).update(improvement_score=0.5)
     entry_actions.mark_done(done, by=ANA)
     review = a_review(shop)
-    ahead = forecast_inputs.ends(project(shop))
+    ahead = forecast_inputs.final_costs(project(shop))
     assert list(review.lines.order_by("position").values_list("forecast", flat=True)) == [usd(2), ahead[going.pk]]
     assert (review.planned, review.expected) == (usd(10), usd(2) + ahead[going.pk])
 
@@ -125,7 +125,7 @@ def test_the_database_itself_keeps_it_frozen(shop: Workspace) -> None:
     assert Review.objects.count() == ReviewLine.objects.count() == 1
 
 
-def test_what_was_said_and_decided_stays(shop: Workspace) -> None:
+def test_comments_and_decisions_stay(shop: Workspace) -> None:
     entry = an_entry(shop)
     review = a_review(shop, Wish(Proposal.Field.BUDGET, usd(4), "more", entry.pk), by=ANA)
     comments.add(review, "Why?", by=ANA, entry_id=entry.pk)
@@ -143,21 +143,23 @@ def test_a_whole_review_takes_a_fixed_number_of_queries(shop: Workspace, django_
     wishes = [Wish(Proposal.Field.BUDGET, usd(4), "more", an_entry(shop).pk) for _ in range(5)]
     review = a_review(shop, *wishes)
     with django_assert_num_queries(4):
-        found = reading.whole(review)
-    assert (len(found.lines), len(found.proposals)) == (5, 5)
+        detail = reading.load(review)
+    assert (len(detail.lines), len(detail.proposals)) == (5, 5)
 
 
 def test_reviews_begun_in_the_middle_of_charges_add_up(transactional_db: None) -> None:
     """The counters, the entries' lines and the ledger itself, read while eight threads book: they are of one moment."""
     shop = a_workspace(cap="1000")
-    made = [an_entry(shop, budget="50") for _ in range(4)]
+    entries = [an_entry(shop, budget="50") for _ in range(4)]
 
     def book(entry: Entry) -> None:
         for n in range(15):
             a_charge(entry, "0.01", round=1 + n % 3)
             a_charge(entry, "0.003", category="interceptor", round=None)
 
-    at_once([*(lambda one=one: book(one) for one in made), *(lambda: [a_review(shop) for _ in range(6)] for _ in range(2))])  # type: ignore[misc]
+    at_once(
+        [*(lambda item=item: book(item) for item in entries), *(lambda: [a_review(shop) for _ in range(6)] for _ in range(2))]
+    )  # type: ignore[misc]
     assert Review.objects.count() == 12
     for review in Review.objects.all():
         lines = list(review.lines.all())

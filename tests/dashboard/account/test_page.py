@@ -56,13 +56,13 @@ def test_preferences_are_kept_and_rendered_by_the_server(pia: Client) -> None:
 def test_an_invalid_time_zone_is_refused_at_its_field(pia: Client, zone: str) -> None:
     response = pia.post("/account/preferences/", CHOSEN | {"time_zone": zone})
     assert response.status_code == 400 and 'id="zone-wrong"' in in_line(response.content.decode())
-    assert people.of(User.objects.get()).time_zone == ""
+    assert people.preferences_of(User.objects.get()).time_zone == ""
 
 
 def test_the_theme_of_the_footer_is_kept_with_the_person(pia: Client) -> None:
     pia.post("/account/preferences/", CHOSEN)
     pia.post("/theme/", {"theme": "light"})
-    kept = people.of(User.objects.get())
+    kept = people.preferences_of(User.objects.get())
     assert (kept.theme, kept.time_zone) == ("light", "Europe/Berlin") and 'data-theme="light"' in text_of(pia, "/")
 
 
@@ -87,8 +87,8 @@ def test_who_came_by_a_link_sets_a_password_without_an_old_one(db: None) -> None
 
 def test_guessing_the_old_password_is_bounded(pia: Client) -> None:
     form = {"old_password": "wrong", "new_password1": "another long one", "new_password2": "another long one"}
-    codes = [pia.post("/account/password/", form).status_code for _ in range(throttle.MOST + 1)]
-    assert codes == [400] * throttle.MOST + [429]
+    codes = [pia.post("/account/password/", form).status_code for _ in range(throttle.MAX_TRIES + 1)]
+    assert codes == [400] * throttle.MAX_TRIES + [429]
 
 
 def test_a_token_is_shown_once_and_works_at_most_as_its_owner(otto: Client, workspace: Workspace) -> None:
@@ -163,13 +163,13 @@ def test_tokens_of_others_and_of_the_server_are_not_listed(ana: Client, vera: Cl
 def test_tries_are_bounded_and_answered_alike_whoever_there_is(pia: Client) -> None:
     def tries(name: str, address: str = "10.0.0.1") -> list[tuple[int, str]]:
         client, seen = Client(REMOTE_ADDR=address), []
-        for _ in range(throttle.MOST + 2):
+        for _ in range(throttle.MAX_TRIES + 2):
             response = client.post("/login/", {"username": name, "password": "wrong"})
             seen.append((response.status_code, re.sub(r'value="[^"]*"', "", in_line(response.content.decode()))))
         return seen
 
     real, made_up = tries("pia"), tries("nobody")
-    assert real == made_up and [code for code, _ in real] == [200] * throttle.MOST + [429] * 2
+    assert real == made_up and [code for code, _ in real] == [200] * throttle.MAX_TRIES + [429] * 2
     assert "Too many tries. Wait 15 minutes" in real[-1][1]
     right = Client(REMOTE_ADDR="10.0.0.1").post("/login/", {"username": "PIA ", "password": PASSWORD})
     assert right.status_code == 429 and int(right["Retry-After"]) > 800

@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from budget import amounts
 from budget.allocation import reallocation
-from budget.amounts import columns, money
-from budget.amounts.money import usd
+from budget.amounts import columns, usd
 from budget.limits import caps
 from budget.models import Account, BudgetChange, LedgerEntry, Limit, Project
 from orchestration.models import Entry, Executor
@@ -28,7 +28,7 @@ def test_a_concurrent_budget_change_is_not_overwritten(bea: Client, day: Workspa
     form = {"amount": "9", "seen": str(target.account.budget)}
     response = bea.post(address, form, headers=HTMX)
     assert response.status_code == 409 and Account.objects.get(pk=target.pk).budget == usd(3)
-    assert f"ana changed it from {money.text(target.account.budget)} to $3.00" in in_line(response.content.decode())
+    assert f"ana changed it from {amounts.format_usd(target.account.budget)} to $3.00" in in_line(response.content.decode())
     assert bea.post(address, form).status_code == 409
     assert bea.post(address, form | {"seen": str(usd(3))}).status_code == 303
     assert Account.objects.get(pk=target.pk).budget == usd(9)
@@ -134,9 +134,9 @@ def test_the_look_ahead_shows_a_change_that_cents_would_hide(bea: Client, day: W
 
 
 def test_the_rows_of_the_ledger_are_not_rounded(bea: Client, day: Workspace) -> None:
-    amounts = [row["row"].amount for row in bea.get(at(day, "ledger/")).context["rows"]]
+    booked = [row["row"].amount for row in bea.get(at(day, "ledger/")).context["rows"]]
     shown = [row["amount"] for row in bea.get(at(day, "ledger/")).context["rows"]]
-    assert [usd(text.replace("$", "").replace(",", "").replace("−", "-")) for text in shown] == amounts
+    assert [usd(text.replace("$", "").replace(",", "").replace("−", "-")) for text in shown] == booked
 
 
 def test_the_reallocation_is_looked_at_and_then_done(bea: Client, day: Workspace) -> None:
@@ -156,8 +156,8 @@ def test_the_pool_of_a_reallocation_adds_up(bea: Client, day: Workspace) -> None
     seen = text_of(bea, at(day, "reallocate/"))
     project, pool = Project.objects.get(pk=day.pk), reallocation.preview(day.pk).pool
     locked = min(project.total_budget, project.max_project_spend) - project.total_spent - project.held - pool
-    assert pool and f"To distribute: {money.text(pool)} (the" in seen
-    assert f"{money.text(project.held)} reserved and {money.text(locked)} left in locked budgets" in seen
+    assert pool and f"To distribute: {amounts.format_usd(pool)} (the" in seen
+    assert f"{amounts.format_usd(project.held)} reserved and {amounts.format_usd(locked)} left in locked budgets" in seen
 
 
 def test_no_total_budget_is_no_plan_and_exceeds_nothing(bea: Client, day: Workspace) -> None:
@@ -203,7 +203,7 @@ def test_a_viewer_sees_all_and_changes_nothing(vera: Client, day: Workspace) -> 
 def test_a_comma_before_the_cents_is_not_taken_for_one_between_thousands(bea: Client, day: Workspace, amount: str) -> None:
     before = Project.objects.get(pk=day.pk).total_budget
     response = bea.post(at(day, "total/"), {"amount": amount}, headers=HTMX)
-    assert response.status_code == 422 and "with a point before the cents" in in_line(response.content.decode())
+    assert response.status_code == 422 and "needs a point before the cents" in in_line(response.content.decode())
     assert Project.objects.get(pk=day.pk).total_budget == before
 
 

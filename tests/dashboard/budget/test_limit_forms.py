@@ -2,7 +2,7 @@
 
 from django.test import Client
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import BudgetChange, Limit, Project
 from tests.dashboard.overview.test_page import in_line, text_of
 from tests.dashboard.seeds.money_cast import HTMX, at, bea, day

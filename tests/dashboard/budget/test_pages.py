@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from budget.amounts import money
-from budget.amounts.money import usd
+from budget import amounts
+from budget.amounts import usd
 from budget.models import Account, BudgetChange, Category, LedgerEntry, Project
 from orchestration.models import Entry, Executor, Round
 from tests.dashboard.conftest import client_of
@@ -44,7 +44,7 @@ def walk(client: Client, address: str, name: str, **query: str) -> list[str]:
 
 def test_the_overview_has_a_summary_sentence(bea: Client, day: Workspace) -> None:
     seen = text_of(bea, at(day))
-    spent = money.text(Project.objects.get(pk=day.pk).total_spent)
+    spent = amounts.format_usd(Project.objects.get(pk=day.pk).total_spent)
     assert f">{spent}</strong> of $60.00 (52 %)" in seen and "an active hour the cap is reached about" in seen
     assert "When the open backlog is done, all will have cost ≈ $" in seen
     for fact in (
@@ -60,9 +60,9 @@ def test_the_total_is_the_same_everywhere(bea: Client, day: Workspace) -> None:
     total = Project.objects.get(pk=day.pk).total_spent
     exact = f'data-value="{total}"'
     assert text_of(bea, at(day), fragment="by-category").count(exact) and exact in text_of(bea, at(day), fragment="summary")
-    assert f'{exact} id="ledger-total">{money.text(total)}<' in text_of(bea, at(day, "ledger/"))
+    assert f'{exact} id="ledger-total">{amounts.format_usd(total)}<' in text_of(bea, at(day, "ledger/"))
     assert sum(usd(row["amount_usd"]) for row in rows_of(bea, at(day, "ledger/"))) == total
-    assert money.text(total) in text_of(bea, at(day), fragment="header")
+    assert amounts.format_usd(total) in text_of(bea, at(day), fragment="header")
 
 
 def test_categories_as_shown_add_up_to_the_total_as_shown(bea: Client, day: Workspace) -> None:
@@ -191,7 +191,7 @@ def test_an_unknown_cost_is_marked(bea: Client, day: Workspace) -> None:
 
 
 def test_an_entry_without_a_budget_names_what_binds_it(bea: Client, day: Workspace) -> None:
-    left = money.text(Project.objects.get(pk=day.pk).headroom)
+    left = amounts.format_usd(Project.objects.get(pk=day.pk).headroom)
     assert f"the cap: {left} left" in text_of(bea, at(day, "entries/"), q="#12")
     assert f"No budget of its own: limited by the cap, {left} left" in text_of(
         bea, f"/w/{day.pk}/entries/{entry(day, 12).pk}/", tab="budget"

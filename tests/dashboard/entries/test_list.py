@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account
 from dashboard.entries import status_groups
 from orchestration.backlog import entries

@@ -194,5 +194,7 @@ def test_what_it_waits_for_can_be_searched(otto: Client, workspace: Workspace) -
 
 def test_a_key_is_of_its_workspace(otto: Client, workspace: Workspace) -> None:
     other = seed.empty("Other")
-    created = [entries.add(each.pk, [Draft("A"), Draft("B")], by=seed.ANA, once=KEY) for each in (workspace, other, workspace)]
+    created = [
+        entries.add(each.pk, [Draft("A"), Draft("B")], by=seed.ANA, idempotency_key=KEY) for each in (workspace, other, workspace)
+    ]
     assert created[0] == created[2] and created[0][0].pk != created[1][0].pk and [len(some) for some in created] == [2, 2, 2]

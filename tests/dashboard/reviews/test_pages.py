@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from budget.amounts import money
-from budget.amounts.money import usd
+from budget import amounts
+from budget.amounts import usd
 from budget.models import Comment, Decision, Proposal, Review
 from budget.reviews import comments, drafting
 from budget.reviews.drafting import Wish
@@ -49,7 +49,7 @@ def text(client: Client, address: str) -> str:
 def test_a_viewer_reads_it_and_has_no_form(vera: Client, review: Review, entry: Entry) -> None:
     shown = text(vera, url(review))
     assert "A draft by bea, with 1 change proposed" in shown
-    assert f"{money.text(entry.account.budget)} → <strong>$7.50</strong>" in shown
+    assert f"{amounts.format_usd(entry.account.budget)} → <strong>$7.50</strong>" in shown
     for form in ('id="propose"', 'id="say"', 'id="decide"', 'id="ask"', 'id="edit"'):
         assert form not in shown
     for verb in ("edit", "propose", "ask", "comment", "decide"):

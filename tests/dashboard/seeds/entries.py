@@ -9,8 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
-from budget import ledger
-from budget.amounts import money
+from budget import amounts, ledger
 from budget.limits import caps
 from budget.models import Account, LedgerEntry
 from orchestration import configuration, sessions
@@ -51,7 +50,7 @@ def user(name: str = "ana", *, role: str = "", workspace: Workspace | None = Non
 
 def empty(name: str = "Invoices", *, cap: str = "20", budget: str = "25", **config: Any) -> Workspace:
     workspace = Workspace.objects.create(name=name, repo="/srv/git/invoices", base_branch="main", created_by="ana")
-    caps.open_project(workspace.pk, total_budget=money.usd(budget), max_project_spend=money.usd(cap))
+    caps.open_project(workspace.pk, total_budget=amounts.usd(budget), max_project_spend=amounts.usd(cap))
     stored = configuration.merged({}, {"max_workers": 3, "round_ceiling_usd": 2, **config})
     Executor.objects.create(workspace=workspace, config=configuration.stored(stored))
     activity.record(workspace.pk, WorkspaceCreated(name=name), by=ANA, object_id=workspace.pk)
@@ -64,7 +63,7 @@ def plenty(workspace: Workspace, number: int) -> list[Entry]:
         entries.Draft(
             content=f"Entry {n} of many, with a title of a usual length",
             ref=str(n),
-            budget=money.usd(1),
+            budget=amounts.usd(1),
             spec={"files_to_modify": [f"src/part_{n % 37}.py"]},
             depends_on=(str(n - 1),) if n % 5 == 4 else (),
         )
@@ -96,7 +95,7 @@ def busy(name: str = "Invoices") -> Workspace:
     _until_done(workspace, by_seq[1], [(0.4, "0.31"), (1.0, "0.2874")])
     _until_done(workspace, by_seq[9], [(1.0, "0.0032")])
     entry_actions.put_on_hold(fresh(by_seq[10]), by=ANA, reason="the migration is not agreed yet")
-    caps.edit(Account.objects.get(pk=by_seq[11].pk), money.usd("0.02"), by=ANA, reason="only a small change")
+    caps.edit(Account.objects.get(pk=by_seq[11].pk), amounts.usd("0.02"), by=ANA, reason="only a small change")
     entry_edits.set_rounds(fresh(by_seq[3]), 1, by=ANA)
     _until_done(workspace, by_seq[3], [(0.62, "1.1")])
     dispatch.cycle(workspace.pk)
@@ -132,13 +131,13 @@ def run(session: Session, *, cost: str, score: float | None, passed: bool = Fals
 
 
 def spend(session: Session, cost: str) -> None:
-    amount = money.usd(cost)
+    amount = amounts.usd(cost)
     what = ledger.Charge(f"seed:{next(_keys)}:{session.pk}", amount, LedgerEntry.PriceSource.REPORTED, reported=amount)
     ledger.charge(
         session.hold.project,
         what,
         account=session.hold.account,
-        hold=session.hold,
+        reservation=session.hold,
         session_ref=session.pk,
         round_number=session.round_number,
         actor="muster",

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from django.utils.timezone import now
 
-from budget.amounts import money
+from budget import amounts
 from budget.limits import caps
 from budget.models import Account, Category, LedgerEntry
 from budget.reviews import drafting
@@ -57,7 +57,7 @@ def full() -> Full:
     live = _at_work(workspace)
     _log(live[0])
     locked = Entry.objects.get(workspace=workspace, seq=200)
-    caps.edit(Account.objects.get(pk=locked.pk), money.usd("7.5"), by=seed_money.BEA, reason="agreed in review 14")
+    caps.edit(Account.objects.get(pk=locked.pk), amounts.usd("7.5"), by=seed_money.BEA, reason="agreed in review 14")
     orphan = FileLock.objects.create(workspace=workspace, path="old/left.py", entry=created[10])
     today = now().date()
     review = drafting.create(workspace.pk, drafting.Draft("November", today - timedelta(days=9), today), by=seed_money.BEA)
@@ -85,7 +85,7 @@ def _backlog(workspace: Workspace, dice: random.Random) -> list[Entry]:
         entries.Draft(
             content=f"{' '.join(dice.sample(words, dice.randint(3, 7))).capitalize()}\n\nMore about number {n}.",
             ref=str(n),
-            budget=money.usd(dice.choice(["1", "2.5", "4", "0.75"])),
+            budget=amounts.usd(dice.choice(["1", "2.5", "4", "0.75"])),
             spec={"files_to_modify": [f"src/{words[n % 12]}_{n % 61}.py"], "acceptance_criteria": ["All tests pass"]},
             depends_on=(str(n - 1),) if n % 7 == 6 else (),
             priority=Entry.Priority(n % 4),

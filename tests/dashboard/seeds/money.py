@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils.timezone import now
 
-from budget.amounts import money
+from budget import amounts
 from budget.limits import caps
 from budget.models import Account, Category, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.backlog import entries
@@ -39,7 +39,7 @@ def a_day(name: str = "Invoices", *, cap: str = "60", budget: str = "75") -> Wor
     created = entries.add(workspace.pk, drafts, by=seed.ANA)
     by_seq = {entry.seq: entry for entry in created}
     for seq, entry in by_seq.items():
-        Account.objects.filter(pk=entry.pk).update(budget=money.usd(["6", "10", "8", "2.5", "4"][seq % 5]))
+        Account.objects.filter(pk=entry.pk).update(budget=amounts.usd(["6", "10", "8", "2.5", "4"][seq % 5]))
     for seq, rounds in ROUNDS.items():
         _rounds(workspace, by_seq[seq], rounds, dice)
     _sessions(workspace, [by_seq[2], by_seq[3], by_seq[5], by_seq[9]])
@@ -49,10 +49,10 @@ def a_day(name: str = "Invoices", *, cap: str = "60", budget: str = "75") -> Wor
         book(workspace, None, "0.31", Category.EXPANSION, hours=18 - n * 2)
     for n in range(12):
         book(workspace, by_seq[2], "0.0032" if n % 3 else "0.22", Category.INTERCEPTOR, hours=12 - n)
-    caps.edit(_account(by_seq[3]), money.usd("8"), by=BEA, reason="agreed in review 14")
-    caps.edit(_account(by_seq[11]), money.usd("0.5"), by=seed.ANA, reason="only a small change")
+    caps.edit(_account(by_seq[3]), amounts.usd("8"), by=BEA, reason="agreed in review 14")
+    caps.edit(_account(by_seq[11]), amounts.usd("0.5"), by=seed.ANA, reason="only a small change")
     Account.objects.filter(pk=by_seq[12].pk).update(budget=0)
-    caps.set_project(Project.objects.get(pk=workspace.pk), "max_project_spend", money.usd(cap), by=BEA, reason="for this week")
+    caps.set_project(Project.objects.get(pk=workspace.pk), "max_project_spend", amounts.usd(cap), by=BEA, reason="for this week")
     Entry.objects.filter(pk=by_seq[3].pk).update(
         status="failed", reason_code="rounds_exhausted", reason_message="All rounds are used up"
     )
@@ -69,7 +69,7 @@ def book(
     workspace: Workspace, entry: Entry | None, cost: str, category: Category, *, hours: float, round: int | None = None
 ) -> LedgerEntry:
     """A row of some hours ago. The ledger is insert-only, so its time is given at once."""
-    amount = money.usd(cost)
+    amount = amounts.usd(cost)
     computed = round == 3 or (entry is None and next(_keys) % 3 == 0)
     return LedgerEntry.objects.create(
         project_id=workspace.pk,
@@ -98,7 +98,7 @@ def _rounds(workspace: Workspace, entry: Entry, rounds: list[tuple[str, float | 
             workspace=workspace, entry=entry, attempt=number, status="ended", outcome="failed", ended_at=now()
         )
         for part in range(4):
-            share = money.usd(cost) // 4 if part else money.usd(cost) - 3 * (money.usd(cost) // 4)
+            share = amounts.usd(cost) // 4 if part else amounts.usd(cost) - 3 * (amounts.usd(cost) // 4)
             ago = max(hours - 0.2 * part, 0.1)
             book(workspace, entry, str(share / 1e6), Category.ENTRY, hours=ago, round=number)
         gain = None if score is None else score - best
@@ -130,8 +130,8 @@ def _sessions(workspace: Workspace, worked: list[Entry]) -> None:
             project_id=workspace.pk,
             account_id=entry.pk,
             session_ref=f"sess_past_{n}_{workspace.pk}"[:40],
-            amount=money.usd("3"),
-            drawn=money.usd(["1.4", "2.2", "0.9", "1.8"][n % 4]),
+            amount=amounts.usd("3"),
+            drawn=amounts.usd(["1.4", "2.2", "0.9", "1.8"][n % 4]),
             state=Hold.State.SETTLED,
             **times,
         )

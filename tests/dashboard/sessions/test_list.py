@@ -219,7 +219,7 @@ def test_a_lane_shows_waits_dashed_failures_crossed_and_no_right_edge_while_it_r
 def test_time_by_phase_adds_up() -> None:
     at = now()
     history = phase_history.entered(
-        phase_history.begun("starting", at - timedelta(minutes=9)), "implementation", at - timedelta(minutes=8)
+        phase_history.started("starting", at - timedelta(minutes=9)), "implementation", at - timedelta(minutes=8)
     )
     bars = [swimlanes.Bar(span.phase, span.start, span.end) for span in phase_history.spans(history, None)]
     totals = dict(phasebar.totals(bars, at))

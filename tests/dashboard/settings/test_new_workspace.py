@@ -78,7 +78,7 @@ def test_checking_reports_the_repository_and_creates_nothing(ana: Client, shop: 
         ({"repo": "a\x00b"}, "Null characters"),
         ({"base_branch": "nowhere"}, "has no branch"),
         ({"base_branch": "--help"}, "has no branch"),
-        ({"cap": "12,5"}, "with a point before the cents"),
+        ({"cap": "12,5"}, "needs a point before the cents"),
         ({"cap": "NaN"}, "Write an amount"),
         ({"cap": "-1"}, "amount"),
         ({"cap": "1e99"}, ""),
@@ -122,7 +122,7 @@ def test_a_clone_that_fails_comes_back_to_the_form_without_passwords(ana: Client
 
 
 def test_a_clone_is_its_persons_own(ana: Client, shop: Path) -> None:
-    token = cloning.begin(URL, {}, user_id=seed.user().pk)
+    token = cloning.start(URL, {}, user_id=seed.user().pk)
     other = Client()
     other.force_login(seed.user("boss"))
     assert other.get(f"/new/?clone={token}").status_code == 404
@@ -132,11 +132,11 @@ def test_a_clone_is_its_persons_own(ana: Client, shop: Path) -> None:
 
 
 def test_a_clone_whose_server_died_is_reported(ana: Client, shop: Path) -> None:
-    token = cloning.begin(URL, {}, user_id=seed.user().pk)
+    token = cloning.start(URL, {}, user_id=seed.user().pk)
     followed(ana, f"/new/?clone={token}")
     note = cloning._read(cloning._folder() / f"{token}.json")
     cloning._write(token, note | {"state": "cloning", "pid": 2**22 + 5})
-    assert "the server was started anew" in in_line(ana.get(f"/new/?clone={token}").content.decode())
+    assert "the server restarted meanwhile" in in_line(ana.get(f"/new/?clone={token}").content.decode())
 
 
 def test_only_an_admin_of_everything_may(ana: Client, vera: Client, shop: Path) -> None:
@@ -146,7 +146,7 @@ def test_only_an_admin_of_everything_may(ana: Client, vera: Client, shop: Path) 
 
 def test_clones_of_a_dead_server_do_not_block_new_ones(ana: Client, shop: Path) -> None:
     gone = {"url": URL, "user": 1, "form": {}, "state": "cloning", "error": "", "since": time.time(), "pid": 2**22 + 1}
-    for n in range(cloning.MOST_AT_ONCE):
+    for n in range(cloning.MAX_AT_ONCE):
         cloning._write(f"{n:016x}", gone)
     assert send(ana, URL).status_code == 303
 
@@ -160,7 +160,7 @@ def test_an_error_is_cut_after_its_passwords_are_taken_out(ana: Client, shop: Pa
     assert "Cloning failed" in seen and "s3cret" not in seen
 
 
-def test_a_clone_that_breaks_unforeseen_does_not_keep_its_person_waiting(
+def test_a_clone_that_fails_unexpectedly_does_not_keep_its_person_waiting(
     ana: Client, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def breaks(*_: object, **__: object) -> str:
@@ -168,4 +168,4 @@ def test_a_clone_that_breaks_unforeseen_does_not_keep_its_person_waiting(
 
     monkeypatch.setattr(cloning.git, "run", breaks)
     seen = followed(ana, send(ana, URL)["Location"])
-    assert "something unforeseen happened" in seen and "s3cret" not in seen
+    assert "unexpected error" in seen and "s3cret" not in seen

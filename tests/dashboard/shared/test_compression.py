@@ -15,12 +15,5 @@ def test_a_page_is_compressed_for_who_takes_it(ana: Client, workspace: Workspace
     assert b"</html>" in gzip.decompress(small.content) and len(small.content) < len(plain.content) / 3
 
 
-def test_a_static_file_is_compressed_and_the_same(client: Client) -> None:
-    plain = b"".join(client.get("/static/css/data.css").streaming_content)  # type: ignore[attr-defined]
-    small = client.get("/static/css/data.css", headers=GZIP)
-    assert gzip.decompress(small.content) == plain and int(small.headers["Content-Length"]) < len(plain) / 2
-    assert "Accept-Encoding" in small.headers["Vary"] and client.head("/static/css/data.css", headers=GZIP).status_code == 200
-
-
 def test_the_api_is_left_alone(client: Client) -> None:
     assert "Content-Encoding" not in client.get("/api/v1/openapi.json", headers=GZIP).headers

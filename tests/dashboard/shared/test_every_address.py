@@ -93,7 +93,7 @@ NASTY = [
 def far_away(workspace: Workspace, client: Client) -> Client:
     """Ana, in the westernmost time zone, where the first and last dates overflow."""
     user = seed.user("ana")
-    people.prefer(user, time_zone="Pacific/Honolulu")
+    people.save_preferences(user, time_zone="Pacific/Honolulu")
     client.force_login(user)
     return client
 
@@ -127,7 +127,7 @@ def test_no_value_breaks_any_page_that_gets_it_for_every_parameter(workspace: Wo
 
 @pytest.mark.parametrize("name", ["from", "to", "since", "until", "day", "period", "month"])
 def test_the_ends_of_time_are_no_end_of_a_page_in_the_east(workspace: Workspace, far_away: Client, name: str) -> None:
-    people.prefer(seed.user("ana"), time_zone="Pacific/Auckland")
+    people.save_preferences(seed.user("ana"), time_zone="Pacific/Auckland")
     tails = ("activity/", "budget/ledger/", "budget/changes/", "budget/reviews/", "workers/", "budget/entries/")
     for tail, value in sample(itertools.product(tails, ("0001-01-01", "9999-12-31", "0001-01", "9999-12")), 8):
         answered(far_away, f"/w/{workspace.pk}/{tail}", {name: value})

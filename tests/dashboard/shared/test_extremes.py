@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, reconciliation
 from budget.ledger.prices import Tokens
 from budget.limits import caps

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.events import ReviewOpened
 from budget.limits import caps
 from budget.models import Account, BudgetChange, LedgerEntry, Project
@@ -85,24 +85,24 @@ def test_orphans_are_the_same_for_the_list_and_for_the_release(workspace: Worksp
     others.filter(seq=6).update(has_rounds=True)
     others.filter(seq=7).update(attempts=1)
     for lock in FileLock.objects.filter(workspace=workspace).select_related("entry"):
-        is_open = bool(orphans.at_work([lock.entry_id]))
-        listed = orphans.among(FileLock.objects.filter(pk=lock.pk)).exists()
-        assert listed == (not orphans.why_kept(lock.entry, is_open=is_open)), lock.path
+        is_open = bool(orphans.with_open_session([lock.entry_id]))
+        listed = orphans.filter_orphans(FileLock.objects.filter(pk=lock.pk)).exists()
+        assert listed == (not orphans.reason_kept(lock.entry, is_open=is_open)), lock.path
 
 
 def test_every_page_counts_the_orphans_that_the_list_has(ana: Client, workspace: Workspace) -> None:
     never_begun = Entry.objects.get(workspace=workspace, seq=7)
     FileLock.objects.create(workspace=workspace, path="old/left.py", entry=never_begun)
     page_request = ana.get(f"/w/{workspace.pk}/activity/").context["page_request"]
-    assert page_request.counted("orphans") == orphans.among(FileLock.objects.filter(workspace=workspace)).count() == 1
+    assert page_request.counted("orphans") == orphans.filter_orphans(FileLock.objects.filter(workspace=workspace)).count() == 1
 
 
 def test_a_session_stopped_in_its_first_round_keeps_its_paths_without_an_alert(ana: Client, workspace: Workspace) -> None:
     control.stop_all(workspace.pk, by=seed.ANA)
     for session in Session.objects.filter(workspace=workspace, status__in=Session.OPEN):
-        assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED), was=Session.Status(session.status))
+        assert sessions.conclude(session, sessions.Ending(Session.Outcome.STOPPED), expected=Session.Status(session.status))
     kept = FileLock.objects.filter(workspace=workspace, entry__status="pending")
-    assert kept.filter(entry__has_rounds=False).exists() and not orphans.among(kept).exists()
+    assert kept.filter(entry__has_rounds=False).exists() and not orphans.filter_orphans(kept).exists()
     assert ana.get(f"/w/{workspace.pk}/activity/").context["page_request"].counted("orphans") == 0
     seen = text_of(ana, f"/w/{workspace.pk}/")
     assert "locked by entries at rest" not in seen and "is locked by an entry at rest" not in seen

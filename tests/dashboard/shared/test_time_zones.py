@@ -23,7 +23,7 @@ AUCKLAND, KATHMANDU = "Pacific/Auckland", "Asia/Kathmandu"
 
 
 def live_in(zone: str, name: str = "bea") -> None:
-    people.prefer(seed.user(name), time_zone=zone)
+    people.save_preferences(seed.user(name), time_zone=zone)
 
 
 def times_of(text: str) -> list[tuple[str, str]]:
@@ -96,7 +96,7 @@ def test_the_budget_day_is_in_utc_and_shown_with_local_time(bea: Client, day: Wo
 @pytest.mark.parametrize(("zone", "offset"), [("UTC", 0), (KATHMANDU, 15), ("Australia/Adelaide", 30)])
 def test_hours_are_those_of_the_zone(day: Workspace, zone: str, offset: int) -> None:
     project = Project.objects.get(pk=day.pk)
-    result = series.of(project, since=now() - timedelta(days=7), now=now(), step=timedelta(hours=4), zone=ZoneInfo(zone))
+    result = series.load(project, since=now() - timedelta(days=7), now=now(), step=timedelta(hours=4), zone=ZoneInfo(zone))
     local = [point.at.astimezone(ZoneInfo(zone)) for point in result.points[1:-1]]
     assert local and all(at.minute == 0 and at.hour % 4 == 0 for at in local)
     assert result.points[-1].total == project.total_spent and sum(result.day.values()) == sum(result.hours)
@@ -106,5 +106,5 @@ def test_hours_are_those_of_the_zone(day: Workspace, zone: str, offset: int) -> 
 def test_who_chose_nothing_has_the_servers_zone(ana: Client, workspace: Workspace) -> None:
     with override_settings(DISPLAY_TIME_ZONE="Europe/Berlin"):
         assert 'data-zone="Europe/Berlin"' in text_of(ana, "/")
-    people.prefer(seed.user(), time_zone="Atlantis/Capital")
+    people.save_preferences(seed.user(), time_zone="Atlantis/Capital")
     assert 'data-zone="UTC"' in text_of(ana, "/")

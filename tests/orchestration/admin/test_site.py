@@ -13,7 +13,7 @@ from orchestration.backlog import entries, entry_actions, orphans
 from orchestration.maintenance import rebuild
 from orchestration.models import Entry, Executor, FileLock, Session
 from tests import admin_site
-from tests.admin_site import BOSS, a_superuser, dry_run, said, seed, url
+from tests.admin_site import BOSS, a_superuser, dry_run, message_of, seed, url
 from tests.factories import ANA, a_workspace, an_entry, some_entries
 from workspaces.errors import Invalid
 from workspaces.models import Event
@@ -36,7 +36,7 @@ def stuck(entry: Entry, status: str = "failed", code: str = "rounds_exhausted") 
     return entry
 
 
-def told(verb: str) -> list[tuple[str, str, str]]:
+def recorded(verb: str) -> list[tuple[str, str, str]]:
     return list(Event.objects.filter(verb=verb).order_by("id").values_list("object_id", "actor", "reason"))
 
 
@@ -48,10 +48,10 @@ def test_an_entry_changes_by_its_verbs_only_where_the_form_did(client: Client) -
     assert (entry.priority, entry.budget_rounds, entry.assigned_to, entry.parallel_group) == (0, 9, "bob", "db")
     assert entry.parallelizable
     for verb in ("priority", "rounds", "assigned", "parallel"):
-        assert told(f"entry.{verb}") == [(entry.pk, BOSS, "asked for")]
+        assert recorded(f"entry.{verb}") == [(entry.pk, BOSS, "asked for")]
 
 
-def test_more_rounds_let_an_exhausted_entry_go_on(client: Client) -> None:
+def test_more_rounds_make_an_exhausted_entry_pending(client: Client) -> None:
     entry = stuck(an_entry(a_workspace()))
     client.post(url(Entry, "change", entry.pk), UNCHANGED | {"budget_rounds": "6"})
     entry.refresh_from_db()
@@ -65,7 +65,7 @@ def test_state_posted_with_a_form_is_ignored(client: Client) -> None:
     assert (entry.status, entry.attempts, entry.score) == ("pending", 0, None)
 
 
-def test_a_deleted_entry_is_only_looked_at(client: Client) -> None:
+def test_a_deleted_entry_is_read_only(client: Client) -> None:
     entry = an_entry(a_workspace())
     entries.delete(entry, by=ANA)
     assert client.get(url(Entry, "change", entry.pk)).status_code == 200
@@ -82,13 +82,13 @@ def test_links_lead_to_ids_that_look_like_an_escape_of_the_admin(client: Client)
     assert "Odd id" in client.get(address).content.decode()
 
 
-def test_an_entry_at_work_says_so(client: Client) -> None:
+def test_a_running_entry_is_marked_as_in_use(client: Client) -> None:
     seed(1)
     entry = Entry.objects.get()
-    assert "is at work on it" in client.get(url(Entry, "change", entry.pk)).content.decode()
+    assert "is open (" in client.get(url(Entry, "change", entry.pk)).content.decode()
 
 
-def test_requeue_is_shown_first_then_done_with_who_and_why(client: Client) -> None:
+def test_requeue_has_a_dry_run_and_records_actor_and_reason(client: Client) -> None:
     workspace = a_workspace()
     failed, blocked, waiting = some_entries(workspace, "one", "two", "three")
     stuck(failed)
@@ -99,8 +99,8 @@ def test_requeue_is_shown_first_then_done_with_who_and_why(client: Client) -> No
     assert Entry.objects.filter(status="pending").count() == 1
     admin_site.apply(client, Entry, "requeue", *chosen, shown=shown, reason="fixed the machine")
     assert Entry.objects.filter(status="pending").count() == 3
-    assert told("entry.reopened") == [(failed.pk, BOSS, "fixed the machine")]
-    assert told("entry.released") == [(blocked.pk, BOSS, "fixed the machine")]
+    assert recorded("entry.reopened") == [(failed.pk, BOSS, "fixed the machine")]
+    assert recorded("entry.released") == [(blocked.pk, BOSS, "fixed the machine")]
 
 
 def test_an_entry_and_what_its_failure_blocked_are_requeued_together(client: Client) -> None:
@@ -109,11 +109,13 @@ def test_an_entry_and_what_its_failure_blocked_are_requeued_together(client: Cli
     stuck(second, "blocked", "dependency_failed")
     assert b"requeue that one" in dry_run(client, Entry, "requeue", second.pk).content
     shown = dry_run(client, Entry, "requeue", first.pk, second.pk)
-    assert "Requeued entries: 2" in said(admin_site.apply(client, Entry, "requeue", first.pk, second.pk, shown=shown, reason="r"))
+    assert "Requeued entries: 2" in message_of(
+        admin_site.apply(client, Entry, "requeue", first.pk, second.pk, shown=shown, reason="r")
+    )
     assert set(Entry.objects.values_list("status", "unmet_dependencies")) == {("pending", 0), ("pending", 1)}
 
 
-def test_what_the_dry_run_says_would_stay_stays(client: Client) -> None:
+def test_entries_that_the_dry_run_keeps_stay(client: Client) -> None:
     first, second, third = some_entries(
         a_workspace(), entries.Draft("one", ref="a"), entries.Draft("two", depends_on=("a",)), entries.Draft("three")
     )
@@ -122,11 +124,13 @@ def test_what_the_dry_run_says_would_stay_stays(client: Client) -> None:
     stuck(third)
     shown = dry_run(client, Entry, "requeue", second.pk, third.pk)
     assert b"Would change: 1" in shown.content
-    assert "Requeued entries: 1" in said(admin_site.apply(client, Entry, "requeue", second.pk, third.pk, shown=shown, reason="r"))
-    assert [object_id for verb in ("released", "reopened") for object_id, _, _ in told(f"entry.{verb}")] == [third.pk]
+    assert "Requeued entries: 1" in message_of(
+        admin_site.apply(client, Entry, "requeue", second.pk, third.pk, shown=shown, reason="r")
+    )
+    assert [object_id for verb in ("released", "reopened") for object_id, _, _ in recorded(f"entry.{verb}")] == [third.pk]
 
 
-def test_entries_of_two_workspaces_with_the_same_name_are_told_apart(client: Client) -> None:
+def test_entries_of_two_workspaces_with_the_same_name_are_distinguishable(client: Client) -> None:
     for workspace in (a_workspace(name="Shop"), a_workspace(name="Till")):
         some_entries(workspace, entries.Draft("one", ref="a"), entries.Draft("two", depends_on=("a",)))
     needed, alone = Entry.objects.filter(content="one").order_by("workspace__name")
@@ -134,17 +138,17 @@ def test_entries_of_two_workspaces_with_the_same_name_are_told_apart(client: Cli
     shown = dry_run(client, Entry, "take_off", needed.pk, alone.pk)
     assert "#1 one in Till" in shown.content.decode() and b"Would change: 1" in shown.content
     admin_site.apply(client, Entry, "take_off", needed.pk, alone.pk, shown=shown, reason="r")
-    assert [object_id for object_id, _, _ in told("entry.deleted")][-1] == alone.pk
+    assert [object_id for object_id, _, _ in recorded("entry.deleted")][-1] == alone.pk
     needed.refresh_from_db()
     assert needed.deleted_at is None
 
 
-def test_an_entry_that_is_given_up_blocks_what_needs_it_until_it_is_requeued(client: Client) -> None:
+def test_a_failed_entry_blocks_its_dependents_until_it_is_requeued(client: Client) -> None:
     first, second = some_entries(a_workspace(), entries.Draft("one", ref="a"), entries.Draft("two", depends_on=("a",)))
     shown = dry_run(client, Entry, "mark_failed", first.pk)
     assert "failed; blocked by that: 1" in shown.content.decode()
     admin_site.apply(client, Entry, "mark_failed", first.pk, shown=shown, reason="the vendor is gone")
-    assert told("entry.marked_failed") == [(first.pk, BOSS, "the vendor is gone")]
+    assert recorded("entry.marked_failed") == [(first.pk, BOSS, "the vendor is gone")]
     states = dict(Entry.objects.values_list("pk", "status"))
     assert states == {first.pk: "failed", second.pk: "blocked"}
     assert b"It has failed already" in dry_run(client, Entry, "mark_failed", first.pk).content
@@ -153,34 +157,34 @@ def test_an_entry_that_is_given_up_blocks_what_needs_it_until_it_is_requeued(cli
     assert set(Entry.objects.values_list("status", flat=True)) == {"pending"}
 
 
-def test_what_is_at_work_is_neither_given_up_nor_taken_off(client: Client) -> None:
+def test_a_running_entry_is_neither_failed_nor_deleted(client: Client) -> None:
     seed(1)
     entry = Entry.objects.get()
     for action in ("mark_failed", "take_off"):
         assert b"stop its session first" in dry_run(client, Entry, action, entry.pk).content
 
 
-def test_what_is_at_work_is_not_requeued(client: Client) -> None:
+def test_a_running_entry_is_not_requeued(client: Client) -> None:
     seed(1)
     assert b"stop its session first" in dry_run(client, Entry, "requeue", Entry.objects.get().pk).content
 
 
-def test_what_moved_since_the_dry_run_stops_the_whole_of_it(client: Client) -> None:
-    one, two = (stuck(entry) for entry in some_entries(a_workspace(), "one", "two"))
-    shown = dry_run(client, Entry, "requeue", one.pk, two.pk)
-    entry_actions.resume(one, by=ANA)
-    answer = admin_site.apply(client, Entry, "requeue", one.pk, two.pk, shown=shown, reason="r")
-    assert b"The situation has changed" in answer.content and b"Would change: 1" in answer.content
-    two.refresh_from_db()
-    assert two.status == "failed"
+def test_a_change_since_the_dry_run_stops_the_whole_fix(client: Client) -> None:
+    first, second = (stuck(entry) for entry in some_entries(a_workspace(), "one", "two"))
+    shown = dry_run(client, Entry, "requeue", first.pk, second.pk)
+    entry_actions.resume(first, by=ANA)
+    response = admin_site.apply(client, Entry, "requeue", first.pk, second.pk, shown=shown, reason="r")
+    assert b"The data changed" in response.content and b"Would change: 1" in response.content
+    second.refresh_from_db()
+    assert second.status == "failed"
 
 
-def test_taking_off_the_backlog_refuses_what_others_need(client: Client) -> None:
+def test_deleting_refuses_entries_with_dependents(client: Client) -> None:
     first, second = some_entries(a_workspace(), entries.Draft("one", ref="a"), entries.Draft("two", depends_on=("a",)))
     shown = dry_run(client, Entry, "take_off", first.pk, second.pk)
     assert b"Other entries depend on it" in shown.content
     admin_site.apply(client, Entry, "take_off", first.pk, second.pk, shown=shown, reason="not wanted")
-    assert told("entry.deleted") == [(second.pk, BOSS, "not wanted")]
+    assert recorded("entry.deleted") == [(second.pk, BOSS, "not wanted")]
     assert Entry.objects.get(deleted_at__isnull=True).pk == first.pk
 
 
@@ -188,7 +192,7 @@ def a_lock(entry: Entry, path: str = "src/a.py") -> FileLock:
     return FileLock.objects.create(workspace=entry.workspace, entry=entry, path=path)
 
 
-def test_an_orphan_lock_is_released_and_what_waited_goes_on(client: Client) -> None:
+def test_an_orphan_lock_is_released_and_the_parked_entry_returns_to_the_line(client: Client) -> None:
     holder, waiter = some_entries(a_workspace(), "one", "two")
     lock = a_lock(stuck(holder, "blocked", "human_hold"))
     a_lock(holder, "src/b.py")
@@ -199,10 +203,10 @@ def test_an_orphan_lock_is_released_and_what_waited_goes_on(client: Client) -> N
     admin_site.apply(client, FileLock, "release_locks", lock.pk, shown=shown, reason="left over")
     waiter.refresh_from_db()
     assert FileLock.objects.count() == 0 and waiter.parked_behind is None
-    assert told("locks.released") == [(holder.pk, BOSS, "left over")]
+    assert recorded("locks.released") == [(holder.pk, BOSS, "left over")]
 
 
-def test_a_lock_at_work_or_between_rounds_is_kept(client: Client) -> None:
+def test_a_lock_in_use_or_between_rounds_is_kept(client: Client) -> None:
     seed(1)
     resting = an_entry(a_workspace())
     Entry.objects.filter(pk=resting.pk).update(has_rounds=True)
@@ -216,40 +220,40 @@ def test_a_lock_at_work_or_between_rounds_is_kept(client: Client) -> None:
     assert FileLock.objects.count() == 2
 
 
-def test_a_lock_that_came_to_work_since_the_dry_run_is_kept(client: Client) -> None:
+def test_a_lock_taken_into_use_since_the_dry_run_is_kept(client: Client) -> None:
     entry = stuck(an_entry(a_workspace()))
     lock = a_lock(entry)
     shown = dry_run(client, FileLock, "release_locks", lock.pk)
     Session.objects.create(workspace=entry.workspace, entry=entry, attempt=1, status="running")
-    answer = admin_site.apply(client, FileLock, "release_locks", lock.pk, shown=shown, reason="r")
-    assert b"The situation has changed" in answer.content and FileLock.objects.exists()
+    response = admin_site.apply(client, FileLock, "release_locks", lock.pk, shown=shown, reason="r")
+    assert b"The data changed" in response.content and FileLock.objects.exists()
 
 
-def test_what_entries_wait_for_does_not_drift_by_itself() -> None:
+def test_the_counters_do_not_drift_by_themselves() -> None:
     workspace = a_workspace()
     some_entries(workspace, entries.Draft("one", ref="a"), entries.Draft("two", depends_on=("a",)))
     assert rebuild.find(workspace.pk) == []
 
 
-def test_drift_is_found_and_mended_with_who_and_why() -> None:
+def test_drift_is_found_and_corrected_with_actor_and_reason() -> None:
     workspace = a_workspace()
-    one, two, three = some_entries(
+    first, second, third = some_entries(
         workspace, entries.Draft("one", ref="a"), entries.Draft("two", depends_on=("a",)), entries.Draft("three")
     )
-    a_lock(one, "src/")
-    Entry.objects.filter(pk=two.pk).update(unmet_dependencies=4, parked_behind=one)
-    Entry.objects.filter(pk=three.pk).update(parked_behind=one, paths=["src/a.py"])
-    wrong = rebuild.mend(workspace.pk, by=ANA, reason="a bad script")
-    assert [(d.id, d.field, d.found, d.should) for d in wrong] == [
-        (two.pk, "unmet_dependencies", 4, 1),
-        (two.pk, "parked_behind", one.pk, None),
+    a_lock(first, "src/")
+    Entry.objects.filter(pk=second.pk).update(unmet_dependencies=4, parked_behind=first)
+    Entry.objects.filter(pk=third.pk).update(parked_behind=first, paths=["src/a.py"])
+    wrong = rebuild.correct(workspace.pk, by=ANA, reason="a bad script")
+    assert [(d.id, d.field, d.stored, d.expected) for d in wrong] == [
+        (second.pk, "unmet_dependencies", 4, 1),
+        (second.pk, "parked_behind", first.pk, None),
     ]
-    three.refresh_from_db()
-    assert three.parked_behind_id == one.pk and rebuild.find(workspace.pk) == []
-    assert told("entries.rebuilt") == [(workspace.pk, "ana", "a bad script")]
+    third.refresh_from_db()
+    assert third.parked_behind_id == first.pk and rebuild.find(workspace.pk) == []
+    assert recorded("entries.rebuilt") == [(workspace.pk, "ana", "a bad script")]
 
 
-def test_rebuilding_the_backlog_is_shown_first_then_done(client: Client) -> None:
+def test_rebuilding_the_backlog_has_a_dry_run(client: Client) -> None:
     entry = an_entry(a_workspace())
     assert b"There is nothing to change" in dry_run(client, Executor, "rebuild_backlog", entry.workspace_id).content
     Entry.objects.update(unmet_dependencies=3)
@@ -257,10 +261,10 @@ def test_rebuilding_the_backlog_is_shown_first_then_done(client: Client) -> None
     assert Entry.objects.get().unmet_dependencies == 3
     admin_site.apply(client, Executor, "rebuild_backlog", entry.workspace_id, shown=shown, reason="drift")
     assert Entry.objects.get().unmet_dependencies == 0
-    assert told("entries.rebuilt") == [(entry.workspace_id, BOSS, "drift")]
+    assert recorded("entries.rebuilt") == [(entry.workspace_id, BOSS, "drift")]
 
 
-def test_a_session_whose_worker_is_gone_is_ended_now(client: Client) -> None:
+def test_a_session_with_a_dead_worker_is_ended_now(client: Client) -> None:
     seed(1)
     session = Session.objects.get()
     assert b"Its worker lives, or another machine" in dry_run(client, Session, "reap", session.pk).content
@@ -269,7 +273,7 @@ def test_a_session_whose_worker_is_gone_is_ended_now(client: Client) -> None:
     assert Session.objects.get().status == "running"
     admin_site.apply(client, Session, "reap", session.pk, shown=shown, reason="the machine burnt down")
     assert (Session.objects.get().status, Session.objects.get().outcome) == ("ended", "lost")
-    assert told("session.reap") == [(session.pk, BOSS, "the machine burnt down")]
+    assert recorded("session.reap") == [(session.pk, BOSS, "the machine burnt down")]
 
 
 def test_two_hands_that_press_apply_at_once_requeue_once(transactional_db: None) -> None:
@@ -287,4 +291,4 @@ def test_two_hands_that_press_apply_at_once_requeue_once(transactional_db: None)
 
     with ThreadPoolExecutor(4) as hands:
         assert sorted(hands.map(press, range(4))) == [200, 200, 200, 302]
-    assert len(told("entry.reopened")) == 1
+    assert len(recorded("entry.reopened")) == 1

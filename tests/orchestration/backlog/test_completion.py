@@ -1,8 +1,8 @@
-"""The backlog comes to rest once, and every way into blocked is told."""
+"""An idle backlog is recorded once, and every blocked entry is recorded."""
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from orchestration import funding
 from orchestration.backlog import entries, entry_actions
@@ -15,93 +15,95 @@ from workspaces.models import Event
 pytestmark = pytest.mark.django_db
 
 
-def told(verb: str = "backlog.finished") -> list[str]:
+def recorded(verb: str = "backlog.finished") -> list[str]:
     return [event.data.get("state") or event.data.get("code") for event in Event.objects.filter(verb=verb).order_by("id")]
 
 
-def test_the_last_entry_done_is_told_once() -> None:
+def test_the_last_entry_done_is_recorded_once() -> None:
     shop = a_workspace()
     first, second = some_entries(shop, "one", "two")
     entry_actions.mark_done(first, by=ANA)
-    assert told() == []
+    assert recorded() == []
     entry_actions.mark_done(second, by=ANA)
     event = Event.objects.get(verb="backlog.finished")
     assert event.data == {"state": "finished", "done": 2, "failed": 0, "blocked": 0, "pending": 0}
     assert event.reason == "Every entry has ended: 2 done, 0 failed"
 
 
-def test_a_session_that_ends_the_last_one_tells_it() -> None:
+def test_a_session_that_ends_the_last_entry_records_it() -> None:
     ended(a_session(an_entry(a_workspace())), outcome="passed")
-    assert told() == ["finished"]
+    assert recorded() == ["finished"]
 
 
-def test_what_is_added_later_makes_it_news_again() -> None:
+def test_a_backlog_with_later_entries_finishes_again() -> None:
     shop = a_workspace()
     entry_actions.mark_done(an_entry(shop), by=ANA)
     entry_actions.mark_done(an_entry(shop), by=ANA)
-    assert told() == ["finished", "finished"]
+    assert recorded() == ["finished", "finished"]
 
 
-def test_what_waits_for_a_person_is_stuck_and_then_finished() -> None:
+def test_an_entry_on_hold_leaves_the_backlog_stuck_and_then_finished() -> None:
     shop = a_workspace()
     entry = an_entry(shop)
     entry_actions.put_on_hold(entry, by=ANA)
-    assert told() == ["stuck"]
+    assert recorded() == ["stuck"]
     entry_actions.mark_done(entry, by=ANA)
-    assert told() == ["stuck", "finished"]
+    assert recorded() == ["stuck", "finished"]
 
 
-def test_those_behind_a_failure_are_blocked_and_told_and_the_rest_is_stuck() -> None:
+def test_dependents_of_a_failure_are_blocked_and_the_backlog_is_stuck() -> None:
     shop = a_workspace()
     first, _ = some_entries(shop, Draft("one", ref="a", budget_rounds=1), Draft("two", depends_on=("a",)))
     ended(a_session(first))
-    assert told() == ["stuck"] and told("entry.blocked") == ["dependency_failed"]
+    assert recorded() == ["stuck"] and recorded("entry.blocked") == ["dependency_failed"]
 
 
-def test_one_held_while_others_go_on_is_no_rest() -> None:
+def test_a_backlog_with_one_entry_on_hold_is_not_idle() -> None:
     shop = a_workspace()
     first, _ = some_entries(shop, "one", "two")
     entry_actions.put_on_hold(first, by=ANA)
-    assert told() == [] and told("entry.blocked") == ["human_hold"]
+    assert recorded() == [] and recorded("entry.blocked") == ["human_hold"]
 
 
-def test_taking_the_last_blocked_one_away_finishes_it() -> None:
+def test_deleting_the_last_blocked_entry_finishes_the_backlog() -> None:
     shop = a_workspace()
     first, second = some_entries(shop, "one", "two")
     entry_actions.mark_done(first, by=ANA)
     entry_actions.put_on_hold(second, by=ANA)
     entries.delete(second, by=ANA)
-    assert told() == ["stuck", "finished"]
+    assert recorded() == ["stuck", "finished"]
 
 
 def test_an_empty_backlog_never_finishes() -> None:
     entries.delete(an_entry(a_workspace()), by=ANA)
-    assert told() == []
+    assert recorded() == []
 
 
-def test_a_cycle_that_blocks_the_last_one_tells_both() -> None:
+def test_a_cycle_that_blocks_the_last_entry_records_both_events() -> None:
     a_worker()
     shop = a_workspace()
     entry = an_entry(shop, budget="1")
     a_charge(entry, "1")
     dispatch.cycle(shop.pk)
-    assert Entry.objects.get().status == "blocked" and told("entry.blocked") == ["budget_exceeded"] and told() == ["stuck"]
+    assert (
+        Entry.objects.get().status == "blocked" and recorded("entry.blocked") == ["budget_exceeded"] and recorded() == ["stuck"]
+    )
     caps.edit(entry.account, usd(5), by=ANA)
     funding.unblock_affordable(shop.pk)
-    assert Entry.objects.get().status == "pending" and told() == ["stuck"]
+    assert Entry.objects.get().status == "pending" and recorded() == ["stuck"]
 
 
-def test_an_ending_without_money_is_told_as_blocked() -> None:
+def test_an_entry_that_runs_out_of_money_is_recorded_as_blocked() -> None:
     shop = a_workspace(min_round_usd=0.5)
     session = a_session(an_entry(shop, budget="1"))
     a_charge(session.entry, "0.9")
     ended(session)
-    assert told("entry.blocked") == ["budget_exceeded"]
+    assert recorded("entry.blocked") == ["budget_exceeded"]
 
 
-def test_one_added_behind_a_failure_is_told() -> None:
+def test_an_entry_added_behind_a_failure_is_recorded_as_blocked() -> None:
     shop = a_workspace()
     failed = an_entry(shop, budget_rounds=1)
     ended(a_session(failed))
     some_entries(shop, Draft("two", depends_on=(failed.pk,)))
-    assert told("entry.blocked") == ["dependency_failed"]
+    assert recorded("entry.blocked") == ["dependency_failed"]

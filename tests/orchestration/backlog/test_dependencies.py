@@ -1,8 +1,10 @@
-"""What a person changes in what waits for what: the counter stays true, cycles are named, and all of it is on record."""
+"""A person changes dependencies: the counter stays right, cycles are named, and each change is recorded."""
 
 import pytest
+from django.db import transaction
 
-from orchestration.backlog import dependencies, entry_actions
+from orchestration.backlog import dependencies, entry_actions, entry_state
+from orchestration.backlog.transitions import Next
 from orchestration.executor import dispatch
 from orchestration.models import Entry, FileLock
 from tests.factories import ANA, a_worker, a_workspace, an_entry, some_entries
@@ -26,17 +28,17 @@ def again(entry: Entry) -> Entry:
     return Entry.objects.get(pk=entry.pk)
 
 
-def test_an_entry_waits_for_another_and_no_more(three: list[Entry]) -> None:
+def test_a_dependency_is_added_and_removed(three: list[Entry]) -> None:
     first, second, _ = three
     dependencies.depend(second, first, by=ANA, reason="it needs the parser")
     assert again(second).unmet_dependencies == 1
-    told = Event.objects.filter(verb="entry.depends").latest("id")
-    assert (told.data, told.reason) == ({"before": "nothing", "after": "#1"}, "it needs the parser")
+    event = Event.objects.filter(verb="entry.depends").latest("id")
+    assert (event.data, event.reason) == ({"before": "nothing", "after": "#1"}, "it needs the parser")
     dependencies.undepend(second, first, by=ANA)
     assert again(second).unmet_dependencies == 0
 
 
-def test_what_is_done_is_not_waited_for(three: list[Entry]) -> None:
+def test_a_done_dependency_is_not_counted(three: list[Entry]) -> None:
     first, second, third = three
     entry_actions.mark_done(first, by=ANA)
     dependencies.depend(second, first, by=ANA)
@@ -59,7 +61,7 @@ def test_a_cycle_is_refused_and_named(three: list[Entry]) -> None:
     assert again(first).unmet_dependencies == 0
 
 
-def test_the_same_twice_is_said(three: list[Entry]) -> None:
+def test_a_repeated_dependency_is_refused(three: list[Entry]) -> None:
     first, second, _ = three
     dependencies.depend(second, first, by=ANA)
     with pytest.raises(Invalid, match="waits for #1 already"):
@@ -69,10 +71,10 @@ def test_the_same_twice_is_said(three: list[Entry]) -> None:
         dependencies.undepend(second, first, by=ANA)
 
 
-def test_what_is_at_work_or_done_is_left_alone(workspace: Workspace, three: list[Entry]) -> None:
+def test_dependencies_of_running_and_done_entries_do_not_change(workspace: Workspace, three: list[Entry]) -> None:
     first, second, third = three
     entry_actions.mark_done(third, by=ANA)
-    with pytest.raises(Invalid, match="waits for nothing any more"):
+    with pytest.raises(Invalid, match="no longer waits"):
         dependencies.depend(third, first, by=ANA)
     a_worker()
     dispatch.cycle(workspace.pk)
@@ -81,7 +83,7 @@ def test_what_is_at_work_or_done_is_left_alone(workspace: Workspace, three: list
             act(first, second, by=ANA)
 
 
-def test_one_that_failed_blocks_at_once_and_frees_when_taken_away(three: list[Entry]) -> None:
+def test_a_failed_dependency_blocks_at_once_and_unblocks_when_removed(three: list[Entry]) -> None:
     first, second, _ = three
     Entry.objects.filter(pk=first.pk).update(status="failed", reason_code="rounds_exhausted")
     dependencies.depend(second, first, by=ANA)
@@ -90,7 +92,7 @@ def test_one_that_failed_blocks_at_once_and_frees_when_taken_away(three: list[En
     assert (again(second).status, again(second).unmet_dependencies) == ("pending", 0)
 
 
-def test_files_kept_between_rounds_are_freed_or_both_would_wait_for_ever(workspace: Workspace) -> None:
+def test_locks_kept_between_rounds_are_released_to_avoid_a_deadlock(workspace: Workspace) -> None:
     first = an_entry(workspace, files=["a.py"])
     second = an_entry(workspace, files=["a.py"])
     FileLock.objects.create(workspace=workspace, path="a.py", entry=first)
@@ -102,3 +104,25 @@ def test_files_kept_between_rounds_are_freed_or_both_would_wait_for_ever(workspa
 def test_entries_of_another_workspace_do_not_exist(three: list[Entry]) -> None:
     with pytest.raises(NotFound):
         dependencies.depend(three[0], an_entry(a_workspace(name="Other")), by=ANA)
+
+
+def failed(entry: Entry) -> None:
+    with transaction.atomic():
+        entry_state.move(entry_state.lock(entry), Next("failed", "rounds_exhausted", "All rounds are used up"))
+
+
+def reopened(entry: Entry) -> None:
+    with transaction.atomic():
+        entry_state.move(entry_state.lock(entry), Next("pending"))
+
+
+def test_an_entry_with_two_failed_dependencies_continues_only_once_both_are_reopened(three: list[Entry]) -> None:
+    first, second, third = three
+    for other in (first, second):
+        dependencies.depend(third, other, by=ANA)
+    failed(first)
+    failed(second)
+    reopened(first)
+    assert (again(third).status, again(third).reason_code) == ("blocked", "dependency_failed")
+    reopened(second)
+    assert (again(third).status, again(third).unmet_dependencies) == ("pending", 2)

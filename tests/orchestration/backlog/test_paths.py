@@ -4,23 +4,23 @@ from orchestration.backlog.paths import BadPath, LockTable, normalise, normalise
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"),
+    ("given", "expected"),
     [("a.py", "a.py"), ("./src//api/", "src/api/"), ("src/./x", "src/x"), ("caf\u0065\u0301", "caf\u00e9")],
 )
-def test_paths_are_normalised(given: str, wanted: str) -> None:
-    assert normalise(given) == wanted
+def test_paths_are_normalised(given: str, expected: str) -> None:
+    assert normalise(given) == expected
 
 
 @pytest.mark.parametrize(
     "path",
     ["", " ", "/etc/passwd", "..", "a/../b", "a\\b", "a\x00b", "-x", "~/x", ".git/hooks/x", "./", "a\nb", "\ud800", "x" * 1025],
 )
-def test_what_leaves_the_repository_is_refused(path: str) -> None:
+def test_a_path_outside_the_repository_is_refused(path: str) -> None:
     with pytest.raises(BadPath):
         normalise(path)
 
 
-def test_what_a_directory_covers_is_left_out() -> None:
+def test_paths_under_a_listed_directory_are_left_out() -> None:
     assert normalise_all(["src/a.py", "src/", "b.py", "./b.py", "srcx"]) == ["b.py", "src/", "srcx"]
 
 

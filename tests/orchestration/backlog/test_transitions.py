@@ -1,4 +1,4 @@
-"""The table of docs/states.md, row by row."""
+"""The table of docs/reference/states.md, row by row."""
 
 from dataclasses import replace
 
@@ -21,6 +21,16 @@ FACTS = Facts(
         ({"outcome": "failed", "improvements": [0.2, 0.0, 0.0, 0.005]}, "blocked", "no_improvement"),
         ({"outcome": "failed", "improvements": [0.0, 0.2, 0.0]}, "pending", ""),
         ({"outcome": "failed", "improvements": [0.0, 0.0]}, "pending", ""),
+        ({"outcome": "failed", "improvements": [0.01, 0.01, 0.01]}, "pending", ""),
+        ({"outcome": "failed", "improvements": [0.009, 0.009, 0.009]}, "blocked", "no_improvement"),
+        ({"outcome": "failed", "improvements": [0.0, 0.01, 0.0]}, "pending", ""),
+        ({"outcome": "failed", "rounds_completed": 4}, "pending", ""),
+        ({"outcome": "failed", "headroom": 49_999}, "blocked", "budget_exceeded"),
+        ({"outcome": "failed", "headroom": 50_000}, "pending", ""),
+        ({"outcome": "failed", "headroom": 0, "own_budget": False}, "blocked", "project_budget_exceeded"),
+        ({"outcome": "failed", "rounds_completed": 5, "improvements": [0.0, 0.0, 0.0]}, "failed", "rounds_exhausted"),
+        ({"outcome": "conflict", "conflicts_in_a_row": 2, "rounds_completed": 5}, "failed", "rounds_exhausted"),
+        ({"outcome": "unavailable", "headroom": 0}, "pending", ""),
         ({"outcome": "stopped", "stopped_for_good": True}, "blocked", "human_hold"),
         ({"outcome": "stopped"}, "pending", ""),
         ({"outcome": "interrupted"}, "pending", ""),

@@ -1,4 +1,4 @@
-"""A workspace's own templates may say what they like, and may not take a worker's time or memory."""
+"""A workspace's own templates cannot exhaust a worker's time or memory."""
 
 import time
 
@@ -24,7 +24,7 @@ VALUES = {"content": 'a "long" text\n' * 2000, "found": [{"round": 1, "text": "x
         '{% url "admin:index" %}',
     ],
 )
-def test_what_can_grow_without_end_or_look_elsewhere_is_no_part_of_the_language(text: str) -> None:
+def test_tags_and_filters_that_grow_or_read_elsewhere_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no template"):
         prompt_templates.check(text)
 
@@ -37,7 +37,7 @@ def test_what_can_grow_without_end_or_look_elsewhere_is_no_part_of_the_language(
         "{% for a in content %}{{ content }}{% endfor %}",
     ],
 )
-def test_loops_end_early_and_say_why(text: str) -> None:
+def test_loops_are_bounded_and_the_error_says_so(text: str) -> None:
     prompt_templates.check(text)
     began = time.monotonic()
     with pytest.raises(ValueError, match="more than"):

@@ -1,4 +1,4 @@
-"""Secrets: sealed at rest, gone from what is kept."""
+"""Secrets: encrypted at rest, masked in stored output."""
 
 import pytest
 from django.test import override_settings
@@ -12,21 +12,21 @@ from workspaces.models import Event
 pytestmark = pytest.mark.django_db
 
 
-def test_a_secret_comes_back_and_is_not_stored_as_it_is() -> None:
+def test_a_secret_can_be_read_back_and_is_stored_encrypted() -> None:
     workspace = a_workspace()
     secrets.put(workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
     assert secrets.unsealed(workspace.pk) == {"API_KEY": "sk-very-secret"}
     assert b"sk-very-secret" not in bytes(Secret.objects.get().sealed)
 
 
-def test_who_set_it_is_on_record_and_its_value_is_not() -> None:
+def test_the_event_records_the_actor_and_not_the_value() -> None:
     workspace = a_workspace()
     secrets.put(workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
     event = Event.objects.get(verb="secret.set")
     assert (event.actor, event.data) == (ANA.name, {"name": "API_KEY"})
 
 
-def test_another_server_key_says_that_it_must_be_set_again() -> None:
+def test_with_another_server_key_the_error_asks_to_set_it_again() -> None:
     workspace = a_workspace()
     secrets.put(workspace.pk, "API_KEY", "sk-very-secret", by=ANA)
     with override_settings(SECRET_KEY="another one"), pytest.raises(secrets.Sealed, match=r"API_KEY.*set it again"):
@@ -36,12 +36,12 @@ def test_another_server_key_says_that_it_must_be_set_again() -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("1A", "x"), ("MUSTER_TOKEN", "x"), ("A-B", "x"), ("A", ""), ("A", "x\0"), ("A", "x" * 20_000)]
 )
-def test_what_cannot_be_a_variable_is_refused(name: str, value: str) -> None:
+def test_a_name_or_value_that_no_variable_can_have_is_refused(name: str, value: str) -> None:
     with pytest.raises(Invalid):
         secrets.put(a_workspace().pk, name, value, by=ANA)
 
 
-def test_a_mask_hides_the_longest_value_first_and_telling_env_too() -> None:
+def test_a_mask_hides_the_longest_value_first_and_secret_looking_env_too() -> None:
     mask = secrets.Mask({"A": "secret-one", "B": "secret-one-and-more"}, {"MY_TOKEN": "tok-123456", "LANG": "C.UTF-8"})
     assert mask("secret-one-and-more secret-one tok-123456 C.UTF-8") == "[secret B] [secret A] [secret MY_TOKEN] C.UTF-8"
     assert mask.names_in("x secret-one y") == ["A"]

@@ -1,15 +1,20 @@
-"""The cycle against a real database: it claims what can start, once, and says why the rest waits."""
+"""The cycle against a real database: it claims each startable entry once, and explains why the others wait."""
+
+from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, Hold
 from orchestration import queries
 from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
+from orchestration.executor.plan import Decision, Waiting, World
 from orchestration.models import Entry, FileLock, Session
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of, some_entries
 
@@ -17,12 +22,12 @@ pytestmark = pytest.mark.django_db
 
 
 def statements(context: CaptureQueriesContext) -> list[str]:
-    """What the database was asked, less the frame of transactions."""
+    """The statements without those of transactions."""
     frame = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
     return [q["sql"] for q in context.captured_queries if not q["sql"].startswith(frame)]
 
 
-def test_it_claims_a_session_a_hold_and_the_locks_in_one_go() -> None:
+def test_a_cycle_claims_session_reservation_and_locks_together() -> None:
     a_worker()
     shop = a_workspace(round_ceiling_usd=0.5)
     entry = an_entry(shop, budget="2", files=["a.py", "b/"])
@@ -47,7 +52,7 @@ def test_the_number_of_statements_does_not_depend_on_how_many_it_dispatches(numb
     assert len(statements(context)) == 8
 
 
-def test_an_idle_cycle_asks_little() -> None:
+def test_an_idle_cycle_takes_few_statements() -> None:
     a_worker()
     shop = a_workspace()
     with CaptureQueriesContext(connection) as context:
@@ -55,18 +60,18 @@ def test_an_idle_cycle_asks_little() -> None:
     assert len(statements(context)) == 3
 
 
-def test_those_with_rounds_go_first_then_priority_then_age() -> None:
+def test_entries_with_rounds_go_first_then_priority_then_age() -> None:
     a_worker()
     shop = a_workspace(max_workers=3)
-    _low, high, old, begun = some_entries(
+    _low, high, old, started = some_entries(
         shop, Draft("low", priority=Entry.Priority.LOW), Draft("high", priority=Entry.Priority.HIGH), "old", "begun"
     )
-    Entry.objects.filter(pk=begun.pk).update(has_rounds=True)
+    Entry.objects.filter(pk=started.pk).update(has_rounds=True)
     dispatch.cycle(shop.pk)
-    assert {s.entry_id for s in sessions_of(shop)} == {begun.pk, high.pk, old.pk}
+    assert {s.entry_id for s in sessions_of(shop)} == {started.pk, high.pk, old.pk}
 
 
-def test_it_waits_for_what_an_entry_depends_on() -> None:
+def test_an_entry_waits_for_its_dependency() -> None:
     a_worker()
     shop = a_workspace()
     first, second = some_entries(shop, Draft("first", ref="a"), Draft("second", depends_on=("a",)))
@@ -76,14 +81,14 @@ def test_it_waits_for_what_an_entry_depends_on() -> None:
     assert shown["reasons"][0]["code"] == "dependencies_pending"
 
 
-def test_who_waits_for_a_file_is_parked_off_the_line_until_it_is_free() -> None:
+def test_an_entry_that_waits_for_a_file_is_parked_until_it_is_free() -> None:
     a_worker()
     shop = a_workspace()
-    one, two = an_entry(shop, files=["src/"]), an_entry(shop, files=["src/a.py"])
+    first, second = an_entry(shop, files=["src/"]), an_entry(shop, files=["src/a.py"])
     dispatch.cycle(shop.pk)
-    two.refresh_from_db()
-    assert two.parked_behind_id == one.pk
-    [shown] = queries.shown_entries(shop.pk, [queries.entry_for(shop.pk, two.pk)])
+    second.refresh_from_db()
+    assert second.parked_behind_id == first.pk
+    [shown] = queries.shown_entries(shop.pk, [queries.entry_for(shop.pk, second.pk)])
     assert shown["reasons"][0]["code"] == "files_locked"
 
 
@@ -115,7 +120,7 @@ def test_an_entry_whose_budget_cannot_pay_a_round_is_blocked_until_it_is_raised(
     assert poor.account.__class__.objects.get(pk=poor.pk).human_locked
 
 
-def test_a_cycle_reads_on_past_those_it_had_to_park() -> None:
+def test_a_cycle_reads_on_past_parked_entries() -> None:
     a_worker()
     shop = a_workspace(cap="500", budget="500", max_workers=2)
     an_entry(shop, files=["a.py"])
@@ -129,9 +134,11 @@ def test_a_cycle_reads_on_past_those_it_had_to_park() -> None:
 def test_a_paused_executor_dispatches_nothing() -> None:
     a_worker()
     shop = a_workspace(state="paused")
+    poor = an_entry(shop, budget="0.01")
     an_entry(shop)
-    assert dispatch.cycle(shop.pk).started == []
+    assert dispatch.cycle(shop.pk).decisions == []
     assert not Hold.objects.exists() and not FileLock.objects.exists()
+    assert Entry.objects.get(pk=poor.pk).status == "pending", "it is not blocked for its budget either"
 
 
 def test_it_claims_nothing_while_no_worker_is_online() -> None:
@@ -140,6 +147,18 @@ def test_it_claims_nothing_while_no_worker_is_online() -> None:
     dispatch.cycle(shop.pk)
     assert sessions_of(shop) == []
     assert queries.diagnostics(shop.pk)["blockedReasons"] == ["no_worker_online"]
+
+
+def test_the_files_of_an_entry_that_a_cycle_blocks_are_free_for_another_in_the_same_cycle() -> None:
+    a_worker()
+    shop = a_workspace()
+    poor, waits = an_entry(shop, budget="0.01", files=["a.py"]), an_entry(shop, files=["a.py"])
+    FileLock.objects.create(workspace=shop, path="a.py", entry=poor)  # kept from its last round
+    Entry.objects.filter(pk=poor.pk).update(has_rounds=True)
+    Entry.objects.filter(pk=waits.pk).update(parked_behind=poor)
+    dispatch.cycle(shop.pk)
+    assert [session.entry_id for session in sessions_of(shop)] == [waits.pk]
+    assert queries.locks_by_entry(shop.pk) == {waits.pk: ["a.py"]}
 
 
 def test_a_cycle_sets_no_column_that_it_does_not_decide() -> None:
@@ -159,3 +178,45 @@ def test_every_column_of_a_session_that_a_cycle_does_not_set_has_a_default_in_th
     decided = {"id", "workspace", "entry", "attempt", "work", "hold", "enqueued_at"}
     left = [field for field in Session._meta.concrete_fields if field.name not in decided]
     assert [field.name for field in left if not field.null and not field.has_db_default()] == []
+
+
+def test_an_entry_that_moved_while_the_cycle_was_deciding_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_worker()
+    shop = a_workspace()
+    entry = an_entry(shop, files=["a.py"])
+    decide = dispatch.planning.plan
+
+    def slowly(world: World, line: Sequence[Waiting]) -> list[Decision]:
+        decisions = decide(world, line)
+        Entry.objects.filter(pk=entry.pk).update(status="blocked", reason_code="human_hold", reason_message="Later")
+        return decisions
+
+    monkeypatch.setattr(dispatch.planning, "plan", slowly)
+    assert dispatch.cycle(shop.pk).started == []
+    assert sessions_of(shop) == [] and project(shop).held == 0 and not FileLock.objects.exists()
+
+
+def test_a_session_that_only_verifies_reserves_no_money() -> None:
+    a_worker()
+    shop = a_workspace()
+    Entry.objects.filter(pk=an_entry(shop).pk).update(next_work="verify")
+    dispatch.cycle(shop.pk)
+    [session] = sessions_of(shop)
+    assert (session.work, session.hold_id, Hold.objects.count()) == ("verify", None, 0)
+
+
+def test_entries_that_wait_for_their_provider_do_not_keep_the_line_from_others() -> None:
+    a_worker()
+    shop = a_workspace(max_workers=1)
+    waiting = some_entries(shop, *(f"waits {n}" for n in range(20)))
+    Entry.objects.filter(pk__in=[entry.pk for entry in waiting]).update(not_before=Now() + timedelta(hours=1))
+    ready = an_entry(shop)
+    dispatch.cycle(shop.pk)
+    assert [session.entry_id for session in sessions_of(shop)] == [ready.pk]
+
+
+def test_a_deleted_entry_is_never_started() -> None:
+    a_worker()
+    shop = a_workspace()
+    Entry.objects.filter(pk=an_entry(shop).pk).update(deleted_at=Now())
+    assert dispatch.cycle(shop.pk).started == []

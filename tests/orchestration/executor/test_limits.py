@@ -1,16 +1,16 @@
-"""Limits in the plan: nothing starts past one, and what waits says which one and when it goes on."""
+"""Limits in the plan: no session starts past one, and waiting entries name the limit and when they can start."""
 
 from datetime import timedelta
 
 import pytest
 from django.db.models import F
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import DaySpend, Hold, Limit
 from orchestration.executor import dispatch, explain
 from orchestration.models import Entry
 from tests.factories import a_charge, a_worker, a_workspace, an_entry, ended, project, sessions_of
-from tests.factories import a_session as a_session_of
+from tests.factories import a_session as a_running_session
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -21,8 +21,8 @@ def a_limit(workspace: Workspace, category: str, period: str, amount: str) -> No
 
 
 def why(workspace: Workspace, entry: Entry) -> tuple[str, str]:
-    found = explain.reasons(workspace.pk, [entry.pk])[entry.pk].why
-    return (found.code, found.message) if found else ("", "")
+    check = explain.reasons(workspace.pk, [entry.pk])[entry.pk].why
+    return (check.code, check.message) if check else ("", "")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def why(workspace: Workspace, entry: Entry) -> tuple[str, str]:
         ("entry", "all", "The limit of $2.00 for entries is used up: raise it"),
     ],
 )
-def test_what_waits_for_a_limit_says_which_one(category: str, period: str, sentence: str) -> None:
+def test_an_entry_that_waits_for_a_limit_names_it(category: str, period: str, sentence: str) -> None:
     a_worker()
     workspace = a_workspace()
     a_limit(workspace, category, period, "2")
@@ -43,18 +43,18 @@ def test_what_waits_for_a_limit_says_which_one(category: str, period: str, sente
     assert why(workspace, entry) == ("project_budget_exceeded", sentence)
 
 
-def test_what_is_left_of_the_day_is_what_a_session_holds() -> None:
+def test_a_session_reserves_what_is_left_of_the_day() -> None:
     a_worker()
     workspace = a_workspace()
     a_limit(workspace, "total", "day", "3")
-    one, two = an_entry(workspace, budget="2"), an_entry(workspace, budget="9")
-    three = an_entry(workspace, budget="9")
+    first, second = an_entry(workspace, budget="2"), an_entry(workspace, budget="9")
+    third = an_entry(workspace, budget="9")
     dispatch.cycle(workspace.pk)
-    assert {h.account_id: h.amount for h in Hold.objects.all()} == {one.pk: usd(2), two.pk: usd(1)}
-    assert why(workspace, three)[1].startswith("Today's limit of $3.00 is used up")
+    assert {h.account_id: h.amount for h in Hold.objects.all()} == {first.pk: usd(2), second.pk: usd(1)}
+    assert why(workspace, third)[1].startswith("Today's limit of $3.00 is used up")
 
 
-def test_it_goes_on_by_itself_at_midnight() -> None:
+def test_dispatch_continues_at_midnight() -> None:
     a_worker()
     workspace = a_workspace()
     a_limit(workspace, "total", "day", "2")
@@ -65,17 +65,17 @@ def test_it_goes_on_by_itself_at_midnight() -> None:
     assert len(dispatch.cycle(workspace.pk).started) == 1
 
 
-def test_a_sessions_last_charge_may_pass_the_day_and_the_next_one_waits() -> None:
+def test_a_sessions_last_charge_may_pass_the_days_limit_and_the_next_session_waits() -> None:
     workspace = a_workspace(round_ceiling_usd=1)
     a_limit(workspace, "total", "day", "1")
     entry = an_entry(workspace, budget="9")
-    session = a_session_of(entry)
+    session = a_running_session(entry)
     a_charge(entry, "1.2")
     ended(session)
     assert dispatch.cycle(workspace.pk).started == [] and sessions_of(workspace) == []
 
 
-def test_a_slice_is_what_a_session_holds_at_its_start() -> None:
+def test_a_session_starts_with_the_initial_reservation() -> None:
     a_worker()
     workspace = a_workspace(hold_slice_usd=0.5, min_round_usd=0.05, agent={"kind": "codex"})
     an_entry(workspace, budget="9")
@@ -83,7 +83,7 @@ def test_a_slice_is_what_a_session_holds_at_its_start() -> None:
     assert Hold.objects.get().amount == usd("0.5")
 
 
-def test_a_command_agent_is_told_once_and_holds_all() -> None:
+def test_a_command_agent_reserves_the_whole_ceiling() -> None:
     a_worker()
     workspace = a_workspace(hold_slice_usd=0.5)
     an_entry(workspace, budget="9")

@@ -1,10 +1,10 @@
-"""Killed right after the commit, before anybody was told: the next tick finds the money, and who waits for it."""
+"""Killed right after the commit, before any message: the next tick finds the money, and the entries that wait for it."""
 
 from collections.abc import Callable
 
 import pytest
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import charges, corrections, permits, reconciliation
 from budget.ledger.prices import Tokens
 from budget.limits import caps
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody hears of changes any more, and no doorbell rings."""
+    """No signal and no message is sent."""
     monkeypatch.setattr(caps.changed, "send", lambda *_, **__: [])
     monkeypatch.setattr(wake_ups, "enqueue_share_out", lambda *_: None)
 
@@ -43,16 +43,16 @@ def refund(shop: Workspace, other: Entry) -> None:
 
 def permit_ended(shop: Workspace, other: Entry) -> None:
     Account.objects.filter(pk=other.pk).update(budget=usd(1))
-    made = permits.open_one(project(shop), None, category=Category.EXPANSION, amount=usd(4), by=ANA)
-    permits.close(made, by=ANA)
+    permit = permits.open_permit(project(shop), None, category=Category.EXPANSION, amount=usd(4), by=ANA)
+    permits.close(permit, by=ANA)
 
 
-def provider_says_less(shop: Workspace, other: Entry) -> None:
+def provider_reports_less(shop: Workspace, other: Entry) -> None:
     row = LedgerEntry.objects.get(category="orchestrator")
-    told = reconciliation.read(
+    usage = reconciliation.read(
         f"d,m,c\n{row.at:%Y-%m-%d},x,1\n", provider="generic", columns={"date": "d", "model": "m", "cost": "c"}
     )
-    reconciliation.apply(shop.pk, told, provider="generic", by=ANA)
+    reconciliation.apply(shop.pk, usage, provider="generic", by=ANA)
 
 
 def unlocked(shop: Workspace, other: Entry) -> None:
@@ -64,18 +64,18 @@ def unlocked(shop: Workspace, other: Entry) -> None:
 
 
 @pytest.mark.parametrize("automatic", [False, True])
-@pytest.mark.parametrize("money", [cap, edited_down, refund, permit_ended, provider_says_less, unlocked])
+@pytest.mark.parametrize("money", [cap, edited_down, refund, permit_ended, provider_reports_less, unlocked])
 @pytest.mark.usefixtures("killed")
-def test_an_entry_without_money_goes_on(money: Callable[[Workspace, Entry], None], automatic: bool) -> None:
+def test_an_entry_without_money_becomes_pending(money: Callable[[Workspace, Entry], None], automatic: bool) -> None:
     shop = a_workspace(cap="10", budget="10", auto_reallocate=automatic, min_round_usd=1)
-    what = charges.Report(Category.ORCHESTRATOR, usd(5), Tokens("x", 1))
-    charges.book(project(shop), None, what, actor="planner", key=None)
+    report = charges.Report(Category.ORCHESTRATOR, usd(5), Tokens("x", 1))
+    charges.book(project(shop), None, report, actor="planner", key=None)
     other = an_entry(shop, budget="5")
     Account.objects.filter(pk=other.pk).update(human_locked=True)
     [poor] = some_entries(shop, Draft("no money for it"))
-    reconcile.everything()
+    reconcile.run()
     assert Entry.objects.get(pk=poor.pk).reason_code == "project_budget_exceeded"
     money(shop, other)
-    reconcile.everything()
+    reconcile.run()
     assert Entry.objects.get(pk=poor.pk).status == "pending"
     assert Project.objects.get(pk=shop.pk).allocation_due is None

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from orchestration.executor.plan import Block, Park, Running, Start, Wait, Waiting, World, codes, plan
 
 USD = 1_000_000
@@ -20,12 +22,12 @@ def test_it_starts_as_many_as_there_are_free_slots() -> None:
     assert codes(decisions) == ["concurrency_limit"]
 
 
-def test_a_hold_is_the_least_of_entry_project_and_ceiling() -> None:
+def test_a_reservation_is_the_minimum_of_entry_project_and_ceiling() -> None:
     world = replace(WORLD, headroom=7 * USD)
     decisions = plan(
         world, [an_entry("e1", headroom=9 * USD), an_entry("e2", headroom=1 * USD), an_entry("e3", headroom=9 * USD)]
     )
-    assert [d.hold for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
 
 
 def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
@@ -36,10 +38,10 @@ def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
 
 def test_it_never_gives_out_more_than_the_project_has_left() -> None:
     decisions = plan(replace(WORLD, headroom=3 * USD), [an_entry(f"e{n}") for n in range(1, 4)])
-    assert sum(d.hold for d in decisions if isinstance(d, Start)) == 3 * USD
+    assert sum(d.reservation for d in decisions if isinstance(d, Start)) == 3 * USD
 
 
-def test_an_entry_without_budget_is_blocked_and_says_so() -> None:
+def test_an_entry_without_budget_is_blocked_with_its_reason() -> None:
     [decision] = plan(WORLD, [an_entry("e1", headroom=0)])
     assert isinstance(decision, Block)
     assert decision.why.code == "budget_exceeded"
@@ -52,17 +54,17 @@ def test_verification_alone_needs_no_money() -> None:
 
 
 def test_two_entries_that_share_a_file_do_not_start_together() -> None:
-    one, two = plan(WORLD, [an_entry("e1", paths=("a.py", "b.py")), an_entry("e2", paths=("b.py",))])
-    assert isinstance(one, Start)
-    assert isinstance(two, Park) and two.behind == "e1"
+    first, second = plan(WORLD, [an_entry("e1", paths=("a.py", "b.py")), an_entry("e2", paths=("b.py",))])
+    assert isinstance(first, Start)
+    assert isinstance(second, Park) and second.behind == "e1"
 
 
-def test_a_directory_covers_what_is_under_it() -> None:
-    one, two, three = plan(
+def test_a_directory_covers_the_paths_under_it() -> None:
+    first, second, third = plan(
         WORLD,
         [an_entry("e1", paths=("src/api/",)), an_entry("e2", paths=("src/api/v1/x.py",)), an_entry("e3", paths=("src/apix",))],
     )
-    assert isinstance(one, Start) and isinstance(two, Park) and isinstance(three, Start)
+    assert isinstance(first, Start) and isinstance(second, Park) and isinstance(third, Start)
 
 
 def test_an_entry_keeps_its_own_locks_between_rounds() -> None:
@@ -70,19 +72,19 @@ def test_an_entry_keeps_its_own_locks_between_rounds() -> None:
     assert isinstance(decision, Start)
 
 
-def test_what_is_not_parallelizable_runs_alone() -> None:
+def test_a_non_parallelizable_entry_runs_alone() -> None:
     world = replace(WORLD, running=(Running("e9"),))
     alone, behind = plan(world, [an_entry("e1", parallelizable=False), an_entry("e2")])
     assert isinstance(alone, Wait) and alone.why.holder == "e9"
-    assert isinstance(behind, Wait), "nothing behind it may start, or it would wait for ever"
+    assert isinstance(behind, Wait), "entries behind it wait, or it would never start"
 
 
-def test_nothing_starts_beside_what_runs_alone() -> None:
-    one, two = plan(WORLD, [an_entry("e1", parallelizable=False), an_entry("e2")])
-    assert isinstance(one, Start) and isinstance(two, Wait)
+def test_no_entry_starts_while_an_exclusive_one_runs() -> None:
+    first, second = plan(WORLD, [an_entry("e1", parallelizable=False), an_entry("e2")])
+    assert isinstance(first, Start) and isinstance(second, Wait)
 
 
-def test_within_a_parallel_group_it_only_minds_its_group() -> None:
+def test_an_exclusive_entry_of_a_group_excludes_only_its_group() -> None:
     first = an_entry("e1", parallelizable=False, parallel_group="db")
     decisions = plan(WORLD, [first, an_entry("e2", parallel_group="db"), an_entry("e3")])
     assert [type(d) for d in decisions] == [Start, Wait, Start]
@@ -107,3 +109,45 @@ def test_verifying_by_commands_needs_no_money_and_by_an_agent_it_does() -> None:
     assert isinstance(decision, Wait) and decision.why.code == "project_budget_exceeded"
     (decision,) = plan(replace(WORLD, min_verify=USD // 2), [replace(entry, headroom=USD // 4)])
     assert isinstance(decision, Block) and decision.why.code == "budget_exceeded"
+
+
+def test_the_conditions_are_asked_in_one_order_and_the_first_that_fails_is_the_reason() -> None:
+    world = replace(WORLD, state="paused", worker_slots=0, free_slots=0, headroom=0, trouble="auth", trouble_wait_s=60,
+                    locks=(("a.py", "e9"),), running=(Running("e9", parallelizable=False),))  # fmt: skip
+    entry = an_entry("e1", unmet_dependencies=1, rounds_completed=5, headroom=0, paths=("a.py",))
+    cures = [
+        ("dependencies_pending", {}, {"unmet_dependencies": 0}),
+        ("rounds_exhausted", {}, {"rounds_completed": 0}),
+        ("budget_exceeded", {}, {"headroom": 2 * USD}),
+        ("executor_paused", {"state": "running"}, {}),
+        ("no_worker_online", {"worker_slots": 8}, {}),
+        ("agent_unavailable", {"trouble": ""}, {}),
+        ("project_budget_exceeded", {"headroom": 100 * USD}, {}),
+        ("files_locked", {"locks": ()}, {}),
+        ("concurrency_limit", {"running": ()}, {}),
+        ("concurrency_limit", {"free_slots": 4}, {}),
+    ]
+    for code, world_cure, entry_cure in cures:
+        assert codes(plan(world, [entry])) == [code]
+        world, entry = replace(world, **world_cure), replace(entry, **entry_cure)  # type: ignore[arg-type]
+    assert codes(plan(world, [entry])) == []
+
+
+@pytest.mark.parametrize(
+    ("slice", "hold"), [(None, 5_000_000), (10_000, 50_000), (50_000, 50_000), (300_000, 300_000), (9_000_000, 5_000_000)]
+)
+def test_the_first_reservation_is_a_share_but_never_less_than_the_least_round_nor_more_than_the_ceiling(
+    slice: int | None, hold: int
+) -> None:
+    [decision] = plan(replace(WORLD, initial_reservation=slice), [an_entry("e1", headroom=20 * USD)])
+    assert isinstance(decision, Start) and decision.reservation == hold
+
+
+@pytest.mark.parametrize(("left", "kind"), [(49_999, Block), (50_000, Start)])
+def test_an_entry_starts_with_exactly_the_least_round_left_and_not_with_a_micro_dollar_less(left: int, kind: type) -> None:
+    assert isinstance(plan(WORLD, [an_entry("e1", headroom=left)])[0], kind)
+
+
+@pytest.mark.parametrize(("left", "kind"), [(49_999, Wait), (50_000, Start)])
+def test_an_entry_starts_with_exactly_the_least_round_left_under_the_cap(left: int, kind: type) -> None:
+    assert isinstance(plan(replace(WORLD, headroom=left), [an_entry("e1")])[0], kind)

@@ -1,9 +1,9 @@
-"""When the provider turns agents away: who waits, for how long, and why."""
+"""An unavailable provider: which entries wait, for how long, and why."""
 
 import pytest
 
-from orchestration.configuration.circuit_breaker import LONGEST_WAIT_S, wait_s
-from orchestration.executor.plan import Room, Running, Waiting, World, plan, reason
+from orchestration.configuration.circuit_breaker import MAX_WAIT_S, wait_s
+from orchestration.executor.plan import Capacity, Running, Waiting, World, plan, reason
 
 
 def a_world(**more: object) -> World:
@@ -25,40 +25,40 @@ def an_entry(n: int = 1, **more: object) -> Waiting:
     return Waiting(**{"id": f"entry_{n}", "seq": n, "headroom": 10**9, **more})  # type: ignore[arg-type]
 
 
-def test_an_entry_that_was_turned_away_waits_and_says_how_long() -> None:
-    why = reason(an_entry(wait_s=42.4), Room(a_world()))
+def test_an_entry_with_an_unavailable_provider_waits_and_says_how_long() -> None:
+    why = reason(an_entry(wait_s=42.4), Capacity(a_world()))
     assert why and (why.code, why.message) == (
         "agent_unavailable",
-        "Its agent's provider turned it away: tried again in 42 s",
+        "Its agent's provider was unavailable: tried again in 42 s",
     )
 
 
-def test_others_go_on_meanwhile() -> None:
-    assert reason(an_entry(), Room(a_world())) is None
+def test_other_entries_start_meanwhile() -> None:
+    assert reason(an_entry(), Capacity(a_world())) is None
 
 
-def test_an_open_breaker_holds_everyone_back_with_its_reason() -> None:
+def test_an_open_circuit_breaker_stops_all_entries_with_its_reason() -> None:
     world = a_world(trouble="auth", trouble_message="The provider refused the key.", trouble_wait_s=600.0)
-    why = reason(an_entry(), Room(world))
+    why = reason(an_entry(), Capacity(world))
     assert why and why.message == "The provider refused the key. Tried again in 10 min."
 
 
 def test_after_its_time_one_session_is_tried() -> None:
     world = a_world(trouble="auth", trouble_message="The provider refused the key.", trouble_wait_s=0.0)
     decisions = plan(world, [an_entry(1), an_entry(2)])
-    assert [type(one).__name__ for one in decisions] == ["Start", "Wait"]
+    assert [type(decision).__name__ for decision in decisions] == ["Start", "Wait"]
 
 
-def test_nobody_is_tried_beside_a_session_at_work() -> None:
+def test_no_session_tries_the_provider_while_another_runs() -> None:
     world = a_world(trouble="auth", trouble_message="It is so.", running=(Running("entry_9"),))
-    assert reason(an_entry(), Room(world)) is not None
+    assert reason(an_entry(), Capacity(world)) is not None
 
 
 def test_verification_needs_no_provider() -> None:
     world = a_world(trouble="auth", trouble_message="It is so.", trouble_wait_s=60.0)
-    assert reason(an_entry(verify_only=True), Room(world)) is None
+    assert reason(an_entry(verify_only=True), Capacity(world)) is None
 
 
-@pytest.mark.parametrize(("times", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (7, LONGEST_WAIT_S), (10**6, LONGEST_WAIT_S)])
+@pytest.mark.parametrize(("times", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (7, MAX_WAIT_S), (10**6, MAX_WAIT_S)])
 def test_waits_double_up_to_a_limit(times: int, seconds: float) -> None:
     assert wait_s(times) == seconds

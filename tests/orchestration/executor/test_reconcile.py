@@ -1,16 +1,18 @@
-"""The tick: what was lost on the way is found again, and money that nobody wants any more comes back."""
+"""The tick finds lost work again, and returns the money of expired permits."""
 
 from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.ledger import permits
 from budget.models import Category, Hold
-from orchestration.executor import reconcile
+from orchestration.executor import dispatch, reconcile
+from orchestration.messaging import wake_ups
+from orchestration.models import Session
 from orchestration.sessions import anomalies
-from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of
+from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, project, sessions_of
 
 pytestmark = pytest.mark.django_db
 
@@ -19,15 +21,15 @@ def test_an_expired_permits_money_starts_a_session_with_the_same_tick() -> None:
     a_worker()
     workspace = a_workspace(cap="1", min_round_usd=0.5)
     an_entry(workspace, budget="1")
-    permits.open_one(project(workspace), None, category=Category.EXPANSION, amount=usd("0.8"), by=ANA)
-    reconcile.everything()
+    permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd("0.8"), by=ANA)
+    reconcile.run()
     assert sessions_of(workspace) == []
     Hold.objects.update(expires_at=Now() - timedelta(seconds=1))
-    reconcile.everything()
+    reconcile.run()
     assert len(sessions_of(workspace)) == 1
 
 
-def test_a_flag_that_fails_keeps_nothing_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_flag_does_not_keep_sessions_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
     a_worker()
     workspace = a_workspace()
     an_entry(workspace)
@@ -37,5 +39,28 @@ def test_a_flag_that_fails_keeps_nothing_from_starting(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(anomalies, "flag", breaks)
     with pytest.raises(RuntimeError):
-        reconcile.everything()
+        reconcile.run()
     assert len(sessions_of(workspace)) == 1
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(9, 0), (11, 1)])
+def test_a_claim_that_no_worker_took_within_ten_seconds_is_sent_again(
+    seconds: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, int]] = []
+    a_worker()
+    workspace = a_workspace()
+    an_entry(workspace)
+    dispatch.cycle(workspace.pk)
+    [session] = sessions_of(workspace)
+    Session.objects.update(enqueued_at=Now() - timedelta(seconds=seconds))
+    monkeypatch.setattr(wake_ups, "enqueue_sessions", sent.extend)
+    assert reconcile.enqueue_again() == count
+    assert sent == [(session.pk, 1)] * count
+    assert reconcile.enqueue_again() == 0, "not twice within ten seconds"
+
+
+def test_a_session_that_was_taken_is_not_sent_again() -> None:
+    a_session(an_entry(a_workspace()))
+    Session.objects.update(enqueued_at=Now() - timedelta(hours=1))
+    assert reconcile.enqueue_again() == 0

@@ -1,4 +1,4 @@
-"""Entries without a budget of their own: their share of the plan, and what happens when money comes or goes."""
+"""Entries without their own budget: their shares of the plan when money comes or goes."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from django.db.models import Sum
 from django.test import TestCase
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Account, BudgetChange, Project
 from orchestration import funding
@@ -22,10 +22,10 @@ from workspaces.models import Event, Workspace
 pytestmark = pytest.mark.django_db
 
 
-def told(workspace: Workspace, work: Any) -> None:
-    """Do something, and hear what was rung after its commit."""
+def after_commit(workspace: Workspace, action: Any) -> None:
+    """Run an action with its on-commit callbacks, then share out."""
     with TestCase.captureOnCommitCallbacks(execute=True):
-        work()
+        action()
     funding.share_out(workspace.pk)
 
 
@@ -43,56 +43,56 @@ def test_with_plenty_each_gets_a_full_ceiling_for_each_of_its_rounds() -> None:
     assert states(shop) == [(25, "pending", ""), (10, "pending", "")]
 
 
-def test_with_little_the_first_get_a_round_each_and_the_rest_wait_for_money() -> None:
+def test_with_little_money_the_first_entries_get_a_round_each_and_others_wait() -> None:
     shop = a_workspace(cap="12")
     some_entries(shop, "a", "b", Draft("c", priority=Entry.Priority.HIGH), "d", Draft("e", budget=usd(1)))
     assert states(shop) == [(5, "pending", ""), (1, "pending", ""), (5, "pending", ""), NO_MONEY, (1, "pending", "")]
     assert list(Account.objects.order_by("entry__seq").values_list("own_budget", flat=True)) == [False] * 4 + [True]
 
 
-def test_those_that_can_go_on_come_before_those_that_wait_for_others() -> None:
+def test_entries_that_can_start_come_before_dependents() -> None:
     shop = a_workspace(cap="5")
     some_entries(shop, Draft("later", priority=Entry.Priority.CRITICAL, depends_on=("now",)), Draft("now", ref="now"))
     assert [budget for budget, _, _ in states(shop)] == [0, 5]
 
 
-def test_a_raised_cap_lets_them_go_on_at_once() -> None:
+def test_a_raised_cap_unblocks_entries_at_once() -> None:
     shop = a_workspace(cap="5", budget="0")
     some_entries(shop, "a", "b")
-    told(shop, lambda: caps.set_project(project(shop), "max_project_spend", usd(8), by=ANA))
+    after_commit(shop, lambda: caps.set_project(project(shop), "max_project_spend", usd(8), by=ANA))
     assert states(shop) == [(5, "pending", ""), (3, "pending", "")]
     assert (
         BudgetChange.objects.get(source="allocation").reason == "Raised from $0.00 to $3.00: its share of what the plan has left"
     )
 
 
-def test_what_a_finished_entry_leaves_goes_to_the_next() -> None:
+def test_the_rest_of_a_finished_entrys_budget_goes_to_the_next() -> None:
     shop = a_workspace(cap="5")
     first, _ = some_entries(shop, "a", "b")
     a_charge(first, "1")
-    told(shop, lambda: entry_actions.mark_done(first, by=ANA))
+    after_commit(shop, lambda: entry_actions.mark_done(first, by=ANA))
     assert states(shop) == [(5, "done", ""), (4, "pending", "")]
 
 
 def test_a_deleted_entry_and_a_lowered_budget_leave_theirs_too() -> None:
     shop = a_workspace(cap="10")
     first, second, *_ = some_entries(shop, "a", "b", "c", "d")
-    told(shop, lambda: entries.delete(first, by=ANA))
-    told(shop, lambda: caps.edit(second.account, usd(1), by=ANA))
+    after_commit(shop, lambda: entries.delete(first, by=ANA))
+    after_commit(shop, lambda: caps.edit(second.account, usd(1), by=ANA))
     assert states(shop) == [(1, "pending", ""), (5, "pending", ""), (4, "pending", "")]
 
 
-def test_one_that_used_its_share_up_gets_more_while_the_plan_has_it() -> None:
+def test_an_entry_that_used_up_its_share_gets_more_while_the_plan_has_money() -> None:
     shop = a_workspace(cap="8", budget="0", round_ceiling_usd=4)
     first, _ = some_entries(shop, Draft("a", budget_rounds=2), Draft("b", budget=0, priority=Entry.Priority.LOW))
     Account.objects.filter(pk=first.pk).update(budget=usd(4))
     session = a_session(first)
     a_charge(first, "4")
-    told(shop, lambda: ended(session, score=0.5))
+    after_commit(shop, lambda: ended(session, score=0.5))
     assert states(shop)[0] == (8, "pending", "")
 
 
-def test_one_that_came_to_the_line_without_money_is_blocked_with_its_reason() -> None:
+def test_an_entry_without_money_is_blocked_with_its_reason() -> None:
     a_worker()
     shop = a_workspace(cap="1")
     entry = an_entry(shop, budget="0")
@@ -103,14 +103,14 @@ def test_one_that_came_to_the_line_without_money_is_blocked_with_its_reason() ->
     assert "raise the total budget or the cap" in Entry.objects.get().reason_message
 
 
-def test_many_that_ring_cost_one_run_and_a_lost_doorbell_is_found_by_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_requests_cost_one_run_and_the_tick_finds_a_lost_message(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = a_workspace(cap="5", state="paused")
     first, second = some_entries(shop, "a", "b")
     monkeypatch.setattr(wake_ups, "_enqueue", lambda *args, **more: None)
     for _ in range(3):
-        funding.due(shop.pk)
+        funding.mark_due(shop.pk)
     entry_actions.mark_done(first, by=ANA)
-    reconcile.everything()
+    reconcile.run()
     assert Account.objects.get(pk=second.pk).budget == usd(5) and project(shop).allocation_due is None
     runs = BudgetChange.objects.count()
     funding.share_out(shop.pk)
@@ -122,21 +122,21 @@ def test_with_auto_reallocate_a_settled_round_shares_out_anew() -> None:
     good, other = some_entries(shop, Draft("good", budget=usd(2)), Draft("other", budget=usd(8)))
     session = a_session(good)
     a_charge(good, "1.99")
-    told(shop, lambda: ended(session, score=0.9))
+    after_commit(shop, lambda: ended(session, score=0.9))
     assert BudgetChange.objects.filter(account_id=good.pk, source="allocation").get().reason.startswith("Raised from $2.00 to $")
     assert states(shop)[0][1:] == ("pending", "") and Account.objects.get(pk=other.pk).budget < usd(8)
 
 
-def test_without_it_nobodys_own_budget_is_touched() -> None:
+def test_without_auto_reallocate_own_budgets_stay() -> None:
     shop = a_workspace(cap="10", budget="10", round_ceiling_usd=2)
     good, _ = some_entries(shop, Draft("good", budget=usd(2)), Draft("other", budget=usd(8)))
     session = a_session(good)
     a_charge(good, "1.99")
-    told(shop, lambda: ended(session, score=0.9))
+    after_commit(shop, lambda: ended(session, score=0.9))
     assert states(shop) == [(2, "blocked", "budget_exceeded"), (8, "in_progress", "")]
 
 
-def test_what_begins_without_money_is_told_in_one_line() -> None:
+def test_entries_without_money_are_recorded_in_one_event() -> None:
     shop = a_workspace(cap="5")
     some_entries(shop, "a", "b", "c")
     assert Event.objects.get(verb="entries.added").data["without_money"] == 2
@@ -144,27 +144,27 @@ def test_what_begins_without_money_is_told_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("automatic", [False, True])
-def test_one_that_begins_anew_gets_money_for_its_rounds_whatever_it_cost_before(automatic: bool) -> None:
+def test_a_reopened_entry_gets_money_for_its_rounds_whatever_it_cost_before(automatic: bool) -> None:
     shop = a_workspace(cap="100", budget="100", round_ceiling_usd=2, auto_reallocate=automatic)
     [entry] = some_entries(shop, entries.Draft("hard", budget_rounds=2))
     a_charge(entry, "4")
     Entry.objects.filter(pk=entry.pk).update(status="failed", reason_code="rounds_exhausted", rounds_completed=2)
     entry_actions.resume(Entry.objects.get(pk=entry.pk), by=ANA)
     a_worker()
-    reconcile.everything()  # finds that it has no money
-    reconcile.everything()
+    reconcile.run()  # finds the entry without money
+    reconcile.run()
     entry.refresh_from_db()
     assert entry.status in ("pending", "in_progress") and Account.objects.get(pk=entry.pk).budget >= usd(6)
 
 
-def test_nor_does_a_lower_ceiling_leave_it_without_money_for_ever() -> None:
+def test_a_lowered_ceiling_does_not_leave_an_entry_without_money() -> None:
     shop = a_workspace(cap="100", budget="100", round_ceiling_usd=1)
-    [entry] = some_entries(shop, "begun when a round might cost five")
+    [entry] = some_entries(shop, "started when a round might cost five")
     Account.objects.filter(pk=entry.pk).update(budget=usd(6))
     a_charge(entry, "6")
     a_worker()
-    reconcile.everything()
-    reconcile.everything()
+    reconcile.run()
+    reconcile.run()
     assert Entry.objects.get(pk=entry.pk).status in ("pending", "in_progress")
 
 
@@ -174,15 +174,12 @@ def test_entries_that_are_added_one_by_one_get_a_round_each_too() -> None:
         some_entries(shop, name)
     assert states(shop) == [(5, "pending", "")] * 4 + [NO_MONEY]
     assert Account.objects.aggregate(sum=Sum("budget"))["sum"] == usd(20)
-    told_first = BudgetChange.objects.filter(source="allocation").order_by("id").first()
-    assert (
-        told_first
-        and told_first.reason == "Lowered from $20.00 to $15.00: a round for each entry comes before a second one for any"
-    )
+    lowered = BudgetChange.objects.filter(source="allocation").order_by("id").first()
+    assert lowered and lowered.reason == "Lowered from $20.00 to $15.00: a round for each entry comes before a second one for any"
     assert Event.objects.filter(verb="budget.made_room").count() == 3
 
 
-def test_room_is_made_by_the_last_in_line_and_never_out_of_what_a_person_gave() -> None:
+def test_money_is_reclaimed_from_the_last_in_line_and_never_from_own_budgets() -> None:
     shop = a_workspace(cap="40", budget="40")
     some_entries(
         shop,
@@ -197,7 +194,7 @@ def test_room_is_made_by_the_last_in_line_and_never_out_of_what_a_person_gave() 
     assert [budget for budget, _, _ in states(shop)] == [12, 10, 5, 5, 5, 3]
 
 
-def test_a_round_that_goes_on_keeps_its_money_when_room_is_made() -> None:
+def test_a_running_round_keeps_its_money_when_shares_are_reclaimed() -> None:
     shop = a_workspace(cap="20", budget="20")
     (first,) = some_entries(shop, "a")
     a_session(first)
@@ -208,7 +205,7 @@ def test_a_round_that_goes_on_keeps_its_money_when_room_is_made() -> None:
     assert [status for _, status, _ in states(shop)] == ["in_progress", "pending", "pending", "pending"]
 
 
-def test_one_that_was_refused_for_want_of_money_gets_its_first_round_when_the_plan_is_looked_at() -> None:
+def test_an_entry_blocked_without_money_gets_its_first_round_when_money_is_shared_out() -> None:
     shop = a_workspace(cap="20", budget="20")
     rich, poor = some_entries(shop, "rich", "poor")
     Account.objects.filter(pk=rich.pk).update(budget=usd(20))

@@ -1,4 +1,4 @@
-"""`./muster ledger`: clean books say so, drift is named and exits with 1, and what is asked wrongly exits with 2."""
+"""`./muster ledger`: clean books exit with 0, drift is named and exits with 1, wrong arguments exit with 2."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db.models.functions import Now
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Account, DaySpend, Hold, LedgerEntry, Project, ThresholdCrossing
 from orchestration.maintenance import audit
 from orchestration.models import Session
@@ -31,10 +31,10 @@ def run(*words: str) -> str:
 
 def a_shop_with_history() -> Workspace:
     workspace = a_workspace()
-    one, two = a_session(an_entry(workspace)), a_session(an_entry(workspace))
-    for session in (one, two):
+    first, second = a_session(an_entry(workspace)), a_session(an_entry(workspace))
+    for session in (first, second):
         metering.record(session, metering.Usage(id="1", cost=usd("0.25")))
-    ended(one)
+    ended(first)
     a_charge(None, "60", category="orchestrator", in_=workspace)
     return workspace
 
@@ -52,7 +52,7 @@ def test_clean_books_are_one_line() -> None:
         (lambda: Account.objects.update(spent=7), "spent is $0.000007, its rows say $0.250000"),
         (lambda: DaySpend.objects.filter(category="entry").update(amount=7), ":entry: amount is $0.000007"),
         (lambda: Hold.objects.filter(state="settled").update(drawn=7), "drawn is $0.000007, its rows say $0.250000"),
-        (lambda: ThresholdCrossing.objects.all().delete(), "threshold 50 %: the spend has passed it, and it was never told"),
+        (lambda: ThresholdCrossing.objects.all().delete(), "threshold 50 %: the spend has passed it, and it was never reported"),
     ],
 )  # fmt: skip
 def test_drift_is_named_and_exits_with_1(spoil: object, line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,14 +63,14 @@ def test_drift_is_named_and_exits_with_1(spoil: object, line: str, capsys: pytes
     assert line in capsys.readouterr().out
 
 
-def test_an_open_hold_of_an_ended_session_is_drift() -> None:
+def test_an_open_reservation_of_an_ended_session_is_drift() -> None:
     session = a_session(an_entry(a_workspace()))
     Session.objects.filter(pk=session.pk).update(status="ended", outcome="lost", ended_at=Now())
     [line] = audit.check(session.workspace_id).wrong
     assert "it is open, and its session" in line
 
 
-def test_a_hold_outlives_its_dead_session_by_lease_and_grace_and_no_longer(settings: object) -> None:
+def test_a_reservation_outlives_its_dead_session_by_lease_and_grace_and_no_longer(settings: object) -> None:
     workspace = a_workspace()
     session = a_session(an_entry(workspace))
     lease = timedelta(seconds=settings.LEASE_S + settings.LEASE_GRACE_S)  # type: ignore[attr-defined]
@@ -82,7 +82,7 @@ def test_a_hold_outlives_its_dead_session_by_lease_and_grace_and_no_longer(setti
     assert project(workspace).held == 0 and audit.check(workspace.pk).wrong == []
 
 
-def test_what_is_asked_wrongly_exits_with_2(tmp_path: Path) -> None:
+def test_wrong_arguments_exit_with_2(tmp_path: Path) -> None:
     for words in (["check", "--workspace", "ws_x"], ["export", "--workspace", "ws_x"]):
         with pytest.raises(CommandError) as refused:
             run(*words)
@@ -92,9 +92,9 @@ def test_what_is_asked_wrongly_exits_with_2(tmp_path: Path) -> None:
 def test_the_export_is_the_whole_ledger_in_either_format() -> None:
     workspace = a_shop_with_history()
     rows = list(csv.DictReader(io.StringIO(run("export", "--workspace", workspace.pk))))
-    told = json.loads(run("export", "--workspace", workspace.pk, "--format", "json"))
+    as_json = json.loads(run("export", "--workspace", workspace.pk, "--format", "json"))
     assert [row["amount_usd"] for row in rows] == ["0.25", "0.25", "60"]
-    assert [row["amount_usd"] for row in told] == [0.25, 0.25, 60] and rows[0].keys() == told[0].keys()
+    assert [row["amount_usd"] for row in as_json] == [0.25, 0.25, 60] and rows[0].keys() == as_json[0].keys()
     assert json.loads(run("export", "--workspace", workspace.pk, "--format", "json", "--to", "2001-01-01")) == []
 
 

@@ -1,26 +1,26 @@
-"""A session that burns several times what is usual is flagged once, while it runs, and goes on."""
+"""A session that spends several times the usual rate is flagged once, while it runs, and continues."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from budget.amounts.money import usd
+from budget.amounts import usd
 from orchestration.models import Session
 from orchestration.sessions import anomalies, metering
-from orchestration.sessions.anomalies import Pace, judge, usual
+from orchestration.sessions.anomalies import Pace, judge, usual_rate
 from tests.factories import a_session, a_workspace, an_entry, ended
 from workspaces.models import Event, Workspace
 
 
-def test_the_entrys_own_rounds_say_what_is_usual() -> None:
+def test_the_usual_rate_is_that_of_the_entrys_own_rounds() -> None:
     own = [Pace(usd(1), 60), Pace(usd(3), 180)]
-    assert usual(own, [Pace(usd(50), 60)] * 9) == usd(1)
+    assert usual_rate(own, [Pace(usd(50), 60)] * 9) == usd(1)
 
 
-def test_without_any_the_median_of_the_workspace_does() -> None:
+def test_without_own_rounds_the_usual_rate_is_the_workspaces_median() -> None:
     others = [Pace(usd(1), 60), Pace(usd(2), 60), Pace(usd(90), 60)]
-    assert usual([], others) == usd(2) and usual([], others[:2]) is None
+    assert usual_rate([], others) == usd(2) and usual_rate([], others[:2]) is None
 
 
 @pytest.mark.parametrize(
@@ -33,15 +33,15 @@ def test_without_any_the_median_of_the_workspace_does() -> None:
     ],
 )
 def test_four_times_the_usual_rate_is_too_fast(now: Pace, flagged: bool) -> None:
-    assert bool(judge(now, float(usd(1)), of_its_own=True)) is flagged
+    assert bool(judge(now, float(usd(1)), from_own_rounds=True)) is flagged
 
 
-def test_nothing_is_flagged_while_nothing_is_usual() -> None:
-    assert judge(Pace(usd(99), 60), None, of_its_own=False) == ""
+def test_without_a_usual_rate_no_session_is_flagged() -> None:
+    assert judge(Pace(usd(99), 60), None, from_own_rounds=False) == ""
 
 
-def a_burning_session(workspace: Workspace, *, spent: str, minutes: float) -> Session:
-    """At work for so long, having spent so much, after an earlier round at $0.10 a minute."""
+def an_expensive_session(workspace: Workspace, *, spent: str, minutes: float) -> Session:
+    """A session that has run `minutes` and spent `spent`, after an earlier round at $0.10 a minute."""
     entry = an_entry(workspace, budget="50")
     first = a_session(entry)
     metering.record(first, metering.Usage(id="1", cost=usd("0.1")))
@@ -54,8 +54,8 @@ def a_burning_session(workspace: Workspace, *, spent: str, minutes: float) -> Se
 
 
 @pytest.mark.django_db
-def test_it_is_flagged_once_and_goes_on() -> None:
-    session = a_burning_session(a_workspace(), spent="2", minutes=2)
+def test_a_session_is_flagged_once_and_continues() -> None:
+    session = an_expensive_session(a_workspace(), spent="2", minutes=2)
     assert (anomalies.flag(), anomalies.flag()) == (1, 0)
     session.refresh_from_db()
     assert "10 times what is usual for its entry's earlier rounds" in session.anomaly
@@ -68,6 +68,6 @@ def test_it_is_flagged_once_and_goes_on() -> None:
 def test_many_running_sessions_take_as_many_queries_as_few(django_assert_num_queries: object) -> None:
     workspace = a_workspace(max_workers=20)
     for _ in range(6):
-        a_burning_session(workspace, spent="0.3", minutes=2)
+        an_expensive_session(workspace, spent="0.3", minutes=2)
     with django_assert_num_queries(3):  # type: ignore[operator]
         assert anomalies.flag() == 0

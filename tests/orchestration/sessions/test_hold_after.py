@@ -1,4 +1,4 @@
-"""Holding an entry once the session at work has finished its round."""
+"""Putting an entry on hold once its session has finished the round."""
 
 import pytest
 
@@ -18,9 +18,9 @@ def workspace() -> Workspace:
 
 @pytest.fixture
 def session(workspace: Workspace) -> Session:
-    found = Session.objects.filter(workspace=workspace, status="running").order_by("id").first()
-    assert found is not None
-    return found
+    running = Session.objects.filter(workspace=workspace, status="running").order_by("id").first()
+    assert running is not None
+    return running
 
 
 def end(session: Session) -> Entry:
@@ -28,7 +28,7 @@ def end(session: Session) -> Entry:
     return Entry.objects.get(pk=session.entry_id)
 
 
-def test_the_round_goes_on_and_then_the_entry_is_held(workspace: Workspace, session: Session) -> None:
+def test_the_round_continues_and_then_the_entry_is_on_hold(workspace: Workspace, session: Session) -> None:
     sessions.hold_after(workspace.pk, session.pk, by=seed.ANA)
     session.refresh_from_db()
     assert session.status == "running" and session.stop_wanted_at is None
@@ -36,15 +36,15 @@ def test_the_round_goes_on_and_then_the_entry_is_held(workspace: Workspace, sess
     assert (entry.status, entry.reason_code) == ("blocked", "human_hold") and "as ana asked" in entry.reason_message
 
 
-def test_it_can_be_taken_back_and_both_are_recorded_once(workspace: Workspace, session: Session) -> None:
-    for wanted in (True, True, False, False):
-        sessions.hold_after(workspace.pk, session.pk, by=seed.ANA, wanted=wanted)
+def test_the_request_can_be_withdrawn_and_both_are_recorded_once(workspace: Workspace, session: Session) -> None:
+    for requested in (True, True, False, False):
+        sessions.hold_after(workspace.pk, session.pk, by=seed.ANA, requested=requested)
     assert end(session).status == "pending"
     verbs = Event.objects.filter(object_id=session.pk, verb__startswith="session.hold_after").values_list("verb", flat=True)
     assert sorted(verbs) == ["session.hold_after", "session.hold_after_undone"]
 
 
-def test_what_has_ended_has_no_round_to_finish(workspace: Workspace, session: Session) -> None:
+def test_an_ended_session_has_no_round_to_finish(workspace: Workspace, session: Session) -> None:
     end(session)
     with pytest.raises(NotFound):
         sessions.hold_after(workspace.pk, session.pk, by=seed.ANA)

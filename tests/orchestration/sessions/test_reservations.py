@@ -1,4 +1,4 @@
-"""Holds of sessions at work: they grow in slices, and give back what their round can no longer need."""
+"""Reservations of running sessions grow in steps, and return what their round can no longer need."""
 
 from decimal import Decimal
 from itertools import pairwise
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from budget import ledger
-from budget.amounts.money import usd
+from budget.amounts import usd
 from budget.models import Category, Hold, Limit
 from orchestration import configuration, sessions
 from orchestration.models import Session
@@ -20,21 +20,21 @@ from tests.factories import a_session, a_workspace, an_entry, project
 
 pytestmark = pytest.mark.django_db
 
-SLICES = Growth(ceiling=usd(5), step=usd(1))
+STEPS = Growth(ceiling=usd(5), step=usd(1))
 
 
 @pytest.mark.parametrize(
-    ("amount", "drawn", "wanted"),
+    ("amount", "drawn", "expected"),
     [("1", "0.5", "0"), ("1", "0.6", "1"), ("4.5", "4.1", "0.5"), ("5", "4.9", "0"), ("6", "6", "0")],
 )
-def test_another_slice_is_asked_for_when_less_than_half_a_slice_is_left(amount: str, drawn: str, wanted: str) -> None:
-    assert SLICES.wanted(amount=usd(amount), drawn=usd(drawn)) == usd(wanted)
+def test_another_step_is_requested_when_less_than_half_a_step_is_left(amount: str, drawn: str, expected: str) -> None:
+    assert STEPS.next_step(amount=usd(amount), drawn=usd(drawn)) == usd(expected)
 
 
-def test_without_slices_only_a_hold_that_began_short_grows() -> None:
+def test_without_steps_only_a_reservation_that_started_short_grows() -> None:
     whole = reservations.growth(configuration.Config())
-    assert whole.wanted(amount=usd(5), drawn=usd(4)) == 0
-    assert whole.wanted(amount=usd(2), drawn=0) == usd(3)
+    assert whole.next_step(amount=usd(5), drawn=usd(4)) == 0
+    assert whole.next_step(amount=usd(2), drawn=0) == usd(3)
 
 
 class Task:
@@ -42,18 +42,18 @@ class Task:
     limit = 0
 
 
-def a_meter(session: Session, growth: Growth | None) -> UsageListener:
+def a_listener(session: Session, growth: Growth | None) -> UsageListener:
     reader: Any = None
     task: Any = Task()
     return UsageListener(session, StopFlags(session.pk, session.attempt), reader, task, Category.ENTRY, growth=growth)
 
 
-def spend(meter: UsageListener, number: int, amount: str) -> None:
-    meter._handle(Usage(str(number), usd(amount)))
+def spend(listener: UsageListener, number: int, amount: str) -> None:
+    listener._handle(Usage(str(number), usd(amount)))
 
 
-def a_sliced_session(*, cap: str = "100") -> Session:
-    """It holds $1, and may come to hold $5."""
+def a_growing_session(*, cap: str = "100") -> Session:
+    """It reserves $1 and may grow to $5."""
     workspace = a_workspace(cap=cap, hold_slice_usd=1, agent={"kind": "codex"})
     return a_session(an_entry(workspace, budget="9"))
 
@@ -62,52 +62,52 @@ def amount(session: Session) -> int:
     return Hold.objects.get(session_ref=session.pk).amount
 
 
-def test_a_session_at_work_grows_its_hold_slice_by_slice_up_to_the_ceiling() -> None:
-    session = a_sliced_session()
-    meter, seen = a_meter(session, SLICES), [amount(session)]
+def test_a_running_session_grows_its_reservation_step_by_step_up_to_the_ceiling() -> None:
+    session = a_growing_session()
+    listener, seen = a_listener(session, STEPS), [amount(session)]
     for n in range(12):
-        spend(meter, n, "0.4")
+        spend(listener, n, "0.4")
         seen.append(amount(session))
-    assert seen[0] == usd(1) and max(seen) == usd(5) == seen[-1] and meter.reason == ""
+    assert seen[0] == usd(1) and max(seen) == usd(5) == seen[-1] and listener.reason == ""
     assert all(after - before in (0, usd(1)) for before, after in pairwise(seen))
-    spend(meter, 99, "0.3")
-    assert meter.reason == "out_of_money"
+    spend(listener, 99, "0.3")
+    assert listener.reason == "out_of_money"
 
 
-def test_where_no_money_is_left_it_takes_what_there_is_and_is_stopped_at_the_cap() -> None:
-    session = a_sliced_session(cap="1.5")
-    meter = a_meter(session, SLICES)
-    spend(meter, 1, "0.9")
-    assert amount(session) == usd("1.5") and meter.reason == ""
-    spend(meter, 2, "0.61")
+def test_a_session_takes_the_last_money_and_is_stopped_at_the_cap() -> None:
+    session = a_growing_session(cap="1.5")
+    listener = a_listener(session, STEPS)
+    spend(listener, 1, "0.9")
+    assert amount(session) == usd("1.5") and listener.reason == ""
+    spend(listener, 2, "0.61")
     row = project(session.workspace)
-    assert meter.reason == "out_of_money" and row.held == 0
+    assert listener.reason == "out_of_money" and row.held == 0
 
 
 def test_a_days_limit_stops_the_growth_too() -> None:
-    session = a_sliced_session()
+    session = a_growing_session()
     Limit.objects.create(project=project(session.workspace), category="total", period="day", amount=usd("1.2"))
-    meter = a_meter(session, SLICES)
-    spend(meter, 1, "0.9")
+    listener = a_listener(session, STEPS)
+    spend(listener, 1, "0.9")
     assert amount(session) == usd("1.2")
 
 
-def test_a_hold_that_began_short_grows_when_money_came() -> None:
+def test_a_reservation_that_started_short_grows_with_new_money() -> None:
     workspace = a_workspace(cap="2", agent={"kind": "codex"})
     session = a_session(an_entry(workspace, budget="9"))
-    meter = a_meter(session, reservations.growth(configuration.Config()))
-    spend(meter, 1, "0.1")
+    listener = a_listener(session, reservations.growth(configuration.Config()))
+    spend(listener, 1, "0.1")
     assert amount(session) == usd(2)
     type(project(workspace)).objects.update(max_project_spend=usd(50))
-    meter._growth_retry_s = 0.0  # some seconds later
-    spend(meter, 2, "0.1")
+    listener._growth_retry_s = 0.0  # some seconds later
+    spend(listener, 2, "0.1")
     assert amount(session) == usd(5)
 
 
-def test_what_has_no_price_holds_all_that_it_may_have_spent() -> None:
-    session = a_sliced_session()
-    meter = a_meter(session, SLICES)
-    meter._handle(Usage("1", None, "no-such-model-9", 10, 10))
+def test_usage_without_a_price_reserves_the_whole_ceiling() -> None:
+    session = a_growing_session()
+    listener = a_listener(session, STEPS)
+    listener._handle(Usage("1", None, "no-such-model-9", 10, 10))
     assert amount(session) == usd(5)
 
 
@@ -120,25 +120,25 @@ def test_after_the_work_only_the_reviewers_money_is_kept() -> None:
     assert amount(session) == usd("1.1") and project(workspace).held == usd("0.4")
 
 
-def test_what_is_not_known_is_not_given_back() -> None:
+def test_a_session_with_unknown_cost_returns_no_money() -> None:
     session = a_session(an_entry(a_workspace(), budget="9"))
     sessions.write(session, unpriced_model="unknown")
     reservations.shrink(session, configuration.Config())
     assert amount(session) == usd(5)
 
 
-def test_a_settled_hold_neither_grows_nor_shrinks() -> None:
+def test_a_settled_reservation_neither_grows_nor_shrinks() -> None:
     session = a_session(an_entry(a_workspace(), budget="9"))
-    hold = Hold.objects.get(session_ref=session.pk)
-    ledger.settle(hold.pk)
-    assert ledger.extend(hold.pk, usd(1)) == 0 and not ledger.shrink(hold.pk, keep=0)
+    reservation = Hold.objects.get(session_ref=session.pk)
+    ledger.settle(reservation.pk)
+    assert ledger.extend(reservation.pk, usd(1)) == 0 and not ledger.shrink(reservation.pk, keep=0)
 
 
-def test_where_there_is_no_more_it_asks_ever_more_seldom(django_assert_max_num_queries: Any) -> None:
+def test_without_money_left_requests_become_rarer(django_assert_max_num_queries: Any) -> None:
     session = a_session(an_entry(a_workspace(agent={"kind": "codex"}), budget="1"))
-    meter = a_meter(session, reservations.growth(configuration.Config()))
-    spend(meter, 1, "0.1")
+    listener = a_listener(session, reservations.growth(configuration.Config()))
+    spend(listener, 1, "0.1")
     with django_assert_max_num_queries(0):
         for _ in range(20):
-            meter._check_money()
-    assert amount(session) == usd(1) and meter.reason == ""
+            listener._check_money()
+    assert amount(session) == usd(1) and listener.reason == ""

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connections
 from django.test import Client
 
-from tests.admin_site import BOSS, a_superuser, said, url
+from tests.admin_site import BOSS, a_superuser, message_of, url
 from tests.factories import ANA, a_workspace
 from workspaces.access import of_user
 from workspaces.errors import Invalid
@@ -29,30 +29,30 @@ def form(person: User, **change: str | bool) -> dict[str, str]:
     for name in ("first_name", "last_name", "email", "is_active", "is_superuser"):
         now = getattr(person, name)
         shown[f"initial-{name}"] = str(now)
-        wanted = change.get(name, now)
-        if wanted is not False:
-            shown[name] = "on" if wanted is True else str(wanted)
+        expected = change.get(name, now)
+        if expected is not False:
+            shown[name] = "on" if expected is True else str(expected)
     return shown
 
 
-def told() -> list[tuple[str, str, str]]:
+def events() -> list[tuple[str, str, str]]:
     return list(Event.objects.filter(verb__startswith="person.").order_by("id").values_list("verb", "actor", "reason"))
 
 
-def test_somebody_new_has_no_password_and_is_told_of(client: Client) -> None:
+def test_a_new_person_has_no_password_and_is_recorded(client: Client) -> None:
     a_workspace()
     answer = client.post(url(User, "add"), {"username": "bea", "reason": "joins the team"})
     assert answer.status_code == 302
     bea = User.objects.get(username="bea")
     assert not bea.has_usable_password() and not bea.is_superuser
-    assert told() == [("person.made", BOSS, "joins the team")]
+    assert events() == [("person.made", BOSS, "joins the team")]
 
 
 def test_a_name_that_is_taken_is_refused_and_not_a_crash(client: Client) -> None:
     User.objects.create_user("bea")
     for name in ("bea", "", "no good name", "a" * 200):
         assert client.post(url(User, "add"), {"username": name, "reason": "x"}).status_code == 200
-    assert User.objects.count() == 2 and told() == []
+    assert User.objects.count() == 2 and events() == []
 
 
 def test_whoever_is_shut_out_has_no_page_any_more(client: Client) -> None:
@@ -62,15 +62,15 @@ def test_whoever_is_shut_out_has_no_page_any_more(client: Client) -> None:
     hers.force_login(bea)
     client.post(url(User, "change", bea.pk), form(bea, is_active=False))
     assert hers.get(f"/w/{workspace.pk}/").status_code == 302
-    assert told() == [("person.shut_out", BOSS, "she asked")]
+    assert events() == [("person.shut_out", BOSS, "she asked")]
 
 
 def test_an_admin_of_the_server_is_made_and_unmade_on_record_everywhere(client: Client) -> None:
-    one, two, bea = a_workspace(), a_workspace(), User.objects.create_user("bea")
+    item, two, bea = a_workspace(), a_workspace(), User.objects.create_user("bea")
     client.post(url(User, "change", bea.pk), form(bea, is_superuser=True))
     bea.refresh_from_db()
     assert bea.is_superuser
-    assert set(Event.objects.values_list("workspace", "verb")) >= {(w.pk, "person.server_admin") for w in (one, two)}
+    assert set(Event.objects.values_list("workspace", "verb")) >= {(w.pk, "person.server_admin") for w in (item, two)}
     client.post(url(User, "change", bea.pk), form(bea, is_superuser=False))
     bea.refresh_from_db()
     assert not bea.is_superuser
@@ -81,9 +81,9 @@ def test_the_last_admin_of_the_server_stays_one(client: Client, change: dict[str
     a_workspace()
     boss = User.objects.get(username=BOSS)
     answer = client.post(url(User, "change", boss.pk), form(boss, **change))
-    assert "last admin of this server" in said(answer)
+    assert "last admin of this server" in message_of(answer)
     boss.refresh_from_db()
-    assert boss.is_superuser and boss.is_active and told() == []
+    assert boss.is_superuser and boss.is_active and events() == []
 
 
 def test_two_admins_who_take_it_from_each_other_at_once_leave_one(transactional_db: None) -> None:
@@ -103,7 +103,7 @@ def test_two_admins_who_take_it_from_each_other_at_once_leave_one(transactional_
     assert User.objects.filter(is_superuser=True).count() == 1
 
 
-def test_nobody_is_deleted_and_no_password_is_set_for_them(client: Client) -> None:
+def test_people_are_never_deleted_and_get_no_password(client: Client) -> None:
     bea = User.objects.create_user("bea", password="y" * 12)
     assert client.post(url(User, "delete", bea.pk), {"post": "yes"}).status_code == 403
     client.post(url(User), {"action": "delete_selected", "_selected_action": [bea.pk], "post": "yes"})

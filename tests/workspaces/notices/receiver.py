@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 @dataclass
 class Receiver:
     url: str
-    heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     answer: bytes = b"thanks"
@@ -28,10 +28,10 @@ class Receiver:
 
     def verified(self, secret: str) -> list[Any]:
         """What was heard, each checked by the library that a receiver would use."""
-        return [Webhook(secret).verify(body, headers) for headers, body in self.heard]
+        return [Webhook(secret).verify(body, headers) for headers, body in self.received]
 
     def ids(self) -> list[str]:
-        return [headers["webhook-id"] for headers, _ in self.heard]
+        return [headers["webhook-id"] for headers, _ in self.received]
 
 
 @contextlib.contextmanager
@@ -39,7 +39,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.heard.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            receiver.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
             time.sleep(receiver.pause_s)
             with contextlib.suppress(OSError):
                 self.send_response(receiver.status)
@@ -70,9 +70,11 @@ def certified(name: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
-    made = x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=1))
-    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-    pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    created = x509.CertificateBuilder(
+        who, who, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=1)
+    )
+    created = created.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    pem = created.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     certificate, both = folder / "certificate.pem", folder / "both.pem"
     certificate.write_bytes(pem)

@@ -36,18 +36,18 @@ def viewer(workspace: Workspace) -> Api:
     return Api(workspace, a_token(workspace, Role.VIEWER))
 
 
-def test_a_channels_secret_is_in_the_answer_that_made_it_and_nowhere_else(shop: Api, caplog: Any, capfd: Any) -> None:
-    status, made = shop.post("/notices/channels", HOOK)
-    secret = made.pop("secret")
-    assert status == 201 and secret.startswith("whsec_") and made["verbs"] == ["entry.blocked"]
-    changed = shop.patch(f"/notices/channels/{made['id']}", {"enabled": False})
-    told = [shop.get("/notices/channels").text, changed.text, shop.get("/todo/events").text, caplog.text, *capfd.readouterr()]
-    told += [json.dumps(event.data) for event in Event.objects.all()]
-    assert secret not in "".join(told) and secret[6:] not in str(bytes(Channel.objects.get().sealed))
+def test_a_channels_secret_is_only_in_the_response_that_created_it(shop: Api, caplog: Any, capfd: Any) -> None:
+    status, created = shop.post("/notices/channels", HOOK)
+    secret = created.pop("secret")
+    assert status == 201 and secret.startswith("whsec_") and created["verbs"] == ["entry.blocked"]
+    changed = shop.patch(f"/notices/channels/{created['id']}", {"enabled": False})
+    data = [shop.get("/notices/channels").text, changed.text, shop.get("/todo/events").text, caplog.text, *capfd.readouterr()]
+    data += [json.dumps(event.data) for event in Event.objects.all()]
+    assert secret not in "".join(data) and secret[6:] not in str(bytes(Channel.objects.get().sealed))
     assert changed.json["secret"] is None and changed.json["enabled"] is False
 
 
-def test_a_database_dump_holds_no_secret_in_clear(shop: Api, tmp_path: Any) -> None:
+def test_a_database_dump_has_no_secret_in_clear(shop: Api, tmp_path: Any) -> None:
     secret = shop.post("/notices/channels", HOOK).json["secret"]
     call_command("dumpdata", "workspaces", output=str(tmp_path / "dump.json"))
     assert secret[6:] not in (tmp_path / "dump.json").read_text()
@@ -56,7 +56,7 @@ def test_a_database_dump_holds_no_secret_in_clear(shop: Api, tmp_path: Any) -> N
 def test_a_viewer_sees_that_it_is_there_but_not_where_it_leads(shop: Api, viewer: Api, workspace: Workspace) -> None:
     shop.post("/notices/channels", HOOK)
     a_channel(workspace)
-    assert [one["target"] for one in viewer.get("/notices/channels").json["channels"]] == [
+    assert [item["target"] for item in viewer.get("/notices/channels").json["channels"]] == [
         "https://hooks.example.com/…",
         "1 address",
     ]
@@ -64,7 +64,7 @@ def test_a_viewer_sees_that_it_is_there_but_not_where_it_leads(shop: Api, viewer
     assert "s3cr3t-path" not in "".join(json.dumps(event.data) for event in Event.objects.all())
 
 
-def test_what_a_receiver_said_is_for_admins(shop: Api, viewer: Api, workspace: Workspace) -> None:
+def test_a_receivers_response_is_for_admins(shop: Api, viewer: Api, workspace: Workspace) -> None:
     a_channel(workspace)
     activity.record(workspace.pk, blocked_event(), by=ANA)
     Delivery.objects.update(status=500, answer="no route for s3cr3t-path", state="failed")
@@ -100,12 +100,12 @@ def test_two_channels_of_one_name_are_refused(shop: Api) -> None:
 
 
 def test_there_is_an_end_to_how_many(shop: Api, monkeypatch: Any) -> None:
-    monkeypatch.setattr(channels, "MOST", 1)
+    monkeypatch.setattr(channels, "MAX_CHANNELS", 1)
     shop.post("/notices/channels", HOOK)
     assert names_of(shop.post("/notices/channels", HOOK | {"name": "Two"})) == ["name"]
 
 
-def test_switching_off_fails_what_waits_and_changing_verbs_changes_what_is_told(shop: Api, workspace: Workspace) -> None:
+def test_switching_off_fails_pending_deliveries_and_changing_verbs_changes_the_events(shop: Api, workspace: Workspace) -> None:
     channel = a_channel(workspace)
     activity.record(workspace.pk, blocked_event(), by=ANA)
     shop.patch(f"/notices/channels/{channel.pk}", {"enabled": False})
@@ -139,14 +139,16 @@ def test_the_log_is_read_in_pages_and_filtered(shop: Api, workspace: Workspace) 
         activity.record(workspace.pk, blocked_event(), by=ANA)
     Delivery.objects.filter(channel=other).update(state="failed")
     first = shop.get("/notices/deliveries?limit=4").json
-    rest = shop.get(f"/notices/deliveries?limit=4&cursor={first['next_cursor']}").json
-    assert (len(first["deliveries"]), len(rest["deliveries"]), rest["next_cursor"]) == (4, 2, None)
-    assert {one["channel_id"] for one in shop.get(f"/notices/deliveries?channel={channel.pk}").json["deliveries"]} == {channel.pk}
-    assert {one["state"] for one in shop.get("/notices/deliveries?state=failed").json["deliveries"]} == {"failed"}
+    others = shop.get(f"/notices/deliveries?limit=4&cursor={first['next_cursor']}").json
+    assert (len(first["deliveries"]), len(others["deliveries"]), others["next_cursor"]) == (4, 2, None)
+    assert {item["channel_id"] for item in shop.get(f"/notices/deliveries?channel={channel.pk}").json["deliveries"]} == {
+        channel.pk
+    }
+    assert {item["state"] for item in shop.get("/notices/deliveries?state=failed").json["deliveries"]} == {"failed"}
     assert names_of(shop.get("/notices/deliveries?cursor=x")) == ["cursor"]
 
 
-def test_a_secret_sealed_with_another_key_says_what_to_do(shop: Api, settings: Any) -> None:
-    made = shop.post("/notices/channels", HOOK).json["id"]
+def test_a_secret_sealed_with_another_key_names_the_remedy(shop: Api, settings: Any) -> None:
+    created = shop.post("/notices/channels", HOOK).json["id"]
     settings.SECRET_KEY = "another one entirely"
-    assert "make a new one" in shop.post(f"/notices/channels/{made}/test").json["answer"]
+    assert "make a new one" in shop.post(f"/notices/channels/{created}/test").json["answer"]

@@ -20,8 +20,8 @@ from workspaces.access import MUSTER
 from workspaces.activity.events import ActivityEvent
 from workspaces.errors import Invalid
 from workspaces.models import Channel, Delivery, Event, Workspace
-from workspaces.notices import channels, deliveries, sending
-from workspaces.notices.channels import Wanted
+from workspaces.notices import channels, deliveries, posting, sending
+from workspaces.notices.channels import ChannelSettings
 
 __all__ = ["transactional_db"]
 VERB = "entry.blocked"
@@ -30,8 +30,8 @@ VERB = "entry.blocked"
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
     settings.WEBHOOK_ALLOW = "127.0.0.0/8"
-    with receiving() as found:
-        yield found
+    with receiving() as deliveries_:
+        yield deliveries_
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def shop(db: None) -> Workspace:
 
 
 def a_channel(workspace: Workspace, receiver: Receiver, name: str = "Ops", **more: Any) -> tuple[Channel, str]:
-    wanted = Wanted(name=name, target=receiver.url, verbs=more.pop("verbs", [VERB]), **more)
-    return channels.create(workspace, Channel.Kind.WEBHOOK, wanted, by=ANA)
+    settings_ = ChannelSettings(name=name, target=receiver.url, verbs=more.pop("verbs", [VERB]), **more)
+    return channels.create(workspace, Channel.Kind.WEBHOOK, settings_, by=ANA)
 
 
 def blocked(workspace: Workspace, event: ActivityEvent | None = None) -> None:
@@ -64,18 +64,18 @@ def test_a_line_of_activity_is_a_delivery_to_each_channel_that_wants_it(shop: Wo
     a_channel(a_workspace(name="Other"), receiver)
     blocked(shop)
     blocked(shop, EntryHeld())
-    assert [(one.channel_id, one.event.verb) for one in Delivery.objects.select_related("event") if one.event] == [
+    assert [(item.channel_id, item.event.verb) for item in Delivery.objects.select_related("event") if item.event] == [
         (wants.pk, VERB)
     ]
 
 
-def test_many_lines_at_once_are_told_too(shop: Workspace, receiver: Receiver) -> None:
+def test_many_lines_at_once_are_delivered_too(shop: Workspace, receiver: Receiver) -> None:
     a_channel(shop, receiver)
     Event.objects.bulk_create(activity.row(shop.pk, blocked_event(), by=MUSTER, object_id=f"e{n}") for n in range(50))
     assert Delivery.objects.filter(state="pending").count() == 50
 
 
-def test_what_is_rolled_back_was_never_told(shop: Workspace, receiver: Receiver) -> None:
+def test_a_rolled_back_event_is_never_delivered(shop: Workspace, receiver: Receiver) -> None:
     a_channel(shop, receiver)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         blocked(shop)
@@ -130,26 +130,26 @@ def test_a_sender_that_dies_leaves_it_to_come_due_again(shop: Workspace, receive
     a_channel(shop, receiver)
     blocked(shop)
     claimed = deliveries.claim(Delivery.objects.get().pk)
-    assert claimed is not None and deliveries.due() == {}  # killed here: the lease stands
+    assert claimed is not None and deliveries.list_due() == {}  # killed here: the lease is active
     Delivery.objects.update(due_at=Now() - timedelta(seconds=1))  # and is over
     assert sending.attempt(claimed.pk) is not None and states() == ["delivered"]
-    assert not deliveries.settle(claimed, sending.Answer(False, "too late"))  # the dead one's word counts no more
+    assert not deliveries.settle(claimed, posting.Result(False, "too late"))  # the result of the dead sender is ignored
     assert states() == ["delivered"]
 
 
-def test_a_dead_receiver_is_asked_once_a_pause_and_not_once_an_event(shop: Workspace, receiver: Receiver) -> None:
+def test_a_dead_receiver_gets_one_request_per_pause_not_per_event(shop: Workspace, receiver: Receiver) -> None:
     a_channel(shop, receiver)
     for _ in range(3):
         blocked(shop)
     receiver.status = 503
     sending.attempt(Delivery.objects.order_by("id")[0].pk)
     blocked(shop)  # and what happens meanwhile waits as well
-    assert deliveries.due() == {} and len(receiver.heard) == 1
+    assert deliveries.list_due() == {} and len(receiver.received) == 1
     Channel.objects.update(rests_until=Now() - timedelta(seconds=1))
-    assert len(deliveries.due()) == 1
+    assert len(deliveries.list_due()) == 1
 
 
-def test_a_channel_rests_longer_with_each_failure_until_it_succeeds(shop: Workspace, receiver: Receiver) -> None:
+def test_a_channel_pauses_longer_after_each_failure_until_it_succeeds(shop: Workspace, receiver: Receiver) -> None:
     channel, _ = a_channel(shop, receiver)
     receiver.status = 500
     rests = []
@@ -186,17 +186,17 @@ def test_a_request_for_a_decision_leads_to_the_review(shop: Workspace, receiver:
     assert payload["data"]["details"]["required_approvals"] == 1 and payload["data"]["details"]["author"] == "ana"
 
 
-def test_a_channel_that_only_fails_is_switched_off_and_says_why(shop: Workspace, receiver: Receiver) -> None:
+def test_a_channel_that_only_fails_is_switched_off_with_the_reason(shop: Workspace, receiver: Receiver) -> None:
     channel, _ = a_channel(shop, receiver)
     receiver.status = 500
-    for _ in range(deliveries.MOST_IN_A_ROW):
+    for _ in range(deliveries.MAX_FAILURES_IN_A_ROW):
         blocked(shop)
         come_due()
         sending.attempt(Delivery.objects.filter(state="pending").order_by("-id")[0].pk)
     channel.refresh_from_db()
     assert not channel.enabled and channel.off_because == "20 attempts in a row failed. Last: status 500"
     assert set(states()) == {"failed"} and Event.objects.filter(verb="channel.switched_off").count() == 1
-    channels.change(channel, Wanted(enabled=True), by=ANA)
+    channels.change(channel, ChannelSettings(enabled=True), by=ANA)
     channel.refresh_from_db()
     assert (channel.enabled, channel.off_because, channel.failures_in_a_row) == (True, "", 0)
 
@@ -219,7 +219,7 @@ def test_a_success_forgives_what_was(shop: Workspace, receiver: Receiver) -> Non
     assert channel.failures_in_a_row == 0
 
 
-def test_a_failed_delivery_can_be_sent_again_by_hand(shop: Workspace, receiver: Receiver) -> None:
+def test_a_failed_delivery_can_be_retried(shop: Workspace, receiver: Receiver) -> None:
     a_channel(shop, receiver)
     blocked(shop)
     delivery = Delivery.objects.get()
@@ -240,12 +240,12 @@ def test_the_test_button_truly_sends(shop: Workspace, receiver: Receiver) -> Non
     [payload] = receiver.verified(secret)
     assert payload["type"] == "muster.test" and payload["data"]["channel"] == "Ops"
     receiver.status = 500
-    assert sending.test(channel).state == "failed" and deliveries.due() == {}
+    assert sending.test(channel).state == "failed" and deliveries.list_due() == {}
 
 
 def test_a_new_secret_makes_the_old_one_worthless(shop: Workspace, receiver: Receiver) -> None:
     channel, old = a_channel(shop, receiver)
-    channel, new = channels.change(channel, Wanted(new_secret=True), by=ANA)
+    channel, new = channels.change(channel, ChannelSettings(new_secret=True), by=ANA)
     sending.test(channel)
     assert receiver.verified(new)
     with pytest.raises(Exception, match="No matching signature"):
@@ -259,10 +259,10 @@ def test_two_senders_never_send_one_at_the_same_time(transactional_db: None, rec
         blocked(shop)
     ids = list(Delivery.objects.values_list("pk", flat=True))
     at_once([lambda pk=pk: sending.attempt(pk) for pk in ids for _ in range(3)])  # type: ignore[misc]
-    assert len(receiver.heard) == 3 and len(set(receiver.ids())) == 3 and states() == ["delivered"] * 3
+    assert len(receiver.received) == 3 and len(set(receiver.ids())) == 3 and states() == ["delivered"] * 3
 
 
-def test_a_slow_receiver_holds_up_nobody_elses(transactional_db: None, receiver: Receiver) -> None:
+def test_a_slow_receiver_does_not_delay_other_channels(transactional_db: None, receiver: Receiver) -> None:
     shop = a_workspace()
     with receiving() as slow:
         slow.pause_s, slow.status = 1.0, 500
@@ -271,4 +271,4 @@ def test_a_slow_receiver_holds_up_nobody_elses(transactional_db: None, receiver:
         for _ in range(5):
             blocked(shop)
         assert sending.drain() == 5
-        assert len(receiver.heard) == 5 and len(slow.heard) == 1
+        assert len(receiver.received) == 5 and len(slow.received) == 1

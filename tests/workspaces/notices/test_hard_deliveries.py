@@ -23,16 +23,16 @@ __all__ = ["receiver", "shop", "transactional_db"]
 def test_what_is_recorded_while_its_channel_is_taken_away_is_recorded(shop: Any, receiver: Any) -> None:
     """A charge that crosses a threshold must not fail because somebody removes a webhook."""
     channel, _ = a_channel(shop, receiver)
-    told, removed = threading.Event(), threading.Event()
+    data, removed = threading.Event(), threading.Event()
 
     def record() -> None:
         with transaction.atomic():
             blocked(shop)
-            told.set()
+            data.set()
             removed.wait(1)
 
     def remove() -> None:
-        told.wait(5)
+        data.wait(5)
         channels.remove(channel, by=ANA)
         removed.set()
 
@@ -49,14 +49,12 @@ def test_a_flooded_channel_does_not_keep_the_others_from_being_looked_at(shop: A
         blocked(shop)
     blocked(shop, LimitReached(category="total", period="day", limit_usd=1.0))
     come_due()
-    due = deliveries.due()
+    due = deliveries.list_due()
     assert set(due) == {flooded.pk, quiet.pk} and len(due[quiet.pk]) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_slow_channel_holds_up_the_others_for_seconds_at_most(
-    shop: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
-) -> None:
+def test_a_slow_channel_delays_the_others_for_seconds_at_most(shop: Any, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.WEBHOOK_ALLOW = "127.0.0.0/8"
     monkeypatch.setattr(sending, "TURN_S", 0.5)
     with receiving() as slow:
@@ -65,12 +63,12 @@ def test_a_slow_channel_holds_up_the_others_for_seconds_at_most(
         for _ in range(20):
             blocked(shop)
         begun = time.monotonic()
-        sending.bell.clear()
+        sending.wake_up.clear()
         sending.drain()
-        assert time.monotonic() - begun < 2 and sending.bell.is_set()  # the rest: with the next look, which comes at once
+        assert time.monotonic() - begun < 2 and sending.wake_up.is_set()  # the rest: with the next look, which comes at once
         while Delivery.objects.filter(state="pending").exists():
             sending.drain()
-        assert len(slow.heard) == 20
+        assert len(slow.received) == 20
 
 
 @pytest.mark.django_db

@@ -35,21 +35,21 @@ class Post:
 
 @pytest.fixture
 def post(settings: Any) -> Iterator[Post]:
-    found = Post()
+    messages = Post()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    controller = Controller(found, hostname="127.0.0.1", port=port)
+    controller = Controller(messages, hostname="127.0.0.1", port=port)
     controller.start()
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
     settings.DEFAULT_FROM_EMAIL = "Muster <muster@example.com>"
-    yield found
+    yield messages
     controller.stop()
 
 
-def test_an_event_arrives_as_a_mail_that_says_what_happened_and_where_to_look(post: Post) -> None:
+def test_an_event_arrives_as_a_mail_with_details_and_a_link(post: Post) -> None:
     shop = a_workspace(name="Shop\r\nBcc: evil@example.com")
     channel = a_channel(shop)
-    channels.change(channel, channels.Wanted(target="ana@example.com, bea@example.com"), by=ANA)
+    channels.change(channel, channels.ChannelSettings(target="ana@example.com, bea@example.com"), by=ANA)
     activity.record(shop.pk, blocked_event(), by=MUSTER, object_id="entry_1", reason="$0.10 is left")
     answer = sending.attempt(Delivery.objects.get().pk)
     [mail] = post.mails
@@ -73,7 +73,7 @@ def test_a_repeat_has_the_same_message_id(post: Post) -> None:
     assert Delivery.objects.get().answer == "The mail server refused: 451 later"
 
 
-def test_without_a_mail_server_it_says_so(settings: Any) -> None:
+def test_without_a_mail_server_it_reports_that(settings: Any) -> None:
     settings.EMAIL_HOST = ""
     sent = sending.test(a_channel(a_workspace()))
     assert (sent.state, sent.answer) == ("failed", "No mail server is set: MUSTER_EMAIL_URL")

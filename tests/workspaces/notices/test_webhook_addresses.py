@@ -82,8 +82,8 @@ def resolving(monkeypatch: Any, *answers: list[str]) -> list[str]:
 
     def lookup(host: str, port: int, *args: Any, **kwargs: Any) -> Any:
         asked.append(host)
-        found = answers[min(len(asked), len(answers)) - 1]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in found]
+        ips = answers[min(len(asked), len(answers)) - 1]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ips]
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     return asked
@@ -119,7 +119,7 @@ def test_the_pin_is_real_on_a_real_connection(monkeypatch: Any, settings: Any) -
         port = int(receiver.url.split(":")[2].split("/")[0])
         asked = resolving(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
         assert posting.post(f"http://hooks.example.com:{port}/hook?a=1", b"{}", {}).ok
-        assert receiver.heard[0][0]["host"] == f"hooks.example.com:{port}" and asked == ["hooks.example.com"]
+        assert receiver.received[0][0]["host"] == f"hooks.example.com:{port}" and asked == ["hooks.example.com"]
 
 
 def test_a_redirect_is_not_followed(settings: Any) -> None:
@@ -127,12 +127,12 @@ def test_a_redirect_is_not_followed(settings: Any) -> None:
     with receiving() as receiver, receiving() as other:
         receiver.status, receiver.headers = 302, {"Location": other.url}
         answer = posting.post(receiver.url, b"{}", {})
-        assert (answer.ok, answer.status) == (False, 302) and "redirect" in answer.text and other.heard == []
+        assert (answer.ok, answer.status) == (False, 302) and "redirect" in answer.text and other.received == []
 
 
-def test_an_answer_that_never_ends_is_cut(settings: Any, monkeypatch: Any) -> None:
+def test_a_response_that_never_ends_is_cut(settings: Any, monkeypatch: Any) -> None:
     settings.WEBHOOK_ALLOW = "127.0.0.1"
-    monkeypatch.setattr(posting, "LONGEST_S", 0.5)
+    monkeypatch.setattr(posting, "TIMEOUT_S", 0.5)
     with receiving() as receiver:
         receiver.pause_s = 3
         answer = posting.post(receiver.url, b"{}", {})
@@ -142,7 +142,7 @@ def test_an_answer_that_never_ends_is_cut(settings: Any, monkeypatch: Any) -> No
 def test_a_drip_is_cut_as_well(settings: Any, monkeypatch: Any) -> None:
     """Each byte comes before the socket's own time-out: only the whole exchange's end helps."""
     settings.WEBHOOK_ALLOW = "127.0.0.1"
-    monkeypatch.setattr(posting, "LONGEST_S", 0.5)
+    monkeypatch.setattr(posting, "TIMEOUT_S", 0.5)
     server = socket.create_server(("127.0.0.1", 0))
 
     def drip() -> None:
@@ -161,7 +161,7 @@ def test_a_drip_is_cut_as_well(settings: Any, monkeypatch: Any) -> None:
     assert not answer.ok and answer.took_ms < 2000
 
 
-def test_a_big_answer_is_read_in_part_and_kept_in_less(settings: Any) -> None:
+def test_a_large_response_is_read_and_stored_in_part(settings: Any) -> None:
     settings.WEBHOOK_ALLOW = "127.0.0.1"
     with receiving() as receiver:
         receiver.answer = b"\x00<b>" + b"x" * 1_000_000
@@ -181,22 +181,22 @@ def test_tls_asks_for_a_certificate_of_the_hosts_name(
         resolving(monkeypatch, ["127.0.0.1"])
         port = receiver.url.split(":")[2].split("/")[0]
         answer = posting.post(f"https://{host}:{port}/hook", b"{}", {})
-        assert (answer.ok, len(receiver.heard)) == (arrives, int(arrives)), answer
+        assert (answer.ok, len(receiver.received)) == (arrives, int(arrives)), answer
         assert arrives or "certificate" in answer.text
 
 
-def test_what_speaks_no_tls_hears_nothing(settings: Any) -> None:
+def test_a_server_without_tls_receives_no_request(settings: Any) -> None:
     settings.WEBHOOK_ALLOW = "127.0.0.1"
     with receiving() as receiver:
         answer = posting.post(receiver.url.replace("http:", "https:"), b"{}", {})
-        assert not answer.ok and answer.status is None and receiver.heard == []
+        assert not answer.ok and answer.status is None and receiver.received == []
 
 
 @pytest.mark.parametrize("listed", ["hooks.internal", "10.0.0.0/8", "10.1.2.3"])
 def test_what_the_operator_names_may_be_private_and_plain(listed: str, settings: Any, monkeypatch: Any) -> None:
     settings.WEBHOOK_ALLOW = f"other.example, {listed}"
     resolving(monkeypatch, ["10.1.2.3"])
-    assert addresses.find("http://hooks.internal:8080/x?y=1").ip == "10.1.2.3"
+    assert addresses.resolve("http://hooks.internal:8080/x?y=1").ip == "10.1.2.3"
     resolving(monkeypatch, ["192.168.0.1"])
     with pytest.raises(NotAllowed):
-        addresses.find("http://elsewhere.internal/")
+        addresses.resolve("http://elsewhere.internal/")

@@ -10,19 +10,19 @@ from workspaces.models import Role, Workspace
 
 
 class Command(BaseCommand):
-    help = "Make an API token. Only the token is printed: it cannot be read again."
+    help = "Create an API token. Only the token is printed: it cannot be read again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
-        create = verbs.add_parser("create", help="make a token and print it")
+        create = verbs.add_parser("create", help="create a token and print it")
         create.add_argument("name")
         create.add_argument("--role", choices=Role.values, default=Role.ADMIN)
         create.add_argument("--workspace", metavar="ID", help="only this workspace; without it, every workspace")
 
     def handle(self, *args: Any, name: str, role: str, workspace: str | None = None, **options: Any) -> None:
-        found = None
+        limited_to = None
         if workspace is not None:
-            found = Workspace.objects.filter(pk=workspace, deleted_at__isnull=True).first()
-            if found is None:
+            limited_to = Workspace.objects.filter(pk=workspace, deleted_at__isnull=True).first()
+            if limited_to is None:
                 raise CommandError(f"There is no workspace {workspace!r}. See ./muster workspace list")
-        self.stdout.write(tokens.create(name, role=role, workspace=found, by="command line"))
+        self.stdout.write(tokens.create(name, role=role, workspace=limited_to, by="command line"))

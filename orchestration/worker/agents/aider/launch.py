@@ -1,4 +1,4 @@
-"""aider: `aider --message`, its analytics log. Observed behaviour: docs/agents.md."""
+"""aider: `aider --message`, its analytics log. Observed behaviour: docs/reference/agents.md."""
 
 import json
 from collections.abc import Iterator

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.sessions import metering
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.shared.events import Discrepancy
@@ -154,7 +154,7 @@ class Costs:
             return Usage(id_, None, model, *tokens)
         if metering.price(Usage(id_, None, model, *tokens)) is None:
             self._guessed.add(model)
-        self._exact += cost * money.MICRO
+        self._exact += cost * amounts.MICRO
         amount = round(self._exact) - self._booked
         self._booked += amount
         return Usage(id_, amount, model, *tokens)
@@ -173,7 +173,7 @@ class Costs:
         if total is None:
             return
         total -= sum((usd(nested(usage, "costUSD")) or Decimal(0) for usage in others.values()), Decimal(0))
-        missing = round(total * money.MICRO) - self._booked
+        missing = round(total * amounts.MICRO) - self._booked
         if missing > 0:
             yield Usage(id_, missing, next((name for name in models if is_own(name)), "")[:200])
         elif missing < 0:

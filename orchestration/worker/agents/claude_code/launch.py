@@ -1,11 +1,11 @@
-"""Claude Code: `claude -p`, its settings, its telemetry, its hook. Observed behaviour: docs/agents.md."""
+"""Claude Code: `claude -p`, its settings, its telemetry, its hook. Observed behaviour: docs/reference/agents.md."""
 
 import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.processes.kill_sequence import Step
 from orchestration.worker.agents.claude_code.costs import is_own
 from orchestration.worker.agents.claude_code.reader import Reader
@@ -60,7 +60,7 @@ def _launch(task: Task, thread: Thread, option: str) -> Launch:
     if task.agent.model:
         argv += ["--model", task.agent.model]
     if task.limit and _knows_its_prices(task):
-        argv += ["--max-budget-usd", f"{task.limit / money.MICRO:.6f}"]
+        argv += ["--max-budget-usd", f"{task.limit / amounts.MICRO:.6f}"]
     if not any(arg.split("=")[0] in OWN_MODES for arg in task.agent.args):
         argv.append("--dangerously-skip-permissions")
     argv += ["--settings", str(settings), *task.agent.args, "--", prompt_argument(task)]

@@ -1,4 +1,4 @@
-"""Reads Claude Code's stream-json and its telemetry (docs/agents.md)."""
+"""Reads Claude Code's stream-json and its telemetry (docs/reference/agents.md)."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Codex: `codex exec --json`, with a home of its own. Observed behaviour: docs/agents.md."""
+"""Codex: `codex exec --json`, with a home of its own. Observed behaviour: docs/reference/agents.md."""
 
 from typing import Any
 

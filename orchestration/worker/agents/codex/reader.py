@@ -1,4 +1,4 @@
-"""Reads Codex's JSON lines and its rollout files (docs/agents.md)."""
+"""Reads Codex's JSON lines and its rollout files (docs/reference/agents.md)."""
 
 import re
 from collections import deque

@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Any
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Text, Usage, Waiting
 from orchestration.worker.agents.shared.failures import KINDS
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
@@ -97,7 +97,7 @@ def _usage(message: dict[str, Any], name: str) -> Usage:
     """An invalid amount becomes an unknown cost of a model without a price, never zero."""
     model = str(message.get("model") or "")[:200]
     try:
-        cost = money.round_up(_amount(message["cost_usd"])) if message.get("cost_usd") is not None else None
+        cost = amounts.round_up(_amount(message["cost_usd"])) if message.get("cost_usd") is not None else None
         tokens: dict[str, Any] = {key: _count(message.get(key, 0)) for key in TOKENS}
     except (ValueError, InvalidOperation):
         return Usage(id=name, model="unreadable usage line")
@@ -108,7 +108,7 @@ def _amount(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise ValueError("not a number")
     amount = Decimal(value)
-    if not amount.is_finite() or not 0 <= amount <= money.MOST_USD:
+    if not amount.is_finite() or not 0 <= amount <= amounts.MAX_USD:
         raise ValueError("not an amount")
     return amount
 

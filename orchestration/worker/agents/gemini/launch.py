@@ -1,4 +1,4 @@
-"""Gemini CLI: `gemini -p`, its settings. Observed behaviour: docs/agents.md."""
+"""Gemini CLI: `gemini -p`, its settings. Observed behaviour: docs/reference/agents.md."""
 
 import json
 from collections.abc import Mapping

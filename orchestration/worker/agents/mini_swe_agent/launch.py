@@ -1,9 +1,9 @@
-"""mini-swe-agent: `mini`, its trajectory file. Observed behaviour: docs/agents.md."""
+"""mini-swe-agent: `mini`, its trajectory file. Observed behaviour: docs/reference/agents.md."""
 
 import json
 from pathlib import Path
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.processes.kill_sequence import Step
 from orchestration.worker.agents.mini_swe_agent.reader import Reader
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits
@@ -29,7 +29,7 @@ def start(task: Task) -> Launch:
         raise ValueError("agent.model is not set: mini would ask which one to use")
     _trajectory(task).unlink(missing_ok=True)
     argv = ["mini", "-m", task.agent.model, "-y", "--exit-immediately", "-o", str(_trajectory(task))]
-    argv += ["-l", f"{task.limit / money.MICRO:.6f}"]
+    argv += ["-l", f"{task.limit / amounts.MICRO:.6f}"]
     if task.agent.settings:
         config = task.home / "settings.yaml"
         config.write_text(json.dumps(task.agent.settings))  # YAML takes JSON

@@ -1,4 +1,4 @@
-"""opencode: `opencode run --format json`, its config. Observed behaviour: docs/agents.md."""
+"""opencode: `opencode run --format json`, its config. Observed behaviour: docs/reference/agents.md."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reads opencode: its events, its log on stderr, its database (docs/agents.md)."""
+"""Reads opencode: its events, its log on stderr, its database (docs/reference/agents.md)."""
 
 import re
 from collections import deque

@@ -1,4 +1,4 @@
-"""Qwen Code: `qwen -p`, its settings. Observed behaviour: docs/agents.md."""
+"""Qwen Code: `qwen -p`, its settings. Observed behaviour: docs/reference/agents.md."""
 
 import json
 from typing import Any

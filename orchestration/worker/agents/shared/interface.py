@@ -1,4 +1,4 @@
-"""The shape of an agent module. To add an agent: a module of this shape, a recorded transcript, a row in `agents.KINDS` (docs/agents.md)."""
+"""The shape of an agent module. To add an agent: a module of this shape, a recorded transcript, a row in `agents.KINDS` (docs/how-to/add-an-agent.md)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -54,12 +54,12 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The fixed properties of a CLI. The table in docs/agents.md shows them.
+    """The fixed properties of a CLI. The table in docs/reference/agents.md shows them.
 
     `honours`: the limits that it keeps by itself: budget (checked after each request), edits (its hook asks Muster before an edit).
     `keys`: variables with its credentials; any one of them is enough.
     `logins`: (path below the user's home, path below the entry's home) of files that hold a login on this host.
-    `kill_sequence`: the signals that stop it best (docs/stopping.md); empty: TERM to all.
+    `kill_sequence`: the signals that stop it best (docs/explanation/stopping.md); empty: TERM to all.
     `ignored_prefixes`: lines that begin so are of no use to a person, such as partial messages, and stay out of the log.
     `changes_files`: False for an agent that may succeed without a changed file.
     """

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.worker.agents.shared.interface import Task
 
 MAX_TOKENS = 10**12
@@ -69,7 +69,7 @@ def usd(value: Any) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return None
     amount = Decimal(str(value))
-    if not amount.is_finite() or not 0 <= amount <= money.MOST_USD:
+    if not amount.is_finite() or not 0 <= amount <= amounts.MAX_USD:
         return None
     return amount.quantize(Decimal("1e-12"))
 

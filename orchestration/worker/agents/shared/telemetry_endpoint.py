@@ -69,7 +69,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A CLI that dies during a request is normal."""
-        log.debug("telemetry_endpoint.aborted", exc_info=True)
+        log.debug("telemetry_endpoint.aborted", exc_info=True)  # noqa: LOG014 (socketserver calls this in its handler)
 
 
 class _Refused(Exception):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from budget.amounts import money
+from budget import amounts
 from orchestration.worker.agents.shared.events import Usage
 from orchestration.worker.agents.shared.json_values import count, nested, usd
 
@@ -17,7 +17,7 @@ def model_name(route: str | None) -> str:
 def reported_cost(value: Any) -> int | None:
     """Micro-USD of a cost that a CLI reports. None for 0: either the request is free, or the CLI has no price for it."""
     amount = usd(value)
-    return money.round_up(amount) if amount else None
+    return amounts.round_up(amount) if amount else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The recipe of docs/agents.md, followed to the letter in a copy of the repository: it is enough for a new agent."""
+"""The recipe of docs/how-to/add-an-agent.md, followed to the letter in a copy of the repository: it is enough for a new agent."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from orchestration.configuration import agent_kinds
 from orchestration.worker import agents
 
 ROOT = Path(settings.BASE_DIR)
-COPIED = ("config", "workspaces", "budget", "orchestration", "dashboard", "templates", "static", "tests", "docs")
+COPIED = ("requirements", "config", "workspaces", "budget", "orchestration", "dashboard", "templates", "static", "tests", "docs")
 CHECKS = (
     "tests/orchestration/worker/agents/new_agent.py",
     "tests/orchestration/worker/agents/test_every_reader.py",
@@ -45,7 +45,7 @@ def test_the_recipe_adds_an_agent(tmp_path: Path) -> None:
 
 def follow(copy: Path) -> None:
     """Do what the code blocks of the recipe say."""
-    recipe = (ROOT / "docs/agents.md").read_text(encoding="utf-8").partition("## Adding an agent")[2]
+    recipe = (ROOT / "docs/how-to/add-an-agent.md").read_text(encoding="utf-8")
     blocks = [textwrap.dedent(code) for code in re.findall(r"(?ms)^ +```python\n(.*?)^ +```$", recipe)]
     for block in blocks:
         where, _, code = block.partition("\n")
@@ -59,7 +59,7 @@ def follow(copy: Path) -> None:
         else:
             insert(path, rf"(?s)(\b{place}\b[^\n]*= {{\n.*?)\n}}", rf"\1\n{code.rstrip()}\n}}")
     [row] = re.findall(r"(?ms)^ +```markdown\n +(.*?)\n +```$", recipe)
-    insert(copy / "docs/agents.md", r"(\n\| `mini_swe_agent` [^\n]*)\n", rf"\1\n{row}\n")
+    insert(copy / "docs/reference/agents.md", r"(\n\| `mini_swe_agent` [^\n]*)\n", rf"\1\n{row}\n")
 
 
 def insert(path: Path, pattern: str, new: str) -> None:

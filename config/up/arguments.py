@@ -1,0 +1,35 @@
+"""Command lines: the options of `up`, and those of a worker process."""
+
+import argparse
+
+from config import env
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./muster up", description="Start Muster: web, workers, and an embedded Valkey.")
+    parser.add_argument("--port", type=int, default=8765, help="default 8765; 0 takes a free one")
+    parser.add_argument("--host", default="127.0.0.1", help="another address is refused until someone has a password")
+    parser.add_argument("--no-demo", dest="demo", action="store_false", help="do not create the demo workspace on a first start")
+    return parser.parse_args()
+
+
+def worker_args(queue: str, slots: int) -> list[str]:
+    """Celery's arguments for one worker process of a queue; also used by `./muster worker`."""
+    return [
+        "-A",
+        "config",
+        "worker",
+        "-P",
+        "threads",
+        "-c",
+        str(slots),
+        "-Q",
+        queue,
+        "-n",
+        f"{queue}@%h",
+        "-l",
+        env.value("MUSTER_LOG_LEVEL"),
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]

@@ -1,0 +1,114 @@
+"""From the first process to a running server, on the first start and every other."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import time
+from typing import Any
+
+from config import env, sockets
+from config.up import valkey
+from config.up.children import Child
+from config.up.messages import Failed, muster_command, report, welcome, with_log
+from config.up.supervisor import Supervisor
+
+FIRST_RESPONSE_S = 60.0
+
+
+class Up(Supervisor):
+    def __init__(self, *, host: str, port: int, demo: bool) -> None:
+        super().__init__()
+        self.host, self.port, self.demo = host, port, demo
+
+    def start(self) -> None:
+        """Valkey, the web server's imports and the database's preparation run in parallel; workers start afterwards."""
+        self.listener = self._listen()
+        self.environ |= {"MUSTER_DATA_DIR": str(self.data), "PYTHONUNBUFFERED": "1"}
+        self.environ.setdefault("MUSTER_BASE_URL", sockets.address(self.host, self.port))
+        (self.data / "address").write_text(self.environ["MUSTER_BASE_URL"])
+        if not sockets.is_loopback(self.host) and not os.environ.get("MUSTER_ALLOWED_HOSTS"):
+            self.environ["MUSTER_ALLOWED_HOSTS"] = f"{env.read('MUSTER_ALLOWED_HOSTS')},{self.host}"
+        if not os.environ.get("REDIS_URL"):
+            self._start_valkey()
+        ready, release = os.pipe()
+        web = self.python("web", "config.web", "--fd", str(self.listener.fileno()), "--after", str(ready))
+        web.pass_fds = (self.listener.fileno(), ready)
+        self.spawn(web)
+        os.close(ready)
+        result = self._bootstrap()
+        self._await_valkey()
+        os.close(release)  # the web server starts to serve
+        web.argv, web.pass_fds = web.argv[:-2], web.pass_fds[:1]
+        self._await_response(web)
+        self.spawn(self.worker("control", slots=2))
+        self.spawn(self.worker("sessions", slots=env.value("MUSTER_SESSION_SLOTS")))
+        report(welcome(sockets.address(self.host, self.port), result["login"], self.data))
+
+    def _listen(self) -> socket.socket:
+        try:
+            listener = sockets.listen(self.host, self.port)
+        except OverflowError:
+            raise Failed(f"{self.port} is not a port: choose one from 1 to 65535, or 0 for any free one.") from None
+        except OSError as error:
+            what = "is in use" if error.errno == 98 else f"cannot be used ({error.strerror})"
+            raise Failed(f"Port {self.port} on {self.host} {what}. Choose another: ./muster up --port {self.port + 1}") from None
+        self.port = listener.getsockname()[1]
+        return listener
+
+    def _start_valkey(self) -> None:
+        self.valkey_at = sockets.valkey_socket(self.data)
+        if self.valkey_at.parent != self.data:
+            sockets.make_private(self.valkey_at.parent)
+        folder = self.data / "valkey"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            argv = valkey.command(self.valkey_at, folder)
+        except FileNotFoundError as error:
+            raise Failed(str(error)) from None
+        self.spawn(Child("valkey", argv, self.environ, self.log_of("valkey")))
+        self.environ["REDIS_URL"] = f"unix://{self.valkey_at}"
+
+    def _bootstrap(self) -> dict[str, Any]:
+        """Migrate, create the owner and the demo, in one process. Returns the JSON of its last line."""
+        if not (self.data / "bootstrapped").exists():
+            report("First start: preparing the database" + (" and the demo." if self.demo else "."))
+        bootstrap = self.python("bootstrap", "manage", "bootstrap", *([] if self.demo else ["--no-demo"]))
+        self.spawn(bootstrap, stdout=subprocess.PIPE)
+        assert bootstrap.process and bootstrap.process.stdout
+        while bootstrap.alive:
+            self.require("valkey", "web")
+            self.wait(0.5)
+        self.children.remove(bootstrap)
+        output = bootstrap.process.stdout.read().decode().splitlines()
+        if bootstrap.process.returncode != 0 or not output:
+            raise Failed(with_log("The database could not be prepared.", bootstrap))
+        (self.data / "bootstrapped").touch()
+        result: dict[str, Any] = json.loads(output[-1])
+        if not result["password_set"] and not sockets.is_loopback(self.host):
+            raise Failed(
+                f"Refusing to listen on {self.host}: no user has a password yet. Set one first:\n"
+                f"  {muster_command(self.data)} manage changepassword owner"
+            )
+        return result
+
+    def _await_valkey(self) -> None:
+        while self.valkey_at and not valkey.answers(self.valkey_at):
+            for child in self.children:
+                if child.name == "valkey" and self.set_aside_bad_file(child):
+                    self.spawn(child)
+            self.require("valkey")
+            self.wait(0.02)
+
+    def _await_response(self, web: Child) -> None:
+        """Wait until the web server answers: one request waits in the listener's queue."""
+        deadline = time.monotonic() + FIRST_RESPONSE_S
+        host = sockets.address(self.host, self.port).removeprefix("http://").rpartition(":")[0].strip("[]")
+        with socket.create_connection((host, self.port)) as link:
+            link.sendall(b"GET /healthz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+            while not select.select([link], [], [], 0)[0]:
+                self.require("web")
+                if time.monotonic() > deadline:
+                    raise Failed(with_log(f"The web server did not answer within {FIRST_RESPONSE_S:.0f} s.", web))
+                self.wait(0.03)

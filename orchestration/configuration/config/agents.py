@@ -1,0 +1,79 @@
+"""The agents of a workspace: the one that implements, and those that review and verify its work."""
+
+import json
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from orchestration.configuration.agent_kinds import AgentKind
+from orchestration.configuration.config.fields import Amount, Command, Part, Seconds, Text
+from workspaces.schemas import Object, as_float
+
+MAX_SETTINGS_CHARS = 100_000  # every cycle and every session reads the whole config
+
+
+class Agent(Part):
+    """An agent. `command` is for the kind of that name: an argument list, or a string run by `sh -c`.
+
+    `args` are added to the CLI's command line, `settings` are merged into the settings file that Muster writes for it.
+    `provider_patience_s`: how long the agent may wait for its provider before its session ends and the entry waits instead.
+    `use_login`: a login of that CLI on the worker's host may be used where the workspace has no key of its own.
+    """
+
+    kind: AgentKind = "command"
+    command: Command | None = None
+    args: Annotated[list[Text], Field(max_length=100)] = Field(default_factory=list)
+    settings: Annotated[Object, Field(max_length=200)] = Field(default_factory=dict)
+    use_login: bool = True
+    model: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
+    env: Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=100)] = Field(default_factory=dict)
+    timeout_s: Seconds = 1800
+    idle_timeout_s: Seconds = 600
+    provider_patience_s: Seconds = 180
+
+    @field_validator("settings")
+    @classmethod
+    def _short(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        if len(json.dumps(settings)) > MAX_SETTINGS_CHARS:
+            raise ValueError(f"may have at most {MAX_SETTINGS_CHARS} characters as JSON")
+        return settings
+
+    @field_validator("env")
+    @classmethod
+    def _names(cls, env: dict[str, str]) -> dict[str, str]:
+        for name, value in env.items():
+            if not name.replace("_", "a").isalnum() or name[0].isdigit() or not name.isascii():
+                raise ValueError(f"{name!r} is not the name of an environment variable")
+            if name.startswith("MUSTER_"):
+                raise ValueError("names that begin with MUSTER_ are Muster's own")
+            if "\x00" in value:
+                raise ValueError("a value may not contain NUL")
+        return env
+
+
+def _pays_a_verdict(amount: Decimal) -> Decimal:
+    if amount < Decimal("0.001"):
+        raise ValueError("must be 0.001 or more: without money there is no verdict")
+    return amount
+
+
+class Verifier(Part):
+    """An agent that judges a round against the acceptance criteria, once the verify commands have passed. `round_usd`: its
+    limit in a round, charged to the entry.
+    """
+
+    agent: Agent
+    round_usd: Annotated[Amount, AfterValidator(_pays_a_verdict)] = Decimal("0.5")
+    weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+
+
+class Interceptor(Part):
+    """An agent that reviews a round's diff before verification. Its spend is interceptor spend: at most `round_usd` in a round,
+    `entry_usd` over an entry's life, `workspace_usd` over the workspace's.
+    """
+
+    agent: Agent
+    round_usd: Amount = Decimal("0.5")
+    entry_usd: Amount | None = None
+    workspace_usd: Amount | None = None

@@ -1,0 +1,66 @@
+"""How a round is checked: verify commands, and patterns of files that judge the work."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
+
+from orchestration.configuration.config.fields import Command, Part, Seconds
+from workspaces.schemas import as_float
+
+
+class Check(Part):
+    """One verify command. Its score counts with its weight; `junit` is a path, in the worktree, of a JUnit XML that it writes.
+    `rerun`: run it a second time when it fails, and mark it as flaky when it passes then.
+    """
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00\n]*$")]
+    run: Command
+    timeout_s: Seconds = 600
+    weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+    junit: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
+    rerun: bool = True
+
+    @field_validator("junit")
+    @classmethod
+    def _inside(cls, path: str | None) -> str | None:
+        parts = [part for part in (path or "x").split("/") if part not in ("", ".")]
+        if (path or "").startswith("/") or ".." in parts or not parts or parts[0].lower() == ".git":
+            raise ValueError("must lie inside the worktree")
+        return path
+
+
+def _few_wildcards(pattern: str) -> str:
+    """Each further wildcard multiplies matching time by the length of a name, and agents choose names."""
+    crossing = pattern.count("**")
+    if crossing > 3 or any(name.count("*") > 3 for name in pattern.replace("**", "").split("/")):
+        raise ValueError("may contain `**` three times, and `*` three times between slashes")
+    return pattern
+
+
+Pattern = Annotated[
+    str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00\n/][^\x00\n]*$"), AfterValidator(_few_wildcards)
+]
+
+# Files that commonly judge code. An agent may change one only when its entry names it.
+JUDGES = (
+    "tests/**",
+    "test/**",
+    "**/tests/**",
+    "**/test/**",
+    "**/__tests__/**",
+    "**/test_*.py",
+    "**/*_test.py",
+    "**/*_test.go",
+    "**/*.test.*",
+    "**/*.spec.*",
+    "**/conftest.py",
+    "**/pytest.ini",
+    "**/.pytest.ini",
+    "**/pytest.toml",
+    "**/.pytest.toml",
+    "**/tox.ini",
+    "**/sitecustomize.py",
+    "**/usercustomize.py",
+    "pytest.py",
+    "pytest/__init__.py",
+)

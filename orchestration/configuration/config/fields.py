@@ -1,0 +1,25 @@
+"""Types of fields that several parts of the config share."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from budget import amounts
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
+Command = Annotated[list[Text], Field(min_length=1, max_length=200)] | Text
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+REF = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$"
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+Amount = Annotated[Decimal, BeforeValidator(lambda value: Decimal(amounts.from_json(value)) / amounts.MICRO)]
+"""USD as a JSON number at the edge; exact micro-USD by `micro`."""
+
+
+def micro(amount: Decimal) -> int:
+    return amounts.usd(str(amount))

@@ -1,0 +1,90 @@
+"""The config of a workspace: its keys, defaults and bounds. Every key is read by some code."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
+
+from orchestration.configuration.config.agents import Agent, Interceptor, Verifier
+from orchestration.configuration.config.checks import JUDGES, Check, Pattern
+from orchestration.configuration.config.fields import REF, Amount, Command, Part, micro
+from orchestration.configuration.config.prompts import Prompts
+from workspaces.schemas import as_float
+
+FIXED_LIMIT_KINDS = ("command", "mini_swe_agent")
+"""These agents keep the limit of their start and cannot be resumed with another one."""
+
+
+def _min_reservation(amount: Decimal) -> Decimal:
+    if amount < Decimal("0.01"):
+        raise ValueError("must be 0.01 or more: each step is requested in the middle of the work")
+    return amount
+
+
+class Push(Part):
+    """After a merge, push the integration branch to this remote. `branch`: its name there, by default the same."""
+
+    remote: Annotated[str, StringConstraints(pattern=REF)] = "origin"
+    branch: Annotated[str, StringConstraints(pattern=REF)] | None = None
+
+
+class Plateau(Part):
+    """An entry whose score rose by less than `epsilon` in each of the last `rounds` rounds is blocked: no_improvement."""
+
+    rounds: Annotated[int, Field(ge=1, le=100)] = 3
+    epsilon: Annotated[float, BeforeValidator(as_float), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
+
+
+class Config(Part):
+    """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
+    commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `hold_slice_usd`: a session reserves this much
+    at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
+    """
+
+    max_workers: Annotated[int, Field(ge=1, le=500)] = 4
+    agent: Agent = Field(default_factory=Agent)
+    setup: Annotated[list[Command], Field(max_length=50)] = Field(default_factory=list)
+    verify: Annotated[list[Check], Field(max_length=50)] = Field(default_factory=list)
+    protected: Annotated[list[Pattern], Field(max_length=200)] = Field(default_factory=lambda: list(JUDGES))
+    verifier: Verifier | None = None
+    interceptor: Interceptor | None = None
+    prompts: Prompts = Field(default_factory=Prompts)
+    push: Push | None = None
+    integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
+    round_ceiling_usd: Amount = Decimal(5)
+    min_round_usd: Amount = Decimal("0.05")
+    hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = None
+    auto_reallocate: bool = False
+    plateau: Plateau = Field(default_factory=Plateau)
+    log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
+
+    @field_validator("integration_branch")
+    @classmethod
+    def _branch(cls, name: str) -> str:
+        if ".." in name or "@{" in name or "//" in name or name.endswith(("/", ".", ".lock")):
+            raise ValueError("is not a branch name")
+        if name.startswith("muster/entry_"):
+            raise ValueError("branches under muster/entry_ are the entries' own")
+        return name
+
+    @property
+    def round_ceiling(self) -> int:
+        return micro(self.round_ceiling_usd)
+
+    @property
+    def min_round(self) -> int:
+        return micro(self.min_round_usd)
+
+    @property
+    def initial_reservation(self) -> int | None:
+        """Micro-USD; None: the whole ceiling at once, also for agents that keep the limit of their start."""
+        return None if self.hold_slice_usd is None or self.agent.kind in FIXED_LIMIT_KINDS else micro(self.hold_slice_usd)
+
+
+def envs(config: Config) -> dict[str, str]:
+    """The env of every agent, the reviewers' with their role as a prefix of the name."""
+    others = {"interceptor": config.interceptor, "verifier": config.verifier}
+    theirs = {
+        f"{role}.{name}": value for role, reviewer in others.items() if reviewer for name, value in reviewer.agent.env.items()
+    }
+    return {**theirs, **config.agent.env}

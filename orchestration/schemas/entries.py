@@ -1,0 +1,114 @@
+"""Requests and responses of the backlog calls."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from ninja import Schema
+from pydantic import Field
+
+from budget.schemas import Usd
+from workspaces.schemas import Json, Line, Name, NonBlank, Number, Strict, Text
+
+FileList = Annotated[list[Annotated[Line, Field(min_length=1)]], Field(max_length=500)]
+
+
+class Spec(Strict):
+    """What is to be done, and how one sees that it is. The files lists are what the entry locks."""
+
+    requirements: Text | list[Text] | None = None
+    acceptance_criteria: Annotated[list[Text], Field(max_length=200)] | None = None
+    files_to_create: FileList | None = None
+    files_to_modify: FileList | None = None
+    patterns: Text | list[Text] | None = None
+    api_contract: Text | dict[Text, Json] | list[Json] | None = None
+    examples: Text | list[Json] | dict[Text, Json] | None = None
+    integration_points: Text | list[Text] | None = None
+
+
+Priority = Literal["critical", "high", "medium", "low"]
+Rounds = Annotated[int, Field(ge=1, le=1000)]
+
+
+class EntryIn(Strict):
+    ref: Annotated[Name, Field(max_length=100)] | None = None
+    type: Literal["task"] = "task"
+    content: NonBlank
+    spec: Spec | None = None
+    priority: Priority = "medium"
+    depends_on: Annotated[list[Annotated[Line, Field(min_length=1, max_length=100)]], Field(max_length=500)] = []
+    parallelizable: bool = True
+    parallel_group: Annotated[Name, Field(max_length=100)] | None = None
+    budget_usd: Usd | None = None
+    budget_rounds: Rounds | None = None
+
+
+class EntriesIn(Strict):
+    entries: Annotated[list[EntryIn], Field(min_length=1, max_length=1000)]
+
+
+class ReasonOut(Schema):
+    code: str
+    message: str
+    observed: str
+    needed: str
+
+
+class EntryOut(Schema):
+    id: str
+    seq: int
+    type: str
+    content: str
+    spec: dict[str, Any]
+    spec_frozen: bool
+    status: str
+    reasons: list[ReasonOut]
+    priority: str
+    depends_on: list[str]
+    children: list[str]
+    parallelizable: bool
+    parallel_group: str | None
+    budget_usd: Number
+    budget_human_locked: bool
+    spent_usd: Number
+    budget_rounds: int
+    rounds_completed: int
+    score: float | None
+    branch: str | None
+    created_by: str | None
+    assigned_to: str | None
+    session_ids: list[str]
+    created_at: datetime
+    updated_at: datetime
+
+
+class EntriesOut(Schema):
+    entries: list[EntryOut]
+
+
+class Todo(Schema):
+    id: str
+    version: int
+    created_at: datetime
+    entries: list[EntryOut]
+    next_cursor: str | None
+
+
+class StatusIn(Strict):
+    """blocked: hold it back. pending: release it, or reopen it. done: say that it is done."""
+
+    status: Literal["blocked", "pending", "done"]
+    reason: Line = ""
+
+
+class PriorityIn(Strict):
+    priority: Priority
+
+
+class RoundsIn(Strict):
+    budget_rounds: Rounds
+
+
+class SpecOut(Schema):
+    spec: dict[str, Any]
+    spec_frozen: bool
+    paths: list[str]

@@ -1,0 +1,87 @@
+"""Requests and responses of the executor calls."""
+
+from typing import Literal
+
+from ninja import Schema
+
+
+class Started(Schema):
+    started: bool
+
+
+class Paused(Schema):
+    paused: bool
+
+
+class Resumed(Schema):
+    resumed: bool
+
+
+class Stopped(Schema):
+    stopped: bool
+
+
+class Ok(Schema):
+    ok: bool
+
+
+class ExecutorStatus(Schema):
+    state: Literal["stopped", "running", "paused"]
+    paused: bool
+    activeWorkers: int
+
+
+class WorkerOut(Schema):
+    sessionID: str
+    entryID: str
+    phase: str
+    status: str
+
+
+class Workers(Schema):
+    workers: list[WorkerOut]
+
+
+class EntryCounts(Schema):
+    total: int
+    pending: int
+    blocked: int
+    inProgress: int
+    done: int
+    failed: int
+
+
+class Diagnostics(Schema):
+    state: str
+    paused: bool
+    initialized: bool
+    trackedSessions: int
+    activeSessions: int
+    dispatchingCount: int
+    entries: EntryCounts
+    readyToDispatch: int
+    blockedReasons: list[str]
+
+
+class Dispatched(Schema):
+    dispatched: bool
+    diagnostics: Diagnostics
+
+
+class CheckOut(Schema):
+    code: str
+    passed: bool
+    observed: str
+    needed: str
+    message: str
+
+
+class ExplainedEntry(Schema):
+    entry_id: str
+    why: str | None
+    checks: list[CheckOut]
+
+
+class Explained(Schema):
+    entries: list[ExplainedEntry]
+    next_cursor: str | None

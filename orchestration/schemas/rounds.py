@@ -1,0 +1,31 @@
+"""Responses of the calls about rounds."""
+
+from datetime import datetime
+from typing import Any
+
+from ninja import Schema
+
+from workspaces.schemas import Number
+
+
+class RoundOut(Schema):
+    number: int
+    session_id: str
+    cost_usd: Number
+    score: float | None
+    improvement_score: float | None
+    verdict: str
+    summary: str
+    findings: list[str]
+    checks: list[dict[str, Any]]
+    review: dict[str, Any] | None
+    commit: str | None
+    diffstat: dict[str, Any]
+    prompt: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class RoundsOut(Schema):
+    rounds: list[RoundOut]
+    next_cursor: str | None

@@ -1,0 +1,80 @@
+"""A session is ended once, by whoever has its attempt; everyone else's writes are refused."""
+
+import pytest
+
+from budget.models import Account
+from orchestration import sessions
+from orchestration.executor import dispatch
+from orchestration.models import Round, Session
+from tests.factories import a_session, a_worker, a_workspace, an_entry, ended
+from workspaces.access import MUSTER
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def session() -> Session:
+    return a_session(an_entry(a_workspace(), files=["a.py"]))
+
+
+def refuses_writes(session: Session) -> None:
+    for write in (
+        lambda: sessions.write(session, progress="late"),
+        lambda: sessions.enter(session, Session.Phase.VERIFICATION),
+        lambda: sessions.wait(session, "late", None),
+        lambda: sessions.forget_price(session),
+    ):
+        with pytest.raises(sessions.Superseded):
+            write()
+
+
+def test_no_write_reaches_a_session_that_has_ended(session: Session) -> None:
+    Session.objects.filter(pk=session.pk).update(status="ended", outcome="lost")
+    refuses_writes(session)
+    kept = Session.objects.get(pk=session.pk)
+    assert (kept.progress, kept.phase, kept.waiting_for, kept.unpriced_model) == ("", "implementation", "", "")
+
+
+def test_no_write_reaches_another_attempt_of_the_session(session: Session) -> None:
+    Session.objects.filter(pk=session.pk).update(attempt=2)
+    refuses_writes(session)
+    assert not sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED))
+    assert Session.objects.get(pk=session.pk).status == "running"
+
+
+def test_a_session_ends_once(session: Session) -> None:
+    ended(session, outcome="failed")
+    assert not sessions.conclude(session, sessions.Ending(Session.Outcome.PASSED))
+    assert Session.objects.get(pk=session.pk).outcome == "failed"
+
+
+def test_a_claim_is_taken_once_and_only_by_its_attempt(session: Session) -> None:
+    worker = a_worker()
+    Session.objects.filter(pk=session.pk).update(status="claimed")
+    assert sessions.take(session.pk, attempt=2, worker=worker) is None
+    assert sessions.take(session.pk, attempt=1, worker=worker) is not None
+    assert sessions.take(session.pk, attempt=1, worker=worker) is None
+
+
+def test_a_session_stopped_before_it_began_is_never_taken() -> None:
+    worker, shop = a_worker(), a_workspace()
+    entry = an_entry(shop)
+    dispatch.cycle(shop.pk)
+    claimed = Session.objects.get(entry=entry)
+    sessions.stop(shop.pk, claimed.pk, by=MUSTER)
+    assert sessions.take(claimed.pk, attempt=1, worker=worker) is None
+    claimed.refresh_from_db()
+    assert (claimed.status, claimed.outcome) == ("ended", "stopped")
+
+
+def test_the_end_of_a_session_settles_its_reservation_and_closes_its_round(session: Session) -> None:
+    assert sessions.conclude(session, sessions.Ending(Session.Outcome.CRASHED, "no", findings=("no",)))
+    session.refresh_from_db()
+    assert session.hold is not None and session.hold.state == "settled"
+    assert Account.objects.get(pk=session.entry_id).held == 0
+    assert Round.objects.get(session=session).verdict == "unverified"
+
+
+def test_an_unknown_cost_is_charged_in_full(session: Session) -> None:
+    sessions.conclude(session, sessions.Ending(Session.Outcome.LOST, cost_unknown=True))
+    assert Account.objects.get(pk=session.entry_id).spent == 1_000_000

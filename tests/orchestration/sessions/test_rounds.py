@@ -1,0 +1,36 @@
+"""Rounds: their improvement counts against the best before, and the entry keeps its best score."""
+
+import pytest
+
+from orchestration import sessions
+from orchestration.models import Entry, Round, Session
+from orchestration.sessions import rounds
+from tests.factories import a_session, a_workspace, an_entry, ended
+
+pytestmark = pytest.mark.django_db
+
+
+def test_improvement_is_against_the_best_score_so_far_and_the_entry_keeps_the_best() -> None:
+    entry = an_entry(a_workspace(), budget="9")
+    for score in (0.8, 0.5, 0.6):
+        ended(a_session(entry), score=score)
+    gains = Round.objects.filter(entry=entry).order_by("number").values_list("improvement_score", flat=True)
+    assert list(gains) == [0.8, -0.3, -0.2]
+    entry = Entry.objects.get(pk=entry.pk)
+    assert (entry.score, rounds.improvements(entry)) == (0.8, [0.8, -0.3, -0.2])
+
+
+def test_a_round_without_a_verdict_has_no_score_and_no_improvement() -> None:
+    entry = an_entry(a_workspace(), budget="9")
+    session = a_session(entry)
+    sessions.conclude(session, sessions.Ending(Session.Outcome.CRASHED, "no", findings=("it crashed",)))
+    closed = Round.objects.get(entry=entry)
+    assert (closed.verdict, closed.score, closed.improvement_score, closed.findings) == ("unverified", None, None, ["it crashed"])
+    assert (Entry.objects.get(pk=entry.pk).score, rounds.improvements(entry)) == (None, [])
+
+
+def test_the_next_prompt_gets_the_findings_of_the_last_three_rounds_newest_first() -> None:
+    entry = an_entry(a_workspace(), budget="9")
+    for _ in range(4):
+        ended(a_session(entry))
+    assert [number for number, _ in rounds.findings_for(entry)] == [4, 3, 2]

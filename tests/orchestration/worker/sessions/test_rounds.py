@@ -1,0 +1,238 @@
+"""A session from its claim to its end, in this process: what each step does with the work."""
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestration.models import Entry, Executor, FileLock, Session
+from orchestration.worker.agents import command
+from tests.factories import an_entry
+from tests.orchestration.git.repositories import git
+from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, reports, rounds_of, spends
+
+Make = Callable[..., Shop]
+
+
+def judge(verdict: str, reason: str = "", criteria: str = "") -> dict[str, object]:
+    """A judging agent that gives this verdict, for one cent."""
+    line = reports(type="verdict", verdict=verdict, reasons=[reason] if reason else [])
+    return {"agent": {"command": f"{spends(0.01)}; {line}"}}
+
+
+def test_work_that_passes_is_merged_and_its_entry_is_done(shop: Make) -> None:
+    work = shop(f"{spends(0.25)}; {reports(type='result', summary='wrote it')}; echo yes > ok")
+    session = work.run()
+    entry = entry_of(session)
+    assert (session.status, session.outcome) == ("ended", "passed")
+    assert (entry.status, entry.score, entry.rounds_completed) == ("done", 1.0, 1)
+    assert (entry.account.spent, entry.account.held) == (250_000, 0)
+    [closed] = rounds_of(session)
+    assert (closed.verdict, closed.score, closed.improvement_score, closed.summary) == ("passed", 1.0, 1.0, "wrote it")
+    assert work.merged("ok") == "yes\n" and closed.commit == work.git("rev-parse", f"muster/{entry.pk}")
+
+
+def test_success_without_a_change_is_not_done_even_if_the_checks_pass(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "TRAITS", replace(command.TRAITS, changes_files=True))  # as every agent's but this one's
+    session = shop("true", verify=[{"name": "fine", "run": "true"}]).run()
+    assert (session.outcome, entry_of(session).status) == ("failed", "pending")
+    assert rounds_of(session)[0].findings == [
+        "nothing_changed: the agent reported success, but no file of the repository was changed"
+    ]
+
+
+def test_work_that_fails_stays_on_its_branch_and_the_next_prompt_has_its_findings(shop: Make) -> None:
+    work = shop('echo $MUSTER_ROUND > work; if [ $MUSTER_ROUND = 2 ]; then grep -q "no ok yet" $MUSTER_PROMPT_FILE && touch ok; fi',
+                verify=[{"name": "ok", "run": "test -f ok || { echo no ok yet; exit 1; }"}])  # fmt: skip
+    first = work.run()
+    assert (first.outcome, entry_of(first).status, work.merged("work")) == ("failed", "pending", None)
+    assert rounds_of(first)[0].findings == ["ok: exited with 1. Last output:\nno ok yet"]
+    assert work.git("show", f"muster/{first.entry_id}:work") == "1"
+    second = work.run(entry_of(first))
+    assert (second.outcome, work.merged("work")) == ("passed", "2\n")
+
+
+def test_an_agent_that_exits_with_an_error_is_not_verified_and_its_work_is_kept(shop: Make) -> None:
+    session = shop("echo half > part; echo no key found; exit 3").run()
+    assert (session.outcome, session.exit_code) == ("crashed", 3)
+    assert session.outcome_message == "The agent exited with 3. Its last words: no key found"
+    [closed] = rounds_of(session)
+    assert (closed.verdict, closed.score, closed.diffstat["files"]) == ("unverified", None, 1)
+    assert entry_of(session).crashes == 1
+
+
+def test_an_agent_that_reports_failure_is_not_verified(shop: Make) -> None:
+    session = shop(f"touch ok; {reports(type='result', ok=False, summary='I could not')}").run()
+    assert (session.outcome, rounds_of(session)[0].verdict) == ("crashed", "unverified")
+    assert "I could not" in session.outcome_message
+
+
+def test_silence_beyond_the_idle_limit_ends_the_session(shop: Make) -> None:
+    session = shop({"command": "exec sleep 600", "idle_timeout_s": 1}).run()
+    assert session.outcome == "timed_out" and "silent for longer than its idle limit" in session.outcome_message
+
+
+def test_an_agent_past_its_budget_is_stopped_and_its_work_is_kept(shop: Make) -> None:
+    work = shop(f"echo half > part; {spends(0.3)}; exec sleep 600", round_ceiling_usd=0.25)
+    session = work.run()
+    assert session.outcome == "out_of_money"
+    assert entry_of(session).account.spent == 300_000
+    assert work.git("show", f"muster/{session.entry_id}:part") == "half"
+
+
+def test_a_model_without_a_price_is_charged_the_whole_reservation(shop: Make) -> None:
+    unpriced = reports(type="usage", id="1", model="no-such-model-9", input_tokens=5)
+    session = shop(f"{unpriced}; touch ok", round_ceiling_usd=0.5).run()
+    assert (session.outcome, session.unpriced_model) == ("passed", "no-such-model-9")
+    assert entry_of(session).account.spent == 500_000
+
+
+def test_a_changed_file_that_another_entry_has_locked_fails_the_round(shop: Make) -> None:
+    work = shop("echo 2 > mine; touch ok")
+    owner = an_entry(work.workspace, files=["mine"], budget="5")
+    FileLock.objects.create(workspace=work.workspace, path="mine", entry=owner)
+    Entry.objects.filter(pk=owner.pk).update(status="blocked", reason_code="human_hold", reason_message="Later")
+    session = work.run()
+    assert (session.outcome, work.merged("ok")) == ("failed", None)
+    assert rounds_of(session)[0].findings[0].startswith("files_locked: mine belongs to")
+
+
+def test_a_changed_file_without_a_lock_is_locked_for_the_entry(shop: Make) -> None:
+    work = shop("echo 1 > free", verify=[{"name": "no", "run": "false"}])
+    session = work.run()
+    assert list(FileLock.objects.filter(entry_id=session.entry_id).values_list("path", flat=True)) == ["free"]
+
+
+def test_work_that_edits_what_judges_it_is_judged_by_the_original_and_not_merged(shop: Make) -> None:
+    work = shop("echo true > check.sh; git add -A; git commit -qm mine", verify=[{"name": "check", "run": "sh check.sh"}])
+    work.others_merge("check.sh", "test -f ok\n")
+    session = work.run()
+    [closed] = rounds_of(session)
+    assert (session.outcome, closed.score, work.merged("check.sh")) == ("failed", 0.0, "test -f ok\n")
+    assert (
+        closed.findings[0] == "judge_changed: check.sh judges this work, and the entry does not name it: undo your changes to it"
+    )
+
+
+def test_a_reviewer_that_objects_fails_the_round_and_its_cost_is_interceptor_spend(shop: Make) -> None:
+    work = shop("touch ok", interceptor=judge("FAIL", "too short"))
+    session = work.run()
+    [closed] = rounds_of(session)
+    assert (session.outcome, work.merged("ok"), closed.findings) == ("failed", None, ["review: too short"])
+    assert (closed.review["verdict"], closed.review["reasons"]) == ("objections", ["too short"])
+    account = entry_of(session).account
+    assert (account.spent, account.interceptor_spent, account.held) == (0, 10_000, 0)
+
+
+def test_a_reviewer_without_a_verdict_does_not_stop_the_round(shop: Make) -> None:
+    session = shop("touch ok", interceptor={"agent": {"command": "true"}}).run()
+    assert (session.outcome, rounds_of(session)[0].review["verdict"]) == ("passed", "failed")
+
+
+def test_a_reviewer_without_money_is_skipped_and_the_round_records_it(shop: Make) -> None:
+    session = shop("touch ok", interceptor={**judge("FAIL", "no"), "workspace_usd": 0}).run()
+    assert (session.outcome, rounds_of(session)[0].review["verdict"]) == ("passed", "skipped")
+
+
+def test_a_reviewer_sees_no_worktree_but_a_clean_copy_and_what_it_writes_is_dropped(shop: Make) -> None:
+    agent = f"test -f ok && echo mine > ok; touch more; {reports(type='verdict', verdict='PASS')}"
+    work = shop("echo yes > ok", interceptor={"agent": {"command": agent}})
+    assert work.run().outcome == "passed"
+    assert (work.merged("ok"), work.merged("more")) == ("yes\n", None)
+
+
+def test_a_verifying_agent_that_rejects_the_work_fails_the_round(shop: Make) -> None:
+    work = shop("touch ok", verifier=judge("FAIL", "ok is empty"))
+    session = work.run()
+    [closed] = rounds_of(session)
+    assert (session.outcome, work.merged("ok"), closed.findings) == ("failed", None, ["acceptance criteria: ok is empty"])
+    assert [check["name"] for check in closed.checks] == ["ok", "acceptance criteria"]
+    assert (closed.score, entry_of(session).account.spent) == (0.5, 10_000)
+
+
+def test_a_verifying_agent_is_not_paid_where_the_commands_failed_already(shop: Make) -> None:
+    session = shop("touch other", verifier=judge("PASS")).run()
+    assert (session.outcome, entry_of(session).account.spent) == ("failed", 0)
+
+
+def test_a_verifying_agent_without_a_verdict_is_asked_again_without_implementing(shop: Make, tmp_path: Path) -> None:
+    passes = reports(type="verdict", verdict="PASS")
+    agent = f"if [ -f {tmp_path}/asked ]; then {passes}; else touch {tmp_path}/asked; fi"
+    work = shop(f"{spends(0.1)}; touch ok", verifier={"agent": {"command": agent}})
+    first = work.run()
+    assert (first.outcome, entry_of(first).next_work) == ("crashed", "verify")
+    second = work.run(entry_of(first))
+    assert (second.outcome, second.work, entry_of(second).account.spent) == ("passed", "verify", 100_000)
+
+
+def test_a_failing_setup_command_ends_the_session_before_its_agent_costs_money(shop: Make) -> None:
+    session = shop(f"{spends(0.1)}; touch ok", setup=["exit 7"]).run()
+    assert (session.outcome, entry_of(session).account.spent) == ("crashed", 0)
+    assert session.outcome_message == "Setup command 1 failed: exit 7"
+
+
+def test_work_that_conflicts_with_the_integration_branch_is_queued_again(shop: Make, tmp_path: Path) -> None:
+    work, _ = conflicting(shop, tmp_path)
+    session = work.run()
+    assert (session.outcome, entry_of(session).status, work.merged("README")) == ("conflict", "pending", "theirs\n")
+    assert "conflicts in README" in rounds_of(session)[0].findings[-1]
+
+
+def test_a_conflict_that_is_left_in_the_files_is_never_merged(shop: Make, tmp_path: Path) -> None:
+    work, waits = conflicting(shop, tmp_path)
+    first = work.run()
+    waits.touch()
+    second = work.run(entry_of(first))
+    assert (second.outcome, entry_of(second).status, work.merged("README")) == ("conflict", "blocked", "theirs\n")
+    assert rounds_of(second)[1].findings[0].startswith("merge_conflict: README still holds both sides")
+
+
+def conflicting(shop: Make, folder: Path) -> tuple[Shop, Path]:
+    """An agent that edits README in its first round, which others change while that is verified. Verification waits for the second."""
+    verifying, merged = folder / "verifying", folder / "merged"
+    check = f"touch {verifying}; while [ ! -f {merged} ]; do sleep 0.02; done"
+    work = shop("[ $MUSTER_ROUND = 2 ] || echo mine > README; touch ok", verify=[{"name": "slow", "run": check}])
+    work.meanwhile(verifying.exists, lambda: (work.others_merge("README", "theirs\n"), merged.touch()))
+    return work, merged
+
+
+def test_a_round_that_passed_and_was_cut_short_is_merged_without_its_agent(shop: Make) -> None:
+    work = shop(f"{spends(0.1)}; touch ok")
+    session = work.claim()
+    work.supervise(session)
+    work.git("update-ref", f"refs/heads/{BRANCH}", "main")
+    Entry.objects.filter(pk=session.entry_id).update(status="pending", next_work="verify")
+    Session.objects.filter(pk=session.pk).update(outcome="lost")
+    again = work.run(entry_of(session))
+    assert again.outcome == "passed" and work.merged("ok") == ""
+    assert len(rounds_of(again)) == 1 and entry_of(again).account.spent == 100_000
+
+
+def test_a_merged_branch_is_pushed_and_a_push_that_fails_is_recorded(shop: Make, tmp_path: Path) -> None:
+    work = shop("echo $MUSTER_ENTRY_ID > $MUSTER_ENTRY_ID; touch ok", push={"remote": "origin", "branch": "from-muster"})
+    assert work.run().outcome == "passed"
+    executor = Executor.objects.get(pk=work.workspace.pk)
+    assert executor.push_error and executor.pushed_commit == ""
+    remote = tmp_path / "remote.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(remote)], check=True)
+    work.git("remote", "add", "origin", str(remote))
+    session = work.run()
+    executor.refresh_from_db()
+    assert (executor.push_error, executor.pushed_commit) == ("", work.git("rev-parse", BRANCH))
+    assert git(remote, "show", f"from-muster:{session.entry_id}") == session.entry_id
+
+
+def test_two_sessions_of_one_claim_run_once(shop: Make) -> None:
+    work = shop(f"{spends(0.1)}; touch ok")
+    session = work.claim()
+    work.supervise(session)
+    work.supervise(session)
+    assert entry_of(session).account.spent == 100_000 and len(rounds_of(session)) == 1
+
+
+def test_what_the_implementation_did_not_spend_is_given_back_before_verification(shop: Make) -> None:
+    session = shop(f"{spends(0.1)}; touch ok", interceptor={**judge("PASS"), "round_usd": 0.5}).run()
+    assert session.hold is not None
+    assert session.hold.amount == 600_000, "what it spent, and what its reviewer may spend"

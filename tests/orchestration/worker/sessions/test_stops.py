@@ -1,0 +1,100 @@
+"""A session that must end: stopped, interrupted, or no longer this worker's. Stop means stopped, and a fenced worker writes no more."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from orchestration.models import Round, Session
+from orchestration.processes import leftovers
+from orchestration.sessions import rounds
+from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of
+
+Make = Callable[..., Shop]
+
+
+@pytest.fixture
+def busy(shop: Make, tmp_path: Path) -> tuple[Shop, Callable[[], bool]]:
+    """A shop whose agent works until it is made to end, and whether it has begun."""
+    started = tmp_path / "started"
+    return shop(f"echo half > part; touch {started}; exec sleep 600"), started.exists
+
+
+Busy = tuple[Shop, Callable[[], bool]]
+
+
+@pytest.mark.parametrize(("for_good", "status"), [(True, "blocked"), (False, "pending")])
+def test_a_stop_ends_the_agent_and_keeps_its_work(busy: Busy, for_good: bool, status: str) -> None:
+    work, has_begun = busy
+    session = work.claim()
+    Session.objects.filter(pk=session.pk).update(stop_wanted_by="ana", stop_for_good=for_good)
+    work.meanwhile(has_begun, lambda: work.flags(session).request_end("stopped"))
+    work.supervise(session)
+    assert (session.outcome, session.outcome_message) == ("stopped", "Stopped by ana: its work is kept")
+    assert entry_of(session).status == status
+    assert work.git("show", f"muster/{session.entry_id}:part") == "half"
+    assert leftovers.marked_pids(session.pk) == []
+
+
+def test_a_worker_that_shuts_down_queues_its_entry_again(busy: Busy) -> None:
+    work, has_begun = busy
+    session = work.claim()
+    work.meanwhile(has_begun, work.heartbeat.end)
+    work.supervise(session)
+    assert (session.outcome, entry_of(session).status, entry_of(session).crashes) == ("interrupted", "pending", 0)
+
+
+def test_a_session_that_begins_while_its_worker_shuts_down_starts_no_agent(shop: Make, tmp_path: Path) -> None:
+    work = shop(f"touch {tmp_path}/ran; touch ok")
+    work.heartbeat.end()
+    session = work.run()
+    assert session.outcome == "interrupted" and work.merged("ok") is None
+
+
+@pytest.mark.parametrize("reason", ["fenced", "superseded"])
+def test_a_worker_that_lost_its_session_ends_its_agent_and_does_not_conclude_it(busy: Busy, reason: str) -> None:
+    work, has_begun = busy
+    session = work.claim()
+    work.meanwhile(has_begun, lambda: work.flags(session).request_end(reason))
+    work.supervise(session)
+    assert (session.status, session.outcome, session.ended_at) == ("running", "", None)
+    assert (entry_of(session).status, entry_of(session).account.held) == ("in_progress", 5_000_000)
+    assert leftovers.marked_pids(session.pk) == [] and rounds_of(session)[0].verdict == "open"
+
+
+def test_a_stop_during_verification_ends_the_check_and_verifies_next(shop: Make, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    work = shop("touch ok", verify=[{"name": "slow", "run": f"touch {started}; exec sleep 600"}])
+    session = work.claim()
+    Session.objects.filter(pk=session.pk).update(stop_wanted_by="ana")
+    work.meanwhile(started.exists, lambda: work.flags(session).request_end("stopped"))
+    work.supervise(session)
+    assert (session.outcome, entry_of(session).next_work, work.merged("ok")) == ("stopped", "verify", None)
+
+
+def test_a_session_that_another_ended_meanwhile_starts_no_agent(
+    shop: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = rounds.begin
+
+    def ended_by_another(session: Session, *, base_commit: str) -> object:
+        opened = begin(session, base_commit=base_commit)
+        Session.objects.filter(pk=session.pk).update(status="ended", outcome="lost")
+        return opened
+
+    monkeypatch.setattr(rounds, "begin", ended_by_another)
+    session = shop(f"touch {tmp_path}/ran").run()
+    assert (session.outcome, (tmp_path / "ran").exists()) == ("lost", False)
+
+
+def test_the_verdict_of_a_session_that_another_ended_meanwhile_is_not_merged(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = rounds.record_work
+
+    def ended_by_another(opened: Round, findings: Sequence[str]) -> None:
+        note(opened, findings)
+        Session.objects.filter(pk=opened.session_id).update(status="ended", outcome="lost")
+
+    monkeypatch.setattr(rounds, "record_work", ended_by_another)
+    work = shop("touch ok")
+    session = work.run()
+    assert (session.outcome, rounds_of(session)[0].verdict, work.merged("ok")) == ("lost", "open", None)

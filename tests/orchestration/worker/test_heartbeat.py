@@ -1,0 +1,130 @@
+"""The heartbeat renews its own sessions' leases alone, sees what people want, and fences what it could not renew."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+from django.utils.timezone import now
+
+from orchestration.models import Session, Worker
+from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker import heartbeat as module
+from orchestration.worker.heartbeat import Heartbeat
+from tests.factories import a_session, a_workspace, an_entry
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def heartbeat() -> Heartbeat:
+    return Heartbeat("sessions", slots=2)
+
+
+@pytest.fixture
+def session() -> Session:
+    return a_session(an_entry(a_workspace(), budget="2"))
+
+
+@pytest.fixture
+def flags(heartbeat: Heartbeat, session: Session) -> Iterator[StopFlags]:
+    Session.objects.filter(pk=session.pk).update(worker=heartbeat.worker)
+    with heartbeat.supervising(session) as flags:
+        yield flags
+
+
+def change(session: Session, **fields: Any) -> None:
+    Session.objects.filter(pk=session.pk).update(**fields)
+
+
+def lease(session: Session) -> float:
+    """Seconds until it is over."""
+    until = Session.objects.values_list("lease_until", flat=True).get(pk=session.pk)
+    assert until is not None
+    return (until - now()).total_seconds()
+
+
+def test_a_renewal_moves_the_lease_and_remembers_when(
+    heartbeat: Heartbeat, session: Session, flags: StopFlags, settings: Any
+) -> None:
+    settings.LEASE_S = 40
+    change(session, lease_until=Now() + timedelta(seconds=5))
+    flags.renewed_at = 0
+    heartbeat._renew()
+    assert 30 < lease(session) < 41 and flags.renewed_at > 0
+
+
+@pytest.mark.parametrize("lost", [{"worker": None}, {"status": "ended", "outcome": "lost"}])
+def test_the_lease_of_a_session_that_is_not_its_own_is_not_renewed(
+    heartbeat: Heartbeat, session: Session, flags: StopFlags, lost: dict[str, Any]
+) -> None:
+    other = Worker.objects.exclude(pk=heartbeat.worker.pk)[0]
+    change(session, lease_until=Now() + timedelta(seconds=5), **{**lost, **({"worker": other} if "worker" in lost else {})})
+    heartbeat._renew()
+    assert lease(session) < 6
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, ""),
+        ({"stop_wanted_at": Now()}, "stopped"),
+        ({"attempt": 2}, "superseded"),
+        ({"status": "ended", "outcome": "lost"}, "superseded"),
+        ({"attempt": 2, "stop_wanted_at": Now()}, "superseded"),
+    ],
+)
+def test_a_look_finds_what_a_session_must_end_for(
+    heartbeat: Heartbeat, session: Session, flags: StopFlags, fields: dict[str, Any], reason: str
+) -> None:
+    if fields:
+        change(session, **fields)
+    heartbeat._read_requests()
+    assert (flags.reason, flags.money_left) == (reason, 2_000_000)
+
+
+def test_a_kill_ends_what_runs_at_once(heartbeat: Heartbeat, session: Session, flags: StopFlags) -> None:
+    calls: list[str] = []
+    flags.attach(SimpleNamespace(stop=lambda: calls.append("stop"), kill=lambda: calls.append("kill")))  # type: ignore[arg-type]
+    change(session, stop_wanted_at=Now(), kill_wanted_at=Now())
+    heartbeat._read_requests()
+    assert calls == ["stop", "kill"]
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(29, ""), (31, "fenced")])
+def test_a_session_whose_lease_was_not_renewed_in_time_is_fenced(
+    heartbeat: Heartbeat, flags: StopFlags, settings: Any, monkeypatch: pytest.MonkeyPatch, seconds: int, reason: str
+) -> None:
+    settings.LEASE_S = 40
+
+    class Enough(Exception):
+        pass
+
+    def sleep(_: float) -> None:
+        sleeps.append(_)
+        if len(sleeps) == 2:
+            raise Enough
+
+    sleeps: list[float] = []
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=sleep))
+    flags.clock = lambda: flags.renewed_at + seconds
+    with pytest.raises(Enough):
+        heartbeat._fence_loop()
+    assert flags.reason == reason and max(sleeps) <= 1, "it looks at least once a second"
+
+
+def test_a_worker_whose_row_was_deleted_is_seen_again(heartbeat: Heartbeat) -> None:
+    Worker.objects.filter(pk=heartbeat.worker.pk).delete()
+    heartbeat._renew()
+    assert Worker.objects.filter(pk=heartbeat.worker.pk).exists()
+
+
+def test_a_worker_that_shuts_down_interrupts_what_it_supervises_and_what_begins_then(
+    heartbeat: Heartbeat, session: Session, flags: StopFlags
+) -> None:
+    heartbeat.end()
+    assert flags.reason == "interrupted"
+    with heartbeat.supervising(a_session(an_entry(session.workspace))) as late:
+        assert late.reason == "interrupted"
