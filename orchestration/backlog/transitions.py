@@ -49,7 +49,9 @@ def after(facts: Facts) -> Next:
     """The next state of an entry whose session just ended. Instead of pending it is put on hold where a person requested that."""
     following = _after(facts)
     if facts.hold_after_by and following == PENDING:
-        return Next("blocked", Reason.HUMAN_HOLD, f"On hold after its round, as {facts.hold_after_by} asked: resume it to continue")
+        return Next(
+            "blocked", Reason.HUMAN_HOLD, f"On hold after its round, as {facts.hold_after_by} asked: resume it to continue"
+        )
     return following
 
 

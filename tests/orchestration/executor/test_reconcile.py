@@ -10,7 +10,7 @@ from budget.ledger import permits
 from budget.models import Category, Hold
 from orchestration.executor import dispatch, reconcile
 from orchestration.messaging import wake_ups
-from orchestration.models import Session
+from orchestration.models import Entry, FileLock, Session
 from orchestration.sessions import anomalies
 from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, project, sessions_of
 
@@ -64,3 +64,14 @@ def test_a_session_that_was_taken_is_not_sent_again() -> None:
     a_session(an_entry(a_workspace()))
     Session.objects.update(enqueued_at=Now() - timedelta(hours=1))
     assert reconcile.enqueue_again() == 0
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_an_entry_stays_parked_only_behind_one_that_holds_a_file(locked: bool) -> None:
+    workspace = a_workspace()
+    first, second = an_entry(workspace), an_entry(workspace)
+    if locked:
+        FileLock.objects.create(workspace=workspace, path="a.py", entry=first)
+    Entry.objects.filter(pk=second.pk).update(parked_behind=first)
+    reconcile.release_orphans()
+    assert Entry.objects.get(pk=second.pk).parked_behind_id == (first.pk if locked else None)

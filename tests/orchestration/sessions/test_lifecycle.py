@@ -5,8 +5,10 @@ import pytest
 from budget.models import Account
 from orchestration import sessions
 from orchestration.executor import dispatch
-from orchestration.models import Round, Session
+from orchestration.models import Entry, Round, Session
+from tests.contract.api import Api
 from tests.factories import a_session, a_worker, a_workspace, an_entry, ended
+from workspaces import tokens
 from workspaces.access import MUSTER
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +80,17 @@ def test_the_end_of_a_session_settles_its_reservation_and_closes_its_round(sessi
 def test_an_unknown_cost_is_charged_in_full(session: Session) -> None:
     sessions.conclude(session, sessions.Ending(Session.Outcome.LOST, cost_unknown=True))
     assert Account.objects.get(pk=session.entry_id).spent == 1_000_000
+
+
+def test_the_token_of_an_agent_ends_with_its_session(session: Session) -> None:
+    agent = Api(session.workspace, tokens.create("agent", workspace=session.workspace, session_ref=session.pk))
+    progress = f"/executor/sessions/{session.pk}/progress"
+    assert agent.post(progress, {"text": "half"}).status == 200
+    ended(session)
+    assert agent.post(progress, {"text": "late"}).status == 401
+
+
+def test_a_verdict_ends_the_count_of_crashes_in_a_row(session: Session) -> None:
+    Entry.objects.filter(pk=session.entry_id).update(crashes=2)
+    ended(session)
+    assert Entry.objects.get(pk=session.entry_id).crashes == 0
