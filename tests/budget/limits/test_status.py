@@ -68,6 +68,8 @@ def test_the_next_day_starts_at_zero() -> None:
     assert is_refused(workspace, "0.5")
     DaySpend.objects.update(day=F("day") - timedelta(days=1))
     assert not is_refused(workspace, "0.5")
+    shown = {(limit.category, limit.period): limit for limit in limits.statuses(workspace.pk)}
+    assert (shown["total", "day"].spent, shown["total", "all"].spent) == (0, usd(1))
 
 
 def test_a_day_is_the_sum_of_its_ledger_by_category() -> None:

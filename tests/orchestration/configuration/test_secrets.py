@@ -57,3 +57,7 @@ def test_a_key_file_is_masked_line_by_line_and_found_in_a_diff() -> None:
     assert mask(f"  {body[0]}") == "  [secret PEM]"
     assert mask.names_in(f"+{body[1]}") == ["PEM"]
     assert mask.names_in("+-----BEGIN PRIVATE KEY-----") == []
+
+
+def test_a_secret_that_ends_with_a_line_break_is_masked_without_it_too() -> None:
+    assert secrets.Mask({"A": "sk-very-secret\n"})("uses sk-very-secret here") == "uses [secret A] here"

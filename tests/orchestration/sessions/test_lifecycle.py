@@ -1,13 +1,17 @@
 """A session is ended once, by whoever has its attempt; everyone else's writes are refused."""
 
+from typing import Any
+
 import pytest
+from django.db import transaction
+from django.utils.timezone import now
 
 from budget.models import Account
 from orchestration import sessions
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Round, Session
 from tests.contract.api import Api
-from tests.factories import a_session, a_worker, a_workspace, an_entry, ended
+from tests.factories import ANA, a_session, a_worker, a_workspace, an_entry, ended
 from workspaces import tokens
 from workspaces.access import MUSTER
 
@@ -94,3 +98,29 @@ def test_a_verdict_ends_the_count_of_crashes_in_a_row(session: Session) -> None:
     Entry.objects.filter(pk=session.entry_id).update(crashes=2)
     ended(session)
     assert Entry.objects.get(pk=session.entry_id).crashes == 0
+
+
+def test_a_session_that_was_taken_has_a_lease(session: Session, settings: Any) -> None:
+    lease_until = Session.objects.values_list("lease_until", flat=True).get(pk=session.pk)
+    assert lease_until is not None
+    assert 0 < (lease_until - now()).total_seconds() <= settings.LEASE_S
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "status"),
+    [(["conflict", "failed", "conflict"], "pending"), (["failed", "conflict", "conflict"], "blocked")],
+)
+def test_two_conflicts_in_a_row_need_a_person(outcomes: list[str], status: str) -> None:
+    entry = an_entry(a_workspace(), budget="9")
+    for score, outcome in enumerate(outcomes, start=1):
+        ended(a_session(entry), outcome=outcome, score=score / 10)
+    assert Entry.objects.get(pk=entry.pk).status == status
+
+
+def test_a_stop_after_a_stop_of_all_puts_the_entry_on_hold(session: Session) -> None:
+    with transaction.atomic():
+        sessions.stop_all(session.workspace_id, by=MUSTER)
+    assert not Session.objects.get(pk=session.pk).stop_for_good
+    sessions.stop(session.workspace_id, session.pk, by=ANA)
+    stopped = Session.objects.get(pk=session.pk)
+    assert (stopped.stop_for_good, stopped.stop_wanted_by) == (True, "ana")
