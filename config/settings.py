@@ -151,7 +151,7 @@ BUILD = build.fingerprint(
     Path(django_htmx.__file__).parent / "static",
 )
 STATIC_URL = "/static/"
-STATIC_ROOT = None if DEBUG else DATA_DIR / "static" / BUILD  # filled when the web server starts (config/http/static_files.py)
+STATIC_ROOT = DATA_DIR / "static" / BUILD  # filled when the web server starts (config/http/static_files.py)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
@@ -160,6 +160,7 @@ STATICFILES_FINDERS = [
 ]
 STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
 
 USE_TZ = True
 TIME_ZONE = "UTC"  # of the processes, the API and the command line

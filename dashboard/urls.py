@@ -77,7 +77,7 @@ urlpatterns = [
         name="entry-act",
     ),
     re_path(
-        r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/set/(?P<what>priority|assign|beside)/$",
+        r"^w/(?P<workspace_id>[^/]+)/entries/(?P<entry_id>[^/]+)/set/(?P<what>priority|assign|parallel)/$",
         entry_actions.set_field,
         name="entry-set",
     ),

@@ -20,7 +20,6 @@ hypothesis_settings.load_profile("muster")
 
 
 # Pages name static files as they are, and nothing is collected (tests/config/test_static_files.py collects them).
-settings.STATIC_ROOT = None
 settings.STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
 

@@ -195,7 +195,7 @@ def _wedge(data: BurnUp, x: scales.Scale, y: scales.Scale) -> list[SafeString]:
     low = y(data.spent) + LINE + 2
     return [
         el("path", d=path(shape, closed=True), fill=fill("held"), class_="held"),
-        el("text", f"Held {amounts.format_usd(data.held)}", x=where + 6, y=min(low, BOTTOM - 4), class_="label halo"),
+        el("text", f"Reserved {amounts.format_usd(data.held)}", x=where + 6, y=min(low, BOTTOM - 4), class_="label halo"),
     ]
 
 

@@ -81,11 +81,11 @@ def collect() -> None:
     """Make sure that STATIC_ROOT holds the whole build, before the first handler is made: WhiteNoise lists the folder once.
 
     Processes that start together wait for the first of them. The folder gets its name when it is complete, and the newest
-    `MAX_FOLDERS` remain. Without a STATIC_ROOT nothing is collected, and WhiteNoise serves the files from where they are.
+    `MAX_FOLDERS` remain. Nothing is collected where WhiteNoise looks the files up in their sources anew for each request.
     """
-    root: Path | None = settings.STATIC_ROOT
-    if root is None:
+    if settings.WHITENOISE_AUTOREFRESH:
         return
+    root: Path = settings.STATIC_ROOT
     root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(root.parent / "lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

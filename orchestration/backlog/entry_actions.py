@@ -40,7 +40,7 @@ def put_all_on_hold(entries: Sequence[Entry], *, by: Caller, reason: str = "") -
     with transaction.atomic():
         rows = _ready(entries, unless={"done"})
         Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
-        entry_state.move_all(rows, Next("blocked", Reason.HUMAN_HOLD, reason or f"Held by {by.name}"))
+        entry_state.move_all(rows, Next("blocked", Reason.HUMAN_HOLD, reason or f"Put on hold by {by.name}"))
         _record([(row, events.EntryHeld()) for row in rows], by=by, reason=reason)
     _notify(rows[0].workspace_id)
     return rows
@@ -87,7 +87,7 @@ def mark_failed(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     with transaction.atomic():
         (row,) = _ready([entry], unless={"done", "failed"})
         Entry.objects.filter(pk=row.pk).update(crashes=0)
-        entry_state.move(row, Next("failed", Reason.HUMAN_HOLD, reason or f"Given up by {by.name}"))
+        entry_state.move(row, Next("failed", Reason.HUMAN_HOLD, reason or f"Marked failed by {by.name}"))
         _record([(row, events.EntryMarkedFailed())], by=by, reason=reason)
     _notify(row.workspace_id)
     return row

@@ -49,7 +49,9 @@ def after(facts: Facts) -> Next:
     """The next state of an entry whose session just ended. Instead of pending it is put on hold where a person requested that."""
     following = _after(facts)
     if facts.hold_after_by and following == PENDING:
-        return Next("blocked", Reason.HUMAN_HOLD, f"Held after its round, as {facts.hold_after_by} asked: release it to go on")
+        return Next(
+            "blocked", Reason.HUMAN_HOLD, f"On hold after its round, as {facts.hold_after_by} asked: resume it to continue"
+        )
     return following
 
 
@@ -57,7 +59,7 @@ def _after(facts: Facts) -> Next:
     if facts.outcome == "passed":
         return Next("done")
     if facts.outcome == "stopped" and facts.stopped_for_good:
-        return Next("blocked", Reason.HUMAN_HOLD, f"Its session was stopped by {facts.stopped_by}: release it to go on")
+        return Next("blocked", Reason.HUMAN_HOLD, f"Its session was stopped by {facts.stopped_by}: resume the entry to continue")
     if facts.outcome in ("stopped", "interrupted", "unavailable"):
         return PENDING
     if facts.outcome == "out_of_money":
@@ -79,7 +81,7 @@ def _after_crash(facts: Facts) -> Next:
 def _after_round(facts: Facts) -> Next:
     if facts.rounds_completed >= facts.budget_rounds:
         subject = "Its one round is" if facts.budget_rounds == 1 else f"All {facts.budget_rounds} rounds are"
-        message = f"{subject} used up: raise its rounds to go on"
+        message = f"{subject} used up: raise its rounds to continue"
         return Next("failed", Reason.ROUNDS_EXHAUSTED, message)
     if facts.outcome == "conflict" and facts.conflicts_in_a_row >= 2:
         return Next("blocked", Reason.MERGE_CONFLICT, facts.message)

@@ -22,7 +22,7 @@ class SpendLimit:
             if self.period == "day"
             else f"he limit of {exact_usd(self.limit)}{scope}"
         )
-        remedy = "goes on at 00:00 UTC, or raise it" if self.period == "day" else "raise it"
+        remedy = "continues at 00:00 UTC, or raise it" if self.period == "day" else "raise it"
         if self.left <= 0:
             return f"T{name} is used up: {remedy}"
         return f"{exact_usd(self.left)} is left of t{name}, a round needs {exact_usd(needed)}: {remedy}"

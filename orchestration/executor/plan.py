@@ -265,7 +265,7 @@ def _dependencies(entry: Waiting) -> Check:
 def _rounds(entry: Waiting) -> Check:
     left = entry.budget_rounds - entry.rounds_completed
     subject = "Its one round is" if entry.budget_rounds == 1 else f"All {entry.budget_rounds} rounds are"
-    message = f"{subject} used up: raise its rounds to go on"
+    message = f"{subject} used up: raise its rounds to continue"
     return Check(
         Reason.ROUNDS_EXHAUSTED,
         left > 0,

@@ -147,27 +147,27 @@
   document.addEventListener("muster:follow", () => { if (!at.over) at.follow ? setFollow(false) : end(); });
   pill.addEventListener("click", () => { end(); box.focus(); });
 
-  // --- older and newer lines; what is read stays where it is ---
-  async function grow(way) {
-    const batch = await fetchBatch(way === "before" ? { before: at.first } : { after: at.last });
+  // --- older and newer lines; the text being read keeps its position ---
+  async function grow(direction) {
+    const batch = await fetchBatch(direction === "before" ? { before: at.first } : { after: at.last });
     know(batch);
     keepPlace(() => {
-      if (way === "before") {
+      if (direction === "before") {
         rows.prepend(...batch.childNodes);
         Object.assign(at, { first: number(batch, "first") || at.first, earlier: !!batch.dataset.earlier });
       } else {
         rows.append(...batch.childNodes);
         Object.assign(at, { last: number(batch, "last"), later: !!batch.dataset.later });
       }
-      trim(way === "after");
-    }, way === "before" ? lines()[0] : lines()[lines().length - 1]);
+      trim(direction === "after");
+    }, direction === "before" ? lines()[0] : lines()[lines().length - 1]);
     show();
   }
   function keepPlace(change, line) {
-    const stood = line?.getBoundingClientRect().top;
-    box.classList.add("following"); // this moves what is read back by itself
+    const before = line?.getBoundingClientRect().top;
+    box.classList.add("following"); // disables the browser's scroll anchoring: the position is restored here
     change();
-    if (line?.isConnected) box.scrollTop += line.getBoundingClientRect().top - stood;
+    if (line?.isConnected) box.scrollTop += line.getBoundingClientRect().top - before;
     box.classList.toggle("following", at.follow);
     top = box.scrollTop;
   }

@@ -162,7 +162,7 @@ JUDGE_COMMAND = [sys.executable, str(ROOT / "tests/faults/judging_agent.py")]
 def test_a_rate_limit_is_waiting_and_no_round(shop: Callable[..., Shop], tmp_path: Path) -> None:
     work = shop()
     id_ = work.add(f"once {tmp_path}/a {LIMITED}", f"once {tmp_path}/b exit 1", "write ok yes")
-    until(lambda: "turned it away" in str(work.entry(id_)["reasons"]), 20, every=0.1)
+    until(lambda: "was unavailable" in str(work.entry(id_)["reasons"]), 20, every=0.1)
     assert (work.entry(id_)["rounds_completed"], work.rounds(id_)) == (0, [])
     assert work.becomes(id_, "done", 40)["rounds_completed"] == 1
     assert [session["failure"] for session in work.sessions(id_)] == [None, "rate_limited"]

@@ -139,7 +139,7 @@ def faults(workspace_id: str) -> list[str]:
             "spent is the ledger": row.total_spent == (booked.aggregate(sum=Sum("amount"))["sum"] or 0),
             "held is the open holds": row.held == reserved,
             "holds are drawn by their rows": all(
-                reservation.drawn == (booked.filter(reservation=reservation).aggregate(sum=Sum("amount"))["sum"] or 0)
+                reservation.drawn == (booked.filter(hold=reservation).aggregate(sum=Sum("amount"))["sum"] or 0)
                 for reservation in Hold.objects.filter(project_id=workspace_id)
             ),
         }

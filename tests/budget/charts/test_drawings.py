@@ -75,7 +75,7 @@ def test_the_burnup_is_stacked_in_the_order_of_the_categories() -> None:
 
 def test_every_line_of_the_burnup_is_named_at_its_end() -> None:
     seen = words(burnup.draw(a_burnup()))
-    for name in ("Cap $60.00", "Total budget $70.00", "Allocated $50.00", "now 13:00", "Held $3.00", "Entries $12.00"):
+    for name in ("Cap $60.00", "Total budget $70.00", "Allocated $50.00", "now 13:00", "Reserved $3.00", "Entries $12.00"):
         assert name in seen
 
 

@@ -17,7 +17,7 @@ from tests.dashboard.seeds import entries as seed
 from workspaces.models import Workspace
 
 
-def seqs(client: Client, workspace: Workspace, **query: str) -> list[int]:
+def search(client: Client, workspace: Workspace, **query: str) -> list[int]:
     return [row["entry"].seq for row in client.get(at(workspace), {"sort": "seq"} | query).context["rows"]]
 
 
@@ -54,7 +54,7 @@ def sentence(client: Client, workspace: Workspace, q: str) -> str:
     ],
 )
 def test_words_and_qualifiers(ana: Client, workspace: Workspace, q: str, seqs: list[int]) -> None:
-    assert seqs(ana, workspace, q=q) == seqs
+    assert search(ana, workspace, q=q) == seqs
 
 
 def test_the_search_is_shown_as_a_sentence(ana: Client, workspace: Workspace) -> None:
@@ -69,7 +69,7 @@ def test_a_reason_that_only_the_executor_knows_is_asked_of_it(ana: Client, works
     control.pause(workspace.pk, by=seed.ANA)
     for seq in (5, 7):
         Entry.objects.filter(workspace=workspace, seq=seq).update(parked_behind=None)
-    assert seqs(ana, workspace, reason="executor_paused") == [5, 7]
+    assert search(ana, workspace, reason="executor_paused") == [5, 7]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_odd_searches_are_answered(ana: Client, workspace: Workspace, q: str, vi
 
 def test_a_path_in_another_script_is_found(ana: Client, workspace: Workspace) -> None:
     entries.add(workspace.pk, [Draft("Umlauts", spec={"files_to_modify": ["app/größe/漢字.py"]})], by=seed.ANA)
-    assert seqs(ana, workspace, q="file:größe/漢") == [13]
+    assert search(ana, workspace, q="file:größe/漢") == [13]
 
 
 @given(st.text(max_size=300))

@@ -104,7 +104,7 @@ def _history(workspace: Workspace, backlog: list[Entry], dice: random.Random) ->
     Entry.objects.filter(pk__in=[entry.pk for entry in failed]).update(
         status="failed",
         reason_code="rounds_exhausted",
-        reason_message="All 5 rounds are used up: raise its rounds to go on",
+        reason_message="All 5 rounds are used up: raise its rounds to continue",
         reason_at=now() - timedelta(hours=3),
         score=0.4,
         rounds_completed=5,

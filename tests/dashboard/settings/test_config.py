@@ -193,7 +193,7 @@ def test_a_workspace_is_renamed(ana: Client, workspace: Workspace) -> None:
 
 
 def test_it_is_deleted_only_by_its_name_and_not_while_sessions_run(ana: Client, workspace: Workspace) -> None:
-    for name, message in (("invoices", "type the name"), ("Invoices", "Sessions are at work")):
+    for name, message in (("invoices", "type the name"), ("Invoices", "Sessions are running")):
         response = ana.post(at(workspace, "delete/"), {"name": name}, headers=HTMX)
         assert response.status_code == 422 and message in in_line(response.content.decode())
     quiet = seed.empty("Quiet")

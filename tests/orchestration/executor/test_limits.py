@@ -28,8 +28,8 @@ def why(workspace: Workspace, entry: Entry) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("category", "period", "sentence"),
     [
-        ("total", "day", "Today's limit of $2.00 is used up: goes on at 00:00 UTC, or raise it"),
-        ("entry", "day", "Today's limit of $2.00 for entries is used up: goes on at 00:00 UTC, or raise it"),
+        ("total", "day", "Today's limit of $2.00 is used up: continues at 00:00 UTC, or raise it"),
+        ("entry", "day", "Today's limit of $2.00 for entries is used up: continues at 00:00 UTC, or raise it"),
         ("entry", "all", "The limit of $2.00 for entries is used up: raise it"),
     ],
 )
