@@ -128,7 +128,7 @@ def test_two_people_and_one_budget(browser: Browser, address: str, day: Workspac
     expect(page.locator("#result")).to_contain_text("bea changed it from $6.00 to $3.00")
     expect(page.locator(f"#amount-{target.pk}")).to_have_value("9")
     page.click("#result .commit")
-    expect(page.locator("#result")).to_contain_text("is $9.00 now")
+    expect(page.locator("#result")).to_contain_text("is now $9.00")
     assert Account.objects.get(pk=target.pk).budget == usd(9)
     context.close()
 

@@ -157,10 +157,10 @@ def test_a_plan_is_looked_at_and_then_added(page: Page, address: str, workspace:
     page.goto(f"{address}/w/{workspace.pk}/entries/")
     page.click("text=Add a plan")
     page.fill("#text", "- [ ] Parse (ref: parse)\n- [ ] Import (after: prase)")
-    page.click("text=Preview")
+    page.click("button:text-is('Preview')")
     expect(page.locator(".problems")).to_contain_text("Line 2: There is no ref 'prase' in this plan")
     page.fill("#text", "- [ ] Parse (ref: parse)\n- [ ] Import (after: parse)")
-    page.click("text=Preview")
+    page.click("button:text-is('Preview')")
     page.click("text=Add 2 entries")
     expect(page.locator("#result")).to_contain_text("2 entries are added")
     expect(page.locator("#entries tbody tr").first).to_contain_text("Import")
@@ -191,7 +191,7 @@ def test_the_entries_are_accessible(browser: Browser, address: str, workspace: W
             page.locator("#entries tbody .tick").first.check()
         assert results(page) == [], tail
     page.fill("#text", "- [ ] A (after: #99)\n- [ ] B")
-    page.click("text=Preview")
+    page.click("button:text-is('Preview')")
     assert results(page) == []
     context.close()
 
@@ -202,7 +202,7 @@ def test_no_page_of_entries_is_wider_than_a_small_phone(phone: BrowserContext, a
         page.goto(f"{address}/w/{workspace.pk}/entries/{tail}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, tail
     page.fill("#text", f"- [ ] {'Long' * 60} (files: {'a/' * 60}x.py)")
-    page.click("text=Preview")
+    page.click("button:text-is('Preview')")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 

@@ -49,7 +49,7 @@ def test_colours_are_painted_without_an_element(page: Page, address: str, entry:
     heights = "['.nums', '.lines'].map((c) => document.querySelector(`#diff ${c}`).textContent.trimEnd().split('\\n').length)"
     assert len(set(page.evaluate(heights))) == 1
     tops = page.evaluate(
-        "(() => { const n = document.querySelector('.nums').getBoundingClientRect(), l = document.querySelector('.sheet')"
+        "(() => { const n = document.querySelector('.nums').getBoundingClientRect(), l = document.querySelector('.code-lines')"
         ".getBoundingClientRect(); return [n.top - l.top, n.height - l.height]; })()"
     )
     assert all(abs(off) < 1.5 for off in tops)

@@ -117,7 +117,7 @@ def test_the_whole_log_is_searched(page: Page, address: str, workspace: Workspac
     page.click("#log-steps button:has-text('Next')")
     expect(page.locator("#log-matches")).not_to_have_text(before)
     assert "q=999" in page.url
-    page.wait_for_function("CSS.highlights.size === 1")  # painted after the lines have come
+    page.wait_for_function("() => CSS.highlights.size === 1")  # painted after the lines have come
 
 
 def test_a_lost_connection_leaves_no_gap_and_doubles_nothing(

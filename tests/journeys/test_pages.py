@@ -54,7 +54,7 @@ def test_what_a_person_types_survives_the_swaps(page: Page, address: str, worksp
     expect(field).to_be_focused()
     expect(page.locator("#freshness")).to_contain_text("1 update waiting")
     field.press("Enter")
-    expect(page.locator("#result")).to_contain_text("The cap is $31.75 now")
+    expect(page.locator("#result")).to_contain_text("The cap is now $31.75")
     expect(page.locator("#budget")).to_contain_text("$31.75")
 
 
@@ -112,7 +112,7 @@ def test_everything_works_without_script(browser: Browser, address: str, workspa
     page.fill("#cap-amount", "1")
     page.click("#cap-edit button")
     page.click("button.commit")
-    expect(page.locator("#result")).to_contain_text("The cap is $1.00")
+    expect(page.locator("#result")).to_contain_text("The cap is now $1.00")
     page.goto(f"{home}executor/")
     page.click("#dispatch-now")
     expect(page.locator("#result")).to_contain_text("Not started")

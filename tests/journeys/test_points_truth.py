@@ -103,7 +103,7 @@ def test_15_a_change_is_seen_within_a_second_wherever_it_shows(page: Page, addre
     target = Entry.objects.get(workspace=workspace, seq=5)
     took = []
     for number in range(20):
-        act, words = (entry_actions.put_on_hold, "Held Blocked") if number % 2 == 0 else (entry_actions.resume, "Waiting Parked")
+        act, words = (entry_actions.put_on_hold, "hold Blocked") if number % 2 == 0 else (entry_actions.resume, "Waiting Parked")
         began = time.monotonic()
         act(seed.fresh(target), by=seed.ANA)
         page.wait_for_function(
