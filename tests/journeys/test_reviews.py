@@ -58,7 +58,7 @@ def test_a_review_from_draft_to_print_without_script(
     ana, bea = page_of(browser, address, "anton", workspace), page_of(browser, address, "bea", workspace, color_scheme="dark")
     begun(ana, address, workspace)
     proposed(ana, entry, "7.50")
-    ana.click("text=Request approval")
+    ana.click("button:text-is('Request approval')")
     expect(ana.locator(".outcome")).to_have_text("anton proposes 1 change; 1 more approval will apply them.")
     assert ana.locator("#decide").count() == 0
     expect(ana.locator("#decisions-h").locator("xpath=../..")).to_contain_text("You cannot decide on your own review")
@@ -116,7 +116,7 @@ def test_changes_are_requested_made_and_decided_again(browser: Browser, address:
     ana, bea = page_of(browser, address, "anton", workspace), page_of(browser, address, "bea", workspace)
     begun(ana, address, workspace)
     proposed(ana, entry, "9")
-    ana.click("text=Request approval")
+    ana.click("button:text-is('Request approval')")
     bea.goto(ana.url)
     bea.check("#decide input[value=request_changes]")
     bea.fill("#d-note", "Too much")
@@ -124,7 +124,7 @@ def test_changes_are_requested_made_and_decided_again(browser: Browser, address:
     ana.reload()
     expect(ana.locator(".outcome")).to_contain_text("bea asks for changes. anton may change it and request approval again.")
     proposed(ana, entry, "6")
-    ana.click("text=Request approval")
+    ana.click("button:text-is('Request approval')")
     bea.goto(ana.url)
     expect(bea.locator("legend")).to_have_text("Your decision on version 2")
 
