@@ -88,3 +88,16 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_S)
     if done.returncode != 0:
         pytest.skip(f"{' '.join(command[:3])} did not work: {(done.stderr or done.stdout)[-300:]}")
+
+
+def main() -> None:
+    """Install what is missing before the tests begin: an installation may take longer than one test is given."""
+    for binary in (*NPM, *PIP):
+        try:
+            print(f"{binary}: {folder(binary)}", flush=True)
+        except pytest.skip.Exception as reason:
+            print(f"{binary}: {reason}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
