@@ -86,7 +86,7 @@ def test_an_empty_field_goes_back_to_the_default(ana: Client, workspace: Workspa
         ("hold_slice_usd", "0.001", "Must be 0.01 or more"),
         ("integration_branch", "a..b", "Is not a branch name"),
         ("agent.settings", "{not json", "This is not JSON"),
-        ("agent.settings", "[" * 5000, "This JSON cannot be stored"),
+        ("agent.settings", "[" * 100_000, "This JSON cannot be stored"),
         ("agent.env", "NO_VALUE", "Write NAME=value"),
         ("agent.env", "MUSTER_X=1", "are Muster&#x27;s own"),
         ("agent.env", "NEW=…", "has no value yet"),
