@@ -38,6 +38,7 @@ def test_01_stop_all_is_in_sight_on_every_page_at_every_width(browser: Browser, 
         context.close()
 
 
+@pytest.mark.timeout(400)  # axe on every page, beside another file of journeys
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_34_every_page_is_accessible(browser: Browser, site: Site, scheme: str) -> None:
     context, page = looking(browser, site, color_scheme=scheme)

@@ -84,7 +84,7 @@ def test_22_an_entry_without_a_budget_names_what_binds_it(browser: Browser, site
     Account.objects.filter(pk=target.pk).update(budget=0, own_budget=False)
     context, page = looking(browser, site)
     page.goto(f"{site.home}entries/{target.pk}/?tab=budget")
-    expect(page.locator("main")).to_contain_text(re.compile(r"limited by .+ \$[\d,.]+ left"))
+    expect(page.locator("main")).to_contain_text(re.compile(r"limited by [^$]+\$[\d,.]+\s+left"))
     context.close()
     Account.objects.filter(pk=target.pk).update(**kept)
 
