@@ -57,6 +57,10 @@ def prepare(repo: Path, root: Path, entry_id: str, integration_branch: str, *, l
         return Worktree(path, branch, base_sha=base, fresh=fresh, conflicts=tuple(notes))
 
 
+def tree_of(repo: Path, commit_sha: str) -> str:
+    return git.run(repo, "rev-parse", f"{commit_sha}^{{tree}}")
+
+
 def head(path: Path) -> str:
     return git.run(path, "rev-parse", "HEAD")
 

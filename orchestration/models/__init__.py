@@ -1,13 +1,29 @@
 """Tables of the work.
 
 `entries`: entries and their dependencies. `sessions`: sessions, rounds, logs and conversations. `executor`: executors and worker processes.
-`locks`: file locks. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
+`locks`: file locks. `landing`: verdicts on trees, the integration branch and the landing queue. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
 """
 
 from orchestration.models.entries import Dependency, Entry
 from orchestration.models.executor import Executor, Worker
+from orchestration.models.landing import Integration, IntegrationCommit, Landing, TreeVerdict
 from orchestration.models.locks import FileLock
 from orchestration.models.secrets import Secret
 from orchestration.models.sessions import Conversation, LogChunk, Round, Session
 
-__all__ = ["Conversation", "Dependency", "Entry", "Executor", "FileLock", "LogChunk", "Round", "Secret", "Session", "Worker"]
+__all__ = [
+    "Conversation",
+    "Dependency",
+    "Entry",
+    "Executor",
+    "FileLock",
+    "Integration",
+    "IntegrationCommit",
+    "Landing",
+    "LogChunk",
+    "Round",
+    "Secret",
+    "Session",
+    "TreeVerdict",
+    "Worker",
+]

@@ -142,6 +142,7 @@ class Round(models.Model):
     verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.OPEN)
     score = models.FloatField(null=True, blank=True)
     improvement_score = models.FloatField(null=True, blank=True)
+    base_score = models.FloatField(null=True, blank=True, help_text="Of its base, in the same measure.")
     summary = models.TextField(blank=True)
     findings = models.JSONField(default=list, blank=True)
     checks = models.JSONField(default=list, blank=True)

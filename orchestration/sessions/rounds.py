@@ -14,12 +14,15 @@ from orchestration.models import Entry, Round, Session
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of verification: a score from 0 to 1, the findings, and the evidence of each check."""
+    """The result of verification: a score from 0 to 1, the findings, and the evidence of each check. `base_score`: of the tree that the round
+    started from, in the same measure.
+    """
 
     passed: bool
     score: float
     findings: list[str] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
+    base_score: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -28,25 +31,6 @@ class Passed:
 
     commit: str
     verdict: Verdict
-
-
-@dataclass(frozen=True)
-class Cases:
-    """The test cases of a check that passed in an earlier round."""
-
-    passed: frozenset[str]
-
-
-def cases_before(opened: Round) -> dict[str, Cases]:
-    """By check name, the cases to compare a round with: of the entry's last verified round, else of the workspace's last passed one."""
-    verified = Round.objects.filter(score__isnull=False).order_by("-number")
-    earlier = verified.filter(entry_id=opened.entry_id, number__lt=opened.number).first()
-    if earlier is None:
-        workspace = opened.entry.workspace_id
-        passed = Round.objects.filter(entry__workspace_id=workspace, verdict=Round.Verdict.PASSED)
-        earlier = passed.order_by("-ended_at").first()
-    checks = earlier.checks if earlier is not None else []
-    return {check["name"]: Cases(frozenset(check["cases"].get("passed", []))) for check in checks if check.get("cases")}
 
 
 @transaction.atomic
@@ -60,15 +44,16 @@ def begin(session: Session, *, base_commit: str) -> Round:
 
 @transaction.atomic
 def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = ()) -> None:
-    """Write the verdict; None: not verified. Improvement is measured against the best score of earlier rounds (0 at first)."""
-    best = Round.objects.filter(entry_id=opened.entry_id, number__lt=opened.number).aggregate(best=Max("score"))["best"] or 0.0
+    """Write the verdict; None: not verified. Improvement is measured against the base, later against the best score of earlier rounds."""
+    best = Round.objects.filter(entry_id=opened.entry_id, number__lt=opened.number).aggregate(best=Max("score"))["best"]
     if verdict is None:
         opened.verdict = Round.Verdict.UNVERIFIED
         opened.findings = [*opened.findings, *findings]
     else:
         opened.verdict = Round.Verdict.PASSED if verdict.passed else Round.Verdict.FAILED
         opened.score = verdict.score
-        opened.improvement_score = round(verdict.score - best, 6)
+        opened.base_score = verdict.base_score
+        opened.improvement_score = round(verdict.score - (verdict.base_score if best is None else best), 6)
         opened.findings = [*findings, *verdict.findings]
         opened.checks = verdict.checks
         RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number).update(
@@ -79,6 +64,7 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         verdict=opened.verdict,
         score=opened.score,
         improvement_score=opened.improvement_score,
+        base_score=opened.base_score,
         findings=opened.findings,
         checks=opened.checks,
         summary=opened.summary,
@@ -107,7 +93,8 @@ def load_verdict(session: Session) -> Verdict | None:
     closed = Round.objects.filter(session=session, verdict__in=[Round.Verdict.PASSED, Round.Verdict.FAILED]).first()
     if closed is None:
         return None
-    return Verdict(closed.verdict == Round.Verdict.PASSED, closed.score or 0.0, closed.findings, closed.checks)
+    passed = closed.verdict == Round.Verdict.PASSED
+    return Verdict(passed, closed.score or 0.0, closed.findings, closed.checks, closed.base_score or 0.0)
 
 
 def drop_if_empty(opened: Round) -> None:

@@ -120,7 +120,9 @@ def _earlier_pass(session: Session) -> rounds.Passed | None:
     was_cut_short = newest.session.outcome in INTERRUPTED and newest.session.attempt == session.attempt - 1
     if session.work == Entry.Work.VERIFY and not was_cut_short:
         return None  # a person requested a new verification
-    return rounds.Passed(newest.commit, Verdict(True, newest.score or 1.0, newest.findings, newest.checks))
+    return rounds.Passed(
+        newest.commit, Verdict(True, newest.score or 1.0, newest.findings, newest.checks, newest.base_score or 0.0)
+    )
 
 
 def _merge(context: RoundContext, verdict: Verdict) -> Ending:

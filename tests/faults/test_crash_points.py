@@ -72,7 +72,7 @@ POINTS = [
     Point("orchestration.sessions.metering.record", "before", 6, again=1, name="reviewer-reported-its-amount"),
     Point("orchestration.worker.steps.verifying.verify", "before", 2),
     Point("orchestration.processes.agent_process.start", "after", 7, name="check-started"),
-    Point("orchestration.worker.steps.checks.verify", "after", 2, name="checks-passed"),
+    Point("orchestration.worker.judging.checks.judge", "after", 2, name="checks-passed"),
     Point("orchestration.sessions.metering.record", "before", 7, name="verifier-reported-its-amount"),
     Point("orchestration.worker.steps.reviewing.judge", "after", 1),
     Point("orchestration.sessions.rounds.close", "before", 1, name="close-before-a-failed-round"),

@@ -1,6 +1,6 @@
 """How a round is checked: verify commands, and patterns of files that judge the work."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
@@ -10,7 +10,8 @@ from workspaces.schemas import as_float
 
 class Check(Part):
     """One verify command. Its score counts with its weight; `junit` is a path, in the worktree, of a JUnit XML that it writes.
-    `rerun`: run it a second time when it fails, and mark it as flaky when it passes then.
+    `rerun`: run it a second time when it fails, and mark it as flaky when it passes then. `scope`: `repository` when it judges a tree,
+    whatever the entry; `entry` when it looks at the variables of its entry: then it is never compared with a base. `auto` finds out.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00\n]*$")]
@@ -19,6 +20,7 @@ class Check(Part):
     weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
     junit: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = None
     rerun: bool = True
+    scope: Literal["auto", "repository", "entry"] = "auto"
 
     @field_validator("junit")
     @classmethod
@@ -63,4 +65,34 @@ JUDGES = (
     "**/usercustomize.py",
     "pytest.py",
     "pytest/__init__.py",
+    "unittest.py",
+    "unittest/__init__.py",
+    "_pytest/__init__.py",
+    "pluggy.py",
+    "pluggy/__init__.py",
+    "coverage.py",
+    "coverage/__init__.py",
+    "**/pyproject.toml",
+    "**/package.json",
+    "**/Cargo.toml",
+    "**/go.mod",
+    "**/setup.cfg",
+    "**/noxfile.py",
+    "**/jest.config.js",
+    "**/jest.config.ts",
+    "**/jest.config.mjs",
+    "**/jest.config.cjs",
+    "**/jest.config.json",
+    "**/vitest.config.js",
+    "**/vitest.config.ts",
+    "**/vitest.config.mjs",
+    "**/vitest.config.mts",
+    "**/vitest.workspace.ts",
+    "**/.mocharc.json",
+    "**/.mocharc.js",
+    "**/.mocharc.yml",
+    "**/.cargo/config.toml",
+    "**/GNUmakefile",
+    "**/makefile",
+    "**/Makefile",
 )

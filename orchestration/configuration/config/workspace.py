@@ -1,7 +1,7 @@
 """The config of a workspace: its keys, defaults and bounds. Every key is read by some code."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
@@ -35,10 +35,20 @@ class Plateau(Part):
     epsilon: Annotated[float, BeforeValidator(as_float), Field(ge=0, le=1, allow_inf_nan=False)] = 0.01
 
 
+class LandingRules(Part):
+    """`batch`: how many verified entries are checked and landed together at most. `refusals`: how often an entry whose work is refused in
+    combination with others gets a round more."""
+
+    batch: Annotated[int, Field(ge=1, le=50)] = 8
+    refusals: Annotated[int, Field(ge=0, le=20)] = 3
+
+
 class Config(Part):
     """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
     commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `hold_slice_usd`: a session reserves this much
     at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
+    `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
+    older is made again before it refuses work. `follow_base`: new commits of the base branch are merged into the integration branch.
     """
 
     max_workers: Annotated[int, Field(ge=1, le=500)] = 4
@@ -50,6 +60,10 @@ class Config(Part):
     interceptor: Interceptor | None = None
     prompts: Prompts = Field(default_factory=Prompts)
     push: Push | None = None
+    pass_policy: Literal["no_regression", "all_green"] = "no_regression"
+    verdict_max_age_s: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
+    landing: LandingRules = Field(default_factory=LandingRules)
+    follow_base: bool = True
     integration_branch: Annotated[str, StringConstraints(pattern=REF)] = "muster/integration"
     round_ceiling_usd: Amount = Decimal(5)
     min_round_usd: Amount = Decimal("0.05")

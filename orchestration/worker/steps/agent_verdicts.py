@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.configuration import Agent
+from orchestration.sessions.rounds import Verdict
 from orchestration.worker.agents.shared.json_values import without_unstorable
 
 VERDICTS = {"PASS": True, "OK": True, "APPROVE": True, "FAIL": False, "OBJECT": False, "REJECT": False}
@@ -65,3 +66,31 @@ def _verdict(payload: dict[str, Any]) -> AgentVerdict:
         reasons = ["It gave no reason"]
     score = 1.0 if passed else (len(criteria) - len(unmet)) / len(criteria) if criteria else 0.0
     return AgentVerdict(passed, [reason[:MAX_REASON_LENGTH] for reason in reasons[:MAX_REASONS]], score)
+
+
+def combined(verdict: Verdict, judged: Judgement, weight: float) -> Verdict:
+    """The verdict of the commands and the verifying agent together."""
+    agent_verdict = judged.verdict
+    evidence = {
+        "name": "acceptance criteria",
+        "agent": judged.agent.kind,
+        "passed": agent_verdict.passed,
+        "score": round(agent_verdict.score, 6),
+        "weight": weight,
+        "seconds": round(judged.seconds, 3),
+        "findings": agent_verdict.reasons,
+        "tail": judged.text,
+        "prompt": judged.prompt,
+    }
+    commands = [check for check in verdict.checks if check["name"] != "none"]
+    total = weight + sum(check["weight"] for check in commands)
+    return Verdict(
+        passed=verdict.passed and agent_verdict.passed,
+        score=round((sum(check["score"] * check["weight"] for check in commands) + agent_verdict.score * weight) / total, 6),
+        findings=[
+            *verdict.findings,
+            *(f"acceptance criteria: {reason}" for reason in agent_verdict.reasons if not agent_verdict.passed),
+        ],
+        checks=[*commands, evidence],
+        base_score=round(sum(check.get("base_score", 0.0) * check["weight"] for check in commands) / total, 6),
+    )

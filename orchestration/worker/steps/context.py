@@ -6,7 +6,7 @@ from pathlib import Path
 from orchestration.configuration import Config
 from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.git import worktrees
-from orchestration.models import Entry, Round, Session
+from orchestration.models import Entry, Round, Session, TreeVerdict
 from orchestration.sessions import Ending, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.stop_flags import StopFlags
@@ -27,7 +27,7 @@ class SessionOver(Exception):
 @dataclass
 class RoundContext:
     """The running session. `protected`: the files of the base commit that judge the work. `unresolved`: files with a conflict that is not
-    resolved. `drawn_before`: micro-USD drawn from its reservation when its agent last stopped for lack of money."""
+    resolved. `verdict`: the stored verdict on its commit's tree. `drawn_before`: micro-USD drawn from its reservation when its agent last stopped for lack of money."""
 
     session: Session
     entry: Entry
@@ -39,6 +39,7 @@ class RoundContext:
     round_row: Round | None = None
     protected: list[str] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
+    verdict: TreeVerdict | None = None
     drawn_before: int = 0
 
     @property

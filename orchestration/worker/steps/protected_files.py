@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -32,14 +33,22 @@ def judges(repo: Path, base: str, checks: Sequence[Check], patterns: Sequence[st
 
 
 def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequence[str], declared: Sequence[str]) -> list[str]:
-    """The changed files that judge the work, or new files that configure its tests, and that the entry does not declare."""
+    """The changed files that judge the work, or new files that configure or shadow its tests, and that the entry does not declare."""
     judging = set(at_base)
     return sorted(
         name
         for name in changed
-        if (name in judging or any(matches(pattern, name) for pattern in patterns if _configures(pattern)))
+        if (name in judging or _shadows(name) or any(matches(pattern, name) for pattern in patterns if _configures(pattern)))
         and not any(paths.covers(declared_path, name) for declared_path in declared)
     )
+
+
+def _shadows(name: str) -> bool:
+    """Whether Python, started at the top of the repository, would import this file instead of a module of its own library."""
+    module, _, rest = name.partition("/")
+    if rest:
+        return rest == "__init__.py" and module in sys.stdlib_module_names
+    return module.endswith(".py") and module.removesuffix(".py") in sys.stdlib_module_names
 
 
 def restore(checkout: Path, base: str, names: Sequence[str]) -> None:

@@ -1,17 +1,20 @@
-"""The verifying half of a round: in a clean checkout of its commit, with the original versions of the files that judge it."""
+"""The verifying half of a round: in a clean checkout of its commit, with the original versions of the files that judge it, compared with the
+tree that the round started from."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from orchestration.configuration import Check
 from orchestration.git import worktrees
 from orchestration.models import Entry
-from orchestration.processes.agent_process import Ended
-from orchestration.sessions import rounds, session_dir, supervise
+from orchestration.sessions import session_dir
 from orchestration.sessions.rounds import Verdict
-from orchestration.sessions.supervise import SupervisedProcess
-from orchestration.worker.steps import checks, protected_files, reviewing
+from orchestration.verdicts import checks_hash, scopes, store
+from orchestration.verdicts.comparison import Question, Result, compare
+from orchestration.verdicts.evidence import CheckRun
+from orchestration.worker.judging import checks
+from orchestration.worker.steps import agent_verdicts, base, protected_files, reviewing
 from orchestration.worker.steps.context import RoundContext
+from orchestration.worker.steps.runner import SessionRunner
 
 
 def verify(context: RoundContext, findings: list[str]) -> Verdict:
@@ -22,17 +25,81 @@ def verify(context: RoundContext, findings: list[str]) -> Verdict:
         changed = _restore_judges(context, checkout)
         if context.session.work == Entry.Work.VERIFY:
             findings = [*findings, *_findings_of_commit(context, changed)]
+        verdict = checks.NO_CHECKS
         if context.config.verify:
-            context.set_up(checkout)
-        before = rounds.cases_before(context.round)
-        verdict = checks.verify(context.config.verify, checkout, _runner(context, checkout), before)
+            verdict = _judge(context, checkout, is_whole=not changed and not findings)
         if context.config.verifier is not None and verdict.passed and not findings:
             context.check_stop_requests()
             judgement = reviewing.judge(context, checkout)
-            verdict = checks.with_agent_verdict(verdict, judgement, context.config.verifier.weight)
+            verdict = agent_verdicts.combined(verdict, judgement, context.config.verifier.weight)
     if findings:
-        verdict = Verdict(False, verdict.score, [*findings, *verdict.findings], verdict.checks)
+        verdict = replace(verdict, passed=False, findings=[*findings, *verdict.findings])
     return verdict
+
+
+def question_for(entry: Entry, policy: str, *, needs_gain: bool = True) -> Question:
+    """What an entry's work must show."""
+    tests = entry.spec.get("tests")
+    targets = tuple(str(pattern) for pattern in tests) if isinstance(tests, list) else ()
+    text = "\n".join([entry.content, *(str(value) for key, value in entry.spec.items() if key != "tests")])
+    return Question(policy=policy, targets=targets, text=text, needs_gain=needs_gain)  # type: ignore[arg-type]
+
+
+def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
+    """Compare with the base. The verdict counts for later landings of the same tree if nothing was restored before (`is_whole`)."""
+    compared_with = base.of_round(context)
+    context.set_up(checkout)
+    config, question = context.config, question_for(context.entry, context.config.pass_policy)
+    own_runs = compared_with.runs or {}
+    runs, result = checks.judge(config.verify, checkout, SessionRunner(context).run(checkout), own_runs, question)
+    if apart := _found_out(context, checkout, runs, own_runs):
+        own_runs = {name: run for name, run in own_runs.items() if name not in apart}
+        result = compare(runs, own_runs, question)
+    if not result.passed and compared_with.is_old:
+        compared_with = base.of_round(context, anew=True)
+        result = compare(runs, compared_with.runs or {}, question)
+    _keep(context, runs, result, compared_with.tree, is_whole=is_whole)
+    return checks.verdict_of(result)
+
+
+def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], before: dict[str, CheckRun]) -> set[str]:
+    """The checks of scope `auto` that turn out to look at their entry: their report changes with its variables. Runs such a check again."""
+    found = set()
+    for check, run in zip(context.config.verify, runs, strict=True):
+        if check.scope != "auto" or check.junit is None or check.name not in before or run.cases is None:
+            continue
+        known, old = run.cases.good | frozenset(run.cases.failed), before[check.name].cases
+        has_base = old is not None and old.any
+        gone = (old.good | frozenset(old.failed)) - known if old is not None and has_base else frozenset()
+        if has_base and not gone:
+            continue
+        [without] = checks.observe(
+            [check.model_copy(update={"rerun": False})],
+            checkout,
+            SessionRunner(context, label="without-entry", with_entry=False).run(checkout),
+        )
+        seen = without.cases.good | frozenset(without.cases.failed) if without.cases is not None else frozenset()
+        if (has_base and gone & seen) or (not has_base and not seen):
+            found.add(check.name)
+    scopes.keep(context.session.workspace_id, context.config, found)
+    return found
+
+
+def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree: str, *, is_whole: bool) -> None:
+    """The verdict by tree, unless something else than the tree was judged or a check did not end by itself."""
+    if not is_whole or not all(run.says_something for run in runs):
+        return
+    context.verdict = store.record(
+        context.session.workspace_id,
+        tree=worktrees.tree_of(context.repo, context.round.commit),
+        commit=context.round.commit,
+        checks_hash=checks_hash.of(context.config),
+        kind=store.Kind.ROUND,
+        runs=runs,
+        result=result,
+        base_tree=base_tree,
+        round_=context.round,
+    )
 
 
 def _restore_judges(context: RoundContext, checkout: Path) -> list[str]:
@@ -52,20 +119,3 @@ def _findings_of_commit(context: RoundContext, changed: list[str]) -> list[str]:
         *(f"judge_changed: {name} judges this work, and the entry does not name it" for name in changed[:20]),
         *(f"secret_leaked: the work contains the secret {name}" for name in context.mask.names_in(text)),
     ]
-
-
-def _runner(context: RoundContext, checkout: Path) -> checks.RunCheck:
-    directory = session_dir.for_session(context.session.pk)
-
-    def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:
-        env = session_dir.environment(context.session, directory, phase="verification", extra=context.config.agent.env)
-        supervised = SupervisedProcess(supervise.argv_of(check.run), str(checkout), env, check.timeout_s, name=check.name)
-
-        def on_raw_line(line: str, stream: str) -> None:
-            on_line(context.mask(line), stream)
-
-        ended = supervise.run(context.session, directory, supervised, context.stop_flags, context.writer, on_line=on_raw_line)
-        context.check_stop_requests()
-        return ended
-
-    return run

@@ -1,7 +1,6 @@
 """Reads JUnit XML as evidence. The file is untrusted, since the agent may have written it: it is parsed safely."""
 
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
@@ -9,20 +8,22 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import parse
 
+from orchestration.verdicts.evidence import Cases
+
 MAX_FINDINGS = 20
 MAX_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
 class Report:
-    """Counts, one line for each failing case, and the cases that ran by name. `error`: why the file could not be read."""
+    """Counts, one line for each failing case, and the cases by name. `error`: why the file could not be read."""
 
     total: int = 0
     failing: tuple[str, ...] = ()
     failed: int = 0
     skipped: int = 0
     error: str = ""
-    cases: Mapping[str, bool] = field(default_factory=dict)
+    cases: Cases = field(default_factory=Cases)
 
     @property
     def score(self) -> float:
@@ -50,8 +51,15 @@ def read(path: Path) -> Report:
     bad = [(case, trouble) for case in cases if (trouble := _trouble(case)) is not None]
     skipped = sum(1 for case in cases if case.find("skipped") is not None)
     lines = tuple(_line(case, trouble) for case, trouble in bad[:MAX_FINDINGS])
-    ran = {_name(case): _trouble(case) is None for case in cases if case.find("skipped") is None}
-    return Report(total=len(cases), failing=lines, failed=len(bad), skipped=skipped, cases=ran)
+    return Report(total=len(cases), failing=lines, failed=len(bad), skipped=skipped, cases=_by_name(cases))
+
+
+def _by_name(cases: list[Element]) -> Cases:
+    """Of several cases with one name, a failure counts before a pass, and a pass before a skip."""
+    failed = {_name(case): _message(trouble) for case in cases if (trouble := _trouble(case)) is not None}
+    skipped = {_name(case) for case in cases if case.find("skipped") is not None}
+    passed = {_name(case) for case in cases if case.find("skipped") is None} - set(failed)
+    return Cases(frozenset(passed), failed, frozenset(skipped - passed - set(failed)))
 
 
 def _trouble(case: Element) -> Element | None:
@@ -60,8 +68,11 @@ def _trouble(case: Element) -> Element | None:
 
 
 def _line(case: Element, trouble: Element) -> str:
-    message = (trouble.get("message") or trouble.text or "").strip().split("\n")[0]
-    return f"{_name(case)}: {message}"[:500]
+    return f"{_name(case)}: {_message(trouble)}"[:500]
+
+
+def _message(trouble: Element) -> str:
+    return (trouble.get("message") or trouble.text or "").strip().split("\n")[0][:400]
 
 
 def _name(case: Element) -> str:

@@ -7,7 +7,8 @@ import pytest
 
 from orchestration.configuration import Check
 from orchestration.processes.agent_process import Ended
-from orchestration.worker.steps import checks, junit
+from orchestration.verdicts.comparison import Question, Result
+from orchestration.worker.judging import checks, junit
 
 PASSED, FAILED = "<testcase name='a'/>", "<testcase name='b'><failure message='no'/></testcase>"
 ERROR, SKIPPED = "<testcase name='c'><error message='broke'/></testcase>", "<testcase name='d'><skipped/></testcase>"
@@ -36,6 +37,10 @@ def test_a_junit_file_scores_the_share_of_the_cases_that_ran_and_passed(
     assert (report.score, list(report.failing), report.error) == (score, failing, "")
 
 
+def verdict_on(configured: list[Check], checkout: Path, run: checks.RunCheck) -> Result:
+    return checks.judge(configured, checkout, run, {}, Question())[1]
+
+
 def ends(**results: tuple[int, str]) -> checks.RunCheck:
     """Each check by its name: its exit code, and the line that it prints."""
 
@@ -55,8 +60,8 @@ HALF = '{"type": "score", "score": 0.5, "findings": ["half"]}'
 )
 def test_several_checks_are_counted_by_their_weights(tmp_path: Path, weights: tuple[float, float], score: float) -> None:
     weighted = [Check(name="whole", run="x", weight=weights[0]), Check(name="half", run="x", weight=weights[1], rerun=False)]
-    verdict = checks.verify(weighted, tmp_path, ends(whole=(0, ""), half=(0, HALF)), {})
-    assert (verdict.score, verdict.passed, verdict.findings) == (score, False, ["half: half"])
+    verdict = verdict_on(weighted, tmp_path, ends(whole=(0, ""), half=(0, HALF)))
+    assert (verdict.score, verdict.passed, list(verdict.findings)) == (score, False, ["half: half"])
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,7 @@ def test_several_checks_are_counted_by_their_weights(tmp_path: Path, weights: tu
 def test_a_check_passes_only_with_exit_code_0_and_a_full_score(
     tmp_path: Path, code: int, line: str, score: float, passed: bool
 ) -> None:
-    verdict = checks.verify([Check(name="a", run="x", rerun=False)], tmp_path, ends(a=(code, line)), {})
+    verdict = verdict_on([Check(name="a", run="x", rerun=False)], tmp_path, ends(a=(code, line)))
     assert (verdict.score, verdict.passed) == (score, passed)
 
 
@@ -86,11 +91,11 @@ def test_a_check_that_did_not_finish_fails_whatever_it_wrote(tmp_path: Path, cau
         (tmp_path / "j.xml").write_text(f"<testsuite>{PASSED}</testsuite>")
         return Ended(cause=cause, exit_code=0, seconds=3)  # type: ignore[arg-type]
 
-    verdict = checks.verify([Check(name="a", run="x", junit="j.xml")], tmp_path, run, {})
+    verdict = verdict_on([Check(name="a", run="x", junit="j.xml")], tmp_path, run)
     assert (verdict.score, verdict.passed, len(verdict.findings)) == (0.0, False, 1)
 
 
 def test_a_report_from_before_the_check_is_not_evidence(tmp_path: Path) -> None:
     (tmp_path / "j.xml").write_text(f"<testsuite>{PASSED}</testsuite>")
-    verdict = checks.verify([Check(name="a", run="x", junit="j.xml")], tmp_path, ends(a=(0, "")), {})
-    assert (verdict.score, verdict.findings) == (0.0, ["a: no JUnit file was written to j.xml"])
+    verdict = verdict_on([Check(name="a", run="x", junit="j.xml")], tmp_path, ends(a=(0, "")))
+    assert (verdict.score, list(verdict.findings)) == (0.0, ["a: no JUnit file was written to j.xml"])

@@ -1,0 +1,33 @@
+"""Which checks look at the variables of their entry: those have no base, and a tree has no verdict of theirs that counts for others.
+
+A check of scope `auto` is found out when it matters; the answer is kept with the hash of the checks.
+"""
+
+from django.db import transaction
+
+from orchestration.configuration import Config
+from orchestration.models import Integration
+from orchestration.verdicts import checks_hash
+
+
+def entry_scoped(workspace_id: str, config: Config) -> set[str]:
+    """The names of the checks of scope `entry`, configured or found out."""
+    names = {check.name for check in config.verify if check.scope == "entry"}
+    if all(check.scope != "auto" for check in config.verify):
+        return names
+    kept = Integration.objects.filter(pk=workspace_id).values_list("entry_scoped", flat=True).first() or {}
+    automatic = {check.name for check in config.verify if check.scope == "auto"}
+    return names | (automatic & set(kept.get(checks_hash.of(config), [])))
+
+
+def keep(workspace_id: str, config: Config, names: set[str]) -> None:
+    """Remember checks that were found out to look at their entry. Answers for other checks are dropped."""
+    if not names:
+        return
+    hash_ = checks_hash.of(config)
+    with transaction.atomic():
+        row = Integration.objects.select_for_update().filter(pk=workspace_id).first()
+        if row is None:
+            return
+        kept = set(row.entry_scoped.get(hash_, []))
+        Integration.objects.filter(pk=workspace_id).update(entry_scoped={hash_: sorted(kept | names)})

@@ -1,0 +1,158 @@
+"""Runs the verify commands in a clean checkout of a commit, and reads their evidence: JUnit report, score line or exit code."""
+
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestration.configuration import Check
+from orchestration.processes.agent_process import Ended
+from orchestration.sessions.rounds import Verdict
+from orchestration.verdicts.comparison import Question, Result, compare
+from orchestration.verdicts.evidence import CheckRun, merged
+from orchestration.worker.agents.shared.json_values import parse_object
+from orchestration.worker.judging import junit
+
+TAIL_LENGTH = 4000
+RunCheck = Callable[[Check, Callable[[str, str], None]], Ended]
+"""Runs a check's command, giving each line of its output to the callback."""
+
+
+class CannotJudge(Exception):
+    """Nothing can be said of a tree: its setup or a check did not run to its end. The text is a sentence."""
+
+
+class Runner(Protocol):
+    """Runs commands in a working copy, for a session or for a lander."""
+
+    def set_up(self, checkout: Path) -> None:
+        """The workspace's setup commands. Raises CannotJudge."""
+
+    def run(self, checkout: Path) -> RunCheck: ...
+
+
+@dataclass
+class _Output:
+    """The end of a command's output, and its last score line."""
+
+    tail: str = ""
+    score_line: dict[str, Any] | None = None
+    lines: int = field(default=0)
+
+    def read_line(self, line: str, stream: str) -> None:
+        self.lines += 1
+        self.tail = f"{self.tail}{line}\n"[-TAIL_LENGTH:]
+        if stream != "stdout":
+            return
+        payload = parse_object(line)
+        if payload is not None and payload.get("type") == "score":
+            self.score_line = payload
+
+
+def judge(
+    checks: Sequence[Check], checkout: Path, run: RunCheck, base: Mapping[str, CheckRun], question: Question
+) -> tuple[list[CheckRun], Result]:
+    """Run every check and compare with the base. A check that does not pass runs a second time: what differs is flaky."""
+    runs = [_run_once(check, checkout, run) for check in checks]
+    result = compare(runs, base, question)
+    failing = {shown["name"] for shown in result.checks if not shown["passed"]}
+    if result.passed or not failing:
+        return runs, result
+    for n, check in enumerate(checks):
+        if check.name in failing and check.rerun and runs[n].cause == "exited":
+            runs[n] = merged(runs[n], _run_once(check, checkout, run))
+    return runs, compare(runs, base, question)
+
+
+def observe(checks: Sequence[Check], checkout: Path, run: RunCheck) -> list[CheckRun]:
+    """Run every check on a base; one that is not green a second time, so that a flaky case counts as no failure."""
+    runs = []
+    for check in checks:
+        first = _run_once(check, checkout, run)
+        again = not first.is_green and check.rerun and first.cause == "exited"
+        runs.append(merged(first, _run_once(check, checkout, run)) if again else first)
+    return runs
+
+
+def verdict_of(result: Result) -> Verdict:
+    return Verdict(
+        passed=result.passed,
+        score=result.score,
+        findings=list(result.findings),
+        checks=list(result.checks),
+        base_score=result.base_score,
+    )
+
+
+NO_CHECKS = Verdict(
+    passed=True, score=1.0, checks=[{"name": "none", "passed": True, "note": "no verify commands are configured"}]
+)
+
+
+def _run_once(check: Check, checkout: Path, run: RunCheck) -> CheckRun:
+    report = checkout / check.junit if check.junit else None
+    if report is not None:
+        _remove_report(report, checkout)
+    output = _Output()
+    began = time.monotonic()
+    ended = run(check, output.read_line)
+    junit_report = junit.read(report) if report is not None and ended.cause == "exited" else None
+    score, problems = _score(ended, output, junit_report)
+    return CheckRun(
+        name=check.name,
+        command=check.run if isinstance(check.run, str) else shlex.join(check.run),
+        exit_code=ended.exit_code,
+        cause=ended.cause,
+        score=round(score, 6),
+        scored_by="junit" if junit_report is not None else "score" if output.score_line is not None else "exit",
+        weight=check.weight,
+        seconds=time.monotonic() - began,
+        tail=output.tail,
+        findings=tuple(problems),
+        cases=junit_report.cases if junit_report is not None and not junit_report.error else None,
+    )
+
+
+def _remove_report(report: Path, checkout: Path) -> None:
+    """Remove a committed report, or whatever else the agent put at its path: it proves nothing. Never touches files outside the checkout."""
+    if not report.parent.resolve().is_relative_to(checkout.resolve()):
+        return
+    if report.is_dir() and not report.is_symlink():
+        shutil.rmtree(report)
+    else:
+        report.unlink(missing_ok=True)
+
+
+def _score(ended: Ended, output: _Output, report: junit.Report | None) -> tuple[float, list[str]]:
+    """The score of one check and its problems: from its JUnit file, its score line, or its exit code, in this order."""
+    if ended.cause == "start_failed":
+        return 0.0, [f"could not be started: {ended.error}"]
+    if ended.cause != "exited":
+        return 0.0, [f"did not finish ({ended.cause.replace('_', ' ')} after {ended.seconds:.0f} s)"]
+    if report is not None:
+        problems = [report.error] if report.error else list(report.failing)
+        return report.score, problems or _from_exit_code(ended, output)
+    if output.score_line is not None:
+        return _from_score_line(output.score_line, ended, output)
+    return (1.0 if ended.exit_code == 0 else 0.0), _from_exit_code(ended, output)
+
+
+def _from_score_line(score_line: dict[str, Any], ended: Ended, output: _Output) -> tuple[float, list[str]]:
+    score = score_line.get("score")
+    if isinstance(score, bool) or not isinstance(score, (int, Decimal)) or not 0 <= score <= 1:
+        return 0.0, [f"its score line does not hold a number from 0 to 1: {str(score)[:100]}"]
+    findings = score_line.get("findings")
+    problems = [str(item)[:500] for item in findings][:50] if isinstance(findings, list) else []
+    return float(score), problems or ([] if score == 1 else _from_exit_code(ended, output) or [f"scored {float(score):g}"])
+
+
+def _from_exit_code(ended: Ended, output: _Output) -> list[str]:
+    if ended.exit_code == 0:
+        return []
+    summary = f"ended by signal {ended.signal}" if ended.signal else f"exited with {ended.exit_code}"
+    last = output.tail.strip().split("\n")[-15:]
+    return [f"{summary}. Last output:\n" + "\n".join(last)]

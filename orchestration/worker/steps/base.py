@@ -1,0 +1,62 @@
+"""What the checks say of the tree that a round started from: read from the database, or found out in this session."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils.timezone import now
+
+from orchestration.git import worktrees
+from orchestration.models import Session, TreeVerdict
+from orchestration.sessions import Ending, session_dir
+from orchestration.verdicts import checks_hash, scopes, store
+from orchestration.verdicts.evidence import CheckRun
+from orchestration.worker.judging import baseline
+from orchestration.worker.steps.context import RoundContext, SessionOver
+from orchestration.worker.steps.runner import SessionRunner
+
+
+@dataclass(frozen=True)
+class Base:
+    """`runs`: each check that can be compared, by name. `tree`: empty without checks."""
+
+    tree: str = ""
+    runs: dict[str, CheckRun] | None = None
+    is_old: bool = False
+
+
+def of_round(context: RoundContext, *, anew: bool = False) -> Base:
+    """The base of the context's round. `anew`: run the checks on it even if its verdict is known. Raises SessionOver if they cannot run."""
+    config, commit = context.config, context.worktree.base_sha
+    if not config.verify:
+        return Base()
+    tree = worktrees.tree_of(context.repo, commit)
+    verdict = None if anew else _known(context, tree)
+    if verdict is None:
+        verdict = _find_out(context, commit)
+    is_old = verdict.at < now() - timedelta(seconds=config.verdict_max_age_s)
+    apart = scopes.entry_scoped(context.session.workspace_id, config)
+    runs = {name: run for name, run in store.runs_of(verdict).items() if name not in apart}
+    return Base(tree, runs, is_old)
+
+
+def _known(context: RoundContext, tree: str) -> TreeVerdict | None:
+    """The stored verdict. While a lander is finding it out, this waits."""
+    hash_ = checks_hash.of(context.config)
+    return baseline.wait_for(context.session.workspace_id, tree, hash_, check=context.check_stop_requests)
+
+
+def _find_out(context: RoundContext, commit: str) -> TreeVerdict:
+    try:
+        return baseline.judge_base(
+            context.session.workspace_id,
+            context.repo,
+            commit,
+            context.config,
+            SessionRunner(context, label="base", with_entry=False),
+            folder=session_dir.worktrees(),
+            name=f"{context.session.pk}-base",
+        )
+    except baseline.CannotJudge as problem:
+        message = f"The checks cannot run on the base {commit[:12]}: {problem}"[:500]
+        ending = Ending(Session.Outcome.INTERRUPTED, message, findings=(message,), verify_next=True)
+        raise SessionOver(ending) from None

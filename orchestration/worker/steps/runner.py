@@ -1,0 +1,58 @@
+"""Runs commands in a working copy for a session: their output goes to its log, and its stop requests end them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestration.configuration import Check
+from orchestration.processes.agent_process import Ended
+from orchestration.sessions import session_dir, supervise
+from orchestration.sessions.supervise import SupervisedProcess
+from orchestration.worker.judging.checks import CannotJudge, RunCheck
+from orchestration.worker.steps.context import SETUP_TIMEOUT_S, RoundContext
+
+OF_ENTRY = ("MUSTER_ENTRY_ID", "MUSTER_SESSION_ID", "MUSTER_ROUND", "MUSTER_SPEC_FILE", "MUSTER_PROMPT_FILE")
+
+
+class SessionRunner:
+    """`label`: marks the lines in the log. `with_entry`: whether the commands get the variables of the entry; on a base they do not."""
+
+    def __init__(self, context: RoundContext, *, label: str = "", with_entry: bool = True) -> None:
+        self.context = context
+        self.label = label
+        self.with_entry = with_entry
+
+    def set_up(self, checkout: Path) -> None:
+        for n, command in enumerate(self.context.config.setup, start=1):
+            ended = self._run(checkout, supervise.argv_of(command), SETUP_TIMEOUT_S, f"setup-{n}", phase="setup")
+            if ended.exit_code != 0:
+                raise CannotJudge(f"setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}")
+
+    def run(self, checkout: Path) -> RunCheck:
+        def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:
+            def on_raw_line(line: str, stream: str) -> None:
+                on_line(self.context.mask(line), stream)
+
+            return self._run(checkout, supervise.argv_of(check.run), check.timeout_s, check.name, on_line=on_raw_line)
+
+        return run
+
+    def _run(
+        self,
+        checkout: Path,
+        argv: list[str],
+        timeout_s: float,
+        name: str,
+        *,
+        phase: str = "verification",
+        on_line: Callable[[str, str], None] | None = None,
+    ) -> Ended:
+        context = self.context
+        directory = session_dir.for_session(context.session.pk)
+        env = session_dir.environment(context.session, directory, phase=phase, extra=context.config.agent.env)
+        if not self.with_entry:
+            env = {name: value for name, value in env.items() if name not in OF_ENTRY}
+        label = f"{self.label}-{name}" if self.label else name
+        supervised = SupervisedProcess(argv, str(checkout), env, timeout_s, name=label)
+        ended = supervise.run(context.session, directory, supervised, context.stop_flags, context.writer, on_line=on_line)
+        context.check_stop_requests()
+        return ended

@@ -1,0 +1,33 @@
+"""Two runs of one check on one tree: what differs between them is flaky."""
+
+import pytest
+
+from orchestration.verdicts.evidence import merged
+from tests.orchestration.verdicts.test_comparison import exits, report
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "passed", "failed", "flaky", "green"),
+    [
+        (report("a", "b"), report("a", "b"), "a", "b", "", False),
+        (report("a", "b"), report("a b"), "a", "", "b", True),
+        (report("a", "b"), report("b", "a"), "", "", "a b", True),
+        (report("a", "b c"), report("a b", "c"), "a", "c", "b", False),
+        (report("a", "b"), report("a"), "a", "b", "", False),
+        (report("a", "b"), report("a", "c"), "a", "b c", "", False),
+    ],
+)
+def test_a_case_fails_only_if_it_failed_in_each_run_in_which_it_ran(
+    first: object, second: object, passed: str, failed: str, flaky: str, green: bool
+) -> None:
+    both = merged(first, second)  # type: ignore[arg-type]
+    assert both.cases is not None
+    assert (both.cases.passed, set(both.cases.failed), both.cases.flaky) == (
+        frozenset(passed.split()), set(failed.split()), frozenset(flaky.split()),
+    )  # fmt: skip
+    assert both.is_green == green
+
+
+def test_an_exit_code_that_differs_is_flaky_and_counts_as_good() -> None:
+    assert (merged(exits(1), exits(0)).is_green, merged(exits(1), exits(0)).flaky) == (True, True)
+    assert (merged(exits(1), exits(1)).is_green, merged(exits(1), exits(1)).flaky) == (False, False)
