@@ -89,7 +89,7 @@ class SessionEnded(SessionEvent):
     code: str
 
 
-class SessionPassed(SessionEnded, verb="session.passed", sentence="finished {subject}: verified and merged", symbol="done"):
+class SessionPassed(SessionEnded, verb="session.passed", sentence="verified the work on {subject}", symbol="done"):
     pass
 
 
@@ -198,6 +198,44 @@ class IntegrationPushFailed(ActivityEvent, verb="integration.push_failed", sente
     pass
 
 
+class IntegrationMoved(ActivityEvent, verb="integration.moved", sentence="moved the integration branch: {subject_line}"):
+    """A merge of the base branch, or a revert. `commit`: the new tip."""
+
+    subject: str
+    commit: str
+
+    def words(self) -> dict[str, str]:
+        return {"subject_line": self.subject}
+
+
+class TipAdopted(ActivityEvent, verb="integration.adopted", sentence="adopted {count} that somebody else wrote"):
+    """`count`: in words. `commit`: the new tip."""
+
+    count: str
+    commit: str
+
+
+class IntegrationStopped(
+    ActivityEvent,
+    verb="integration.stopped",
+    sentence="stopped dispatch: the integration branch is {state}",
+    notice="The integration branch is red",
+    symbol="failed",
+):
+    """`state`: red, waiting or unusable. `commit`: the tip that nothing starts from."""
+
+    state: str
+    commit: str
+
+
+class IntegrationGood(ActivityEvent, verb="integration.good", sentence="resumed dispatch: the integration branch is good"):
+    pass
+
+
+class BaseRefused(ActivityEvent, verb="integration.base_refused", sentence="could not merge the base branch"):
+    commit: str
+
+
 class EntriesAdded(ActivityEvent, verb="entries.added", sentence="added {count}"):
     """`entries`: the first 50 ids. `without_money`: how many of them nothing is left for."""
 
@@ -242,6 +280,17 @@ class EntryBlocked(
     entry: str
     seq: int
     title: str
+
+
+class EntryLanded(EntryEvent, verb="entry.landed", sentence="landed {subject}", symbol="done"):
+    """`commit`: the commit of the integration branch. `entry`: its id."""
+
+    commit: str
+    entry: str
+
+
+class EntryRefused(EntryEvent, verb="entry.refused", sentence="sent {subject} back: it does not land on the current branch"):
+    entry: str
 
 
 class EntryPrioritySet(EntryEvent, verb="entry.priority", sentence="set the priority of {subject} from {before} to {after}"):

@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
 from orchestration.worker import heartbeat, housekeeping, reaper
+from orchestration.worker.lander.service import Service
 from workspaces.notices import sending
 
 log = structlog.get_logger(__name__)
@@ -21,7 +22,11 @@ log = structlog.get_logger(__name__)
 def _on_ready(sender: Any, **_: Any) -> None:
     queues = list(sender.app.amqp.queues.consume_from)
     queue = "sessions" if "sessions" in queues else "control"
-    heartbeat.start(queue, settings.SESSION_SLOTS if queue == "sessions" else 1)
+    beating = heartbeat.start(queue, settings.SESSION_SLOTS if queue == "sessions" else 1)
+    if queue == "sessions":
+        lander = Service(beating.worker)
+        beating.on_check(lander.wake_up.set, lander.stop)
+        lander.start()
     if queue == "control":
         threading.Thread(target=_tick_loop, name="tick", daemon=True).start()
         threading.Thread(target=sending.run_forever, args=[settings.TICK_S], name="notices", daemon=True).start()

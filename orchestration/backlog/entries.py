@@ -1,5 +1,7 @@
 """Adding and deleting entries. Each change locks the executor's row first, so that counters never race."""
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +14,7 @@ from budget.models import Account, Project
 from orchestration import configuration, events, funding
 from orchestration.backlog import completion, entry_state, graph, locks, paths
 from orchestration.backlog.transitions import NO_MONEY_LEFT, Next
+from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
 from orchestration.reasons import Reason
@@ -93,7 +96,8 @@ def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
     """Remove an entry from the backlog; its sessions and ledger rows stay. Raises Invalid while it runs or others depend on it."""
     with transaction.atomic():
         row = entry_state.lock(entry)
-        if row.status == Entry.Status.IN_PROGRESS:
+        withdrawn = queue.withdraw([row], "the entry was deleted")
+        if row.status == Entry.Status.IN_PROGRESS and not withdrawn:
             raise Invalid("The entry is in progress: stop its session first", "entryID")
         if others := list(Entry.objects.filter(dependencies__depends_on=row, deleted_at__isnull=True)[:5]):
             named = ", ".join(other.pk for other in others)
@@ -135,9 +139,18 @@ def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
         assigned_to=draft.assigned_to,
     )
     entry.account_id = entry.pk
+    entry.branch_name = branch_name(seq, entry.title)
     if draft.budget_rounds is not None:
         entry.budget_rounds = draft.budget_rounds
     return entry
+
+
+def branch_name(seq: int, title: str) -> str:
+    """A readable branch: the entry's number, and the first words of its title."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    slug = words[:40].rsplit("-", 1)[0] if len(words) > 40 and "-" in words[:40] else words[:40]
+    return f"muster/{seq}-{slug}" if slug else f"muster/{seq}"
 
 
 def _added(created: Sequence[Entry]) -> events.EntriesAdded:

@@ -10,6 +10,7 @@ from orchestration import events
 from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.events import EntryEvent
+from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Session
 from orchestration.reasons import Reason
@@ -119,7 +120,7 @@ def reverify(entry: Entry, *, by: Caller) -> Entry:
         row = entry_state.lock(entry)
         if not Session.objects.filter(entry=row, rounds__isnull=False).exists():
             raise Invalid("Entry has no prior worker session to reverify", "entryID")
-        if row.status == Entry.Status.IN_PROGRESS:
+        if row.pk not in withdraw_landings([row]) and row.status == Entry.Status.IN_PROGRESS:
             raise Invalid("Entry is in progress: stop its session first", "entryID")
         row.rounds_completed, row.crashes, row.next_work, row.has_rounds = 0, 0, Entry.Work.VERIFY, True
         row.save(update_fields=["rounds_completed", "crashes", "next_work", "has_rounds"])
@@ -131,12 +132,21 @@ def reverify(entry: Entry, *, by: Caller) -> Entry:
 
 
 def _ready(entries: Sequence[Entry], *, unless: set[str]) -> list[Entry]:
+    """The entries, freshly read. Landings that wait in the queue are withdrawn. Raises SomeRefuse, or Conflict for one that lands now."""
     rows = entry_state.lock_all(entries)
-    refused = [(row, IN_PROGRESS_MESSAGE) for row in rows if row.status == Entry.Status.IN_PROGRESS]
+    withdrawn = withdraw_landings(rows)
+    busy = [row for row in rows if row.status == Entry.Status.IN_PROGRESS and row.pk not in withdrawn]
+    refused = [(row, IN_PROGRESS_MESSAGE) for row in busy]
     refused += [(row, f"The entry is {row.status} already") for row in rows if row.status in unless]
     if refused:
         raise SomeRefuse(sorted(refused, key=lambda pair: pair[0].seq))
     return rows
+
+
+def withdraw_landings(rows: Sequence[Entry]) -> set[str]:
+    """Take what waits for its landing out of the queue. Returns the entries' ids. Raises Conflict for one that lands now."""
+    waiting = [row for row in rows if row.status == Entry.Status.IN_PROGRESS]
+    return queue.withdraw(waiting, "a person acted on the entry") if waiting else set()
 
 
 def _by_next_state(rows: Sequence[Entry]) -> dict[Next, list[Entry]]:

@@ -31,6 +31,7 @@ class Facts:
     plateau_rounds: int = 3
     plateau_epsilon: float = 0.01
     verify_next: bool = False
+    lands: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Next:
 
 
 PENDING = Next("pending")
+LANDING = Next("in_progress")
+"""Verified: in progress without a session, until its work is on the integration branch."""
 
 
 def after(facts: Facts) -> Next:
@@ -57,7 +60,7 @@ def after(facts: Facts) -> Next:
 
 def _after(facts: Facts) -> Next:
     if facts.outcome == "passed":
-        return Next("done")
+        return LANDING if facts.lands else Next("done")
     if facts.outcome == "stopped" and facts.stopped_for_good:
         return Next("blocked", Reason.HUMAN_HOLD, f"Its session was stopped by {facts.stopped_by}: resume the entry to continue")
     if facts.outcome in ("stopped", "interrupted", "unavailable"):

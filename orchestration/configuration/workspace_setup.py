@@ -19,7 +19,7 @@ from orchestration.configuration import config as configuration
 from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
-from orchestration.models import Executor, Session
+from orchestration.models import Executor, Integration, Session
 from workspaces import activity, times
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
@@ -59,7 +59,9 @@ def create(
         workspace.save(force_insert=True)
         caps.open_project(workspace.pk, total_budget=total_budget, max_project_spend=max_project_spend)
         Executor.objects.create(workspace=workspace, config=configuration.stored(checked))
+        Integration.objects.create(workspace=workspace)
         activity.record(workspace.pk, events.WorkspaceCreated(name=name), by=by, object_id=workspace.pk)
+    wake_ups.request_check()  # a lander runs the checks on the base
     workspace.refresh_from_db()
     return workspace
 
@@ -84,9 +86,11 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
         Executor.objects.filter(pk=executor.pk).update(config=kept)
         if "agent" in change:
             circuit_breaker.recovered(workspace.pk)
+        Integration.objects.filter(pk=workspace.pk).update(due=True)
         event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.changes(executor.config, kept))
         activity.record(workspace.pk, event, by=by, object_id=workspace.pk)
     wake_ups.enqueue_cycle(workspace.pk)
+    wake_ups.request_check()
     wake_ups.publish_change(workspace.pk, "executor", "entries")
     return config
 

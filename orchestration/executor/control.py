@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from orchestration import events, sessions
 from orchestration.events import ExecutorEvent
+from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor
 from workspaces import activity
@@ -67,6 +68,8 @@ def _become(
             Executor.objects.filter(pk=workspace_id).update(
                 state=state, changed_by=by.name, changed_at=Now(), version=F("version") + 1, stop_all_at=None
             )
+            if state == Executor.State.RUNNING:
+                branch.wake(workspace_id)  # after stop-all, landings wait for this
         filled = event(before=before, after=state if started else before)
         activity.record(workspace_id, filled, by=by, object_id=workspace_id)
     wake_ups.publish_change(workspace_id, "executor", "workers", "entries")

@@ -80,12 +80,19 @@ def _list_worktrees(repo: Path) -> str:
     raise GitError(command, errors)
 
 
-def refuse_if_checked_out(repo: Path, branch: str, *, except_in: Path | None = None) -> None:
-    """Moving a branch that is checked out would make that working copy look as if it undid the new commits. Raises GitError."""
+def checked_out_in(repo: Path, branch: str, *, except_in: Path | None = None) -> Path | None:
+    """The working copy in which a branch is checked out, if there is one."""
     for copy in working_copies(repo):
         is_allowed = except_in is not None and copy.path.resolve() == except_in.resolve()
         if copy.branch == branch and copy.path.exists() and not is_allowed:
-            raise GitError("check", f"the branch {branch!r} is checked out in {copy.path}: switch to another one there first")
+            return copy.path
+    return None
+
+
+def refuse_if_checked_out(repo: Path, branch: str, *, except_in: Path | None = None) -> None:
+    """Moving a branch that is checked out would make that working copy look as if it undid the new commits. Raises GitError."""
+    if (where := checked_out_in(repo, branch, except_in=except_in)) is not None:
+        raise GitError("check", f"the branch {branch!r} is checked out in {where}: switch to another one there first")
 
 
 def ensure_integration(repo: Path, integration_branch: str, base_branch: str) -> str:

@@ -23,7 +23,16 @@ class MergedTree:
 
 def merge_trees(repo: Path, ours: str, theirs: str) -> MergedTree:
     """The tree that a merge of two commits gives; changes no branch."""
-    command = ("merge-tree", "--write-tree", "-z", "--name-only", ours, theirs)
+    return _merged(repo, ours, theirs)
+
+
+def revert_trees(repo: Path, tip: str, commit: str) -> MergedTree:
+    """The tree of a commit that undoes another one on top of `tip`; of a merge commit, what it brought to its first parent."""
+    return _merged(repo, tip, f"{commit}^1", f"--merge-base={commit}")
+
+
+def _merged(repo: Path, ours: str, theirs: str, *options: str) -> MergedTree:
+    command = ("merge-tree", "--write-tree", "-z", "--name-only", *options, ours, theirs)
     code, output, errors = git.attempt(repo, *command)
     if code not in (0, 1):
         raise GitError(command, errors)

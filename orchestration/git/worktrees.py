@@ -36,15 +36,25 @@ def branch_of(entry_id: str) -> str:
     return BRANCH_PREFIX + entry_id
 
 
-def prepare(repo: Path, root: Path, entry_id: str, integration_branch: str, *, leave_conflicts: bool = False) -> Worktree:
-    """The entry's worktree, with the current integration branch merged in if that merges cleanly. `leave_conflicts`: otherwise leave the
-    conflicts in its files, for an agent to resolve.
+def prepare(
+    repo: Path,
+    root: Path,
+    entry_id: str,
+    integration_branch: str,
+    *,
+    branch: str = "",
+    start: str = "",
+    leave_conflicts: bool = False,
+) -> Worktree:
+    """The entry's worktree, with the current integration branch merged in if that merges cleanly. `branch`: the entry's, by default named
+    after its id. `start`: the commit to work from, by default the integration branch's. `leave_conflicts`: if it does not merge cleanly,
+    leave the conflicts in the files, for an agent to resolve.
 
     Call it only while no agent of the entry is running: locks in the worktree are assumed to be a dead agent's.
     """
-    path, branch, notes = root / _checked_name(entry_id), branch_of(entry_id), list[str]()
+    path, branch, notes = root / _checked_name(entry_id), branch or branch_of(entry_id), list[str]()
     with exclusive(root):
-        integrated = branches.tip_or_raise(repo, integration_branch)
+        integrated = start or branches.tip_or_raise(repo, integration_branch)
         fresh = False
         if is_worktree(repo, path):
             _recover(path, branch)
@@ -65,12 +75,13 @@ def head(path: Path) -> str:
     return git.run(path, "rev-parse", "HEAD")
 
 
-def commit(path: Path, message: str) -> str | None:
+def commit(path: Path, message: str, *, branch: str = "") -> str | None:
     """Commit all changes in the worktree, new files included, ignored files excluded. None: there was nothing to commit.
+    `branch`: the entry's, by default named after the folder.
 
     The agent may have committed itself, on any branch; compare `head` before and after to see that.
     """
-    branch = branch_of(path.name)
+    branch = branch or branch_of(path.name)
     recovery.release_locks(path, branch)
     recovery.abort_rebase(path)
     is_astray = recovery.is_off_branch(path, branch)
@@ -237,7 +248,7 @@ def _recover(path: Path, branch: str) -> None:
     recovery.release_locks(path, branch)
     if branches.tip(path, branch) is None:
         recovery.recreate_branch(path, branch)
-    commit(path, "recovered work")
+    commit(path, "recovered work", branch=branch)
 
 
 def _catch_up(path: Path, integrated: str, name: str, *, leave_conflicts: bool) -> list[str]:

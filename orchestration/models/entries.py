@@ -64,6 +64,12 @@ class Entry(models.Model):
     provider_waits = models.PositiveIntegerField(
         db_default=0, default=0, help_text="Sessions in a row that found the provider unavailable."
     )
+    branch_name = models.CharField(
+        max_length=200,
+        blank=True,
+        db_default="",
+        help_text="Its branch; empty for entries of older versions, named after their id.",
+    )
     created_by = models.CharField(max_length=200, blank=True)
     assigned_to = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -102,7 +108,8 @@ class Entry(models.Model):
 
     @property
     def branch(self) -> str:
-        return f"muster/{self.id}"
+        """Its branch in the repository, the same from its first round to its last."""
+        return self.branch_name or f"muster/{self.id}"
 
 
 class Dependency(models.Model):

@@ -62,6 +62,9 @@ class Integration(models.Model):
     workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.PROTECT, related_name="integration")
     state = models.CharField(max_length=10, choices=State.choices, default=State.UNKNOWN, db_default=State.UNKNOWN)
     tip = models.CharField(max_length=64, blank=True, db_default="", help_text="The newest commit from which work may start.")
+    delivered = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="Where Muster last saw or put the branch itself."
+    )
     foreign_tip = models.CharField(
         max_length=64, blank=True, db_default="", help_text="A tip that Muster did not write and that is not good."
     )

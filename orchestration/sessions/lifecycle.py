@@ -15,6 +15,7 @@ from budget.models import Account
 from orchestration import configuration, events, funding
 from orchestration.backlog import entry_state, transitions
 from orchestration.configuration import circuit_breaker
+from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Round, Session, Worker
 from orchestration.sessions import phase_history, rounds
@@ -30,7 +31,8 @@ class Superseded(Exception):
 @dataclass(frozen=True)
 class Ending:
     """How a session ended. `cost_unknown`: its spend is not known in full, so the whole reservation is charged. `failure`: the name of the
-    agent's failure. `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not.
+    agent's failure. `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not. `lands`: the
+    verified commit, which is queued for its landing.
     """
 
     outcome: Session.Outcome
@@ -42,6 +44,7 @@ class Ending:
     failure: str = ""
     trouble: circuit_breaker.Trouble | None = None
     verify_next: bool = False
+    lands: str = ""
     by: Caller = MUSTER
 
 
@@ -229,9 +232,13 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
             plateau_rounds=config.plateau.rounds,
             plateau_epsilon=config.plateau.epsilon,
             verify_next=ending.verify_next,
+            lands=bool(ending.lands),
         )
     )
     entry_state.move(entry, following)
+    if ending.lands:
+        newest = Round.objects.filter(entry=entry).order_by("-number").first()
+        queue.enqueue(entry, ending.lands, round_=newest)
     if config.auto_reallocate:
         funding.mark_due(entry.workspace_id)
     return following

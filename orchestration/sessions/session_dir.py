@@ -96,6 +96,11 @@ def prepare(session: Session, entry: Entry) -> SessionDir:
     return directory
 
 
+def inherited() -> dict[str, str]:
+    """What every process gets of the server's environment, and git's identity."""
+    return {name: os.environ[name] for name in ALLOWED_VARIABLES if name in os.environ} | git.IDENTITY
+
+
 def environment(
     session: Session,
     directory: SessionDir,

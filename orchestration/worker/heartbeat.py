@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -39,6 +39,7 @@ class Heartbeat:
         self._stopping = threading.Event()
         self._check_requested = threading.Event()
         self._lock = threading.Lock()
+        self._also: list[tuple[Callable[[], object], Callable[[], object]]] = []
         self.worker = self._register()
 
     def _register(self) -> Worker:
@@ -59,13 +60,21 @@ class Heartbeat:
             threading.Thread(target=target, name=f"heartbeat{target.__name__}", daemon=True).start()
         stop_listener.start_listening(self.check_soon)
 
+    def on_check(self, wake: Callable[[], object], end: Callable[[], object]) -> None:
+        """Also call `wake` when a check is requested, and `end` when the process shuts down."""
+        self._also.append((wake, end))
+
     def check_soon(self) -> None:
         """Read the stop requests now instead of at the next poll."""
         self._check_requested.set()
+        for wake, _ in self._also:
+            wake()
 
     def end(self) -> None:
         """The process is shutting down: interrupt every session; their entries are queued again."""
         self._stopping.set()
+        for _, end in self._also:
+            end()
         for flags in list(self.supervised.values()):
             flags.request_end("interrupted")
 

@@ -107,7 +107,7 @@ def _commit_work(session: Session) -> None:
     try:
         if not worktrees.is_worktree(repo, path):
             return
-        worktrees.commit(path, f"{session.entry.title}\n\nRecovered from session {session.pk}")
+        worktrees.commit(path, f"{session.entry.title}\n\nRecovered from session {session.pk}", branch=session.entry.branch)
         if session.work == Entry.Work.IMPLEMENT:
             Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).update(commit=worktrees.head(path))
     except GitError as error:  # the next session's worktree recovers the work as well

@@ -1,4 +1,5 @@
-"""One worker session, from taking it to its end: worktree, agent, commit, review, verification, merge. Its work is always kept."""
+"""One worker session, from taking it to its end: worktree, agent, commit, review, verification. Its work is always kept; once verified it
+is queued for its landing."""
 
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from orchestration.configuration import secrets
 from orchestration.git import command as git
 from orchestration.git import conflicts, merging, worktrees
 from orchestration.git.command import GitError
+from orchestration.landing import branch, queue
 from orchestration.models import Entry, Round, Session
 from orchestration.reasons import Reason
 from orchestration.sessions import Ending, Superseded, rounds, session_dir, supervise
@@ -16,7 +18,7 @@ from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.heartbeat import Heartbeat
-from orchestration.worker.steps import implementing, protected_files, pushing, reviewing, verifying
+from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
 from orchestration.worker.steps.context import RoundContext, SessionOver
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -56,24 +58,32 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     config = configuration.load(session.workspace.executor.config)
     activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
     repo = Path(session.workspace.repo)
+    start = branch.start_point(session.workspace_id, repo, config.integration_branch)
     earlier = _earlier_pass(session)
-    if earlier and merging.contains(repo, config.integration_branch, earlier.commit):
-        return _finish_merged(session, repo, earlier.commit, earlier.verdict)
-    implements = earlier is None and session.work == Entry.Work.IMPLEMENT
-    worktree = worktrees.prepare(repo, session_dir.worktrees(), entry.pk, config.integration_branch, leave_conflicts=implements)
+    if earlier and git.succeeds(repo, "merge-base", "--is-ancestor", earlier.commit, start):
+        return _landed_before(session, repo, earlier.commit, earlier.verdict)
+    worktree = worktrees.prepare(
+        repo,
+        session_dir.worktrees(),
+        entry.pk,
+        config.integration_branch,
+        branch=entry.branch,
+        start=start,
+        leave_conflicts=earlier is None and session.work == Entry.Work.IMPLEMENT,
+    )
     mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
     context = RoundContext(session, entry, config, stop_flags, writer, worktree, mask)
     context.protected = protected_files.judges(repo, worktree.base_sha, config.verify, config.protected)
     try:
         if earlier and merging.contains(repo, worktree.branch, earlier.commit):
-            return _merge(context, earlier.verdict)
+            return _queue_landing(context, earlier.commit, earlier.verdict)
         verdict = _run_round(context)
         if not verdict.passed and context.stop_flags.reason != "stopped":  # a worker that shuts down still records its verdict
             outcome = Outcome.CONFLICT if context.unresolved else Outcome.FAILED
             return Ending(outcome, _first_finding(verdict.findings), verdict=verdict)
         context.check_stop_requests()
-        return _merge(context, verdict)
+        return _queue_landing(context, context.round.commit, verdict)
     finally:
         supervise.try_database(context.writer.flush)
 
@@ -111,37 +121,41 @@ def _unresolved(context: RoundContext) -> list[str]:
 
 
 def _earlier_pass(session: Session) -> rounds.Passed | None:
-    """A round that passed but whose session ended before the merge was done or recorded: the agent need not run again."""
+    """A round that passed and whose landing was withdrawn, or whose session ended before it was queued: the agent need not run again."""
     newest = Round.objects.filter(entry_id=session.entry_id).select_related("session").order_by("-number").first()
     if newest is None or newest.verdict != Round.Verdict.PASSED or not newest.commit:
         return None
-    if newest.session.outcome in (Outcome.CONFLICT, Outcome.PASSED):
+    if newest.session.outcome == Outcome.CONFLICT:
+        return None
+    if newest.session.outcome == Outcome.PASSED and not queue.was_withdrawn(session.entry_id):
         return None
     was_cut_short = newest.session.outcome in INTERRUPTED and newest.session.attempt == session.attempt - 1
     if session.work == Entry.Work.VERIFY and not was_cut_short:
         return None  # a person requested a new verification
-    return rounds.Passed(
-        newest.commit, Verdict(True, newest.score or 1.0, newest.findings, newest.checks, newest.base_score or 0.0)
-    )
+    verdict = Verdict(True, newest.score or 1.0, newest.findings, newest.checks, newest.base_score or 0.0)
+    return rounds.Passed(newest.commit, verdict)
 
 
-def _merge(context: RoundContext, verdict: Verdict) -> Ending:
-    sessions.enter(context.session, Session.Phase.MERGING)
-    message = f"Merge {context.entry.pk}: {context.entry.title}"
-    merged = merging.merge(context.repo, context.worktree.branch, context.config.integration_branch, message)
-    if isinstance(merged, merging.Conflict):
-        files, notes = ", ".join(merged.files[:20]), "".join(f"\n{note}" for note in merged.notes)
-        text = f"{Reason.MERGE_CONFLICT}: merging into {context.config.integration_branch} conflicts in {files}{notes}"
+def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Ending:
+    """The session ends here; the work waits for its landing. A conflict with what landed meanwhile ends it as a conflict instead."""
+    session, repo, config = context.session, context.repo, context.config
+    sessions.enter(session, Session.Phase.MERGING)
+    tip = branch.start_point(session.workspace_id, repo, config.integration_branch)
+    if git.succeeds(repo, "merge-base", "--is-ancestor", commit, tip):
+        return _landed_before(session, repo, commit, verdict)
+    tree = conflicts.merge_trees(repo, tip, commit)
+    if tree.files:
+        files, notes = ", ".join(tree.files[:20]), "".join(f"\n{note}" for note in tree.notes)
+        text = f"{Reason.MERGE_CONFLICT}: merging into {config.integration_branch} conflicts in {files}{notes}"
         rounds.add_finding(context.entry.pk, text)
         return Ending(Outcome.CONFLICT, text.split("\n")[0], verdict=verdict)
-    return _finish_merged(context.session, context.repo, merged.sha, verdict)
+    return Ending(Outcome.PASSED, "Verified: it waits for its landing", exit_code=0, verdict=verdict, lands=commit)
 
 
-def _finish_merged(session: Session, repo: Path, sha: str, verdict: Verdict) -> Ending:
-    """The work is in the integration branch: remove its worktree and push the branch."""
+def _landed_before(session: Session, repo: Path, commit: str, verdict: Verdict) -> Ending:
+    """The integration branch contains the work already."""
     worktrees.remove(repo, session_dir.worktrees() / session.entry_id)
-    pushing.push(session.workspace_id, repo)
-    return Ending(Outcome.PASSED, f"Merged as {sha[:12]}", exit_code=0, verdict=verdict)
+    return Ending(Outcome.PASSED, f"Merged: {commit[:12]} is in the integration branch", exit_code=0, verdict=verdict)
 
 
 def _first_finding(findings: list[str]) -> str:

@@ -1,5 +1,6 @@
 """The config of a workspace: its keys, defaults and bounds. Every key is read by some code."""
 
+import re
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -77,8 +78,8 @@ class Config(Part):
     def _branch(cls, name: str) -> str:
         if ".." in name or "@{" in name or "//" in name or name.endswith(("/", ".", ".lock")):
             raise ValueError("is not a branch name")
-        if name.startswith("muster/entry_"):
-            raise ValueError("branches under muster/entry_ are the entries' own")
+        if name.startswith("muster/entry_") or re.match(r"muster/\d+(-|$)", name):
+            raise ValueError("branches like muster/entry_... and muster/12-... are the entries' own")
         return name
 
     @property

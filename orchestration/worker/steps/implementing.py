@@ -120,7 +120,11 @@ def _commit(context: RoundContext, agent_run: AgentRun) -> None:
     opened = context.round
     opened.summary = agent_run.summary[:4000]
     opened.commit = (
-        worktrees.commit(context.worktree.path, f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}")
+        worktrees.commit(
+            context.worktree.path,
+            f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}",
+            branch=context.entry.branch,
+        )
         or ""
     )
     opened.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.executor import dispatch
+from orchestration.landing import branch
 from orchestration.models import Entry, Round, Session
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import session_run
 from orchestration.worker.heartbeat import Heartbeat
+from orchestration.worker.lander.service import Service
 from tests.factories import a_workspace, an_entry
 from tests.orchestration.git.repositories import a_repository, git, try_git
 
@@ -30,7 +32,7 @@ class Shop:
             **config,
         }
         self.workspace = a_workspace(repo=str(self.repo), **settings)
-        self.heartbeat = Heartbeat("sessions", slots=4)
+        self.heartbeat = Heartbeat("sessions", slots=8)
 
     def claim(self, entry: Entry | None = None, **draft: Any) -> Session:
         """The entry's session as the executor claims it."""
@@ -45,8 +47,16 @@ class Shop:
         session.refresh_from_db()
         return session
 
+    def land(self) -> None:
+        """What a lander does: everything that is due."""
+        branch.wake(self.workspace.pk)
+        Service(self.heartbeat.worker).run_due()
+
     def run(self, entry: Entry | None = None, **draft: Any) -> Session:
-        return self.supervise(self.claim(entry, **draft))
+        """A session and its landing."""
+        session = self.supervise(self.claim(entry, **draft))
+        self.land()
+        return session
 
     def meanwhile(self, happens: Callable[[], object], act: Callable[[], object]) -> threading.Thread:
         """Do something without a database once something has happened, while a session runs."""

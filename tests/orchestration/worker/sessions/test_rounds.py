@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.models import Entry, Executor, FileLock, Session
+from orchestration.models import Entry, Executor, FileLock, Landing, Session
 from orchestration.worker.agents import command
 from tests.factories import an_entry
 from tests.orchestration.git.repositories import git
@@ -31,7 +31,7 @@ def test_work_that_passes_is_merged_and_its_entry_is_done(shop: Make) -> None:
     assert (entry.account.spent, entry.account.held) == (250_000, 0)
     [closed] = rounds_of(session)
     assert (closed.verdict, closed.score, closed.improvement_score, closed.summary) == ("passed", 1.0, 1.0, "wrote it")
-    assert work.merged("ok") == "yes\n" and closed.commit == work.git("rev-parse", f"muster/{entry.pk}")
+    assert work.merged("ok") == "yes\n" and closed.commit == work.git("rev-parse", entry.branch)
 
 
 def test_success_without_a_change_is_not_done_even_if_the_checks_pass(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,7 @@ def test_work_that_fails_stays_on_its_branch_and_the_next_prompt_has_its_finding
     first = work.run()
     assert (first.outcome, entry_of(first).status, work.merged("work")) == ("failed", "pending", None)
     assert rounds_of(first)[0].findings == ["ok: exited with 1. Last output:\nno ok yet"]
-    assert work.git("show", f"muster/{first.entry_id}:work") == "1"
+    assert work.git("show", f"{entry_of(first).branch}:work") == "1"
     second = work.run(entry_of(first))
     assert (second.outcome, work.merged("work")) == ("passed", "2\n")
 
@@ -79,7 +79,7 @@ def test_an_agent_past_its_budget_is_stopped_and_its_work_is_kept(shop: Make) ->
     session = work.run()
     assert session.outcome == "out_of_money"
     assert entry_of(session).account.spent == 300_000
-    assert work.git("show", f"muster/{session.entry_id}:part") == "half"
+    assert work.git("show", f"{entry_of(session).branch}:part") == "half"
 
 
 def test_a_model_without_a_price_is_charged_the_whole_reservation(shop: Make) -> None:
@@ -210,7 +210,7 @@ def test_a_round_that_passed_and_was_cut_short_is_merged_without_its_agent(shop:
     work = shop(f"{spends(0.1)}; touch ok")
     session = work.claim()
     work.supervise(session)
-    work.git("update-ref", f"refs/heads/{BRANCH}", "main")
+    Landing.objects.filter(entry=session.entry_id).delete()
     Entry.objects.filter(pk=session.entry_id).update(status="pending", next_work="verify")
     Session.objects.filter(pk=session.pk).update(outcome="lost")
     again = work.run(entry_of(session))

@@ -32,7 +32,7 @@ def test_a_stop_ends_the_agent_and_keeps_its_work(busy: Busy, for_good: bool, st
     work.supervise(session)
     assert (session.outcome, session.outcome_message) == ("stopped", "Stopped by ana: its work is kept")
     assert entry_of(session).status == status
-    assert work.git("show", f"muster/{session.entry_id}:part") == "half"
+    assert work.git("show", f"{entry_of(session).branch}:part") == "half"
     assert leftovers.marked_pids(session.pk) == []
 
 

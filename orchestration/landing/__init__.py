@@ -1,0 +1,5 @@
+"""The landing queue and the integration branch, as rows. What runs commands and moves branches is `worker/lander`.
+
+queue   verified work waits to be merged: enqueued, withdrawn
+branch  the integration branch: its known tip, what is known of it, and the lease of the lander that works on it
+"""

@@ -1,0 +1,88 @@
+"""The integration branch of a workspace: the tip from which work may start, why nothing starts, and the lease of its lander."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from orchestration.git import branches
+from orchestration.git import command as git
+from orchestration.messaging import wake_ups
+from orchestration.models import Integration, Worker
+
+State = Integration.State
+STOPS_DISPATCH = (State.RED, State.WAITING, State.UNUSABLE)
+
+
+class Fenced(Exception):
+    """Another lander took over: nothing may be written any more."""
+
+
+def ensure(workspace_id: str) -> Integration:
+    """The row of the workspace's integration branch."""
+    row, _ = Integration.objects.get_or_create(pk=workspace_id)
+    return row
+
+
+def wake(workspace_id: str) -> None:
+    """Let a lander look soon."""
+    with transaction.atomic():
+        if not Integration.objects.filter(pk=workspace_id).update(due=True):
+            ensure(workspace_id)
+    wake_ups.request_check()
+    wake_ups.publish_change(workspace_id, "landing")
+
+
+def ref_of(workspace_id: str) -> str:
+    """Muster's own ref for the newest landed commit. The named branch follows it, except while that is checked out."""
+    return f"refs/muster/landed/{workspace_id}"
+
+
+def start_point(workspace_id: str, repo: Path, name: str) -> str:
+    """The commit from which work starts: the known tip, or the branch's own before anything is known. Raises GitError."""
+    tip = Integration.objects.filter(pk=workspace_id).values_list("tip", flat=True).first()
+    if tip and git.attempt(repo, "cat-file", "-e", f"{tip}^{{commit}}")[0] == 0:
+        return str(tip)
+    return branches.tip_or_raise(repo, name)
+
+
+def due(worker: Worker) -> list[str]:
+    """Workspaces where a lander must look, whose lease is free or was this host's dead worker's."""
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+    alive = Integration.objects.filter(due=True, workspace__deleted_at__isnull=True).filter(free | Q(worker__host=worker.host))
+    return list(alive.order_by("workspace_id").values_list("pk", flat=True))
+
+
+def lease(workspace_id: str, worker: Worker, *, from_dead: bool) -> int | None:
+    """Take the lease. Returns its fence; None: another lander has it. `from_dead`: its holder on this host is known to be dead."""
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+    with transaction.atomic():
+        row = Integration.objects.select_for_update().filter(pk=workspace_id).first()
+        if row is None:
+            return None
+        mine = Integration.objects.filter(pk=workspace_id, fence=row.fence)
+        if not from_dead:
+            mine = mine.filter(free)
+        taken = mine.update(fence=row.fence + 1, worker=worker, lease_until=_until(), due=False)
+    return row.fence + 1 if taken else None
+
+
+def write(workspace_id: str, fence: int, **fields: Any) -> None:
+    """Write as the lander with this fence. Raises Fenced."""
+    if not Integration.objects.filter(pk=workspace_id, fence=fence).update(lease_until=_until(), **fields):
+        raise Fenced(workspace_id)
+
+
+def release(workspace_id: str, fence: int) -> None:
+    """Give the lease back."""
+    Integration.objects.filter(pk=workspace_id, fence=fence).update(
+        lease_until=None, worker=None, phase="", phase_since=None, judging_tree=""
+    )
+
+
+def _until() -> Any:
+    return Now() + timedelta(seconds=settings.LEASE_S)

@@ -1,0 +1,73 @@
+"""Verified work waits for its landing. The row is the job; until it has ended the entry is in progress, without a session."""
+
+from collections.abc import Collection, Sequence
+
+from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Now
+
+from orchestration.landing import branch
+from orchestration.models import Entry, Landing, Round
+from workspaces.errors import Conflict
+
+LANDING_NOW = "is landing now: wait a moment"
+
+
+def enqueue(entry: Entry, commit: str, *, round_: Round | None, by: str = "") -> Landing:
+    """Queue an entry's commit, in the caller's transaction, which holds the executor's row."""
+    replaced = Landing.objects.filter(entry=entry, state__in=Landing.OPEN, intent__isnull=True)
+    replaced.update(state=Landing.State.WITHDRAWN, message="replaced by newer work", ended_at=Now())
+    landing = Landing.objects.create(workspace_id=entry.workspace_id, entry=entry, commit=commit, round=round_, by=by)
+    branch.wake(entry.workspace_id)
+    return landing
+
+
+def enqueue_branch(workspace_id: str, kind: Landing.Kind, commit: str, *, by: str = "") -> Landing:
+    """Queue a merge of the base branch, or a revert of a commit, unless it is queued already."""
+    opened = Landing.objects.filter(workspace_id=workspace_id, kind=kind, state__in=Landing.OPEN)
+    same = opened.filter(commit=commit).first()
+    if same is not None:
+        return same
+    landing = Landing.objects.create(workspace_id=workspace_id, kind=kind, commit=commit, by=by)
+    branch.wake(workspace_id)
+    return landing
+
+
+def in_order(workspace_id: str) -> QuerySet[Landing]:
+    """The open landings: merges and reverts first, then entries by priority and number."""
+    first = Case(When(kind=Landing.Kind.ENTRY, then=Value(1)), default=Value(0))
+    opened = Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.OPEN).select_related("entry", "round")
+    return opened.order_by(first, Coalesce(F("entry__priority"), 0), Coalesce(F("entry__seq"), 0), "pk")
+
+
+def waiting(entry_ids: Collection[str]) -> set[str]:
+    """Which of these entries have an open landing."""
+    return set(Landing.objects.filter(entry_id__in=entry_ids, state__in=Landing.OPEN).values_list("entry_id", flat=True))
+
+
+def withdraw(entries: Sequence[Entry], message: str) -> set[str]:
+    """Take these entries' open landings out of the queue. Returns the ids of those that had one.
+
+    Raises Conflict when one can no longer be withdrawn: its commit is being written. The caller's transaction moves the entries.
+    """
+    ids = [entry.pk for entry in entries]
+    opened = Landing.objects.filter(entry_id__in=ids, state__in=Landing.OPEN)
+    withdrawn = set(opened.filter(intent__isnull=True).values_list("entry_id", flat=True))
+    opened.filter(intent__isnull=True).update(state=Landing.State.WITHDRAWN, message=message[:1000], ended_at=Now())
+    for entry in entries:
+        if opened.filter(entry=entry).exists():
+            raise Conflict(f"#{entry.seq} {LANDING_NOW}")
+    return withdrawn
+
+
+def was_withdrawn(entry_id: str) -> bool:
+    """Whether the newest landing of an entry was withdrawn: its verified work can be queued again without an agent."""
+    newest = Landing.objects.filter(entry_id=entry_id).order_by("-pk").values_list("state", flat=True).first()
+    return newest == Landing.State.WITHDRAWN
+
+
+def refusals(entry_id: str) -> int:
+    """How often the entry's work was refused in combination with others since it last landed."""
+    landed = (
+        Landing.objects.filter(entry_id=entry_id, state=Landing.State.LANDED).order_by("-pk").values_list("pk", flat=True).first()
+    )
+    return Landing.objects.filter(entry_id=entry_id, state=Landing.State.REFUSED, pk__gt=landed or 0).count()

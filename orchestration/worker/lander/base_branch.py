@@ -1,0 +1,61 @@
+"""New commits of the base branch go to the head of the landing queue, as a merge that is judged like any other."""
+
+import time
+
+import structlog
+
+from orchestration.git import branches
+from orchestration.git import command as git
+from orchestration.git.command import GitError
+from orchestration.landing import queue
+from orchestration.models import Landing
+from orchestration.worker.lander.lease import Lease
+
+log = structlog.get_logger(__name__)
+
+FETCH_TIMEOUT_S = 60.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 300.0
+_next_fetch: dict[str, tuple[float, float]] = {}
+"""By workspace: when its remote may be asked again, and the pause after the next failure. Of this process; another one asks by itself."""
+
+
+def follow(lease: Lease) -> None:
+    """Queue the base branch's tip if it moved."""
+    if not lease.config.follow_base or lease.base_branch == lease.branch_name:
+        return
+    here = _tip(lease)
+    row = lease.row()
+    if here is None or here == row.base_tip:
+        return
+    if not row.tip:
+        return
+    if not git.succeeds(lease.repo, "merge-base", "--is-ancestor", here, row.tip):
+        queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, here)
+    lease.write(base_tip=here, base_problem="")
+
+
+def _tip(lease: Lease) -> str | None:
+    """The base branch's commit; of a clone, the remote's, fetched when it moved."""
+    if not lease.origin:
+        return branches.tip(lease.repo, lease.base_branch)
+    remote_ref = f"refs/remotes/origin/{lease.base_branch}"
+    due, pause = _next_fetch.get(lease.workspace_id, (0.0, FIRST_PAUSE_S))
+    if time.monotonic() >= due:
+        try:
+            _fetch(lease, remote_ref)
+            _next_fetch[lease.workspace_id] = (time.monotonic() + FIRST_PAUSE_S, FIRST_PAUSE_S)
+        except GitError as problem:
+            log.info("base.not_fetched", workspace=lease.workspace_id, error=str(problem)[-200:])
+            _next_fetch[lease.workspace_id] = (time.monotonic() + pause, min(pause * 2, MAX_PAUSE_S))
+    code, sha, _ = git.attempt(lease.repo, "rev-parse", "--verify", "--quiet", f"{remote_ref}^{{commit}}")
+    return sha.strip() if code == 0 else branches.tip(lease.repo, lease.base_branch)
+
+
+def _fetch(lease: Lease, remote_ref: str) -> None:
+    """Ask the remote, and fetch if its branch moved. Raises GitError."""
+    line = git.run(lease.repo, "ls-remote", "--exit-code", "origin", f"refs/heads/{lease.base_branch}", timeout_s=FETCH_TIMEOUT_S)
+    theirs = line.split()[0] if line else ""
+    code, ours, _ = git.attempt(lease.repo, "rev-parse", "--verify", "--quiet", remote_ref)
+    if code or ours.strip() != theirs:
+        refspec = f"+refs/heads/{lease.base_branch}:{remote_ref}"
+        git.run(lease.repo, "fetch", "--quiet", "--no-tags", "origin", refspec, timeout_s=FETCH_TIMEOUT_S)

@@ -1,0 +1,158 @@
+"""One lease of a lander: recover, watch the tip, follow the base, and land what is queued, until nothing is left to do."""
+
+from collections.abc import Sequence
+
+import structlog
+from django.db import transaction
+
+from orchestration.git import worktrees
+from orchestration.git.command import GitError
+from orchestration.landing import queue
+from orchestration.models import Entry, Executor, IntegrationCommit, Landing
+from orchestration.sessions import session_dir
+from orchestration.worker.lander import base_branch, candidates, judging, pushing, refusals, swap, tip_watch
+from orchestration.worker.lander.candidates import Chain
+from orchestration.worker.lander.lease import Halted, Lease
+
+log = structlog.get_logger(__name__)
+
+Kind = IntegrationCommit.Kind
+_KINDS = {Landing.Kind.ENTRY: Kind.ENTRIES, Landing.Kind.BASE: Kind.BASE, Landing.Kind.REVERT: Kind.REVERT}
+
+
+def work(lease: Lease) -> None:
+    """Do all that is due. Raises Fenced, Halted, or GitError."""
+    lease.check_not_stopped()
+    swap.recover(lease)
+    try:
+        while _step(lease):
+            pass
+    except Halted:
+        _requeue(lease)
+        raise
+
+
+def _step(lease: Lease) -> bool:
+    """Land one batch. Returns whether there may be more to do."""
+    may_land = tip_watch.watch(lease)
+    if may_land:
+        base_branch.follow(lease)
+    queued = list(queue.in_order(lease.workspace_id)[: lease.config.landing.batch + 1])
+    if not may_land:
+        queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]
+    if not queued:
+        return False
+    row = lease.row()
+    tip = row.tip if may_land else row.foreign_tip or row.tip
+    chain = candidates.build(lease.repo, tip, _batch(lease, queued), base_name=lease.base_branch, good=row.tip)
+    _end_contained(lease, chain)
+    if chain.refused is not None:
+        refusals.conflict(lease, *chain.refused)
+        return True
+    if chain.steps:
+        _land(lease, chain)
+    return True
+
+
+def _batch(lease: Lease, queued: Sequence[Landing]) -> list[Landing]:
+    """The head of the queue, and what may land together with it: nothing that others wait for, which goes alone."""
+    head = queued[0]
+    if head.entry is None or _is_awaited(head.entry):
+        return [head]
+    batch = [head]
+    for landing in queued[1:]:
+        if len(batch) >= lease.config.landing.batch or landing.entry is None or _is_awaited(landing.entry):
+            break
+        batch.append(landing)
+    return batch
+
+
+def _is_awaited(entry: Entry) -> bool:
+    """Whether others wait for it, or for its files."""
+    return entry.dependents.exists() or entry.waiters.exists()
+
+
+def _end_contained(lease: Lease, chain: Chain) -> None:
+    """Work that the tip contains already has landed."""
+    if not chain.contained:
+        return
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=lease.workspace_id)
+        lease.write()
+        ids = [landing.pk for landing in chain.contained]
+        still = list(Landing.objects.select_related("entry").filter(pk__in=ids, state__in=Landing.OPEN))
+        swap.end_landed(still, commit=chain.tip)
+    swap.announce(lease.workspace_id)
+
+
+def _land(lease: Lease, chain: Chain) -> None:
+    """Judge the whole chain; if it is red, land its longest green prefix and refuse the first that is red."""
+    count = len(chain.steps)
+    judged = _judge(lease, chain, count)
+    refused: Landing | None = None
+    findings = judged.findings
+    if not judged.passed and count == 1:
+        refusals.combination(lease, chain.steps[0].landing, chain.tip, findings)
+        return
+    if not judged.passed:
+        low, high = 0, count
+        while high - low > 1:
+            middle = (low + high) // 2
+            attempt = _judge(lease, chain, middle)
+            if attempt.passed:
+                low, judged = middle, attempt
+            else:
+                high, findings = middle, attempt.findings
+        count, refused = low, chain.steps[high - 1].landing
+    if count:
+        _swap(lease, chain, count, judged)
+    if refused is not None:
+        refusals.combination(lease, refused, chain.tip, findings, beside=[step.landing for step in chain.steps[:count]])
+
+
+def _judge(lease: Lease, chain: Chain, count: int) -> judging.Judged:
+    """The tree of the first `count` merges. Checks that cannot run on the tip itself stop the workspace."""
+    landings = [step.landing for step in chain.steps[:count]]
+    Landing.objects.filter(pk__in=[landing.pk for landing in landings], state=Landing.State.QUEUED).update(
+        state=Landing.State.CHECKING
+    )
+    named = ", ".join(f"#{landing.entry.seq}" if landing.entry else lease.base_branch for landing in landings)
+    lease.enter(f"judging {named}")
+    return judging.judge(lease, chain.good, chain.steps[count - 1].commit, landings, what=f"checks run on {named}")
+
+
+def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> None:
+    steps = chain.steps[:count]
+    new = candidates.commit_of(lease.repo, chain, count)
+    subject = steps[0].message.split("\n")[0]
+    if count > 1:
+        subject = "Land " + ", ".join(f"#{step.landing.entry.seq}" for step in steps if step.landing.entry is not None)
+    landed = swap.land(
+        lease,
+        old=chain.good,
+        new=new,
+        kind=_KINDS[Landing.Kind(steps[0].landing.kind)],
+        subject=subject,
+        landings=[step.landing for step in steps],
+        verdict=judged.verdict,
+        reused=judged.reused,
+    )
+    if landed:
+        _clean_up(lease, [step.landing for step in steps])
+
+
+def _clean_up(lease: Lease, landed: Sequence[Landing]) -> None:
+    """The worktrees of landed entries go; the branch is pushed. Neither undoes a landing when it fails."""
+    for landing in landed:
+        if landing.entry_id is not None:
+            try:
+                worktrees.remove(lease.repo, session_dir.worktrees() / landing.entry_id)
+            except GitError as problem:
+                log.warning("worktree.not_removed", entry=landing.entry_id, error=str(problem)[-200:])
+    pushing.push(lease.workspace_id, lease.repo)
+
+
+def _requeue(lease: Lease) -> None:
+    Landing.objects.filter(workspace_id=lease.workspace_id, state=Landing.State.CHECKING, intent__isnull=True).update(
+        state=Landing.State.QUEUED
+    )

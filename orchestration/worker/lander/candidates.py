@@ -1,0 +1,104 @@
+"""The commits that a batch of landings would put on the integration branch. Builds objects only: no branch moves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestration.git import command as git
+from orchestration.git import conflicts
+from orchestration.models import Entry, Landing
+
+
+@dataclass(frozen=True)
+class Step:
+    """The merge of one landing on top of those before it in the chain."""
+
+    landing: Landing
+    commit: str
+    tree: str
+    message: str
+
+
+@dataclass
+class Chain:
+    """Merges on top of `tip`, one for each landing, compared with `good`: the tip, or the last good one while the branch is red. `contained`: what the tip contains already. `refused`: the landing that conflicts with the
+    tip itself, and git's messages; landings that conflict with others of the chain are left out and wait."""
+
+    tip: str
+    good: str
+    steps: list[Step] = field(default_factory=list)
+    contained: list[Landing] = field(default_factory=list)
+    refused: tuple[Landing, conflicts.MergedTree] | None = None
+
+
+def build(repo: Path, tip: str, landings: Sequence[Landing], *, base_name: str, good: str = "") -> Chain:
+    """Merge the landings one by one, until one does not merge."""
+    chain = Chain(tip, good or tip)
+    current = tip
+    for landing in landings:
+        if landing.kind == Landing.Kind.REVERT:
+            merge = conflicts.revert_trees(repo, current, landing.commit)
+        elif git.succeeds(repo, "merge-base", "--is-ancestor", landing.commit, tip):
+            chain.contained.append(landing)
+            continue
+        else:
+            merge = conflicts.merge_trees(repo, current, landing.commit)
+        if merge.files:
+            if not chain.steps:
+                chain.refused = (landing, merge)
+            break
+        parents = [current] if landing.kind == Landing.Kind.REVERT else [current, landing.commit]
+        message = message_of(landing, base_name, subject_of_reverted(repo, landing))
+        commit = write(repo, merge.sha, parents, message)
+        chain.steps.append(Step(landing, commit, merge.sha, message))
+        current = commit
+    return chain
+
+
+def commit_of(repo: Path, chain: Chain, count: int) -> str:
+    """The one first-parent commit that lands the first `count` steps: a single merge as it is, several as one commit whose second parent is
+    the chain of their merges."""
+    last = chain.steps[count - 1]
+    verdict = f"Muster-Verdict: {last.tree}"
+    if count == 1:
+        parents = git.run(repo, "rev-parse", f"{last.commit}^@").split()
+        return write(repo, last.tree, parents, f"{last.message.rstrip()}\n{verdict}\n")
+    entries = [step.landing.entry for step in chain.steps[:count] if step.landing.entry is not None]
+    subject = "Land " + ", ".join(f"#{entry.seq}" for entry in entries)
+    body = "\n".join(f"#{entry.seq} {entry.title}" for entry in entries)
+    message = f"{subject}\n\n{body}\n\n" + "\n".join(f"Muster-Entry: {entry.pk}" for entry in entries)
+    return write(repo, last.tree, [chain.tip, last.commit], f"{message}\n{verdict}\n")
+
+
+def write(repo: Path, tree: str, parents: Sequence[str], message: str) -> str:
+    """Write a commit object. Raises GitError."""
+    options = [word for parent in parents for word in ("-p", parent)]
+    return git.run(repo, "commit-tree", tree, *options, "-F", "-", text=message)
+
+
+def message_of(landing: Landing, base_name: str, reverted: str = "") -> str:
+    """Subject, summary and trailers of a landing's merge."""
+    if landing.kind == Landing.Kind.BASE:
+        return f"Merge {base_name}\n\nMuster-Base: {landing.commit}\n"
+    if landing.kind == Landing.Kind.REVERT:
+        return f'Revert "{reverted}"\n\nMuster-Reverts: {landing.commit}\n'
+    entry = landing.entry
+    assert entry is not None
+    summary = (landing.round.summary.strip() if landing.round is not None else "")[:2000]
+    trailers = [f"Muster-Entry: {entry.pk}"]
+    if landing.round is not None:
+        if landing.round.score is not None:
+            trailers.append(f"Muster-Score: {landing.round.score:g}")
+        trailers.append(f"Muster-Agent: {landing.round.session.agent or 'unknown'}")
+    trailers.append(f"Muster-Cost-USD: {entry.account.spent / 1_000_000:.6f}")
+    return "\n\n".join(part for part in (subject_of(entry), summary, "\n".join(trailers)) if part) + "\n"
+
+
+def subject_of(entry: Entry) -> str:
+    return f"#{entry.seq} {entry.title}"[:200]
+
+
+def subject_of_reverted(repo: Path, landing: Landing) -> str:
+    if landing.kind != Landing.Kind.REVERT:
+        return ""
+    return git.run(repo, "log", "-1", "--format=%s", landing.commit)[:200]

@@ -1,0 +1,163 @@
+"""The verdict on a tree that is to land: stored, or made now. What passed on the tip must pass on it, and so must the entries' targets."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from django.utils.timezone import now
+
+from orchestration.git import worktrees
+from orchestration.models import Landing, TreeVerdict
+from orchestration.verdicts import comparison, scopes, store
+from orchestration.verdicts.comparison import Question
+from orchestration.verdicts.evidence import CheckRun
+from orchestration.worker.judging import baseline, checks
+from orchestration.worker.judging.checks import CannotJudge
+from orchestration.worker.lander.lease import Lease
+from orchestration.worker.lander.runner import LanderRunner
+from orchestration.worker.steps.verifying import question_for
+
+
+@dataclass(frozen=True)
+class Judged:
+    """`verdict`: None without checks. `reused`: nothing ran."""
+
+    passed: bool
+    findings: tuple[str, ...] = ()
+    verdict: TreeVerdict | None = None
+    reused: bool = True
+
+
+def base_runs(lease: Lease, commit: str, *, anew: bool = False) -> dict[str, CheckRun]:
+    """What the checks say of the tip, made now if it is not known. Raises CannotJudge."""
+    if not lease.config.verify:
+        return {}
+    verdict = None if anew else known(lease, commit)
+    if verdict is None:
+        verdict = judge_base(lease, commit, store.Kind.TIP)
+    return _comparable(lease, verdict)
+
+
+def known(lease: Lease, commit: str) -> TreeVerdict | None:
+    return store.newest(lease.workspace_id, worktrees.tree_of(lease.repo, commit), lease.checks_hash)
+
+
+def judge_base(lease: Lease, commit: str, kind: store.Kind) -> TreeVerdict:
+    """Run the checks on a commit, without the variables of an entry. Raises CannotJudge."""
+    tree = worktrees.tree_of(lease.repo, commit)
+    runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=tree)
+    return baseline.judge_base(
+        lease.workspace_id, lease.repo, commit, lease.config, runner, folder=lease.folder, name=_name(lease), kind=kind
+    )
+
+
+def judge(lease: Lease, tip: str, commit: str, landings: Sequence[Landing], *, what: str) -> Judged:
+    """The verdict on the tree of `commit`, compared with the tip's. Raises CannotJudge, Fenced or Halted."""
+    if not lease.config.verify:
+        return Judged(passed=True)
+    base, question = base_runs(lease, tip), _question(lease, landings)
+    tree = worktrees.tree_of(lease.repo, commit)
+    apart = scopes.entry_scoped(lease.workspace_id, lease.config)
+    stored = store.newest(lease.workspace_id, tree, lease.checks_hash)
+    if stored is not None and not apart:
+        result = comparison.compare(list(store.runs_of(stored).values()), base, question)
+        if result.passed:
+            return Judged(True, (), stored)
+    judged = _run(lease, commit, tree, landings, base, question, what=what)
+    if not judged.passed and _is_old(lease, tip):
+        base = base_runs(lease, tip, anew=True)
+        judged = _run(lease, commit, tree, landings, base, question, what=what)
+    return judged
+
+
+def _run(
+    lease: Lease,
+    commit: str,
+    tree: str,
+    landings: Sequence[Landing],
+    base: Mapping[str, CheckRun],
+    question: Question,
+    *,
+    what: str,
+) -> Judged:
+    apart = scopes.entry_scoped(lease.workspace_id, lease.config)
+    common = [check for check in lease.config.verify if check.name not in apart]
+    with worktrees.checkout(lease.repo, lease.folder, _name(lease), commit) as checkout:
+        runner = LanderRunner(lease, what=what, tree=tree)
+        try:
+            runner.set_up(checkout)
+        except CannotJudge as problem:
+            return Judged(False, (str(problem),), reused=False)
+        runs, result = checks.judge(common, checkout, runner.run(checkout), base, question)
+        if not result.passed and (newly := _found_out(lease, landings, checkout, runs, base)):
+            apart |= newly
+            runs = [run for run in runs if run.name not in newly]
+            result = comparison.compare(runs, base, question)
+        own = _of_entries(lease, landings, checkout, apart, tree)
+    passed, findings = result.passed and not own, (*result.findings, *own)
+    if not all(run.says_something for run in runs):
+        return Judged(passed, findings, reused=False)  # a check that was ended by its time limit leaves no verdict
+    verdict = store.record(
+        lease.workspace_id,
+        tree=tree,
+        commit=commit,
+        checks_hash=lease.checks_hash,
+        kind=store.Kind.LANDING,
+        runs=runs,
+        result=result,
+        base_tree=worktrees.tree_of(lease.repo, f"{commit}^1"),
+    )
+    return Judged(passed, findings, verdict, reused=False)
+
+
+def _found_out(
+    lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun], base: Mapping[str, CheckRun]
+) -> set[str]:
+    """Checks of scope `auto` that are bad on the tip too, and good with each entry's variables: they look at their entry."""
+    automatic = {check.name for check in lease.config.verify if check.scope == "auto"}
+    bad = {run.name for run in runs if run.name in automatic and not run.is_green}
+    suspects = {name for name in bad if name not in base or not base[name].is_green}
+    entries = [landing for landing in landings if landing.entry is not None]
+    newly = {name for name in suspects if entries and not _of_entries(lease, entries, checkout, {name}, "")}
+    scopes.keep(lease.workspace_id, lease.config, newly)
+    return newly
+
+
+def _of_entries(lease: Lease, landings: Sequence[Landing], checkout: Path, names: Collection[str], tree: str) -> tuple[str, ...]:
+    """Run the checks of scope `entry` with each entry's variables, one entry at a time. Returns the findings."""
+    findings: list[str] = []
+    own = [check for check in lease.config.verify if check.name in names]
+    for landing in landings:
+        if landing.entry is None or not own:
+            continue
+        what = f"checks run for #{landing.entry.seq}"
+        runner = LanderRunner(lease, what=what, tree=tree, entry=landing.entry, round_=landing.round)
+        _, result = checks.judge(own, checkout, runner.run(checkout), {}, Question(policy="all_green"))
+        findings += [f"#{landing.entry.seq}: {finding}" for finding in result.findings]
+    return tuple(findings)
+
+
+def _question(lease: Lease, landings: Sequence[Landing]) -> Question:
+    """The targets and the texts of all entries that land."""
+    asked = [question_for(landing.entry, lease.config.pass_policy) for landing in landings if landing.entry is not None]
+    return Question(
+        policy=lease.config.pass_policy,
+        targets=tuple(target for each in asked for target in each.targets),
+        text="\n".join(each.text for each in asked),
+        needs_gain=False,
+    )
+
+
+def _comparable(lease: Lease, verdict: TreeVerdict) -> dict[str, CheckRun]:
+    apart = scopes.entry_scoped(lease.workspace_id, lease.config)
+    return {name: run for name, run in store.runs_of(verdict).items() if name not in apart}
+
+
+def _is_old(lease: Lease, tip: str) -> bool:
+    verdict = known(lease, tip)
+    return verdict is not None and verdict.at < now() - timedelta(seconds=lease.config.verdict_max_age_s)
+
+
+def _name(lease: Lease) -> str:
+    return f"land-{lease.workspace_id}"

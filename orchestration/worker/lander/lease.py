@@ -1,0 +1,87 @@
+"""What one lander holds while it works on a workspace: the fence of its lease, the repository, the config."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.timezone import now
+
+from orchestration import configuration
+from orchestration.configuration import Config, secrets
+from orchestration.configuration.secrets import NO_MASK, Mask
+from orchestration.landing import branch
+from orchestration.messaging import wake_ups
+from orchestration.models import Executor, Integration
+from orchestration.verdicts import checks_hash
+
+RENEW_S = 2.0
+
+
+class Halted(Exception):
+    """A person stopped everything, or this process shuts down: what is being checked returns to the queue."""
+
+
+@dataclass
+class Lease:
+    """`is_stopping`: whether this process shuts down."""
+
+    workspace_id: str
+    fence: int
+    repo: Path
+    origin: str
+    base_branch: str
+    config: Config
+    is_stopping: Callable[[], bool]
+    mask: Mask = NO_MASK
+    _renewed: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def read(cls, workspace_id: str, fence: int, is_stopping: Callable[[], bool]) -> "Lease":
+        executor = Executor.objects.select_related("workspace").get(pk=workspace_id)
+        config = configuration.load(executor.config)
+        workspace = executor.workspace
+        mask = secrets.mask_for(workspace_id, configuration.envs(config))
+        return cls(workspace_id, fence, Path(workspace.repo), workspace.origin, workspace.base_branch, config, is_stopping, mask)
+
+    @property
+    def branch_name(self) -> str:
+        return self.config.integration_branch
+
+    @property
+    def checks_hash(self) -> str:
+        return checks_hash.of(self.config)
+
+    @property
+    def folder(self) -> Path:
+        """Where the lander's working copies are."""
+        return settings.DATA_DIR / "worktrees"
+
+    def row(self) -> Integration:
+        return Integration.objects.get(pk=self.workspace_id)
+
+    def write(self, **fields: Any) -> None:
+        """Write to the integration row and renew the lease. Raises Fenced."""
+        branch.write(self.workspace_id, self.fence, **fields)
+        self._renewed = time.monotonic()
+
+    def enter(self, phase: str, *, tree: str = "") -> None:
+        """Show what is done now. `tree`: on which the checks run."""
+        self.write(phase=phase[:200], phase_since=now(), judging_tree=tree)
+        wake_ups.publish_change(self.workspace_id, "landing")
+
+    def keep(self) -> None:
+        """Called often while something runs. Renews the lease. Raises Fenced, or Halted when everything was stopped."""
+        if self.is_stopping():
+            raise Halted("the worker shuts down")
+        if time.monotonic() - self._renewed < RENEW_S:
+            return
+        self.write()
+        self.check_not_stopped()
+
+    def check_not_stopped(self) -> None:
+        """Raises Halted after stop-all, until the executor is started or resumed."""
+        if Executor.objects.filter(pk=self.workspace_id, stop_all_at__isnull=False, state=Executor.State.PAUSED).exists():
+            raise Halted("everything was stopped")

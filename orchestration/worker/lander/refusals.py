@@ -1,0 +1,87 @@
+"""Work that cannot land: it conflicts with the tip, or is red together with what landed before it. It goes back with the finding."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from orchestration import events
+from orchestration.backlog import entry_state
+from orchestration.backlog.transitions import PENDING, Next
+from orchestration.git import conflicts
+from orchestration.landing import queue
+from orchestration.models import Entry, Executor, IntegrationCommit, Landing
+from orchestration.reasons import Reason
+from orchestration.sessions import rounds
+from orchestration.worker.lander import swap
+from orchestration.worker.lander.lease import Lease
+from workspaces import activity
+from workspaces.access import MUSTER
+
+
+def conflict(lease: Lease, landing: Landing, merge: conflicts.MergedTree) -> None:
+    """Its text conflicts with what is on the branch."""
+    notes = "".join(f"\n{note}" for note in merge.notes)
+    text = f"{Reason.MERGE_CONFLICT}: merging into {lease.branch_name} conflicts in {', '.join(merge.files[:20])}{notes}"
+    refuse(lease, landing, text)
+
+
+def combination(lease: Lease, landing: Landing, tip: str, findings: Sequence[str], *, beside: Sequence[Landing] = ()) -> None:
+    """It was green alone. Names the landings that it is red together with."""
+    others = _partners(landing, beside)
+    together = f"red together with {', '.join(others)}" if others else "red on the current tip"
+    listed = "\n".join(findings[:20]) or "the checks fail"
+    refuse(lease, landing, f"{Reason.MERGE_CONFLICT}: green alone, {together}:\n{listed}")
+
+
+def refuse(lease: Lease, landing: Landing, text: str) -> None:
+    """End the landing. Its entry goes back to the line with the finding and one round more, or waits for a person after too many."""
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=lease.workspace_id)
+        lease.write()
+        opened = Landing.objects.filter(pk=landing.pk, state__in=Landing.OPEN, intent__isnull=True)
+        if not opened.update(state=Landing.State.REFUSED, message=text[:1000], ended_at=Now()):
+            return
+        if landing.entry is None:
+            _problem_of_branch(lease, landing, text)
+        else:
+            _send_back(lease, landing.entry, text)
+    swap.announce(lease.workspace_id)
+
+
+def _send_back(lease: Lease, entry: Entry, text: str) -> None:
+    fresh = Entry.objects.select_related("account").get(pk=entry.pk)
+    if fresh.status != Entry.Status.IN_PROGRESS or fresh.deleted_at is not None:
+        return
+    rounds.add_finding(fresh.pk, text)
+    first_line = text.split("\n")[0]
+    if queue.refusals(fresh.pk) > lease.config.landing.refusals:
+        following = Next("blocked", Reason.MERGE_CONFLICT, first_line[:500])
+    else:
+        following = PENDING
+        Entry.objects.filter(pk=fresh.pk).update(budget_rounds=F("budget_rounds") + 1, next_work=Entry.Work.IMPLEMENT)
+        fresh.refresh_from_db(fields=["budget_rounds", "next_work"])
+    entry_state.move(fresh, following)
+    event = events.EntryRefused(entry=fresh.pk)
+    activity.record(fresh.workspace_id, event, by=MUSTER, object_id=fresh.pk, reason=first_line[:500])
+
+
+def _problem_of_branch(lease: Lease, landing: Landing, text: str) -> None:
+    """The base branch, or a revert, cannot be merged: work goes on without it, and a person is asked."""
+    name = lease.base_branch if landing.kind == Landing.Kind.BASE else f"the revert of {landing.commit[:12]}"
+    message = f"{name} cannot be merged into {lease.branch_name}: {text.removeprefix(f'{Reason.MERGE_CONFLICT}: ')}"
+    lease.write(base_problem=message[:1000])
+    event = events.BaseRefused(commit=landing.commit)
+    activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id, reason=message[:500])
+
+
+def _partners(landing: Landing, beside: Sequence[Landing]) -> list[str]:
+    """What landed since the work's base, newest first, and what would have landed just before it."""
+    named = [f"#{other.entry.seq}" for other in beside if other.entry is not None]
+    since = Landing.objects.filter(workspace_id=landing.workspace_id, state=Landing.State.LANDED, entry__isnull=False)
+    if landing.round is not None:
+        base = IntegrationCommit.objects.filter(workspace_id=landing.workspace_id, new=landing.round.base_commit).first()
+        since = since.filter(intent__pk__gt=base.pk) if base is not None else since.filter(ended_at__gt=landing.round.started_at)
+    seqs = since.exclude(entry_id=landing.entry_id).order_by("-pk").values_list("entry__seq", flat=True)[:5]
+    return list(dict.fromkeys([*named, *(f"#{seq}" for seq in seqs)]))

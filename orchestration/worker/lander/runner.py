@@ -1,0 +1,95 @@
+"""Runs the workspace's commands in a working copy for a lander: without a session, without money; the lease is kept meanwhile."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+
+from orchestration.configuration import Check
+from orchestration.models import Entry, Round
+from orchestration.processes import agent_process
+from orchestration.processes.agent_process import Ended
+from orchestration.sessions import session_dir, supervise
+from orchestration.worker.judging.checks import CannotJudge, RunCheck
+from orchestration.worker.lander.lease import Lease
+
+SETUP_TIMEOUT_S = 1800
+POLL_S = 0.2
+
+
+def marker_of(workspace_id: str) -> str:
+    """Marks the processes of a workspace's lander."""
+    return f"lander-{workspace_id}"
+
+
+class LanderRunner:
+    """`entry`: whose variables the commands get, if any."""
+
+    def __init__(
+        self, lease: Lease, *, what: str, tree: str = "", entry: Entry | None = None, round_: Round | None = None
+    ) -> None:
+        self.lease = lease
+        self.what = what
+        self.tree = tree
+        self.entry = entry
+        self.round = round_
+        self.directory = session_dir.SessionDir(settings.DATA_DIR / "landings" / lease.workspace_id)
+
+    def set_up(self, checkout: Path) -> None:
+        for n, command in enumerate(self.lease.config.setup, start=1):
+            ended = self._run(checkout, supervise.argv_of(command), SETUP_TIMEOUT_S, f"setup {n}", lambda _line, _stream: None)
+            if ended.exit_code != 0:
+                raise CannotJudge(f"setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}")
+
+    def run(self, checkout: Path) -> RunCheck:
+        def run(check: Check, on_line: Callable[[str, str], None]) -> Ended:
+            def on_raw_line(line: str, stream: str) -> None:
+                on_line(self.lease.mask(line), stream)
+
+            return self._run(checkout, supervise.argv_of(check.run), check.timeout_s, check.name, on_raw_line)
+
+        return run
+
+    def _run(self, checkout: Path, argv: list[str], timeout_s: float, name: str, on_line: Callable[[str, str], None]) -> Ended:
+        self.lease.enter(f"{self.what}: {name}", tree=self.tree)
+        self.directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        record = self.directory.record_for("check")
+        spec = agent_process.Spec(
+            argv=argv,
+            cwd=str(checkout),
+            env=self._environment(),
+            marker=marker_of(self.lease.workspace_id),
+            status_path=str(record.status),
+            journal_path=str(record.journal),
+            wall_s=timeout_s,
+            grace_s=settings.STOP_GRACE_S,
+            cgroup_parent=settings.CGROUP_PARENT,
+        )
+        with agent_process.start(spec) as process:  # ends it whatever is raised
+            for line in process.lines(poll_s=POLL_S):
+                if line is not None:
+                    on_line(line.text, line.stream)
+                self.lease.keep()
+            return process.ended
+
+    def _environment(self) -> dict[str, str]:
+        env = session_dir.inherited() | self.lease.config.agent.env
+        env |= {
+            "MUSTER_WORKSPACE_ID": self.lease.workspace_id,
+            "MUSTER_PHASE": "verification",
+            "MUSTER_API_URL": f"{settings.BASE_URL}/api/v1",
+        }
+        if self.entry is None:
+            return env
+        content = {"id": self.entry.pk, "content": self.entry.content, "spec": self.entry.spec}
+        self.directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory.spec.write_text(json.dumps(content), encoding="utf-8")
+        self.directory.prompt.write_text(self.round.prompt if self.round is not None else "", encoding="utf-8")
+        return env | {
+            "MUSTER_ENTRY_ID": self.entry.pk,
+            "MUSTER_SESSION_ID": self.round.session_id if self.round is not None else "",
+            "MUSTER_ROUND": str(self.round.number if self.round is not None else 0),
+            "MUSTER_SPEC_FILE": str(self.directory.spec),
+            "MUSTER_PROMPT_FILE": str(self.directory.prompt),
+        }

@@ -1,0 +1,116 @@
+"""The lander's thread in a session worker process, beside its sessions: it finds workspaces where something is due and works on them one by one."""
+
+import threading
+import time
+
+import structlog
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+
+from orchestration.git.command import GitError
+from orchestration.landing import branch
+from orchestration.messaging import wake_ups
+from orchestration.models import Integration, Worker
+from orchestration.processes import leftovers
+from orchestration.worker.judging.checks import CannotJudge
+from orchestration.worker.lander import batches
+from orchestration.worker.lander.lease import Halted, Lease
+from orchestration.worker.lander.runner import marker_of
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 2.0
+MAX_PAUSE_S = 60.0
+
+
+class Service:
+    """`pauses`: workspaces that failed wait before the next try, each time twice as long."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.wake_up = threading.Event()
+        self._stopping = threading.Event()
+        self._retry_at: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
+
+    def start(self) -> None:
+        threading.Thread(target=self._loop, name="lander", daemon=True).start()
+
+    def stop(self) -> None:
+        """The process shuts down: what is being checked returns to the queue."""
+        self._stopping.set()
+        self.wake_up.set()
+
+    def run_due(self) -> int:
+        """Work on every workspace where something is due. Returns on how many."""
+        worked = 0
+        for workspace_id in branch.due(self.worker):
+            if self._stopping.is_set():
+                break
+            if time.monotonic() >= self._retry_at.get(workspace_id, 0):
+                worked += self.run(workspace_id)
+        return worked
+
+    def run(self, workspace_id: str) -> bool:
+        """Work on one workspace, if its lease can be had."""
+        holder = Integration.objects.select_related("worker").get(pk=workspace_id)
+        from_dead = _is_dead_here(holder, self.worker)
+        fence = branch.lease(workspace_id, self.worker, from_dead=from_dead)
+        if fence is None:
+            return False
+        if from_dead:
+            leftovers.end_marked(marker_of(workspace_id), 3.0)
+        failed = True
+        try:
+            batches.work(Lease.read(workspace_id, fence, self._stopping.is_set))
+            failed = False
+        except branch.Fenced:
+            log.warning("lander.fenced", workspace=workspace_id)
+        except Halted as halt:
+            log.info("lander.halted", workspace=workspace_id, why=str(halt))
+            failed = False
+        except (GitError, CannotJudge) as problem:
+            log.warning("lander.failed", workspace=workspace_id, error=str(problem)[-300:])
+            Integration.objects.filter(pk=workspace_id, fence=fence).update(base_problem=str(problem)[-1000:])
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("lander.crashed", workspace=workspace_id)
+        finally:
+            self._after(workspace_id, fence, failed=failed)
+        return True
+
+    def _after(self, workspace_id: str, fence: int, *, failed: bool) -> None:
+        if failed:
+            pause = min(self._pauses.get(workspace_id, 0.5) * 2, MAX_PAUSE_S)
+            self._pauses[workspace_id], self._retry_at[workspace_id] = pause, time.monotonic() + pause
+            Integration.objects.filter(pk=workspace_id, fence=fence).update(due=True)
+        else:
+            self._pauses.pop(workspace_id, None)
+            self._retry_at.pop(workspace_id, None)
+        branch.release(workspace_id, fence)
+        wake_ups.publish_change(workspace_id, "landing")
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self.wake_up.wait(POLL_S)
+            self.wake_up.clear()
+            try:
+                close_old_connections()
+                while self.run_due() and not self._stopping.is_set():
+                    pass
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("lander.database_unavailable", error=str(error).split("\n")[0])
+                connection.close()
+            except Exception:  # a dead thread would land nothing any more
+                log.exception("lander.crashed")
+        connection.close()
+
+
+def _is_dead_here(holder: Integration, worker: Worker) -> bool:
+    """Whether the lease is still a process's of this host that has died."""
+    other = holder.worker
+    if other is None:
+        return False
+    if other.host != worker.host or other.pk == worker.pk:
+        return False
+    return not leftovers.is_alive(leftovers.Identity(other.pid, other.started_ticks, other.boot_id))
