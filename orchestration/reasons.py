@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-Page = Literal["entry", "budget", "locks", "agents", "sessions", "executor"]
+Page = Literal["entry", "budget", "landing", "locks", "agents", "sessions", "executor"]
 Grant = Literal["operate", "budget"]
 
 
@@ -25,6 +25,7 @@ class Reason(StrEnum):
     EXECUTOR_STOPPED = "executor_stopped"
     NO_WORKER_ONLINE = "no_worker_online"
     AGENT_UNAVAILABLE = "agent_unavailable"
+    INTEGRATION_RED = "integration_red"
     FILES_LOCKED = "files_locked"
     CONCURRENCY_LIMIT = "concurrency_limit"
     HUMAN_HOLD = "human_hold"
@@ -114,6 +115,15 @@ WORDS: Mapping[Reason, Words] = {
         search="its agent's provider",
         aliases=("provider", "agent"),
         remedy=Remedy("View agents", "agents"),
+    ),
+    Reason.INTEGRATION_RED: Words(
+        check="Integration branch",
+        listed="integration branch not good",
+        group="waiting for the integration branch to be good",
+        filter="Integration branch",
+        search="the integration branch",
+        aliases=("integration", "red"),
+        remedy=Remedy("View landing", "landing"),
     ),
     Reason.FILES_LOCKED: Words(
         check="File locks",
@@ -215,7 +225,13 @@ NO_FUNDING = tuple(reason for reason, words in WORDS.items() if words.no_funding
 WITHOUT_MONEY = (Reason.BUDGET_EXCEEDED, Reason.PROJECT_BUDGET_EXCEEDED)
 
 # True of all ready entries alike: no column stores them, only the executor's checks know.
-NOT_STORED = (Reason.EXECUTOR_PAUSED, Reason.EXECUTOR_STOPPED, Reason.NO_WORKER_ONLINE, Reason.CONCURRENCY_LIMIT)
+NOT_STORED = (
+    Reason.EXECUTOR_PAUSED,
+    Reason.EXECUTOR_STOPPED,
+    Reason.NO_WORKER_ONLINE,
+    Reason.INTEGRATION_RED,
+    Reason.CONCURRENCY_LIMIT,
+)
 
 
 def words(code: str) -> Words | None:

@@ -6,7 +6,7 @@ One transaction that holds the executor's row: two cycles of a workspace never r
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -18,6 +18,7 @@ from orchestration.executor import plan as planning
 from orchestration.executor import snapshot
 from orchestration.executor import stats as executor_stats
 from orchestration.executor.plan import Block, Decision, Park, Start, World
+from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, sql_dialect
 from orchestration.reasons import Reason
@@ -46,13 +47,14 @@ class Cycle:
 def cycle(workspace_id: str) -> Cycle:
     """Dispatch the entries that can start now. Reads on past parked and blocked entries while slots are free."""
     began = time.monotonic()
-    done = _pass(workspace_id)
+    moved = branch.observe(workspace_id)
+    done = _pass(workspace_id, moved)
     latest = done
     for _ in range(MAX_PASSES - 1):
         cleared = any(isinstance(decision, (Park, Block)) for decision in latest.decisions)
         if not cleared or len(latest.started) == latest.world.free_slots:
             break
-        latest = _pass(workspace_id)
+        latest = _pass(workspace_id, moved)
         done.decisions += latest.decisions
     if done.decisions:
         wake_ups.publish_change(workspace_id, "executor", "workers", "entries", "locks", "budget")
@@ -74,19 +76,21 @@ def _stats_record(done: Cycle, seconds: float) -> dict[str, Any]:
     }
 
 
-def _pass(workspace_id: str) -> Cycle:
-    """One transaction. When a cap was lowered or a path locked meanwhile, the database refuses it, and the pass is repeated."""
+def _pass(workspace_id: str, moved: str) -> Cycle:
+    """One transaction. `moved`: why nothing may start from the integration branch as it is now. When a cap was lowered or a path locked meanwhile, the database refuses it, and the pass is repeated."""
     for attempt in range(3):
         try:
             with transaction.atomic():
-                return _try(workspace_id)
+                return _try(workspace_id, moved)
         except IntegrityError as refusal:
             log.info("cycle.refused", workspace=workspace_id, attempt=attempt, why=str(refusal).split("\n")[0])
     return Cycle(snapshot.world(workspace_id, lock=False))
 
 
-def _try(workspace_id: str) -> Cycle:
+def _try(workspace_id: str, moved: str) -> Cycle:
     world = snapshot.world(workspace_id, lock=True)
+    if moved and not world.integration:
+        world = replace(world, integration=moved)
     if world.state != "running" or world.free_slots == 0:
         return Cycle(world)
     line = snapshot.line(workspace_id, world.free_slots + snapshot.MARGIN)

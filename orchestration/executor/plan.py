@@ -50,7 +50,7 @@ class Running:
 class World:
     """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `min_verify`: what a verifying agent
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
-    after `trouble_wait_s` one session is tried.
+    after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch.
     """
 
     state: str
@@ -68,6 +68,7 @@ class World:
     trouble: str = ""
     trouble_message: str = ""
     trouble_wait_s: float = 0
+    integration: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
         _executor(capacity),
         _worker(capacity),
         _provider(entry, capacity),
+        _integration(capacity),
         _project_budget(entry, capacity),
         _files(entry, capacity),
         _parallel(entry, capacity),
@@ -180,6 +182,7 @@ def common(capacity: Capacity) -> list[Check]:
         _executor(capacity),
         _worker(capacity),
         _provider(no_entry, capacity),
+        _integration(capacity),
         _project_budget(no_entry, capacity),
         _slot(capacity),
     ]
@@ -245,6 +248,12 @@ def _provider(entry: Waiting, capacity: Capacity) -> Check:
     return Check(
         Reason.AGENT_UNAVAILABLE, not capacity.running, f"{world.trouble}, to be tried", "no session trying", message, common=True
     )
+
+
+def _integration(capacity: Capacity) -> Check:
+    message = capacity.world.integration
+    observed = "not good" if message else "good, or not judged yet"
+    return Check(Reason.INTEGRATION_RED, not message, observed, "good", message, common=True)
 
 
 def _soon(seconds: float) -> str:

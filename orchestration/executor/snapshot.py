@@ -49,6 +49,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         cursor.execute(
             f"""SELECT {_world_columns()}
             FROM orchestration_executor x JOIN budget_project p ON p.workspace_id = x.workspace_id
+            LEFT JOIN orchestration_integration i ON i.workspace_id = x.workspace_id
             LEFT JOIN budget_limit l ON l.project_id = p.workspace_id AND l.category IN ('total', 'entry')
             WHERE x.workspace_id = %s {sql_dialect.for_update("x") if lock else ""}""",
             [workspace_id],
@@ -84,6 +85,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         trouble=row["trouble"],
         trouble_message=row["trouble_message"],
         trouble_wait_s=max(row["trouble_wait_s"] or 0.0, 0.0),
+        integration=row["integration"] or "",
     )
 
 
@@ -100,6 +102,7 @@ def _world_columns() -> str:
             "trouble": "x.trouble_code",
             "trouble_message": "x.trouble_message",
             "trouble_wait_s": sql_dialect.seconds_until("x.trouble_until"),
+            "integration": "CASE WHEN i.state IN ('red', 'waiting', 'unusable') THEN i.message END",
             "category": "l.category",
             "period": "l.period",
             "amount": "l.amount",

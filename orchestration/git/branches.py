@@ -44,6 +44,14 @@ def tip(repo: Path, branch: str) -> str | None:
     return sha.strip() if code == 0 else None
 
 
+def heads(repo: Path, *names: str) -> dict[str, str]:
+    """The commits of several branches; a branch that does not exist is missing."""
+    refs = [f"refs/heads/{name}" for name in names]
+    lines = git.run(repo, "for-each-ref", "--format=%(objectname) %(refname)", *refs).split("\n")
+    pairs = [line.split(" ", 1) for line in lines if line]
+    return {ref.removeprefix("refs/heads/"): sha for sha, ref in pairs}
+
+
 def tip_or_raise(repo: Path, branch: str) -> str:
     sha = tip(repo, branch)
     if sha is None:

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.db.models.functions import Now
 
+from orchestration import configuration
 from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
-from orchestration.models import Integration, Worker
+from orchestration.models import Entry, Executor, Integration, Worker
 
 State = Integration.State
 STOPS_DISPATCH = (State.RED, State.WAITING, State.UNUSABLE)
@@ -48,6 +49,35 @@ def start_point(workspace_id: str, repo: Path, name: str) -> str:
     if tip and git.attempt(repo, "cat-file", "-e", f"{tip}^{{commit}}")[0] == 0:
         return str(tip)
     return branches.tip_or_raise(repo, name)
+
+
+def observe(workspace_id: str) -> str:
+    """Read the refs before work is dispatched: why nothing may start yet, as a sentence. Wakes a lander when a branch has moved.
+
+    Costs one git process, and only where an entry could start and the repository is on this host.
+    """
+    row = (
+        Integration.objects.filter(pk=workspace_id, workspace__executor__state=Executor.State.RUNNING)
+        .exclude(tip="")
+        .filter(Exists(Entry.objects.filter(workspace_id=workspace_id, status=Entry.Status.PENDING, deleted_at__isnull=True)))
+        .select_related("workspace__executor")
+        .first()
+    )
+    if row is None or not Path(row.workspace.repo).is_dir():
+        return ""
+    config = configuration.load(row.workspace.executor.config)
+    name, base = config.integration_branch, row.workspace.base_branch
+    try:
+        heads = branches.heads(Path(row.workspace.repo), name, base)
+    except git.GitError:
+        return ""
+    here = heads.get(name)
+    if here not in (row.tip, row.delivered) and not (here == row.foreign_tip and row.state in STOPS_DISPATCH):
+        wake(workspace_id)
+        return f"New commits on {name} are being checked"
+    if config.follow_base and not row.workspace.origin and heads.get(base) != row.base_tip:
+        wake(workspace_id)
+    return ""
 
 
 def due(worker: Worker) -> list[str]:

@@ -81,20 +81,27 @@ def recover(lease: Lease) -> None:
 def deliver(lease: Lease, commit: str) -> bool:
     """Let the named branch follow, unless it is checked out somewhere. False: not now; the next call catches up."""
     name, row = lease.branch_name, lease.row()
-    here = branches.tip(lease.repo, name)
+    here = branches.tip(lease.repo, name) or ""
+    delivered = here if is_between(lease, row.delivered, here, commit) else row.delivered
     if here == commit:
         problem = ""
     elif (where := branches.checked_out_in(lease.repo, name)) is not None:
         problem = f"not delivered: {name} is checked out in {where}"
-    elif here is not None and here != row.delivered and not (here == row.foreign_tip and _contains(lease, commit, here)):
+    elif here and here != delivered:
         problem = f"not delivered: {name} was moved by somebody else"
     else:
-        code, _, errors = git.attempt(
-            lease.repo, "update-ref", "-m", "muster: land", f"refs/heads/{name}", commit, here or branches.NO_REF
-        )
+        command = ("update-ref", "-m", "muster: land", f"refs/heads/{name}", commit, here)
+        code, _, errors = git.attempt(lease.repo, *command)
         problem = "" if code == 0 else f"not delivered: {errors.strip()[-200:]}"
-    lease.write(undelivered=problem[:300], **({} if problem else {"delivered": commit}))
+    lease.write(undelivered=problem[:300], delivered=delivered if problem else commit)
     return not problem
+
+
+def is_between(lease: Lease, delivered: str, here: str, tip: str) -> bool:
+    """Whether the branch extends what was delivered and all of it has landed: moving it on to `tip` drops nothing."""
+    if not here or here in (delivered, tip):
+        return bool(here)
+    return bool(delivered) and _contains(lease, here, delivered) and _contains(lease, tip, here)
 
 
 def ref_value(lease: Lease, ref: str) -> str:

@@ -32,7 +32,7 @@ def watch(lease: Lease) -> bool:
     here = branches.tip_or_raise(lease.repo, lease.branch_name)
     if not row.tip:
         return _first_baseline(lease, here)
-    if here in (row.tip, row.delivered):
+    if swap.is_between(lease, row.delivered, here, row.tip):
         if row.state != State.GOOD and row.foreign_tip:
             _recovered(lease, "the branch is where Muster left it")
         swap.deliver(lease, row.tip)
@@ -106,7 +106,6 @@ def _beside(lease: Lease, tip: str, here: str) -> bool:
     delivered = lease.row().delivered
     extends = bool(delivered) and delivered != tip and git.succeeds(lease.repo, "merge-base", "--is-ancestor", delivered, here)
     if extends:
-        lease.write(foreign_tip=here)
         queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, here)
         return True
     dropped = git.run(lease.repo, "rev-list", "--count", "--first-parent", f"{here}..{tip}")

@@ -1,0 +1,208 @@
+"""Commits on the integration branch that Muster did not write."""
+
+from collections.abc import Callable
+
+import pytest
+
+from orchestration.executor import dispatch
+from orchestration.landing import branch
+from orchestration.models import Entry, Integration, Session
+from tests.factories import an_entry
+from tests.orchestration.git.repositories import git
+from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of
+
+Make = Callable[..., Shop]
+CHECK = [{"name": "tests", "run": "test ! -e broken"}]
+
+
+def a_shop(shop: Make, **config: object) -> Shop:
+    """A workspace whose first tip is judged."""
+    work = shop("echo yes > ok", verify=CHECK, **config)
+    work.land()
+    return work
+
+
+def state_of(work: Shop) -> Integration:
+    return Integration.objects.get(pk=work.workspace.pk)
+
+
+def starts(work: Shop) -> int:
+    return len(dispatch.cycle(work.workspace.pk).started)
+
+
+def test_the_first_tip_is_the_baseline_whatever_its_checks_say(shop: Make) -> None:
+    work = shop("echo yes > ok", verify=[{"name": "tests", "run": "false"}])
+    work.land()
+    row = state_of(work)
+    assert (row.state, row.tip) == ("good", work.git("rev-parse", BRANCH))
+
+
+def test_good_commits_of_a_person_are_adopted(shop: Make) -> None:
+    work = a_shop(shop)
+    work.others_merge("by-hand", "fine")
+    work.land()
+    assert (state_of(work).state, state_of(work).tip) == ("good", work.git("rev-parse", BRANCH))
+    session = work.run()
+    assert work.merged("by-hand") == "fine" and entry_of(session).status == "done"
+
+
+def test_nothing_starts_from_commits_that_were_not_judged(shop: Make) -> None:
+    work = a_shop(shop)
+    an_entry(work.workspace, budget="5")
+    work.others_merge("by-hand", "fine")
+    assert starts(work) == 0
+    work.land()
+    assert starts(work) == 1
+
+
+def test_a_red_tip_stops_dispatch_and_names_its_commit(shop: Make) -> None:
+    work = a_shop(shop)
+    an_entry(work.workspace, budget="5")
+    work.others_merge("fine", "1")
+    work.others_merge("broken", "1")
+    culprit = work.git("rev-parse", BRANCH)
+    work.others_merge("more", "1")
+    work.land()
+    row = state_of(work)
+    assert (row.state, row.culprit) == ("red", culprit)
+    assert row.message.startswith(f"muster/integration is red since {culprit[:7]}")
+    world = dispatch.cycle(work.workspace.pk)
+    assert (len(world.started), {d.why.code for d in world.decisions if hasattr(d, "why")}) == (0, {"integration_red"})
+    assert not Session.objects.filter(workspace=work.workspace).exists()
+
+
+def test_it_goes_on_by_itself_once_the_branch_is_corrected(shop: Make) -> None:
+    work = a_shop(shop)
+    work.others_merge("broken", "1")
+    work.land()
+    assert state_of(work).state == "red"
+    good = state_of(work).tip
+    work.git("update-ref", f"refs/heads/{BRANCH}", good)
+    work.land()
+    assert (state_of(work).state, state_of(work).message) == ("good", "")
+
+
+def test_a_branch_that_was_moved_back_waits_for_a_person(shop: Make) -> None:
+    work = a_shop(shop)
+    first = state_of(work).tip
+    session = work.run()
+    work.git("update-ref", f"refs/heads/{BRANCH}", first)
+    work.land()
+    row = state_of(work)
+    assert (row.state, entry_of(session).status) == ("waiting", "done")
+    assert (
+        row.message
+        == "muster/integration was moved by somebody else: 1 landed commit are no longer in it. Accept it, or put it back"
+    )
+
+
+def test_commits_that_appear_while_sessions_run_wait_for_a_person(shop: Make) -> None:
+    work = a_shop(shop)
+    work.claim()
+    work.others_merge("by-hand", "fine")
+    work.land()
+    assert state_of(work).state == "waiting" and "an agent may have written it" in state_of(work).message
+    Integration.objects.update(adopt_foreign=True, recheck=True)
+    work.land()
+    assert state_of(work).state == "good"
+
+
+def test_a_checked_out_branch_is_delivered_later_and_landings_go_on(shop: Make) -> None:
+    work = a_shop(shop)
+    place = work.repo.parent / "mine"
+    work.git("worktree", "add", "--quiet", str(place), BRANCH)
+    session = work.run()
+    row = state_of(work)
+    assert entry_of(session).status == "done" and row.tip != work.git("rev-parse", BRANCH)
+    assert row.undelivered == f"not delivered: {BRANCH} is checked out in {place}"
+    work.git("worktree", "remove", str(place))
+    work.land()
+    assert (state_of(work).undelivered, work.git("rev-parse", BRANCH)) == ("", row.tip)
+
+
+def test_commits_made_in_the_checked_out_branch_are_merged(shop: Make) -> None:
+    work = a_shop(shop)
+    place = work.repo.parent / "mine"
+    work.git("worktree", "add", "--quiet", str(place), BRANCH)
+    work.run()
+    (place / "by-hand").write_text("fine")
+    git(place, "add", "-A")
+    git(place, "commit", "--quiet", "-m", "by hand")
+    work.land()
+    work.git("worktree", "remove", str(place))
+    work.land()
+    assert (work.merged("by-hand"), work.merged("ok"), state_of(work).state) == ("fine", "yes\n", "good")
+
+
+def test_checks_that_cannot_run_on_the_base_stop_dispatch_before_anything_is_paid(shop: Make) -> None:
+    work = shop("echo yes > ok", setup=["false"], verify=CHECK)
+    an_entry(work.workspace, budget="5")
+    work.land()
+    assert state_of(work).state == "unusable"
+    assert "setup command 1 failed: exit 1" in state_of(work).message
+    assert starts(work) == 0
+
+
+def test_new_checks_are_run_on_the_tip_before_work_is_compared_with_it(shop: Make) -> None:
+    from orchestration.configuration import workspace_setup
+    from tests.factories import ANA
+
+    work = a_shop(shop)
+    workspace_setup.configure(work.workspace, {"verify": [{"name": "other", "run": "true"}]}, by=ANA)
+    work.land()
+    assert work.workspace.verdicts.count() == 2
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_new_commits_of_the_base_branch_are_merged_and_judged(shop: Make, follow: bool) -> None:
+    work = a_shop(shop, follow_base=follow)
+    commit_on_main(work, "from-main", "1")
+    work.land()
+    assert (work.merged("from-main") == "1") == follow
+    if follow:
+        assert work.git("log", "-1", "--format=%s", BRANCH) == "Merge main"
+
+
+@pytest.mark.parametrize("name", ["broken", "ok"])
+def test_a_base_that_is_red_or_conflicts_is_left_out_and_work_goes_on(shop: Make, name: str) -> None:
+    work = a_shop(shop)
+    first = work.run()
+    commit_on_main(work, name, "theirs")
+    work.land()
+    row = state_of(work)
+    assert row.state == "good" and row.base_problem.startswith("main cannot be merged into muster/integration: ")
+    assert work.merged("ok") == "yes\n" and entry_of(first).status == "done"
+    assert branch.observe(work.workspace.pk) == ""
+
+
+def test_a_revert_goes_through_the_queue(shop: Make) -> None:
+    from orchestration.landing import queue
+    from orchestration.models import Landing
+
+    work = a_shop(shop)
+    work.run()
+    queue.enqueue_branch(work.workspace.pk, Landing.Kind.REVERT, work.git("rev-parse", BRANCH), by="ana")
+    work.land()
+    assert work.merged("ok") is None
+    assert work.git("log", "-1", "--format=%s", BRANCH) == 'Revert "#1 Do it"'
+
+
+def test_a_red_tip_can_be_reverted(shop: Make) -> None:
+    from orchestration.landing import queue
+    from orchestration.models import Landing
+
+    work = a_shop(shop)
+    work.others_merge("broken", "1")
+    work.land()
+    queue.enqueue_branch(work.workspace.pk, Landing.Kind.REVERT, state_of(work).culprit, by="ana")
+    work.land()
+    assert (work.merged("broken"), state_of(work).state) == (None, "good")
+
+
+def commit_on_main(work: Shop, name: str, text: str) -> None:
+    (work.repo / name).write_text(text)
+    work.git("add", "-A")
+    work.git("commit", "--quiet", "-m", f"add {name}")
+
+
+assert Entry
