@@ -1,0 +1,87 @@
+"""A lander that is killed at any point of a landing: the next one completes it, and nothing happens twice."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestration.landing import branch
+from orchestration.models import Integration, IntegrationCommit, Landing, Session
+from orchestration.worker.lander import swap
+from orchestration.worker.lander.lease import Lease
+from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of
+from workspaces.models import Event
+
+Make = Callable[..., Shop]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def verified(shop: Make) -> tuple[Shop, Session]:
+    work = shop("echo yes > ok", verify=[{"name": "ok", "run": "test -f ok || test ! -f never"}])
+    work.land()
+    session = work.supervise(work.claim())
+    return work, session
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, *, after: bool) -> None:
+    original = getattr(module, name)
+
+    def killed(*args: Any, **kwargs: Any) -> Any:
+        if after:
+            original(*args, **kwargs)
+        monkeypatch.setattr(module, name, original)
+        raise Killed
+
+    monkeypatch.setattr(module, name, killed)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("name", ["_intend", "finish", "deliver", "_complete", "end_landed"])
+def test_a_landing_that_was_cut_short_is_completed_once(
+    verified: tuple[Shop, Session], monkeypatch: pytest.MonkeyPatch, name: str, after: bool
+) -> None:
+    work, session = verified
+    kill_at(monkeypatch, swap, name, after=after)
+    with pytest.raises(Killed):
+        work.land()
+    Integration.objects.update(due=True, lease_until=None)
+    work.land()
+    assert (entry_of(session).status, work.merged("ok")) == ("done", "yes\n")
+    assert [commit.state for commit in IntegrationCommit.objects.all()] == ["done"]
+    assert Landing.objects.get().state == "landed"
+    assert work.git("log", "--first-parent", "--format=%s", f"main..{BRANCH}").split("\n") == ["#1 Do it"]
+    assert Event.objects.filter(verb="entry.landed").count() == 1
+
+
+def test_an_intent_whose_ref_was_moved_elsewhere_is_void_and_its_landing_goes_again(verified: tuple[Shop, Session]) -> None:
+    work, session = verified
+    row = Integration.objects.get(pk=work.workspace.pk)
+    other = work.git("commit-tree", "main^{tree}", "-m", "elsewhere")
+    intent = IntegrationCommit.objects.create(
+        workspace=work.workspace, old=row.tip, new=work.git("rev-parse", entry_of(session).branch), tree="x", subject="x"
+    )
+    Landing.objects.update(intent=intent, state="checking")
+    work.git("update-ref", branch.ref_of(work.workspace.pk), other)
+    fence = branch.lease(work.workspace.pk, work.heartbeat.worker, from_dead=False)
+    assert fence is not None
+    swap.recover(Lease.read(work.workspace.pk, fence, lambda: False))
+    intent.refresh_from_db()
+    assert (intent.state, Landing.objects.get().state) == ("void", "queued")
+
+
+def test_a_lander_that_lost_its_lease_writes_nothing(verified: tuple[Shop, Session]) -> None:
+    work, session = verified
+    worker = work.heartbeat.worker
+    fence = branch.lease(work.workspace.pk, worker, from_dead=False)
+    assert fence is not None and branch.lease(work.workspace.pk, worker, from_dead=False) is None
+    late = Lease.read(work.workspace.pk, fence, lambda: False)
+    Integration.objects.update(lease_until=None)
+    assert branch.lease(work.workspace.pk, worker, from_dead=False) == fence + 1
+    with pytest.raises(branch.Fenced):
+        swap.land(late, old="a", new=work.git("rev-parse", "main"), kind=IntegrationCommit.Kind.ENTRIES, subject="late")
+    assert not IntegrationCommit.objects.exists()
+    assert entry_of(session).status == "in_progress"
