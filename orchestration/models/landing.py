@@ -100,7 +100,7 @@ class Integration(models.Model):
 
 
 class IntegrationCommit(models.Model):
-    """A first-parent commit that Muster writes on an integration branch. The row is written before the branch moves: whoever finds it
+    """A first-parent commit that Muster writes on an integration branch. The row is written before the branch moves: a lander that finds it
     `intended` completes it."""
 
     class Kind(models.TextChoices):

@@ -77,7 +77,7 @@ def _compare(run: CheckRun, base: CheckRun | None, question: Question) -> _Compa
 
 def _by_itself(run: CheckRun, base: CheckRun | None, question: Question) -> _Compared:
     """An exit code or a score cannot tell one failure from another: on a red base it must become good."""
-    base_score = base.score if base is not None and base.says_something else 0.0
+    base_score = base.score if base is not None and base.is_evidence else 0.0
     if base is not None and base.cases is not None and base.cases.any:
         findings = [*run.findings, "it reports no cases now, and reported some before"]
         return _Compared(run, False, 0.0, _share_passed(base.cases), findings)

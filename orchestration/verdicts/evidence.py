@@ -53,7 +53,7 @@ class CheckRun:
         return self.exit_code == 0 and self.cause == "exited" and self.score >= 1
 
     @property
-    def says_something(self) -> bool:
+    def is_evidence(self) -> bool:
         """Whether this is evidence about the tree. A program that is not there is: the tree may not contain it yet."""
         return self.cause in ("exited", "start_failed")
 

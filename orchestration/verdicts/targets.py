@@ -11,8 +11,8 @@ SOURCE_SUFFIXES = (".py", ".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".go", "
 def matching(pattern: str, names: Iterable[str]) -> set[str]:
     """The cases that a pattern names: a full name, the last parts of one, a file, or a pattern with `*`. `tests/test_a.py::test_b` is
     `tests.test_a.test_b`; a name without parameters names all of its parameters' cases."""
-    wanted = _dotted(pattern.strip())
-    return {name for name in names if _is_match(wanted, name)}
+    dotted_pattern = _dotted(pattern.strip())
+    return {name for name in names if _is_match(dotted_pattern, name)}
 
 
 def names_case(text: str, name: str) -> bool:
@@ -21,15 +21,24 @@ def names_case(text: str, name: str) -> bool:
     return len(word) > 3 and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
-def _is_match(wanted: str, name: str) -> bool:
+def _is_match(dotted_pattern: str, name: str) -> bool:
     plain = _plain(name)
     dotted = _dotted(name)
-    if wanted in (name, plain, dotted):
+    if dotted_pattern in (name, plain, dotted):
         return True
-    if "*" in wanted or "?" in wanted:
-        return fnmatchcase(dotted, wanted) or fnmatchcase(dotted, f"*.{wanted}") or fnmatchcase(_dotted(plain), wanted)
+    if "*" in dotted_pattern or "?" in dotted_pattern:
+        return (
+            fnmatchcase(dotted, dotted_pattern)
+            or fnmatchcase(dotted, f"*.{dotted_pattern}")
+            or fnmatchcase(_dotted(plain), dotted_pattern)
+        )
     plain = _dotted(plain)
-    return plain == wanted or plain.endswith(f".{wanted}") or plain.startswith(f"{wanted}.") or f".{wanted}." in f".{plain}"
+    return (
+        plain == dotted_pattern
+        or plain.endswith(f".{dotted_pattern}")
+        or plain.startswith(f"{dotted_pattern}.")
+        or f".{dotted_pattern}." in f".{plain}"
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -47,7 +47,7 @@ def judge_base(
         runner.set_up(checkout)
         runs = checks.observe(config.verify, checkout, runner.run(checkout))
     for run in runs:
-        if not run.says_something:
+        if not run.is_evidence:
             raise CannotJudge(f"{run.name} {'; '.join(run.findings) or run.cause}")
     return store.record(
         workspace_id,

@@ -34,7 +34,7 @@ def work(lease: Lease) -> None:
 
 def _step(lease: Lease) -> bool:
     """Land one batch. Returns whether there may be more to do."""
-    may_land = tip_watch.watch(lease)
+    may_land = tip_watch.examine(lease)
     if may_land:
         base_branch.follow(lease)
     queued = list(queue.in_order(lease.workspace_id)[: lease.config.landing.batch + 1])
@@ -107,7 +107,7 @@ def _land(lease: Lease, chain: Chain) -> None:
     if count:
         _swap(lease, chain, count, judged)
     if refused is not None:
-        refusals.combination(lease, refused, chain.tip, findings, beside=[step.landing for step in chain.steps[:count]])
+        refusals.combination(lease, refused, chain.tip, findings, together_with=[step.landing for step in chain.steps[:count]])
 
 
 def _judge(lease: Lease, chain: Chain, count: int) -> judging.Judged:

@@ -96,7 +96,7 @@ def _run(
             result = comparison.compare(runs, base, question)
         own = _of_entries(lease, landings, checkout, apart, tree)
     passed, findings = result.passed and not own, (*result.findings, *own)
-    if not all(run.says_something for run in runs):
+    if not all(run.is_evidence for run in runs):
         return Judged(passed, findings, reused=False)  # a check that was ended by its time limit leaves no verdict
     verdict = store.record(
         lease.workspace_id,

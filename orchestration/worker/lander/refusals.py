@@ -27,9 +27,11 @@ def conflict(lease: Lease, landing: Landing, merge: conflicts.MergedTree) -> Non
     refuse(lease, landing, text)
 
 
-def combination(lease: Lease, landing: Landing, tip: str, findings: Sequence[str], *, beside: Sequence[Landing] = ()) -> None:
+def combination(
+    lease: Lease, landing: Landing, tip: str, findings: Sequence[str], *, together_with: Sequence[Landing] = ()
+) -> None:
     """It was green alone. Names the landings that it is red together with."""
-    others = _partners(landing, beside)
+    others = _partners(landing, together_with)
     together = f"red together with {', '.join(others)}" if others else "red on the current tip"
     listed = "\n".join(findings[:20]) or "the checks fail"
     refuse(lease, landing, f"{Reason.MERGE_CONFLICT}: green alone, {together}:\n{listed}")
@@ -76,9 +78,9 @@ def _problem_of_branch(lease: Lease, landing: Landing, text: str) -> None:
     activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id, reason=message[:500])
 
 
-def _partners(landing: Landing, beside: Sequence[Landing]) -> list[str]:
+def _partners(landing: Landing, together_with: Sequence[Landing]) -> list[str]:
     """What landed since the work's base, newest first, and what would have landed just before it."""
-    named = [f"#{other.entry.seq}" for other in beside if other.entry is not None]
+    named = [f"#{other.entry.seq}" for other in together_with if other.entry is not None]
     since = Landing.objects.filter(workspace_id=landing.workspace_id, state=Landing.State.LANDED, entry__isnull=False)
     if landing.round is not None:
         base = IntegrationCommit.objects.filter(workspace_id=landing.workspace_id, new=landing.round.base_commit).first()

@@ -1,6 +1,6 @@
 """Put a judged commit on the integration branch: an intent, the refs, the rows. Killed at any point, the next lander completes it.
 
-The intent names old and new tip. Whoever finds it open looks at Muster's own ref: new, or a descendant, means that only the rows are missing;
+The intent names old and new tip. A lander that finds it open looks at Muster's own ref: new, or a descendant, means that only the rows are missing;
 old means that the refs are moved again; anything else is void, and its landings are queued again.
 """
 

@@ -26,7 +26,7 @@ State = branch.State
 MAX_BISECTED = 200
 
 
-def watch(lease: Lease) -> bool:
+def examine(lease: Lease) -> bool:
     """Look at the branch. Returns whether work may land on the known tip. Raises Fenced or Halted."""
     row = lease.row()
     here = branches.tip_or_raise(lease.repo, lease.branch_name)
@@ -78,7 +78,7 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
     row = lease.row()
     is_ahead = git.succeeds(lease.repo, "merge-base", "--is-ancestor", tip, here)
     if not is_ahead:
-        return _beside(lease, tip, here)
+        return _diverged(lease, tip, here)
     if not lease.origin and not row.adopt_foreign and not row.recheck and _is_at_work(lease):
         message = (
             f"{_count(lease, tip, here)} appeared on {lease.branch_name} while sessions were running: "
@@ -101,7 +101,7 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
     return False
 
 
-def _beside(lease: Lease, tip: str, here: str) -> bool:
+def _diverged(lease: Lease, tip: str, here: str) -> bool:
     """The branch does not contain the known tip: commits beside undelivered landings are merged; anything else waits for a person."""
     delivered = lease.row().delivered
     extends = bool(delivered) and delivered != tip and git.succeeds(lease.repo, "merge-base", "--is-ancestor", delivered, here)

@@ -45,9 +45,9 @@ def tampered(changed: Iterable[str], *, at_base: Iterable[str], patterns: Sequen
 
 def _shadows(name: str) -> bool:
     """Whether Python, started at the top of the repository, would import this file instead of a module of its own library."""
-    module, _, rest = name.partition("/")
-    if rest:
-        return rest == "__init__.py" and module in sys.stdlib_module_names
+    module, _, below = name.partition("/")
+    if below:
+        return below == "__init__.py" and module in sys.stdlib_module_names
     return module.endswith(".py") and module.removesuffix(".py") in sys.stdlib_module_names
 
 

@@ -64,7 +64,7 @@ def _judge(context: RoundContext, checkout: Path, *, is_whole: bool) -> Verdict:
 
 def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], before: dict[str, CheckRun]) -> set[str]:
     """The checks of scope `auto` that turn out to look at their entry: their report changes with its variables. Runs such a check again."""
-    found = set()
+    newly = set()
     for check, run in zip(context.config.verify, runs, strict=True):
         if check.scope != "auto" or check.junit is None or check.name not in before or run.cases is None:
             continue
@@ -80,14 +80,14 @@ def _found_out(context: RoundContext, checkout: Path, runs: list[CheckRun], befo
         )
         seen = without.cases.good | frozenset(without.cases.failed) if without.cases is not None else frozenset()
         if (has_base and gone & seen) or (not has_base and not seen):
-            found.add(check.name)
-    scopes.keep(context.session.workspace_id, context.config, found)
-    return found
+            newly.add(check.name)
+    scopes.keep(context.session.workspace_id, context.config, newly)
+    return newly
 
 
 def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree: str, *, is_whole: bool) -> None:
     """The verdict by tree, unless something else than the tree was judged or a check did not end by itself."""
-    if not is_whole or not all(run.says_something for run in runs):
+    if not is_whole or not all(run.is_evidence for run in runs):
         return
     context.verdict = store.record(
         context.session.workspace_id,

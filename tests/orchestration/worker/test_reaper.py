@@ -209,8 +209,10 @@ def test_what_a_dead_workers_agent_had_not_committed_is_kept_on_its_branch() -> 
     session = a_lost_session()
     repo = settings.DATA_DIR / "repo"
     git(repo, "branch", "muster/integration")
-    worktree = worktrees.prepare(repo, session_dir.worktrees(), session.entry_id, "muster/integration")
+    worktree = worktrees.prepare(
+        repo, session_dir.worktrees(), session.entry_id, "muster/integration", branch=session.entry.branch
+    )
     (worktree.path / "part").write_text("half\n")
     assert reaper.reap() == 1
-    assert git(repo, "show", f"muster/{session.entry_id}:part") == "half"
-    assert Round.objects.get(session=session).commit == git(repo, "rev-parse", f"muster/{session.entry_id}")
+    assert git(repo, "show", f"{session.entry.branch}:part") == "half"
+    assert Round.objects.get(session=session).commit == git(repo, "rev-parse", session.entry.branch)

@@ -30,7 +30,7 @@ def starts(work: Shop) -> int:
     return len(dispatch.cycle(work.workspace.pk).started)
 
 
-def test_the_first_tip_is_the_baseline_whatever_its_checks_say(shop: Make) -> None:
+def test_the_first_tip_is_the_baseline_even_if_it_is_red(shop: Make) -> None:
     work = shop("echo yes > ok", verify=[{"name": "tests", "run": "false"}])
     work.land()
     row = state_of(work)
