@@ -79,11 +79,7 @@ POINTS = [
     Point("orchestration.sessions.rounds.close", "after", 1, name="close-after-a-failed-round"),
     Point("orchestration.sessions.rounds.close", "before", 2),
     Point("orchestration.sessions.rounds.close", "after", 2),
-    *both("orchestration.git.merging.merge"),
-    *both("orchestration.git.command.attempt", word="update-ref"),
-    *both("orchestration.git.worktrees.remove"),
-    *both("orchestration.worker.steps.pushing.push"),
-    Point("orchestration.git.command.attempt", "after", 1, "push", name="git-pushed"),
+    *both("orchestration.landing.queue.enqueue"),
     Point("orchestration.sessions.lifecycle.conclude", "before", 1, name="conclude-before-a-failed-session"),
     *both("orchestration.sessions.lifecycle.conclude", 2),
     Point("budget.ledger.booking.settle", "after", 2, name="conclude-settled-and-not-committed"),
@@ -199,9 +195,11 @@ def test_after_a_kill_here_the_entry_completes(sweep: Sweep, point: Point) -> No
 def test_after_a_kill_here_the_work_is_merged_once(sweep: Sweep, point: Point) -> None:
     id_ = sweep.entries[point]
     assert sweep.git("show", f"muster/integration:{id_}.txt") == "good"
-    assert len(sweep.git("log", "--format=%H", f"--grep=Merge {id_}", "muster/integration").split()) == 1
-    subjects = sweep.git("log", "--format=%P", "muster/integration", "--", f"{id_}.txt").split("\n")
-    assert len(subjects) == 2, "bad and then good, each in one commit"
+    [(seq,)] = sweep.rows("SELECT seq FROM orchestration_entry WHERE id = ?", id_)
+    subjects = sweep.git("log", "--format=%s", "muster/integration").split("\n")
+    assert [subject for subject in subjects if subject.startswith(f"#{seq} ")] == [f"#{seq} killed at {point}"]
+    changes = sweep.git("log", "--format=%P", "muster/integration", "--", f"{id_}.txt").split("\n")
+    assert len(changes) == 2, "bad and then good, each in one commit"
 
 
 @pytest.mark.parametrize("point", POINTS, ids=str)
@@ -230,6 +228,8 @@ def test_after_a_kill_here_only_interrupted_turns_are_repeated(sweep: Sweep, poi
 
 def test_no_row_is_left_open(sweep: Sweep) -> None:
     assert sweep.rows("SELECT id FROM orchestration_session WHERE status <> 'ended'") == []
+    assert sweep.rows("SELECT id FROM orchestration_landing WHERE state <> 'landed'") == []
+    assert sweep.rows("SELECT id FROM orchestration_integrationcommit WHERE state <> 'done'") == []
     assert sweep.rows("SELECT id FROM budget_hold WHERE state <> 'settled'") == []
     assert sweep.rows("SELECT path FROM orchestration_filelock") == []
     assert sweep.rows("SELECT id FROM orchestration_round WHERE verdict = 'open' OR ended_at IS NULL") == []

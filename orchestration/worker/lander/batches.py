@@ -23,6 +23,8 @@ _KINDS = {Landing.Kind.ENTRY: Kind.ENTRIES, Landing.Kind.BASE: Kind.BASE, Landin
 def work(lease: Lease) -> None:
     """Do all that is due. Raises Fenced, Halted, or GitError."""
     lease.check_not_stopped()
+    if (left := lease.folder / judging.checkout_name(lease)).exists():  # of a lander that was killed
+        worktrees.discard(lease.repo, left)
     swap.recover(lease)
     try:
         while _step(lease):
@@ -44,6 +46,7 @@ def _step(lease: Lease) -> bool:
         return False
     row = lease.row()
     tip = row.tip if may_land else row.foreign_tip or row.tip
+    structlog.contextvars.bind_contextvars(entry=queued[0].entry_id or "")
     chain = candidates.build(lease.repo, tip, _batch(lease, queued), base_name=lease.base_branch, good=row.tip)
     _end_contained(lease, chain)
     if chain.refused is not None:

@@ -48,7 +48,7 @@ def judge_base(lease: Lease, commit: str, kind: store.Kind) -> TreeVerdict:
     tree = worktrees.tree_of(lease.repo, commit)
     runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=tree)
     return baseline.judge_base(
-        lease.workspace_id, lease.repo, commit, lease.config, runner, folder=lease.folder, name=_name(lease), kind=kind
+        lease.workspace_id, lease.repo, commit, lease.config, runner, folder=lease.folder, name=checkout_name(lease), kind=kind
     )
 
 
@@ -83,14 +83,14 @@ def _run(
 ) -> Judged:
     apart = scopes.entry_scoped(lease.workspace_id, lease.config)
     common = [check for check in lease.config.verify if check.name not in apart]
-    with worktrees.checkout(lease.repo, lease.folder, _name(lease), commit) as checkout:
+    with worktrees.checkout(lease.repo, lease.folder, checkout_name(lease), commit) as checkout:
         runner = LanderRunner(lease, what=what, tree=tree)
         try:
             runner.set_up(checkout)
         except CannotJudge as problem:
             return Judged(False, (str(problem),), reused=False)
         runs, result = checks.judge(common, checkout, runner.run(checkout), base, question)
-        if not result.passed and (newly := _found_out(lease, landings, checkout, runs, base)):
+        if not result.passed and (newly := _found_out(lease, landings, checkout, runs)):
             apart |= newly
             runs = [run for run in runs if run.name not in newly]
             result = comparison.compare(runs, base, question)
@@ -111,15 +111,18 @@ def _run(
     return Judged(passed, findings, verdict, reused=False)
 
 
-def _found_out(
-    lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun], base: Mapping[str, CheckRun]
-) -> set[str]:
-    """Checks of scope `auto` that are bad on the tip too, and good with each entry's variables: they look at their entry."""
-    automatic = {check.name for check in lease.config.verify if check.scope == "auto"}
-    bad = {run.name for run in runs if run.name in automatic and not run.is_green}
-    suspects = {name for name in bad if name not in base or not base[name].is_green}
+def _found_out(lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun]) -> set[str]:
+    """Checks of scope `auto` that are bad, are good with each entry's variables, and are bad again without: they look at their entry."""
+    automatic = [check for check in lease.config.verify if check.scope == "auto"]
+    bad = {run.name for run in runs if not run.is_green}
     entries = [landing for landing in landings if landing.entry is not None]
-    newly = {name for name in suspects if entries and not _of_entries(lease, entries, checkout, {name}, "")}
+    newly = set()
+    for check in automatic:
+        if check.name in bad and entries and not _of_entries(lease, entries, checkout, {check.name}, ""):
+            without = LanderRunner(lease, what="checks run again without an entry").run(checkout)
+            [again] = checks.observe([check.model_copy(update={"rerun": False})], checkout, without)
+            if not again.is_green:
+                newly.add(check.name)
     scopes.keep(lease.workspace_id, lease.config, newly)
     return newly
 
@@ -135,6 +138,8 @@ def _of_entries(lease: Lease, landings: Sequence[Landing], checkout: Path, names
         runner = LanderRunner(lease, what=what, tree=tree, entry=landing.entry, round_=landing.round)
         _, result = checks.judge(own, checkout, runner.run(checkout), {}, Question(policy="all_green"))
         findings += [f"#{landing.entry.seq}: {finding}" for finding in result.findings]
+        if findings:
+            break
     return tuple(findings)
 
 
@@ -159,5 +164,6 @@ def _is_old(lease: Lease, tip: str) -> bool:
     return verdict is not None and verdict.at < now() - timedelta(seconds=lease.config.verdict_max_age_s)
 
 
-def _name(lease: Lease) -> str:
+def checkout_name(lease: Lease) -> str:
+    """The folder of its working copy."""
     return f"land-{lease.workspace_id}"

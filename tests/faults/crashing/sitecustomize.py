@@ -20,11 +20,13 @@ MODULES = {
     "orchestration.sessions.lifecycle",
     "orchestration.git.command",
     "orchestration.worker.steps.verifying",
-    "orchestration.git.merging",
     "orchestration.processes.agent_process",
-    "orchestration.worker.steps.pushing",
+    "orchestration.landing.queue",
+    "orchestration.worker.lander.judging",
+    "orchestration.worker.lander.pushing",
+    "orchestration.worker.lander.swap",
     "orchestration.worker.steps.reviewing",
-    "orchestration.worker.steps.checks",
+    "orchestration.worker.judging.checks",
     "orchestration.git.worktrees",
 }
 PLANS = Path(os.environ.get("CRASH_PLANS", "/nowhere"))
