@@ -24,6 +24,8 @@ from dashboard.entry import views as entry_page
 from dashboard.executor import controls as executor_controls
 from dashboard.executor import views as executor_page
 from dashboard.help import shortcuts, styleguide
+from dashboard.landing import actions as landing_actions
+from dashboard.landing import views as landing_page
 from dashboard.live import streams
 from dashboard.locks import views as locks
 from dashboard.overview import views as workspace_overview
@@ -90,6 +92,14 @@ urlpatterns = [
     path("w/<str:workspace_id>/sessions/<str:session_id>/", session_page.redirect_to_session),
     path("w/<str:workspace_id>/sessions/<str:session_id>/stop/", session_page.redirect_to_session, {"tail": "stop/"}),
     path("w/<str:workspace_id>/workers/<str:session_id>/kill/", executor_controls.kill_session, name="session-kill"),
+    # Landing
+    path("w/<str:workspace_id>/landing/", landing_page.page, name="landing"),
+    path("w/<str:workspace_id>/landing/check/", landing_actions.check, name="landing-check"),
+    path("w/<str:workspace_id>/landing/accept/", landing_actions.accept, name="landing-accept"),
+    path("w/<str:workspace_id>/landing/put-back/", landing_actions.put_back, name="landing-put-back"),
+    path("w/<str:workspace_id>/landing/revert/", landing_actions.revert, name="landing-revert"),
+    path("w/<str:workspace_id>/landing/push/", landing_actions.push, name="landing-push"),
+    path("w/<str:workspace_id>/landing/merge/", landing_actions.merge, name="landing-merge"),
     # Locks
     path("w/<str:workspace_id>/locks/", locks.page, name="locks"),
     path("w/<str:workspace_id>/locks/<str:entry_id>/release/", locks.release, name="locks-release"),

@@ -236,6 +236,45 @@ class BaseRefused(ActivityEvent, verb="integration.base_refused", sentence="coul
     commit: str
 
 
+class TipAccepted(ActivityEvent, verb="integration.accepted", sentence="accepted {commit} as the integration branch's tip"):
+    commit: str
+
+    def words(self) -> dict[str, str]:
+        return {"commit": self.commit[:12]}
+
+
+class TipPutBack(ActivityEvent, verb="integration.put_back", sentence="put the integration branch back to {commit}"):
+    """`kept`: the ref of the commits that left the branch."""
+
+    commit: str
+    kept: str
+
+    def words(self) -> dict[str, str]:
+        return {"commit": self.commit[:12], "kept": self.kept}
+
+
+class TipCheckRequested(
+    ActivityEvent, verb="integration.check", sentence="requested to run the checks on the integration branch again"
+):
+    pass
+
+
+class RevertRequested(ActivityEvent, verb="integration.revert", sentence="requested to revert {commit}"):
+    commit: str
+
+    def words(self) -> dict[str, str]:
+        return {"commit": self.commit[:12]}
+
+
+class PushRequested(ActivityEvent, verb="integration.push", sentence="requested a push of the integration branch"):
+    pass
+
+
+class MergedIntoBase(ActivityEvent, verb="integration.merged", sentence="merged the integration branch into {branch}"):
+    branch: str
+    commit: str
+
+
 class EntriesAdded(ActivityEvent, verb="entries.added", sentence="added {count}"):
     """`entries`: the first 50 ids. `without_money`: how many of them nothing is left for."""
 

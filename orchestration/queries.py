@@ -14,6 +14,7 @@ from budget.models import RoundSpend
 from budget.reads.queries import position
 from orchestration import configuration
 from orchestration.executor import explain
+from orchestration.landing import reads
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session, Worker
 from orchestration.reasons import Reason
 from workspaces import ids
@@ -215,13 +216,6 @@ def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[d
     return shown_rounds(entry, page[:limit]), following
 
 
-def shown_check(check: dict[str, Any]) -> dict[str, Any]:
-    """A check's evidence without the names of passed cases: those only serve the next round's comparison."""
-    if "cases" not in check:
-        return check
-    return check | {"cases": {name: value for name, value in check["cases"].items() if name != "passed"}}
-
-
 def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
     """Rounds with cost and findings. One query for the costs."""
     costs = dict(RoundSpend.objects.filter(account_id=entry.pk).values_list("number", "cost"))
@@ -232,10 +226,11 @@ def shown_rounds(entry: Entry, rounds: Sequence[Round]) -> list[dict[str, Any]]:
             "cost_usd": amounts.number(costs.get(round_.number, 0)),
             "score": round_.score,
             "improvement_score": round_.improvement_score,
+            "base_score": round_.base_score,
             "verdict": round_.verdict,
             "summary": round_.summary,
             "findings": round_.findings,
-            "checks": [shown_check(check) for check in round_.checks],
+            "checks": [reads.shown_check(check) for check in round_.checks],
             "review": round_.review or None,
             "commit": round_.commit or None,
             "diffstat": round_.diffstat,

@@ -13,6 +13,7 @@ from budget.models import Category, LedgerEntry, RoundSpend
 from dashboard.shared import labels
 from dashboard.shared.page_request import PageRequest
 from orchestration import queries
+from orchestration.landing import reads
 from orchestration.models import Entry, Round, Session
 
 MAX_ROUNDS = 200
@@ -72,7 +73,7 @@ def _row(round_: Round, chart_round: chart.Round, most_expensive: Round | None) 
         cost=amounts.format_usd(chart_round.cost, estimate=chart_round.estimated),
         outcome=chart_round.outcome,
         reached=labels.REACHED[reached],
-        checks=[queries.shown_check(check) for check in round_.checks],
+        checks=[reads.shown_check(check) for check in round_.checks],
         most_expensive=most_expensive is not None and most_expensive.number == round_.number,
     )
 

@@ -24,7 +24,7 @@ from workspaces import access, tokens
 from workspaces.access import Caller
 from workspaces.errors import Forbidden, NotFound, Refused, Unauthorized
 
-TOPICS = ("executor", "workers", "entries", "locks", "budget")
+TOPICS = ("executor", "workers", "entries", "locks", "landing", "budget")
 ON_REQUEST = re.compile(r"tick|log-sess_[0-9a-z]{16,40}")
 MAX_TOPICS = 20
 HEARTBEAT_S = 10.0

@@ -12,6 +12,7 @@ from dashboard.shared import stop_progress
 from dashboard.shared.page_request import COUNTED_TO, PageRequest, Region
 from orchestration import configuration
 from orchestration.executor import stats as executor_stats
+from orchestration.landing import branch
 from orchestration.models import Executor
 from workspaces.access import Need
 
@@ -28,7 +29,7 @@ class Alert:
 
 def nav(page_request: PageRequest) -> dict[str, Any]:
     """The counts shown with the names of the sections."""
-    counts = {name: _count_text(page_request.counted(name)) for name in ("open_entries", "locked_paths")}
+    counts = {name: _count_text(page_request.counted(name)) for name in ("open_entries", "locked_paths", "queued_landings")}
     return {**counts, "at_work": page_request.at_work}
 
 
@@ -88,6 +89,9 @@ def _alerts(page_request: PageRequest) -> list[Alert]:
         alerts.append(
             Alert("bad", f"The hard cap of {cap} is reached: no session starts", reverse("budget", args=at), "Review cap")
         )
+    integration = getattr(page_request.executor.workspace, "integration", None)
+    if integration is not None and integration.state in branch.STOPS_DISPATCH:
+        alerts.append(Alert("bad", integration.message, reverse("landing", args=at), "View landing"))
     if page_request.executor.state == Executor.State.RUNNING and is_late(page_request.ticked_at):
         words = "No tick from the executor: no session starts until its control worker is back"
         alerts.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))

@@ -40,7 +40,9 @@ class PageRequest:
         open_sessions = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
         at_work = Coalesce(Subquery(open_sessions.annotate(n=Count("pk")).values("n")), 0)
         newest = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
-        rows = Executor.objects.select_related("workspace__project").annotate(at_work=at_work, ticked_at=Subquery(newest))
+        rows = Executor.objects.select_related("workspace__project", "workspace__integration").annotate(
+            at_work=at_work, ticked_at=Subquery(newest)
+        )
         counted: dict[str, Any] = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
         left = orphans.filter_orphans(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
         counted["orphans"] = Coalesce(Subquery(left.annotate(n=Count("pk")).values("n")), 0)
@@ -58,6 +60,10 @@ class PageRequest:
             "locked_paths": (
                 "(SELECT count(*) FROM (SELECT 1 FROM orchestration_filelock WHERE workspace_id = %s LIMIT %s) l)",
                 [workspace_id, limit],
+            ),
+            "queued_landings": (
+                "(SELECT count(*) FROM orchestration_landing WHERE workspace_id = %s AND state IN ('queued', 'checking'))",
+                [workspace_id],
             ),
             "reviews_waiting": (
                 """(SELECT count(*) FROM budget_review r WHERE r.project_id = %s AND r.state = 'open' AND r.author <> %s AND NOT EXISTS

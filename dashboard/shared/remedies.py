@@ -7,6 +7,7 @@ from orchestration.reasons import Page, Remedy
 
 _URL_NAMES: dict[Page, str] = {
     "budget": "budget",
+    "landing": "landing",
     "locks": "locks",
     "agents": "agent",
     "sessions": "workers",

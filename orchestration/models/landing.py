@@ -88,6 +88,7 @@ class Integration(models.Model):
     )
     judging_tree = models.CharField(max_length=64, blank=True, db_default="", help_text="The tree on which the checks run now.")
     due = models.BooleanField(default=True, db_default=True, help_text="A lander must look.")
+    push_wanted = models.BooleanField(default=False, db_default=False, help_text="A person requested a push.")
     undelivered = models.CharField(max_length=300, blank=True, db_default="")
     phase = models.CharField(max_length=200, blank=True, db_default="", help_text="What the lander does now.")
     phase_since = models.DateTimeField(null=True, blank=True)

@@ -1,6 +1,6 @@
 """Requests and responses of the orchestration calls, as openapi.json publishes them.
 
-`executor`, `entries`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
+`executor`, `entries`, `landing`, `rounds`, `sessions`, `events`, `workspaces`, `agents`: one module for each subject of the API.
 """
 
 from orchestration.schemas.agents import AgentOut, HostAgents, PushOut, SecretIn, SecretOut, SecretsOut
@@ -34,11 +34,25 @@ from orchestration.schemas.executor import (
     WorkerOut,
     Workers,
 )
+from orchestration.schemas.landing import (
+    AcceptIn,
+    HistoryOut,
+    LandedOut,
+    LandingOut,
+    MergedOut,
+    PutBackOut,
+    QueuedOut,
+    RevertIn,
+    RevertOut,
+    TipIn,
+    VerdictOut,
+)
 from orchestration.schemas.rounds import RoundOut, RoundsOut
 from orchestration.schemas.sessions import CostOut, ProgressIn, SessionOut, TokensOut, UsageIn, UsageOut
 from orchestration.schemas.workspaces import Deleted, WorkspaceChange, WorkspaceIn, WorkspaceOut, WorkspacesOut
 
 __all__ = [
+    "AcceptIn",
     "AgentOut",
     "CheckOut",
     "CostOut",
@@ -55,14 +69,22 @@ __all__ = [
     "ExecutorStatus",
     "Explained",
     "ExplainedEntry",
+    "HistoryOut",
     "HostAgents",
+    "LandedOut",
+    "LandingOut",
+    "MergedOut",
     "Ok",
     "Paused",
     "PriorityIn",
     "ProgressIn",
     "PushOut",
+    "PutBackOut",
+    "QueuedOut",
     "ReasonOut",
     "Resumed",
+    "RevertIn",
+    "RevertOut",
     "RoundOut",
     "RoundsIn",
     "RoundsOut",
@@ -75,10 +97,12 @@ __all__ = [
     "Started",
     "StatusIn",
     "Stopped",
+    "TipIn",
     "Todo",
     "TokensOut",
     "UsageIn",
     "UsageOut",
+    "VerdictOut",
     "WorkerOut",
     "Workers",
     "WorkspaceChange",

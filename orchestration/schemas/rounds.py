@@ -14,6 +14,7 @@ class RoundOut(Schema):
     cost_usd: Number
     score: float | None
     improvement_score: float | None
+    base_score: float | None
     verdict: str
     summary: str
     findings: list[str]

@@ -43,6 +43,7 @@ def _step(lease: Lease) -> bool:
     if not may_land:
         queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]
     if not queued:
+        _push_on_request(lease)
         return False
     row = lease.row()
     tip = row.tip if may_land else row.foreign_tip or row.tip
@@ -153,6 +154,12 @@ def _clean_up(lease: Lease, landed: Sequence[Landing]) -> None:
             except GitError as problem:
                 log.warning("worktree.not_removed", entry=landing.entry_id, error=str(problem)[-200:])
     pushing.push(lease.workspace_id, lease.repo)
+
+
+def _push_on_request(lease: Lease) -> None:
+    if lease.row().push_wanted:
+        lease.write(push_wanted=False)
+        pushing.push(lease.workspace_id, lease.repo)
 
 
 def _requeue(lease: Lease) -> None:

@@ -1,0 +1,111 @@
+"""The page of landings: the integration branch and what is known of it, the queue, the history, and the way to the base branch."""
+
+import re
+from typing import Any
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, Region, render_page
+from orchestration import configuration
+from orchestration.landing import branch, reads
+from orchestration.models import Integration, IntegrationCommit
+
+MAX_HISTORY = 50
+MAX_FILES = 300
+_STATES = {"unknown": "judging", "good": "good_tip", "red": "red_tip", "waiting": "tip_waits", "unusable": "unusable_tip"}
+
+
+@in_workspace()
+def page(page_request: PageRequest) -> HttpResponseBase:
+    return _render(page_request)
+
+
+def _render(page_request: PageRequest) -> HttpResponse:
+    return render_page(page_request, "landing/landing.html", REGIONS, tab="landing")
+
+
+def state_region(page_request: PageRequest) -> dict[str, Any]:
+    """The tip and why nothing starts from it, if so. Two git processes."""
+    workspace, row = page_request.workspace, _row(page_request)
+    config = configuration.load(page_request.executor.config)
+    verdict = reads.verdict_of(workspace, row.tip)
+    return {
+        "integration": row,
+        "badge_name": _STATES[row.state],
+        "is_stopped": row.state in branch.STOPS_DISPATCH,
+        "branch_name": config.integration_branch,
+        "base_branch": workspace.base_branch,
+        "checks_configured": bool(config.verify),
+        "pass_policy": config.pass_policy,
+        "verdict": verdict,
+        "summary": reads.summary(verdict) if verdict is not None else None,
+        "checks": [reads.shown_check(check) for check in verdict.checks] if verdict is not None else [],
+        "distance": reads.distance(workspace, row.tip),
+    }
+
+
+def queue_region(page_request: PageRequest) -> dict[str, Any]:
+    """What waits to land, and what is done now."""
+    return {"queued": reads.queued(page_request.workspace.pk), "integration": _row(page_request)}
+
+
+def history_region(page_request: PageRequest) -> dict[str, Any]:
+    """What Muster wrote on the branch, newest first."""
+    rows = reads.history(page_request.workspace.pk, limit=MAX_HISTORY + 1)
+    return {"landed": [_landed(row) for row in rows[:MAX_HISTORY]], "more_landed": len(rows) > MAX_HISTORY}
+
+
+def way_out_region(page_request: PageRequest) -> dict[str, Any]:
+    """The difference from the base branch, and how to get it there."""
+    workspace, row = page_request.workspace, _row(page_request)
+    config = configuration.load(page_request.executor.config)
+    files = reads.changed_files(workspace, row.tip)
+    remote = config.push.remote if config.push is not None else "origin"
+    return {
+        "files": files[:MAX_FILES],
+        "files_count": len(files),
+        "inserted": sum(plus for _, plus, _ in files),
+        "deleted": sum(minus for _, _, minus in files),
+        "remote": remote,
+        "push_configured": config.push is not None,
+        "compare_url": _compare_url(workspace.origin, workspace.base_branch, config.integration_branch),
+        "branch_name": config.integration_branch,
+        "base_branch": workspace.base_branch,
+        "repo": workspace.repo,
+        "distance": reads.distance(workspace, row.tip),
+        "integration": row,
+    }
+
+
+def _row(page_request: PageRequest) -> Integration:
+    if "integration" not in page_request.memo:
+        page_request.memo["integration"] = reads.integration(page_request.workspace.pk)
+    row: Integration = page_request.memo["integration"]
+    return row
+
+
+def _landed(row: IntegrationCommit) -> dict[str, Any]:
+    entries = [landing.entry for landing in row.landings.all() if landing.entry is not None]
+    return {"row": row, "entries": entries, "summary": reads.summary(row.verdict) if row.verdict is not None else None}
+
+
+def _compare_url(origin: str, base: str, name: str) -> str:
+    """The page of the forge that compares the two branches; empty where the address is not one that is known."""
+    match = re.fullmatch(r"(?:https://(?:[^@/]+@)?|ssh://git@|git@)([\w.-]+)[/:](.+?)(?:\.git)?/?", origin)
+    if match is None:
+        return ""
+    host, path = match.groups()
+    if host == "github.com":
+        return f"https://{host}/{path}/compare/{base}...{name}"
+    return f"https://{host}/{path}/-/compare/{base}...{name}" if "gitlab" in host else ""
+
+
+REGIONS = HEADER | {
+    "tip": Region("landing/landing.html#tip", state_region),
+    "queue": Region("landing/landing.html#queue", queue_region),
+    "history": Region("landing/landing.html#history", history_region),
+    "way-out": Region("landing/landing.html#way-out", way_out_region),
+}

@@ -1,0 +1,117 @@
+"""What the page and the API show of a workspace's integration branch and landing queue."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration import configuration
+from orchestration.git import branches, worktrees
+from orchestration.git import command as git
+from orchestration.git.command import GitError
+from orchestration.landing import branch, queue
+from orchestration.models import Executor, Integration, IntegrationCommit, Landing, TreeVerdict
+from orchestration.verdicts import checks_hash, store
+from workspaces.models import Workspace
+
+MAX_QUEUED = 200
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Of the integration branch from the base branch, in commits. None: git cannot say."""
+
+    ahead: int | None = None
+    behind: int | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a verdict says in figures. Of several checks, the sums. `failing`: names of failing cases, the first ones."""
+
+    passing: int = 0
+    failing: int = 0
+    seconds: float = 0.0
+    green: bool = False
+    names: tuple[str, ...] = ()
+    checks: tuple[dict[str, Any], ...] = ()
+
+
+def integration(workspace_id: str) -> Integration:
+    return branch.ensure(workspace_id)
+
+
+def queued(workspace_id: str) -> list[Landing]:
+    return list(queue.in_order(workspace_id)[:MAX_QUEUED])
+
+
+def history(workspace_id: str, *, limit: int, before: int | None = None) -> list[IntegrationCommit]:
+    """What Muster wrote on the branch, newest first."""
+    rows = IntegrationCommit.objects.filter(workspace_id=workspace_id, state=IntegrationCommit.State.DONE)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return list(rows.select_related("verdict").prefetch_related("landings__entry").order_by("-pk")[:limit])
+
+
+def distance(workspace: Workspace, tip: str) -> Distance:
+    """How far the tip is from the base branch. One git process."""
+    if not tip:
+        return Distance()
+    try:
+        counts = git.run(
+            Path(workspace.repo), "rev-list", "--left-right", "--count", f"refs/heads/{workspace.base_branch}...{tip}"
+        )
+    except GitError:
+        return Distance()
+    behind, ahead = (int(number) for number in counts.split())
+    return Distance(ahead, behind)
+
+
+def changed_files(workspace: Workspace, tip: str) -> list[tuple[str, int, int]]:
+    """Each file that differs from the base branch, with inserted and deleted lines; binary files count none. One git process."""
+    if not tip:
+        return []
+    command = ("diff", "--numstat", "--no-renames", "--no-ext-diff", "-z", f"refs/heads/{workspace.base_branch}...{tip}")
+    try:
+        lines = git.run(Path(workspace.repo), *command).split("\0")
+    except GitError:
+        return []
+    fields = [line.split("\t", 2) for line in lines if line]
+    return [(name, int(plus) if plus.isdigit() else 0, int(minus) if minus.isdigit() else 0) for plus, minus, name in fields]
+
+
+def verdict_of(workspace: Workspace, commit: str) -> TreeVerdict | None:
+    """The newest verdict on a commit's tree by today's checks."""
+    if not commit:
+        return None
+    config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
+    try:
+        tree = worktrees.tree_of(Path(workspace.repo), commit)
+    except GitError:
+        return None
+    return store.newest(workspace.pk, tree, checks_hash.of(config))
+
+
+def summary(verdict: TreeVerdict) -> Summary:
+    """The figures of a verdict."""
+    cases = [check["cases"] for check in verdict.checks if check.get("cases")]
+    names = [name for case in cases for name in case["failing"]]
+    return Summary(
+        passing=sum(case["passing"] for case in cases),
+        failing=len(names),
+        seconds=verdict.seconds,
+        green=store.is_green(verdict),
+        names=tuple(names),
+        checks=tuple(verdict.checks),
+    )
+
+
+def shown_check(check: dict[str, Any]) -> dict[str, Any]:
+    """A check's evidence without the names of passed cases and without what only later comparisons need."""
+    shown = {name: value for name, value in check.items() if not name.startswith("raw_")}
+    if "cases" in shown:
+        shown["cases"] = {name: value for name, value in shown["cases"].items() if name != "passed"}
+    return shown
+
+
+def base_commit(workspace: Workspace) -> str:
+    return branches.tip(Path(workspace.repo), workspace.base_branch) or ""
