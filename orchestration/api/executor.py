@@ -5,7 +5,6 @@ from typing import Any
 from ninja import Path, Router
 
 from budget.reads.queries import position
-from budget.schemas import Cursor, Limit
 from orchestration import events, queries, schemas, sessions
 from orchestration.backlog import entry_actions
 from orchestration.executor import control, dispatch
@@ -13,7 +12,7 @@ from orchestration.executor import explain as explaining
 from workspaces import access, activity
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
-from workspaces.schemas import responses
+from workspaces.schemas import Cursor, Limit, responses
 
 router = Router(tags=["executor"])
 
