@@ -8,7 +8,7 @@ from statistics import median
 from bench import steering_strategies
 from bench.steering_world import MIN_ROUND, ROUNDS, Run, Truth, play
 from budget import forecast
-from budget.forecast.duration_model import Life
+from budget.forecast.remaining_cost import Life
 
 AT = (25, 50, 75)
 START = datetime(2026, 1, 1, tzinfo=UTC)
