@@ -110,7 +110,7 @@ def _against(ours: Column, theirs: Column) -> str:
 def _calibration(scores: steering_forecast.Scores) -> None:
     names = {"cap": "time until the cap", "end": "cost of the whole backlog"}
     print(
-        "\n| forecast | made when spent | in the 10 to 90 % range | likely value is off by (median) | forecasts | too thin to tell |"
+        "\n| forecast | made when spent | in the 10 to 90 % range | likely value is off by (median) | forecasts | too little data |"
     )
     print("|---|---|---|---|---|---|")
     for (kind, percent), score in sorted(scores.items()):
