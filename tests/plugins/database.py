@@ -19,22 +19,34 @@ from django.db import connection, connections, transaction
 ROOT = Path(__file__).resolve().parents[2]
 MIGRATED = {"django_migrations", "django_content_type", "auth_permission"}
 """Tables that migrating fills and no test writes."""
+name = ""
+"""The database of this process."""
 _template = ""
 
 
 def make() -> None:
     """Point Django's connection at a database of this process alone, migrated and empty."""
-    global _template
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    if connection.vendor == "postgresql":
-        name = f"test_{worker}"
-        _copy_on_server(name)
-    else:
-        name = str(Path(settings.DATA_DIR, f"test-{worker}.sqlite3"))
-        _template = str(Path(settings.DATA_DIR, f"template-{worker}.sqlite3"))
+    global name, _template
+    if connection.vendor == "sqlite":
+        _template = str(Path(settings.DATA_DIR, f"template-{_worker()}.sqlite3"))
         _copy_template(Path(_template))  # a run of changed code removes the kept one
-        shutil.copyfile(_template, name)
+    name = copy("test")
     _use(name)
+
+
+def copy(prefix: str) -> str:
+    """A further database of this process, migrated and empty; its name."""
+    if connection.vendor == "sqlite":
+        target = str(Path(settings.DATA_DIR, f"{prefix}-{_worker()}.sqlite3"))
+        shutil.copyfile(_template, target)
+        return target
+    target = f"{prefix}_{_worker()}"
+    _copy_on_server(target)
+    return target
+
+
+def _worker() -> str:
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 
 def wipe() -> None:
