@@ -21,6 +21,7 @@ from tests.factories import (
     an_entry,
     blocked_event,
     ended,
+    keep_alive,
     project,
 )
 from tests.plugins import stages
@@ -139,7 +140,9 @@ def stage() -> stages.Make:
 
 @pytest.fixture
 def session(db: None) -> Session:
-    return stages.row(one_of_each)
+    session = stages.row(one_of_each)
+    keep_alive()
+    return session
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from django.test import Client
 from tests.dashboard.committed import transactional_db
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds import money
+from tests.factories import keep_alive
 from tests.plugins import stages
 from workspaces.models import Workspace
 
@@ -24,7 +25,9 @@ def stage(request: pytest.FixtureRequest) -> stages.Make | None:
 
 @pytest.fixture
 def workspace(db: None) -> Workspace:
-    return stages.row(seed.busy)
+    workspace = stages.row(seed.busy)
+    keep_alive()
+    return workspace
 
 
 @pytest.fixture
