@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.clis import KNOWN, Cli, Run, base_env, find, prepare
+from bench.stopping.clis import KNOWN, Cli, Run, base_env, find, prepare
 from orchestration.processes import agent_process
 from orchestration.processes.kill_sequence import Step
 
