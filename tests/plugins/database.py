@@ -22,6 +22,7 @@ MIGRATED = {"django_migrations", "django_content_type", "auth_permission"}
 name = ""
 """The database of this process."""
 _template = ""
+KEPT = 4  # templates of other branches and work trees that share this environment
 
 
 def make() -> None:
@@ -29,7 +30,7 @@ def make() -> None:
     global name, _template
     if connection.vendor == "sqlite":
         _template = str(Path(settings.DATA_DIR, f"template-{_worker()}.sqlite3"))
-        _copy_template(Path(_template))  # a run of changed code removes the kept one
+        _copy_template(Path(_template))
     name = copy("test")
     _use(name)
 
@@ -72,8 +73,11 @@ def _copy_template(target: Path) -> None:
     template = folder / f"{_fingerprint()}.sqlite3"
     with _locked(folder / "lock"):
         if not template.exists():
-            for old in folder.glob("*.sqlite3*"):
-                old.unlink()
+            kept = sorted(folder.glob("*.sqlite3"), key=lambda file: file.stat().st_mtime)
+            for old in kept[:-KEPT]:
+                old.unlink(missing_ok=True)
+            for left in folder.glob("unfinished*"):
+                left.unlink()
             unfinished = folder / "unfinished.sqlite3"
             _migrate(str(unfinished))
             unfinished.rename(template)
