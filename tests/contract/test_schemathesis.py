@@ -32,7 +32,7 @@ from tests.plugins import stages
 from workspaces import tokens
 
 pytest_plugins = ["schemathesis.pytest.plugin"]  # pyproject.toml keeps it out of the other runs: it takes a second to load
-EXAMPLES = int(os.environ.get("MUSTER_TEST_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("MUSTER_TEST_EXAMPLES", "8" if sampling.WHOLE else "5"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
