@@ -60,11 +60,8 @@ def _on_stage(stage: stages.Make | None, django_db_setup: None, django_db_blocke
     if stage is None:
         yield
         return
-    with django_db_blocker.unblock():
-        stages.enter(stage)
-    yield
-    with django_db_blocker.unblock():
-        stages.leave()
+    with django_db_blocker.unblock(), stages.on(stage):
+        yield
 
 
 @pytest.fixture

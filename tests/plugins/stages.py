@@ -4,10 +4,12 @@ A folder or file names its stage with a fixture `stage` (tests/conftest.py); the
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Model
 from django.utils.timezone import now
@@ -36,26 +38,32 @@ _current: Make | None = None
 _open: dict[str, Any] = {}  # connections of the databases that are not in use
 
 
-def enter(make: Make) -> None:
+@contextmanager
+def on(make: Make) -> Iterator[None]:
+    """Connect to the stage's database, with rows that are fresh."""
     global _current
     if make not in _stages:
         _stages[make] = _Stage(database.copy(f"stage_{len(_stages)}"))
-    stage = _stages[make]
-    _swap(stage.database)
-    _current = make
-    if not stage.is_fresh:
-        if stage.row is not None:
-            database.wipe()
-        with transaction.atomic():
-            stage.row = make()
-            connection.run_on_commit.clear()  # as in a test, no message leaves
-        stage.created_at, stage.day = time.monotonic(), now().date()
+    try:
+        _swap(_stages[make].database)
+        _freshen(make, _stages[make])
+        _current = make
+        yield
+    finally:
+        _current = None
+        _swap(database.name)
 
 
-def leave() -> None:
-    global _current
-    _current = None
-    _swap(database.name)
+def _freshen(make: Make, stage: _Stage) -> None:
+    if stage.is_fresh:
+        return
+    if stage.row is not None:
+        database.wipe()
+        stage.row = None
+    with transaction.atomic():
+        row = make()
+        connection.run_on_commit.clear()  # as in a test, no message leaves
+    stage.row, stage.created_at, stage.day = row, time.monotonic(), now().date()
 
 
 def row(make: Callable[[], Row]) -> Row:
@@ -78,4 +86,4 @@ def _swap(name: str) -> None:
     if name != before:
         _open[before] = connection.connection
         connection.connection = _open.pop(name, None)
-        connection.settings_dict["NAME"] = name
+        settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
