@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal
 
 from ninja import Path, Query, Router, Status
 
-from budget.schemas import Cursor, Limit
 from orchestration import queries, schemas
 from orchestration.api import drafts
 from orchestration.backlog import entries, entry_actions, entry_edits
@@ -12,7 +11,7 @@ from orchestration.models import Entry
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
-from workspaces.schemas import responses
+from workspaces.schemas import Cursor, Limit, responses
 
 router = Router(tags=["todo"])
 
