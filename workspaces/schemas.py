@@ -119,9 +119,10 @@ class BadInput(Schema):
     success: bool
 
 
-def responses(ok: Any, *, status: int = 200) -> dict[int, Any]:
-    """The responses of an operation: `ok` and the errors that any operation can return."""
-    return {status: ok, 400: BadInput, 401: Named, 403: Named, 404: Named, 503: Named}
+def responses(ok: Any, *, status: int = 200, conflict: bool = False) -> dict[int, Any]:
+    """The responses of an operation: `ok` and the errors that any operation can return. `conflict`: 409 too, when somebody was first."""
+    errors = {400: BadInput, 401: Named, 403: Named, 404: Named, 503: Named}
+    return {status: ok, **errors} | ({409: Named} if conflict else {})
 
 
 def extra_content(**contents: Any) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def get_locks(request: Request, workspaceID: Path[str]) -> Any:
 
 @router.post(
     "/executor/entries/{entryID}/reverify",
-    response=responses(schemas.Ok),
+    response=responses(schemas.Ok, conflict=True),
     operation_id="agent.orchestration.executorReverifyEntry",
 )
 def reverify(request: Request, workspaceID: Path[str], entryID: str) -> Any:

@@ -5,13 +5,12 @@ from typing import Any
 from ninja import Path, Router
 
 from budget.reads.queries import position
-from budget.schemas import Cursor, Limit
 from orchestration import configuration, schemas
 from orchestration.landing import decisions, reads
 from orchestration.models import IntegrationCommit, Landing, TreeVerdict
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import responses
+from workspaces.schemas import Cursor, Limit, responses
 
 router = Router(tags=["landing"])
 
@@ -58,7 +57,7 @@ def check(request: Request, workspaceID: Path[str]) -> Any:
     return {"ok": True}
 
 
-@router.post("/landing/accept", response=responses(schemas.Ok), operation_id="agent.orchestration.landingAccept")
+@router.post("/landing/accept", response=responses(schemas.Ok, conflict=True), operation_id="agent.orchestration.landingAccept")
 def accept(request: Request, workspaceID: Path[str], body: schemas.AcceptIn) -> Any:
     """Declare a tip that Muster did not write good: work starts from it and is compared with it."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
@@ -66,7 +65,9 @@ def accept(request: Request, workspaceID: Path[str], body: schemas.AcceptIn) -> 
     return {"ok": True}
 
 
-@router.post("/landing/put-back", response=responses(schemas.PutBackOut), operation_id="agent.orchestration.landingPutBack")
+@router.post(
+    "/landing/put-back", response=responses(schemas.PutBackOut, conflict=True), operation_id="agent.orchestration.landingPutBack"
+)
 def put_back(request: Request, workspaceID: Path[str], body: schemas.TipIn) -> Any:
     """Move the branch back to the last good tip; the commits that leave it are kept under a ref."""
     kept = decisions.put_back(access.workspace_for(request.auth, workspaceID, Need.OPERATE), body.tip, by=request.auth)
@@ -87,7 +88,9 @@ def push(request: Request, workspaceID: Path[str]) -> Any:
     return {"ok": True}
 
 
-@router.post("/landing/merge", response=responses(schemas.MergedOut), operation_id="agent.orchestration.landingMerge")
+@router.post(
+    "/landing/merge", response=responses(schemas.MergedOut, conflict=True), operation_id="agent.orchestration.landingMerge"
+)
 def merge(request: Request, workspaceID: Path[str], body: schemas.TipIn) -> Any:
     """Move the base branch forward to the integration branch's tip, which must have a passing verdict."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)

@@ -63,7 +63,11 @@ def get_entry(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     return _shown(workspace.pk, queries.entry_for(workspace.pk, entryID))
 
 
-@router.delete("/todo/entries/{entryID}", response=responses(schemas.Deleted), operation_id="agent.orchestration.todoEntryDelete")
+@router.delete(
+    "/todo/entries/{entryID}",
+    response=responses(schemas.Deleted, conflict=True),
+    operation_id="agent.orchestration.todoEntryDelete",
+)
 def delete(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """Take an entry off the backlog. Its sessions and what it cost stay on record."""
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
@@ -72,7 +76,9 @@ def delete(request: Request, workspaceID: Path[str], entryID: str) -> Any:
 
 
 @router.patch(
-    "/todo/entries/{entryID}/status", response=responses(schemas.EntryOut), operation_id="agent.orchestration.todoEntryStatus"
+    "/todo/entries/{entryID}/status",
+    response=responses(schemas.EntryOut, conflict=True),
+    operation_id="agent.orchestration.todoEntryStatus",
 )
 def set_status(request: Request, workspaceID: Path[str], entryID: str, body: schemas.StatusIn) -> Any:
     """`blocked` holds an entry back, `pending` releases or reopens it, `done` marks it done."""

@@ -5,6 +5,9 @@ import django.db.models.functions.datetime
 from django.db import migrations, models
 
 
+from workspaces.triggers import keeping_triggers
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -12,7 +15,7 @@ class Migration(migrations.Migration):
         ('workspaces', '0006_triggers_from_files'),
     ]
 
-    operations = [
+    operations = keeping_triggers([
         migrations.AddField(
             model_name='entry',
             name='branch_name',
@@ -124,4 +127,4 @@ class Migration(migrations.Migration):
             model_name='integrationcommit',
             constraint=models.UniqueConstraint(condition=models.Q(('state', 'intended')), fields=('workspace',), name='one_intent_per_workspace'),
         ),
-    ]
+    ])

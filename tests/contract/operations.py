@@ -14,6 +14,10 @@ BODIES: dict[str, Any] = {
     "budgetReallocate": {"dry_run": True},
     "budgetEdit": {"budget_usd": 2},
     "chargesCreate": {"category": "orchestrator", "amount_usd": 0.1},
+    "landingAccept": {"tip": "a" * 40},
+    "landingMerge": {"tip": "a" * 40},
+    "landingPutBack": {"tip": "a" * 40},
+    "landingRevert": {"commit": "a" * 40},
     "limitsUpdate": {"limits": [{"category": "total", "period": "day", "limit_usd": 60}]},
     "permitsCreate": {"category": "expansion", "amount_usd": 0.5},
     "reconciliationsCreate": {

@@ -415,6 +415,7 @@ def test_rounds_show_cost_score_and_findings(workspace: Workspace, shop: Api) ->
         "cost_usd",
         "score",
         "improvement_score",
+        "base_score",
         "verdict",
         "summary",
         "findings",

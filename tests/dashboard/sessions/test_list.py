@@ -233,7 +233,7 @@ def test_the_page_of_a_session_has_facts_phases_and_locks(ana: Client, workspace
         "step 2 of 4",
         "build-1",
         "worker process 4711",
-        "muster/entry_",
+        "muster/",
         "app/forms.py",
         "Time by phase",
         "of its reservation",
