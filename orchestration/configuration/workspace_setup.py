@@ -55,6 +55,7 @@ def create(
     except git.GitError as error:
         raise Invalid(str(error)[:300], "base_branch" if base_branch else "repo") from None
     workspace.repo, workspace.origin = str(path), origin
+    _refuse_shared(workspace.repo, checked.integration_branch)
     with transaction.atomic():
         workspace.save(force_insert=True)
         caps.open_project(workspace.pk, total_budget=total_budget, max_project_spend=max_project_spend)
@@ -64,6 +65,18 @@ def create(
     wake_ups.request_check()  # a lander runs the checks on the base
     workspace.refresh_from_db()
     return workspace
+
+
+def _refuse_shared(repo: str, integration_branch: str) -> None:
+    """Two workspaces on one integration branch would each take the other's landings for somebody else's commits."""
+    others = Executor.objects.filter(workspace__repo=repo, workspace__deleted_at__isnull=True).select_related("workspace")
+    for other in others:
+        if configuration.load(other.config).integration_branch == integration_branch:
+            raise Invalid(
+                f"the workspace {other.workspace.name!r} lands on {integration_branch} of this repository already: "
+                "use it, or set another `integration_branch`",
+                "repo",
+            )
 
 
 def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen: str = "") -> configuration.Config:

@@ -1,8 +1,9 @@
-"""`./muster workspace add PATH|URL ...` puts a repository under Muster; `list` shows what there is."""
+"""`./muster workspace add PATH|URL ...` puts a repository under Muster; `list` shows what there is; `check ID` tries its checks."""
 
 import json
 import os
 import shutil
+import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from budget import amounts
 from orchestration.configuration import agent_kinds, secrets, workspace_setup
+from orchestration.maintenance import workspace_check
 from orchestration.worker.agents import KINDS
 from workspaces.access import Caller
 from workspaces.errors import Refused
@@ -34,6 +36,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         verbs.add_parser("list", help="show the workspaces")
+        check = verbs.add_parser("check", help="run the checks on the base, and look for the agent's program")
+        check.add_argument("id", metavar="ID")
+        check.add_argument("--again", action="store_true", help="run the checks although their result is known")
+        check.add_argument("--timeout", type=float, default=3600, metavar="S", help="how long to wait for the result")
         add = verbs.add_parser("add", help="put a repository under Muster")
         add.add_argument("repo", metavar="PATH|URL")
         add.add_argument("--name", help="default: the folder's name")
@@ -60,6 +66,12 @@ class Command(BaseCommand):
             for workspace in Workspace.objects.filter(deleted_at__isnull=True).order_by("created_at"):
                 self.stdout.write(f"{workspace.pk}  {workspace.name}  {workspace.repo}")
             return
+        if verb == "check":
+            sys.exit(
+                workspace_check.run(
+                    options["id"], again=options["again"], timeout_s=options["timeout"], write_line=self.stdout.write
+                )
+            )
         try:
             workspace = self._add(**options)
         except Refused as refused:

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from orchestration.git import worktrees
 from orchestration.models import Session, TreeVerdict
 from orchestration.sessions import Ending, session_dir
-from orchestration.verdicts import checks_hash, scopes, store
+from orchestration.verdicts import checks_hash, scopes, store, targets
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.judging import baseline
 from orchestration.worker.steps.context import RoundContext, SessionOver
@@ -37,6 +37,22 @@ def of_round(context: RoundContext, *, anew: bool = False) -> Base:
     apart = scopes.entry_scoped(context.session.workspace_id, config)
     runs = {name: run for name, run in store.runs_of(verdict).items() if name not in apart}
     return Base(tree, runs, is_old)
+
+
+def known_failures(context: RoundContext) -> list[str]:
+    """The cases that fail on the base and are not the entry's targets; empty while the base's verdict is not known."""
+    tree = worktrees.tree_of(context.repo, context.worktree.base_sha)
+    verdict = store.newest(context.session.workspace_id, tree, checks_hash.of(context.config))
+    if verdict is None:
+        return []
+    failing = {name for run in store.runs_of(verdict).values() if run.cases is not None for name in run.cases.failed}
+    patterns = context.entry.spec.get("tests")
+    meant = (
+        {name for pattern in patterns for name in targets.matching(str(pattern), failing)}
+        if isinstance(patterns, list)
+        else set()
+    )
+    return sorted(failing - meant)
 
 
 def _known(context: RoundContext, tree: str) -> TreeVerdict | None:

@@ -11,7 +11,7 @@ from orchestration.sessions import Ending, conversations, metering, reservations
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
-from orchestration.worker.steps import prompts, protected_files
+from orchestration.worker.steps import base, prompts, protected_files
 from orchestration.worker.steps.context import RoundContext, SessionOver
 
 CONTINUE_PROMPT = "There is money for you again. Continue the task where you stopped, and finish it."
@@ -64,6 +64,7 @@ def _prompt(context: RoundContext) -> str:
             number=context.round.number,
             findings_by_round=rounds.findings_for(context.entry),
             conflicts=_conflicts(context),
+            known_failures=base.known_failures(context),
             protected=[name for name in context.protected if not any(paths.covers(own, name) for own in context.entry.paths)],
         )
     except ValueError as problem:

@@ -18,7 +18,7 @@ HEADINGS = {
     "integration_points": "Integration points",
 }
 FOLDER = Path(__file__).with_name("prompt_texts")
-MAX_PROTECTED = 20
+MAX_LISTED = 20
 
 
 def implement(
@@ -29,14 +29,18 @@ def implement(
     findings_by_round: Sequence[tuple[int, Sequence[str]]],
     protected: Sequence[str] = (),
     conflicts: Sequence[str] = (),
+    known_failures: Sequence[str] = (),
 ) -> str:
     """The prompt for round `number`. `findings_by_round`: (round, findings) of earlier rounds, newest first. `protected`: files that judge
-    the work. `conflicts`: files with a conflict, or git's messages on them. Raises ValueError if the workspace's template fails."""
+    the work. `conflicts`: files with a conflict, or git's messages on them. `known_failures`: tests that fail on the base and are not the
+    entry's targets. Raises ValueError if the workspace's template fails."""
     values = _common(entry, number) | {
         "found": [{"round": earlier, "text": _text(list(findings))} for earlier, findings in findings_by_round],
         "files": _text(entry.paths),
-        "protected": _text([*protected[:MAX_PROTECTED], *(["and others like them"] if len(protected) > MAX_PROTECTED else [])]),
+        "protected": _text(_shortened(protected)),
         "conflicts": _text(list(conflicts)),
+        "targets": _text(entry.spec.get("tests") or []),
+        "known_failures": _text(_shortened(known_failures)),
         "integration_branch": config.integration_branch,
         "checks": _text([_check(check) for check in config.verify]),
         "reviewed": config.interceptor is not None,
@@ -67,6 +71,10 @@ def _render(role: str, own_template: str | None, values: dict[str, Any]) -> str:
     lines = [line.rstrip() for line in text.strip().split("\n")]
     kept = [line for n, line in enumerate(lines) if line or (n and lines[n - 1])]  # tags leave empty lines behind
     return "\n".join(kept) + "\n"
+
+
+def _shortened(names: Sequence[str]) -> list[str]:
+    return [*names[:MAX_LISTED], *(["and others like them"] if len(names) > MAX_LISTED else [])]
 
 
 def _check(check: Check) -> str:

@@ -1,0 +1,98 @@
+"""`./muster workspace check ID`: what the page *Landing* says of a workspace before the first cent is spent, with progress."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from orchestration import configuration
+from orchestration.configuration import agent_kinds
+from orchestration.landing import branch, reads
+from orchestration.models import Executor, Integration, TreeVerdict, Worker
+from orchestration.verdicts import scopes
+from orchestration.worker.agents import KINDS
+from workspaces.models import Workspace
+
+POLL_S = 0.5
+MAX_NAMES = 20
+
+
+def run(workspace_id: str, *, again: bool, timeout_s: float, write_line: Callable[[str], object]) -> int:
+    """Returns the exit code: 0 when work can start, 1 when something is missing, 2 for an unknown workspace."""
+    workspace = Workspace.objects.filter(pk=workspace_id, deleted_at__isnull=True).first()
+    if workspace is None:
+        write_line(f"There is no workspace {workspace_id}: ./muster workspace list shows them")
+        return 2
+    config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
+    problems = [*_agent(config)]
+    for problem in problems:
+        write_line(problem)
+    if not config.verify:
+        write_line("No verify command is configured: every result of the agent will pass.")
+        return 1 if problems else 0
+    verdict = _verdict(workspace, again=again, timeout_s=timeout_s, write_line=write_line)
+    if verdict is None:
+        return 1
+    for line in _described(workspace, config, verdict):
+        write_line(line)
+    return 1 if problems else 0
+
+
+def _agent(config: configuration.Config) -> Iterator[str]:
+    traits = KINDS[config.agent.kind].TRAITS
+    title = agent_kinds.title(config.agent.kind)
+    if traits.binary and shutil.which(traits.binary) is None:
+        yield f"{title} is not on this host's PATH. Install it where the workers run: {traits.install}"
+
+
+def _verdict(workspace: Workspace, *, again: bool, timeout_s: float, write_line: Callable[[str], object]) -> TreeVerdict | None:
+    """The verdict on the tip, as soon as a lander has it. None: it cannot be had, and the reason was written."""
+    branch.ensure(workspace.pk)
+    before = TreeVerdict.objects.filter(workspace=workspace).order_by("-pk").values_list("pk", flat=True).first() or 0
+    if again:
+        Integration.objects.filter(pk=workspace.pk).update(recheck=True)
+    branch.wake(workspace.pk)
+    give_up_at, shown = time.monotonic() + timeout_s, ""
+    while time.monotonic() < give_up_at:
+        row = reads.integration(workspace.pk)
+        if row.state in branch.STOPS_DISPATCH:
+            write_line(row.message)
+            return None
+        verdict = reads.verdict_of(workspace, row.tip)
+        if verdict is not None and (not again or verdict.pk > before):
+            return verdict
+        if not _is_worker_online():
+            write_line("No session worker is online: start Muster with ./muster up, or a worker with ./muster worker")
+            return None
+        if row.phase and row.phase != shown:
+            shown = row.phase
+            write_line(f"  {shown}")
+        time.sleep(POLL_S)
+    write_line(f"No result within {timeout_s:g} s")
+    return None
+
+
+def _described(workspace: Workspace, config: configuration.Config, verdict: TreeVerdict) -> Iterator[str]:
+    summary = reads.summary(verdict)
+    yield f"Checks on {verdict.commit[:12]} ({config.integration_branch}): {summary.seconds:.1f} s"
+    apart = scopes.entry_scoped(workspace.pk, config)
+    for check in summary.checks:
+        state = "passes" if check["raw_passed"] else "fails"
+        cases = check.get("cases")
+        counted = f", {cases['passing']} of {cases['passing'] + len(cases['failing'])} cases pass" if cases else ""
+        scope = ", looks at its entry: never compared with a base" if check["name"] in apart else ""
+        yield f"  {check['name']}: {state}{counted}{scope}"
+        if not check["raw_passed"] and not cases:
+            yield "    An exit code cannot tell one failure from another: it must become 0. Let the check write JUnit for more."
+    if summary.names:
+        yield f"{summary.failing} cases fail before any entry. Work is not refused for them; name those that are the goal as tests of an entry:"
+        yield from (f"  {name}" for name in summary.names[:MAX_NAMES])
+        if summary.failing > MAX_NAMES:
+            yield f"  and {summary.failing - MAX_NAMES} more"
+
+
+def _is_worker_online() -> bool:
+    return Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).exists()
