@@ -77,7 +77,7 @@ def test_an_interrupted_setup_is_repeated(shop: Callable[..., Shop], tmp_path: P
 
 
 def test_a_shutdown_during_verification_does_not_pay_the_agent_again(shop: Callable[..., Shop], tmp_path: Path) -> None:
-    work = shop(verify=[{"name": "slow", "run": f"touch {tmp_path}/began; sleep 1; test -f ok"}])
+    work = shop(verify=[{"name": "slow", "run": f"test -z $MUSTER_ENTRY_ID || touch {tmp_path}/began; sleep 1; test -f ok"}])
     id_ = work.add("spend 0.1", "write ok yes", budget_usd=0.15)
     until((tmp_path / "began").exists, 40)
     os.kill(work.up.children()["sessions"], signal.SIGTERM)
@@ -141,9 +141,9 @@ def test_an_unresolved_conflict_blocks_its_entry_and_loses_no_work(shop: Callabl
     assert work.call("GET", "/executor/locks") == {}
     assert work.call("GET", "/budget/holds")["held_usd"] == 0
     assert work.merged("shared") == "first" and work.merged("ok-2") == ""
-    assert work.git("show", f"muster/{id_}:ok-2") == "yes"
-    assert {"first", "second"} <= set(work.git("show", f"muster/{id_}:shared").split("\n"))
-    assert work.git("log", "--format=%s", f"muster/{id_}").count("Merge muster/integration") == 1
+    assert work.git("show", f"{entry['branch']}:ok-2") == "yes"
+    assert {"first", "second"} <= set(work.git("show", f"{entry['branch']}:shared").split("\n"))
+    assert work.git("log", "--format=%s", entry["branch"]).count("Merge muster/integration") == 1
 
 
 def test_a_worker_that_dies_with_a_conflict_in_its_files_merges_no_markers(shop: Callable[..., Shop], tmp_path: Path) -> None:

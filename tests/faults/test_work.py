@@ -45,7 +45,7 @@ def test_findings_go_into_the_next_prompt(shop: Callable[..., Shop]) -> None:
     id_ = work.add("1| write ok bad", "2| write ok fine", "spend 0.01")
     entry = work.becomes(id_, "done")
     first, second = work.rounds(id_)
-    assert (first["verdict"], first["score"], first["improvement_score"]) == ("failed", 0.5, 0.5)
+    assert (first["verdict"], first["score"], first["improvement_score"]) == ("failed", 0.5, 0.0)
     assert (second["verdict"], second["score"], second["improvement_score"]) == ("passed", 1.0, 0.5)
     assert first["findings"] == ["judge: not fine yet"] and "not fine yet" in second["prompt"]
     assert entry["rounds_completed"] == 2 and entry["score"] == 1.0

@@ -146,14 +146,13 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> Non
 
 
 def _clean_up(lease: Lease, landed: Sequence[Landing]) -> None:
-    """The worktrees of landed entries go; the branch is pushed. Neither undoes a landing when it fails."""
+    """The worktrees of landed entries go. A failure does not undo the landing."""
     for landing in landed:
         if landing.entry_id is not None:
             try:
                 worktrees.remove(lease.repo, session_dir.worktrees() / landing.entry_id)
             except GitError as problem:
                 log.warning("worktree.not_removed", entry=landing.entry_id, error=str(problem)[-200:])
-    pushing.push(lease.workspace_id, lease.repo)
 
 
 def _push_on_request(lease: Lease) -> None:

@@ -18,6 +18,7 @@ from orchestration.git import command as git
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing, TreeVerdict
+from orchestration.worker.lander import pushing
 from orchestration.worker.lander.lease import Lease
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -63,6 +64,7 @@ def finish(lease: Lease, intent: IntegrationCommit) -> None:
             raise TipMoved(at)
         git.run(lease.repo, "update-ref", "-m", f"muster: {intent.subject[:80]}", own_ref, intent.new)
     deliver(lease, intent.new)
+    pushing.push(lease.workspace_id, lease.repo)
     _complete(lease, intent)
 
 

@@ -79,7 +79,7 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
     is_ahead = git.succeeds(lease.repo, "merge-base", "--is-ancestor", tip, here)
     if not is_ahead:
         return _diverged(lease, tip, here)
-    if not lease.origin and not row.adopt_foreign and not row.recheck and _is_at_work(lease):
+    if not lease.origin and not row.adopt_foreign and not row.recheck and _is_at_work(lease, here):
         message = (
             f"{_count(lease, tip, here)} appeared on {lease.branch_name} while sessions were running: "
             "an agent may have written it. Adopt it, or put the branch back"
@@ -172,8 +172,10 @@ def _stop(lease: Lease, state: State, message: str, *, foreign: str, culprit: st
     wake_ups.publish_change(lease.workspace_id, "landing", "executor", "entries")
 
 
-def _is_at_work(lease: Lease) -> bool:
-    return Session.objects.filter(workspace_id=lease.workspace_id, status__in=Session.OPEN).exists()
+def _is_at_work(lease: Lease, here: str) -> bool:
+    """Whether an agent could have written this tip: one runs that did not start from it."""
+    running = Session.objects.filter(workspace_id=lease.workspace_id, status=Session.Status.RUNNING, rounds__isnull=False)
+    return running.exclude(rounds__base_commit=here).exists()
 
 
 def _count(lease: Lease, tip: str, here: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.executor import dispatch
 from orchestration.landing import branch
-from orchestration.models import Entry, Integration, Session
+from orchestration.models import Integration, Round, Session
 from tests.factories import an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of
@@ -98,7 +98,9 @@ def test_a_branch_that_was_moved_back_waits_for_a_person(shop: Make) -> None:
 
 def test_commits_that_appear_while_sessions_run_wait_for_a_person(shop: Make) -> None:
     work = a_shop(shop)
-    work.claim()
+    session = work.claim()
+    Session.objects.filter(pk=session.pk).update(status="running")
+    Round.objects.create(entry_id=session.entry_id, session=session, number=1, base_commit=state_of(work).tip)
     work.others_merge("by-hand", "fine")
     work.land()
     assert state_of(work).state == "waiting" and "an agent may have written it" in state_of(work).message
@@ -203,6 +205,3 @@ def commit_on_main(work: Shop, name: str, text: str) -> None:
     (work.repo / name).write_text(text)
     work.git("add", "-A")
     work.git("commit", "--quiet", "-m", f"add {name}")
-
-
-assert Entry
