@@ -20,12 +20,14 @@ MAX_FINDINGS = 20
 class Question:
     """What is asked of a tree. `targets`: patterns of the tests that must pass. `text`: the entry's text, which may name tests to remove.
     `needs_gain`: on a base that is not green, without targets, something that failed must pass (a round; at a landing the round showed it).
+    `only_regressions`: what was bad on the base may stay bad (commits of people, merges of the base branch).
     """
 
     policy: Policy = "no_regression"
     targets: tuple[str, ...] = ()
     text: str = ""
     needs_gain: bool = True
+    only_regressions: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ def _by_itself(run: CheckRun, base: CheckRun | None, question: Question) -> _Com
         findings = [*run.findings, "it reports no cases now, and reported some before"]
         return _Compared(run, False, 0.0, _share_passed(base.cases), findings)
     turned_green = run.is_green and base is not None and not base.is_green
-    return _Compared(run, run.is_green, run.score, base_score, list(run.findings), turned_green=turned_green)
+    was_bad = base is not None and not base.is_green and run.cause == "exited" and run.score >= base_score
+    passed = run.is_green or (question.only_regressions and was_bad)
+    return _Compared(run, passed, run.score, base_score, list(run.findings), turned_green=turned_green)
 
 
 def _case_by_case(run: CheckRun, now: Cases, base: CheckRun, before: Cases, question: Question) -> _Compared:

@@ -151,6 +151,7 @@ def _question(lease: Lease, landings: Sequence[Landing]) -> Question:
         targets=tuple(target for each in asked for target in each.targets),
         text="\n".join(each.text for each in asked),
         needs_gain=False,
+        only_regressions=not asked,
     )
 
 

@@ -125,7 +125,7 @@ def _judge(lease: Lease, tip: str, here: str) -> Result:
         return Result(passed=True, score=1.0, base_score=1.0)
     if verdict is None:
         verdict = judging.judge_base(lease, here, store.Kind.TIP)
-    question = Question(policy=lease.config.pass_policy, needs_gain=False)
+    question = Question(policy=lease.config.pass_policy, needs_gain=False, only_regressions=True)
     return comparison.compare(list(store.runs_of(verdict).values()), base, question)
 
 

@@ -144,3 +144,11 @@ def test_a_check_that_did_not_exist_on_the_base_is_judged_by_itself() -> None:
 def test_a_check_that_was_ended_never_passes() -> None:
     now = CheckRun(name="tests", command="x", exit_code=None, cause="wall_timeout", findings=("did not finish",))
     assert not judged(GREEN, now).passed
+
+
+def test_commits_of_people_must_only_break_nothing() -> None:
+    assert judged(exits(2), exits(1), only_regressions=True).passed
+    assert not judged(exits(0), exits(1), only_regressions=True).passed
+    assert not judged(exits(1, score=0.5), exits(1, score=0.25), only_regressions=True).passed
+    assert judged(RED, report("a b", "old1 old2"), needs_gain=False, only_regressions=True).passed
+    assert not judged(RED, report("a", "old1 old2 b"), needs_gain=False, only_regressions=True).passed
