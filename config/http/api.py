@@ -22,7 +22,7 @@ from config.http import errors
 from orchestration.api import router as orchestration
 from orchestration.api.workspaces import router as workspaces
 from workspaces import access, tokens
-from workspaces.errors import Forbidden, Invalid, NotFound, Unauthorized
+from workspaces.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from workspaces.notices.api import router as notices
 from workspaces.schemas import property_path
 
@@ -191,6 +191,11 @@ def _unauthorized(request: HttpRequest, error: Exception) -> HttpResponse:
 @api.exception_handler(Forbidden)
 def _forbidden(request: HttpRequest, error: Forbidden) -> HttpResponse:
     return _reply(request, errors.named("ForbiddenError", error.message), 403)
+
+
+@api.exception_handler(Conflict)
+def _conflict(request: HttpRequest, error: Conflict) -> HttpResponse:
+    return _reply(request, errors.named("ConflictError", error.message), 409)
 
 
 @api.exception_handler(NotFound)

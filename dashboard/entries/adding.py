@@ -8,14 +8,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from dashboard.entries.filters import backlog
-from dashboard.plans import checking
-from dashboard.plans.checking import Checked, Existing
-from dashboard.plans.items import Plan, Problem
 from dashboard.shared.page_request import PageRequest
 from orchestration import funding
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
+from orchestration.plans import checking
+from orchestration.plans.checking import Checked, Existing
+from orchestration.plans.items import Plan, Problem
 from workspaces.errors import Invalid
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")

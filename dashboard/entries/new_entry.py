@@ -11,7 +11,6 @@ from django.views.decorators.http import require_http_methods
 
 from budget import amounts
 from dashboard.entries import adding, filters, search_language
-from dashboard.plans.items import Item, Plan
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import AmountField
 from dashboard.shared.header import HEADER
@@ -19,6 +18,7 @@ from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.backlog import entries
 from orchestration.models import Entry
+from orchestration.plans.items import Item, Plan
 from workspaces.access import Need
 from workspaces.errors import Invalid
 

@@ -10,13 +10,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from dashboard.entries import adding as entries_adding
-from dashboard.plans import formats, samples
-from dashboard.plans.items import MAX_BYTES, Plan, Problem
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER
 from orchestration.backlog import entries
+from orchestration.plans import formats, samples
+from orchestration.plans.items import MAX_BYTES, Plan, Problem
 from workspaces.access import Need
 from workspaces.errors import Invalid
 

@@ -6,13 +6,13 @@ from ninja import Path, Query, Router, Status
 
 from budget.schemas import Cursor, Limit
 from orchestration import queries, schemas
-from orchestration.api import drafts
-from orchestration.backlog import entries, entry_actions, entry_edits
+from orchestration.backlog import content, entries, entry_actions, entry_edits
 from orchestration.models import Entry
+from orchestration.plans import drafts
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
-from workspaces.schemas import responses
+from workspaces.schemas import Named, responses
 
 router = Router(tags=["todo"])
 
@@ -62,6 +62,24 @@ def get_entry(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """One entry."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return _shown(workspace.pk, queries.entry_for(workspace.pk, entryID))
+
+
+@router.patch(
+    "/todo/entries/{entryID}",
+    response=responses(schemas.EntryOut) | {409: Named},
+    operation_id="agent.orchestration.todoEntryUpdate",
+)
+def update(request: Request, workspaceID: Path[str], entryID: str, body: schemas.EntryChange) -> Any:
+    """Change the text, the spec, the group or the dependencies of an entry that is not at work."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    change = content.Change(
+        content=body.content,
+        group=body.group,
+        spec=body.spec.model_dump(exclude_none=True) if body.spec else None,
+        depends_on=None if body.depends_on is None else tuple(body.depends_on),
+    )
+    entry = queries.entry_for(workspace.pk, entryID)
+    return _shown(workspace.pk, content.edit(entry, change, by=request.auth, seen=body.version or ""))
 
 
 @router.delete("/todo/entries/{entryID}", response=responses(schemas.Deleted), operation_id="agent.orchestration.todoEntryDelete")

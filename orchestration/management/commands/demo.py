@@ -9,8 +9,7 @@ from django.core.management.base import BaseCommand
 
 from budget.amounts import usd
 from orchestration import demo, schemas
-from orchestration.api import drafts
-from orchestration.backlog import entries
+from orchestration.backlog import drafts, entries
 from orchestration.configuration import workspace_setup
 from orchestration.executor import control
 from workspaces.access import Caller

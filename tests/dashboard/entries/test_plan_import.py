@@ -8,10 +8,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from dashboard.plans import samples
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
+from orchestration.plans import samples
 from tests.dashboard.overview.test_page import in_line, text_of
 from tests.dashboard.seeds import entries as seed
 from workspaces.models import Event, Workspace

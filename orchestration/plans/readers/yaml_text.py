@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from dashboard.plans.items import MAX_DEPTH, Item, Unreadable
+from orchestration.plans.items import MAX_DEPTH, Item, Unreadable
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]{1,18}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from dashboard.plans.items import Item, Plan, Problem
+from orchestration.plans.items import Item, Plan, Problem
 
 # Only the structure of blocks is wanted: which lines begin a list item, and which are code.
 _BLOCKS = MarkdownIt("commonmark").disable(["inline", "text_join"])

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 
-from dashboard.plans import json_text, markdown, yaml_text
-from dashboard.plans.items import MAX_BYTES, MAX_ENTRIES, Item, Plan, Problem, Unreadable
+from orchestration.plans.items import MAX_BYTES, MAX_ENTRIES, Item, Plan, Problem, Unreadable
+from orchestration.plans.readers import json_text, markdown, yaml_text
 
 FORMATS = {"yaml": "YAML", "json": "JSON", "markdown": "Markdown checklist"}
 _CHECKLIST = re.compile(r"^[ \t]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]+\[[ xX]\][ \t]", re.M)

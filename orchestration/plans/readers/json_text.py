@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from dashboard.plans.items import Item, Unreadable
+from orchestration.plans.items import Item, Unreadable
 
 
 class _Twice(ValueError):

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dashboard.plans.items import Item, Plan, Problem
 from orchestration import schemas
-from orchestration.api import drafts
 from orchestration.backlog import entries, graph
 from orchestration.backlog.entries import Draft
+from orchestration.plans import drafts
+from orchestration.plans.items import Item, Plan, Problem
 from workspaces import ids
 from workspaces.errors import Invalid
 from workspaces.schemas import property_path

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.plans import checking, formats, samples
-from dashboard.plans.checking import Checked, Existing
-from dashboard.plans.items import Problem
+from orchestration.plans import checking, formats, samples
+from orchestration.plans.checking import Checked, Existing
+from orchestration.plans.items import Problem
 
 THREE = Existing("entry_" + "a" * 20, 3, "The third", "pending")
 
