@@ -73,9 +73,12 @@ def _json_kind(text: str) -> str:
     except Unreadable:
         pass  # an object of several lines
     try:
-        return "task_master" if task_master.is_tasks(json_text.load(text)) else "json"
+        whole = json_text.load(text)
     except Unreadable:
         return "json"
+    if isinstance(whole, list) and whole and all(beads.is_issue(issue) and "issue_type" in issue for issue in whole):
+        return "beads"
+    return "task_master" if task_master.is_tasks(whole) else "json"
 
 
 def parse(text: str, format: str = "") -> Plan:

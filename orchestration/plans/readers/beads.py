@@ -1,4 +1,4 @@
-"""Issues of beads, one JSON object a line. An epic is no work of its own: it is the group of its issues, and what waits for it waits for them.
+"""Issues of beads, one JSON object a line or one list. An epic is no work of its own: it is the group of its issues, and what waits for it waits for them.
 
 `blocks`, `conditional-blocks` and `waits-for` are order; other links are not. Issues that block an epic block all of its issues.
 """
@@ -51,19 +51,28 @@ def plan(text: str) -> Plan:
 
 def _read(text: str) -> dict[str, tuple[int, dict[str, Any]]]:
     issues: dict[str, tuple[int, dict[str, Any]]] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            issue = json_text.load(line)
-        except Unreadable as error:
-            raise Unreadable(number, error.problem.message) from None
+    for number, issue in _whole(text) if text.lstrip().startswith("[") else _lines(text):
         if not is_issue(issue):
             raise Unreadable(number, "This line is no issue of beads: it has no id, or no title")
         if issue["id"] in issues:
             raise Unreadable(number, f"The issue {issue['id'][:60]} is there twice, first on line {issues[issue['id']][0]}")
         issues[issue["id"]] = (number, issue)
     return issues
+
+
+def _lines(text: str) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield number, json_text.load(line)
+            except Unreadable as error:
+                raise Unreadable(number, error.problem.message) from None
+
+
+def _whole(text: str) -> Iterator[tuple[int, Any]]:
+    """`bd list --json` prints one list."""
+    for item in json_text.items(text):
+        yield item.line, item.value
 
 
 def _status(issue: dict[str, Any]) -> str:
