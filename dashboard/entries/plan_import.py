@@ -1,63 +1,106 @@
-"""Import of a pasted or uploaded plan: a preview with the problems of each line, then one idempotent add of the same text."""
+"""Import of a pasted or uploaded plan: a preview of what it adds and changes, then its application, refused when the preview is outdated."""
 
 import base64
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from dashboard.entries import adding as entries_adding
+from dashboard.entries import plan_preview
+from dashboard.entries.plan_preview import entries
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER
-from orchestration.backlog import entries
-from orchestration.plans import formats, samples
+from orchestration.plans import bundle, formats, importing, samples
+from orchestration.plans.importing import Outcome, Outdated, Preview
 from orchestration.plans.items import MAX_BYTES, Plan, Problem
 from workspaces.access import Need
 from workspaces.errors import Invalid
 
-MAX_SHOWN = 100
+MAX_FILES = 1000
+MAX_NAME = 200
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the form carries. `problem`: why the text did not arrive."""
+
+    text: str
+    format: str
+    name: str
+    restore: bool
+    problem: Problem | None = None
+
+    def plan(self) -> Plan:
+        return Plan(self.format, problems=(self.problem,)) if self.problem else formats.parse(self.text, self.format)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace(Need.OPERATE)
 def page(page_request: PageRequest) -> HttpResponse:
     if page_request.request.method != "POST":
-        return _render(page_request, "", "")
-    requested_format = page_request.request.POST.get("format", "")
-    format = requested_format if requested_format in formats.FORMATS else ""
+        return _render(page_request, Form("", "", "", False))
     adding = page_request.request.POST.get("do") == "add"
-    text, problem = _carried(page_request) if adding else _typed(page_request)
-    plan = formats.parse(text, format) if problem is None else Plan(format, problems=(problem,))
-    if adding and (before := entries.find_added(page_request.workspace.pk, entries_adding.form_key(page_request))):
-        return _added(page_request, len(before), again=True)
-    checked = entries_adding.check_plan(page_request, plan)
-    if not adding or checked.problems:
-        return _render(page_request, text, format, checked=checked)
+    form = _form(page_request, adding)
+    plan = form.plan()
+    if not adding:
+        return _render(page_request, form, _preview(page_request, form, plan))
     try:
-        created = entries.add(
+        outcome = importing.apply(
             page_request.workspace.pk,
-            checked.drafts,
+            plan,
             by=page_request.caller,
-            idempotency_key=entries_adding.form_key(page_request),
+            token=page_request.request.POST.get("token", ""),
+            name=form.name,
+            restore=form.restore,
         )
-    except Invalid as why:
-        checked.problems.append(Problem(0, why.message))
-        return _render(page_request, text, format, checked=checked)
-    return _added(page_request, len(created))
+    except Outdated as outdated:
+        preview = _preview(page_request, form, plan)
+        if preview.difference.is_empty and not preview.problems:
+            return _done(
+                page_request, f"This plan was added already: {entries(len(plan.items))}. Nothing was added again", tone="warn"
+            )
+        return _render(page_request, form, preview, refused=outdated.message, status=409)
+    except Invalid:
+        return _render(page_request, form, _preview(page_request, form, plan), status=422)
+    return _done(page_request, _sentence(outcome), many=len(outcome.added) > 1)
+
+
+def _form(page_request: PageRequest, adding: bool) -> Form:
+    post = page_request.request.POST
+    text, problem = _carried(post.get("carried", "")) if adding else _typed(page_request)
+    requested = post.get("format", "")
+    name = post.get("name", "").replace("\x00", "").strip()[:MAX_NAME]
+    return Form(text, requested if requested in formats.FORMATS else "", name, bool(post.get("restore")), problem)
+
+
+def _preview(page_request: PageRequest, form: Form, plan: Plan) -> Preview:
+    return importing.preview(page_request.workspace.pk, plan, by=page_request.caller, name=form.name, restore=form.restore)
 
 
 def _typed(page_request: PageRequest) -> tuple[str, Problem | None]:
-    """The uploaded file, else the pasted text."""
-    upload = page_request.request.FILES.get("file")
-    if upload is None:
+    """The uploaded files, else the pasted text."""
+    uploads = page_request.request.FILES.getlist("file")
+    if not uploads:
         return page_request.request.POST.get("text", ""), None
-    if (upload.size or 0) > MAX_BYTES:
-        return "", Problem(0, "The file is larger than 1 MiB")
+    if sum(upload.size or 0 for upload in uploads) > MAX_BYTES or len(uploads) > MAX_FILES:
+        return "", Problem(0, "The file is larger than 1 MiB" if len(uploads) == 1 else "The files are larger than 1 MiB")
+    files = []
+    for upload in uploads:
+        text, problem = _decoded(upload)
+        if problem:
+            return "", problem
+        files.append((upload.name or "", text))
+    return bundle.join(files), None
+
+
+def _decoded(upload: UploadedFile) -> tuple[str, Problem | None]:
     try:
         return upload.read().decode("utf-8"), None
     except UnicodeDecodeError as error:
@@ -65,50 +108,37 @@ def _typed(page_request: PageRequest) -> tuple[str, Problem | None]:
         return "", Problem(line, "The file is not UTF-8 text")
 
 
-def _carried(page_request: PageRequest) -> tuple[str, Problem | None]:
+def _carried(packed: str) -> tuple[str, Problem | None]:
     """The previewed text, byte for byte: a text field would change its line endings."""
     try:
-        packed = base64.b64decode(page_request.request.POST.get("carried", ""), validate=True)
         unpacking = zlib.decompressobj()
-        return unpacking.decompress(packed, MAX_BYTES + 1).decode("utf-8"), None
+        return unpacking.decompress(base64.b64decode(packed, validate=True), MAX_BYTES + 1).decode("utf-8"), None
     except (ValueError, zlib.error):
         return "", Problem(0, "The plan did not arrive whole: paste it again")
 
 
-def _added(page_request: PageRequest, n: int, *, again: bool = False) -> HttpResponse:
-    words = f"{n} {'entry' if n == 1 else 'entries'}"
-    sentence = (
-        f"This plan was added already: {words}. Nothing was added again"
-        if again
-        else f"{words} {'is' if n == 1 else 'are'} added"
-    )
-    messages.success(page_request.request, sentence, extra_tags="warn" if again else "good")
+def _sentence(outcome: Outcome) -> str:
+    added, changed = len(outcome.added), outcome.changed
+    parts = [f"{entries(added)} {'is' if added == 1 else 'are'} added"] if added or not changed else []
+    if changed:
+        parts.append(f"{changed} changed" if parts else f"{entries(changed)} {'is' if changed == 1 else 'are'} changed")
+    kept = f"; {entries(outcome.kept)} {'keeps' if outcome.kept == 1 else 'keep'} what differs" if outcome.kept else ""
+    return ", ".join(parts) + kept
+
+
+def _done(page_request: PageRequest, sentence: str, *, tone: str = "good", many: bool = True) -> HttpResponse:
+    messages.success(page_request.request, sentence, extra_tags=tone)
     address = reverse("entries", args=[page_request.workspace.pk])
-    return HttpResponseRedirect(address if n == 1 else f"{address}?sort=-seq", status=SEE_OTHER)
+    return HttpResponseRedirect(f"{address}?sort=-seq" if many else address, status=SEE_OTHER)
 
 
-def _render(page_request: PageRequest, text: str, format: str, *, checked: Any = None) -> HttpResponse:
-    context: dict[str, Any] = {
-        "text": text,
-        "format": format,
-        "formats": formats.FORMATS,
-        "samples": samples.SAMPLES,
-        "checked": checked,
-        "key": entries_adding.form_key(page_request),
-    }
-    if checked is not None:
-        wrong = {id(row) for row in checked.rows if row.problems}
-        rows = sorted(checked.rows, key=lambda row: id(row) not in wrong)[:MAX_SHOWN] if wrong else checked.rows[:MAX_SHOWN]
-        context |= {
-            "read_as": formats.FORMATS.get(checked.plan.format, ""),
-            "shown": sorted(rows, key=lambda row: row.item.line),
-            "not_shown": len(checked.rows) - len(rows),
-            "problems": checked.problems[:MAX_SHOWN],
-            "more_problems": max(len(checked.problems) - MAX_SHOWN, 0),
-            "carried": base64.b64encode(zlib.compress(text.encode("utf-8", "replace"))).decode(),
-            "money": entries_adding.budgets(page_request, checked.drafts),
-        }
+def _render(
+    page_request: PageRequest, form: Form, preview: Preview | None = None, *, refused: str = "", status: int = 200
+) -> HttpResponse:
+    context: dict[str, Any] = {"form": form, "formats": formats.FORMATS, "samples": samples.SAMPLES, "refused": refused}
+    if preview is not None:
+        carried = base64.b64encode(zlib.compress(form.text.encode("utf-8", "replace"))).decode()
+        context |= plan_preview.context(page_request, preview) | {"carried": carried}
     response = render_page(page_request, "entries/plan.html", HEADER, **context)
-    if checked is not None and checked.problems and page_request.request.POST.get("do") == "add":
-        response.status_code = 422  # a preview with problems is a success
+    response.status_code = status  # a preview with problems is a success
     return response

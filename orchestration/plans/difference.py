@@ -80,13 +80,21 @@ class Difference:
         return [line for line in self.lines if line.kind == kind]
 
     @property
+    def added(self) -> list[Line]:
+        return self.of("added")
+
+    @property
+    def changed(self) -> list[Line]:
+        return self.of("changed")
+
+    @property
     def kept(self) -> list[Line]:
         """The lines with a value that stays, whatever else of them changes."""
         return [line for line in self.lines if line.kept]
 
     @property
     def is_empty(self) -> bool:
-        return not self.of("added") and not self.of("changed")
+        return not self.added and not self.changed
 
     @property
     def token(self) -> str:

@@ -15,7 +15,8 @@ from orchestration.plans.readers.checklist import Checklist, Task
 TASK = re.compile(r"^[ \t]*[-*][ \t]+\[[ xX]\][ \t]+\**(T[0-9]{3,}(?:\.[0-9]+)?[a-z]?|TXXX)\b", re.M)
 _TITLE = re.compile(r"\**(T[0-9]{3,}(?:\.[0-9]+)?[a-z]?|TXXX)\**:?[ \t]+((?:\[[A-Za-z0-9]+\][ \t]*)*)(.*)")
 _NAMED = re.compile(
-    r"\b(?:depends on|blocked by|after|requires)[ \t]+((?:T[0-9]{3,}(?:\.[0-9]+)?[a-z]?(?:[ \t]*(?:,|and|&|-|–|to|through)[ \t]*)?)+)", re.I
+    r"\b(?:depends on|blocked by|after|requires)[ \t]+((?:T[0-9]{3,}(?:\.[0-9]+)?[a-z]?(?:[ \t]*(?:,|and|&|-|–|to|through)[ \t]*)?)+)",
+    re.I,
 )
 _BRACKET = re.compile(r"[ \t]*\((?:depends on|blocked by|after|requires)[ \t]+T[0-9]{3}[^()]*\)", re.I)
 _ID = re.compile(r"T[0-9]{3,}(?:\.[0-9]+)?[a-z]?")

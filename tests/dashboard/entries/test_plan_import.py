@@ -1,6 +1,7 @@
 """New entries in the browser: by a form, and by a plan that is shown before anything is added."""
 
 import base64
+import re
 import zlib
 from typing import Any
 
@@ -24,8 +25,15 @@ def plan(client: Client, workspace: Workspace, text: str, **form_data: Any) -> A
 
 
 def add(client: Client, workspace: Workspace, text: str, **form_data: Any) -> Any:
+    """The form of a preview, as a browser sends it."""
+    return confirm(client, workspace, plan(client, workspace, text, **form_data), text, **form_data)
+
+
+def confirm(client: Client, workspace: Workspace, preview: Any, text: str, **form_data: Any) -> Any:
+    match = re.search(r'name="token" value="(\w+)"', preview.content.decode())
     carried = base64.b64encode(zlib.compress(text.encode())).decode()
-    return client.post(f"/w/{workspace.pk}/entries/plan/", {"carried": carried, "key": KEY, "do": "add"} | form_data, follow=True)
+    values = {"carried": carried, "do": "add", "token": match[1] if match else ""}
+    return client.post(f"/w/{workspace.pk}/entries/plan/", values | form_data, follow=True)
 
 
 def write(client: Client, workspace: Workspace, **form_data: Any) -> Any:
@@ -68,9 +76,10 @@ def test_the_samples_can_be_added_as_they_are(otto: Client, workspace: Workspace
 
 
 def test_a_plan_that_is_sent_twice_is_added_once(otto: Client, workspace: Workspace) -> None:
-    before = Entry.objects.count()
-    add(otto, workspace, "- [ ] A\n- [ ] B")
-    seen = in_line(add(otto, workspace, "- [ ] A\n- [ ] B").content.decode())
+    before, text = Entry.objects.count(), "- [ ] A\n- [ ] B"
+    preview = plan(otto, workspace, text)
+    confirm(otto, workspace, preview, text)
+    seen = in_line(confirm(otto, workspace, preview, text).content.decode())
     assert "added already: 2 entries" in seen and Entry.objects.count() == before + 2
 
 
@@ -78,17 +87,18 @@ def test_problems_stand_on_their_lines_and_what_was_typed_stays(otto: Client, wo
     text = "- [ ] A (after: #99)\n- [ ] B <b>\n  budget: lots"
     response = plan(otto, workspace, text)
     seen = in_line(response.content.decode())
-    assert response.status_code == 200 and "2 problems: nothing can be added yet" in seen
+    assert response.status_code == 200 and "2 problems: nothing can be imported yet" in seen
     assert "Line 1:</strong> There is no entry #99" in seen and "Line 3:</strong>" in seen and "Add 2" not in seen
     assert "- [ ] B &lt;b&gt;" in seen
 
 
 def test_what_is_checked_when_shown_is_checked_when_added(otto: Client, workspace: Workspace) -> None:
     text = "- [ ] A (after: #12)"
-    assert plan(otto, workspace, text).status_code == 200
+    preview = plan(otto, workspace, text)
     entries.delete(Entry.objects.get(workspace=workspace, seq=12), by=seed.ANA)
     before = Entry.objects.count()
-    assert "There is no entry #12" in in_line(add(otto, workspace, text).content.decode()) and Entry.objects.count() == before
+    response = confirm(otto, workspace, preview, text)
+    assert "There is no entry #12" in in_line(response.content.decode()) and Entry.objects.count() == before
 
 
 def test_a_file_is_read(otto: Client, workspace: Workspace) -> None:
