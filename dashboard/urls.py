@@ -18,6 +18,7 @@ from dashboard.entries import views as entry_list
 from dashboard.entry import actions as entry_actions
 from dashboard.entry import dependencies as entry_dependencies
 from dashboard.entry import diff as entry_diff
+from dashboard.entry import edit as entry_edit
 from dashboard.entry import preflight
 from dashboard.entry import round_detail as round_page
 from dashboard.entry import views as entry_page
@@ -59,6 +60,8 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/plan/", plan_import.page, name="plan"),
     # Entries: one entry
     path("w/<str:workspace_id>/entries/<str:entry_id>/", entry_page.page, name="entry"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/edit/", entry_edit.page, name="entry-edit"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/delete/", entry_edit.delete, name="entry-delete"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", budget_edits.set_entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", budget_edits.set_entry_lock, name="entry-lock"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", entry_actions.reverify, name="entry-reverify"),

@@ -76,7 +76,9 @@ def _row(item: Item) -> Row:
 def _problem(item: Item, detail: Any) -> Problem:
     where = property_path(detail["loc"], unknown=detail["type"] == "extra_forbidden") or "the entry"
     words = _WORDS.get(detail["type"]) or detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return Problem(item.at(str(detail["loc"][0]) if detail["loc"] else ""), f"{where[:80]} {words[:1].lower()}{words[1:200]}")
+    loc = [str(part) for part in detail["loc"]]
+    line = item.lines.get(".".join(loc[:2]), item.at(loc[0] if loc else ""))
+    return Problem(line, f"{where[:80]} {words[:1].lower()}{words[1:200]}")
 
 
 def _refs(rows: list[Row]) -> dict[str, Row]:
