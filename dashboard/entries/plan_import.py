@@ -2,7 +2,7 @@
 
 import base64
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +17,7 @@ from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER
-from orchestration.plans import bundle, formats, importing, samples
+from orchestration.plans import bundle, formats, importing, samples, sources
 from orchestration.plans.importing import Outcome, Outdated, Preview
 from orchestration.plans.items import MAX_BYTES, Plan, Problem
 from workspaces.access import Need
@@ -29,13 +29,14 @@ MAX_NAME = 200
 
 @dataclass(frozen=True)
 class Form:
-    """What the form carries. `problem`: why the text did not arrive."""
+    """What the form carries. `file`: the name of the only upload; `problem`: why the text did not arrive."""
 
     text: str
     format: str
     name: str
     restore: bool
     problem: Problem | None = None
+    file: str = ""
 
     def plan(self) -> Plan:
         return Plan(self.format, problems=(self.problem,)) if self.problem else formats.parse(self.text, self.format)
@@ -49,6 +50,8 @@ def page(page_request: PageRequest) -> HttpResponse:
     adding = page_request.request.POST.get("do") == "add"
     form = _form(page_request, adding)
     plan = form.plan()
+    if not form.name and not plan.name:
+        form = replace(form, name=sources.default_name(form.file))
     if not adding:
         return _render(page_request, form, _preview(page_request, form, plan))
     try:
@@ -77,7 +80,9 @@ def _form(page_request: PageRequest, adding: bool) -> Form:
     text, problem = _carried(post.get("carried", "")) if adding else _typed(page_request)
     requested = post.get("format", "")
     name = post.get("name", "").replace("\x00", "").strip()[:MAX_NAME]
-    return Form(text, requested if requested in formats.FORMATS else "", name, bool(post.get("restore")), problem)
+    uploads = page_request.request.FILES.getlist("file")
+    file = uploads[0].name or "" if len(uploads) == 1 else ""
+    return Form(text, requested if requested in formats.FORMATS else "", name, bool(post.get("restore")), problem, file)
 
 
 def _preview(page_request: PageRequest, form: Form, plan: Plan) -> Preview:

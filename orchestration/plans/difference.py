@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.backlog import content
-from orchestration.plans.checking import Checked, Row
+from orchestration.plans.checking import Checked
 from orchestration.plans.items import Plan
+from orchestration.plans.names import Row
 
 NEW = "ref:"
 """Stands before the ref of an entry that is not on the backlog yet."""
@@ -171,7 +172,8 @@ def _line(row: Row, entry: Known | None, needs: set[str]) -> Line:
     )
     if entry is None or entry.deleted:
         return Line(row, entry, values)
-    changes, kept = [], []
+    changes: list[FieldChange] = []
+    kept: list[FieldChange] = []
     now = content.hashes(entry.values)
     for name, value in values.items():
         if value == entry.values[name]:

@@ -13,9 +13,10 @@ from orchestration.backlog.entries import Draft
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
 from orchestration.plans import checking, difference, imported
-from orchestration.plans.checking import Checked, Existing
+from orchestration.plans.checking import Checked
 from orchestration.plans.difference import Difference, Known, Line
 from orchestration.plans.items import Plan, Problem
+from orchestration.plans.names import Existing
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from orchestration.backlog import entries
+from orchestration.backlog import content, entries
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
 from orchestration.plans import samples
@@ -208,3 +208,71 @@ def test_a_key_is_of_its_workspace(otto: Client, workspace: Workspace) -> None:
         entries.add(each.pk, [Draft("A"), Draft("B")], by=seed.ANA, idempotency_key=KEY) for each in (workspace, other, workspace)
     ]
     assert created[0] == created[2] and created[0][0].pk != created[1][0].pk and [len(some) for some in created] == [2, 2, 2]
+
+
+# --- a plan again ---
+
+AGAIN = "# Dates\n\n## Reading\n- [ ] Parse dates\n- [ ] Parse times\n"
+
+
+def test_a_plan_again_shows_what_changes_and_what_a_person_edited(otto: Client, workspace: Workspace) -> None:
+    add(otto, workspace, AGAIN)
+    times = Entry.objects.get(workspace=workspace, content="Parse times")
+    content.edit(times, content.Change(content="Parse times my way"), by=seed.ANA)
+    new = AGAIN.replace("Parse dates", "Parse dates (priority: high)") + "  in words\n- [ ] Print\n"
+    seen = in_line(plan(otto, workspace, new).content.decode())
+    for fact in (
+        "1 entry would be added, 1 changed",
+        "Priority: <del>medium</del> <ins>high</ins>",
+        "A person edited it: 1 value of the plan left out",
+        "stays <strong>Parse times my way</strong>",
+        "Compared with what was imported from <strong>Dates</strong>",
+        "Add 1 entry, change 1",
+    ):
+        assert fact in seen, fact
+    assert "1 entry is added, 1 changed; 1 entry keeps what differs" in in_line(add(otto, workspace, new).content.decode())
+    times.refresh_from_db()
+    assert times.content == "Parse times my way" and times.group == "Reading"
+
+
+def test_the_same_plan_again_has_nothing_to_import(otto: Client, workspace: Workspace) -> None:
+    add(otto, workspace, AGAIN)
+    seen = in_line(plan(otto, workspace, AGAIN).content.decode())
+    assert "Nothing would change" in seen and "2 unchanged" in seen and 'id="add"' not in seen
+
+
+def test_an_outdated_preview_comes_back_and_imports_nothing(otto: Client, workspace: Workspace) -> None:
+    add(otto, workspace, AGAIN)
+    new = AGAIN.replace("Parse dates", "Parse dates (priority: high)")
+    preview = plan(otto, workspace, new)
+    dates = Entry.objects.get(workspace=workspace, content="Parse dates")
+    content.edit(dates, content.Change(group="Elsewhere"), by=seed.ANA)
+    response = confirm(otto, workspace, preview, new)
+    assert response.status_code == 409 and "changed since this preview" in in_line(response.content.decode())
+    dates.refresh_from_db()
+    assert dates.priority == Entry.Priority.MEDIUM
+    assert "1 entry is changed" in in_line(confirm(otto, workspace, response, new).content.decode())
+
+
+def test_what_left_the_plan_is_listed_and_what_was_deleted_here_comes_back_on_request(otto: Client, workspace: Workspace) -> None:
+    add(otto, workspace, AGAIN)
+    entries.delete(Entry.objects.get(workspace=workspace, content="Parse dates"), by=seed.ANA)
+    seen = in_line(plan(otto, workspace, "# Dates\n\n## Reading\n- [ ] Parse dates\n").content.decode())
+    assert "No longer in the plan" in seen and "Parse times" in seen and "Deleted here" in seen and 'name="restore"' in seen
+    assert "1 entry is added" in in_line(add(otto, workspace, AGAIN, restore="1").content.decode())
+
+
+def test_several_files_are_one_plan(otto: Client, workspace: Workspace) -> None:
+    text = "---\nid: BACK-{0}\ntitle: Task {0}\nstatus: To Do\n---\n"
+    files = [SimpleUploadedFile(f"back-{n}.md", text.format(n).encode()) for n in (1, 2)]
+    seen = in_line(plan(otto, workspace, "", file=files).content.decode())
+    assert "Read as Backlog.md tasks" in seen and "2 entries would be added" in seen
+
+
+def test_a_plan_without_a_name_is_called_as_its_file(otto: Client, workspace: Workspace) -> None:
+    upload = SimpleUploadedFile("dates.yaml", b"- content: A\n")
+    assert "imported from <strong>dates</strong>" in in_line(plan(otto, workspace, "", file=upload).content.decode())
+
+
+def test_a_viewer_imports_nothing(vera: Client, workspace: Workspace) -> None:
+    assert plan(vera, workspace, AGAIN).status_code == 403

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.plans import checking, formats, samples
-from orchestration.plans.checking import Checked, Existing
+from orchestration.plans.checking import Checked
 from orchestration.plans.items import Problem
+from orchestration.plans.names import Existing
 
 THREE = Existing("entry_" + "a" * 20, 3, "The third", "pending")
 
