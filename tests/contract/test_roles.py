@@ -69,6 +69,7 @@ RUN = [
     "executorStopWorker",
     "todoEntriesCreate",
     "todoEntryDelete",
+    "todoEntryUpdate",
     "todoEntryPriority",
     "todoEntryRounds",
     "todoEntrySpecFreeze",

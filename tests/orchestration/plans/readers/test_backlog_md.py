@@ -101,7 +101,7 @@ def test_criteria_plan_files_and_group_are_read() -> None:
     assert (core.group, core.priority.name) == ("Add a type to tasks", "HIGH")
 
 
-def test_a_task_that_is_elsewhere_counts_as_done_and_the_preview_says_so() -> None:
+def test_a_task_that_is_elsewhere_counts_as_done_and_is_pointed_out() -> None:
     result = read(the_tasks(), "backlog_md")
     assert [problem.message for problem in result.doubts] == [
         "BACK-12 is neither in this plan nor on the backlog: it counts as done"
