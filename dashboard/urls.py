@@ -13,7 +13,7 @@ from dashboard.budget import limits as budget_limits
 from dashboard.budget import most_expensive as most_expensive_rounds
 from dashboard.budget import overview as budget_overview
 from dashboard.entries import bulk_edit as entries_bulk_edit
-from dashboard.entries import new_entry, plan_import
+from dashboard.entries import new_entry
 from dashboard.entries import views as entry_list
 from dashboard.entry import actions as entry_actions
 from dashboard.entry import dependencies as entry_dependencies
@@ -29,6 +29,7 @@ from dashboard.live import streams
 from dashboard.locks import views as locks
 from dashboard.overview import views as workspace_overview
 from dashboard.overview import workspace_list
+from dashboard.plans import views as plan_import
 from dashboard.reviews import views as reviews
 from dashboard.sessions import detail as session_page
 from dashboard.sessions import log_page as session_log

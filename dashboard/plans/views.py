@@ -11,8 +11,8 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from dashboard.entries import plan_preview
-from dashboard.entries.plan_preview import entries
+from dashboard.plans import preview as plan_preview
+from dashboard.plans.preview import entries
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, render_page
@@ -144,6 +144,6 @@ def _render(
     if preview is not None:
         carried = base64.b64encode(zlib.compress(form.text.encode("utf-8", "replace"))).decode()
         context |= plan_preview.context(page_request, preview) | {"carried": carried}
-    response = render_page(page_request, "entries/plan.html", HEADER, **context)
+    response = render_page(page_request, "plans/import.html", HEADER, **context)
     response.status_code = status  # a preview with problems is a success
     return response
