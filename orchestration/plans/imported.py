@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef
 
 from orchestration.backlog import content
 from orchestration.models import Dependency, Entry, FileLock
-from orchestration.plans.difference import Known
+from orchestration.plans.difference import Difference, Known
 
 BUSY = {Entry.Status.IN_PROGRESS: "in progress", Entry.Status.DONE: "done"}
 
@@ -38,3 +38,19 @@ def _as_known(row: Entry, needs: Sequence[str]) -> Known:
         frozen=row.spec_frozen,
         deleted=row.deleted_at is not None,
     )
+
+
+def under_another_name(workspace_id: str, name: str, difference: Difference) -> str:
+    """The name of another plan that has at least half of these entries, where none of them is known under this name; else empty."""
+    paths = {line.row.path for line in difference.lines}
+    if any(line.entry for line in difference.lines) or not paths:
+        return ""
+    alive = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True, source_hashes__isnull=False)
+    same = (
+        alive.filter(source_path__in=paths)
+        .exclude(source_plan=name)
+        .values_list("source_plan")
+        .annotate(n=Count("pk"))
+        .order_by("-n")
+    )
+    return next((plan or "without a name" for plan, n in same[:1] if 2 * n >= len(paths)), "")

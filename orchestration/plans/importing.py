@@ -62,6 +62,9 @@ def check(workspace_id: str, plan: Plan, known: Sequence[Known] = ()) -> Checked
 def preview(workspace_id: str, plan: Plan, *, by: Caller, name: str = "", restore: bool = False) -> Preview:
     """Compare, and rehearse the import: a refusal is one of the problems. Nothing is saved."""
     result = _compare(workspace_id, plan, name or plan.name, restore)
+    if other := imported.under_another_name(workspace_id, result.name, result.difference):
+        message = f"The same entries were imported from the plan {other!r}: give this one that name to compare with them"
+        result.checked.doubts.append(Problem(0, message))
     if not result.problems:
         try:
             with transaction.atomic():

@@ -1,5 +1,7 @@
 """Importing a plan again is a difference: what only the plan changed is taken over, what a person changed stays."""
 
+import time
+
 import pytest
 
 from orchestration.backlog import content, deletion, entry_actions
@@ -141,6 +143,15 @@ def test_another_plan_is_no_part_of_this_one(workspace: Workspace) -> None:
     assert Entry.objects.filter(source_id="parse").count() == 2 and kinds(shown(workspace, PLAN)) == ["unchanged"] * 3
 
 
+def test_the_same_entries_under_another_name_are_pointed_out(workspace: Workspace) -> None:
+    bring(workspace, PLAN)
+    renamed = importing.preview(workspace.pk, formats.parse(PLAN.replace("# Dates", "# Dates and times")), by=ANA)
+    assert [doubt.message for doubt in renamed.checked.doubts] == [
+        "The same entries were imported from the plan 'Dates': give this one that name to compare with them"
+    ]
+    assert importing.preview(workspace.pk, formats.parse("# Money\n- [ ] Round"), by=ANA).checked.doubts == []
+
+
 def test_a_deleted_entry_comes_back_only_on_request(workspace: Workspace) -> None:
     bring(workspace, PLAN)
     rows = [entry(workspace, "Format"), entry(workspace, "Parse")]
@@ -189,3 +200,13 @@ def test_an_import_takes_the_same_statements_for_few_and_for_many(workspace: Wor
     bring(workspace, many)
     with django_assert_max_num_queries(60):
         shown(workspace, many + "- [ ] One more\n")
+
+
+@pytest.mark.alone
+def test_five_hundred_entries_are_compared_and_imported_in_seconds(workspace: Workspace) -> None:
+    began = time.process_time()
+    bring(
+        workspace,
+        "".join(f"- [ ] Task {n} (ref: t{n}; files: src/f{n}.py{f'; after: t{n - 1}' if n % 5 else ''})\n" for n in range(500)),
+    )
+    assert time.process_time() - began < 20
