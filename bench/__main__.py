@@ -18,12 +18,12 @@ NAMES = {
     "streams": "A5 and more: 200 open pages on one web process: memory, CPU, hint to stream, and a page beside them against none",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
-APART = ("stopping", "steering")  # with options of their own, and no database
+APART = ("stopping", "steering")  # packages, with options of their own, and no database
 
 
 def main() -> int:
     if sys.argv[1:2] and sys.argv[1] in APART:
-        return int(import_module(f"bench.{sys.argv[1]}").main(sys.argv[2:]))
+        return int(import_module(f"bench.{sys.argv[1]}.run").main(sys.argv[2:]))
     names = sys.argv[1:] or list(NAMES)
     if unknown := [name for name in names if name not in NAMES]:
         print(f"unknown: {', '.join(unknown)}\n" + "\n".join(f"  {name:10} {text}" for name, text in NAMES.items()))

@@ -43,7 +43,7 @@ def main() -> None:
         f"K1  stop committed to group gone: p50 {median(ours):.1f} ms, p95 {_p95(ours):.1f} ms; publish and killpg alone: "
         f"p50 {median(reference):.1f} ms, p95 {_p95(reference):.1f} ms; ratio {median(ours) / median(reference):.2f}x (goal p50 <= 3x, p95 <= 50 ms)"
     )
-    print(f"    proven dead and told to the worker: p50 {median(sent):.1f} ms, p95 {_p95(sent):.1f} ms")
+    print(f"    proven dead and known to the worker: p50 {median(sent):.1f} ms, p95 {_p95(sent):.1f} ms")
     print(f"K2  an agent that ignores TERM: the grace and {median(deaf):.1f} ms, at most {max(deaf):.1f} ms (goal <= 20 ms)")
 
 

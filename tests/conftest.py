@@ -10,7 +10,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 
-from tests.plugins import database, namespaces
+from tests.plugins import database, namespaces, stages
 
 SLOW = ("faults", "journeys", "agents")  # run by `./muster test --faults`, `--journeys` and `--agents`
 
@@ -45,4 +45,25 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         database.make()
     yield
     with django_db_blocker.unblock():
+        stages.close()
         connections.close_all()
+
+
+@pytest.fixture
+def stage() -> stages.Make | None:
+    """What the test's transaction begins with (tests/plugins/stages.py). A folder or file overrides it."""
+    return None
+
+
+@pytest.fixture
+def _on_stage(stage: stages.Make | None, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    if stage is None:
+        yield
+        return
+    with django_db_blocker.unblock(), stages.on(stage):
+        yield
+
+
+@pytest.fixture
+def _django_db_helper(_on_stage: None, _django_db_helper: None) -> None:
+    """pytest-django's, which begins the test's transaction: after its database is chosen."""

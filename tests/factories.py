@@ -42,6 +42,12 @@ def a_worker(*, slots: int = 100, queue: str = "sessions") -> Worker:
     )
 
 
+def keep_alive() -> None:
+    """All workers have been seen just now: a stage (tests/plugins/stages.py) may be half a lease old."""
+    Worker.objects.update(seen_at=Now())
+    Worker.objects.exclude(ticked_at=None).update(ticked_at=Now())
+
+
 def some_entries(workspace: Workspace, *drafts: entries.Draft | str) -> list[Entry]:
     """Entries from drafts, or from their content alone."""
     all_drafts = [draft if isinstance(draft, entries.Draft) else entries.Draft(draft) for draft in drafts]

@@ -33,7 +33,7 @@ class Result:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
-    excused: int = 0  # of the skipped: for want of namespaces
+    excused: int = 0  # of the skipped: they need namespaces, which this machine does not have
     seconds: float = 0.0
     trouble: str = ""
 

@@ -133,6 +133,15 @@ def test_notices_lists_every_event_that_a_channel_can_subscribe_to() -> None:
     ]
 
 
+def test_activity_lists_every_event() -> None:
+    """A name that begins with a dot continues the subject of the one before."""
+    listed: list[str] = []
+    for cell in re.findall(r"^\| (`.+?) \|", (ROOT / "docs/reference/activity.md").read_text(), re.M):
+        for name in re.findall(r"`([\w.]+)`", cell):
+            listed.append(listed[-1].split(".")[0] + name if name.startswith(".") else name)
+    assert sorted(listed) == list(events.registered())
+
+
 def test_each_of_the_forty_points_names_a_test_that_there_is() -> None:
     rows = re.findall(r"^\| ([0-9, ]+) \| [^|]+ \| (.+) \|$", (ROOT / "docs/reference/dashboard.md").read_text(), re.M)
     assert sorted(int(number) for numbers, _ in rows for number in numbers.split(", ")) == list(range(1, 41))

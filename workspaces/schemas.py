@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any
 
-from ninja import Schema
+from ninja import Query, Schema
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 
@@ -83,6 +83,12 @@ Float = Annotated[float, BeforeValidator(as_float), Field(allow_inf_nan=False)]
 Json = Annotated[Any, AfterValidator(_plain)]
 Object = Annotated[dict[str, Any], AfterValidator(_plain)]
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
+
+# The parameters of every list (docs/reference/api.md, Pages).
+Limit = Annotated[int, Query(ge=1, le=500)]
+"""The size of a page. Each call names its own default."""
+Cursor = Annotated[str | None, Query(max_length=60)]
+"""The `next_cursor` of the page before; None is the first page."""
 
 
 class _Message(Schema):

@@ -7,10 +7,9 @@ from ninja import Path, Router
 from budget import amounts, schemas
 from budget.models import BudgetChange
 from budget.reads import queries
-from budget.schemas import Cursor, Limit
 from workspaces import access
 from workspaces.access import Request
-from workspaces.schemas import responses
+from workspaces.schemas import Cursor, Limit, responses
 
 router = Router()
 

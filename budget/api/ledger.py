@@ -12,11 +12,11 @@ from budget.ledger import charges, corrections, export, permits, reconciliation
 from budget.ledger.prices import Tokens
 from budget.models import Category, LedgerEntry
 from budget.reads import queries
-from budget.schemas import Cursor, Day, Limit
+from budget.schemas import Day
 from budget.schemas import limits as limit_schemas
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import extra_content, responses
+from workspaces.schemas import Cursor, Limit, extra_content, responses
 
 router = Router()
 

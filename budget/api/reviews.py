@@ -7,10 +7,10 @@ from ninja import Path, Router, Status
 from budget.models import Decision
 from budget.reads import csv_export, queries
 from budget.reviews import comments, deciding, drafting, reading
-from budget.schemas import Cursor, Limit, reviews
+from budget.schemas import reviews
 from workspaces import access
 from workspaces.access import Need, Request
-from workspaces.schemas import extra_content, responses
+from workspaces.schemas import Cursor, Limit, extra_content, responses
 
 router = Router()
 

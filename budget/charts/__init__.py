@@ -5,6 +5,7 @@ A chart is a module with its values, `draw` and `table`; the table shows the sam
 - `burnup`: spend over time against the cap; `outlook` is its part right of now
 - `categories`: one bar of the cap by category
 - `bullet`: spent of a budget, in a table cell
+- `meter`: the share from which spent is near its limit, and the colour class
 - `rounds`: cost and score of each round
 - `sparkline`: a row of small bars
 - `series`: reads spend over time from the ledger

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from django.utils.safestring import SafeString
 
 from budget import amounts
+from budget.charts import meter
 from budget.charts.patterns import fill
 from budget.charts.svg import el
 
 WIDTH, HEIGHT = 120, 14
 SCALE = 1.25
-NEAR = 0.8
 MARK = WIDTH / SCALE  # where 100 % is
 
 
@@ -32,8 +32,8 @@ class Use:
 
     @property
     def tone(self) -> str:
-        """The CSS class of the fill: "", `warn` from 80 %, `over` from 100 %."""
-        return "" if not self.budget or self.share < NEAR else "over" if self.share >= 1 else "warn"
+        """The CSS class of the fill; "" without a budget."""
+        return meter.tone(self.spent, self.budget) if self.budget else ""
 
 
 def draw(use: Use) -> SafeString:
@@ -62,7 +62,7 @@ def words(use: Use) -> str:
     if use.over:
         return f"+{amounts.format_usd(use.over)} over"
     percent = f"{100 * use.share:.0f} %" if use.share >= 0.005 or not use.spent else "< 1 %"
-    return f"{percent}, used up" if use.share >= 1 else f"{percent}, near" if use.share >= NEAR else percent
+    return percent + {"": "", "warn": ", near", "over": ", used up"}[use.tone]
 
 
 def _picture(*parts: SafeString) -> SafeString:

@@ -1,7 +1,7 @@
-"""The rate of spend and the cost of the backlog.
+"""The rate of spend and the cost of the backlog, each as a median with a range of 10 % to 90 %.
 
-- `projection`: rates, the date of the cap, the cost at the end (pure)
-- `duration_model`: the cost of the open entries, by resampling (pure)
+- `projection`: rates, the date of the cap, the cost at the end; their medians and ranges (pure)
+- `remaining_cost`: how many rounds the open entries will take and what these cost, by resampling (pure)
 - `inputs`: reads what both need
 """
 

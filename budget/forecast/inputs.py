@@ -7,8 +7,8 @@ from django.utils import timezone
 from budget.allocation import Row, Snapshot, estimates, policy, reallocation
 from budget.allocation.policy import Policy
 from budget.forecast import projection
-from budget.forecast.duration_model import Life
 from budget.forecast.projection import Forecast
+from budget.forecast.remaining_cost import Life
 from budget.models import Hold, Project
 
 MAX_SESSIONS = 400  # more than a busy workspace has in two active hours

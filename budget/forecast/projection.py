@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean, median, quantiles
 
-from budget.forecast import duration_model
-from budget.forecast.duration_model import Life
+from budget.forecast import remaining_cost
+from budget.forecast.remaining_cost import Life
 
 WINDOW_S = 2 * 3600
 MIN_ROUNDS = 3
@@ -160,7 +160,7 @@ def _seconds_slowing_down(left: float, rate: float, at_once: float, held: float)
 
 
 def _end(facts: Facts, dice: random.Random) -> tuple[int | None, int | None, int | None]:
-    costs = duration_model.end_costs(facts.lives, draws=END_DRAWS, dice=dice) if facts.lives is not None else []
+    costs = remaining_cost.end_costs(facts.lives, draws=END_DRAWS, dice=dice) if facts.lives is not None else []
     if not costs:
         return None, None, None
     low, middle, high = (round(facts.spent + cost * facts.round_overhead) for cost in _range(costs))

@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from ninja import Query, Schema
+from ninja import Schema
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from budget import amounts
@@ -32,10 +32,7 @@ SignedUsd = Annotated[
     WithJsonSchema({"type": "number", "minimum": -1_000_000_000, "maximum": 1_000_000_000}),
 ]
 
-Limit = Annotated[int, Query(ge=1, le=500)]
 Day = Annotated[date, BeforeValidator(_day)]
-Cursor = Annotated[str | None, Query(max_length=60)]
-"""What every list takes: how many, and the `next_cursor` of the page before."""
 
 
 class GlobalIn(Strict):

@@ -1,1 +1,4 @@
-"""One entry: its page, the actions on it, its rounds and their diffs."""
+"""One entry: its page, the actions on it, its rounds and their diffs.
+
+A module collects what a part of the page shows; `templates/entry/` has a file of the same name for it.
+"""

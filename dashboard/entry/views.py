@@ -1,7 +1,6 @@
 """The page of one entry: its status and one of its tabs. Only the chosen tab is built."""
 
 from functools import partial
-from typing import Any
 
 from django import forms
 from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery, Sum
@@ -9,28 +8,23 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from budget.models import RoundSpend
-from dashboard.budget import by_entry
-from dashboard.entries.rows import rows
-from dashboard.entry import brief, budget, dependencies, history, locks, preflight, rounds
-from dashboard.shared import remedies
+from dashboard.entry import brief, budget, dependencies, history, locks, preflight, rounds, status
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest, Region, render_page
-from orchestration import reasons
 from orchestration.models import Entry, Round, Session
 from workspaces import ids
-from workspaces.access import Need
 from workspaces.errors import NotFound
 
-# name: (label, regions with the function that builds each from the page request and the entry)
+# name: (label, regions of the page: each a partial of a template, with the function that builds it from the page request and the entry)
 TABS = {
-    "rounds": ("Rounds", {"rounds": rounds.region, "sessions": rounds.sessions_region}),
-    "brief": ("Brief", {"brief": brief.region}),
-    "deps": ("Dependencies", {"deps": dependencies.region}),
-    "locks": ("Locks", {"paths": locks.region}),
-    "budget": ("Budget", {"budget": budget.region}),
-    "history": ("History", {"history": history.region}),
+    "rounds": ("Rounds", {"entry/rounds.html#rounds": rounds.region, "entry/rounds.html#sessions": rounds.sessions_region}),
+    "brief": ("Brief", {"entry/brief.html#brief": brief.region}),
+    "deps": ("Dependencies", {"entry/dependencies.html#deps": dependencies.region}),
+    "locks": ("Locks", {"entry/locks.html#paths": locks.region}),
+    "budget": ("Budget", {"entry/budget.html#budget": budget.region}),
+    "history": ("History", {"entry/history.html#history": history.region}),
 }
 
 
@@ -44,11 +38,11 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     entry = _load(page_request, entry_id)
     chosen, ignored = filters.read(TabFilter, page_request)
     tab = chosen["tab"] or "rounds"
-    regions = HEADER | {"status": Region("entry/entry.html#status", lambda page_request: status(page_request, entry))}
-    for name, build in TABS[tab][1].items():
-        regions[name] = Region(f"entry/entry.html#{name}", partial(build, entry=entry))
+    regions = HEADER | {"status": Region("entry/status.html#status", partial(status.region, entry=entry))}
+    for template, build in TABS[tab][1].items():
+        regions[template.partition("#")[2]] = Region(template, partial(build, entry=entry))
     if page_request.request.GET.get("fragment") == "preflight":  # opened by a person; refreshes itself from then on
-        regions["preflight"] = Region("entry/entry.html#preflight", lambda page_request: preflight.checks(page_request, entry))
+        regions["preflight"] = Region("entry/preflight.html#preflight", partial(preflight.checks, entry=entry))
     return render_page(
         page_request,
         "entry/entry.html",
@@ -80,28 +74,3 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
     if entry is None:
         raise NotFound("Entry not found")
     return entry
-
-
-def status(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    """The entry's state in one sentence, since when, and its results so far; the same as its row of the backlog."""
-    row = rows(page_request, [entry])[0]
-    at_work = row["session"] is not None
-    return {
-        "entry": entry,
-        "account": entry.account,
-        "row": row,
-        "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
-        "worth": by_entry.Worth(entry.round_count or 0, entry.rounds_cost or 0, entry.total_gain or 0.0),  # type: ignore[attr-defined]
-        "fix": _fix(page_request, entry),
-        "changed": entry.changed,  # type: ignore[attr-defined]
-        "may_dispatch": not at_work and entry.status != Entry.Status.DONE,
-        "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,
-    }
-
-
-def _fix(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
-    """The action that unblocks an entry where a release would not. None for users who may not take it."""
-    words = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
-    if words is None or words.returns_without is None or not page_request.may(Need[words.returns_without.upper()]):
-        return None
-    return remedies.link(entry, words.remedy)

@@ -1,4 +1,7 @@
-"""A session's log: a window of a thousand lines around any position, and live updates.
+"""A session's log: a window of lines around any position, and live updates.
+
+The number of lines is `MAX_LINES` in `orchestration/sessions/logs/windows.py`; the script keeps twice as many on the page (`MOST_SHOWN` in
+`static/js/log.js`).
 
 The page without script and the script use the same URLs: `?before=`, `?after=`, `?at=`, `?line=`, `?q=`, `?level=` (docs/reference/logs.md).
 """

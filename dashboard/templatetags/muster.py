@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import get_current_timezone, localtime, now
 
 from budget import amounts
+from budget.charts import meter as tones
 from dashboard.shared import labels
 from workspaces import times
 from workspaces.admin import base as admin_base
@@ -195,7 +196,6 @@ def meter(spent: int, whole: int, held: int = 0) -> SafeString:
     """
     scale = max(whole, spent + held, 1)
     used = 100 * spent / scale
-    tone = "over" if spent >= whole else "warn" if spent >= 0.8 * whole else ""
     limit = mark_safe("")
     if spent + held > whole:
         limit = format_html('<rect class="limit" x="{}" width="1" height="6"></rect>', f"{min(100 * whole / scale, 99):.2f}")
@@ -203,7 +203,7 @@ def meter(spent: int, whole: int, held: int = 0) -> SafeString:
         '<svg class="meter {}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="track" width="100" height="6"></rect><rect class="held" x="{}" width="{}" height="6"></rect>'
         '<rect class="used" width="{}" height="6"></rect>{}</svg>',
-        tone,
+        tones.tone(spent, whole),
         f"{used:.2f}",
         f"{100 * held / scale:.2f}",
         f"{used:.2f}",

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 from ninja import Path, Query, Router
 
 from budget.reads.queries import position
-from budget.schemas import Cursor, Limit
 from orchestration import queries, schemas
 from workspaces import access
 from workspaces.access import Request
-from workspaces.schemas import responses
+from workspaces.schemas import Cursor, Limit, responses
 
 router = Router(tags=["events"])
 

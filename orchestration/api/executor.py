@@ -5,15 +5,14 @@ from typing import Any
 from ninja import Path, Router
 
 from budget.reads.queries import position
-from budget.schemas import Cursor, Limit
 from orchestration import events, queries, schemas, sessions
 from orchestration.backlog import entry_actions
-from orchestration.executor import control, dispatch
+from orchestration.executor import control, dispatch, ready_line
 from orchestration.executor import explain as explaining
 from workspaces import access, activity
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
-from workspaces.schemas import responses
+from workspaces.schemas import Cursor, Limit, responses
 
 router = Router(tags=["executor"])
 
@@ -142,10 +141,10 @@ def _position(cursor: str | None) -> tuple[int, ...]:
     if cursor is None:
         return ()
     parts = cursor.split("-")
-    if len(parts) != 3:
+    if len(parts) != len(ready_line.FIELDS):
         raise Invalid("The cursor is not one of this list", "cursor")
     return tuple(position(part) for part in parts)
 
 
 def _cursor(explanation: explaining.Explanation) -> str:
-    return f"{0 if explanation.entry.has_rounds else 1}-{explanation.entry.priority}-{explanation.entry.seq}"
+    return "-".join(map(str, ready_line.place(explanation.entry)))

@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal
 
 from ninja import Path, Query, Router, Status
 
-from budget.schemas import Cursor, Limit
 from orchestration import queries, schemas
 from orchestration.backlog import content, entries, entry_actions, entry_edits
 from orchestration.models import Entry
@@ -12,7 +11,7 @@ from orchestration.plans import drafts
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
-from workspaces.schemas import Named, responses
+from workspaces.schemas import Cursor, Limit, Named, responses
 
 router = Router(tags=["todo"])
 

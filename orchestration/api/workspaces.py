@@ -6,13 +6,12 @@ from ninja import Path, Router, Status
 
 from budget import amounts
 from budget.reads.queries import position
-from budget.schemas import Cursor, Limit
 from orchestration import configuration, schemas
 from orchestration.configuration import workspace_setup
 from workspaces import access
 from workspaces.access import Caller, Need, Request
 from workspaces.models import Workspace
-from workspaces.schemas import responses
+from workspaces.schemas import Cursor, Limit, responses
 
 router = Router(tags=["workspaces"])
 

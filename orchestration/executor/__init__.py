@@ -1,7 +1,6 @@
 """The executor decides which entries start, and starts them.
 
-`plan` decides, without a database; `limits` words the spend limits it checks. `snapshot` reads the state for it, and with it the order of
-ready entries: those with rounds first, then by priority, then by number. `dispatch` runs a cycle and
-claims sessions. `explain` shows the plan's own checks. `reconcile` is the tick's safety net. `control` starts, pauses and stops the
+`plan` decides, without a database; `limits` words the spend limits it checks. `snapshot` reads the state for it; `ready_line` is the order of ready
+entries. `dispatch` runs a cycle and claims sessions. `explain` shows the plan's own checks. `reconcile` is the tick's safety net. `control` starts, pauses and stops the
 executor. `stats` keeps the last cycles and ticks.
 """

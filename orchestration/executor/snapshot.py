@@ -1,4 +1,4 @@
-"""The input of a cycle: the world, and as much of the ready line as the free slots need, in order (rounds, priority, number). Four statements, whatever the backlog's size."""
+"""The input of a cycle: the world, and as much of the ready line as the free slots need, in its order. Four statements, whatever the backlog's size."""
 
 import json
 from dataclasses import replace
@@ -10,6 +10,7 @@ from django.db import connection
 from budget import limits
 from orchestration import configuration
 from orchestration.backlog import locks
+from orchestration.executor import ready_line
 from orchestration.executor.limits import SpendLimit
 from orchestration.executor.plan import Running, Waiting, World
 from orchestration.models import sql_dialect
@@ -124,7 +125,7 @@ def _ready(e: str) -> str:
     return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
                 AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL
                 AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
-            ORDER BY {e}.workspace_id, {e}.has_rounds DESC, {e}.priority, {e}.seq"""
+            ORDER BY {e}.workspace_id, {ready_line.order(e)}"""
 
 
 def unfinished(
@@ -140,13 +141,11 @@ def unfinished(
             [sql_dialect.values(entry_ids), workspace_id, ahead],
         )
     with connection.cursor() as cursor:
-        beyond = "AND (1 - e.has_rounds::int, e.priority, e.seq) > (%s, %s, %s)" if after else ""
-        if connection.vendor == "sqlite":
-            beyond = beyond.replace("e.has_rounds::int", "e.has_rounds")
+        beyond = f"AND {ready_line.beyond('e')}" if after else ""
         cursor.execute(
             f"""SELECT {_columns()} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
             WHERE e.workspace_id = %s AND e.status IN ('pending', 'blocked', 'failed') AND e.deleted_at IS NULL {named} {beyond}
-            ORDER BY e.has_rounds DESC, e.priority, e.seq LIMIT %s""",
+            ORDER BY {ready_line.order("e")} LIMIT %s""",
             [workspace_id, *among, *after, limit],
         )
         return [_waiting(row) for row in sql_dialect.named(cursor)]

@@ -2,7 +2,7 @@
 // clicking a line stops following, and then nothing moves. Lines are fetched by number, so none is lost or repeated.
 (() => {
   "use strict";
-  const MAX_LINES = 2000, PAUSE = 200, POLL = 2000;
+  const MOST_SHOWN = 2000, PAUSE = 200, POLL = 2000;
   const $ = (id) => document.getElementById(id);
   const root = $("log"), box = $("log-lines"), rows = $("log-rows"), pill = $("log-pill"), followBox = $("follow");
   if (!root) return;
@@ -54,10 +54,10 @@
   }
 
   function trim(fromTop) {
-    const shown = lines(), surplus = shown.length - MAX_LINES, range = document.createRange();
+    const shown = lines(), surplus = shown.length - MOST_SHOWN, range = document.createRange();
     if (surplus <= 0) return;
     range.selectNodeContents(rows);
-    if (fromTop) range.setEndAfter(shown[surplus - 1]); else range.setStartBefore(shown[MAX_LINES]);
+    if (fromTop) range.setEndAfter(shown[surplus - 1]); else range.setStartBefore(shown[MOST_SHOWN]);
     range.deleteContents();
     rows.querySelectorAll(":scope > .gap:first-child, :scope > .gap:last-child").forEach((gap) => gap.remove());
     if (fromTop) { at.first = seq(shown[0]); at.earlier = true; }
@@ -82,7 +82,7 @@
     know(batch);
     const fresh = [...batch.children].filter((row) => !row.matches(".line") || seq(row) > at.last);
     const count = fresh.filter((row) => row.matches(".line")).length;
-    if (!at.follow && lines().length + count > MAX_LINES) { at.later = true; return show(); } // appending would move the text being read, or exceed the window
+    if (!at.follow && lines().length + count > MOST_SHOWN) { at.later = true; return show(); } // appending would move the text being read, or exceed the window
     rows.append(...fresh);
     at.last = Math.max(at.last, number(batch, "last"));
     if (count) document.dispatchEvent(new CustomEvent("log:new", { detail: count }));
@@ -100,7 +100,7 @@
       if (at.later) { know(await fetchBatch({ after: at.newest, count: 1 })); show(); }
       else {
         const batch = await fetchBatch({ after: at.last });
-        if (at.follow && number(batch, "newest") - at.last > MAX_LINES) { replace(await fetchBatch({})); toEnd(); }
+        if (at.follow && number(batch, "newest") - at.last > MOST_SHOWN) { replace(await fetchBatch({})); toEnd(); }
         else take(batch);
       }
     } catch { /* the header shows the lost connection; the next change or poll retries from the same line */ }

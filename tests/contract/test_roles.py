@@ -21,8 +21,10 @@ from tests.factories import (
     an_entry,
     blocked_event,
     ended,
+    keep_alive,
     project,
 )
+from tests.plugins import stages
 from workspaces import activity, tokens
 from workspaces.models import Channel, Delivery, Event, Role, Workspace
 
@@ -122,14 +124,31 @@ CREATES = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def session(workspace: Workspace) -> Session:
+def one_of_each() -> Session:
     """With one of everything else in its workspace that a path can name."""
+    workspace = a_workspace()
     a_channel(workspace)
     a_review(workspace)
     keys = a_session(an_entry(workspace))
     activity.record(workspace.pk, blocked_event(), by=ANA, object_id=keys.entry_id)
     return keys
+
+
+@pytest.fixture
+def stage() -> stages.Make:
+    return one_of_each
+
+
+@pytest.fixture
+def session(db: None) -> Session:
+    session = stages.row(one_of_each)
+    keep_alive()
+    return session
+
+
+@pytest.fixture
+def workspace(session: Session) -> Workspace:
+    return session.workspace
 
 
 def call(api: Api, operation: Operation, session: Session, **other: str) -> tuple[int, str]:

@@ -23,14 +23,16 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from config.asgi import wsgi
+from orchestration.models import Session
 from orchestration.sessions.logs import chunks as log_chunks
 from tests import sampling
 from tests.contract.operations import FOR_AGENTS
-from tests.factories import a_charge, a_session, a_token, a_workspace, an_entry, ended
+from tests.factories import a_charge, a_session, a_token, a_workspace, an_entry, ended, keep_alive
+from tests.plugins import stages
 from workspaces import tokens
 
 pytest_plugins = ["schemathesis.pytest.plugin"]  # pyproject.toml keeps it out of the other runs: it takes a second to load
-EXAMPLES = int(os.environ.get("MUSTER_TEST_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("MUSTER_TEST_EXAMPLES", "8" if sampling.WHOLE else "5"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -45,9 +47,7 @@ schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", wsgi)
 schema.config.phases.coverage.enabled = sampling.WHOLE  # the boundary values of every schema: seconds at each collection
 
 
-@pytest.fixture
-def seeded(db: None) -> dict[str, str]:
-    """The ids of a workspace in the middle of its work, and who calls."""
+def in_the_middle_of_work() -> Session:
     workspace = a_workspace()
     entry = an_entry(workspace, files=["a.py"])
     ended(a_session(entry))
@@ -56,12 +56,25 @@ def seeded(db: None) -> dict[str, str]:
     writer = log_chunks.Writer(session, limit=10_000)
     writer.add("stdout", "a line")
     writer.flush()
+    return session
+
+
+@pytest.fixture
+def stage() -> stages.Make:
+    return in_the_middle_of_work
+
+
+@pytest.fixture
+def seeded(db: None) -> dict[str, str]:
+    """The ids of a workspace in the middle of its work, and who calls."""
+    session = stages.row(in_the_middle_of_work)
+    keep_alive()
     return {
-        "workspaceID": workspace.pk,
-        "entryID": entry.pk,
+        "workspaceID": session.workspace_id,
+        "entryID": session.entry_id,
         "sessionID": session.pk,
         "admin": a_token(),
-        "agent": tokens.create("agent", workspace=workspace, session_ref=session.pk),
+        "agent": tokens.create("agent", workspace=session.workspace, session_ref=session.pk),
     }
 
 

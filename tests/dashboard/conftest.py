@@ -5,14 +5,29 @@ from django.test import Client
 
 from tests.dashboard.committed import transactional_db
 from tests.dashboard.seeds import entries as seed
+from tests.dashboard.seeds import money
+from tests.factories import keep_alive
+from tests.plugins import stages
 from workspaces.models import Workspace
 
 __all__ = ["transactional_db"]
 
+STAGES: dict[str, stages.Make] = {"workspace": seed.busy, "day": money.a_day}
+"""By the fixture that returns the stage's workspace."""
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> stages.Make | None:
+    if "transactional_db" in request.fixturenames:
+        return None
+    return next((make for name, make in STAGES.items() if name in request.fixturenames), None)
+
 
 @pytest.fixture
 def workspace(db: None) -> Workspace:
-    return seed.busy()
+    workspace = stages.row(seed.busy)
+    keep_alive()
+    return workspace
 
 
 @pytest.fixture

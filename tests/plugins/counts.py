@@ -1,5 +1,5 @@
-"""Counts for `./muster test` to add up, in the file named by MUSTER_TEST_COUNTS: passed, failed, skipped, and how many of those for
-want of namespaces. With CI=true any other skip is a failure: a suite that skips everything is not green.
+"""Counts for `./muster test` to add up, in the file named by MUSTER_TEST_COUNTS: passed, failed, skipped, and how many of those
+need namespaces that this machine does not have. With CI=true any other skip is a failure: a suite that skips everything is not green.
 """
 
 import os

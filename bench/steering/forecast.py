@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
 
-from bench import steering_strategies
-from bench.steering_world import MIN_ROUND, ROUNDS, Run, Truth, play
+from bench.steering import strategies
+from bench.steering.world import MIN_ROUND, ROUNDS, Run, Truth, play
 from budget import forecast
-from budget.forecast.duration_model import Life
+from budget.forecast.remaining_cost import Life
 
 AT = (25, 50, 75)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -82,7 +82,7 @@ def time_to_cap(result: Scores, run: Run, recorder: Recorder) -> None:
 def end_spend(result: Scores, truths: list[Truth]) -> None:
     """A run with money for everything: what the whole backlog cost in the end."""
     recorder = Recorder()
-    run = play(truths, 10**12, steering_strategies.first_come, recorder=recorder.look)
+    run = play(truths, 10**12, strategies.first_come, recorder=recorder.look)
     for percent in AT:
         _, spent, rounds, lives = recorder.at(run, run.spent * percent / 100)
         prediction = forecast.predict(facts(run, run.money, spent, rounds, lives))

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.clis import KNOWN, Cli, Run, base_env, find, prepare
+from bench.stopping.clis import KNOWN, Cli, Run, base_env, find, prepare
 from orchestration.processes import agent_process
 from orchestration.processes.kill_sequence import Step
 
@@ -147,7 +147,7 @@ def _cell(stub: Stub, name: str, program: str, folder: Path, state: str, kill_se
             item = _measure(stub, KNOWN[name], program, Path(place), state, LADDERS[kill_sequence])
         except TimeoutError as error:
             return f"({error})"
-    marks = [item.how, *["tells its cost"] * item.reports_cost, *[f"resumed {item.resumed}"] * (item.resumed != "yes")]
+    marks = [item.how, *["reports its cost"] * item.reports_cost, *[f"resumed {item.resumed}"] * (item.resumed != "yes")]
     marks += [f"**{item.late_requests} late**"] * bool(item.late_requests) + [f"**{item.survivors} SURVIVE**"] * bool(
         item.survivors
     )

@@ -1,6 +1,6 @@
 """Four ways to share the same money out: Muster's own function, equal shares, first come first served, and one that knows the curves."""
 
-from bench.steering_world import CEILING, MIN_ROUND, ROUNDS, Run, Truth
+from bench.steering.world import CEILING, MIN_ROUND, ROUNDS, Run, Truth
 from budget import allocation
 from budget.allocation import Row, Snapshot
 

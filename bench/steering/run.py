@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from bench import steering_forecast, steering_picture, steering_strategies
-from bench.steering_forecast import Recorder
-from bench.steering_world import backlog, play
+from bench.steering import forecast, picture, strategies
+from bench.steering.forecast import Recorder
+from bench.steering.world import backlog, play
 
 FAMILIES = {"steady": "progress is even", "late": "hard entries show nothing at first, plateaus look good until they end"}
 LEVELS = (30, 60, 100)
 NAMES = {"muster": "Muster", "equal": "equal shares", "first": "first come", "oracle": "oracle"}
-PICTURE = Path(__file__).parent.parent / "docs" / "images" / "steering.svg"
+PICTURE = Path(__file__).parents[2] / "docs" / "images" / "steering.svg"
 
 
 @dataclass
@@ -48,7 +48,7 @@ def main(args: list[str]) -> int:
     shown: dict[tuple[str, int], Columns] = {}
     for family, what in FAMILIES.items():
         columns: dict[int, Columns] = {level: {name: Column() for name in NAMES} for level in LEVELS}
-        scores = steering_forecast.scores()
+        scores = forecast.scores()
         for seed in range(asked.first, asked.first + asked.seeds):
             _single_run(seed, family, columns, scores)
         print(f"\n{family}: {what}; {asked.seeds} backlogs of 40 entries, seeds {asked.first} to {asked.first + asked.seeds - 1}")
@@ -56,28 +56,26 @@ def main(args: list[str]) -> int:
         _calibration(scores)
         shown |= {(family, level): columns[level] for level in LEVELS}
     if (asked.seeds, asked.first) == (200, 0):
-        PICTURE.write_text(
-            steering_picture.draw({key: {n: fmean(c.solved) for n, c in run_.items()} for key, run_ in shown.items()})
-        )
+        PICTURE.write_text(picture.draw({key: {n: fmean(c.solved) for n, c in run_.items()} for key, run_ in shown.items()}))
         print(f"\nwrote {PICTURE.relative_to(PICTURE.parents[2])}")
     print(f"{time.monotonic() - began:.0f} s")
     return 0
 
 
-def _single_run(seed: int, family: str, columns: dict[int, Columns], scores: steering_forecast.Scores) -> None:
+def _single_run(seed: int, family: str, columns: dict[int, Columns], scores: forecast.Scores) -> None:
     truths = backlog(seed, family)
     needed = sum(truth.price for truth in truths if truth.solves_at)
     for level in LEVELS:
         money, recorder = needed * level // 100, Recorder()
-        run = play(truths, money, steering_strategies.muster, recorder=recorder.look)
+        run = play(truths, money, strategies.muster, recorder=recorder.look)
         columns[level]["muster"].add(run.solved, run.wasted, run.spent)
-        steering_forecast.time_to_cap(scores, run, recorder)
-        for name, steer in (("equal", steering_strategies.equal), ("first", steering_strategies.first_come)):
+        forecast.time_to_cap(scores, run, recorder)
+        for name, steer in (("equal", strategies.equal), ("first", strategies.first_come)):
             run = play(truths, money, steer)
             columns[level][name].add(run.solved, run.wasted, run.spent)
-        solved, spent = steering_strategies.oracle(truths, money)
+        solved, spent = strategies.oracle(truths, money)
         columns[level]["oracle"].add(solved, 0, spent)
-    steering_forecast.end_spend(scores, truths)
+    forecast.end_spend(scores, truths)
 
 
 def _table(columns: dict[int, Columns]) -> None:
@@ -107,10 +105,10 @@ def _against(ours: Column, theirs: Column) -> str:
     return f"{counts}; {fmean(gaps):+.1f} ({means[50]:+.1f} to {means[1949]:+.1f})"
 
 
-def _calibration(scores: steering_forecast.Scores) -> None:
+def _calibration(scores: forecast.Scores) -> None:
     names = {"cap": "time until the cap", "end": "cost of the whole backlog"}
     print(
-        "\n| forecast | made when spent | in the 10 to 90 % range | likely value is off by (median) | forecasts | too thin to tell |"
+        "\n| forecast | made when spent | in the 10 to 90 % range | likely value is off by (median) | forecasts | too little data |"
     )
     print("|---|---|---|---|---|---|")
     for (kind, percent), score in sorted(scores.items()):

@@ -1,0 +1,1 @@
+"""The value of steering, on simulated backlogs: `python -m bench steering`. No database."""

@@ -1,0 +1,36 @@
+"""The first lines of an entry's page: its state, its results so far, and what to do about it."""
+
+from typing import Any
+
+from dashboard.budget import by_entry
+from dashboard.entries.rows import rows
+from dashboard.shared import remedies
+from dashboard.shared.page_request import PageRequest
+from orchestration import reasons
+from orchestration.models import Entry
+from workspaces.access import Need
+
+
+def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
+    """The entry's state in one sentence, since when, and its results so far; the same as its row of the backlog."""
+    row = rows(page_request, [entry])[0]
+    at_work = row["session"] is not None
+    return {
+        "entry": entry,
+        "account": entry.account,
+        "row": row,
+        "since": row.get("since") or (row["session"].claimed_at if at_work else entry.reason_at or entry.updated_at),
+        "worth": by_entry.Worth(entry.round_count or 0, entry.rounds_cost or 0, entry.total_gain or 0.0),  # type: ignore[attr-defined]
+        "fix": _fix(page_request, entry),
+        "changed": entry.changed,  # type: ignore[attr-defined]
+        "may_dispatch": not at_work and entry.status != Entry.Status.DONE,
+        "can_reverify": entry.status != Entry.Status.IN_PROGRESS and entry.has_rounds,
+    }
+
+
+def _fix(page_request: PageRequest, entry: Entry) -> tuple[str, str] | None:
+    """The action that unblocks an entry where a release would not. None for users who may not take it."""
+    words = reasons.words(entry.reason_code) if entry.status == Entry.Status.BLOCKED else None
+    if words is None or words.returns_without is None or not page_request.may(Need[words.returns_without.upper()]):
+        return None
+    return remedies.link(entry, words.remedy)
