@@ -13,11 +13,12 @@ from dashboard.budget import limits as budget_limits
 from dashboard.budget import most_expensive as most_expensive_rounds
 from dashboard.budget import overview as budget_overview
 from dashboard.entries import bulk_edit as entries_bulk_edit
-from dashboard.entries import new_entry, plan_import
+from dashboard.entries import new_entry
 from dashboard.entries import views as entry_list
 from dashboard.entry import actions as entry_actions
 from dashboard.entry import dependencies as entry_dependencies
 from dashboard.entry import diff as entry_diff
+from dashboard.entry import edit as entry_edit
 from dashboard.entry import preflight
 from dashboard.entry import round_detail as round_page
 from dashboard.entry import views as entry_page
@@ -30,6 +31,7 @@ from dashboard.live import streams
 from dashboard.locks import views as locks
 from dashboard.overview import views as workspace_overview
 from dashboard.overview import workspace_list
+from dashboard.plans import views as plan_import
 from dashboard.reviews import views as reviews
 from dashboard.sessions import detail as session_page
 from dashboard.sessions import log_page as session_log
@@ -61,6 +63,8 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/plan/", plan_import.page, name="plan"),
     # Entries: one entry
     path("w/<str:workspace_id>/entries/<str:entry_id>/", entry_page.page, name="entry"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/edit/", entry_edit.page, name="entry-edit"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/delete/", entry_edit.delete, name="entry-delete"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", budget_edits.set_entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", budget_edits.set_entry_lock, name="entry-lock"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/reverify/", entry_actions.reverify, name="entry-reverify"),

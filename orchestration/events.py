@@ -286,6 +286,20 @@ class EntriesAdded(ActivityEvent, verb="entries.added", sentence="added {count}"
         return super().words() | {"count": counted(self.count, "entry", "entries")}
 
 
+class PlanImported(
+    ActivityEvent, verb="plan.imported", sentence="imported {plan}: {added} added, {changed} changed, {kept} kept"
+):
+    """`kept`: entries whose values differ from the plan, because a person edited them or because they are at work or done."""
+
+    plan: str
+    added: int
+    changed: int
+    kept: int
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"plan": f"the plan {self.plan}" if self.plan else "a plan"}
+
+
 class EntryEvent(ActivityEvent, page="entry"):
     pass
 
@@ -359,6 +373,15 @@ class EntryAssigned(EntryEvent, verb="entry.assigned", sentence="assigned {subje
 
 class EntrySpecSet(EntryEvent, verb="entry.spec", sentence="changed the spec of {subject}"):
     pass
+
+
+class EntryEdited(EntryEvent, verb="entry.edited", sentence="changed the {fields} of {subject}"):
+    """`fields`: the names of the changed values, as the API has them."""
+
+    fields: Sequence[str]
+
+    def words(self) -> dict[str, str]:
+        return {"fields": ", ".join(name.replace("_", " ") for name in self.fields) or "text"}
 
 
 class EntrySpecFrozen(EntryEvent, verb="entry.spec_frozen", sentence="froze the spec of {subject}"):

@@ -13,6 +13,7 @@ from budget import amounts
 from budget.models import RoundSpend
 from budget.reads.queries import position
 from orchestration import configuration
+from orchestration.backlog import content
 from orchestration.executor import explain
 from orchestration.landing import reads
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session, Worker
@@ -203,7 +204,16 @@ def _shown(
         "session_ids": session_ids,
         "created_at": entry.created_at,
         "updated_at": entry.updated_at,
+        "group": entry.group or None,
+        "source": _source(entry),
+        "version": content.version(content.values(entry, depends_on)),
     }
+
+
+def _source(entry: Entry) -> dict[str, Any] | None:
+    if entry.source_hashes is None:
+        return None
+    return {"plan": entry.source_plan, "id": entry.source_id or None, "path": entry.source_path}
 
 
 def rounds_page(entry: Entry, *, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:

@@ -1,21 +1,18 @@
-"""Shared by both ways of adding entries: checking drafts, a rehearsal in a transaction, and the idempotency key of the form."""
+"""Adding one entry by its form: the check, a rehearsal in a transaction, and the idempotency key of the form. The money of new entries."""
 
 import re
 import secrets
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Q
 
-from dashboard.entries.filters import backlog
-from dashboard.plans import checking
-from dashboard.plans.checking import Checked, Existing
-from dashboard.plans.items import Plan, Problem
 from dashboard.shared.page_request import PageRequest
 from orchestration import funding
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
-from orchestration.models import Entry
+from orchestration.plans import importing
+from orchestration.plans.checking import Checked
+from orchestration.plans.items import Plan, Problem
 from workspaces.errors import Invalid
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -29,9 +26,7 @@ def form_key(page_request: PageRequest) -> str:
 
 def check_plan(page_request: PageRequest, plan: Plan) -> Checked:
     """Check the plan against the backlog, then rehearse adding it. Nothing is saved."""
-    seqs, ids = checking.numbers(plan)
-    meant = backlog(page_request.workspace.pk).filter(Q(seq__in=seqs) | Q(pk__in=ids)) if seqs or ids else Entry.objects.none()
-    result = checking.check(plan, [Existing(entry.pk, entry.seq, entry.title, entry.status) for entry in meant])
+    result = importing.check(page_request.workspace.pk, plan)
     if not result.problems and (refusal := _rehearse(page_request, result.drafts)):
         result.problems.append(Problem(0, refusal))
     return result

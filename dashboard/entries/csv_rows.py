@@ -35,6 +35,7 @@ HEAD = [
     "created_by",
     "created_at",
     "updated_at",
+    "group",
 ]
 
 
@@ -78,4 +79,5 @@ def _line(row: dict[str, Any]) -> list[Any]:
         entry.created_by,
         entry.created_at,
         entry.updated_at,
+        entry.group,
     ]

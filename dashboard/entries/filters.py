@@ -55,6 +55,7 @@ class EntriesFilter(forms.Form):
     status = forms.ChoiceField(choices=[("", ""), *search_language.STATUSES.items()], required=False)
     reason = forms.RegexField(r"^[a-z_]{1,30}$", required=False)
     locked = forms.ChoiceField(choices=[("", ""), ("1", "")], required=False)
+    group = forms.CharField(max_length=200, required=False)
     q = forms.CharField(max_length=search_language.MAX_LENGTH, required=False)
     view = forms.ChoiceField(choices=[("", ""), ("graph", ""), ("table", "")], required=False)
     sort = forms.ChoiceField(choices=[("", ""), *((f"{sign}{name}", "") for name in SORTS for sign in ("", "-"))], required=False)
@@ -70,14 +71,15 @@ class EntryQuery:
 
     @property
     def filtered(self) -> bool:
-        return bool(self.chosen["status"] or self.chosen["reason"] or self.chosen["locked"] or self.search.has_criteria)
+        return any(self.chosen.get(name) for name in ("status", "reason", "locked", "group")) or self.search.has_criteria
 
     @property
     def sentence(self) -> str:
         status, reason = self.chosen["status"], self.chosen["reason"]
         about = f"waiting for {reasons.waiting_for(reason)}" if reason else ""
         locked = "with a locked budget" if self.chosen["locked"] else ""
-        return search_language.sentence(self.search, search_language.STATUSES.get(status, ""), about, locked)
+        group = f"in the group {self.chosen['group']}" if self.chosen.get("group") else ""
+        return search_language.sentence(self.search, search_language.STATUSES.get(status, ""), about, locked, group)
 
     @property
     def order(self) -> tuple[str, bool]:
@@ -101,6 +103,8 @@ def matching_any_status(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]
     entries = backlog(workspace_id)
     if query.chosen["locked"]:
         entries = entries.filter(account__human_locked=True)
+    if group := query.chosen.get("group"):
+        entries = entries.filter(_by_group(group))
     for term in query.search.terms:
         entries = _by_term(workspace_id, entries, term)
     for word in query.search.words:
@@ -151,9 +155,14 @@ def _by_term(workspace_id: str, entries: QuerySet[Entry], term: Term) -> QuerySe
         case "priority":
             return entries.filter(priority=PRIORITIES[str(term.value)])
         case "group":
-            return entries.filter(parallel_group=term.value)
+            return entries.filter(_by_group(str(term.value)) | Q(parallel_group=term.value))
         case _:
             return entries.filter(created_by__iexact=term.value)
+
+
+def _by_group(group: str) -> Q:
+    """The entries of a group, and of the groups below it."""
+    return Q(group=group) | Q(group__startswith=f"{group} / ")
 
 
 def _by_reason(workspace_id: str, entries: QuerySet[Entry], reason: str) -> QuerySet[Entry]:

@@ -10,46 +10,32 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from budget import amounts
-from dashboard.entries import adding, filters, search_language
-from dashboard.plans.items import Item, Plan
+from dashboard.entries import adding, entry_form, filters, search_language
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import AmountField
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import SEE_OTHER
+from orchestration import queries
 from orchestration.backlog import entries
 from orchestration.models import Entry
+from orchestration.plans.items import Item, Plan
 from workspaces.access import Need
 from workspaces.errors import Invalid
 
-FIELDS = ("content", "requirements", "criteria", "creates", "modifies", "after", "priority", "budget", "rounds", "group", "alone")
-# API property to form field. A plan locates problems by line; here the line is the field's position.
-_FIELD_OF = {
-    "content": "content",
-    "spec": "modifies",
-    "depends_on": "after",
-    "priority": "priority",
-    "budget_usd": "budget",
-    "budget_rounds": "rounds",
-    "parallel_group": "group",
-    "parallelizable": "alone",
-}
 MAX_HITS = 12
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace(Need.OPERATE)
 def page(page_request: PageRequest) -> HttpResponse:
-    form_data = {name: page_request.request.POST.get(name, "") for name in FIELDS}
+    form_data = entry_form.submitted(page_request.request.POST)
     if page_request.request.method != "POST":
-        return _render(
-            page_request, form_data | {"priority": "medium", "after": page_request.request.GET.get("after", "")[:200]}, {}
-        )
+        return _render(page_request, form_data | _first_values(page_request), {})
     value, wrong = _api_value(form_data)
-    lines = {name: FIELDS.index(field) + 1 for name, field in _FIELD_OF.items()}
-    checked = adding.check_plan(page_request, Plan("form", (Item(0, value, lines),)))
+    checked = adding.check_plan(page_request, Plan("form", (Item(0, value, entry_form.LINES),)))
     for problem in checked.problems:
-        wrong.setdefault(FIELDS[problem.line - 1] if problem.line else "content", problem.message)
+        wrong.setdefault(entry_form.FIELDS[problem.line - 1] if problem.line else "content", problem.message)
     if wrong:
         return _render(page_request, form_data, wrong)
     try:
@@ -64,19 +50,19 @@ def page(page_request: PageRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("entry", args=[page_request.workspace.pk, created[0].pk]), status=SEE_OTHER)
 
 
+def _first_values(page_request: PageRequest) -> dict[str, str]:
+    """`?copy=`: the values of another entry, to be changed before they are added."""
+    after = page_request.request.GET.get("after", "")[:200]
+    copied = page_request.request.GET.get("copy", "")
+    if not copied:
+        return {"priority": "medium", "after": after}
+    return entry_form.from_entry(queries.entry_for(page_request.workspace.pk, copied[:60]))
+
+
 def _api_value(form_data: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """The entry in the API's shape, and the errors by field."""
     wrong: dict[str, str] = {}
-    spec = {
-        "requirements": form_data["requirements"].strip().replace("\r\n", "\n") or None,
-        "acceptance_criteria": _lines(form_data["criteria"]),
-        "files_to_create": _lines(form_data["creates"]),
-        "files_to_modify": _lines(form_data["modifies"]),
-    }
-    value: dict[str, Any] = {
-        "content": form_data["content"].strip().replace("\r\n", "\n"),
-        "spec": {name: item for name, item in spec.items() if item} or None,
-        "depends_on": [name if not name.isdigit() else f"#{name}" for name in form_data["after"].replace(",", " ").split()],
+    value: dict[str, Any] = entry_form.written(form_data) | {
         "priority": form_data["priority"] or "medium",
         "parallelizable": not form_data["alone"],
         "parallel_group": form_data["group"].strip() or None,
@@ -94,12 +80,8 @@ def _api_value(form_data: dict[str, str]) -> tuple[dict[str, Any], dict[str, str
     return value, wrong
 
 
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
 def _render(page_request: PageRequest, form_data: dict[str, str], wrong: dict[str, str]) -> HttpResponse:
-    regions = HEADER | {"hits": Region("entries/new.html#hits", hits)}
+    regions = HEADER | {"hits": Region("entries/hits.html", hits)}
     context = {
         "form_data": form_data,
         "wrong": wrong,
@@ -115,6 +97,6 @@ def _render(page_request: PageRequest, form_data: dict[str, str], wrong: dict[st
 def hits(page_request: PageRequest) -> dict[str, Any]:
     """The newest entries that match the dependency search."""
     search = search_language.parse(page_request.request.GET.get("find", ""))
-    query = filters.EntryQuery(dict.fromkeys(("status", "reason", "locked"), ""), search, [])
+    query = filters.EntryQuery(dict.fromkeys(("status", "reason", "locked", "group"), ""), search, [])
     matches: list[Entry] = list(filters.matching(page_request.workspace.pk, query).order_by("-seq")[:MAX_HITS])
     return {"hits": matches, "search_words": page_request.request.GET.get("find", "")}

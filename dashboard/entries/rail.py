@@ -1,9 +1,9 @@
-"""The rail next to the list: counts by status and reason under the other filters. One query."""
+"""The rail next to the list: counts by status and reason, and by group, under the other filters. Two queries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Min
 
 from dashboard.entries import filters as entries_filters
 from dashboard.entries import status_groups
@@ -13,6 +13,7 @@ from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 
 MAX_COUNT = 10_000
+MAX_GROUPS = 60
 GROUPS = {
     "ready": "Ready",
     "running": "In progress",
@@ -78,6 +79,23 @@ def build(page_request: PageRequest, query: EntryQuery, counts: Counts) -> list[
         ]
         items.append(item | {"under": under, "here": status == kind})
     return items
+
+
+def groups(page_request: PageRequest, query: EntryQuery) -> list[dict[str, Any]]:
+    """The groups of the entries under the other filters, in the order of the backlog. One query."""
+    chosen = query.chosen["group"]
+    others = replace(query, chosen=query.chosen | {"group": ""})
+    entries = entries_filters.matching(page_request.workspace.pk, others).exclude(group="").order_by()
+    counted = entries.values_list("group").annotate(n=Count("pk"), first=Min("seq")).order_by("first")[:MAX_GROUPS]
+    return [
+        {
+            "word": group,
+            "n": count_text(n),
+            "chosen": group == chosen,
+            "query": filters.query(page_request, "group", group="" if group == chosen else group),
+        }
+        for group, n, _ in counted
+    ]
 
 
 def _item(page_request: PageRequest, word: str, n: int, chosen: bool, status: str = "", reason: str = "") -> dict[str, Any]:

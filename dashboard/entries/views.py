@@ -70,6 +70,7 @@ class Listing:
         body = outline.build(page_request, entries, matching) if graph else self._table(entries)
         return body | {
             "rail": rail.build(page_request, query, counts),
+            "groups": rail.groups(page_request, query),
             "chosen": chosen,
             "ignored": query.ignored,
             "filtered": query.filtered,
@@ -80,7 +81,7 @@ class Listing:
             "empty": self._empty(counts, matching),
             "good_news": GOOD_NEWS.get(chosen["status"], ""),
             "query": filters.query(page_request),
-            "kept": [(name, chosen[name]) for name in ("status", "reason", "locked", "view", "sort") if chosen[name]],
+            "kept": [(name, chosen[name]) for name in ("status", "reason", "locked", "group", "view", "sort") if chosen[name]],
             "graph": graph,
             "views": [
                 (word, filters.query(page_request, view=view), graph == bool(view))
@@ -120,5 +121,5 @@ class Listing:
         chosen = self.query.chosen
         if not self.query.filtered:
             return "none"
-        only_status = not (chosen["reason"] or chosen["locked"] or self.query.search.has_criteria)
+        only_status = not (chosen["reason"] or chosen["locked"] or chosen["group"] or self.query.search.has_criteria)
         return "good" if only_status and chosen["status"] in GOOD_NEWS and counts.total else "filtered"

@@ -1,1 +1,1 @@
-"""Plans: entries read from YAML, JSON or a Markdown checklist, each with its line. Pure."""
+"""The page that imports a plan: a preview of the difference, then its application."""

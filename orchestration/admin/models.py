@@ -92,6 +92,7 @@ class EntryAdmin(Editable):
         ("Work", {"fields": ["rounds_completed", "score", "next_work", "has_rounds", "attempts", "crashes", "branch"]}),
         ("Waiting", {"fields": ["unmet_dependencies", "parked_behind", "not_before", "provider_waits", "paths"]}),
         ("Spec", {"fields": ["spec", "spec_frozen"], "classes": ["collapse"]}),
+        ("Plan", {"fields": ["group", "source_plan", "source_id", "source_path"], "classes": ["collapse"]}),
         ("Record", {"fields": ["created_by", "created_at", "updated_at", "deleted_at"]}),
     ]
     editable = ["priority", "budget_rounds", "parallelizable", "parallel_group", "assigned_to"]

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from ninja import Path, Query, Router, Status
 
 from orchestration import queries, schemas
-from orchestration.api import drafts
-from orchestration.backlog import entries, entry_actions, entry_edits
+from orchestration.backlog import content, entries, entry_actions, entry_edits
 from orchestration.models import Entry
+from orchestration.plans import drafts
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid
@@ -61,6 +61,24 @@ def get_entry(request: Request, workspaceID: Path[str], entryID: str) -> Any:
     """One entry."""
     workspace = access.workspace_for(request.auth, workspaceID)
     return _shown(workspace.pk, queries.entry_for(workspace.pk, entryID))
+
+
+@router.patch(
+    "/todo/entries/{entryID}",
+    response=responses(schemas.EntryOut, conflict=True),
+    operation_id="agent.orchestration.todoEntryUpdate",
+)
+def update(request: Request, workspaceID: Path[str], entryID: str, body: schemas.EntryChange) -> Any:
+    """Change the text, the spec, the group or the dependencies of an entry that is not at work."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    change = content.Change(
+        content=body.content,
+        group=body.group,
+        spec=body.spec.model_dump(exclude_none=True) if body.spec else None,
+        depends_on=None if body.depends_on is None else tuple(body.depends_on),
+    )
+    entry = queries.entry_for(workspace.pk, entryID)
+    return _shown(workspace.pk, content.edit(entry, change, by=request.auth, seen=body.version or ""))
 
 
 @router.delete(

@@ -1,7 +1,8 @@
 """The backlog.
 
-`entries` adds and deletes entries. `entry_actions` holds, resumes and finishes them, one or many at once. `entry_edits` changes rounds,
-parallelism, assignee and spec. `dependencies` adds and removes dependencies; `graph` finds cycles. `entry_state` is the only writer of an
-entry's status; `transitions` decides where an entry goes when its session ends. `completion` records an idle backlog. `locks` takes and
-releases file locks, `paths` normalises them, `orphans` finds locks that no entry needs.
+`entries` adds entries, `deletion` takes them off. `entry_actions` holds, resumes and finishes them, one or many at once. `entry_edits`
+changes rounds, parallelism, assignee and spec; `content` all that a person writes about an entry, at once. `dependencies` adds and removes
+dependencies; `graph` finds cycles. `entry_state` is the only writer of an entry's status; `transitions` decides where an entry goes when
+its session ends. `completion` records an idle backlog. `locks` takes and releases file locks, `paths` normalises them, `orphans` finds
+locks that no entry needs.
 """

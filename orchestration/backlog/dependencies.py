@@ -1,6 +1,7 @@
 """People change the dependencies of entries. Each change locks the executor's row first, so that counters never race."""
 
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 
 from django.db import transaction
 from django.db.models import F
@@ -62,6 +63,58 @@ def undepend(entry: Entry, on: Entry, *, by: Caller, reason: str = "") -> Entry:
     return row
 
 
+def replace_all(wishes: Sequence[tuple[Entry, Collection[str]]], *, by: Caller, reason: str = "") -> list[Entry]:
+    """Each of these entries of one workspace waits for exactly these ids from now on. Returns those that changed. Raises Invalid for a cycle,
+    an entry at work, a done one, and an unknown id. The caller's transaction holds the executor's row, and read the entries under it."""
+    needs: dict[str, set[str]] = {row.pk: set() for row, _ in wishes}
+    for waiting, other in Dependency.objects.filter(entry_id__in=needs).values_list("entry_id", "depends_on_id"):
+        needs[waiting].add(other)
+    changed = [(row, set(ids)) for row, ids in wishes if set(ids) != needs[row.pk]]
+    if not changed:
+        return []
+    _refuse_unknown(changed[0][0].workspace_id, {id_ for _, ids in changed for id_ in ids})
+    state_before = completion.liveliest([completion.state_before(row.status, row.unmet_dependencies) for row, _ in changed])
+    named = {row.pk: _needs(row) for row, _ in changed}
+    for row, ids in changed:
+        if row.status in (Entry.Status.IN_PROGRESS, Entry.Status.DONE):
+            state = "in progress" if row.status == Entry.Status.IN_PROGRESS else "done"
+            raise Invalid(f"#{row.seq} is {state}: its dependencies cannot change", "depends_on")
+        if row.pk in ids:
+            raise Invalid(f"#{row.seq} cannot wait for itself", "depends_on")
+        Dependency.objects.filter(entry=row, depends_on_id__in=needs[row.pk] - ids).delete()
+        Dependency.objects.bulk_create(Dependency(entry=row, depends_on_id=id_) for id_ in sorted(ids - needs[row.pk]))
+    _refuse_any_cycle([row for row, _ in changed])
+    moved = [row for row, ids in changed if _settle(row, grew=bool(ids - needs[row.pk]))]
+    for row, _ in changed:
+        _record(row, named[row.pk], by=by, reason=reason)
+    if not moved:  # else moving it has recorded an idle backlog
+        completion.record_finished(changed[0][0].workspace_id, before=state_before)
+    return [row for row, _ in changed]
+
+
+def _refuse_unknown(workspace_id: str, ids: set[str]) -> None:
+    alive = Entry.objects.filter(workspace_id=workspace_id, pk__in=ids, deleted_at__isnull=True)
+    if missing := sorted(ids - set(alive.values_list("pk", flat=True))):
+        raise Invalid(f"Unknown entry: {missing[0][:100]!r}", "depends_on")
+
+
+def _settle(row: Entry, *, grew: bool) -> bool:
+    """The counter, the locks and the state of an entry whose dependencies have just been replaced. True: its state has changed."""
+    others = list(Entry.objects.filter(dependents__entry=row))
+    row.unmet_dependencies = sum(other.status != Entry.Status.DONE for other in others)
+    Entry.objects.filter(pk=row.pk).update(unmet_dependencies=row.unmet_dependencies)
+    if grew and row.unmet_dependencies:
+        locks.release(row.workspace_id, [row.pk])  # else one of them could wait for one of its files: a deadlock
+    failed = next((other for other in others if other.status == Entry.Status.FAILED), None)
+    if failed and row.status == Entry.Status.PENDING:
+        move(row, Next("blocked", Reason.DEPENDENCY_FAILED, f"#{failed.seq} {failed.title} failed"[:500]))
+        return True
+    if not failed and row.status == Entry.Status.BLOCKED and row.reason_code == Reason.DEPENDENCY_FAILED:
+        move(row, PENDING)
+        return True
+    return False
+
+
 def _changeable(entry: Entry) -> Entry:
     row = lock(entry)
     if row.status == Entry.Status.IN_PROGRESS:
@@ -83,19 +136,32 @@ def _count(entry: Entry, by: int) -> None:
 
 
 def _refuse_cycle(entry: Entry, on: Entry) -> None:
-    """Reads the whole graph in one statement, and only when a person adds an edge."""
+    """Only when a person adds an edge."""
     if entry.pk == on.pk:
         raise Invalid(f"#{entry.seq} cannot wait for itself", "depends_on")
-    edges: dict[str, list[str]] = defaultdict(list)
-    for waiting, other in Dependency.objects.filter(entry__workspace_id=entry.workspace_id).values_list(
-        "entry_id", "depends_on_id"
-    ):
-        edges[waiting].append(other)
+    edges = _edges(entry.workspace_id)
     edges[entry.pk].append(on.pk)
+    _refuse_loop(edges, [entry])
+
+
+def _refuse_any_cycle(changed: Sequence[Entry]) -> None:
+    _refuse_loop(_edges(changed[0].workspace_id), changed)
+
+
+def _edges(workspace_id: str) -> dict[str, list[str]]:
+    """The whole graph, in one statement."""
+    edges: dict[str, list[str]] = defaultdict(list)
+    for waiting, other in Dependency.objects.filter(entry__workspace_id=workspace_id).values_list("entry_id", "depends_on_id"):
+        edges[waiting].append(other)
+    return edges
+
+
+def _refuse_loop(edges: dict[str, list[str]], changed: Sequence[Entry]) -> None:
     if loop := graph.cycle(edges):
         seqs = dict(Entry.objects.filter(pk__in=set(loop)).values_list("pk", "seq"))
-        at = loop.index(entry.pk)  # every new cycle contains the entry: the message starts with it
-        path = [*loop[at:-1], *loop[:at], entry.pk]
+        first = next((row.pk for row in changed if row.pk in loop), loop[0])
+        at = loop.index(first)  # every new cycle contains an entry that changed: the message starts with it
+        path = [*loop[at:-1], *loop[:at], first]
         named = " → ".join(f"#{seqs[id_]}" for id_ in path)
         raise Invalid(f"That would be a cycle, in which each waits for the next: {named}", "depends_on")
 

@@ -8,13 +8,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
 from budget.models import Account, Project
 from orchestration import configuration, events, funding
-from orchestration.backlog import completion, entry_state, graph, locks, paths
+from orchestration.backlog import deletion, entry_state, graph, paths
+from orchestration.backlog.entry_actions import SomeRefuse
 from orchestration.backlog.transitions import NO_MONEY_LEFT, Next
-from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
 from orchestration.reasons import Reason
@@ -41,6 +40,7 @@ class Draft:
     budget: int | None = None
     budget_rounds: int | None = None
     assigned_to: str = ""
+    group: str = ""
 
 
 def add(workspace_id: str, drafts: Sequence[Draft], *, by: Caller, idempotency_key: str = "") -> list[Entry]:
@@ -93,23 +93,11 @@ def _id_once(workspace_id: str, idempotency_key: str, n: int) -> str:
 
 
 def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
-    """Remove an entry from the backlog; its sessions and ledger rows stay. Raises Invalid while it runs or others depend on it."""
-    with transaction.atomic():
-        row = entry_state.lock(entry)
-        withdrawn = queue.withdraw([row], "the entry was deleted")
-        if row.status == Entry.Status.IN_PROGRESS and not withdrawn:
-            raise Invalid("The entry is in progress: stop its session first", "entryID")
-        if others := list(Entry.objects.filter(dependencies__depends_on=row, deleted_at__isnull=True)[:5]):
-            named = ", ".join(other.pk for other in others)
-            raise Invalid(f"Other entries depend on it: {named}", "entryID")
-        locks.release(row.workspace_id, [row.pk])
-        Dependency.objects.filter(entry=row).delete()
-        Entry.objects.filter(pk=row.pk).update(deleted_at=Now())
-        funding.mark_due(row.workspace_id)
-        completion.record_finished(row.workspace_id, before=completion.state_before(row.status, row.unmet_dependencies))
-        activity.record(row.workspace_id, events.EntryDeleted(title=row.title), by=by, object_id=row.pk, reason=reason)
-    wake_ups.enqueue_cycle(row.workspace_id)
-    wake_ups.publish_change(row.workspace_id, "entries", "budget")
+    """Remove an entry from the backlog. Raises Invalid while it runs or others depend on it."""
+    try:
+        deletion.delete_all([entry], by=by, reason=reason)
+    except SomeRefuse as refused:
+        raise Invalid(refused.message, "entryID") from None
 
 
 def spec_paths(spec: dict[str, Any]) -> list[str]:
@@ -135,6 +123,7 @@ def _entry(workspace_id: str, seq: int, draft: Draft, by: Caller) -> Entry:
         priority=draft.priority,
         parallelizable=draft.parallelizable,
         parallel_group=draft.parallel_group,
+        group=draft.group,
         created_by=by.name,
         assigned_to=draft.assigned_to,
     )

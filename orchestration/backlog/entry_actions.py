@@ -74,13 +74,18 @@ def resume_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> lis
 
 def mark_done(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
     """Mark an entry done without a merge: its dependents can start."""
+    return mark_all_done([entry], by=by, reason=reason)[0]
+
+
+def mark_all_done(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
+    """Mark entries of one workspace done. Raises SomeRefuse for entries in progress or done."""
     with transaction.atomic():
-        (row,) = _ready([entry], unless={"done"})
-        Entry.objects.filter(pk=row.pk).update(crashes=0)
-        entry_state.move(row, Next("done"))
-        _record([(row, events.EntryMarkedDone())], by=by, reason=reason)
-    _notify(row.workspace_id)
-    return row
+        rows = _ready(entries, unless={"done"})
+        Entry.objects.filter(pk__in=[row.pk for row in rows]).update(crashes=0)
+        entry_state.move_all(rows, Next("done"))
+        _record([(row, events.EntryMarkedDone()) for row in rows], by=by, reason=reason)
+    _notify(rows[0].workspace_id)
+    return rows
 
 
 def mark_failed(entry: Entry, *, by: Caller, reason: str = "") -> Entry:
@@ -116,19 +121,31 @@ def set_priorities(entries: Sequence[Entry], priority: Entry.Priority, *, by: Ca
 
 def reverify(entry: Entry, *, by: Caller) -> Entry:
     """Verify the last session's work again, without implementing; `rounds_completed` counts from zero. Raises Invalid."""
+    try:
+        return reverify_all([entry], by=by)[0]
+    except SomeRefuse as refused:
+        raise Invalid(refused.message, "entryID") from None
+
+
+def reverify_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> list[Entry]:
+    """Verify the work of entries of one workspace again. Raises SomeRefuse for entries in progress, and for entries without a round."""
     with transaction.atomic():
-        row = entry_state.lock(entry)
-        if not Session.objects.filter(entry=row, rounds__isnull=False).exists():
-            raise Invalid("Entry has no prior worker session to reverify", "entryID")
-        if row.pk not in withdraw_landings([row]) and row.status == Entry.Status.IN_PROGRESS:
-            raise Invalid("Entry is in progress: stop its session first", "entryID")
-        row.rounds_completed, row.crashes, row.next_work, row.has_rounds = 0, 0, Entry.Work.VERIFY, True
-        row.save(update_fields=["rounds_completed", "crashes", "next_work", "has_rounds"])
-        entry_state.move(row, PENDING)
-        activity.record(row.workspace_id, events.EntryReverified(), by=by, object_id=row.pk)
-    wake_ups.enqueue_cycle(row.workspace_id)
-    wake_ups.publish_change(row.workspace_id, "entries")
-    return row
+        rows = entry_state.lock_all(entries)
+        worked = set(Session.objects.filter(entry__in=rows, rounds__isnull=False).values_list("entry_id", flat=True))
+        refused = [(row, "Entry has no prior worker session to reverify") for row in rows if row.pk not in worked]
+        landing = withdraw_landings([row for row in rows if row.pk in worked])
+        running = [row for row in rows if row.pk in worked and row.status == Entry.Status.IN_PROGRESS and row.pk not in landing]
+        refused += [(row, "Entry is in progress: stop its session first") for row in running]
+        if refused:
+            raise SomeRefuse(sorted(refused, key=lambda pair: pair[0].seq))
+        for row in rows:
+            row.rounds_completed, row.crashes, row.next_work, row.has_rounds = 0, 0, Entry.Work.VERIFY, True
+        Entry.objects.bulk_update(rows, ["rounds_completed", "crashes", "next_work", "has_rounds"])
+        entry_state.move_all(rows, PENDING)
+        _record([(row, events.EntryReverified()) for row in rows], by=by, reason=reason)
+    wake_ups.enqueue_cycle(rows[0].workspace_id)
+    wake_ups.publish_change(rows[0].workspace_id, "entries")
+    return rows
 
 
 def _ready(entries: Sequence[Entry], *, unless: set[str]) -> list[Entry]:

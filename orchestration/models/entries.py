@@ -70,6 +70,23 @@ class Entry(models.Model):
         db_default="",
         help_text="Its branch; empty for entries of older versions, named after their id.",
     )
+    group = models.CharField(
+        max_length=200, blank=True, db_default="", default="", help_text="The headings above it in its plan."
+    )
+    source_plan = models.CharField(
+        max_length=200, blank=True, db_default="", default="", help_text="The plan it was imported from."
+    )
+    source_id = models.CharField(max_length=200, blank=True, db_default="", default="", help_text="Its own id in that plan.")
+    source_path = models.CharField(
+        max_length=500,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="Its headings and its title there: its name without an id.",
+    )
+    source_hashes = models.JSONField(
+        null=True, blank=True, help_text="A hash of each value that was imported last; null: not imported."
+    )
     created_by = models.CharField(max_length=200, blank=True)
     assigned_to = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now())

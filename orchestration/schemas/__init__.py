@@ -7,6 +7,7 @@ from orchestration.schemas.agents import AgentOut, HostAgents, PushOut, SecretIn
 from orchestration.schemas.entries import (
     EntriesIn,
     EntriesOut,
+    EntryChange,
     EntryIn,
     EntryOut,
     PriorityIn,
@@ -61,6 +62,7 @@ __all__ = [
     "Dispatched",
     "EntriesIn",
     "EntriesOut",
+    "EntryChange",
     "EntryCounts",
     "EntryIn",
     "EntryOut",

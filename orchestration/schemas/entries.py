@@ -4,21 +4,27 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from budget.schemas import Usd
-from workspaces.schemas import Json, Line, Name, NonBlank, Number, Strict, Text
+from workspaces.schemas import Json, Line, Name, NonBlank, Number, Strict, Text, not_blank
 
+TestList = Annotated[
+    list[Annotated[Line, Field(min_length=1, max_length=300), AfterValidator(not_blank)]],
+    Field(max_length=200),
+]
 FileList = Annotated[list[Annotated[Line, Field(min_length=1)]], Field(max_length=500)]
 
 
 class Spec(Strict):
-    """What is to be done, and how one sees that it is. The files lists are what the entry locks."""
+    """What is to be done, and how one sees that it is. The files lists are what the entry locks; `tests` are names or patterns of the
+    test cases that it is to make pass."""
 
     requirements: Text | list[Text] | None = None
     acceptance_criteria: Annotated[list[Text], Field(max_length=200)] | None = None
     files_to_create: FileList | None = None
     files_to_modify: FileList | None = None
+    tests: TestList | None = None
     patterns: Text | list[Text] | None = None
     api_contract: Text | dict[Text, Json] | list[Json] | None = None
     examples: Text | list[Json] | dict[Text, Json] | None = None
@@ -38,6 +44,7 @@ class EntryIn(Strict):
     depends_on: Annotated[list[Annotated[Line, Field(min_length=1, max_length=100)]], Field(max_length=500)] = []
     parallelizable: bool = True
     parallel_group: Annotated[Name, Field(max_length=100)] | None = None
+    group: Annotated[Name, Field(max_length=200)] | None = None
     budget_usd: Usd | None = None
     budget_rounds: Rounds | None = None
 
@@ -51,6 +58,14 @@ class ReasonOut(Schema):
     message: str
     observed: str
     needed: str
+
+
+class SourceOut(Schema):
+    """Where an imported entry stands in its plan. `id`: its own id there; null: it is known by its headings and its title."""
+
+    plan: str
+    id: str | None
+    path: str
 
 
 class EntryOut(Schema):
@@ -79,6 +94,9 @@ class EntryOut(Schema):
     session_ids: list[str]
     created_at: datetime
     updated_at: datetime
+    group: str | None
+    source: SourceOut | None
+    version: str
 
 
 class EntriesOut(Schema):
@@ -98,6 +116,17 @@ class StatusIn(Strict):
 
     status: Literal["blocked", "pending", "done"]
     reason: Line = ""
+
+
+class EntryChange(Strict):
+    """A missing value stays. `spec` replaces the whole spec; `depends_on` is the whole list of ids. `version`: the entry's version as you
+    read it; 409 when it has changed since."""
+
+    content: NonBlank | None = None
+    group: Annotated[Line, Field(max_length=200)] | None = None
+    spec: Spec | None = None
+    depends_on: Annotated[list[Annotated[Line, Field(min_length=1, max_length=100)]], Field(max_length=500)] | None = None
+    version: Annotated[Line, Field(max_length=40)] | None = None
 
 
 class PriorityIn(Strict):

@@ -111,7 +111,9 @@ def _case_by_case(run: CheckRun, now: Cases, base: CheckRun, before: Cases, ques
         passed = passed and not now.failed and run.exit_code == 0 and run.cause == "exited"
         if not passed and not findings:
             findings += list(run.findings)
-    elif not before.failed and not run.is_green:  # nothing to compare: its exit code alone was bad
+    elif (
+        not before.failed and not run.is_green and not question.only_regressions
+    ):  # nothing to compare: its exit code alone was bad
         passed, findings = False, [*findings, *run.findings]
     if run.cause != "exited":
         passed, findings = False, [*run.findings, *findings]

@@ -37,6 +37,7 @@ BODIES: dict[str, Any] = {
     "todoEntriesCreate": {"entries": [{"content": "Do it"}]},
     "todoEntryPriority": {"priority": "high"},
     "todoEntryRounds": {"budget_rounds": 7},
+    "todoEntryUpdate": {"content": "Do it better"},
     "todoEntrySpecPut": {"requirements": "all"},
     "todoEntryStatus": {"status": "blocked"},
     "workspaceUpdate": {"name": "Store"},

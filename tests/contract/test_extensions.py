@@ -51,6 +51,9 @@ ENTRY_KEYS = [
     "session_ids",
     "created_at",
     "updated_at",
+    "group",
+    "source",
+    "version",
 ]
 RFC_3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 

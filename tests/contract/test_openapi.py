@@ -88,7 +88,15 @@ def test_a_request_body_is_an_inline_object_and_no_name_stands_twice(operation: 
     assert operation.name.startswith("config") or schema["additionalProperties"] is False
 
 
-MAY_CONFLICT = ("executorReverifyEntry", "landingAccept", "landingMerge", "landingPutBack", "todoEntryDelete", "todoEntryStatus")
+MAY_CONFLICT = (
+    "executorReverifyEntry",
+    "landingAccept",
+    "landingMerge",
+    "landingPutBack",
+    "todoEntryDelete",
+    "todoEntryStatus",
+    "todoEntryUpdate",
+)
 """Another caller, or a landing, can be first."""
 
 

@@ -79,6 +79,7 @@ RUN = [
     "landingRevert",
     "todoEntriesCreate",
     "todoEntryDelete",
+    "todoEntryUpdate",
     "todoEntryPriority",
     "todoEntryRounds",
     "todoEntrySpecFreeze",

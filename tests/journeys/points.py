@@ -45,6 +45,7 @@ class Site:
             "entry": f"entries/{dear}/",
             "round": f"entries/{full.ended.entry_id}/rounds/{full.ended.round_number}/",
             "new entry": "entries/new/",
+            "edit": f"entries/{dear}/edit/",
             "plan": "entries/plan/",
             "locks": "locks/",
             "budget": "budget/",

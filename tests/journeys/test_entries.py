@@ -155,7 +155,7 @@ def test_many_are_held_at_once_and_all_that_match_by_their_number(page: Page, ad
 
 def test_a_plan_is_looked_at_and_then_added(page: Page, address: str, workspace: Workspace) -> None:
     page.goto(f"{address}/w/{workspace.pk}/entries/")
-    page.click("text=Add a plan")
+    page.click("text=Import a plan")
     page.fill("#text", "- [ ] Parse (ref: parse)\n- [ ] Import (after: prase)")
     page.click("button:text-is('Preview')")
     expect(page.locator(".problems")).to_contain_text("Line 2: There is no ref 'prase' in this plan")
@@ -164,6 +164,57 @@ def test_a_plan_is_looked_at_and_then_added(page: Page, address: str, workspace:
     page.click("text=Add 2 entries")
     expect(page.locator("#result")).to_contain_text("2 entries are added")
     expect(page.locator("#entries tbody tr").first).to_contain_text("Import")
+
+
+def test_a_plan_again_is_a_difference_that_can_be_looked_at(page: Page, address: str, workspace: Workspace) -> None:
+    plan = f"{address}/w/{workspace.pk}/entries/plan/"
+    text = "# Dates\n\n## Reading\n- [ ] Parse\n- [ ] Print"
+    for words, button in ((text, "Add 2 entries"), (text.replace("Print", "Print (priority: high)"), "Change 1")):
+        page.goto(plan)
+        page.fill("#text", words)
+        page.click("button:text-is('Preview')")
+        assert results(page) == []
+        page.click(f"button:has-text('{button}')")
+    expect(page.locator("#result")).to_contain_text("1 entry is changed")
+    page.click("#groups summary")
+    page.click("#groups a:has-text('Reading')")
+    expect(page.locator(".summary-line")).to_contain_text("in the group Reading: 2 entries")
+
+
+def test_without_script_an_entry_is_edited_deleted_and_never_overwritten(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    context = logged_in(browser, address, java_script_enabled=False)
+    page, other = context.new_page(), context.new_page()
+    row = Entry.objects.get(workspace=workspace, seq=10)
+    page.goto(f"{address}/w/{workspace.pk}/entries/{row.pk}/")
+    page.click("#edit")
+    other.goto(page.url)
+    other.fill("#f-content", "The words of the first")
+    other.click("button:text-is('Save')")
+    page.fill("#f-content", "The words of the second")
+    page.click("button:text-is('Save')")
+    assert "Nothing was overwritten" in page.content() and "The words of the first" in page.content()
+    page.click("button:text-is('Save')")
+    assert "#10 is changed" in page.content() and Entry.objects.get(pk=row.pk).content == "The words of the second"
+    page.click("#delete")
+    page.click("button:text-is('Delete #10')")
+    assert "#10 is deleted" in page.content() and page.url.endswith("/entries/")
+    context.close()
+
+
+def test_many_are_deleted_in_place_after_a_question(page: Page, address: str, workspace: Workspace) -> None:
+    page.goto(f"{address}/w/{workspace.pk}/entries/")
+    expect(page.locator("#freshness")).to_have_attribute("data-state", "live")
+    for seq in (11, 12):
+        page.check(f"[aria-label='Select #{seq}']")
+    page.click("#bulk-more summary")
+    assert results(page) == []
+    page.click(".picked-bar button:text-is('Delete…')")
+    expect(page.locator("#result")).to_contain_text("Delete 2 entries?")
+    page.click("#result .commit")
+    expect(page.locator("#result")).to_contain_text("2 entries are deleted")
+    expect(page.locator("#e11")).to_have_count(0)
 
 
 def test_an_entry_is_written_with_what_it_waits_for(page: Page, address: str, workspace: Workspace) -> None:

@@ -87,7 +87,7 @@ class Command(BaseCommand):
             )
         if not options["verify"]:
             self.stderr.write("No --verify command: every result of the agent will pass.")
-        self.stderr.write("Next: add entries (POST .../orchestration/todo/entries), then start the executor on its page.")
+        self.stderr.write("Next: add entries (./muster entries add PLAN, or on its page), then start the executor there.")
 
     def _add(self, **options: Any) -> Workspace:
         if missing := [name for name in options["secret"] if not os.environ.get(name)]:

@@ -257,3 +257,20 @@ def test_more_ticks_than_a_database_takes_are_refused(otto: Client, workspace: W
     for do in ("hold", "export"):
         response = otto.post(f"/w/{workspace.pk}/entries/bulk/", {"do": do, "picks": picks}, headers={"HX-Request": "true"})
         assert response.status_code == 422 and "At most 500 entries at once" in in_line(response.content.decode())
+
+
+def test_groups_are_shown_and_filter_with_those_below_them(otto: Client, workspace: Workspace) -> None:
+    for seq, group in ((5, "Export"), (7, "Export / CSV"), (10, "Clean up")):
+        Entry.objects.filter(workspace=workspace, seq=seq).update(group=group)
+    seen = in_line(text_of(otto, at(workspace)))
+    assert "<summary>Groups</summary>" in seen and '<span class="group meta">Export / CSV</span>' in seen
+    seen = in_line(text_of(otto, at(workspace), group="Export"))
+    assert (
+        "2 entries" in seen
+        and "in the group Export" in seen
+        and 'id="e5"' in seen
+        and 'id="e7"' in seen
+        and 'id="e10"' not in seen
+    )
+    seen = text_of(otto, at(workspace), q='group:"Export / CSV"')
+    assert 'id="e7"' in seen and 'id="e5"' not in seen

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from dashboard.plans.items import MAX_DEPTH, Item, Unreadable
+from orchestration.plans.items import MAX_DEPTH, Item, Unreadable
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]{1,18}")
@@ -31,9 +31,7 @@ def items(text: str) -> tuple[Item, ...]:
     try:
         node = _document(iter(yaml.parse(text, Loader=_LOADER)))
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
-        raise Unreadable(mark.line + 1 if mark else 0, f"This is not YAML: {str(problem)[:200]}") from None
+        raise _unreadable(error) from None
     top = node.value
     if isinstance(top, dict):
         if unknown := [key for key in top if key != "entries"]:
@@ -42,6 +40,25 @@ def items(text: str) -> tuple[Item, ...]:
     if not isinstance(top, list):
         raise Unreadable(node.line, "A plan is a list of entries")
     return tuple(Item(item.line, plain(item), item.key_lines) for item in top)
+
+
+def mapping(text: str, before: int) -> tuple[dict[str, Any], dict[str, int]]:
+    """Front matter: its values, and the line of each key, of a text with `before` lines above. Raises Unreadable."""
+    try:
+        node = _document(iter(yaml.parse(text, Loader=_LOADER)))
+    except yaml.YAMLError as error:
+        raise _unreadable(error, before) from None
+    except Unreadable as error:
+        raise Unreadable(error.problem.line + before, error.problem.message) from None
+    if not isinstance(node.value, dict):
+        raise Unreadable(before + 1, "The front matter has no keys")
+    return plain(node), {key: line + before for key, line in node.key_lines.items()}
+
+
+def _unreadable(error: yaml.YAMLError, before: int = 0) -> Unreadable:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
+    return Unreadable(mark.line + 1 + before if mark else before, f"This is not YAML: {str(problem)[:200]}")
 
 
 def plain(node: Node) -> Any:

@@ -1,11 +1,13 @@
 """JSON with line numbers: no duplicate keys, exact numbers."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from dashboard.plans.items import Item, Unreadable
+from orchestration.plans.items import Item, Unreadable
+
+T = TypeVar("T")
 
 
 class _Twice(ValueError):
@@ -14,8 +16,17 @@ class _Twice(ValueError):
 
 def items(text: str) -> tuple[Item, ...]:
     """The entries of a list, or of `{"entries": [...]}`. Raises Unreadable."""
+    return _read(lambda: _items(text))
+
+
+def load(text: str) -> Any:
+    """Any JSON. Raises Unreadable."""
+    return _read(lambda: _decoder().decode(text))
+
+
+def _read(read: Callable[[], T]) -> T:
     try:
-        return _items(text)
+        return read()
     except Unreadable:
         raise
     except json.JSONDecodeError as error:
@@ -26,8 +37,12 @@ def items(text: str) -> tuple[Item, ...]:
         raise Unreadable(0, str(error)[:200]) from None
 
 
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse)
+
+
 def _items(text: str) -> tuple[Item, ...]:
-    decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse)
+    decoder = _decoder()
     whole = decoder.decode(text)
     listed = whole
     if isinstance(whole, dict):

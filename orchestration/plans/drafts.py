@@ -14,6 +14,7 @@ def from_request(item: schemas.EntryIn) -> entries.Draft:
         depends_on=tuple(item.depends_on),
         parallelizable=item.parallelizable,
         parallel_group=item.parallel_group or "",
+        group=item.group or "",
         budget=item.budget_usd,
         budget_rounds=item.budget_rounds,
     )

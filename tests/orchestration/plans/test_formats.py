@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.plans import checking, formats, samples
-from dashboard.plans.checking import Checked, Existing
-from dashboard.plans.items import Problem
+from orchestration.plans import checking, formats, samples
+from orchestration.plans.checking import Checked
+from orchestration.plans.items import Problem
+from orchestration.plans.names import Existing
 
 THREE = Existing("entry_" + "a" * 20, 3, "The third", "pending")
 
@@ -131,9 +132,23 @@ def test_yaml_has_none_of_its_surprises() -> None:
     assert item.value == expected
 
 
-@given(st.text(max_size=400), st.sampled_from(["", "yaml", "json", "markdown"]))
+@given(st.text(max_size=400), st.sampled_from(["", *formats.FORMATS]))
 def test_no_text_breaks_the_reader(text: str, format: str) -> None:
     result = checked(text, format)
+    assert result.problems or result.drafts
+
+
+PIECES = [
+    "---", "id: A-1", "title: x", "status: To Do", "dependencies: [A-1, b]", "<!-- file: tasks.md -->", "<!-- file: a/proposal.md -->", "# Tasks: x", "## 1. A", "## Why",
+    "- [ ] 1.1 a", "- [x] 1.2 b", "- [ ] T001 [P] a in src/a.py", "- [ ] T002 b (depends on T001-T900)", "- [x] T003", "  - c", "- [ ] TXXX", '{"id": "a", "title": "b"}',
+    '{"id": "a-1", "title": "b", "issue_type": "epic", "dependencies": [{"depends_on_id": "a-1", "type": "parent-child"}, 1]}', '{"tasks": [{"id": 1, "title": "x"}]}',
+    '{"m": {"tasks": [{"id": {}, "title": "x", "subtasks": [{"id": 1, "title": "y", "dependencies": [null, 1.5, "1"]}]}]}}', "[", "]", "", "text",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12), st.sampled_from(["", *formats.FORMATS]))
+def test_no_pieces_of_the_tools_break_their_readers(lines: list[str], format: str) -> None:
+    result = checked("\n".join(lines), format)
     assert result.problems or result.drafts
 
 

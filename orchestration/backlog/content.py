@@ -1,0 +1,145 @@
+"""What a person writes about an entry: its text, its spec, its group, its dependencies. One edit of it, refused when the entry has changed
+since that person read it; and hashes by which an import sees what a person has changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from orchestration import events
+from orchestration.backlog import dependencies, entry_state
+from orchestration.backlog.entries import spec_paths
+from orchestration.messaging import wake_ups
+from orchestration.models import Entry
+from workspaces import activity
+from workspaces.access import Caller
+from workspaces.errors import Conflict, Invalid
+from workspaces.models import Event
+
+SPEC_FIELDS = (
+    "requirements",
+    "acceptance_criteria",
+    "files_to_create",
+    "files_to_modify",
+    "tests",
+    "patterns",
+    "api_contract",
+    "examples",
+    "integration_points",
+)
+EDITED_FIELDS = ("content", "group", *SPEC_FIELDS, "depends_on")
+LINE_FIELDS = ("priority", "parallelizable", "parallel_group")
+
+
+@dataclass(frozen=True)
+class Change:
+    """New values. None: unchanged. `depends_on`: ids of entries."""
+
+    content: str | None = None
+    group: str | None = None
+    spec: dict[str, Any] | None = None
+    depends_on: tuple[str, ...] | None = None
+    priority: Entry.Priority | None = None
+    parallelizable: bool | None = None
+    parallel_group: str | None = None
+
+
+def values(entry: Entry, depends_on: Iterable[str]) -> dict[str, Any]:
+    """The values of an entry by the API's names. An empty value is None, whatever its type."""
+    return fields(
+        content=entry.content,
+        group=entry.group,
+        spec=entry.spec,
+        depends_on=depends_on,
+        priority=entry.priority,
+        parallelizable=entry.parallelizable,
+        parallel_group=entry.parallel_group,
+    )
+
+
+def fields(
+    *,
+    content: str,
+    group: str,
+    spec: Mapping[str, Any],
+    depends_on: Iterable[str],
+    priority: int,
+    parallelizable: bool,
+    parallel_group: str,
+) -> dict[str, Any]:
+    named: dict[str, Any] = {"content": content.strip(), "group": group, "depends_on": sorted(depends_on)}
+    named |= {name: spec.get(name) for name in SPEC_FIELDS}
+    line = {"priority": Entry.Priority(priority).name.lower(), "parallelizable": parallelizable, "parallel_group": parallel_group}
+    return {name: value if value or value is False else None for name, value in (named | line).items()}
+
+
+def hashes(named: Mapping[str, Any]) -> dict[str, str]:
+    """A short hash of each value."""
+    return {name: _hash(value) for name, value in named.items()}
+
+
+def version(named: Mapping[str, Any]) -> str:
+    """Changes with every value that the form of an entry edits, and with nothing else."""
+    return _hash([named[name] for name in EDITED_FIELDS])
+
+
+def edit(entry: Entry, change: Change, *, by: Caller, reason: str = "", seen: str = "") -> Entry:
+    """Change an entry that is not at work. `seen`: the version that the person read; Conflict if it is another now. Raises Invalid."""
+    with transaction.atomic():
+        row = entry_state.lock(entry)
+        needs = list(row.dependencies.order_by("id").values_list("depends_on_id", flat=True))
+        if seen and seen != version(values(row, needs)):
+            raise Conflict(f"#{row.seq} was changed{_last_actor(row)} since you opened it. Nothing was overwritten")
+        refuse_at_work(row)
+        write(row, change, by=by, reason=reason)
+        if change.depends_on is not None:
+            dependencies.replace_all([(row, change.depends_on)], by=by, reason=reason)
+    wake_ups.enqueue_cycle(row.workspace_id)
+    wake_ups.publish_change(row.workspace_id, "entries", "locks", "executor")
+    return row
+
+
+def refuse_at_work(row: Entry) -> None:
+    if row.status == Entry.Status.IN_PROGRESS:
+        raise Invalid("The entry is in progress: stop its session first, or put it on hold if it waits for its landing", "status")
+
+
+def write(row: Entry, change: Change, *, by: Caller, reason: str = "") -> list[str]:
+    """Write all but dependencies, and record it. Returns the names of what changed. The caller's transaction holds the executor's row."""
+    before = values(row, ())
+    if change.spec is not None and change.spec != row.spec:
+        _write_spec(row, change.spec)
+    for name in ("content", "group", *LINE_FIELDS):
+        if (value := getattr(change, name)) is not None:
+            setattr(row, name, value)
+    after = values(row, ())
+    changed = [name for name in after if after[name] != before[name]]
+    if changed:
+        row.save(update_fields=["content", "group", "spec", "paths", "parked_behind", *LINE_FIELDS, "updated_at"])
+        activity.record(row.workspace_id, events.EntryEdited(fields=changed), by=by, object_id=row.pk, reason=reason)
+    return changed
+
+
+def _write_spec(row: Entry, spec: dict[str, Any]) -> None:
+    if row.spec_frozen:
+        raise Invalid("The spec is frozen", "spec")
+    paths = spec_paths(spec)
+    if paths != row.paths:
+        if row.locks.exists():
+            raise Invalid("The entry holds its file locks between two rounds: put it on hold, then change its files", "spec")
+        row.paths, row.parked_behind = paths, None
+    row.spec = spec
+
+
+def _last_actor(row: Entry) -> str:
+    last = Event.objects.filter(workspace_id=row.workspace_id, object_id=row.pk).order_by("-id").first()
+    return f" by {last.actor}" if last and last.actor else ""
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Readers of plans: one module for each format. Text in, a plan out; pure. Each raises Unreadable for text of another shape."""

@@ -1,0 +1,80 @@
+"""PATCH of an entry: what a person wrote about it changes, with a version so that no edit is lost."""
+
+from typing import Any
+
+import pytest
+
+from orchestration.models import Entry
+from tests.contract.api import Api
+from tests.factories import a_session, a_token, an_entry, some_entries
+from workspaces.models import Workspace
+
+
+def test_an_entry_is_changed_and_its_version_with_it(shop: Api, workspace: Workspace) -> None:
+    first, second = some_entries(workspace, "First", "Second")
+    before = shop.get(f"/todo/entries/{second.pk}").json
+    body = {
+        "content": "Better",
+        "group": "Dates",
+        "spec": {"acceptance_criteria": ["works"], "tests": ["tests/test_a.py::test_*"]},
+        "depends_on": [first.pk],
+        "version": before["version"],
+    }
+    status, after = shop.patch(f"/todo/entries/{second.pk}", body)
+    del body["version"]
+    assert status == 200 and {name: after[name] for name in body} == body
+    assert after["version"] != before["version"] and after["source"] is None
+
+
+def test_a_missing_value_stays(shop: Api, workspace: Workspace) -> None:
+    entry = an_entry(workspace, files=["a.py"], content="First")
+    after = shop.patch(f"/todo/entries/{entry.pk}", {"group": "Dates"}).json
+    assert (after["content"], after["spec"], after["group"]) == ("First", {"files_to_modify": ["a.py"]}, "Dates")
+
+
+def test_an_outdated_version_is_refused_and_nothing_is_overwritten(shop: Api, workspace: Workspace) -> None:
+    entry = an_entry(workspace)
+    seen = shop.get(f"/todo/entries/{entry.pk}").json["version"]
+    shop.patch(f"/todo/entries/{entry.pk}", {"content": "First", "version": seen})
+    status, body = shop.patch(f"/todo/entries/{entry.pk}", {"content": "Second", "version": seen})
+    assert status == 409 and body["name"] == "ConflictError" and "changed by token:test" in body["data"]["message"]
+    assert Entry.objects.get(pk=entry.pk).content == "First"
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({"content": " "}, "content"),
+        ({"content": 1}, "content"),
+        ({"colour": "red"}, "colour"),
+        ({"spec": {"tests": ["x" * 301]}}, "spec.tests.0"),
+        ({"spec": {"tests": ["x"] * 201}}, "spec.tests"),
+        ({"spec": {"tests": [" "]}}, "spec.tests.0"),
+        ({"spec": {"files_to_modify": ["../x"]}}, "files_to_modify"),
+        ({"depends_on": ["entry_x"]}, "depends_on"),
+        ({"group": "x" * 201}, "group"),
+    ],
+)
+def test_bad_values_are_named(shop: Api, workspace: Workspace, body: dict[str, Any], name: str) -> None:
+    entry = an_entry(workspace, content="As it was")
+    response = shop.patch(f"/todo/entries/{entry.pk}", body)
+    assert response.status == 400 and response.json["errors"][0]["propertyNames"] == [name]
+    assert Entry.objects.get(pk=entry.pk).content == "As it was"
+
+
+def test_an_entry_at_work_is_refused_with_a_sentence(shop: Api, workspace: Workspace) -> None:
+    entry = a_session(an_entry(workspace)).entry
+    response = shop.patch(f"/todo/entries/{entry.pk}", {"content": "Other"})
+    assert response.status == 400 and "stop its session first" in response.json["errors"][0]["message"]
+
+
+def test_a_viewer_changes_nothing(workspace: Workspace) -> None:
+    entry = an_entry(workspace)
+    assert Api(workspace, a_token(role="viewer")).patch(f"/todo/entries/{entry.pk}", {"content": "x"}).status == 403
+    assert Api(workspace, a_token()).patch("/todo/entries/entry_x", {"content": "x"}).status == 404
+
+
+def test_an_added_entry_takes_a_group_and_tests(shop: Api) -> None:
+    body = {"entries": [{"content": "A", "group": "Dates", "spec": {"tests": ["test_a"]}}]}
+    created = shop.post("/todo/entries", body).json["entries"][0]
+    assert (created["group"], created["spec"]) == ("Dates", {"tests": ["test_a"]})
