@@ -6,9 +6,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Literal
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Case, F, Q, Sum, When
+from django.db.models.functions import Greatest
 
 from budget import amounts
+from budget.amounts.money import MoneyField
 from budget.limits import caps
 from budget.models import Account, Project
 from workspaces.access import Caller
@@ -16,6 +18,12 @@ from workspaces.errors import Invalid
 
 Do = Literal["set", "percent", "lock", "unlock"]
 MAX_ENTRIES = 200
+# Of an account joined with its entry: what an ended entry spent, or what an open one may have spent in the end.
+ALLOCATED = Case(
+    When(Q(entry__status__in=("done", "failed")) | Q(entry__deleted_at__isnull=False), then=F("spent")),
+    default=Greatest(F("budget"), F("spent") + F("held")),
+    output_field=MoneyField(),
+)
 
 
 @dataclass(frozen=True)
@@ -44,9 +52,9 @@ class Order:
 
 
 def allocated(project_id: str) -> int:
-    """The sum of the budgets of all entries on the backlog."""
-    mine = Account.objects.filter(project_id=project_id, entry__deleted_at__isnull=True)
-    return mine.aggregate(sum=Sum("budget"))["sum"] or 0
+    """What ended entries spent, deleted ones too, plus what open ones may still spend. Micro-USD."""
+    mine = Account.objects.filter(project_id=project_id)
+    return mine.aggregate(sum=Sum(ALLOCATED))["sum"] or 0
 
 
 def excess(project: Project, total: int) -> str:

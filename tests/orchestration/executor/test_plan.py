@@ -22,12 +22,12 @@ def test_it_starts_as_many_as_there_are_free_slots() -> None:
     assert codes(decisions) == ["concurrency_limit"]
 
 
-def test_a_reservation_is_the_minimum_of_entry_project_and_ceiling() -> None:
+def test_what_starts_shares_what_is_left_within_its_own_budget_and_the_ceiling() -> None:
     world = replace(WORLD, headroom=7 * USD)
     decisions = plan(
         world, [an_entry("e1", headroom=9 * USD), an_entry("e2", headroom=1 * USD), an_entry("e3", headroom=9 * USD)]
     )
-    assert [d.reservation for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [7 * USD // 3, 1 * USD, 7 * USD - 7 * USD // 3 - 1 * USD]
 
 
 def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:

@@ -1,0 +1,58 @@
+"""Shares follow what their entries reserve, and come back from entries that do not go on."""
+
+from collections.abc import Collection, Mapping
+
+from django.db.models import F
+
+from budget.models import Account, Project
+from orchestration.funding import changes, first_rounds, pool
+from orchestration.models import Entry
+from orchestration.reasons import RETURNS_SHARE
+
+_LEFT = F("budget") - F("spent") - F("held")
+MORE = "its session reserves more than its share"
+LESS = "entries that start or grow before it need it"
+
+
+def raise_shares(workspace_id: str, reservations: Mapping[str, int]) -> None:
+    """Raise shares to what their entries reserve next (micro-USD), out of the plan's spare money, then of the idle shares that stand last
+    in line. Budgets that a person set or locked stay.
+
+    The caller's transaction holds the executor's row, and has checked that the plan has the money. All accounts are locked here, in the
+    order of their ids, before the reservations lock the project.
+    """
+    project = Project.objects.get(pk=workspace_id)
+    headrooms = dict(Account.objects.filter(pk__in=reservations).annotate(left=_LEFT).values_list("pk", "left"))
+    missing = sum(max(amount - max(headrooms[pk], 0), 0) for pk, amount in reservations.items()) - pool.spare(workspace_id)
+    givers = first_rounds.idle_shares(project, missing, reservations)
+    rows = {row.pk: row for row in changes.locked({*givers, *reservations})}
+    loose = [(rows[pk], rows[pk].headroom - reservations.get(pk, 0)) for pk in givers if pk in rows]
+    first_rounds.take(project, loose, missing, LESS)
+    raised = [
+        (row, row.spent + row.held + reservations[row.pk])
+        for row in rows.values()
+        if not row.own_budget and row.headroom < reservations.get(row.pk, 0)
+    ]
+    changes.write(project, raised, MORE)
+
+
+def give_back(workspace_id: str, entry_ids: Collection[str] | None = None) -> int:
+    """Shares of entries on a plateau or on hold go back to the plan; they get one again when they go on. Budgets that a person set or
+    locked stay. The caller's transaction holds the executor's row. Returns how many changed."""
+    idle = Account.objects.filter(
+        project_id=workspace_id,
+        own_budget=False,
+        human_locked=False,
+        budget__gt=F("spent") + F("held"),
+        entry__workspace_id=workspace_id,
+        entry__status=Entry.Status.BLOCKED,
+        entry__reason_code__in=RETURNS_SHARE,
+    )
+    ids = list((idle if entry_ids is None else idle.filter(pk__in=list(entry_ids))).values_list("pk", flat=True))
+    if not ids:
+        return 0
+    rows = changes.locked(ids)
+    project = Project.objects.get(pk=workspace_id)
+    return changes.write(
+        project, [(row, row.spent + row.held) for row in rows], "it does not go on by itself, so its share goes to others"
+    )
