@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from budget.amounts import usd
-from budget.models import Category, Hold
+from budget.models import Category
 from orchestration import configuration, sessions
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Executor, Session
@@ -27,7 +27,8 @@ class Crew:
     def __init__(self, workspace: Workspace, costs: Mapping[int, str], *, step: str = "0.05") -> None:
         self.workspace, self.step = workspace, usd(step)
         self.need = {seq: usd(cost) for seq, cost in costs.items()}
-        self.worker, self.listeners, self.ticks = a_worker(), {}, 0
+        self.worker, self.ticks = a_worker(), 0
+        self.listeners: dict[str, UsageListener] = {}
         self.at_work: list[int] = []
         self.first_reservations: list[int] = []
         self.worst_overrun = 0
@@ -86,7 +87,8 @@ class Crew:
         if session.status != Session.Status.RUNNING:
             return
         seq, listener = session.entry.seq, self.listeners[session.pk]
-        reservation = Hold.objects.get(pk=session.hold_id)
+        assert session.hold is not None
+        reservation = session.hold
         amount = min(self.step, self.need[seq], reservation.amount - reservation.drawn)
         if session.stop_wanted_at or amount <= 0:
             sessions.conclude(session, sessions.Ending(Session.Outcome.OUT_OF_MONEY, "out of money"))

@@ -3,7 +3,7 @@
 import pytest
 
 from budget.amounts import usd
-from budget.limits import bulk_edit, caps
+from budget.limits import allocated, caps
 from budget.models import Account, BudgetChange
 from orchestration import funding, sessions
 from orchestration.backlog import entry_actions
@@ -53,7 +53,7 @@ def test_where_a_round_is_known_to_cost_a_dollar_only_those_start_that_can_have_
     assert crew.work().done == [1, 2, 3, 4, 5, 6, 7] and crew.worst_overrun == 0
 
 
-def test_where_nobody_knows_what_a_round_costs_the_last_in_line_end_so_that_the_first_can_finish() -> None:
+def test_with_an_unknown_cost_the_last_in_line_end_so_that_the_first_can_finish() -> None:
     shop = ten_tasks(cap="6.5", ceiling=4)
     crew = Crew(shop, costing("1.00")).work()
     assert crew.done == [1, 2, 3, 4] and crew.worst_overrun == 0
@@ -61,7 +61,7 @@ def test_where_nobody_knows_what_a_round_costs_the_last_in_line_end_so_that_the_
     assert Session.objects.filter(workspace=shop, stop_wanted_by="muster").exists()
 
 
-def test_what_waits_for_reserved_money_is_pending_and_says_so() -> None:
+def test_an_entry_that_waits_for_reserved_money_is_pending() -> None:
     shop = ten_tasks(cap="4", ceiling=4, slots=20)
     a_worker()
     Entry.objects.filter(workspace=shop, seq__gt=1).update(deleted_at="2020-01-01T00:00Z")
@@ -77,7 +77,7 @@ def test_two_hundred_and_two_entries_under_200_dollars_are_never_over_allocated(
     some_entries(shop, *(f"do {n}" for n in range(202)))
     crew = Crew(shop, dict.fromkeys(range(1, 203), "0.90"), step="0.45")
     for _ in range(4):
-        assert crew.tick() and bulk_edit.allocated(shop.pk) <= usd(200)
+        assert crew.tick() and allocated.allocated(shop.pk) <= usd(200)
         assert not Entry.objects.filter(workspace=shop, status="blocked").exists()
     assert len(crew.first_reservations) >= 70 and crew.worst_overrun <= 0
     assert BudgetChange.objects.filter(project_id=shop.pk, source="allocation").exists()

@@ -7,7 +7,7 @@ from django.db.models import Sum
 from django.test import TestCase
 
 from budget.amounts import usd
-from budget.limits import bulk_edit, caps
+from budget.limits import allocated, caps
 from budget.models import Account, BudgetChange, Project
 from orchestration import funding
 from orchestration.backlog import entries, entry_actions, entry_state
@@ -108,7 +108,7 @@ def test_nothing_is_blocked_before_anything_is_spent_whatever_the_number_of_entr
     shop = a_workspace(cap="200", budget="200")
     some_entries(shop, *(f"do {n}" for n in range(202)))
     assert Entry.objects.filter(status="blocked").count() == 0
-    assert bulk_edit.allocated(shop.pk) == usd(200)
+    assert allocated.allocated(shop.pk) == usd(200)
 
 
 def test_many_requests_cost_one_run_and_the_tick_finds_a_lost_message(monkeypatch: pytest.MonkeyPatch) -> None:
