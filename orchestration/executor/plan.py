@@ -184,8 +184,13 @@ def capacity_for(world: World, line: Sequence[Waiting]) -> Capacity:
         plenty = 10**15
         probe = Capacity(replace(world, headroom=plenty, plan_left=plenty, set_aside=0, caps=()))
         starts = [_decide(entry, probe) for entry in in_turn(world, line)]
-        capacity.purse.share_among(sum(isinstance(start, Start) and not start.entry.verify_only for start in starts))
+        capacity.purse.share_among(sum(isinstance(start, Start) and _shares_money(start.entry, capacity) for start in starts))
     return capacity
+
+
+def _shares_money(entry: Waiting, capacity: Capacity) -> bool:
+    claim = _claim(entry, capacity)
+    return not entry.verify_only and capacity.purse.left(claim) >= claim.least
 
 
 def is_short(world: World, line: Sequence[Waiting]) -> bool:

@@ -74,6 +74,8 @@ class Purse:
         if claim.is_share:
             self.plan -= reservation
             self.spare -= reservation
+        else:
+            self.set_aside -= min(reservation, self.set_aside)
 
     def sentence(self, left: int, claim: Claim, needed: int) -> str:
         """What an entry with `left` waits for, if sessions or other budgets have what it needs; empty: nobody has it."""
@@ -81,6 +83,7 @@ class Purse:
             return f"Waiting for {exact_usd(self.reserved)} reserved by sessions at work"
         if self.at_work and left + self.reserved + self.at_work >= needed:
             return f"Waiting for {exact_usd(self.reserved + self.at_work)} set aside for sessions at work"
-        if claim.is_share and self.set_aside and left + self.reserved + self.at_work + self.set_aside >= needed:
-            return f"Waiting for {exact_usd(self.set_aside)} set aside for entries with a budget of their own"
+        in_all = left + self.reserved + self.at_work + self.set_aside
+        if claim.is_share and self.set_aside and in_all >= needed:
+            return f"Waiting for {exact_usd(min(self.set_aside, in_all))} set aside for entries with a budget of their own"
         return ""
