@@ -157,7 +157,8 @@ def _running(workspace_id: str, rows: list[dict[str, Any]], config: configuratio
 def with_money(world_: World, workspace_id: str, entries: list[Waiting]) -> World:
     """The world, with what only entries without a budget of their own, or only short money, make it read."""
     if any(not entry.own_budget for entry in entries):
-        world_ = replace(world_, set_aside=funding.set_aside(workspace_id))
+        money = funding.plan(workspace_id)  # in one statement: a charge since the world was read counts in none or in all
+        world_ = replace(world_, plan_left=money.left, held=money.held, set_aside=money.set_aside)
     if plan.is_short(world_, entries):
         usual = reallocation.usual_round(workspace_id, min_round=world_.min_round, max_round=world_.round_ceiling)
         world_ = replace(world_, usual_round=usual or 0)

@@ -8,7 +8,7 @@
 - `changes` budgets raised and lowered, on record
 """
 
-from orchestration.funding.pool import set_aside, spare
+from orchestration.funding.pool import plan, spare
 from orchestration.funding.raising import give_back, raise_shares
 from orchestration.funding.shares import (
     give_again,
@@ -27,10 +27,10 @@ __all__ = [
     "give_back",
     "mark_due",
     "on_budget_change",
+    "plan",
     "policy_for",
     "raise_shares",
     "read_policy",
-    "set_aside",
     "share_out",
     "share_out_all_due",
     "shares_for_new",

@@ -1,12 +1,13 @@
 """A running session's reservation grows step by step while it spends, and shrinks to what its round may still need."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from budget import ledger
 from budget.allocation import reallocation
-from budget.models import Account, Hold, Project
+from budget.models import Account, Hold
 from orchestration import funding
 from orchestration.configuration import Config, micro
 from orchestration.messaging import wake_ups
@@ -79,10 +80,10 @@ def cover(account_id: str, by: int) -> None:
     if account.own_budget or account.human_locked or account.headroom >= by:
         return
     Executor.objects.select_for_update().get(pk=account.project_id)
-    project = Project.objects.get(pk=account.project_id)
-    room = min(by, project.plan_left - project.held - funding.set_aside(project.pk))
+    room = min(by, funding.plan(account.project_id).free)
     if room > account.headroom:
-        funding.raise_shares(project.pk, {account.pk: room})
+        with suppress(IntegrityError), transaction.atomic():  # a charge came between: the next request sees it
+            funding.raise_shares(account.project_id, {account.pk: room})
 
 
 def shrink(session: Session, config: Config) -> None:
