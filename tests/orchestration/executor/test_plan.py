@@ -196,7 +196,7 @@ def test_it_is_blocked_once_the_plan_is_spent() -> None:
     assert isinstance(decision, Block) and decision.why.code == "project_budget_exceeded"
 
 
-def test_a_share_says_who_goes_first() -> None:
+def test_an_entry_with_a_share_goes_first() -> None:
     world = replace(WORLD, free_slots=1)
     first, second = plan(world, [a_share("e1"), a_share("e2", USD)])
     assert isinstance(first, Start) and first.entry.id == "e2" and isinstance(second, Wait)
