@@ -31,6 +31,7 @@ class Reason(StrEnum):
     HUMAN_HOLD = "human_hold"
     BUDGET_EXCEEDED = "budget_exceeded"
     PROJECT_BUDGET_EXCEEDED = "project_budget_exceeded"
+    MONEY_RESERVED = "money_reserved"
     DEPENDENCY_FAILED = "dependency_failed"
     ROUNDS_EXHAUSTED = "rounds_exhausted"
     NO_IMPROVEMENT = "no_improvement"
@@ -174,6 +175,15 @@ WORDS: Mapping[Reason, Words] = {
         returns_without="budget",
         remedy=Remedy("Review cap", "budget"),
     ),
+    Reason.MONEY_RESERVED: Words(
+        check="Project cap and limits",
+        listed="money reserved by sessions at work",
+        group="waiting for reserved money",
+        filter="Reserved money",
+        search="money that sessions at work have reserved",
+        aliases=("reserved",),
+        remedy=Remedy("Review budget", "budget"),
+    ),
     Reason.DEPENDENCY_FAILED: Words(
         check="Failed dependency",
         listed="failed dependencies",
@@ -218,10 +228,12 @@ WORDS: Mapping[Reason, Words] = {
 }
 
 _BY_CODE: dict[str, Words] = {reason.value: words for reason, words in WORDS.items()}
-CHOICES = [(reason.value, reason.value) for reason in WORDS]  # without words: a new word is no migration
+# Without words: a new word is no migration. Reserved money is never stored: only a plan knows what is reserved now.
+CHOICES = [(reason.value, reason.value) for reason in WORDS if reason is not Reason.MONEY_RESERVED]
 ALIASES = {alias: reason for reason, words in WORDS.items() for alias in words.aliases}
 NEEDS_PERSON = tuple(reason for reason, words in WORDS.items() if words.needs_person)
 NO_FUNDING = tuple(reason for reason, words in WORDS.items() if words.no_funding)
+RETURNS_SHARE = (Reason.NO_IMPROVEMENT, Reason.HUMAN_HOLD)  # such an entry does not go on by itself: its share goes to others
 WITHOUT_MONEY = (Reason.BUDGET_EXCEEDED, Reason.PROJECT_BUDGET_EXCEEDED)
 
 # True of all ready entries alike: no column stores them, only the executor's checks know.
@@ -231,6 +243,7 @@ NOT_STORED = (
     Reason.NO_WORKER_ONLINE,
     Reason.INTEGRATION_RED,
     Reason.CONCURRENCY_LIMIT,
+    Reason.MONEY_RESERVED,
 )
 
 

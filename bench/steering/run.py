@@ -67,7 +67,7 @@ def _single_run(seed: int, family: str, columns: dict[int, Columns], scores: for
     needed = sum(truth.price for truth in truths if truth.solves_at)
     for level in LEVELS:
         money, recorder = needed * level // 100, Recorder()
-        run = play(truths, money, strategies.muster, recorder=recorder.look)
+        run = play(truths, money, strategies.muster, shares=True, recorder=recorder.look)
         columns[level]["muster"].add(run.solved, run.wasted, run.spent)
         forecast.time_to_cap(scores, run, recorder)
         for name, steer in (("equal", strategies.equal), ("first", strategies.first_come)):

@@ -2,10 +2,12 @@
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from budget.allocation.estimates import Round
+from orchestration.executor.purse import Claim, Purse
 
 MICRO = 1_000_000
 ENTRIES, ROUNDS, WORKERS = 40, 8, 4
@@ -52,13 +54,15 @@ class Item:
 
 @dataclass
 class Run:
-    """A backlog being worked on. `log`: (began, ended, cost, held) of each session, in seconds; `clock` and `spent` as they move."""
+    """A backlog being worked on. `log`: (began, ended, cost, held) of each session, in seconds; `clock` and `spent` as they move.
+    `shares`: budgets are shares of the plan, which say who goes first; else they are limits."""
 
     items: list[Item]
     money: int
     clock: float = 0.0
     spent: int = 0
     held: int = 0
+    shares: bool = False
     log: list[tuple[float, float, int, int]] = field(default_factory=list)
 
     @property
@@ -73,9 +77,9 @@ class Run:
 Steer = Callable[[Run], None]
 
 
-def play(truths: list[Truth], money: int, steer: Steer, *, recorder: Steer = lambda run: None) -> Run:
+def play(truths: list[Truth], money: int, steer: Steer, *, shares: bool = False, recorder: Steer = lambda run: None) -> Run:
     """Work until nothing can start. `steer` sets budgets, before the first round and after each one; `watch` only looks."""
-    run = Run([Item(seq, truth) for seq, truth in enumerate(truths, start=1)], money)
+    run = Run([Item(seq, truth) for seq, truth in enumerate(truths, start=1)], money, shares=shares)
     going: list[tuple[float, int, float, int, bool]] = []
     steer(run)
     while True:
@@ -91,20 +95,36 @@ def play(truths: list[Truth], money: int, steer: Steer, *, recorder: Steer = lam
 
 
 def _dispatch(run: Run, going: list[tuple[float, int, float, int, bool]]) -> None:
-    """The executor's order and its holds: those that have rounds, then priority, then age."""
+    """The executor's order and its reservations: those with money, then those that have rounds, then priority, then age."""
     ready = sorted((i for i in run.items if i.status == "open"), key=lambda i: (i.rounds_made == 0, i.truth.priority, i.seq))
-    for item in ready:
-        project = run.money - run.spent - run.held
-        if len(going) >= WORKERS or project < MIN_ROUND:
+    line = sorted(ready, key=lambda i: i.headroom < MIN_ROUND) if run.shares else [i for i in ready if i.headroom >= MIN_ROUND]
+    purse = _purse(run, WORKERS - len(going), line)
+    for item in line:
+        claim = Claim(item.headroom, is_share=run.shares, least=MIN_ROUND)
+        if len(going) >= WORKERS:
             return
-        hold = min(item.headroom, project, CEILING)
-        if hold < MIN_ROUND:
+        if purse.left(claim) < purse.needed(claim):
             continue
+        hold = purse.first_reservation(claim, ceiling=CEILING)
+        purse.take(claim, hold)
         requested = item.truth.costs[item.rounds_made] - item.begun
         cost, whole = min(requested, hold), requested <= hold
         item.status, item.held, run.held = "running", hold, run.held + hold
+        item.budget = max(item.budget, item.spent + hold)
         seconds = item.truth.seconds[item.rounds_made] * cost / item.truth.costs[item.rounds_made]
         heapq.heappush(going, (run.clock + seconds, item.seq, run.clock, cost, whole))
+
+
+def _purse(run: Run, free: int, line: Sequence[Item]) -> Purse:
+    left = run.money - run.spent - run.held
+    at_work = sum(max(item.headroom, 0) for item in run.items if item.status == "running") if run.shares else 0
+    costs = [round_.cost for item in run.items for round_ in item.rounds if round_.gain is not None]
+    usual = max(min(int(median(costs)), CEILING), MIN_ROUND) if costs else MIN_ROUND
+    purse = Purse(left, left, left - at_work, run.held, at_work, 0, usual, CEILING, steered=run.shares)
+    starts = line[:free]
+    if sum(CEILING if run.shares else min(item.headroom, CEILING) for item in starts) > min(left, left - at_work):
+        purse.share_among(len(starts))
+    return purse
 
 
 def _settle(run: Run, item: Item, cost: int, whole: bool) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from budget import amounts, events
-from budget.allocation import policy, sharing
+from budget.allocation import estimates, policy, sharing
 from budget.allocation.estimates import Round
 from budget.allocation.policy import Policy
 from budget.allocation.sharing import Change, Row, Skipped, Snapshot
@@ -95,6 +95,15 @@ def snapshot(project: Project, rules: Policy) -> Snapshot:
         history=tuple(rounds for id_, rounds in rounds_by_account.items() if id_ not in open_ids),
         rows=tuple(_row(account, rounds_by_account.get(account.pk, ()), rules) for account in accounts),
     )
+
+
+def usual_round(workspace_id: str, *, min_round: int, max_round: int) -> int | None:
+    """What a verified round usually costs in this workspace (micro-USD), by its newest entries; None before the first."""
+    newest = Hold.objects.filter(project_id=workspace_id).order_by("-id").values("account_id")[:HISTORY]
+    costs = RoundSpend.objects.filter(account_id__in=newest, cost__gt=0, improvement_score__isnull=False)
+    rounds = [Round(cost, None) for cost in costs.order_by().values_list("cost", flat=True)]
+    usual = estimates.find_typical([rounds], min_round=min_round, max_round=max_round)
+    return usual.round if usual.known else None
 
 
 _OF_ENTRY = [

@@ -124,8 +124,9 @@ def allocate(snapshot: Snapshot) -> Allocation:
         max_round=snapshot.round_ceiling,
     )
     free = [row for row in snapshot.rows if not row.locked]
-    line = sorted((_claim(row, usual, snapshot) for row in free if row.status not in ENDED), key=_sort_key)
     amount = pool(snapshot)
+    first = _first_round(snapshot, amount, usual)
+    line = sorted((_claim(row, usual, snapshot, first) for row in free if row.status not in ENDED), key=_sort_key)
     left = _fund(line, amount, snapshot)
     changes = [_funded_change(claim) for claim in line]
     changes += [_returned_change(row, snapshot) for row in sorted(free, key=_age) if row.status in ENDED]
@@ -157,7 +158,16 @@ def _age(row: Row) -> tuple[int, str]:
     return row.seq, row.id
 
 
-def _claim(row: Row, usual: Typical, snapshot: Snapshot) -> _Claim:
+def _first_round(snapshot: Snapshot, amount: int, usual: Typical) -> int:
+    """What an entry without a usual cost gets for its first round: the ceiling, or where the pool does not have that for each, an equal
+    part, so that they can start side by side."""
+    idle = (*ENDED, "running", "waiting")
+    new = sum(row.ready and not row.locked and row.rounds_left > 0 and row.status not in idle for row in snapshot.rows)
+    part = snapshot.round_ceiling if usual.known else amount // max(new, 1)
+    return max(min(part, snapshot.round_ceiling), min(max(snapshot.min_round, 1), snapshot.round_ceiling))
+
+
+def _claim(row: Row, usual: Typical, snapshot: Snapshot, first_round: int) -> _Claim:
     ahead = estimates.outlook(
         row.rounds,
         usual,
@@ -166,7 +176,7 @@ def _claim(row: Row, usual: Typical, snapshot: Snapshot) -> _Claim:
         plateau_epsilon=snapshot.plateau_epsilon,
     )
     min_round, ceiling = max(snapshot.min_round, 1), snapshot.round_ceiling
-    one_round = ceiling if not usual.known else min(int(ahead.round * estimates.ROOMY), ceiling)
+    one_round = first_round if not usual.known else min(int(ahead.round * estimates.ROOMY), ceiling)
     useful = max(min(ahead.round, ceiling) // 2, min_round) if usual.known else min_round
     if ahead.stuck or row.rounds_left <= 0:
         want = full = 0

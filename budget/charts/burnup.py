@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 
 from django.utils.safestring import SafeString
 
@@ -18,6 +19,7 @@ WIDTH, HEIGHT = 960, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 792, 26, 236
 ROOM_ABOVE = 1.25  # over the highest line, for the text at the crossing
 LINE = 14.0
+MAX_ROWS = 60
 SHAPES = {"change": "M0 -5 5 4 -5 4Z", "stop": "M-4 -4h8v8h-8Z", "pause": "M-4 -4h3v8h-3ZM1 -4h3v8h-3Z"}
 
 
@@ -106,17 +108,25 @@ def describe(data: BurnUp) -> str:
 
 
 def table(data: BurnUp) -> Table:
-    """Every point of the chart."""
-    shown = [_moment(point.at, data) for point in data.points]
+    """The points at which the spend has grown; of many, those that lie evenly apart."""
+    points = _listed(data.points)
+    shown = [_moment(point.at, data) for point in points]
     return Table(
         caption=f"Spent until then, times in {times.zone_name(data.zone)}",
         head=("Until", *(LABELS[name] for name in CATEGORIES), "Total"),
         rows=[
             (when, *(amounts.format_usd(amount) for amount in point.spent), amounts.format_usd(point.total))
-            for when, point in zip(shown, data.points, strict=True)
+            for when, point in zip(shown, points, strict=True)
         ],
-        exact=[(None, *point.spent, point.total) for point in data.points],
+        exact=[(None, *point.spent, point.total) for point in points],
     )
+
+
+def _listed(points: Sequence[Point]) -> list[Point]:
+    grown = [points[0], *(after for before, after in pairwise(points) if after.spent != before.spent)]
+    listed = grown if grown[-1].at == points[-1].at else [*grown, points[-1]]
+    every = -(-len(listed) // MAX_ROWS)
+    return listed[::-1][::every][::-1]  # the last one is now
 
 
 def _moment(at: datetime, data: BurnUp) -> str:

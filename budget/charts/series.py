@@ -13,6 +13,9 @@ from budget.models import LedgerEntry, Project
 from workspaces import times
 
 HOURS = 24
+MAX_STEPS = 200
+BUCKETS = [timedelta(minutes=m) for m in (1, 5, 10, 15, 30)] + [timedelta(hours=h) for h in (1, 2, 4, 6, 12)]
+BUCKETS += [timedelta(days=d) for d in (1, 7, 28)]
 
 
 class _Minute(Func):
@@ -52,31 +55,43 @@ class _Quarter(_Minute):
 
 @dataclass(frozen=True)
 class Series:
-    """`points`: cumulative spend. `day`: the last 24 hours by category; `hours`: the same by hour, oldest first. Micro-USD.
-    Hours and days are those of the requested zone."""
+    """`points`: cumulative spend, level where nothing was spent. `day`: the last 24 hours by category; `hours`: the same by hour, oldest
+    first. Micro-USD. Hours and days are those of the requested zone."""
 
     points: list[Point]
     day: dict[str, int]
     hours: list[int]
 
 
-def load(project: Project, *, since: datetime | None, now: datetime, step: timedelta, zone: tzinfo = UTC) -> Series:
-    """Cumulative spend at each step, ending now with the project's counters. One query. `since` None: from the first row; else at least
-    a day ago."""
-    totals = _buckets(project, since, _bucket(step, zone, since or now, now))
+def load(project: Project, *, since: datetime | None, began: datetime, now: datetime, zone: tzinfo = UTC) -> Series:
+    """Cumulative spend from the later of `since` and `began`, the workspace's beginning, to now with the project's counters. One query.
+    `since` None: from the beginning, or from an earlier row; else at least a day ago."""
+    start = min(max(since or began, began), now - BUCKETS[0])
+    step = _step_for(now - start)
+    totals = _buckets(project, start if since else None, _bucket(step, zone, start, now))
+    if since is None and totals and min(totals) < start:
+        start = min(totals)
+        step = _step_for(now - start)
     day = _last_day(totals, now, zone)
     in_window = [sum(amounts[n] for amounts in totals.values()) for n in range(len(CATEGORIES))]
     spent = [getattr(project, f"{name}_spent") - amount for name, amount in zip(CATEGORIES, in_window, strict=True)]
-    if since is None:
-        since = min(totals, default=now - step)
-        step = _step_for(now - since)
-    points, order = [Point(since, tuple(spent))], sorted(totals)
-    for end in [*(at for at in times.steps(since, now, step, zone) if since < at < now), now]:
-        while order and (order[0] < end or end == now):
+    ends = [*(at for at in times.steps(start, now, step, zone) if start < at < now), now]
+    return Series(_points(totals, spent, start, ends), *day)
+
+
+def _points(totals: dict[datetime, list[int]], spent: list[int], start: datetime, ends: list[datetime]) -> list[Point]:
+    """A point at the beginning and at the end of each step in which something was spent: the line is level between them."""
+    points, order, begin = [Point(start, tuple(spent))], sorted(totals), start
+    for end in ends:
+        before = tuple(spent)
+        while order and (order[0] < end or end == ends[-1]):
             for n, amount in enumerate(totals[order.pop(0)]):
                 spent[n] += amount
-        points.append(Point(end, tuple(spent)))
-    return Series(points, *day)
+        if tuple(spent) != before:
+            points += [Point(begin, before)] if points[-1].at < begin else []
+            points.append(Point(end, tuple(spent)))
+        begin = end
+    return points if points[-1].at == ends[-1] else [*points, Point(ends[-1], tuple(spent))]
 
 
 def _bucket(step: timedelta, zone: tzinfo, since: datetime, now: datetime) -> type[_Minute]:
@@ -107,9 +122,6 @@ def _buckets(project: Project, since: datetime | None, bucket: type[_Minute]) ->
     return totals
 
 
-def _step_for(span: timedelta, max_steps: int = 60) -> timedelta:
-    """A step that divides the span into at most `max_steps` points."""
-    for hours in (1, 2, 4, 6, 12, 24, 48, 7 * 24, 14 * 24, 28 * 24):
-        if span / timedelta(hours=hours) <= max_steps:
-            return timedelta(hours=hours)
-    return timedelta(days=91)
+def _step_for(span: timedelta) -> timedelta:
+    """The smallest step that divides the span into at most MAX_STEPS."""
+    return next((step for step in BUCKETS if span / step <= MAX_STEPS), BUCKETS[-1])

@@ -2,6 +2,7 @@
 
 - `caps`: what people set, each change recorded
 - `status`: each limit with what counts against it; this package exports it
+- `allocated`: what ended entries spent, plus what open ones may still spend
 - `thresholds`: warnings at shares of the cap
 - `bulk_edit`: many budgets or locks at once
 """

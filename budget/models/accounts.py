@@ -62,6 +62,11 @@ class Project(models.Model):
         """Micro-USD that may still be reserved. Negative when a cap was lowered below the spend."""
         return int(self.max_project_spend - self.total_spent - self.held)
 
+    @property
+    def plan_left(self) -> int:
+        """Micro-USD of the plan, or of the cap where that is less, that is not spent yet; reserved money counts as left."""
+        return int(min(self.total_budget or self.max_project_spend, self.max_project_spend) - self.total_spent)
+
 
 class Account(models.Model):
     """The money of one entry. Its id is the entry's, an opaque reference here."""
@@ -82,7 +87,10 @@ class Account(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(budget__gte=0, held__gte=0), name="account_amounts")]
-        indexes = [models.Index(fields=["project"], condition=Q(own_budget=False, budget=0), name="account_without_money")]
+        indexes = [
+            models.Index(fields=["project"], condition=Q(own_budget=False, budget=0), name="account_without_money"),
+            models.Index(fields=["project"], condition=Q(own_budget=True) | Q(human_locked=True), name="account_set_aside"),
+        ]
 
     def __str__(self) -> str:
         return self.id

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from budget import amounts
-from budget.limits import bulk_edit, caps
+from budget.limits import allocated, bulk_edit, caps
 from budget.limits.bulk_edit import Order, Wish
 from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
@@ -57,7 +57,7 @@ def apply(page_request: PageRequest) -> HttpResponse:
     wishes = _wishes(page_request)
     order = Order(form_data["do"], wishes, amount=form_data.get("amount", 0), percent=form_data.get("percent", 0))
     over = (
-        bulk_edit.excess(page_request.project, bulk_edit.preview(page_request.project, order))
+        allocated.excess(page_request.project, bulk_edit.preview(page_request.project, order))
         if form_data["do"] in ("set", "percent")
         else ""
     )

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from budget import amounts
 from budget.charts.bullet import Use
-from budget.limits import bulk_edit
+from budget.limits import allocated
 from budget.models import BudgetChange, Project, RoundSpend
 from budget.reads import csv_export
 from dashboard.budget.filters import SORTS, EntriesFilter
@@ -88,22 +88,21 @@ def _cell(page_request: PageRequest, *, entry_id: str) -> dict[str, Any]:
 
 def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
     chosen, ignored = filters.read(EntriesFilter, page_request)
-    all_entries = _filtered(page_request, {})
     entries = _filtered(page_request, chosen)
     name, descending = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
     cut = paging.paginate(entries.annotate(place=COLUMNS[name]), "place", "seq", descending=descending, **cursor)
     filtered = any(chosen[key] for key in ("over", "locked", "none", "q"))
     totals = _totals(entries)
-    allocated = _totals(all_entries)["budget"] if filtered else totals["budget"]
+    given = allocated.allocated(page_request.project.pk)
     return {
         "budgets": _rows(page_request.project, cut.rows),
         "cut": cut,
         "totals": totals | {"left": totals["budget"] - totals["spent"] - totals["held"]},
         "project": page_request.project,
-        "allocated": allocated,
-        "unallocated": page_request.project.total_budget - allocated,
-        "excess": bulk_edit.excess(page_request.project, allocated),
+        "allocated": given,
+        "unallocated": page_request.project.total_budget - given,
+        "excess": allocated.excess(page_request.project, given),
         "chosen": chosen,
         "ignored": ignored,
         "filtered": filtered,
@@ -120,10 +119,8 @@ def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
 
 def parent_limit(project: Project) -> tuple[str, int]:
     """The tightest limit above an entry's own budget, and what is left of it in micro-USD."""
-    used = project.total_spent + project.held
-    return min(
-        ("the cap", project.max_project_spend - used), ("the total budget", project.total_budget - used), key=lambda it: it[1]
-    )
+    plan = project.plan_left - project.held
+    return ("the cap", project.headroom) if project.headroom <= plan else ("the total budget", plan)
 
 
 def worth_of(account_ids: Iterable[str]) -> dict[str, Worth]:

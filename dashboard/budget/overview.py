@@ -5,7 +5,6 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from django.db.models import Sum, Window
 from django.http import HttpResponse
 from django.utils.timezone import get_current_timezone, now
 
@@ -16,7 +15,7 @@ from budget.charts.bullet import Use
 from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import Forecast
 from budget.forecast import inputs as forecast_inputs
-from budget.limits import LimitStatus, bulk_edit, thresholds
+from budget.limits import LimitStatus, allocated, thresholds
 from budget.models import BudgetChange
 from dashboard.budget import changes
 from dashboard.budget import limits as limit_pages
@@ -28,9 +27,9 @@ from orchestration.models import Entry, Executor
 from workspaces.access import Need
 
 RANGES = {
-    "24h": (timedelta(hours=24), timedelta(minutes=30)),
-    "7d": (timedelta(days=7), timedelta(hours=4)),
-    "all": (None, timedelta(hours=1)),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "all": None,
 }
 WORDS = {"24h": "24 hours", "7d": "7 days", "all": "All"}
 TOP = 10
@@ -70,8 +69,8 @@ class Figures:
 
     @cached_property
     def series(self) -> series.Series:
-        span, step = RANGES[self.range]
-        return series.load(self.project, since=self.at - span if span else None, now=self.at, step=step, zone=self.zone)
+        span, began = RANGES[self.range], self.page_request.workspace.created_at
+        return series.load(self.project, since=self.at - span if span else None, began=began, now=self.at, zone=self.zone)
 
     @cached_property
     def limit_statuses(self) -> list[LimitStatus]:
@@ -98,9 +97,9 @@ class Figures:
 
     @cached_property
     def top(self) -> list[Entry]:
-        """Annotated with the sum of all budgets, in one query."""
+        """Annotated with what is allocated, in one query."""
         alive = Entry.objects.filter(workspace=self.page_request.workspace, deleted_at__isnull=True).select_related("account")
-        return list(alive.annotate(allocated=Window(Sum("account__budget"))).order_by("-account__spent", "seq")[:TOP])
+        return list(alive.annotate(allocated=allocated.as_subquery(self.project.pk)).order_by("-account__spent", "seq")[:TOP])
 
     @property
     def allocated(self) -> int:
@@ -129,7 +128,7 @@ def caps(figures: Figures) -> dict[str, Any]:
         "project": project,
         "allocated": figures.allocated,
         "unallocated": project.total_budget - figures.allocated,
-        "excess": bulk_edit.excess(project, figures.allocated),
+        "excess": allocated.excess(project, figures.allocated),
         "limits": [(limit_pages.limit_name(status), status) for status in figures.other_limits],
         "settable": limit_pages.choices(figures.limit_statuses),
         "thresholds": thresholds.for_project(project.pk, project=project),
@@ -171,7 +170,7 @@ def by_category(figures: Figures) -> dict[str, Any]:
     project = figures.project
     amounts = {name: getattr(project, f"{name}_spent") for name in CATEGORIES}
     day = figures.series.day
-    age = max(min((figures.at - figures.page_request.workspace.created_at) / timedelta(hours=1), series.HOURS), 1)
+    age = max(min((figures.at - figures.page_request.workspace.created_at) / timedelta(hours=1), series.HOURS), 1 / 60)
     unattributed = project.total_spent - sum(amounts.values())
     parts = [*amounts.values(), *([unattributed] if unattributed else [])]
     shown, total = columns.texts(parts)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from budget.limits import bulk_edit
+from budget.limits import allocated, bulk_edit
 from budget.limits.bulk_edit import Order, Wish
 from dashboard.shared.page_request import PageRequest
 from orchestration.backlog import deletion, entries, entry_actions
@@ -47,7 +47,7 @@ def _budget_order(chosen: Entries, form_data: FormData) -> Order:
 
 
 def _over_plan(page_request: PageRequest, chosen: Entries, form_data: FormData) -> str:
-    return bulk_edit.excess(page_request.project, bulk_edit.preview(page_request.project, _budget_order(chosen, form_data)))
+    return allocated.excess(page_request.project, bulk_edit.preview(page_request.project, _budget_order(chosen, form_data)))
 
 
 def _set_budget(page_request: PageRequest, chosen: Entries, form_data: FormData) -> None:

@@ -149,18 +149,15 @@ def _added(created: Sequence[Entry]) -> events.EntriesAdded:
 
 
 def _open_accounts(project: Project, created: Sequence[tuple[Entry, Draft]], config: configuration.Config) -> None:
-    """An account for each entry: its own budget, or a share of the unallocated plan. An entry without a share is blocked until money comes."""
+    """An account for each entry: its own budget, or a share of the unallocated plan. Once the plan is spent, an entry without a budget is
+    blocked until money comes."""
     promised = sum(draft.budget or 0 for _, draft in created)
     shares = funding.shares_for_new(
         project, [entry for entry, draft in created if draft.budget is None], config, promised=promised
     )
+    is_spent = project.plan_left < max(config.min_round, 1)
     for entry, draft in created:
-        if (
-            draft.budget is None
-            and not shares.get(entry.pk)
-            and entry.status == Entry.Status.PENDING
-            and not entry.unmet_dependencies
-        ):
+        if is_spent and draft.budget is None and entry.status == Entry.Status.PENDING and not entry.unmet_dependencies:
             entry_state.set_state(entry, Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT))
     Account.objects.bulk_create(
         Account(

@@ -13,7 +13,7 @@ from orchestration.backlog import completion, locks
 from orchestration.backlog.transitions import PENDING, Next
 from orchestration.messaging import wake_ups
 from orchestration.models import Dependency, Entry, Executor
-from orchestration.reasons import Reason
+from orchestration.reasons import RETURNS_SHARE, Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 from workspaces.errors import NotFound
@@ -51,7 +51,11 @@ def move_all(entries: Sequence[Entry], following: Next) -> None:
     halts = following.status in (*ENDED, Entry.Status.BLOCKED)
     if halts:
         locks.release(workspace_id, ids)
-    if following.status in ENDED or following.code == Reason.PROJECT_BUDGET_EXCEEDED:
+    returned = following.code in RETURNS_SHARE and funding.give_back(workspace_id, ids)
+    resumes = following.status == Entry.Status.PENDING and any(status != Entry.Status.IN_PROGRESS for status in were.values())
+    if resumes:
+        funding.give_again(workspace_id, ids)
+    if returned or resumes or following.status in ENDED or following.code == Reason.PROJECT_BUDGET_EXCEEDED:
         funding.mark_due(workspace_id)  # they free money, or need some
     done = following.status == Entry.Status.DONE
     if changed := [pk for pk in ids if (were[pk] == Entry.Status.DONE) != done]:

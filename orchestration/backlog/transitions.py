@@ -13,7 +13,8 @@ NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or th
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The entry after the session's round was counted. Amounts in micro-USD."""
+    """The entry after the session's round was counted. Amounts in micro-USD. `own_budget`: a person set or locked its budget; without one,
+    `plan_left` counts: what plan and cap have left that is not spent."""
 
     outcome: str
     message: str
@@ -23,6 +24,7 @@ class Facts:
     headroom: int
     min_round: int
     own_budget: bool = True
+    plan_left: int = 0
     stopped_for_good: bool = False
     stopped_by: str = ""
     hold_after_by: str = ""
@@ -96,11 +98,13 @@ def _after_round(facts: Facts) -> Next:
 
 
 def _without_money(facts: Facts) -> Next:
-    """Pending, or blocked when the entry's budget cannot pay another round. The executor checks the project's cap."""
-    if facts.headroom < max(facts.min_round, 1) and not facts.own_budget:
+    """Pending, or blocked when another round cannot be paid: by the entry's own budget, or, without one, by a plan that is spent. What is
+    only reserved may come back: the executor waits for it."""
+    needed = max(facts.min_round, 1)
+    left = facts.headroom if facts.own_budget else max(facts.plan_left, facts.headroom)
+    if left >= needed:
+        return PENDING
+    if not facts.own_budget:
         return Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT)
-    if facts.headroom < max(facts.min_round, 1):
-        left, needed = exact_usd(max(facts.headroom, 0)), exact_usd(max(facts.min_round, 1))
-        message = f"{left} of its budget is left, a round needs {needed}: raise the entry's budget"
-        return Next("blocked", Reason.BUDGET_EXCEEDED, message)
-    return PENDING
+    message = f"{exact_usd(max(left, 0))} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget"
+    return Next("blocked", Reason.BUDGET_EXCEEDED, message)

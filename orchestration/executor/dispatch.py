@@ -93,9 +93,10 @@ def _try(workspace_id: str, moved: str) -> Cycle:
         world = replace(world, integration=moved)
     if world.state != "running" or world.free_slots == 0:
         return Cycle(world)
-    line = snapshot.line(workspace_id, world.free_slots + snapshot.MARGIN)
+    line = snapshot.line(workspace_id, world.free_slots + snapshot.MARGIN, max(world.min_round, 1))
     if not line:
         return Cycle(world)
+    world = snapshot.with_money(world, workspace_id, line)
     world = snapshot.with_locks(world, workspace_id, line)
     decisions = planning.plan(world, line)
     _carry_out(workspace_id, world, decisions)
@@ -107,6 +108,7 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
     blocks = [decision for decision in decisions if isinstance(decision, Block)]
     parks = [decision for decision in decisions if isinstance(decision, Park)]
     if starts:
+        _raise_shares(workspace_id, starts)
         _open_reservations(workspace_id, starts)
         _open_sessions(workspace_id, starts)
         _take_locks(workspace_id, world, starts)
@@ -134,6 +136,13 @@ def _carry_out(workspace_id: str, world: World, decisions: Sequence[Decision]) -
 
 
 _Claims = Sequence[tuple[Start, str]]
+
+
+def _raise_shares(workspace_id: str, starts: _Claims) -> None:
+    """A share follows what its entry reserves: it says who goes first, it is no limit."""
+    reservations = {s.entry.id: s.reservation for s, _ in starts if not s.entry.verify_only}
+    if any(not s.entry.own_budget and s.reservation > s.entry.headroom for s, _ in starts):
+        funding.raise_shares(workspace_id, reservations)
 
 
 def _open_reservations(workspace_id: str, starts: _Claims) -> None:

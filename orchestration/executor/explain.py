@@ -46,12 +46,15 @@ def reasons_and_common(workspace_id: str, entry_ids: Sequence[str]) -> tuple[dic
 
 
 def _explained(workspace_id: str, world: World, line: list[Waiting]) -> list[Explanation]:
-    capacity = Capacity(snapshot.with_locks(world, workspace_id, line))
-    explanations = []
-    for entry in line:
-        checks = planning.checks(entry, capacity)
-        why = next((check for check in checks if not check.passed), None)
-        if why is None:
-            planning.take(entry, capacity)
-        explanations.append(Explanation(entry, checks, why))
-    return explanations
+    world = snapshot.with_locks(snapshot.with_money(world, workspace_id, line), workspace_id, line)
+    capacity = planning.capacity_for(world, line)
+    by_id = {entry.id: _explanation(entry, capacity) for entry in planning.in_turn(world, line)}
+    return [by_id[entry.id] for entry in line]
+
+
+def _explanation(entry: Waiting, capacity: Capacity) -> Explanation:
+    checks = planning.checks(entry, capacity)
+    why = next((check for check in checks if not check.passed), None)
+    if why is None:
+        planning.take(entry, capacity)
+    return Explanation(entry, checks, why)

@@ -8,13 +8,14 @@ from orchestration import reasons
 from orchestration.backlog.paths import LockTable
 from orchestration.backlog.transitions import NO_MONEY_LEFT
 from orchestration.executor.limits import SpendLimit
+from orchestration.executor.purse import Claim, Purse
 from orchestration.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set its budget, else the
-    budget is a share of the plan. `wait_s`: seconds until its provider may be tried again.
+    """An entry as the plan sees it. `headroom`: what its budget still allows, in micro-USD. `own_budget`: a person set or locked its budget,
+    else the budget is a share of the plan. `wait_s`: seconds until its provider may be tried again.
     """
 
     id: str
@@ -39,16 +40,21 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An entry that has an open session."""
+    """An entry that has an open session. Micro-USD: `share_left` of its share of the plan is not reserved yet; `wants` is what its
+    session asks for next, because it runs low."""
 
     entry_id: str
     parallelizable: bool = True
     parallel_group: str = ""
+    share_left: int = 0
+    wants: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `min_verify`: what a verifying agent
+    """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `plan_left`: the lesser of plan and cap,
+    minus what is spent (None: as much as there is headroom); `held` of it is reserved, `set_aside` is what budgets that people set still
+    allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round. `min_verify`: what a verifying agent
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
     after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch.
     """
@@ -60,6 +66,11 @@ class World:
     headroom: int
     min_round: int
     round_ceiling: int
+    plan_left: int | None = None
+    held: int = 0
+    set_aside: int = 0
+    usual_round: int = 0
+    steered: bool = False
     min_verify: int = 0
     initial_reservation: int | None = None
     caps: tuple[SpendLimit, ...] = ()
@@ -128,7 +139,7 @@ class Capacity:
 
     world: World
     free_slots: int = field(init=False)
-    headroom: int = field(init=False)
+    purse: Purse = field(init=False)
     locks: LockTable = field(init=False)
     running: list[Running] = field(init=False)
     alone: list[Running] = field(init=False)
@@ -136,14 +147,15 @@ class Capacity:
 
     def __post_init__(self) -> None:
         self.free_slots = self.world.free_slots
-        self.headroom = min([self.world.headroom, *(cap.left for cap in self.world.caps)])
+        self.purse = _purse(self.world)
         self.locks = LockTable(self.world.locks)
         self.running = list(self.world.running)
         self.alone = [run for run in self.running if not run.parallelizable]
 
     def take(self, entry: Waiting, reservation: int) -> None:
         self.free_slots -= 1
-        self.headroom -= reservation
+        if not entry.verify_only:
+            self.purse.take(_claim(entry, self), reservation)
         self.running.append(Running(entry.id, entry.parallelizable, entry.parallel_group))
         if not entry.parallelizable:
             self.alone.append(self.running[-1])
@@ -152,9 +164,64 @@ class Capacity:
 
 
 def plan(world: World, line: Sequence[Waiting]) -> list[Decision]:
-    """Decide over the entries of the ready line, in its order."""
+    """Decide over the entries of the ready line, in its order; those with money of their own or a share come first."""
+    capacity = capacity_for(world, line)
+    return [_decide(entry, capacity) for entry in in_turn(world, line)]
+
+
+def in_turn(world: World, line: Sequence[Waiting]) -> list[Waiting]:
+    """Shares say who goes first: an entry whose share does not pay a round comes after those that can pay theirs."""
+    return sorted(line, key=lambda entry: not has_money(world, entry))
+
+
+def has_money(world: World, entry: Waiting) -> bool:
+    return entry.own_budget or entry.verify_only or entry.headroom >= max(world.min_round, 1)
+
+
+def capacity_for(world: World, line: Sequence[Waiting]) -> Capacity:
+    """The capacity that a plan of this line starts with. Where money is short, the entries that can start share it."""
     capacity = Capacity(world)
-    return [_decide(entry, capacity) for entry in line]
+    if is_short(world, line):
+        plenty = 10**15
+        probe = Capacity(replace(world, headroom=plenty, plan_left=plenty, set_aside=0, caps=()))
+        starts = [_decide(entry, probe) for entry in in_turn(world, line)]
+        capacity.purse.share_among(sum(isinstance(start, Start) and _shares_money(start.entry, capacity) for start in starts))
+    return capacity
+
+
+def _shares_money(entry: Waiting, capacity: Capacity) -> bool:
+    claim = _claim(entry, capacity)
+    return not entry.verify_only and capacity.purse.left(claim) >= claim.least
+
+
+def is_short(world: World, line: Sequence[Waiting]) -> bool:
+    """Not every free slot can have all that a round may cost."""
+    purse = _purse(world)
+    paid = [entry for entry in line if entry.status == "pending" and not entry.verify_only][: world.free_slots]
+    most = sum(min(entry.headroom, world.round_ceiling) if entry.own_budget else world.round_ceiling for entry in paid)
+    return most > min([purse.cap, *(purse.spare for entry in paid if not entry.own_budget)])
+
+
+def _purse(world: World) -> Purse:
+    cap = min([world.headroom, *(cap.left for cap in world.caps)])
+    wants = sum(run.wants for run in world.running)
+    shares = sum(max(run.share_left - run.wants, 0) for run in world.running)
+    plan = (world.headroom + world.held if world.plan_left is None else world.plan_left) - world.held - world.set_aside
+    return Purse(
+        cap=cap - wants,
+        plan=plan - wants,
+        spare=plan - wants - shares,
+        reserved=world.held,
+        at_work=wants + shares,
+        set_aside=world.set_aside,
+        usual=min(max(world.usual_round, world.min_round), world.round_ceiling),
+        ceiling=world.round_ceiling,
+        steered=world.steered,
+    )
+
+
+def _claim(entry: Waiting, capacity: Capacity) -> Claim:
+    return Claim(entry.headroom, not entry.own_budget, _needed(entry, capacity))
 
 
 def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
@@ -207,14 +274,14 @@ def _decide(entry: Waiting, capacity: Capacity) -> Decision:
 
 
 def take(entry: Waiting, capacity: Capacity) -> int:
-    """Give an entry its share of the capacity. Returns its session's reservation: as much as all three limits allow."""
+    """Give an entry its part of the capacity. Returns its session's reservation."""
     world = capacity.world
     ceiling = (
         world.round_ceiling
         if world.initial_reservation is None
         else min(world.round_ceiling, max(world.initial_reservation, world.min_round))
     )
-    reservation = 0 if entry.verify_only else min(entry.headroom, capacity.headroom, ceiling)
+    reservation = 0 if entry.verify_only else capacity.purse.first_reservation(_claim(entry, capacity), ceiling=ceiling)
     capacity.take(entry, reservation)
     return reservation
 
@@ -291,38 +358,38 @@ def _needed(entry: Waiting, capacity: Capacity) -> int:
 
 
 def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
-    needed = _needed(entry, capacity)
-    passed = not needed or entry.headroom >= needed
-    code, message = Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT
+    """What blocks an entry for money: its own budget, or, without one, a plan that is spent. Reserved money is not spent."""
+    needed, left = _needed(entry, capacity), entry.headroom
+    code, message = Reason.BUDGET_EXCEEDED, ""
     if entry.own_budget:
-        left = exact_usd(max(entry.headroom, 0))
-        code, message = (
-            Reason.BUDGET_EXCEEDED,
-            f"{left} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget",
-        )
-    return Check(code, passed, f"{exact_usd(entry.headroom)} left", f"at least {exact_usd(needed)}", message, blocks=True)
+        message = f"{exact_usd(max(left, 0))} of its budget is left, a round needs {exact_usd(needed)}: raise the entry's budget"
+    else:
+        world = capacity.world
+        left = world.headroom + world.held if world.plan_left is None else world.plan_left
+        code, message = Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT
+    return Check(code, left >= needed, f"{exact_usd(left)} left", f"at least {exact_usd(needed)}", message, blocks=True)
 
 
 def _project_budget(entry: Waiting, capacity: Capacity) -> Check:
-    needed = _needed(entry, capacity)
-    message = (
-        f"{exact_usd(max(capacity.headroom, 0))} is left under the project cap, a round needs {exact_usd(needed)}: raise the cap"
-    )
-    taken = (
-        min([capacity.world.headroom, *(cap.left for cap in capacity.world.caps)]) - capacity.headroom
-    )  # by sessions that this plan starts
-    tightest = min(capacity.world.caps, key=lambda cap: cap.left, default=None)
-    if tightest is not None and tightest.left < capacity.world.headroom:
-        message = replace(tightest, left=tightest.left - taken).sentence(needed)
-    passed = not needed or capacity.headroom >= needed
-    return Check(
-        Reason.PROJECT_BUDGET_EXCEEDED,
-        passed,
-        f"{exact_usd(capacity.headroom)} left",
-        f"at least {exact_usd(needed)}",
-        message,
-        common=True,
-    )
+    purse, claim = capacity.purse, _claim(entry, capacity)
+    needed = claim.least if entry.verify_only else purse.needed(claim)
+    left = purse.left(claim) if claim.is_share else purse.cap
+    is_enough = not needed or left >= needed
+    code, message = Reason.PROJECT_BUDGET_EXCEEDED, ""
+    if not is_enough and (waits := purse.sentence(left, claim, needed)):
+        code, message = Reason.MONEY_RESERVED, waits
+    elif not is_enough:
+        message = _cap_reached(capacity, left, needed)
+    observed, least = f"{exact_usd(left)} left", f"at least {exact_usd(needed)}"
+    return Check(code, is_enough, observed, least, message, common=not claim.is_share)
+
+
+def _cap_reached(capacity: Capacity, left: int, needed: int) -> str:
+    world = capacity.world
+    tightest = min(world.caps, key=lambda cap: cap.left, default=None)
+    if tightest is not None and tightest.left < world.headroom:
+        return tightest.sentence(needed)
+    return f"{exact_usd(max(left, 0))} is left under the project cap, a round needs {exact_usd(needed)}: raise the cap"
 
 
 def _files(entry: Waiting, capacity: Capacity) -> Check:

@@ -8,12 +8,14 @@ from django.conf import settings
 from django.db import connection
 
 from budget import limits
-from orchestration import configuration
+from budget.allocation import reallocation
+from orchestration import configuration, funding
 from orchestration.backlog import locks
-from orchestration.executor import ready_line
+from orchestration.executor import plan, ready_line
 from orchestration.executor.limits import SpendLimit
 from orchestration.executor.plan import Running, Waiting, World
 from orchestration.models import sql_dialect
+from orchestration.sessions import reservations
 
 # Read beyond the free slots, because some entries in line may have to be parked or blocked.
 MARGIN = 8
@@ -36,7 +38,7 @@ _WAITING = {
     "has_rounds": "e.has_rounds",
     "attempts": "e.attempts",
     "priority": "e.priority",
-    "own_budget": "a.own_budget",
+    "own_budget": "(a.own_budget OR a.human_locked)",
 }
 
 
@@ -62,21 +64,20 @@ def world(workspace_id: str, *, lock: bool) -> World:
             for limit in limited
             if limit["category"]
         )
-        cursor.execute(
-            """SELECT s.entry_id, e.parallelizable, e.parallel_group FROM orchestration_session s
-            JOIN orchestration_entry e ON e.id = s.entry_id
-            WHERE s.workspace_id = %s AND s.status IN ('claimed', 'running')""",
-            [workspace_id],
-        )
-        running = tuple(Running(entry, bool(alone), group) for entry, alone, group in cursor.fetchall())
+        cursor.execute(f"SELECT {_running_columns()} {_RUNNING}", [workspace_id])
+        at_work = sql_dialect.named(cursor)
     config = configuration.load(_json(row["config"]))
     slots = int(row["slots"])
+    running = _running(workspace_id, at_work, config)
     return World(
         state=row["state"],
         max_workers=config.max_workers,
         worker_slots=slots,
         free_slots=max(0, min(config.max_workers - len(running), slots - row["busy_everywhere"])),
         headroom=row["headroom"],
+        plan_left=row["plan_left"],
+        held=row["held"],
+        steered=config.auto_reallocate,
         min_round=config.min_round,
         round_ceiling=config.round_ceiling,
         min_verify=configuration.micro(config.verifier.round_usd) if config.verifier else 0,
@@ -97,6 +98,9 @@ def _world_columns() -> str:
             "state": "x.state",
             "config": "x.config",
             "headroom": "p.max_project_spend - p.total_spent - p.held",
+            "plan_left": """CASE WHEN p.total_budget BETWEEN 1 AND p.max_project_spend THEN p.total_budget
+                ELSE p.max_project_spend END - p.total_spent""",
+            "held": "p.held",
             "slots": f"""(SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
                 WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
             "busy_everywhere": "(SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running'))",
@@ -112,22 +116,84 @@ def _world_columns() -> str:
     )
 
 
-def line(workspace_id: str, limit: int) -> list[Waiting]:
-    """The head of the ready line, in its order, from its partial index."""
+_RUNNING = """FROM orchestration_session s JOIN orchestration_entry e ON e.id = s.entry_id
+    JOIN budget_account a ON a.id = e.account_id LEFT JOIN budget_hold h ON h.id = s.hold_id
+    WHERE s.workspace_id = %s AND s.status IN ('claimed', 'running')"""
+
+
+def _running_columns() -> str:
+    return sql_dialect.picked(
+        {
+            "entry_id": "s.entry_id",
+            "parallelizable": "e.parallelizable",
+            "parallel_group": "e.parallel_group",
+            "phase": "s.phase",
+            "own_budget": _WAITING["own_budget"],
+            "headroom": _WAITING["headroom"],
+            "amount": "coalesce(h.amount, 0)",
+            "drawn": "coalesce(h.drawn, 0)",
+        }
+    )
+
+
+def _running(workspace_id: str, rows: list[dict[str, Any]], config: configuration.Config) -> tuple[Running, ...]:
+    growing = [
+        row for row in rows if row["phase"] in reservations.GROWING and row["drawn"] > 0 and row["amount"] < config.round_ceiling
+    ]
+    usual = reservations.usual_cost(workspace_id, config) if growing else None
+    wants = {}
+    for row in growing:
+        if steps := reservations.growth(config, first=row["amount"], usual=usual):
+            wants[row["entry_id"]] = steps.wants(amount=row["amount"], drawn=row["drawn"])
+    return tuple(
+        Running(
+            row["entry_id"],
+            bool(row["parallelizable"]),
+            row["parallel_group"],
+            share_left=0 if row["own_budget"] else max(row["headroom"], 0),
+            wants=wants.get(row["entry_id"], 0),
+        )
+        for row in rows
+    )
+
+
+def with_money(world_: World, workspace_id: str, entries: list[Waiting]) -> World:
+    """The world, with what only entries without a budget of their own, or only short money, make it read."""
+    if any(not entry.own_budget for entry in entries):
+        money = funding.plan(workspace_id)  # in one statement: a charge since the world was read counts in none or in all
+        world_ = replace(world_, plan_left=money.left, held=money.held, set_aside=money.set_aside)
+    if plan.is_short(world_, entries):
+        usual = reallocation.usual_round(workspace_id, min_round=world_.min_round, max_round=world_.round_ceiling)
+        world_ = replace(world_, usual_round=usual or 0)
+    return world_
+
+
+def line(workspace_id: str, limit: int, min_round: int) -> list[Waiting]:
+    """The head of the ready line, in its order, from its partial index. Where the head has entries without money of their own or a share,
+    also the first that have some."""
+    head = _line(workspace_id, limit)
+    if all(entry.own_budget or entry.headroom >= min_round for entry in head):
+        return head
+    seen = {entry.id for entry in head}
+    funded = f"AND ({_WAITING['own_budget']} OR {_WAITING['headroom']} >= {int(min_round)})"
+    return head + [entry for entry in _line(workspace_id, limit, funded) if entry.id not in seen]
+
+
+def _line(workspace_id: str, limit: int, also: str = "") -> list[Waiting]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT {_columns()} FROM orchestration_entry e JOIN budget_account a ON a.id = e.account_id
-            {_ready("e")} LIMIT %s""",
+            {_ready("e", also)} LIMIT %s""",
             [workspace_id, limit],
         )
         return [_waiting(row) for row in sql_dialect.named(cursor)]
 
 
-def _ready(e: str) -> str:
+def _ready(e: str, also: str = "") -> str:
     """The ready line; its one parameter is the workspace."""
     return f"""WHERE {e}.workspace_id = %s AND {e}.status = 'pending' AND {e}.unmet_dependencies = 0
                 AND {e}.parked_behind_id IS NULL AND {e}.deleted_at IS NULL
-                AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()})
+                AND ({e}.not_before IS NULL OR {e}.not_before <= {sql_dialect.now()}) {also}
             ORDER BY {e}.workspace_id, {ready_line.order(e)}"""
 
 

@@ -1,9 +1,17 @@
 """Money for entries without their own budget.
 
-`shares` gives out and refills shares of the plan. `first_rounds` takes from shares that pay for several rounds, so that each entry gets one.
+- `shares` gives out and refills shares of the plan
+- `first_rounds` takes from shares that pay for several rounds, so that each entry gets one
+- `raising` lets a share follow what its entry reserves, and takes it back from entries that do not go on
+- `pool` what the plan still has
+- `unblocking` entries that waited for money
+- `changes` budgets raised and lowered, on record
 """
 
+from orchestration.funding.pool import plan, spare
+from orchestration.funding.raising import give_back, raise_shares
 from orchestration.funding.shares import (
+    give_again,
     mark_due,
     on_budget_change,
     policy_for,
@@ -11,14 +19,17 @@ from orchestration.funding.shares import (
     share_out,
     share_out_all_due,
     shares_for_new,
-    spare,
-    unblock_affordable,
 )
+from orchestration.funding.unblocking import unblock_affordable
 
 __all__ = [
+    "give_again",
+    "give_back",
     "mark_due",
     "on_budget_change",
+    "plan",
     "policy_for",
+    "raise_shares",
     "read_policy",
     "share_out",
     "share_out_all_due",

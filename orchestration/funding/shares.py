@@ -1,25 +1,22 @@
-"""Shares of the plan for entries without their own budget, and the reaction to new money."""
+"""Shares of the plan for entries without their own budget, and the reaction to new money. A share says who goes first; it is no limit (ADR 28)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import F
 
 from budget import allocation, amounts
 from budget.allocation import policy, reallocation
-from budget.amounts.money import MoneyField
 from budget.limits import caps
-from budget.models import Account, BudgetChange, Project
+from budget.models import Account, Project
 from orchestration import configuration, events
-from orchestration.funding import first_rounds
+from orchestration.funding import changes, first_rounds, pool, raising, unblocking
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
-from orchestration.reasons import NO_FUNDING, WITHOUT_MONEY, Reason
+from orchestration.reasons import NO_FUNDING, Reason
 from workspaces import activity
 from workspaces.access import MUSTER
 
-OPEN = reallocation.OPEN
 AT_ONCE = 500  # entries funded by one call; the next call continues
 
 
@@ -52,22 +49,14 @@ def shares_for_new(
     if not created:
         return {}
     requests = [(entry.pk, 0, config.round_ceiling * entry.budget_rounds) for entry in sorted(created, key=_line_position)]
-    left = max(spare(project.pk) - promised, 0)
+    left = max(pool.spare(project.pk) - promised, 0)
     if (missing := config.round_ceiling * len(created) - left) > 0:
-        left += first_rounds.reclaim(project, first_rounds.donors(project, config.round_ceiling), missing, config.round_ceiling)
+        freed = first_rounds.reclaim(project, first_rounds.donors(project, config.round_ceiling), missing, config.round_ceiling)
+        if freed:
+            event = events.SharesReclaimed(changed=len(freed), freed_usd=amounts.number(sum(freed.values())))
+            activity.record(project.pk, event, by=MUSTER, object_id=project.pk)
+            left += sum(freed.values())
     return allocation.breadth_first(left, requests, min_round=max(config.min_round, 1), ceiling=config.round_ceiling)
-
-
-def spare(workspace_id: str) -> int:
-    """The plan's unallocated money: neither spent, nor reserved, nor in an open entry's budget. Micro-USD, at least 0.
-    One statement: with two, a charge in between would count as left for the project and as spent for its entry.
-    """
-    left = F("budget") - F("spent") - F("held")
-    accounts = Account.objects.filter(entry__status__in=OPEN, entry__deleted_at__isnull=True, budget__gt=F("spent") + F("held"))
-    budgeted = accounts.filter(project=OuterRef("pk")).order_by().values("project").annotate(sum=Sum(left)).values("sum")
-    project = Project.objects.annotate(budgeted=Coalesce(Subquery(budgeted), 0, output_field=MoneyField())).get(pk=workspace_id)
-    plan = project.total_budget or project.max_project_spend
-    return max(int(min(plan, project.max_project_spend) - project.total_spent - project.held) - int(project.budgeted), 0)
 
 
 def mark_due(workspace_id: str) -> None:
@@ -81,11 +70,12 @@ def share_out(workspace_id: str) -> None:
     since = Project.objects.values_list("allocation_due", flat=True).get(pk=workspace_id)
     if since is None:
         return
+    _take_back(workspace_id)
     if policy.load(workspace_id).automatic:
         reallocation.run(workspace_id, by=MUSTER)
     else:
         fund(workspace_id)
-    unblock_affordable(workspace_id, wake=False)
+    unblocking.unblock_affordable(workspace_id, wake=False)
     Project.objects.filter(pk=workspace_id, allocation_due=since).update(allocation_due=None)
 
 
@@ -101,12 +91,23 @@ def on_budget_change(workspace_id: str, entry_id: str | None, *, shared_out: boo
         wake_ups.enqueue_share_out(workspace_id)
     elif not shared_out:
         share_out(workspace_id)
-    unblock_affordable(workspace_id, [entry_id] if entry_id else None)
+    unblocking.unblock_affordable(workspace_id, [entry_id] if entry_id else None)
+
+
+def _take_back(workspace_id: str) -> None:
+    """What entries on a plateau or on hold have left, and what shares have beyond the plan since it was lowered or spent elsewhere."""
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=workspace_id)
+        raising.give_back(workspace_id)
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=workspace_id)
+        if (over := -pool.spare(workspace_id, signed=True)) > 0:
+            first_rounds.take_back(Project.objects.get(pk=workspace_id), over)
 
 
 def fund(workspace_id: str) -> int:
     """Give the plan's spare money to open entries with neither their own budget nor money for a round. Returns how many.
-    Workspaces with automatic reallocation do not need it.
+    Workspaces with automatic reallocation do not need it. One event, whatever the number of entries.
     """
     with transaction.atomic():
         config = configuration.load(Executor.objects.select_for_update().get(pk=workspace_id).config)
@@ -117,50 +118,48 @@ def fund(workspace_id: str) -> int:
         unfunded = sorted(_lock(accounts, donors), key=lambda account: _line_position(account.entry))
         if not unfunded:
             return 0
-        spare_now = spare(workspace_id)
+        spare_now = pool.spare(workspace_id)
         requests = [(account.pk, max(account.headroom, 0), _may_have_left(account, config)) for account in unfunded]
         given = allocation.breadth_first(spare_now, requests, min_round=minimum, ceiling=config.round_ceiling)
         new = [(account.pk, 0, config.round_ceiling) for account in unfunded if account.budget == 0 and account.pk not in given]
         reclaimed = first_rounds.reclaim(project, donors, config.round_ceiling * len(new), config.round_ceiling)
-        given |= allocation.breadth_first(reclaimed, new, min_round=minimum, ceiling=config.round_ceiling)
-        changes = [_give(account, given[account.pk]) for account in unfunded if account.pk in given]
-        if changes:
-            BudgetChange.objects.bulk_create(changes)
-            event = events.SharesFunded(changed=len(changes), spare_usd=amounts.number(spare_now))
+        given |= allocation.breadth_first(sum(reclaimed.values()), new, min_round=minimum, ceiling=config.round_ceiling)
+        raised = changes.raise_by(project, given, "its share of what the plan has left")
+        if raised:
+            event = events.SharesFunded(changed=raised, spare_usd=amounts.number(spare_now))
             activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id)
-    if changes:
-        unblock_affordable(workspace_id, list(given))
-    return len(changes)
+    return raised
 
 
-def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None, *, wake: bool = True) -> int:
-    """Make entries that are blocked without money pending again where their budget now pays a round. Called after a raise."""
-    with transaction.atomic():
-        executor = Executor.objects.select_for_update().get(pk=workspace_id)
-        minimum = max(configuration.load(executor.config).min_round, 1)
-        stuck = Entry.objects.filter(
-            workspace_id=workspace_id, status=Entry.Status.BLOCKED, reason_code__in=WITHOUT_MONEY, deleted_at__isnull=True
-        )
-        if entry_ids is not None:
-            stuck = stuck.filter(pk__in=list(entry_ids))
-        enough = stuck.filter(Q(account__budget__gte=F("account__spent") + F("account__held") + minimum))
-        ids = list(enough.values_list("pk", flat=True))
-        moved = Entry.objects.filter(pk__in=ids).update(
-            status=Entry.Status.PENDING, reason_code="", reason_message="", reason_at=None
-        )
-    if wake:
-        wake_ups.enqueue_cycle(workspace_id)
-    if wake or moved:
-        wake_ups.publish_change(workspace_id, "entries", "budget")
-    return moved
+def give_again(workspace_id: str, entry_ids: Sequence[str]) -> None:
+    """Shares for entries that go on after their share went back, from what the plan has left. The caller's transaction holds the
+    executor's row."""
+    config = configuration.load(Executor.objects.get(pk=workspace_id).config)
+    minimum = max(config.min_round, 1)
+    mine = Account.objects.select_related("entry").filter(pk__in=entry_ids, own_budget=False, human_locked=False)
+    poor = [account for account in mine if account.headroom < minimum]
+    if poor and not config.auto_reallocate:
+        requests = [
+            (account.pk, max(account.headroom, 0), _may_have_left(account, config))
+            for account in sorted(poor, key=lambda account: _line_position(account.entry))
+        ]
+        given = allocation.breadth_first(pool.spare(workspace_id), requests, min_round=minimum, ceiling=config.round_ceiling)
+        changes.raise_by(Project.objects.get(pk=workspace_id), given, "it goes on, so it has a share of the plan again")
 
 
 def _unfunded(workspace_id: str, minimum: int) -> list[Account]:
-    """Oldest first. Two queries, each by its index: entries that never got money, and entries that ran out of it."""
+    """In line. Three queries, each by its index: entries that never got money, that used it up, and that were blocked without any."""
     mine = Account.objects.select_related("entry").filter(
         project_id=workspace_id, own_budget=False, human_locked=False, entry__deleted_at__isnull=True
     )
     never = mine.filter(budget=0, spent=0, held=0, entry__status=Entry.Status.PENDING)
+    used_up = mine.filter(
+        entry__workspace_id=workspace_id,
+        entry__status=Entry.Status.PENDING,
+        entry__has_rounds=True,
+        budget__gt=0,
+        budget__lt=F("spent") + F("held") + minimum,
+    )
     stopped = mine.filter(
         entry__workspace_id=workspace_id,
         entry__status=Entry.Status.BLOCKED,
@@ -168,7 +167,7 @@ def _unfunded(workspace_id: str, minimum: int) -> list[Account]:
         budget__lt=F("spent") + F("held") + minimum,
     )
     order = ("entry__unmet_dependencies", "entry__priority", "entry__seq")
-    return [*stopped.order_by(*order)[:AT_ONCE], *never.order_by(*order)[:AT_ONCE]]
+    return [account for rows in (stopped, used_up, never) for account in rows.order_by(*order)[:AT_ONCE]]
 
 
 def _lock(accounts: Sequence[Account], donor_ids: Sequence[str]) -> list[Account]:
@@ -182,23 +181,6 @@ def _lock(accounts: Sequence[Account], donor_ids: Sequence[str]) -> list[Account
         if row := fresh.get(account.pk):
             account.budget, account.spent, account.held = row.budget, row.spent, row.held
     return [account for account in accounts if account.pk in fresh]
-
-
-def _give(account: Account, amount: int) -> BudgetChange:
-    before = account.budget
-    after = account.spent + account.held + max(account.headroom, 0) + amount
-    Account.objects.filter(pk=account.pk, human_locked=False).update(budget=after)
-    reason = f"Raised from {amounts.format_usd(before)} to {amounts.format_usd(after)}: its share of what the plan has left"
-    return BudgetChange(
-        project_id=account.project_id,
-        account=account,
-        field="budget",
-        before=before,
-        after=after,
-        source=BudgetChange.Source.ALLOCATION,
-        actor=MUSTER.name,
-        reason=reason,
-    )
 
 
 def _may_have_left(account: Account, config: configuration.Config) -> int:

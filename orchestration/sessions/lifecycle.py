@@ -213,7 +213,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
     entry = Entry.objects.select_related("account").get(pk=session.entry_id)
     config = configuration.load(executor.config)
     stop = Session.objects.values_list("stop_for_good", "stop_wanted_by", "hold_after_by").get(pk=session.pk)
-    account = Account.objects.get(pk=entry.account_id)
+    account = Account.objects.select_related("project").get(pk=entry.account_id)
     following = transitions.after(
         transitions.Facts(
             outcome=ending.outcome,
@@ -222,7 +222,8 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
             budget_rounds=entry.budget_rounds,
             crashes=entry.crashes,
             headroom=account.headroom,
-            own_budget=account.own_budget,
+            own_budget=account.own_budget or account.human_locked,
+            plan_left=account.project.plan_left,
             min_round=config.min_round,
             stopped_for_good=stop[0],
             stopped_by=stop[1],
@@ -239,7 +240,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
     if ending.lands:
         newest = Round.objects.filter(entry=entry).order_by("-number").first()
         queue.enqueue(entry, ending.lands, round_=newest)
-    if config.auto_reallocate:
+    if config.auto_reallocate or (not account.own_budget and account.headroom < max(config.min_round, 1)):
         funding.mark_due(entry.workspace_id)
     return following
 

@@ -1,35 +1,89 @@
 """A running session's reservation grows step by step while it spends, and shrinks to what its round may still need."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from django.db import IntegrityError, transaction
+
 from budget import ledger
-from budget.models import Hold
+from budget.allocation import reallocation
+from budget.models import Account, Hold
+from orchestration import funding
 from orchestration.configuration import Config, micro
 from orchestration.messaging import wake_ups
-from orchestration.models import Session
+from orchestration.models import Executor, Session
+
+GROWING = (Session.Phase.STARTING, Session.Phase.IMPLEMENTATION)
+
+
+AHEAD = 1.0  # while nobody knows what a round costs here, a session may need as much again as it has spent
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Micro-USD: the most that a session may reserve for its implementation, and how much it requests at a time."""
+    """Micro-USD: the most that a session may reserve for its implementation, and how much it requests at a time. `is_short`: it started
+    with less than the ceiling, and nobody knows what a round costs here: it grows by what it has spent."""
 
     ceiling: int
     step: int
+    is_short: bool = False
 
-    def is_low(self, left: int) -> bool:
-        return left < self.step / 2
+    def is_low(self, *, amount: int, drawn: int) -> bool:
+        return amount - drawn < (AHEAD * drawn if self.is_short else self.step / 2)
+
+    def is_urgent(self, *, amount: int, drawn: int) -> bool:
+        """A session behind it in line has to end for it."""
+        return self.is_short or amount - drawn < self.step / 4
 
     def next_step(self, *, amount: int, drawn: int) -> int:
-        """How much to request: another step once less than half a step is left, never past the ceiling; 0 for no request."""
-        if not self.is_low(amount - drawn):
+        """How much to request; 0 for no request. Another step once less than half a step is left; with an unknown cost, until as much is
+        left as it has spent. Never past the ceiling."""
+        if not self.is_low(amount=amount, drawn=drawn):
             return 0
-        return max(min(self.step, self.ceiling - amount), 0)
+        request = max(int((1 + AHEAD) * drawn) - amount, self.step // 8, 1) if self.is_short else self.step
+        return max(min(request, self.ceiling - amount), 0)
+
+    def wants(self, *, amount: int, drawn: int) -> int:
+        """What it may request before long: no new session starts on this money."""
+        if not self.is_short:
+            return self.next_step(amount=amount, drawn=drawn)
+        return max(min(int((1 + 2 * AHEAD) * drawn), self.ceiling) - amount, 0)
 
 
-def growth(config: Config) -> Growth:
-    """Without an initial reservation in the config the step is the whole ceiling: only a reservation that started short can grow."""
-    step = config.round_ceiling if config.initial_reservation is None else config.initial_reservation
-    return Growth(config.round_ceiling, max(step, config.min_round))
+def growth(config: Config, *, first: int | None = None, usual: int | None = None) -> Growth | None:
+    """How a session with the `first` reservation grows (None: the ceiling). `usual`: what a round usually costs here, if that is known.
+    None: its agent keeps the limit of its start, so that its reservation does not grow."""
+    if config.keeps_first_limit:
+        return None
+    most = min(config.initial_reservation or config.round_ceiling, config.round_ceiling)
+    first = most if first is None else min(first, most)
+    return Growth(config.round_ceiling, max(first, config.min_round, 1), is_short=usual is None and first < most)
+
+
+def usual_cost(workspace_id: str, config: Config) -> int | None:
+    return reallocation.usual_round(workspace_id, min_round=config.min_round, max_round=config.round_ceiling)
+
+
+def extend(session: Session, by: int) -> int:
+    """Grow the session's reservation by up to `by` micro-USD, within the caps, the limits, and its entry's own budget or the plan. Returns
+    the increase. A share follows: it is no limit."""
+    assert session.hold_id is not None
+    with transaction.atomic():
+        cover(session.entry.account_id, by)
+        return ledger.extend(session.hold_id, by)
+
+
+def cover(account_id: str, by: int) -> None:
+    """Raise an entry's share so that `by` more micro-USD can be reserved, as far as the plan has the money. In the caller's transaction,
+    before it locks anything. A budget that a person set or locked stays."""
+    account = Account.objects.get(pk=account_id)
+    if account.own_budget or account.human_locked or account.headroom >= by:
+        return
+    Executor.objects.select_for_update().get(pk=account.project_id)
+    room = min(by, funding.plan(account.project_id).free)
+    if room > account.headroom:
+        with suppress(IntegrityError), transaction.atomic():  # a charge came between: the next request sees it
+            funding.raise_shares(account.project_id, {account.pk: room})
 
 
 def shrink(session: Session, config: Config) -> None:

@@ -5,8 +5,9 @@ import pytest
 from budget.amounts import usd
 from budget.models import Account
 from orchestration.backlog.entries import Draft
+from orchestration.executor import dispatch
 from tests.contract.api import Api
-from tests.factories import a_token, a_workspace, some_entries
+from tests.factories import a_token, a_worker, a_workspace, some_entries
 from workspaces.models import Role, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -55,8 +56,24 @@ def test_an_entry_that_the_plan_cannot_pay_is_blocked_with_its_reason(workspace:
     api = Api(shop, a_token(shop))
     created = api.post("/todo/entries", {"entries": [{"content": "a"}, {"content": "b"}]}).json["entries"]
     assert [entry["budget_usd"] for entry in created] == [5, 0]
-    assert (created[1]["status"], created[1]["reasons"][0]["code"]) == ("blocked", "project_budget_exceeded")
-    assert created[1]["reasons"][0]["message"].startswith("The plan has no money left for it: raise the total budget or the cap")
+    assert [entry["status"] for entry in created] == ["pending", "pending"], "nothing is spent yet"
+    api.post("/budget/charges", {"category": "orchestrator", "amount_usd": 5})
+    [late] = api.post("/todo/entries", {"entries": [{"content": "c"}]}).json["entries"]
+    assert (late["status"], late["reasons"][0]["code"]) == ("blocked", "project_budget_exceeded")
+    assert late["reasons"][0]["message"].startswith("The plan has no money left for it: raise the total budget or the cap")
+
+
+def test_an_entry_waits_for_money_that_is_only_reserved() -> None:
+    shop = a_workspace(cap="5", budget="5", name="Small")
+    a_worker()
+    api = Api(shop, a_token(shop))
+    own = api.post("/todo/entries", {"entries": [{"content": "a", "budget_usd": 9}]}).json["entries"][0]
+    [late] = api.post("/todo/entries", {"entries": [{"content": "b"}]}).json["entries"]
+    dispatch.cycle(shop.pk)
+    late = api.get(f"/todo/entries/{late['id']}").json
+    assert (late["status"], late["reasons"][0]["code"]) == ("pending", "money_reserved")
+    assert late["reasons"][0]["message"] == "Waiting for $5.00 reserved by sessions at work"
+    assert api.get(f"/todo/entries/{own['id']}").json["status"] == "in_progress"
 
 
 def test_shares_leave_the_own_budgets_of_other_entries() -> None:

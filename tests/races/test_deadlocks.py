@@ -29,6 +29,7 @@ from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.models import Entry, Session
+from orchestration.sessions import giving_way, reservations
 from tests.factories import ANA, a_charge, a_worker, a_workspace, project, some_entries
 from tests.races.crowd import at_once
 from tests.sampling import seeds
@@ -53,7 +54,7 @@ class Meddler:
     def work(self) -> "Meddler":
         acts: list[Callable[[], Any]] = [
             self.reallocate, self.fund, self.review, self.bulk_edit, self.edit, self.lock, self.cycle, self.cycle, self.end,
-            self.add, self.delete, self.charge, self.charge, self.correct, self.permit, self.cap, self.limit, self.correct_drift, self.grow,
+            self.add, self.delete, self.charge, self.charge, self.correct, self.permit, self.cap, self.limit, self.correct_drift, self.grow, self.grow_sessions,
         ]  # fmt: skip
         for _ in range(STEPS):
             with suppress(*REFUSED):
@@ -155,6 +156,12 @@ class Meddler:
     def grow(self) -> None:
         for reservation in list(Hold.objects.filter(project_id=self.workspace_id, state="open"))[:2]:
             ledger.extend(reservation.pk, usd("0.2"))
+
+    def grow_sessions(self) -> None:
+        at_work = Session.objects.filter(workspace_id=self.workspace_id, status=Session.Status.CLAIMED, hold__isnull=False)
+        for session in list(at_work.select_related("entry__account", "hold"))[:2]:
+            if not reservations.extend(session, usd("0.3")):
+                giving_way.make_room(session)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -91,9 +91,13 @@ class Config(Part):
         return micro(self.min_round_usd)
 
     @property
+    def keeps_first_limit(self) -> bool:
+        return self.agent.kind in FIXED_LIMIT_KINDS
+
+    @property
     def initial_reservation(self) -> int | None:
         """Micro-USD; None: the whole ceiling at once, also for agents that keep the limit of their start."""
-        return None if self.hold_slice_usd is None or self.agent.kind in FIXED_LIMIT_KINDS else micro(self.hold_slice_usd)
+        return None if self.hold_slice_usd is None or self.keeps_first_limit else micro(self.hold_slice_usd)
 
 
 def envs(config: Config) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from orchestration.configuration.circuit_breaker import Trouble
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions import Ending, rounds
+from orchestration.sessions import Ending, giving_way, rounds
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.failures import Failure
+from workspaces.access import MUSTER
 
 Outcome = Session.Outcome
 
@@ -14,6 +15,10 @@ def requested_end(reason: str, session: Session) -> Ending:
     """The ending for a stop request: `stopped` by a person, or else its worker shuts down."""
     if reason == "stopped":
         by, for_good = Session.objects.values_list("stop_wanted_by", "stop_for_good").get(pk=session.pk)
+        if by == MUSTER.name and not for_good:
+            is_done = rounds.is_work_done(session)
+            message = giving_way.MESSAGE
+            return Ending(Outcome.OUT_OF_MONEY, message, findings=(message,), verify_next=is_done)
         message = f"Stopped by {by}: its work is kept"
         is_done = not for_good and rounds.is_work_done(session)
         return Ending(Outcome.STOPPED, message, findings=(message,), verify_next=is_done)

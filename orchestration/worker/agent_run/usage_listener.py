@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from budget import ledger
 from budget.models import Category, Hold
 from orchestration import sessions
 from orchestration.configuration import circuit_breaker
 from orchestration.configuration.secrets import NO_MASK, Mask
 from orchestration.models import Session
-from orchestration.sessions import conversations, metering, supervise
+from orchestration.sessions import conversations, giving_way, metering, reservations, supervise
 from orchestration.sessions.reservations import Growth
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
@@ -164,7 +163,7 @@ class UsageListener:
         growth, left = self._growth, self._stop_flags.money_left
         if growth is None or left is None or self._reserved[0] >= growth.ceiling:
             return
-        if not growth.is_low(left) and not self._session.unpriced_model:
+        if not growth.is_low(amount=self._reserved[0], drawn=self._reserved[1]) and not self._session.unpriced_model:
             return
         if time.monotonic() - self._growth_tried_at > (
             self._growth_retry_s if left > 0 else min(self._growth_retry_s, USED_UP_RETRY_S)
@@ -179,9 +178,13 @@ class UsageListener:
         increase = growth.next_step(amount=amount, drawn=drawn)
         if self._session.unpriced_model:  # it is charged its whole reservation, which must cover all that it may have spent
             increase = growth.ceiling - amount
-        if increase > 0 and ledger.extend(self._hold_id, increase):
+        if increase <= 0:
+            return
+        if reservations.extend(self._session, increase):
             self._read_reservation()
             self._growth_retry_s = 0.0
+        elif growth.is_urgent(amount=amount, drawn=drawn) and giving_way.make_room(self._session):
+            self._growth_retry_s = USED_UP_RETRY_S  # its money is about to come back
 
     def _check_money(self) -> None:
         """Stop the agent once its reservation, or its role's own limit, is exceeded, or used up without a result soon after."""

@@ -1,13 +1,12 @@
 """The implementing half of a round: runs the agent in the entry's worktree, commits its work, and checks its changes against its locks."""
 
-from budget import ledger
 from budget.models import Hold
 from orchestration import sessions
 from orchestration.backlog import locks, paths
 from orchestration.git import conflicts, repo_guard, worktrees
 from orchestration.models import FileLock, Round, Session
 from orchestration.reasons import Reason
-from orchestration.sessions import Ending, conversations, metering, reservations, rounds, session_dir
+from orchestration.sessions import Ending, conversations, giving_way, metering, reservations, rounds, session_dir
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
@@ -89,8 +88,14 @@ def _run_agent(context: RoundContext, text: str) -> AgentRun:
         prompt=text,
         cwd=context.worktree.path,
         limit=metering.left(session),
-        growth=reservations.growth(context.config),
+        growth=_growth(context),
     )
+
+
+def _growth(context: RoundContext) -> reservations.Growth | None:
+    session, config = context.session, context.config
+    reserved_first = session.hold.amount if session.hold else None
+    return reservations.growth(config, first=reserved_first, usual=reservations.usual_cost(session.workspace_id, config))
 
 
 def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
@@ -110,9 +115,10 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
     context.drawn_before = reservation.drawn
     if reservation.drawn <= before:  # it stopped without spending: another run would be the same
         return False
-    increase = reservations.growth(context.config).next_step(amount=reservation.amount, drawn=reservation.drawn)
-    if increase:
-        ledger.extend(reservation.pk, increase)
+    steps = _growth(context)
+    increase = steps.next_step(amount=reservation.amount, drawn=reservation.drawn) if steps else 0
+    if increase and not reservations.extend(session, increase):
+        giving_way.make_room(session)
     return metering.left(session) >= max(context.config.min_round, 1)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from django.db import transaction
 
 from budget import ledger, limits
-from budget.models import Hold, Project
+from budget.models import Project
 from orchestration import sessions
 from orchestration.configuration import Agent, Interceptor, micro
 from orchestration.git import worktrees
 from orchestration.models import Entry, Executor, Round, Session
-from orchestration.sessions import Ending, metering, session_dir
+from orchestration.sessions import Ending, metering, reservations, session_dir
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.failures import Failure
@@ -123,14 +123,13 @@ def _cover(session: Session, amount: int) -> int:
     if session.hold is None:
         project, account = session.entry.account.project, session.entry.account
         with transaction.atomic():  # a session that another worker took over leaves no reservation behind
+            reservations.cover(account.pk, amount)
             reservation = ledger.open_reservation(project, account, session_ref=session.pk, amount=amount)
             if reservation is not None:
                 sessions.write(session, hold=reservation)
         return amount if reservation is not None else 0
-    left = metering.left(session)
-    if left < amount and ledger.grow(Hold.objects.get(pk=session.hold.pk), amount - max(left, 0)):
-        left = amount
-    return max(left, 0)
+    left = max(metering.left(session), 0)
+    return left + reservations.extend(session, amount - left) if left < amount else left
 
 
 def _problem(agent_run: AgentRun) -> str:

@@ -42,10 +42,11 @@ def after(done: allocation.Allocation) -> dict[str, float]:
     return {change.account_id: change.after / usd(1) for change in done.changes}
 
 
-def test_without_rounds_each_gets_a_rounds_ceiling_before_anyone_gets_two() -> None:
-    done = shared(a_row("a", budget="0"), a_row("b", budget="0"), a_row("c", budget="0", priority=0), money="12")
-    assert after(done) == {"c": 5, "a": 5, "b": 2}
-    assert "no rounds yet" in done.changes[0].reason and "$2.00 is all that is left for it" in done.changes[2].reason
+def test_without_rounds_all_get_the_same_for_their_first_and_at_most_its_ceiling() -> None:
+    rows = a_row("a", budget="0"), a_row("b", budget="0"), a_row("c", budget="0", priority=0)
+    short, ample = shared(*rows, money="12"), shared(*rows, money="17")
+    assert after(short) == {"c": 4, "a": 4, "b": 4} and "no rounds yet" in short.changes[0].reason
+    assert after(ample) == {"c": 7, "a": 5, "b": 5}, "a second round comes after a first one for each"
 
 
 def test_a_raise_names_the_gain_its_cost_and_the_remaining_need() -> None:

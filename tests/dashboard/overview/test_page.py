@@ -14,6 +14,7 @@ from budget.models import Project
 from orchestration.backlog import entries
 from orchestration.models import Entry, Session
 from tests.dashboard.seeds import entries as seed
+from tests.factories import a_charge
 from workspaces.models import Workspace
 
 BLOCKS = (
@@ -194,7 +195,7 @@ def test_an_entry_without_money_needs_attention_and_links_to_its_budget(ana: Cli
 
 def test_entries_without_money_in_the_plan_need_attention(ana: Client) -> None:
     workspace = seed.empty(cap="1", budget="1")
-    seed.plenty(workspace, 3)  # each with a dollar of its own
+    a_charge(None, "1", category="orchestrator", in_=workspace)
     entries.add(workspace.pk, [entries.Draft(content=f"Late {n}") for n in range(2)], by=seed.ANA)
     seen = text_of(ana, f"/w/{workspace.pk}/", fragment="attention")
     assert "2 entries have</a> no money" in seen and "/budget/#caps-h" in seen and "Nothing needs you" not in seen

@@ -100,7 +100,7 @@ def test_fifty_entries_and_money_for_seven() -> None:
     dispatch.cycle(shop.pk)
     assert len(sessions_of(shop)) == 7
     assert project(shop).held == usd(7)
-    assert queries.diagnostics(shop.pk)["blockedReasons"] == ["project_budget_exceeded"]
+    assert queries.diagnostics(shop.pk)["blockedReasons"] == ["money_reserved"]
     caps.set_project(project(shop), "max_project_spend", usd(50), by=ANA)
     dispatch.cycle(shop.pk)
     assert len(sessions_of(shop)) == 50

@@ -48,10 +48,10 @@ def test_a_session_reserves_what_is_left_of_the_day() -> None:
     workspace = a_workspace()
     a_limit(workspace, "total", "day", "3")
     first, second = an_entry(workspace, budget="2"), an_entry(workspace, budget="9")
-    third = an_entry(workspace, budget="9")
     dispatch.cycle(workspace.pk)
-    assert {h.account_id: h.amount for h in Hold.objects.all()} == {first.pk: usd(2), second.pk: usd(1)}
-    assert why(workspace, third)[1].startswith("Today's limit of $3.00 is used up")
+    assert {h.account_id: h.amount for h in Hold.objects.all()} == {first.pk: usd("1.5"), second.pk: usd("1.5")}
+    third = an_entry(workspace, budget="9")
+    assert why(workspace, third) == ("money_reserved", "Waiting for $3.00 reserved by sessions at work")
 
 
 def test_dispatch_continues_at_midnight() -> None:

@@ -63,19 +63,39 @@ def unlocked(shop: Workspace, other: Entry) -> None:
     caps.toggle_lock(poor, by=ANA)
 
 
-@pytest.mark.parametrize("automatic", [False, True])
-@pytest.mark.parametrize("money", [cap, edited_down, refund, permit_ended, provider_reports_less, unlocked])
-@pytest.mark.usefixtures("killed")
-def test_an_entry_without_money_becomes_pending(money: Callable[[Workspace, Entry], None], automatic: bool) -> None:
+def a_shop(*, spent: str, automatic: bool) -> tuple[Workspace, Entry, Entry]:
+    """$10 of which a planner has spent a part; an entry with a locked budget of $5, and one without a budget."""
     shop = a_workspace(cap="10", budget="10", auto_reallocate=automatic, min_round_usd=1)
-    report = charges.Report(Category.ORCHESTRATOR, usd(5), Tokens("x", 1))
+    report = charges.Report(Category.ORCHESTRATOR, usd(spent), Tokens("x", 1))
     charges.book(project(shop), None, report, actor="planner", key=None)
     other = an_entry(shop, budget="5")
     Account.objects.filter(pk=other.pk).update(human_locked=True)
     [poor] = some_entries(shop, Draft("no money for it"))
     reconcile.run()
+    return shop, other, poor
+
+
+@pytest.mark.parametrize("automatic", [False, True])
+@pytest.mark.parametrize("money", [cap, refund, provider_reports_less])
+@pytest.mark.usefixtures("killed")
+def test_an_entry_without_money_becomes_pending(money: Callable[[Workspace, Entry], None], automatic: bool) -> None:
+    shop, other, poor = a_shop(spent="9.5", automatic=automatic)
     assert Entry.objects.get(pk=poor.pk).reason_code == "project_budget_exceeded"
     money(shop, other)
     reconcile.run()
     assert Entry.objects.get(pk=poor.pk).status == "pending"
+    assert Project.objects.get(pk=shop.pk).allocation_due is None
+
+
+@pytest.mark.parametrize("automatic", [False, True])
+@pytest.mark.parametrize("money", [edited_down, permit_ended, unlocked])
+@pytest.mark.usefixtures("killed")
+def test_an_entry_whose_money_is_set_aside_for_others_gets_a_share_once_it_is_not(
+    money: Callable[[Workspace, Entry], None], automatic: bool
+) -> None:
+    shop, other, poor = a_shop(spent="5", automatic=automatic)
+    assert (Entry.objects.get(pk=poor.pk).status, Account.objects.get(pk=poor.pk).budget) == ("pending", 0)
+    money(shop, other)
+    reconcile.run()
+    assert Account.objects.get(pk=poor.pk).budget >= usd(1)
     assert Project.objects.get(pk=shop.pk).allocation_due is None

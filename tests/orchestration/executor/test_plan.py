@@ -22,12 +22,12 @@ def test_it_starts_as_many_as_there_are_free_slots() -> None:
     assert codes(decisions) == ["concurrency_limit"]
 
 
-def test_a_reservation_is_the_minimum_of_entry_project_and_ceiling() -> None:
+def test_what_starts_shares_what_is_left_within_its_own_budget_and_the_ceiling() -> None:
     world = replace(WORLD, headroom=7 * USD)
     decisions = plan(
         world, [an_entry("e1", headroom=9 * USD), an_entry("e2", headroom=1 * USD), an_entry("e3", headroom=9 * USD)]
     )
-    assert [d.reservation for d in decisions if isinstance(d, Start)] == [5 * USD, 1 * USD, 1 * USD]
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [7 * USD // 3, 1 * USD, 7 * USD - 7 * USD // 3 - 1 * USD]
 
 
 def test_it_starts_nothing_when_the_project_cap_is_spent() -> None:
@@ -151,3 +151,64 @@ def test_an_entry_starts_with_exactly_the_least_round_left_and_not_with_a_micro_
 @pytest.mark.parametrize(("left", "kind"), [(49_999, Wait), (50_000, Start)])
 def test_an_entry_starts_with_exactly_the_least_round_left_under_the_cap(left: int, kind: type) -> None:
     assert isinstance(plan(replace(WORLD, headroom=left), [an_entry("e1")])[0], kind)
+
+
+def a_share(id_: str, left: int = 0) -> Waiting:
+    return an_entry(id_, headroom=left, own_budget=False)
+
+
+def test_ten_entries_without_a_budget_share_what_is_left_under_the_plan() -> None:
+    world = replace(WORLD, free_slots=10, headroom=9 * USD, plan_left=9 * USD // 2, round_ceiling=4 * USD)
+    decisions = plan(world, [a_share("e1", 4 * USD), *(a_share(f"e{n}") for n in range(2, 11))])
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [USD * 45 // 100] * 10
+
+
+def test_nothing_starts_with_less_than_a_round_usually_costs_while_sessions_may_give_money_back() -> None:
+    world = replace(WORLD, headroom=5 * USD, plan_left=5 * USD, usual_round=2 * USD)
+    decisions = plan(world, [a_share(f"e{n}") for n in range(1, 5)])
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [2 * USD] * 2
+    assert codes(decisions) == ["money_reserved"]
+    alone = plan(replace(world, headroom=USD, plan_left=USD), [a_share("e1")])
+    assert isinstance(alone[0], Start) and alone[0].reservation == USD, "nobody gives money back"
+
+
+def test_where_each_part_is_most_of_a_ceiling_the_first_get_the_whole() -> None:
+    world = replace(WORLD, free_slots=10, headroom=13 * USD // 2, round_ceiling=USD)
+    decisions = plan(world, [a_share(f"e{n}") for n in range(1, 11)])
+    assert [d.reservation for d in decisions if isinstance(d, Start)] == [USD] * 6 + [USD // 2]
+
+
+@pytest.mark.parametrize(
+    ("world", "sentence"),
+    [
+        ({"headroom": 0, "plan_left": USD, "held": USD}, "Waiting for $1.00 reserved by sessions at work"),
+        ({"plan_left": USD, "running": (Running("e9", share_left=USD),)}, "Waiting for $1.00 set aside for sessions at work"),
+        ({"plan_left": USD, "set_aside": 3 * USD}, "Waiting for $1.00 set aside for entries with a budget of their own"),
+    ],
+)
+def test_an_entry_without_a_budget_waits_for_money_that_is_not_spent(world: dict[str, object], sentence: str) -> None:
+    [decision] = plan(replace(WORLD, **world), [a_share("e1")])  # type: ignore[arg-type]
+    assert isinstance(decision, Wait) and (decision.why.code, decision.why.message) == ("money_reserved", sentence)
+
+
+def test_it_is_blocked_once_the_plan_is_spent() -> None:
+    [decision] = plan(replace(WORLD, plan_left=USD // 100, held=USD // 100), [a_share("e1")])
+    assert isinstance(decision, Block) and decision.why.code == "project_budget_exceeded"
+
+
+def test_an_entry_with_a_share_goes_first() -> None:
+    world = replace(WORLD, free_slots=1)
+    first, second = plan(world, [a_share("e1"), a_share("e2", USD)])
+    assert isinstance(first, Start) and first.entry.id == "e2" and isinstance(second, Wait)
+
+
+def test_an_entry_that_the_reallocation_gave_nothing_starts_only_when_nothing_else_is_at_work() -> None:
+    line = [a_share("e1"), a_share("e2")]
+    first, second = plan(replace(WORLD, steered=True), line)
+    assert isinstance(first, Start) and isinstance(second, Wait) and second.why.code == "money_reserved"
+
+
+def test_no_session_starts_on_money_that_one_at_work_is_about_to_ask_for() -> None:
+    world = replace(WORLD, headroom=USD, running=(Running("e9", wants=USD),))
+    [decision] = plan(world, [an_entry("e1")])
+    assert isinstance(decision, Wait) and decision.why.message == "Waiting for $1.00 set aside for sessions at work"

@@ -7,7 +7,7 @@ from django.db.models import Sum
 from django.test import TestCase
 
 from budget.amounts import usd
-from budget.limits import caps
+from budget.limits import allocated, caps
 from budget.models import Account, BudgetChange, Project
 from orchestration import funding
 from orchestration.backlog import entries, entry_actions, entry_state
@@ -35,6 +35,7 @@ def states(workspace: Workspace) -> list[tuple[float, str, str]]:
 
 
 NO_MONEY = (0, "blocked", "project_budget_exceeded")
+NO_SHARE = (0, "pending", "")
 
 
 def test_with_plenty_each_gets_a_full_ceiling_for_each_of_its_rounds() -> None:
@@ -46,7 +47,7 @@ def test_with_plenty_each_gets_a_full_ceiling_for_each_of_its_rounds() -> None:
 def test_with_little_money_the_first_entries_get_a_round_each_and_others_wait() -> None:
     shop = a_workspace(cap="12")
     some_entries(shop, "a", "b", Draft("c", priority=Entry.Priority.HIGH), "d", Draft("e", budget=usd(1)))
-    assert states(shop) == [(5, "pending", ""), (1, "pending", ""), (5, "pending", ""), NO_MONEY, (1, "pending", "")]
+    assert states(shop) == [(5, "pending", ""), (1, "pending", ""), (5, "pending", ""), NO_SHARE, (1, "pending", "")]
     assert list(Account.objects.order_by("entry__seq").values_list("own_budget", flat=True)) == [False] * 4 + [True]
 
 
@@ -103,6 +104,13 @@ def test_an_entry_without_money_is_blocked_with_its_reason() -> None:
     assert "raise the total budget or the cap" in Entry.objects.get().reason_message
 
 
+def test_nothing_is_blocked_before_anything_is_spent_whatever_the_number_of_entries() -> None:
+    shop = a_workspace(cap="200", budget="200")
+    some_entries(shop, *(f"do {n}" for n in range(202)))
+    assert Entry.objects.filter(status="blocked").count() == 0
+    assert allocated.allocated(shop.pk) == usd(200)
+
+
 def test_many_requests_cost_one_run_and_the_tick_finds_a_lost_message(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = a_workspace(cap="5", state="paused")
     first, second = some_entries(shop, "a", "b")
@@ -138,8 +146,9 @@ def test_without_auto_reallocate_own_budgets_stay() -> None:
 
 def test_entries_without_money_are_recorded_in_one_event() -> None:
     shop = a_workspace(cap="5")
+    a_charge(None, "5", category="orchestrator", in_=shop)
     some_entries(shop, "a", "b", "c")
-    assert Event.objects.get(verb="entries.added").data["without_money"] == 2
+    assert Event.objects.get(verb="entries.added").data["without_money"] == 3
     assert not Event.objects.filter(verb="entry.blocked").exists()
 
 
@@ -172,7 +181,7 @@ def test_entries_that_are_added_one_by_one_get_a_round_each_too() -> None:
     shop = a_workspace(cap="20", budget="20")
     for name in "abcde":
         some_entries(shop, name)
-    assert states(shop) == [(5, "pending", "")] * 4 + [NO_MONEY]
+    assert states(shop) == [(5, "pending", "")] * 4 + [NO_SHARE]
     assert Account.objects.aggregate(sum=Sum("budget"))["sum"] == usd(20)
     lowered = BudgetChange.objects.filter(source="allocation").order_by("id").first()
     assert lowered and lowered.reason == "Lowered from $20.00 to $15.00: a round for each entry comes before a second one for any"

@@ -21,6 +21,14 @@ from tests.factories import a_session, a_workspace, an_entry, project
 pytestmark = pytest.mark.django_db
 
 STEPS = Growth(ceiling=usd(5), step=usd(1))
+METERED = configuration.Config.model_validate({"agent": {"kind": "codex"}})
+
+
+def at_once(*, first: int | None = None, usual: int | None = None) -> Growth:
+    """The growth of a session without steps in its config."""
+    growth = reservations.growth(METERED, first=first, usual=usual)
+    assert growth is not None
+    return growth
 
 
 @pytest.mark.parametrize(
@@ -32,9 +40,16 @@ def test_another_step_is_requested_when_less_than_half_a_step_is_left(amount: st
 
 
 def test_without_steps_only_a_reservation_that_started_short_grows() -> None:
-    whole = reservations.growth(configuration.Config())
-    assert whole.next_step(amount=usd(5), drawn=usd(4)) == 0
-    assert whole.next_step(amount=usd(2), drawn=0) == usd(3)
+    assert at_once().next_step(amount=usd(5), drawn=usd(4)) == 0
+    short = at_once(first=usd(2))
+    assert short.next_step(amount=usd(2), drawn=usd(1)) == 0
+    assert short.next_step(amount=usd(2), drawn=usd("1.5")) == usd(1)
+    known = at_once(first=usd(2), usual=usd(1))
+    assert known.next_step(amount=usd(2), drawn=usd(1)) == 0 and known.next_step(amount=usd(2), drawn=usd("1.5")) == usd(2)
+
+
+def test_an_agent_that_keeps_the_limit_of_its_start_does_not_grow() -> None:
+    assert reservations.growth(configuration.Config(), first=usd(2)) is None
 
 
 class Task:
@@ -95,13 +110,13 @@ def test_a_days_limit_stops_the_growth_too() -> None:
 def test_a_reservation_that_started_short_grows_with_new_money() -> None:
     workspace = a_workspace(cap="2", agent={"kind": "codex"})
     session = a_session(an_entry(workspace, budget="9"))
-    listener = a_listener(session, reservations.growth(configuration.Config()))
-    spend(listener, 1, "0.1")
+    listener = a_listener(session, at_once(first=usd(2)))
+    spend(listener, 1, "1.2")
     assert amount(session) == usd(2)
     type(project(workspace)).objects.update(max_project_spend=usd(50))
     listener._growth_retry_s = 0.0  # some seconds later
-    spend(listener, 2, "0.1")
-    assert amount(session) == usd(5)
+    spend(listener, 2, "0.3")
+    assert amount(session) == usd(3)
 
 
 def test_usage_without_a_price_reserves_the_whole_ceiling() -> None:
@@ -136,8 +151,8 @@ def test_a_settled_reservation_neither_grows_nor_shrinks() -> None:
 
 def test_without_money_left_requests_become_rarer(django_assert_max_num_queries: Any) -> None:
     session = a_session(an_entry(a_workspace(agent={"kind": "codex"}), budget="1"))
-    listener = a_listener(session, reservations.growth(configuration.Config()))
-    spend(listener, 1, "0.1")
+    listener = a_listener(session, at_once(first=usd(1)))
+    spend(listener, 1, "0.6")
     with django_assert_max_num_queries(0):
         for _ in range(20):
             listener._check_money()

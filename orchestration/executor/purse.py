@@ -1,0 +1,89 @@
+"""The money of one cycle: what a start reserves first, and the sentence of an entry that waits for money. Pure; amounts in micro-USD."""
+
+from dataclasses import dataclass
+
+from budget.amounts import exact_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an entry brings to the purse. `left`: what its own budget or its share still allows. `is_share`: it has no budget of its own."""
+
+    left: int
+    is_share: bool
+    least: int
+
+    @property
+    def is_funded(self) -> bool:
+        return self.left >= self.least
+
+
+@dataclass(slots=True)
+class Purse:
+    """`cap`: what may still be reserved under the cap and the limits. `plan`: what shares may still take of the plan. `spare`: the part
+    of it that no share of a session at work covers. `reserved`: by sessions at work, and by the starts of this plan. `at_work`: shares of
+    sessions at work beyond their reservations, and what those that run low need next. `set_aside`: what budgets that people set still
+    allow. `usual`: what a round here usually costs. `steered`: the reallocation decides which entries get money: one without a share starts
+    only when nothing else is at work. `sharers`: how many starts share the money; 0: there is enough for all.
+    """
+
+    cap: int
+    plan: int
+    spare: int
+    reserved: int
+    at_work: int
+    set_aside: int
+    usual: int
+    ceiling: int
+    steered: bool = False
+    sharers: int = 0
+    whole: bool = False
+
+    def share_among(self, starts: int) -> None:
+        """Money is short: so many starts share it. Where each part would be more than half of the ceiling, the first in line get the whole:
+        fewer start, and none of them is cut short."""
+        self.sharers = starts
+        self.whole = starts > 0 and 2 * (min(self.cap, self.spare) // starts) > self.ceiling
+
+    def left(self, claim: Claim) -> int:
+        """What the start of this entry may reserve at most."""
+        if not claim.is_share:
+            return min(self.cap, claim.left)
+        if claim.is_funded:
+            return min(self.cap, self.plan)
+        return 0 if self.steered and self.reserved else min(self.cap, self.spare)
+
+    def needed(self, claim: Claim) -> int:
+        """A start takes no less than a round usually costs while sessions at work may give money back; else the least round will do."""
+        if not claim.least or not self.reserved:
+            return claim.least
+        most = self.ceiling if claim.is_share else min(self.ceiling, claim.left)
+        return max(min(self.usual, most), claim.least)
+
+    def first_reservation(self, claim: Claim, *, ceiling: int) -> int:
+        """Its part of what is left, at least the usual cost of a round, at most the ceiling."""
+        left = self.left(claim)
+        pool = self.cap if not claim.is_share else left
+        part = max(pool // self.sharers, self.usual, claim.least) if self.sharers and not self.whole else ceiling
+        return min(part, ceiling, left)
+
+    def take(self, claim: Claim, reservation: int) -> None:
+        self.sharers -= self.sharers > 1
+        self.cap -= reservation
+        self.reserved += reservation
+        if claim.is_share:
+            self.plan -= reservation
+            self.spare -= reservation
+        else:
+            self.set_aside -= min(reservation, self.set_aside)
+
+    def sentence(self, left: int, claim: Claim, needed: int) -> str:
+        """What an entry with `left` waits for, if sessions or other budgets have what it needs; empty: nobody has it."""
+        if self.reserved and left + self.reserved >= needed:
+            return f"Waiting for {exact_usd(self.reserved)} reserved by sessions at work"
+        if self.at_work and left + self.reserved + self.at_work >= needed:
+            return f"Waiting for {exact_usd(self.reserved + self.at_work)} set aside for sessions at work"
+        in_all = left + self.reserved + self.at_work + self.set_aside
+        if claim.is_share and self.set_aside and in_all >= needed:
+            return f"Waiting for {exact_usd(min(self.set_aside, in_all))} set aside for entries with a budget of their own"
+        return ""

@@ -1,0 +1,37 @@
+"""Entries that were blocked without money continue when there is some."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from budget.models import Project
+from orchestration import configuration
+from orchestration.messaging import wake_ups
+from orchestration.models import Entry, Executor
+from orchestration.reasons import WITHOUT_MONEY
+
+
+def unblock_affordable(workspace_id: str, entry_ids: Iterable[str] | None = None, *, wake: bool = True) -> int:
+    """Make entries that are blocked without money pending again: those whose own budget now pays a round, and, if the plan does, those
+    without one. Called after a raise."""
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().get(pk=workspace_id)
+        minimum = max(configuration.load(executor.config).min_round, 1)
+        stuck = Entry.objects.filter(
+            workspace_id=workspace_id, status=Entry.Status.BLOCKED, reason_code__in=WITHOUT_MONEY, deleted_at__isnull=True
+        )
+        if entry_ids is not None:
+            stuck = stuck.filter(pk__in=list(entry_ids))
+        enough = Q(account__budget__gte=F("account__spent") + F("account__held") + minimum)
+        if Project.objects.get(pk=workspace_id).plan_left >= minimum:
+            enough |= Q(account__own_budget=False, account__human_locked=False)
+        ids = list(stuck.filter(enough).values_list("pk", flat=True))
+        moved = Entry.objects.filter(pk__in=ids).update(
+            status=Entry.Status.PENDING, reason_code="", reason_message="", reason_at=None
+        )
+    if wake:
+        wake_ups.enqueue_cycle(workspace_id)
+    if wake or moved:
+        wake_ups.publish_change(workspace_id, "entries", "budget")
+    return moved

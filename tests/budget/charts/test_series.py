@@ -1,0 +1,71 @@
+"""Spend over time: from the workspace's beginning, in steps that fit, level where nothing happened."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from budget import ledger
+from budget.amounts import usd
+from budget.charts import series
+from budget.models import Category, LedgerEntry
+from tests.factories import a_workspace, project
+from workspaces import ids
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
+
+
+def spent(shop: Workspace, at: datetime, amount: str) -> None:
+    source = LedgerEntry.PriceSource.REPORTED
+    charge = ledger.Charge(ids.session(), usd(amount), source, category=Category.ORCHESTRATOR, at=at)
+    ledger.charge(project(shop), charge, actor="planner")
+
+
+def load(shop: Workspace, *, age: timedelta, since: timedelta | None = timedelta(hours=24)) -> series.Series:
+    return series.load(project(shop), since=NOW - since if since else None, began=NOW - age, now=NOW)
+
+
+@pytest.mark.parametrize("since", [timedelta(hours=24), timedelta(days=7), None])
+def test_a_young_workspace_begins_when_it_began(since: timedelta | None) -> None:
+    shop = a_workspace()
+    spent(shop, NOW - timedelta(minutes=10), "2")
+    points = load(shop, age=timedelta(minutes=20), since=since).points
+    assert points[0].at == NOW - timedelta(minutes=20) and points[0].total == 0
+    assert (points[-1].at, points[-1].total) == (NOW, usd(2))
+    assert [after.at - before.at for before, after in pairwise(points) if after.total > before.total] == [timedelta(minutes=1)]
+
+
+@pytest.mark.parametrize(
+    ("age", "step"),
+    [
+        (timedelta(minutes=30), timedelta(minutes=1)),
+        (timedelta(hours=24), timedelta(minutes=10)),
+        (timedelta(days=7), timedelta(hours=1)),
+        (timedelta(days=30), timedelta(hours=4)),
+        (timedelta(days=180), timedelta(days=1)),
+    ],
+)
+def test_the_steps_fit_the_span(age: timedelta, step: timedelta) -> None:
+    assert series._step_for(age) == step
+
+
+def test_the_line_is_level_through_hours_in_which_nothing_happened() -> None:
+    shop = a_workspace()
+    for hours in (50, 30, 5):
+        spent(shop, NOW - timedelta(hours=hours), "1")
+    points = load(shop, age=timedelta(days=6), since=None).points
+    rising = [after.at - before.at for before, after in pairwise(points) if after.total > before.total]
+    assert len(rising) == 3 and max(rising) <= timedelta(hours=1)
+    assert points[-1].total == usd(3) and [before.at < after.at for before, after in pairwise(points)] == [True] * (
+        len(points) - 1
+    )
+
+
+def test_amounts_from_before_the_workspace_are_shown_over_all_time() -> None:
+    shop = a_workspace()
+    spent(shop, NOW - timedelta(hours=3), "1")
+    points = load(shop, age=timedelta(hours=1), since=None).points
+    assert points[0].at == NOW - timedelta(hours=3) and points[-1].total == usd(1)
