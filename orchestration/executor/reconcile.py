@@ -12,6 +12,7 @@ from budget.models import Hold
 from orchestration import events, funding
 from orchestration.backlog import locks, orphans
 from orchestration.executor import dispatch
+from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock, Session
 from orchestration.sessions import anomalies
@@ -27,6 +28,7 @@ def run() -> None:
     """One tick over all workspaces."""
     enqueue_again()
     release_orphans()
+    branch.wake_for_remotes()
     permits.expire()
     funding.share_out_all_due()
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):

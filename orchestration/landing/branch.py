@@ -80,6 +80,12 @@ def observe(workspace_id: str) -> str:
     return ""
 
 
+def wake_for_remotes() -> None:
+    """Let landers ask the remotes whether their base branches moved: those of clones, while their executors run."""
+    running = Integration.objects.filter(workspace__executor__state=Executor.State.RUNNING, workspace__deleted_at__isnull=True)
+    running.exclude(workspace__origin="").filter(due=False).update(due=True)
+
+
 def due(worker: Worker) -> list[str]:
     """Workspaces where a lander must look, whose lease is free or was this host's dead worker's."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())

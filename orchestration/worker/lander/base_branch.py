@@ -59,3 +59,6 @@ def _fetch(lease: Lease, remote_ref: str) -> None:
     if code or ours.strip() != theirs:
         refspec = f"+refs/heads/{lease.base_branch}:{remote_ref}"
         git.run(lease.repo, "fetch", "--quiet", "--no-tags", "origin", refspec, timeout_s=FETCH_TIMEOUT_S)
+        git.attempt(
+            lease.repo, "update-ref", "-m", "muster: follow", f"refs/heads/{lease.base_branch}", theirs
+        )  # the clone is ours

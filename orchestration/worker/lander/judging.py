@@ -1,5 +1,6 @@
 """The verdict on a tree that is to land: stored, or made now. What passed on the tip must pass on it, and so must the entries' targets."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -83,6 +84,7 @@ def _run(
 ) -> Judged:
     apart = scopes.entry_scoped(lease.workspace_id, lease.config)
     common = [check for check in lease.config.verify if check.name not in apart]
+    began = time.monotonic()
     with worktrees.checkout(lease.repo, lease.folder, checkout_name(lease), commit) as checkout:
         runner = LanderRunner(lease, what=what, tree=tree)
         try:
@@ -107,6 +109,7 @@ def _run(
         runs=runs,
         result=result,
         base_tree=worktrees.tree_of(lease.repo, f"{commit}^1"),
+        seconds=time.monotonic() - began,
     )
     return Judged(passed, findings, verdict, reused=False)
 
