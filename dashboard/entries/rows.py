@@ -119,7 +119,7 @@ def _row(
     return {
         "entry": entry,
         "account": account,
-        "badge": "ready" if ready else "held" if entry.on_hold and own_first else entry.status,
+        "badge": _badge(entry, session, ready=ready, own_first=own_first),
         "why": sentence(entry, first, session, needs, context.names),
         "code": first.code if first else "",
         "since": _since(entry, first, session, context),
@@ -136,6 +136,12 @@ def _row(
     }
 
 
+def _badge(entry: Entry, session: OpenSession | None, *, ready: bool, own_first: bool) -> str:
+    if entry.status == Entry.Status.IN_PROGRESS and session is None:
+        return "landing"
+    return "ready" if ready else "held" if entry.on_hold and own_first else entry.status
+
+
 def sentence(
     entry: Entry, check: Check | None, session: OpenSession | None, needs: Sequence[Entry], names: Mapping[str, labels.Link]
 ) -> Pieces:
@@ -145,6 +151,8 @@ def sentence(
         return [(f"{labels.PHASES[session.phase]}{round_}", "")]
     if entry.status == Entry.Status.DONE:
         return []
+    if entry.status == Entry.Status.IN_PROGRESS:
+        return [("Verified: it waits for its ", ""), ("landing", reverse("landing", args=[entry.workspace_id]))]
     if check and check.code in _ABOUT_NEEDS:
         status, words = _ABOUT_NEEDS[check.code]
         stand = [need for need in needs if need.status == status or (not status and need.status != Entry.Status.DONE)]

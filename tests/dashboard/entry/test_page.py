@@ -7,6 +7,7 @@ from django.contrib.admin.utils import quote
 from django.test import Client
 from django.urls import reverse
 
+from budget import ledger
 from dashboard.entry.preflight import NAMES
 from orchestration import queries
 from orchestration.backlog import entries
@@ -28,6 +29,8 @@ def startable(workspace: Workspace) -> Entry:
     """#4 starts in the next cycle: nobody is at work, and its files are free."""
     for session in Session.objects.filter(workspace=workspace, status__in=Session.OPEN):
         Session.objects.filter(pk=session.pk).update(status="ended", outcome="stopped")
+        if session.hold_id:
+            ledger.settle(session.hold_id)
         Entry.objects.filter(pk=session.entry_id).update(status="pending")
     FileLock.objects.all().delete()
     Entry.objects.filter(workspace=workspace).update(parked_behind=None)
