@@ -1,4 +1,4 @@
-"""One lease of a lander: recover, watch the tip, follow the base, and land what is queued, until nothing is left to do."""
+"""One lease of a lander: it chooses what lands together (`landing.batch`), lands it, and goes on until nothing is left to do."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The commits that a batch of landings would put on the integration branch. Builds objects only: no branch moves."""
+"""Builds the merge commits of a chosen batch, as objects only: no branch moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

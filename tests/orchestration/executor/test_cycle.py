@@ -49,7 +49,7 @@ def test_the_number_of_statements_does_not_depend_on_how_many_it_dispatches(numb
     with CaptureQueriesContext(connection) as context:
         done = dispatch.cycle(shop.pk)
     assert len(done.started) == number
-    assert len(statements(context)) == 8
+    assert len(statements(context)) == 9
 
 
 def test_an_idle_cycle_takes_few_statements() -> None:
@@ -57,7 +57,7 @@ def test_an_idle_cycle_takes_few_statements() -> None:
     shop = a_workspace()
     with CaptureQueriesContext(connection) as context:
         dispatch.cycle(shop.pk)
-    assert len(statements(context)) == 3
+    assert len(statements(context)) == 4
 
 
 def test_entries_with_rounds_go_first_then_priority_then_age() -> None:

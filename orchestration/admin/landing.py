@@ -1,0 +1,47 @@
+"""Verdicts, integration branches and landings on the admin site: history, which the page of landings acts on."""
+
+from django.contrib import admin
+
+from orchestration.models import Integration, IntegrationCommit, Landing, TreeVerdict
+from workspaces.admin.base import ReadOnly
+
+
+@admin.register(TreeVerdict)
+class TreeVerdictAdmin(ReadOnly):
+    list_display = ["id", "workspace", "kind", "passed", "commit", "tree", "seconds", "by", "at"]
+    list_filter = ["kind", "passed", "workspace"]
+    list_select_related = ["workspace"]
+    list_defer = ["checks", "cases"]
+    search_fields = ["=tree", "=commit"]
+    search_help_text = "A tree or a commit."
+    ordering = ["-id"]
+    exclude = ["cases"]
+
+
+@admin.register(Integration)
+class IntegrationAdmin(ReadOnly):
+    list_display = ["workspace", "state", "tip", "foreign_tip", "phase", "lease_until", "fence"]
+    list_filter = ["state"]
+    list_select_related = ["workspace"]
+    search_fields = ["workspace__name", "=workspace__id", "=tip"]
+    ordering = ["workspace__name", "pk"]
+
+
+@admin.register(IntegrationCommit)
+class IntegrationCommitAdmin(ReadOnly):
+    list_display = ["id", "workspace", "kind", "state", "subject", "new", "reused", "done_at"]
+    list_filter = ["kind", "state", "workspace"]
+    list_select_related = ["workspace"]
+    search_fields = ["=new", "subject"]
+    ordering = ["-id"]
+
+
+@admin.register(Landing)
+class LandingAdmin(ReadOnly):
+    list_display = ["id", "workspace", "kind", "entry", "state", "commit", "by", "queued_at", "ended_at"]
+    list_filter = ["kind", "state", "workspace"]
+    list_select_related = ["workspace", "entry"]
+    list_defer = ["entry__spec", "entry__paths"]
+    search_fields = ["=entry__id", "=commit"]
+    search_help_text = "An entry's id, or a commit."
+    ordering = ["-id"]
