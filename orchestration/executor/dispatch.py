@@ -27,8 +27,10 @@ from workspaces.models import Event
 
 log = structlog.get_logger(__name__)
 
-# Passes that park or block entries in one cycle; the next message or tick continues.
+# Passes of one cycle. A cycle that has used them up enqueues the next one.
 MAX_PASSES = 20
+# Entries that one pass reads beyond the free slots, at most.
+MAX_MARGIN = 1000
 
 
 @dataclass(slots=True)
@@ -44,20 +46,28 @@ class Cycle:
 
 
 def cycle(workspace_id: str) -> Cycle:
-    """Dispatch the entries that can start now. Reads on past parked and blocked entries while slots are free."""
+    """Dispatch the entries that can start now. Reads on past parked and blocked entries while slots are free, each time farther."""
     began = time.monotonic()
-    done = _pass(workspace_id)
-    latest = done
+    margin = snapshot.MARGIN
+    done = latest = _pass(workspace_id, margin)
     for _ in range(MAX_PASSES - 1):
-        cleared = any(isinstance(decision, (Park, Block)) for decision in latest.decisions)
-        if not cleared or len(latest.started) == latest.world.free_slots:
+        if not _reads_on(latest):
             break
-        latest = _pass(workspace_id)
+        margin = min(margin * 4, MAX_MARGIN)
+        latest = _pass(workspace_id, margin)
         done.decisions += latest.decisions
+    if _reads_on(latest):
+        wake_ups.enqueue_cycle(workspace_id)
     if done.decisions:
         wake_ups.publish_change(workspace_id, "executor", "workers", "entries", "locks", "budget")
     executor_stats.record_cycle(workspace_id, _stats_record(done, time.monotonic() - began))
     return done
+
+
+def _reads_on(latest: Cycle) -> bool:
+    """Entries left the line and slots are free: entries behind them may be able to start. Each such pass makes the line shorter."""
+    cleared = any(isinstance(decision, (Park, Block)) for decision in latest.decisions)
+    return cleared and len(latest.started) < latest.world.free_slots
 
 
 def _stats_record(done: Cycle, seconds: float) -> dict[str, Any]:
@@ -74,22 +84,22 @@ def _stats_record(done: Cycle, seconds: float) -> dict[str, Any]:
     }
 
 
-def _pass(workspace_id: str) -> Cycle:
+def _pass(workspace_id: str, margin: int) -> Cycle:
     """One transaction. When a cap was lowered or a path locked meanwhile, the database refuses it, and the pass is repeated."""
     for attempt in range(3):
         try:
             with transaction.atomic():
-                return _try(workspace_id)
+                return _try(workspace_id, margin)
         except IntegrityError as refusal:
             log.info("cycle.refused", workspace=workspace_id, attempt=attempt, why=str(refusal).split("\n")[0])
     return Cycle(snapshot.world(workspace_id, lock=False))
 
 
-def _try(workspace_id: str) -> Cycle:
+def _try(workspace_id: str, margin: int) -> Cycle:
     world = snapshot.world(workspace_id, lock=True)
     if world.state != "running" or world.free_slots == 0:
         return Cycle(world)
-    line = snapshot.line(workspace_id, world.free_slots + snapshot.MARGIN)
+    line = snapshot.line(workspace_id, world.free_slots + margin)
     if not line:
         return Cycle(world)
     world = snapshot.with_locks(world, workspace_id, line)

@@ -1,6 +1,6 @@
 """Which entries start now, and why the others wait. Pure: no database, no clock. `explain` shows the same checks (invariant 10)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from budget.amounts import exact_usd
@@ -158,19 +158,22 @@ def plan(world: World, line: Sequence[Waiting]) -> list[Decision]:
 
 def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
     """Every condition, in the executor's order. The first that fails is the entry's reason."""
-    return [
-        _status(entry),
-        _dependencies(entry),
-        _rounds(entry),
-        _entry_budget(entry, capacity),
-        _executor(capacity),
-        _worker(capacity),
-        _provider(entry, capacity),
-        _project_budget(entry, capacity),
-        _files(entry, capacity),
-        _parallel(entry, capacity),
-        _slot(capacity),
-    ]
+    return list(_checks(entry, capacity))
+
+
+def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
+    """One at a time: a cycle needs none behind the first that fails."""
+    yield _status(entry)
+    yield _dependencies(entry)
+    yield _rounds(entry)
+    yield _entry_budget(entry, capacity)
+    yield _executor(capacity)
+    yield _worker(capacity)
+    yield _provider(entry, capacity)
+    yield _project_budget(entry, capacity)
+    yield _files(entry, capacity)
+    yield _parallel(entry, capacity)
+    yield _slot(capacity)
 
 
 def common(capacity: Capacity) -> list[Check]:
@@ -187,7 +190,7 @@ def common(capacity: Capacity) -> list[Check]:
 
 def reason(entry: Waiting, capacity: Capacity) -> Check | None:
     """The first failing check; None when the entry can start now."""
-    return next((check for check in checks(entry, capacity) if not check.passed), None)
+    return next((check for check in _checks(entry, capacity) if not check.passed), None)
 
 
 def _decide(entry: Waiting, capacity: Capacity) -> Decision:
@@ -296,23 +299,25 @@ def _entry_budget(entry: Waiting, capacity: Capacity) -> Check:
 
 def _project_budget(entry: Waiting, capacity: Capacity) -> Check:
     needed = _needed(entry, capacity)
-    message = (
-        f"{exact_usd(max(capacity.headroom, 0))} is left under the project cap, a round needs {exact_usd(needed)}: raise the cap"
-    )
-    taken = (
-        min([capacity.world.headroom, *(cap.left for cap in capacity.world.caps)]) - capacity.headroom
-    )  # by sessions that this plan starts
-    tightest = min(capacity.world.caps, key=lambda cap: cap.left, default=None)
-    if tightest is not None and tightest.left < capacity.world.headroom:
-        message = replace(tightest, left=tightest.left - taken).sentence(needed)
     passed = not needed or capacity.headroom >= needed
     return Check(
         Reason.PROJECT_BUDGET_EXCEEDED,
         passed,
         f"{exact_usd(capacity.headroom)} left",
         f"at least {exact_usd(needed)}",
-        message,
+        "" if passed else _short_of_money(capacity, needed),
         common=True,
+    )
+
+
+def _short_of_money(capacity: Capacity, needed: int) -> str:
+    """The tightest of the cap and the limits, with what the sessions that this plan starts leave of it."""
+    world = capacity.world
+    tightest = min(world.caps, key=lambda cap: cap.left, default=None)
+    if tightest is not None and tightest.left < world.headroom:
+        return replace(tightest, left=capacity.headroom).sentence(needed)
+    return (
+        f"{exact_usd(max(capacity.headroom, 0))} is left under the project cap, a round needs {exact_usd(needed)}: raise the cap"
     )
 
 
