@@ -14,8 +14,7 @@ from budget.amounts import columns
 from budget.charts import burnup, categories, outlook, series, sparkline
 from budget.charts.bullet import Use
 from budget.charts.patterns import CATEGORIES, LABELS
-from budget.forecast import Forecast
-from budget.forecast import inputs as forecast_inputs
+from budget.forecast import Forecast, record
 from budget.limits import LimitStatus, bulk_edit, thresholds
 from budget.models import BudgetChange
 from dashboard.budget import changes
@@ -23,7 +22,7 @@ from dashboard.budget import limits as limit_pages
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
-from orchestration import configuration, funding
+from orchestration import configuration
 from orchestration.models import Entry, Executor
 from workspaces.access import Need
 
@@ -65,8 +64,7 @@ class Figures:
     @cached_property
     def forecast(self) -> Forecast:
         paused = self.page_request.executor.state != Executor.State.RUNNING
-        agreed = funding.policy_for(self.page_request.executor)
-        return forecast_inputs.forecast(self.project.pk, at=self.at, paused=paused, project=self.project, agreed=agreed)
+        return record.current(self.project.pk, at=self.at, paused=paused, project=self.project)
 
     @cached_property
     def series(self) -> series.Series:
