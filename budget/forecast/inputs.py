@@ -25,14 +25,14 @@ def forecast(
 ) -> Forecast:
     """The forecast of a workspace. `paused`: no session starts, so there is no date; None: as it is now. `project`: where the caller has
     it already. Without `with_backlog` the cost at the backlog's end is not known, and no entry is read."""
-    at_present = policy.load(workspace_id)
+    at_present = policy.load(workspace_id) if with_backlog or paused is None else None
     project = project or Project.objects.get(pk=workspace_id)
     settled = Hold.objects.filter(project_id=workspace_id, state=Hold.State.SETTLED, drawn__gt=0)
     newest = settled.order_by("-id").values_list("drawn", "opened_at", "settled_at", "amount")[:MAX_SESSIONS]
     worked = tuple(
         projection.Worked(cost, began.timestamp(), ended.timestamp(), held) for cost, began, ended, held in newest if ended
     )
-    backlog, each = _backlog(project, at_present) if with_backlog else (None, 1.0)
+    backlog, each = _backlog(project, at_present) if with_backlog and at_present else (None, 1.0)
     by_sessions = project.entry_spent + project.interceptor_spent
     facts = projection.Facts(
         at=at or timezone.now(),
@@ -43,7 +43,7 @@ def forecast(
         round_overhead=_for_each(project.total_spent, project.entry_spent),
         lives=backlog,
         each=each,
-        paused=not at_present.running if paused is None else paused,
+        paused=not at_present.running if paused is None and at_present else bool(paused),
     )
     return projection.predict(facts)
 

@@ -6,11 +6,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Literal
 
 from django.db import transaction
-from django.db.models import Sum
 
 from budget import amounts
 from budget.limits import caps
 from budget.models import Account, Project
+from budget.reads import queries
 from workspaces.access import Caller
 from workspaces.errors import Invalid
 
@@ -43,12 +43,6 @@ class Order:
         return max(int(cents) * 10_000, 0)
 
 
-def allocated(project_id: str) -> int:
-    """The sum of the budgets of all entries on the backlog."""
-    mine = Account.objects.filter(project_id=project_id, entry__deleted_at__isnull=True)
-    return mine.aggregate(sum=Sum("budget"))["sum"] or 0
-
-
 def excess(project: Project, total: int) -> str:
     """A sentence when more is allocated than the total budget; empty otherwise, and without a plan (0)."""
     if not project.total_budget:
@@ -60,7 +54,7 @@ def excess(project: Project, total: int) -> str:
 def preview(project: Project, order: Order) -> int:
     """The allocated sum afterwards, from the budgets as the person saw them: `carry_out` refuses others."""
     change = sum(order.after(wish.seen) - wish.seen for wish in order.wishes)
-    return allocated(project.pk) + (change if order.do in ("set", "percent") else 0)
+    return queries.backlog_sums(project.pk)["budget"] + (change if order.do in ("set", "percent") else 0)
 
 
 def carry_out(project: Project, order: Order, *, by: Caller, reason: str = "") -> int:

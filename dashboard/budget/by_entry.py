@@ -14,7 +14,7 @@ from budget import amounts
 from budget.charts.bullet import Use
 from budget.limits import bulk_edit
 from budget.models import BudgetChange, Project, RoundSpend
-from budget.reads import csv_export
+from budget.reads import csv_export, queries
 from dashboard.budget.filters import SORTS, EntriesFilter
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
@@ -88,14 +88,14 @@ def _cell(page_request: PageRequest, *, entry_id: str) -> dict[str, Any]:
 
 def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
     chosen, ignored = filters.read(EntriesFilter, page_request)
-    all_entries = _filtered(page_request, {})
     entries = _filtered(page_request, chosen)
     name, descending = chosen["sort"].removeprefix("-") or "seq", chosen["sort"].startswith("-")
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
     cut = paging.paginate(entries.annotate(place=COLUMNS[name]), "place", "seq", descending=descending, **cursor)
     filtered = any(chosen[key] for key in ("over", "locked", "none", "q"))
-    totals = _totals(entries)
-    allocated = _totals(all_entries)["budget"] if filtered else totals["budget"]
+    whole = queries.backlog_sums(page_request.project.pk)
+    totals = _totals(entries) if filtered else whole
+    allocated = whole["budget"]
     return {
         "budgets": _rows(page_request.project, cut.rows),
         "cut": cut,

@@ -104,7 +104,7 @@ def set_total_budget(page_request: PageRequest) -> HttpResponse:
         return _project_conflict(
             page_request, "total_budget", changed.now, page_request.request.POST["amount"], form_data["reason"]
         )
-    over = bulk_edit.excess(project, bulk_edit.allocated(project.pk))
+    over = bulk_edit.excess(project, queries.backlog_sums(project.pk)["budget"])
     sentence = f"The total budget is now {amounts.format_usd(project.total_budget)}"
     return done(page_request, f"{sentence}. {over}" if over else sentence, tone="warn" if over else "good")
 
@@ -121,7 +121,7 @@ def set_entry_budget(page_request: PageRequest, entry_id: str) -> HttpResponse:
         return _entry_conflict(
             page_request, entry, changed, fields={"amount": page_request.request.POST["amount"], "reason": reason}
         )
-    over = bulk_edit.excess(page_request.project, bulk_edit.allocated(page_request.workspace.pk))
+    over = bulk_edit.excess(page_request.project, queries.backlog_sums(page_request.workspace.pk)["budget"])
     sentence = f"The budget of #{entry.seq} is now {amounts.format_usd(account.budget)}, and locked"
     if account.budget <= account.spent + account.held and entry.status not in (Entry.Status.DONE, Entry.Status.FAILED):
         gone = f"{amounts.format_usd(account.spent)} is spent and {amounts.format_usd(account.held)} reserved"

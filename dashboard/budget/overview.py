@@ -5,7 +5,6 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from django.db.models import Sum, Window
 from django.http import HttpResponse
 from django.utils.timezone import get_current_timezone, now
 
@@ -17,6 +16,7 @@ from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import Forecast, record
 from budget.limits import LimitStatus, bulk_edit, thresholds
 from budget.models import BudgetChange
+from budget.reads import queries
 from dashboard.budget import changes
 from dashboard.budget import limits as limit_pages
 from dashboard.shared.decorators import in_workspace
@@ -96,13 +96,14 @@ class Figures:
 
     @cached_property
     def top(self) -> list[Entry]:
-        """Annotated with the sum of all budgets, in one query."""
-        alive = Entry.objects.filter(workspace=self.page_request.workspace, deleted_at__isnull=True).select_related("account")
-        return list(alive.annotate(allocated=Window(Sum("account__budget"))).order_by("-account__spent", "seq")[:TOP])
+        ids = queries.most_spent(self.project.pk, TOP)
+        entries = Entry.objects.filter(account__in=ids).select_related("account")
+        return sorted(entries, key=lambda entry: (-entry.account.spent, entry.seq))
 
-    @property
+    @cached_property
     def allocated(self) -> int:
-        return getattr(self.top[0], "allocated", 0) if self.top else 0
+        """The sum of all budgets."""
+        return queries.backlog_sums(self.project.pk)["budget"]
 
 
 def summary(figures: Figures) -> dict[str, Any]:
