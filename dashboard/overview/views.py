@@ -15,6 +15,7 @@ from budget.charts.patterns import CATEGORIES, LABELS
 from budget.forecast import record
 from budget.limits import LimitStatus
 from budget.models import LedgerEntry
+from dashboard.entries import status_groups
 from dashboard.overview import attention
 from dashboard.sessions import rows
 from dashboard.shared import fragments
@@ -78,7 +79,7 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
     booked = LedgerEntry.objects.filter(project=page_request.project)
     counts = {
         "total": alive,
-        "ready": waiting.filter(unmet_dependencies=0, parked_behind__isnull=True),
+        "ready": alive.filter(status_groups.KINDS["ready"]),
         "waiting": waiting,
         "blocked": blocked,
         "newly_blocked": blocked.filter(reason_at__gte=at - DAY),

@@ -48,7 +48,8 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `min_verify`: what a verifying agent
+    """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `busy_elsewhere`: sessions of other
+    workspaces, which use the same slots. `min_verify`: what a verifying agent
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
     after `trouble_wait_s` one session is tried.
     """
@@ -60,6 +61,7 @@ class World:
     headroom: int
     min_round: int
     round_ceiling: int
+    busy_elsewhere: int = 0
     min_verify: int = 0
     initial_reservation: int | None = None
     caps: tuple[SpendLimit, ...] = ()
@@ -359,8 +361,16 @@ def _exclude(first: Waiting | Running, other: Waiting | Running) -> bool:
 
 
 def _slot(capacity: Capacity) -> Check:
-    used = f"{len(capacity.running)} of {capacity.world.max_workers} workers busy"
-    return Check(Reason.CONCURRENCY_LIMIT, capacity.free_slots > 0, used, "a free worker", "All workers are busy", common=True)
+    """A worker of the workspace and a slot of a worker process are free. The observed number is that of the limit that is used up."""
+    world, own = capacity.world, len(capacity.running)
+    used, message = f"{own} of {world.max_workers} workers busy", "All workers are busy"
+    taken = own + world.busy_elsewhere
+    if own < world.max_workers and taken >= world.worker_slots:
+        used = f"{taken} of {world.worker_slots} slots of worker processes taken"
+        message = f"No slot of a worker process is free: {own} taken by this workspace, {world.busy_elsewhere} by others"
+    elif own < world.max_workers and capacity.free_slots <= 0:
+        message = "Entries ahead of it take the free workers"
+    return Check(Reason.CONCURRENCY_LIMIT, capacity.free_slots > 0, used, "a free worker", message, common=True)
 
 
 def codes(decisions: Iterable[Decision]) -> list[str]:

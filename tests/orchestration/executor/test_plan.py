@@ -1,6 +1,7 @@
 """The plan needs no database and no clock."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -151,3 +152,20 @@ def test_an_entry_starts_with_exactly_the_least_round_left_and_not_with_a_micro_
 @pytest.mark.parametrize(("left", "kind"), [(49_999, Wait), (50_000, Start)])
 def test_an_entry_starts_with_exactly_the_least_round_left_under_the_cap(left: int, kind: type) -> None:
     assert isinstance(plan(replace(WORLD, headroom=left), [an_entry("e1")])[0], kind)
+
+
+@pytest.mark.parametrize(
+    ("world", "observed", "message"),
+    [
+        ({"max_workers": 1, "running": (Running("e9"),)}, "1 of 1 workers busy", "All workers are busy"),
+        (
+            {"max_workers": 4, "worker_slots": 4, "busy_elsewhere": 4},
+            "4 of 4 slots of worker processes taken",
+            "No slot of a worker process is free: 0 taken by this workspace, 4 by others",
+        ),
+        ({"max_workers": 4, "worker_slots": 9}, "0 of 4 workers busy", "Entries ahead of it take the free workers"),
+    ],
+)
+def test_a_missing_slot_says_which_limit_is_used_up(world: dict[str, Any], observed: str, message: str) -> None:
+    [decision] = plan(replace(WORLD, free_slots=0, **world), [an_entry("e1")])
+    assert isinstance(decision, Wait) and (decision.why.observed, decision.why.message) == (observed, message)
