@@ -31,7 +31,7 @@ def long_ago() -> None:
     ForecastRecord.objects.update(computed_at=F("computed_at") - timedelta(minutes=1))
 
 
-def test_the_row_says_what_the_computation_says() -> None:
+def test_the_row_equals_the_computation() -> None:
     shop = a_workspace()
     worked(shop)
     record.refresh(shop.pk)

@@ -51,7 +51,7 @@ def test_list_page_and_counts_agree(ana: Client, workspace: Workspace, paused: b
     assert ana.get(f"/w/{workspace.pk}/").context["tally"]["ready"] == ready
 
 
-def test_an_entry_that_is_ready_says_why_it_does_not_start_in_the_words_of_explain(ana: Client, workspace: Workspace) -> None:
+def test_a_ready_entry_shows_the_reason_of_explain(ana: Client, workspace: Workspace) -> None:
     one_in_each_state(workspace)
     control.pause(workspace.pk, by=seed.ANA)
     ready = next(entry for entry in Entry.objects.filter(workspace=workspace) if entry_state.group(entry) == "ready")
@@ -71,7 +71,7 @@ def test_rounds_before_a_reopen_are_not_hidden(ana: Client, workspace: Workspace
     assert f"{entry.rounds.count()} made in all" in seen
 
 
-def test_what_the_banner_says_needs_attention_too(ana: Client, workspace: Workspace) -> None:
+def test_alerts_of_the_banner_are_on_the_attention_list(ana: Client, workspace: Workspace) -> None:
     Executor.objects.filter(pk=workspace.pk).update(
         trouble_code="agent_unavailable", trouble_message="No login.", trouble_since=now()
     )

@@ -166,6 +166,6 @@ def test_an_entry_starts_with_exactly_the_least_round_left_under_the_cap(left: i
         ({"max_workers": 4, "worker_slots": 9}, "0 of 4 workers busy", "Entries ahead of it take the free workers"),
     ],
 )
-def test_a_missing_slot_says_which_limit_is_used_up(world: dict[str, Any], observed: str, message: str) -> None:
+def test_a_missing_slot_names_the_limit_that_is_used_up(world: dict[str, Any], observed: str, message: str) -> None:
     [decision] = plan(replace(WORLD, free_slots=0, **world), [an_entry("e1")])
     assert isinstance(decision, Wait) and (decision.why.observed, decision.why.message) == (observed, message)
