@@ -29,7 +29,7 @@ def main() -> None:
     a_worker()
     shop = a_workspace(max_workers=BATCH)
     fill(shop, BATCH * (TIMES + 5))
-    with patch.object(wake_ups, "start_sessions"), patch.object(wake_ups, "hint"):
+    with patch.object(wake_ups, "enqueue_sessions"), patch.object(wake_ups, "publish_change"):
         ours, whole, reference = [], [], []
         for n in range(TIMES + 3):
             with InDatabase() as spent:

@@ -13,7 +13,7 @@ TIMES = 15
 
 def main() -> None:
     a_worker()
-    with patch.object(wake_ups, "start_sessions"), patch.object(wake_ups, "hint"):
+    with patch.object(wake_ups, "enqueue_sessions"), patch.object(wake_ups, "publish_change"):
         small, large = a_workspace(max_workers=DISPATCHED), a_workspace(max_workers=DISPATCHED)
         fill(small, 1_000)
         fill(large, 1_000_000)

@@ -137,7 +137,7 @@ WORDS: Mapping[Reason, Words] = {
     ),
     Reason.CONCURRENCY_LIMIT: Words(
         check="Concurrency",
-        listed="all workers busy",
+        listed="no free worker",
         group="waiting for a free worker",
         filter="Concurrency",
         search="a free worker",
@@ -263,7 +263,7 @@ def plain(code: str) -> str:
 
 
 def list_sentence(codes: Iterable[str]) -> str:
-    """`entry budgets used up, all workers busy`; empty without codes."""
+    """`entry budgets used up, no free worker`; empty without codes."""
     return ", ".join(known.listed if (known := words(code)) else plain(code) for code in codes)
 
 

@@ -9,6 +9,7 @@ from celery import signals
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
+from budget.forecast import record as forecasts
 from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
 from orchestration.worker import heartbeat, housekeeping, reaper
@@ -54,7 +55,7 @@ def _tick_loop() -> None:
 def tick() -> None:
     """Reap, then reconcile. No error in one tick stops the next."""
     close_old_connections()
-    for step in (reaper.reap, reconcile.run, housekeeping.run_hourly, heartbeat.record_tick):
+    for step in (reaper.reap, reconcile.run, forecasts.refresh_due, housekeeping.run_hourly, heartbeat.record_tick):
         try:
             step()
         except (DatabaseError, InterfaceError) as error:

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from budget import ledger
 from budget.amounts import usd
+from budget.forecast import record as forecasts
 from budget.limits import caps
 from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, ThresholdCrossing
 from budget.reviews import comments, drafting
@@ -72,6 +73,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         Decision.objects.create(review=review, version=1, reviewer=text, verdict="approve", note=text)
     Limit.objects.create(project=project(workspace), category="total", period="day", amount=usd(500))
     ThresholdCrossing.objects.create(project=project(workspace), percent=7, cap=usd(100), spent=usd(7))
+    forecasts.refresh(workspace.pk)
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)
     if count > 1:

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from budget import amounts
+from budget.admin import forecasts as admin_forecasts
 from budget.admin import reviews as admin_reviews
 from budget.admin.amounts import USDField, column, format_amount
 from budget.admin.fixes import Correct, RebuildMoney
@@ -15,7 +16,7 @@ from budget.models import Account, BudgetChange, DaySpend, Hold, LedgerEntry, Li
 from workspaces.access import Caller
 from workspaces.admin.base import Editable, ReadOnly
 
-__all__ = ["admin_reviews"]  # registers its models
+__all__ = ["admin_forecasts", "admin_reviews"]  # they register their models
 ADMIN = BudgetChange.Source.ADMIN
 SPENT = [column(f"{category}_spent") for category in ("entry", "orchestrator", "expansion", "interceptor")]
 

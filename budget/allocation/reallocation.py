@@ -66,13 +66,16 @@ def _read(workspace_id: str, *, lock: bool = False) -> Snapshot:
     return snapshot(Project.objects.get(pk=workspace_id), rules)
 
 
-def snapshot(project: Project, rules: Policy) -> Snapshot:
-    """The money of a workspace: its open entries, and the ended ones with money to give back. Two queries.
+def snapshot(project: Project, rules: Policy, *, sample: int | None = None) -> Snapshot:
+    """The money of a workspace: its open entries, and the ended ones with money to give back. Two queries. `sample`: only so many open
+    entries, at random, since ids are random.
 
     The project is read in the same statement as the accounts, so that a charge in between cannot count as left in both."""
     open_entries = Q(entry__status__in=OPEN)
     with_money_left = Q(entry__status__in=sharing.ENDED, budget__gt=F("spent") + F("held"))
-    relevant = Account.objects.filter(open_entries | with_money_left, project=project, entry__deleted_at__isnull=True)
+    chosen = open_entries if sample else open_entries | with_money_left
+    relevant = Account.objects.filter(chosen, project=project, entry__deleted_at__isnull=True)
+    relevant = relevant.order_by("pk")[:sample] if sample else relevant
     accounts = list(
         relevant.select_related("entry", "project").only("budget", "spent", "held", "human_locked", *_OF_ENTRY, *_OF_PROJECT)
     )
@@ -80,6 +83,8 @@ def snapshot(project: Project, rules: Policy) -> Snapshot:
     running = {account.pk for account in accounts if account.entry.status == "in_progress"}
     newest = Hold.objects.filter(project=project).order_by("-id").values("account_id")[:HISTORY]
     mine = RoundSpend.objects.filter(account__project=project, account__entry__status__in=OPEN)
+    if sample:
+        mine = mine.filter(account_id__in=[account.pk for account in accounts])
     others = RoundSpend.objects.filter(account_id__in=newest).exclude(account__entry__status__in=OPEN)
     rounds_by_account = _rounds((mine, others), running)
     open_ids = {account.pk for account in accounts if account.entry.status in OPEN}
@@ -104,6 +109,10 @@ def usual_round(workspace_id: str, *, min_round: int, max_round: int) -> int | N
     rounds = [Round(cost, None) for cost in costs.order_by().values_list("cost", flat=True)]
     usual = estimates.find_typical([rounds], min_round=min_round, max_round=max_round)
     return usual.round if usual.known else None
+
+
+def count_open(project: Project) -> int:
+    return Account.objects.filter(project=project, entry__status__in=OPEN, entry__deleted_at__isnull=True).count()
 
 
 _OF_ENTRY = [

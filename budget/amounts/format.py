@@ -2,6 +2,7 @@
 
 import re
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 MICRO = 1_000_000
@@ -99,6 +100,7 @@ def format_usd(micro: int | None, *, estimate: bool = False, places: int | None 
     return f"{'≈ ' if estimate else ''}{sign}{shown}"
 
 
+@lru_cache(maxsize=1024)  # a cycle writes the same few amounts for thousands of entries
 def exact_usd(micro: int) -> str:
     return format_usd(micro, exact=True)
 

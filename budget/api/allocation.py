@@ -6,7 +6,7 @@ from ninja import Path, Router
 
 from budget import amounts, schemas
 from budget.allocation import reallocation
-from budget.forecast import inputs as forecast_inputs
+from budget.forecast import record
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.schemas import responses
@@ -50,7 +50,7 @@ def reallocate(request: Request, workspaceID: Path[str], body: schemas.Reallocat
 def forecast(request: Request, workspaceID: Path[str]) -> Any:
     """Spend per active hour, when the cap is reached and what the open backlog will have cost, each with its 10 to 90 % range."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    seen = forecast_inputs.forecast(workspace.pk)
+    seen = record.current(workspace.pk)
     result = {"enough": seen.enough, "why_not": seen.why_not, "method": seen.method, "paused": seen.paused}
     for name in ("rate", "low_rate", "high_rate", "end_spend", "end_low", "end_high"):
         amount = getattr(seen, name)

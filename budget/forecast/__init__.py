@@ -3,6 +3,7 @@
 - `projection`: rates, the date of the cap, the cost at the end; their medians and ranges (pure)
 - `remaining_cost`: how many rounds the open entries will take and what these cost, by resampling (pure)
 - `inputs`: reads what both need
+- `record`: the forecast as a row, which pages and the API read
 """
 
 from budget.forecast.projection import Facts, Forecast, Worked, active_seconds, predict

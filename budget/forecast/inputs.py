@@ -1,4 +1,4 @@
-"""Reads what a forecast needs: five queries, and of the history only the newest sessions and their entries."""
+"""Reads what a forecast needs: at most six queries, of the history only the newest sessions and their entries, of the backlog a sample."""
 
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from budget.forecast.remaining_cost import Life
 from budget.models import Hold, Project
 
 MAX_SESSIONS = 400  # more than a busy workspace has in two active hours
+MAX_OPEN = 1000  # open entries that are read; more are scaled up from this sample
 
 
 def forecast(
@@ -20,17 +21,18 @@ def forecast(
     at: datetime | None = None,
     paused: bool | None = None,
     project: Project | None = None,
-    agreed: Policy | None = None,
+    with_backlog: bool = True,
 ) -> Forecast:
-    """The forecast of a workspace. `paused`: no session starts, so there is no date; None: as it is now. `project`, `agreed`: where the
-    caller has them already."""
-    at_present = agreed or policy.load(workspace_id)
+    """The forecast of a workspace. `paused`: no session starts, so there is no date; None: as it is now. `project`: where the caller has
+    it already. Without `with_backlog` the cost at the backlog's end is not known, and no entry is read."""
+    at_present = policy.load(workspace_id) if with_backlog or paused is None else None
     project = project or Project.objects.get(pk=workspace_id)
     settled = Hold.objects.filter(project_id=workspace_id, state=Hold.State.SETTLED, drawn__gt=0)
     newest = settled.order_by("-id").values_list("drawn", "opened_at", "settled_at", "amount")[:MAX_SESSIONS]
     worked = tuple(
         projection.Worked(cost, began.timestamp(), ended.timestamp(), held) for cost, began, ended, held in newest if ended
     )
+    backlog, each = _backlog(project, at_present) if with_backlog and at_present else (None, 1.0)
     by_sessions = project.entry_spent + project.interceptor_spent
     facts = projection.Facts(
         at=at or timezone.now(),
@@ -39,8 +41,9 @@ def forecast(
         worked=worked,
         overhead=_for_each(project.total_spent, by_sessions),
         round_overhead=_for_each(project.total_spent, project.entry_spent),
-        lives=lives(reallocation.snapshot(project, at_present)),
-        paused=not at_present.running if paused is None else paused,
+        lives=backlog,
+        each=each,
+        paused=not at_present.running if paused is None and at_present else bool(paused),
     )
     return projection.predict(facts)
 
@@ -58,6 +61,13 @@ def final_costs(project: Project) -> dict[str, int]:
 def _ahead(row: Row, usual: estimates.Typical, seen: Snapshot) -> int:
     expects = _outlook(row, usual, seen)
     return 0 if expects.stuck else min(expects.need, max(row.rounds_left, 0) * expects.round)
+
+
+def _backlog(project: Project, rules: Policy) -> tuple[tuple[Life, ...], float]:
+    """The entries so far, and for how many each open one of them stands."""
+    seen = reallocation.snapshot(project, rules, sample=MAX_OPEN)
+    shown = sum(map(_is_open, seen.rows))
+    return lives(seen), reallocation.count_open(project) / shown if shown >= MAX_OPEN else 1.0
 
 
 def lives(seen: Snapshot) -> tuple[Life, ...]:

@@ -35,7 +35,7 @@ class Worked:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The input of a forecast. `spent` in all categories. `overhead`: total spend for each dollar of sessions, `round_overhead`: for each
-    dollar of rounds. `lives`: the entries so far; None: not known."""
+    dollar of rounds. `lives`: the entries so far; None: not known. `each`: for how many entries an open one of them stands."""
 
     at: datetime
     spent: int
@@ -44,6 +44,7 @@ class Facts:
     overhead: float = 1.0
     round_overhead: float = 1.0
     lives: tuple[Life, ...] | None = None
+    each: float = 1.0
     paused: bool = False
 
 
@@ -161,9 +162,10 @@ def _seconds_slowing_down(left: float, rate: float, at_once: float, held: float)
 
 def _end(facts: Facts, dice: random.Random) -> tuple[int | None, int | None, int | None]:
     costs = remaining_cost.end_costs(facts.lives, draws=END_DRAWS, dice=dice) if facts.lives is not None else []
+    ahead = facts.round_overhead * facts.each
     if not costs:
         return None, None, None
-    low, middle, high = (round(facts.spent + cost * facts.round_overhead) for cost in _range(costs))
+    low, middle, high = (round(facts.spent + cost * ahead) for cost in _range(costs))
     return low, middle, high
 
 

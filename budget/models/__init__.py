@@ -7,11 +7,13 @@ The database refuses every reservation beyond a cap.
 - `ledger`: reservations (`Hold`) and the ledger
 - `limits`: limits, spend by day, crossed thresholds
 - `changes`: who changed which amount
+- `forecasts`: the newest forecast of each project
 - `reviews`: reviews of the budget
 """
 
 from budget.models.accounts import Account, Category, Project, RoundSpend
 from budget.models.changes import BudgetChange
+from budget.models.forecasts import ForecastRecord
 from budget.models.ledger import Hold, LedgerEntry
 from budget.models.limits import DaySpend, Limit, ThresholdCrossing
 from budget.models.reviews import Comment, Decision, Proposal, Review, ReviewLine
@@ -23,6 +25,7 @@ __all__ = [
     "Comment",
     "DaySpend",
     "Decision",
+    "ForecastRecord",
     "Hold",
     "LedgerEntry",
     "Limit",

@@ -83,13 +83,21 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-class InlineBodies(OpenAPISchema):
-    """Inlines request bodies: with a `$ref`, generators produce another call shape."""
+NAMED_BODIES = {"agent.orchestration.budgetUpdateGlobal": "Data", "agent.orchestration.budgetEdit": "data"}
+
+
+class RequestBodies(OpenAPISchema):
+    """Inlines request bodies, so that generated calls take their properties. The two of `NAMED_BODIES` are a `$ref` to a component of
+    that name, so that generated calls take one argument `data`, as the reference spells them."""
 
     def request_body(self, operation: Any) -> dict[str, Any]:
         body = super().request_body(operation)
+        name = NAMED_BODIES.get(operation.operation_id)
         for content in body.get("content", {}).values():
             content["schema"] = self._inline(content["schema"])
+            if name:
+                self.schemas[name] = content["schema"] | {"title": name}
+                content["schema"] = {"$ref": f"#/components/schemas/{name}"}
         return body
 
     def _inline(self, schema: Any) -> Any:
@@ -104,7 +112,7 @@ class InlineBodies(OpenAPISchema):
 
 class MusterAPI(NinjaAPI):
     def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: Any = None) -> OpenAPISchema:
-        return InlineBodies(self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix)
+        return RequestBodies(self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix)
 
 
 api = MusterAPI(

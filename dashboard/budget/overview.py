@@ -13,16 +13,16 @@ from budget.amounts import columns
 from budget.charts import burnup, categories, outlook, series, sparkline
 from budget.charts.bullet import Use
 from budget.charts.patterns import CATEGORIES, LABELS
-from budget.forecast import Forecast
-from budget.forecast import inputs as forecast_inputs
+from budget.forecast import Forecast, record
 from budget.limits import LimitStatus, allocated, thresholds
 from budget.models import BudgetChange
+from budget.reads import queries
 from dashboard.budget import changes
 from dashboard.budget import limits as limit_pages
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
-from orchestration import configuration, funding
+from orchestration import configuration
 from orchestration.models import Entry, Executor
 from workspaces.access import Need
 
@@ -64,8 +64,7 @@ class Figures:
     @cached_property
     def forecast(self) -> Forecast:
         paused = self.page_request.executor.state != Executor.State.RUNNING
-        agreed = funding.policy_for(self.page_request.executor)
-        return forecast_inputs.forecast(self.project.pk, at=self.at, paused=paused, project=self.project, agreed=agreed)
+        return record.current(self.project.pk, at=self.at, paused=paused, project=self.project)
 
     @cached_property
     def series(self) -> series.Series:
@@ -97,13 +96,13 @@ class Figures:
 
     @cached_property
     def top(self) -> list[Entry]:
-        """Annotated with what is allocated, in one query."""
-        alive = Entry.objects.filter(workspace=self.page_request.workspace, deleted_at__isnull=True).select_related("account")
-        return list(alive.annotate(allocated=allocated.as_subquery(self.project.pk)).order_by("-account__spent", "seq")[:TOP])
+        ids = queries.most_spent(self.project.pk, TOP)
+        entries = Entry.objects.filter(account__in=ids).select_related("account")
+        return sorted(entries, key=lambda entry: (-entry.account.spent, entry.seq))
 
-    @property
+    @cached_property
     def allocated(self) -> int:
-        return getattr(self.top[0], "allocated", 0) if self.top else 0
+        return allocated.allocated(self.project.pk)
 
 
 def summary(figures: Figures) -> dict[str, Any]:

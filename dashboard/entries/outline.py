@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from dashboard.shared import labels
+from dashboard.shared import entry_state, labels
 from dashboard.shared.charts import graph
 from dashboard.shared.page_request import PageRequest
 from orchestration.backlog import graph as graphs
@@ -36,7 +36,7 @@ def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -
                 "line": line,
                 "closes": range(line.closes),
                 "entry": by_id[line.id],
-                "badge": _badge(by_id[line.id]),
+                "badge": entry_state.badge(by_id[line.id]),
                 "needs": [by_id[id_] for id_ in inside[line.id]],
                 "outside": outside[line.id],
             }
@@ -51,11 +51,6 @@ def build(page_request: PageRequest, queryset: QuerySet[Entry], matching: int) -
     }
 
 
-def _badge(entry: Entry) -> str:
-    """As in the table: an entry on hold is `held`, not blocked."""
-    return "held" if entry.on_hold else entry.status
-
-
 def _node(entry: Entry) -> graph.Node:
-    tone, _, word = labels.badge(_badge(entry))
+    tone, _, word = labels.badge(entry_state.badge(entry))
     return graph.Node(entry.pk, f"#{entry.seq}", entry.title, word, tone)

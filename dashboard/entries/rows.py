@@ -10,7 +10,7 @@ from django.db.models import F, FilteredRelation, Min, Q, QuerySet
 from django.urls import reverse
 
 from budget.charts.bullet import Use
-from dashboard.shared import labels
+from dashboard.shared import entry_state, labels
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.executor import explain
@@ -110,16 +110,11 @@ def _row(
     failing = [check for check in explanation.checks if not check.passed] if explanation else []
     own = next((check for check in failing if not check.common), None)
     first = (own if own_first else None) or (explanation.why if explanation else None)
-    ready = (
-        entry.status == Entry.Status.PENDING
-        and explanation is not None
-        and (own is None if own_first else explanation.why is None)
-    )
     account = entry.account
     return {
         "entry": entry,
         "account": account,
-        "badge": _badge(entry, session, ready=ready, own_first=own_first),
+        "badge": "landing" if entry.status == Entry.Status.IN_PROGRESS and session is None else entry_state.badge(entry),
         "why": sentence(entry, first, session, needs, context.names),
         "code": first.code if first else "",
         "since": _since(entry, first, session, context),
@@ -134,12 +129,6 @@ def _row(
         "session": session,
         "use": Use(account.spent, account.held, account.budget),
     }
-
-
-def _badge(entry: Entry, session: OpenSession | None, *, ready: bool, own_first: bool) -> str:
-    if entry.status == Entry.Status.IN_PROGRESS and session is None:
-        return "landing"
-    return "ready" if ready else "held" if entry.on_hold and own_first else entry.status
 
 
 def sentence(

@@ -4,6 +4,7 @@ from functools import partial
 
 from django import forms
 from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -60,11 +61,13 @@ def _load(page_request: PageRequest, entry_id: str) -> Entry:
     spends = RoundSpend.objects.filter(account_id=OuterRef("account_id")).order_by().values("account_id")
     gains = Sum("improvement_score", filter=Q(improvement_score__gt=0))
     sums = {"round_count": Count("id"), "rounds_cost": Sum("cost"), "total_gain": gains}
+    ended = Round.objects.filter(entry=OuterRef("pk"), ended_at__isnull=False).order_by().values("entry")
     entries = Entry.objects.select_related("account", "workspace")
     entries = entries.annotate(session_rel=FilteredRelation("sessions", condition=Q(sessions__status__in=Session.OPEN)))
     fields = ("id", "phase", "round_number", "claimed_at")
     entries = entries.annotate(
         **{f"at_work_{name}": F(f"session_rel__{name}") for name in fields},
+        rounds_ended=Coalesce(Subquery(ended.annotate(n=Count("id")).values("n")), 0),
         changed=Exists(Round.objects.filter(entry=OuterRef("pk")).exclude(commit="")),
         **{name: Subquery(spends.annotate(**{name: summed}).values(name)) for name, summed in sums.items()},
     )

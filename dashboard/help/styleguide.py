@@ -152,7 +152,7 @@ class Parts:
         undo = Undo("Undo", "#", {})
         examples = [
             ("good", "Dispatch is paused; running sessions continue", undo),
-            ("warn", "No session could start. Not started: all workers busy", None),
+            ("warn", "No session could start. Not started: no free worker", None),
             ("bad", "The entry is in progress: stop its session first", None),
         ]
         return [

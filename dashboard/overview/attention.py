@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 from django.utils.timezone import now
 
-from dashboard.shared import fragments, remedies
+from dashboard.shared import fragments, header, remedies
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.models import Entry
 from orchestration.reasons import Reason
-from workspaces.access import Need
 
 MAX_ITEMS = 5
 SILENT_AFTER = timedelta(minutes=10)
@@ -41,7 +40,8 @@ def load(page_request: PageRequest, *, stuck: int, unfunded: int) -> Summary:
     """`stuck`: number of entries that failed or are blocked for a reason that needs a person; `unfunded`: number of entries blocked because the plan
     or the cap is exhausted. Two queries, whatever the size of the backlog."""
     shown = _stuck(page_request) if stuck else []
-    items = [*_unfunded(page_request, unfunded), *_silent(page_request), *_orphans(page_request), *_reviews(page_request), *shown]
+    unmoved = [*_unfunded(page_request, unfunded), *_silent(page_request), *_orphans(page_request)]
+    items = [*_alerts(page_request), *unmoved, *shown]
     return Summary(items[:MAX_ITEMS], max(len(items) - MAX_ITEMS, 0) + stuck - len(shown))
 
 
@@ -95,10 +95,16 @@ def _orphans(page_request: PageRequest) -> list[Item]:
     return [Item("warn", "locked", [(words, "")], None, "Release", link)]
 
 
-def _reviews(page_request: PageRequest) -> list[Item]:
-    count = page_request.counted("reviews_waiting")
-    if not count or not page_request.may(Need.BUDGET):
-        return []
-    words = "A review waits for your decision" if count == 1 else f"{count} reviews wait for your decision"
-    link = reverse("reviews", args=[page_request.workspace.pk])
-    return [Item("warn", "edit", [(words, "")], None, "Decide", link)]
+def _alerts(page_request: PageRequest) -> list[Item]:
+    """What the banner says, and an open circuit breaker, so that the list is empty only where no banner asks for a person."""
+    symbols = {"bad": "failed", "warn": "warn", "odd": "unknown"}
+    items = [
+        Item(alert.tone, symbols[alert.tone], [(alert.sentence, "")], None, alert.words, alert.link)
+        for alert in header.alerts_of(page_request)
+    ]
+    executor = page_request.executor
+    if executor.trouble_code:
+        words = f"Agents cannot run. {executor.trouble_message}"
+        link = reverse("agent", args=[page_request.workspace.pk])
+        items.append(Item("bad", "failed", [(words, "")], executor.trouble_since, "View agents", link))
+    return items

@@ -12,16 +12,17 @@ from django.utils import timezone
 from budget import limits
 from budget.charts import outlook
 from budget.charts.patterns import CATEGORIES, LABELS
-from budget.forecast import inputs as forecast_inputs
+from budget.forecast import record
 from budget.limits import LimitStatus
 from budget.models import LedgerEntry
+from dashboard.entries import status_groups
 from dashboard.overview import attention
 from dashboard.sessions import rows
 from dashboard.shared import fragments
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
-from orchestration import configuration, funding
+from orchestration import configuration
 from orchestration.models import Entry, Executor, Session
 from orchestration.reasons import NEEDS_PERSON, Reason
 
@@ -78,7 +79,7 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
     booked = LedgerEntry.objects.filter(project=page_request.project)
     counts = {
         "total": alive,
-        "ready": waiting.filter(unmet_dependencies=0, parked_behind__isnull=True),
+        "ready": alive.filter(status_groups.KINDS["ready"]),
         "waiting": waiting,
         "blocked": blocked,
         "newly_blocked": blocked.filter(reason_at__gte=at - DAY),
@@ -116,9 +117,7 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
 def money(page_request: PageRequest) -> dict[str, Any]:
     project = page_request.project
     paused = page_request.executor.state != Executor.State.RUNNING
-    forecast = forecast_inputs.forecast(
-        project.pk, paused=paused, project=project, agreed=funding.policy_for(page_request.executor)
-    )
+    forecast = record.current(project.pk, paused=paused, project=project)
     other_limits = [
         status
         for status in _limits(page_request)

@@ -72,11 +72,12 @@ def is_late(ticked_at: datetime | None) -> bool:
 
 def banner(page_request: PageRequest) -> dict[str, Any]:
     """The most urgent alert, and the number of others."""
-    alerts = _alerts(page_request)
+    alerts = alerts_of(page_request)
     return {"alert": alerts[0] if alerts else None, "more_alerts": max(len(alerts) - 1, 0)}
 
 
-def _alerts(page_request: PageRequest) -> list[Alert]:
+def alerts_of(page_request: PageRequest) -> list[Alert]:
+    """Most urgent first. The banner shows the first, the overview's attention list all."""
     alerts, at = [], [page_request.workspace.pk]
     stop = stop_progress.load(page_request)
     if stop is not None and stop.silent:

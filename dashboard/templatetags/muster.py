@@ -16,7 +16,8 @@ from django.utils.timezone import get_current_timezone, localtime, now
 
 from budget import amounts
 from budget.charts import meter as tones
-from dashboard.shared import labels
+from dashboard.shared import entry_state, labels
+from orchestration.models import Entry
 from workspaces import times
 from workspaces.admin import base as admin_base
 
@@ -160,6 +161,11 @@ def _clock(at: datetime | None, kind: str, words: Callable[[timedelta], str], ne
         times.full(at, _zone()),
         words(now() - at),
     )
+
+
+@register.filter
+def entry_badge(entry: Entry) -> str:
+    return entry_state.badge(entry)
 
 
 @register.filter

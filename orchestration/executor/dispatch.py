@@ -28,8 +28,10 @@ from workspaces.models import Event
 
 log = structlog.get_logger(__name__)
 
-# Passes that park or block entries in one cycle; the next message or tick continues.
+# Passes of one cycle. A cycle that has used them up enqueues the next one.
 MAX_PASSES = 20
+# Entries that one pass reads beyond the free slots, at most.
+MAX_MARGIN = 1000
 
 
 @dataclass(slots=True)
@@ -45,21 +47,28 @@ class Cycle:
 
 
 def cycle(workspace_id: str) -> Cycle:
-    """Dispatch the entries that can start now. Reads on past parked and blocked entries while slots are free."""
+    """Dispatch the entries that can start now. Reads on past parked and blocked entries while slots are free, each time farther."""
     began = time.monotonic()
-    moved = branch.observe(workspace_id)
-    done = _pass(workspace_id, moved)
-    latest = done
+    moved, margin = branch.observe(workspace_id), snapshot.MARGIN
+    done = latest = _pass(workspace_id, margin, moved)
     for _ in range(MAX_PASSES - 1):
-        cleared = any(isinstance(decision, (Park, Block)) for decision in latest.decisions)
-        if not cleared or len(latest.started) == latest.world.free_slots:
+        if not _reads_on(latest):
             break
-        latest = _pass(workspace_id, moved)
+        margin = min(margin * 4, MAX_MARGIN)
+        latest = _pass(workspace_id, margin, moved)
         done.decisions += latest.decisions
+    if _reads_on(latest):
+        wake_ups.enqueue_cycle(workspace_id)
     if done.decisions:
         wake_ups.publish_change(workspace_id, "executor", "workers", "entries", "locks", "budget")
     executor_stats.record_cycle(workspace_id, _stats_record(done, time.monotonic() - began))
     return done
+
+
+def _reads_on(latest: Cycle) -> bool:
+    """Entries left the line and slots are free: entries behind them may be able to start. Each such pass makes the line shorter."""
+    cleared = any(isinstance(decision, (Park, Block)) for decision in latest.decisions)
+    return cleared and len(latest.started) < latest.world.free_slots
 
 
 def _stats_record(done: Cycle, seconds: float) -> dict[str, Any]:
@@ -76,24 +85,26 @@ def _stats_record(done: Cycle, seconds: float) -> dict[str, Any]:
     }
 
 
-def _pass(workspace_id: str, moved: str) -> Cycle:
-    """One transaction. `moved`: why nothing may start from the integration branch as it is now. When a cap was lowered or a path locked meanwhile, the database refuses it, and the pass is repeated."""
+def _pass(workspace_id: str, margin: int, moved: str) -> Cycle:
+    """One transaction. When a cap was lowered or a path locked meanwhile, the database refuses it, and the pass is repeated. `moved`: why
+    nothing may start from the integration branch as it is now.
+    """
     for attempt in range(3):
         try:
             with transaction.atomic():
-                return _try(workspace_id, moved)
+                return _try(workspace_id, margin, moved)
         except IntegrityError as refusal:
             log.info("cycle.refused", workspace=workspace_id, attempt=attempt, why=str(refusal).split("\n")[0])
     return Cycle(snapshot.world(workspace_id, lock=False))
 
 
-def _try(workspace_id: str, moved: str) -> Cycle:
+def _try(workspace_id: str, margin: int, moved: str) -> Cycle:
     world = snapshot.world(workspace_id, lock=True)
     if moved and not world.integration:
         world = replace(world, integration=moved)
     if world.state != "running" or world.free_slots == 0:
         return Cycle(world)
-    line = snapshot.line(workspace_id, world.free_slots + snapshot.MARGIN, max(world.min_round, 1))
+    line = snapshot.line(workspace_id, world.free_slots + margin, max(world.min_round, 1))
     if not line:
         return Cycle(world)
     world = snapshot.with_money(world, workspace_id, line)

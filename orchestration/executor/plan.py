@@ -1,6 +1,6 @@
 """Which entries start now, and why the others wait. Pure: no database, no clock. `explain` shows the same checks (invariant 10)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from budget.amounts import exact_usd
@@ -54,7 +54,8 @@ class Running:
 class World:
     """The input of a cycle. Amounts in micro-USD; `headroom` is the project's: cap - spent - held. `plan_left`: the lesser of plan and cap,
     minus what is spent (None: as much as there is headroom); `held` of it is reserved, `set_aside` is what budgets that people set still
-    allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round. `min_verify`: what a verifying agent
+    allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
+    `busy_elsewhere`: sessions of other workspaces, which use the same slots. `min_verify`: what a verifying agent
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
     after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch.
     """
@@ -71,6 +72,7 @@ class World:
     set_aside: int = 0
     usual_round: int = 0
     steered: bool = False
+    busy_elsewhere: int = 0
     min_verify: int = 0
     initial_reservation: int | None = None
     caps: tuple[SpendLimit, ...] = ()
@@ -226,20 +228,23 @@ def _claim(entry: Waiting, capacity: Capacity) -> Claim:
 
 def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
     """Every condition, in the executor's order. The first that fails is the entry's reason."""
-    return [
-        _status(entry),
-        _dependencies(entry),
-        _rounds(entry),
-        _entry_budget(entry, capacity),
-        _executor(capacity),
-        _worker(capacity),
-        _provider(entry, capacity),
-        _integration(capacity),
-        _project_budget(entry, capacity),
-        _files(entry, capacity),
-        _parallel(entry, capacity),
-        _slot(capacity),
-    ]
+    return list(_checks(entry, capacity))
+
+
+def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
+    """One at a time: a cycle needs none behind the first that fails."""
+    yield _status(entry)
+    yield _dependencies(entry)
+    yield _rounds(entry)
+    yield _entry_budget(entry, capacity)
+    yield _executor(capacity)
+    yield _worker(capacity)
+    yield _provider(entry, capacity)
+    yield _integration(capacity)
+    yield _project_budget(entry, capacity)
+    yield _files(entry, capacity)
+    yield _parallel(entry, capacity)
+    yield _slot(capacity)
 
 
 def common(capacity: Capacity) -> list[Check]:
@@ -257,7 +262,7 @@ def common(capacity: Capacity) -> list[Check]:
 
 def reason(entry: Waiting, capacity: Capacity) -> Check | None:
     """The first failing check; None when the entry can start now."""
-    return next((check for check in checks(entry, capacity) if not check.passed), None)
+    return next((check for check in _checks(entry, capacity) if not check.passed), None)
 
 
 def _decide(entry: Waiting, capacity: Capacity) -> Decision:
@@ -430,8 +435,16 @@ def _exclude(first: Waiting | Running, other: Waiting | Running) -> bool:
 
 
 def _slot(capacity: Capacity) -> Check:
-    used = f"{len(capacity.running)} of {capacity.world.max_workers} workers busy"
-    return Check(Reason.CONCURRENCY_LIMIT, capacity.free_slots > 0, used, "a free worker", "All workers are busy", common=True)
+    """A worker of the workspace and a slot of a worker process are free. The observed number is that of the limit that is used up."""
+    world, own = capacity.world, len(capacity.running)
+    used, message = f"{own} of {world.max_workers} workers busy", "All workers are busy"
+    taken = own + world.busy_elsewhere
+    if own < world.max_workers and taken >= world.worker_slots:
+        used = f"{taken} of {world.worker_slots} slots of worker processes taken"
+        message = f"No slot of a worker process is free: {own} taken by this workspace, {world.busy_elsewhere} by others"
+    elif own < world.max_workers and capacity.free_slots <= 0:
+        message = "Entries ahead of it take the free workers"
+    return Check(Reason.CONCURRENCY_LIMIT, capacity.free_slots > 0, used, "a free worker", message, common=True)
 
 
 def codes(decisions: Iterable[Decision]) -> list[str]:

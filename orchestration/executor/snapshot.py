@@ -74,6 +74,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         max_workers=config.max_workers,
         worker_slots=slots,
         free_slots=max(0, min(config.max_workers - len(running), slots - row["busy_everywhere"])),
+        busy_elsewhere=max(row["busy_everywhere"] - len(running), 0),
         headroom=row["headroom"],
         plan_left=row["plan_left"],
         held=row["held"],

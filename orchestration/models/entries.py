@@ -108,6 +108,12 @@ class Entry(models.Model):
                 condition=Q(status="pending", unmet_dependencies=0, parked_behind__isnull=True, deleted_at__isnull=True),
                 name="ready_line",
             ),
+            # The same order of all that wait, for what explains why.
+            models.Index(
+                fields=["workspace", "-has_rounds", "priority", "seq"],
+                condition=Q(status__in=["pending", "blocked", "failed"], deleted_at__isnull=True),
+                name="unfinished_line",
+            ),
             models.Index(fields=["workspace", "status", "reason_code"], name="entry_by_status"),
         ]
 

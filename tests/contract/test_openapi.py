@@ -36,6 +36,9 @@ CONTRACT = [
     "budgetLock",
 ]
 
+REFERENCED = {"budgetUpdateGlobal": "Data", "budgetEdit": "data"}
+"""The two bodies that generated clients take as `data`."""
+
 
 def nodes(tree: Any) -> Iterator[dict[str, Any]]:
     if isinstance(tree, dict):
@@ -81,6 +84,9 @@ def test_a_request_body_is_an_inline_object_and_no_name_stands_twice(operation: 
     body = operation.details["requestBody"]
     assert body["required"] is True and list(body["content"]) == ["application/json"]
     schema = body["content"]["application/json"]["schema"]
+    if operation.name in REFERENCED:
+        assert schema == {"$ref": f"#/components/schemas/{REFERENCED[operation.name]}"}
+        schema = DOCUMENT["components"]["schemas"][REFERENCED[operation.name]]
     assert schema["type"] == "object"
     assert not any("$ref" in node for node in nodes(schema))
     elsewhere = {parameter["name"] for parameter in operation.details["parameters"]}

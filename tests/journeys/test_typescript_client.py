@@ -121,4 +121,5 @@ def test_the_generated_client_calls_everything_as_the_contract_spells_it(
     assert call("budgetLock") == (200, {"entryID": entry, "locked": False})
     assert call("executorStopAll") == (200, {"stopped": True})
     assert recorded["budgetGetStatus"]["spent"] == 0 and call("budgetGetStatus")[1]["entries"][0]["entryID"] == entry
-    assert call("without a body")[0] == call("with another's body")[0] == 400
+    refused = ("without a body", "with an empty body", "with another's body", "budgetEdit without a body")
+    assert all(call(name)[0] == 400 and call(name)[1]["success"] is False for name in refused)

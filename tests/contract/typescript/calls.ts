@@ -30,8 +30,8 @@ async function main(): Promise<void> {
   await note("executorReverifyEntry", o.executorReverifyEntry({ workspaceID, entryID }));
   await note("executorReverifyEntry fresh", o.executorReverifyEntry({ workspaceID, entryID: FRESH_ENTRY }));
   await note("executorReverifyEntry unknown", o.executorReverifyEntry({ workspaceID, entryID: "entry_7k9m2n4p8q1r3s5t" }));
-  await note("budgetUpdateGlobal", o.budgetUpdateGlobal({ workspaceID, max_project_spend_usd: 600 }));
-  await note("budgetEdit", o.budgetEdit({ workspaceID, entryID, budget_usd: 75 }));
+  await note("budgetUpdateGlobal", o.budgetUpdateGlobal({ workspaceID, data: { max_project_spend_usd: 600 } }));
+  await note("budgetEdit", o.budgetEdit({ workspaceID, entryID, data: { budget_usd: 75 } }));
   await note("budgetLock", o.budgetLock({ workspaceID, entryID }));
   await note("executorStopAll", o.executorStopAll({ workspaceID }));
 
@@ -41,7 +41,9 @@ async function main(): Promise<void> {
 
   // What a caller without types may send by mistake: refused, never silently taken.
   await note("without a body", o.budgetUpdateGlobal({ workspaceID } as never));
-  await note("with another's body", o.budgetUpdateGlobal({ workspaceID, budget_usd: 1 } as never));
+  await note("with an empty body", o.budgetUpdateGlobal({ workspaceID, data: {} } as never));
+  await note("with another's body", o.budgetUpdateGlobal({ workspaceID, data: { budget_usd: 1 } } as never));
+  await note("budgetEdit without a body", o.budgetEdit({ workspaceID, entryID } as never));
   console.log(JSON.stringify(told));
 }
 

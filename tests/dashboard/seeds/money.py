@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.utils.timezone import now
 
 from budget import amounts
+from budget.forecast import record as forecasts
 from budget.limits import caps
 from budget.models import Account, Category, Hold, LedgerEntry, Project, RoundSpend
 from orchestration.backlog import entries
@@ -62,6 +63,7 @@ def a_day(name: str = "Invoices", *, cap: str = "60", budget: str = "75") -> Wor
     dispatch.cycle(workspace.pk)
     for n, session in enumerate(Session.objects.filter(workspace=workspace, status=Session.Status.CLAIMED).order_by("id")):
         seed.run(session, cost=["0.74", "0.052", "1.2"][n % 3], score=None)
+    forecasts.refresh(workspace.pk)
     return workspace
 
 

@@ -15,6 +15,7 @@ from orchestration import queries
 from orchestration.backlog.entries import Draft
 from orchestration.executor import dispatch
 from orchestration.executor.plan import Decision, Waiting, World
+from orchestration.messaging import wake_ups
 from orchestration.models import Entry, FileLock, Session
 from tests.factories import ANA, a_worker, a_workspace, an_entry, project, sessions_of, some_entries
 
@@ -129,6 +130,21 @@ def test_a_cycle_reads_on_past_parked_entries() -> None:
     dispatch.cycle(shop.pk)
     assert free.pk in {s.entry_id for s in sessions_of(shop)}
     assert Entry.objects.filter(parked_behind__isnull=False).count() == 40
+
+
+def test_a_cycle_that_used_up_its_passes_enqueues_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_worker()
+    shop = a_workspace(cap="500", budget="500", max_workers=2)
+    an_entry(shop, files=["a.py"])
+    some_entries(shop, *(Draft(f"parked {n}", spec={"files_to_modify": ["a.py"]}) for n in range(60)))
+    free = an_entry(shop, files=["b.py"])
+    enqueued: list[str] = []
+    monkeypatch.setattr(dispatch, "MAX_PASSES", 2)
+    monkeypatch.setattr(wake_ups, "enqueue_cycle", enqueued.append)
+    dispatch.cycle(shop.pk)
+    assert enqueued == [shop.pk] and free.pk not in {s.entry_id for s in sessions_of(shop)}
+    dispatch.cycle(shop.pk)
+    assert enqueued == [shop.pk] and free.pk in {s.entry_id for s in sessions_of(shop)}
 
 
 def test_a_paused_executor_dispatches_nothing() -> None:

@@ -1,6 +1,7 @@
 """The plan needs no database and no clock."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -212,3 +213,20 @@ def test_no_session_starts_on_money_that_one_at_work_is_about_to_ask_for() -> No
     world = replace(WORLD, headroom=USD, running=(Running("e9", wants=USD),))
     [decision] = plan(world, [an_entry("e1")])
     assert isinstance(decision, Wait) and decision.why.message == "Waiting for $1.00 set aside for sessions at work"
+
+
+@pytest.mark.parametrize(
+    ("world", "observed", "message"),
+    [
+        ({"max_workers": 1, "running": (Running("e9"),)}, "1 of 1 workers busy", "All workers are busy"),
+        (
+            {"max_workers": 4, "worker_slots": 4, "busy_elsewhere": 4},
+            "4 of 4 slots of worker processes taken",
+            "No slot of a worker process is free: 0 taken by this workspace, 4 by others",
+        ),
+        ({"max_workers": 4, "worker_slots": 9}, "0 of 4 workers busy", "Entries ahead of it take the free workers"),
+    ],
+)
+def test_a_missing_slot_names_the_limit_that_is_used_up(world: dict[str, Any], observed: str, message: str) -> None:
+    [decision] = plan(replace(WORLD, free_slots=0, **world), [an_entry("e1")])
+    assert isinstance(decision, Wait) and (decision.why.observed, decision.why.message) == (observed, message)

@@ -1,0 +1,96 @@
+"""The forecast as a row: computed in the control worker when something moved, the same figures for pages and the API."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from budget.amounts import usd
+from budget.forecast import inputs, record
+from budget.models import ForecastRecord, Hold
+from tests.factories import a_charge, a_session, a_workspace, an_entry, ended, project
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def worked(shop: Workspace, rounds: int = 3) -> None:
+    for n in range(rounds):
+        session = a_session(an_entry(shop, content=f"do {n}"))
+        a_charge(session.entry, "0.5")
+        Hold.objects.filter(session_ref=session.pk).update(drawn=usd("0.5"))
+        ended(session, outcome="passed")
+    Hold.objects.update(opened_at=F("settled_at") - timedelta(minutes=40))
+
+
+def long_ago() -> None:
+    ForecastRecord.objects.update(computed_at=F("computed_at") - timedelta(minutes=1))
+
+
+def test_the_row_equals_the_computation() -> None:
+    shop = a_workspace()
+    worked(shop)
+    record.refresh(shop.pk)
+    at = ForecastRecord.objects.get(pk=shop.pk).computed_at
+    assert record.current(shop.pk, at=at) == inputs.forecast(shop.pk, at=at)
+    assert record.current(shop.pk, at=at, paused=True) == inputs.forecast(shop.pk, at=at, paused=True)
+
+
+def test_its_dates_move_with_the_clock_while_nothing_is_spent() -> None:
+    shop = a_workspace()
+    worked(shop)
+    record.refresh(shop.pk)
+    at = timezone.now()
+    early, late = record.current(shop.pk, at=at), record.current(shop.pk, at=at + timedelta(hours=1))
+    assert early.cap_at and late.cap_at == early.cap_at + timedelta(hours=1)
+    assert replace(late, cap_at=None, cap_from=None, cap_until=None) == replace(early, cap_at=None, cap_from=None, cap_until=None)
+
+
+def test_before_the_first_row_only_the_end_of_the_backlog_is_unknown() -> None:
+    shop = a_workspace()
+    worked(shop)
+    at = timezone.now()
+    first, full = record.current(shop.pk, at=at), inputs.forecast(shop.pk, at=at)
+    assert full.end_spend is not None and first.enough
+    assert first == replace(full, end_spend=None, end_low=None, end_high=None)
+
+
+def test_a_tick_computes_it_again_when_money_moved_and_not_more_often_than_each_ten_seconds() -> None:
+    shop = a_workspace()
+    worked(shop)
+    record.refresh_due()
+    before = ForecastRecord.objects.get(pk=shop.pk)
+    a_charge(an_entry(shop, content="more"), "3")
+    record.refresh_due()
+    assert ForecastRecord.objects.get(pk=shop.pk).version == before.version, "ten seconds have not passed"
+    long_ago()
+    record.refresh_due()
+    assert ForecastRecord.objects.get(pk=shop.pk).version == project(shop).version > before.version
+
+
+def test_an_idle_workspace_costs_a_tick_one_query() -> None:
+    shop = a_workspace()
+    worked(shop)
+    record.refresh_due()
+    long_ago()
+    with CaptureQueriesContext(connection) as context:
+        record.refresh_due()
+    assert len(context.captured_queries) == 1
+
+
+def test_of_a_large_backlog_a_sample_is_read_and_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = a_workspace()
+    worked(shop)
+    for n in range(9):
+        an_entry(shop, content=f"open {n}")
+    at = timezone.now()
+    whole = inputs.forecast(shop.pk, at=at)
+    monkeypatch.setattr(inputs, "MAX_OPEN", 6)
+    part = inputs.forecast(shop.pk, at=at)
+    assert whole.end_spend and part.end_spend
+    assert part.end_spend == pytest.approx(whole.end_spend, rel=0.5)
+    assert part.rate == whole.rate

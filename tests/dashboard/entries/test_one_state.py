@@ -1,0 +1,85 @@
+"""The list, the graph, the entry's page, the rail and the overview call the same entry the same."""
+
+import html
+import re
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from dashboard.entries import status_groups
+from dashboard.shared import entry_state, labels
+from orchestration.executor import control, explain
+from orchestration.models import Entry, Executor
+from tests.dashboard.seeds import entries as seed
+from tests.factories import an_entry
+from workspaces.models import Workspace
+
+
+def text_of(client: Client, address: str) -> str:
+    return html.unescape(re.sub(r"\s+", " ", client.get(address).content.decode()))
+
+
+def one_in_each_state(workspace: Workspace) -> None:
+    an_entry(workspace, content="fresh")
+    Entry.objects.filter(workspace=workspace, seq=7).update(not_before="2999-01-01T00:00:00Z")
+    Entry.objects.filter(workspace=workspace, seq=8).update(not_before="2001-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_the_group_in_python_is_the_group_in_sql(workspace: Workspace, state: str) -> None:
+    one_in_each_state(workspace)
+    Executor.objects.filter(pk=workspace.pk).update(state=state)
+    entries = list(Entry.objects.filter(workspace=workspace).annotate(kind=status_groups.KIND))
+    assert {entry.seq: entry_state.group(entry, now()) for entry in entries} == {entry.seq: entry.kind for entry in entries}
+    assert len({entry.kind for entry in entries}) >= 5
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_list_page_and_counts_agree(ana: Client, workspace: Workspace, paused: bool) -> None:
+    one_in_each_state(workspace)
+    if paused:
+        control.pause(workspace.pk, by=seed.ANA)
+    listed = ana.get(f"/w/{workspace.pk}/entries/").context
+    for row in listed["rows"]:
+        page = ana.get(f"/w/{workspace.pk}/entries/{row['entry'].pk}/").context["row"]
+        assert page["badge"] == row["badge"], row["entry"].seq
+    ready = sum(row["badge"] == "ready" for row in listed["rows"])
+    rail = {item["word"]: item["n"] for item in listed["rail"]}
+    assert ready >= 1
+    assert rail["Ready"] == str(ready)
+    assert ana.get(f"/w/{workspace.pk}/").context["tally"]["ready"] == ready
+
+
+def test_a_ready_entry_shows_the_reason_of_explain(ana: Client, workspace: Workspace) -> None:
+    one_in_each_state(workspace)
+    control.pause(workspace.pk, by=seed.ANA)
+    ready = next(entry for entry in Entry.objects.filter(workspace=workspace) if entry_state.group(entry) == "ready")
+    seen = text_of(ana, f"/w/{workspace.pk}/entries/{ready.pk}/")
+    why = explain.reasons(workspace.pk, [ready.pk])[ready.pk].why
+    assert "Ready</span>" in seen and why is not None and why.message in seen
+
+
+def test_rounds_before_a_reopen_are_not_hidden(ana: Client, workspace: Workspace) -> None:
+    entry = next(
+        entry
+        for entry in Entry.objects.filter(workspace=workspace)
+        if entry.rounds.filter(ended_at=None).count() == 0 and entry.rounds.count()
+    )
+    Entry.objects.filter(pk=entry.pk).update(rounds_completed=0, budget_rounds=5)
+    seen = text_of(ana, f"/w/{workspace.pk}/entries/{entry.pk}/")
+    assert f"{entry.rounds.count()} made in all" in seen
+
+
+def test_alerts_of_the_banner_are_on_the_attention_list(ana: Client, workspace: Workspace) -> None:
+    Executor.objects.filter(pk=workspace.pk).update(
+        trouble_code="agent_unavailable", trouble_message="No login.", trouble_since=now()
+    )
+    workspace.project.__class__.objects.filter(pk=workspace.pk).update(max_project_spend=0)
+    context = ana.get(f"/w/{workspace.pk}/").context
+    sentences = [item.pieces[0][0] for item in context["needs"]]
+    assert context["alert"].sentence in sentences and "Agents cannot run. No login." in sentences
+
+
+def test_every_badge_has_a_word() -> None:
+    assert all(labels.badge(name)[2] for name in ("ready", "pending", "in_progress", "held", "blocked", "failed", "done"))
