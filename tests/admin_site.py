@@ -16,7 +16,20 @@ from budget.limits import caps
 from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, ThresholdCrossing
 from budget.reviews import comments, drafting
 from orchestration.backlog import entries
-from orchestration.models import Conversation, Dependency, Entry, FileLock, LogChunk, Round, Secret, Session
+from orchestration.models import (
+    Conversation,
+    Dependency,
+    Entry,
+    FileLock,
+    Integration,
+    IntegrationCommit,
+    Landing,
+    LogChunk,
+    Round,
+    Secret,
+    Session,
+    TreeVerdict,
+)
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
 from workspaces import activity, people, tokens
 from workspaces.models import Delivery, Role, Workspace
@@ -50,6 +63,16 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
             model=text, agent=text[:30],
         )  # fmt: skip
         Round.objects.create(entry=entry, session=session, number=1, summary=text, findings=[text], prompt=text)
+        verdict = TreeVerdict.objects.create(
+            workspace=workspace, tree=f"tree{n}", checks_hash="hash", commit=f"commit{n}", kind="round", passed=True,
+            checks=[{"name": text, "passed": True}], by=text,
+        )  # fmt: skip
+        landed = IntegrationCommit.objects.create(
+            workspace=workspace, state="done", old="old", new=f"new{n}", tree=f"tree{n}", subject=text[:300], verdict=verdict
+        )
+        Landing.objects.create(
+            workspace=workspace, entry=entry, commit=f"commit{n}", state="landed", intent=landed, message=text, by=text
+        )
         Conversation.objects.create(entry=session.entry, role="implement", kind="codex", thread_id=f"thread-{session.pk}")
         LogChunk.objects.create(session=session, first_seq=0, lines=[[0, "stdout", text]], size=len(text))
         FileLock.objects.create(workspace=workspace, entry=entry, path=f"src/{n}/{text}".replace("/script", "script"))
@@ -74,6 +97,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
     Limit.objects.create(project=project(workspace), category="total", period="day", amount=usd(500))
     ThresholdCrossing.objects.create(project=project(workspace), percent=7, cap=usd(100), spent=usd(7))
     forecasts.refresh(workspace.pk)
+    Integration.objects.create(workspace=workspace, state="red", tip="tip", message=text, phase=text[:200])
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)
     if count > 1:

@@ -27,7 +27,21 @@ from budget.models import (
     RoundSpend,
     ThresholdCrossing,
 )
-from orchestration.models import Conversation, Dependency, Entry, Executor, FileLock, LogChunk, Round, Secret, Session
+from orchestration.models import (
+    Conversation,
+    Dependency,
+    Entry,
+    Executor,
+    FileLock,
+    Integration,
+    IntegrationCommit,
+    Landing,
+    LogChunk,
+    Round,
+    Secret,
+    Session,
+    TreeVerdict,
+)
 from workspaces.admin.base import places
 from workspaces.models import ApiToken, Channel, ChannelVerb, Delivery, Event, Membership, Workspace
 
@@ -128,6 +142,10 @@ places.update(
         Dependency: lambda obj: _entry(obj.entry, "deps"),
         Session: lambda obj: _page("session", obj.workspace_id, obj.pk),
         Round: lambda obj: _round(obj.entry, obj.number),
+        TreeVerdict: lambda row: _page("landing", row.workspace_id),
+        Integration: lambda row: _page("landing", row.pk),
+        IntegrationCommit: lambda row: _page("landing", row.workspace_id),
+        Landing: lambda row: _page("landing", row.workspace_id),
         FileLock: lambda obj: _page("locks", obj.workspace_id, query={"entry": obj.entry_id}),
         LogChunk: lambda obj: _page("session-log", obj.session.workspace_id, obj.session_id, at=f"L{obj.first_seq}"),
         Conversation: lambda obj: _entry(obj.entry, "history"),
