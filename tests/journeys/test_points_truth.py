@@ -50,7 +50,9 @@ def test_11_and_12_a_dropped_stream_is_reported_and_recovers(troubled_page: Page
     page.evaluate("window.later = 31000")
     expect(page.locator("#connection")).to_contain_text("Data from", timeout=3000)
     expect(page.locator("#connection")).to_contain_text("old")
-    assert page.locator("#workers").evaluate("(r) => getComputedStyle(r, '::after').content") == '"stale"'
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('#workers'), '::after').content === '\"stale\"'", timeout=5000
+    )
     frozen = page.locator("#workers time").all_inner_texts()
     page.wait_for_timeout(2500)
     page.route("**/?fragment=*", lambda route: route.abort())
@@ -103,7 +105,7 @@ def test_15_a_change_is_seen_within_a_second_wherever_it_shows(page: Page, addre
     target = Entry.objects.get(workspace=workspace, seq=5)
     took = []
     for number in range(20):
-        act, words = (entry_actions.put_on_hold, "hold Blocked") if number % 2 == 0 else (entry_actions.resume, "Waiting Parked")
+        act, words = (entry_actions.put_on_hold, "hold Blocked") if number % 2 == 0 else (entry_actions.resume, "Waiting Ready")
         began = time.monotonic()
         act(seed.fresh(target), by=seed.ANA)
         page.wait_for_function(

@@ -1,15 +1,17 @@
 """A person changes their zone on their account's page, and every time that they read is another one."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.utils.timezone import now
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds import money as seed_money
 from tests.journeys.conftest import logged_in
 from workspaces import people
+from workspaces.models import Workspace
 
 
 def times_of(page: Page) -> list[tuple[str, str]]:
@@ -18,6 +20,7 @@ def times_of(page: Page) -> list[tuple[str, str]]:
 
 def test_changing_the_zone_changes_every_time_axis_and_day(page: Page, address: str, transactional_db: None) -> None:
     day = seed_money.a_day()
+    Workspace.objects.filter(pk=day.pk).update(created_at=now() - timedelta(days=7))  # a chart begins with its workspace
     budget = f"{address}/w/{day.pk}/budget/"
     page.goto(f"{budget}?range=7d")
     assert all(title.endswith(" UTC") for _, title in times_of(page))
