@@ -28,7 +28,7 @@ def run() -> None:
     """One tick over all workspaces."""
     enqueue_again()
     release_orphans()
-    branch.wake_for_remotes()
+    branch.wake_due()
     permits.expire()
     funding.share_out_all_due()
     for workspace_id in Executor.objects.filter(state=Executor.State.RUNNING).values_list("pk", flat=True):

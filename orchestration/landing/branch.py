@@ -6,14 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from orchestration import configuration
 from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Executor, Integration, Worker
+from orchestration.models import Entry, Executor, Integration, Landing, Worker
 
 State = Integration.State
 STOPS_DISPATCH = (State.RED, State.WAITING, State.UNUSABLE)
@@ -80,16 +80,20 @@ def observe(workspace_id: str) -> str:
     return ""
 
 
-def wake_for_remotes() -> None:
-    """Let landers ask the remotes whether their base branches moved: those of clones, while their executors run."""
+def wake_due() -> None:
+    """The tick's safety net: landings that nobody looks at, and remotes whose base branch may have moved while executors run."""
+    stopped = Q(workspace__executor__stop_all_at__isnull=False)
+    queued = Landing.objects.filter(workspace=OuterRef("pk"), state__in=Landing.OPEN)
+    Integration.objects.filter(Exists(queued), due=False, lease_until__isnull=True).exclude(stopped).update(due=True)
     running = Integration.objects.filter(workspace__executor__state=Executor.State.RUNNING, workspace__deleted_at__isnull=True)
     running.exclude(workspace__origin="").filter(due=False).update(due=True)
 
 
 def due(worker: Worker) -> list[str]:
-    """Workspaces where a lander must look, whose lease is free or was this host's dead worker's."""
+    """Workspaces where a lander must look, or was killed: whose lease is free or of a worker on this host."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    alive = Integration.objects.filter(due=True, workspace__deleted_at__isnull=True).filter(free | Q(worker__host=worker.host))
+    is_due = Q(due=True) | Q(lease_until__isnull=False)
+    alive = Integration.objects.filter(is_due, workspace__deleted_at__isnull=True).filter(free | Q(worker__host=worker.host))
     return list(alive.order_by("workspace_id").values_list("pk", flat=True))
 
 

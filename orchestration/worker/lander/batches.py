@@ -26,6 +26,7 @@ def work(lease: Lease) -> None:
     if (left := lease.folder / judging.checkout_name(lease)).exists():  # of a lander that was killed
         worktrees.discard(lease.repo, left)
     swap.recover(lease)
+    _remove_left_worktrees(lease)
     try:
         while _step(lease):
             pass
@@ -159,6 +160,13 @@ def _push_on_request(lease: Lease) -> None:
     if lease.row().push_wanted:
         lease.write(push_wanted=False)
         pushing.push(lease.workspace_id, lease.repo)
+
+
+def _remove_left_worktrees(lease: Lease) -> None:
+    """Those of entries that landed and whose lander was killed before it removed them."""
+    names = [path.name for path in lease.folder.glob("entry_*")]
+    done = Landing.objects.filter(workspace_id=lease.workspace_id, entry__in=names, entry__status=Entry.Status.DONE)
+    _clean_up(lease, list(done.filter(state=Landing.State.LANDED)))
 
 
 def _requeue(lease: Lease) -> None:

@@ -68,6 +68,8 @@ class Service:
         except Halted as halt:
             log.info("lander.halted", workspace=workspace_id, why=str(halt))
             failed = False
+            if self._stopping.is_set():  # another process goes on
+                Integration.objects.filter(pk=workspace_id, fence=fence).update(due=True)
         except (GitError, CannotJudge) as problem:
             log.warning("lander.failed", workspace=workspace_id, error=str(problem)[-300:])
             Integration.objects.filter(pk=workspace_id, fence=fence).update(base_problem=str(problem)[-1000:])

@@ -30,7 +30,7 @@ def test_new_commits_of_a_remotes_base_branch_are_merged_and_a_remote_that_is_aw
     git(origin, "commit", "--quiet", "-m", "theirs")
     base_branch._next_fetch.clear()
     Integration.objects.update(due=False)
-    branch.wake_for_remotes()
+    branch.wake_due()
     assert Integration.objects.get().due
     work.land()
     assert work.merged("from-remote") == "1"

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils.timezone import now
 
 from orchestration.landing import branch
 from orchestration.models import Integration, IntegrationCommit, Landing, Session
+from orchestration.sessions import session_dir
 from orchestration.worker.lander import swap
 from orchestration.worker.lander.lease import Lease
+from orchestration.worker.lander.service import Service
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of
 from workspaces.models import Event
 
@@ -48,9 +51,10 @@ def test_a_landing_that_was_cut_short_is_completed_once(
     kill_at(monkeypatch, swap, name, after=after)
     with pytest.raises(Killed):
         work.land()
-    Integration.objects.update(due=True, lease_until=None)
-    work.land()
+    Integration.objects.update(lease_until=now())  # it runs out; nobody asks for a lander
+    Service(work.heartbeat.worker).run_due()
     assert (entry_of(session).status, work.merged("ok")) == ("done", "yes\n")
+    assert not (session_dir.worktrees() / session.entry_id).exists()
     assert [commit.state for commit in IntegrationCommit.objects.all()] == ["done"]
     assert Landing.objects.get().state == "landed"
     assert work.git("log", "--first-parent", "--format=%s", f"main..{BRANCH}").split("\n") == ["#1 Do it"]
