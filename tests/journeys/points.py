@@ -48,6 +48,7 @@ class Site:
             "edit": f"entries/{dear}/edit/",
             "plan": "entries/plan/",
             "locks": "locks/",
+            "landing": "landing/",
             "budget": "budget/",
             "by entry": "budget/entries/",
             "by round": "budget/rounds/",
