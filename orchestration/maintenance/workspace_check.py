@@ -88,7 +88,7 @@ def _described(workspace: Workspace, config: configuration.Config, verdict: Tree
         if not check["raw_passed"] and not cases:
             yield "    An exit code cannot tell one failure from another: it must become 0. Let the check write JUnit for more."
     if summary.names:
-        yield f"{summary.failing} cases fail before any entry. Work is not refused for them; name those that are the goal as tests of an entry:"
+        yield f"{summary.failing} {_cases(summary.failing)} before any entry. Work is not refused for them; name those that are the goal as tests of an entry:"
         yield from (f"  {name}" for name in summary.names[:MAX_NAMES])
         if summary.failing > MAX_NAMES:
             yield f"  and {summary.failing - MAX_NAMES} more"
@@ -96,3 +96,7 @@ def _described(workspace: Workspace, config: configuration.Config, verdict: Tree
 
 def _is_worker_online() -> bool:
     return Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S)).exists()
+
+
+def _cases(count: int) -> str:
+    return "case fails" if count == 1 else "cases fail"

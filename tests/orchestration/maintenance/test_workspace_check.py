@@ -1,0 +1,43 @@
+"""`./muster workspace check ID`: says before the first cent what the checks say of the base."""
+
+from collections.abc import Callable
+
+from orchestration.maintenance import workspace_check
+from tests.orchestration.worker.sessions.conftest import shop
+from tests.orchestration.worker.sessions.shop import Shop
+
+__all__ = ["shop"]
+Make = Callable[..., Shop]
+REPORT = '<testsuite><testcase classname="t" name="old"><failure message="no"/></testcase><testcase classname="t" name="fine"/></testsuite>'
+
+
+def check(workspace_id: str, **more: object) -> tuple[int, str]:
+    lines: list[str] = []
+    code = workspace_check.run(workspace_id, again=bool(more.get("again")), timeout_s=0.1, write_line=lines.append)
+    return code, "\n".join(lines)
+
+
+def test_it_names_the_cases_that_fail_before_any_entry(shop: Make) -> None:
+    work = shop(verify=[{"name": "tests", "run": f"echo '{REPORT}' > j.xml; exit 1", "junit": "j.xml"}])
+    work.land()
+    code, text = check(work.workspace.pk)
+    assert code == 0 and "tests: fails, 1 of 2 cases pass" in text
+    assert "1 case fails before any entry" in text and "  t.old" in text
+
+
+def test_it_says_that_an_exit_code_must_become_good(shop: Make) -> None:
+    work = shop(verify=[{"name": "tests", "run": "false"}])
+    work.land()
+    assert "An exit code cannot tell one failure from another" in check(work.workspace.pk)[1]
+
+
+def test_checks_that_cannot_run_are_an_error(shop: Make) -> None:
+    work = shop(setup=["false"])
+    work.land()
+    code, text = check(work.workspace.pk)
+    assert code == 1 and "setup command 1 failed" in text
+
+
+def test_without_checks_it_warns_and_an_unknown_workspace_is_named(shop: Make) -> None:
+    assert check(shop(verify=[]).workspace.pk) == (0, "No verify command is configured: every result of the agent will pass.")
+    assert check("ws_nowhere")[0] == 2
