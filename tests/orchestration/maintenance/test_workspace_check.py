@@ -1,4 +1,4 @@
-"""`./muster workspace check ID`: says before the first cent what the checks say of the base."""
+"""`./muster workspace check ID`: shows before the first cent what the checks give on the base."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ def test_it_names_the_cases_that_fail_before_any_entry(shop: Make) -> None:
     assert "1 case fails before any entry" in text and "  t.old" in text
 
 
-def test_it_says_that_an_exit_code_must_become_good(shop: Make) -> None:
+def test_an_exit_code_alone_must_become_good(shop: Make) -> None:
     work = shop(verify=[{"name": "tests", "run": "false"}])
     work.land()
     assert "An exit code cannot tell one failure from another" in check(work.workspace.pk)[1]
