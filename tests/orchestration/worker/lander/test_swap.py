@@ -1,6 +1,7 @@
 """A lander that is killed at any point of a landing: the next one completes it, and nothing happens twice."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_landing_that_was_cut_short_is_completed_once(
     kill_at(monkeypatch, swap, name, after=after)
     with pytest.raises(Killed):
         work.land()
-    Integration.objects.update(lease_until=now())  # it runs out; nobody asks for a lander
+    Integration.objects.update(lease_until=now() - timedelta(seconds=1))  # it has run out; nobody asks for a lander
     Service(work.heartbeat.worker).run_due()
     assert (entry_of(session).status, work.merged("ok")) == ("done", "yes\n")
     assert not (session_dir.worktrees() / session.entry_id).exists()
