@@ -72,7 +72,9 @@ class Service:
                 Integration.objects.filter(pk=workspace_id, fence=fence).update(due=True)
         except (GitError, CannotJudge) as problem:
             log.warning("lander.failed", workspace=workspace_id, error=str(problem)[-300:])
-            Integration.objects.filter(pk=workspace_id, fence=fence).update(base_problem=str(problem)[-1000:])
+            Integration.objects.filter(pk=workspace_id, fence=fence).update(
+                undelivered=str(problem)[-300:]
+            )  # the next delivery clears it
         except (DatabaseError, InterfaceError):
             raise
         except Exception:
