@@ -90,10 +90,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
-    """The slow suites run on SQLite unless asked. Agents one test at a time: a CLI under load misses its seconds.
-
-    The others run two files at a time, because they mostly wait; then, one by one, the tests that measure time.
-    """
+    """The slow suites run on SQLite unless asked: two files at a time, because they mostly wait; then, one by one, what measures time."""
     plain = any(word in PLAIN for word in extra)
     slow = [name for name in ("faults", "journeys", "agents") if getattr(options, name)]
     if slow:
@@ -101,7 +98,7 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
         return [
             Suite(f"{name.title()} on {database}{title}", database, [f"tests/{name}", *arguments, *extra], bool(arguments))
             for name in slow
-            for title, arguments in ([("", [])] if plain or name == "agents" else SIDE_BY_SIDE)
+            for title, arguments in ([("", [])] if plain else SIDE_BY_SIDE)
         ]
     databases = [options.db] if options.db else ["sqlite", "postgresql"]
     workers = [] if plain else ["-n", str(min(4, max(2, os.cpu_count() or 2))), "--dist", "worksteal"]

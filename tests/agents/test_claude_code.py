@@ -68,6 +68,7 @@ def test_it_is_resumed_twice(llm: Server, bench: Make) -> None:
     assert work.check_cost(id_, provider) == 72_000 and len(threads(work, id_)) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("by", ["itself", "muster"])
 def test_a_looping_agent_stops_at_its_reservation_and_its_conversation_continues_with_more(
     llm: Server, bench: Make, by: str

@@ -52,6 +52,7 @@ def test_it_is_resumed_twice_and_its_growing_totals_cost_what_the_provider_count
     assert work.merged("ok") == "yes" and work.rounds(id_)[0]["summary"] == "Round 0."
 
 
+@pytest.mark.alone
 def test_a_reservation_grows_during_the_session_and_stops_at_the_ceiling(llm: Server, bench: Make) -> None:
     again = command_turn("date >> loop", usage=COSTLY)
     provider = llm(slices={"latency_ms": 300, "rounds": [[again] * 40, [write_turn("ok", usage=USAGE), text_turn(usage=USAGE)]]})
@@ -63,6 +64,7 @@ def test_a_reservation_grows_during_the_session_and_stops_at_the_ceiling(llm: Se
     assert ended(work, id_) - (crossed["ts"] + crossed["seconds"]) < 1, "stopped and committed"
 
 
+@pytest.mark.alone
 def test_a_looping_agent_stops_at_its_reservation_and_its_thread_continues_with_more(llm: Server, bench: Make) -> None:
     """$0.25 and requests of $0.0705: the fourth exceeds it. Codex has no limit of its own."""
     again = command_turn("date >> loop", usage=COSTLY)

@@ -59,6 +59,7 @@ def test_two_rounds_in_one_conversation_cost_what_the_provider_counted(llm: Serv
     assert work.rounds(id_)[1]["summary"] == "Now it is there."
 
 
+@pytest.mark.alone
 def test_a_looping_agent_stops_at_its_reservation_and_its_conversation_continues_with_more(llm: Server, bench: Make) -> None:
     """$0.25 and requests of $0.0705: the fourth exceeds it. opencode has no limit of its own."""
     again = [command_turn(f"echo {n} >> loop", usage=COSTLY) for n in range(40)]
