@@ -154,6 +154,7 @@ urlpatterns = [
         name="member-act",
     ),
     path("w/<str:workspace_id>/agents/", agents.page, name="agent"),
+    path("w/<str:workspace_id>/agents/check/", agents.check, name="agent-check"),
     path("w/<str:workspace_id>/agents/retry/", agents.retry, name="agent-retry"),
     path("w/<str:workspace_id>/agents/secrets/", agents.put_secret, name="secrets"),
     path("w/<str:workspace_id>/agents/secrets/<str:name>/remove/", agents.remove_secret, name="secret-remove"),

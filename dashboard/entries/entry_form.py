@@ -31,7 +31,11 @@ LINES = {name: FIELDS.index(field) + 1 for name, field in FIELD_OF.items()}
 
 
 def submitted(post: Any) -> dict[str, str]:
-    return {name: post.get(name, "") for name in FIELDS}
+    """What was typed. The failing cases that were chosen as targets join the tests."""
+    form_data = {name: post.get(name, "") for name in FIELDS}
+    typed = lines(form_data["tests"])
+    chosen = [name for name in post.getlist("target") if name not in typed]
+    return form_data | ({"tests": "\n".join([*typed, *chosen])} if chosen else {})
 
 
 def spec(form_data: dict[str, str]) -> dict[str, Any]:

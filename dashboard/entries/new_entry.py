@@ -18,12 +18,15 @@ from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import SEE_OTHER
 from orchestration import queries
 from orchestration.backlog import entries
+from orchestration.landing import reads
 from orchestration.models import Entry
 from orchestration.plans.items import Item, Plan
+from orchestration.verdicts import targets
 from workspaces.access import Need
 from workspaces.errors import Invalid
 
 MAX_HITS = 12
+MAX_FAILING = 200
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -51,12 +54,18 @@ def page(page_request: PageRequest) -> HttpResponse:
 
 
 def _first_values(page_request: PageRequest) -> dict[str, str]:
-    """`?copy=`: the values of another entry, to be changed before they are added."""
+    """`?copy=`: the values of another entry, to be changed before they are added. `?goal=`: what fails on the base is to pass."""
     after = page_request.request.GET.get("after", "")[:200]
     copied = page_request.request.GET.get("copy", "")
     if not copied:
-        return {"priority": "medium", "after": after}
+        return {"priority": "medium", "after": after} | (_goal(page_request) if "goal" in page_request.request.GET else {})
     return entry_form.from_entry(queries.entry_for(page_request.workspace.pk, copied[:60]))
+
+
+def _goal(page_request: PageRequest) -> dict[str, str]:
+    failing = reads.failing_on_tip(page_request.workspace)
+    number = f"{len(failing)} failing {'test' if len(failing) == 1 else 'tests'}"
+    return {"content": f"Make the {number} pass", "tests": "\n".join(targets.goals(failing))} if failing else {}
 
 
 def _api_value(form_data: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -81,7 +90,8 @@ def _api_value(form_data: dict[str, str]) -> tuple[dict[str, Any], dict[str, str
 
 
 def _render(page_request: PageRequest, form_data: dict[str, str], wrong: dict[str, str]) -> HttpResponse:
-    regions = HEADER | {"hits": Region("entries/hits.html", hits)}
+    regions = HEADER | REGIONS
+    page_request.memo["form"] = form_data
     context = {
         "form_data": form_data,
         "wrong": wrong,
@@ -100,3 +110,24 @@ def hits(page_request: PageRequest) -> dict[str, Any]:
     query = filters.EntryQuery(dict.fromkeys(("status", "reason", "locked", "group"), ""), search, [])
     matches: list[Entry] = list(filters.matching(page_request.workspace.pk, query).order_by("-seq")[:MAX_HITS])
     return {"hits": matches, "search_words": page_request.request.GET.get("find", "")}
+
+
+def failing(page_request: PageRequest) -> dict[str, Any]:
+    """The cases that fail on the base, first those that the entry is likely about."""
+    asked = page_request.request.GET
+    typed = {name: asked.get(name, "") for name in ("content", "modifies", "creates")}
+    form_data = typed if "content" in asked else page_request.memo["form"]
+    cases = reads.failing_on_tip(page_request.workspace)
+    files = entry_form.lines(f"{form_data['modifies']}\n{form_data['creates']}")
+    likely = targets.proposed(cases, title=form_data["content"].strip().split("\n")[0], files=files)
+    chosen = set(asked.getlist("target")) & set(cases)
+    names = list(dict.fromkeys([*sorted(chosen), *likely, *sorted(cases)]))
+    return {
+        "failing": [(name, cases[name], name in chosen) for name in names[:MAX_FAILING]],
+        "failing_count": len(names),
+        "likely": len(likely),
+        "is_chosen": bool(chosen),
+    }
+
+
+REGIONS = {"hits": Region("entries/hits.html", hits), "failing": Region("entries/failing.html", failing)}

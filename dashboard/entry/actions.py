@@ -4,16 +4,18 @@ from collections.abc import Callable
 
 from django import forms
 from django.http import HttpResponse
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.page_request import PageRequest
-from dashboard.shared.responses import done
+from dashboard.shared.responses import confirm, done
 from orchestration import queries
 from orchestration.backlog import entries, entry_actions, entry_edits
 from orchestration.executor import explain
-from orchestration.models import Entry
+from orchestration.models import Entry, Round
 from workspaces.access import Need
 
 VERBS: dict[str, tuple[Callable[..., Entry], str]] = {
@@ -51,11 +53,32 @@ class ParallelForm(forms.Form):
 def change_state(page_request: PageRequest, entry_id: str, verb: str) -> HttpResponse:
     entry = queries.entry_for(page_request.workspace.pk, entry_id)
     do, sentence = VERBS[verb]
-    do(entry, by=page_request.caller, reason=validated(ReasonForm(page_request.request.POST))["reason"])
+    reason = validated(ReasonForm(page_request.request.POST))["reason"]
+    if verb == "done" and _has_unlanded_work(entry) and not confirmation.is_confirmed(page_request, "entry-done", entry.pk):
+        return _ask_what_becomes_of_the_work(page_request, entry, reason)
+    do(entry, by=page_request.caller, reason=reason)
     explanation = explain.reasons(page_request.workspace.pk, [entry.pk]).get(entry.pk) if verb == "release" else None
     if explanation is not None and explanation.why is not None and explanation.why.blocks:
         return done(page_request, f"#{entry.seq} {sentence}, but will be blocked again: {explanation.why.message}", tone="warn")
     return done(page_request, f"#{entry.seq} {sentence}")
+
+
+def _has_unlanded_work(entry: Entry) -> bool:
+    return entry.status != Entry.Status.DONE and Round.objects.filter(entry=entry).exclude(commit="").exists()
+
+
+def _ask_what_becomes_of_the_work(page_request: PageRequest, entry: Entry, reason: str) -> HttpResponse:
+    address = (page_request.workspace.pk, entry.pk)
+    return confirm(
+        page_request,
+        title=f"Mark #{entry.seq} done without its work",
+        sentence="It has work that has not landed. Landing verifies it first, without a new implementation; closing merges nothing, "
+        "and entries that wait for it start without its work.",
+        button="Close without landing",
+        action=reverse("entry-act", args=[*address, "done"]),
+        fields={"confirm": confirmation.token(page_request, "entry-done", entry.pk), "reason": reason},
+        other=("Verify and land it", reverse("entry-reverify", args=address)),
+    )
 
 
 @require_POST

@@ -17,7 +17,7 @@ from dashboard.shared import confirmation
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER
-from dashboard.shared.page_request import PageRequest, Region, render_page
+from dashboard.shared.page_request import PageRequest, render_page
 from dashboard.shared.responses import SEE_OTHER, confirm
 from orchestration import queries
 from orchestration.backlog import content, entries
@@ -129,7 +129,8 @@ def _render(
         "version": version or content.version(content.values(fresh, needs)),
         "now": _differences(entry_form.from_entry(fresh), form_data) if overtaken else [],
     }
-    regions = HEADER | {"hits": Region("entries/hits.html", new_entry.hits)}
+    page_request.memo["form"] = form_data
+    regions = HEADER | new_entry.REGIONS
     response = render_page(page_request, "entry/edit.html", regions, section="entries", **context)
     response.status_code = 409 if overtaken else 422 if wrong else 200
     return response

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Aggregate, Count, QuerySet, Subquery, Sum, Value
+from django.db.models import Aggregate, Count, Exists, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.urls import reverse
@@ -16,14 +16,15 @@ from budget.forecast import record
 from budget.limits import LimitStatus
 from budget.models import LedgerEntry
 from dashboard.entries import status_groups
-from dashboard.overview import attention
+from dashboard.overview import attention, setup
 from dashboard.sessions import rows
 from dashboard.shared import fragments
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
-from orchestration.models import Entry, Executor, Session
+from orchestration.configuration import agent_kinds
+from orchestration.models import Entry, Executor, IntegrationCommit, Session
 from orchestration.reasons import NEEDS_PERSON, Reason
 
 MAX_SESSIONS = 8
@@ -44,7 +45,7 @@ def now_(page_request: PageRequest) -> dict[str, Any]:
         "executor": page_request.executor,
         "at_work": page_request.at_work,
         "max_workers": config.max_workers,
-        "agent_kind": config.agent.kind,
+        "agent_kind": agent_kinds.title(config.agent.kind),
         "has_checks": bool(config.verify or config.verifier),
         "tally": _tally(page_request),
         "day_limit": next(
@@ -90,10 +91,13 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         "passed": ended.filter(outcome=Session.Outcome.PASSED),
     }
     sums = {"today": booked.filter(at__gte=midnight), "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY)}
+    landed = IntegrationCommit.objects.filter(workspace=page_request.workspace, state=IntegrationCommit.State.DONE)
     subqueries = {name: _as_subquery(rows, Count("*")) for name, rows in counts.items()}
     subqueries |= {name: _as_subquery(rows, Sum("amount")) for name, rows in sums.items()}
     row: dict[str, Any] = dict(
-        Executor.objects.filter(pk=page_request.workspace.pk).values(last_failure=Subquery(failures), **subqueries).get()
+        Executor.objects.filter(pk=page_request.workspace.pk)
+        .values(last_failure=Subquery(failures), landed=Exists(landed), **subqueries)
+        .get()
     )
     tally = row | {"more": row["today"] - row["yesterday"]}
     page_request.memo["tally"] = tally
@@ -132,6 +136,10 @@ def money(page_request: PageRequest) -> dict[str, Any]:
     }
 
 
+def first_steps(page_request: PageRequest) -> dict[str, Any]:
+    return setup.region(page_request, has_landed=bool(_tally(page_request)["landed"]))
+
+
 def recent(page_request: PageRequest) -> dict[str, Any]:
     return fragments.activity(page_request, limit=MAX_EVENTS)
 
@@ -155,6 +163,7 @@ def _failures_url(page_request: PageRequest) -> str:
 
 REGIONS = HEADER | {
     "trouble": Region("overview/overview.html#trouble", trouble),
+    "setup": Region("overview/setup.html#setup", first_steps),
     "attention": Region("overview/overview.html#attention", needs),
     "now": Region("overview/overview.html#now", now_),
     "workers": Region("overview/overview.html#workers", workers),

@@ -13,7 +13,7 @@ from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import configuration, queries
-from orchestration.configuration import agent_kinds, circuit_breaker, secrets
+from orchestration.configuration import agent_checks, agent_kinds, circuit_breaker, secrets
 from orchestration.models import Secret
 from workspaces.access import Need
 
@@ -37,6 +37,13 @@ def page(page_request: PageRequest) -> HttpResponse:
 def retry(page_request: PageRequest) -> HttpResponse:
     circuit_breaker.try_again(page_request.workspace.pk, by=page_request.caller)
     return done(page_request, "Entries that waited for the provider may start now")
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def check(page_request: PageRequest) -> HttpResponse:
+    agent_checks.request(page_request.workspace.pk)
+    return done(page_request, "A session worker looks for the agents' programs and keys now")
 
 
 @require_POST
@@ -67,6 +74,7 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
     return {
         "executor": executor,
         "state": state,
+        "agent_check": agent_checks.current(page_request.workspace.pk),
         "roles": [
             {"does": does, "agent": agent, "title": agent_kinds.title(agent.kind), "limit": limit} for does, agent, limit in roles
         ],

@@ -40,9 +40,8 @@ class PageRequest:
         open_sessions = Session.objects.filter(workspace=OuterRef("pk"), status__in=Session.OPEN).order_by().values("workspace")
         at_work = Coalesce(Subquery(open_sessions.annotate(n=Count("pk")).values("n")), 0)
         newest = Worker.objects.filter(queue="control", ticked_at__isnull=False).order_by("-ticked_at").values("ticked_at")[:1]
-        rows = Executor.objects.select_related("workspace__project", "workspace__integration").annotate(
-            at_work=at_work, ticked_at=Subquery(newest)
-        )
+        related = ("workspace__project", "workspace__integration", "workspace__agent_check")
+        rows = Executor.objects.select_related(*related).annotate(at_work=at_work, ticked_at=Subquery(newest))
         counted: dict[str, Any] = {name: RawSQL(sql, [*parameters]) for name, (sql, parameters) in self._counts().items()}
         left = orphans.filter_orphans(FileLock.objects.filter(workspace=OuterRef("pk"))).order_by().values("workspace")
         counted["orphans"] = Coalesce(Subquery(left.annotate(n=Count("pk")).values("n")), 0)

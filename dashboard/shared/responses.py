@@ -46,22 +46,25 @@ def confirm(
     points: Sequence[str] = (),
     status: int = 0,
     typed: str = "",
+    other: tuple[str, str] | None = None,
 ) -> HttpResponse:
     """Ask for confirmation: the consequence, details as points, and one button. A page of its own, or with htmx a question in the
     place of the result line.
 
     A plain form that was sent without its confirmation gets 409: nothing was done. `status`: overrides the status, for htmx too.
-    `typed`: the text that enables the button.
+    `typed`: the text that enables the button. `other`: a second way to go on, as a button's label and address.
     """
-    question = {
+    question: dict[str, Any] = {
         "title": title,
         "sentence": sentence,
         "button": button,
         "action": action,
         "fields": fields,
         "back": return_url(page_request),
+        "points": points,
+        "typed": typed,
+        "other": other,
     }
-    question |= {"points": points, "typed": typed}
     if is_htmx(page_request.request):
         html = render_to_string("shared/result.html", {"confirmation": question, "oob": True}, request=page_request.request)
         return HttpResponse(html, status=status or 200)

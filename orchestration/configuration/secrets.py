@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from django.db import transaction
 
 from orchestration import events
-from orchestration.configuration import circuit_breaker
+from orchestration.configuration import agent_checks, circuit_breaker
 from orchestration.messaging import wake_ups
 from orchestration.models import Secret
 from workspaces import activity
@@ -39,6 +39,7 @@ def put(workspace_id: str, name: str, value: str, *, by: Caller) -> Secret:
         event = events.SecretSet(name=name) if fresh else events.SecretReplaced(name=name)
         activity.record(workspace_id, event, by=by, object_id=workspace_id)
         circuit_breaker.recovered(workspace_id)
+        agent_checks.request(workspace_id)
     wake_ups.enqueue_cycle(workspace_id)
     return row
 
@@ -50,6 +51,7 @@ def remove(workspace_id: str, name: str, *, by: Caller) -> None:
         if not deleted:
             raise NotFound("Secret not found")
         activity.record(workspace_id, events.SecretRemoved(name=name), by=by, object_id=workspace_id)
+        agent_checks.request(workspace_id)
 
 
 def unsealed(workspace_id: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from budget.limits import caps
 from budget.models import Project
 from orchestration import events
-from orchestration.configuration import circuit_breaker, difference
+from orchestration.configuration import agent_checks, circuit_breaker, difference
 from orchestration.configuration import config as configuration
 from orchestration.git import branches
 from orchestration.git import command as git
@@ -61,6 +61,7 @@ def create(
         caps.open_project(workspace.pk, total_budget=total_budget, max_project_spend=max_project_spend)
         Executor.objects.create(workspace=workspace, config=configuration.stored(checked))
         Integration.objects.create(workspace=workspace)
+        agent_checks.request(workspace.pk)
         activity.record(workspace.pk, events.WorkspaceCreated(name=name), by=by, object_id=workspace.pk)
     wake_ups.request_check()  # a lander runs the checks on the base
     workspace.refresh_from_db()
@@ -99,6 +100,8 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
         Executor.objects.filter(pk=executor.pk).update(config=kept)
         if "agent" in change:
             circuit_breaker.recovered(workspace.pk)
+        if {"agent", "interceptor", "verifier"} & set(change):
+            agent_checks.request(workspace.pk)
         Integration.objects.filter(pk=workspace.pk).update(due=True)
         event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.changes(executor.config, kept))
         activity.record(workspace.pk, event, by=by, object_id=workspace.pk)

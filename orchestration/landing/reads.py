@@ -35,6 +35,10 @@ class Summary:
     names: tuple[str, ...] = ()
     checks: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def total(self) -> int:
+        return self.passing + self.failing
+
 
 def integration(workspace_id: str) -> Integration:
     return branch.ensure(workspace_id)
@@ -103,6 +107,14 @@ def summary(verdict: TreeVerdict) -> Summary:
         names=tuple(names),
         checks=tuple(verdict.checks),
     )
+
+
+def failing_on_tip(workspace: Workspace) -> dict[str, str]:
+    """The cases that fail on the branch's tip, with the first lines of their messages: what an entry may be meant to fix."""
+    verdict = verdict_of(workspace, integration(workspace.pk).tip)
+    if verdict is None:
+        return {}
+    return {name: message for run in store.runs_of(verdict).values() if run.cases for name, message in run.cases.failed.items()}
 
 
 def shown_check(check: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`./muster workspace check ID`: what the page *Landing* says of a workspace before the first cent is spent, with progress."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,11 +8,10 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from orchestration import configuration
-from orchestration.configuration import agent_kinds
+from orchestration.configuration import agent_checks
 from orchestration.landing import branch, reads
-from orchestration.models import Executor, Integration, TreeVerdict, Worker
+from orchestration.models import AgentCheck, Executor, Integration, TreeVerdict, Worker
 from orchestration.verdicts import scopes
-from orchestration.worker.agents import KINDS
 from workspaces.models import Workspace
 
 POLL_S = 0.5
@@ -27,25 +25,33 @@ def run(workspace_id: str, *, again: bool, timeout_s: float, write_line: Callabl
         write_line(f"There is no workspace {workspace_id}: ./muster workspace list shows them")
         return 2
     config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
-    problems = [*_agent(config)]
-    for problem in problems:
-        write_line(problem)
+    if not _is_worker_online():
+        write_line("No session worker is online: start Muster with ./muster up, or a worker with ./muster worker")
+        return 1
+    agent = _agent_check(workspace, timeout_s=timeout_s)
+    write_line(f"Agent: {agent.message}" if agent else f"Agent: no session worker has looked within {timeout_s:g} s")
+    is_ready = bool(agent and agent.ok)
     if not config.verify:
         write_line("No verify command is configured: every result of the agent will pass.")
-        return 1 if problems else 0
+        return 0 if is_ready else 1
     verdict = _verdict(workspace, again=again, timeout_s=timeout_s, write_line=write_line)
     if verdict is None:
         return 1
     for line in _described(workspace, config, verdict):
         write_line(line)
-    return 1 if problems else 0
+    return 0 if is_ready else 1
 
 
-def _agent(config: configuration.Config) -> Iterator[str]:
-    traits = KINDS[config.agent.kind].TRAITS
-    title = agent_kinds.title(config.agent.kind)
-    if traits.binary and shutil.which(traits.binary) is None:
-        yield f"{title} is not on this host's PATH. Install it where the workers run: {traits.install}"
+def _agent_check(workspace: Workspace, *, timeout_s: float) -> AgentCheck | None:
+    """What a session worker finds of the agents' programs and keys. None: it takes too long."""
+    agent_checks.request(workspace.pk)
+    give_up_at = time.monotonic() + timeout_s
+    while time.monotonic() < give_up_at:
+        row = agent_checks.current(workspace.pk)
+        if row is not None and not row.due:
+            return row
+        time.sleep(POLL_S)
+    return None
 
 
 def _verdict(workspace: Workspace, *, again: bool, timeout_s: float, write_line: Callable[[str], object]) -> TreeVerdict | None:
@@ -65,7 +71,7 @@ def _verdict(workspace: Workspace, *, again: bool, timeout_s: float, write_line:
         if verdict is not None and (not again or verdict.pk > before):
             return verdict
         if not _is_worker_online():
-            write_line("No session worker is online: start Muster with ./muster up, or a worker with ./muster worker")
+            write_line("The session worker is gone: start Muster again")
             return None
         if row.phase and row.phase != shown:
             shown = row.phase

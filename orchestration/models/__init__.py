@@ -1,9 +1,10 @@
 """Tables of the work.
 
 `entries`: entries and their dependencies. `sessions`: sessions, rounds, logs and conversations. `executor`: executors and worker processes.
-`locks`: file locks. `landing`: verdicts on trees, the integration branch and the landing queue. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
+`locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
 """
 
+from orchestration.models.agent_checks import AgentCheck
 from orchestration.models.entries import Dependency, Entry
 from orchestration.models.executor import Executor, Worker
 from orchestration.models.landing import Integration, IntegrationCommit, Landing, TreeVerdict
@@ -12,6 +13,7 @@ from orchestration.models.secrets import Secret
 from orchestration.models.sessions import Conversation, LogChunk, Round, Session
 
 __all__ = [
+    "AgentCheck",
     "Conversation",
     "Dependency",
     "Entry",

@@ -1,11 +1,80 @@
 """The tests that an entry names in its spec: they must pass, whatever else the base's checks say. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from pathlib import PurePosixPath
 
 SOURCE_SUFFIXES = (".py", ".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".go", ".rs", ".rb", ".java", ".kt", ".php")
+MAX_GOALS = 100
+COMMON_WORDS = frozenset(
+    [
+        "test",
+        "tests",
+        "testing",
+        "implement",
+        "implements",
+        "make",
+        "makes",
+        "pass",
+        "passes",
+        "passing",
+        "failing",
+        "fails",
+        "function",
+        "functions",
+        "method",
+        "class",
+        "module",
+        "file",
+        "files",
+        "should",
+        "must",
+        "with",
+        "that",
+        "this",
+        "from",
+        "into",
+        "when",
+        "then",
+        "each",
+        "every",
+        "case",
+        "cases",
+        "error",
+        "errors",
+        "value",
+        "values",
+        "return",
+        "returns",
+        "none",
+        "true",
+        "false",
+        "assert",
+        "assertionerror",
+        "attributeerror",
+        "typeerror",
+        "valueerror",
+        "importerror",
+        "nameerror",
+        "notimplementederror",
+        "expected",
+        "object",
+        "have",
+        "init",
+        "main",
+        "utils",
+        "add",
+        "fix",
+        "write",
+        "support",
+        "again",
+        "missing",
+        "python",
+        "package",
+    ]
+)
 
 
 def matching(pattern: str, names: Iterable[str]) -> set[str]:
@@ -19,6 +88,29 @@ def names_case(text: str, name: str) -> bool:
     """Whether a text names a case: by its last part, as a word of its own."""
     word = _plain(name).rsplit(".", 1)[-1]
     return len(word) > 3 and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+
+
+def proposed(failed: Mapping[str, str], *, title: str, files: Iterable[str]) -> list[str]:
+    """The failing cases that an entry is likely about: whose name or message names one of its files or a word of its title. Words that most
+    of the cases have in common say nothing, unless there are no others."""
+    words = _words(title).union(*(_words(PurePosixPath(path).stem) for path in files)) - COMMON_WORDS
+    matches = {name: words & (_words(_plain(name)) | _words(message)) for name, message in failed.items()}
+    distinctive = {word for word in words if sum(word in common for common in matches.values()) <= max(len(failed) // 2, 1)}
+    return sorted(name for name, common in matches.items() if common & (distinctive or words))
+
+
+def goals(failed: Collection[str]) -> list[str]:
+    """Failing cases as the targets of one entry: their names, or where they are many their files."""
+    if len(failed) <= MAX_GOALS:
+        return sorted(failed)
+    return sorted({_plain(name).rpartition(".")[0] or name for name in failed})[:MAX_GOALS]
+
+
+def _words(text: str) -> set[str]:
+    """Words of four letters or more, also the parts of names such as `test_filesize` and `naturalSize`."""
+    whole = set(re.findall(r"[A-Za-z][A-Za-z0-9_]{3,}", text))
+    parts = {part for word in whole for part in re.findall(r"[A-Z]?[a-z0-9]{3,}|[A-Z]{4,}", word) if len(part) > 3}
+    return {word.lower() for word in whole | parts}
 
 
 def _is_match(dotted_pattern: str, name: str) -> bool:

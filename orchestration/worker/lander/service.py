@@ -11,6 +11,7 @@ from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Integration, Worker
 from orchestration.processes import leftovers
+from orchestration.worker import agent_checks
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import batches
 from orchestration.worker.lander.lease import Halted, Lease
@@ -42,7 +43,7 @@ class Service:
 
     def run_due(self) -> int:
         """Work on every workspace where something is due. Returns on how many."""
-        worked = 0
+        worked = agent_checks.run_due(self.worker)
         for workspace_id in branch.due(self.worker):
             if self._stopping.is_set():
                 break

@@ -1,14 +1,30 @@
-"""`./muster workspace check ID`: shows before the first cent what the checks give on the base."""
+"""`./muster workspace check ID`: shows before the first cent whether the agent can work, and what the checks give on the base."""
 
 from collections.abc import Callable
 
+import pytest
+
+from orchestration.configuration import agent_checks
 from orchestration.maintenance import workspace_check
+from orchestration.models import Worker
+from orchestration.worker import agent_checks as on_worker
 from tests.orchestration.worker.sessions.conftest import shop
 from tests.orchestration.worker.sessions.shop import Shop
 
 __all__ = ["shop"]
 Make = Callable[..., Shop]
 REPORT = '<testsuite><testcase classname="t" name="old"><failure message="no"/></testcase><testcase classname="t" name="fine"/></testsuite>'
+
+
+@pytest.fixture(autouse=True)
+def _a_worker_looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = agent_checks.request
+
+    def requested(workspace_id: str) -> None:
+        request(workspace_id)
+        on_worker.run_due(Worker.objects.get())
+
+    monkeypatch.setattr(agent_checks, "request", requested)
 
 
 def check(workspace_id: str, **more: object) -> tuple[int, str]:
@@ -39,5 +55,17 @@ def test_checks_that_cannot_run_are_an_error(shop: Make) -> None:
 
 
 def test_without_checks_it_warns_and_an_unknown_workspace_is_named(shop: Make) -> None:
-    assert check(shop(verify=[]).workspace.pk) == (0, "No verify command is configured: every result of the agent will pass.")
+    code, text = check(shop(verify=[]).workspace.pk)
+    assert code == 0 and "No verify command is configured: every result of the agent will pass." in text
     assert check("ws_nowhere")[0] == 2
+
+
+def test_an_agent_that_cannot_start_is_an_error(shop: Make) -> None:
+    code, text = check(shop("no-such-program --fast").workspace.pk)
+    assert code == 1 and "begins with no-such-program, which the session workers do not find" in text
+
+
+def test_without_a_worker_it_is_an_error(shop: Make) -> None:
+    work = shop()
+    Worker.objects.all().delete()
+    assert check(work.workspace.pk)[0] == 1

@@ -21,6 +21,7 @@ TRAITS = Traits(
     honours=frozenset({"budget", "edits"}),
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     logins=((".claude/.credentials.json", ".claude/.credentials.json"),),
+    status=("claude", "auth", "status"),
     kill_sequence=(Step("INT", "leader", 0.0), Step("TERM", "all", 0.4)),
     ignored_prefixes=('{"type":"stream_event"',),
 )

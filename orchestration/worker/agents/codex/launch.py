@@ -15,6 +15,7 @@ TRAITS = Traits(
     resumes=True,
     keys=("CODEX_API_KEY", "OPENAI_API_KEY"),
     logins=((".codex/auth.json", ".codex/auth.json"),),
+    status=("codex", "login", "status"),
 )
 
 

@@ -20,12 +20,12 @@ def installed(*, within_s: float = TIMEOUT_S) -> dict[str, str]:
     """Version by kind, all queried in parallel. `?`: no version within the time. Leaves out CLIs that are not installed."""
     traits_by_kind = {kind: module.TRAITS for kind, module in agents.KINDS.items() if module.TRAITS.binary}
     with ThreadPoolExecutor(max_workers=len(traits_by_kind) or 1) as pool:
-        versions = pool.map(lambda traits: _version(traits, within_s), traits_by_kind.values())
-    return {kind: version for kind, version in zip(traits_by_kind, versions, strict=True) if version}
+        versions = pool.map(lambda traits: version(traits, within_s=within_s), traits_by_kind.values())
+    return {kind: number for kind, number in zip(traits_by_kind, versions, strict=True) if number}
 
 
-def _version(traits: Traits, within_s: float) -> str:
-    """Captures the output in a file: a child that the CLI leaves running would keep a pipe open."""
+def version(traits: Traits, *, within_s: float = TIMEOUT_S) -> str:
+    """The version of a CLI; empty: it is not installed; `?`: none within the time. Captures the output in a file: a child that the CLI leaves running would keep a pipe open."""
     env = {name: os.environ[name] for name in INHERITED if name in os.environ}
     with tempfile.TemporaryFile() as output:
         try:
@@ -46,5 +46,5 @@ def _version(traits: Traits, within_s: float) -> str:
             process.wait()
             return UNKNOWN
         output.seek(0)
-        version = _VERSION.search(output.read(20_000).decode("utf-8", "replace"))
-    return version[0][:50] if version else UNKNOWN
+        match = _VERSION.search(output.read(20_000).decode("utf-8", "replace"))
+    return match[0][:50] if match else UNKNOWN

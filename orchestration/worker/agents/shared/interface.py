@@ -59,6 +59,7 @@ class Traits:
     `honours`: the limits that it keeps by itself: budget (checked after each request), edits (its hook asks Muster before an edit).
     `keys`: variables with its credentials; any one of them is enough.
     `logins`: (path below the user's home, path below the entry's home) of files that hold a login on this host.
+    `status`: the command by which it says whether it is logged in, by its exit code.
     `kill_sequence`: the signals that stop it best (docs/explanation/stopping.md); empty: TERM to all.
     `ignored_prefixes`: lines that begin so are of no use to a person, such as partial messages, and stay out of the log.
     `changes_files`: False for an agent that may succeed without a changed file.
@@ -73,6 +74,7 @@ class Traits:
     keys: tuple[str, ...] = ()
     logins: tuple[tuple[str, str], ...] = ()
     version: tuple[str, ...] = ("--version",)
+    status: tuple[str, ...] = ()
     changes_files: bool = True
     kill_sequence: tuple[Step, ...] = ()
     ignored_prefixes: tuple[str, ...] = ()

@@ -1,0 +1,26 @@
+"""What stands between a young workspace and its first landing: the agents' programs and keys, and what the checks say of the base."""
+
+from typing import Any
+
+from dashboard.shared.page_request import PageRequest
+from orchestration import configuration
+from orchestration.landing import reads
+from orchestration.models import AgentCheck, Integration, TreeVerdict
+
+
+def region(page_request: PageRequest, *, has_landed: bool) -> dict[str, Any]:
+    """Shown until something has landed, and while an agent cannot work. `has_landed`: Muster wrote on the integration branch."""
+    workspace = page_request.executor.workspace
+    agent: AgentCheck | None = getattr(workspace, "agent_check", None)
+    integration = getattr(workspace, "integration", None) or Integration(workspace=workspace)
+    if has_landed and (agent is None or agent.ok is not False):
+        return {"setup_shown": False}
+    verdict = TreeVerdict.objects.filter(workspace=workspace, commit=integration.tip or "-").order_by("-pk").first()
+    return {
+        "setup_shown": True,
+        "agent_check": agent,
+        "integration": integration,
+        "checks_configured": bool(configuration.load(page_request.executor.config).verify),
+        "cannot_run": integration.state == Integration.State.UNUSABLE,
+        "base": reads.summary(verdict) if verdict is not None else None,
+    }

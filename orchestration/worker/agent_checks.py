@@ -1,0 +1,129 @@
+"""Checks, before the first cent is spent, whether the agents of a workspace can work on this host: the program, and a key or a login.
+
+No request is made to a provider, so a check costs nothing; a key that is there may still be refused by its provider.
+"""
+
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import structlog
+from django.db.models.functions import Now
+
+from orchestration import configuration
+from orchestration.configuration import agent_kinds, secrets
+from orchestration.configuration.config import Agent, Config
+from orchestration.messaging import wake_ups
+from orchestration.models import AgentCheck, Executor, Worker
+from orchestration.sessions import session_dir
+from orchestration.worker import agents
+from orchestration.worker.agents.shared import cli_versions
+from workspaces.sealing import Sealed
+
+log = structlog.get_logger(__name__)
+
+STATUS_TIMEOUT_S = 8.0
+
+
+def run_due(worker: Worker) -> int:
+    """Check every workspace that asks for it. Returns how many. Two workers may check the same one: both write what is true on their host."""
+    rows = list(AgentCheck.objects.filter(due=True, workspace__deleted_at__isnull=True))
+    for row in rows:
+        ok, message = check(row.workspace_id)
+        same = AgentCheck.objects.filter(pk=row.pk, requests=row.requests)
+        same.update(due=False, ok=ok, message=message[:1000], host=worker.host, at=Now())
+        wake_ups.publish_change(row.workspace_id, "executor", "landing")
+    return len(rows)
+
+
+def check(workspace_id: str) -> tuple[bool, str]:
+    """Whether the agents can work here, and why, in sentences."""
+    config = configuration.load(Executor.objects.get(pk=workspace_id).config)
+    try:
+        values = secrets.unsealed(workspace_id)
+    except Sealed as sealed:
+        return False, f"{sealed}."
+    results = [_checked(agent, {**agent.env, **values}) for agent in _agents(config)]
+    bad = [message for ok, message in results if not ok]
+    return not bad, " ".join(dict.fromkeys(bad or [message for _, message in results]))
+
+
+def _agents(config: Config) -> Iterator[Agent]:
+    yield config.agent
+    for reviewer in (config.interceptor, config.verifier):
+        if reviewer is not None:
+            yield reviewer.agent
+
+
+def _checked(agent: Agent, variables: Mapping[str, str]) -> tuple[bool, str]:
+    traits, title = agents.for_kind(agent.kind).TRAITS, agent_kinds.title(agent.kind)
+    if not traits.binary:
+        return _checked_command(agent, variables)
+    version = cli_versions.version(traits)
+    if not version:
+        return False, f"{title} is not on the PATH of the session workers. Install it there: {traits.install}."
+    installed = f"{title} {version} is installed"
+    if key := next((name for name in traits.keys if variables.get(name)), ""):
+        return True, f"{installed}, and {key} is set."
+    if agent.use_login and (logins := [path for path, _ in traits.logins if (Path.home() / path).is_file()]):
+        problem = _login_problem(traits.status)
+        return (
+            not problem,
+            f"{installed}. {problem}" if problem else f"{installed}, and logged in on the worker's host (~/{logins[0]}).",
+        )
+    log_in = ", or log in to it on the worker's host" if traits.logins else ""
+    return False, f"{installed}, but has no key: save {_either(traits.keys)} as a secret of the workspace{log_in}."
+
+
+def _checked_command(agent: Agent, variables: Mapping[str, str]) -> tuple[bool, str]:
+    """Whether the command's first word is there. What lies in the repository cannot be known: it is run in a working copy."""
+    program = _program(agent.command or "")
+    if not program or ("/" in program and not program.startswith(("/", "~"))):
+        return True, "The command runs in the entry's working copy."
+    env = {**session_dir.inherited(), **variables}
+    known = subprocess.run(
+        ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())],  # a built-in is known too
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=STATUS_TIMEOUT_S,
+        check=False,
+    )
+    if known.returncode:
+        return False, f"The agent's command begins with {program}, which the session workers do not find."
+    return True, f"The agent's command begins with {program}, which is there."
+
+
+def _program(command: str | list[str]) -> str:
+    """The first word of a command that is neither a variable's assignment nor a redirection."""
+    try:
+        words = command if isinstance(command, list) else shlex.split(command)
+    except ValueError:
+        return ""
+    return next((word for word in words if "=" not in word.split("/")[0]), "") if words and words[0][:1] not in "<>(" else ""
+
+
+def _login_problem(status: tuple[str, ...]) -> str:
+    """What the CLI's own status command says against its login; empty: nothing, or it has no such command."""
+    if not status:
+        return ""
+    try:
+        ended = subprocess.run(
+            status,
+            env=session_dir.inherited(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=STATUS_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return (
+        "" if ended.returncode == 0 else f"Its login does not work: {shlex.join(status)} ends with exit code {ended.returncode}."
+    )
+
+
+def _either(keys: tuple[str, ...]) -> str:
+    return keys[0] if len(keys) == 1 else f"{', '.join(keys[:-1])} or {keys[-1]}"

@@ -1,0 +1,130 @@
+"""The page *Landing*, what the overview shows of a young workspace, and the failing cases that the form of an entry offers."""
+
+from collections.abc import Callable
+from html import unescape
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from orchestration.models import Entry, Integration, Landing, Worker
+from orchestration.worker import agent_checks
+from tests.dashboard.overview.test_page import text_of
+from tests.factories import an_entry
+from tests.orchestration.worker.sessions.conftest import shop
+from tests.orchestration.worker.sessions.shop import Shop
+
+__all__ = ["shop"]
+Make = Callable[..., Shop]
+CASES = {"multiply": "no attribute multiply", "divide": "no attribute divide"}
+REPORT = "".join(
+    f'<testcase classname="t" name="test_{name}"><failure message="{why}"/></testcase>' for name, why in CASES.items()
+)
+CHECK = {
+    "name": "tests",
+    "run": f"""echo "<testsuite>{REPORT.replace('"', "'")}<testcase classname='t' name='test_add'/></testsuite>" > j.xml; test -f ok""",
+    "junit": "j.xml",
+}
+
+
+@pytest.fixture
+def red(shop: Make) -> Shop:
+    """A workspace whose base has two failing tests, judged."""
+    work = shop(verify=[CHECK])
+    work.land()
+    return work
+
+
+def address(work: Shop, tail: str = "") -> str:
+    return f"/w/{work.workspace.pk}/{tail}"
+
+
+def token_of(asked: HttpResponse) -> str:
+    """The token of a confirmation page."""
+    return asked.content.decode().split('name="confirm" value="')[1].split('"')[0]
+
+
+def test_a_young_workspace_shows_its_agent_and_what_fails_on_the_base(ana: Client, red: Shop) -> None:
+    agent_checks.run_due(Worker.objects.get())
+    seen = text_of(ana, address(red))
+    assert "1 of 3 tests pass. Work is not refused because of the 2 that fail." in seen
+    assert "Make them the goal" in seen and "looks for its program" not in seen
+
+
+def test_the_setup_leaves_the_overview_once_something_has_landed(ana: Client, shop: Make) -> None:
+    work = shop()
+    assert ">Setup<" in text_of(ana, address(work))
+    work.run()
+    assert ">Setup<" not in text_of(ana, address(work))
+
+
+def test_a_base_on_which_the_checks_cannot_run_is_the_first_thing_to_see(ana: Client, shop: Make) -> None:
+    work = shop(setup=["false"])
+    work.land()
+    seen = text_of(ana, address(work))
+    assert "setup command 1 failed" in seen and "Nothing starts and nothing is paid until they run" in seen
+
+
+def test_an_agent_that_cannot_start_is_shown_with_what_it_needs(ana: Client, shop: Make) -> None:
+    work = shop("no-such-agent")
+    ana.post(address(work, "agents/check/"))
+    agent_checks.run_due(Worker.objects.get())
+    for page in ("", "agents/"):
+        assert "begins with no-such-agent, which the session workers do not find" in text_of(ana, address(work, page))
+
+
+def test_what_fails_on_the_base_becomes_the_goal_of_an_entry(ana: Client, red: Shop) -> None:
+    seen = text_of(ana, address(red, "entries/new/"), goal="base")
+    assert "Make the 2 failing tests pass" in seen and "t.test_divide t.test_multiply" in seen
+
+
+def test_the_form_offers_first_the_failing_cases_of_the_entry(ana: Client, red: Shop) -> None:
+    seen = unescape(
+        text_of(ana, address(red, "entries/new/"), fragment="failing", content="Implement multiply", modifies="", creates="")
+    )
+    assert "2 tests fail on the base; 1 may be this entry's" in seen
+    assert seen.index("t.test_multiply") < seen.index("t.test_divide")
+
+
+def test_chosen_cases_become_the_tests_of_the_entry(ana: Client, red: Shop) -> None:
+    form = {"content": "Implement multiply", "priority": "medium", "tests": "t.test_add", "target": ["t.test_multiply"]}
+    assert ana.post(address(red, "entries/new/"), form).status_code == 303
+    assert Entry.objects.get().spec["tests"] == ["t.test_add", "t.test_multiply"]
+
+
+def test_marking_work_done_asks_whether_to_land_it(ana: Client, shop: Make) -> None:
+    work = shop(verify=[{"name": "ok", "run": "test -f missing"}])
+    entry = an_entry(work.workspace, budget="5", budget_rounds=1)
+    work.run(entry)
+    form = {"reason": "by hand"}
+    asked = ana.post(address(work, f"entries/{entry.pk}/done/"), form)
+    assert asked.status_code == 409 and b"Verify and land it" in asked.content and b"Close without landing" in asked.content
+    entry.refresh_from_db()
+    assert entry.status != "done"
+    assert ana.post(address(work, f"entries/{entry.pk}/done/"), form | {"confirm": token_of(asked)}).status_code == 303
+    entry.refresh_from_db()
+    assert entry.status == "done" and not Landing.objects.exists()
+
+
+def test_an_entry_without_work_is_marked_done_at_once(ana: Client, shop: Make) -> None:
+    entry = an_entry(shop().workspace)
+    assert ana.post(f"/w/{entry.workspace_id}/entries/{entry.pk}/done/").status_code == 303
+    entry.refresh_from_db()
+    assert entry.status == "done"
+
+
+def test_the_page_shows_what_landed_and_what_differs_from_the_base(ana: Client, shop: Make) -> None:
+    work = shop()
+    work.run(content="Write ok")
+    seen = text_of(ana, address(work, "landing/"))
+    assert "#1 Write ok" in seen and "1 file differs: +1" in seen and "Merge into main" in seen
+
+
+def test_the_tip_is_merged_into_the_base_branch_once_it_is_confirmed(ana: Client, shop: Make) -> None:
+    work = shop()
+    work.run(content="Write ok")
+    form = {"tip": Integration.objects.get().tip}
+    asked = ana.post(address(work, "landing/merge/"), form)
+    assert asked.status_code == 409 and work.git("rev-parse", "main").strip() != form["tip"]
+    assert ana.post(address(work, "landing/merge/"), form | {"confirm": token_of(asked)}).status_code == 303
+    assert work.git("rev-parse", "main").strip() == form["tip"]

@@ -1,0 +1,91 @@
+"""Before the first cent: whether the agents' programs and keys are there, on the host of a session worker."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration.configuration import agent_checks as requests
+from orchestration.configuration import secrets
+from orchestration.models import AgentCheck, Worker
+from orchestration.worker import agent_checks
+from tests.factories import ANA, a_workspace
+
+Put = Callable[[str, str], None]
+
+
+@pytest.fixture
+def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
+    """Puts a program on a PATH that has only a shell besides; HOME is empty."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+    def put(name: str, script: str) -> None:
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+
+    return put
+
+
+def checked(**config: object) -> tuple[bool, str]:
+    return agent_checks.check(a_workspace(**config).pk)
+
+
+def test_a_program_that_is_not_there_is_named_with_its_installation(db: None, put: Put) -> None:
+    ok, message = checked(agent={"kind": "claude_code"})
+    assert not ok and "Claude Code is not on the PATH" in message and "npm install -g @anthropic-ai/claude-code" in message
+
+
+def test_a_program_without_a_key_names_the_one_it_needs(db: None, put: Put) -> None:
+    put("claude", "echo 2.1.0")
+    workspace = a_workspace(agent={"kind": "claude_code"})
+    ok, message = agent_checks.check(workspace.pk)
+    assert not ok and "has no key: save ANTHROPIC_API_KEY" in message
+    secrets.put(workspace.pk, "ANTHROPIC_API_KEY", "sk-something", by=ANA)
+    assert agent_checks.check(workspace.pk) == (True, "Claude Code 2.1.0 is installed, and ANTHROPIC_API_KEY is set.")
+
+
+@pytest.mark.parametrize(("exit_code", "ok"), [(0, True), (1, False)])
+def test_a_login_counts_when_the_program_accepts_it(db: None, put: Put, tmp_path: Path, exit_code: int, ok: bool) -> None:
+    put("codex", f'[ "$1" = login ] && exit {exit_code}; echo 0.30.1')
+    login = tmp_path / "home/.codex/auth.json"
+    login.parent.mkdir(parents=True)
+    login.write_text("{}")
+    result, message = checked(agent={"kind": "codex"})
+    assert result == ok and ("logged in" in message if ok else "codex login status ends with exit code 1" in message)
+
+
+@pytest.mark.parametrize(
+    ("command", "ok"),
+    [
+        ("mine --fast", True),
+        ("KEY=1 mine", True),
+        ("cd src && mine", True),  # a built-in
+        ("./agent.sh", True),  # in the repository, perhaps
+        (["mine", "--fast"], True),
+        ("theirs", False),
+        (["/nowhere/theirs"], False),
+    ],
+)
+def test_a_command_is_looked_for_by_its_first_word(db: None, put: Put, command: object, ok: bool) -> None:
+    put("mine", "exit 0")
+    assert checked(agent={"kind": "command", "command": command})[0] == ok
+
+
+def test_reviewers_are_checked_too(db: None, put: Put) -> None:
+    ok, message = checked(verifier={"agent": {"kind": "gemini"}})
+    assert not ok and "Gemini CLI is not on the PATH" in message
+
+
+def test_what_was_asked_for_meanwhile_is_checked_again(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = a_workspace()
+    requests.request(workspace.pk)
+    worker = Worker.objects.create(queue="sessions", host="here", pid=1, started_ticks=1, slots=1)
+
+    def check(workspace_id: str) -> tuple[bool, str]:
+        requests.request(workspace_id)
+        return True, "of the agent before"
+
+    monkeypatch.setattr(agent_checks, "check", check)
+    agent_checks.run_due(worker)
+    assert AgentCheck.objects.get().due
