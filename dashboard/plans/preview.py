@@ -6,12 +6,15 @@ from typing import Any
 
 from dashboard.entries import adding
 from dashboard.shared.page_request import PageRequest
+from orchestration.landing import reads
 from orchestration.plans import formats
 from orchestration.plans.difference import NEW, FieldChange, Line
 from orchestration.plans.importing import Preview
+from orchestration.verdicts import targets
 
 MAX_SHOWN = 100
 MAX_TEXT = 300
+MAX_LIKELY = 100
 KINDS = {"added": "Added", "changed": "Changed", "kept": "Edited here", "busy": "Left alone", "deleted": "Deleted here"}
 LABELS = {"content": "Text", "depends_on": "Waits for", "acceptance_criteria": "Criteria", "parallelizable": "Runs in parallel"}
 
@@ -25,17 +28,19 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """`changes` are taken over, `kept` are not. `why`: what keeps them."""
+    """`changes` are taken over, `kept` are not. `why`: what keeps them. `likely`: cases that fail on the base and look like its targets."""
 
     line: Line
     word: str
     changes: list[Value]
     kept: list[Value]
     why: str
+    likely: list[str]
 
 
 def context(page_request: PageRequest, preview: Preview) -> dict[str, Any]:
     difference, checked = preview.difference, preview.checked
+    likely = likely_targets(page_request, preview)
     names = {line.entry.id: f"#{line.entry.seq}" for line in difference.lines if line.entry}
     for line in difference.lines:
         names |= {id_: name.split(" ", 1)[0] for name, id_ in line.row.needs if id_}
@@ -43,7 +48,7 @@ def context(page_request: PageRequest, preview: Preview) -> dict[str, Any]:
     wrong = {id(line) for line in difference.lines if line.row.problems}
     listed = [line for line in difference.lines if line.kind != "unchanged" or id(line) in wrong]
     first = sorted(listed, key=lambda line: id(line) not in wrong)[:MAX_SHOWN]
-    shown = [_row(line, names) for line in sorted(first, key=lambda line: line.row.item.line)]
+    shown = [_row(line, names, likely.get(line.row.item.line, [])) for line in sorted(first, key=lambda line: line.row.item.line)]
     drafts = [line.row.draft for line in difference.of("added") if line.row.draft]
     return {
         "preview": preview,
@@ -61,6 +66,24 @@ def context(page_request: PageRequest, preview: Preview) -> dict[str, Any]:
     }
 
 
+def likely_targets(page_request: PageRequest, preview: Preview) -> dict[int, list[str]]:
+    """For each new entry without tests, by its line: the cases that fail on the base and whose names or messages are about it."""
+    drafts = {line.row.item.line: line.row.draft for line in preview.difference.of("added") if line.row.draft}
+    without = {line: draft for line, draft in drafts.items() if not draft.spec.get("tests")}
+    failing = reads.failing_on_tip(page_request.workspace) if without else {}
+    if not failing:
+        return {}
+    likely = {
+        line: targets.proposed(
+            failing,
+            title=draft.content.strip().split("\n")[0],
+            files=[*draft.spec.get("files_to_modify", ()), *draft.spec.get("files_to_create", ())],
+        )
+        for line, draft in without.items()
+    }
+    return {line: names[:MAX_LIKELY] for line, names in likely.items() if names}
+
+
 def summary(preview: Preview) -> str:
     """`2 entries would be added, 1 changed`."""
     added, changed = len(preview.difference.of("added")), len(preview.difference.of("changed"))
@@ -74,14 +97,14 @@ def entries(number: int) -> str:
     return f"{number} {'entry' if number == 1 else 'entries'}"
 
 
-def _row(line: Line, names: Mapping[str, str]) -> Row:
+def _row(line: Line, names: Mapping[str, str], likely: list[str]) -> Row:
     why = ""
     if line.entry and line.kept:
         why = (
             f"It is {line.entry.busy}" if line.entry.busy else "Its spec is frozen" if line.entry.frozen else "A person edited it"
         )
     changes, kept = ([_value(change, names) for change in some] for some in (line.changes, line.kept))
-    return Row(line, KINDS.get(line.kind, ""), changes, kept, why)
+    return Row(line, KINDS.get(line.kind, ""), changes, kept, why, likely)
 
 
 def _value(change: FieldChange, names: Mapping[str, str]) -> Value:

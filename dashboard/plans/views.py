@@ -62,6 +62,7 @@ def page(page_request: PageRequest) -> HttpResponse:
             token=page_request.request.POST.get("token", ""),
             name=form.name,
             restore=form.restore,
+            tests=_chosen_targets(page_request, form, plan),
         )
     except Outdated as outdated:
         preview = _preview(page_request, form, plan)
@@ -73,6 +74,15 @@ def page(page_request: PageRequest) -> HttpResponse:
     except Invalid:
         return _render(page_request, form, _preview(page_request, form, plan), status=422)
     return _done(page_request, _sentence(outcome), many=len(outcome.added) > 1)
+
+
+def _chosen_targets(page_request: PageRequest, form: Form, plan: Plan) -> dict[int, list[str]]:
+    """The proposed tests of the lines that were ticked."""
+    chosen = {int(line) for line in page_request.request.POST.getlist("targets") if line.isascii() and line.isdigit()}
+    if not chosen:
+        return {}
+    likely = plan_preview.likely_targets(page_request, _preview(page_request, form, plan))
+    return {line: names for line, names in likely.items() if line in chosen}
 
 
 def _form(page_request: PageRequest, adding: bool) -> Form:

@@ -1,6 +1,6 @@
 """Plans against the database: a preview, and its application in one transaction, which refuses a preview that is outdated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from orchestration.plans.names import Existing
 from workspaces import activity
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
+
+NO_TESTS: Mapping[int, list[str]] = {}
 
 
 class Outdated(Conflict):
@@ -75,8 +77,20 @@ def preview(workspace_id: str, plan: Plan, *, by: Caller, name: str = "", restor
     return result
 
 
-def apply(workspace_id: str, plan: Plan, *, by: Caller, token: str, name: str = "", restore: bool = False) -> Outcome:
-    """Import what the preview with this token showed, all or nothing. Raises Outdated, and Invalid for a plan with problems."""
+def apply(
+    workspace_id: str,
+    plan: Plan,
+    *,
+    by: Caller,
+    token: str,
+    name: str = "",
+    restore: bool = False,
+    tests: Mapping[int, list[str]] | None = None,
+) -> Outcome:
+    """Import what the preview with this token showed, all or nothing. Raises Outdated, and Invalid for a plan with problems.
+
+    `tests`: what a person adds to new entries, by their line of the plan; like any edit, it stays when the plan is imported again.
+    """
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace_id)
         result = _compare(workspace_id, plan, name or plan.name, restore)
@@ -84,7 +98,7 @@ def apply(workspace_id: str, plan: Plan, *, by: Caller, token: str, name: str = 
             raise Invalid(result.problems[0].message, "plan")
         if result.difference.token != token:
             raise Outdated
-        outcome = _carry_out(workspace_id, result, by=by)
+        outcome = _carry_out(workspace_id, result, by=by, tests=tests or {})
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "entries", "budget", "locks", "executor")
     return outcome
@@ -96,12 +110,12 @@ def _compare(workspace_id: str, plan: Plan, name: str, restore: bool) -> Preview
     return Preview(name, checked, difference.compare(checked, known, restore=restore))
 
 
-def _carry_out(workspace_id: str, result: Preview, *, by: Caller) -> Outcome:
+def _carry_out(workspace_id: str, result: Preview, *, by: Caller, tests: Mapping[int, list[str]] = NO_TESTS) -> Outcome:
     lines = result.difference.lines
     ids = {line.row.draft.ref: line.entry.id for line in lines if line.row.draft and line.entry and not line.entry.deleted}
     gone = {line.row.draft.ref for line in lines if line.row.draft and line.kind == "deleted"}
     fresh = result.difference.of("added")
-    drafts = [_draft(line, ids, gone) for line in fresh]
+    drafts = [_with_tests(_draft(line, ids, gone), tests.get(line.row.item.line)) for line in fresh]
     created = entries.add(workspace_id, drafts, by=by) if drafts else []
     ids |= {draft.ref: entry.pk for draft, entry in zip(drafts, created, strict=True) if draft.ref}
     changed = _change(workspace_id, result.difference.of("changed"), ids, result.name, by)
@@ -117,6 +131,10 @@ def _draft(line: Line, ids: dict[str, str], gone: set[str]) -> Draft:
     draft = line.row.draft
     assert draft is not None
     return replace(draft, depends_on=tuple(dict.fromkeys(ids.get(name, name) for name in draft.depends_on if name not in gone)))
+
+
+def _with_tests(draft: Draft, tests: list[str] | None) -> Draft:
+    return replace(draft, spec={**draft.spec, "tests": tests}) if tests else draft
 
 
 def _change(workspace_id: str, lines: Sequence[Line], ids: dict[str, str], name: str, by: Caller) -> list[tuple[Line, Entry]]:

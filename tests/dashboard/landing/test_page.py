@@ -1,5 +1,6 @@
 """The page *Landing*, what the overview shows of a young workspace, and the failing cases that the form of an entry offers."""
 
+import re
 from collections.abc import Callable
 from html import unescape
 
@@ -90,6 +91,15 @@ def test_chosen_cases_become_the_tests_of_the_entry(ana: Client, red: Shop) -> N
     form = {"content": "Implement multiply", "priority": "medium", "tests": "t.test_add", "target": ["t.test_multiply"]}
     assert ana.post(address(red, "entries/new/"), form).status_code == 303
     assert Entry.objects.get().spec["tests"] == ["t.test_add", "t.test_multiply"]
+
+
+def test_the_preview_of_a_plan_proposes_the_targets_of_its_entries(ana: Client, red: Shop) -> None:
+    plan = {"text": "- [ ] Implement multiply\n- [ ] Write a changelog\n"}
+    seen = ana.post(address(red, "entries/plan/"), plan | {"do": "preview"}).content.decode()
+    assert "1 failing test may be this entry" in seen and 'name="targets" value="1"' in seen and 'value="2" form' not in seen
+    hidden = {name: re.search(rf'name="{name}" value="([^"]*)"', seen)[1] for name in ("token", "format", "name", "carried")}  # type: ignore[index]
+    assert ana.post(address(red, "entries/plan/"), hidden | {"do": "add", "targets": "1"}).status_code == 303
+    assert [row.spec.get("tests") for row in Entry.objects.order_by("seq")] == [["t.test_multiply"], None]
 
 
 def test_marking_work_done_asks_whether_to_land_it(ana: Client, shop: Make) -> None:
