@@ -78,7 +78,7 @@ def _after_crash(facts: Facts) -> Next:
     limit = MAX_LOSSES if facts.outcome == "lost" else MAX_CRASHES
     if facts.crashes >= limit:
         return Next("failed", Reason.AGENT_UNAVAILABLE, f"The agent failed {facts.crashes} times in a row. Last: {facts.message}")
-    if facts.outcome == "lost" and facts.verify_next:
+    if facts.verify_next:
         return PENDING  # the work is done and paid: its verification needs no money for a round
     return _without_money(facts)
 

@@ -144,6 +144,9 @@ class Round(models.Model):
     improvement_score = models.FloatField(null=True, blank=True)
     base_score = models.FloatField(null=True, blank=True, help_text="Of its base, in the same measure.")
     summary = models.TextField(blank=True)
+    agent_done = models.BooleanField(
+        default=False, db_default=False, help_text="The agent ended well: its work is not paid again."
+    )
     findings = models.JSONField(default=list, blank=True)
     checks = models.JSONField(default=list, blank=True)
     prompt = models.TextField(blank=True)

@@ -80,12 +80,34 @@ def record_work(opened: Round, findings: Sequence[str]) -> None:
     Round.objects.filter(pk=opened.pk).update(commit=opened.commit, diffstat=opened.diffstat, findings=opened.findings)
 
 
+def record_agent_done(opened: Round, summary: str) -> None:
+    """The agent ended well: whatever happens to the session from now on, its work is not paid again."""
+    Round.objects.filter(pk=opened.pk).update(agent_done=True, summary=summary)
+
+
 def is_work_done(session: Session) -> bool:
-    """Whether the agent's work is complete and without findings: only verification or the merge is missing."""
-    newest = Round.objects.filter(session=session).exclude(commit="").order_by("-number").first()
-    if newest is None or newest.verdict == Round.Verdict.PASSED:
-        return newest is not None
-    return newest.verdict == Round.Verdict.OPEN and session.phase == Session.Phase.VERIFICATION and not newest.findings
+    """Whether the agent's work is complete and without findings: only its review, its verification or the merge is missing."""
+    newest = Round.objects.filter(session=session).order_by("-number").first()
+    if newest is None:
+        return False
+    if newest.verdict == Round.Verdict.PASSED:
+        return bool(newest.commit)
+    if newest.verdict != Round.Verdict.OPEN or newest.findings or newest.review.get("verdict") == "objections":
+        return False
+    return newest.agent_done or bool(newest.commit and session.phase == Session.Phase.VERIFICATION)
+
+
+def continue_from_unfinished(opened: Round) -> bool:
+    """Take over summary and review of the round before, if its agent ended well and its session then ended without a verdict. Returns
+    whether that was so: what follows an agent is then this round's to do.
+    """
+    before = Round.objects.filter(entry_id=opened.entry_id, number=opened.number - 1, verdict=Round.Verdict.UNVERIFIED).first()
+    if before is None or not before.agent_done:
+        return False
+    review = before.review if before.review.get("verdict") not in (None, "open") else {}
+    opened.agent_done, opened.summary, opened.review = True, before.summary, review
+    opened.save(update_fields=["agent_done", "summary", "review"])
+    return True
 
 
 def load_verdict(session: Session) -> Verdict | None:

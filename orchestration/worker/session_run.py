@@ -44,10 +44,12 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
             log.warning("session.superseded")
             return
         except GitError as error:
-            ending = Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],))
+            is_done = rounds.is_work_done(session)
+            ending = Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],), verify_next=is_done)
         except Exception as error:
             log.exception("session.internal_error")
-            ending = Ending(Outcome.CRASHED, f"Muster itself failed: {type(error).__name__}: {error}"[:500])
+            message = f"Muster itself failed: {type(error).__name__}: {error}"[:500]
+            ending = Ending(Outcome.CRASHED, message, verify_next=rounds.is_work_done(session))
         if stop_flags.reason in ("superseded", "fenced"):
             return  # another worker may act on it now, or the reaper ends it
         sessions.conclude(session, ending)
@@ -89,18 +91,26 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
 
 
 def _run_round(context: RoundContext) -> Verdict:
-    """Implement (unless the session only verifies), commit, review, verify. The verdict is written before the merge."""
+    """Implement (unless the session only verifies), commit, review, verify. The verdict is written before the merge.
+
+    What follows an agent is done here too where the session before ended right after its agent.
+    """
     session = context.session
     context.round_row = rounds.begin(session, base_commit=context.worktree.base_sha)
     sessions.write(session, round_number=context.round_row.number)
+    session_dir.prepare(session, context.entry)
     findings: list[str] = []
-    if session.work == Entry.Work.IMPLEMENT:
+    is_new = session.work == Entry.Work.IMPLEMENT
+    continues = not is_new and rounds.continue_from_unfinished(context.round_row)
+    if is_new:
         findings = implementing.implement(context)
     context.round_row.commit = worktrees.head(context.worktree.path)
     context.round_row.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
+    if continues:
+        findings = implementing.check_changes(context)
     findings = [*_unresolved(context), *findings]
     context.check_stop_requests()
-    if session.work == Entry.Work.IMPLEMENT and not findings:
+    if (is_new or (continues and not context.round_row.review)) and not findings:
         findings = reviewing.intercept(context)
     rounds.record_work(context.round_row, findings)
     sessions.enter(session, Session.Phase.VERIFICATION)

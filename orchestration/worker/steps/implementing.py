@@ -21,7 +21,6 @@ def implement(context: RoundContext) -> list[str]:
     session, opened = context.session, context.round
     text = _prompt(context)
     Round.objects.filter(pk=opened.pk).update(prompt=text)
-    session_dir.prepare(session, context.entry)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     if not worktrees.is_set_up(context.worktree.path):
         context.set_up(context.worktree.path)
@@ -40,19 +39,22 @@ def implement(context: RoundContext) -> list[str]:
     guard_findings = repo_guard.restore(
         context.repo, context.worktree.path, context.config.integration_branch, before
     )  # before git reads it again
-    _commit(context, agent_run)
-    if ending := outcomes.early_end(agent_run, session, context.writer.last_words):
+    ending = outcomes.early_end(agent_run, session, context.writer.last_words)
+    opened.summary = agent_run.summary[:4000]
+    if ending is None and not guard_findings:
+        rounds.record_agent_done(opened, opened.summary)
+    _commit(context)
+    if ending is not None:
         raise SessionOver(ending)
     if not agent_run.cost_known:
         sessions.forget_price(session)
     reservations.shrink(session, context.config)
-    return [
-        *guard_findings,
-        *_unchanged(context),
-        *_undeclared_files(context),
-        *_tampered_judges(context),
-        *_leaked_secrets(context),
-    ]
+    return [*guard_findings, *check_changes(context)]
+
+
+def check_changes(context: RoundContext) -> list[str]:
+    """Findings against the round's changes, before anything judges them."""
+    return [*_unchanged(context), *_undeclared_files(context), *_tampered_judges(context), *_leaked_secrets(context)]
 
 
 def _prompt(context: RoundContext) -> str:
@@ -122,10 +124,9 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
     return metering.left(session) >= max(context.config.min_round, 1)
 
 
-def _commit(context: RoundContext, agent_run: AgentRun) -> None:
+def _commit(context: RoundContext) -> None:
     """Commit all work, however the agent ended: work is never lost."""
     opened = context.round
-    opened.summary = agent_run.summary[:4000]
     opened.commit = (
         worktrees.commit(
             context.worktree.path,

@@ -19,11 +19,9 @@ from orchestration.worker.steps.runner import SessionRunner
 
 def verify(context: RoundContext, findings: list[str]) -> Verdict:
     """Run the checks, and then the verifying agent if there is no finding yet. Raises SessionOver."""
-    if context.session.work == Entry.Work.VERIFY:
-        session_dir.prepare(context.session, context.entry)
     with worktrees.checkout(context.repo, session_dir.worktrees(), context.session.pk, context.round.commit) as checkout:
         changed = _restore_judges(context, checkout)
-        if context.session.work == Entry.Work.VERIFY:
+        if context.session.work == Entry.Work.VERIFY and not findings:
             findings = [*findings, *_findings_of_commit(context, changed)]
         verdict = checks.NO_CHECKS
         if context.config.verify:
