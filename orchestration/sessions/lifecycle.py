@@ -66,7 +66,9 @@ def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
     )
     if not taken:
         return None
-    session = Session.objects.select_related("entry__account__project", "workspace__executor", "hold").get(pk=session_id)
+    session = Session.objects.select_related("entry__account__project", "entry__workspace", "workspace__executor", "hold").get(
+        pk=session_id
+    )
     agent = configuration.load(session.workspace.executor.config).agent
     write(session, agent=agent.kind, model=agent.model or "")
     wake_ups.publish_change(session.workspace_id, "workers")

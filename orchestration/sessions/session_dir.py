@@ -10,6 +10,7 @@ from django.conf import settings
 
 from budget import amounts
 from orchestration.git import command as git
+from orchestration.git.working_copies import WorkingCopy
 from orchestration.models import Entry, Session
 
 # The variables that an agent inherits from the server. All others, secrets above all, stay out.
@@ -68,6 +69,11 @@ def for_session(session_id: str) -> SessionDir:
 
 def worktrees() -> Path:
     return settings.DATA_DIR / "worktrees"
+
+
+def working_copy(entry: Entry) -> WorkingCopy:
+    """The entry's working copy on this host, there or not."""
+    return WorkingCopy(Path(entry.workspace.repo), worktrees(), entry.pk, entry.branch)
 
 
 def home(entry_id: str, kind: str, role: str) -> Path:

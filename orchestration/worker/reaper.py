@@ -57,7 +57,7 @@ def suspects() -> list[Session]:
     here = Q(host=socket.gethostname())
     overdue |= here & Q(kill_wanted_at__lt=Now() - KILL_TIMEOUT)
     running = Session.objects.filter(overdue | here, status=Session.Status.RUNNING)
-    running = running.select_related("worker", "entry__account__project", "workspace__executor", "hold")
+    running = running.select_related("worker", "entry__account__project", "entry__workspace", "workspace__executor", "hold")
     late = set(Session.objects.filter(overdue, status=Session.Status.RUNNING).values_list("pk", flat=True))
     return [session for session in running if session.pk in late or not _is_worker_alive(session.worker)]
 
@@ -103,13 +103,13 @@ def _ending(session: Session, cost_known: bool) -> Ending:
 
 
 def _commit_work(session: Session) -> None:
-    path, repo = session_dir.worktrees() / session.entry_id, Path(session.workspace.repo)
+    copy = session_dir.working_copy(session.entry)
     try:
-        if not worktrees.is_worktree(repo, path):
+        if not copy.exists():
             return
-        worktrees.commit(path, f"{session.entry.title}\n\nRecovered from session {session.pk}", branch=session.entry.branch)
+        copy.commit(f"{session.entry.title}\n\nRecovered from session {session.pk}")
         if session.work == Entry.Work.IMPLEMENT:
-            Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).update(commit=worktrees.head(path))
+            Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).update(commit=copy.export())
     except GitError as error:  # the next session's worktree recovers the work as well
         log.warning("work.not_committed", session=session.pk, error=str(error))
 

@@ -63,13 +63,9 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     start = branch.start_point(session.workspace_id, repo, config.integration_branch)
     earlier = _earlier_pass(session)
     if earlier and git.succeeds(repo, "merge-base", "--is-ancestor", earlier.commit, start):
-        return _landed_before(session, repo, earlier.commit, earlier.verdict)
-    worktree = worktrees.prepare(
-        repo,
-        session_dir.worktrees(),
-        entry.pk,
+        return _landed_before(session, earlier.commit, earlier.verdict)
+    worktree = session_dir.working_copy(entry).prepare(
         config.integration_branch,
-        branch=entry.branch,
         start=start,
         leave_conflicts=earlier is None and session.work == Entry.Work.IMPLEMENT,
     )
@@ -104,7 +100,7 @@ def _run_round(context: RoundContext) -> Verdict:
     continues = not is_new and rounds.continue_from_unfinished(context.round_row)
     if is_new:
         findings = implementing.implement(context)
-    context.round_row.commit = worktrees.head(context.worktree.path)
+    context.round_row.commit = session_dir.working_copy(context.entry).export()
     context.round_row.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
     if continues:
         findings = implementing.check_changes(context)
@@ -152,7 +148,7 @@ def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Endi
     sessions.enter(session, Session.Phase.MERGING)
     tip = branch.start_point(session.workspace_id, repo, config.integration_branch)
     if git.succeeds(repo, "merge-base", "--is-ancestor", commit, tip):
-        return _landed_before(session, repo, commit, verdict)
+        return _landed_before(session, commit, verdict)
     tree = conflicts.merge_trees(repo, tip, commit)
     if tree.files:
         files, notes = ", ".join(tree.files[:20]), "".join(f"\n{note}" for note in tree.notes)
@@ -162,9 +158,9 @@ def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Endi
     return Ending(Outcome.PASSED, "Verified: it waits for its landing", exit_code=0, verdict=verdict, lands=commit)
 
 
-def _landed_before(session: Session, repo: Path, commit: str, verdict: Verdict) -> Ending:
+def _landed_before(session: Session, commit: str, verdict: Verdict) -> Ending:
     """The integration branch contains the work already."""
-    worktrees.remove(repo, session_dir.worktrees() / session.entry_id)
+    session_dir.working_copy(session.entry).discard()
     return Ending(Outcome.PASSED, f"Merged: {commit[:12]} is in the integration branch", exit_code=0, verdict=verdict)
 
 

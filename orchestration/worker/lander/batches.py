@@ -149,9 +149,9 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> Non
 def _clean_up(lease: Lease, landed: Sequence[Landing]) -> None:
     """The worktrees of landed entries go. A failure does not undo the landing."""
     for landing in landed:
-        if landing.entry_id is not None:
+        if landing.entry is not None:
             try:
-                worktrees.remove(lease.repo, session_dir.worktrees() / landing.entry_id)
+                session_dir.working_copy(landing.entry).discard()
             except GitError as problem:
                 log.warning("worktree.not_removed", entry=landing.entry_id, error=str(problem)[-200:])
 
@@ -166,7 +166,7 @@ def _remove_left_worktrees(lease: Lease) -> None:
     """Those of entries that landed and whose lander was killed before it removed them."""
     names = [path.name for path in lease.folder.glob("entry_*")]
     done = Landing.objects.filter(workspace_id=lease.workspace_id, entry__in=names, entry__status=Entry.Status.DONE)
-    _clean_up(lease, list(done.filter(state=Landing.State.LANDED)))
+    _clean_up(lease, list(done.filter(state=Landing.State.LANDED).select_related("entry__workspace")))
 
 
 def _requeue(lease: Lease) -> None:

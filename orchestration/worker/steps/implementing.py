@@ -127,14 +127,8 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
 def _commit(context: RoundContext) -> None:
     """Commit all work, however the agent ended: work is never lost."""
     opened = context.round
-    opened.commit = (
-        worktrees.commit(
-            context.worktree.path,
-            f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}",
-            branch=context.entry.branch,
-        )
-        or ""
-    )
+    message = f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}"
+    opened.commit = session_dir.working_copy(context.entry).commit(message) or ""
     opened.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
     Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
 
