@@ -8,6 +8,7 @@ from orchestration.backlog import dependencies, entry_actions
 from orchestration.executor import control
 from orchestration.landing import queue
 from orchestration.models import Entry, FileLock, IntegrationCommit, Landing, Session, TreeVerdict
+from orchestration.worker.lander.service import Service
 from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, rounds_of
 from workspaces.errors import Conflict
@@ -114,6 +115,16 @@ def test_what_others_wait_for_lands_alone(shop: Make) -> None:
     work.land()
     assert first_parents(work) == ["#1 write alpha", "#2 write beta"]
     assert entry_of(second).status == "done"
+
+
+def test_a_long_queue_gives_way_to_another_workspace_after_each_batch(shop: Make) -> None:
+    busy, other = (shop(AGENT, verify=[{"name": "ok", "run": "true"}], landing={"batch": 1}) for _ in range(2))
+    verified(busy, "alpha", "beta")
+    verified(other, "gamma")
+    assert Service(busy.heartbeat.worker).run_due() == 2
+    assert (first_parents(busy), first_parents(other)) == (["#1 write alpha"], ["#1 write gamma"])
+    busy.land()
+    assert first_parents(busy) == ["#1 write alpha", "#2 write beta"]
 
 
 def test_a_text_conflict_with_what_landed_meanwhile_goes_back(shop: Make) -> None:
