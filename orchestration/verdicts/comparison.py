@@ -91,7 +91,7 @@ def _by_itself(run: CheckRun, base: CheckRun | None, question: Question) -> _Com
 
 def _case_by_case(run: CheckRun, now: Cases, base: CheckRun, before: Cases, question: Question) -> _Compared:
     is_base_green = base.is_green
-    known = now.good | frozenset(now.failed) | now.skipped
+    known = now.names
     missing = frozenset(
         name for name in before.good - now.good if name not in now.failed and not targeting.names_case(question.text, name)
     )
@@ -163,7 +163,7 @@ def _missing_targets(compared: Sequence[_Compared], base: Mapping[str, CheckRun]
     reports = [cases for run in (*(each.run for each in compared), *base.values()) if (cases := run.cases) is not None]
     if not reports:
         return []  # no check names its cases: its exit code is all there is
-    names = frozenset().union(*(cases.good | frozenset(cases.failed) | cases.skipped for cases in reports))
+    names = frozenset().union(*(cases.names for cases in reports))
     return [f"target {pattern}: no test has this name" for pattern in question.targets if not targeting.matching(pattern, names)]
 
 

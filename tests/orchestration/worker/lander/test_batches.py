@@ -92,6 +92,18 @@ def test_the_longest_green_prefix_lands_and_what_follows_the_refused_goes_again(
     assert first_parents(work) == ["Land #1, #2, #3", "#5 write gamma"]
 
 
+def test_what_a_round_made_pass_must_pass_when_it_lands_on_a_red_base_too(shop: Make) -> None:
+    """alpha mends the case a and beta the case b; with both, a fails again. The cases fail on the base: nothing that passed there breaks."""
+    case = "no(){ echo '<failure message=\"no\"/>'; }; a=$(test -e alpha -a ! -e beta || no); b=$(test -e beta || no)"
+    lines = "<testcase name='a'>$a</testcase><testcase name='b'>$b</testcase><testcase name='c'/>"
+    run = f'{case}; echo "<testsuite>{lines}</testsuite>" > j.xml; test -z "$a$b"'
+    work = shop(AGENT, verify=[{"name": "tests", "run": run, "junit": "j.xml"}], max_workers=8)
+    alpha, beta = verified(work, "alpha", "beta")
+    work.land()
+    assert (entry_of(alpha).status, entry_of(beta).status, first_parents(work)) == ("done", "pending", ["#1 write alpha"])
+    assert "tests: a passed before: no" in rounds_of(beta)[0].findings[0]
+
+
 def test_refused_work_is_blocked_after_its_extra_rounds(shop: Make) -> None:
     work = shop(AGENT, verify=TOGETHER, landing={"refusals": 1})
     _, new = verified(work, "old", "new")
