@@ -66,9 +66,9 @@ def _batch(lease: Lease, queued: Sequence[Landing]) -> list[Landing]:
     head = queued[0]
     if head.entry is None or _is_awaited(head.entry):
         return [head]
-    batch = [head]
+    batch, limit = [head], queue.batch_limit(lease.workspace_id, lease.config.landing.batch)
     for landing in queued[1:]:
-        if len(batch) >= lease.config.landing.batch or landing.entry is None or _is_awaited(landing.entry):
+        if len(batch) >= limit or landing.entry is None or _is_awaited(landing.entry):
             break
         batch.append(landing)
     return batch

@@ -84,12 +84,37 @@ def test_work_that_is_red_together_with_other_work_goes_back_with_its_finding(sh
     assert Landing.objects.get(entry=entry).state == "refused"
 
 
+def test_a_red_landing_is_judged_twice_and_no_more(shop: Make) -> None:
+    """The check was good on the base, so it needs no entry's variables: they are not tried."""
+    work = shop(AGENT, verify=[{"name": "pair", "run": "echo run >> ../../runs; test ! -e old || test ! -e new"}])
+    work.land()
+    verified(work, "old", "new")
+    work.land()
+    runs = (work.repo.parent.parent / "data" / "runs").read_text().split()
+    assert len(runs) == 5  # the base, two rounds, and twice both together
+
+
+def test_a_check_that_looks_at_its_entry_is_found_out_and_lands(shop: Make) -> None:
+    work = shop("touch $MUSTER_ENTRY_ID", verify=[{"name": "own", "run": 'test -e $MUSTER_ENTRY_ID -a -n "$MUSTER_ENTRY_ID"'}])
+    work.land()
+    session = work.run(content="write alpha")
+    assert entry_of(session).status == "done"
+
+
 def test_the_longest_green_prefix_lands_and_what_follows_the_refused_goes_again(shop: Make) -> None:
     work = shop(AGENT, verify=TOGETHER, max_workers=8)
     sessions = verified(work, "alpha", "old", "beta", "new", "gamma")
     work.land()
     assert [entry_of(session).status for session in sessions] == ["done", "done", "done", "pending", "done"]
     assert first_parents(work) == ["Land #1, #2, #3", "#5 write gamma"]
+
+
+def test_after_a_refusal_batches_start_small_and_grow_again(shop: Make) -> None:
+    """A batch in which several pairs are wrong together is judged many times for each entry that lands."""
+    work = shop(AGENT, verify=TOGETHER, max_workers=8)
+    verified(work, "old", "new", "alpha", "beta", "gamma", "delta")
+    work.land()
+    assert first_parents(work) == ["#1 write old", "#3 write alpha", "#4 write beta", "Land #5, #6"]
 
 
 def test_what_a_round_made_pass_must_pass_when_it_lands_on_a_red_base_too(shop: Make) -> None:
