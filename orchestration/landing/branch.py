@@ -97,6 +97,12 @@ def due(worker: Worker) -> list[str]:
     return list(alive.order_by("workspace_id").values_list("pk", flat=True))
 
 
+def others_wait(workspace_id: str) -> bool:
+    """Whether another workspace is due and no lander works on it: a long queue gives way to it after each batch."""
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+    return Integration.objects.filter(free, due=True, workspace__deleted_at__isnull=True).exclude(pk=workspace_id).exists()
+
+
 def lease(workspace_id: str, worker: Worker, *, from_dead: bool) -> int | None:
     """Take the lease. Returns its fence; None: another lander has it. `from_dead`: its holder on this host is known to be dead."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())

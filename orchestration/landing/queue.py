@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models import Case, F, Max, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 
 from orchestration.landing import branch
@@ -63,6 +63,15 @@ def was_withdrawn(entry_id: str) -> bool:
     """Whether the newest landing of an entry was withdrawn: its verified work can be queued again without an agent."""
     newest = Landing.objects.filter(entry_id=entry_id).order_by("-pk").values_list("state", flat=True).first()
     return newest == Landing.State.WITHDRAWN
+
+
+def batch_limit(workspace_id: str, most: int) -> int:
+    """How many may be judged together: after a refusal one, then as many as have landed since."""
+    ended = Landing.objects.filter(workspace_id=workspace_id, kind=Landing.Kind.ENTRY)
+    refused_at = ended.filter(state=Landing.State.REFUSED).aggregate(at=Max("ended_at"))["at"]
+    if refused_at is None:
+        return most
+    return min(most, max(1, ended.filter(state=Landing.State.LANDED, ended_at__gt=refused_at)[:most].count()))
 
 
 def refusals(entry_id: str) -> int:

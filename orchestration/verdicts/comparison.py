@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orchestration.verdicts import findings as finding_texts
 from orchestration.verdicts import targets as targeting
 from orchestration.verdicts.evidence import Cases, CheckRun
 
 Policy = Literal["no_regression", "all_green"]
 MAX_SHOWN = 50
-MAX_FINDINGS = 20
 
 
 @dataclass(frozen=True)
@@ -91,23 +91,19 @@ def _by_itself(run: CheckRun, base: CheckRun | None, question: Question) -> _Com
 
 def _case_by_case(run: CheckRun, now: Cases, base: CheckRun, before: Cases, question: Question) -> _Compared:
     is_base_green = base.is_green
-    known = now.good | frozenset(now.failed) | now.skipped
+    known = now.names
     missing = frozenset(
         name for name in before.good - now.good if name not in now.failed and not targeting.names_case(question.text, name)
     )
     broken = frozenset(name for name in now.failed if name in before.passed)
-    targets = _targets(question, known | before.good | frozenset(before.failed))
+    unread = frozenset(before.failed) - known
+    targets = _targets(question, known | before.good | frozenset(before.failed)) - _with_cases(unread, known)
     unmet = sorted(name for name in targets if name not in now.passed and not (name in now.flaky and name in before.good))
-    gained = frozenset(name for name in before.failed if name in now.passed)
-    findings = [
-        *(f"{name} is gone or skipped, and passed before" for name in sorted(missing)[:MAX_FINDINGS]),
-        *(f"{name} passed before: {now.failed[name]}" for name in sorted(broken)[:MAX_FINDINGS]),
-        *(f"target {name}: {now.failed.get(name) or 'it did not run'}" for name in unmet[:MAX_FINDINGS] if name not in broken),
-    ]
+    gained = frozenset(name for name in before.failed if name in now.passed) | _with_cases(unread, now.passed)
+    all_must_pass = is_base_green or question.policy == "all_green"
+    findings = finding_texts.of_cases(now, before, missing=missing, broken=broken, unmet=unmet, all_must_pass=all_must_pass)
     passed = not missing and not broken and not unmet
-    if is_base_green or question.policy == "all_green":
-        others = [name for name in sorted(now.failed) if name not in broken and name not in unmet]
-        findings += [f"{name}: {now.failed[name]}" for name in others[:MAX_FINDINGS]]
+    if all_must_pass:
         passed = passed and not now.failed and run.exit_code == 0 and run.cause == "exited"
         if not passed and not findings:
             findings += list(run.findings)
@@ -117,7 +113,7 @@ def _case_by_case(run: CheckRun, now: Cases, base: CheckRun, before: Cases, ques
         passed, findings = False, [*findings, *run.findings]
     if run.cause != "exited":
         passed, findings = False, [*run.findings, *findings]
-    score, base_score = _scores(now, before, missing, targets, is_base_green=is_base_green)
+    score, base_score = _scores(now, before, missing, targets, gained=bool(gained), is_base_green=is_base_green)
     return _Compared(
         run, passed, score, base_score, findings, "",
         {
@@ -131,12 +127,17 @@ def _case_by_case(run: CheckRun, now: Cases, base: CheckRun, before: Cases, ques
     )  # fmt: skip
 
 
+def _with_cases(files: frozenset[str], names: frozenset[str]) -> frozenset[str]:
+    """Which have cases among the names. pytest reports a file that it cannot import as one failed case, named after the file."""
+    return frozenset(file for file in files if any(name.startswith(f"{file}.") for name in names))
+
+
 def _targets(question: Question, names: frozenset[str]) -> frozenset[str]:
     return frozenset().union(*(targeting.matching(pattern, names) for pattern in question.targets))
 
 
 def _scores(
-    now: Cases, before: Cases, missing: frozenset[str], targets: frozenset[str], *, is_base_green: bool
+    now: Cases, before: Cases, missing: frozenset[str], targets: frozenset[str], *, gained: bool, is_base_green: bool
 ) -> tuple[float, float]:
     """The share of the relevant cases that pass: the targets; on a red base all that passed plus one for a gain; on a green base all."""
     if targets:
@@ -145,7 +146,6 @@ def _scores(
         ran = now.good | frozenset(now.failed) | missing
         return _share(now.good, ran), 1.0
     kept = before.good - missing - frozenset(now.failed)
-    gained = any(name in now.passed for name in before.failed)
     return (len(kept) + gained) / (len(before.good) + 1), len(before.good) / (len(before.good) + 1)
 
 
@@ -163,7 +163,7 @@ def _missing_targets(compared: Sequence[_Compared], base: Mapping[str, CheckRun]
     reports = [cases for run in (*(each.run for each in compared), *base.values()) if (cases := run.cases) is not None]
     if not reports:
         return []  # no check names its cases: its exit code is all there is
-    names = frozenset().union(*(cases.good | frozenset(cases.failed) | cases.skipped for cases in reports))
+    names = frozenset().union(*(cases.names for cases in reports))
     return [f"target {pattern}: no test has this name" for pattern in question.targets if not targeting.matching(pattern, names)]
 
 

@@ -27,6 +27,11 @@ class Cases:
         """Passed in at least one run."""
         return self.passed | self.flaky
 
+    @property
+    def names(self) -> frozenset[str]:
+        """All cases, whatever became of them."""
+        return self.good | frozenset(self.failed) | self.skipped
+
 
 @dataclass(frozen=True)
 class CheckRun:

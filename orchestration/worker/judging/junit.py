@@ -72,7 +72,10 @@ def _line(case: Element, trouble: Element) -> str:
 
 
 def _message(trouble: Element) -> str:
-    return (trouble.get("message") or trouble.text or "").strip().split("\n")[0][:400]
+    message, text = (trouble.get("message") or "").strip(), (trouble.text or "").strip()
+    if message == "collection failure":  # pytest's words for a file that cannot be imported: the error is at the end of the text
+        message = next((line[1:].strip() for line in reversed(text.split("\n")) if line.startswith("E ")), message)
+    return (message or text).split("\n")[0][:400]
 
 
 def _name(case: Element) -> str:

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from orchestration.git import worktrees
 from orchestration.git.command import GitError
-from orchestration.landing import queue
+from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing
 from orchestration.sessions import session_dir
 from orchestration.worker.lander import base_branch, candidates, judging, pushing, refusals, swap, tip_watch
@@ -21,7 +21,7 @@ _KINDS = {Landing.Kind.ENTRY: Kind.ENTRIES, Landing.Kind.BASE: Kind.BASE, Landin
 
 
 def work(lease: Lease) -> None:
-    """Do all that is due. Raises Fenced, Halted, or GitError."""
+    """Do all that is due, or one batch where others wait for a lander. Raises Fenced, Halted, or GitError."""
     lease.check_not_stopped()
     if (left := lease.folder / judging.checkout_name(lease)).exists():  # of a lander that was killed
         worktrees.discard(lease.repo, left)
@@ -29,7 +29,9 @@ def work(lease: Lease) -> None:
     _remove_left_worktrees(lease)
     try:
         while _step(lease):
-            pass
+            if branch.others_wait(lease.workspace_id):
+                lease.write(due=True)
+                return
     except Halted:
         _requeue(lease)
         raise
@@ -64,9 +66,9 @@ def _batch(lease: Lease, queued: Sequence[Landing]) -> list[Landing]:
     head = queued[0]
     if head.entry is None or _is_awaited(head.entry):
         return [head]
-    batch = [head]
+    batch, limit = [head], queue.batch_limit(lease.workspace_id, lease.config.landing.batch)
     for landing in queued[1:]:
-        if len(batch) >= lease.config.landing.batch or landing.entry is None or _is_awaited(landing.entry):
+        if len(batch) >= limit or landing.entry is None or _is_awaited(landing.entry):
             break
         batch.append(landing)
     return batch

@@ -1,4 +1,5 @@
-"""The verdict on a tree that is to land: stored, or made now. What passed on the tip must pass on it, and so must the entries' targets."""
+"""The verdict on a tree that is to land: stored, or made now. What passed on the tip must pass on it, what the entries' rounds made pass, and
+their targets."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +11,7 @@ from django.utils.timezone import now
 
 from orchestration.git import worktrees
 from orchestration.models import Landing, TreeVerdict
-from orchestration.verdicts import comparison, scopes, store
+from orchestration.verdicts import comparison, gains, scopes, store
 from orchestration.verdicts.comparison import Question
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.judging import baseline, checks
@@ -57,7 +58,7 @@ def judge(lease: Lease, tip: str, commit: str, landings: Sequence[Landing], *, w
     """The verdict on the tree of `commit`, compared with the tip's. Raises CannotJudge, Fenced or Halted."""
     if not lease.config.verify:
         return Judged(passed=True)
-    base, question = base_runs(lease, tip), _question(lease, landings)
+    base, question = _base_with_gains(lease, tip, landings), _question(lease, landings)
     tree = worktrees.tree_of(lease.repo, commit)
     apart = scopes.entry_scoped(lease.workspace_id, lease.config)
     stored = store.newest(lease.workspace_id, tree, lease.checks_hash)
@@ -67,9 +68,14 @@ def judge(lease: Lease, tip: str, commit: str, landings: Sequence[Landing], *, w
             return Judged(True, (), stored)
     judged = _run(lease, commit, tree, landings, base, question, what=what)
     if not judged.passed and _is_old(lease, tip):
-        base = base_runs(lease, tip, anew=True)
+        base = _base_with_gains(lease, tip, landings, anew=True)
         judged = _run(lease, commit, tree, landings, base, question, what=what)
     return judged
+
+
+def _base_with_gains(lease: Lease, tip: str, landings: Sequence[Landing], *, anew: bool = False) -> dict[str, CheckRun]:
+    rounds = [landing.round_id for landing in landings if landing.round_id is not None]
+    return gains.added(base_runs(lease, tip, anew=anew), rounds, lease.checks_hash)
 
 
 def _run(
@@ -92,7 +98,7 @@ def _run(
         except CannotJudge as problem:
             return Judged(False, (str(problem),), reused=False)
         runs, result = checks.judge(common, checkout, runner.run(checkout), base, question)
-        if not result.passed and (newly := _found_out(lease, landings, checkout, runs)):
+        if not result.passed and (newly := _found_out(lease, landings, checkout, runs, base)):
             apart |= newly
             runs = [run for run in runs if run.name not in newly]
             result = comparison.compare(runs, base, question)
@@ -114,9 +120,15 @@ def _run(
     return Judged(passed, findings, verdict, reused=False)
 
 
-def _found_out(lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun]) -> set[str]:
-    """Checks of scope `auto` that are bad, are good with each entry's variables, and are bad again without: they look at their entry."""
-    automatic = [check for check in lease.config.verify if check.scope == "auto"]
+def _found_out(
+    lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun], base: Mapping[str, CheckRun]
+) -> set[str]:
+    """Checks of scope `auto` that are bad, are good with each entry's variables, and are bad again without: they look at their entry.
+
+    One that was good on the base, or reported its cases there, has shown that it judges without the variables.
+    """
+    shown = {name for name, run in base.items() if run.is_green or (run.cases is not None and run.cases.any)}
+    automatic = [check for check in lease.config.verify if check.scope == "auto" and check.name not in shown]
     bad = {run.name for run in runs if not run.is_green}
     entries = [landing for landing in landings if landing.entry is not None]
     newly = set()

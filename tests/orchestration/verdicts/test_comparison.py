@@ -110,6 +110,21 @@ def test_a_case_that_disappears_is_named() -> None:
     assert judged(GREEN, report("a b")).findings == ("tests: c is gone or skipped, and passed before",)
 
 
+def test_what_ended_the_run_is_named_before_the_cases_that_are_missing_for_it() -> None:
+    now = report(failed="tests.test_new", exit_code=2)
+    for base in (report(" ".join(f"case{n}" for n in range(30))), report(" ".join(f"case{n}" for n in range(30)), "old")):
+        findings = judged(base, now).findings
+        assert findings[0] == "tests: tests.test_new: no"
+        assert findings[-1] == "tests: 27 more that passed before are gone or skipped" and len(findings) == 5
+
+
+def test_a_file_that_could_not_be_imported_is_a_gain_when_its_cases_pass() -> None:
+    base, now = report("a", "tests.test_new old"), report("a tests.test_new.test_it", "old")
+    assert judged(base, now).passed and judged(base, now).score == 1
+    assert judged(base, now, targets=("tests/test_new.py",)).passed
+    assert not judged(base, report("a", "old")).passed
+
+
 def test_with_all_green_every_check_must_pass_whatever_the_base_was() -> None:
     assert not judged(RED, report("a b old1", "old2"), policy="all_green").passed
     assert judged(RED, report("a b old1 old2"), policy="all_green").passed

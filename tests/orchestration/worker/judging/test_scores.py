@@ -37,6 +37,15 @@ def test_a_junit_file_scores_the_share_of_the_cases_that_ran_and_passed(
     assert (report.score, list(report.failing), report.error) == (score, failing, "")
 
 
+def test_a_file_that_cannot_be_imported_is_reported_with_its_error(tmp_path: Path) -> None:
+    text = "Traceback:\ntests/test_a.py:1: in module\nE   ImportError: cannot import name 'old' from 'shop' (shop.py)"
+    case = f"<testcase classname='' name='tests.test_a'><error message='collection failure'>{text}</error></testcase>"
+    (tmp_path / "j.xml").write_text(f"<testsuite>{case}</testsuite>")
+    assert junit.read(tmp_path / "j.xml").failing == (
+        "tests.test_a: ImportError: cannot import name 'old' from 'shop' (shop.py)",
+    )
+
+
 def verdict_on(configured: list[Check], checkout: Path, run: checks.RunCheck) -> Result:
     return checks.judge(configured, checkout, run, {}, Question())[1]
 

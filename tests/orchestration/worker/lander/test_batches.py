@@ -8,6 +8,7 @@ from orchestration.backlog import dependencies, entry_actions
 from orchestration.executor import control
 from orchestration.landing import queue
 from orchestration.models import Entry, FileLock, IntegrationCommit, Landing, Session, TreeVerdict
+from orchestration.worker.lander.service import Service
 from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, rounds_of
 from workspaces.errors import Conflict
@@ -83,12 +84,49 @@ def test_work_that_is_red_together_with_other_work_goes_back_with_its_finding(sh
     assert Landing.objects.get(entry=entry).state == "refused"
 
 
+def test_a_red_landing_is_judged_twice_and_no_more(shop: Make) -> None:
+    """The check was good on the base, so it needs no entry's variables: they are not tried."""
+    work = shop(AGENT, verify=[{"name": "pair", "run": "echo run >> ../../runs; test ! -e old || test ! -e new"}])
+    work.land()
+    verified(work, "old", "new")
+    work.land()
+    runs = (work.repo.parent.parent / "data" / "runs").read_text().split()
+    assert len(runs) == 5  # the base, two rounds, and twice both together
+
+
+def test_a_check_that_looks_at_its_entry_is_found_out_and_lands(shop: Make) -> None:
+    work = shop("touch $MUSTER_ENTRY_ID", verify=[{"name": "own", "run": 'test -e $MUSTER_ENTRY_ID -a -n "$MUSTER_ENTRY_ID"'}])
+    work.land()
+    session = work.run(content="write alpha")
+    assert entry_of(session).status == "done"
+
+
 def test_the_longest_green_prefix_lands_and_what_follows_the_refused_goes_again(shop: Make) -> None:
     work = shop(AGENT, verify=TOGETHER, max_workers=8)
     sessions = verified(work, "alpha", "old", "beta", "new", "gamma")
     work.land()
     assert [entry_of(session).status for session in sessions] == ["done", "done", "done", "pending", "done"]
     assert first_parents(work) == ["Land #1, #2, #3", "#5 write gamma"]
+
+
+def test_after_a_refusal_batches_start_small_and_grow_again(shop: Make) -> None:
+    """A batch in which several pairs are wrong together is judged many times for each entry that lands."""
+    work = shop(AGENT, verify=TOGETHER, max_workers=8)
+    verified(work, "old", "new", "alpha", "beta", "gamma", "delta")
+    work.land()
+    assert first_parents(work) == ["#1 write old", "#3 write alpha", "#4 write beta", "Land #5, #6"]
+
+
+def test_what_a_round_made_pass_must_pass_when_it_lands_on_a_red_base_too(shop: Make) -> None:
+    """alpha mends the case a and beta the case b; with both, a fails again. The cases fail on the base: nothing that passed there breaks."""
+    case = "no(){ echo '<failure message=\"no\"/>'; }; a=$(test -e alpha -a ! -e beta || no); b=$(test -e beta || no)"
+    lines = "<testcase name='a'>$a</testcase><testcase name='b'>$b</testcase><testcase name='c'/>"
+    run = f'{case}; echo "<testsuite>{lines}</testsuite>" > j.xml; test -z "$a$b"'
+    work = shop(AGENT, verify=[{"name": "tests", "run": run, "junit": "j.xml"}], max_workers=8)
+    alpha, beta = verified(work, "alpha", "beta")
+    work.land()
+    assert (entry_of(alpha).status, entry_of(beta).status, first_parents(work)) == ("done", "pending", ["#1 write alpha"])
+    assert "tests: a passed before: no" in rounds_of(beta)[0].findings[0]
 
 
 def test_refused_work_is_blocked_after_its_extra_rounds(shop: Make) -> None:
@@ -114,6 +152,16 @@ def test_what_others_wait_for_lands_alone(shop: Make) -> None:
     work.land()
     assert first_parents(work) == ["#1 write alpha", "#2 write beta"]
     assert entry_of(second).status == "done"
+
+
+def test_a_long_queue_gives_way_to_another_workspace_after_each_batch(shop: Make) -> None:
+    busy, other = (shop(AGENT, verify=[{"name": "ok", "run": "true"}], landing={"batch": 1}) for _ in range(2))
+    verified(busy, "alpha", "beta")
+    verified(other, "gamma")
+    assert Service(busy.heartbeat.worker).run_due() == 2
+    assert (first_parents(busy), first_parents(other)) == (["#1 write alpha"], ["#1 write gamma"])
+    busy.land()
+    assert first_parents(busy) == ["#1 write alpha", "#2 write beta"]
 
 
 def test_a_text_conflict_with_what_landed_meanwhile_goes_back(shop: Make) -> None:
