@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.backlog import dependencies, entry_actions
+from orchestration.backlog import content, dependencies, entry_actions
 from orchestration.executor import control
 from orchestration.landing import queue
 from orchestration.models import Entry, FileLock, IntegrationCommit, Landing, Session, TreeVerdict
@@ -135,6 +135,16 @@ def test_a_withdrawn_landing_does_not_land_and_is_queued_again_without_its_agent
     entry_actions.resume(entry_of(session), by=ANA)
     work.run(entry_of(session))
     assert (entry_of(session).status, work.merged("alpha"), len(rounds_of(session))) == ("done", "1\n", 1)
+
+
+def test_withdrawn_work_whose_text_is_changed_is_done_again_by_its_agent(shop: Make) -> None:
+    work = shop(AGENT, verify=[{"name": "ok", "run": "true"}])
+    [session] = verified(work, "alpha")
+    entry_actions.put_on_hold(entry_of(session), by=ANA)
+    content.edit(entry_of(session), content.Change(content="write beta"), by=ANA)
+    entry_actions.resume(entry_of(session), by=ANA)
+    work.run(entry_of(session))
+    assert (entry_of(session).status, work.merged("beta"), len(rounds_of(session))) == ("done", "2\n", 2)
 
 
 def test_an_entry_whose_commit_is_being_written_answers_that_it_lands_now(shop: Make) -> None:
