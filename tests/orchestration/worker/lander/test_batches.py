@@ -1,6 +1,7 @@
 """Verified work lands: alone, together, or not at all; and every commit that Muster writes was judged."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from orchestration.backlog import content, dependencies, entry_actions
 from orchestration.executor import control
 from orchestration.landing import queue
 from orchestration.models import Entry, FileLock, IntegrationCommit, Landing, Session, TreeVerdict
+from orchestration.worker.lander import batches
 from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, rounds_of
 from workspaces.errors import Conflict
@@ -135,6 +137,21 @@ def test_a_withdrawn_landing_does_not_land_and_is_queued_again_without_its_agent
     entry_actions.resume(entry_of(session), by=ANA)
     work.run(entry_of(session))
     assert (entry_of(session).status, work.merged("alpha"), len(rounds_of(session))) == ("done", "1\n", 1)
+
+
+def test_work_is_not_refused_for_what_was_withdrawn_before_it_landed(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = shop(AGENT, verify=TOGETHER, max_workers=8)
+    old, new = verified(work, "old", "new")
+    swap_ = batches._swap
+
+    def withdrawn_first(*args: Any) -> bool:
+        monkeypatch.setattr(batches, "_swap", swap_)
+        entry_actions.put_on_hold(entry_of(old), by=ANA)
+        return swap_(*args)
+
+    monkeypatch.setattr(batches, "_swap", withdrawn_first)
+    work.land()
+    assert (entry_of(old).status, entry_of(new).status, first_parents(work)) == ("blocked", "done", ["#2 write new"])
 
 
 def test_withdrawn_work_whose_text_is_changed_is_done_again_by_its_agent(shop: Make) -> None:
