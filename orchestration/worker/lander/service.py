@@ -52,11 +52,11 @@ class Service:
 
     def run(self, workspace_id: str) -> bool:
         """Work on one workspace, if its lease can be had."""
+        structlog.contextvars.bind_contextvars(workspace=workspace_id, entry="")
         holder = Integration.objects.select_related("worker").get(pk=workspace_id)
         fence = branch.lease(workspace_id, self.worker, dead=holder.fence if _is_dead(holder, self.worker) else None)
         if fence is None:
             return False
-        structlog.contextvars.bind_contextvars(workspace=workspace_id, entry="")
         if holder.lease_until is not None:  # it was not given back: its commands may still run
             leftovers.end_marked(marker_of(workspace_id), 3.0)
         failed = True
