@@ -2,7 +2,8 @@
 
 A plan is a file in the folder $CRASH_PLANS, named after an entry, or after a workspace for its lander:
 `MODULE FUNCTION before|after|freeze N [WORD]...` kills at the N-th call of that function for it, where each WORD is among its arguments.
-`freeze` stops the process before that call instead. Each plan is carried out once: it is renamed to `<name>.done` first.
+`freeze` stops the process before that call instead, until there is a file `<name>.thaw`. Each plan is carried out once: it is renamed to
+`<name>.done` first.
 """
 
 import functools
@@ -11,6 +12,7 @@ import importlib.machinery
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 MODULES = {
@@ -81,7 +83,11 @@ def strike(module, name, when, args):
         plan.write_text(" ".join([planned, function, moment, str(int(left) - 1), *word]))
         return
     plan.rename(plan.with_suffix(".done"))
-    os.kill(os.getpid(), signal.SIGSTOP if moment == "freeze" else signal.SIGKILL)
+    if moment != "freeze":
+        os.kill(os.getpid(), signal.SIGKILL)
+    while not plan.with_suffix(".thaw").exists():
+        os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(0.01)  # continued for this long, its other threads end their transactions
 
 
 def subject_of(name, args):
