@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -101,6 +102,13 @@ def edit(entry: Entry, change: Change, *, by: Caller, reason: str = "", seen: st
     wake_ups.enqueue_cycle(row.workspace_id)
     wake_ups.publish_change(row.workspace_id, "entries", "locks", "executor")
     return row
+
+
+def changed_since(entry: Entry, moment: datetime) -> bool:
+    """Whether its text or its spec was changed after this moment: work that was verified before was made for something else."""
+    verbs = (events.EntryEdited.verb, events.EntrySpecSet.verb)
+    edits = Event.objects.filter(workspace_id=entry.workspace_id, object_id=entry.pk, verb__in=verbs, at__gt=moment)
+    return any(not {"content", *SPEC_FIELDS}.isdisjoint(edit.data.get("fields", SPEC_FIELDS)) for edit in edits)
 
 
 def refuse_at_work(row: Entry) -> None:

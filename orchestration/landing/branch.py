@@ -90,10 +90,12 @@ def wake_due() -> None:
 
 
 def due(worker: Worker) -> list[str]:
-    """Workspaces where a lander must look, or was killed: whose lease is free or of a worker on this host."""
+    """Workspaces where a lander must look, or was killed: whose lease is free, or of a worker that is on this host or gone."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
     is_due = Q(due=True) | Q(lease_until__isnull=False)
-    alive = Integration.objects.filter(is_due, workspace__deleted_at__isnull=True).filter(free | Q(worker__host=worker.host))
+    alive = Integration.objects.filter(is_due, workspace__deleted_at__isnull=True).filter(
+        free | Q(worker__isnull=True) | Q(worker__host=worker.host)
+    )
     return list(alive.order_by("workspace_id").values_list("pk", flat=True))
 
 
@@ -103,16 +105,14 @@ def others_wait(workspace_id: str) -> bool:
     return Integration.objects.filter(free, due=True, workspace__deleted_at__isnull=True).exclude(pk=workspace_id).exists()
 
 
-def lease(workspace_id: str, worker: Worker, *, from_dead: bool) -> int | None:
-    """Take the lease. Returns its fence; None: another lander has it. `from_dead`: its holder on this host is known to be dead."""
+def lease(workspace_id: str, worker: Worker, *, dead: int | None = None) -> int | None:
+    """Take the lease. Returns its fence; None: another lander has it. `dead`: the fence of a holder that is known to be dead."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
     with transaction.atomic():
         row = Integration.objects.select_for_update().filter(pk=workspace_id).first()
         if row is None:
             return None
-        mine = Integration.objects.filter(pk=workspace_id, fence=row.fence)
-        if not from_dead:
-            mine = mine.filter(free)
+        mine = Integration.objects.filter(free | Q(fence=dead), pk=workspace_id, fence=row.fence)
         taken = mine.update(fence=row.fence + 1, worker=worker, lease_until=_until(), due=False)
     return row.fence + 1 if taken else None
 

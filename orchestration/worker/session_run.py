@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 
 from orchestration import configuration, events, sessions
+from orchestration.backlog import content
 from orchestration.configuration import secrets
 from orchestration.git import command as git
 from orchestration.git import conflicts, merging, worktrees
@@ -127,11 +128,12 @@ def _unresolved(context: RoundContext) -> list[str]:
 
 
 def _earlier_pass(session: Session) -> rounds.Passed | None:
-    """A round that passed and whose landing was withdrawn, or whose session ended before it was queued: the agent need not run again."""
+    """A round that passed and whose landing was withdrawn, or whose session ended before it was queued: the agent need not run again,
+    unless the entry's text was changed since."""
     newest = Round.objects.filter(entry_id=session.entry_id).select_related("session").order_by("-number").first()
     if newest is None or newest.verdict != Round.Verdict.PASSED or not newest.commit:
         return None
-    if newest.session.outcome == Outcome.CONFLICT:
+    if newest.session.outcome == Outcome.CONFLICT or content.changed_since(session.entry, newest.started_at):
         return None
     if newest.session.outcome == Outcome.PASSED and not queue.was_withdrawn(session.entry_id):
         return None

@@ -5,7 +5,6 @@ One Muster with four session workers of one slot each: a kill ends exactly one s
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,41 +16,16 @@ from typing import Any
 import psutil
 import pytest
 
-from config import sockets
+from tests.faults.crashes import WORKERS, Point, Workers, both, rows, settings
 from tests.faults.harness import ROOT, Client, Running, until
-from tests.faults.test_kills import QUICK, _marker, _repository
+from tests.faults.test_kills import _marker, _repository
 
 pytestmark = pytest.mark.timeout(400)
 
 # Generous, so that no worker is fenced on a busy machine. The reaper detects a dead worker of this host without waiting for its lease.
-SLOW_LEASE = {"MUSTER_LEASE_S": "12", "MUSTER_SESSION_SLOTS": "1"}
-WORKERS = 4
+SLOW_LEASE = {"MUSTER_LEASE_S": "12"}
 AGENT = str(ROOT / "tests/faults/crash_agent.py")
 CHECK = 'grep -q good "$MUSTER_ENTRY_ID.txt" || { echo it says $(cat "$MUSTER_ENTRY_ID.txt"); exit 1; }'
-
-
-@dataclass(frozen=True)
-class Point:
-    """Kills a worker at the n-th call of a function. `again`: how many turns of the implementing agent are repeated then."""
-
-    step: str
-    when: str
-    n: int = 1
-    word: str = ""
-    again: int = 0
-    name: str = ""
-
-    def __str__(self) -> str:
-        return self.name or f"{self.step.rpartition('.')[2] if not self.word else self.word}-{self.when}-{self.n}"
-
-    @property
-    def plan(self) -> str:
-        module, _, function = self.step.rpartition(".")
-        return f"{module} {function} {self.when} {self.n} {self.word}"
-
-
-def both(step: str, n: int = 1, **more: Any) -> list[Point]:
-    return [Point(step, "before", n, **more), Point(step, "after", n, **more)]
 
 
 # The second round passes. Calls of both rounds are counted: a failing check runs twice, a round makes two usage events of the agent, one of the reviewer
@@ -94,9 +68,9 @@ class Sweep:
     up: Running
     folder: Path
     entries: dict[Point, str] = field(default_factory=dict)
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.workers = Workers(self.up, self.folder / "workers.log")
         self.client = Client(self.up)
         self.repo, self.remote, self.notes = self.folder / "repo", self.folder / "remote.git", self.folder / "notes"
         self.plans = self.folder / "plans"
@@ -130,23 +104,14 @@ class Sweep:
     def work(self, seconds: float) -> None:
         self.call("POST", "/executor/start")
         until(self._is_over, seconds, every=0.3)
-        for worker in self.workers:
-            worker.terminate()
-        for worker in self.workers:
-            worker.wait(20)
+        self.workers.end()
 
     def _is_over(self) -> bool:
-        self.workers = [worker for worker in self.workers if worker.poll() is None]
-        while len(self.workers) < WORKERS - 1:  # the last one is `up`'s own
-            env = self.up.env | {"REDIS_URL": f"unix://{sockets.valkey_socket(self.up.data)}"}
-            with open(self.folder / "workers.log", "ab") as log:
-                command = [sys.executable, "-m", "config.work"]
-                self.workers.append(subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log))
+        self.workers.replace()
         return not self.rows("SELECT 1 FROM orchestration_entry WHERE status IN ('pending', 'in_progress') LIMIT 1")
 
     def rows(self, sql: str, *values: object) -> list[Any]:
-        with sqlite3.connect(self.up.data / "muster.sqlite3", timeout=20) as database:
-            return database.execute(sql, values).fetchall()
+        return rows(self.up, sql, *values)
 
     def git(self, *command: str, folder: Path | None = None) -> str:
         done = subprocess.run(["git", "-C", str(folder or self.repo), *command], capture_output=True, text=True)
@@ -162,8 +127,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[
     folder = tmp_path_factory.mktemp("crash")
     (folder / "plans").mkdir()
     shutil.copytree(prepared, folder / "data")
-    extra = QUICK | SLOW_LEASE | {"CRASH_PLANS": str(folder / "plans"), "PYTHONPATH": str(ROOT / "tests/faults/crashing")}
-    running = Running(folder / "data", **extra, MUSTER_REPO_ROOTS=str(folder))
+    running = Running(folder / "data", **settings(folder) | SLOW_LEASE)
     until(running.is_ready, 30)
     running_sweep = Sweep(running, folder)
     try:
@@ -173,8 +137,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[
         print(f"{len(POINTS)} kills: {time.monotonic() - began:.0f} s")
         yield running_sweep
     finally:
-        for worker in running_sweep.workers:
-            worker.kill()
+        running_sweep.workers.end()
         running.process.terminate()
         running.process.wait(20)
 

@@ -23,10 +23,10 @@ _KINDS = {Landing.Kind.ENTRY: Kind.ENTRIES, Landing.Kind.BASE: Kind.BASE, Landin
 def work(lease: Lease) -> None:
     """Do all that is due, or one batch where others wait for a lander. Raises Fenced, Halted, or GitError."""
     lease.check_not_stopped()
-    if (left := lease.folder / judging.checkout_name(lease)).exists():  # of a lander that was killed
+    for left in lease.folder.glob(judging.checkout_name(lease, "*")):  # of landers that were killed, or that lost their lease
         worktrees.discard(lease.repo, left)
     swap.recover(lease)
-    _remove_left_worktrees(lease)
+    _remove_worktrees(lease, [path.name for path in lease.folder.glob("entry_*")])  # left by landers that were killed
     try:
         while _step(lease):
             if branch.others_wait(lease.workspace_id):
@@ -111,8 +111,8 @@ def _land(lease: Lease, chain: Chain) -> None:
             else:
                 high, findings = middle, attempt.findings
         count, refused = low, chain.steps[high - 1].landing
-    if count:
-        _swap(lease, chain, count, judged)
+    if count and not _swap(lease, chain, count, judged):
+        return  # one of them was withdrawn meanwhile: what was found out holds no longer
     if refused is not None:
         refusals.combination(lease, refused, chain.tip, findings, together_with=[step.landing for step in chain.steps[:count]])
 
@@ -120,15 +120,16 @@ def _land(lease: Lease, chain: Chain) -> None:
 def _judge(lease: Lease, chain: Chain, count: int) -> judging.Judged:
     """The tree of the first `count` merges. Checks that cannot run on the tip itself stop the workspace."""
     landings = [step.landing for step in chain.steps[:count]]
+    named = ", ".join(f"#{landing.entry.seq}" if landing.entry else lease.base_branch for landing in landings)
+    lease.enter(f"judging {named}")
     Landing.objects.filter(pk__in=[landing.pk for landing in landings], state=Landing.State.QUEUED).update(
         state=Landing.State.CHECKING
     )
-    named = ", ".join(f"#{landing.entry.seq}" if landing.entry else lease.base_branch for landing in landings)
-    lease.enter(f"judging {named}")
     return judging.judge(lease, chain.good, chain.steps[count - 1].commit, landings, what=f"checks run on {named}")
 
 
-def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> None:
+def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> bool:
+    """Land the first `count` merges. False: one of them was withdrawn meanwhile, and nothing moved."""
     steps = chain.steps[:count]
     new = candidates.commit_of(lease.repo, chain, count)
     subject = steps[0].message.split("\n")[0]
@@ -145,30 +146,25 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> Non
         reused=judged.reused,
     )
     if landed:
-        _clean_up(lease, [step.landing for step in steps])
+        _remove_worktrees(lease, [step.landing.entry_id for step in steps if step.landing.entry_id is not None])
+    return landed
 
 
-def _clean_up(lease: Lease, landed: Sequence[Landing]) -> None:
-    """The worktrees of landed entries go. A failure does not undo the landing."""
-    for landing in landed:
-        if landing.entry is not None:
-            try:
-                session_dir.working_copy(landing.entry).discard()
-            except GitError as problem:
-                log.warning("worktree.not_removed", entry=landing.entry_id, error=str(problem)[-200:])
+def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
+    """Those of these entries that landed and are done still. A failure does not undo the landing."""
+    lease.write()
+    landed = Landing.objects.filter(workspace_id=lease.workspace_id, entry__in=entry_ids, state=Landing.State.LANDED)
+    for entry in Entry.objects.filter(pk__in=landed.values("entry"), status=Entry.Status.DONE).select_related("workspace"):
+        try:
+            session_dir.working_copy(entry).discard()
+        except GitError as problem:
+            log.warning("worktree.not_removed", entry=entry.pk, error=str(problem)[-200:])
 
 
 def _push_on_request(lease: Lease) -> None:
     if lease.row().push_wanted:
-        lease.write(push_wanted=False)
         pushing.push(lease.workspace_id, lease.repo)
-
-
-def _remove_left_worktrees(lease: Lease) -> None:
-    """Those of entries that landed and whose lander was killed before it removed them."""
-    names = [path.name for path in lease.folder.glob("entry_*")]
-    done = Landing.objects.filter(workspace_id=lease.workspace_id, entry__in=names, entry__status=Entry.Status.DONE)
-    _clean_up(lease, list(done.filter(state=Landing.State.LANDED).select_related("entry__workspace")))
+        lease.write(push_wanted=False)  # afterwards: a lander that is killed meanwhile leaves the request
 
 
 def _requeue(lease: Lease) -> None:

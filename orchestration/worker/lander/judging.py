@@ -180,6 +180,6 @@ def _is_old(lease: Lease, tip: str) -> bool:
     return verdict is not None and verdict.at < now() - timedelta(seconds=lease.config.verdict_max_age_s)
 
 
-def checkout_name(lease: Lease) -> str:
-    """The folder of its working copy."""
-    return f"land-{lease.workspace_id}"
+def checkout_name(lease: Lease, fence: str = "") -> str:
+    """The folder of this lease's working copy: a lander that lost its lease never shares one with its successor. `fence`: of other leases."""
+    return f"land-{lease.workspace_id}-{fence or lease.fence}"

@@ -71,6 +71,7 @@ class LanderRunner:
                 if line is not None:
                     on_line(line.text, line.stream)
                 self.lease.keep()
+            self.lease.write()  # what it says counts only while the lease is held: a successor removes the working copy
             return process.ended
 
     def _environment(self) -> dict[str, str]:

@@ -53,12 +53,12 @@ class Service:
 
     def run(self, workspace_id: str) -> bool:
         """Work on one workspace, if its lease can be had."""
+        structlog.contextvars.bind_contextvars(workspace=workspace_id, entry="")
         holder = Integration.objects.select_related("worker").get(pk=workspace_id)
-        from_dead = _is_dead_here(holder, self.worker)
-        fence = branch.lease(workspace_id, self.worker, from_dead=from_dead)
+        fence = branch.lease(workspace_id, self.worker, dead=holder.fence if _is_dead(holder, self.worker) else None)
         if fence is None:
             return False
-        if from_dead:
+        if holder.lease_until is not None:  # it was not given back: its commands may still run
             leftovers.end_marked(marker_of(workspace_id), 3.0)
         failed = True
         try:
@@ -111,11 +111,11 @@ class Service:
         connection.close()
 
 
-def _is_dead_here(holder: Integration, worker: Worker) -> bool:
-    """Whether the lease is still a process's of this host that has died."""
+def _is_dead(holder: Integration, worker: Worker) -> bool:
+    """Whether the lease is still a process's that has died: one of this host, or one whose row is gone, as it is after its death or end."""
     other = holder.worker
     if other is None:
-        return False
+        return holder.lease_until is not None
     if other.host != worker.host or other.pk == worker.pk:
         return False
     return not leftovers.is_alive(leftovers.Identity(other.pid, other.started_ticks, other.boot_id))

@@ -15,6 +15,7 @@ from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import Next
 from orchestration.git import branches, worktrees
 from orchestration.git import command as git
+from orchestration.git.command import GitError
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing, TreeVerdict
@@ -57,12 +58,14 @@ def land(
 def finish(lease: Lease, intent: IntegrationCommit) -> None:
     """Complete an intent, whatever was done of it. Raises TipMoved when it is void."""
     own_ref = branch.ref_of(lease.workspace_id)
-    at = ref_value(lease, own_ref) or intent.old
+    before = ref_value(lease, own_ref)
+    at = before or intent.old
     if at != intent.new and not _contains(lease, at, intent.new):
         if at != intent.old:
-            _void(intent)
+            _void(lease, intent)
             raise TipMoved(at)
-        git.run(lease.repo, "update-ref", "-m", f"muster: {intent.subject[:80]}", own_ref, intent.new)
+        if problem := _move(lease, own_ref, intent.new, before, f"muster: {intent.subject[:80]}"):
+            raise GitError("update-ref", problem)
     deliver(lease, intent.new)
     pushing.push(lease.workspace_id, lease.repo)
     _complete(lease, intent)
@@ -76,6 +79,7 @@ def recover(lease: Lease) -> None:
             finish(lease, intent)
         except TipMoved:
             log.warning("landing.void", commit=intent.new)
+    follow_row(lease)
     checking = Landing.objects.filter(workspace_id=lease.workspace_id, state=Landing.State.CHECKING, intent__isnull=True)
     checking.update(state=Landing.State.QUEUED)
 
@@ -92,9 +96,8 @@ def deliver(lease: Lease, commit: str) -> bool:
     elif here and here != delivered:
         problem = f"not delivered: {name} was moved by somebody else"
     else:
-        command = ("update-ref", "-m", "muster: land", f"refs/heads/{name}", commit, here)
-        code, _, errors = git.attempt(lease.repo, *command)
-        problem = "" if code == 0 else f"not delivered: {errors.strip()[-200:]}"
+        errors = _move(lease, f"refs/heads/{name}", commit, here, "muster: land")
+        problem = f"not delivered: {errors}" if errors else ""
     lease.write(undelivered=problem[:300], delivered=delivered if problem else commit)
     return not problem
 
@@ -104,6 +107,24 @@ def is_between(lease: Lease, delivered: str, here: str, tip: str) -> bool:
     if not here or here in (delivered, tip):
         return bool(here)
     return bool(delivered) and _contains(lease, here, delivered) and _contains(lease, tip, here)
+
+
+def follow_row(lease: Lease) -> None:
+    """Put Muster's own ref where the row's tip is, while no intent is open. A lander that was killed between the two left it elsewhere."""
+    own_ref = branch.ref_of(lease.workspace_id)
+    before, tip = ref_value(lease, own_ref), lease.row().tip
+    if tip and before != tip and (problem := _move(lease, own_ref, tip, before, "muster: follow")):
+        raise GitError("update-ref", problem)
+
+
+def _move(lease: Lease, ref: str, new: str, before: str, message: str) -> str:
+    """Compare-and-set of a ref whose value `before` was read earlier. Returns git's error, empty if it moved. Raises Fenced.
+
+    The fence is checked after that read: whoever takes the lease from then on moves the ref first, and this finds another value.
+    """
+    lease.write()
+    code, _, errors = git.attempt(lease.repo, "update-ref", "-m", message, ref, new, before)
+    return "" if code == 0 else errors.strip()[-200:] or "git gave no reason"
 
 
 def ref_value(lease: Lease, ref: str) -> str:
@@ -147,16 +168,18 @@ def _intend(
     return intent
 
 
-def _void(intent: IntegrationCommit) -> None:
+def _void(lease: Lease, intent: IntegrationCommit) -> None:
     with transaction.atomic():
+        lease.write()
         IntegrationCommit.objects.filter(pk=intent.pk, state=State.INTENDED).update(state=State.VOID)
         Landing.objects.filter(intent=intent, state=Landing.State.CHECKING).update(state=Landing.State.QUEUED, intent=None)
 
 
 def _complete(lease: Lease, intent: IntegrationCommit) -> None:
-    """The rows: landings landed, entries done, locks freed. Once."""
+    """The rows: landings landed, entries done, locks freed. Once. Raises Fenced."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
+        lease.write()
         if not IntegrationCommit.objects.filter(pk=intent.pk, state=State.INTENDED).update(state=State.DONE, done_at=Now()):
             return
         landed = list(Landing.objects.select_related("entry__account").filter(intent=intent).order_by("pk"))

@@ -145,10 +145,10 @@ def _bisect(lease: Lease, good: str, bad: str) -> str:
 
 def _adopt(lease: Lease, commit: str, *, count: str = "") -> None:
     """Work starts from this commit from now on."""
-    git.run(lease.repo, "update-ref", branch.ref_of(lease.workspace_id), commit)
     lease.write(
         tip=commit, delivered=commit, state=State.GOOD, message="", foreign_tip="", culprit="", recheck=False, undelivered=""
     )
+    swap.follow_row(lease)
     if count:
         event = events.TipAdopted(count=count, commit=commit)
         activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id)

@@ -1,7 +1,9 @@
-"""Kills its own process at a named step of a session. It is on the PYTHONPATH of the fault tests' Muster only.
+"""Kills its own process at a named step of a session or of a landing. It is on the PYTHONPATH of the fault tests' Muster only.
 
-A plan is a file named after an entry in the folder $CRASH_PLANS: `MODULE FUNCTION before|after N [WORD]` kills at the N-th call of that
-function for that entry, where WORD is among its arguments. Each plan kills once: it is renamed to `<entry>.done` first.
+A plan is a file in the folder $CRASH_PLANS, named after an entry, or after a workspace for its lander:
+`MODULE FUNCTION before|after|freeze N [WORD]...` kills at the N-th call of that function for it, where each WORD is among its arguments.
+`freeze` stops the process before that call instead, until there is a file `<name>.thaw`. Each plan is carried out once: it is renamed to
+`<name>.done` first.
 """
 
 import functools
@@ -10,6 +12,7 @@ import importlib.machinery
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 MODULES = {
@@ -21,9 +24,13 @@ MODULES = {
     "orchestration.git.command",
     "orchestration.worker.steps.verifying",
     "orchestration.processes.agent_process",
+    "orchestration.landing.branch",
     "orchestration.landing.queue",
+    "orchestration.worker.lander.batches",
+    "orchestration.worker.lander.candidates",
     "orchestration.worker.lander.judging",
     "orchestration.worker.lander.pushing",
+    "orchestration.worker.lander.refusals",
     "orchestration.worker.lander.swap",
     "orchestration.worker.steps.reviewing",
     "orchestration.worker.judging.checks",
@@ -63,29 +70,36 @@ def wrapped(module, name, function):
 
 
 def strike(module, name, when, args):
-    plan = PLANS / current_entry(name, args)
+    plan = PLANS / subject_of(name, args)
     try:
         planned, function, moment, left, *word = plan.read_text().split()
     except (OSError, ValueError):
         return
-    if (planned, function, moment) != (module, name, when) or not all(part in args for part in word):
+    if (planned, function) != (module, name) or not all(part in args for part in word):
+        return
+    if when != {"freeze": "before"}.get(moment, moment):
         return
     if int(left) > 1:
         plan.write_text(" ".join([planned, function, moment, str(int(left) - 1), *word]))
         return
     plan.rename(plan.with_suffix(".done"))
-    os.kill(os.getpid(), signal.SIGKILL)
+    if moment != "freeze":
+        os.kill(os.getpid(), signal.SIGKILL)
+    while not plan.with_suffix(".thaw").exists():
+        os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(0.01)  # continued for this long, its other threads end their transactions
 
 
-def current_entry(name, args):
-    """The entry of this thread's session. A call of `take` knows only the session's id."""
+def subject_of(name, args):
+    """The workspace of this thread's lander, or the entry of its session. A call of `take` knows only the session's id."""
     if name == "take":
         from orchestration.models import Session
 
         return Session.objects.values_list("entry_id", flat=True).get(pk=args[0])
     import structlog
 
-    return str(structlog.contextvars.get_contextvars().get("entry", "no-entry"))
+    bound = structlog.contextvars.get_contextvars()
+    return str(bound.get("workspace") or bound.get("entry") or "nothing")
 
 
 if "celery" in sys.orig_argv and "sessions" in sys.orig_argv:

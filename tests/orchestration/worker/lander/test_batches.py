@@ -1,13 +1,15 @@
 """Verified work lands: alone, together, or not at all; and every commit that Muster writes was judged."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from orchestration.backlog import dependencies, entry_actions
+from orchestration.backlog import content, dependencies, entry_actions
 from orchestration.executor import control
 from orchestration.landing import queue
 from orchestration.models import Entry, FileLock, IntegrationCommit, Landing, Session, TreeVerdict
+from orchestration.worker.lander import batches
 from orchestration.worker.lander.service import Service
 from tests.factories import ANA, an_entry
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, rounds_of
@@ -183,6 +185,31 @@ def test_a_withdrawn_landing_does_not_land_and_is_queued_again_without_its_agent
     entry_actions.resume(entry_of(session), by=ANA)
     work.run(entry_of(session))
     assert (entry_of(session).status, work.merged("alpha"), len(rounds_of(session))) == ("done", "1\n", 1)
+
+
+def test_work_is_not_refused_for_what_was_withdrawn_before_it_landed(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = shop(AGENT, verify=TOGETHER, max_workers=8)
+    old, new = verified(work, "old", "new")
+    swap_ = batches._swap
+
+    def withdrawn_first(*args: Any) -> bool:
+        monkeypatch.setattr(batches, "_swap", swap_)
+        entry_actions.put_on_hold(entry_of(old), by=ANA)
+        return swap_(*args)
+
+    monkeypatch.setattr(batches, "_swap", withdrawn_first)
+    work.land()
+    assert (entry_of(old).status, entry_of(new).status, first_parents(work)) == ("blocked", "done", ["#2 write new"])
+
+
+def test_withdrawn_work_whose_text_is_changed_is_done_again_by_its_agent(shop: Make) -> None:
+    work = shop(AGENT, verify=[{"name": "ok", "run": "true"}])
+    [session] = verified(work, "alpha")
+    entry_actions.put_on_hold(entry_of(session), by=ANA)
+    content.edit(entry_of(session), content.Change(content="write beta"), by=ANA)
+    entry_actions.resume(entry_of(session), by=ANA)
+    work.run(entry_of(session))
+    assert (entry_of(session).status, work.merged("beta"), len(rounds_of(session))) == ("done", "2\n", 2)
 
 
 def test_an_entry_whose_commit_is_being_written_answers_that_it_lands_now(shop: Make) -> None:

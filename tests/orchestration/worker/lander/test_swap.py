@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils.timezone import now
 
-from orchestration.landing import branch
+from orchestration.landing import branch, decisions
 from orchestration.models import Integration, IntegrationCommit, Landing, Session
 from orchestration.sessions import session_dir
-from orchestration.worker.lander import swap
+from orchestration.worker.heartbeat import Heartbeat
+from orchestration.worker.lander import pushing, swap
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.service import Service
+from tests.factories import ANA
+from tests.orchestration.git.repositories import a_repository, git
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of
 from workspaces.models import Event
 
@@ -71,7 +75,7 @@ def test_an_intent_whose_ref_was_moved_elsewhere_is_void_and_its_landing_goes_ag
     )
     Landing.objects.update(intent=intent, state="checking")
     work.git("update-ref", branch.ref_of(work.workspace.pk), other)
-    fence = branch.lease(work.workspace.pk, work.heartbeat.worker, from_dead=False)
+    fence = branch.lease(work.workspace.pk, work.heartbeat.worker)
     assert fence is not None
     swap.recover(Lease.read(work.workspace.pk, fence, lambda: False))
     intent.refresh_from_db()
@@ -81,12 +85,52 @@ def test_an_intent_whose_ref_was_moved_elsewhere_is_void_and_its_landing_goes_ag
 def test_a_lander_that_lost_its_lease_writes_nothing(verified: tuple[Shop, Session]) -> None:
     work, session = verified
     worker = work.heartbeat.worker
-    fence = branch.lease(work.workspace.pk, worker, from_dead=False)
-    assert fence is not None and branch.lease(work.workspace.pk, worker, from_dead=False) is None
+    fence = branch.lease(work.workspace.pk, worker)
+    assert fence is not None and branch.lease(work.workspace.pk, worker) is None
     late = Lease.read(work.workspace.pk, fence, lambda: False)
     Integration.objects.update(lease_until=None)
-    assert branch.lease(work.workspace.pk, worker, from_dead=False) == fence + 1
+    assert branch.lease(work.workspace.pk, worker) == fence + 1
     with pytest.raises(branch.Fenced):
         swap.land(late, old="a", new=work.git("rev-parse", "main"), kind=IntegrationCommit.Kind.ENTRIES, subject="late")
     assert not IntegrationCommit.objects.exists()
     assert entry_of(session).status == "in_progress"
+
+
+def test_a_push_on_request_survives_a_lander_that_is_killed(shop: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    remote = a_repository(tmp_path / "remote")
+    work = shop(push={"remote": "origin"})
+    work.git("remote", "add", "origin", str(remote))
+    work.land()
+    decisions.push(work.workspace, by=ANA)
+    kill_at(monkeypatch, pushing, "push", after=False)
+    with pytest.raises(Killed):
+        work.land()
+    work.land()
+    assert git(remote, "rev-parse", BRANCH) == work.git("rev-parse", BRANCH)
+    assert not Integration.objects.get().push_wanted
+
+
+def test_muster_s_own_ref_that_a_killed_lander_or_decision_left_elsewhere_follows_the_row(
+    verified: tuple[Shop, Session],
+) -> None:
+    work, session = verified
+    work.git("update-ref", branch.ref_of(work.workspace.pk), work.git("commit-tree", "main^{tree}", "-m", "elsewhere"))
+    work.land()
+    assert entry_of(session).status == "done"
+    assert work.git("rev-parse", branch.ref_of(work.workspace.pk)) == work.git("rev-parse", BRANCH)
+
+
+def test_the_lease_of_a_worker_whose_row_is_gone_is_free(verified: tuple[Shop, Session]) -> None:
+    work, session = verified
+    gone = Heartbeat("sessions", slots=1)
+    assert branch.lease(work.workspace.pk, gone.worker) is not None
+    gone.leave()
+    Service(work.heartbeat.worker).run_due()
+    assert entry_of(session).status == "done"
+
+
+def test_a_dead_lander_is_succeeded_once(verified: tuple[Shop, Session]) -> None:
+    work, _ = verified
+    dead = branch.lease(work.workspace.pk, Heartbeat("sessions", slots=1).worker)
+    first, second = (branch.lease(work.workspace.pk, Heartbeat("sessions", slots=1).worker, dead=dead) for _ in range(2))
+    assert dead is not None and (first, second) == (dead + 1, None)

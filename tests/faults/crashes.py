@@ -1,0 +1,76 @@
+"""Plans of a crash sweep (crashing/sitecustomize.py), and the session workers that carry them out: killed ones are replaced, as `up` does."""
+
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config import sockets
+from tests.faults.harness import ROOT, Running
+from tests.faults.test_kills import QUICK
+
+WORKERS = 4
+
+
+@dataclass(frozen=True)
+class Point:
+    """Kills a worker at the n-th call of a function. `again`: how many turns of the implementing agent are repeated then."""
+
+    step: str
+    when: str
+    n: int = 1
+    word: str = ""
+    again: int = 0
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or f"{self.step.rpartition('.')[2] if not self.word else self.word}-{self.when}-{self.n}"
+
+    @property
+    def plan(self) -> str:
+        module, _, function = self.step.rpartition(".")
+        return f"{module} {function} {self.when} {self.n} {self.word}"
+
+
+def both(step: str, n: int = 1, *, name: str = "", **more: Any) -> list[Point]:
+    return [Point(step, when, n, name=name and f"{when}-{name}", **more) for when in ("before", "after")]
+
+
+def settings(folder: Path) -> dict[str, str]:
+    """Of a Muster whose workers carry out the plans in `folder`/plans, with one session slot each."""
+    crashing = {"CRASH_PLANS": str(folder / "plans"), "PYTHONPATH": str(ROOT / "tests/faults/crashing")}
+    return QUICK | crashing | {"MUSTER_SESSION_SLOTS": "1", "MUSTER_REPO_ROOTS": str(folder)}
+
+
+@dataclass
+class Workers:
+    """Session workers beside `up`'s own: WORKERS in all."""
+
+    up: Running
+    log: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def replace(self) -> None:
+        self.processes = [worker for worker in self.processes if worker.poll() is None]
+        while len(self.processes) < WORKERS - 1:
+            env = self.up.env | {"REDIS_URL": f"unix://{sockets.valkey_socket(self.up.data)}"}
+            with open(self.log, "ab") as log:
+                command = [sys.executable, "-m", "config.work"]
+                self.processes.append(subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log))
+
+    def end(self) -> None:
+        for worker in self.processes:
+            worker.terminate()
+        for worker in self.processes:
+            try:
+                worker.wait(20)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+
+
+def rows(up: Running, sql: str, *values: object) -> list[Any]:
+    """What a Muster's database says."""
+    with sqlite3.connect(up.data / "muster.sqlite3", timeout=20) as database:
+        return database.execute(sql, values).fetchall()
