@@ -23,6 +23,7 @@ app.conf.update(
     task_store_errors_even_if_ignored=False,
     task_acks_late=False,
     task_reject_on_worker_lost=False,
+    worker_pool="config.pool:TaskPool",
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
     broker_transport_options={

@@ -72,11 +72,9 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
 
 
 def open_sessions(workspace_id: str) -> list[Session]:
-    return list(
-        Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN)
-        .select_related("entry", "hold")
-        .order_by("claimed_at", "id")
-    )
+    """Longest first. Sorted here: asked for the order, SQLite would read all sessions by it."""
+    sessions = Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN).select_related("entry", "hold")
+    return sorted(sessions, key=lambda session: (session.claimed_at, session.pk))
 
 
 def shown_status(session: Session) -> str:

@@ -1,28 +1,41 @@
 """What is allocated: what ended entries spent, plus what open ones may still spend. Money comes back by itself from what has ended."""
 
-from django.db.models import Case, F, Q, Subquery, Sum, When
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Case, Count, F, Sum, When
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Greatest
 
 from budget import amounts
 from budget.amounts.money import MoneyField
 from budget.models import Account, Project
+from budget.reads import queries
 
-_PART = Case(
-    When(Q(entry__status__in=("done", "failed")) | Q(entry__deleted_at__isnull=False), then=F("spent")),
-    default=Greatest(F("budget"), F("spent") + F("held")),
-    output_field=MoneyField(),
-)
+# In the words of the index of ended entries: joining every entry takes three times as long.
+_ENDED = """SELECT account_id FROM orchestration_entry
+    WHERE workspace_id = %s AND (status IN ('done', 'failed') OR deleted_at IS NOT NULL)"""
 
 
 def allocated(project_id: str) -> int:
     """In micro-USD."""
-    return Account.objects.filter(project_id=project_id).aggregate(sum=Sum(_PART))["sum"] or 0
+    return int(Account.objects.filter(project_id=project_id).aggregate(sum=_summed(project_id))["sum"])
 
 
-def as_subquery(project_id: str) -> Coalesce:
-    """The same as an annotation of another query."""
-    summed = Account.objects.filter(project_id=project_id).order_by().values("project").annotate(sum=Sum(_PART)).values("sum")
-    return Coalesce(Subquery(summed), 0, output_field=MoneyField())
+def sums(project_id: str) -> dict[str, int]:
+    """The number of entries, their budgets, spend and reservations, and what is allocated; in micro-USD. The accounts are read once."""
+    removed = queries.removed_accounts(project_id)
+    totals = Account.objects.filter(project_id=project_id).exclude(pk__in=removed)
+    amounts_of_entries = {name: Sum(name, default=0) for name in ("budget", "spent", "held")}
+    found = totals.aggregate(entries=Count("pk"), allocated=_summed(project_id), **amounts_of_entries)
+    gone = Account.objects.filter(pk__in=removed).aggregate(spent=Sum("spent", default=0))
+    return found | {"allocated": found["allocated"] + gone["spent"]}
+
+
+def _summed(project_id: str) -> Sum:
+    part = Case(
+        When(pk__in=RawSQL(_ENDED, [project_id]), then=F("spent")),
+        default=Greatest(F("budget"), F("spent") + F("held")),
+        output_field=MoneyField(),
+    )
+    return Sum(part, default=0)
 
 
 def excess(project: Project, total: int) -> str:

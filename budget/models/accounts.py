@@ -90,6 +90,7 @@ class Account(models.Model):
         indexes = [
             models.Index(fields=["project"], condition=Q(own_budget=False, budget=0), name="account_without_money"),
             models.Index(fields=["project"], condition=Q(own_budget=True) | Q(human_locked=True), name="account_set_aside"),
+            models.Index(fields=["project", "-spent", "id"], name="account_by_spend"),
         ]
 
     def __str__(self) -> str:

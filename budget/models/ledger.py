@@ -44,7 +44,7 @@ class Hold(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["project"], condition=Q(state="open"), name="open_holds"),
+            models.Index(fields=["project", "state"], name="hold_by_state"),
             models.Index(fields=["expires_at"], condition=Q(state="open", expires_at__isnull=False), name="open_permits"),
             models.Index(fields=["project", "id"], name="holds_in_order"),  # the newest, for forecasts
         ]
@@ -100,6 +100,7 @@ class LedgerEntry(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "id"], name="ledger_in_order"),
+            models.Index(fields=["project", "at", "category", "amount"], name="ledger_by_time"),
             models.Index(fields=["account", "id"], name="ledger_by_account"),
             models.Index(fields=["corrects"], name="ledger_corrections", condition=Q(corrects__isnull=False)),
             models.Index(fields=["session_ref"], name="ledger_by_session", condition=~Q(session_ref="")),

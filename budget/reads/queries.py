@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 
 from budget import amounts
 from budget.models import Account, BudgetChange, Hold, LedgerEntry, Project
@@ -37,19 +37,15 @@ def totals(project: Project) -> dict[str, Any]:
     }
 
 
-def backlog_sums(project_id: str) -> dict[str, int]:
-    """Number, budget, spend and reservations of all entries, in micro-USD. Reads accounts alone but for the removed entries: joining every
-    entry takes several times as long."""
-    removed = Account.objects.filter(project_id=project_id, entry__deleted_at__isnull=False).values("pk")
-    accounts = Account.objects.filter(project_id=project_id).exclude(pk__in=removed)
-    return accounts.aggregate(entries=Count("pk"), **{name: Sum(name, default=0) for name in ("budget", "spent", "held")})
-
-
 def most_spent(project_id: str, limit: int) -> list[str]:
     """The accounts of the entries that spent most, without those that spent nothing. Largest first."""
-    removed = Account.objects.filter(project_id=project_id, entry__deleted_at__isnull=False).values("pk")
-    spent = Account.objects.filter(project_id=project_id, spent__gt=0).exclude(pk__in=removed)
+    spent = Account.objects.filter(project_id=project_id, spent__gt=0).exclude(pk__in=removed_accounts(project_id))
     return list(spent.order_by("-spent", "pk").values_list("pk", flat=True)[:limit])
+
+
+def removed_accounts(project_id: str) -> QuerySet[Account, Any]:
+    """The accounts of removed entries. The workspace is named so that the database reads its small index of them."""
+    return Account.objects.filter(entry__workspace=project_id, entry__deleted_at__isnull=False).values("pk")
 
 
 def ledger_rows(

@@ -19,8 +19,6 @@ def worker_args(queue: str, slots: int) -> list[str]:
         "-A",
         "config",
         "worker",
-        "-P",
-        "threads",
         "-c",
         str(slots),
         "-Q",

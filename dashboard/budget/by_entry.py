@@ -14,7 +14,7 @@ from budget import amounts
 from budget.charts.bullet import Use
 from budget.limits import allocated
 from budget.models import BudgetChange, Project, RoundSpend
-from budget.reads import csv_export, queries
+from budget.reads import csv_export
 from dashboard.budget.filters import SORTS, EntriesFilter
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
@@ -93,8 +93,9 @@ def entry_budgets(page_request: PageRequest) -> dict[str, Any]:
     cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
     cut = paging.paginate(entries.annotate(place=COLUMNS[name]), "place", "seq", descending=descending, **cursor)
     filtered = any(chosen[key] for key in ("over", "locked", "none", "q"))
-    totals = _totals(entries) if filtered else queries.backlog_sums(page_request.project.pk)
-    given = allocated.allocated(page_request.project.pk)
+    everything = {} if filtered else allocated.sums(page_request.project.pk)
+    totals = everything or _totals(entries)
+    given = everything["allocated"] if everything else allocated.allocated(page_request.project.pk)
     return {
         "budgets": _rows(page_request.project, cut.rows),
         "cut": cut,

@@ -71,7 +71,11 @@ class EntryQuery:
 
     @property
     def filtered(self) -> bool:
-        return any(self.chosen.get(name) for name in ("status", "reason", "locked", "group")) or self.search.has_criteria
+        return bool(self.chosen["status"] or self.chosen["reason"]) or self.filtered_apart_from_status
+
+    @property
+    def filtered_apart_from_status(self) -> bool:
+        return bool(self.chosen["locked"] or self.chosen["group"] or self.search.has_criteria)
 
     @property
     def sentence(self) -> str:
@@ -123,7 +127,10 @@ def matching(workspace_id: str, query: EntryQuery) -> QuerySet[Entry]:
 
 def ordered(entries: QuerySet[Entry], query: EntryQuery) -> QuerySet[Entry]:
     """Annotated with `place`, the key of the pagination."""
-    return entries.annotate(place=SORTS[query.order[0]])
+    name = query.order[0]
+    if name == "spent":  # named, so that the database can read the accounts in their order
+        entries = entries.filter(account__project=F("workspace"))
+    return entries.annotate(place=SORTS[name])
 
 
 def _by_word(word: str) -> Q:

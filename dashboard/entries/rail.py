@@ -3,16 +3,16 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Value
 
 from dashboard.entries import filters as entries_filters
 from dashboard.entries import status_groups
 from dashboard.entries.filters import EntryQuery
-from dashboard.shared.lists import filters
+from dashboard.shared.lists import counts, filters
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
+from orchestration.models import Executor
 
-MAX_COUNT = 10_000
 MAX_GROUPS = 60
 GROUPS = {
     "ready": "Ready",
@@ -22,11 +22,14 @@ GROUPS = {
     "failed": "Failed",
     "done": "Done",
 }
+WITHOUT_REASONS = ("ready", "running", "done")
 ORDER = {str(code): n for n, code in enumerate(reasons.WORDS)}
 
 
 @dataclass(frozen=True)
 class Counts:
+    """Numbers above COUNTED_TO mean: at least so many."""
+
     by_kind: dict[str, int]
     by_reason: dict[tuple[str, str], int]
 
@@ -45,32 +48,39 @@ class Counts:
 
 
 def count(page_request: PageRequest, query: EntryQuery) -> Counts:
-    entries = entries_filters.matching_any_status(page_request.workspace.pk, query).annotate(
-        kind=status_groups.KIND, stored=status_groups.REASON
+    """What has a reason is counted by reason, the rest up to COUNTED_TO. One statement."""
+    entries = entries_filters.matching_any_status(page_request.workspace.pk, query).order_by()
+    columns = ("kind", "stored", "n")
+    with_reasons = entries.filter(status_groups.WITH_REASONS).annotate(kind=status_groups.KIND, stored=status_groups.REASON)
+    one_row = Executor.objects.filter(pk=page_request.workspace.pk)
+    others = (
+        one_row.annotate(kind=Value(kind), stored=Value(""), n=counts.Counted(entries.filter(status_groups.KINDS[kind])))
+        for kind in WITHOUT_REASONS
     )
+    statement = with_reasons.values("kind", "stored").annotate(n=Count("*")).values_list(*columns)
     by_kind: dict[str, int] = dict.fromkeys(status_groups.KINDS, 0)
     by_reason: dict[tuple[str, str], int] = {}
-    for kind, stored, n in entries.order_by().values_list("kind", "stored").annotate(n=Count("pk")):
+    for kind, stored, n in statement.union(*(other.values_list(*columns) for other in others), all=True):
         by_kind[kind] = by_kind.get(kind, 0) + n
         if stored:
             by_reason[kind, stored] = by_reason.get((kind, stored), 0) + n
     return Counts(by_kind, by_reason)
 
 
-def build(page_request: PageRequest, query: EntryQuery, counts: Counts) -> list[dict[str, Any]]:
+def build(page_request: PageRequest, query: EntryQuery, known: Counts) -> list[dict[str, Any]]:
     """The links: all entries, each status, and below a status its reasons."""
     status, reason = query.chosen["status"], query.chosen["reason"]
-    items = [_item(page_request, "All", counts.total, not status and not reason)]
+    items = [_item(page_request, "All", counts.text(known.total), not status and not reason)]
     for kind, word in GROUPS.items():
-        item = _item(page_request, word, counts.by_kind[kind], status == kind and not reason, status=kind)
-        by_code = {code: n for (of, code), n in counts.by_reason.items() if of == kind}
+        item = _item(page_request, word, counts.text(known.by_kind[kind]), status == kind and not reason, status=kind)
+        by_code = {code: n for (of, code), n in known.by_reason.items() if of == kind}
         if status == kind and reason in ORDER and reason not in status_groups.EXPLAINED_ONLY:
             by_code.setdefault(reason, 0)
         under = [
             _item(
                 page_request,
                 reasons.filter_label(code),
-                by_code[code],
+                counts.text(by_code[code]),
                 status == kind and reason == code,
                 kind,
                 code,
@@ -85,12 +95,12 @@ def groups(page_request: PageRequest, query: EntryQuery) -> list[dict[str, Any]]
     """The groups of the entries under the other filters, in the order of the backlog. One query."""
     chosen = query.chosen["group"]
     others = replace(query, chosen=query.chosen | {"group": ""})
-    entries = entries_filters.matching(page_request.workspace.pk, others).exclude(group="").order_by()
-    counted = entries.values_list("group").annotate(n=Count("pk"), first=Min("seq")).order_by("first")[:MAX_GROUPS]
+    entries = entries_filters.matching(page_request.workspace.pk, others).filter(group__gt="").order_by()
+    counted = entries.values_list("group").annotate(n=Count("*"), first=Min("seq")).order_by("first")[:MAX_GROUPS]
     return [
         {
             "word": group,
-            "n": count_text(n),
+            "n": counts.text(n),
             "chosen": group == chosen,
             "query": filters.query(page_request, "group", group="" if group == chosen else group),
         }
@@ -98,14 +108,10 @@ def groups(page_request: PageRequest, query: EntryQuery) -> list[dict[str, Any]]
     ]
 
 
-def _item(page_request: PageRequest, word: str, n: int, chosen: bool, status: str = "", reason: str = "") -> dict[str, Any]:
+def _item(page_request: PageRequest, word: str, n: str, chosen: bool, status: str = "", reason: str = "") -> dict[str, Any]:
     return {
         "word": word,
-        "n": count_text(n),
+        "n": n,
         "chosen": chosen,
         "query": filters.query(page_request, "status", "reason", status=status, reason=reason),
     }
-
-
-def count_text(n: int) -> str:
-    return f"{MAX_COUNT:,}+" if n > MAX_COUNT else f"{n:,}"

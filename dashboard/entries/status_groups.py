@@ -25,6 +25,10 @@ KINDS = {
     "done": Q(status=Entry.Status.DONE),
 }
 OPEN = ~KINDS["done"]
+# Their statuses are named once more, so that an index finds them.
+WITH_REASONS = Q(status__in=[Entry.Status.PENDING, Entry.Status.BLOCKED, Entry.Status.FAILED]) & (
+    ~PENDING | DEPENDENCIES_PENDING | WAITING_FOR_LOCK | PROVIDER_UNAVAILABLE
+)
 
 # The first stored reason of each entry, in the order of the plan's checks.
 REASON = Case(

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 
 from dashboard.entries import csv_rows, outline, rail, rows
 from dashboard.entries import filters as entries_filters
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
-from dashboard.shared.lists import filters, paging
+from dashboard.shared.lists import counts, filters, paging
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration.executor.plan import Check
+from orchestration.models import Entry
 from orchestration.reasons import Reason
 
 GOOD_NEWS = {
@@ -50,6 +52,10 @@ def _common_reason(common: Sequence[Check]) -> str:
     return "; ".join(f"{check.message[:1].lower()}{check.message[1:].rstrip('.')}" for check in checks)
 
 
+def _with_account_and_session(entries: QuerySet[Entry]) -> QuerySet[Entry]:
+    return rows.with_sessions(entries.select_related("account"))
+
+
 class Listing:
     """The list of one request; its filters are parsed once."""
 
@@ -62,23 +68,23 @@ class Listing:
 
     def build(self) -> dict[str, Any]:
         page_request, query, chosen = self.page_request, self.query, self.query.chosen
-        counts = rail.count(page_request, query)
+        known = rail.count(page_request, query)
         entries = entries_filters.matching(page_request.workspace.pk, query)
-        known = counts.matching(chosen["status"], chosen["reason"])
-        matching = entries.count() if known is None else known
+        number = known.matching(chosen["status"], chosen["reason"])
+        matching = entries[: counts.COUNTED_TO + 1].count() if number is None else number
         graph = chosen["view"] == "graph"
         body = outline.build(page_request, entries, matching) if graph else self._table(entries)
         return body | {
-            "rail": rail.build(page_request, query, counts),
+            "rail": rail.build(page_request, query, known),
             "groups": rail.groups(page_request, query),
             "chosen": chosen,
             "ignored": query.ignored,
             "filtered": query.filtered,
             "matching": matching,
-            "matching_shown": rail.count_text(matching),
+            "matching_shown": counts.text(matching),
             "filter_text": query.sentence,
-            "announce": f"{rail.count_text(matching)} {'entry matches' if matching == 1 else 'entries match'}",
-            "empty": self._empty(counts, matching),
+            "announce": f"{counts.text(matching)} {'entry matches' if matching == 1 else 'entries match'}",
+            "empty": self._empty(known, matching),
             "good_news": GOOD_NEWS.get(chosen["status"], ""),
             "query": filters.query(page_request),
             "kept": [(name, chosen[name]) for name in ("status", "reason", "locked", "group", "view", "sort") if chosen[name]],
@@ -93,8 +99,8 @@ class Listing:
         page_request, query = self.page_request, self.query
         _, descending = query.order
         cursor = {key: page_request.request.GET.get(key, "") for key in ("after", "before")}
-        ordered = entries_filters.ordered(entries, query).select_related("account")
-        cut = paging.paginate(rows.with_sessions(ordered), "place", "seq", descending=descending, **cursor)
+        ordered = entries_filters.ordered(entries, query)
+        cut = paging.paginate(ordered, "place", "seq", _with_account_and_session, descending=descending, **cursor)
         shown, common = rows.rows_with_common_checks(page_request, cut.rows, own_first=True)
         return {
             "rows": shown,
@@ -114,12 +120,12 @@ class Listing:
         query = filters.query(self.page_request, sort="" if sort == "seq" else sort)
         return {"word": word, "name": name, "now": now, "query": query}
 
-    def _empty(self, counts: rail.Counts, matching: int) -> str:
+    def _empty(self, known: rail.Counts, matching: int) -> str:
         """`none` (no entries yet), `filtered` (nothing matches), `good` (an empty status that is good news), or empty if there are rows."""
         if matching:
             return ""
         chosen = self.query.chosen
         if not self.query.filtered:
             return "none"
-        only_status = not (chosen["reason"] or chosen["locked"] or chosen["group"] or self.query.search.has_criteria)
-        return "good" if only_status and chosen["status"] in GOOD_NEWS and counts.total else "filtered"
+        only_status = not (chosen["reason"] or self.query.filtered_apart_from_status)
+        return "good" if only_status and chosen["status"] in GOOD_NEWS and known.total else "filtered"

@@ -21,6 +21,7 @@ from dashboard.sessions import rows
 from dashboard.shared import fragments
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
+from dashboard.shared.lists.counts import Counted
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
 from orchestration.configuration import agent_kinds
@@ -63,40 +64,42 @@ def _limits(page_request: PageRequest) -> list[LimitStatus]:
 
 
 def _tally(page_request: PageRequest) -> dict[str, Any]:
-    """The overview's counts in one statement that uses indexes only. The day begins at midnight in the reader's time zone;
-    yesterday's spend is up to the same time of day."""
+    """The overview's counts in one statement that uses indexes only; those that are only shown stop at COUNTED_TO. The day begins at
+    midnight in the reader's time zone; yesterday's spend is up to the same time of day."""
     if "tally" in page_request.memo:
         cached: dict[str, Any] = page_request.memo["tally"]
         return cached
     at = timezone.localtime()
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
     alive = Entry.objects.filter(workspace=page_request.workspace, deleted_at__isnull=True)
-    waiting, blocked = alive.filter(status=Entry.Status.PENDING), alive.filter(status=Entry.Status.BLOCKED)
+    blocked = alive.filter(status=Entry.Status.BLOCKED)
     ended = Session.objects.filter(workspace=page_request.workspace, ended_at__gte=at - DAY)
     bad = [Session.Outcome.FAILED, Session.Outcome.CRASHED, Session.Outcome.LOST, Session.Outcome.TIMED_OUT]
     failures = (
         Session.objects.filter(workspace=page_request.workspace, outcome__in=bad).order_by("-ended_at").values("ended_at")[:1]
     )
     booked = LedgerEntry.objects.filter(project=page_request.project)
-    counts = {
-        "total": alive,
+    shown = {
         "ready": alive.filter(status_groups.KINDS["ready"]),
-        "waiting": waiting,
+        "waiting": alive.filter(status=Entry.Status.PENDING),
         "blocked": blocked,
         "newly_blocked": blocked.filter(reason_at__gte=at - DAY),
-        "failed": alive.filter(status=Entry.Status.FAILED),
-        "stuck": blocked.filter(reason_code__in=NEEDS_PERSON),
-        "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
         "ended": ended,
         "passed": ended.filter(outcome=Session.Outcome.PASSED),
     }
+    reckoned_with = {
+        "failed": alive.filter(status=Entry.Status.FAILED),
+        "stuck": blocked.filter(reason_code__in=NEEDS_PERSON),
+        "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
+    }
     sums = {"today": booked.filter(at__gte=midnight), "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY)}
     landed = IntegrationCommit.objects.filter(workspace=page_request.workspace, state=IntegrationCommit.State.DONE)
-    subqueries = {name: _as_subquery(rows, Count("*")) for name, rows in counts.items()}
+    subqueries: dict[str, Any] = {name: Counted(rows) for name, rows in shown.items()}
+    subqueries |= {name: _as_subquery(rows, Count("*")) for name, rows in reckoned_with.items()}
     subqueries |= {name: _as_subquery(rows, Sum("amount")) for name, rows in sums.items()}
     row: dict[str, Any] = dict(
         Executor.objects.filter(pk=page_request.workspace.pk)
-        .values(last_failure=Subquery(failures), landed=Exists(landed), **subqueries)
+        .values(some=Exists(alive), last_failure=Subquery(failures), landed=Exists(landed), **subqueries)
         .get()
     )
     tally = row | {"more": row["today"] - row["yesterday"]}

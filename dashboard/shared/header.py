@@ -9,7 +9,8 @@ from django.utils.timezone import now
 
 from budget import amounts
 from dashboard.shared import stop_progress
-from dashboard.shared.page_request import COUNTED_TO, PageRequest, Region
+from dashboard.shared.lists import counts
+from dashboard.shared.page_request import PageRequest, Region
 from orchestration import configuration
 from orchestration.executor import stats as executor_stats
 from orchestration.landing import branch
@@ -29,8 +30,8 @@ class Alert:
 
 def nav(page_request: PageRequest) -> dict[str, Any]:
     """The counts shown with the names of the sections."""
-    counts = {name: _count_text(page_request.counted(name)) for name in ("open_entries", "locked_paths", "queued_landings")}
-    return {**counts, "at_work": page_request.at_work}
+    shown = {name: counts.text(page_request.counted(name)) for name in ("open_entries", "locked_paths", "queued_landings")}
+    return {**shown, "at_work": page_request.at_work}
 
 
 def build(page_request: PageRequest) -> dict[str, Any]:
@@ -100,10 +101,6 @@ def alerts_of(page_request: PageRequest) -> list[Alert]:
         words = "A review waits for your decision" if waiting == 1 else f"{waiting} reviews wait for your decision"
         alerts.append(Alert("warn", words, reverse("reviews", args=at), "Read"))
     return alerts
-
-
-def _count_text(number: int) -> str:
-    return f"{COUNTED_TO:,}+" if number > COUNTED_TO else f"{number:,}"
 
 
 HEADER = {

@@ -14,12 +14,11 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from budget.models import Project
+from dashboard.shared.lists.counts import COUNTED_TO
 from orchestration.backlog import orphans
 from orchestration.models import Executor, FileLock, Session, Worker
 from workspaces.access import GRANTS, Caller, Need
 from workspaces.models import Role, Workspace
-
-COUNTED_TO = 10_000  # counting stops here, so that a count stays cheap
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,14 @@ from django.utils.timezone import get_current_timezone, localtime, now
 from budget import amounts
 from budget.charts import meter as tones
 from dashboard.shared import entry_state, labels
+from dashboard.shared.lists import counts
 from orchestration.models import Entry
 from workspaces import times
 from workspaces.admin import base as admin_base
 
 register = template.Library()
 register.filter("plain_usd", amounts.plain_usd)
+register.filter("counted", counts.text)
 
 
 @register.filter

@@ -119,8 +119,9 @@ class Session(models.Model):
             models.CheckConstraint(condition=~Q(status="ended") | ~Q(outcome=""), name="what_ended_has_an_outcome"),
         ]
         indexes = [
-            models.Index(fields=["workspace"], condition=Q(status__in=["claimed", "running"]), name="open_sessions"),
+            models.Index(fields=["workspace", "status"], name="session_by_status"),
             models.Index(fields=["workspace", "-claimed_at"], name="session_newest_first"),
+            models.Index(fields=["workspace", "ended_at", "outcome"], name="session_by_end"),
         ]
 
     def __str__(self) -> str:

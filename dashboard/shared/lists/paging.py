@@ -1,6 +1,7 @@
 """Keyset pagination in pages of fifty: rows that are added meanwhile neither repeat nor hide a row."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,19 @@ class Page:
     before: str = ""
 
 
-def paginate(queryset: QuerySet[Any], key: str, tie: str, *, descending: bool = False, after: str = "", before: str = "") -> Page:
-    """The rows beyond a cursor, ordered by `key` and then `tie`, both integers. An invalid cursor means the first page."""
+def paginate(
+    queryset: QuerySet[Any],
+    key: str,
+    tie: str,
+    read: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None,
+    /,
+    *,
+    descending: bool = False,
+    after: str = "",
+    before: str = "",
+) -> Page:
+    """The rows beyond a cursor, ordered by `key` and then `tie`, both integers. An invalid cursor means the first page.
+    `read` adds what the rows of one page need: the database sorts ids alone, and reads that for the page only."""
     cursor = _position(before or after)
     forward = not (before and cursor)
     down = descending == forward
@@ -29,7 +41,8 @@ def paginate(queryset: QuerySet[Any], key: str, tie: str, *, descending: bool = 
         comparison = "lt" if down else "gt"
         queryset = queryset.filter(Q(**{f"{key}__{comparison}": value}) | Q(**{key: value, f"{tie}__{comparison}": number}))
     sign = "-" if down else ""
-    rows = list(queryset.order_by(f"{sign}{key}", f"{sign}{tie}")[: PAGE_SIZE + 1])
+    in_order = queryset.order_by(f"{sign}{key}", f"{sign}{tie}")
+    rows = _by_id(in_order, read, (key, tie), down) if read else list(in_order[: PAGE_SIZE + 1])
     more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if not forward:
         rows.reverse()
@@ -37,6 +50,14 @@ def paginate(queryset: QuerySet[Any], key: str, tie: str, *, descending: bool = 
         return Page([])
     first, last = (f"{getattr(row, key)}_{getattr(row, tie)}" for row in (rows[0], rows[-1]))
     return Page(rows, after=last if more or not forward else "", before=first if cursor and (forward or more) else "")
+
+
+def _by_id(
+    in_order: QuerySet[Any], read: Callable[[QuerySet[Any]], QuerySet[Any]], keys: tuple[str, str], down: bool
+) -> list[Any]:
+    """The first rows of `in_order`. Few are left to sort here: asked for their order, the database would look for it once more."""
+    first = in_order.order_by().filter(pk__in=in_order.values("pk")[: PAGE_SIZE + 1])
+    return sorted(read(first), key=lambda row: tuple(getattr(row, key) for key in keys), reverse=down)
 
 
 def _position(text: str) -> tuple[int, int] | None:
