@@ -120,7 +120,7 @@ def follow_row(lease: Lease) -> None:
 def _move(lease: Lease, ref: str, new: str, before: str, message: str) -> str:
     """Compare-and-set of a ref whose value `before` was read earlier. Returns git's error, empty if it moved. Raises Fenced.
 
-    The fence is checked after that read: whoever takes the lease from then on moves the ref first, and this finds another value.
+    The fence is checked after that read: a lander that takes the lease from then on moves the ref first, and this one sees another value.
     """
     lease.write()
     code, _, errors = git.attempt(lease.repo, "update-ref", "-m", message, ref, new, before)
