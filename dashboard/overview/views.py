@@ -118,7 +118,8 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
     ranked = sorted(
         context["workers"], key=lambda worker: rows.urgency(worker["session"], at, over=False, quiet=worker["quiet"], late=False)
     )
-    return context | {"workers": ranked[:MAX_SESSIONS], "more_workers": max(len(ranked) - MAX_SESSIONS, 0)}
+    shown = {"workers": ranked[:MAX_SESSIONS], "more_workers": max(len(ranked) - MAX_SESSIONS, 0)}
+    return context | shown | {"tally": _tally(page_request)}
 
 
 def money(page_request: PageRequest) -> dict[str, Any]:
