@@ -159,9 +159,10 @@ def _clean_up(lease: Lease, landed: Sequence[Landing]) -> None:
 
 
 def _push_on_request(lease: Lease) -> None:
-    if lease.row().push_wanted:
+    row = lease.row()
+    if row.push_wanted:
         lease.write(push_wanted=False)
-        pushing.push(lease.workspace_id, lease.repo)
+        pushing.push(lease.workspace_id, lease.repo, row.tip)
 
 
 def _remove_left_worktrees(lease: Lease) -> None:

@@ -64,7 +64,7 @@ def finish(lease: Lease, intent: IntegrationCommit) -> None:
             raise TipMoved(at)
         git.run(lease.repo, "update-ref", "-m", f"muster: {intent.subject[:80]}", own_ref, intent.new)
     deliver(lease, intent.new)
-    pushing.push(lease.workspace_id, lease.repo)
+    pushing.push(lease.workspace_id, lease.repo, intent.new)
     _complete(lease, intent)
 
 
