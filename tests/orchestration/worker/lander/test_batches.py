@@ -107,6 +107,8 @@ def test_the_longest_green_prefix_lands_and_what_follows_the_refused_goes_again(
     work.land()
     assert [entry_of(session).status for session in sessions] == ["done", "done", "done", "pending", "done"]
     assert first_parents(work) == ["Land #1, #2, #3", "#5 write gamma"]
+    [finding] = rounds_of(sessions[3])[0].findings
+    assert finding.startswith("merge_conflict: green alone, red together with what landed meanwhile (#1, #2, #3):")
 
 
 def test_after_a_refusal_batches_start_small_and_grow_again(shop: Make) -> None:
