@@ -81,7 +81,7 @@ def test_alerts_of_the_banner_are_on_the_attention_list(ana: Client, workspace: 
     assert context["alert"].sentence in sentences and "Agents cannot run. No login." in sentences
 
 
-def test_a_base_branch_that_cannot_be_merged_needs_attention_with_the_way_to_mend_it(ana: Client, workspace: Workspace) -> None:
+def test_a_base_branch_that_cannot_be_merged_and_a_failed_push_need_attention(ana: Client, workspace: Workspace) -> None:
     Integration.objects.update_or_create(pk=workspace.pk, defaults={"base_problem": "main cannot be merged into x: red\nFAIL"})
     Executor.objects.filter(pk=workspace.pk).update(push_error="rejected")
     needs = ana.get(f"/w/{workspace.pk}/").context["needs"]

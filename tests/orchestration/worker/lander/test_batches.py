@@ -120,7 +120,7 @@ def test_after_a_refusal_batches_start_small_and_grow_again(shop: Make) -> None:
 
 
 def test_what_a_round_made_pass_must_pass_when_it_lands_on_a_red_base_too(shop: Make) -> None:
-    """alpha mends the case a and beta the case b; with both, a fails again. The cases fail on the base: nothing that passed there breaks."""
+    """alpha corrects the case a and beta the case b; with both, a fails again. The cases fail on the base: nothing that passed there breaks."""
     case = "no(){ echo '<failure message=\"no\"/>'; }; a=$(test -e alpha -a ! -e beta || no); b=$(test -e beta || no)"
     lines = "<testcase name='a'>$a</testcase><testcase name='b'>$b</testcase><testcase name='c'/>"
     run = f'{case}; echo "<testsuite>{lines}</testsuite>" > j.xml; test -z "$a$b"'
