@@ -44,6 +44,7 @@ def state_region(page_request: PageRequest) -> dict[str, Any]:
         "summary": reads.summary(verdict) if verdict is not None else None,
         "checks": [reads.shown_check(check) for check in verdict.checks] if verdict is not None else [],
         "distance": reads.distance(workspace, row.tip),
+        "push_error": page_request.executor.push_error,
     }
 
 

@@ -93,6 +93,9 @@ def alerts_of(page_request: PageRequest) -> list[Alert]:
     integration = getattr(page_request.executor.workspace, "integration", None)
     if integration is not None and integration.state in branch.STOPS_DISPATCH:
         alerts.append(Alert("bad", integration.message, reverse("landing", args=at), "View landing"))
+    problems = [getattr(integration, "base_problem", ""), _push_problem(page_request.executor)]
+    first_lines = [problem.split("\n")[0][:300] for problem in problems if problem]  # the rest is on the page
+    alerts += [Alert("warn", line, reverse("landing", args=at), "View landing") for line in first_lines]
     if page_request.executor.state == Executor.State.RUNNING and is_late(page_request.ticked_at):
         words = "No tick from the executor: no session starts until its control worker is back"
         alerts.append(Alert("odd", words, reverse("executor-page", args=at), "Diagnostics"))
@@ -100,6 +103,12 @@ def alerts_of(page_request: PageRequest) -> list[Alert]:
         words = "A review waits for your decision" if waiting == 1 else f"{waiting} reviews wait for your decision"
         alerts.append(Alert("warn", words, reverse("reviews", args=at), "Read"))
     return alerts
+
+
+def _push_problem(executor: Executor) -> str:
+    return (
+        "The integration branch could not be pushed: landings go on, and the next one pushes again" if executor.push_error else ""
+    )
 
 
 HEADER = {

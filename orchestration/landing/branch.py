@@ -81,10 +81,13 @@ def observe(workspace_id: str) -> str:
 
 
 def wake_due() -> None:
-    """The tick's safety net: landings that nobody looks at, and remotes whose base branch may have moved while executors run."""
+    """The tick's safety net: landings that nobody looks at, branches that a person may have put right, and remotes whose base branch may have
+    moved while executors run."""
     stopped = Q(workspace__executor__stop_all_at__isnull=False)
     queued = Landing.objects.filter(workspace=OuterRef("pk"), state__in=Landing.OPEN)
-    Integration.objects.filter(Exists(queued), due=False, lease_until__isnull=True).exclude(stopped).update(due=True)
+    with_person = Q(undelivered__gt="") | Q(state__in=(State.RED, State.WAITING))
+    idle = Integration.objects.filter(due=False, lease_until__isnull=True, workspace__deleted_at__isnull=True)
+    idle.filter(Exists(queued) | with_person).exclude(stopped).update(due=True)
     running = Integration.objects.filter(workspace__executor__state=Executor.State.RUNNING, workspace__deleted_at__isnull=True)
     running.exclude(workspace__origin="").filter(due=False).update(due=True)
 

@@ -93,6 +93,8 @@ def _described(workspace: Workspace, config: configuration.Config, verdict: Tree
         yield f"  {check['name']}: {state}{counted}{scope}"
         if not check["raw_passed"] and not cases:
             yield "    An exit code cannot tell one failure from another: it must become 0. Let the check write JUnit for more."
+        if check.get("note"):
+            yield f"    {check['note']}"
     if summary.names:
         yield f"{summary.failing} {_cases(summary.failing)} before any entry. Work is not refused for them; name those that are the goal as tests of an entry:"
         yield from (f"  {name}" for name in summary.names[:MAX_NAMES])

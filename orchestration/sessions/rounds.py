@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Q
-from django.db.models.functions import Now
+from django.db.models import F, Max, Q, Value
+from django.db.models.functions import Coalesce, Now
 
 from budget.models import RoundSpend
 from orchestration.models import Entry, Round, Session
@@ -44,8 +44,7 @@ def begin(session: Session, *, base_commit: str) -> Round:
 
 @transaction.atomic
 def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = ()) -> None:
-    """Write the verdict; None: not verified. Improvement is measured against the base, later against the best score of earlier rounds."""
-    best = Round.objects.filter(entry_id=opened.entry_id, number__lt=opened.number).aggregate(best=Max("score"))["best"]
+    """Write the verdict; None: not verified."""
     if verdict is None:
         opened.verdict = Round.Verdict.UNVERIFIED
         opened.findings = [*opened.findings, *findings]
@@ -53,7 +52,7 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         opened.verdict = Round.Verdict.PASSED if verdict.passed else Round.Verdict.FAILED
         opened.score = verdict.score
         opened.base_score = verdict.base_score
-        opened.improvement_score = round(verdict.score - (verdict.base_score if best is None else best), 6)
+        opened.improvement_score = round(verdict.score - verdict.base_score - _best_gain(opened, verdict.base_score), 6)
         opened.findings = [*findings, *verdict.findings]
         opened.checks = verdict.checks
         RoundSpend.objects.filter(account_id=opened.entry_id, number=opened.number).update(
@@ -72,6 +71,13 @@ def close(opened: Round, verdict: Verdict | None, *, findings: Sequence[str] = (
         diffstat=opened.diffstat,
         ended_at=Now(),
     )
+
+
+def _best_gain(opened: Round, base_score: float) -> float:
+    """The most that an earlier round of the entry gained over its own base: what others landed meanwhile is no improvement of this entry."""
+    earlier = Round.objects.filter(entry_id=opened.entry_id, number__lt=opened.number, score__isnull=False)
+    gain = F("score") - Coalesce(F("base_score"), Value(base_score))
+    return float(earlier.aggregate(best=Max(gain))["best"] or 0.0)
 
 
 def record_work(opened: Round, findings: Sequence[str]) -> None:

@@ -97,7 +97,7 @@ def _case_by_case(run: CheckRun, now: Cases, base: CheckRun, before: Cases, ques
     )
     broken = frozenset(name for name in now.failed if name in before.passed)
     unread = frozenset(before.failed) - known
-    targets = _targets(question, known | before.good | frozenset(before.failed)) - _with_cases(unread, known)
+    targets = _targets(question, known | before.names, now.skipped & before.skipped) - _with_cases(unread, known)
     unmet = sorted(name for name in targets if name not in now.passed and not (name in now.flaky and name in before.good))
     gained = frozenset(name for name in before.failed if name in now.passed) | _with_cases(unread, now.passed)
     all_must_pass = is_base_green or question.policy == "all_green"
@@ -107,10 +107,8 @@ def _case_by_case(run: CheckRun, now: Cases, base: CheckRun, before: Cases, ques
         passed = passed and not now.failed and run.exit_code == 0 and run.cause == "exited"
         if not passed and not findings:
             findings += list(run.findings)
-    elif (
-        not before.failed and not run.is_green and not question.only_regressions
-    ):  # nothing to compare: its exit code alone was bad
-        passed, findings = False, [*findings, *run.findings]
+    elif not before.failed and not run.is_green and not question.only_regressions:
+        passed, findings = False, [*findings, *run.findings]  # nothing to compare: its exit code alone was bad
     if run.cause != "exited":
         passed, findings = False, [*run.findings, *findings]
     score, base_score = _scores(now, before, missing, targets, gained=bool(gained), is_base_green=is_base_green)
@@ -132,8 +130,10 @@ def _with_cases(files: frozenset[str], names: frozenset[str]) -> frozenset[str]:
     return frozenset(file for file in files if any(name.startswith(f"{file}.") for name in names))
 
 
-def _targets(question: Question, names: frozenset[str]) -> frozenset[str]:
-    return frozenset().union(*(targeting.matching(pattern, names) for pattern in question.targets))
+def _targets(question: Question, names: frozenset[str], idle: frozenset[str]) -> frozenset[str]:
+    """The cases that the patterns name, without those that are skipped on both sides, unless a pattern names no others."""
+    named = [frozenset(targeting.matching(pattern, names)) for pattern in question.targets]
+    return frozenset().union(*(cases - idle or cases for cases in named))
 
 
 def _scores(

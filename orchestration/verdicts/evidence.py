@@ -35,7 +35,8 @@ class Cases:
 
 @dataclass(frozen=True)
 class CheckRun:
-    """The result of one check on one tree. `scored_by`: what its score was read from. `cases`: None without a readable report."""
+    """The result of one check on one tree. `scored_by`: what its score was read from. `cases`: None without a readable report. `hint`: how the
+    check would say more."""
 
     name: str
     command: str
@@ -51,6 +52,7 @@ class CheckRun:
     flaky: bool = False
     first_failure: tuple[str, ...] = ()
     scope: str = "auto"
+    hint: str = ""
 
     @property
     def is_green(self) -> bool:
@@ -84,6 +86,8 @@ class CheckRun:
                 "passed": sorted(self.cases.good)[:MAX_LISTED],
                 "skipped": len(self.cases.skipped),
             }
+        if self.hint:
+            shown["note"] = self.hint
         if self.flaky:
             shown |= {
                 "flaky": True,

@@ -18,6 +18,7 @@ from orchestration.worker.agents.shared.json_values import parse_object
 from orchestration.worker.judging import junit
 
 TAIL_LENGTH = 4000
+RAN_NOTHING = "pytest cannot import some files and ran no test: with --continue-on-collection-errors it runs the others"
 RunCheck = Callable[[Check, Callable[[str, str], None]], Ended]
 """Runs a check's command, giving each line of its output to the callback."""
 
@@ -114,6 +115,7 @@ def _run_once(check: Check, checkout: Path, run: RunCheck) -> CheckRun:
         tail=output.tail,
         findings=tuple(problems),
         cases=junit_report.cases if junit_report is not None and not junit_report.error else None,
+        hint=RAN_NOTHING if junit_report is not None and junit_report.ran_nothing else "",
     )
 
 

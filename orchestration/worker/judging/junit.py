@@ -12,11 +12,14 @@ from orchestration.verdicts.evidence import Cases
 
 MAX_FINDINGS = 20
 MAX_BYTES = 20_000_000
+NOT_IMPORTED = "collection failure"
+"""pytest's words for a file that it cannot import."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Counts, one line for each failing case, and the cases by name. `error`: why the file could not be read."""
+    """Counts, one line for each failing case, and the cases by name. `error`: why the file could not be read. `ran_nothing`: pytest stopped
+    at files that it cannot import."""
 
     total: int = 0
     failing: tuple[str, ...] = ()
@@ -24,6 +27,7 @@ class Report:
     skipped: int = 0
     error: str = ""
     cases: Cases = field(default_factory=Cases)
+    ran_nothing: bool = False
 
     @property
     def score(self) -> float:
@@ -51,7 +55,8 @@ def read(path: Path) -> Report:
     bad = [(case, trouble) for case in cases if (trouble := _trouble(case)) is not None]
     skipped = sum(1 for case in cases if case.find("skipped") is not None)
     lines = tuple(_line(case, trouble) for case, trouble in bad[:MAX_FINDINGS])
-    return Report(total=len(cases), failing=lines, failed=len(bad), skipped=skipped, cases=_by_name(cases))
+    ran_nothing = bool(cases) and all(case.find(f"error[@message='{NOT_IMPORTED}']") is not None for case in cases)
+    return Report(len(cases), lines, len(bad), skipped, cases=_by_name(cases), ran_nothing=ran_nothing)
 
 
 def _by_name(cases: list[Element]) -> Cases:
@@ -73,7 +78,7 @@ def _line(case: Element, trouble: Element) -> str:
 
 def _message(trouble: Element) -> str:
     message, text = (trouble.get("message") or "").strip(), (trouble.text or "").strip()
-    if message == "collection failure":  # pytest's words for a file that cannot be imported: the error is at the end of the text
+    if message == NOT_IMPORTED:  # the error is at the end of the text
         message = next((line[1:].strip() for line in reversed(text.split("\n")) if line.startswith("E ")), message)
     return (message or text).split("\n")[0][:400]
 

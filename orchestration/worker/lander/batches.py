@@ -162,8 +162,9 @@ def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
 
 
 def _push_on_request(lease: Lease) -> None:
-    if lease.row().push_wanted:
-        pushing.push(lease.workspace_id, lease.repo)
+    row = lease.row()
+    if row.push_wanted:
+        pushing.push(lease.workspace_id, lease.repo, row.tip)
         lease.write(push_wanted=False)  # afterwards: a lander that is killed meanwhile leaves the request
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import structlog
 
 from orchestration import configuration, events
-from orchestration.git import branches
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor
@@ -17,21 +16,22 @@ log = structlog.get_logger(__name__)
 TIMEOUT_S = 120
 
 
-def push(workspace_id: str, repo: Path) -> None:
-    """Never forced: a diverged remote gives an error. Raises nothing: the work is safe in the local branch."""
+def push(workspace_id: str, repo: Path, commit: str) -> None:
+    """Push a judged commit; the branch itself may be behind it, or have commits that nobody judged.
+
+    Never forced: a diverged remote gives an error. Raises nothing: the work is safe in the local branch.
+    """
     config = configuration.load(Executor.objects.values_list("config", flat=True).get(pk=workspace_id))
     if config.push is None:
         return
-    branch = config.integration_branch
-    refspec = f"refs/heads/{branch}:refs/heads/{config.push.branch or branch}"
-    sha = branches.tip(repo, branch) or ""
+    refspec = f"{commit}:refs/heads/{config.push.branch or config.integration_branch}"
     try:
         git.run(repo, "push", "--porcelain", "--no-verify", config.push.remote, refspec, timeout_s=TIMEOUT_S)
     except git.GitError as error:
         _record_result(workspace_id, error=str(error)[-500:])
         log.warning("push.failed", error=str(error)[-300:])
         return
-    _record_result(workspace_id, commit=sha)
+    _record_result(workspace_id, commit=commit)
 
 
 def _record_result(workspace_id: str, *, error: str = "", commit: str = "") -> None:

@@ -19,6 +19,8 @@ from orchestration.worker.lander.lease import Lease
 from workspaces import activity
 from workspaces.access import MUSTER
 
+MAX_PARTNERS = 10
+
 
 def conflict(lease: Lease, landing: Landing, merge: conflicts.MergedTree) -> None:
     """Its text conflicts with what is on the branch."""
@@ -32,7 +34,9 @@ def combination(
 ) -> None:
     """It was green alone. Names the landings that it is red together with."""
     others = _partners(landing, together_with)
-    together = f"red together with {', '.join(others)}" if others else "red on the current tip"
+    named = ", ".join(others)
+    meanwhile = named if len(others) == 1 else f"what landed meanwhile ({named})"
+    together = f"red together with {meanwhile}" if others else "red on the current tip"
     listed = "\n".join(findings[:20]) or "the checks fail"
     refuse(lease, landing, f"{Reason.MERGE_CONFLICT}: green alone, {together}:\n{listed}")
 
@@ -85,5 +89,7 @@ def _partners(landing: Landing, together_with: Sequence[Landing]) -> list[str]:
     if landing.round is not None:
         base = IntegrationCommit.objects.filter(workspace_id=landing.workspace_id, new=landing.round.base_commit).first()
         since = since.filter(intent__pk__gt=base.pk) if base is not None else since.filter(ended_at__gt=landing.round.started_at)
-    seqs = since.exclude(entry_id=landing.entry_id).order_by("-pk").values_list("entry__seq", flat=True)[:5]
+    seqs = (
+        since.exclude(entry_id=landing.entry_id).order_by("-ended_at", "-pk").values_list("entry__seq", flat=True)[:MAX_PARTNERS]
+    )
     return list(dict.fromkeys([*named, *(f"#{seq}" for seq in seqs)]))

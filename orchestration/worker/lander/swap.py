@@ -67,7 +67,7 @@ def finish(lease: Lease, intent: IntegrationCommit) -> None:
         if problem := _move(lease, own_ref, intent.new, before, f"muster: {intent.subject[:80]}"):
             raise GitError("update-ref", problem)
     deliver(lease, intent.new)
-    pushing.push(lease.workspace_id, lease.repo)
+    pushing.push(lease.workspace_id, lease.repo, intent.new)
     _complete(lease, intent)
 
 

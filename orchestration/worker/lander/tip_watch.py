@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 State = branch.State
 MAX_BISECTED = 200
+MAX_NAMED = 20
 
 
 def examine(lease: Lease) -> bool:
@@ -95,7 +96,7 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
         _adopt(lease, here, count=_count(lease, tip, here))
         return True
     culprit = _bisect(lease, tip, here)
-    finding = passed.findings[0] if passed.findings else "the checks fail"
+    finding = passed.findings[0].split("\n")[0].removesuffix(" Last output:") if passed.findings else "the checks fail"
     subject = git.run(lease.repo, "log", "-1", "--format=%h %s", culprit)[:120]
     _stop(lease, State.RED, f"{lease.branch_name} is red since {subject}: {finding}", foreign=here, culprit=culprit)
     return False
@@ -108,11 +109,20 @@ def _diverged(lease: Lease, tip: str, here: str) -> bool:
     if extends:
         queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, here)
         return True
-    dropped = git.run(lease.repo, "rev-list", "--count", "--first-parent", f"{here}..{tip}")
-    noun = "landed commit" if dropped == "1" else "landed commits"
-    message = f"{lease.branch_name} was moved by somebody else: {dropped} {noun} are no longer in it. Accept it, or put it back"
+    message = (
+        f"{lease.branch_name} was moved by somebody else: {_dropped(lease, tip, here)} no longer in it. Accept it, or put it back"
+    )
     _stop(lease, State.WAITING, message, foreign=here)
     return False
+
+
+def _dropped(lease: Lease, tip: str, here: str) -> str:
+    """The landed commits that a moved branch has lost, with their entries."""
+    commits = git.run(lease.repo, "rev-list", "--first-parent", f"{here}..{tip}").split()
+    landed = Landing.objects.filter(workspace_id=lease.workspace_id, intent__new__in=commits[:MAX_BISECTED], entry__isnull=False)
+    seqs = landed.order_by("entry__seq").values_list("entry__seq", flat=True)[:MAX_NAMED]
+    entries = f" ({', '.join(f'#{seq}' for seq in seqs)})" if seqs else ""
+    return f"1 landed commit{entries} is" if len(commits) == 1 else f"{len(commits)} landed commits{entries} are"
 
 
 def _judge(lease: Lease, tip: str, here: str) -> Result:

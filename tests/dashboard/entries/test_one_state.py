@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from dashboard.entries import status_groups
 from dashboard.shared import entry_state, labels
 from orchestration.executor import control, explain
-from orchestration.models import Entry, Executor
+from orchestration.models import Entry, Executor, Integration
 from tests.dashboard.seeds import entries as seed
 from tests.factories import an_entry
 from workspaces.models import Workspace
@@ -79,6 +79,16 @@ def test_alerts_of_the_banner_are_on_the_attention_list(ana: Client, workspace: 
     context = ana.get(f"/w/{workspace.pk}/").context
     sentences = [item.pieces[0][0] for item in context["needs"]]
     assert context["alert"].sentence in sentences and "Agents cannot run. No login." in sentences
+
+
+def test_a_base_branch_that_cannot_be_merged_and_a_failed_push_need_attention(ana: Client, workspace: Workspace) -> None:
+    Integration.objects.update_or_create(pk=workspace.pk, defaults={"base_problem": "main cannot be merged into x: red\nFAIL"})
+    Executor.objects.filter(pk=workspace.pk).update(push_error="rejected")
+    needs = ana.get(f"/w/{workspace.pk}/").context["needs"]
+    sentences = [item.pieces[0][0] for item in needs]
+    assert "main cannot be merged into x: red" in sentences
+    assert any(sentence.startswith("The integration branch could not be pushed") for sentence in sentences)
+    assert "rejected" in text_of(ana, f"/w/{workspace.pk}/landing/")
 
 
 def test_every_badge_has_a_word() -> None:

@@ -47,6 +47,13 @@ def test_an_exit_code_alone_must_become_good(shop: Make) -> None:
     assert "An exit code cannot tell one failure from another" in check(work.workspace.pk)[1]
 
 
+def test_a_pytest_that_ran_no_test_is_pointed_at_its_option(shop: Make) -> None:
+    case = "<testcase name='tests.test_a'><error message='collection failure'>E  ImportError: no</error></testcase>"
+    work = shop(verify=[{"name": "tests", "run": f'echo "<testsuite>{case}</testsuite>" > j.xml; exit 2', "junit": "j.xml"}])
+    work.land()
+    assert "with --continue-on-collection-errors it runs the others" in check(work.workspace.pk)[1]
+
+
 def test_checks_that_cannot_run_are_an_error(shop: Make) -> None:
     work = shop(setup=["false"])
     work.land()

@@ -20,6 +20,16 @@ def test_improvement_is_against_the_best_score_so_far_and_the_entry_keeps_the_be
     assert (entry.score, rounds.improvements(entry)) == (0.8, [0.8, -0.3, -0.2])
 
 
+def test_what_others_landed_between_two_rounds_is_no_improvement() -> None:
+    entry = an_entry(a_workspace(), budget="9")
+    for score, base in ((0.5, 0.5), (0.9, 0.9), (0.95, 0.9)):
+        session = a_session(entry)
+        rounds.close(Round.objects.get(session=session), rounds.Verdict(False, score, base_score=base))
+        ended(session)
+    gains = Round.objects.filter(entry=entry).order_by("number").values_list("improvement_score", flat=True)
+    assert list(gains) == [0.0, 0.0, 0.05]
+
+
 def test_a_round_without_a_verdict_has_no_score_and_no_improvement() -> None:
     entry = an_entry(a_workspace(), budget="9")
     session = a_session(entry)

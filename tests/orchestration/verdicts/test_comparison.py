@@ -100,6 +100,13 @@ def test_the_targets_of_an_entry_must_pass_and_are_its_score(
     assert (result.passed, result.score, result.base_score) == (passed, round(score, 6), round(base_score, 6))
 
 
+def test_a_target_file_does_not_wait_for_what_was_always_skipped() -> None:
+    base = report("t.a.one", "t.a.two", skipped="t.a.other_python t.a.later")
+    assert judged(base, report("t.a.one t.a.two", skipped="t.a.other_python t.a.later"), targets=("t/a.py",)).passed
+    assert not judged(base, report("t.a.one", skipped="t.a.two t.a.other_python t.a.later"), targets=("t/a.py",)).passed
+    assert not judged(base, report("t.a.one t.a.two", skipped="t.a.other_python t.a.later"), targets=("t.a.later",)).passed
+
+
 def test_a_case_that_the_entry_names_may_be_removed() -> None:
     base, now = report("tests.test_a.test_kept tests.test_a.test_obsolete"), report("tests.test_a.test_kept")
     assert not judged(base, now).passed

@@ -109,6 +109,8 @@ def test_the_longest_green_prefix_lands_and_what_follows_the_refused_goes_again(
     work.land()
     assert [entry_of(session).status for session in sessions] == ["done", "done", "done", "pending", "done"]
     assert first_parents(work) == ["Land #1, #2, #3", "#5 write gamma"]
+    [finding] = rounds_of(sessions[3])[0].findings
+    assert finding.startswith("merge_conflict: green alone, red together with what landed meanwhile (#1, #2, #3):")
 
 
 def test_after_a_refusal_batches_start_small_and_grow_again(shop: Make) -> None:
@@ -120,7 +122,7 @@ def test_after_a_refusal_batches_start_small_and_grow_again(shop: Make) -> None:
 
 
 def test_what_a_round_made_pass_must_pass_when_it_lands_on_a_red_base_too(shop: Make) -> None:
-    """alpha mends the case a and beta the case b; with both, a fails again. The cases fail on the base: nothing that passed there breaks."""
+    """alpha corrects the case a and beta the case b; with both, a fails again. The cases fail on the base: nothing that passed there breaks."""
     case = "no(){ echo '<failure message=\"no\"/>'; }; a=$(test -e alpha -a ! -e beta || no); b=$(test -e beta || no)"
     lines = "<testcase name='a'>$a</testcase><testcase name='b'>$b</testcase><testcase name='c'/>"
     run = f'{case}; echo "<testsuite>{lines}</testsuite>" > j.xml; test -z "$a$b"'

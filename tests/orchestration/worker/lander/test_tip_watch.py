@@ -7,6 +7,7 @@ import pytest
 from orchestration.executor import dispatch
 from orchestration.landing import branch
 from orchestration.models import Integration, Round, Session
+from orchestration.worker.lander.service import Service
 from tests.factories import an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of
@@ -92,7 +93,7 @@ def test_a_branch_that_was_moved_back_waits_for_a_person(shop: Make) -> None:
     assert (row.state, entry_of(session).status) == ("waiting", "done")
     assert (
         row.message
-        == "muster/integration was moved by somebody else: 1 landed commit are no longer in it. Accept it, or put it back"
+        == "muster/integration was moved by somebody else: 1 landed commit (#1) is no longer in it. Accept it, or put it back"
     )
 
 
@@ -120,6 +121,28 @@ def test_a_checked_out_branch_is_delivered_later_and_landings_go_on(shop: Make) 
     work.git("worktree", "remove", str(place))
     work.land()
     assert (state_of(work).undelivered, work.git("rev-parse", BRANCH)) == ("", row.tip)
+
+
+def test_a_branch_that_a_person_puts_right_is_noticed_while_nothing_waits(shop: Make) -> None:
+    """No entry could start, so no cycle reads the refs: the tick does."""
+    work = a_shop(shop)
+    place = work.repo.parent / "mine"
+    work.git("worktree", "add", "--quiet", str(place), BRANCH)
+    work.run()
+    work.git("worktree", "remove", str(place))
+    tick(work)
+    assert (state_of(work).undelivered, work.git("rev-parse", BRANCH)) == ("", state_of(work).tip)
+    work.others_merge("broken", "1")
+    work.land()
+    assert state_of(work).state == "red"
+    work.git("update-ref", f"refs/heads/{BRANCH}", state_of(work).tip)
+    tick(work)
+    assert state_of(work).state == "good"
+
+
+def tick(work: Shop) -> None:
+    branch.wake_due()
+    Service(work.heartbeat.worker).run_due()
 
 
 def test_commits_made_in_the_checked_out_branch_are_merged(shop: Make) -> None:

@@ -232,6 +232,22 @@ def test_a_merged_branch_is_pushed_and_a_push_that_fails_is_recorded(shop: Make,
     assert git(remote, "show", f"from-muster:{session.entry_id}") == session.entry_id
 
 
+def test_what_landed_is_pushed_and_not_what_a_person_has_on_the_branch(shop: Make, tmp_path: Path) -> None:
+    """The branch is checked out: it is behind what landed, and has a commit that nobody judged."""
+    remote = tmp_path / "remote.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(remote)], check=True)
+    work = shop(push={"remote": "origin"})
+    work.git("remote", "add", "origin", str(remote))
+    work.git("switch", "--quiet", BRANCH)
+    session = work.supervise(work.claim())
+    (work.repo / "unjudged").write_text("1")
+    work.git("add", "-A")
+    work.git("commit", "--quiet", "-m", "unjudged")
+    work.land()
+    landed = work.git("rev-parse", f"refs/muster/landed/{work.workspace.pk}")
+    assert entry_of(session).status == "done" and git(remote, "rev-parse", BRANCH) == landed
+
+
 def test_two_sessions_of_one_claim_run_once(shop: Make) -> None:
     work = shop(f"{spends(0.1)}; touch ok")
     session = work.claim()
