@@ -71,8 +71,7 @@ def observe(workspace_id: str) -> str:
         heads = branches.heads(Path(row.workspace.repo), name, base)
     except git.GitError:
         return ""
-    here = heads.get(name)
-    if here not in (row.tip, row.delivered) and not (here == row.foreign_tip and row.state in STOPS_DISPATCH):
+    if heads.get(name) not in (row.tip, row.delivered, row.foreign_tip):
         wake(workspace_id)
         return f"New commits on {name} are being checked"
     if config.follow_base and not row.workspace.origin and heads.get(base) != row.base_tip:
@@ -93,7 +92,9 @@ def due(worker: Worker) -> list[str]:
     """Workspaces where a lander must look, or was killed: whose lease is free, or of a worker that is on this host or gone."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
     is_due = Q(due=True) | Q(lease_until__isnull=False)
-    alive = Integration.objects.filter(is_due, workspace__deleted_at__isnull=True).filter(free | Q(worker__isnull=True) | Q(worker__host=worker.host))
+    alive = Integration.objects.filter(is_due, workspace__deleted_at__isnull=True).filter(
+        free | Q(worker__isnull=True) | Q(worker__host=worker.host)
+    )
     return list(alive.order_by("workspace_id").values_list("pk", flat=True))
 
 

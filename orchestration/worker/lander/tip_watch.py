@@ -102,12 +102,16 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
 
 
 def _diverged(lease: Lease, tip: str, here: str) -> bool:
-    """The branch does not contain the known tip: commits beside undelivered landings are merged; anything else waits for a person."""
-    delivered = lease.row().delivered
-    extends = bool(delivered) and delivered != tip and git.succeeds(lease.repo, "merge-base", "--is-ancestor", delivered, here)
+    """The branch does not contain the known tip: commits beside undelivered landings are merged, once; anything else waits for a person."""
+    row = lease.row()
+    extends = row.delivered not in ("", tip) and git.succeeds(lease.repo, "merge-base", "--is-ancestor", row.delivered, here)
     if extends:
-        queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, here)
-        return True
+        merges = Landing.objects.filter(workspace_id=lease.workspace_id, kind=Landing.Kind.BASE, commit=here)
+        if row.recheck or not merges.filter(state=Landing.State.REFUSED).exists():
+            queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, here)
+        elif row.foreign_tip != here:
+            lease.write(foreign_tip=here)  # seen: work goes on without it, and the page says why
+        return _known_tip(lease, tip)
     dropped = git.run(lease.repo, "rev-list", "--count", "--first-parent", f"{here}..{tip}")
     noun = "landed commit" if dropped == "1" else "landed commits"
     message = f"{lease.branch_name} was moved by somebody else: {dropped} {noun} are no longer in it. Accept it, or put it back"
