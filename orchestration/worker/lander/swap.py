@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from orchestration import events
 from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import Next
-from orchestration.git import branches, worktrees
+from orchestration.git import branches, recovery, worktrees
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch
@@ -57,15 +57,13 @@ def land(
 
 def finish(lease: Lease, intent: IntegrationCommit) -> None:
     """Complete an intent, whatever was done of it. Raises TipMoved when it is void."""
-    own_ref = branch.ref_of(lease.workspace_id)
-    before = ref_value(lease, own_ref)
+    before = ref_value(lease, branch.ref_of(lease.workspace_id))
     at = before or intent.old
     if at != intent.new and not _contains(lease, at, intent.new):
         if at != intent.old:
             _void(lease, intent)
             raise TipMoved(at)
-        if problem := _move(lease, own_ref, intent.new, before, f"muster: {intent.subject[:80]}"):
-            raise GitError("update-ref", problem)
+        _move_own(lease, intent.new, before, f"muster: {intent.subject[:80]}")
     deliver(lease, intent.new)
     pushing.push(lease.workspace_id, lease.repo)
     _complete(lease, intent)
@@ -111,9 +109,16 @@ def is_between(lease: Lease, delivered: str, here: str, tip: str) -> bool:
 
 def follow_row(lease: Lease) -> None:
     """Put Muster's own ref where the row's tip is, while no intent is open. A lander that was killed between the two left it elsewhere."""
+    before, tip = ref_value(lease, branch.ref_of(lease.workspace_id)), lease.row().tip
+    if tip and before != tip:
+        _move_own(lease, tip, before, "muster: follow")
+
+
+def _move_own(lease: Lease, new: str, before: str, message: str) -> None:
+    """Move Muster's own ref. Raises Fenced or GitError; then a lock that a git left in a power failure is gone for the next try."""
     own_ref = branch.ref_of(lease.workspace_id)
-    before, tip = ref_value(lease, own_ref), lease.row().tip
-    if tip and before != tip and (problem := _move(lease, own_ref, tip, before, "muster: follow")):
+    if problem := _move(lease, own_ref, new, before, message):
+        recovery.release_old_lock(lease.repo, own_ref, after_s=git.TIMEOUT_S)
         raise GitError("update-ref", problem)
 
 

@@ -1,5 +1,6 @@
 """A lander that is killed at any point of a landing: the next one completes it, and nothing happens twice."""
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -118,6 +119,21 @@ def test_muster_s_own_ref_that_a_killed_lander_or_decision_left_elsewhere_follow
     work.land()
     assert entry_of(session).status == "done"
     assert work.git("rev-parse", branch.ref_of(work.workspace.pk)) == work.git("rev-parse", BRANCH)
+
+
+def test_a_lock_that_a_power_failure_left_on_muster_s_own_ref_is_removed_and_a_fresh_one_is_not(
+    verified: tuple[Shop, Session],
+) -> None:
+    work, session = verified
+    lock = work.repo / ".git" / f"{branch.ref_of(work.workspace.pk)}.lock"
+    lock.touch()
+    work.land()
+    assert lock.exists() and entry_of(session).status == "in_progress"
+    os.utime(lock, (0, 0))
+    work.land()
+    work.land()
+    assert not lock.exists() and entry_of(session).status == "done"
+    assert [commit.state for commit in IntegrationCommit.objects.all()] == ["done"]
 
 
 def test_the_lease_of_a_worker_whose_row_is_gone_is_free(verified: tuple[Shop, Session]) -> None:
