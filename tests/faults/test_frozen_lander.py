@@ -15,7 +15,7 @@ from tests.faults.landings import BRANCH, Place, Site
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]  # leases of 4 s must last while nobody is frozen
 
-POINTS = ["finish", "deliver", "_complete"]
+POINTS = ["swap.finish", "refs.deliver", "swap._complete"]
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_frozen_lander_is_succeeded_and_undoes_nothing_when_it_goes_on(site: S
     places = [Place(site, point) for point in POINTS]
     site.wait_until_idle(120)
     for place in places:
-        place.plan(f"orchestration.worker.lander.swap {place.name} freeze 1")
+        place.plan(f"orchestration.worker.lander.{place.name.replace('.', ' ')} freeze 1")
         place.add("first")
     until(lambda: are_frozen(site), 120, every=0.2)
     site.wait_until_idle(120)

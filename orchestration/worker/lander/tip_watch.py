@@ -15,7 +15,7 @@ from orchestration.models import Landing, Session, TreeVerdict
 from orchestration.verdicts import comparison, store
 from orchestration.verdicts.comparison import Question, Result
 from orchestration.worker.judging.checks import CannotJudge
-from orchestration.worker.lander import judging, swap
+from orchestration.worker.lander import judging, refs, swap
 from orchestration.worker.lander.lease import Lease
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -32,10 +32,10 @@ def examine(lease: Lease) -> bool:
     here = branches.tip_or_raise(lease.repo, lease.branch_name)
     if not row.tip:
         return _first_baseline(lease, here)
-    if swap.is_between(lease, row.delivered, here, row.tip):
+    if refs.is_between(lease, row.delivered, here, row.tip):
         if row.state != State.GOOD and row.foreign_tip:
             _recovered(lease, "the branch is where Muster left it")
-        swap.deliver(lease, row.tip)
+        refs.deliver(lease, row.tip)
         return _known_tip(lease, row.tip)
     if here == row.foreign_tip and row.state in branch.STOPS_DISPATCH and not row.recheck:
         return False
@@ -152,7 +152,7 @@ def _adopt(lease: Lease, commit: str, *, count: str = "") -> None:
     lease.write(
         tip=commit, delivered=commit, state=State.GOOD, message="", foreign_tip="", culprit="", recheck=False, undelivered=""
     )
-    swap.follow_row(lease)
+    refs.follow_row(lease)
     if count:
         event = events.TipAdopted(count=count, commit=commit)
         activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id)

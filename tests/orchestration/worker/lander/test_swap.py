@@ -13,7 +13,7 @@ from orchestration.landing import branch, decisions
 from orchestration.models import Integration, IntegrationCommit, Landing, Session
 from orchestration.sessions import session_dir
 from orchestration.worker.heartbeat import Heartbeat
-from orchestration.worker.lander import pushing, swap
+from orchestration.worker.lander import pushing, refs, swap
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.service import Service
 from tests.factories import ANA
@@ -49,12 +49,14 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, *, after: b
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("name", ["_intend", "finish", "deliver", "_complete", "end_landed"])
+@pytest.mark.parametrize(
+    ("module", "name"), [(swap, "_intend"), (swap, "finish"), (refs, "deliver"), (swap, "_complete"), (swap, "end_landed")]
+)
 def test_a_landing_that_was_cut_short_is_completed_once(
-    verified: tuple[Shop, Session], monkeypatch: pytest.MonkeyPatch, name: str, after: bool
+    verified: tuple[Shop, Session], monkeypatch: pytest.MonkeyPatch, module: Any, name: str, after: bool
 ) -> None:
     work, session = verified
-    kill_at(monkeypatch, swap, name, after=after)
+    kill_at(monkeypatch, module, name, after=after)
     with pytest.raises(Killed):
         work.land()
     Integration.objects.update(lease_until=now() - timedelta(seconds=1))  # it has run out; nobody asks for a lander
