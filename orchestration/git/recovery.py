@@ -1,5 +1,7 @@
 """Repairs a worktree's git state after an agent or a crash: locks, a half-done rebase, another branch checked out, a deleted branch."""
 
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from orchestration.git import branches, conflicts
@@ -16,6 +18,14 @@ def release_locks(path: Path, branch: str) -> None:
 def release_branch_lock(repo: Path, branch: str) -> None:
     """Only for a branch that belongs to Muster: the lock of another ref may be the user's."""
     branches.lock_file(repo, branch).unlink(missing_ok=True)
+
+
+def release_old_lock(repo: Path, ref: str, *, after_s: float) -> None:
+    """Of a ref that belongs to Muster: no git of Muster's lives as long as `after_s`."""
+    lock = git_path(repo, f"{ref}.lock")
+    with suppress(FileNotFoundError):
+        if time.time() - lock.stat().st_mtime > after_s:
+            lock.unlink()
 
 
 def abort_rebase(path: Path) -> None:

@@ -71,8 +71,7 @@ def observe(workspace_id: str) -> str:
         heads = branches.heads(Path(row.workspace.repo), name, base)
     except git.GitError:
         return ""
-    here = heads.get(name)
-    if here not in (row.tip, row.delivered) and not (here == row.foreign_tip and row.state in STOPS_DISPATCH):
+    if heads.get(name) not in (row.tip, row.delivered, row.foreign_tip):
         wake(workspace_id)
         return f"New commits on {name} are being checked"
     if config.follow_base and not row.workspace.origin and heads.get(base) != row.base_tip:

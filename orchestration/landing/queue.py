@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
+from django.db import transaction
 from django.db.models import Case, F, Max, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 
 from orchestration.landing import branch
-from orchestration.models import Entry, Landing, Round
+from orchestration.models import Entry, Executor, Landing, Round
 from workspaces.errors import Conflict
 
 LANDING_NOW = "is landing now: wait a moment"
@@ -23,12 +24,14 @@ def enqueue(entry: Entry, commit: str, *, round_: Round | None, by: str = "") ->
 
 def enqueue_branch(workspace_id: str, kind: Landing.Kind, commit: str, *, by: str = "") -> Landing:
     """Queue a merge of the base branch, or a revert of a commit, unless it is queued already."""
-    opened = Landing.objects.filter(workspace_id=workspace_id, kind=kind, state__in=Landing.OPEN)
-    same = opened.filter(commit=commit).first()
-    if same is not None:
-        return same
-    landing = Landing.objects.create(workspace_id=workspace_id, kind=kind, commit=commit, by=by)
-    branch.wake(workspace_id)
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=workspace_id)  # two requests at once queue it once
+        opened = Landing.objects.filter(workspace_id=workspace_id, kind=kind, state__in=Landing.OPEN)
+        same = opened.filter(commit=commit).first()
+        if same is not None:
+            return same
+        landing = Landing.objects.create(workspace_id=workspace_id, kind=kind, commit=commit, by=by)
+        branch.wake(workspace_id)
     return landing
 
 

@@ -13,9 +13,9 @@ from tests.faults.crashes import settings
 from tests.faults.harness import Running, until
 from tests.faults.landings import BRANCH, Place, Site
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]  # leases of 4 s must last while nobody is frozen
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]  # leases of 4 s must last while nobody is frozen
 
-POINTS = ["finish", "deliver", "_complete"]
+POINTS = ["swap.finish", "refs.deliver", "swap._complete"]
 
 
 @pytest.fixture
@@ -66,15 +66,15 @@ def are_frozen(site: Site) -> bool:
 def test_a_frozen_lander_is_succeeded_and_undoes_nothing_when_it_goes_on(site: Site) -> None:
     site.workers.replace()
     places = [Place(site, point) for point in POINTS]
-    site.wait_until_idle(60)
+    site.wait_until_idle(120)
     for place in places:
-        place.plan(f"orchestration.worker.lander.swap {place.name} freeze 1")
+        place.plan(f"orchestration.worker.lander.{place.name.replace('.', ' ')} freeze 1")
         place.add("first")
-    until(lambda: are_frozen(site), 60, every=0.2)
-    site.wait_until_idle(60)
+    until(lambda: are_frozen(site), 120, every=0.2)
+    site.wait_until_idle(120)
     for place in places:
         place.add("second")
-    site.wait_until_idle(60)
+    site.wait_until_idle(120)
     late = frozen(site)
     assert len(late) == len(POINTS)
     for place in places:
@@ -85,7 +85,7 @@ def test_a_frozen_lander_is_succeeded_and_undoes_nothing_when_it_goes_on(site: S
     until(lambda: sum(log.read_text().count("lander.fenced") for log in logs if log.is_file()) >= len(POINTS), 30, every=0.2)
     for place in places:
         place.add("third")
-    site.wait_until_idle(60)
+    site.wait_until_idle(120)
     for place in places:
         assert place.first_parents("%s") == ["#1 write first", "#2 write second", "#3 write third"]
         assert [state for (state,) in place.rows("orchestration_integrationcommit", "state")] == ["done"] * 3

@@ -18,7 +18,7 @@ from tests.faults.crashes import Point, both, settings
 from tests.faults.harness import Running, until
 from tests.faults.landings import BRANCH, Place, Site
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(700)
 
 LANDER, GIT = "orchestration.worker.lander", "orchestration.git.command.attempt"
 OWN_REF, NAMED_REF = "update-ref refs/muster/landed/{workspace}", f"update-ref refs/heads/{BRANCH}"
@@ -87,16 +87,16 @@ def sweep_all(site: Site) -> dict[Point, Place]:
     with ThreadPoolExecutor(4) as pool:
         site.workers.replace()
         places = dict(zip(POINTS, pool.map(lambda n: Place(site, str(n)), range(len(POINTS))), strict=True))
-        site.wait_until_idle(60)
+        site.wait_until_idle(120)
         site.write(HOST_ELSEWHERE)
         site.write("UPDATE orchestration_integration SET worker_id = 'test', lease_until = '2099-01-01'")
         list(pool.map(begin, places.values(), places))
         verified = [(len(POINTS) + len(PAIR),)]
-        until(lambda: site.rows("SELECT count(*) FROM orchestration_landing") == verified, 90, every=0.3)
+        until(lambda: site.rows("SELECT count(*) FROM orchestration_landing") == verified, 180, every=0.3)
         site.write("UPDATE orchestration_integration SET worker_id = NULL, lease_until = NULL, due = 1")
-        site.wait_until_idle(120)
+        site.wait_until_idle(240)
         list(pool.map(go_on, places.values(), places))
-        site.wait_until_idle(120)
+        site.wait_until_idle(240)
     site.workers.end()
     return places
 

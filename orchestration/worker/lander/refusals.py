@@ -75,7 +75,10 @@ def _send_back(lease: Lease, entry: Entry, text: str) -> None:
 
 def _problem_of_branch(lease: Lease, landing: Landing, text: str) -> None:
     """The base branch, or a revert, cannot be merged: work goes on without it, and a person is asked."""
-    name = lease.base_branch if landing.kind == Landing.Kind.BASE else f"the revert of {landing.commit[:12]}"
+    name = f"the revert of {landing.commit[:12]}"
+    if landing.kind == Landing.Kind.BASE:
+        is_base = landing.commit == lease.row().base_tip
+        name = lease.base_branch if is_base else f"commit {landing.commit[:12]} on {lease.branch_name}"
     message = f"{name} cannot be merged into {lease.branch_name}: {text.removeprefix(f'{Reason.MERGE_CONFLICT}: ')}"
     lease.write(base_problem=message[:1000])
     event = events.BaseRefused(commit=landing.commit)

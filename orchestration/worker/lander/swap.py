@@ -13,13 +13,11 @@ from django.db.models.functions import Now
 from orchestration import events
 from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import Next
-from orchestration.git import branches, worktrees
-from orchestration.git import command as git
-from orchestration.git.command import GitError
+from orchestration.git import worktrees
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing, TreeVerdict
-from orchestration.worker.lander import pushing
+from orchestration.worker.lander import pushing, refs
 from orchestration.worker.lander.lease import Lease
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -57,16 +55,14 @@ def land(
 
 def finish(lease: Lease, intent: IntegrationCommit) -> None:
     """Complete an intent, whatever was done of it. Raises TipMoved when it is void."""
-    own_ref = branch.ref_of(lease.workspace_id)
-    before = ref_value(lease, own_ref)
+    before = refs.value_of(lease, branch.ref_of(lease.workspace_id))
     at = before or intent.old
-    if at != intent.new and not _contains(lease, at, intent.new):
+    if at != intent.new and not refs.contains(lease, at, intent.new):
         if at != intent.old:
             _void(lease, intent)
             raise TipMoved(at)
-        if problem := _move(lease, own_ref, intent.new, before, f"muster: {intent.subject[:80]}"):
-            raise GitError("update-ref", problem)
-    deliver(lease, intent.new)
+        refs.move_own(lease, intent.new, before, f"muster: {intent.subject[:80]}")
+    refs.deliver(lease, intent.new)
     pushing.push(lease.workspace_id, lease.repo, intent.new)
     _complete(lease, intent)
 
@@ -79,61 +75,9 @@ def recover(lease: Lease) -> None:
             finish(lease, intent)
         except TipMoved:
             log.warning("landing.void", commit=intent.new)
-    follow_row(lease)
+    refs.follow_row(lease)
     checking = Landing.objects.filter(workspace_id=lease.workspace_id, state=Landing.State.CHECKING, intent__isnull=True)
     checking.update(state=Landing.State.QUEUED)
-
-
-def deliver(lease: Lease, commit: str) -> bool:
-    """Let the named branch follow, unless it is checked out somewhere. False: not now; the next call catches up."""
-    name, row = lease.branch_name, lease.row()
-    here = branches.tip(lease.repo, name) or ""
-    delivered = here if is_between(lease, row.delivered, here, commit) else row.delivered
-    if here == commit:
-        problem = ""
-    elif (where := branches.checked_out_in(lease.repo, name)) is not None:
-        problem = f"not delivered: {name} is checked out in {where}"
-    elif here and here != delivered:
-        problem = f"not delivered: {name} was moved by somebody else"
-    else:
-        errors = _move(lease, f"refs/heads/{name}", commit, here, "muster: land")
-        problem = f"not delivered: {errors}" if errors else ""
-    lease.write(undelivered=problem[:300], delivered=delivered if problem else commit)
-    return not problem
-
-
-def is_between(lease: Lease, delivered: str, here: str, tip: str) -> bool:
-    """Whether the branch extends what was delivered and all of it has landed: moving it on to `tip` drops nothing."""
-    if not here or here in (delivered, tip):
-        return bool(here)
-    return bool(delivered) and _contains(lease, here, delivered) and _contains(lease, tip, here)
-
-
-def follow_row(lease: Lease) -> None:
-    """Put Muster's own ref where the row's tip is, while no intent is open. A lander that was killed between the two left it elsewhere."""
-    own_ref = branch.ref_of(lease.workspace_id)
-    before, tip = ref_value(lease, own_ref), lease.row().tip
-    if tip and before != tip and (problem := _move(lease, own_ref, tip, before, "muster: follow")):
-        raise GitError("update-ref", problem)
-
-
-def _move(lease: Lease, ref: str, new: str, before: str, message: str) -> str:
-    """Compare-and-set of a ref whose value `before` was read earlier. Returns git's error, empty if it moved. Raises Fenced.
-
-    The fence is checked after that read: a lander that takes the lease from then on moves the ref first, and this one sees another value.
-    """
-    lease.write()
-    code, _, errors = git.attempt(lease.repo, "update-ref", "-m", message, ref, new, before)
-    return "" if code == 0 else errors.strip()[-200:] or "git gave no reason"
-
-
-def ref_value(lease: Lease, ref: str) -> str:
-    code, sha, _ = git.attempt(lease.repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    return sha.strip() if code == 0 else ""
-
-
-def _contains(lease: Lease, tip: str, commit: str) -> bool:
-    return git.attempt(lease.repo, "merge-base", "--is-ancestor", commit, tip)[0] == 0
 
 
 def _intend(

@@ -15,7 +15,7 @@ from orchestration.models import Landing, Session, TreeVerdict
 from orchestration.verdicts import comparison, store
 from orchestration.verdicts.comparison import Question, Result
 from orchestration.worker.judging.checks import CannotJudge
-from orchestration.worker.lander import judging, swap
+from orchestration.worker.lander import judging, refs, swap
 from orchestration.worker.lander.lease import Lease
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -33,10 +33,10 @@ def examine(lease: Lease) -> bool:
     here = branches.tip_or_raise(lease.repo, lease.branch_name)
     if not row.tip:
         return _first_baseline(lease, here)
-    if swap.is_between(lease, row.delivered, here, row.tip):
+    if refs.is_between(lease, row.delivered, here, row.tip):
         if row.state != State.GOOD and row.foreign_tip:
             _recovered(lease, "the branch is where Muster left it")
-        swap.deliver(lease, row.tip)
+        refs.deliver(lease, row.tip)
         return _known_tip(lease, row.tip)
     if here == row.foreign_tip and row.state in branch.STOPS_DISPATCH and not row.recheck:
         return False
@@ -103,12 +103,16 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
 
 
 def _diverged(lease: Lease, tip: str, here: str) -> bool:
-    """The branch does not contain the known tip: commits beside undelivered landings are merged; anything else waits for a person."""
-    delivered = lease.row().delivered
-    extends = bool(delivered) and delivered != tip and git.succeeds(lease.repo, "merge-base", "--is-ancestor", delivered, here)
+    """The branch does not contain the known tip: commits beside undelivered landings are merged, once; anything else waits for a person."""
+    row = lease.row()
+    extends = row.delivered not in ("", tip) and git.succeeds(lease.repo, "merge-base", "--is-ancestor", row.delivered, here)
     if extends:
-        queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, here)
-        return True
+        merges = Landing.objects.filter(workspace_id=lease.workspace_id, kind=Landing.Kind.BASE, commit=here)
+        if row.recheck or not merges.filter(state=Landing.State.REFUSED).exists():
+            queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, here)
+        elif row.foreign_tip != here:
+            lease.write(foreign_tip=here)  # seen: work goes on without it, and the page says why
+        return _known_tip(lease, tip)
     message = (
         f"{lease.branch_name} was moved by somebody else: {_dropped(lease, tip, here)} no longer in it. Accept it, or put it back"
     )
@@ -158,7 +162,7 @@ def _adopt(lease: Lease, commit: str, *, count: str = "") -> None:
     lease.write(
         tip=commit, delivered=commit, state=State.GOOD, message="", foreign_tip="", culprit="", recheck=False, undelivered=""
     )
-    swap.follow_row(lease)
+    refs.follow_row(lease)
     if count:
         event = events.TipAdopted(count=count, commit=commit)
         activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id)

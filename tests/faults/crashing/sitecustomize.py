@@ -30,6 +30,7 @@ MODULES = {
     "orchestration.worker.lander.candidates",
     "orchestration.worker.lander.judging",
     "orchestration.worker.lander.pushing",
+    "orchestration.worker.lander.refs",
     "orchestration.worker.lander.refusals",
     "orchestration.worker.lander.swap",
     "orchestration.worker.steps.reviewing",

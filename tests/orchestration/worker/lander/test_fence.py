@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from orchestration.landing import branch
 from orchestration.models import Entry, Integration, IntegrationCommit, Landing, TreeVerdict
 from orchestration.worker.heartbeat import Heartbeat
-from orchestration.worker.lander import batches, judging, pushing, refusals, runner, swap
+from orchestration.worker.lander import batches, judging, pushing, refs, refusals, runner, swap
 from orchestration.worker.lander.service import Service
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop
 from workspaces.models import Event
@@ -51,7 +51,7 @@ def takes_over_at(monkeypatch: pytest.MonkeyPatch, successor: Successor, module:
 
 # Each freezes the lander before the call, or after it where what it has read or started is used afterwards.
 POINTS = [
-    (swap, "_intend", "before"), (swap, "finish", "before"), (swap, "ref_value", "after"), (swap, "_move", "before"), (swap, "deliver", "before"),
+    (swap, "_intend", "before"), (swap, "finish", "before"), (refs, "value_of", "after"), (refs, "_move", "before"), (refs, "deliver", "before"),
     (pushing, "push", "before"), (swap, "_complete", "before"), (batches, "_remove_worktrees", "before"), (judging, "judge", "after"),
     (runner.agent_process, "start", "after"), (refusals, "refuse", "before"),
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """A lander that is killed at any point of a landing: the next one completes it, and nothing happens twice."""
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from orchestration.landing import branch, decisions
 from orchestration.models import Integration, IntegrationCommit, Landing, Session
 from orchestration.sessions import session_dir
 from orchestration.worker.heartbeat import Heartbeat
-from orchestration.worker.lander import pushing, swap
+from orchestration.worker.lander import pushing, refs, swap
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.service import Service
 from tests.factories import ANA
@@ -48,12 +49,14 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, *, after: b
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("name", ["_intend", "finish", "deliver", "_complete", "end_landed"])
+@pytest.mark.parametrize(
+    ("module", "name"), [(swap, "_intend"), (swap, "finish"), (refs, "deliver"), (swap, "_complete"), (swap, "end_landed")]
+)
 def test_a_landing_that_was_cut_short_is_completed_once(
-    verified: tuple[Shop, Session], monkeypatch: pytest.MonkeyPatch, name: str, after: bool
+    verified: tuple[Shop, Session], monkeypatch: pytest.MonkeyPatch, module: Any, name: str, after: bool
 ) -> None:
     work, session = verified
-    kill_at(monkeypatch, swap, name, after=after)
+    kill_at(monkeypatch, module, name, after=after)
     with pytest.raises(Killed):
         work.land()
     Integration.objects.update(lease_until=now() - timedelta(seconds=1))  # it has run out; nobody asks for a lander
@@ -118,6 +121,21 @@ def test_muster_s_own_ref_that_a_killed_lander_or_decision_left_elsewhere_follow
     work.land()
     assert entry_of(session).status == "done"
     assert work.git("rev-parse", branch.ref_of(work.workspace.pk)) == work.git("rev-parse", BRANCH)
+
+
+def test_a_lock_that_a_power_failure_left_on_muster_s_own_ref_is_removed_and_a_fresh_one_is_not(
+    verified: tuple[Shop, Session],
+) -> None:
+    work, session = verified
+    lock = work.repo / ".git" / f"{branch.ref_of(work.workspace.pk)}.lock"
+    lock.touch()
+    work.land()
+    assert lock.exists() and entry_of(session).status == "in_progress"
+    os.utime(lock, (0, 0))
+    work.land()
+    work.land()
+    assert not lock.exists() and entry_of(session).status == "done"
+    assert [commit.state for commit in IntegrationCommit.objects.all()] == ["done"]
 
 
 def test_the_lease_of_a_worker_whose_row_is_gone_is_free(verified: tuple[Shop, Session]) -> None:

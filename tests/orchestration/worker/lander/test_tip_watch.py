@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from orchestration.executor import dispatch
-from orchestration.landing import branch
-from orchestration.models import Integration, Round, Session
+from orchestration.landing import branch, decisions
+from orchestration.models import Integration, Landing, Round, Session
 from orchestration.worker.lander.service import Service
-from tests.factories import an_entry
+from tests.factories import ANA, an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of
 
@@ -159,6 +159,27 @@ def test_commits_made_in_the_checked_out_branch_are_merged(shop: Make) -> None:
     assert (work.merged("by-hand"), work.merged("ok"), state_of(work).state) == ("fine", "yes\n", "good")
 
 
+def test_red_commits_made_in_the_checked_out_branch_are_left_out_once_and_work_goes_on(shop: Make) -> None:
+    work = a_shop(shop)
+    place = work.repo.parent / "mine"
+    work.git("worktree", "add", "--quiet", str(place), BRANCH)
+    work.run()
+    (place / "broken").write_text("1")
+    git(place, "add", "-A")
+    git(place, "commit", "--quiet", "-m", "by hand")
+    work.land()
+    work.land()
+    by_hand = work.git("rev-parse", BRANCH)
+    assert [landing.state for landing in Landing.objects.filter(kind="base")] == ["refused"]
+    assert state_of(work).base_problem.startswith(f"commit {by_hand[:12]} on {BRANCH} cannot be merged into {BRANCH}: ")
+    an_entry(work.workspace, budget="5")
+    assert state_of(work).state == "good" and starts(work) == 1
+    decisions.check_again(work.workspace, by=ANA)
+    work.land()
+    assert [landing.state for landing in Landing.objects.filter(kind="base")] == ["refused", "refused"]
+    assert work.git("rev-parse", BRANCH) == by_hand  # nobody's commit is dropped
+
+
 def test_checks_that_cannot_run_on_the_base_stop_dispatch_before_anything_is_paid(shop: Make) -> None:
     work = shop("echo yes > ok", setup=["false"], verify=CHECK)
     an_entry(work.workspace, budget="5")
@@ -170,7 +191,6 @@ def test_checks_that_cannot_run_on_the_base_stop_dispatch_before_anything_is_pai
 
 def test_new_checks_are_run_on_the_tip_before_work_is_compared_with_it(shop: Make) -> None:
     from orchestration.configuration import workspace_setup
-    from tests.factories import ANA
 
     work = a_shop(shop)
     workspace_setup.configure(work.workspace, {"verify": [{"name": "other", "run": "true"}]}, by=ANA)
@@ -202,7 +222,6 @@ def test_a_base_that_is_red_or_conflicts_is_left_out_and_work_goes_on(shop: Make
 
 def test_a_revert_goes_through_the_queue(shop: Make) -> None:
     from orchestration.landing import queue
-    from orchestration.models import Landing
 
     work = a_shop(shop)
     work.run()
@@ -214,7 +233,6 @@ def test_a_revert_goes_through_the_queue(shop: Make) -> None:
 
 def test_a_red_tip_can_be_reverted(shop: Make) -> None:
     from orchestration.landing import queue
-    from orchestration.models import Landing
 
     work = a_shop(shop)
     work.others_merge("broken", "1")

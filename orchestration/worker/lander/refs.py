@@ -1,0 +1,69 @@
+"""The refs of an integration branch: Muster's own, which is where landings happen, and the named branch, which follows it.
+
+Each moves by compare-and-set after the fence, so that a lander that lost its lease undoes nothing.
+"""
+
+from orchestration.git import branches, recovery
+from orchestration.git import command as git
+from orchestration.git.command import GitError
+from orchestration.landing import branch
+from orchestration.worker.lander.lease import Lease
+
+
+def value_of(lease: Lease, ref: str) -> str:
+    code, sha, _ = git.attempt(lease.repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    return sha.strip() if code == 0 else ""
+
+
+def follow_row(lease: Lease) -> None:
+    """Put Muster's own ref where the row's tip is, while no intent is open. A lander that was killed between the two left it elsewhere."""
+    before, tip = value_of(lease, branch.ref_of(lease.workspace_id)), lease.row().tip
+    if tip and before != tip:
+        move_own(lease, tip, before, "muster: follow")
+
+
+def move_own(lease: Lease, new: str, before: str, message: str) -> None:
+    """Move Muster's own ref. Raises Fenced or GitError; then a lock that a git left in a power failure is gone for the next try."""
+    own_ref = branch.ref_of(lease.workspace_id)
+    if problem := _move(lease, own_ref, new, before, message):
+        recovery.release_old_lock(lease.repo, own_ref, after_s=git.TIMEOUT_S)
+        raise GitError("update-ref", problem)
+
+
+def deliver(lease: Lease, commit: str) -> bool:
+    """Let the named branch follow, unless it is checked out somewhere. False: not now; the next call catches up."""
+    name, row = lease.branch_name, lease.row()
+    here = branches.tip(lease.repo, name) or ""
+    delivered = here if is_between(lease, row.delivered, here, commit) else row.delivered
+    if here == commit:
+        problem = ""
+    elif (where := branches.checked_out_in(lease.repo, name)) is not None:
+        problem = f"not delivered: {name} is checked out in {where}"
+    elif here and here != delivered:
+        problem = f"not delivered: {name} was moved by somebody else"
+    else:
+        errors = _move(lease, f"refs/heads/{name}", commit, here, "muster: land")
+        problem = f"not delivered: {errors}" if errors else ""
+    lease.write(undelivered=problem[:300], delivered=delivered if problem else commit)
+    return not problem
+
+
+def is_between(lease: Lease, delivered: str, here: str, tip: str) -> bool:
+    """Whether the branch extends what was delivered and all of it has landed: moving it on to `tip` drops nothing."""
+    if not here or here in (delivered, tip):
+        return bool(here)
+    return bool(delivered) and contains(lease, here, delivered) and contains(lease, tip, here)
+
+
+def contains(lease: Lease, tip: str, commit: str) -> bool:
+    return git.attempt(lease.repo, "merge-base", "--is-ancestor", commit, tip)[0] == 0
+
+
+def _move(lease: Lease, ref: str, new: str, before: str, message: str) -> str:
+    """Compare-and-set of a ref whose value `before` was read earlier. Returns git's error, empty if it moved. Raises Fenced.
+
+    The fence is checked after that read: a lander that takes the lease from then on moves the ref first, and this one sees another value.
+    """
+    lease.write()
+    code, _, errors = git.attempt(lease.repo, "update-ref", "-m", message, ref, new, before)
+    return "" if code == 0 else errors.strip()[-200:] or "git gave no reason"

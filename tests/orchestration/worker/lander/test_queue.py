@@ -1,0 +1,38 @@
+"""A long queue: what lands together, in which order, and that one red entry holds nothing up."""
+
+from collections.abc import Callable
+
+from orchestration.backlog import dependencies
+from orchestration.models import Entry, IntegrationCommit, Landing, TreeVerdict
+from tests.factories import ANA, an_entry
+from tests.orchestration.worker.lander.verified import verified
+from tests.orchestration.worker.sessions.shop import BRANCH, Shop
+
+Make = Callable[..., Shop]
+
+
+def test_thirty_landings_land_in_a_few_batches_in_order_and_the_red_one_is_refused(shop: Make) -> None:
+    work = shop(verify=[{"name": "whole", "run": "test ! -e broken"}], max_workers=40)
+    work.land()
+    urgent = {29: Entry.Priority.HIGH, 30: Entry.Priority.CRITICAL}
+    names = [f"f{n}" if n != 10 else "broken" for n in range(1, 31)]
+    entries = [verified(work, name, priority=urgent.get(n, Entry.Priority.MEDIUM)) for n, name in enumerate(names, 1)]
+    waiting = an_entry(work.workspace, content="later")
+    dependencies.depend(waiting, entries[4], by=ANA)
+    before = TreeVerdict.objects.count()
+    work.land()
+    subjects = work.git("log", "--first-parent", "--reverse", "--format=%s", f"main..{BRANCH}").split("\n")
+    assert subjects == [
+        "Land #30, #29, #1, #2, #3, #4",
+        "#5 write f5",
+        "Land #6, #7, #8, #9",
+        "Land #11, #12, #13, #14, #15, #16, #17, #18",
+        "Land #19, #20, #21, #22, #23, #24, #25, #26",
+        "Land #27, #28",
+    ]
+    assert TreeVerdict.objects.count() - before == 6 + 3  # each commit's tree, and three to find the red one
+    assert list(Entry.objects.exclude(status="done").values_list("seq", "status")) == [(10, "pending"), (31, "pending")]
+    assert Landing.objects.filter(state="landed").count() == 29 and Landing.objects.get(state="refused").entry.seq == 10
+    assert set(work.git("ls-tree", "--name-only", BRANCH).split()) == {"README", *names} - {"broken"}
+    for tree in IntegrationCommit.objects.values_list("tree", flat=True):
+        assert TreeVerdict.objects.filter(tree=tree, passed=True).exists()
