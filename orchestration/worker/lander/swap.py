@@ -58,11 +58,11 @@ def finish(lease: Lease, intent: IntegrationCommit) -> None:
     """Complete an intent, whatever was done of it. Raises TipMoved when it is void."""
     own_ref = branch.ref_of(lease.workspace_id)
     at = ref_value(lease, own_ref) or intent.old
-    if at != intent.new and not _contains(lease, at, intent.new):
-        if at != intent.old:
-            _void(intent)
-            raise TipMoved(at)
+    if at == intent.old:
         git.run(lease.repo, "update-ref", "-m", f"muster: {intent.subject[:80]}", own_ref, intent.new)
+    elif at != intent.new and not _contains(lease, at, intent.new):
+        _void(intent)
+        raise TipMoved(at)
     deliver(lease, intent.new)
     pushing.push(lease.workspace_id, lease.repo)
     _complete(lease, intent)
@@ -80,10 +80,11 @@ def recover(lease: Lease) -> None:
     checking.update(state=Landing.State.QUEUED)
 
 
-def deliver(lease: Lease, commit: str) -> bool:
-    """Let the named branch follow, unless it is checked out somewhere. False: not now; the next call catches up."""
+def deliver(lease: Lease, commit: str, *, here: str | None = None) -> bool:
+    """Let the named branch follow, unless it is checked out somewhere. False: not now; the next call catches up. `here`: the branch's
+    commit, if it is known."""
     name, row = lease.branch_name, lease.row()
-    here = branches.tip(lease.repo, name) or ""
+    here = here or branches.tip(lease.repo, name) or ""
     delivered = here if is_between(lease, row.delivered, here, commit) else row.delivered
     if here == commit:
         problem = ""

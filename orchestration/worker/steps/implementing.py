@@ -46,11 +46,12 @@ def implement(context: RoundContext) -> list[str]:
     if not agent_run.cost_known:
         sessions.forget_price(session)
     reservations.shrink(session, context.config)
+    changed = worktrees.changed_files(context.worktree.path, context.worktree.base_sha)
     return [
         *guard_findings,
         *_unchanged(context),
-        *_undeclared_files(context),
-        *_tampered_judges(context),
+        *_undeclared_files(context, changed),
+        *_tampered_judges(context, changed),
         *_leaked_secrets(context),
     ]
 
@@ -73,6 +74,8 @@ def _prompt(context: RoundContext) -> str:
 
 def _conflicts(context: RoundContext) -> list[str]:
     """The conflicts for the agent to resolve: git's messages for new ones, or the files that an earlier round left unresolved."""
+    if context.worktree.fresh:
+        return []
     return list(context.worktree.conflicts) or conflicts.unresolved(context.worktree.path, context.worktree.base_sha)
 
 
@@ -145,11 +148,11 @@ def _unchanged(context: RoundContext) -> list[str]:
     return ["nothing_changed: the agent reported success, but no file of the repository was changed"]
 
 
-def _undeclared_files(context: RoundContext) -> list[str]:
+def _undeclared_files(context: RoundContext, changed: list[str]) -> list[str]:
     """Lock changed files that the entry has not locked. Returns a finding for each file that belongs to another entry."""
     own_locks = list(FileLock.objects.filter(entry=context.entry).values_list("path", flat=True))
     unlocked = []
-    for path in worktrees.changed_files(context.worktree.path, context.worktree.base_sha):
+    for path in changed:
         try:
             name = paths.normalise(path)
         except paths.BadPath as bad:
@@ -169,10 +172,10 @@ def _leaked_secrets(context: RoundContext) -> list[str]:
     ]
 
 
-def _tampered_judges(context: RoundContext) -> list[str]:
+def _tampered_judges(context: RoundContext, changed: list[str]) -> list[str]:
     """Findings for changed files that judge the work and that its entry does not name: the originals judge it, and it cannot pass."""
     names = protected_files.tampered(
-        worktrees.changed_files(context.worktree.path, context.worktree.base_sha),
+        changed,
         at_base=context.protected,
         patterns=context.config.protected,
         declared=context.entry.paths,
