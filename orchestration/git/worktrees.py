@@ -203,6 +203,8 @@ def checkout(repo: Path, root: Path, name: str, commit_sha: str) -> Iterator[Pat
 
 def discard(repo: Path, path: Path) -> None:
     """Remove a checkout with all its files, if it exists. Never call it for an entry's worktree."""
+    if not path.exists() and not (common_dir(repo) / "worktrees" / path.name).exists():
+        return
     shutil.rmtree(path, ignore_errors=True)
     with exclusive(path.parent):
         if any(copy.path == path.resolve() for copy in branches.working_copies(repo)):

@@ -117,13 +117,9 @@ def _land(lease: Lease, chain: Chain) -> None:
 
 def _judge(lease: Lease, chain: Chain, count: int) -> judging.Judged:
     """The tree of the first `count` merges. Checks that cannot run on the tip itself stop the workspace."""
-    landings = [step.landing for step in chain.steps[:count]]
-    Landing.objects.filter(pk__in=[landing.pk for landing in landings], state=Landing.State.QUEUED).update(
-        state=Landing.State.CHECKING
-    )
+    last, landings = chain.steps[count - 1], [step.landing for step in chain.steps[:count]]
     named = ", ".join(f"#{landing.entry.seq}" if landing.entry else lease.base_branch for landing in landings)
-    lease.enter(f"judging {named}")
-    return judging.judge(lease, chain.good, chain.steps[count - 1].commit, landings, what=f"checks run on {named}")
+    return judging.judge(lease, chain.good, last.commit, last.tree, landings, named=named)
 
 
 def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> None:
@@ -141,6 +137,7 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> Non
         landings=[step.landing for step in steps],
         verdict=judged.verdict,
         reused=judged.reused,
+        tree=steps[-1].tree,
     )
     if landed:
         _clean_up(lease, [step.landing for step in steps])

@@ -42,12 +42,16 @@ def land(
     landings: Sequence[Landing] = (),
     verdict: TreeVerdict | None = None,
     reused: bool = False,
+    tree: str = "",
 ) -> bool:
     """Move the integration branch from `old` to `new` and end the landings. False: one of them was withdrawn meanwhile; nothing was done.
 
     Raises Fenced, or TipMoved when others moved the branch.
     """
-    intent = _intend(lease, old=old, new=new, kind=kind, subject=subject, landings=landings, verdict=verdict, reused=reused)
+    tree = tree or worktrees.tree_of(lease.repo, new)
+    intent = _intend(
+        lease, old=old, new=new, tree=tree, kind=kind, subject=subject, landings=landings, verdict=verdict, reused=reused
+    )
     if intent is None:
         return False
     finish(lease, intent)
@@ -96,7 +100,9 @@ def deliver(lease: Lease, commit: str, *, here: str | None = None) -> bool:
         command = ("update-ref", "-m", "muster: land", f"refs/heads/{name}", commit, here)
         code, _, errors = git.attempt(lease.repo, *command)
         problem = "" if code == 0 else f"not delivered: {errors.strip()[-200:]}"
-    lease.write(undelivered=problem[:300], delivered=delivered if problem else commit)
+    seen = {"undelivered": problem[:300], "delivered": delivered if problem else commit}
+    if any(getattr(row, name) != value for name, value in seen.items()):
+        lease.write(**seen)
     return not problem
 
 
@@ -121,6 +127,7 @@ def _intend(
     *,
     old: str,
     new: str,
+    tree: str,
     kind: IntegrationCommit.Kind,
     subject: str,
     landings: Sequence[Landing],
@@ -135,7 +142,7 @@ def _intend(
             kind=kind,
             old=old,
             new=new,
-            tree=worktrees.tree_of(lease.repo, new),
+            tree=tree,
             subject=subject[:300],
             verdict=verdict,
             reused=reused,

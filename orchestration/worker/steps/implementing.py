@@ -46,7 +46,7 @@ def implement(context: RoundContext) -> list[str]:
     if not agent_run.cost_known:
         sessions.forget_price(session)
     reservations.shrink(session, context.config)
-    changed = worktrees.changed_files(context.worktree.path, context.worktree.base_sha)
+    context.changed = changed = worktrees.changed_files(context.worktree.path, context.worktree.base_sha)
     return [
         *guard_findings,
         *_unchanged(context),
