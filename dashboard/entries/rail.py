@@ -9,7 +9,8 @@ from django.db.models.expressions import RawSQL
 from dashboard.entries import filters as entries_filters
 from dashboard.entries import status_groups
 from dashboard.entries.filters import EntryQuery
-from dashboard.shared.lists import counts, filters
+from dashboard.shared import counts
+from dashboard.shared.lists import filters
 from dashboard.shared.page_request import PageRequest
 from orchestration import reasons
 from orchestration.models import Executor

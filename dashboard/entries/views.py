@@ -9,9 +9,10 @@ from django.http.response import HttpResponseBase
 
 from dashboard.entries import csv_rows, outline, rail, rows
 from dashboard.entries import filters as entries_filters
+from dashboard.shared import counts
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
-from dashboard.shared.lists import counts, filters, paging
+from dashboard.shared.lists import filters, paging
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration.executor.plan import Check
 from orchestration.models import Entry

@@ -19,9 +19,9 @@ from dashboard.entries import status_groups
 from dashboard.overview import attention
 from dashboard.sessions import rows
 from dashboard.shared import fragments
+from dashboard.shared.counts import Counted
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
-from dashboard.shared.lists.counts import Counted
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
 from orchestration.models import Entry, Executor, Session

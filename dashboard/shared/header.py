@@ -8,8 +8,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from budget import amounts
-from dashboard.shared import stop_progress
-from dashboard.shared.lists import counts
+from dashboard.shared import counts, stop_progress
 from dashboard.shared.page_request import PageRequest, Region
 from orchestration import configuration
 from orchestration.executor import stats as executor_stats

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from budget.models import Project
-from dashboard.shared.lists.counts import COUNTED_TO
+from dashboard.shared.counts import COUNTED_TO
 from orchestration.backlog import orphans
 from orchestration.models import Executor, FileLock, Session, Worker
 from workspaces.access import GRANTS, Caller, Need

@@ -16,8 +16,7 @@ from django.utils.timezone import get_current_timezone, localtime, now
 
 from budget import amounts
 from budget.charts import meter as tones
-from dashboard.shared import entry_state, labels
-from dashboard.shared.lists import counts
+from dashboard.shared import counts, entry_state, labels
 from orchestration.models import Entry
 from workspaces import times
 from workspaces.admin import base as admin_base

@@ -8,7 +8,7 @@ from django.test import Client
 
 from budget.amounts import usd
 from budget.models import Account
-from dashboard.shared.lists import counts
+from dashboard.shared import counts
 from orchestration.backlog import entries
 from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
