@@ -72,9 +72,12 @@ def main() -> None:
         record.refresh(shop.pk)
         began, before = time.perf_counter(), began
         print(f"    forecast computed in the control worker: {(began - before) * 1000:.0f} ms")
-    memory, slow = psutil.Process().memory_info().rss, 0
+    paths, slow = (*(f"/w/{{workspace}}/{page}" for page in PAGES), *(f"{_API}{call}" for call in CALLS)), 0
+    for path in paths:  # templates and code are loaded once, whatever the size
+        _milliseconds(client, shops[0], path)
+    memory = psutil.Process().memory_info().rss
     print(f"P11 {'':44}" + "".join(f"{size:>10,}" for size in SIZES) + "    goal <= 300 ms, <= 2x")
-    for path in (*(f"/w/{{workspace}}/{page}" for page in PAGES), *(f"{_API}{call}" for call in CALLS)):
+    for path in paths:
         spent = [_milliseconds(client, shop, path) for shop in shops]
         missed = spent[-1] > 300 or spent[-1] > 2 * spent[0] + 5
         slow += missed
@@ -82,7 +85,7 @@ def main() -> None:
         print(f"    {shown:44}" + "".join(f"{ms:10.1f}" for ms in spent) + f"  {spent[-1] / spent[0]:5.1f}x{' MISSED' * missed}")
     gc.collect()
     print(
-        f"    {slow} missed; memory after all of them: {(psutil.Process().memory_info().rss - memory) / 2**20:+.0f} MB (goal <= 50)"
+        f"    {slow} missed; memory beyond the smallest: {(psutil.Process().memory_info().rss - memory) / 2**20:+.0f} MB (goal <= 50)"
     )
 
 

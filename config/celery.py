@@ -54,5 +54,6 @@ app.conf.update(
     task_default_queue="control",
     task_create_missing_queues=True,
     timezone="UTC",
+    CELERY_DB_REUSE_MAX=1_000_000,  # tasks; orchestration/tasks.py closes what must not stay open
 )
 app.autodiscover_tasks(["orchestration"])

@@ -1,6 +1,9 @@
 """The Celery tasks. A task is only a wake-up: it takes ids, reads the database and does what is due there."""
 
-from celery import shared_task
+from typing import Any
+
+from celery import Task, shared_task, signals
+from django.db import close_old_connections, connection
 
 from orchestration import funding, worker_process
 from orchestration.executor import dispatch
@@ -36,3 +39,16 @@ def run_session(session_id: str, attempt: int) -> None:
 def deliver() -> None:
     """Wake the sender's thread of this process. A task sends nothing itself, since a slow receiver would block it."""
     sending.wake_up.set()
+
+
+@signals.task_prerun.connect
+def _check_connection(**_: Any) -> None:
+    """Control tasks keep their thread's connection (CELERY_DB_REUSE_MAX), unless it broke."""
+    close_old_connections()
+
+
+@signals.task_postrun.connect(sender=run_session)
+def _give_back_connection(sender: Task, **_: Any) -> None:
+    """There are many threads for sessions, and most of them rest."""
+    if not sender.request.is_eager:
+        connection.close()

@@ -37,7 +37,7 @@ def get_status(
         return HttpResponseNotModified(headers={"ETag": tag})
     now = summary.read(workspace.pk)
     return HttpResponse(
-        now.text, content_type="application/json", headers={"ETag": now.tag, "Cache-Control": "private, no-cache"}
+        now.body, content_type="application/json", headers={"ETag": now.tag, "Cache-Control": "private, no-cache"}
     )
 
 

@@ -18,9 +18,9 @@ SHAPE = 1
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`text`: JSON. `tag`: the same for as long as the text is."""
+    """`body`: JSON. `tag`: the same for as long as the body is."""
 
-    text: str
+    body: bytes
     tag: str
 
 
@@ -48,9 +48,9 @@ def _remember(workspace_id: str, summary: Summary) -> None:
     with _cache_lock:
         _cache[workspace_id] = summary
         _cache.move_to_end(workspace_id)
-        size = sum(len(cached.text) for cached in _cache.values())
+        size = sum(len(cached.body) for cached in _cache.values())
         while size > MAX_CACHED_BYTES:
-            size -= len(_cache.popitem(last=False)[1].text)
+            size -= len(_cache.popitem(last=False)[1].body)
 
 
 def tag(workspace_id: str) -> str:
@@ -64,8 +64,8 @@ def write(workspace_id: str) -> Summary:
     """The present summary and its tag, read together. The improvement of an unverified round is 0."""
     with connection.cursor() as cursor:
         cursor.execute(_sql(connection.vendor), [workspace_id] * 3)
-        version, totals, entries = cursor.fetchone()
-    return Summary(f'{{"global":{totals},"entries":{entries}}}', _tag(version))
+        version, body = cursor.fetchone()
+    return Summary(body.encode(), _tag(version))
 
 
 def _tag(version: int) -> str:
@@ -121,13 +121,13 @@ def _sql(vendor: str) -> str:
             "rounds": "'[' || coalesce(r.made, '') || ']'",
         }
     )
-    return f"""SELECT p.version, {totals},
+    return f"""SELECT p.version, '{{"global":' || {totals} || ',"entries":' ||
     (SELECT '[' || coalesce({dialect.joined.format(entry_json, "a.seq")}, '') || ']'
         FROM (SELECT a.*, e.seq FROM {account} a LEFT JOIN {entry} e ON e.account_id = a.id
             WHERE a.project_id = %s AND (e.deleted_at IS NULL OR a.spent > 0 OR a.interceptor_spent > 0) ORDER BY e.seq) a
         LEFT JOIN (SELECT account_id, {dialect.joined.format(round_json, "number")} AS made
             FROM (SELECT r.* FROM {spend} r JOIN {account} a ON a.id = r.account_id WHERE a.project_id = %s
-                ORDER BY r.account_id, r.number) r GROUP BY account_id) r ON r.account_id = a.id)
+                ORDER BY r.account_id, r.number) r GROUP BY account_id) r ON r.account_id = a.id) || '}}'
     FROM {project} p WHERE p.workspace_id = %s"""
 
 

@@ -163,7 +163,9 @@ def _rows(page_request: PageRequest, chosen: dict[str, Any]) -> LockList:
         s.entry_id: s
         for s in Session.objects.filter(workspace=page_request.workspace, status__in=Session.OPEN).select_related("worker")
     }
-    parked = Entry.objects.filter(workspace=page_request.workspace, parked_behind__isnull=False, deleted_at__isnull=True)
+    parked = Entry.objects.filter(
+        workspace=page_request.workspace, status=Entry.Status.PENDING, parked_behind__isnull=False, deleted_at__isnull=True
+    )
     waiters = list(parked.order_by("reason_at", "seq")[:MAX_WAITING])
     behind: dict[str, list[Entry]] = defaultdict(list)
     for entry in waiters:

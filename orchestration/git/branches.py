@@ -6,6 +6,7 @@ from pathlib import Path
 
 from orchestration.git import command as git
 from orchestration.git.command import GitError
+from orchestration.git.places import common_dir
 
 NO_REF = ""  # as the old value of update-ref: the ref must not exist
 LIST_TRIES, LIST_PAUSE_S = 20, 0.05
@@ -61,8 +62,7 @@ def tip_or_raise(repo: Path, branch: str) -> str:
 
 def lock_file(repo: Path, branch: str) -> Path:
     """The file with which git locks a branch while it moves it."""
-    common = Path(git.run(repo, "rev-parse", "--path-format=absolute", "--git-common-dir"))
-    return common / "refs" / "heads" / f"{branch}.lock"
+    return common_dir(repo) / "refs" / "heads" / f"{branch}.lock"
 
 
 def working_copies(repo: Path) -> list[WorkingCopy]:

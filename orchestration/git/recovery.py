@@ -7,6 +7,7 @@ from pathlib import Path
 from orchestration.git import branches, conflicts
 from orchestration.git import command as git
 from orchestration.git.command import GitError
+from orchestration.git.places import git_path
 
 
 def release_locks(path: Path, branch: str) -> None:
@@ -77,7 +78,3 @@ def _join(path: Path, ours: str, here: str) -> str:
         merge = conflicts.merge_trees(path, ours, here)
         tree = tree if merge.files else merge.sha
     return git.run(path, "commit-tree", tree, "-p", ours, "-p", here, "-m", "Bring back work done outside the branch")
-
-
-def git_path(path: Path, name: str) -> Path:
-    return Path(git.run(path, "rev-parse", "--path-format=absolute", "--git-path", name))

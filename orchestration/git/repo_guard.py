@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orchestration.git import branches
 from orchestration.git import command as git
+from orchestration.git.places import common_dir
 
 # Settings with which git starts programs, reads other settings, or contacts other hosts: Muster's own git would obey them.
 _DANGEROUS_SETTINGS = re.compile(
@@ -62,7 +63,7 @@ def _restore_settings(repo: Path, before: SharedState) -> list[str]:
 
 
 def _attributes_file(repo: Path) -> Path:
-    return Path(git.run(repo, "rev-parse", "--path-format=absolute", "--git-common-dir")) / "info" / "attributes"
+    return common_dir(repo) / "info" / "attributes"
 
 
 def _attributes(repo: Path) -> bytes | None:

@@ -7,16 +7,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from orchestration.git import branches, conflicts, recovery
 from orchestration.git import command as git
 from orchestration.git.command import GitError
+from orchestration.git.places import common_dir, git_path
 
 BRANCH_PREFIX = "muster/"
 FORCE = ("--force", "--force")  # once for missing or dirty worktrees, twice for those that a killed git had locked
 LOCK_TIMEOUT_S = 120.0
 SET_UP_FILE = "muster-set-up"  # in the worktree's part of .git, which is removed with the folder
+_WHOLE_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
@@ -63,11 +66,17 @@ def prepare(
             _add(repo, path, branch, start=integrated if fresh else None)
         if not fresh:
             notes = _catch_up(path, integrated, integration_branch, leave_conflicts=leave_conflicts)
-        base = git.run(path, "merge-base", "HEAD", integrated)
+        base = integrated if fresh else git.run(path, "merge-base", "HEAD", integrated)
         return Worktree(path, branch, base_sha=base, fresh=fresh, conflicts=tuple(notes))
 
 
 def tree_of(repo: Path, commit_sha: str) -> str:
+    return _tree_of(repo, commit_sha) if _WHOLE_SHA.fullmatch(commit_sha) else _tree_of.__wrapped__(repo, commit_sha)
+
+
+@lru_cache(maxsize=4096)
+def _tree_of(repo: Path, commit_sha: str) -> str:
+    """Cached: a commit never gets another tree."""
     return git.run(repo, "rev-parse", f"{commit_sha}^{{tree}}")
 
 
@@ -104,7 +113,7 @@ def _detach_inner_repositories(path: Path) -> None:
     for name in git.run(path, "ls-files", "--others", "--exclude-standard", "-z").split("\0"):
         inner = path / name / ".git"
         if name.endswith("/") and inner.exists():
-            inner.rename(recovery.git_path(path, f"muster-inner-{time.time_ns()}"))
+            inner.rename(git_path(path, f"muster-inner-{time.time_ns()}"))
 
 
 def is_worktree(repo: Path, path: Path) -> bool:
@@ -119,20 +128,19 @@ def is_worktree(repo: Path, path: Path) -> bool:
     if code:
         return False
     top, common = output.splitlines()
-    locked = recovery.git_path(path, "locked")
+    locked = git_path(path, "locked")
     if locked.exists() and locked.read_text().strip() == "initializing":
         return False  # git was killed while it created it: files that are missing there were never deleted
-    ours = git.run(repo, "rev-parse", "--path-format=absolute", "--git-common-dir")
-    return Path(top).resolve() == path.resolve() and Path(common).resolve() == Path(ours).resolve()
+    return Path(top).resolve() == path.resolve() and Path(common).resolve() == common_dir(repo).resolve()
 
 
 def is_set_up(path: Path) -> bool:
     """Whether the workspace's setup commands completed in this folder: an interrupted setup is repeated."""
-    return recovery.git_path(path, SET_UP_FILE).exists()
+    return git_path(path, SET_UP_FILE).exists()
 
 
 def mark_set_up(path: Path) -> None:
-    recovery.git_path(path, SET_UP_FILE).touch()
+    git_path(path, SET_UP_FILE).touch()
 
 
 def changed_files(path: Path, since: str) -> list[str]:
@@ -195,6 +203,8 @@ def checkout(repo: Path, root: Path, name: str, commit_sha: str) -> Iterator[Pat
 
 def discard(repo: Path, path: Path) -> None:
     """Remove a checkout with all its files, if it exists. Never call it for an entry's worktree."""
+    if not path.exists() and not (common_dir(repo) / "worktrees" / path.name).exists():
+        return
     shutil.rmtree(path, ignore_errors=True)
     with exclusive(path.parent):
         if any(copy.path == path.resolve() for copy in branches.working_copies(repo)):
@@ -226,7 +236,7 @@ def _checked_name(name: str) -> str:
 
 def _is_merging(path: Path) -> bool:
     """A merge that changes no file still has to be committed."""
-    return recovery.git_path(path, "MERGE_HEAD").exists()
+    return git_path(path, "MERGE_HEAD").exists()
 
 
 def _add(repo: Path, path: Path, branch: str, *, start: str | None) -> None:

@@ -24,11 +24,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='entry',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', True)), fields=['workspace', 'group', 'seq', 'deleted_at'], name='entry_by_group'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', True), ('parked_behind__isnull', False)), fields=['workspace', 'reason_at', 'seq'], name='parked_entries'),
+            index=models.Index(condition=models.Q(('deleted_at__isnull', True), ('group__gt', '')), fields=['workspace', 'group', 'seq', 'deleted_at'], name='entry_by_group'),
         ),
         migrations.AddIndex(
             model_name='entry',

@@ -124,12 +124,9 @@ class Entry(models.Model):
                 name="entry_by_state",
             ),
             models.Index(
-                fields=["workspace", "group", "seq", "deleted_at"], condition=Q(deleted_at__isnull=True), name="entry_by_group"
-            ),
-            models.Index(
-                fields=["workspace", "reason_at", "seq"],
-                condition=Q(parked_behind__isnull=False, deleted_at__isnull=True),
-                name="parked_entries",
+                fields=["workspace", "group", "seq", "deleted_at"],
+                condition=Q(group__gt="", deleted_at__isnull=True),
+                name="entry_by_group",
             ),
             # Whose budget is free again: sums of money read it beside the accounts.
             models.Index(

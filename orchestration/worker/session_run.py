@@ -101,8 +101,9 @@ def _run_round(context: RoundContext) -> Verdict:
     continues = not is_new and rounds.continue_from_unfinished(context.round_row)
     if is_new:
         findings = implementing.implement(context)
-    context.round_row.commit = session_dir.working_copy(context.entry).export()
-    context.round_row.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
+    if not context.round_row.commit:  # else its commit is the head
+        context.round_row.commit = session_dir.working_copy(context.entry).export()
+        context.round_row.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
     if continues:
         findings = implementing.check_changes(context)
     findings = [*_unresolved(context), *findings]
@@ -149,6 +150,8 @@ def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Endi
     session, repo, config = context.session, context.repo, context.config
     sessions.enter(session, Session.Phase.MERGING)
     tip = branch.start_point(session.workspace_id, repo, config.integration_branch)
+    if commit != tip and git.succeeds(repo, "merge-base", "--is-ancestor", tip, commit):
+        return _verified(commit, verdict)  # nothing landed meanwhile
     if git.succeeds(repo, "merge-base", "--is-ancestor", commit, tip):
         return _landed_before(session, commit, verdict)
     tree = conflicts.merge_trees(repo, tip, commit)
@@ -157,6 +160,10 @@ def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Endi
         text = f"{Reason.MERGE_CONFLICT}: merging into {config.integration_branch} conflicts in {files}{notes}"
         rounds.add_finding(context.entry.pk, text)
         return Ending(Outcome.CONFLICT, text.split("\n")[0], verdict=verdict)
+    return _verified(commit, verdict)
+
+
+def _verified(commit: str, verdict: Verdict) -> Ending:
     return Ending(Outcome.PASSED, "Verified: it waits for its landing", exit_code=0, verdict=verdict, lands=commit)
 
 

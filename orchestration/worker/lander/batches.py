@@ -119,13 +119,9 @@ def _land(lease: Lease, chain: Chain) -> None:
 
 def _judge(lease: Lease, chain: Chain, count: int) -> judging.Judged:
     """The tree of the first `count` merges. Checks that cannot run on the tip itself stop the workspace."""
-    landings = [step.landing for step in chain.steps[:count]]
+    last, landings = chain.steps[count - 1], [step.landing for step in chain.steps[:count]]
     named = ", ".join(f"#{landing.entry.seq}" if landing.entry else lease.base_branch for landing in landings)
-    lease.enter(f"judging {named}")
-    Landing.objects.filter(pk__in=[landing.pk for landing in landings], state=Landing.State.QUEUED).update(
-        state=Landing.State.CHECKING
-    )
-    return judging.judge(lease, chain.good, chain.steps[count - 1].commit, landings, what=f"checks run on {named}")
+    return judging.judge(lease, chain.good, last.commit, last.tree, landings, named=named)
 
 
 def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> bool:
@@ -144,6 +140,7 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> boo
         landings=[step.landing for step in steps],
         verdict=judged.verdict,
         reused=judged.reused,
+        tree=steps[-1].tree,
     )
     if landed:
         _remove_worktrees(lease, [step.landing.entry_id for step in steps if step.landing.entry_id is not None])

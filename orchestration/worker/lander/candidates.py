@@ -17,6 +17,7 @@ class Step:
     commit: str
     tree: str
     message: str
+    parents: tuple[str, ...] = ()
 
 
 @dataclass
@@ -50,7 +51,7 @@ def build(repo: Path, tip: str, landings: Sequence[Landing], *, base_name: str, 
         parents = [current] if landing.kind == Landing.Kind.REVERT else [current, landing.commit]
         message = message_of(landing, base_name, subject_of_reverted(repo, landing))
         commit = write(repo, merge.sha, parents, message)
-        chain.steps.append(Step(landing, commit, merge.sha, message))
+        chain.steps.append(Step(landing, commit, merge.sha, message, tuple(parents)))
         current = commit
     return chain
 
@@ -61,8 +62,7 @@ def commit_of(repo: Path, chain: Chain, count: int) -> str:
     last = chain.steps[count - 1]
     verdict = f"Muster-Verdict: {last.tree}"
     if count == 1:
-        parents = git.run(repo, "rev-parse", f"{last.commit}^@").split()
-        return write(repo, last.tree, parents, f"{last.message.rstrip()}\n{verdict}\n")
+        return write(repo, last.tree, last.parents, f"{last.message.rstrip()}\n{verdict}\n")
     entries = [step.landing.entry for step in chain.steps[:count] if step.landing.entry is not None]
     subject = "Land " + ", ".join(f"#{entry.seq}" for entry in entries)
     body = "\n".join(f"#{entry.seq} {entry.title}" for entry in entries)

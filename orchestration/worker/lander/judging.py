@@ -54,18 +54,21 @@ def judge_base(lease: Lease, commit: str, kind: store.Kind) -> TreeVerdict:
     )
 
 
-def judge(lease: Lease, tip: str, commit: str, landings: Sequence[Landing], *, what: str) -> Judged:
-    """The verdict on the tree of `commit`, compared with the tip's. Raises CannotJudge, Fenced or Halted."""
+def judge(lease: Lease, tip: str, commit: str, tree: str, landings: Sequence[Landing], *, named: str) -> Judged:
+    """The verdict on `tree`, the tree of `commit`, compared with the tip's. Raises CannotJudge, Fenced or Halted."""
     if not lease.config.verify:
         return Judged(passed=True)
     base, question = _base_with_gains(lease, tip, landings), _question(lease, landings)
-    tree = worktrees.tree_of(lease.repo, commit)
     apart = scopes.entry_scoped(lease.workspace_id, lease.config)
     stored = store.newest(lease.workspace_id, tree, lease.checks_hash)
     if stored is not None and not apart:
         result = comparison.compare(list(store.runs_of(stored).values()), base, question)
         if result.passed:
             return Judged(True, (), stored)
+    queued = Landing.objects.filter(pk__in=[landing.pk for landing in landings], state=Landing.State.QUEUED)
+    queued.update(state=Landing.State.CHECKING)
+    lease.enter(f"judging {named}")
+    what = f"checks run on {named}"
     judged = _run(lease, commit, tree, landings, base, question, what=what)
     if not judged.passed and _is_old(lease, tip):
         base = _base_with_gains(lease, tip, landings, anew=True)

@@ -30,10 +30,11 @@ def move_own(lease: Lease, new: str, before: str, message: str) -> None:
         raise GitError("update-ref", problem)
 
 
-def deliver(lease: Lease, commit: str) -> bool:
-    """Let the named branch follow, unless it is checked out somewhere. False: not now; the next call catches up."""
+def deliver(lease: Lease, commit: str, *, here: str = "") -> bool:
+    """Let the named branch follow, unless it is checked out somewhere. False: not now; the next call catches up. `here`: the branch's
+    commit, if it is known."""
     name, row = lease.branch_name, lease.row()
-    here = branches.tip(lease.repo, name) or ""
+    here = here or branches.tip(lease.repo, name) or ""
     delivered = here if is_between(lease, row.delivered, here, commit) else row.delivered
     if here == commit:
         problem = ""
@@ -44,7 +45,9 @@ def deliver(lease: Lease, commit: str) -> bool:
     else:
         errors = _move(lease, f"refs/heads/{name}", commit, here, "muster: land")
         problem = f"not delivered: {errors}" if errors else ""
-    lease.write(undelivered=problem[:300], delivered=delivered if problem else commit)
+    seen = {"undelivered": problem[:300], "delivered": delivered if problem else commit}
+    if any(getattr(row, field) != value for field, value in seen.items()):
+        lease.write(**seen)
     return not problem
 
 

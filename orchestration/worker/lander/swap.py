@@ -41,12 +41,16 @@ def land(
     landings: Sequence[Landing] = (),
     verdict: TreeVerdict | None = None,
     reused: bool = False,
+    tree: str = "",
 ) -> bool:
     """Move the integration branch from `old` to `new` and end the landings. False: one of them was withdrawn meanwhile; nothing was done.
 
     Raises Fenced, or TipMoved when others moved the branch.
     """
-    intent = _intend(lease, old=old, new=new, kind=kind, subject=subject, landings=landings, verdict=verdict, reused=reused)
+    tree = tree or worktrees.tree_of(lease.repo, new)
+    intent = _intend(
+        lease, old=old, new=new, tree=tree, kind=kind, subject=subject, landings=landings, verdict=verdict, reused=reused
+    )
     if intent is None:
         return False
     finish(lease, intent)
@@ -57,11 +61,11 @@ def finish(lease: Lease, intent: IntegrationCommit) -> None:
     """Complete an intent, whatever was done of it. Raises TipMoved when it is void."""
     before = refs.value_of(lease, branch.ref_of(lease.workspace_id))
     at = before or intent.old
-    if at != intent.new and not refs.contains(lease, at, intent.new):
-        if at != intent.old:
-            _void(lease, intent)
-            raise TipMoved(at)
+    if at == intent.old:
         refs.move_own(lease, intent.new, before, f"muster: {intent.subject[:80]}")
+    elif at != intent.new and not refs.contains(lease, at, intent.new):
+        _void(lease, intent)
+        raise TipMoved(at)
     refs.deliver(lease, intent.new)
     pushing.push(lease.workspace_id, lease.repo, intent.new)
     _complete(lease, intent)
@@ -85,6 +89,7 @@ def _intend(
     *,
     old: str,
     new: str,
+    tree: str,
     kind: IntegrationCommit.Kind,
     subject: str,
     landings: Sequence[Landing],
@@ -99,7 +104,7 @@ def _intend(
             kind=kind,
             old=old,
             new=new,
-            tree=worktrees.tree_of(lease.repo, new),
+            tree=tree,
             subject=subject[:300],
             verdict=verdict,
             reused=reused,

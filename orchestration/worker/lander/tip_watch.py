@@ -36,7 +36,7 @@ def examine(lease: Lease) -> bool:
     if refs.is_between(lease, row.delivered, here, row.tip):
         if row.state != State.GOOD and row.foreign_tip:
             _recovered(lease, "the branch is where Muster left it")
-        refs.deliver(lease, row.tip)
+        refs.deliver(lease, row.tip, here=here)
         return _known_tip(lease, row.tip)
     if here == row.foreign_tip and row.state in branch.STOPS_DISPATCH and not row.recheck:
         return False

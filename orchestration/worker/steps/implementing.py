@@ -54,7 +54,13 @@ def implement(context: RoundContext) -> list[str]:
 
 def check_changes(context: RoundContext) -> list[str]:
     """Findings against the round's changes, before anything judges them."""
-    return [*_unchanged(context), *_undeclared_files(context), *_tampered_judges(context), *_leaked_secrets(context)]
+    context.changed = changed = worktrees.changed_files(context.worktree.path, context.worktree.base_sha)
+    return [
+        *_unchanged(context),
+        *_undeclared_files(context, changed),
+        *_tampered_judges(context, changed),
+        *_leaked_secrets(context),
+    ]
 
 
 def _prompt(context: RoundContext) -> str:
@@ -75,6 +81,8 @@ def _prompt(context: RoundContext) -> str:
 
 def _conflicts(context: RoundContext) -> list[str]:
     """The conflicts for the agent to resolve: git's messages for new ones, or the files that an earlier round left unresolved."""
+    if context.worktree.fresh:
+        return []
     return list(context.worktree.conflicts) or conflicts.unresolved(context.worktree.path, context.worktree.base_sha)
 
 
@@ -140,11 +148,11 @@ def _unchanged(context: RoundContext) -> list[str]:
     return ["nothing_changed: the agent reported success, but no file of the repository was changed"]
 
 
-def _undeclared_files(context: RoundContext) -> list[str]:
+def _undeclared_files(context: RoundContext, changed: list[str]) -> list[str]:
     """Lock changed files that the entry has not locked. Returns a finding for each file that belongs to another entry."""
     own_locks = list(FileLock.objects.filter(entry=context.entry).values_list("path", flat=True))
     unlocked = []
-    for path in worktrees.changed_files(context.worktree.path, context.worktree.base_sha):
+    for path in changed:
         try:
             name = paths.normalise(path)
         except paths.BadPath as bad:
@@ -164,10 +172,10 @@ def _leaked_secrets(context: RoundContext) -> list[str]:
     ]
 
 
-def _tampered_judges(context: RoundContext) -> list[str]:
+def _tampered_judges(context: RoundContext, changed: list[str]) -> list[str]:
     """Findings for changed files that judge the work and that its entry does not name: the originals judge it, and it cannot pass."""
     names = protected_files.tampered(
-        worktrees.changed_files(context.worktree.path, context.worktree.base_sha),
+        changed,
         at_base=context.protected,
         patterns=context.config.protected,
         declared=context.entry.paths,

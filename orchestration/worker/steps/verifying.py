@@ -102,7 +102,9 @@ def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree
 
 def _restore_judges(context: RoundContext, checkout: Path) -> list[str]:
     """Restore judging files that the agent changed and the entry does not name, also in a reverification. Returns their names."""
-    changed = worktrees.changed_files(checkout, context.worktree.base_sha)
+    changed = context.changed
+    if changed is None:
+        changed = worktrees.changed_files(checkout, context.worktree.base_sha)
     names = protected_files.tampered(
         changed, at_base=context.protected, patterns=context.config.protected, declared=context.entry.paths
     )

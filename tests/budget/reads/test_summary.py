@@ -59,7 +59,7 @@ def test_the_tag_changes_with_what_a_round_improved(entry: Entry) -> None:
     ended(session, score=0.5)
     after = summary.write(entry.workspace_id)
     assert after.tag != before.tag
-    assert json.loads(after.text)["entries"][0]["rounds"][-1]["improvement_score"] == 0.5
+    assert json.loads(after.body)["entries"][0]["rounds"][-1]["improvement_score"] == 0.5
 
 
 def test_the_tag_stays_while_nothing_changes(entry: Entry) -> None:
@@ -79,8 +79,8 @@ def test_a_summary_is_cached_while_it_is_current(entry: Entry) -> None:
 def test_the_cache_of_summaries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary, "MAX_CACHED_BYTES", 1000)
     workspaces = [a_workspace() for _ in range(6)]
-    texts = [summary.read(workspace.pk).text for workspace in workspaces]
-    assert 0 < sum(len(item.text) for item in summary._cache.values()) <= 1000 < sum(map(len, texts))
+    texts = [summary.read(workspace.pk).body for workspace in workspaces]
+    assert 0 < sum(len(item.body) for item in summary._cache.values()) <= 1000 < sum(map(len, texts))
 
 
 def test_what_is_rolled_back_changes_no_tag(entry: Entry) -> None:
@@ -130,14 +130,14 @@ def test_the_database_writes_what_python_would() -> None:
         a_charge(entry, "0.100001", category="interceptor", round=None)
     RoundSpend.objects.filter(number=2).update(improvement_score=0.3333)
     caps.toggle_lock(money(entry), by=ANA)
-    assert json.loads(summary.write(workspace.pk).text) == as_python_writes_it(workspace)
+    assert json.loads(summary.write(workspace.pk).body) == as_python_writes_it(workspace)
 
 
 def test_a_deleted_entry_with_spend_stays_in_the_summary(entry: Entry) -> None:
     idle = an_entry(entry.workspace)
     entries.delete(entry, by=ANA)
     entries.delete(idle, by=ANA)
-    assert [item["entryID"] for item in json.loads(summary.write(entry.workspace_id).text)["entries"]] == [entry.pk]
+    assert [item["entryID"] for item in json.loads(summary.write(entry.workspace_id).body)["entries"]] == [entry.pk]
 
 
 @pytest.mark.parametrize("count", [1, 300])

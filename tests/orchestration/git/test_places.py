@@ -1,0 +1,43 @@
+"""Where git keeps its files: read from the disk, and the same as git's own answer."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestration.git import command as git
+from orchestration.git.places import common_dir, git_path
+
+OWN_FILES = ("index.lock", "HEAD.lock", "MERGE_HEAD", "rebase-merge", "logs/HEAD", "muster-set-up")
+
+
+def asked(path: Path, *question: str) -> Path:
+    return Path(git.run(path, "rev-parse", "--path-format=absolute", *question)).resolve()
+
+
+def layouts(folder: Path) -> list[Path]:
+    """A repository, a working copy linked to it, a folder inside, a bare one, a working copy of that, and one whose .git is elsewhere."""
+    plain, bare, apart = folder / "plain", folder / "bare.git", folder / "apart"
+    subprocess.run(["git", "init", "-q", str(plain)], check=True)
+    git.run(plain, "commit", "-q", "--allow-empty", "-m", "first")
+    git.run(plain, "worktree", "add", "-q", "--detach", str(folder / "linked"))
+    (plain / "inside").mkdir()
+    subprocess.run(["git", "clone", "-q", "--bare", str(plain), str(bare)], check=True)
+    git.run(bare, "worktree", "add", "-q", "--detach", str(folder / "linked-to-bare"))
+    subprocess.run(["git", "clone", "-q", f"--separate-git-dir={folder / 'elsewhere'}", str(plain), str(apart)], check=True)
+    return [plain, folder / "linked", plain / "inside", bare, folder / "linked-to-bare", apart]
+
+
+def test_every_layout_of_a_repository_has_the_folders_that_git_names(tmp_path: Path) -> None:
+    for path in layouts(tmp_path):
+        assert common_dir(path).resolve() == asked(path, "--git-common-dir"), path
+        for name in OWN_FILES:
+            assert git_path(path, name).resolve() == asked(path, "--git-path", name), (path, name)
+
+
+def test_a_file_that_names_no_linked_folder_is_not_believed(tmp_path: Path) -> None:
+    _, linked, *_ = layouts(tmp_path)
+    (tmp_path / "trap").mkdir()
+    (linked / ".git").write_text(f"gitdir: {tmp_path / 'trap'}\n")
+    with pytest.raises(git.GitError):
+        git_path(linked, "index.lock")
