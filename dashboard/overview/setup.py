@@ -12,15 +12,17 @@ def region(page_request: PageRequest, *, has_landed: bool) -> dict[str, Any]:
     """Shown until something has landed, and while an agent cannot work. `has_landed`: Muster wrote on the integration branch."""
     workspace = page_request.executor.workspace
     agent: AgentCheck | None = getattr(workspace, "agent_check", None)
-    integration = getattr(workspace, "integration", None) or Integration(workspace=workspace)
+    integration: Integration | None = getattr(workspace, "integration", None)
     if has_landed and (agent is None or agent.ok is not False):
         return {"setup_shown": False}
-    verdict = TreeVerdict.objects.filter(workspace=workspace, commit=integration.tip or "-").order_by("-pk").first()
+    verdict = (
+        TreeVerdict.objects.filter(workspace=workspace, commit=integration.tip if integration else "").order_by("-pk").first()
+    )
     return {
         "setup_shown": True,
         "agent_check": agent,
         "integration": integration,
         "checks_configured": bool(configuration.load(page_request.executor.config).verify),
-        "cannot_run": integration.state == Integration.State.UNUSABLE,
+        "cannot_run": integration is not None and integration.state == Integration.State.UNUSABLE,
         "base": reads.summary(verdict) if verdict is not None else None,
     }

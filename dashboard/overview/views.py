@@ -93,7 +93,7 @@ def _tally(page_request: PageRequest) -> dict[str, Any]:
         "unfunded": blocked.filter(reason_code=Reason.PROJECT_BUDGET_EXCEEDED),
     }
     sums = {"today": booked.filter(at__gte=midnight), "yesterday": booked.filter(at__gte=midnight - DAY, at__lt=at - DAY)}
-    landed = IntegrationCommit.objects.filter(workspace=page_request.workspace, state=IntegrationCommit.State.DONE)
+    landed = IntegrationCommit.objects.filter(workspace=page_request.workspace)
     subqueries: dict[str, Any] = {name: Counted(rows) for name, rows in shown.items()}
     subqueries |= {name: _as_subquery(rows, Count("*")) for name, rows in reckoned_with.items()}
     subqueries |= {name: _as_subquery(rows, Sum("amount")) for name, rows in sums.items()}

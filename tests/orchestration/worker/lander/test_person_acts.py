@@ -94,7 +94,7 @@ def test_until_its_commit_is_written_work_is_withdrawn_or_goes_on(
         Entry.objects.filter(pk=entry.pk, status="pending").update(status="failed", reason_code="human_hold")
 
 
-def test_once_its_commit_is_written_it_lands_and_the_answer_says_so(work: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_once_its_commit_is_written_it_lands_and_the_answer_is_409(work: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ACTS:
         entry = verified(work, name.replace(" ", "-"))
         answers = act_once_before(monkeypatch, swap, "finish", partial(act, work, name, entry))
