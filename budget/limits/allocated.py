@@ -24,9 +24,9 @@ def sums(project_id: str) -> dict[str, int]:
     removed = queries.removed_accounts(project_id)
     totals = Account.objects.filter(project_id=project_id).exclude(pk__in=removed)
     amounts_of_entries = {name: Sum(name, default=0) for name in ("budget", "spent", "held")}
-    living = totals.aggregate(entries=Count("pk"), allocated=_summed(project_id), **amounts_of_entries)
+    summed = totals.aggregate(entries=Count("pk"), allocated=_summed(project_id), **amounts_of_entries)
     gone = Account.objects.filter(pk__in=removed).aggregate(spent=Sum("spent", default=0))
-    return living | {"allocated": living["allocated"] + gone["spent"]}
+    return summed | {"allocated": summed["allocated"] + gone["spent"]}
 
 
 def _summed(project_id: str) -> Sum:

@@ -40,7 +40,7 @@ def test_every_order_shows_each_entry_once(ana: Client) -> None:
 def test_what_a_page_counts_is_read_from_indexes_alone(ana: Client) -> None:
     workspace = backlog(3)
     for page in (f"/w/{workspace.pk}/", at(workspace)):
-        [counting] = [statement for statement in statements(ana, page) if ") counted)" in statement[0]]
+        [counting] = [sent for sent in statements(ana, page) if ") counted)" in sent[0]]
         read = [line for line in plan(*counting) if " on orchestration_entry" in line or "SEARCH" in line]
         by_index = " USING COVERING INDEX " if connection.vendor == "sqlite" else " using "
         assert read and all(by_index in line for line in read), read
@@ -56,15 +56,15 @@ def backlog(count: int, *, blocked: int = 0) -> Workspace:
 
 def statements(client: Client, page: str) -> list[tuple[str, Any]]:
     """The statements of a page with their parameters: SQLite chooses an index before it sees them."""
-    recorded = []
+    sent: list[tuple[str, Any]] = []
 
     def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
-        recorded.append((sql, parameters))
+        sent.append((sql, parameters))
         return execute(sql, parameters, many, context)
 
     with connection.execute_wrapper(note):
         client.get(page)
-    return recorded
+    return sent
 
 
 def plan(statement: str, parameters: Any) -> list[str]:
