@@ -15,20 +15,19 @@ def of_cases(
 
     A file that cannot be imported ends a whole run of pytest, and all cases are missing: the failures are the cause and come first.
     """
-    listed = {*broken, *unmet}
+    failing = [name for name in sorted(unmet) if name in now.failed and name not in broken]
+    listed = {*broken, *failing}
     others = [
         name for name in sorted(now.failed) if name not in listed and (all_must_pass or (missing and name not in before.failed))
     ]
     causes = [
         *(f"{name} passed before: {now.failed[name]}" for name in sorted(broken)[:MAX_FINDINGS]),
-        *(
-            f"target {name}: {now.failed.get(name) or 'it did not run'}"
-            for name in sorted(unmet)[:MAX_FINDINGS]
-            if name not in broken
-        ),
+        *(f"target {name}: {now.failed[name]}" for name in failing[:MAX_FINDINGS]),
         *(f"{name}: {now.failed[name]}" for name in others[:MAX_FINDINGS]),
     ]
-    return [*causes, *_missing(missing, MAX_CONSEQUENCES if causes else MAX_FINDINGS)]
+    limit = MAX_CONSEQUENCES if causes else MAX_FINDINGS
+    not_run = [f"target {name}: it did not run" for name in sorted(unmet) if name not in now.failed]
+    return [*causes, *not_run[:limit], *_missing(missing, limit)]
 
 
 def _missing(names: Iterable[str], limit: int) -> list[str]:

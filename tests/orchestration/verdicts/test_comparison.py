@@ -123,6 +123,7 @@ def test_what_ended_the_run_is_named_before_the_cases_that_are_missing_for_it() 
         findings = judged(base, now).findings
         assert findings[0] == "tests: tests.test_new: no"
         assert findings[-1] == "tests: 27 more that passed before are gone or skipped" and len(findings) == 5
+        assert judged(base, now, targets=("case*",)).findings[0] == findings[0]
 
 
 def test_a_file_that_could_not_be_imported_is_a_gain_when_its_cases_pass() -> None:
