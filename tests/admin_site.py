@@ -17,6 +17,7 @@ from budget.models import Decision, Hold, LedgerEntry, Limit, Proposal, Threshol
 from budget.reviews import comments, drafting
 from orchestration.backlog import entries
 from orchestration.models import (
+    AgentCheck,
     Conversation,
     Dependency,
     Entry,
@@ -97,6 +98,7 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
     Limit.objects.create(project=project(workspace), category="total", period="day", amount=usd(500))
     ThresholdCrossing.objects.create(project=project(workspace), percent=7, cap=usd(100), spent=usd(7))
     forecasts.refresh(workspace.pk)
+    AgentCheck.objects.create(workspace=workspace, ok=False, message=text, host=text[:200])
     Integration.objects.create(workspace=workspace, state="red", tip="tip", message=text, phase=text[:200])
     Secret.objects.create(workspace=workspace, name=text[:100], sealed=b"sealed", changed_by=text)
     Entry.objects.filter(workspace=workspace).update(status="in_progress", attempts=1)

@@ -1,8 +1,8 @@
-"""Verdicts, integration branches and landings on the admin site: history, which the page of landings acts on."""
+"""Verdicts, integration branches, landings and checks of agents on the admin site: what pages of the dashboard act on."""
 
 from django.contrib import admin
 
-from orchestration.models import Integration, IntegrationCommit, Landing, TreeVerdict
+from orchestration.models import AgentCheck, Integration, IntegrationCommit, Landing, TreeVerdict
 from workspaces.admin.base import ReadOnly
 
 
@@ -45,3 +45,12 @@ class LandingAdmin(ReadOnly):
     search_fields = ["=entry__id", "=commit"]
     search_help_text = "An entry's id, or a commit."
     ordering = ["-id"]
+
+
+@admin.register(AgentCheck)
+class AgentCheckAdmin(ReadOnly):
+    list_display = ["workspace", "ok", "message", "host", "due", "at"]
+    list_filter = ["ok", "due"]
+    list_select_related = ["workspace"]
+    search_fields = ["workspace__name", "=workspace__id"]
+    ordering = ["workspace__name", "pk"]

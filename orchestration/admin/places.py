@@ -28,6 +28,7 @@ from budget.models import (
     ThresholdCrossing,
 )
 from orchestration.models import (
+    AgentCheck,
     Conversation,
     Dependency,
     Entry,
@@ -142,6 +143,7 @@ places.update(
         Dependency: lambda obj: _entry(obj.entry, "deps"),
         Session: lambda obj: _page("session", obj.workspace_id, obj.pk),
         Round: lambda obj: _round(obj.entry, obj.number),
+        AgentCheck: lambda row: _page("agent", row.pk),
         TreeVerdict: lambda row: _page("landing", row.workspace_id),
         Integration: lambda row: _page("landing", row.pk),
         IntegrationCommit: lambda row: _page("landing", row.workspace_id),
