@@ -6,8 +6,8 @@ A check of scope `auto` is found out when it matters; the answer is kept with th
 from django.db import transaction
 
 from orchestration.configuration import Config
-from orchestration.models import Integration
-from orchestration.verdicts import checks_hash
+from orchestration.models import Integration, TreeVerdict
+from orchestration.verdicts import checks_hash, store
 
 
 def entry_scoped(workspace_id: str, config: Config) -> set[str]:
@@ -18,6 +18,17 @@ def entry_scoped(workspace_id: str, config: Config) -> set[str]:
     kept = Integration.objects.filter(pk=workspace_id).values_list("entry_scoped", flat=True).first() or {}
     automatic = {check.name for check in config.verify if check.scope == "auto"}
     return names | (automatic & set(kept.get(checks_hash.of(config), [])))
+
+
+def judging_alone(workspace_id: str, hash_: str) -> set[str]:
+    """The checks that were good, or reported their cases, when they last ran without the variables of an entry. Rounds run with them, so
+    their verdicts show nothing here."""
+    without = (TreeVerdict.Kind.BASELINE, TreeVerdict.Kind.TIP, TreeVerdict.Kind.LANDING)
+    verdicts = TreeVerdict.objects.filter(workspace_id=workspace_id, checks_hash=hash_, kind__in=without)
+    verdict = verdicts.order_by("-pk").first()
+    if verdict is None:
+        return set()
+    return {name for name, run in store.runs_of(verdict).items() if run.is_green or (run.cases is not None and run.cases.any)}
 
 
 def keep(workspace_id: str, config: Config, names: set[str]) -> None:

@@ -101,7 +101,7 @@ def _run(
         except CannotJudge as problem:
             return Judged(False, (str(problem),), reused=False)
         runs, result = checks.judge(common, checkout, runner.run(checkout), base, question)
-        if not result.passed and (newly := _found_out(lease, landings, checkout, runs, base)):
+        if not result.passed and (newly := _found_out(lease, landings, checkout, runs)):
             apart |= newly
             runs = [run for run in runs if run.name not in newly]
             result = comparison.compare(runs, base, question)
@@ -123,14 +123,9 @@ def _run(
     return Judged(passed, findings, verdict, reused=False)
 
 
-def _found_out(
-    lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun], base: Mapping[str, CheckRun]
-) -> set[str]:
-    """Checks of scope `auto` that are bad, are good with each entry's variables, and are bad again without: they look at their entry.
-
-    One that was good on the base, or reported its cases there, has shown that it judges without the variables.
-    """
-    shown = {name for name, run in base.items() if run.is_green or (run.cases is not None and run.cases.any)}
+def _found_out(lease: Lease, landings: Sequence[Landing], checkout: Path, runs: Sequence[CheckRun]) -> set[str]:
+    """Checks of scope `auto` that are bad, are good with each entry's variables, and are bad again without: they look at their entry."""
+    shown = scopes.judging_alone(lease.workspace_id, lease.checks_hash)
     automatic = [check for check in lease.config.verify if check.scope == "auto" and check.name not in shown]
     bad = {run.name for run in runs if not run.is_green}
     entries = [landing for landing in landings if landing.entry is not None]

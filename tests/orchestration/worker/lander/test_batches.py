@@ -103,6 +103,17 @@ def test_a_check_that_looks_at_its_entry_is_found_out_and_lands(shop: Make) -> N
     assert entry_of(session).status == "done"
 
 
+def test_a_tip_that_only_a_round_judged_hides_no_check_that_looks_at_its_entry(shop: Make) -> None:
+    """The first one's tree is known from its round, where the check had the variables."""
+    own = [{"name": "own", "run": 'test -e $MUSTER_ENTRY_ID -a -n "$MUSTER_ENTRY_ID"'}]
+    work = shop("touch $MUSTER_ENTRY_ID", verify=own, landing={"batch": 1}, max_workers=8)
+    work.land()
+    sessions = verified(work, "alpha", "beta", "gamma")
+    work.land()
+    assert [entry_of(session).status for session in sessions] == ["done", "done", "done"]
+    assert not Landing.objects.filter(state="refused").exists()
+
+
 def test_the_longest_green_prefix_lands_and_what_follows_the_refused_goes_again(shop: Make) -> None:
     work = shop(AGENT, verify=TOGETHER, max_workers=8)
     sessions = verified(work, "alpha", "old", "beta", "new", "gamma")
