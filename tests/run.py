@@ -15,7 +15,7 @@ from tests import sampling
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5  # pytest's exit code when nothing was selected
 ONCE = ["-p", "tests.plugins.once"]  # for the second database: what uses none was tested with the first
-SIDE_BY_SIDE = [("", ["-m", "not alone", "-n", "2", "--dist", "loadfile"]), (", one by one", ["-m", "alone"])]
+SIDE_BY_SIDE = [("", ["-m", "not alone", "-n", "3", "--dist", "loadfile"]), (", one by one", ["-m", "alone"])]
 PLAIN = ("--pdb", "--trace", "--collect-only", "--co", "--help", "-h")  # what xdist's workers would get in the way of
 
 
@@ -90,7 +90,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
-    """The slow suites run on SQLite unless asked: two files at a time, because they mostly wait; then, one by one, what measures time."""
+    """The slow suites run on SQLite unless asked: three files at a time, because they mostly wait; then, one by one, what measures time."""
     plain = any(word in PLAIN for word in extra)
     slow = [name for name in ("faults", "journeys", "agents") if getattr(options, name)]
     if slow:
@@ -101,7 +101,7 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
             for title, arguments in ([("", [])] if plain else SIDE_BY_SIDE)
         ]
     databases = [options.db] if options.db else ["sqlite", "postgresql"]
-    workers = [] if plain else ["-n", str(min(4, max(2, os.cpu_count() or 2))), "--dist", "worksteal"]
+    workers = [] if plain else ["-n", str(min(4, (os.cpu_count() or 2) + 1)), "--dist", "worksteal"]
     return [
         Suite(f"Tests on {database}", database, ["-m", "not slow", *workers, *(ONCE if n else []), *extra], n > 0)
         for n, database in enumerate(databases)
