@@ -25,6 +25,7 @@ class Suite:
     database: str
     arguments: list[str]
     may_be_empty: bool = False  # another suite of the run has its tests
+    sampled: bool = False  # unless MUSTER_TEST_WHOLE is set: another suite takes the large matrices whole in CI
 
 
 @dataclass
@@ -48,7 +49,7 @@ def main() -> int:
         results = [run(suite) for suite in suites(options, extra)]
         print()
         low = below_floors(Path(folder)) if options.coverage else []
-    if not sampling.WHOLE:
+    if not sampling.WHOLE or (any(result.suite.sampled for result in results) and "MUSTER_TEST_WHOLE" not in os.environ):
         print(
             f"A sample of the large matrices: MUSTER_TEST_SEED={os.environ['MUSTER_TEST_SEED']}. All of them: MUSTER_TEST_WHOLE=1"
         )
@@ -103,7 +104,7 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
     databases = [options.db] if options.db else ["sqlite", "postgresql"]
     workers = [] if plain else ["-n", str(min(4, (os.cpu_count() or 2) + 1)), "--dist", "worksteal"]
     return [
-        Suite(f"Tests on {database}", database, ["-m", "not slow", *workers, *(ONCE if n else []), *extra], n > 0)
+        Suite(f"Tests on {database}", database, ["-m", "not slow", *workers, *(ONCE if n else []), *extra], n > 0, n > 0)
         for n, database in enumerate(databases)
     ]
 
@@ -120,7 +121,9 @@ def run(suite: Suite) -> Result:
         code = subprocess.call(
             [sys.executable, "-m", "pytest", "-p", "tests.plugins.counts", *suite.arguments],
             cwd=ROOT,
-            env=os.environ | {"MUSTER_TEST_DATABASE": suite.database, "MUSTER_TEST_COUNTS": counts.name},
+            env=os.environ
+            | {"MUSTER_TEST_DATABASE": suite.database, "MUSTER_TEST_COUNTS": counts.name}
+            | ({"MUSTER_TEST_WHOLE": os.environ.get("MUSTER_TEST_WHOLE", "0")} if suite.sampled else {}),
         )
         passed, failed, skipped, excused = map(int, counts.read().split() or (0, 0, 0, 0))
     result = Result(suite, passed, failed, skipped, excused, time.monotonic() - began)
