@@ -15,7 +15,7 @@ from tests import sampling
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5  # pytest's exit code when nothing was selected
 ONCE = ["-p", "tests.plugins.once"]  # for the second database: what uses none was tested with the first
-SIDE_BY_SIDE = [("", ["-m", "not alone", "-n", "3", "--dist", "loadfile"]), (", one by one", ["-m", "alone"])]
+FILES_AT_A_TIME = {"faults": 3, "journeys": 3, "agents": 2}
 PLAIN = ("--pdb", "--trace", "--collect-only", "--co", "--help", "-h")  # what xdist's workers would get in the way of
 
 
@@ -91,7 +91,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
-    """The slow suites run on SQLite unless asked: three files at a time, because they mostly wait; then, one by one, what measures time."""
+    """The slow suites run on SQLite unless asked: several files at a time, because they mostly wait; then, one by one, what measures time."""
     plain = any(word in PLAIN for word in extra)
     slow = [name for name in ("faults", "journeys", "agents") if getattr(options, name)]
     if slow:
@@ -99,7 +99,7 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
         return [
             Suite(f"{name.title()} on {database}{title}", database, [f"tests/{name}", *arguments, *extra], bool(arguments))
             for name in slow
-            for title, arguments in ([("", [])] if plain else SIDE_BY_SIDE)
+            for title, arguments in ([("", [])] if plain else _side_by_side(name))
         ]
     databases = [options.db] if options.db else ["sqlite", "postgresql"]
     workers = [] if plain else ["-n", str(min(4, (os.cpu_count() or 2) + 1)), "--dist", "worksteal"]
@@ -107,6 +107,11 @@ def suites(options: argparse.Namespace, extra: list[str]) -> list[Suite]:
         Suite(f"Tests on {database}", database, ["-m", "not slow", *workers, *(ONCE if n else []), *extra], n > 0, n > 0)
         for n, database in enumerate(databases)
     ]
+
+
+def _side_by_side(name: str) -> list[tuple[str, list[str]]]:
+    at_a_time = str(FILES_AT_A_TIME[name])
+    return [("", ["-m", "not alone", "-n", at_a_time, "--dist", "loadfile"]), (", one by one", ["-m", "alone"])]
 
 
 def run(suite: Suite) -> Result:
