@@ -98,6 +98,7 @@ def test_a_subagents_requests_are_counted_though_it_prints_none(llm: Server, ben
     assert work.check_cost(id_, provider) > 36_000
 
 
+@pytest.mark.alone
 def test_a_request_whose_tool_was_killed_is_a_named_difference(llm: Server, stage: CliStage) -> None:
     """opencode reports a request's cost only after its tools have ended."""
     provider = llm(slow={"turns": [write_turn("a", usage=USAGE), command_turn("sleep 30", usage=USAGE), text_turn()]})
