@@ -30,7 +30,10 @@ def run_due(worker: Worker) -> int:
     """Check every workspace that asks for it. Returns how many. Two workers may check the same one: both write what is true on their host."""
     rows = list(AgentCheck.objects.filter(due=True, workspace__deleted_at__isnull=True))
     for row in rows:
-        ok, message = check(row.workspace_id)
+        try:
+            ok, message = check(row.workspace_id)
+        except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as problem:  # such as ~nobody/agent, or a NUL
+            ok, message = False, f"The agent could not be checked: {problem}."
         same = AgentCheck.objects.filter(pk=row.pk, requests=row.requests)
         same.update(due=False, ok=ok, message=message[:1000], host=worker.host, at=Now())
         wake_ups.publish_change(row.workspace_id, "executor", "landing")

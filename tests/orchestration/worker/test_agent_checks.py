@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.configuration import agent_checks as requests
 from orchestration.configuration import secrets
-from orchestration.models import AgentCheck, Worker
+from orchestration.models import AgentCheck, Executor, Worker
 from orchestration.worker import agent_checks
 from tests.factories import ANA, a_workspace
 
@@ -70,6 +70,16 @@ def test_a_login_counts_when_the_program_accepts_it(db: None, put: Put, tmp_path
 def test_a_command_is_looked_for_by_its_first_word(db: None, put: Put, command: object, ok: bool) -> None:
     put("mine", "exit 0")
     assert checked(agent={"kind": "command", "command": command})[0] == ok
+
+
+@pytest.mark.parametrize("command", ["~nobody-here/agent", "a" * 3900 + "/x", "mine 'unclosed", ["/a\x00b"], "<(", ""])
+def test_no_command_keeps_the_other_workspaces_from_being_checked(db: None, put: Put, command: object) -> None:
+    strange, plain = a_workspace(), a_workspace(agent={"kind": "command", "command": "cd ."})
+    Executor.objects.filter(pk=strange.pk).update(config={"agent": {"kind": "command", "command": command}})
+    for workspace in (strange, plain):
+        requests.request(workspace.pk)
+    agent_checks.run_due(Worker.objects.create(queue="sessions", host="here", pid=1, started_ticks=1, slots=1))
+    assert AgentCheck.objects.get(pk=plain.pk).ok and not AgentCheck.objects.filter(due=True).exists()
 
 
 def test_reviewers_are_checked_too(db: None, put: Put) -> None:
