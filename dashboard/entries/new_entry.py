@@ -119,7 +119,7 @@ def failing(page_request: PageRequest) -> dict[str, Any]:
     form_data = typed if "content" in asked else page_request.memo["form"]
     cases = reads.failing_on_tip(page_request.workspace)
     files = entry_form.lines(f"{form_data['modifies']}\n{form_data['creates']}")
-    likely = targets.proposed(cases, title=form_data["content"].strip().split("\n")[0], files=files)
+    likely = targets.proposed(targets.by_word(cases), len(cases), title=form_data["content"].strip().split("\n")[0], files=files)
     chosen = set(asked.getlist("target")) & set(cases)
     names = list(dict.fromkeys([*sorted(chosen), *likely, *sorted(cases)]))
     return {

@@ -73,9 +73,11 @@ def likely_targets(page_request: PageRequest, preview: Preview) -> dict[int, lis
     failing = reads.failing_on_tip(page_request.workspace) if without else {}
     if not failing:
         return {}
+    cases = targets.by_word(failing)
     likely = {
         line: targets.proposed(
-            failing,
+            cases,
+            len(failing),
             title=draft.content.strip().split("\n")[0],
             files=[*draft.spec.get("files_to_modify", ()), *draft.spec.get("files_to_create", ())],
         )

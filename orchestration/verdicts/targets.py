@@ -90,13 +90,23 @@ def names_case(text: str, name: str) -> bool:
     return len(word) > 3 and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
-def proposed(failed: Mapping[str, str], *, title: str, files: Iterable[str]) -> list[str]:
-    """The failing cases that an entry is likely about: whose name or message names one of its files or a word of its title. Words that most
-    of the cases have in common say nothing, unless there are no others."""
+def by_word(failed: Mapping[str, str]) -> dict[str, set[str]]:
+    """Failing cases by the words of their names and messages: made once for all entries of a plan."""
+    cases: dict[str, set[str]] = {}
+    for name, message in failed.items():
+        for word in (_words(_plain(name)) | _words(message)) - COMMON_WORDS:
+            cases.setdefault(word, set()).add(name)
+    return cases
+
+
+def proposed(cases: Mapping[str, set[str]], number: int, *, title: str, files: Iterable[str]) -> list[str]:
+    """Of `number` failing cases (`by_word`) those that an entry is likely about: whose name or message names one of its files or a word of its
+    title. Words that most of the cases have in common say nothing, unless there are no others."""
     words = _words(title).union(*(_words(PurePosixPath(path).stem) for path in files)) - COMMON_WORDS
-    matches = {name: words & (_words(_plain(name)) | _words(message)) for name, message in failed.items()}
-    distinctive = {word for word in words if sum(word in common for common in matches.values()) <= max(len(failed) // 2, 1)}
-    return sorted(name for name, common in matches.items() if common & (distinctive or words))
+    matches = {word: cases[word] for word in words if word in cases}
+    distinctive = {word: names for word, names in matches.items() if len(names) <= max(number // 2, 1)}
+    chosen = distinctive or (matches if len(matches) == len(words) else {})
+    return sorted(set().union(*chosen.values()))
 
 
 def goals(failed: Collection[str]) -> list[str]:

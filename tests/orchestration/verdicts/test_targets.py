@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.verdicts.targets import MAX_GOALS, goals, matching, names_case, proposed
+from orchestration.verdicts.targets import MAX_GOALS, by_word, goals, matching, names_case, proposed
 
 CASES = ["tests.test_time.TestDelta.test_weeks[1-a week]", "tests.test_time.TestDelta.test_weeks[2-two weeks]", "tests.test_time.test_now",
          "tests.test_number.test_now", "src/time.test.ts.shows weeks"]  # fmt: skip
@@ -49,11 +49,12 @@ FAILED = {
         ("Bring the number formatting back", ["src/humanize/number.py"], ["tests.test_number.test_intcomma"]),
         ("humanize: implement intcomma", [], ["tests.test_number.test_intcomma"]),  # a word of all says nothing
         ("Write a changelog", ["CHANGELOG.md"], []),
+        ("Write a changelog for humanize", [], []),
         ("Make the failing tests pass", [], []),
     ],
 )
 def test_failing_cases_are_proposed_by_title_and_files(title: str, files: list[str], cases: list[str]) -> None:
-    assert proposed(FAILED, title=title, files=files) == cases
+    assert proposed(by_word(FAILED), len(FAILED), title=title, files=files) == cases
 
 
 def test_many_failing_cases_become_their_files() -> None:
