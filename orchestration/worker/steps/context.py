@@ -27,7 +27,7 @@ class SessionOver(Exception):
 @dataclass
 class RoundContext:
     """The running session. `protected`: the files of the base commit that judge the work. `unresolved`: files with a conflict that is not
-    resolved. `changed`: the files that its agent changed. `verdict`: the stored verdict on its commit's tree. `drawn_before`: micro-USD drawn from its reservation when its agent last stopped for lack of money."""
+    resolved. `verdict`: the stored verdict on its commit's tree. `drawn_before`: micro-USD drawn from its reservation when its agent last stopped for lack of money."""
 
     session: Session
     entry: Entry
@@ -39,7 +39,6 @@ class RoundContext:
     round_row: Round | None = None
     protected: list[str] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
-    changed: list[str] | None = None
     verdict: TreeVerdict | None = None
     drawn_before: int = 0
 

@@ -54,7 +54,7 @@ def implement(context: RoundContext) -> list[str]:
 
 def check_changes(context: RoundContext) -> list[str]:
     """Findings against the round's changes, before anything judges them."""
-    context.changed = changed = worktrees.changed_files(context.worktree.path, context.worktree.base_sha)
+    changed = worktrees.changed_files(context.worktree.path, context.worktree.base_sha)
     return [
         *_unchanged(context),
         *_undeclared_files(context, changed),

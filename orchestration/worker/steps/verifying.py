@@ -101,10 +101,11 @@ def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree
 
 
 def _restore_judges(context: RoundContext, checkout: Path) -> list[str]:
-    """Restore judging files that the agent changed and the entry does not name, also in a reverification. Returns their names."""
-    changed = context.changed
-    if changed is None:
-        changed = worktrees.changed_files(checkout, context.worktree.base_sha)
+    """Restore judging files that the agent changed and the entry does not name, also in a reverification. Returns their names.
+
+    They are read from the clean checkout: what git says in the agent's own folder depends on settings that the agent can write.
+    """
+    changed = worktrees.changed_files(checkout, context.worktree.base_sha)
     names = protected_files.tampered(
         changed, at_base=context.protected, patterns=context.config.protected, declared=context.entry.paths
     )
