@@ -58,6 +58,8 @@ CALLS = (
     "budget/forecast",
     "budget/reviews",
 )
+WORKED = "FROM orchestration_entry e WHERE e.workspace_id = %s AND e.seq %% 5 IN (0, 1)"
+WITH_RESERVATION = WORKED.replace("WHERE", "JOIN budget_hold h ON h.account_id = e.id WHERE")
 
 
 def main() -> None:
@@ -110,14 +112,20 @@ def _busy(size: int) -> Workspace:
     shop = a_workspace(max_workers=4)
     for status, share in (("done", 0.2), ("blocked", 0.1), ("failed", 0.1), ("pending", 0.6)):
         fill(shop, int(size * share), status=status)
-    tag = shop.pk[-6:]
-    worked = "FROM orchestration_entry e WHERE e.workspace_id = %s AND e.seq %% 5 IN (0, 1)"
-    at = "now() - e.seq %% 1000 * interval '1 minute'"
     sql("SET session_replication_role = replica")
+    _insert_history(shop)
+    sql("SET session_replication_role = DEFAULT")
+    _set_counters(shop)
+    return shop
+
+
+def _insert_history(shop: Workspace) -> None:
+    tag = shop.pk[-6:]
+    at = "now() - e.seq %% 1000 * interval '1 minute'"
     sql(
         f"""INSERT INTO budget_hold (project_id, account_id, session_ref, amount, drawn, state, opened_at, settled_at, category)
         SELECT e.workspace_id, e.id, 'sess_{tag}' || lpad(e.seq::text, 12, '0'), 500000, 100000 + e.seq %% 7 * 30000, 'settled',
-        {at} - interval '5 minutes', {at}, 'entry' {worked}""",
+        {at} - interval '5 minutes', {at}, 'entry' {WORKED}""",
         shop.pk,
     )
     sql(
@@ -125,27 +133,29 @@ def _busy(size: int) -> Workspace:
             claimed_at, started_at, ended_at)
         SELECT h.session_ref, e.workspace_id, e.id, 1, 'implement', 'ended', CASE WHEN e.status = 'done' THEN 'passed' ELSE 'failed' END,
             1, h.id, h.opened_at, h.opened_at, h.settled_at
-        {worked.replace("WHERE", "JOIN budget_hold h ON h.account_id = e.id WHERE")}""",
+        {WITH_RESERVATION}""",
         shop.pk,
     )
     sql(
         f"""INSERT INTO budget_ledgerentry (project_id, account_id, hold_id, event_key, at, category, session_ref, round, amount,
             price_source, price_version, model, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, actor, reason)
         SELECT e.workspace_id, e.id, h.id, h.session_ref, h.settled_at, 'entry', h.session_ref, 1, h.drawn, 'reported', '', '', 0, 0, 0, 0,
-            'agent', '' {worked.replace("WHERE", "JOIN budget_hold h ON h.account_id = e.id WHERE")}""",
+            'agent', '' {WITH_RESERVATION}""",
         shop.pk,
     )
     sql(
         f"""INSERT INTO budget_roundspend (account_id, number, cost, improvement_score)
-        SELECT e.id, 1, h.drawn, 0.3 {worked.replace("WHERE", "JOIN budget_hold h ON h.account_id = e.id WHERE")}""",
+        SELECT e.id, 1, h.drawn, 0.3 {WITH_RESERVATION}""",
         shop.pk,
     )
     sql(
         f"""INSERT INTO workspaces_event (workspace_id, at, actor, actor_kind, verb, object_id, data, reason, request_id)
-        SELECT e.workspace_id, now(), 'muster', 'automation', 'session.passed', e.id, '{{}}', '', '' {worked}""",
+        SELECT e.workspace_id, now(), 'muster', 'automation', 'session.passed', e.id, '{{}}', '', '' {WORKED}""",
         shop.pk,
     )
-    sql("SET session_replication_role = DEFAULT")
+
+
+def _set_counters(shop: Workspace) -> None:
     sql(
         "UPDATE budget_account a SET spent = r.cost FROM budget_roundspend r WHERE r.account_id = a.id AND a.project_id = %s",
         shop.pk,
@@ -156,7 +166,6 @@ def _busy(size: int) -> Workspace:
         shop.pk,
     )
     sql(
-        f"UPDATE orchestration_entry e SET has_rounds = true, rounds_completed = 1, attempts = 1 {worked.replace('FROM orchestration_entry e', '')}",
+        f"UPDATE orchestration_entry e SET has_rounds = true, rounds_completed = 1, attempts = 1 {WORKED.removeprefix('FROM orchestration_entry e')}",
         shop.pk,
     )
-    return shop

@@ -1,6 +1,7 @@
 """Commits on the integration branch that Muster did not write."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -145,15 +146,21 @@ def tick(work: Shop) -> None:
     Service(work.heartbeat.worker).run_due()
 
 
-def test_commits_made_in_the_checked_out_branch_are_merged(shop: Make) -> None:
-    work = a_shop(shop)
+def land_while_checked_out(work: Shop, name: str, text: str) -> Path:
+    """An entry lands while a person has the branch checked out and commits there. Returns the person's working copy."""
     place = work.repo.parent / "mine"
     work.git("worktree", "add", "--quiet", str(place), BRANCH)
     work.run()
-    (place / "by-hand").write_text("fine")
+    (place / name).write_text(text)
     git(place, "add", "-A")
     git(place, "commit", "--quiet", "-m", "by hand")
     work.land()
+    return place
+
+
+def test_commits_made_in_the_checked_out_branch_are_merged(shop: Make) -> None:
+    work = a_shop(shop)
+    place = land_while_checked_out(work, "by-hand", "fine")
     work.git("worktree", "remove", str(place))
     work.land()
     assert (work.merged("by-hand"), work.merged("ok"), state_of(work).state) == ("fine", "yes\n", "good")
@@ -161,13 +168,7 @@ def test_commits_made_in_the_checked_out_branch_are_merged(shop: Make) -> None:
 
 def test_red_commits_made_in_the_checked_out_branch_are_left_out_once_and_work_goes_on(shop: Make) -> None:
     work = a_shop(shop)
-    place = work.repo.parent / "mine"
-    work.git("worktree", "add", "--quiet", str(place), BRANCH)
-    work.run()
-    (place / "broken").write_text("1")
-    git(place, "add", "-A")
-    git(place, "commit", "--quiet", "-m", "by hand")
-    work.land()
+    land_while_checked_out(work, "broken", "1")
     work.land()
     by_hand = work.git("rev-parse", BRANCH)
     assert [landing.state for landing in Landing.objects.filter(kind="base")] == ["refused"]
@@ -177,7 +178,7 @@ def test_red_commits_made_in_the_checked_out_branch_are_left_out_once_and_work_g
     decisions.check_again(work.workspace, by=ANA)
     work.land()
     assert [landing.state for landing in Landing.objects.filter(kind="base")] == ["refused", "refused"]
-    assert work.git("rev-parse", BRANCH) == by_hand  # nobody's commit is dropped
+    assert work.git("rev-parse", BRANCH) == by_hand  # no commit is dropped
 
 
 def test_checks_that_cannot_run_on_the_base_stop_dispatch_before_anything_is_paid(shop: Make) -> None:
