@@ -68,7 +68,7 @@ class Running:
         result = subprocess.run(
             [sys.executable, "-m", "manage", *args], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60
         )
-        assert result.returncode == 0, result.stderr
+        assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
     def leftovers(self) -> list[str]:

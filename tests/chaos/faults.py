@@ -1,0 +1,187 @@
+"""What `./muster chaos` does to a Muster at work. Each fault is healed by itself: after it, everything must go on."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import redis
+
+from tests.chaos.place import BRANCH, Place
+
+Fault = Callable[[Place, random.Random], str]
+"""Does it and heals it. Returns a line for the report; empty: there was nothing to do it to."""
+
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(function: Fault) -> Fault:
+    FAULTS[function.__name__] = function
+    return function
+
+
+def _service(place: Place, dice: random.Random) -> tuple[str, int] | None:
+    children = [(name, pid) for name, pid in sorted(place.up.children().items()) if psutil.pid_exists(pid)]
+    return dice.choice(children) if children else None
+
+
+def _frozen(pid: int, seconds: float) -> None:
+    """SIGSTOP for a time. The process may die meanwhile, and its number then belongs to nobody."""
+    process = psutil.Process(pid)
+    process.suspend()
+    try:
+        time.sleep(seconds)
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            process.resume()
+
+
+@fault
+def a_service_is_killed(place: Place, dice: random.Random) -> str:
+    found = _service(place, dice)
+    if found is None:
+        return ""
+    with suppress(ProcessLookupError):
+        os.kill(found[1], signal.SIGKILL)
+    return found[0]
+
+
+@fault
+def a_service_is_frozen(place: Place, dice: random.Random) -> str:
+    found, seconds = _service(place, dice), dice.choice([0.5, 2.0, 7.0])
+    if found is None:
+        return ""
+    with suppress(psutil.NoSuchProcess):
+        _frozen(found[1], seconds)
+    return f"{found[0]} for {seconds:g} s"
+
+
+@fault
+def an_agent_is_killed(place: Place, dice: random.Random) -> str:
+    return _killed(place.agents(), dice)
+
+
+@fault
+def a_shim_is_killed(place: Place, dice: random.Random) -> str:
+    return _killed(place.shims(), dice)
+
+
+def _killed(processes: list[psutil.Process], dice: random.Random) -> str:
+    if not processes:
+        return ""
+    victim = dice.choice(processes)
+    with suppress(psutil.NoSuchProcess):
+        victim.kill()
+    return f"process {victim.pid}"
+
+
+@fault
+def a_shim_is_frozen(place: Place, dice: random.Random) -> str:
+    return _stopped(place.shims(), dice)
+
+
+@fault
+def an_agent_is_frozen(place: Place, dice: random.Random) -> str:
+    return _stopped(place.agents(), dice)
+
+
+def _stopped(processes: list[psutil.Process], dice: random.Random) -> str:
+    """For a moment, or longer than the worker trusts a silent shim."""
+    if not processes:
+        return ""
+    victim, seconds = dice.choice(processes), dice.choice([0.5, 3.0, 14.0])
+    with suppress(psutil.NoSuchProcess):
+        _frozen(victim.pid, seconds)
+    return f"process {victim.pid} for {seconds:g} s"
+
+
+@fault
+def everything_is_killed_and_started_again(place: Place, dice: random.Random) -> str:
+    place.up.process.kill()
+    time.sleep(dice.uniform(0, 1.5))
+    place.restart()
+    return ""
+
+
+@fault
+def the_messages_are_flushed(place: Place, dice: random.Random) -> str:
+    return _with_valkey(place, lambda client: client.flushall())
+
+
+@fault
+def a_message_queue_has_the_wrong_type(place: Place, dice: random.Random) -> str:
+    """And the process that reads it starts again, as an owner would try."""
+
+    def poison(client: "redis.Redis") -> None:
+        for name in ("sessions", "control"):
+            client.delete(name)
+            client.set(name, "not a list")
+
+    done = _with_valkey(place, poison)
+    for name in ("sessions", "control"):
+        with suppress(ProcessLookupError, KeyError):
+            os.kill(place.up.children()[name], signal.SIGKILL)
+    return done
+
+
+def _with_valkey(place: Place, action: Callable[["redis.Redis"], object]) -> str:
+    url = place.valkey_url()
+    try:
+        with redis.Redis.from_url(url, socket_timeout=2) as client:
+            action(client)
+    except redis.RedisError:
+        return "it was down"
+    return "done"
+
+
+@fault
+def the_disk_is_full(place: Place, dice: random.Random) -> str:
+    if not os.path.ismount(place.disk):
+        return ""
+    filler, seconds = place.disk / "filler", dice.choice([1.0, 4.0])
+    try:
+        with open(filler, "wb") as file, suppress(OSError):
+            while True:
+                file.write(bytes(2**20))
+        time.sleep(seconds)
+    finally:
+        filler.unlink(missing_ok=True)
+    return f"for {seconds:g} s"
+
+
+@fault
+def the_repository_is_away(place: Place, dice: random.Random) -> str:
+    aside, seconds = place.repo.with_name("repo.away"), dice.choice([0.5, 3.0, 8.0])
+    place.repo.rename(aside)
+    try:
+        time.sleep(seconds)
+    finally:
+        if place.repo.exists():  # somebody made a folder at its place
+            place.repo.rename(place.repo.with_name(f"repo.made-{time.time_ns()}"))
+        aside.rename(place.repo)
+    return f"for {seconds:g} s"
+
+
+@fault
+def the_branch_is_checked_out(place: Place, dice: random.Random) -> str:
+    """In a working copy of the user's own."""
+    folder = place.folder / f"checkout-{time.time_ns()}"
+    subprocess.run(["git", "-C", str(place.repo), "worktree", "add", "-q", str(folder), BRANCH], capture_output=True)
+    time.sleep(dice.choice([0.5, 3.0]))
+    subprocess.run(["git", "-C", str(place.repo), "worktree", "remove", "--force", str(folder)], capture_output=True)
+    return ""
+
+
+@fault
+def a_git_lock_is_left(place: Place, dice: random.Random) -> str:
+    lock = Path(place.git("rev-parse", "--absolute-git-dir")) / "refs/heads" / f"{BRANCH}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), open(lock, "x"):
+        time.sleep(dice.uniform(0.2, 2))
+        lock.unlink(missing_ok=True)
+    return ""

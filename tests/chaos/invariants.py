@@ -1,0 +1,129 @@
+"""What must hold at every moment of `./muster chaos`, and at its end. Reads the database itself, so that no answer can hide a row."""
+
+import collections
+import fnmatch
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Count, Sum
+
+from budget.models import Hold, LedgerEntry
+from orchestration.models import Entry, Session
+from tests.chaos.place import BRANCH, BUDGET_USD, MAX_WORKERS, Place
+
+MICRO = 10**6
+
+
+@dataclass
+class Checker:
+    """`broken`: each broken promise once, as a sentence."""
+
+    place: Place
+    broken: list[str] = field(default_factory=list)
+    looks: int = 0
+    tips: list[str] = field(default_factory=list)
+
+    def look(self) -> None:
+        """At any moment. A database that is full or starting is looked at again later."""
+        try:
+            for sentence in [*self._sessions(), *self._money(), *self._branch()]:
+                self._note(sentence)
+            self.looks += 1
+        except (DatabaseError, InterfaceError):
+            connection.close()
+
+    def look_at_the_end(self, alive: list[str], ledger_problem: str) -> None:
+        """After all work is done and everything was stopped. `ledger_problem`: what `ledger check` does not accept."""
+        self.look()
+        if ledger_problem:
+            self._note(f"`ledger check`: {ledger_problem[-1000:]}")
+        for sentence in [*self._leftovers(alive), *self._entries(), *self._usage()]:
+            self._note(sentence)
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.broken:
+            self.broken.append(sentence)
+            print(f"BROKEN: {sentence}", flush=True)
+
+    def _sessions(self) -> Iterator[str]:
+        open_sessions = Session.objects.filter(status__in=Session.OPEN)
+        if (count := open_sessions.count()) > MAX_WORKERS:
+            yield f"{count} sessions are open, and {MAX_WORKERS} may be"
+        for row in open_sessions.values("entry__seq").annotate(count=Count("pk")).filter(count__gt=1):
+            yield f"entry #{row['entry__seq']} has {row['count']} open sessions"
+        if (overlap := self.place.notes / "overlap").exists():
+            yield f"two agents of one entry were alive: {overlap.read_text().strip()}"
+        for entry in Entry.objects.filter(status="failed"):
+            yield f"entry #{entry.seq} failed: {entry.reason_code}: {entry.reason_message[:300]}"
+
+    def _money(self) -> Iterator[str]:
+        spent = LedgerEntry.objects.aggregate(total=Sum("amount"))["total"] or 0
+        if spent > BUDGET_USD * MICRO:
+            yield f"{spent} micro-USD are spent, and {BUDGET_USD * MICRO} may be"
+        for hold in Hold.objects.annotate(booked=Sum("ledger__amount")).filter(state="open"):
+            if hold.drawn > hold.amount + MICRO // 100:
+                yield f"session {hold.session_ref} drew {hold.drawn} of {hold.amount} micro-USD: more than one request over"
+
+    def _branch(self) -> Iterator[str]:
+        tip = self.place.git("rev-parse", "--verify", "--quiet", BRANCH)
+        if not tip or (self.tips and self.tips[-1] == tip):
+            return
+        if self.tips and self.place.git("merge-base", self.tips[-1], tip) not in (self.tips[-1], ""):
+            yield f"{BRANCH} went from {self.tips[-1][:12]} to {tip[:12]}, which does not contain it"
+        self.tips.append(tip)
+
+    def _leftovers(self, alive: list[str]) -> Iterator[str]:
+        for command in alive:
+            yield f"a process is left: {command[:200]}"
+        if count := Session.objects.filter(status__in=Session.OPEN).count():
+            yield f"{count} sessions are open at the end"
+        if count := Hold.objects.filter(state="open").count():
+            yield f"{count} reservations are open at the end"
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                [answer] = cursor.execute("PRAGMA integrity_check").fetchone()
+            if answer != "ok":
+                yield f"the database is damaged: {answer}"
+
+    def _entries(self) -> Iterator[str]:
+        files = self.place.git("ls-tree", "-r", "--name-only", BRANCH).splitlines()
+        for entry in Entry.objects.order_by("seq"):
+            own = [name for name in entry.paths if fnmatch.fnmatch(name, "file-*.txt")]
+            if entry.status != "done":
+                yield f"entry #{entry.seq} is {entry.status} at the end: {entry.reason_code}: {entry.reason_message[:300]}"
+            elif missing := set(own) - set(files):
+                yield f"entry #{entry.seq} is done, and {', '.join(missing)} is not on {BRANCH}"
+        red = [sha for sha in self._commits() if not self._is_green(sha)]
+        if red:
+            yield f"{len(red)} commits of {BRANCH} hold an empty or conflicting file: {red[0][:12]}"
+
+    def _commits(self) -> list[str]:
+        return self.place.git("rev-list", "--first-parent", BRANCH).split()
+
+    def _is_green(self, sha: str) -> bool:
+        conflicts = self.place.git("grep", "-l", "-E", "^(<<<<<<<|>>>>>>>)", sha, "--", "*.txt")
+        sizes = [line.split()[3] for line in self.place.git("ls-tree", "-r", "-l", sha).splitlines() if line.endswith(".txt")]
+        return not conflicts and "0" not in sizes
+
+    def _usage(self) -> Iterator[str]:
+        """Every line that an agent printed is booked once, or its session was charged its whole reservation."""
+        keys = collections.Counter[tuple[str, str]]()
+        for key, session in LedgerEntry.objects.filter(session_ref__startswith="sess_").values_list("event_key", "session_ref"):
+            keys[session, key.rpartition(":")[2]] += 1
+        whole = {
+            hold.session_ref for hold in Hold.objects.annotate(booked=Sum("ledger__amount")) if (hold.booked or 0) >= hold.amount
+        }
+        for line in (self.place.notes / "printed").read_text().splitlines():
+            session, step, _ = line.split()
+            if keys[session, step] != 1 and session not in whole:
+                yield f"usage {step} of {session} is booked {keys[session, step]} times"
+
+    def all_done(self) -> bool:
+        try:
+            return not Entry.objects.exclude(status="done").exists()
+        except (DatabaseError, InterfaceError):
+            connection.close()
+            time.sleep(0.5)
+            return False
