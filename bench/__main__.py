@@ -20,7 +20,7 @@ NAMES = {
     "streams": "A5 and more: 200 open pages on one web process: memory, CPU, hint to stream, and a page beside them against none",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
-APART = ("handover", "stopping", "steering")  # packages, with options of their own, and no database
+APART = ("handover", "landed", "stopping", "steering")  # packages, with options of their own, and no database
 
 
 def main() -> int:
