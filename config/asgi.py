@@ -15,12 +15,16 @@ django.setup()
 from config.http import static_files  # noqa: E402  (needs the settings)
 
 THREADS = 8
+# A stop of all sessions waits until they have ended (orchestration/executor/stopping.py): in threads of its own, which no page needs.
+STOP_THREADS = 16
+STOP_ALL = re.compile(r"^/api/v1/workspaces/[^/]+/orchestration/executor/stop-all$")
 EVENT_STREAM = re.compile(r"^/(w/[^/]+/events/?|api/v1/workspaces/[^/]+/orchestration/events)$")
 
 static_files.collect()
 streams: Any = get_asgi_application()
 wsgi: Any = get_wsgi_application()
 pages: Any = WSGIMiddleware(wsgi, workers=THREADS)
+stops: Any = WSGIMiddleware(wsgi, workers=STOP_THREADS)
 
 
 def _needs_async(scope: dict[str, Any]) -> bool:
@@ -31,5 +35,7 @@ def _needs_async(scope: dict[str, Any]) -> bool:
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "http" and _needs_async(scope):
         await streams(scope, receive, send)
+    elif scope["type"] == "http" and STOP_ALL.match(scope["path"]):
+        await stops(scope, receive, send)
     else:
         await pages(scope, receive, send)  # answers lifespan too, and closes websockets

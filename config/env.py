@@ -241,6 +241,12 @@ VARIABLES = {
             "Days that agents' own files (conversations, prompts, journals) are kept after an entry last worked. Logs stay in the database.",
         ),
         Variable(
+            "MUSTER_DISK_RESERVE_MB",
+            _number(int, "a whole number", 0, 100_000),
+            "200",
+            "MiB that must be free on the disk of the data directory for a host's workers to take new sessions. Running ones go on.",
+        ),
+        Variable(
             "MUSTER_WEBHOOK_ALLOW",
             _list_of("host names, IP addresses and networks", _host_or_network),
             "",

@@ -180,6 +180,7 @@ STOP_GRACE_S = env.value("MUSTER_STOP_GRACE_S")
 CGROUP_PARENT = env.read("MUSTER_CGROUP_PARENT")
 POLL_S = env.value("MUSTER_POLL_S")
 TICK_S = env.value("MUSTER_TICK_S")
+DISK_RESERVE_MB = env.value("MUSTER_DISK_RESERVE_MB")
 KEEP_DAYS = env.value("MUSTER_KEEP_DAYS")
 
 # Notices (docs/reference/notices.md).

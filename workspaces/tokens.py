@@ -2,10 +2,11 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -76,7 +77,8 @@ def mark_used(token: ApiToken) -> None:
     """Record the last use, at most once an hour."""
     stale = timezone.now() - timedelta(hours=1)
     if token.last_used_at is None or token.last_used_at < stale:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=Now())
+        with suppress(DatabaseError):  # a full disk does not keep anybody out, least of all whoever wants to stop something
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=Now())
 
 
 def list_own(user: Any) -> QuerySet[ApiToken]:

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from workspaces import disk
+
 AWAY = "The database is not available. Nothing was changed: try again in a moment."
 FULL = "The disk is full, so nothing can be saved or was changed. Free some space; Muster then continues by itself."
 TITLES = {400: "Bad request", 403: "Not allowed", 404: "Not found", 500: "Something broke"}
@@ -56,8 +58,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     """503: the database is unavailable, busy or full. A page that needs no database; a sentence for htmx."""
-    text = str(error).lower()
-    is_full = "disk is full" in text or "no space left" in text
+    is_full = disk.is_full(error)
     sentence = FULL if is_full else AWAY
     headers = {"Retry-After": "30" if is_full else "2"}
     if request.path.startswith("/api/"):

@@ -94,7 +94,11 @@ def stop_all(page_request: PageRequest) -> HttpResponse:
     if not open_now:
         return done(page_request, "Dispatch is off; no session was running")
     request_sentence = "1 session was asked to stop" if open_now == 1 else f"{open_now} sessions were asked to stop"
-    return done(page_request, f"Dispatch is off; {request_sentence}. Each confirmation is listed at the top", tone="warn")
+    return done(
+        page_request,
+        f"Dispatch is off; {request_sentence}. Each is listed at the top until its processes have ended",
+        tone="warn",
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -150,4 +154,5 @@ def stop_sentence(at_work: int) -> str:
     if not at_work:
         return "No session is running. Dispatch turns off until someone resumes it."
     ends = "Ends the running session" if at_work == 1 else f"Ends all {at_work} running sessions"
-    return f"{ends} and turns dispatch off. Finished rounds and commits are kept; the entries go back in line."
+    sentence = f"{ends} and turns dispatch off. Finished rounds and commits are kept; the entries go back in line. "
+    return f"{sentence}Each session is listed until its processes have ended."

@@ -28,7 +28,9 @@ class SessionStop:
     def words(self) -> str:
         if self.took is not None:
             return f"{labels.ENDED.get(self.session.outcome, 'ended')} after {self.took.total_seconds():.1f} s"
-        return {"killing": "is being killed", "silent": "no response"}.get(self.state, "stop requested, ending")
+        return {"killing": "is being killed", "silent": "no response: it still lives, and Muster goes on ending it"}.get(
+            self.state, "stop requested, ending"
+        )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from ninja import Path, Router
 from budget.reads.queries import position
 from orchestration import events, queries, schemas, sessions
 from orchestration.backlog import entry_actions
-from orchestration.executor import control, dispatch, ready_line
+from orchestration.executor import control, dispatch, ready_line, stopping
 from orchestration.executor import explain as explaining
 from workspaces import access, activity
 from workspaces.access import Need, Request
@@ -38,11 +38,19 @@ def resume(request: Request, workspaceID: Path[str]) -> Any:
     return {"resumed": True}
 
 
-@router.post("/executor/stop-all", response=responses(schemas.Stopped), operation_id="agent.orchestration.executorStopAll")
+@router.post(
+    "/executor/stop-all",
+    response=responses(schemas.StoppedAll),
+    exclude_unset=True,
+    operation_id="agent.orchestration.executorStopAll",
+)
 def stop_all(request: Request, workspaceID: Path[str]) -> Any:
-    """The emergency stop: every session at work is ended, and the executor is paused."""
-    control.stop_all(access.workspace_for(request.auth, workspaceID, Need.OPERATE).pk, by=request.auth)
-    return {"stopped": True}
+    """The emergency stop: every session at work is ended, and the executor is paused. `stopped` is true once every session is proven to
+    have ended; those that have not within five seconds are named in `alive`, and Muster goes on ending them."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    control.stop_all(workspace.pk, by=request.auth)
+    alive = stopping.wait_for_ends(workspace.pk)
+    return {"stopped": False, "alive": alive} if alive else {"stopped": True}
 
 
 @router.post(
@@ -55,6 +63,18 @@ def stop_worker(request: Request, workspaceID: Path[str], sessionID: str) -> Any
     workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
     sessions.stop(workspace.pk, queries.session_for(workspace.pk, sessionID).pk, by=request.auth)
     return {"stopped": True}
+
+
+@router.post(
+    "/executor/workers/{sessionID}/kill",
+    response=responses(schemas.Killed),
+    operation_id="agent.orchestration.executorKillWorker",
+)
+def kill_worker(request: Request, workspaceID: Path[str], sessionID: str) -> Any:
+    """End one session without the grace period of a stop. Its work is kept; its entry goes back in line, or on hold after a stop."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    sessions.kill(workspace.pk, queries.session_for(workspace.pk, sessionID).pk, by=request.auth)
+    return {"killed": True}
 
 
 @router.post(

@@ -9,7 +9,7 @@ from orchestration.events import ExecutorEvent
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor
-from workspaces import activity
+from workspaces import activity, disk
 from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 
@@ -49,10 +49,14 @@ def stop_all(workspace_id: str, *, by: Caller) -> int:
 
     It checks no version: a stop is never too late (docs/explanation/decisions/0022).
     """
-    with transaction.atomic():
-        _become(workspace_id, Executor.State.PAUSED, events.ExecutorStoppedAll, by=by)
-        Executor.objects.filter(pk=workspace_id).update(stop_all_at=Now(), stop_all_by=by.name)
-        return sessions.stop_all(workspace_id, by=by)
+    return disk.write_anyway(lambda: _stop_all(workspace_id, by=by))
+
+
+@transaction.atomic
+def _stop_all(workspace_id: str, *, by: Caller) -> int:
+    _become(workspace_id, Executor.State.PAUSED, events.ExecutorStoppedAll, by=by)
+    Executor.objects.filter(pk=workspace_id).update(stop_all_at=Now(), stop_all_by=by.name)
+    return sessions.stop_all(workspace_id, by=by)
 
 
 def _become(

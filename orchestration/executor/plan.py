@@ -57,7 +57,8 @@ class World:
     allow. `usual_round`: what a round here usually costs, where money is short. `steered`: budgets are reallocated after each round.
     `busy_elsewhere`: sessions of other workspaces, which use the same slots. `min_verify`: what a verifying agent
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
-    after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch.
+    after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch. `full_host`: a host whose
+    session worker takes nothing, because its disk is nearly full.
     """
 
     state: str
@@ -82,6 +83,7 @@ class World:
     trouble_message: str = ""
     trouble_wait_s: float = 0
     integration: str = ""
+    full_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +300,10 @@ def _executor(capacity: Capacity) -> Check:
 
 
 def _worker(capacity: Capacity) -> Check:
-    slots = capacity.world.worker_slots
+    slots, full = capacity.world.worker_slots, capacity.world.full_host
     message = "No session worker is online: start one with ./muster worker"
+    if full:
+        message = f"The disk of {full} is nearly full: free some space, and its session worker goes on"
     return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
 
 

@@ -73,6 +73,7 @@ def world(workspace_id: str, *, lock: bool) -> World:
         state=row["state"],
         max_workers=config.max_workers,
         worker_slots=slots,
+        full_host=row["full_host"] or "",
         free_slots=max(0, min(config.max_workers - len(running), slots - row["busy_everywhere"])),
         busy_elsewhere=max(row["busy_everywhere"] - len(running), 0),
         headroom=row["headroom"],
@@ -104,6 +105,8 @@ def _world_columns() -> str:
             "held": "p.held",
             "slots": f"""(SELECT coalesce(sum(w.slots), 0) FROM orchestration_worker w
                 WHERE w.queue = 'sessions' AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
+            "full_host": f"""(SELECT min(w.host) FROM orchestration_worker w
+                WHERE w.queue = 'sessions' AND w.slots = 0 AND w.seen_at > {sql_dialect.seconds_ago(settings.LEASE_S / 2)})""",
             "busy_everywhere": "(SELECT count(*) FROM orchestration_session s WHERE s.status IN ('claimed', 'running'))",
             "trouble": "x.trouble_code",
             "trouble_message": "x.trouble_message",

@@ -5,7 +5,7 @@ the workspace's repository (`worktrees`); nothing else depends on that.
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.git import worktrees
+from orchestration.git import large_files, worktrees
 from orchestration.git.worktrees import Worktree
 
 
@@ -38,9 +38,10 @@ class WorkingCopy:
             leave_conflicts=leave_conflicts,
         )
 
-    def commit(self, message: str) -> str | None:
-        """Commit everything in it on the entry's branch, wherever an agent has left HEAD. None: there was nothing to commit. Raises GitError."""
-        return worktrees.commit(self.path, message, branch=self.branch)
+    def commit(self, message: str, *, max_bytes: int = large_files.MAX_BYTES) -> str | None:
+        """Commit everything in it but larger files on the entry's branch, wherever an agent has left HEAD. None: there was nothing to commit.
+        Raises GitError."""
+        return worktrees.commit(self.path, message, branch=self.branch, max_bytes=max_bytes)
 
     def export(self) -> str:
         """The commit of the entry's work, which the workspace's repository has from now on. Raises GitError."""

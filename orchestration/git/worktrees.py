@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from orchestration.git import branches, conflicts, recovery
+from orchestration.git import branches, conflicts, large_files, recovery
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.git.places import common_dir, git_path
@@ -84,8 +84,8 @@ def head(path: Path) -> str:
     return git.run(path, "rev-parse", "HEAD")
 
 
-def commit(path: Path, message: str, *, branch: str = "") -> str | None:
-    """Commit all changes in the worktree, new files included, ignored files excluded. None: there was nothing to commit.
+def commit(path: Path, message: str, *, branch: str = "", max_bytes: int = large_files.MAX_BYTES) -> str | None:
+    """Commit all changes in the worktree, new files included, ignored and too large ones excluded. None: there was nothing to commit.
     `branch`: the entry's, by default named after the folder.
 
     The agent may have committed itself, on any branch; compare `head` before and after to see that.
@@ -98,7 +98,7 @@ def commit(path: Path, message: str, *, branch: str = "") -> str | None:
         recovery.detach(path, branch)
     _detach_inner_repositories(path)
     half_merged = [name for name in git.run(path, "diff", "--name-only", "--diff-filter=U", "-z").split("\0") if name]
-    git.run(path, "add", "--all")
+    large_files.add_all(path, but=[name for name in large_files.uncommitted(path, max_bytes) if name not in half_merged])
     is_new = not git.succeeds(path, "diff", "--cached", "--quiet", "--no-ext-diff", "HEAD") or _is_merging(path)
     if is_new:
         command = ("commit", "--quiet", "--no-verify", "--cleanup=whitespace", "--allow-empty-message", "--file=-")

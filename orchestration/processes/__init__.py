@@ -1,6 +1,8 @@
 """Process trees: started under a shim, read, and ended completely.
 
 agent_process  starts an agent under its shim and reads its output: the worker's side
+shim_watch     whether that shim still does its work, or its worker must
+frames         the bytes of a shim as its worker reads them
 shim           supervises one agent's tree; a program of its own, started by path
 shim_output    forwards the agent's output in bounded memory, and keeps its journal
 kill_sequence  the signals of a stop, as an agent module chooses them

@@ -9,20 +9,25 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO, Literal, Self, get_args
 
-from orchestration.processes import kill_sequence, leftovers, procfs
+from orchestration.processes import kill_sequence, leftovers, procfs, shim_watch
+from orchestration.processes.frames import Damaged, FrameReader
 from orchestration.processes.kill_sequence import Step
 from orchestration.processes.leftovers import Identity
-from orchestration.processes.shim_output import STATUS, STDOUT
+from orchestration.processes.shim_output import BEAT, STATUS, STDOUT
+from orchestration.processes.shim_watch import Overdue, ShimWatch
 
 SHIM_FILE = Path(__file__).with_name("shim.py")
 SHIM_EXIT_S = 5.0
 READ_BYTES = 2**16
-_HEADER_BYTES = 5
+REST_READS = 64  # of a pipe that an agent might keep full
+CHECK_S = 1.0  # between two looks for the processes of a shim that is late
 
 Cause = Literal["exited", "stopped", "killed", "wall_timeout", "idle_timeout", "parent_gone", "start_failed"]
 
@@ -61,7 +66,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the process ended. Not `complete`: the shim itself died, and the worker ended the tree."""
+    """How the process ended. Not `complete`: the shim died or did not do its work, and the worker ended the tree; `error` says so."""
 
     cause: Cause
     exit_code: int | None = None
@@ -78,7 +83,7 @@ class Ended:
 class Process:
     """One agent's process tree. It never outlives its `with` block, nor the death of this process."""
 
-    def __init__(self, spec: Spec, shim: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, spec: Spec, shim: "subprocess.Popen[bytes]", journal_start: int) -> None:
         assert shim.stdin and shim.stdout
         self._spec = spec
         self._shim = shim
@@ -86,10 +91,14 @@ class Process:
         self._frames: IO[bytes] = shim.stdout
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._frames, selectors.EVENT_READ)
-        self._unread = bytearray()
+        self._reader = FrameReader()
         self._lines_read: deque[Line] = deque()
+        self._journal_start = journal_start
+        self._events_read = 0
         self._ended: Ended | None = None
         self._began = time.monotonic()
+        self._next_check = 0.0
+        self._watch = ShimWatch(wall_s=spec.wall_s, idle_s=spec.idle_s, grace_s=spec.grace_s, now=self._began)
         identity = leftovers.identity(shim.pid)
         # A shim that died at once gets an identity too; it is never alive.
         self.identity: Identity = identity or Identity(shim.pid, 0, leftovers.boot_id())
@@ -108,9 +117,11 @@ class Process:
 
     def stop(self) -> None:
         """Begin the kill sequence; KILL follows at the end of the grace. Returns at once; safe from any thread, and repeatedly."""
+        self._watch.request = self._watch.request or "stopped"
         self._send_command(b"stop\n")
 
     def kill(self) -> None:
+        self._watch.request = "killed"
         self._send_command(b"kill\n")
 
     @property
@@ -140,60 +151,107 @@ class Process:
             pass
 
     def _read_frames(self, timeout_s: float) -> None:
-        """Read the frames that the shim sent; waits for at most `timeout_s`."""
-        if not self._selector.select(timeout_s):
-            return
-        data = os.read(self._frames.fileno(), READ_BYTES)
-        if not data:
-            self._finish(None)
-            return
-        self._unread += data
-        for kind, payload in self._whole_frames():
-            if kind == STATUS:
-                self._finish(json.loads(payload))
-                return
-            stream: Literal["stdout", "stderr"] = "stdout" if kind == STDOUT else "stderr"
-            self._lines_read.extend(Line(stream, leftovers.decode(line)) for line in payload.split(b"\n")[:-1])
+        """Read the frames that the shim sent; waits for at most `timeout_s`. A shim that is late loses its tree to this process."""
+        data = os.read(self._frames.fileno(), READ_BYTES) if self._selector.select(timeout_s) else None
+        self._watch.look(time.monotonic())
+        if data == b"":
+            self._finish(b"")
+        elif data:
+            self._take(data)
+        if self._ended is None and (overdue := self._watch.overdue()) and time.monotonic() >= self._next_check:
+            self._next_check = time.monotonic() + CHECK_S
+            if not self._may_be_ending():
+                self._take_over(overdue)
 
-    def _whole_frames(self) -> list[tuple[bytes, bytes]]:
-        frames = []
-        at = 0
-        while len(self._unread) >= at + _HEADER_BYTES:
-            start = at + _HEADER_BYTES
-            end = start + int.from_bytes(self._unread[at + 1 : start], "big")
-            if len(self._unread) < end:
-                break
-            frames.append((bytes(self._unread[at : at + 1]), bytes(self._unread[start:end])))
-            at = end
-        del self._unread[:at]
-        return frames
+    def _may_be_ending(self) -> bool:
+        """Whether the shim can be at its last task: the tree is dead, and a slow disk takes its time with journal and status."""
+        if self._watch.silent_s > shim_watch.ENDING_S or procfs.is_frozen(self._shim.pid):
+            return False
+        return not leftovers.tree(self._spec.marker, but=self.identity)[0]
 
-    def _finish(self, status: dict[str, object] | None) -> None:
-        """The shim sent its status, or its pipe ended."""
+    def _take(self, data: bytes) -> None:
+        try:
+            for kind, payload in self._reader.feed(data):
+                self._watch.receive(output=kind != BEAT or bool(payload))
+                if kind == STATUS:
+                    self._finish(payload)
+                    return
+                if kind != BEAT:
+                    self._keep("stdout" if kind == STDOUT else "stderr", payload)
+        except Damaged:
+            self._take_over(Overdue("killed", "what its shim sent was damaged"))
+
+    def _keep(self, stream: Literal["stdout", "stderr"], lines: bytes) -> None:
+        kept = [Line(stream, leftovers.decode(line)) for line in lines.split(b"\n")[:-1]]
+        self._events_read += sum(stream == "stdout" and line.text.lstrip(" \t").startswith("{") for line in kept)
+        self._lines_read.extend(kept)
+
+    def _finish(self, status: bytes) -> None:
+        """The shim sent its status, or its pipe ended. Only a shim that then ends by itself is believed: who else could have sent it?"""
         self._commands.close()
         self._selector.select(SHIM_EXIT_S)  # the end of its pipe shows its exit sooner than polling
-        self._selector.close()
         try:
             self._shim.wait(SHIM_EXIT_S)
         except subprocess.TimeoutExpired:
-            self._shim.kill()
-            self._shim.wait()
-        self._frames.close()
-        status = status or leftovers.read_status(Path(self._spec.status_path))
-        if status is not None:
-            names = {field.name for field in fields(Ended)}
-            self._ended = Ended(**{name: value for name, value in status.items() if name in names})  # type: ignore[arg-type]
+            pass
+        if self._shim.returncode == 0 and (ended := _ended(status, Path(self._spec.status_path))):
+            self._ended = ended
+            self._selector.close()
+            self._frames.close()
             return
+        how = "did not end" if self._shim.returncode is None else f"ended with {self._shim.returncode}, without a status"
+        self._end_tree("killed", f"its shim {how}: the worker ended its processes itself")
+
+    def _take_over(self, overdue: Overdue) -> None:
+        frozen = " (a signal had frozen it)" if procfs.is_frozen(self._shim.pid) else ""
+        self._end_tree(overdue.cause, f"{overdue.sentence}{frozen}: the worker ended its processes itself")
+
+    def _end_tree(self, cause: Cause, error: str) -> None:
+        """End the tree without its shim. Usage that the agent reported and the shim did not pass on is read from the journal."""
         began = time.monotonic()
-        survivors = leftovers.end_marked(self._spec.marker, cgroup_parent=self._spec.cgroup_parent)
+        survivors = leftovers.end_marked(self._spec.marker, cgroup_parent=self._spec.cgroup_parent, shim=self.identity)
+        seconds = time.monotonic()
+        self._shim.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._shim.wait(SHIM_EXIT_S)
         self._ended = Ended(
-            cause="killed",
-            error=f"the shim died without a status (it ended with {self._shim.returncode})",
-            seconds=round(time.monotonic() - self._began, 3),
-            kill_seconds=round(time.monotonic() - began, 3),
+            cause=cause,
+            error=error,
+            seconds=round(seconds - self._began, 3),
+            kill_seconds=round(seconds - began, 3),
             survivors=survivors,
             complete=False,
         )
+        self._read_rest()
+        self._commands.close()
+        self._selector.close()
+        self._frames.close()
+
+    def _read_rest(self) -> None:
+        """The frames that are still in the pipe, and the events of the journal that no frame brought."""
+        with suppress(Damaged, OSError):
+            for _ in range(REST_READS):
+                data = os.read(self._frames.fileno(), READ_BYTES) if self._selector.select(0) else b""
+                if not data:
+                    break
+                for kind, payload in self._reader.feed(data):
+                    if kind not in (BEAT, STATUS):
+                        self._keep("stdout" if kind == STDOUT else "stderr", payload)
+        limit_bytes = 2 * self._spec.journal_limit_bytes
+        journal = leftovers.read_journal(Path(self._spec.journal_path), start=self._journal_start, limit_bytes=limit_bytes)
+        events = (line for line in journal if line.lstrip(" \t").startswith("{"))
+        self._lines_read.extend(Line("stdout", line) for line in islice(events, self._events_read, None))
+
+
+def _ended(text: bytes, path: Path) -> Ended | None:
+    """The status from its frame, or from the disk where there was no frame. None: no shim wrote this."""
+    try:
+        status = json.loads(text) if text else leftovers.read_status(path)
+    except ValueError:
+        return None
+    if not isinstance(status, dict) or status.get("cause") not in get_args(Cause):
+        return None
+    return Ended(**{field.name: status[field.name] for field in fields(Ended) if field.name in status})
 
 
 def start(spec: Spec) -> Process:
@@ -203,6 +261,8 @@ def start(spec: Spec) -> Process:
     handle, spec_path = tempfile.mkstemp(prefix="shim-", suffix=".json", dir=status_path.parent)
     with os.fdopen(handle, "w") as file:
         json.dump(asdict(spec), file)
+    journal = Path(spec.journal_path)
+    journal_start = journal.stat().st_size if journal.exists() else 0  # it has the events of earlier processes too
     # The shim carries the marker from its start, so that the reaper cannot miss a session that is just starting.
     environment = {procfs.MARKER_VARIABLE: spec.marker}
     if "LD_LIBRARY_PATH" in os.environ:  # some Pythons do not start without it
@@ -215,4 +275,4 @@ def start(spec: Spec) -> Process:
         bufsize=0,
         start_new_session=True,
     )
-    return Process(spec, shim)
+    return Process(spec, shim, journal_start)

@@ -3,16 +3,18 @@
 import json
 import os
 import signal
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from orchestration.processes import cgroups, procfs
 from orchestration.processes.tree_kill import Processes, TreeKill
 
 MAX_LINE_BYTES = 2**21
+MAX_STATUS_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +45,38 @@ def marked_pids(marker: str) -> list[int]:
     return sorted(procfs.carrying_marker(procfs.all_processes(), marker))
 
 
-def end_marked(marker: str, grace_s: float = 0, *, cgroup_parent: str = "") -> int:
+def tree(marker: str, *, but: Identity | None = None) -> tuple[set[int], Processes]:
+    """The pids of the living processes that carry the marker and of their descendants, `but` one; and all processes."""
+    processes = procfs.all_processes()
+    pids = procfs.carrying_marker(processes, marker)
+    pids |= procfs.descendants(processes, pids) - {os.getpid()}
+    if but is not None and but.pid in pids and processes[but.pid].started == but.starttime:
+        pids.remove(but.pid)
+    return pids, processes
+
+
+def end_marked(marker: str, grace_s: float = 0, *, cgroup_parent: str = "", shim: Identity | None = None) -> int:
     """End all processes that carry the marker, and their descendants. Returns the number of survivors: 0 is proof of death.
 
-    Takes at most `grace_s` plus a few seconds. With a grace, a living shim ends its tree in order.
+    Takes at most `grace_s` plus a few seconds. With a grace, a living shim ends its tree in order. `shim` ends last: frozen or not, it is
+    the parent of what the agent's processes leave behind while they are ended.
     """
-
-    def find() -> tuple[set[int], Processes]:
-        processes = procfs.all_processes()
-        pids = procfs.carrying_marker(processes, marker)
-        return pids | (procfs.descendants(processes, pids) - {os.getpid()}), processes
-
     groups = cgroups.leftover_groups(marker, cgroup_parent)
-    tree_kill = TreeKill(find, grace_s=grace_s, now=time.monotonic(), cgroup=groups[0] if groups else None)
+    cgroup = groups[0] if groups else None
+    if shim is not None:
+        _end(TreeKill(lambda: tree(marker, but=shim), grace_s=grace_s, now=time.monotonic(), cgroup=cgroup))
+    tree_kill = TreeKill(lambda: tree(marker), grace_s=grace_s, now=time.monotonic(), cgroup=cgroup)
+    _end(tree_kill)
+    for group in groups:
+        group.remove()
+    return tree_kill.survivors
+
+
+def _end(tree_kill: TreeKill) -> None:
     while not tree_kill.over:
         pause = tree_kill.step(time.monotonic())
         if not tree_kill.over:
             time.sleep(pause)
-    for group in groups:
-        group.remove()
-    return tree_kill.survivors
 
 
 def end_stale_gits(marker: str, *, after_s: float) -> int:
@@ -82,22 +96,34 @@ def end_stale_gits(marker: str, *, after_s: float) -> int:
 def read_status(path: Path) -> dict[str, Any] | None:
     """The shim's final status. None: it died before it wrote one."""
     try:
-        status = json.loads(path.read_bytes())
+        with _open_file(path) as file:
+            status = json.loads(file.read(MAX_STATUS_BYTES))
     except (OSError, ValueError):
         return None
     return status if isinstance(status, dict) else None
 
 
-def read_journal(path: Path) -> Iterator[str]:
-    """The lines that the agent wrote to stdout, delivered or not. Leaves out a last line without its newline."""
+def read_journal(path: Path, *, start: int = 0, limit_bytes: int = 2**26) -> Iterator[str]:
+    """The lines that the agent wrote to stdout, delivered or not, from `start` on. Leaves out a last line without its newline, and what is
+    beyond the limit: an agent may have written to the file itself."""
     try:
-        journal = path.open("rb")
+        journal = _open_file(path)
     except OSError:
         return
     with journal:
-        while line := journal.readline(MAX_LINE_BYTES):
+        journal.seek(start)
+        while journal.tell() < start + limit_bytes and (line := journal.readline(MAX_LINE_BYTES)):
             if line.endswith(b"\n"):
                 yield decode(line[:-1])
+
+
+def _open_file(path: Path) -> BinaryIO:
+    """A file only: a pipe that an agent put in its place would make the reader wait for ever. Raises OSError."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(f"{path} is no file")
+    return file
 
 
 def decode(line: bytes) -> str:

@@ -30,6 +30,11 @@ def read_process(pid: int) -> ProcessInfo | None:
     return ProcessInfo(pid, parent=int(fields[1]), group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
 
 
+def is_frozen(pid: int) -> bool:
+    """Whether a signal has stopped it: it runs nothing until it gets SIGCONT."""
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1] in ([b"T"], [b"t"])
+
+
 def all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 

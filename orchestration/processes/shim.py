@@ -21,13 +21,14 @@ sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 import cgroups
 import procfs
-from shim_output import STATUS, STDERR, STDOUT, Journal, LineBuffer, Outbox, split_events
+from shim_output import BEAT, STATUS, STDERR, STDOUT, Journal, LineBuffer, Outbox, split_events
 from tree_kill import TERM_ALL, KillStep, TreeKill
 
 COMMANDS, FRAMES = 0, 1
 READ_BYTES = 2**16
 ORPHAN_GRACE_S = 1.0  # for the children that an agent left behind, and for the whole tree once the supervisor is dead
 DRAIN_S = 2.0  # for pipes that a process outside the tree holds open
+BEAT_S = 1.0  # a frame at least this often: the supervisor ends the tree of a shim that is silent for long (shim_watch.py)
 UNREAD_S = 60.0  # a living supervisor that does not read for this long finds the status and the journal on disk
 PR_SET_CHILD_SUBREAPER = 36
 WALL = 0x40000000  # children of any kind, so that ECHILD really means no child
@@ -39,7 +40,7 @@ class Shim:
     def __init__(self, spec: dict[str, Any]) -> None:
         # Newer fields have defaults: during an upgrade, an older worker starts this file.
         self.spec = spec
-        self.began = self.last_output = self.last_progress = time.monotonic()
+        self.began = self.last_output = self.last_progress = self.last_beat = time.monotonic()
         self.throttled = False
         self.cause = ""
         self.error = ""
@@ -117,6 +118,7 @@ class Shim:
         now = time.monotonic()
         if self.throttled:
             self.last_output = now  # an agent that the shim throttles is not idle
+        self.beat(now)
         self.check_deadlines(now)
         if self.tree_kill and self.dead_at is None and now >= self.next_pass:
             self.next_pass = now + self.tree_kill.step(now)
@@ -126,13 +128,15 @@ class Shim:
     def seconds_to_wait(self) -> float:
         """Seconds until the next deadline."""
         now = time.monotonic()
+        waits = [BEAT_S if self.outbox else self.last_beat + BEAT_S - now]
         if self.dead_at is not None:
-            return max(self.dead_at + DRAIN_S - now, 0)
-        if self.tree_kill:
-            return max(self.next_pass - now, 0)
-        waits = [self.began + self.spec["wall_s"] - now]
-        if self.spec["idle_s"]:
-            waits.append(self.last_output + self.spec["idle_s"] - now)
+            waits.append(self.dead_at + DRAIN_S - now)
+        elif self.tree_kill:
+            waits.append(self.next_pass - now)
+        else:
+            waits.append(self.began + self.spec["wall_s"] - now)
+            if self.spec["idle_s"]:
+                waits.append(self.last_output + self.spec["idle_s"] - now)
         return float(max(min(waits), 0))
 
     def update_registrations(self) -> None:
@@ -150,6 +154,12 @@ class Shim:
                 self.selector.register(handle, event, callback)
             else:
                 self.selector.unregister(handle)
+
+    def beat(self, now: float) -> None:
+        """Show that the shim works, and whether the agent wrote anything, whole line or not. Pending frames show that as well."""
+        if now >= self.last_beat + BEAT_S and not self.outbox:
+            self.outbox.event(BEAT, b"1" if self.last_output > self.last_beat else b"")
+            self.last_beat = now
 
     def check_deadlines(self, now: float) -> None:
         if self.exited:

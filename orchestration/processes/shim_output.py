@@ -5,7 +5,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 
-STDOUT, STDERR, STATUS = b"O", b"E", b"S"
+STDOUT, STDERR, STATUS, BEAT = b"O", b"E", b"S", b"H"
 MAX_LINE_BYTES = 2**20
 TEXT_LIMIT_BYTES = 2**22
 EVENT_LIMIT_BYTES = 2**22

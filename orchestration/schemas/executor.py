@@ -21,6 +21,17 @@ class Stopped(Schema):
     stopped: bool
 
 
+class StoppedAll(Schema):
+    """`alive`: the sessions that are not proven to have ended yet, while Muster goes on ending them. Only where `stopped` is false."""
+
+    stopped: bool
+    alive: list[str] = []
+
+
+class Killed(Schema):
+    killed: bool
+
+
 class Ok(Schema):
     ok: bool
 

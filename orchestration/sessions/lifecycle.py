@@ -19,7 +19,7 @@ from orchestration.landing import queue
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Round, Session, Worker
 from orchestration.sessions import phase_history, rounds
-from workspaces import activity, tokens
+from workspaces import activity, disk, tokens
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import NotFound
 
@@ -105,21 +105,24 @@ def forget_price(session: Session) -> None:
 
 def stop(workspace_id: str, session_id: str, *, by: Caller) -> None:
     """Request that an open session stops and its entry goes on hold. Raises NotFound if the session is not open."""
-    with transaction.atomic():
-        _want_stop(workspace_id, by=by, for_good=True, session_id=session_id)
+    disk.write_anyway(lambda: _want_stop(workspace_id, by=by, for_good=True, session_id=session_id))
     wake_ups.publish_change(workspace_id, "workers", "entries")
 
 
 def kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
     """End an open session without the grace period: its supervisor kills at once; if that is dead, the reaper does.
     Uncommitted work is committed where the host still can. Raises NotFound if the session is not open."""
-    with transaction.atomic():
-        _want_stop(workspace_id, by=by, for_good=False, session_id=session_id)
-        fresh = Session.objects.filter(pk=session_id, status__in=Session.OPEN, kill_wanted_at__isnull=True)
-        if fresh.update(kill_wanted_at=Now()):
-            entry_id = Session.objects.values_list("entry_id", flat=True).get(pk=session_id)
-            activity.record(workspace_id, events.SessionKillRequested(entry=entry_id), by=by, object_id=session_id)
+    disk.write_anyway(lambda: _want_kill(workspace_id, session_id, by=by))
     wake_ups.publish_change(workspace_id, "workers")
+
+
+@transaction.atomic
+def _want_kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
+    _want_stop(workspace_id, by=by, for_good=False, session_id=session_id)
+    fresh = Session.objects.filter(pk=session_id, status__in=Session.OPEN, kill_wanted_at__isnull=True)
+    if fresh.update(kill_wanted_at=Now()):
+        entry_id = Session.objects.values_list("entry_id", flat=True).get(pk=session_id)
+        activity.record(workspace_id, events.SessionKillRequested(entry=entry_id), by=by, object_id=session_id)
 
 
 def stop_all(workspace_id: str, *, by: Caller) -> int:
@@ -145,6 +148,7 @@ def hold_after(workspace_id: str, session_id: str, *, by: Caller, requested: boo
     wake_ups.publish_change(workspace_id, "workers", "entries")
 
 
+@transaction.atomic
 def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str | None = None) -> int:
     Executor.objects.select_for_update().get(pk=workspace_id)
     open_sessions = Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN)
@@ -168,10 +172,19 @@ def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str
 
 
 def conclude(session: Session, ending: Ending, *, expected: Session.Status = Session.Status.RUNNING) -> bool:
-    """End a session in one transaction: settle its reservation, close its round, move its entry, keep or release its locks.
+    """End a session in one transaction, also on a full disk: settle its reservation, close its round, move its entry, keep or release its
+    locks.
 
     False: the session had ended already, or another attempt owns it; nothing changed.
     """
+    if not disk.write_anyway(lambda: _conclude(session, ending, expected)):
+        return False
+    wake_ups.enqueue_cycle(session.workspace_id)
+    wake_ups.publish_change(session.workspace_id, "executor", "workers", "entries", "locks", "budget")
+    return True
+
+
+def _conclude(session: Session, ending: Ending, expected: Session.Status) -> bool:
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=session.workspace_id)
         mine = Session.objects.filter(pk=session.pk, attempt=session.attempt, status=expected)
@@ -202,8 +215,6 @@ def conclude(session: Session, ending: Ending, *, expected: Session.Status = Ses
             entry=session.entry_id, round=session.round_number, entry_status=following.status, code=following.code
         )
         activity.record(session.workspace_id, event, by=ending.by, object_id=session.pk, reason=ending.message)
-    wake_ups.enqueue_cycle(session.workspace_id)
-    wake_ups.publish_change(session.workspace_id, "executor", "workers", "entries", "locks", "budget")
     return True
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from orchestration.configuration import Command
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
-from orchestration.processes import agent_process
+from orchestration.processes import agent_process, leftovers
 from orchestration.processes.kill_sequence import Step
 from orchestration.sessions import lifecycle
 from orchestration.sessions.logs import chunks as log_chunks
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 POLL_S = 0.1
 FLUSH_S = 0.5
+SURVIVORS_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,17 @@ def run(
         finally:
             stop_flags.attach(None)
         try_database(lambda: flush(session, writer))
-        return process.ended
+        return _proven_dead(process.ended, spec, stop_flags)
+
+
+def _proven_dead(ended: agent_process.Ended, spec: agent_process.Spec, stop_flags: StopFlags) -> agent_process.Ended:
+    """Waits for processes that outlived their KILL, as in a disk's driver: a session never ends before they do."""
+    survivors = ended.survivors
+    while survivors and stop_flags.reason not in ("superseded", "fenced"):
+        log.error("session.survivors", session=spec.marker, count=survivors)
+        time.sleep(SURVIVORS_S)
+        survivors = leftovers.end_marked(spec.marker, cgroup_parent=spec.cgroup_parent)
+    return replace(ended, survivors=survivors)
 
 
 def flush(session: Session, writer: log_chunks.Writer) -> None:

@@ -24,7 +24,7 @@ from orchestration.processes import leftovers
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
 from orchestration.worker.agents.shared import cli_versions
-from workspaces import ids
+from workspaces import disk, ids
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +52,12 @@ class Heartbeat:
             boot_id=identity.boot_id,
             pid=identity.pid,
             started_ticks=identity.starttime,
-            slots=self.slots,
+            slots=self._open_slots(),
         )
+
+    def _open_slots(self) -> int:
+        """0: the disk is nearly full, so that this host takes no session."""
+        return 0 if disk.is_low() else self.slots
 
     def start(self) -> None:
         for target in (self._beat_loop, self._fence_loop, self._report_agents):
@@ -127,7 +131,8 @@ class Heartbeat:
 
     def _renew(self) -> None:
         """Uses the database's clock. A lease counts from before the statement, so that it never ends earlier than this process assumes."""
-        updated = Worker.objects.filter(pk=self.worker.pk).update(seen_at=Now())
+        disk.refill()
+        updated = Worker.objects.filter(pk=self.worker.pk).update(seen_at=Now(), slots=self._open_slots())
         if not updated:  # the row was deleted: register again
             self.worker.save(force_insert=True)
         all_flags = list(self.supervised.values())

@@ -21,7 +21,7 @@ from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
 from orchestration.worker.steps.context import RoundContext, SessionOver
-from workspaces import activity
+from workspaces import activity, disk
 from workspaces.access import MUSTER
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,11 @@ INTERRUPTED = (Outcome.LOST, Outcome.INTERRUPTED, Outcome.STOPPED)
 
 
 def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
-    """Supervise a claimed session to its end. Does nothing if another worker took it first."""
+    """Supervise a claimed session to its end. Does nothing if another worker took it first, or on a disk that is nearly full: it then waits
+    for another host, or for space."""
+    if disk.is_low():
+        log.warning("session.not_taken", session=session_id, free_mb=round(disk.free_mb()))
+        return
     session = sessions.take(session_id, attempt=attempt, worker=heartbeat.worker)
     if session is None:
         return

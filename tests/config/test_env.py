@@ -30,6 +30,7 @@ BAD = {
     "MUSTER_POLL_S": ["abc", "0", "61"],
     "MUSTER_TICK_S": ["abc", "0", "-5"],
     "MUSTER_KEEP_DAYS": ["abc", "-1", "inf"],
+    "MUSTER_DISK_RESERVE_MB": ["", "-1", "1.5", "2e9"],
     "MUSTER_WEBHOOK_ALLOW": ["http://hooks.example.com", "10.0.0.0/33"],
     "MUSTER_EMAIL_URL": ["mail.example.com", "http://mail.example.com", "smtp://", "smtp://host:port"],
     "MUSTER_EMAIL_FROM": ["", "muster", "muster@"],

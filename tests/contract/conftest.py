@@ -2,9 +2,16 @@
 
 import pytest
 
+from orchestration.executor import stopping
 from tests.contract.api import Api
 from tests.factories import a_token, a_workspace
 from workspaces.models import Workspace
+
+
+@pytest.fixture(autouse=True)
+def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker runs here, so that no session that is asked to stop would end."""
+    monkeypatch.setattr(stopping, "WAIT_S", 0)
 
 
 @pytest.fixture

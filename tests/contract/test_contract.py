@@ -9,7 +9,7 @@ from budget.amounts import usd
 from budget.models import Account, BudgetChange, Project, RoundSpend
 from orchestration import queries
 from orchestration.backlog.entries import Draft
-from orchestration.executor import dispatch
+from orchestration.executor import dispatch, stopping
 from orchestration.models import Entry, Executor, Session
 from tests.contract.api import Api, invalid, not_found
 from tests.factories import (
@@ -24,7 +24,7 @@ from tests.factories import (
     sessions_of,
     some_entries,
 )
-from workspaces.models import Workspace
+from workspaces.models import Event, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -95,10 +95,19 @@ def test_each_control_may_be_repeated(shop: Api) -> None:
         assert shop.post(f"/executor/{verb}").status == 200
 
 
-def test_stop_all_stops_every_session_and_pauses(workspace: Workspace, shop: Api) -> None:
+def test_stop_all_is_true_once_every_session_has_ended(workspace: Workspace, shop: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = [a_session(an_entry(workspace)), a_session(an_entry(workspace))]
+    monkeypatch.setattr(stopping, "WAIT_S", 60)
+    monkeypatch.setattr(stopping.time, "sleep", lambda _: ended(running.pop()))
+    response = shop.post("/executor/stop-all")
+    assert (response.status, response.text) == (200, '{"stopped": true}')
+    assert running == [] and shop.get("/executor/status").json["state"] == "paused"
+
+
+def test_stop_all_asks_every_session_pauses_and_names_those_that_live_on(workspace: Workspace, shop: Api) -> None:
     running, claimed = a_session(an_entry(workspace)), an_entry(workspace)
     dispatch.cycle(workspace.pk)
-    assert tuple(shop.post("/executor/stop-all")) == (200, {"stopped": True})
+    assert tuple(shop.post("/executor/stop-all")) == (200, {"stopped": False, "alive": [running.pk]})
     running.refresh_from_db()
     assert running.stop_wanted_at is not None
     claimed.refresh_from_db()
@@ -115,10 +124,21 @@ def test_stop_worker_ends_that_session_only_and_the_executor_keeps_its_state(wor
     assert shop.get("/executor/status").json["state"] == "running"
 
 
-def test_stopping_a_session_that_is_not_there_or_over_is_404(workspace: Workspace, shop: Api) -> None:
+def test_killing_a_session_skips_the_grace_once_and_records_who(workspace: Workspace, shop: Api) -> None:
+    session = a_session(an_entry(workspace))
+    for _ in range(2):
+        assert tuple(shop.post(f"/executor/workers/{session.pk}/kill")) == (200, {"killed": True})
+    session.refresh_from_db()
+    assert session.kill_wanted_at is not None and session.stop_wanted_at is not None and not session.stop_for_good
+    assert Event.objects.filter(verb="session.kill", object_id=session.pk, actor="token:test").count() == 1
+    assert shop.get("/executor/status").json["state"] == "running"
+
+
+@pytest.mark.parametrize("verb", ["stop", "kill"])
+def test_stopping_a_session_that_is_not_there_or_over_is_404(workspace: Workspace, shop: Api, verb: str) -> None:
     over = ended(a_session(an_entry(workspace)))
     for id_ in ("sess_4j6h8g2f1d9s7a5b", over.pk, "nonsense", "%00", "x" * 5000):
-        assert tuple(shop.post(f"/executor/workers/{id_}/stop")) == not_found("Worker session")
+        assert tuple(shop.post(f"/executor/workers/{id_}/{verb}")) == not_found("Worker session")
 
 
 # Inspection

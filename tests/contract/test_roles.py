@@ -65,6 +65,7 @@ READ = [
 RUN = [
     "agentRetry",
     "executorForceDispatch",
+    "executorKillWorker",
     "executorPause",
     "executorResume",
     "executorReverifyEntry",

@@ -4,15 +4,17 @@ import os
 import shutil
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.faults.harness import Running, is_running, until
+from tests.faults.harness import ROOT, Running, is_running, until
 from tests.faults.test_kills import QUICK, Work, _finishes, _marker
 
 pytestmark = pytest.mark.alone  # its bounds are seconds
@@ -43,6 +45,57 @@ def test_a_stop_works_while_valkey_is_down(start: Start, prepared: Path, data: P
     until(lambda: not work.agents(), 10)
 
 
+def test_agents_that_froze_their_shims_are_stopped_all_the_same(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
+    work = started_work(start, prepared, data, tmp_path)
+    frozen = work.shims()
+    for shim in frozen:
+        shim.suspend()
+    answer = work.call("POST", "/executor/stop-all")
+    assert answer == {"stopped": True} or (answer["stopped"] is False and answer["alive"])
+    assert not (answer["stopped"] and work.agents()), "it is true"
+    took = until(lambda: not work.agents(), 30)
+    print(f"stop-all with frozen shims: {answer}, and {took:.3f} s later nothing lived")
+    until(lambda: work.call("GET", "/executor/workers") == {"workers": []}, 20)
+    ends = _ends(work)
+    assert [outcome for outcome, _ in ends] == ["stopped"] * len(frozen)
+    assert all("its shim did not answer the stop" in message for _, message in ends), ends
+
+
+@pytest.mark.parametrize(
+    "plans", ["ignore_term freeze setsid hidden sleep", "ignore_term stubborn_daemon sleep", "ignore_term bomb"]
+)
+def test_an_agent_that_defends_itself_is_gone_after_a_stop(
+    start: Start, prepared: Path, data: Path, tmp_path: Path, plans: str
+) -> None:
+    shutil.copytree(prepared, data)
+    work = Work(start(**QUICK, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path)
+    agent = [sys.executable, "-S", str(ROOT / "tests/orchestration/processes/fake_agent.py"), *plans.split()]
+    work.call("PATCH", "/config", {"agent": {"command": agent}, "max_workers": 1})
+    work.call("POST", "/executor/start")
+    until(lambda: _inside(data / "worktrees"), 30)
+    time.sleep(1)  # whatever it starts meanwhile
+    work.call("POST", "/executor/stop-all")
+    took = until(lambda: not _inside(data / "worktrees"), 30)
+    print(f"{plans}: {took:.3f} s after the answer nothing lived")
+    until(lambda: work.call("GET", "/executor/workers") == {"workers": []}, 20)
+
+
+def test_stops_that_wait_take_no_thread_from_the_pages(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
+    """A frozen worker ends nothing, so that every stop waits its five seconds: more of them than the web server has threads for pages."""
+    work = started_work(start, prepared, data, tmp_path, MUSTER_LEASE_S="600")
+    frozen = work.up.children()["sessions"]
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(20) as stops:
+            answers = [stops.submit(work.call, "POST", "/executor/stop-all") for _ in range(20)]
+            until(lambda: work.call("GET", "/executor/status")["state"] == "paused", 4)
+            assert any(not answer.done() for answer in answers)
+            assert {answer.result()["stopped"] for answer in answers} == {False}
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    until(lambda: not work.agents(), 20)
+
+
 def test_the_reaper_kills_a_session_whose_worker_is_frozen(start: Start, prepared: Path, data: Path, tmp_path: Path) -> None:
     """Its lease would last another ten minutes. The worker that continues learns that it has lost the session."""
     shutil.copytree(prepared, data)
@@ -65,6 +118,23 @@ def test_the_reaper_kills_a_session_whose_worker_is_frozen(start: Start, prepare
     assert _outcome(work, victim) == "lost" and _entry(work, victim)["status"] == "pending"
     work.call("POST", "/executor/resume")
     _finishes(work)
+
+
+def _inside(folder: Path) -> list[int]:
+    """The living processes whose working directory lies there, shims and git excluded."""
+    pids = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd().startswith(str(folder)) and process.status() != psutil.STATUS_ZOMBIE and process.name() != "git":
+                pids.append(process.pid)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return pids
+
+
+def _ends(work: Work) -> list[tuple[str, str]]:
+    with sqlite3.connect(work.up.data / "muster.sqlite3") as database:
+        return database.execute("SELECT outcome, outcome_message FROM orchestration_session WHERE status = 'ended'").fetchall()
 
 
 def _outcome(work: Work, victim: Any) -> str:

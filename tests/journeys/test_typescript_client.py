@@ -119,7 +119,8 @@ def test_the_generated_client_calls_everything_as_the_contract_spells_it(
     assert call("budgetUpdateGlobal")[1]["total_budget_usd"] == 500
     assert call("budgetEdit") == (200, {"entryID": entry, "budget_usd": 75, "locked": True})
     assert call("budgetLock") == (200, {"entryID": entry, "locked": False})
-    assert call("executorStopAll") == (200, {"stopped": True})
+    status, stop_all = call("executorStopAll")
+    assert (status, stop_all["stopped"], session in stop_all["alive"]) == (200, False, True)  # no worker runs here to end it
     assert recorded["budgetGetStatus"]["spent"] == 0 and call("budgetGetStatus")[1]["entries"][0]["entryID"] == entry
     refused = ("without a body", "with an empty body", "with another's body", "budgetEdit without a body")
     assert all(call(name)[0] == 400 and call(name)[1]["success"] is False for name in refused)

@@ -44,6 +44,16 @@ class LandingRules(Part):
     refusals: Annotated[int, Field(ge=0, le=20)] = 3
 
 
+class Limits(Part):
+    """What a session may use. `file_mb`: MiB of a file that is committed."""
+
+    file_mb: Annotated[int, Field(ge=1, le=100_000)] = 100
+
+    @property
+    def file_bytes(self) -> int:
+        return self.file_mb * 2**20
+
+
 class Config(Part):
     """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
     commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `hold_slice_usd`: a session reserves this much
@@ -71,6 +81,7 @@ class Config(Part):
     hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = None
     auto_reallocate: bool = False
     plateau: Plateau = Field(default_factory=Plateau)
+    limits: Limits = Field(default_factory=Limits)
     log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
 
     @field_validator("integration_branch")

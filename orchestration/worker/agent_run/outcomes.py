@@ -33,9 +33,10 @@ def early_end(agent_run: AgentRun, session: Session, last_words: str) -> Ending 
     code = ended.exit_code
     if agent_run.reason in ("stopped", "interrupted", "superseded", "fenced"):
         ending = requested_end(agent_run.reason, session)
-        return Ending(ending.outcome, ending.message, exit_code=code, cost_unknown=cost_unknown, findings=ending.findings)
+        message, findings = ending.message + _how(ended), tuple(finding + _how(ended) for finding in ending.findings)
+        return Ending(ending.outcome, message, exit_code=code, cost_unknown=cost_unknown, findings=findings)
     if agent_run.reason == "out_of_money":
-        message = "The session's reservation was used up: its work is kept, and it continues when there is money"
+        message = "The session's reservation was used up: its work is kept, and it continues when there is money" + _how(ended)
         return Ending(Outcome.OUT_OF_MONEY, message, exit_code=code, cost_unknown=cost_unknown, findings=(message,))
     if agent_run.failure is not None:
         return from_failure(agent_run.failure, exit_code=code, cost_unknown=cost_unknown)
@@ -43,12 +44,17 @@ def early_end(agent_run: AgentRun, session: Session, last_words: str) -> Ending 
         problem = (
             "ran longer than its time limit" if ended.cause == "wall_timeout" else "was silent for longer than its idle limit"
         )
-        message = f"The agent {problem} ({ended.seconds:.0f} s)"
+        message = f"The agent {problem} ({ended.seconds:.0f} s){_how(ended)}"
         return Ending(Outcome.TIMED_OUT, message, exit_code=code, cost_unknown=cost_unknown, findings=(message,))
     if not agent_run.ok:
         message = _crash(ended, agent_run.summary, last_words)
         return Ending(Outcome.CRASHED, message, exit_code=code, cost_unknown=cost_unknown, findings=(message,))
     return None
+
+
+def _how(ended: Ended) -> str:
+    """What to add where the worker had to end the processes itself."""
+    return "" if ended.complete else f"; {ended.error}"
 
 
 def from_failure(failure: Failure, *, exit_code: int | None = None, cost_unknown: bool = False) -> Ending:
@@ -79,6 +85,8 @@ def from_failure(failure: Failure, *, exit_code: int | None = None, cost_unknown
 def _crash(ended: Ended, agent_summary: str, last_words: str) -> str:
     if ended.cause == "start_failed":
         return f"The agent could not be started: {ended.error}"[:500]
+    if not ended.complete:
+        return f"The agent was killed{_how(ended)}"[:500]
     if ended.cause == "killed" or ended.signal:
         return f"The agent was killed by signal {ended.signal}: {ended.error}"[:500].rstrip(": ")
     if ended.exit_code == 0:

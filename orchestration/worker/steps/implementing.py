@@ -3,7 +3,7 @@
 from budget.models import Hold
 from orchestration import sessions
 from orchestration.backlog import locks, paths
-from orchestration.git import conflicts, repo_guard, worktrees
+from orchestration.git import conflicts, large_files, repo_guard, worktrees
 from orchestration.models import FileLock, Round, Session
 from orchestration.reasons import Reason
 from orchestration.sessions import Ending, conversations, giving_way, metering, reservations, rounds, session_dir
@@ -57,6 +57,7 @@ def check_changes(context: RoundContext) -> list[str]:
     changed = worktrees.changed_files(context.worktree.path, context.worktree.base_sha)
     return [
         *_unchanged(context),
+        *too_large(context),
         *_undeclared_files(context, changed),
         *_tampered_judges(context, changed),
         *_leaked_secrets(context),
@@ -136,7 +137,8 @@ def _commit(context: RoundContext) -> None:
     """Commit all work, however the agent ended: work is never lost."""
     opened = context.round
     message = f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}"
-    opened.commit = session_dir.working_copy(context.entry).commit(message) or ""
+    copy = session_dir.working_copy(context.entry)
+    opened.commit = copy.commit(message, max_bytes=context.config.limits.file_bytes) or ""
     opened.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
     Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
 
@@ -161,6 +163,23 @@ def _undeclared_files(context: RoundContext, changed: list[str]) -> list[str]:
             unlocked.append(name)
     refused = locks.extend(context.entry, unlocked) if unlocked else []
     return [f"{Reason.FILES_LOCKED}: {path} belongs to {holder}: undo your changes to it" for path, holder in refused]
+
+
+def too_large(context: RoundContext) -> list[str]:
+    """Findings for files over the limit: Muster commits none, and what the agent committed itself must not be merged."""
+    path, limits = context.worktree.path, context.config.limits
+    sized = large_files.committed(path, context.worktree.base_sha, limits.file_bytes)
+    return [
+        *(
+            f"file_too_large: {name} ({size / 2**20:.0f} MiB) is over the limit of {limits.file_mb} MiB and was not committed: delete it"
+            for name, size in large_files.uncommitted(path, limits.file_bytes).items()
+        ),
+        *(
+            f"file_too_large: the work or its history contains {name} ({size / 2**20:.0f} MiB), over the limit of {limits.file_mb} MiB: "
+            "take it out of both"
+            for name, size in sized.items()
+        ),
+    ][:20]
 
 
 def _leaked_secrets(context: RoundContext) -> list[str]:

@@ -60,7 +60,12 @@ def test_one_that_does_not_answer_is_named_with_a_way_on(otto: Client, workspace
     Executor.objects.filter(pk=workspace.pk).update(stop_all_at=long_ago)
     Session.objects.filter(pk=silent.pk).update(stop_wanted_at=long_ago)
     seen = shown(otto, workspace, "stopping")
-    assert "2 of 3 confirmed" in seen and "no response" in seen and "Force kill" in seen and "Retry" in seen
+    assert (
+        "2 of 3 confirmed" in seen
+        and "no response: it still lives, and Muster goes on ending it" in seen
+        and "Force kill" in seen
+        and "Retry" in seen
+    )
     assert "1 of 3 sessions has not confirmed the stop" in shown(otto, workspace, "banner")
 
 

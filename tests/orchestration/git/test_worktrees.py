@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.git import branches, conflicts, merging, worktrees
+from orchestration.git import branches, conflicts, large_files, merging, worktrees
 from orchestration.git.command import GitError
 from orchestration.git.worktrees import Worktree
 from tests.orchestration.git.repositories import a_repository, git, try_git, user_state, write
@@ -44,6 +44,31 @@ def test_a_new_worktree_starts_from_the_integration_branch(repo: Path, prepare, 
     tree = prepare()
     assert tree == Worktree(tmp_path / "root/e1", "muster/e1", git(repo, "rev-parse", INTEGRATION), fresh=True)
     assert (tree.path / "one").read_text() == "1\n"
+
+
+def test_a_commit_leaves_out_what_is_too_large_without_reading_it(prepare):
+    """A sparse file of a terabyte would keep git busy for hours. A name may look like a pattern."""
+    tree = prepare()
+    write(tree.path / "small", "x\n")
+    for name in ("data/*.bin", ":(top)big"):
+        write(tree.path / name, "")
+        os.truncate(tree.path / name, 2**40)
+    write(tree.path / "data/other.bin", "x\n")
+    assert worktrees.commit(tree.path, "Round 1")
+    assert git(tree.path, "show", "--name-only", "--format=").splitlines() == ["data/other.bin", "small"]
+    assert large_files.uncommitted(tree.path, 2**20) == {":(top)big": 2**40, "data/*.bin": 2**40}
+
+
+def test_a_large_file_is_found_in_the_work_and_in_its_history(prepare):
+    tree = prepare()
+    write(tree.path / "in history", "x" * 5000)
+    git(tree.path, "add", ".")
+    git(tree.path, "commit", "--no-verify", "--no-gpg-sign", "-qm", "the agent's own")
+    (tree.path / "in history").unlink()
+    write(tree.path / "now", "y" * 6000)
+    worktrees.commit(tree.path, "Round 1")
+    assert large_files.committed(tree.path, tree.base_sha, 4000) == {"in history": 5000, "now": 6000}
+    assert large_files.committed(tree.path, tree.base_sha, 5000) == {"now": 6000}
 
 
 def test_a_commit_includes_all_but_ignored_files(prepare):

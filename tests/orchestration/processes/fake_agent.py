@@ -107,6 +107,35 @@ time.sleep(60)
 """
 
 
+def freeze() -> None:
+    """Stop the shim, and go on: whoever reads nothing from it any more must notice by itself."""
+    os.kill(os.getppid(), signal.SIGSTOP)
+    print_line("frozen")
+
+
+def bomb() -> None:
+    """Two hundred processes that fork again whenever one of theirs ends, for five seconds."""
+    end = time.monotonic() + 5
+    for _ in range(200):
+        if os.fork() == 0:
+            while time.monotonic() < end:
+                if os.fork() == 0:
+                    time.sleep(0.05)
+                    os._exit(0)
+                os.wait()
+            os._exit(0)
+    print_line("bombing")
+    time.sleep(60)
+
+
+def forge() -> None:
+    """Write into the shim's own pipe that all is over, and freeze it."""
+    with open(f"/proc/{os.getppid()}/fd/1", "wb") as pipe:
+        status = json.dumps({"cause": "exited", "exit_code": 0}).encode()
+        pipe.write(b"S" + len(status).to_bytes(4, "big") + status)
+    os.kill(os.getppid(), signal.SIGSTOP)
+
+
 def hidden() -> None:
     """A daemon without any trace: no environment, a session of its own, its parent gone; and it ignores signals."""
     if os.fork() == 0:
@@ -150,6 +179,10 @@ PLANS = {
     "ignore_term": ignore_term,
     "ignore_int": ignore_int,
     "hidden": hidden,
+    "freeze": freeze,
+    "bomb": bomb,
+    "forge": forge,
+    "garbage": lambda: open(f"/proc/{os.getppid()}/fd/1", "wb").write(b"\xff" * 100),  # noqa: SIM115
     "tool": tool,
     "adopter": adopter,
     "goes_when_interrupted": goes_when_interrupted,

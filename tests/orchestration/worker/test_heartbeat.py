@@ -9,6 +9,7 @@ import pytest
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
+from orchestration.executor import explain
 from orchestration.models import Session, Worker
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import heartbeat as module
@@ -54,6 +55,21 @@ def test_a_renewal_moves_the_lease_and_remembers_when(
     flags.renewed_at = 0
     heartbeat._renew()
     assert 30 < lease(session) < 41 and flags.renewed_at > 0
+
+
+def test_a_host_with_a_full_disk_offers_no_slots_until_there_is_space(
+    heartbeat: Heartbeat, session: Session, settings: Any
+) -> None:
+    workspace = session.workspace
+    entry = an_entry(workspace, budget="2")
+    Worker.objects.exclude(pk=heartbeat.worker.pk).delete()
+    settings.DISK_RESERVE_MB = 100_000_000
+    heartbeat._renew()
+    why = explain.reasons(workspace.pk, [entry.pk])[entry.pk].why
+    assert why is not None and "The disk of" in why.message and "free some space" in why.message
+    settings.DISK_RESERVE_MB = 0
+    heartbeat._renew()
+    assert explain.reasons(workspace.pk, [entry.pk])[entry.pk].why is None
 
 
 @pytest.mark.parametrize("lost", [{"worker": None}, {"status": "ended", "outcome": "lost"}])
