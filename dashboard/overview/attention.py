@@ -105,7 +105,7 @@ def _alerts(page_request: PageRequest) -> list[Item]:
     executor = page_request.executor
     if executor.repository_code:
         words = f"Nothing can start. {executor.repository_message}"
-        link = reverse("executor", args=[page_request.workspace.pk])
+        link = reverse("executor-page", args=[page_request.workspace.pk])
         items.append(Item("bad", "failed", [(words, "")], executor.repository_since, "View executor", link))
     if executor.trouble_code:
         words = f"Agents cannot run. {executor.trouble_message}"

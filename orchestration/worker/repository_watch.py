@@ -28,10 +28,10 @@ def look_at_all() -> Collection[str]:
     for executor in executors.select_related("workspace"):
         trouble = _look(executor)
         if trouble is not None and (trouble.code, trouble.message) != (executor.repository_code, executor.repository_message):
-            log.warning("repository.unavailable", workspace=executor.pk, code=trouble.code)
+            log.warning("repository.breaker_opened", workspace=executor.pk, code=trouble.code)
             repository_breaker.opened(executor.pk, trouble)
         elif trouble is None and executor.repository_code and repository_breaker.closed(executor.pk):
-            log.info("repository.available", workspace=executor.pk)
+            log.info("repository.breaker_closed", workspace=executor.pk)
             back.append(executor.pk)
     return back
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.executor import dispatch, explain
-from orchestration.models import Entry, Executor, Session
+from orchestration.models import Entry, Executor, Session, Worker
 from orchestration.worker import repository_watch
 from orchestration.worker.steps import implementing
 from orchestration.worker.steps.context import RoundContext
@@ -23,6 +23,7 @@ def breaker(work: Shop) -> str:
 
 def test_forty_entries_wait_for_a_repository_that_is_away_and_go_on_after_it(shop: Make) -> None:
     work = shop(max_workers=40)
+    Worker.objects.update(slots=40)
     entries = [an_entry(work.workspace, budget="1") for _ in range(40)]
     Executor.objects.filter(pk=work.workspace.pk).update(config={**work.workspace.executor.config, "max_workers": 4})
     at_work = [start.entry.id for start in dispatch.cycle(work.workspace.pk).started]
