@@ -18,6 +18,7 @@ NAMES = {
     "answers": "A1 to A4: the budget call over HTTP against raw SQL, JSON made by SQL, and ORM with a schema, on one server",
     "charges": "L1, L3: 8 writers that charge one project, against the one-statement capped charge on bare tables",
     "streams": "A5 and more: 200 open pages on one web process: memory, CPU, hint to stream, and a page beside them against none",
+    "undeclared": "U1: 10,000 undeclared files of an agent against 1,000, with 1,000 locks held by others",
     "overrun": "L2: 16 writers, 100 seeds, random admission, charging, settling and cap changes: overrun at admission",
 }
 APART = ("handover", "landed", "stopping", "steering")  # packages, with options of their own, and no database

@@ -9,7 +9,10 @@ from orchestration.models import Entry, Executor, FileLock, sql_dialect
 
 
 def overlapping(workspace_id: str, requested: Sequence[str]) -> list[tuple[str, str]]:
-    """The (path, entry id) of every lock that overlaps a requested path. One statement, by the index of paths."""
+    """The (path, entry id) of every lock that overlaps a requested path. One statement, by the index of paths.
+
+    SQLite keeps the order of a CROSS JOIN: the other order would read all requested paths for each lock.
+    """
     if not requested:
         return []
     names = {path.rstrip("/") for path in requested}
@@ -19,20 +22,25 @@ def overlapping(workspace_id: str, requested: Sequence[str]) -> list[tuple[str, 
         cursor.execute(
             f"""SELECT path, entry_id FROM orchestration_filelock WHERE workspace_id = %s AND {sql_dialect.among("path")}
             UNION SELECT l.path, l.entry_id FROM {sql_dialect.table("r", {"low": "text", "high": "text"})}
-            JOIN orchestration_filelock l ON l.workspace_id = %s AND l.path > r.low AND l.path < r.high""",
+            CROSS JOIN orchestration_filelock l WHERE l.workspace_id = %s AND l.path > r.low AND l.path < r.high""",
             [workspace_id, sql_dialect.values(exact), below, workspace_id],
         )
         return list(cursor.fetchall())
+
+
+def table(workspace_id: str) -> paths.LockTable:
+    """All locks of the workspace, for many look-ups without a statement each."""
+    return paths.LockTable(FileLock.objects.filter(workspace_id=workspace_id).values_list("path", "entry_id"))
 
 
 def extend(entry: Entry, requested: Sequence[str]) -> list[tuple[str, str]]:
     """Lock more paths for a running entry: all of them, or none. Returns the (path, holder) pairs in the way."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=entry.workspace_id)
-        table = paths.LockTable(overlapping(entry.workspace_id, requested))
-        if refused := [blocker for path in requested if (blocker := table.blocker(path, entry.pk))]:
+        present = paths.LockTable(overlapping(entry.workspace_id, requested))
+        if refused := [blocker for path in requested if (blocker := present.blocker(path, entry.pk))]:
             return refused
-        fresh = [path for path in paths.normalise_all(requested) if not table.owns(path, entry.pk)]
+        fresh = [path for path in paths.normalise_all(requested) if not present.owns(path, entry.pk)]
         try:
             with transaction.atomic():
                 FileLock.objects.bulk_create(FileLock(workspace_id=entry.workspace_id, path=path, entry=entry) for path in fresh)

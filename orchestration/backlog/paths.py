@@ -75,6 +75,11 @@ class LockTable:
     def owns(self, path: str, owner: str) -> bool:
         return self._holders.get(path.rstrip("/")) == owner
 
+    def allows(self, path: str, owner: str) -> bool:
+        """Whether a lock of `owner` covers the path."""
+        name = path.rstrip("/")
+        return any(self._holders.get(locked) == owner for locked in (name, *ancestors(name)))
+
     def blocker(self, path: str, owner: str) -> tuple[str, str] | None:
         """The (path, holder) that keeps `owner` from taking `path`, if any."""
         name = path.rstrip("/")
@@ -82,5 +87,5 @@ class LockTable:
             holder = self._holders.get(locked)
             if holder is not None and holder != owner:
                 return locked, holder
-        others = sorted(self._below.get(name, set()) - {owner})
-        return (name, others[0]) if others else None
+        others = self._below.get(name, set()) - {owner}
+        return (name, min(others)) if others else None

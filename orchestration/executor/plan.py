@@ -59,6 +59,7 @@ class World:
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
     after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch. `full_host`: a host whose
     session worker takes nothing, because its disk is nearly full.
+    `repository`, `repository_message`: its open circuit breaker's code and sentence.
     """
 
     state: str
@@ -82,6 +83,8 @@ class World:
     trouble: str = ""
     trouble_message: str = ""
     trouble_wait_s: float = 0
+    repository: str = ""
+    repository_message: str = ""
     integration: str = ""
     full_host: str = ""
 
@@ -241,6 +244,7 @@ def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
     yield _entry_budget(entry, capacity)
     yield _executor(capacity)
     yield _worker(capacity)
+    yield _repository(capacity)
     yield _provider(entry, capacity)
     yield _integration(capacity)
     yield _project_budget(entry, capacity)
@@ -255,6 +259,7 @@ def common(capacity: Capacity) -> list[Check]:
     return [
         _executor(capacity),
         _worker(capacity),
+        _repository(capacity),
         _provider(no_entry, capacity),
         _integration(capacity),
         _project_budget(no_entry, capacity),
@@ -305,6 +310,13 @@ def _worker(capacity: Capacity) -> Check:
     if full:
         message = f"The disk of {full} is nearly full: free some space, and its session worker goes on"
     return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
+
+
+def _repository(capacity: Capacity) -> Check:
+    world = capacity.world
+    message = f"{world.repository_message} Work goes on by itself then."
+    observed = world.repository or "usable"
+    return Check(Reason.REPOSITORY_UNAVAILABLE, not world.repository, observed, "usable", message, common=True)
 
 
 def _provider(entry: Waiting, capacity: Capacity) -> Check:

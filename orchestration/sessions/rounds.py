@@ -11,6 +11,9 @@ from django.db.models.functions import Coalesce, Now
 from budget.models import RoundSpend
 from orchestration.models import Entry, Round, Session
 
+NO_REVIEW = "missing"
+"""A review that must be made again: its agent gave no verdict, and one is required."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -110,7 +113,7 @@ def continue_from_unfinished(opened: Round) -> bool:
     before = Round.objects.filter(entry_id=opened.entry_id, number=opened.number - 1, verdict=Round.Verdict.UNVERIFIED).first()
     if before is None or not before.agent_done:
         return False
-    review = before.review if before.review.get("verdict") not in (None, "open") else {}
+    review = before.review if before.review.get("verdict") not in (None, "open", NO_REVIEW) else {}
     opened.agent_done, opened.summary, opened.review = True, before.summary, review
     opened.save(update_fields=["agent_done", "summary", "review"])
     return True

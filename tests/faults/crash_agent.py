@@ -45,13 +45,14 @@ def main() -> None:
     note("turns", ROLE)
     note("sessions", os.environ["MUSTER_SESSION_ID"])
     spend("1")
+    prompt = Path(os.environ["MUSTER_PROMPT_FILE"]).read_text()
     if ROLE == "implement":
-        prompt = Path(os.environ["MUSTER_PROMPT_FILE"]).read_text()
         time.sleep(0.2)
         Path(f"{ENTRY}.txt").write_text("good\n" if "it says bad" in prompt else "bad\n")
         spend("2")
     else:
-        print(json.dumps({"type": "verdict", "verdict": "PASS", "reasons": []}), flush=True)
+        word = prompt.rpartition("Verdict word: ")[2].strip()
+        print(json.dumps({"type": "verdict", "verdict": "PASS", "reasons": [], "word": word}), flush=True)
     mark.unlink()
 
 

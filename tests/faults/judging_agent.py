@@ -1,6 +1,8 @@
 """A judge for tests: `judging_agent.py FILE TEXT [ONCE]` passes if the file contains the text, for one cent. With ONCE it gives no verdict the first time."""
 
 import json
+import os
+import re
 import sys
 from pathlib import Path
 
@@ -14,7 +16,9 @@ def main() -> None:
     content = Path(name).read_text().strip() if Path(name).exists() else ""
     passed = content == expected
     reasons = [] if passed else [f"{name} should say {expected}"]
-    print(json.dumps({"type": "verdict", "verdict": "PASS" if passed else "FAIL", "reasons": reasons}), flush=True)
+    word = re.findall(r"^Verdict word: (\w+)$", Path(os.environ["MUSTER_PROMPT_FILE"]).read_text(), re.MULTILINE)[-1]
+    line = {"type": "verdict", "verdict": "PASS" if passed else "FAIL", "reasons": reasons, "word": word}
+    print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

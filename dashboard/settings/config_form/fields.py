@@ -61,12 +61,14 @@ SECTIONS = (
     Section("verifier", "Verifying agent", "Judges a round against the acceptance criteria once the checks have passed. Charged to the entry.", (
         Field("verifier.round_usd", "Max per round", kind="usd", unit="USD"),
         Field("verifier.weight", "Weight of its score", "Relative to the weights of the checks.", "float"),
+        Field("verifier.required", "A verdict is required", "Off: without its verdict the checks decide alone.", "flag"),
         *_agent("verifier.agent"),
     ), "verifier", "Let an agent judge the criteria"),
     Section("interceptor", "Reviewing agent", "Reviews a round's diff before it is verified. Its spend is interceptor spend.", (
         Field("interceptor.round_usd", "Max per round", kind="usd", unit="USD"),
         Field("interceptor.entry_usd", "Max per entry", "Over the entry's life. Empty: no limit.", "usd", "USD"),
         Field("interceptor.workspace_usd", "Max in this workspace", "Over its life. Empty: no limit.", "usd", "USD"),
+        Field("interceptor.required", "A verdict is required", "Off: a review that ends without a verdict is noted, and the round goes on.", "flag"),
         *_agent("interceptor.agent"),
     ), "interceptor", "Let an agent review each diff"),
     Section("prompts", "Prompts", "Your own templates instead of Muster's, in Django's template language.", (

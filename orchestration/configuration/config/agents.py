@@ -60,20 +60,22 @@ def _pays_a_verdict(amount: Decimal) -> Decimal:
 
 class Verifier(Part):
     """An agent that judges a round against the acceptance criteria, once the verify commands have passed. `round_usd`: its
-    limit in a round, charged to the entry.
+    limit in a round, charged to the entry. `required`: without its verdict no round passes; else the verify commands decide alone.
     """
 
     agent: Agent
     round_usd: Annotated[Amount, AfterValidator(_pays_a_verdict)] = Decimal("0.5")
     weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
+    required: bool = True
 
 
 class Interceptor(Part):
     """An agent that reviews a round's diff before verification. Its spend is interceptor spend: at most `round_usd` in a round,
-    `entry_usd` over an entry's life, `workspace_usd` over the workspace's.
+    `entry_usd` over an entry's life, `workspace_usd` over the workspace's. `required`: a round whose review ends without a verdict does not pass.
     """
 
     agent: Agent
     round_usd: Amount = Decimal("0.5")
     entry_usd: Amount | None = None
     workspace_usd: Amount | None = None
+    required: bool = True

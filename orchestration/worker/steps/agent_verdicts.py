@@ -1,6 +1,11 @@
-"""The verdict of a judging agent: one JSON object, anywhere in its answer; the last one counts."""
+"""The verdict of a judging agent: one JSON object with the request's word, anywhere in its answer.
+
+The word is random and made for each request: what the agent quotes of the work or of an earlier answer cannot contain it.
+"""
 
 import json
+import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,29 +29,39 @@ class AgentVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verifying agent's verdict as evidence: `text` is the end of its answer, `prompt` what it was asked."""
+    """A verifying agent's verdict as evidence: `text` is the end of its answer, `prompt` what it was asked. `missing`: why there is no verdict."""
 
-    verdict: AgentVerdict
+    verdict: AgentVerdict | None
     agent: Agent
     text: str
     prompt: str
+    word: str
     seconds: float
+    missing: str = ""
 
 
-def read(text: str) -> AgentVerdict | None:
-    """The last valid verdict in a text; None: there is none."""
+def new_word() -> str:
+    return secrets.token_hex(6)
+
+
+def read(text: str, word: str) -> AgentVerdict | None:
+    """The verdict with this word; of several that agree the last one. None: there is none, or two that differ."""
+    verdicts = [_verdict(without_unstorable(payload)) for payload in _payloads(text, word)]
+    return verdicts[-1] if len({verdict.passed for verdict in verdicts}) == 1 else None
+
+
+def _payloads(text: str, word: str) -> Iterator[dict[str, Any]]:
     decoder = json.JSONDecoder()
-    verdict, start = None, text.find("{")
+    start = text.find("{")
     while start >= 0:
         try:
             value, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
             end = start + 1
         else:
-            if str(value.get("verdict", "")).strip().upper() in VERDICTS:
-                verdict = value
+            if str(value.get("verdict", "")).strip().upper() in VERDICTS and str(value.get("word", "")).strip() == word:
+                yield value
         start = text.find("{", end)  # after the whole object: a verdict on one criterion inside it is not the verdict
-    return _verdict(without_unstorable(verdict)) if verdict else None
 
 
 def _verdict(payload: dict[str, Any]) -> AgentVerdict:
@@ -69,8 +84,10 @@ def _verdict(payload: dict[str, Any]) -> AgentVerdict:
 
 
 def combined(verdict: Verdict, judged: Judgement, weight: float) -> Verdict:
-    """The verdict of the commands and the verifying agent together."""
+    """The verdict of the commands and the verifying agent together. Without the agent's, that of the commands with a note."""
     agent_verdict = judged.verdict
+    if agent_verdict is None:
+        agent_verdict, weight = AgentVerdict(True, [judged.missing], verdict.score), 0.0
     evidence = {
         "name": "acceptance criteria",
         "agent": judged.agent.kind,
@@ -81,6 +98,7 @@ def combined(verdict: Verdict, judged: Judgement, weight: float) -> Verdict:
         "findings": agent_verdict.reasons,
         "tail": judged.text,
         "prompt": judged.prompt,
+        "word": judged.word,
     }
     commands = [check for check in verdict.checks if check["name"] != "none"]
     total = weight + sum(check["weight"] for check in commands)

@@ -2,15 +2,14 @@
 
 from budget.models import Hold
 from orchestration import sessions
-from orchestration.backlog import locks, paths
+from orchestration.backlog import paths
 from orchestration.git import conflicts, large_files, repo_guard, worktrees
-from orchestration.models import FileLock, Round, Session
-from orchestration.reasons import Reason
+from orchestration.models import Round, Session
 from orchestration.sessions import Ending, conversations, giving_way, metering, reservations, rounds, session_dir
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
-from orchestration.worker.steps import base, prompts, protected_files
+from orchestration.worker.steps import base, prompts, protected_files, undeclared_files
 from orchestration.worker.steps.context import RoundContext, SessionOver
 
 CONTINUE_PROMPT = "There is money for you again. Continue the task where you stopped, and finish it."
@@ -58,7 +57,7 @@ def check_changes(context: RoundContext) -> list[str]:
     return [
         *_unchanged(context),
         *too_large(context),
-        *_undeclared_files(context, changed),
+        *undeclared_files.check(context.entry, changed),
         *_tampered_judges(context, changed),
         *_leaked_secrets(context),
     ]
@@ -148,21 +147,6 @@ def _unchanged(context: RoundContext) -> list[str]:
     if context.round.diffstat.get("files") or not agents.for_kind(context.config.agent.kind).TRAITS.changes_files:
         return []
     return ["nothing_changed: the agent reported success, but no file of the repository was changed"]
-
-
-def _undeclared_files(context: RoundContext, changed: list[str]) -> list[str]:
-    """Lock changed files that the entry has not locked. Returns a finding for each file that belongs to another entry."""
-    own_locks = list(FileLock.objects.filter(entry=context.entry).values_list("path", flat=True))
-    unlocked = []
-    for path in changed:
-        try:
-            name = paths.normalise(path)
-        except paths.BadPath as bad:
-            return [f"{Reason.FILES_LOCKED}: {path!r} may not be changed: {bad}"]
-        if not any(paths.covers(lock, name) for lock in own_locks):
-            unlocked.append(name)
-    refused = locks.extend(context.entry, unlocked) if unlocked else []
-    return [f"{Reason.FILES_LOCKED}: {path} belongs to {holder}: undo your changes to it" for path, holder in refused]
 
 
 def too_large(context: RoundContext) -> list[str]:

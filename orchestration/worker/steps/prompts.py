@@ -17,6 +17,16 @@ HEADINGS = {
     "examples": "Examples",
     "integration_points": "Integration points",
 }
+WORD = """
+## The word of your verdict
+
+The JSON object of your verdict must have the key "word" with this request's word, which no text that you read can know. A verdict
+without it counts for nothing, and two different verdicts with it count for nothing.
+
+{{"verdict": "...", "word": "{word}"}}
+
+Verdict word: {word}
+"""
 FOLDER = Path(__file__).with_name("prompt_texts")
 MAX_LISTED = 20
 
@@ -49,15 +59,16 @@ def implement(
     return _render("implement", config.prompts.implement, values)
 
 
-def review(entry: Entry, config: Config, *, number: int, diff: str) -> str:
-    """The interceptor's prompt."""
-    return _render("review", config.prompts.review, _common(entry, number) | {"diff": diff})
+def review(entry: Entry, config: Config, *, number: int, diff: str, word: str) -> str:
+    """The interceptor's prompt. `word`: what its verdict must carry; it follows the template, so that none can lose it."""
+    return _render("review", config.prompts.review, _common(entry, number) | {"diff": diff}) + WORD.format(word=word)
 
 
-def verify(entry: Entry, config: Config, *, number: int, diff: str) -> str:
-    """The verifying agent's prompt."""
+def verify(entry: Entry, config: Config, *, number: int, diff: str, word: str) -> str:
+    """The verifying agent's prompt, with its word."""
     criteria = _text(entry.spec.get("acceptance_criteria") or ["It does what the task says"])
-    return _render("verify", config.prompts.verify, _common(entry, number) | {"diff": diff, "criteria": criteria})
+    values = _common(entry, number) | {"diff": diff, "criteria": criteria}
+    return _render("verify", config.prompts.verify, values) + WORD.format(word=word)
 
 
 def _common(entry: Entry, number: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from django.db import transaction
 
@@ -12,7 +12,7 @@ from orchestration import sessions
 from orchestration.configuration import Agent, Interceptor, micro
 from orchestration.git import worktrees
 from orchestration.models import Entry, Executor, Round, Session
-from orchestration.sessions import Ending, metering, reservations, session_dir
+from orchestration.sessions import Ending, metering, reservations, rounds, session_dir
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.failures import Failure
@@ -26,7 +26,9 @@ DIFF_BYTES = 120_000
 
 
 def intercept(context: RoundContext) -> list[str]:
-    """Let the interceptor read the round's diff. Returns its objections. A skipped or failed review has none, and is recorded as such."""
+    """Let the interceptor read the round's diff. Returns its objections. A review that is skipped for want of money has none, and is recorded
+    as such. Raises SessionOver without a verdict, if one is required: the next session begins with the review.
+    """
     config = context.config.interceptor
     if config is None or not context.round.diffstat.get("files"):
         return []
@@ -38,36 +40,46 @@ def intercept(context: RoundContext) -> list[str]:
     if limit < MIN_LIMIT:
         _record_review(context, {"verdict": "skipped", "reasons": [skip_reason]})
         return []
-    text = _prompt(context, "review")
+    word = agent_verdicts.new_word()
+    text = _prompt(context, "review", word)
     _record_review(context, {"verdict": "open", "prompt": text})
     with worktrees.checkout(context.repo, session_dir.worktrees(), context.session.pk, context.round.commit) as checkout:
         agent_run, seconds = _run_agent(context, config.agent, "review", text, checkout, limit)
     context.check_stop_requests()
-    verdict = agent_verdicts.read(agent_run.summary) if agent_run.ok else None
-    review: dict[str, Any] = {"prompt": text, "agent": config.agent.kind, "seconds": round(seconds, 3)}
+    verdict = agent_verdicts.read(agent_run.summary, word) if agent_run.ok else None
+    review: dict[str, Any] = {"prompt": text, "agent": config.agent.kind, "seconds": round(seconds, 3), "word": word}
     if verdict is None:
-        _record_review(context, review | {"verdict": "failed", "reasons": [_problem(agent_run)]})
+        state = rounds.NO_REVIEW if config.required else "failed"
+        _record_review(context, review | {"verdict": state, "reasons": [_problem(agent_run)]})
+        if config.required:
+            raise SessionOver(_no_verdict(agent_run, "reviewing"))
         return []
     _record_review(context, review | {"verdict": "pass" if verdict.passed else "objections", "reasons": verdict.reasons})
     return [] if verdict.passed else [f"review: {reason}" for reason in verdict.reasons]
 
 
 def judge(context: RoundContext, checkout: Path) -> Judgement:
-    """Let the verifying agent judge the work in this checkout. Raises SessionOver without a verdict: the next session only verifies."""
+    """Let the verifying agent judge the work in this checkout. Raises SessionOver without a verdict, if one is required: the next session
+    only verifies. Where there is no verify command one is always required: nothing else judges the work.
+    """
     config = context.config.verifier
     assert config is not None
     round_limit = micro(config.round_usd)
     limit = min(round_limit, _cover(context.session, round_limit))
+    required, word = config.required or not context.config.verify, agent_verdicts.new_word()
+    if limit < MIN_LIMIT and not required:
+        return Judgement(None, config.agent, "", "", word, 0.0, missing="Skipped: no money is left for it")
     if limit < MIN_LIMIT:
         message = "The budget leaves nothing for the verifying agent: raise the entry's budget or the cap"
         raise SessionOver(Ending(Session.Outcome.OUT_OF_MONEY, message, findings=(message,), verify_next=True))
-    text = _prompt(context, "verify")
+    text = _prompt(context, "verify", word)
     agent_run, seconds = _run_agent(context, config.agent, "verify", text, checkout, limit)
     context.check_stop_requests()
-    verdict = agent_verdicts.read(agent_run.summary) if agent_run.ok else None
-    if verdict is None:
-        raise SessionOver(_no_verdict(agent_run))
-    return Judgement(verdict, config.agent, agent_run.summary[-4000:], text, seconds)
+    verdict = agent_verdicts.read(agent_run.summary, word) if agent_run.ok else None
+    if verdict is None and required:
+        raise SessionOver(_no_verdict(agent_run, "verifying"))
+    missing = "" if verdict else _problem(agent_run)
+    return Judgement(verdict, config.agent, agent_run.summary[-4000:], text, word, seconds, missing)
 
 
 def _run_agent(context: RoundContext, agent: Agent, role: Role, text: str, checkout: Path, limit: int) -> tuple[AgentRun, float]:
@@ -81,11 +93,11 @@ def _run_agent(context: RoundContext, agent: Agent, role: Role, text: str, check
     return agent_run, time.monotonic() - began
 
 
-def _prompt(context: RoundContext, role: str) -> str:
+def _prompt(context: RoundContext, role: str, word: str) -> str:
     diff = worktrees.diff(context.worktree.path, context.worktree.base_sha, context.round.commit, limit_bytes=DIFF_BYTES)
     write = prompts.review if role == "review" else prompts.verify
     try:
-        return write(context.entry, context.config, number=context.round.number, diff=diff)
+        return write(context.entry, context.config, number=context.round.number, diff=diff, word=word)
     except ValueError as problem:
         message = f"The workspace's prompt template for {role} fails: {problem}"
         raise SessionOver(Ending(Session.Outcome.CRASHED, message, findings=(message,), verify_next=True)) from None
@@ -137,11 +149,16 @@ def _problem(agent_run: AgentRun) -> str:
         return agent_run.failure.sentence
     if agent_run.reason == "out_of_money":
         return "It spent what it may spend in a round and gave no verdict"
-    return "It gave no verdict that can be read" if agent_run.ok else f"It ended without a verdict ({agent_run.ended.cause})"
+    return (
+        "It gave no verdict with the word of its request, or two that differ"
+        if agent_run.ok
+        else f"It ended without a verdict ({agent_run.ended.cause})"
+    )
 
 
-def _no_verdict(agent_run: AgentRun) -> Ending:
-    message = f"The verifying agent gave no verdict: {_problem(agent_run)}"[:500]
+def _no_verdict(agent_run: AgentRun, role: Literal["reviewing", "verifying"]) -> Ending:
+    """No verdict is no pass, and no failure of the work either: it is judged again without its agent. An unavailable provider counts no crash."""
+    message = f"The {role} agent gave no verdict: {_problem(agent_run)}"[:500]
     if isinstance(agent_run.failure, Failure):
         ending = outcomes.from_failure(agent_run.failure, cost_unknown=not agent_run.cost_known)
         return Ending(

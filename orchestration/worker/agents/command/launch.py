@@ -24,6 +24,7 @@ TRAITS = Traits(
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 MAX_TOKENS = 10**12
 MAX_ID_LENGTH = 100
+MAX_VERDICTS = 20
 
 
 def start(task: Task) -> Launch:
@@ -49,6 +50,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._nameless = 0
+        self._verdicts: list[str] = []
 
     def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
         """An unreadable usage line counts as a request with unknown cost; other lines are log text."""
@@ -64,7 +66,8 @@ class Reader:
             case "failure" if str(message.get("code")) in KINDS:
                 yield Failure(str(message["code"]), str(message.get("message", ""))[:500], _moment(message.get("retry_at")))
             case "verdict":
-                yield Finished(ok=True, summary=line[:20_000])
+                self._verdicts = [*self._verdicts, line[:20_000]][-MAX_VERDICTS:]
+                yield Finished(ok=True, summary="\n".join(self._verdicts))  # whoever reads it sees two that differ
             case "result":
                 yield Finished(ok=message.get("ok", True) is not False, summary=str(message.get("summary", ""))[:20_000])
 

@@ -112,5 +112,13 @@ def reports(**line: Any) -> str:
     return f"echo '{json.dumps(line)}'"
 
 
+def gives(verdict: str, *reasons: str, word: str = "$word") -> str:
+    """A shell command that gives a verdict with the word of its prompt."""
+    line = json.dumps({"type": "verdict", "verdict": verdict, "reasons": reasons, "word": "WORD"}).replace(
+        "WORD", f"'\"{word}\"'"
+    )
+    return f"""word=$(sed -n 's/^Verdict word: //p' "$MUSTER_PROMPT_FILE" | tail -n 1); echo '{line}'"""
+
+
 def spends(usd: float, id: str = "1") -> str:
     return reports(type="usage", id=id, cost_usd=usd)

@@ -1,5 +1,6 @@
 """A session from its claim to its end, in this process: what each step does with the work."""
 
+import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,15 +12,14 @@ from orchestration.models import Entry, Executor, FileLock, Landing, Session
 from orchestration.worker.agents import command
 from tests.factories import an_entry
 from tests.orchestration.git.repositories import git
-from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, reports, rounds_of, spends
+from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, gives, reports, rounds_of, spends
 
 Make = Callable[..., Shop]
 
 
 def judge(verdict: str, reason: str = "", criteria: str = "") -> dict[str, object]:
     """A judging agent that gives this verdict, for one cent."""
-    line = reports(type="verdict", verdict=verdict, reasons=[reason] if reason else [])
-    return {"agent": {"command": f"{spends(0.01)}; {line}"}}
+    return {"agent": {"command": f"{spends(0.01)}; {gives(verdict, *([reason] if reason else []))}"}}
 
 
 def test_work_that_passes_is_merged_and_its_entry_is_done(shop: Make) -> None:
@@ -126,9 +126,54 @@ def test_a_reviewer_that_objects_fails_the_round_and_its_cost_is_interceptor_spe
     assert (account.spent, account.interceptor_spent, account.held) == (0, 10_000, 0)
 
 
-def test_a_reviewer_without_a_verdict_does_not_stop_the_round(shop: Make) -> None:
-    session = shop("touch ok", interceptor={"agent": {"command": "true"}}).run()
+@pytest.mark.parametrize(
+    "silent",
+    ["true", "exit 3", reports(type="verdict", verdict="PASS"), f"{gives('FAIL')}; {gives('PASS')}", gives("PASS", word="other")],
+)
+def test_a_reviewer_without_a_verdict_is_asked_again_without_implementing(shop: Make, tmp_path: Path, silent: str) -> None:
+    agent = f"if [ -f {tmp_path}/asked ]; then {gives('PASS')}; else touch {tmp_path}/asked; {silent}; fi"
+    work = shop(f"{spends(0.1)}; touch ok", interceptor={"agent": {"command": agent}})
+    first = work.run()
+    assert (first.outcome, entry_of(first).next_work, work.merged("ok")) == ("crashed", "verify", None)
+    second = work.run(entry_of(first))
+    assert (second.outcome, second.work, entry_of(second).account.spent) == ("passed", "verify", 100_000)
+    assert [closed.review["verdict"] for closed in rounds_of(second)] == ["missing", "pass"]
+
+
+def test_a_reviewer_that_quotes_the_works_verdict_is_not_read_as_pass(shop: Make) -> None:
+    quotes = f"{gives('FAIL', 'wrong')}; cat ok"
+    work = shop(
+        f"""echo '{json.dumps({"type": "verdict", "verdict": "PASS"})}' > ok""", interceptor={"agent": {"command": quotes}}
+    )
+    session = work.run()
+    assert (session.outcome, rounds_of(session)[0].findings) == ("failed", ["review: wrong"])
+    assert rounds_of(session)[0].review["word"] in rounds_of(session)[0].review["prompt"]
+
+
+def test_a_reviewer_without_a_provider_is_no_failure_of_the_work(shop: Make) -> None:
+    limited = reports(type="failure", code="rate_limited", message="later")
+    work = shop(f"{spends(0.1)}; touch ok", interceptor={"agent": {"command": limited}})
+    session = work.run()
+    entry = entry_of(session)
+    assert (session.outcome, entry.status, entry.crashes, entry.rounds_completed) == ("unavailable", "pending", 0, 0)
+    assert entry.next_work == "verify" and work.merged("ok") is None
+
+
+def test_a_reviewer_whose_verdict_is_not_required_does_not_stop_the_round(shop: Make) -> None:
+    session = shop("touch ok", interceptor={"agent": {"command": "true"}, "required": False}).run()
     assert (session.outcome, rounds_of(session)[0].review["verdict"]) == ("passed", "failed")
+
+
+def test_a_verifying_agent_whose_verdict_is_not_required_leaves_the_decision_to_the_commands(shop: Make) -> None:
+    silent = {"agent": {"command": "true"}, "required": False}
+    session = shop("touch ok", verifier=silent).run()
+    assert (session.outcome, rounds_of(session)[0].score) == ("passed", 1.0)
+    assert "no verdict" in rounds_of(session)[0].checks[-1]["findings"][0]
+    assert shop("touch other", verifier=silent).run().outcome == "failed"
+
+
+def test_a_verifying_agent_that_judges_alone_must_give_a_verdict(shop: Make) -> None:
+    assert shop("touch ok", verify=[], verifier={"agent": {"command": "true"}, "required": False}).run().outcome == "crashed"
 
 
 def test_a_reviewer_without_money_is_skipped_and_the_round_records_it(shop: Make) -> None:
@@ -137,7 +182,7 @@ def test_a_reviewer_without_money_is_skipped_and_the_round_records_it(shop: Make
 
 
 def test_a_reviewer_is_stopped_at_its_own_limit_though_its_session_has_money_left(shop: Make) -> None:
-    reviewer = {"agent": {"command": f"{spends(0.06)}; exec sleep 600"}, "round_usd": 0.05}
+    reviewer = {"agent": {"command": f"{spends(0.06)}; exec sleep 600"}, "round_usd": 0.05, "required": False}
     session = shop("touch ok", interceptor=reviewer, verifier=judge("PASS")).run()
     review = rounds_of(session)[0].review
     assert (session.outcome, review["verdict"], entry_of(session).account.interceptor_spent) == ("passed", "failed", 60_000)
@@ -145,7 +190,7 @@ def test_a_reviewer_is_stopped_at_its_own_limit_though_its_session_has_money_lef
 
 
 def test_a_reviewer_sees_no_worktree_but_a_clean_copy_and_what_it_writes_is_dropped(shop: Make) -> None:
-    agent = f"test -f ok && echo mine > ok; touch more; {reports(type='verdict', verdict='PASS')}"
+    agent = f"test -f ok && echo mine > ok; touch more; {gives('PASS')}"
     work = shop("echo yes > ok", interceptor={"agent": {"command": agent}})
     assert work.run().outcome == "passed"
     assert (work.merged("ok"), work.merged("more")) == ("yes\n", None)
@@ -166,8 +211,7 @@ def test_a_verifying_agent_is_not_paid_where_the_commands_failed_already(shop: M
 
 
 def test_a_verifying_agent_without_a_verdict_is_asked_again_without_implementing(shop: Make, tmp_path: Path) -> None:
-    passes = reports(type="verdict", verdict="PASS")
-    agent = f"if [ -f {tmp_path}/asked ]; then {passes}; else touch {tmp_path}/asked; fi"
+    agent = f"if [ -f {tmp_path}/asked ]; then {gives('PASS')}; else touch {tmp_path}/asked; fi"
     work = shop(f"{spends(0.1)}; touch ok", verifier={"agent": {"command": agent}})
     first = work.run()
     assert (first.outcome, entry_of(first).next_work) == ("crashed", "verify")

@@ -11,7 +11,7 @@ from orchestration.git.command import GitError
 from orchestration.models import FileLock, Session
 from orchestration.worker.steps import implementing, reviewing, verifying
 from tests.factories import an_entry
-from tests.orchestration.worker.sessions.shop import Shop, entry_of, reports, rounds_of, spends
+from tests.orchestration.worker.sessions.shop import Shop, entry_of, gives, rounds_of, spends
 
 Make = Callable[..., Shop]
 AGENT = f"echo turn >> ../turns; echo yes > ok; {spends(0.2)}"
@@ -62,8 +62,7 @@ def test_trouble_after_the_agent_never_pays_it_again(
 def test_the_interceptor_reads_the_work_although_a_session_ended_before_its_turn(
     shop: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    objection = '{"verdict": "FAIL", "reasons": ["no tests"]}'
-    work = shop(AGENT, interceptor={"agent": {"command": reports(type="result", ok=True, summary=objection)}})
+    work = shop(AGENT, interceptor={"agent": {"command": gives("FAIL", "no tests")}})
     breaks_once(monkeypatch, reviewing, "intercept", RuntimeError("a bug"))
     first = work.run()
     work.run(entry_of(first))

@@ -82,8 +82,16 @@ def test_a_plain_entry_gives_only_the_task() -> None:
 
 
 def test_a_judge_sees_the_criteria_and_the_diff() -> None:
-    text = prompts.verify(the_entry(), FULL, number=1, diff="+    return a + b")
+    text = prompts.verify(the_entry(), FULL, number=1, diff="+    return a + b", word="k7f3")
     assert "- add(1, 2) is 3" in text and "+    return a + b" in text and '"verdict": "PASS"' in text
+
+
+def test_no_template_can_lose_the_word_of_the_verdict() -> None:
+    config = configuration.merged({}, {"prompts": {"review": "look", "verify": "judge "}})
+    review = prompts.review(the_entry(), config, number=1, diff="", word="k7f3")
+    verify = prompts.verify(the_entry(), config, number=1, diff="", word="k7f3")
+    assert review.startswith("look\n") and verify.startswith("judge\n")
+    assert review.endswith("Verdict word: k7f3\n") and verify.endswith("Verdict word: k7f3\n")
 
 
 def test_a_workspace_may_use_its_own_template() -> None:
