@@ -10,6 +10,7 @@ from orchestration.configuration.config.agents import Agent, Interceptor, Verifi
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
 from orchestration.configuration.config.fields import REF, Amount, Command, Part, micro
 from orchestration.configuration.config.prompts import Prompts
+from orchestration.configuration.config.sandbox import Limits, Sandbox
 from workspaces.schemas import as_float
 
 FIXED_LIMIT_KINDS = ("command", "mini_swe_agent")
@@ -71,6 +72,8 @@ class Config(Part):
     hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = None
     auto_reallocate: bool = False
     plateau: Plateau = Field(default_factory=Plateau)
+    sandbox: Sandbox = Field(default_factory=Sandbox)
+    limits: Limits = Field(default_factory=Limits)
     log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
 
     @field_validator("integration_branch")
