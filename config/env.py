@@ -228,6 +228,12 @@ VARIABLES = {
             "The cgroup v2 folder in which each agent gets a group of its own. Empty: the worker's own, where it may be written; `none`: no groups.",
         ),
         Variable(
+            "MUSTER_SANDBOX",
+            _matching("auto, bubblewrap or none", "auto|bubblewrap|none"),
+            "auto",
+            "The sandbox of this host's sessions. `auto`: bubblewrap where it works; `bubblewrap`: no session starts without it; `none`: no sandbox.",
+        ),
+        Variable(
             "MUSTER_POLL_S",
             _seconds(0.01, 60),
             "0.5",

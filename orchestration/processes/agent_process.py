@@ -33,12 +33,24 @@ Cause = Literal["exited", "stopped", "killed", "wall_timeout", "idle_timeout", "
 
 
 @dataclass(frozen=True, slots=True)
+class Sandboxed:
+    """How a process starts in a sandbox: by `bwrap` with `options` (sandbox.py), under `init`. `env`: for the first process alone. `limits`:
+    soft and hard, by the name of the resource."""
+
+    bwrap: str
+    options: list[str]
+    init: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """What to run and within which bounds. `env` is the whole environment: the agent inherits none of the worker's.
 
     `marker` names the session and must be unique to it: every process that carries it is killed with the session.
     `kill_sequence`: the signals before the KILL at `grace_s`; empty: TERM to the whole tree at once.
-    `cgroup_parent`: the folder for its control group (cgroups.py); empty: the worker's own group, if writable.
+    `sandbox`: None: as the worker's own user, with all that it may do. `cgroup_parent`: the folder for its control group (cgroups.py); empty: the worker's own group, if writable.
     """
 
     argv: list[str]
@@ -53,6 +65,7 @@ class Spec:
     kill_sequence: tuple[Step, ...] = ()
     cgroup_parent: str = ""
     journal_limit_bytes: int = 2**24
+    sandbox: Sandboxed | None = None
 
     def __post_init__(self) -> None:
         kill_sequence.check(self.kill_sequence)

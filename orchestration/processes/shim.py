@@ -21,6 +21,7 @@ sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 import cgroups
 import procfs
+import shim_sandbox
 from shim_output import BEAT, STATUS, STDERR, STDOUT, Journal, LineBuffer, Outbox, split_events
 from tree_kill import TERM_ALL, KillStep, TreeKill
 
@@ -47,6 +48,7 @@ class Shim:
         self.exit_code: int | None = None
         self.signal: int | None = None
         self.agent: subprocess.Popen[bytes] | None = None
+        self.sandbox: shim_sandbox.Sandbox | None = None
         self.leader: procfs.ProcessInfo | None = None
         self.cgroup = cgroups.create(spec["marker"], spec.get("cgroup_parent", cgroups.DISABLED))
         self.exited = False
@@ -76,12 +78,21 @@ class Shim:
         self.report()
 
     def start_agent(self) -> None:
-        environment = {**self.spec["env"], procfs.MARKER_VARIABLE: self.spec["marker"]}
+        argv, marked = self.spec["argv"], {procfs.MARKER_VARIABLE: self.spec["marker"]}
+        environment, handles = {**self.spec["env"], **marked}, ()
+        if self.spec.get("sandbox"):
+            self.sandbox = shim_sandbox.Sandbox(self.spec["sandbox"], environment, argv)
+            argv, environment, handles = (
+                self.sandbox.argv,
+                marked,
+                self.sandbox.passed,
+            )  # bubblewrap gets none of the agent's variables
         try:
             self.agent = subprocess.Popen(
-                self.spec["argv"],
+                argv,
                 cwd=self.spec["cwd"],
                 env=environment,
+                pass_fds=handles,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -94,7 +105,11 @@ class Shim:
             self.error = f"could not start {self.spec['argv'][0]!r} in {self.spec['cwd']!r}: {problem}"
             self.dead_at = time.monotonic()
             return
-        self.leader = procfs.read_process(self.agent.pid)
+        if self.sandbox:
+            self.sandbox.close_handles()
+            self.selector.register(self.sandbox.reports, selectors.EVENT_READ, self.read_reports)
+        else:
+            self.leader = procfs.read_process(self.agent.pid)
         assert self.agent.stdout and self.agent.stderr
         for pipe, kind in ((self.agent.stdout, STDOUT), (self.agent.stderr, STDERR)):
             os.set_blocking(pipe.fileno(), False)
@@ -197,10 +212,31 @@ class Shim:
             self.selector.unregister(handle)
             del self.streams[handle]
 
+    def read_reports(self, handle: int) -> None:
+        assert self.sandbox and self.agent
+        is_first = not self.sandbox.started
+        if not self.sandbox.read():
+            self.selector.unregister(handle)
+        if is_first and self.sandbox.started and self.sandbox.ended is None:
+            self.leader = shim_sandbox.leader_of(self.agent.pid)
+        self.note_report()
+
+    def note_report(self) -> None:
+        """What the sandbox's first process said of the agent's end."""
+        assert self.sandbox
+        if self.sandbox.failed and not self.exited:
+            self.cause = self.cause or "start_failed"
+            self.error = f"could not start {self.spec['argv'][0]!r} in {self.spec['cwd']!r}: {self.sandbox.failed}"
+            self.note_end(None, None)
+        if self.sandbox.ended and not self.exited:
+            self.note_end(*self.sandbox.ended)
+
     def forward(self, kind: bytes, whole_lines: bytes) -> None:
         if kind == STDERR:
             if whole_lines:
                 self.outbox.text(kind, whole_lines)
+            if self.sandbox and not self.sandbox.started:
+                self.sandbox.last_words = whole_lines[-300:] or self.sandbox.last_words
             return
         for is_event, part in split_events(whole_lines):
             self.journal.write(part, event=is_event)
@@ -221,7 +257,7 @@ class Shim:
         if self.dead_at is not None:
             return
         if self.tree_kill is None:
-            self.cause = cause
+            self.cause = self.cause or cause
             self.tree_kill = self.new_tree_kill(grace_s, now)
             self.next_pass = now
         elif hurry or cause == "exited":
@@ -244,7 +280,10 @@ class Shim:
         if self.childless and not procfs.carrying_marker(procfs.all_pids(), self.spec["marker"]):
             return set(), {}
         processes = procfs.all_processes()
-        return procfs.descendants(processes, [os.getpid()]) or procfs.carrying_marker(processes, self.spec["marker"]), processes
+        pids = procfs.descendants(processes, [os.getpid()]) or procfs.carrying_marker(processes, self.spec["marker"])
+        if self.sandbox and self.agent:  # its machinery ends with the last process inside
+            pids = (pids - shim_sandbox.machinery(processes, self.agent.pid)) or pids
+        return pids, processes
 
     def reap(self) -> None:
         """Reap dead children. Once the kernel reports no child, there is no descendant either, and none can appear."""
@@ -265,12 +304,22 @@ class Shim:
 
     def note_exit(self, pid: int, status: int) -> None:
         if self.agent and pid == self.agent.pid:
-            self.exited = True
             code = os.waitstatus_to_exitcode(status)
             self.agent.returncode = code  # or Popen would wait for a pid that is already reaped
-            self.exit_code, self.signal = (code, None) if code >= 0 else (None, -code)
-            if self.cause == "stopped" and self.signal == signal.SIGKILL:
-                self.cause = "killed"  # it ignored the gentler signals
+            if self.sandbox:
+                self.sandbox.read()
+                self.note_report()
+                if not self.sandbox.started and not self.cause:
+                    self.cause = "start_failed"
+                    self.note_end(None, None)
+            if not self.exited:
+                self.note_end(*((code, None) if code >= 0 else (None, -code)))
+
+    def note_end(self, exit_code: int | None, signum: int | None) -> None:
+        self.exited = True
+        self.exit_code, self.signal = exit_code, signum
+        if self.cause == "stopped" and signum == signal.SIGKILL:
+            self.cause = "killed"  # it ignored the gentler signals
 
     def end_at_once(self) -> None:
         """End the tree without the loop, after an error in the shim itself."""
@@ -286,6 +335,8 @@ class Shim:
             self.cgroup.remove()
         for kind, lines in self.streams.values():
             self.forward(kind, lines.finish())
+        if self.cause == "start_failed" and self.sandbox and not self.error:
+            self.error = f"the sandbox could not be made: {self.sandbox.last_words.decode(errors='replace').strip()}"
         self.journal.sync()
         now = self.dead_at or time.monotonic()
         status = {

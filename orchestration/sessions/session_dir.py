@@ -12,6 +12,7 @@ from budget import amounts
 from orchestration.git import command as git
 from orchestration.git.working_copies import WorkingCopy
 from orchestration.models import Entry, Session
+from orchestration.sessions import own_files
 
 # The variables that an agent inherits from the server. All others, secrets above all, stay out.
 ALLOWED_VARIABLES = (
@@ -45,8 +46,18 @@ class SessionDir:
         return self.prompt if role == "implement" else self.folder / f"{role}.md"
 
     @property
+    def private(self) -> Path:
+        """Private homes and temporary folders of sandboxes, removed when the session ends."""
+        return self.folder / "private"
+
+    @property
     def spec(self) -> Path:
         return self.folder / "entry.json"
+
+    @property
+    def files(self) -> list[Path]:
+        """What the session's processes may read: the entry and the prompts."""
+        return [self.spec, *self.folder.glob("*.md")]
 
     def record_for(self, role: str) -> "Record":
         """The record of an agent in this role, or of the checks."""
@@ -84,12 +95,17 @@ def home(entry_id: str, kind: str, role: str) -> Path:
     return folder
 
 
+def private_home(entry_id: str) -> Path:
+    """The folder for HOME and /tmp of an entry's own sandbox: what its setup installs there stays as long as its working copy."""
+    return settings.DATA_DIR / "homes" / entry_id / "private"
+
+
 def link_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:
     """Let a CLI use the user's login on this host: by a link, so that a renewal counts for both."""
     for login_path, home_path in logins:
         source, target = Path.home() / login_path, home / home_path
         if source.is_file() and not target.exists():
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            own_files.folder(home, str(Path(home_path).parent))
             target.unlink(missing_ok=True)
             target.symlink_to(source)
 

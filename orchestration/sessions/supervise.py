@@ -31,7 +31,7 @@ class SupervisedProcess:
     """A process to run for a session. `name` marks its lines in the log; empty for the agent itself.
 
     `role`: an agent's role; its record is read if its worker dies. The records of checks are never read.
-    `ignored_prefixes`: lines that begin so are read but not kept in the log.
+    `ignored_prefixes`: lines that begin so are read but not kept in the log. `cwd`: on the host, also of a process in a sandbox.
     """
 
     argv: list[str]
@@ -43,6 +43,7 @@ class SupervisedProcess:
     kill_sequence: tuple[Step, ...] = ()
     role: str = "check"
     ignored_prefixes: tuple[str, ...] = ()
+    sandbox: agent_process.Sandboxed | None = None
 
 
 def argv_of(command: Command) -> list[str]:
@@ -74,6 +75,7 @@ def run(
         grace_s=settings.STOP_GRACE_S,
         kill_sequence=supervised.kill_sequence,
         cgroup_parent=settings.CGROUP_PARENT,
+        sandbox=supervised.sandbox,
     )
     with agent_process.start(spec) as process:
         stop_flags.attach(process)

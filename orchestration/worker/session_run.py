@@ -14,11 +14,14 @@ from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Round, Session
 from orchestration.reasons import Reason
-from orchestration.sessions import Ending, Superseded, rounds, session_dir, supervise
+from orchestration.sessions import Ending, Superseded, rounds, sandbox, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
+from orchestration.sessions.sandbox import SandboxMissing
 from orchestration.sessions.stop_flags import StopFlags
-from orchestration.worker import repository_watch
+from orchestration.worker import agents, repository_watch
+from orchestration.worker.agent_run import outcomes
+from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
 from orchestration.worker.steps.context import RoundContext, SessionOver
@@ -68,6 +71,10 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     entry = session.entry
     config = configuration.load(session.workspace.executor.config)
     activity.record(session.workspace_id, events.SessionStarted(entry=entry.pk), by=MUSTER, object_id=session.pk)
+    try:
+        boxes = sandbox.for_workspace(config, session.workspace, place=str(entry.seq), programs=agents.binaries(config))
+    except SandboxMissing as missing:
+        return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
     repo = Path(session.workspace.repo)
     start = branch.start_point(session.workspace_id, repo, config.integration_branch)
     earlier = _earlier_pass(session)
@@ -80,7 +87,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     )
     mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
-    context = RoundContext(session, entry, config, stop_flags, writer, worktree, mask)
+    context = RoundContext(session, entry, config, stop_flags, writer, worktree, boxes, mask)
     context.protected = protected_files.judges(repo, worktree.base_sha, config.verify, config.protected)
     try:
         if earlier and merging.contains(repo, worktree.branch, earlier.commit):
@@ -93,6 +100,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
         return _queue_landing(context, context.round.commit, verdict)
     finally:
         supervise.try_database(context.writer.flush)
+        sandbox.remove_scratch(session_dir.for_session(session.pk).private)
 
 
 def _run_round(context: RoundContext) -> Verdict:

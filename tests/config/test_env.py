@@ -27,6 +27,7 @@ BAD = {
     "MUSTER_LEASE_GRACE_S": ["abc", "-1", "inf"],
     "MUSTER_STOP_GRACE_S": ["abc", "-1", "nan"],
     "MUSTER_CGROUP_PARENT": ["muster", "../muster"],
+    "MUSTER_SANDBOX": ["firejail", "BUBBLEWRAP", "1", ""],
     "MUSTER_POLL_S": ["abc", "0", "61"],
     "MUSTER_TICK_S": ["abc", "0", "-5"],
     "MUSTER_KEEP_DAYS": ["abc", "-1", "inf"],

@@ -58,3 +58,6 @@ def _start(*, is_worker: bool) -> None:
     if not is_worker:
         os.environ.pop("DATABASE_URL", None)
     os.environ.update(json.loads(answer))
+    os.environ["MUSTER_SANDBOX"] = (
+        "none"  # tests/sandbox and tests/agents choose otherwise: other tests' agents touch files all over the host
+    )

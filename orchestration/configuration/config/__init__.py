@@ -1,12 +1,13 @@
 """The config of a workspace.
 
-`workspace` is the whole of it. `agents`, `checks` and `prompts` are its parts; `fields` their shared types. `json_form` loads, stores and merges it.
+`workspace` is the whole of it. `agents`, `checks`, `prompts` and `sandbox` are its parts; `fields` their shared types. `json_form` loads, stores and merges it.
 """
 
 from orchestration.configuration.config.agents import Agent, Interceptor, Verifier
 from orchestration.configuration.config.checks import JUDGES, Check
 from orchestration.configuration.config.fields import Command, micro
 from orchestration.configuration.config.json_form import as_json, load, merged, stored, without_values
+from orchestration.configuration.config.sandbox import Limits, Sandbox
 from orchestration.configuration.config.workspace import Config, Push, envs
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "Command",
     "Config",
     "Interceptor",
+    "Limits",
     "Push",
+    "Sandbox",
     "Verifier",
     "as_json",
     "envs",

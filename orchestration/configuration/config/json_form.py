@@ -7,6 +7,7 @@ from budget import amounts
 from orchestration.configuration.config.agents import Agent, Interceptor, Verifier
 from orchestration.configuration.config.fields import Part, micro
 from orchestration.configuration.config.prompts import Prompts
+from orchestration.configuration.config.sandbox import Limits, Sandbox
 from orchestration.configuration.config.workspace import Config, Plateau, Push
 
 
@@ -52,6 +53,8 @@ _PARTS: dict[str, type[Part]] = {
     "interceptor": Interceptor,
     "prompts": Prompts,
     "push": Push,
+    "sandbox": Sandbox,
+    "limits": Limits,
 }
 
 

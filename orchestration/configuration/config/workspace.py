@@ -10,6 +10,7 @@ from orchestration.configuration.config.agents import Agent, Interceptor, Verifi
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
 from orchestration.configuration.config.fields import REF, Amount, Command, Part, micro
 from orchestration.configuration.config.prompts import Prompts
+from orchestration.configuration.config.sandbox import Limits, Sandbox
 from workspaces.schemas import as_float
 
 FIXED_LIMIT_KINDS = ("command", "mini_swe_agent")
@@ -44,16 +45,6 @@ class LandingRules(Part):
     refusals: Annotated[int, Field(ge=0, le=20)] = 3
 
 
-class Limits(Part):
-    """What a session may use. `file_mb`: MiB of a file that is committed."""
-
-    file_mb: Annotated[int, Field(ge=1, le=100_000)] = 100
-
-    @property
-    def file_bytes(self) -> int:
-        return self.file_mb * 2**20
-
-
 class Config(Part):
     """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
     commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `hold_slice_usd`: a session reserves this much
@@ -81,6 +72,7 @@ class Config(Part):
     hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = None
     auto_reallocate: bool = False
     plateau: Plateau = Field(default_factory=Plateau)
+    sandbox: Sandbox = Field(default_factory=Sandbox)
     limits: Limits = Field(default_factory=Limits)
     log_limit_bytes: Annotated[int, Field(ge=10_000, le=100_000_000)] = 4_000_000
 

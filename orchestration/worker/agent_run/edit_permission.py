@@ -1,5 +1,6 @@
 """Decides whether an agent may change a file, for CLIs with a hook before each edit. The diff check after the round repeats it for all."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from orchestration.worker.agents.shared.interface import Role
 TOOLS = {"Edit": "file_path", "Write": "file_path", "MultiEdit": "file_path", "NotebookEdit": "notebook_path"}
 
 
-def permission_check(entry: Entry, role: Role, *, cwd: Path, home: Path) -> Callable[[str, Mapping[str, Any]], str]:
-    """A function that checks an edit of one process: returns the reason for a refusal, or "". Callable from any thread."""
+def permission_check(
+    entry: Entry, role: Role, *, cwd: Path, home: Path, seen: Path | None = None
+) -> Callable[[str, Mapping[str, Any]], str]:
+    """A function that checks an edit of one process, which sees its working copy `cwd` as `seen`: returns the reason for a refusal, or "". Callable from any thread."""
     root = cwd.resolve()
     own_home = home.resolve()
 
@@ -30,7 +33,7 @@ def permission_check(entry: Entry, role: Role, *, cwd: Path, home: Path) -> Call
         if not isinstance(path, str) or not path:
             return f"{TOOLS[tool]} is missing"
         try:
-            target = (root / path).resolve()  # an edit changes the target of a link
+            target = _on_host(path, seen, root).resolve()  # an edit changes the target of a link
         except (OSError, ValueError, RuntimeError) as problem:
             return f"{path!r} cannot be changed: {problem}"
         if target.is_relative_to(root):
@@ -38,6 +41,11 @@ def permission_check(entry: Entry, role: Role, *, cwd: Path, home: Path) -> Call
         return "" if target.is_relative_to(own_home) else f"{path} lies outside of your working directory {root}"
 
     return may_edit
+
+
+def _on_host(path: str, seen: Path | None, root: Path) -> Path:
+    place = Path(os.path.normpath(path))
+    return root / (place.relative_to(seen) if seen is not None and place.is_relative_to(seen) else path)
 
 
 def _refusal(entry: Entry, path: str) -> str:

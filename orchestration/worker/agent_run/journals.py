@@ -1,6 +1,7 @@
 """Books the usage of a dead worker's agents from the files that they left."""
 
 from contextlib import suppress
+from pathlib import Path
 
 from orchestration import sessions
 from orchestration.configuration import Agent, Config
@@ -53,7 +54,7 @@ def _task_of_dead_process(session: Session, role: Role, agent: Agent, directory:
         role=role,
         prompt="",
         prompt_file=directory.prompt_for(role),
-        cwd=session_dir.worktrees() / session.entry_id,
+        cwd=Path((kept_thread[1].get("cwd") if kept_thread else None) or session_dir.worktrees() / session.entry_id),
         home=home or directory.folder,
         env=session_dir.environment(session, directory, phase=PHASES[role], extra=agent.env, home=home),
         session_id=session.pk,

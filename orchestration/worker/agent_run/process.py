@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from orchestration.processes.agent_process import Ended
 from orchestration.sessions import conversations, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.reservations import Growth
+from orchestration.sessions.sandbox import Boxes, Started
 from orchestration.sessions.session_dir import SessionDir
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
@@ -31,6 +32,7 @@ from workspaces.models import Role as TokenRole
 from workspaces.sealing import Sealed
 
 PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"}
+NO_SANDBOX = "the sandbox could not be made"  # as the shim begins its sentence
 CATEGORIES = {"implement": Category.ENTRY, "review": Category.INTERCEPTOR, "verify": Category.ENTRY}
 
 
@@ -71,10 +73,12 @@ def run(
     *,
     prompt: str,
     cwd: Path,
+    boxes: Boxes,
+    scratch: Path,
     limit: int,
     growth: Growth | None = None,
 ) -> AgentRun:
-    """Run the agent until it ends or is stopped. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile."""
+    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `boxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile."""
     module = agents.for_kind(agent.kind)
     telemetry_log = TelemetryLog(directory.record_for(role).telemetry)
 
@@ -82,9 +86,10 @@ def run(
         telemetry_log.append(name, attributes)
         listener.queue_record(name, attributes)
 
-    with _telemetry_endpoint(session, agent, role, cwd, on_record) as url:
+    with _telemetry_endpoint(session, agent, role, cwd, boxes.cwd(cwd), on_record) as url:
         try:
-            task = _task(session, agent, role, directory, prompt=prompt, cwd=cwd, limit=limit, url=url)
+            task = _task(session, agent, role, directory, prompt=prompt, cwd=boxes.cwd(cwd), limit=limit, url=url)
+            task = replace(task, folder=cwd)
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
             return _failed_start(str(problem))
@@ -92,7 +97,7 @@ def run(
             conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)
         mask = secrets.mask_for(session.workspace_id, agent.env)
         listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], mask, growth)
-        supervised = _supervised(launch, task)
+        supervised = _supervised(launch, task, _started(session, launch, task, directory, boxes, scratch))
         ended = supervise.run(
             session, directory, supervised, stop_flags, writer, on_line=listener.read_line, on_poll=listener.tick
         )
@@ -100,18 +105,39 @@ def run(
     return _result(session, stop_flags, listener, ended, task)
 
 
-def _supervised(launch: Launch, task: Task) -> SupervisedProcess:
+def _started(session: Session, launch: Launch, task: Task, directory: SessionDir, boxes: Boxes, scratch: Path) -> Started:
+    traits = agents.for_kind(task.agent.kind).TRAITS
+    return boxes.start(
+        task.working_copy,
+        {**task.env, **launch.env},
+        scratch=scratch,
+        home=task.home if traits.binary else None,
+        files=directory.files,
+        logins=_logins(task.agent, task.env) if traits.binary else (),
+    )
+
+
+def _logins(agent: Agent, variables: Mapping[str, str]) -> list[Path]:
+    """The files of the user's login that the agent uses."""
+    traits = agents.for_kind(agent.kind).TRAITS
+    if not agent.use_login or any(key in variables for key in traits.keys):
+        return []
+    return [Path.home() / path for path, _ in traits.logins if (Path.home() / path).is_file()]
+
+
+def _supervised(launch: Launch, task: Task, started: Started) -> SupervisedProcess:
     agent, traits = task.agent, agents.for_kind(task.agent.kind).TRAITS
     return SupervisedProcess(
         launch.argv,
-        str(task.cwd),
-        {**task.env, **launch.env},
+        str(task.working_copy),
+        started.env,
         agent.timeout_s,
         agent.idle_timeout_s,
         name="" if task.role == "implement" else task.role,
         kill_sequence=traits.kill_sequence,
         ignored_prefixes=traits.ignored_prefixes,
         role=task.role,
+        sandbox=started.sandbox,
     )
 
 
@@ -126,7 +152,7 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
     if timed_out and not reason and listener.last_wait is not None:  # silent because it waited for its provider
         failure = Failure(listener.last_wait.code, listener.last_wait.message, listener.last_wait.until)
     if failure is None and ended.cause == "start_failed":
-        failure = Failure("cli_missing", ended.error)
+        failure = Failure("sandbox_missing" if ended.error.startswith(NO_SANDBOX) else "cli_missing", ended.error)
     if failure is not None and failure.code in ("thread_lost", "context_full"):
         conversations.forget(session.entry_id, role=task.role, kind=task.agent.kind)
     return AgentRun(
@@ -139,14 +165,14 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
 
 
 def _telemetry_endpoint(
-    session: Session, agent: Agent, role: Role, cwd: Path, on_record: telemetry_endpoint.OnRecord
+    session: Session, agent: Agent, role: Role, cwd: Path, seen: Path, on_record: telemetry_endpoint.OnRecord
 ) -> AbstractContextManager[str]:
     """The URL to which a CLI sends telemetry and its edit hook; empty for a plain command."""
     if not agents.for_kind(agent.kind).TRAITS.binary:
         return nullcontext("")
     home = session_dir.home(session.entry_id, agent.kind, role)
     return telemetry_endpoint.serving(
-        on_record=on_record, may_edit=edit_permission.permission_check(session.entry, role, cwd=cwd, home=home)
+        on_record=on_record, may_edit=edit_permission.permission_check(session.entry, role, cwd=cwd, seen=seen, home=home)
     )
 
 
@@ -161,7 +187,7 @@ def _task(
     traits = agents.for_kind(agent.kind).TRAITS
     home = session_dir.home(session.entry_id, agent.kind, role) if traits.binary else None
     extra = {**agent.env, **secrets.unsealed(session.workspace_id)}
-    if home is not None and agent.use_login and not any(key in extra for key in traits.keys):
+    if home is not None and _logins(agent, extra):
         session_dir.link_logins(home, traits.logins)
     kept_thread = conversations.find(session.entry_id, role, agent.kind) if traits.resumes else None
     return Task(

@@ -3,6 +3,7 @@
 To add one: a package of the shape in shared/interface.py, and a row here (docs/how-to/add-an-agent.md).
 """
 
+from orchestration.configuration import Config
 from orchestration.worker.agents import aider, claude_code, codex, command, gemini, mini_swe_agent, opencode, qwen
 from orchestration.worker.agents.shared.interface import Kind
 
@@ -21,3 +22,9 @@ KINDS: dict[str, Kind] = {
 def for_kind(kind: str) -> Kind:
     """The module of a kind. Raises KeyError: config validation admits only these."""
     return KINDS[kind]
+
+
+def binaries(config: Config) -> list[str]:
+    """The programs of a workspace's agents; none for a command."""
+    used = [config.agent, *(part.agent for part in (config.interceptor, config.verifier) if part is not None)]
+    return [program for agent in used if (program := for_kind(agent.kind).TRAITS.binary)]

@@ -101,7 +101,7 @@ def _run_once(check: Check, checkout: Path, run: RunCheck) -> CheckRun:
     output = _Output()
     began = time.monotonic()
     ended = run(check, output.read_line)
-    junit_report = junit.read(report) if report is not None and ended.cause == "exited" else None
+    junit_report = junit.read(report, checkout) if report is not None and ended.cause == "exited" else None
     score, problems = _score(ended, output, junit_report)
     return CheckRun(
         name=check.name,

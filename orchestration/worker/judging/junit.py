@@ -36,9 +36,12 @@ class Report:
         return (ran - self.failed) / ran if ran > 0 else 0.0
 
 
-def read(path: Path) -> Report:
-    """Never raises: an unreadable file gives a report with an `error`."""
+def read(path: Path, checkout: Path | None = None) -> Report:
+    """Never raises: an unreadable file gives a report with an `error`. `checkout`: where it must lie: a link could lead to any file of the
+    host, which the command itself may not read."""
     try:
+        if checkout is not None and path.resolve() != checkout.resolve() / path.relative_to(checkout):
+            return Report(error=f"{path.name} is a link, or lies behind one")
         stat_result = path.stat()
         if not stat.S_ISREG(stat_result.st_mode):  # a pipe or a device would be read for ever
             return Report(error=f"{path.name} is not a file")

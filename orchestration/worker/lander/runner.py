@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 from django.conf import settings
@@ -10,9 +11,11 @@ from orchestration.configuration import Check
 from orchestration.models import Entry, Round
 from orchestration.processes import agent_process
 from orchestration.processes.agent_process import Ended
-from orchestration.sessions import session_dir, supervise
+from orchestration.sessions import sandbox, session_dir, supervise
+from orchestration.sessions.sandbox import Boxes, SandboxMissing
 from orchestration.worker.judging.checks import CannotJudge, RunCheck
 from orchestration.worker.lander.lease import Lease
+from workspaces.models import Workspace
 
 SETUP_TIMEOUT_S = 1800
 POLL_S = 0.2
@@ -36,7 +39,16 @@ class LanderRunner:
         self.round = round_
         self.directory = session_dir.SessionDir(settings.DATA_DIR / "landings" / lease.workspace_id)
 
+    @cached_property
+    def _boxes(self) -> Boxes:
+        """Raises CannotJudge."""
+        try:
+            return sandbox.for_workspace(self.lease.config, Workspace.objects.get(pk=self.lease.workspace_id), place="landing")
+        except SandboxMissing as missing:
+            raise CannotJudge(str(missing)) from None
+
     def set_up(self, checkout: Path) -> None:
+        sandbox.remove_scratch(self.directory.private / checkout.name)  # an earlier landing's
         for n, command in enumerate(self.lease.config.setup, start=1):
             ended = self._run(checkout, supervise.argv_of(command), SETUP_TIMEOUT_S, f"setup {n}", lambda _line, _stream: None)
             if ended.exit_code != 0:
@@ -55,16 +67,19 @@ class LanderRunner:
         self.lease.enter(f"{self.what}: {name}", tree=self.tree)
         self.directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         record = self.directory.record_for("check")
+        env, scratch = self._environment(), self.directory.private / checkout.name
+        started = self._boxes.start(checkout, env, scratch=scratch, files=self.directory.files)
         spec = agent_process.Spec(
             argv=argv,
             cwd=str(checkout),
-            env=self._environment(),
+            env=started.env,
             marker=marker_of(self.lease.workspace_id),
             status_path=str(record.status),
             journal_path=str(record.journal),
             wall_s=timeout_s,
             grace_s=settings.STOP_GRACE_S,
             cgroup_parent=settings.CGROUP_PARENT,
+            sandbox=started.sandbox,
         )
         with agent_process.start(spec) as process:  # ends it whatever is raised
             for line in process.lines(poll_s=POLL_S):

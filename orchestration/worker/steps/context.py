@@ -1,5 +1,6 @@
 """The state that the steps of one session share, and the exception with which a step ends it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from orchestration.git import worktrees
 from orchestration.models import Entry, Round, Session, TreeVerdict
 from orchestration.sessions import Ending, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
+from orchestration.sessions.sandbox import Boxes, Started
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.agent_run import outcomes
@@ -35,6 +37,7 @@ class RoundContext:
     stop_flags: StopFlags
     writer: log_chunks.Writer
     worktree: worktrees.Worktree
+    boxes: Boxes
     mask: Mask = NO_MASK
     round_row: Round | None = None
     protected: list[str] = field(default_factory=list)
@@ -56,14 +59,29 @@ class RoundContext:
         if self.stop_flags.reason:
             raise SessionOver(outcomes.requested_end(self.stop_flags.reason, self.session))
 
+    def start(self, working_copy: Path, env: Mapping[str, str]) -> Started:
+        """How a command of the workspace starts in this working copy."""
+        directory = session_dir.for_session(self.session.pk)
+        return self.boxes.start(working_copy, env, scratch=scratch(self.session, working_copy), files=directory.files)
+
     def set_up(self, cwd: Path) -> None:
         """Run the workspace's setup commands in a new working copy. Raises SessionOver if one fails."""
         here = session_dir.for_session(self.session.pk)
         for n, command in enumerate(self.config.setup, start=1):
             env = session_dir.environment(self.session, here, phase="setup", extra=self.config.agent.env)
-            job = SupervisedProcess(supervise.argv_of(command), str(cwd), env, SETUP_TIMEOUT_S, name=f"setup-{n}")
+            started = self.start(cwd, env)
+            job = SupervisedProcess(
+                supervise.argv_of(command), str(cwd), started.env, SETUP_TIMEOUT_S, name=f"setup-{n}", sandbox=started.sandbox
+            )
             ended = supervise.run(self.session, here, job, self.stop_flags, self.writer)
             self.check_stop_requests()
             if ended.exit_code != 0:
                 message = f"Setup command {n} failed: {ended.error or f'exit {ended.exit_code}'}"
                 raise SessionOver(Ending(Session.Outcome.CRASHED, message, exit_code=ended.exit_code, findings=(message,)))
+
+
+def scratch(session: Session, working_copy: Path, role: str = "") -> Path:
+    """The folder for a sandbox's private HOME and /tmp. The entry's own is kept with its working copy; what judges shares nothing with it."""
+    if working_copy.name == session.entry_id:
+        return session_dir.private_home(session.entry_id)
+    return session_dir.for_session(session.pk).private / (f"{working_copy.name}-{role}" if role else working_copy.name)

@@ -10,7 +10,7 @@ from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.steps import base, prompts, protected_files, undeclared_files
-from orchestration.worker.steps.context import RoundContext, SessionOver
+from orchestration.worker.steps.context import RoundContext, SessionOver, scratch
 
 CONTINUE_PROMPT = "There is money for you again. Continue the task where you stopped, and finish it."
 
@@ -97,6 +97,8 @@ def _run_agent(context: RoundContext, text: str) -> AgentRun:
         directory,
         prompt=text,
         cwd=context.worktree.path,
+        boxes=context.boxes,
+        scratch=scratch(session, context.worktree.path),
         limit=metering.left(session),
         growth=_growth(context),
     )

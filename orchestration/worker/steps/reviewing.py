@@ -19,7 +19,7 @@ from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.agents.shared.interface import Role
 from orchestration.worker.steps import agent_verdicts, prompts
 from orchestration.worker.steps.agent_verdicts import Judgement
-from orchestration.worker.steps.context import RoundContext, SessionOver
+from orchestration.worker.steps.context import RoundContext, SessionOver, scratch
 
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent a start is pointless
 DIFF_BYTES = 120_000
@@ -86,7 +86,17 @@ def _run_agent(context: RoundContext, agent: Agent, role: Role, text: str, check
     began = time.monotonic()
     directory = session_dir.for_session(context.session.pk)
     agent_run = process.run(
-        context.session, context.stop_flags, context.writer, agent, role, directory, prompt=text, cwd=checkout, limit=limit
+        context.session,
+        context.stop_flags,
+        context.writer,
+        agent,
+        role,
+        directory,
+        prompt=text,
+        cwd=checkout,
+        boxes=context.boxes,
+        scratch=scratch(context.session, checkout, role),
+        limit=limit,
     )
     if not agent_run.cost_known:
         sessions.forget_price(context.session)

@@ -52,7 +52,8 @@ class SessionRunner:
         if not self.with_entry:
             env = {name: value for name, value in env.items() if name not in OF_ENTRY}
         label = f"{self.label}-{name}" if self.label else name
-        supervised = SupervisedProcess(argv, str(checkout), env, timeout_s, name=label)
+        started = context.start(checkout, env)
+        supervised = SupervisedProcess(argv, str(checkout), started.env, timeout_s, name=label, sandbox=started.sandbox)
         ended = supervise.run(context.session, directory, supervised, context.stop_flags, context.writer, on_line=on_line)
         context.check_stop_requests()
         return ended

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -209,7 +210,10 @@ def test_a_killed_shim_takes_its_tree_along(a_spec: ASpec, marker: str):
 SUPERVISOR = """
 import json, sys, time
 from orchestration.processes import agent_process
-process = agent_process.start(agent_process.Spec(**json.loads(sys.argv[1])))
+spec = json.loads(sys.argv[1])
+if spec["sandbox"]:
+    spec["sandbox"] = agent_process.Sandboxed(**spec["sandbox"])
+process = agent_process.start(agent_process.Spec(**spec))
 print(process.identity.pid, flush=True)
 time.sleep(60)  # it never reads a line
 """
@@ -259,7 +263,7 @@ def test_text_beyond_the_journals_limit_does_not_push_out_events(a_spec: ASpec):
 
 
 def a_supervisor_of(spec: Spec) -> int:
-    spec_json = json.dumps({name: getattr(spec, name) for name in Spec.__dataclass_fields__})
+    spec_json = json.dumps(asdict(spec))
     root = str(Path(agent_process.__file__).parents[2])
     return os.posix_spawn(
         sys.executable,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from orchestration.sessions import own_files
 from orchestration.worker.agents.aider.reader import Reader
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits
 from orchestration.worker.agents.shared.json_values import nested, parse_object, prompt_argument
@@ -33,8 +34,8 @@ def start(task: Task) -> Launch:
     if not task.agent.model:
         raise ValueError("agent.model is not set: aider would ask which one to use")
     _log(task).unlink(missing_ok=True)
-    (task.home / ".aider.conf.yml").write_text(json.dumps(task.agent.settings))  # YAML takes JSON
-    _hide_tags(task.cwd)
+    own_files.write(task.home, ".aider.conf.yml", json.dumps(task.agent.settings))  # YAML takes JSON
+    _hide_tags(task.working_copy)
     argv = ["aider", *OPTIONS, "--model", task.agent.model, "--max-chat-history-tokens", NO_SUMMARY_TOKENS]
     for option, name in (("analytics-log", _log(task).name), ("chat-history-file", "chat.md"), ("input-history-file", "input")):
         argv += [f"--{option}", str(task.home / name)]
@@ -61,8 +62,7 @@ def _log(task: Task) -> Path:
 def _hide_tags(cwd: Path) -> None:
     """A folder with a .gitignore of its own is never committed."""
     if cwd.is_dir():
-        (cwd / TAGS).mkdir(exist_ok=True)
-        (cwd / TAGS / ".gitignore").write_text("*\n")
+        own_files.write(cwd, f"{TAGS}/.gitignore", "*\n")
 
 
 def _files(task: Task) -> Iterator[str]:
@@ -73,7 +73,7 @@ def _files(task: Task) -> Iterator[str]:
         for path in paths if isinstance(paths, list) else ():
             if not isinstance(path, str) or path.startswith("/") or ".." in path.split("/") or "*" in path:
                 continue
-            if key == "files_to_create" or (task.cwd / path).is_file():
+            if key == "files_to_create" or (task.working_copy / path).is_file():
                 yield path
 
 

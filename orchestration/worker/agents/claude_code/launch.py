@@ -7,6 +7,7 @@ from typing import Any
 
 from budget import amounts
 from orchestration.processes.kill_sequence import Step
+from orchestration.sessions import own_files
 from orchestration.worker.agents.claude_code.costs import is_own
 from orchestration.worker.agents.claude_code.reader import Reader
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
@@ -55,8 +56,7 @@ def _launch(task: Task, thread: Thread, option: str) -> Launch:
 
     The weaker `acceptEdits` would deny the shell, and so the tests. IS_SANDBOX allows this mode for root as well.
     """
-    settings = task.home / "muster-settings.json"
-    settings.write_text(json.dumps(_settings(task)))
+    settings = own_files.write(task.home, "muster-settings.json", json.dumps(_settings(task)))
     argv = ["claude", "-p", option, thread.id, "--output-format", "stream-json", "--verbose", "--include-partial-messages"]
     if task.agent.model:
         argv += ["--model", task.agent.model]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orchestration.sessions import own_files
 from orchestration.worker.agents.codex.reader import Reader
 from orchestration.worker.agents.shared import toml
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits
@@ -36,8 +37,7 @@ def reader(task: Task) -> Reader:
 def _launch(task: Task, *arguments: str) -> Launch:
     """Without Codex's sandbox, which would block the tests' caches and servers: the worktree is the agent's own."""
     home = task.home / ".codex"
-    home.mkdir(exist_ok=True)
-    (home / "config.toml").write_text(toml.to_toml(_config(task)), encoding="utf-8")
+    own_files.write(task.home, ".codex/config.toml", toml.to_toml(_config(task)))
     argv = ["codex", "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
     argv += ["-C", str(task.cwd), *task.agent.args, *arguments, "--", prompt_argument(task)]
     return Launch(argv, {"CODEX_HOME": str(home), **_key(task)})

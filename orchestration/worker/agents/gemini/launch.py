@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestration.processes.kill_sequence import Step
+from orchestration.sessions import own_files
 from orchestration.worker.agents.gemini.reader import CHATS, Reader
 from orchestration.worker.agents.shared import conversation_ids
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
@@ -47,9 +48,7 @@ def reader(task: Task) -> Reader:
 
 def _launch(task: Task, thread: Thread, option: str) -> Launch:
     """Without a relaunch, the signalled process is the one that works."""
-    settings = task.home / ".gemini/settings.json"
-    settings.parent.mkdir(exist_ok=True)
-    settings.write_text(json.dumps(_settings(task)))
+    own_files.write(task.home, ".gemini/settings.json", json.dumps(_settings(task)))
     argv = ["gemini", "--output-format", "stream-json", "--skip-trust", option, thread.id]
     if not any(arg.split("=")[0] in OWN_MODES for arg in task.agent.args):
         argv += ["--approval-mode", "yolo"]

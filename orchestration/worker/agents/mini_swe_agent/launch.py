@@ -5,6 +5,7 @@ from pathlib import Path
 
 from budget import amounts
 from orchestration.processes.kill_sequence import Step
+from orchestration.sessions import own_files
 from orchestration.worker.agents.mini_swe_agent.reader import Reader
 from orchestration.worker.agents.shared.interface import Launch, Task, Traits
 from orchestration.worker.agents.shared.json_values import prompt_argument
@@ -31,8 +32,7 @@ def start(task: Task) -> Launch:
     argv = ["mini", "-m", task.agent.model, "-y", "--exit-immediately", "-o", str(_trajectory(task))]
     argv += ["-l", f"{task.limit / amounts.MICRO:.6f}"]
     if task.agent.settings:
-        config = task.home / "settings.yaml"
-        config.write_text(json.dumps(task.agent.settings))  # YAML takes JSON
+        config = own_files.write(task.home, "settings.yaml", json.dumps(task.agent.settings))  # YAML takes JSON
         argv += ["-c", "mini.yaml", "-c", str(config)]
     env = {
         "COLUMNS": "1000",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.processes.kill_sequence import Step
+from orchestration.sessions import own_files
 from orchestration.worker.agents.opencode.reader import Reader
 from orchestration.worker.agents.opencode.store import Store
 from orchestration.worker.agents.shared import conversation_ids
@@ -49,8 +50,7 @@ def reader(task: Task) -> Reader:
 
 def _launch(task: Task, options: list[str]) -> Launch:
     """With its error log on stderr: the only sign that it waits for a provider."""
-    config = task.home / "opencode.json"
-    config.write_text(json.dumps(_settings(task)))
+    config = own_files.write(task.home, "opencode.json", json.dumps(_settings(task)))
     argv = ["opencode", "run", "--format", "json", "--print-logs", "--log-level", "ERROR", *options]
     if task.agent.model:
         argv += ["-m", task.agent.model]

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from orchestration.processes.kill_sequence import Step
+from orchestration.sessions import own_files
 from orchestration.worker.agents.qwen.reader import CHATS, Reader
 from orchestration.worker.agents.shared import conversation_ids
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
@@ -47,9 +48,7 @@ def reader(task: Task) -> Reader:
 
 
 def _launch(task: Task, thread: Thread, option: str) -> Launch:
-    settings = task.home / ".qwen/settings.json"
-    settings.parent.mkdir(exist_ok=True)
-    settings.write_text(json.dumps(_settings(task)))
+    own_files.write(task.home, ".qwen/settings.json", json.dumps(_settings(task)))
     given = {arg.split("=")[0] for arg in task.agent.args}
     argv = ["qwen", "--output-format", "stream-json", option, thread.id]
     if not given & set(OWN_MODES):

@@ -25,7 +25,7 @@ class Thread:
 class Task:
     """One process of an agent. `limit`: micro-USD that it may spend. `env`: the whole environment, without the module's own additions.
 
-    `home`: the entry's own folder for this CLI, kept between rounds so that a conversation can be resumed; HOME in `env` points to it.
+    `cwd`: the working copy as the process sees it; `working_copy`: on the host. `home`: the entry's own folder for this CLI, kept between rounds so that a conversation can be resumed; HOME in `env` points to it.
     `endpoint`: a loopback URL for this process that ends with its secret: `/v1/logs` and `/v1/metrics` accept OTLP as
     http/json, `/hooks/pre-tool-use` answers Claude Code's hook. Empty: there is no endpoint.
     """
@@ -41,6 +41,11 @@ class Task:
     limit: int = 0
     endpoint: str = ""
     thread: Thread | None = None
+    folder: Path | None = None
+
+    @property
+    def working_copy(self) -> Path:
+        return self.folder or self.cwd
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,116 @@
+"""Whether bubblewrap works on this host: found out once by a real run, and kept."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from orchestration.processes import sandbox
+from orchestration.processes.sandbox import Link, Mount
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT_S = 10.0
+INIT_FILE = Path(__file__).with_name("sandbox_init.py")
+SYSTEM = ("/usr", "/nix")
+USUAL_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """`bwrap`: the program. `problem`: why it does not work; empty: it works."""
+
+    bwrap: str = ""
+    version: str = ""
+    problem: str = ""
+
+    @property
+    def works(self) -> bool:
+        return not self.problem
+
+
+_found: Probe | None = None
+_lock = threading.Lock()
+
+
+def probe() -> Probe:
+    """The result for this host. The first call takes some tens of milliseconds."""
+    global _found
+    with _lock:
+        if _found is None:
+            _found = _run()
+            if _found.works:
+                log.info("sandbox.works", version=_found.version)
+            else:
+                log.warning("sandbox.unavailable", problem=_found.problem)
+        return _found
+
+
+def python() -> tuple[str, dict[str, str]]:
+    """The interpreter for the sandbox's first process, outside of any virtual environment, and what it needs in its environment."""
+    needed = {"LD_LIBRARY_PATH": os.environ["LD_LIBRARY_PATH"]} if "LD_LIBRARY_PATH" in os.environ else {}
+    base = getattr(sys, "_base_executable", "") or sys.executable
+    return os.path.realpath(base), needed
+
+
+def machinery() -> tuple[Mount, ...]:
+    """What the first process needs: its file, and its interpreter where that is no part of the system."""
+    interpreter = os.path.realpath(sys.base_prefix)
+    shown = [interpreter, *(os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))]
+    extra = [path for path in shown if os.path.isabs(path) and Path(path).is_dir() and not _is_system(path)]
+    return (Mount(str(INIT_FILE), sandbox.INIT), *(Mount(os.path.realpath(path), path) for path in extra))
+
+
+def base_system() -> tuple[Mount | Link, ...]:
+    """Programs and libraries of the system, read-only."""
+    found: list[Mount | Link] = [Mount(path, path) for path in SYSTEM if Path(path).is_dir()]
+    for name in USUAL_LINKS:
+        path = Path("/", name)
+        if path.is_symlink():
+            found.append(Link(os.readlink(path), str(path)))
+        elif path.is_dir():
+            found.append(Mount(str(path), str(path)))
+    return tuple(found)
+
+
+def proc_read_only() -> tuple[str, ...]:
+    return tuple(name for name in sandbox.PROC_READ_ONLY if Path("/proc", name).exists())
+
+
+def _is_system(path: str) -> bool:
+    return any(sandbox.is_in(os.path.realpath(path), folder) for folder in SYSTEM)
+
+
+def _run() -> Probe:
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return Probe(problem="bubblewrap is not installed (the package bubblewrap, the program bwrap)")
+    scratch = "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp"
+    box = sandbox.Box(
+        cwd="/",
+        own=machinery(),
+        home="",
+        home_at="",
+        tmp=scratch,
+        system=base_system(),
+        proc=proc_read_only(),
+    )
+    interpreter, env = python()
+    command = [bwrap, *sandbox.options(box), interpreter, "-I", "-S", "-c", "import os; print(os.getpid())"]
+    try:
+        done = subprocess.run(
+            command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+        said = subprocess.run(
+            [bwrap, "--version"], env=env, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return Probe(bwrap, problem=str(problem))
+    if done.returncode or done.stdout.strip() != "1":
+        return Probe(bwrap, problem=(done.stderr.strip() or f"bwrap ended with {done.returncode}").split("\n")[-1][:300])
+    return Probe(bwrap, said.split()[-1] if said.split() else "")

@@ -1,0 +1,100 @@
+"""The shim's side of a sandbox: it starts bubblewrap, and learns from its first process which process is the agent and how that ended.
+
+Standard library only, like the shim.
+"""
+
+import json
+import os
+from typing import Any
+
+if __package__:
+    from . import procfs
+else:  # in the shim, which runs without the package
+    import procfs  # type: ignore[no-redef]
+
+MAX_REPORT_BYTES = 10_000
+
+
+class Sandbox:
+    """One sandbox: `command`, `bwrap`, `options`, `init` and `without` come from the worker (sessions/sandbox)."""
+
+    def __init__(self, spec: dict[str, Any], env: dict[str, str], argv: list[str]) -> None:
+        self.reports, self._writer = os.pipe()
+        os.set_blocking(self.reports, False)
+        self._unread = b""
+        self._size = 0
+        self._arguments = _file_with(_arguments(spec["options"], env | spec["env"]))
+        about = json.dumps({"limits": spec["limits"], "without": [name for name in ("PWD", *spec["env"]) if name not in env]})
+        self.argv = [spec["bwrap"], "--args", str(self._arguments), *spec["init"], str(self._writer), about, "--", *argv]
+        self.passed = (self._arguments, self._writer)
+        self.ended: tuple[int | None, int | None] | None = None
+        self.failed = ""
+        self.started = False
+        self.last_words = b""
+
+    def close_handles(self) -> None:
+        """bubblewrap has its copies now."""
+        for handle in self.passed:
+            os.close(handle)
+
+    def read(self) -> bool:
+        """Take the reports that have come. False: no more will."""
+        try:
+            data = os.read(self.reports, MAX_REPORT_BYTES)
+        except BlockingIOError:
+            return True
+        self._size += len(data)
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            self._take(line)
+        return bool(data) and self._size < MAX_REPORT_BYTES  # an agent that can reach the pipe gains nothing by it
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(message, dict):
+            return
+        self.started = True
+        if "failed" in message:
+            self.failed = self.failed or str(message["failed"])[:500]
+        elif "exit_code" in message and self.ended is None:
+            self.ended = (_number(message["exit_code"]), _number(message.get("signal")))
+
+
+def leader_of(bubblewrap: int) -> procfs.ProcessInfo | None:
+    """The agent itself: the oldest child of the sandbox's first process."""
+    processes = procfs.all_processes()
+    first = _below(processes, bubblewrap)
+    return _below(processes, first.pid) if first else None
+
+
+def _below(processes: dict[int, procfs.ProcessInfo], parent: int) -> procfs.ProcessInfo | None:
+    children = [process for process in processes.values() if process.parent == parent]
+    return min(children, key=lambda process: (process.started, process.pid), default=None)
+
+
+def machinery(processes: dict[int, procfs.ProcessInfo], bubblewrap: int) -> set[int]:
+    """bubblewrap and the first process. A signal to them would end the sandbox before its agent could end in order."""
+    return {pid for pid, process in processes.items() if bubblewrap in (pid, process.parent)}
+
+
+def _arguments(options: list[str], env: dict[str, str]) -> bytes:
+    """In a file and not on the command line, which every user of the host can read: the environment has the agent's token."""
+    parts = [*options]
+    for name, value in env.items():
+        parts += ["--setenv", name, value]
+    return b"".join(os.fsencode(part) + b"\0" for part in parts)
+
+
+def _file_with(content: bytes) -> int:
+    handle = os.memfd_create("sandbox")
+    with open(handle, "wb", closefd=False) as file:
+        file.write(content)
+    os.lseek(handle, 0, os.SEEK_SET)
+    return handle
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255 else None

@@ -1,0 +1,194 @@
+"""The sandbox of one process: its working copy, its own files, the programs that it may need, and nothing else of the host."""
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from orchestration.configuration import Config
+from orchestration.git import places
+from orchestration.processes import sandbox, sandbox_probe
+from orchestration.processes.agent_process import Sandboxed
+from orchestration.processes.sandbox import Box, Mount
+from orchestration.sessions.sandbox import system
+from orchestration.sessions.sandbox.deciding import Decision, decide
+from orchestration.sessions.sandbox.programs import Finder
+from workspaces.models import Workspace
+
+WORK = "/work"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """How a process starts: `sandbox` None: as the worker's user. `env`: its whole environment."""
+
+    env: dict[str, str]
+    sandbox: Sandboxed | None = None
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """The sandboxes of one session, or of one workspace's lander. `place`: the last part of the fixed path of its working copies."""
+
+    config: Config
+    workspace: Workspace
+    decision: Decision
+    place: str
+    programs: tuple[str, ...] = field(default=())
+
+    def cwd(self, working_copy: Path) -> Path:
+        """The working copy as its processes see it: on every host the same, since the conversation of a CLI is bound to it."""
+        return Path(WORK, self.place) if self.decision.confined else working_copy
+
+    def start(
+        self,
+        working_copy: Path,
+        env: Mapping[str, str],
+        *,
+        scratch: Path,
+        home: Path | None = None,
+        files: Iterable[Path] = (),
+        logins: Iterable[Path] = (),
+    ) -> Started:
+        """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew."""
+        if not self.decision.confined:
+            return Started(dict(env))
+        cwd = str(self.cwd(working_copy))
+        own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._git(working_copy)]
+        own += [Mount(str(path), str(path)) for path in files if path.is_file()]
+        own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
+        if home is not None:
+            own.append(Mount(str(home), str(home), writable=True))
+        box = Box(
+            cwd=cwd,
+            own=tuple(own),
+            home=_folder(scratch / "home"),
+            home_at=os.environ.get("HOME", ""),
+            tmp=_folder(scratch / "tmp"),
+            system=system.mounts(),
+            shown=self._shown,
+            hidden=frozenset(self._hidden),
+            hidden_files=frozenset(path for path in self._hidden if os.path.isfile(path)),
+            proc=sandbox_probe.proc_read_only(),
+            network=self.config.sandbox.network,
+        )
+        interpreter, needed = sandbox_probe.python()
+        boxed = Sandboxed(
+            sandbox_probe.probe().bwrap,
+            sandbox.options(box),
+            [interpreter, "-I", "-S", sandbox.INIT],
+            needed,
+            {"RLIMIT_NPROC": self.config.limits.processes, "RLIMIT_FSIZE": self.config.limits.write_mb * 2**20},
+        )
+        return Started({**env, **({"TMPDIR": "/tmp"} if "TMPDIR" in env else {})}, boxed)
+
+    @cached_property
+    def _shown(self) -> tuple[Mount, ...]:
+        """What the config names, with the programs of its commands. Resolved: a link and what it leads to are both there."""
+        config, home = self.config, os.environ.get("HOME", "")
+        finder = Finder(home, os.environ.get("PATH", ""))
+        read = finder.of_path() | finder.of_commands(_commands(config)) | {Path(path) for path in _named_in_env(config)}
+        for program in self.programs:
+            read |= finder.of_program(program)
+        read |= {_expanded(path, home) for path in config.sandbox.read}
+        readable = _mounts(read, writable=False)
+        writable = _mounts({_expanded(path, home) for path in config.sandbox.write}, writable=True)
+        links = [mount for mount in writable if mount.source != mount.target and _is_there(mount, readable)]
+        return tuple(mount for mount in (*readable, *writable) if mount not in links and mount.target != WORK)
+
+    @cached_property
+    def _hidden(self) -> set[str]:
+        """The data directory, databases, sockets and the repositories of other workspaces."""
+        repos = Workspace.objects.filter(deleted_at__isnull=True).exclude(pk=self.workspace.pk).values_list("repo", flat=True)
+        own = os.path.realpath(self.workspace.repo)
+        hidden = {os.path.realpath(repo) for repo in repos if repo} - {own}
+        hidden |= {os.path.realpath(settings.DATA_DIR), *_database_files(), *_sockets()}
+        return {path for path in hidden if os.path.exists(path)}
+
+    def _git(self, working_copy: Path) -> list[Mount]:
+        """What git needs in the working copy: the objects of the store; of a linked worktree, the repository that it belongs to."""
+        store = settings.DATA_DIR / "stores" / self.workspace.pk / "objects"
+        found = [Mount(str(store), str(store))] if store.is_dir() else []
+        if (working_copy / ".git").is_file():
+            common = str(places.common_dir(Path(self.workspace.repo)))
+            found.append(Mount(common, common, writable=True))
+        return found
+
+
+def for_workspace(config: Config, workspace: Workspace, *, place: str, programs: Sequence[str] = ()) -> Boxes:
+    """Raises SandboxMissing."""
+    needs_probe = "none" not in (config.sandbox.mode, settings.SANDBOX) or config.sandbox.required
+    probe = sandbox_probe.probe() if needs_probe or settings.SANDBOX == "bubblewrap" else sandbox_probe.Probe(problem="not tried")
+    return Boxes(config, workspace, decide(config.sandbox, settings.SANDBOX, probe), place, tuple(programs))
+
+
+def remove_scratch(folder: Path) -> None:
+    """Remove private folders, whatever their processes made of them. Follows no links."""
+    shutil.rmtree(folder, onerror=_open_up)
+
+
+def _open_up(_function: object, path: str, _problem: object) -> None:
+    """A folder without permissions is opened and tried once more."""
+    try:
+        os.chmod(os.path.dirname(path), 0o700)
+        if not os.path.islink(path) and os.path.isdir(path):
+            os.chmod(path, 0o700)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
+    except OSError:
+        pass
+
+
+def _folder(path: Path) -> str:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return str(path)
+
+
+def _commands(config: Config) -> list[str | Sequence[str]]:
+    agents = [config.agent, *(part.agent for part in (config.interceptor, config.verifier) if part is not None)]
+    commands: list[str | Sequence[str]] = [agent.command for agent in agents if agent.command is not None]
+    return [*commands, *(agent.args for agent in agents), *config.setup, *(check.run for check in config.verify)]
+
+
+def _named_in_env(config: Config) -> list[str]:
+    """Files that variables name, such as certificates."""
+    agents = [config.agent, *(part.agent for part in (config.interceptor, config.verifier) if part is not None)]
+    values = [value for agent in agents for value in agent.env.values()]
+    values += [os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")]
+    return [value for value in values if os.path.isabs(value) and "\0" not in value and os.path.isfile(value)]
+
+
+def _expanded(path: str, home: str) -> Path:
+    return Path(os.path.normpath(home + path[1:] if path.startswith("~/") else path))
+
+
+def _mounts(paths: Iterable[Path], *, writable: bool) -> list[Mount]:
+    """Each path and what it leads to. What lies below another shown folder is there with it."""
+    names = sorted({str(path) for path in paths if path.exists()})
+    places = {(real, real) for name in names if (real := os.path.realpath(name))}
+    places |= {(os.path.realpath(name), name) for name in names}
+    shown = [Mount(source, target, writable) for source, target in sorted(places, key=lambda place: place[1])]
+    return [mount for mount in shown if not (_is_there(mount, shown) or (not writable and system.is_shown(mount.target)))]
+
+
+def _is_there(mount: Mount, shown: Iterable[Mount]) -> bool:
+    """Whether one of the others shows it, as it is on the host: a link as a link."""
+    return any(sandbox.is_in(mount.target, other.target) for other in shown if mount.target != other.target)
+
+
+def _database_files() -> list[str]:
+    name = str(settings.DATABASES["default"].get("NAME") or "")
+    if "sqlite" not in settings.DATABASES["default"]["ENGINE"] or not os.path.isabs(name):
+        return []
+    return [os.path.realpath(name + ending) for ending in ("", "-wal", "-shm", "-journal")]
+
+
+def _sockets() -> list[str]:
+    url = urlsplit(str(getattr(settings, "REDIS_URL", "") or ""))
+    return [os.path.realpath(url.path)] if url.scheme in ("unix", "redis+socket") and os.path.isabs(url.path) else []
