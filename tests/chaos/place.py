@@ -87,6 +87,7 @@ class Place:
             "verify": [{"name": "files", "run": CHECK}],
             "round_ceiling_usd": 0.5,
             "plateau": {"rounds": 100, "epsilon": 0.01},
+            "sandbox": {"write": [str(self.notes)]},
         }
         body = {
             "name": "Chaos",

@@ -58,7 +58,7 @@ class Host:
             "data": str(self.data), "data_below_shown": str(self.data), "other_repo": str(self.other_repo), "home": str(self.home),
             "repo": str(self.repo), "victim": victim, "shim": shim, "marker": "victim-86398", "valkey": str(self.socket),
             "program": str(self.tools / "agent"), "readable": str(self.shown), "prompt": str(self.data / "sessions/own/prompt.md"),
-            "file_limit": FILE_MB * 10**6, "process_limit": PROCESSES,
+            "file_limit": FILE_MB * 2**20, "process_limit": PROCESSES,
         }  # fmt: skip
 
 
