@@ -18,13 +18,17 @@ from django.db import DatabaseError, connection, transaction
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-FILES = 4
-FILE_BYTES = 2 * 2**20
+FILES = 16
+FILE_BYTES = 2**19
 MIB = 2**20
 
 
 def free_mb() -> float:
-    return shutil.disk_usage(settings.DATA_DIR).free / MIB
+    """On the disk of the data directory; infinite where that cannot be read."""
+    try:
+        return shutil.disk_usage(settings.DATA_DIR).free / MIB
+    except OSError:
+        return float("inf")
 
 
 def is_low() -> bool:

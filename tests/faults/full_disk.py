@@ -12,6 +12,7 @@ import psutil
 
 from tests.faults.harness import Running, until
 from tests.faults.test_kills import QUICK, Work
+from workspaces import disk
 
 
 class Filler:
@@ -44,7 +45,7 @@ def main(data: Path, folder: Path) -> None:
         until(running.is_ready, 60)
         work = Work(running, folder, seconds=60)
         work.start()
-        until(lambda: len(list(data.glob("reserve-*"))) == 4, 20)
+        until(lambda: len(list(data.glob("reserve-*"))) == disk.FILES, 20)
         filler = Filler(data / "filler")
         until(lambda: psutil.disk_usage(str(data)).free == 0, 20)
         sessions = [worker["sessionID"] for worker in work.call("GET", "/executor/workers")["workers"]]
@@ -57,7 +58,7 @@ def main(data: Path, folder: Path) -> None:
         print(f"nothing lived {took:.3f} s later")
         filler.end()
         until(lambda: work.call("GET", "/executor/workers") == {"workers": []}, 30)
-        until(lambda: len(list(data.glob("reserve-*"))) == 4, 20)
+        until(lambda: len(list(data.glob("reserve-*"))) == disk.FILES, 20)
     finally:
         running.process.terminate()
         running.process.wait(20)

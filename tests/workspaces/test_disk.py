@@ -49,7 +49,7 @@ def test_a_write_that_finds_the_disk_full_is_repeated_with_a_file_less_each_time
             return "written"
 
     assert disk.write_anyway(write) == "written"
-    assert (len(tries), [path.exists() for path in kept]) == (3, [False, False, True, True])
+    assert (len(tries), [path.exists() for path in kept[:4]]) == (3, [False, False, True, True])
 
 
 @pytest.mark.django_db(transaction=True)

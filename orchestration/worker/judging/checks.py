@@ -134,7 +134,8 @@ def _score(ended: Ended, output: _Output, report: junit.Report | None) -> tuple[
     if ended.cause == "start_failed":
         return 0.0, [f"could not be started: {ended.error}"]
     if ended.cause != "exited":
-        return 0.0, [f"did not finish ({ended.cause.replace('_', ' ')} after {ended.seconds:.0f} s)"]
+        why = "" if ended.complete else f": {ended.error}"
+        return 0.0, [f"did not finish ({ended.cause.replace('_', ' ')} after {ended.seconds:.0f} s){why}"]
     if report is not None:
         problems = [report.error] if report.error else list(report.failing)
         return report.score, problems or _from_exit_code(ended, output)

@@ -43,6 +43,23 @@ def test_success_without_a_change_is_not_done_even_if_the_checks_pass(shop: Make
     ]
 
 
+def test_a_file_over_the_limit_is_a_finding_and_does_not_land(shop: Make) -> None:
+    """A sparse one of a terabyte does not keep git busy; without the file the next round passes."""
+    work = shop("touch ok; if [ $MUSTER_ROUND = 1 ]; then truncate -s 1T huge; else rm huge; fi", limits={"file_mb": 1})
+    first = work.run()
+    finding = "file_too_large: huge (1048576 MiB) is over the limit of 1 MiB and was not committed: delete it"
+    assert (first.outcome, rounds_of(first)[0].findings, work.merged("ok")) == ("failed", [finding], None)
+    assert work.run(entry_of(first)).outcome == "passed"
+    assert work.merged("huge") is None and work.merged("ok") == ""
+
+
+def test_a_large_file_that_the_agent_committed_does_not_land(shop: Make) -> None:
+    commit = "git add . && git commit -qm big && git rm -q --cached big && rm big && git commit -qm small"
+    session = shop(f"touch ok; truncate -s 3M big; {commit}", limits={"file_mb": 2}).run()
+    finding = "file_too_large: the work or its history contains big (3 MiB), over the limit of 2 MiB: take it out of both"
+    assert (session.outcome, rounds_of(session)[0].findings) == ("failed", [finding])
+
+
 def test_work_that_fails_stays_on_its_branch_and_the_next_prompt_has_its_findings(shop: Make) -> None:
     work = shop('echo $MUSTER_ROUND > work; if [ $MUSTER_ROUND = 2 ]; then grep -q "no ok yet" $MUSTER_PROMPT_FILE && touch ok; fi',
                 verify=[{"name": "ok", "run": "test -f ok || { echo no ok yet; exit 1; }"}])  # fmt: skip

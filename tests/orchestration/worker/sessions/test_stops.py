@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestration.models import Round, Session
-from orchestration.processes import leftovers
-from orchestration.sessions import rounds
-from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of
+from orchestration.processes import leftovers, shim_watch
+from orchestration.sessions import rounds, supervise
+from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of, spends
 
 Make = Callable[..., Shop]
 
@@ -34,6 +35,70 @@ def test_a_stop_ends_the_agent_and_keeps_its_work(busy: Busy, for_good: bool, st
     assert entry_of(session).status == status
     assert work.git("show", f"{entry_of(session).branch}:part") == "half"
     assert leftovers.marked_pids(session.pk) == []
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shim_watch, "SILENCE_S", 2.5)
+    monkeypatch.setattr(shim_watch, "MARGIN_S", 0.5)
+
+
+FROZEN = "(a signal had frozen it): the worker ended its processes itself"
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_stop_ends_an_agent_that_froze_its_shim_and_charges_what_it_may_have_spent(shop: Make, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    work = shop(f"echo half > part; {spends(0.25)}; touch {started}; kill -STOP $PPID; exec sleep 600")
+    session = work.claim()
+    Session.objects.filter(pk=session.pk).update(stop_wanted_by="ana")
+    work.meanwhile(started.exists, lambda: work.flags(session).request_end("stopped"))
+    work.supervise(session)
+    assert (session.outcome, leftovers.marked_pids(session.pk)) == ("stopped", [])
+    assert session.outcome_message == f"Stopped by ana: its work is kept; its shim did not answer the stop within 2 s {FROZEN}"
+    assert (entry_of(session).account.spent, entry_of(session).account.held) == (5_000_000, 0)
+    assert work.git("show", f"{entry_of(session).branch}:part") == "half"
+
+
+@pytest.mark.usefixtures("hasty")
+def test_an_agent_that_froze_its_shim_and_that_is_not_stopped_has_crashed(shop: Make) -> None:
+    session = shop("kill -STOP $PPID; exec sleep 600").run()
+    assert (session.outcome, leftovers.marked_pids(session.pk)) == ("crashed", [])
+    assert session.outcome_message == f"The agent was killed; its shim was silent for 2 s {FROZEN}"
+    assert rounds_of(session)[0].findings == [session.outcome_message]
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_check_that_froze_its_shim_fails_with_that_finding(shop: Make) -> None:
+    run = "test -f ok || exit 1; kill -STOP $PPID; exec sleep 600"
+    session = shop("touch ok", verify=[{"name": "evil", "run": run}]).run()
+    assert session.outcome == "failed" and session.outcome_message.endswith(FROZEN), session.outcome_message
+
+
+def test_a_session_stays_open_while_a_process_outlives_its_kill(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that sleeps in a driver does."""
+    work = shop("kill -KILL $PPID; exec sleep 600")
+    session = work.claim()
+    end, survivors = leftovers.end_marked, [1, 1, 0]
+
+    def end_marked(*args: str, **options: object) -> int:
+        assert Session.objects.get(pk=session.pk).status == "running"
+        return end(*args, **options) + survivors.pop(0)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(leftovers, "end_marked", end_marked)
+    monkeypatch.setattr(supervise, "SURVIVORS_S", 0.01)
+    work.supervise(session)
+    assert (session.outcome, survivors) == ("crashed", [])
+
+
+def test_on_a_disk_that_is_nearly_full_no_session_is_taken(shop: Make, settings: Any) -> None:
+    work = shop()
+    session = work.claim()
+    settings.DATA_DIR.mkdir()
+    settings.DISK_RESERVE_MB = 100_000_000
+    assert work.supervise(session).status == "claimed"
+    settings.DISK_RESERVE_MB = 0
+    assert work.supervise(session).outcome == "passed"
 
 
 def test_a_worker_that_shuts_down_queues_its_entry_again(busy: Busy) -> None:
