@@ -174,6 +174,16 @@ class AgentRetried(AgentEvent, verb="agent.retry", sentence="requested a retry o
     pass
 
 
+class RepositoryUnavailable(
+    AgentEvent, verb="repository.unavailable", sentence="paused all work: the repository cannot be used ({code})"
+):
+    pass
+
+
+class RepositoryAvailable(AgentEvent, verb="repository.available", sentence="resumed the work: the repository is back"):
+    pass
+
+
 class SecretEvent(ActivityEvent):
     name: str
 

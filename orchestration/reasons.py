@@ -24,6 +24,7 @@ class Reason(StrEnum):
     EXECUTOR_PAUSED = "executor_paused"
     EXECUTOR_STOPPED = "executor_stopped"
     NO_WORKER_ONLINE = "no_worker_online"
+    REPOSITORY_UNAVAILABLE = "repository_unavailable"
     AGENT_UNAVAILABLE = "agent_unavailable"
     INTEGRATION_RED = "integration_red"
     FILES_LOCKED = "files_locked"
@@ -106,6 +107,15 @@ WORDS: Mapping[Reason, Words] = {
         filter="No worker online",
         search="a session worker",
         aliases=("worker",),
+        remedy=_EXECUTOR_PAGE,
+    ),
+    Reason.REPOSITORY_UNAVAILABLE: Words(
+        check="Repository",
+        listed="repository unavailable",
+        group="waiting for the repository",
+        filter="Repository",
+        search="the repository",
+        aliases=("repository", "repo"),
         remedy=_EXECUTOR_PAGE,
     ),
     Reason.AGENT_UNAVAILABLE: Words(
@@ -241,6 +251,7 @@ NOT_STORED = (
     Reason.EXECUTOR_PAUSED,
     Reason.EXECUTOR_STOPPED,
     Reason.NO_WORKER_ONLINE,
+    Reason.REPOSITORY_UNAVAILABLE,
     Reason.INTEGRATION_RED,
     Reason.CONCURRENCY_LIMIT,
     Reason.MONEY_RESERVED,

@@ -138,7 +138,7 @@ def dependencies(page_request: PageRequest) -> dict[str, Any]:
     checks = [
         ("Database", True, connection.vendor, ""),
         ("Valkey", *_valkey()),
-        ("Repository", *_repository(page_request.workspace.repo)),
+        ("Repository", *_repository(page_request)),
         ("Disk", *_disk()),
         ("Control worker", *_control(page_request, workers)),
         ("Session workers", *_sessions(workers)),
@@ -172,8 +172,11 @@ def _valkey() -> tuple[bool, str, str]:
     return ok, "answers" if ok else "unreachable", "" if ok else "Work continues with each tick, with a delay"
 
 
-def _repository(repo: str) -> tuple[bool, str, str]:
-    ok = Path(repo).is_dir()
+def _repository(page_request: PageRequest) -> tuple[bool, str, str]:
+    executor = page_request.executor
+    if executor.repository_code:
+        return False, executor.repository_code.replace("_", " "), executor.repository_message
+    ok = Path(page_request.workspace.repo).is_dir()
     return (
         ok,
         "there" if ok else "not found from this server",

@@ -103,6 +103,10 @@ def _alerts(page_request: PageRequest) -> list[Item]:
         for alert in header.alerts_of(page_request)
     ]
     executor = page_request.executor
+    if executor.repository_code:
+        words = f"Nothing can start. {executor.repository_message}"
+        link = reverse("executor-page", args=[page_request.workspace.pk])
+        items.append(Item("bad", "failed", [(words, "")], executor.repository_since, "View executor", link))
     if executor.trouble_code:
         words = f"Agents cannot run. {executor.trouble_message}"
         link = reverse("agent", args=[page_request.workspace.pk])

@@ -58,6 +58,7 @@ class World:
     `busy_elsewhere`: sessions of other workspaces, which use the same slots. `min_verify`: what a verifying agent
     needs, 0 without one. `initial_reservation`: the most that a session reserves at its start. `trouble`: the open circuit breaker's code;
     after `trouble_wait_s` one session is tried. `integration`: why nothing may start from the integration branch.
+    `repository`, `repository_message`: its open circuit breaker's code and sentence.
     """
 
     state: str
@@ -81,6 +82,8 @@ class World:
     trouble: str = ""
     trouble_message: str = ""
     trouble_wait_s: float = 0
+    repository: str = ""
+    repository_message: str = ""
     integration: str = ""
 
 
@@ -239,6 +242,7 @@ def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
     yield _entry_budget(entry, capacity)
     yield _executor(capacity)
     yield _worker(capacity)
+    yield _repository(capacity)
     yield _provider(entry, capacity)
     yield _integration(capacity)
     yield _project_budget(entry, capacity)
@@ -253,6 +257,7 @@ def common(capacity: Capacity) -> list[Check]:
     return [
         _executor(capacity),
         _worker(capacity),
+        _repository(capacity),
         _provider(no_entry, capacity),
         _integration(capacity),
         _project_budget(no_entry, capacity),
@@ -301,6 +306,13 @@ def _worker(capacity: Capacity) -> Check:
     slots = capacity.world.worker_slots
     message = "No session worker is online: start one with ./muster worker"
     return Check(Reason.NO_WORKER_ONLINE, slots > 0, f"{slots} slots", "1 slot", message, common=True)
+
+
+def _repository(capacity: Capacity) -> Check:
+    world = capacity.world
+    message = f"{world.repository_message} Work goes on by itself then."
+    observed = world.repository or "usable"
+    return Check(Reason.REPOSITORY_UNAVAILABLE, not world.repository, observed, "usable", message, common=True)
 
 
 def _provider(entry: Waiting, capacity: Capacity) -> Check:

@@ -88,6 +88,8 @@ def world(workspace_id: str, *, lock: bool) -> World:
         trouble=row["trouble"],
         trouble_message=row["trouble_message"],
         trouble_wait_s=max(row["trouble_wait_s"] or 0.0, 0.0),
+        repository=row["repository"],
+        repository_message=row["repository_message"],
         integration=row["integration"] or "",
     )
 
@@ -108,6 +110,8 @@ def _world_columns() -> str:
             "trouble": "x.trouble_code",
             "trouble_message": "x.trouble_message",
             "trouble_wait_s": sql_dialect.seconds_until("x.trouble_until"),
+            "repository": "x.repository_code",
+            "repository_message": "x.repository_message",
             "integration": "CASE WHEN i.state IN ('red', 'waiting', 'unusable') THEN i.message END",
             "category": "l.category",
             "period": "l.period",

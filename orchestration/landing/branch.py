@@ -92,12 +92,13 @@ def wake_due() -> None:
 
 
 def due(worker: Worker) -> list[str]:
-    """Workspaces where a lander must look, or was killed: whose lease is free, or of a worker that is on this host or gone."""
+    """Workspaces where a lander must look, or was killed: whose lease is free, or of a worker that is on this host or gone. Not those whose
+    repository cannot be used.
+    """
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
     is_due = Q(due=True) | Q(lease_until__isnull=False)
-    alive = Integration.objects.filter(is_due, workspace__deleted_at__isnull=True).filter(
-        free | Q(worker__isnull=True) | Q(worker__host=worker.host)
-    )
+    usable = Integration.objects.filter(is_due, workspace__deleted_at__isnull=True, workspace__executor__repository_code="")
+    alive = usable.filter(free | Q(worker__isnull=True) | Q(worker__host=worker.host))
     return list(alive.order_by("workspace_id").values_list("pk", flat=True))
 
 

@@ -32,6 +32,19 @@ class Executor(models.Model):
     trouble_since = models.DateTimeField(null=True, blank=True)
     trouble_until = models.DateTimeField(null=True, blank=True, help_text="Then one session is tried.")
     trouble_count = models.PositiveIntegerField(default=0, help_text="Sessions in a row that found the provider unavailable.")
+    repository_code = models.CharField(
+        max_length=20,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="The circuit breaker of the repository: why nothing can work in it.",
+    )
+    repository_message = models.CharField(max_length=500, blank=True, db_default="", default="")
+    repository_branch = models.CharField(
+        max_length=250, blank=True, db_default="", default="", help_text="The entry's branch that is checked out elsewhere."
+    )
+    repository_since = models.DateTimeField(null=True, blank=True)
+    repository_seen_at = models.DateTimeField(null=True, blank=True, help_text="When it was last unusable, or came back.")
     push_error = models.CharField(max_length=500, blank=True, help_text="Why the last push of the integration branch failed.")
     pushed_commit = models.CharField(max_length=64, blank=True)
 

@@ -18,6 +18,7 @@ from orchestration.sessions import Ending, Superseded, rounds, session_dir, supe
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.rounds import Verdict
 from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker import repository_watch
 from orchestration.worker.heartbeat import Heartbeat
 from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
 from orchestration.worker.steps.context import RoundContext, SessionOver
@@ -36,6 +37,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     if session is None:
         return
     structlog.contextvars.bind_contextvars(session=session.pk, entry=session.entry_id)
+    by_git = False
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
         try:
             ending = _run(session, stop_flags)
@@ -45,7 +47,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
             log.warning("session.superseded")
             return
         except GitError as error:
-            is_done = rounds.is_work_done(session)
+            by_git, is_done = True, rounds.is_work_done(session)
             ending = Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],), verify_next=is_done)
         except Exception as error:
             log.exception("session.internal_error")
@@ -53,6 +55,8 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
             ending = Ending(Outcome.CRASHED, message, verify_next=rounds.is_work_done(session))
         if stop_flags.reason in ("superseded", "fenced"):
             return  # another worker may act on it now, or the reaper ends it
+        if ending.outcome == Outcome.CRASHED:
+            ending = repository_watch.ending_for(session, ending, by_git=by_git)
         sessions.conclude(session, ending)
 
 

@@ -11,7 +11,7 @@ from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Integration, Worker
 from orchestration.processes import leftovers
-from orchestration.worker import agent_checks
+from orchestration.worker import agent_checks, repository_watch
 from orchestration.worker.judging.checks import CannotJudge
 from orchestration.worker.lander import batches
 from orchestration.worker.lander.lease import Halted, Lease
@@ -20,6 +20,7 @@ from orchestration.worker.lander.runner import marker_of
 log = structlog.get_logger(__name__)
 
 POLL_S = 2.0
+LOOK_S = 2.0
 MAX_PAUSE_S = 60.0
 
 
@@ -32,6 +33,7 @@ class Service:
         self._stopping = threading.Event()
         self._retry_at: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
+        self._look_at = 0.0
 
     def start(self) -> None:
         threading.Thread(target=self._loop, name="lander", daemon=True).start()
@@ -44,12 +46,20 @@ class Service:
     def run_due(self) -> int:
         """Work on every workspace where something is due. Returns on how many."""
         worked = agent_checks.run_due(self.worker)
+        self._look_at_repositories()
         for workspace_id in branch.due(self.worker):
             if self._stopping.is_set():
                 break
             if time.monotonic() >= self._retry_at.get(workspace_id, 0):
                 worked += self.run(workspace_id)
         return worked
+
+    def _look_at_repositories(self) -> None:
+        """A workspace whose repository is back does not sit out the pause of its failures."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_S
+            for workspace_id in repository_watch.look_at_all():
+                self._retry_at.pop(workspace_id, None)
 
     def run(self, workspace_id: str) -> bool:
         """Work on one workspace, if its lease can be had."""

@@ -73,12 +73,19 @@ def test_rounds_before_a_reopen_are_not_hidden(ana: Client, workspace: Workspace
 
 def test_alerts_of_the_banner_are_on_the_attention_list(ana: Client, workspace: Workspace) -> None:
     Executor.objects.filter(pk=workspace.pk).update(
-        trouble_code="agent_unavailable", trouble_message="No login.", trouble_since=now()
+        trouble_code="agent_unavailable",
+        trouble_message="No login.",
+        trouble_since=now(),
+        repository_code="missing",
+        repository_message="It is gone: put it back.",
+        repository_since=now(),
     )
     workspace.project.__class__.objects.filter(pk=workspace.pk).update(max_project_spend=0)
     context = ana.get(f"/w/{workspace.pk}/").context
     sentences = [item.pieces[0][0] for item in context["needs"]]
     assert context["alert"].sentence in sentences and "Agents cannot run. No login." in sentences
+    assert "Nothing can start. It is gone: put it back." in sentences
+    assert "It is gone: put it back." in text_of(ana, f"/w/{workspace.pk}/executor/")
 
 
 def test_a_base_branch_that_cannot_be_merged_and_a_failed_push_need_attention(ana: Client, workspace: Workspace) -> None:

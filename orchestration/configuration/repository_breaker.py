@@ -1,0 +1,58 @@
+"""While a workspace's repository cannot be used, nothing of it starts: its entries stay pending and lose nothing.
+
+This circuit breaker is on the executor's row, like that of the providers. A session that meets the trouble opens it, and so do the session
+workers, which look at the repository every few seconds. They also close it, as soon as the repository is back.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration import events
+from orchestration.git.health import Trouble
+from orchestration.messaging import wake_ups
+from orchestration.models import Executor, Integration
+from workspaces import activity
+from workspaces.access import MUSTER
+
+
+def opened(workspace_id: str, trouble: Trouble) -> None:
+    """Nothing starts until the repository is back. Recorded once."""
+    with transaction.atomic():
+        row = Executor.objects.select_for_update().get(pk=workspace_id)
+        is_fresh = not row.repository_code
+        fields = {
+            "repository_code": trouble.code,
+            "repository_message": trouble.message[:500],
+            "repository_branch": trouble.branch,
+        }
+        if is_fresh:
+            fields["repository_since"] = Now()
+        Executor.objects.filter(pk=workspace_id).update(repository_seen_at=Now(), **fields)
+        if is_fresh:
+            event = events.RepositoryUnavailable(code=trouble.code)
+            activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id, reason=trouble.message[:500])
+    wake_ups.publish_change(workspace_id, "executor", "entries")
+
+
+def closed(workspace_id: str) -> bool:
+    """The repository can be used again: its entries start, and its landings go on. False: it was closed already."""
+    with transaction.atomic():
+        row = Executor.objects.select_for_update().get(pk=workspace_id)
+        if not row.repository_code:
+            return False
+        Executor.objects.filter(pk=workspace_id).update(
+            repository_code="", repository_message="", repository_branch="", repository_since=None, repository_seen_at=Now()
+        )
+        Integration.objects.filter(pk=workspace_id).update(due=True)
+        event = events.RepositoryAvailable(code=row.repository_code)
+        activity.record(workspace_id, event, by=MUSTER, object_id=workspace_id)
+    wake_ups.enqueue_cycle(workspace_id)
+    wake_ups.publish_change(workspace_id, "executor", "entries")
+    return True
+
+
+def was_open_since(workspace_id: str, moment: datetime | None) -> bool:
+    """Whether the repository could not be used at some time since then: what failed meanwhile may have failed for that."""
+    return moment is not None and Executor.objects.filter(pk=workspace_id, repository_seen_at__gte=moment).exists()
