@@ -11,7 +11,7 @@ from bench.backlogs import a_workspace, end_sessions, fill, median
 from bench.stop_workers import CHANNEL, Worker
 from orchestration import sessions
 from orchestration.executor import dispatch
-from orchestration.messaging import wake_ups
+from orchestration.messaging import publishing
 from orchestration.models import Session
 from workspaces.access import Caller
 from workspaces.models import Workspace
@@ -69,7 +69,7 @@ def _bare(worker: Worker) -> float:
     time.sleep(0.05)
     with Death(pid) as death:
         began = time.perf_counter()
-        wake_ups.client().publish(CHANNEL, "")
+        publishing.client().publish(CHANNEL, "")
     gone = death.at
     worker.read()
     return (gone - began) * 1000

@@ -40,7 +40,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     worker_cancel_long_running_tasks_on_connection_loss=False,
-    task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
+    task_publish_retry=False,  # orchestration/messaging/publishing.py
     task_serializer="json",
     accept_content=["json"],
     task_track_started=False,

@@ -170,7 +170,7 @@ LANGUAGE_CODE = "en"
 
 # Redis or Valkey: wake-ups and change notifications only; losing it costs latency, never work.
 VALKEY_SOCKET = sockets.valkey_socket(DATA_DIR)
-REDIS_URL = env.read("REDIS_URL") or f"unix://{VALKEY_SOCKET}"
+REDIS_URL = env.read("REDIS_URL") or sockets.valkey_url(DATA_DIR)
 
 REPO_ROOTS = env.repo_roots()
 SESSION_SLOTS = env.value("MUSTER_SESSION_SLOTS")

@@ -40,6 +40,20 @@ def valkey_socket(data_dir: Path) -> Path:
     return Path("/tmp") / f"muster-{os.getuid()}-{name}" / "valkey.sock"
 
 
+def valkey_password_file(data_dir: Path) -> Path:
+    """The embedded Valkey's configuration: its password, which stands in no command line."""
+    return data_dir / "valkey.conf"
+
+
+def valkey_url(data_dir: Path) -> str:
+    """The embedded Valkey's address, with its password where there is one."""
+    try:
+        password = valkey_password_file(data_dir).read_text().removeprefix("requirepass ").strip()
+    except OSError:
+        password = ""
+    return f"unix://{f':{password}@' if password else ''}{valkey_socket(data_dir)}"
+
+
 def make_private(folder: Path) -> None:
     """Create a folder that only this user can access. Raises PermissionError where another user created it first, as in /tmp."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

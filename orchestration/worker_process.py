@@ -12,11 +12,18 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from budget.forecast import record as forecasts
 from orchestration.executor import reconcile
 from orchestration.executor import stats as executor_stats
+from orchestration.messaging import broker_keys, publishing
 from orchestration.worker import heartbeat, housekeeping, reaper
 from orchestration.worker.lander.service import Service
 from workspaces.notices import sending
 
 log = structlog.get_logger(__name__)
+
+
+@signals.worker_init.connect
+def _on_init(**_: Any) -> None:
+    """Before Celery opens its queues: a key of another type would end this process at once, and each that follows it."""
+    broker_keys.delete_wrong_types(publishing.client())
 
 
 @signals.worker_ready.connect

@@ -21,6 +21,7 @@ class Up(Supervisor):
     def __init__(self, *, host: str, port: int, demo: bool) -> None:
         super().__init__()
         self.host, self.port, self.demo = host, port, demo
+        self.valkey_password = ""
 
     def start(self) -> None:
         """Valkey, the web server's imports and the database's preparation run in parallel; workers start afterwards."""
@@ -64,11 +65,13 @@ class Up(Supervisor):
         folder = self.data / "valkey"
         folder.mkdir(mode=0o700, exist_ok=True)
         try:
-            argv = valkey.command(self.valkey_at, folder)
+            password_file = sockets.valkey_password_file(self.data)
+            self.valkey_password = valkey.make_password(password_file)
+            argv = valkey.command(self.valkey_at, folder, password_file=password_file)
         except FileNotFoundError as error:
             raise Failed(str(error)) from None
         self.spawn(Child("valkey", argv, self.environ, self.log_of("valkey")))
-        self.environ["REDIS_URL"] = f"unix://{self.valkey_at}"
+        self.environ = self.environ | {"REDIS_URL": sockets.valkey_url(self.data)}
 
     def _bootstrap(self) -> dict[str, Any]:
         """Migrate, create the owner and the demo, in one process. Returns the JSON of its last line."""
@@ -94,7 +97,7 @@ class Up(Supervisor):
         return result
 
     def _await_valkey(self) -> None:
-        while self.valkey_at and not valkey.answers(self.valkey_at):
+        while self.valkey_at and not valkey.answers(self.valkey_at, self.valkey_password):
             for child in self.children:
                 if child.name == "valkey" and self.set_aside_bad_file(child):
                     self.spawn(child)

@@ -11,7 +11,7 @@ import redis
 import structlog
 from django.conf import settings
 
-from orchestration.messaging import wake_ups
+from orchestration.messaging import publishing
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ def cycles(workspace_id: str) -> list[dict[str, Any]] | None:
 
 def _keep(key: str, record: dict[str, Any], *, publish: bool = False) -> None:
     try:
-        with wake_ups.client().pipeline(transaction=False) as pipe:
+        with publishing.client().pipeline(transaction=False) as pipe:
             pipe.lpush(key, json.dumps(record))
             pipe.ltrim(key, 0, KEPT - 1)
             pipe.expire(key, KEPT_FOR_S)
@@ -63,6 +63,6 @@ def _keep(key: str, record: dict[str, Any], *, publish: bool = False) -> None:
 
 def _kept(key: str) -> list[dict[str, Any]] | None:
     try:
-        return [json.loads(record) for record in wake_ups.client().lrange(key, 0, KEPT - 1)]
+        return [json.loads(record) for record in publishing.client().lrange(key, 0, KEPT - 1)]
     except redis.RedisError:
         return None

@@ -55,7 +55,7 @@ class Workers:
     def replace(self) -> None:
         self.processes = [worker for worker in self.processes if worker.poll() is None]
         while len(self.processes) < WORKERS - 1:
-            env = self.up.env | {"REDIS_URL": f"unix://{sockets.valkey_socket(self.up.data)}"}
+            env = self.up.env | {"REDIS_URL": sockets.valkey_url(self.up.data)}
             with open(self.log, "ab") as log:
                 command = [sys.executable, "-m", "config.work"]
                 self.processes.append(subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log))

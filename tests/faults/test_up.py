@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import GRACE, Running, is_running, until
+from config import sockets
+from tests.faults.harness import GRACE, Client, Running, is_running, until
 
 pytestmark = pytest.mark.alone  # its bounds are seconds
 
@@ -148,11 +149,54 @@ def test_queued_messages_survive_a_killed_valkey(start: Callable[..., Running]) 
     until(lambda: _valkey(up, "GET kept") == b"$1\r\n1\r\n", 2)
 
 
+def test_the_valkey_has_a_password_that_no_command_line_shows(start: Callable[..., Running]) -> None:
+    up = start()
+    password = sockets.valkey_password_file(up.data).read_text().split()[1]
+    assert sockets.valkey_password_file(up.data).stat().st_mode & 0o777 == 0o600
+    assert not any(password in command for command in up.leftovers())
+    for name, pid in up.children().items():
+        assert (password in Path(f"/proc/{pid}/environ").read_text()) == (name != "valkey")
+
+
+def test_a_key_of_a_wrong_type_costs_a_restart_of_the_worker_and_no_more(start: Callable[..., Running]) -> None:
+    up = start()
+    before = up.children()["sessions"]
+    _valkey(up, "DEL sessions")
+    _valkey(up, "SET sessions poison")
+    os.kill(before, signal.SIGKILL)
+    until(lambda: up.children().get("sessions", before) != before, 5)
+    until(lambda: _valkey(up, "TYPE sessions") in (b"+none\r\n", b"+list\r\n"), 20)
+    back = up.children()["sessions"]
+    until(lambda: "sessions@" in (up.data / "logs/sessions.log").read_text().rpartition("broker.keys_deleted")[2], 20)
+    assert up.children()["sessions"] == back
+
+
+def test_a_valkey_that_hangs_delays_no_request(start: Callable[..., Running]) -> None:
+    up = start(demo=True)
+    client = Client(up)
+    workspace = client.call("GET", "/workspaces")["workspaces"][0]["id"]
+    body = {"entries": [{"content": f"entry {n}"} for n in range(20)]}
+    valkey_pid = up.children()["valkey"]
+    os.kill(valkey_pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        client.call("POST", f"/workspaces/{workspace}/orchestration/todo/entries", body)
+        seconds = time.monotonic() - began
+    finally:
+        os.kill(valkey_pid, signal.SIGCONT)
+    print(f"20 entries were added in {seconds:.2f} s while Valkey was stopped")
+    assert seconds < 5
+
+
 def _valkey(up: Running, command: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as link:
         try:
             link.connect(str(up.data / "valkey.sock"))
         except OSError:
             return b""
-        link.sendall(f"{command}\r\n".encode())
-        return link.recv(100)
+        login = sockets.valkey_password_file(up.data).read_text().replace("requirepass", "AUTH").strip()
+        link.sendall(f"{login}\r\n{command}\r\n".encode())
+        with link.makefile("rb") as lines:
+            assert lines.readline() == b"+OK\r\n"
+            answer = lines.readline()
+            return answer + lines.readline() if answer.startswith(b"$") and answer != b"$-1\r\n" else answer

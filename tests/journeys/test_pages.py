@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from budget.models import Project
 from orchestration.backlog import entry_edits
 from orchestration.executor import control
-from orchestration.messaging import wake_ups
+from orchestration.messaging import publishing, wake_ups
 from orchestration.models import Entry, Executor, Session
 from tests.dashboard.seeds import entries as seed
 from tests.journeys.conftest import logged_in
@@ -24,7 +24,7 @@ def open_live(page: Page, address: str, workspace: Workspace, tail: str = "") ->
     page.goto(f"{address}/w/{workspace.pk}/{tail}")
     expect(page.locator("#freshness")).to_have_attribute("data-state", "live")
     deadline = 50
-    while not wake_ups.client().pubsub_numpat() and deadline:
+    while not publishing.client().pubsub_numpat() and deadline:
         page.wait_for_timeout(50)
         deadline -= 1
 

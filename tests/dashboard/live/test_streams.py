@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard.live import streams
-from orchestration.messaging import wake_ups
+from orchestration.messaging import publishing, wake_ups
 from tests.dashboard.seeds import entries as seed
 from tests.dashboard.seeds.server import serving
 from workspaces import tokens
@@ -63,7 +63,7 @@ def events(response: http.client.HTTPResponse, number: int) -> list[str]:
 def settle() -> None:
     """The subscription is made in the background."""
     deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and not wake_ups.client().pubsub_numpat():
+    while time.monotonic() < deadline and not publishing.client().pubsub_numpat():
         time.sleep(0.01)
 
 
@@ -151,9 +151,9 @@ def test_a_reader_that_goes_leaves_nothing_behind(address: str, small: Workspace
         settle()
         assert streams._open == {"ana": 1}
     deadline = time.monotonic() + 5
-    while (streams._open or wake_ups.client().pubsub_numpat()) and time.monotonic() < deadline:
+    while (streams._open or publishing.client().pubsub_numpat()) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not streams._open and wake_ups.client().pubsub_numpat() == 0
+    assert not streams._open and publishing.client().pubsub_numpat() == 0
 
 
 def test_without_valkey_heartbeats_continue_and_then_all_topics_change(

@@ -14,7 +14,7 @@ from orchestration.backlog import entries, entry_actions, entry_state
 from orchestration.backlog.entries import Draft
 from orchestration.backlog.transitions import NO_MONEY_LEFT, Next
 from orchestration.executor import dispatch, reconcile
-from orchestration.messaging import wake_ups
+from orchestration.messaging import publishing
 from orchestration.models import Entry
 from tests.factories import ANA, a_charge, a_session, a_worker, a_workspace, an_entry, ended, project, sessions_of, some_entries
 from workspaces.models import Event, Workspace
@@ -114,7 +114,7 @@ def test_nothing_is_blocked_before_anything_is_spent_whatever_the_number_of_entr
 def test_many_requests_cost_one_run_and_the_tick_finds_a_lost_message(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = a_workspace(cap="5", state="paused")
     first, second = some_entries(shop, "a", "b")
-    monkeypatch.setattr(wake_ups, "_enqueue", lambda *args, **more: None)
+    monkeypatch.setattr(publishing, "enqueue", lambda *args, **more: None)
     for _ in range(3):
         funding.mark_due(shop.pk)
     entry_actions.mark_done(first, by=ANA)

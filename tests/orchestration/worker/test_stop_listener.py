@@ -13,7 +13,7 @@ from django.conf import settings
 from config.sockets import listen as listen_on
 from orchestration import sessions
 from orchestration.executor import control
-from orchestration.messaging import wake_ups
+from orchestration.messaging import publishing, wake_ups
 from orchestration.models import Session
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
@@ -119,20 +119,20 @@ def test_a_stop_works_with_the_listener_dead(monkeypatch):
 def test_a_stop_works_with_valkey_gone(monkeypatch, tmp_path: Path):
     monkeypatch.setattr(settings, "REDIS_URL", f"unix://{tmp_path}/no-server")
     monkeypatch.setattr(settings, "POLL_S", 0.1)
-    wake_ups.client.cache_clear()
+    publishing.reset()
     session = a_session(an_entry(a_workspace()))
     try:
         with supervised(session) as [(_, agent)]:
             sessions.stop(session.workspace_id, session.pk, by=ANA)
             assert agent.stopped.wait(10)
     finally:
-        wake_ups.client.cache_clear()
+        publishing.reset()
 
 
 def test_it_reconnects_after_its_connection_was_cut():
     checks = counting_listener()
     before = checks.count
-    wake_ups.client().execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    publishing.client().execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     wait_until(lambda: checks.count > before)  # it calls back by itself: a request may have been missed
     wait_for_request(checks)
 
