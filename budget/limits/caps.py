@@ -21,7 +21,13 @@ for money can continue. A lost signal costs latency only: `mark_allocation_due` 
 
 def open_project(workspace_id: str, *, total_budget: int, max_project_spend: int) -> Project:
     """The money of a new workspace, in micro-USD."""
-    return Project.objects.create(workspace_id=workspace_id, total_budget=total_budget, max_project_spend=max_project_spend)
+    return Project.objects.create(
+        workspace_id=workspace_id,
+        total_budget=total_budget,
+        max_project_spend=max_project_spend,
+        opened_with_budget=total_budget,
+        opened_with_cap=max_project_spend,
+    )
 
 
 UNSEEN = -1  # the caller did not look at the limit

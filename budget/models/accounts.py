@@ -27,6 +27,8 @@ class Project(models.Model):
     workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.PROTECT, related_name="project")
     total_budget = MoneyField()
     max_project_spend = MoneyField()
+    opened_with_budget = MoneyField(null=True, editable=False, help_text="The amounts at the beginning, which no change records.")
+    opened_with_cap = MoneyField(null=True, editable=False)
     entry_spent = MoneyField(default=0)
     orchestrator_spent = MoneyField(default=0)
     expansion_spent = MoneyField(default=0)
@@ -74,6 +76,7 @@ class Account(models.Model):
     id = models.CharField(primary_key=True, max_length=40)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="accounts")
     budget = MoneyField()
+    opened_with = MoneyField(null=True, editable=False, help_text="The budget at the beginning, which no change records.")
     own_budget = models.BooleanField(
         default=True, db_default=True, help_text="Its creator or a person chose the budget. Else it is a share of the plan."
     )

@@ -159,11 +159,13 @@ def _open_accounts(project: Project, created: Sequence[tuple[Entry, Draft]], con
     for entry, draft in created:
         if is_spent and draft.budget is None and entry.status == Entry.Status.PENDING and not entry.unmet_dependencies:
             entry_state.set_state(entry, Next("blocked", Reason.PROJECT_BUDGET_EXCEEDED, NO_MONEY_LEFT))
+    budgets = {entry.pk: shares.get(entry.pk, 0) if draft.budget is None else draft.budget for entry, draft in created}
     Account.objects.bulk_create(
         Account(
             id=entry.pk,
             project=project,
-            budget=shares.get(entry.pk, 0) if draft.budget is None else draft.budget,
+            budget=budgets[entry.pk],
+            opened_with=budgets[entry.pk],
             own_budget=draft.budget is not None,
         )
         for entry, draft in created

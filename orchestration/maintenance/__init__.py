@@ -1,4 +1,5 @@
 """Checks of values that are stored twice.
 
-`audit` recomputes the money of a workspace. `rebuild` compares and corrects what entries wait for.
+`audit` recomputes the money of a workspace. `recorded` compares caps, budgets and tokens
+with the records of who set them. `rebuild` compares and corrects what entries wait for.
 """

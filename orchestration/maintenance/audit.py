@@ -1,4 +1,6 @@
-"""Recomputes all money of a workspace, for `./muster ledger check`. Errors should never occur; notes explain what only looks wrong."""
+"""Recomputes all money of a workspace, for `./muster ledger check`, and compares what people set with its records. Errors should never
+occur; notes explain what only looks wrong.
+"""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,6 +13,7 @@ from django.utils import timezone
 from budget import amounts
 from budget.ledger import rebuild
 from budget.models import Account, Hold, LedgerEntry, Project, ThresholdCrossing
+from orchestration.maintenance import recorded
 from orchestration.models import Session
 
 PATIENCE_S = 60.0  # seconds that the reaper may need after lease and grace
@@ -39,6 +42,7 @@ def check(workspace_id: str) -> Audit:
         _check_holds(audit)
         _check_thresholds(audit)
         _check_caps(audit)
+        audit.wrong += recorded.amounts_without_record(workspace_id)
         totals = LedgerEntry.objects.filter(project_id=workspace_id).aggregate(rows=Count("pk"), spent=Sum("amount"))
         audit.rows, audit.spent = totals["rows"], totals["spent"] or 0
     return audit

@@ -14,7 +14,7 @@ from budget.ledger import export as ledger_export
 from budget.ledger import reconciliation, usage_files
 from budget.models import Category, Project
 from budget.reads import queries
-from orchestration.maintenance import audit
+from orchestration.maintenance import audit, recorded
 from workspaces.access import Caller
 from workspaces.errors import Refused
 
@@ -75,7 +75,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"{audit_.workspace_id}: {line}")
             for line in audit_.notes:
                 self.stdout.write(f"{audit_.workspace_id}: note: {line}")
-        wrong = sum(len(audit_.wrong) for audit_ in audits)
+        tokens = [] if workspace else list(recorded.tokens_without_record())
+        for line in tokens:
+            self.stdout.write(f"server: {line}")
+        wrong = len(tokens) + sum(len(audit_.wrong) for audit_ in audits)
         rows, holds, spent = (sum(getattr(audit_, name) for audit_ in audits) for name in ("rows", "holds", "spent"))
         workspaces = "1 workspace" if len(audits) == 1 else f"{len(audits)} workspaces"
         size = f"{workspaces}, {rows} ledger rows ({amounts.format_usd(spent)}), {holds} open {'hold' if holds == 1 else 'holds'}"

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from workspaces import tokens
+from workspaces.access import Caller
 from workspaces.models import Role, Workspace
 
 
@@ -25,4 +26,6 @@ class Command(BaseCommand):
             limited_to = Workspace.objects.filter(pk=workspace, deleted_at__isnull=True).first()
             if limited_to is None:
                 raise CommandError(f"There is no workspace {workspace!r}. See ./muster workspace list")
-        self.stdout.write(tokens.create(name, role=role, workspace=limited_to, by="command line"))
+        by = Caller("command line")
+        _, secret = tokens.issue(name, role=role, workspace=limited_to, expires_at=None, by=by, reason="made on the command line")
+        self.stdout.write(secret)

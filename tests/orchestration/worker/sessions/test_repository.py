@@ -22,7 +22,7 @@ def breaker(work: Shop) -> str:
 
 
 def test_forty_entries_wait_for_a_repository_that_is_away_and_go_on_after_it(shop: Make) -> None:
-    work = shop(max_workers=40)
+    work = shop("echo yes > $MUSTER_ENTRY_ID", max_workers=40, verify=[{"name": "ok", "run": "ls entry_*"}])
     Worker.objects.update(slots=40)
     entries = [an_entry(work.workspace, budget="1") for _ in range(40)]
     Executor.objects.filter(pk=work.workspace.pk).update(config={**work.workspace.executor.config, "max_workers": 4})
