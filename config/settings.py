@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from pathlib import Path
 
 import dj_database_url
@@ -14,7 +15,8 @@ from config.http import build
 env.exit_if_bad()
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.data_dir()
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+if _opened := sockets.keep_private(DATA_DIR):
+    print(f"muster: {_opened}", file=sys.stderr, flush=True)
 
 
 def _secret_key() -> str:

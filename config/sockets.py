@@ -54,6 +54,19 @@ def valkey_url(data_dir: Path) -> str:
     return f"unix://{f':{password}@' if password else ''}{valkey_socket(data_dir)}"
 
 
+def keep_private(folder: Path) -> str:
+    """Create the data directory, or take it from others if it was open to them. Returns the sentence about a change, or why there is none."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = folder.stat().st_mode & 0o777
+    if not mode & 0o077:
+        return ""
+    try:
+        folder.chmod(0o700)
+    except OSError as problem:
+        return f"{folder} is open to other users ({mode:04o}), and cannot be closed ({problem.strerror}): its owner must run chmod 700"
+    return f"{folder} was open to other users ({mode:04o}): only its owner can read it now (0700)"
+
+
 def make_private(folder: Path) -> None:
     """Create a folder that only this user can access. Raises PermissionError where another user created it first, as in /tmp."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

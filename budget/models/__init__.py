@@ -17,6 +17,7 @@ from budget.models.forecasts import ForecastRecord
 from budget.models.ledger import Hold, LedgerEntry
 from budget.models.limits import DaySpend, Limit, ThresholdCrossing
 from budget.models.reviews import Comment, Decision, Proposal, Review, ReviewLine
+from workspaces.models import known_words
 
 __all__ = [
     "Account",
@@ -36,3 +37,5 @@ __all__ = [
     "RoundSpend",
     "ThresholdCrossing",
 ]
+
+known_words.keep(Decision, Hold, Review)

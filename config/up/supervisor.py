@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from config import env
+from config import env, sockets
 from config.up.arguments import worker_args
 from config.up.children import LOUD_AFTER, Child, Record
 from config.up.messages import Failed, cause_of_end, report, with_log
@@ -39,7 +39,9 @@ class Supervisor:
         self.stopping_since = 0.0
 
     def run(self) -> None:
-        (self.data / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        if opened := sockets.keep_private(self.data):
+            report(opened)
+        (self.data / "logs").mkdir(mode=0o700, exist_ok=True)
         with self._lock():
             try:
                 self.record.clear_leftovers(self.grace + 2, report)

@@ -11,6 +11,7 @@ from orchestration.models.landing import Integration, IntegrationCommit, Landing
 from orchestration.models.locks import FileLock
 from orchestration.models.secrets import Secret
 from orchestration.models.sessions import Conversation, LogChunk, Round, Session
+from workspaces.models import known_words
 
 __all__ = [
     "AgentCheck",
@@ -29,3 +30,5 @@ __all__ = [
     "TreeVerdict",
     "Worker",
 ]
+
+known_words.keep(Conversation, Entry, Executor, Integration, IntegrationCommit, Landing, Round, Session, TreeVerdict)

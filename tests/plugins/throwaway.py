@@ -28,7 +28,7 @@ def main(settings: list[str]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="muster-test-"))
     servers: list[tuple[subprocess.Popen[bytes], int]] = []
     try:
-        (folder / "data").mkdir()
+        (folder / "data").mkdir(mode=0o700)
         answer = {"MUSTER_DATA_DIR": str(folder / "data")}
         if "postgresql" in settings:
             answer["DATABASE_URL"] = _postgresql(folder / "pg", servers, durable="durable" in settings)

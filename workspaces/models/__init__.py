@@ -4,8 +4,10 @@
 - `preferences`: how a person sees pages; failed logins
 - `events`: the activity log
 - `notices`: channels and deliveries
+- `known_words`: CHECK constraints on status columns
 """
 
+from workspaces.models import known_words
 from workspaces.models.events import Event
 from workspaces.models.notices import Channel, ChannelVerb, Delivery
 from workspaces.models.people import ApiToken, Membership, Role, Workspace
@@ -23,3 +25,5 @@ __all__ = [
     "Role",
     "Workspace",
 ]
+
+known_words.keep(ApiToken, Channel, Delivery, Membership)

@@ -1,4 +1,7 @@
-"""Limits login tries: so many in a window for each name and address, whether the name exists or not."""
+"""Limits login tries in a window: so many for each name and address, and more for each address, whatever the names and whether they exist.
+
+The address is the one that MUSTER_TRUSTED_PROXIES vouch for, if they are set (config/web.py).
+"""
 
 import hashlib
 import ipaddress
@@ -12,14 +15,26 @@ from django.utils import timezone
 from workspaces.models import FailedLogin
 
 MAX_TRIES = 10
+MAX_OF_ADDRESS = 100  # an office behind one address logs in, and a program that tries many names is stopped
 WINDOW = timedelta(minutes=15)
 
 
 def count_try(name: str, address: str) -> float | None:
-    """Count a try before it is made, so that parallel tries count too. Returns the seconds to wait when it is too many, else None."""
-    now, key = timezone.now(), _key(name, address)
-    FailedLogin.objects.filter(since__lt=now - WINDOW).delete()
-    mine = FailedLogin.objects.filter(key=key)
+    """Count a try before it is made, so that parallel tries count too. Returns the seconds to wait when it is too many, else None.
+    Without an address only the name counts."""
+    FailedLogin.objects.filter(since__lt=timezone.now() - WINDOW).delete()
+    waits = [_count(_key(name, address), MAX_TRIES), _count(_key_of(address), MAX_OF_ADDRESS) if address else None]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def forget(name: str, address: str) -> None:
+    """Reset the name's count after a successful login, and take that login from the address's."""
+    FailedLogin.objects.filter(key=_key(name, address)).delete()
+    FailedLogin.objects.filter(key=_key_of(address), tries__gt=0).update(tries=F("tries") - 1)
+
+
+def _count(key: str, most: int) -> float | None:
+    now, mine = timezone.now(), FailedLogin.objects.filter(key=key)
     if not mine.update(tries=F("tries") + 1):
         try:
             with transaction.atomic():
@@ -27,22 +42,28 @@ def count_try(name: str, address: str) -> float | None:
         except IntegrityError:  # a parallel try was first
             mine.update(tries=F("tries") + 1)
     row = mine.first()
-    if row is None or row.tries <= MAX_TRIES:
+    if row is None or row.tries <= most:
         return None
     return max((row.since + WINDOW - now).total_seconds(), 1)
 
 
-def forget(name: str, address: str) -> None:
-    """Reset the count after a successful login."""
-    FailedLogin.objects.filter(key=_key(name, address)).delete()
-
-
 def _key(name: str, address: str) -> str:
-    """A key of the normalized name and the address; of IPv6 the /64 network, which belongs to one machine."""
+    normalized = unicodedata.normalize("NFKC", name).casefold().strip()
+    return _hashed(f"{normalized}\0{_network(address)}")
+
+
+def _key_of(address: str) -> str:
+    return _hashed(f"\0\0{_network(address)}")
+
+
+def _network(address: str) -> str:
+    """The address; of IPv6 the /64 network, which belongs to one machine."""
     try:
         ip = ipaddress.ip_address(address)
-        address = str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
     except ValueError:
-        pass
-    normalized = unicodedata.normalize("NFKC", name).casefold().strip()
-    return hashlib.sha256(f"{normalized}\0{address}".encode("utf-8", "surrogatepass")).hexdigest()
+        return address
+    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

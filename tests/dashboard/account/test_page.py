@@ -179,6 +179,24 @@ def test_tries_are_bounded_and_answered_alike_whoever_there_is(pia: Client) -> N
     assert not FailedLogin.objects.filter(key=throttle._key("pia", "10.0.0.1")).exists()
 
 
+def test_an_address_that_tries_many_names_is_stopped_and_others_are_not(pia: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "MAX_OF_ADDRESS", 20)
+
+    def tried(name: str, address: str, password: str = "wrong") -> int:
+        return Client(REMOTE_ADDR=address).post("/login/", {"username": name, "password": password}).status_code
+
+    assert [tried(f"name {n}", "10.0.0.9") for n in range(25)] == [200] * 20 + [429] * 5
+    assert tried("pia", "10.0.0.9", PASSWORD) == 429 and tried("pia", "10.0.0.8", PASSWORD) == 302
+    assert [tried(f"name {n}", f"2001:db8::{n}") for n in range(25)][20:] == [429] * 5, "one IPv6 network is one address"
+
+
+def test_an_office_that_logs_in_behind_one_address_is_let_in(pia: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "MAX_OF_ADDRESS", 5)
+    for _ in range(12):
+        form = {"username": "pia", "password": PASSWORD}
+        assert Client(REMOTE_ADDR="10.0.0.7").post("/login/", form).status_code == 302
+
+
 def test_a_session_is_another_one_after_login_and_over_after_logout(pia: Client) -> None:
     client = Client()
     client.cookies["sessionid"] = "planted-by-somebody-else"
