@@ -79,7 +79,7 @@ def results(host: Host) -> Iterator[dict[str, dict[str, Any]]]:
             {
                 "agent": {"command": f"{sys.executable} {HOSTILE} {host.folder}/facts.json; {host.tools}/agent"},
                 "sandbox": {"read": [str(host.shown)]},
-                "limits": {"file_mb": FILE_MB, "processes": PROCESSES},
+                "limits": {"write_mb": FILE_MB, "processes": PROCESSES},
             }
         )
         boxes = Boxes(config, Workspace(pk="wksp_own", repo=str(host.repo)), Decision(True), "7")

@@ -40,7 +40,7 @@ class Sandbox(Part):
 
 
 class Limits(Part):
-    """Of the processes of one sandbox: how many at once, with their threads, and how large a file may become. 0: no limit."""
+    """Of one sandbox. `processes`: at once, with their threads. `write_mb`: of a file that is written, committed or not. 0: no limit."""
 
     processes: Annotated[int, Field(ge=0, le=1_000_000)] = 4096
-    file_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
+    write_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000

@@ -85,7 +85,7 @@ class Boxes:
             sandbox.options(box),
             [interpreter, "-I", "-S", sandbox.INIT],
             needed,
-            {"RLIMIT_NPROC": self.config.limits.processes, "RLIMIT_FSIZE": self.config.limits.file_mb * 10**6},
+            {"RLIMIT_NPROC": self.config.limits.processes, "RLIMIT_FSIZE": self.config.limits.write_mb * 10**6},
         )
         return Started({**env, **({"TMPDIR": "/tmp"} if "TMPDIR" in env else {})}, boxed)
 
