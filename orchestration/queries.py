@@ -18,6 +18,7 @@ from orchestration.executor import explain
 from orchestration.landing import reads
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session, Worker
 from orchestration.reasons import Reason
+from orchestration.sessions import sandbox
 from workspaces import ids
 from workspaces.errors import NotFound
 from workspaces.models import Event
@@ -65,10 +66,22 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
         "since": executor.trouble_since,
         "until": executor.trouble_until,
         "programs": [
-            {"host": host, "versions": versions} for host, versions in dict(online.values_list("host", "agents")).items()
+            {"host": host, "versions": _versions(found), "sandbox": found.get("sandbox")}
+            for host, found in dict(online.values_list("host", "agents")).items()
         ],
         "push": {"remote": config.push.remote, **pushed} if config.push else None,
     }
+
+
+def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
+    """Whether all processes of a workspace with this config are confined, and a sentence. One query."""
+    online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
+    reports = {host: found["sandbox"] for host, found in online.values_list("host", "agents") if "sandbox" in found}
+    return sandbox.in_force(config.sandbox, reports)
+
+
+def _versions(found: dict[str, str]) -> dict[str, str]:
+    return {kind: version for kind, version in found.items() if kind != "sandbox"}
 
 
 def open_sessions(workspace_id: str) -> list[Session]:

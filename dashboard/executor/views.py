@@ -20,7 +20,7 @@ from dashboard.shared.forms import validated
 from dashboard.shared.header import HEADER, is_late, shown_state
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
-from orchestration import configuration, reasons
+from orchestration import configuration, queries, reasons
 from orchestration.configuration import agent_kinds, workspace_setup
 from orchestration.executor import explain
 from orchestration.executor import stats as executor_stats
@@ -143,6 +143,7 @@ def dependencies(page_request: PageRequest) -> dict[str, Any]:
         ("Control worker", *_control(page_request, workers)),
         ("Session workers", *_sessions(workers)),
         ("Agent", *_agent(page_request)),
+        ("Sandbox", *_sandbox(page_request)),
     ]
     return {"checks": [dict(zip(("name", "ok", "is_", "next"), check, strict=True)) for check in checks], "online": workers}
 
@@ -206,6 +207,11 @@ def _sessions(workers: list[Worker]) -> tuple[bool, str, str]:
 def _agent(page_request: PageRequest) -> tuple[bool, str, str]:
     row = page_request.executor
     return not row.trouble_code, row.trouble_code or "available", row.trouble_message
+
+
+def _sandbox(page_request: PageRequest) -> tuple[bool, str, str]:
+    confined, sentence = queries.sandbox_in_force(configuration.load(page_request.executor.config))
+    return confined, "in force" if confined else "not everywhere", sentence
 
 
 REGIONS = HEADER | {

@@ -79,10 +79,15 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
             {"does": does, "agent": agent, "title": agent_kinds.title(agent.kind), "limit": limit} for does, agent, limit in roles
         ],
         "programs": [
-            (host, [(agent_kinds.title(kind), version) for kind, version in sorted(program["versions"].items())])
+            (
+                host,
+                [(agent_kinds.title(kind), version) for kind, version in sorted(program["versions"].items())],
+                program["sandbox"] or "not known yet",
+            )
             for program in state["programs"]
             for host in [program["host"]]
         ],
+        "sandbox": queries.sandbox_in_force(config),
         "config": json.dumps(configuration.without_values(configuration.as_json(config)), indent=2, ensure_ascii=False),
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 from ninja import Path, Router
 
 from budget.reads.queries import position
-from orchestration import events, queries, schemas, sessions
+from orchestration import configuration, events, queries, schemas, sessions
 from orchestration.backlog import entry_actions
 from orchestration.executor import control, dispatch, ready_line, stopping
 from orchestration.executor import explain as explaining
@@ -143,7 +143,9 @@ def explain(
         }
         for explanation in explanations
     ]
-    return {"entries": shown[:limit], "next_cursor": _cursor(explanations[limit - 1]) if len(explanations) > limit else None}
+    next_cursor = _cursor(explanations[limit - 1]) if len(explanations) > limit else None
+    _, sandbox = queries.sandbox_in_force(configuration.load(queries.executor_for(workspace.pk).config))
+    return {"entries": shown[:limit], "next_cursor": next_cursor, "sandbox": sandbox}
 
 
 def _check(check: Any) -> dict[str, Any]:

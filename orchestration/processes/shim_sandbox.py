@@ -23,7 +23,7 @@ class Sandbox:
         os.set_blocking(self.reports, False)
         self._unread = b""
         self._size = 0
-        self._arguments = _file_with(_arguments(spec["options"], env | spec["env"]))
+        self._arguments = file_with(arguments(spec["options"], env | spec["env"]))
         about = json.dumps({"limits": spec["limits"], "without": [name for name in ("PWD", *spec["env"]) if name not in env]})
         self.argv = [spec["bwrap"], "--args", str(self._arguments), *spec["init"], str(self._writer), about, "--", *argv]
         self.passed = (self._arguments, self._writer)
@@ -80,7 +80,7 @@ def machinery(processes: dict[int, procfs.ProcessInfo], bubblewrap: int) -> set[
     return {pid for pid, process in processes.items() if bubblewrap in (pid, process.parent)}
 
 
-def _arguments(options: list[str], env: dict[str, str]) -> bytes:
+def arguments(options: list[str], env: dict[str, str]) -> bytes:
     """In a file and not on the command line, which every user of the host can read: the environment has the agent's token."""
     parts = [*options]
     for name, value in env.items():
@@ -88,7 +88,7 @@ def _arguments(options: list[str], env: dict[str, str]) -> bytes:
     return b"".join(os.fsencode(part) + b"\0" for part in parts)
 
 
-def _file_with(content: bytes) -> int:
+def file_with(content: bytes) -> int:
     handle = os.memfd_create("sandbox")
     with open(handle, "wb", closefd=False) as file:
         file.write(content)

@@ -16,8 +16,11 @@ class PushOut(Schema):
 
 
 class HostAgents(Schema):
+    """`sandbox`: as `bubblewrap 0.12.0`, or `none: ` and the reason; null while the worker has not looked."""
+
     host: str
     versions: dict[str, str]
+    sandbox: str | None
 
 
 class AgentOut(Schema):

@@ -96,3 +96,4 @@ class ExplainedEntry(Schema):
 class Explained(Schema):
     entries: list[ExplainedEntry]
     next_cursor: str | None
+    sandbox: str

@@ -5,6 +5,7 @@ No request is made to a provider, so a check costs nothing; a key that is there 
 
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,14 +17,17 @@ from orchestration.configuration import agent_kinds, secrets
 from orchestration.configuration.config import Agent, Config
 from orchestration.messaging import wake_ups
 from orchestration.models import AgentCheck, Executor, Worker
-from orchestration.sessions import session_dir
+from orchestration.sessions import sandbox, session_dir
+from orchestration.sessions.sandbox import Boxes, SandboxMissing
 from orchestration.worker import agents
 from orchestration.worker.agents.shared import cli_versions
+from workspaces.models import Workspace
 from workspaces.sealing import Sealed
 
 log = structlog.get_logger(__name__)
 
 STATUS_TIMEOUT_S = 8.0
+INSIDE_TIMEOUT_S = 20.0
 
 
 def run_due(worker: Worker) -> int:
@@ -47,9 +51,15 @@ def check(workspace_id: str) -> tuple[bool, str]:
         values = secrets.unsealed(workspace_id)
     except Sealed as sealed:
         return False, f"{sealed}."
-    results = [_checked(agent, {**agent.env, **values}) for agent in _agents(config)]
+    try:
+        boxes = sandbox.for_workspace(
+            config, Workspace.objects.get(pk=workspace_id), place="check", programs=agents.binaries(config)
+        )
+    except SandboxMissing as missing:
+        return False, f"{missing}."
+    results = [_checked(agent, {**agent.env, **values}, boxes) for agent in _agents(config)]
     bad = [message for ok, message in results if not ok]
-    return not bad, " ".join(dict.fromkeys(bad or [message for _, message in results]))
+    return not bad, " ".join(dict.fromkeys([*(bad or [message for _, message in results]), boxes.decision.sentence]))
 
 
 def _agents(config: Config) -> Iterator[Agent]:
@@ -59,13 +69,15 @@ def _agents(config: Config) -> Iterator[Agent]:
             yield reviewer.agent
 
 
-def _checked(agent: Agent, variables: Mapping[str, str]) -> tuple[bool, str]:
+def _checked(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[bool, str]:
     traits, title = agents.for_kind(agent.kind).TRAITS, agent_kinds.title(agent.kind)
     if not traits.binary:
-        return _checked_command(agent, variables)
+        return _checked_command(agent, variables, boxes)
     version = cli_versions.version(traits)
     if not version:
         return False, f"{title} is not on the PATH of the session workers. Install it there: {traits.install}."
+    if problem := _problem_inside(boxes, [traits.binary, *traits.version], variables):
+        return False, f"{title} {version} is installed, but does not start in the sandbox: {problem}"
     installed = f"{title} {version} is installed"
     if key := next((name for name in traits.keys if variables.get(name)), ""):
         return True, f"{installed}, and {key} is set."
@@ -79,7 +91,7 @@ def _checked(agent: Agent, variables: Mapping[str, str]) -> tuple[bool, str]:
     return False, f"{installed}, but has no key: save {_either(traits.keys)} as a secret of the workspace{log_in}."
 
 
-def _checked_command(agent: Agent, variables: Mapping[str, str]) -> tuple[bool, str]:
+def _checked_command(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[bool, str]:
     """Whether the command's first word is there. What lies in the repository cannot be known: it is run in a working copy."""
     program = _program(agent.command or "")
     if not program or ("/" in program and not program.startswith(("/", "~"))):
@@ -95,7 +107,32 @@ def _checked_command(agent: Agent, variables: Mapping[str, str]) -> tuple[bool, 
     )
     if known.returncode:
         return False, f"The agent's command begins with {program}, which the session workers do not find."
+    if _problem_inside(boxes, ["/bin/sh", "-c", 'command -v -- "$1"', "sh", str(Path(program).expanduser())], variables):
+        return False, f"The agent's command begins with {program}, which the sandbox does not show: let it with sandbox.read."
     return True, f"The agent's command begins with {program}, which is there."
+
+
+def _problem_inside(boxes: Boxes, command: list[str], variables: Mapping[str, str]) -> str:
+    """What a program says that does not run in the sandbox; empty: it runs, or there is no sandbox."""
+    if not boxes.decision.confined:
+        return ""
+    with tempfile.TemporaryDirectory(prefix="muster-check-") as folder:
+        place = Path(folder)
+        (place / "work").mkdir()
+        started = boxes.start(place / "work", {**session_dir.inherited(), **variables}, scratch=place)
+        with sandbox.popen(
+            started, command, place / "work", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            try:
+                said, _ = process.communicate(timeout=INSIDE_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return ""  # slow to answer is no proof
+    return (
+        ""
+        if process.returncode == 0
+        else f"{boxes.explained(said.decode(errors='replace'))[-400:] or f'exit code {process.returncode}'}"
+    )
 
 
 def _program(command: str | list[str]) -> str:

@@ -20,7 +20,8 @@ from django.db.models.functions import Now
 from orchestration import sessions
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Session, Worker
-from orchestration.processes import leftovers
+from orchestration.processes import leftovers, sandbox_probe
+from orchestration.sessions import sandbox
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import stop_listener
 from orchestration.worker.agents.shared import cli_versions
@@ -101,11 +102,11 @@ class Heartbeat:
                 self.supervised.pop(session.pk, None)
 
     def _report_agents(self) -> None:
-        """Record which agents' programs this host has: once, since some take seconds to print their version."""
+        """Record which agents' programs and which sandbox this host has: once, since some take seconds to print their version."""
         if self.queue != "sessions":
             return
         try:
-            Worker.objects.filter(pk=self.worker.pk).update(agents=cli_versions.installed())
+            Worker.objects.filter(pk=self.worker.pk).update(agents=cli_versions.installed() | {"sandbox": _sandbox()})
         except (DatabaseError, InterfaceError) as error:
             log.warning("agents.not_recorded", error=str(error).split("\n")[0])
         finally:
@@ -171,6 +172,10 @@ class Heartbeat:
                 if not flags.may_act and flags.reason != "fenced":
                     log.error("session.fenced", session=flags.session_id)
                     flags.request_end("fenced")
+
+
+def _sandbox() -> str:
+    return sandbox.on_host(settings.SANDBOX, sandbox_probe.probe())
 
 
 @lru_cache

@@ -28,7 +28,7 @@ def muster(
     folder = tmp_path_factory.mktemp("agents")
     shutil.copytree(prepared, folder / "data")
     path = os.pathsep.join([str(cli), os.environ["PATH"]])
-    running = Running(folder / "data", **QUICK, MUSTER_REPO_ROOTS=str(folder), PATH=path)
+    running = Running(folder / "data", **QUICK, MUSTER_REPO_ROOTS=str(folder), PATH=path, MUSTER_SANDBOX="auto")
     until(running.is_ready, 30)
     yield running, Client(running), folder
     running.process.terminate()

@@ -6,7 +6,10 @@ A test of the sandbox carries `@pytest.mark.needs_namespaces`. It is skipped whe
 import subprocess
 from functools import cache
 
-PROBE = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "true"]
+PROBE = [
+    *("bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL", "--as-pid-1"),
+    *("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"),
+]
 
 
 @cache

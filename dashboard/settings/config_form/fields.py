@@ -45,6 +45,10 @@ def _agent(at: str) -> tuple[Field, ...]:
     )  # fmt: skip
 
 
+def _same(*values: str) -> tuple[tuple[str, str], ...]:
+    return tuple((value, value) for value in values)
+
+
 SECTIONS = (
     Section("work", "Work", "Concurrency, and where work is merged.", (
         Field("max_workers", "Concurrency", "Sessions that may run in this workspace at the same time.", "int"),
@@ -80,6 +84,15 @@ SECTIONS = (
         Field("push.remote", "Remote"),
         Field("push.branch", "Branch there", "Empty: the same name."),
     ), "push", "Push what was merged"),
+    Section("sandbox", "Sandbox", "What the processes of a session may see and use on the worker's host.", (
+        Field("sandbox.mode", "Mode", "auto: bubblewrap where it works.", "choice", choices=_same("auto", "bubblewrap", "none")),
+        Field("sandbox.required", "Required", "Without a working sandbox no session starts.", "flag"),
+        Field("sandbox.read", "Readable", "More folders and files of the host, one per line: absolute, or from ~/.", "lines"),
+        Field("sandbox.write", "Writable", "More that may also be written to, one per line.", "lines"),
+        Field("sandbox.network", "Network", "none: no way out; usage comes on stdout only.", "choice", choices=_same("open", "none")),
+        Field("limits.processes", "Max processes", "Of one sandbox at once, with their threads. 0: no limit.", "int"),
+        Field("limits.write_mb", "Max file", "Of any file that is written. 0: no limit.", "int", "MB"),
+    )),
     Section("money", "Money", "Reservations of a session. Set the cap and the limits on the budget pages.", (
         Field("round_ceiling_usd", "Max per round", "What a session reserves before it starts.", "usd", "USD"),
         Field("min_round_usd", "Min per round", "With less left, no session starts.", "usd", "USD"),

@@ -2,11 +2,25 @@
 
 deciding  which confinement is in force
 boxes     the sandbox of one process: what it may see, read and write
+direct    a short process of Muster's own in a sandbox
+missing   what a process named and the sandbox does not show
 programs  where the programs of the commands are installed
 system    what every sandbox shows of the host
 """
 
 from orchestration.sessions.sandbox.boxes import Boxes, Started, for_workspace, remove_scratch
-from orchestration.sessions.sandbox.deciding import Decision, SandboxMissing, decide
+from orchestration.sessions.sandbox.deciding import Decision, SandboxMissing, decide, in_force, on_host
+from orchestration.sessions.sandbox.direct import popen
 
-__all__ = ["Boxes", "Decision", "SandboxMissing", "Started", "decide", "for_workspace", "remove_scratch"]
+__all__ = [
+    "Boxes",
+    "Decision",
+    "SandboxMissing",
+    "Started",
+    "decide",
+    "for_workspace",
+    "in_force",
+    "on_host",
+    "popen",
+    "remove_scratch",
+]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -16,7 +17,8 @@ from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed
 from orchestration.processes.sandbox import Box, Mount
 from orchestration.sessions.sandbox import system
-from orchestration.sessions.sandbox.deciding import Decision, decide
+from orchestration.sessions.sandbox.deciding import Decision, Mode, decide
+from orchestration.sessions.sandbox.missing import Missing
 from orchestration.sessions.sandbox.programs import Finder
 from workspaces.models import Workspace
 
@@ -87,6 +89,22 @@ class Boxes:
         )
         return Started({**env, **({"TMPDIR": "/tmp"} if "TMPDIR" in env else {})}, boxed)
 
+    def missing(self) -> Missing:
+        """A reader of a process's lines, which names what the sandbox does not show."""
+        home = os.environ.get("HOME", "")
+        if not self.decision.confined:
+            return Missing(home, ["/"], lambda path: True)
+        shown = [mount.target for mount in (*self._shown, *system.mounts()) if isinstance(mount, Mount)]
+        own = [WORK, "/proc", "/dev", "/sys", "/run", "/bin", "/sbin", "/lib", "/lib64"]
+        return Missing(home, [*shown, *own], lambda path: any(sandbox.is_in(os.path.realpath(path), at) for at in self._hidden))
+
+    def explained(self, output: str) -> str:
+        """An output with what the sandbox does not show of what it names."""
+        missing = self.missing()
+        for line in output.split("\n"):
+            missing.read(line)
+        return " ".join([*missing.sentences()] or [output.strip()])
+
     @cached_property
     def _shown(self) -> tuple[Mount, ...]:
         """What the config names, with the programs of its commands. Resolved: a link and what it leads to are both there."""
@@ -124,7 +142,7 @@ def for_workspace(config: Config, workspace: Workspace, *, place: str, programs:
     """Raises SandboxMissing."""
     needs_probe = "none" not in (config.sandbox.mode, settings.SANDBOX) or config.sandbox.required
     probe = sandbox_probe.probe() if needs_probe or settings.SANDBOX == "bubblewrap" else sandbox_probe.Probe(problem="not tried")
-    return Boxes(config, workspace, decide(config.sandbox, settings.SANDBOX, probe), place, tuple(programs))
+    return Boxes(config, workspace, decide(config.sandbox, cast(Mode, settings.SANDBOX), probe), place, tuple(programs))
 
 
 def remove_scratch(folder: Path) -> None:

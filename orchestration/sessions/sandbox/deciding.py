@@ -1,11 +1,13 @@
 """Which confinement is in force: from the workspace's config, the host's setting, and whether bubblewrap works. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from orchestration.configuration import Sandbox
 from orchestration.processes.sandbox_probe import Probe
 
+BUBBLEWRAP = "bubblewrap"
 Mode = Literal["auto", "bubblewrap", "none"]
 
 
@@ -25,6 +27,32 @@ class Decision:
         if self.confined:
             return "Processes start in a sandbox (bubblewrap)."
         return f"Processes start without a sandbox: {self.why_not}. They can read and write what the worker's user can."
+
+
+def on_host(host: str, probe: Probe) -> str:
+    """What a worker reports of its host: `bubblewrap 0.12.0`, or `none` with the reason."""
+    if host == "none":
+        return "none: MUSTER_SANDBOX is none on this host"
+    return f"{BUBBLEWRAP} {probe.version}".strip() if probe.works else f"none: {probe.problem}"
+
+
+def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
+    """Whether all processes of a workspace are confined, and a sentence, from what the workers of these hosts report."""
+    bare = {host: report for host, report in hosts.items() if not report.startswith(BUBBLEWRAP)}
+    must = config.required or config.mode == "bubblewrap"
+    if config.mode == "none":
+        return (
+            False,
+            "Processes start without a sandbox: sandbox.mode is none. They can read and write what the worker's user can.",
+        )
+    if not hosts:
+        return True, "No session worker is online."
+    if not bare:
+        return True, "Processes start in a sandbox (bubblewrap)."
+    where = "; ".join(f"{host}: {report.removeprefix('none: ')}" for host, report in sorted(bare.items()))
+    if must:
+        return False, f"A sandbox is required, and there is none on {where}. Nothing starts there."
+    return False, f"Processes start without a sandbox on {where}. They can read and write what the worker's user can."
 
 
 def decide(config: Sandbox, host: Mode, probe: Probe) -> Decision:

@@ -93,6 +93,8 @@ def run(
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
             return _failed_start(str(problem))
+        if task.thread is not None and task.thread.totals.get("cwd", str(task.cwd)) != str(task.cwd):
+            writer.add("muster", "The conversation began in another folder, inside or outside of a sandbox: a new one begins.")
         if launch.thread is not None:
             conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)
         mask = secrets.mask_for(session.workspace_id, agent.env)

@@ -81,12 +81,16 @@ class LanderRunner:
             cgroup_parent=settings.CGROUP_PARENT,
             sandbox=started.sandbox,
         )
+        missing = self._boxes.missing()
         with agent_process.start(spec) as process:  # ends it whatever is raised
             for line in process.lines(poll_s=POLL_S):
                 if line is not None:
+                    missing.read(line.text)
                     on_line(line.text, line.stream)
                 self.lease.keep()
             self.lease.write()  # what it says counts only while the lease is held: a successor removes the working copy
+            for sentence in missing.sentences() if process.ended.exit_code != 0 else ():
+                on_line(sentence, "stderr")
             return process.ended
 
     def _environment(self) -> dict[str, str]:

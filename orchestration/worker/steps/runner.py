@@ -54,6 +54,16 @@ class SessionRunner:
         label = f"{self.label}-{name}" if self.label else name
         started = context.start(checkout, env)
         supervised = SupervisedProcess(argv, str(checkout), started.env, timeout_s, name=label, sandbox=started.sandbox)
-        ended = supervise.run(context.session, directory, supervised, context.stop_flags, context.writer, on_line=on_line)
+        missing = context.boxes.missing()
+
+        def on_each_line(line: str, stream: str) -> None:
+            missing.read(line)
+            if on_line is not None:
+                on_line(line, stream)
+
+        ended = supervise.run(context.session, directory, supervised, context.stop_flags, context.writer, on_line=on_each_line)
         context.check_stop_requests()
+        for sentence in missing.sentences() if ended.exit_code != 0 else ():
+            context.writer.add(f"{label}:muster", sentence)
+            on_each_line(sentence, "stderr")
         return ended

@@ -42,7 +42,13 @@ def test_a_program_without_a_key_names_the_one_it_needs(db: None, put: Put) -> N
     ok, message = agent_checks.check(workspace.pk)
     assert not ok and "has no key: save ANTHROPIC_API_KEY" in message
     secrets.put(workspace.pk, "ANTHROPIC_API_KEY", "sk-something", by=ANA)
-    assert agent_checks.check(workspace.pk) == (True, "Claude Code 2.1.0 is installed, and ANTHROPIC_API_KEY is set.")
+    ok, message = agent_checks.check(workspace.pk)
+    assert ok and message.startswith("Claude Code 2.1.0 is installed, and ANTHROPIC_API_KEY is set. ")
+
+
+def test_the_check_says_that_there_is_no_sandbox(db: None, put: Put) -> None:
+    put("mine", "exit 0")
+    assert "Processes start without a sandbox: MUSTER_SANDBOX is none on this host." in checked(agent={"command": "mine"})[1]
 
 
 @pytest.mark.parametrize(("exit_code", "ok"), [(0, True), (1, False)])
