@@ -5,6 +5,7 @@ workers, which look at the repository every few seconds. They also close it, as 
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -22,7 +23,7 @@ def opened(workspace_id: str, trouble: Trouble) -> None:
     with transaction.atomic():
         row = Executor.objects.select_for_update().get(pk=workspace_id)
         is_fresh = not row.repository_code
-        fields = {
+        fields: dict[str, Any] = {
             "repository_code": trouble.code,
             "repository_message": trouble.message[:500],
             "repository_branch": trouble.branch,
