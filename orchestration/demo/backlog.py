@@ -22,6 +22,7 @@ CONFIG: dict[str, Any] = {
         "env": {"DEMO_PACE": "2.2"},
     },
     "verify": [{"name": "tests", "run": [sys.executable, "check.py"], "timeout_s": 60}],
+    "sandbox": {"read": [str(Path(__file__).parent)]},  # the agent's other modules, and its solutions
     "round_ceiling_usd": 0.25,
     "min_round_usd": 0.03,
 }

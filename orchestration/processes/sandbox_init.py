@@ -1,44 +1,45 @@
-"""The first process of a sandbox: `python -I -S init.py REPORT_FD OPTIONS -- COMMAND...`. Standard library only, for a fast start.
+"""The first process of a sandbox: `python -I -S init.py REPORT_FD LIMITS WITHOUT -- COMMAND...`.
 
 It starts the agent, adopts its orphans, and reports how the agent ended: bubblewrap itself cannot tell a signal from an exit code. Signals
 from inside do not reach it, since it is the first process of its namespace.
+
+Every process of a session waits for this one, so it imports built-in modules only: json or signal would take as long as all the rest.
 """
 
-import json
+import _signal
 import os
 import resource
-import signal
 import sys
-from typing import Any
 
-RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)  # Python ignores or handles them, and a child would inherit that
+RESTORED = (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT)  # Python ignores or handles them, and a child would inherit that
 
 
 def main() -> None:
-    report, options, command = int(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[4:]
+    """LIMITS: `RLIMIT_NPROC=10,...`. WITHOUT: variables that the agent does not get, `A,B`."""
+    report, limits, without, command = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[5:]
     os.set_inheritable(report, False)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in options["without"]:
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    for name in without.split(","):
         os.environ.pop(name, None)
     leader = os.fork()
     if leader == 0:
-        start(report, options, command)
-    say(report, {"started": leader})
+        start(report, limits, command)
+    say(report, "started")
     wait(report, leader)
 
 
-def start(report: int, options: dict[str, Any], command: list[str]) -> None:
+def start(report: int, limits: str, command: list[str]) -> None:
     """Become the agent."""
     try:
         os.setpgid(0, 0)
         for signum in RESTORED:
-            signal.signal(signum, signal.SIG_DFL)
-        for name, value in options["limits"].items():
-            if value:
-                resource.setrlimit(getattr(resource, name), (value, value))
+            _signal.signal(signum, _signal.SIG_DFL)
+        for limit in limits.split(",") if limits else ():
+            name, _, value = limit.partition("=")
+            resource.setrlimit(getattr(resource, name), (int(value), int(value)))
         os.execvp(command[0], command)
     except (OSError, ValueError) as problem:
-        say(report, {"failed": str(problem)})
+        say(report, f"failed {problem}")
     finally:
         os._exit(127)
 
@@ -52,12 +53,12 @@ def wait(report: int, leader: int) -> None:
             return
         if pid == leader:
             code = os.waitstatus_to_exitcode(status)
-            say(report, {"exit_code": code, "signal": None} if code >= 0 else {"exit_code": None, "signal": -code})
+            say(report, f"exited {code}" if code >= 0 else f"signalled {-code}")
 
 
-def say(report: int, message: dict[str, Any]) -> None:
+def say(report: int, message: str) -> None:
     try:
-        os.write(report, json.dumps(message).encode() + b"\n")
+        os.write(report, message.replace("\n", " ").encode(errors="replace") + b"\n")
     except OSError:  # the shim is gone, and this sandbox with it
         pass
 

@@ -28,6 +28,7 @@ from tree_kill import TERM_ALL, KillStep, TreeKill
 COMMANDS, FRAMES = 0, 1
 READ_BYTES = 2**16
 ORPHAN_GRACE_S = 1.0  # for the children that an agent left behind, and for the whole tree once the supervisor is dead
+SETTLE_S = 0.03  # for a sandbox to end by itself after its agent: looking for orphans takes longer
 DRAIN_S = 2.0  # for pipes that a process outside the tree holds open
 BEAT_S = 1.0  # a frame at least this often: the supervisor ends the tree of a shim that is silent for long (shim_watch.py)
 UNREAD_S = 60.0  # a living supervisor that does not read for this long finds the status and the journal on disk
@@ -52,6 +53,7 @@ class Shim:
         self.leader: procfs.ProcessInfo | None = None
         self.cgroup = cgroups.create(spec["marker"], spec.get("cgroup_parent", cgroups.DISABLED))
         self.exited = False
+        self.settled_at = 0.0
         self.childless = False
         self.tree_kill: TreeKill | None = None
         self.next_pass = 0.0
@@ -149,7 +151,7 @@ class Shim:
         elif self.tree_kill:
             waits.append(self.next_pass - now)
         else:
-            waits.append(self.began + self.spec["wall_s"] - now)
+            waits += [self.began + self.spec["wall_s"] - now, *([self.settled_at - now] if self.exited else [])]
             if self.spec["idle_s"]:
                 waits.append(self.last_output + self.spec["idle_s"] - now)
         return float(max(min(waits), 0))
@@ -177,8 +179,10 @@ class Shim:
             self.last_beat = now
 
     def check_deadlines(self, now: float) -> None:
-        if self.exited:
+        if self.exited and now >= self.settled_at:
             self.end("exited", now, ORPHAN_GRACE_S)
+        elif self.exited:
+            pass
         elif now >= self.began + self.spec["wall_s"]:
             self.end("wall_timeout", now, self.spec["grace_s"])
         elif self.spec["idle_s"] and now >= self.last_output + self.spec["idle_s"]:
@@ -222,8 +226,10 @@ class Shim:
         self.note_report()
 
     def note_report(self) -> None:
-        """What the sandbox's first process said of the agent's end."""
+        """What the sandbox's first process said of the agent's end. While the agent lives somebody else has said it."""
         assert self.sandbox
+        if self.leader and procfs.read_process(self.leader.pid) == self.leader:
+            self.sandbox.forget_end()
         if self.sandbox.failed and not self.exited:
             self.cause = self.cause or "start_failed"
             self.error = f"could not start {self.spec['argv'][0]!r} in {self.spec['cwd']!r}: {self.sandbox.failed}"
@@ -306,6 +312,7 @@ class Shim:
         if self.agent and pid == self.agent.pid:
             code = os.waitstatus_to_exitcode(status)
             self.agent.returncode = code  # or Popen would wait for a pid that is already reaped
+            self.settled_at = 0.0
             if self.sandbox:
                 self.sandbox.read()
                 self.note_report()
@@ -317,6 +324,8 @@ class Shim:
 
     def note_end(self, exit_code: int | None, signum: int | None) -> None:
         self.exited = True
+        if self.sandbox and self.agent and self.agent.returncode is None:
+            self.settled_at = time.monotonic() + SETTLE_S
         self.exit_code, self.signal = exit_code, signum
         if self.cause == "stopped" and signum == signal.SIGKILL:
             self.cause = "killed"  # it ignored the gentler signals

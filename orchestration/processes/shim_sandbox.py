@@ -3,7 +3,6 @@
 Standard library only, like the shim.
 """
 
-import json
 import os
 from typing import Any
 
@@ -16,7 +15,7 @@ MAX_REPORT_BYTES = 10_000
 
 
 class Sandbox:
-    """One sandbox: `command`, `bwrap`, `options`, `init` and `without` come from the worker (sessions/sandbox)."""
+    """One sandbox. `spec`: as agent_process.Sandboxed. `env`: the agent's. `argv`: its command."""
 
     def __init__(self, spec: dict[str, Any], env: dict[str, str], argv: list[str]) -> None:
         self.reports, self._writer = os.pipe()
@@ -24,8 +23,19 @@ class Sandbox:
         self._unread = b""
         self._size = 0
         self._arguments = file_with(arguments(spec["options"], env | spec["env"]))
-        about = json.dumps({"limits": spec["limits"], "without": [name for name in ("PWD", *spec["env"]) if name not in env]})
-        self.argv = [spec["bwrap"], "--args", str(self._arguments), *spec["init"], str(self._writer), about, "--", *argv]
+        limits = ",".join(f"{name}={value}" for name, value in spec["limits"].items() if value)
+        without = ",".join(name for name in ("PWD", *spec["env"]) if name not in env)
+        self.argv = [
+            spec["bwrap"],
+            "--args",
+            str(self._arguments),
+            *spec["init"],
+            str(self._writer),
+            limits,
+            without,
+            "--",
+            *argv,
+        ]
         self.passed = (self._arguments, self._writer)
         self.ended: tuple[int | None, int | None] | None = None
         self.failed = ""
@@ -49,18 +59,16 @@ class Sandbox:
             self._take(line)
         return bool(data) and self._size < MAX_REPORT_BYTES  # an agent that can reach the pipe gains nothing by it
 
+    def forget_end(self) -> None:
+        self.ended, self.failed = None, ""
+
     def _take(self, line: bytes) -> None:
-        try:
-            message = json.loads(line)
-        except ValueError:
-            return
-        if not isinstance(message, dict):
-            return
+        word, _, rest = line.decode("utf-8", "replace").partition(" ")
         self.started = True
-        if "failed" in message:
-            self.failed = self.failed or str(message["failed"])[:500]
-        elif "exit_code" in message and self.ended is None:
-            self.ended = (_number(message["exit_code"]), _number(message.get("signal")))
+        if word == "failed":
+            self.failed = self.failed or rest[:500]
+        elif word in ("exited", "signalled") and rest.isascii() and rest.isdigit() and len(rest) < 4 and self.ended is None:
+            self.ended = (int(rest), None) if word == "exited" else (None, int(rest))
 
 
 def leader_of(bubblewrap: int) -> procfs.ProcessInfo | None:
@@ -94,7 +102,3 @@ def file_with(content: bytes) -> int:
         file.write(content)
     os.lseek(handle, 0, os.SEEK_SET)
     return handle
-
-
-def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255 else None
