@@ -3,7 +3,7 @@
 from budget.models import Hold
 from orchestration import sessions
 from orchestration.backlog import locks, paths
-from orchestration.git import conflicts, repo_guard, worktrees
+from orchestration.git import branches, changes, conflicts, repo_guard
 from orchestration.models import FileLock, Round, Session
 from orchestration.reasons import Reason
 from orchestration.sessions import Ending, conversations, giving_way, metering, reservations, rounds, session_dir
@@ -22,10 +22,11 @@ def implement(context: RoundContext) -> list[str]:
     text = _prompt(context)
     Round.objects.filter(pk=opened.pk).update(prompt=text)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
-    if not worktrees.is_set_up(context.worktree.path):
-        context.set_up(context.worktree.path)
-        worktrees.mark_set_up(context.worktree.path)
-    before = repo_guard.record_state(context.repo, context.worktree.path, context.config.integration_branch)
+    copy = session_dir.working_copy(context.entry)
+    if not copy.is_set_up():
+        context.set_up(copy.path)
+        copy.mark_set_up()
+    before = repo_guard.record_state(context.repo, copy.path, context.config.integration_branch) if copy.is_shared else None
     agent_run = _run_agent(context, text)
     if (
         agent_run.failure is not None
@@ -36,14 +37,14 @@ def implement(context: RoundContext) -> list[str]:
         agent_run = _run_agent(context, text)  # a new conversation, once
     while agent_run.reason == "out_of_money" and _may_continue(context, agent_run):
         agent_run = _run_agent(context, CONTINUE_PROMPT)
-    guard_findings = repo_guard.restore(
-        context.repo, context.worktree.path, context.config.integration_branch, before
-    )  # before git reads it again
+    guard_findings = []
+    if before is not None:  # before git reads it again
+        guard_findings = repo_guard.restore(context.repo, copy.path, context.config.integration_branch, before)
     ending = outcomes.early_end(agent_run, session, context.writer.last_words)
     opened.summary = agent_run.summary[:4000]
     if ending is None and not guard_findings:
         rounds.record_agent_done(opened, opened.summary)
-    _commit(context)
+    guard_findings += _commit(context)
     if ending is not None:
         raise SessionOver(ending)
     if not agent_run.cost_known:
@@ -54,7 +55,7 @@ def implement(context: RoundContext) -> list[str]:
 
 def check_changes(context: RoundContext) -> list[str]:
     """Findings against the round's changes, before anything judges them."""
-    changed = worktrees.changed_files(context.worktree.path, context.worktree.base_sha)
+    changed = changes.changed_files(context.repo, context.worktree.base_sha, context.round.commit)
     return [
         *_unchanged(context),
         *_undeclared_files(context, changed),
@@ -83,7 +84,8 @@ def _conflicts(context: RoundContext) -> list[str]:
     """The conflicts for the agent to resolve: git's messages for new ones, or the files that an earlier round left unresolved."""
     if context.worktree.fresh:
         return []
-    return list(context.worktree.conflicts) or conflicts.unresolved(context.worktree.path, context.worktree.base_sha)
+    tip = branches.tip_or_raise(context.repo, context.worktree.branch)
+    return list(context.worktree.conflicts) or conflicts.unresolved(context.repo, context.worktree.base_sha, tip)
 
 
 def _run_agent(context: RoundContext, text: str) -> AgentRun:
@@ -132,13 +134,16 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
     return metering.left(session) >= max(context.config.min_round, 1)
 
 
-def _commit(context: RoundContext) -> None:
-    """Commit all work, however the agent ended: work is never lost."""
+def _commit(context: RoundContext) -> list[str]:
+    """Commit all work, however the agent ended: work is never lost. Returns findings about what of the agent's own git was not taken over."""
     opened = context.round
     message = f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}"
-    opened.commit = session_dir.working_copy(context.entry).commit(message) or ""
-    opened.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
+    copy = session_dir.working_copy(context.entry)
+    committed = copy.commit(message)
+    opened.commit = committed.sha or copy.export()
+    opened.diffstat = changes.diffstat(context.repo, context.worktree.base_sha, opened.commit)
     Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
+    return list(committed.findings)
 
 
 def _unchanged(context: RoundContext) -> list[str]:
@@ -165,7 +170,7 @@ def _undeclared_files(context: RoundContext, changed: list[str]) -> list[str]:
 
 def _leaked_secrets(context: RoundContext) -> list[str]:
     """Findings for secrets of the workspace in the work: it must not be merged."""
-    text = worktrees.added_text(context.worktree.path, context.worktree.base_sha, limit_bytes=20_000_000)
+    text = changes.added_text(context.repo, context.worktree.base_sha, context.round.commit, limit_bytes=20_000_000)
     return [
         f"secret_leaked: the work or its history contains the secret {name}: take it out of both"
         for name in context.mask.names_in(text)
