@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.git import command as git
-from orchestration.git import places
+from orchestration.git import places, unsupported
 from orchestration.git.command import GitError
 from orchestration.git.places import common_dir
 
@@ -34,9 +34,10 @@ def check_repository(repo: Path, base_branch: str | None = None) -> str:
         if top.resolve() != repo.resolve():
             raise GitError("check", f"{repo} is a folder inside the repository {top}: name that one")
     branch = base_branch or _current(repo)
-    if tip(repo, branch) is None:
+    if (commit := tip(repo, branch)) is None:
         empty = not git.run(repo, "for-each-ref", "--count=1", "refs/heads")
         raise GitError("check", f"{repo} has no commit yet" if empty else f"{repo} has no branch {branch!r}")
+    unsupported.refuse(repo, commit)
     return branch
 
 

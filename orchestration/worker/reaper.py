@@ -77,7 +77,8 @@ def _end_session(session: Session) -> bool:
     if is_here:
         cost_known = journals.book_journals(session, configuration.load(session.workspace.executor.config))
         _commit_work(session)
-        checkouts.discard(Path(session.workspace.repo), session_dir.worktrees() / session.pk)
+        for name in (session.pk, f"{session.pk}-base"):
+            checkouts.discard(Path(session.workspace.repo), session_dir.worktrees() / name)
     return sessions.conclude(session, _ending(session, cost_known))
 
 

@@ -48,7 +48,7 @@ def _agent(at: str) -> tuple[Field, ...]:
 SECTIONS = (
     Section("work", "Work", "Concurrency, and where work is merged.", (
         Field("max_workers", "Concurrency", "Sessions that may run in this workspace at the same time.", "int"),
-        Field("setup", "Setup commands", "Run once in each new worktree, one per line.", "lines"),
+        Field("setup", "Setup commands", "Run once in each new clone, one per line.", "lines"),
         Field("integration_branch", "Integration branch", "Passed work is merged into this branch. Your own branches stay untouched."),
         Field("log_limit_bytes", "Log size limit", "Per session; the middle of a longer log is left out.", "int", "bytes"),
     )),

@@ -1,4 +1,4 @@
-"""The implementing half of a round: runs the agent in the entry's worktree, commits its work, and checks its changes against its locks."""
+"""The implementing half of a round: runs the agent in the entry's clone, commits its work, and checks its changes against its locks."""
 
 from budget.models import Hold
 from orchestration import sessions

@@ -310,6 +310,67 @@ def test_a_moved_data_directory_is_repaired(repo: Path, prepare, tmp_path: Path)
     assert (again.path / "mine").exists()
 
 
+def test_an_inner_repository_is_kept_as_files(repo: Path, prepare):
+    tree = prepare()
+    for name in ("empty", "full", "ignored"):
+        write(tree.path / name / "file", "work\n")
+        git(tree.path / name, "init", "-q")
+    write(tree.path / ".gitignore", "ignored\n")
+    git(tree.path / "full", "add", "-A")
+    git(tree.path / "full", "commit", "-q", "-m", "inner")
+    assert copies.commit(repo, tree.path, "all of it")
+    files = git(repo, "ls-tree", "-r", "--name-only", "muster/e1").split()
+    assert files == [".gitignore", "empty/file", "full/file", "one", "two"]
+    assert (tree.path / "ignored/.git").is_dir()
+
+
+def test_commits_that_the_agent_rewrote_are_its_own_and_the_old_ones_are_kept(repo: Path, prepare):
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    first = copies.commit(repo, tree.path, "first")
+    git(tree.path, "commit", "--quiet", "--amend", "-m", "better")
+    write(tree.path / "more", "x\n")
+    copies.commit(repo, tree.path, "round")
+    assert git(repo, "log", "--format=%s", f"{tree.base_sha}..muster/e1").split("\n") == ["round", "better"]
+    assert git(repo, "for-each-ref", "--format=%(objectname)", "refs/muster/strayed/e1") == first
+
+
+def test_a_branch_that_was_reset_to_before_its_base_still_has_it(repo: Path, prepare):
+    second = git(repo, "commit-tree", "main^{tree}", "-p", "main", "-m", "second")
+    git(repo, "update-ref", f"refs/heads/{INTEGRATION}", second)
+    tree = prepare()
+    git(tree.path, "reset", "--quiet", "--hard", "HEAD^")
+    write(tree.path / "mine", "x\n")
+    sha = copies.commit(repo, tree.path, "round")
+    assert git(repo, "merge-base", str(sha), INTEGRATION) == tree.base_sha
+    assert changes.changed_files(repo, tree.base_sha, str(sha)) == ["mine"]
+
+
+def test_what_a_person_committed_on_the_branch_is_joined(repo: Path, prepare):
+    tree = prepare()
+    write(tree.path / "mine", "x\n")
+    copies.commit(repo, tree.path, "first")
+    theirs = git(repo, "commit-tree", "muster/e1^{tree}", "-p", "muster/e1", "-m", "a person's")
+    git(repo, "update-ref", "refs/heads/muster/e1", theirs)
+    write(tree.path / "more", "x\n")
+    sha = copies.commit(repo, tree.path, "second")
+    assert theirs in git(repo, "log", "--format=%H", "muster/e1") and sha == git(repo, "rev-parse", "muster/e1")
+    assert changed(tree) == ["mine", "more"]
+
+
+def test_work_on_a_branch_that_the_user_checks_out_meanwhile_waits_in_the_clone(repo: Path, prepare, tmp_path: Path):
+    tree = prepare()
+    git(repo, "worktree", "add", "--quiet", str(tmp_path / "looking"), "muster/e1")
+    write(tree.path / "mine", "x\n")
+    for _ in range(2):
+        with pytest.raises(GitError, match="looking"):
+            copies.commit(repo, tree.path, "round")
+    assert user_state(tmp_path / "looking")[2] == ""
+    git(repo, "worktree", "remove", str(tmp_path / "looking"))
+    assert copies.commit(repo, tree.path, "round") == git(repo, "rev-parse", "muster/e1")
+    assert changed(tree) == ["mine"]
+
+
 def test_the_users_own_worktrees_are_not_forgotten(repo: Path, prepare, tmp_path: Path):
     """For example on a disk that is not mounted at the moment."""
     git(repo, "worktree", "add", "--quiet", "-b", "theirs", str(tmp_path / "theirs"))

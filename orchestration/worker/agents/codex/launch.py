@@ -34,7 +34,7 @@ def reader(task: Task) -> Reader:
 
 
 def _launch(task: Task, *arguments: str) -> Launch:
-    """Without Codex's sandbox, which would block the tests' caches and servers: the worktree is the agent's own."""
+    """Without Codex's sandbox, which would block the tests' caches and servers: the clone is the agent's own."""
     home = task.home / ".codex"
     home.mkdir(exist_ok=True)
     (home / "config.toml").write_text(toml.to_toml(_config(task)), encoding="utf-8")

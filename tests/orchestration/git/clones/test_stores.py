@@ -113,7 +113,7 @@ def test_what_it_has_is_not_sent_again(site: Site, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(git_command, "start", start)
     copies.prepare(site.repo, site.root, "e2", INTEGRATION)
-    assert commands == ["rev-parse", "rev-parse", "read-tree", "update-ref"]
+    assert commands == ["read-tree", "update-ref"]
     commands.clear()
     write(site.root / "e2/work", "mine\n")
     copies.commit(site.repo, site.root / "e2", "round")
@@ -171,6 +171,20 @@ def test_a_shallow_repository_is_worked_on_as_far_as_it_goes(tmp_path: Path) -> 
     sha = copies.commit(repo, copy.path, "round")
     assert git(repo, "log", "--format=%s", str(sha)).split("\n") == ["the agent's own", "round", "change 2"]
     assert git(repo, "fsck", "--strict", "--no-dangling") == ""
+
+
+def test_a_partial_clone_of_the_users_is_filled_up(tmp_path: Path) -> None:
+    full = a_repository(tmp_path / "full")
+    git(full, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "--quiet", "--filter=blob:none", "--no-checkout", f"file://{full}", str(tmp_path / "repo"))
+    repo = tmp_path / "repo"
+    branches.ensure_integration(repo, INTEGRATION, "main")
+    copy = copies.prepare(repo, tmp_path / "root", "e1", INTEGRATION)
+    assert (copy.path / "one").read_text() == "1\n"
+    full.rename(tmp_path / "away")
+    write(copy.path / "work", "mine\n")
+    sha = copies.commit(repo, copy.path, "round")
+    assert git(repo, "ls-tree", "--name-only", str(sha)).split() == ["one", "two", "work"]
 
 
 @pytest.mark.parametrize("filter_", ["lfs", "git-crypt"])
