@@ -1,5 +1,6 @@
 """Counts for `./muster test` to add up, in the file named by MUSTER_TEST_COUNTS: passed, failed, skipped, and how many of those
-need namespaces that this machine does not have. With CI=true any other skip is a failure: a suite that skips everything is not green.
+need namespaces that this machine does not have; then a line for each test that failed. With CI=true any other skip is a failure: a suite
+that skips everything is not green.
 """
 
 import os
@@ -43,5 +44,6 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 
     excused = sum(ALLOWED in report.keywords for report in stats.get("skipped", []))
     counts = number("passed", "xfailed"), number("failed", "error", "xpassed"), number("skipped"), excused
+    failing = dict.fromkeys(report.nodeid for outcome in ("failed", "error", "xpassed") for report in stats.get(outcome, []))
     if target := os.environ.get("MUSTER_TEST_COUNTS"):
-        Path(target).write_text(" ".join(map(str, counts)))
+        Path(target).write_text("\n".join([" ".join(map(str, counts)), *failing]))

@@ -72,7 +72,7 @@ def test_a_command_is_looked_for_by_its_first_word(db: None, put: Put, command: 
     assert checked(agent={"kind": "command", "command": command})[0] == ok
 
 
-@pytest.mark.parametrize("command", ["~nobody-here/agent", "a" * 3900 + "/x", "mine 'unclosed", ["/a\x00b"], "<(", ""])
+@pytest.mark.parametrize("command", ["~nobody-here/agent", "a" * 3900 + "/x", "mine 'unclosed", "<(", ""])
 def test_no_command_keeps_the_other_workspaces_from_being_checked(db: None, put: Put, command: object) -> None:
     strange, plain = a_workspace(), a_workspace(agent={"kind": "command", "command": "cd ."})
     Executor.objects.filter(pk=strange.pk).update(config={"agent": {"kind": "command", "command": command}})
