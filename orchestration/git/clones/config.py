@@ -28,7 +28,7 @@ _CONFIG = """[core]
 
 def text_for(repo: Path, *, is_bare: bool) -> str:
     """The configuration of the store, or of a working copy that takes its objects from it."""
-    settings = _settings(repo)
+    settings = settings_of(repo)
     version = "1" if "extensions.objectformat" in settings else "0"
     text = _CONFIG.format(bare=str(is_bare).lower(), version=version)
     for name, value in settings.items():
@@ -39,7 +39,7 @@ def text_for(repo: Path, *, is_bare: bool) -> str:
 
 
 @lru_cache(maxsize=256)
-def _settings(repo: Path) -> dict[str, str]:
+def settings_of(repo: Path) -> dict[str, str]:
     """The user's settings that decide about file contents. Read once in a process."""
     pattern = "^(" + "|".join(name.replace(".", r"\.") for name in _OBEYED) + ")$"
     code, output, errors = git.attempt(repo, "config", "--get-regexp", "-z", pattern)

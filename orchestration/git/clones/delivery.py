@@ -38,4 +38,5 @@ def move_branch(store: Store, path: Path, branch: str, tip: str, *, before: str,
 
 def keep(store: Store, path: Path, commit: str) -> None:
     """A commit that an agent took off its branch: no work is lost."""
+    stores.deliver(store, commit, kept=[])
     git.run(store.repo, "update-ref", f"refs/muster/strayed/{path.name}/{commit[:12]}", commit)

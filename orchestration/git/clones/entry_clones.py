@@ -47,6 +47,7 @@ def _prepare(clone: Clone, integrated: str, theirs: str, name: str, *, leave_con
     store = clone.store
     unsupported.refuse(store.path, integrated, env=store.env())
     tags.follow(store, integrated)
+    stores.follow_excluded(store)
     state = _recovered(clone, theirs, integrated)
     own = state.tip if state else ""
     tip = joining.joined(store, theirs, own) if theirs and own else theirs or own
@@ -86,7 +87,11 @@ def commit(clone: Clone, message: str) -> Committed:
             files.put(clone.store, clone.path, work.tip)
     else:
         files.put(clone.store, clone.path, state.tip)
-    tip = delivery.move_branch(clone.store, clone.path, clone.branch, state.tip, before=before, base=state.base)
+    try:
+        tip = delivery.move_branch(clone.store, clone.path, clone.branch, state.tip, before=before, base=state.base)
+    except GitError:
+        _hand_out(clone, state)  # it stays here until the branch can be moved
+        raise
     if tip != state.tip:
         files.put(clone.store, clone.path, tip)
     _hand_out(clone, replace(state, tip=tip, delivered=tip))
@@ -160,8 +165,7 @@ def _hand_out(clone: Clone, state: State) -> None:
 
 def _put_aside(path: Path) -> None:
     """A folder that Muster did not make, or whose record is gone. It may contain work, so it is moved away and not removed."""
-    clone_record = Record.of(path)
-    clone_record.index.unlink(missing_ok=True)
+    Record.of(path).index.unlink(missing_ok=True)
     if os.path.lexists(path):
         aside = path.parent / ".lost" / f"{path.name}-{time.time_ns()}"
         aside.parent.mkdir(exist_ok=True)

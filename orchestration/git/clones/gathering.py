@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
 from orchestration.git import conflicts
 from orchestration.git.clones import agent_git, delivery, files, importing, joining
 from orchestration.git.clones.agent_git import AgentGit
@@ -10,6 +12,8 @@ from orchestration.git.clones.importing import Refused
 from orchestration.git.clones.records import State
 from orchestration.git.clones.stores import Store
 from orchestration.git.clones.wrapping import Wrap
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ def _taken_over(store: Store, path: Path, branch: str, state: State, wrap: Wrap)
         try:
             importing.take(store, path, commits, known=known, wrap=wrap)
         except Refused as problem:
+            log.warning("commits.refused", path=str(path), problem=str(problem))
             findings = (f"commits_refused: {problem}. The files were kept: commit them again on your own branch",)
             found = AgentGit()
     own = found.branch_tip or state.tip

@@ -9,7 +9,6 @@ from pathlib import Path
 from orchestration.git.clones import agent_git, config, untrusted
 from orchestration.git.clones.records import Record
 from orchestration.git.clones.stores import Store
-from orchestration.git.places import common_dir
 
 KEPT = "git-before"  # the agent's own, with its stashes and other branches, until the next one
 
@@ -33,7 +32,7 @@ def make(store: Store, path: Path, *, head: str, branches: Mapping[str, str]) ->
     for source, name in (
         (store.path / "packed-refs", "packed-refs"),
         (store.path / "shallow", "shallow"),
-        (common_dir(store.repo) / "info" / "exclude", "info/exclude"),
+        (store.path / "info" / "exclude", "info/exclude"),
     ):
         with suppress(FileNotFoundError):
             shutil.copyfile(source, new / name)

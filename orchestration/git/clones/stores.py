@@ -144,6 +144,17 @@ def renew(store: Store) -> None:
     log.warning("store.renewed", store=str(store.path))
 
 
+def follow_excluded(store: Store) -> None:
+    """What the user leaves out of commits besides .gitignore (info/exclude) is left out of entries' commits as well."""
+    try:
+        theirs = (common_dir(store.repo) / "info" / "exclude").read_text(errors="surrogateescape")
+    except OSError:
+        theirs = ""
+    ours = store.path / "info" / "exclude"
+    if not ours.exists() or ours.read_text(errors="surrogateescape") != theirs:
+        write(ours, theirs)
+
+
 def _follow_shallow(store: Store) -> None:
     """Where the user's repository ends without its older commits, the store ends as well."""
     try:
@@ -172,5 +183,5 @@ def place(store: Store) -> Place:
 def write(file: Path, text: str) -> None:
     """Replaces a file at once."""
     new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    new.write_text(text)
+    new.write_text(text, errors="surrogateescape")
     new.replace(file)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.git import branches, changes, conflicts, merging, working_copies
+from orchestration.git.clones import config
 from orchestration.git.clones.records import Record
 from orchestration.git.command import GitError
 from orchestration.git.prepared import Prepared
@@ -74,6 +75,19 @@ def test_changed_files_have_their_exact_names(repo: Path, prepare):
     write(tree.path / "two", "22\n")
     sha = copies.commit(repo, tree.path, "named")
     assert changes.changed_files(repo, tree.base_sha, sha) == ["n\u00ef ce\tfile", "two"]
+
+
+def test_what_the_user_excludes_is_not_committed(repo: Path, prepare, tmp_path: Path):
+    write(repo / ".git/info/exclude", "*.local\n")
+    write(tmp_path / "ignored-everywhere", "*.mine\n")
+    git(repo, "config", "core.excludesFile", str(tmp_path / "ignored-everywhere"))
+    config.settings_of.cache_clear()
+    tree = prepare()
+    for name in ("a.local", "b.mine", "c"):
+        write(tree.path / name, "x\n")
+    assert git(tree.path, "status", "--porcelain") == "?? c"
+    copies.commit(repo, tree.path, "round")
+    assert changed(tree) == ["c"]
 
 
 def test_the_diff_is_counted_and_cut(repo: Path, prepare):
