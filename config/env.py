@@ -150,7 +150,7 @@ VARIABLES = {
             "MUSTER_DATA_DIR",
             Kind("a folder, there or not yet", _folder),
             "~/.local/share/muster",
-            "Where the embedded database, worktrees and session files live.",
+            "Where the embedded database, working copies and session files live.",
         ),
         Variable(
             "MUSTER_REPO_ROOTS",

@@ -1,6 +1,6 @@
 """The demo agent: uses the command agent's protocol, works without a network, and knows only the demo's twelve tasks.
 
-Standard library only; started as a script in the entry's worktree. Its first round may use a draft that is too simple; once the prompt
+Standard library only; started as a script in the entry's clone. Its first round may use a draft that is too simple; once the prompt
 contains a failing test, it uses the final solution. It works slowly, so that a person can watch it; DEMO_PACE=0 removes the pauses.
 """
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.git import command as git
+from orchestration.git import places, unsupported
 from orchestration.git.command import GitError
 from orchestration.git.places import common_dir
 
@@ -33,14 +34,17 @@ def check_repository(repo: Path, base_branch: str | None = None) -> str:
         if top.resolve() != repo.resolve():
             raise GitError("check", f"{repo} is a folder inside the repository {top}: name that one")
     branch = base_branch or _current(repo)
-    if tip(repo, branch) is None:
+    if (commit := tip(repo, branch)) is None:
         empty = not git.run(repo, "for-each-ref", "--count=1", "refs/heads")
         raise GitError("check", f"{repo} has no commit yet" if empty else f"{repo} has no branch {branch!r}")
+    unsupported.refuse(repo, commit)
     return branch
 
 
 def tip(repo: Path, branch: str) -> str | None:
     """The commit of a local branch; None: no such branch."""
+    if (known := places.ref(repo, f"refs/heads/{branch}")) is not None:
+        return known or None
     code, sha, _ = git.attempt(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"refs/heads/{branch}^{{commit}}")
     return sha.strip() if code == 0 else None
 
@@ -90,11 +94,23 @@ def _list_worktrees(repo: Path) -> str:
 
 def checked_out_in(repo: Path, branch: str, *, except_in: Path | None = None) -> Path | None:
     """The working copy in which a branch is checked out, if there is one."""
+    if not _may_be_checked_out(repo, branch):
+        return None
     for copy in working_copies(repo):
         is_allowed = except_in is not None and copy.path.resolve() == except_in.resolve()
         if copy.branch == branch and copy.path.exists() and not is_allowed:
             return copy.path
     return None
+
+
+def _may_be_checked_out(repo: Path, branch: str) -> bool:
+    """Read from the disk, so that git is asked only where a HEAD names the branch, or names none."""
+    common = common_dir(repo)
+    try:
+        heads = [file.read_text().strip() for file in [common / "HEAD", *common.glob("worktrees/*/HEAD")]]
+    except OSError:
+        return True
+    return any(head in (f"ref: refs/heads/{branch}", "ref: refs/heads/.invalid") for head in heads)
 
 
 def refuse_if_checked_out(repo: Path, branch: str, *, except_in: Path | None = None) -> None:

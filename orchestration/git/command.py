@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import IO
 
 from orchestration.processes import procfs
 
@@ -63,24 +64,26 @@ class GitError(Exception):
         return self.stderr or f"{self.command} failed without a message"
 
 
-def run(folder: Path, *command: str, text: str = "", timeout_s: float = TIMEOUT_S) -> str:
-    """The output, without the last newline. Raises GitError unless it exits with 0."""
-    code, output, errors = attempt(folder, *command, text=text, timeout_s=timeout_s)
+def run(folder: Path, *command: str, text: str = "", timeout_s: float = TIMEOUT_S, env: Mapping[str, str] | None = None) -> str:
+    """The output, without the last newline. `env`: added to git's environment. Raises GitError unless it exits with 0."""
+    code, output, errors = attempt(folder, *command, text=text, timeout_s=timeout_s, env=env)
     if code:
         raise GitError(command, errors or output)
     return output.removesuffix("\n")
 
 
-def attempt(folder: Path, *command: str, text: str = "", timeout_s: float = TIMEOUT_S) -> tuple[int, str, str]:
+def attempt(
+    folder: Path, *command: str, text: str = "", timeout_s: float = TIMEOUT_S, env: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
     """Exit code, output, errors; for commands whose exit code is a result."""
-    with _start(folder, command) as process:
+    with _start(folder, command, env) as process:
         try:
             output, errors = process.communicate(text.encode("utf-8", "backslashreplace"), timeout_s)
         except subprocess.TimeoutExpired:
-            _kill(process)
+            kill(process)
             raise GitError(command, f"git {command[0]} took longer than {timeout_s:g} s and was ended") from None
         except BaseException:
-            _kill(process)
+            kill(process)
             raise
     return process.returncode, _decode(output), _decode(errors)
 
@@ -96,12 +99,12 @@ def read_start_bytes(folder: Path, *command: str, limit_bytes: int, timeout_s: f
     with _start(folder, command) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.close()
-        alarm = threading.Timer(timeout_s, _kill, [process])
+        alarm = threading.Timer(timeout_s, kill, [process])
         alarm.start()
         try:
             output = process.stdout.read(limit_bytes + 1)
             if len(output) > limit_bytes:
-                _kill(process)
+                kill(process)
                 return output[:limit_bytes], False
             errors = process.stderr.read()
         finally:
@@ -111,9 +114,9 @@ def read_start_bytes(folder: Path, *command: str, limit_bytes: int, timeout_s: f
     return output, True
 
 
-def succeeds(folder: Path, *command: str) -> bool:
+def succeeds(folder: Path, *command: str, env: Mapping[str, str] | None = None) -> bool:
     """For yes/no commands: exit 0 is True, 1 is False; any other raises GitError."""
-    code, _, errors = attempt(folder, *command)
+    code, _, errors = attempt(folder, *command, env=env)
     if code not in (0, 1):
         raise GitError(command, errors)
     return code == 0
@@ -149,21 +152,41 @@ def environment() -> dict[str, str]:
     return {**inherited, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
 
 
-def _start(folder: Path, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+def argv(*command: str) -> list[str]:
+    """The command line of a git command, with the options that shield it."""
+    return [*_GIT, *command]
+
+
+def start(
+    command_line: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    stdin: int | IO[bytes] = subprocess.PIPE,
+    stdout: int = subprocess.PIPE,
+    stderr: int | IO[bytes] = subprocess.PIPE,
+    bufsize: int = -1,
+) -> "subprocess.Popen[bytes]":
+    """A process of git whose streams the caller reads and writes, with exactly this environment. Raises GitError."""
     try:
         return subprocess.Popen(
-            [*_GIT, "-C", str(folder), *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(),
+            list(command_line),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=dict(env),
             start_new_session=True,  # so that a filter it started can be ended with it
+            bufsize=bufsize,
         )
     except OSError as problem:
-        raise GitError(command, f"git could not be started: {problem}") from problem
+        raise GitError("git", f"git could not be started: {problem}") from problem
 
 
-def _kill(process: "subprocess.Popen[bytes]") -> None:
+def _start(folder: Path, command: Sequence[str], env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
+    return start([*_GIT, "-C", str(folder), *command], {**environment(), **(env or {})})
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """End it, and what it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except OSError:

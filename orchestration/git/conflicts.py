@@ -1,6 +1,6 @@
 """Merges without a working copy. Conflicts are committed between markers and recorded in the commit message until they are resolved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,9 +21,9 @@ class MergedTree:
     notes: list[str] = field(default_factory=list)
 
 
-def merge_trees(repo: Path, ours: str, theirs: str) -> MergedTree:
-    """The tree that a merge of two commits gives; changes no branch."""
-    return _merged(repo, ours, theirs)
+def merge_trees(repo: Path, ours: str, theirs: str, *, env: Mapping[str, str] | None = None) -> MergedTree:
+    """The tree that a merge of two commits gives; changes no branch. `env`: added to git's environment."""
+    return _merged(repo, ours, theirs, env=env)
 
 
 def revert_trees(repo: Path, tip: str, commit: str) -> MergedTree:
@@ -31,9 +31,9 @@ def revert_trees(repo: Path, tip: str, commit: str) -> MergedTree:
     return _merged(repo, tip, f"{commit}^1", f"--merge-base={commit}")
 
 
-def _merged(repo: Path, ours: str, theirs: str, *options: str) -> MergedTree:
+def _merged(repo: Path, ours: str, theirs: str, *options: str, env: Mapping[str, str] | None = None) -> MergedTree:
     command = ("merge-tree", "--write-tree", "-z", "--name-only", *options, ours, theirs)
-    code, output, errors = git.attempt(repo, *command)
+    code, output, errors = git.attempt(repo, *command, env=env)
     if code not in (0, 1):
         raise GitError(command, errors)
     sha, *fields = output.split("\0")
@@ -49,16 +49,16 @@ def message_with_conflicts(text: str, files: Sequence[str]) -> str:
     return "\n\n".join([text.strip(), "\n".join(trailers)]) if trailers else text
 
 
-def unresolved(path: Path, since: str) -> list[str]:
-    """The files with a conflict in a commit after `since` that still contain its markers."""
-    trailers = git.run(path, "log", f"--format=%(trailers:key={TRAILER},valueonly,separator=%x0A)", f"{since}..HEAD")
+def unresolved(repo: Path, since: str, until: str) -> list[str]:
+    """The files with a conflict in a commit after `since` that still contain its markers in `until`."""
+    trailers = git.run(repo, "log", f"--format=%(trailers:key={TRAILER},valueonly,separator=%x0A)", f"{since}..{until}")
     names = sorted({name for name in trailers.split("\n") if name})
     if not names:
         return []
-    code, output, errors = git.attempt(path, "grep", "-l", "-z", "-E", "-e", MARKER, "HEAD", "--", *names)
+    code, output, errors = git.attempt(repo, "grep", "-l", "-z", "-E", "-e", MARKER, until, "--", *names)
     if code not in (0, 1):
         raise GitError("grep", errors)
-    return sorted(name.removeprefix("HEAD:") for name in output.split("\0") if name)
+    return sorted(name.removeprefix(f"{until}:") for name in output.split("\0") if name)
 
 
 def _notes(fields: list[str]) -> list[str]:

@@ -1,39 +1,35 @@
 """Files that are too large to commit, and those that an agent committed itself."""
 
 import stat
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from orchestration.git import command as git
 
 MAX_BYTES = 100 * 2**20  # where no workspace says otherwise
+ADD = ("--no-literal-pathspecs", "add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul")
 
 
-def uncommitted(path: Path, max_bytes: int) -> dict[str, int]:
-    """New and changed files of a worktree that are larger, with their size. Their content is not read: a sparse file may have terabytes."""
-    names = git.run(path, "ls-files", "--others", "--modified", "--exclude-standard", "-z").split("\0")
-    sizes = {name: _size(path / name) for name in names if name}
+def over(path: Path, names: Iterable[str], max_bytes: int) -> dict[str, int]:
+    """Those of the files that are larger, with their size. Their content is not read: a sparse file may have terabytes."""
+    sizes = {name: _size(path / name) for name in names}
     return {name: size for name, size in sizes.items() if size > max_bytes}
 
 
-def committed(path: Path, base: str, max_bytes: int) -> dict[str, int]:
-    """Files larger than that in any commit since `base`, with their size."""
-    objects = git.run(path, "rev-list", "--objects", f"{base}..HEAD")
+def committed(repo: Path, base: str, commit: str, max_bytes: int) -> dict[str, int]:
+    """Files larger than that in any commit between the two, with their size."""
+    objects = git.run(repo, "rev-list", "--objects", f"{base}..{commit}")
     sizes = {}
-    for line in git.run(path, "cat-file", "--batch-check=%(objectsize) %(rest)", text=objects + "\n").splitlines():
+    for line in git.run(repo, "cat-file", "--batch-check=%(objectsize) %(rest)", text=objects + "\n").splitlines():
         size, _, name = line.partition(" ")
         if size.isdigit() and int(size) > max_bytes:
             sizes[name] = int(size)
     return sizes
 
 
-def add_all(path: Path, *, but: list[str]) -> None:
-    """Stage everything except these files."""
-    if not but:
-        git.run(path, "add", "--all")
-        return
-    patterns = [".", *(f":(exclude,literal,top){name}" for name in but)]
-    command = ("--no-literal-pathspecs", "add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul")
-    git.run(path, *command, text="\0".join(patterns))
+def all_but(names: Collection[str]) -> str:
+    """The input of ADD that stages everything except these files."""
+    return "\0".join([".", *(f":(exclude,literal,top){name}" for name in names)])
 
 
 def _size(file: Path) -> int:

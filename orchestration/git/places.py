@@ -1,8 +1,12 @@
 """Where git keeps its own files of a repository and of a working copy, read from the disk; git itself is asked only about unusual layouts."""
 
+import re
 from pathlib import Path
 
 from orchestration.git import command as git
+
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_REF = re.compile(r"refs(?:/[^\x00-\x20\x7f~^:?*\[\\/.][^\x00-\x20\x7f~^:?*\[\\/]*)+")
 
 
 def git_path(path: Path, name: str) -> Path:
@@ -16,9 +20,44 @@ def common_dir(path: Path) -> Path:
     own = path / ".git"
     if own.is_dir() and not (own / "commondir").exists() and (own / "objects").is_dir():
         return own
+    if not own.exists() and (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir():
+        return path
     if linked := _linked(path):
         return (linked / (linked / "commondir").read_text().strip()).resolve()
     return Path(git.run(path, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+
+
+def ref(repo: Path, name: str) -> str | None:
+    """What a ref of the user's repository points at; empty: there is none of this name. None: git must be asked."""
+    common = common_dir(repo)
+    if (common / "reftable").exists() or not _REF.fullmatch(name):
+        return None
+    try:
+        text = (common / name).read_text().strip()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return _packed(common, name)  # git packs a ref before it removes the loose one
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if _SHA.fullmatch(text) else None
+
+
+def has_loose(repo: Path, sha: str) -> bool:
+    """Whether a commit is there as an object of its own, as new ones are. False: git must be asked."""
+    return bool(_SHA.fullmatch(sha)) and (common_dir(repo) / "objects" / sha[:2] / sha[2:]).is_file()
+
+
+def _packed(common: Path, name: str) -> str | None:
+    try:
+        content = b"\n" + (common / "packed-refs").read_bytes()
+    except FileNotFoundError:
+        return ""
+    except OSError:
+        return None
+    end = content.find(f" {name}\n".encode())
+    if end < 0:
+        return ""
+    sha = content[content.rfind(b"\n", 0, end) + 1 : end].decode("ascii", "replace")
+    return sha if _SHA.fullmatch(sha) else None
 
 
 def _linked(path: Path) -> Path | None:

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from orchestration import configuration
-from orchestration.git import branches
+from orchestration.git import branches, places
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, Landing, Worker
@@ -46,7 +46,7 @@ def ref_of(workspace_id: str) -> str:
 def start_point(workspace_id: str, repo: Path, name: str) -> str:
     """The commit from which work starts: the known tip, or the branch's own before anything is known. Raises GitError."""
     tip = Integration.objects.filter(pk=workspace_id).values_list("tip", flat=True).first()
-    if tip and git.attempt(repo, "cat-file", "-e", f"{tip}^{{commit}}")[0] == 0:
+    if tip and (places.has_loose(repo, tip) or git.attempt(repo, "cat-file", "-e", f"{tip}^{{commit}}")[0] == 0):
         return str(tip)
     return branches.tip_or_raise(repo, name)
 

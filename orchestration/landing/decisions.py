@@ -8,7 +8,7 @@ from pathlib import Path
 from django.db import transaction
 
 from orchestration import configuration, events
-from orchestration.git import branches, worktrees
+from orchestration.git import branches, changes
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
@@ -30,12 +30,12 @@ def accept(workspace: Workspace, tip: str, *, by: Caller, from_now_on: bool = Fa
         row = _stopped(workspace, tip)
         config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
         repo = Path(workspace.repo)
-        known = store.newest(workspace.pk, worktrees.tree_of(repo, tip), checks_hash.of(config))
+        known = store.newest(workspace.pk, changes.tree_of(repo, tip), checks_hash.of(config))
         if known is not None:
             store.accept(known, by=by.name)
         git.run(repo, "update-ref", branch.ref_of(workspace.pk), tip)
-        changes = {"tip": tip, "delivered": tip, "state": State.GOOD, "message": "", "foreign_tip": "", "culprit": ""}
-        Integration.objects.filter(pk=row.pk).update(**changes, adopt_foreign=row.adopt_foreign or from_now_on)
+        fields = {"tip": tip, "delivered": tip, "state": State.GOOD, "message": "", "foreign_tip": "", "culprit": ""}
+        Integration.objects.filter(pk=row.pk).update(**fields, adopt_foreign=row.adopt_foreign or from_now_on)
         event = events.TipAccepted(commit=tip)
         activity.record(workspace.pk, event, by=by, object_id=workspace.pk)
         branch.wake(workspace.pk)
@@ -54,8 +54,8 @@ def put_back(workspace: Workspace, tip: str, *, by: Caller) -> str:
         code, _, errors = git.attempt(repo, "update-ref", "-m", "muster: put back", f"refs/heads/{name}", row.tip, tip)
         if code:
             raise Conflict(f"{name} was moved meanwhile: {errors.strip()[-200:]}")
-        changes = {"delivered": row.tip, "state": State.GOOD, "message": "", "foreign_tip": "", "culprit": ""}
-        Integration.objects.filter(pk=row.pk).update(**changes)
+        fields = {"delivered": row.tip, "state": State.GOOD, "message": "", "foreign_tip": "", "culprit": ""}
+        Integration.objects.filter(pk=row.pk).update(**fields)
         activity.record(workspace.pk, events.TipPutBack(commit=row.tip, kept=kept), by=by, object_id=workspace.pk)
         branch.wake(workspace.pk)
     _announce(workspace.pk)
@@ -104,7 +104,7 @@ def merge_into_base(workspace: Workspace, tip: str, *, by: Caller) -> str:
     if row.state != State.GOOD:
         raise Invalid(row.message or "The integration branch is not judged yet", "tip")
     config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
-    verdict = store.newest(workspace.pk, worktrees.tree_of(repo, tip), checks_hash.of(config))
+    verdict = store.newest(workspace.pk, changes.tree_of(repo, tip), checks_hash.of(config))
     if config.verify and (verdict is None or not verdict.passed):
         raise Invalid("The tip has no passing verdict: check it again", "tip")
     try:

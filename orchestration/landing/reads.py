@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import configuration
-from orchestration.git import branches, worktrees
+from orchestration.git import branches, changes
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
@@ -89,7 +89,7 @@ def verdict_of(workspace: Workspace, commit: str) -> TreeVerdict | None:
         return None
     config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
     try:
-        tree = worktrees.tree_of(Path(workspace.repo), commit)
+        tree = changes.tree_of(Path(workspace.repo), commit)
     except GitError:
         return None
     return store.newest(workspace.pk, tree, checks_hash.of(config))

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from budget import amounts
 from orchestration.git import command as git
+from orchestration.git.clones.stores import Store
 from orchestration.git.working_copies import WorkingCopy
 from orchestration.models import Entry, Session
 from orchestration.sessions import own_files
@@ -84,7 +85,12 @@ def worktrees() -> Path:
 
 def working_copy(entry: Entry) -> WorkingCopy:
     """The entry's working copy on this host, there or not."""
-    return WorkingCopy(Path(entry.workspace.repo), worktrees(), entry.pk, entry.branch)
+    return WorkingCopy(store(entry.workspace_id, Path(entry.workspace.repo)), worktrees(), entry.pk, entry.branch)
+
+
+def store(workspace_id: str, repo: Path) -> Store:
+    """The workspace's store on this host, from which its working copies take their objects."""
+    return Store(settings.DATA_DIR / "stores" / workspace_id, repo)
 
 
 def home(entry_id: str, kind: str, role: str) -> Path:

@@ -1,4 +1,5 @@
-"""Remove old files of agents: conversations of CLIs, prompts, journals. Never a worktree, and never files of an open session."""
+"""Remove old files of agents: conversations of CLIs, prompts, journals; and stores of deleted workspaces. Never a working copy, and never
+files of an open session."""
 
 import shutil
 import time
@@ -10,6 +11,7 @@ from django.conf import settings
 
 from orchestration.models import Session
 from orchestration.sessions import conversations
+from workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,11 @@ def remove_old_folders() -> int:
     for folder in _old_folders(settings.DATA_DIR / "homes", oldest):
         if not open_sessions.filter(entry_id=folder.name).exists():
             conversations.forget(folder.name)
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    in_use = Workspace.objects.filter(deleted_at__isnull=True)
+    for folder in _old_folders(settings.DATA_DIR / "stores", oldest):
+        if folder.is_dir() and not in_use.filter(pk=folder.name).exists():  # also those that were damaged and put aside
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     if removed:

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from orchestration import configuration, sessions
 from orchestration.git import command as git
-from orchestration.git import worktrees
+from orchestration.git.clones import checkouts
 from orchestration.git.command import GitError
 from orchestration.models import Entry, Round, Session, Worker
 from orchestration.processes import leftovers
@@ -77,7 +77,8 @@ def _end_session(session: Session) -> bool:
     if is_here:
         cost_known = journals.book_journals(session, configuration.load(session.workspace.executor.config))
         _commit_work(session)
-        worktrees.discard(Path(session.workspace.repo), session_dir.worktrees() / session.pk)
+        for name in (session.pk, f"{session.pk}-base"):
+            checkouts.discard(Path(session.workspace.repo), session_dir.worktrees() / name)
     return sessions.conclude(session, _ending(session, cost_known))
 
 

@@ -8,8 +8,8 @@ import structlog
 from orchestration import configuration, events, sessions
 from orchestration.backlog import content
 from orchestration.configuration import secrets
+from orchestration.git import changes, conflicts, merging
 from orchestration.git import command as git
-from orchestration.git import conflicts, merging, worktrees
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Round, Session
@@ -120,7 +120,7 @@ def _run_round(context: RoundContext) -> Verdict:
         findings = implementing.implement(context)
     if not context.round_row.commit:  # else its commit is the head
         context.round_row.commit = session_dir.working_copy(context.entry).export()
-        context.round_row.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
+        context.round_row.diffstat = changes.diffstat(context.repo, context.worktree.base_sha, context.round_row.commit)
     if continues:
         findings = implementing.check_changes(context)
     findings = [*_unresolved(context), *findings]
@@ -138,7 +138,7 @@ def _run_round(context: RoundContext) -> Verdict:
 
 def _unresolved(context: RoundContext) -> list[str]:
     """Findings for conflicts, from Muster's or the agent's own merge, that are still in the files: they must not be merged."""
-    context.unresolved = conflicts.unresolved(context.worktree.path, context.worktree.base_sha)
+    context.unresolved = conflicts.unresolved(context.repo, context.worktree.base_sha, context.round.commit)
     return [
         f"{Reason.MERGE_CONFLICT}: {name} still holds both sides between conflict markers: resolve it"
         for name in context.unresolved[:20]

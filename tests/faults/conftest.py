@@ -1,5 +1,6 @@
 """Every fault test has its own data directory and Muster, which ends with the test."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,10 +49,12 @@ def start(data: Path) -> Iterator[Callable[..., Running]]:
 
 @pytest.fixture(scope="module")
 def muster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[tuple[Client, Path]]:
-    """One Muster for all tests of a file."""
+    """One Muster for all tests of a file. Programs in the folder `bin` come first on its PATH."""
     folder = tmp_path_factory.mktemp("work")
     shutil.copytree(prepared, folder / "data")
-    running = Running(folder / "data", **QUICK, MUSTER_REPO_ROOTS=str(folder))
+    (folder / "bin").mkdir()
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    running = Running(folder / "data", **QUICK, MUSTER_REPO_ROOTS=str(folder), PATH=path)
     until(running.is_ready, 30)
     yield Client(running), folder
     running.process.terminate()

@@ -32,15 +32,20 @@ CHECK = 'grep -q good "$MUSTER_ENTRY_ID.txt" || { echo it says $(cat "$MUSTER_EN
 # and, when its checks pass, one of the verifying agent.
 POINTS = [
     *both("orchestration.sessions.lifecycle.take", 2),
-    *both("orchestration.git.worktrees.prepare", 1),
-    *both("orchestration.git.worktrees.prepare", 2),
+    *both("orchestration.git.clones.entry_clones.prepare", 1),
+    *both("orchestration.git.clones.entry_clones.prepare", 2),
     *both("orchestration.sessions.rounds.begin", 2),
     Point("orchestration.processes.agent_process.start", "after", 5, again=1, name="agent-started"),
     Point("orchestration.sessions.metering.record", "before", 4, again=1, name="agent-reported-its-first-amount"),
     Point("orchestration.sessions.metering.record", "before", 5, again=1, name="agent-reported-its-last-amount"),
-    Point("orchestration.git.worktrees.commit", "before", 2),
-    Point("orchestration.git.worktrees.commit", "after", 2),
-    Point("orchestration.git.command.attempt", "after", 2, "commit", name="git-committed"),
+    Point("orchestration.git.clones.stores.ensure", "after", 1),
+    Point("orchestration.git.command.attempt", "before", 1, "read-tree", name="clone-files-before"),
+    Point("orchestration.git.command.attempt", "after", 1, "read-tree", name="clone-files-after"),
+    *both("orchestration.git.clones.gitdirs.make", 1),
+    Point("orchestration.git.clones.entry_clones.commit", "before", 2),
+    *both("orchestration.git.clones.delivery.move_branch", 4),
+    Point("orchestration.git.clones.entry_clones.commit", "after", 2),
+    Point("orchestration.git.command.attempt", "after", 2, "commit-tree", name="git-committed"),
     *both("budget.ledger.booking.shrink", 2),
     *both("orchestration.worker.steps.reviewing.intercept", 2),
     Point("orchestration.sessions.metering.record", "before", 6, name="reviewer-reported-its-amount"),
@@ -203,7 +208,10 @@ def test_no_row_is_left_open(sweep: Sweep) -> None:
 
 def test_no_worktree_of_a_done_entry_is_left(sweep: Sweep) -> None:
     assert len(sweep.git("worktree", "list").split("\n")) == 1
-    assert [path.name for path in (sweep.up.data / "worktrees").iterdir()] == [".lock"]
+    assert [path.name for path in (sweep.up.data / "worktrees").iterdir()] == [".records"]
+    assert list((sweep.up.data / "worktrees" / ".records").iterdir()) == []
+    [store] = (sweep.up.data / "stores").glob("*/objects")
+    assert sweep.git("fsck", "--strict", "--no-dangling", "--no-reflogs", folder=store.parent) == ""
     assert sweep.git("fsck", "--strict", "--no-dangling") == ""
 
 

@@ -193,4 +193,4 @@ def test_after_a_kill_here_each_step_is_recorded_once(places: dict[Point, Place]
 
 def test_no_working_copy_of_a_lander_is_left(places: dict[Point, Place]) -> None:
     data = next(iter(places.values())).site.up.data
-    assert [path.name for path in (data / "worktrees").iterdir()] == [".lock"]
+    assert [path.name for path in (data / "worktrees").iterdir()] == [".records"]

@@ -86,14 +86,19 @@ def test_a_shutdown_during_verification_does_not_pay_the_agent_again(shop: Calla
 
 
 def test_recovery_waits_for_a_git_that_outlives_its_worker(shop: Callable[..., Shop], tmp_path: Path) -> None:
-    """A filter makes its `git add` slow. Removing its lock and starting a second git in parallel would corrupt the index."""
+    """Its `git add` is slow. Removing its lock and starting a second git in parallel would corrupt the index."""
     work = shop()
-    began = tmp_path / "began"
-    work.git("config", "filter.slow.clean", f"mkdir {began} || touch {tmp_path}/overlap; sleep 2; rmdir {began}; cat")
-    id_ = work.add("1| do echo '*.big filter=slow' > .gitattributes", "1| write a.big text", "write ok yes")
-    until(began.exists, 40)
-    kill_the_worker(work)
-    work.becomes(id_, "done", 90)
+    began, slow_git = tmp_path / "began", work.up.data.parent / "bin" / "git"
+    slow = f"mkdir {began} || touch {tmp_path}/overlap; sleep 2; rmdir {began}"
+    slow_git.write_text(f'#!/bin/sh\ncase "$*" in *" add --all") {slow};; esac\nexec {shutil.which("git")} "$@"\n')
+    slow_git.chmod(0o755)
+    try:
+        id_ = work.add("1| write a.big text", "write ok yes")
+        until(began.exists, 40)
+        kill_the_worker(work)
+        work.becomes(id_, "done", 90)
+    finally:
+        slow_git.unlink()
     assert work.merged("a.big") == "text"
     assert not (tmp_path / "overlap").exists()
     assert work.git("fsck", "--strict", "--no-dangling") == ""

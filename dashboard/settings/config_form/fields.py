@@ -52,7 +52,7 @@ def _same(*values: str) -> tuple[tuple[str, str], ...]:
 SECTIONS = (
     Section("work", "Work", "Concurrency, and where work is merged.", (
         Field("max_workers", "Concurrency", "Sessions that may run in this workspace at the same time.", "int"),
-        Field("setup", "Setup commands", "Run once in each new worktree, one per line.", "lines"),
+        Field("setup", "Setup commands", "Run once in each new clone, one per line.", "lines"),
         Field("integration_branch", "Integration branch", "Passed work is merged into this branch. Your own branches stay untouched."),
         Field("limits.file_mb", "File size limit", "A larger file is not committed, and is a finding.", "int", "MiB"),
         Field("log_limit_bytes", "Log size limit", "Per session; the middle of a longer log is left out.", "int", "bytes"),

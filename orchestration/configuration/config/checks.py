@@ -9,7 +9,7 @@ from workspaces.schemas import as_float
 
 
 class Check(Part):
-    """One verify command. Its score counts with its weight; `junit` is a path, in the worktree, of a JUnit XML that it writes.
+    """One verify command. Its score counts with its weight; `junit` is a path, in the clone, of a JUnit XML that it writes.
     `rerun`: run it a second time when it fails, and mark it as flaky when it passes then. `scope`: `repository` when it judges a tree,
     whatever the entry; `entry` when it looks at the variables of its entry: then it is never compared with a base. `auto` finds out.
     """

@@ -54,7 +54,7 @@ class Command(BaseCommand):
         add.add_argument(
             "--junit", metavar="FILE", help="the JUnit XML that the first verify command writes: scores by its cases"
         )
-        add.add_argument("--setup", action="append", default=[], metavar="COMMAND", help="run once in each fresh worktree")
+        add.add_argument("--setup", action="append", default=[], metavar="COMMAND", help="run once in each fresh clone")
         add.add_argument(
             "--budget", type=_usd, default=Decimal(50), metavar="USD", help="the plan that entries share (default 50)"
         )
@@ -93,7 +93,7 @@ class Command(BaseCommand):
         if missing := [name for name in options["secret"] if not os.environ.get(name)]:
             raise CommandError(f"--secret {missing[0]}: there is no such variable in your environment")
         if options["agent"] == "command" and not options["command"]:
-            raise CommandError("The command agent needs --command: what to run in the entry's worktree")
+            raise CommandError("The command agent needs --command: what to run in the entry's clone")
         config: dict[str, Any] = {"max_workers": options["max_workers"], "agent": {"kind": options["agent"]}}
         if options["command"]:
             config["agent"]["command"] = options["command"]

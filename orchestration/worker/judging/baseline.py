@@ -7,7 +7,8 @@ from pathlib import Path
 from django.db.models.functions import Now
 
 from orchestration.configuration import Config
-from orchestration.git import worktrees
+from orchestration.git import changes, working_copies
+from orchestration.git.clones.stores import Store
 from orchestration.models import Integration, TreeVerdict
 from orchestration.verdicts import checks_hash, store
 from orchestration.worker.judging import checks
@@ -33,7 +34,7 @@ def wait_for(workspace_id: str, tree: str, hash_: str, *, check: Callable[[], No
 
 def judge_base(
     workspace_id: str,
-    repo: Path,
+    copies_from: Store,
     commit: str,
     config: Config,
     runner: Runner,
@@ -43,7 +44,7 @@ def judge_base(
     kind: store.Kind = store.Kind.BASELINE,
 ) -> TreeVerdict:
     """Run the checks on a commit in a clean working copy, and keep the verdict. Raises CannotJudge; then nothing is kept."""
-    with worktrees.checkout(repo, folder, name, commit) as checkout:
+    with working_copies.checkout(copies_from, folder, name, commit) as checkout:
         runner.set_up(checkout)
         runs = checks.observe(config.verify, checkout, runner.run(checkout))
     for run in runs:
@@ -51,7 +52,7 @@ def judge_base(
             raise CannotJudge(f"{run.name} {'; '.join(run.findings) or run.cause}")
     return store.record(
         workspace_id,
-        tree=worktrees.tree_of(repo, commit),
+        tree=changes.tree_of(copies_from.repo, commit),
         commit=commit,
         checks_hash=checks_hash.of(config),
         kind=kind,

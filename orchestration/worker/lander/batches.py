@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 from django.db import transaction
 
-from orchestration.git import worktrees
+from orchestration.git.clones import checkouts
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
 from orchestration.models import Entry, Executor, IntegrationCommit, Landing
@@ -24,7 +24,7 @@ def work(lease: Lease) -> None:
     """Do all that is due, or one batch where others wait for a lander. Raises Fenced, Halted, or GitError."""
     lease.check_not_stopped()
     for left in lease.folder.glob(judging.checkout_name(lease, "*")):  # of landers that were killed, or that lost their lease
-        worktrees.discard(lease.repo, left)
+        checkouts.discard(lease.repo, left)
     swap.recover(lease)
     _remove_worktrees(lease, [path.name for path in lease.folder.glob("entry_*")])  # left by landers that were killed
     try:

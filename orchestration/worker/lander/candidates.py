@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestration.git import changes, conflicts
 from orchestration.git import command as git
-from orchestration.git import conflicts
 from orchestration.models import Entry, Landing
 
 
@@ -73,7 +73,9 @@ def commit_of(repo: Path, chain: Chain, count: int) -> str:
 def write(repo: Path, tree: str, parents: Sequence[str], message: str) -> str:
     """Write a commit object. Raises GitError."""
     options = [word for parent in parents for word in ("-p", parent)]
-    return git.run(repo, "commit-tree", tree, *options, "-F", "-", text=message)
+    commit = git.run(repo, "commit-tree", tree, *options, "-F", "-", text=message)
+    changes.remember_tree(commit, tree)
+    return commit
 
 
 def message_of(landing: Landing, base_name: str, reverted: str = "") -> str:

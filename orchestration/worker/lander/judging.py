@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.utils.timezone import now
 
-from orchestration.git import worktrees
+from orchestration.git import changes, working_copies
 from orchestration.models import Landing, TreeVerdict
 from orchestration.verdicts import comparison, gains, scopes, store
 from orchestration.verdicts.comparison import Question
@@ -42,15 +42,15 @@ def base_runs(lease: Lease, commit: str, *, anew: bool = False) -> dict[str, Che
 
 
 def known(lease: Lease, commit: str) -> TreeVerdict | None:
-    return store.newest(lease.workspace_id, worktrees.tree_of(lease.repo, commit), lease.checks_hash)
+    return store.newest(lease.workspace_id, changes.tree_of(lease.repo, commit), lease.checks_hash)
 
 
 def judge_base(lease: Lease, commit: str, kind: store.Kind) -> TreeVerdict:
     """Run the checks on a commit, without the variables of an entry. Raises CannotJudge."""
-    tree = worktrees.tree_of(lease.repo, commit)
+    tree = changes.tree_of(lease.repo, commit)
     runner = LanderRunner(lease, what=f"checks run on {commit[:12]}", tree=tree)
     return baseline.judge_base(
-        lease.workspace_id, lease.repo, commit, lease.config, runner, folder=lease.folder, name=checkout_name(lease), kind=kind
+        lease.workspace_id, lease.store, commit, lease.config, runner, folder=lease.folder, name=checkout_name(lease), kind=kind
     )
 
 
@@ -94,7 +94,7 @@ def _run(
     apart = scopes.entry_scoped(lease.workspace_id, lease.config)
     common = [check for check in lease.config.verify if check.name not in apart]
     began = time.monotonic()
-    with worktrees.checkout(lease.repo, lease.folder, checkout_name(lease), commit) as checkout:
+    with working_copies.checkout(lease.store, lease.folder, checkout_name(lease), commit) as checkout:
         runner = LanderRunner(lease, what=what, tree=tree)
         try:
             runner.set_up(checkout)
@@ -117,7 +117,7 @@ def _run(
         kind=store.Kind.LANDING,
         runs=runs,
         result=result,
-        base_tree=worktrees.tree_of(lease.repo, f"{commit}^1"),
+        base_tree=changes.tree_of(lease.repo, f"{commit}^1"),
         seconds=time.monotonic() - began,
     )
     return Judged(passed, findings, verdict, reused=False)

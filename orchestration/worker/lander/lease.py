@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.utils.timezone import now
 
 from orchestration import configuration
 from orchestration.configuration import Config, secrets
 from orchestration.configuration.secrets import NO_MASK, Mask
+from orchestration.git.clones.stores import Store
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration
+from orchestration.sessions import session_dir
 from orchestration.verdicts import checks_hash
 
 RENEW_S = 2.0
@@ -57,7 +58,11 @@ class Lease:
     @property
     def folder(self) -> Path:
         """Where the lander's working copies are."""
-        return settings.DATA_DIR / "worktrees"
+        return session_dir.worktrees()
+
+    @property
+    def store(self) -> Store:
+        return session_dir.store(self.workspace_id, self.repo)
 
     def row(self) -> Integration:
         return Integration.objects.get(pk=self.workspace_id)

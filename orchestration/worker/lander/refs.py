@@ -3,7 +3,7 @@
 Each moves by compare-and-set after the fence, so that a lander that lost its lease undoes nothing.
 """
 
-from orchestration.git import branches, recovery
+from orchestration.git import branches, places, recovery
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch
@@ -11,6 +11,8 @@ from orchestration.worker.lander.lease import Lease
 
 
 def value_of(lease: Lease, ref: str) -> str:
+    if (known := places.ref(lease.repo, ref)) is not None:
+        return known
     code, sha, _ = git.attempt(lease.repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     return sha.strip() if code == 0 else ""
 

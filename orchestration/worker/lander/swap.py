@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from orchestration import events
 from orchestration.backlog import entry_state
 from orchestration.backlog.transitions import Next
-from orchestration.git import worktrees
+from orchestration.git import changes
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing, TreeVerdict
@@ -47,7 +47,7 @@ def land(
 
     Raises Fenced, or TipMoved when others moved the branch.
     """
-    tree = tree or worktrees.tree_of(lease.repo, new)
+    tree = tree or changes.tree_of(lease.repo, new)
     intent = _intend(
         lease, old=old, new=new, tree=tree, kind=kind, subject=subject, landings=landings, verdict=verdict, reused=reused
     )

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.utils.timezone import now
 
-from orchestration.git import worktrees
+from orchestration.git import changes
 from orchestration.models import Session, TreeVerdict
 from orchestration.sessions import Ending, session_dir
 from orchestration.verdicts import checks_hash, scopes, store, targets
@@ -29,7 +29,7 @@ def of_round(context: RoundContext, *, anew: bool = False) -> Base:
     config, commit = context.config, context.worktree.base_sha
     if not config.verify:
         return Base()
-    tree = worktrees.tree_of(context.repo, commit)
+    tree = changes.tree_of(context.repo, commit)
     verdict = None if anew else _known(context, tree)
     if verdict is None:
         verdict = _find_out(context, commit)
@@ -41,7 +41,7 @@ def of_round(context: RoundContext, *, anew: bool = False) -> Base:
 
 def known_failures(context: RoundContext) -> list[str]:
     """The cases that fail on the base and are not the entry's targets; empty while the base's verdict is not known."""
-    tree = worktrees.tree_of(context.repo, context.worktree.base_sha)
+    tree = changes.tree_of(context.repo, context.worktree.base_sha)
     verdict = store.newest(context.session.workspace_id, tree, checks_hash.of(context.config))
     if verdict is None:
         return []
@@ -65,7 +65,7 @@ def _find_out(context: RoundContext, commit: str) -> TreeVerdict:
     try:
         return baseline.judge_base(
             context.session.workspace_id,
-            context.repo,
+            context.store,
             commit,
             context.config,
             SessionRunner(context, label="base", with_entry=False),

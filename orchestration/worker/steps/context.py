@@ -6,7 +6,8 @@ from pathlib import Path
 
 from orchestration.configuration import Config
 from orchestration.configuration.secrets import NO_MASK, Mask
-from orchestration.git import worktrees
+from orchestration.git.clones.stores import Store
+from orchestration.git.prepared import Prepared
 from orchestration.models import Entry, Round, Session, TreeVerdict
 from orchestration.sessions import Ending, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
@@ -36,7 +37,7 @@ class RoundContext:
     config: Config
     stop_flags: StopFlags
     writer: log_chunks.Writer
-    worktree: worktrees.Worktree
+    worktree: Prepared
     boxes: Boxes
     mask: Mask = NO_MASK
     round_row: Round | None = None
@@ -48,6 +49,10 @@ class RoundContext:
     @property
     def repo(self) -> Path:
         return Path(self.session.workspace.repo)
+
+    @property
+    def store(self) -> Store:
+        return session_dir.store(self.session.workspace_id, self.repo)
 
     @property
     def round(self) -> Round:

@@ -1,10 +1,11 @@
-"""The implementing half of a round: runs the agent in the entry's worktree, commits its work, and checks its changes against its locks."""
+"""The implementing half of a round: runs the agent in the entry's clone, commits its work, and checks its changes against its locks."""
 
 from budget.models import Hold
 from orchestration import sessions
 from orchestration.backlog import paths
-from orchestration.git import conflicts, large_files, repo_guard, worktrees
+from orchestration.git import branches, changes, conflicts, large_files, repo_guard
 from orchestration.models import Round, Session
+from orchestration.reasons import Reason
 from orchestration.sessions import Ending, conversations, giving_way, metering, reservations, rounds, session_dir
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process
@@ -21,10 +22,11 @@ def implement(context: RoundContext) -> list[str]:
     text = _prompt(context)
     Round.objects.filter(pk=opened.pk).update(prompt=text)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
-    if not worktrees.is_set_up(context.worktree.path):
-        context.set_up(context.worktree.path)
-        worktrees.mark_set_up(context.worktree.path)
-    before = repo_guard.record_state(context.repo, context.worktree.path, context.config.integration_branch)
+    copy = session_dir.working_copy(context.entry)
+    if not copy.is_set_up():
+        context.set_up(copy.path)
+        copy.mark_set_up()
+    before = repo_guard.record_state(context.repo, copy.path, context.config.integration_branch) if copy.is_shared else None
     agent_run = _run_agent(context, text)
     if (
         agent_run.failure is not None
@@ -35,14 +37,14 @@ def implement(context: RoundContext) -> list[str]:
         agent_run = _run_agent(context, text)  # a new conversation, once
     while agent_run.reason == "out_of_money" and _may_continue(context, agent_run):
         agent_run = _run_agent(context, CONTINUE_PROMPT)
-    guard_findings = repo_guard.restore(
-        context.repo, context.worktree.path, context.config.integration_branch, before
-    )  # before git reads it again
+    guard_findings = []
+    if before is not None:  # before git reads it again
+        guard_findings = repo_guard.restore(context.repo, copy.path, context.config.integration_branch, before)
     ending = outcomes.early_end(agent_run, session, context.writer.last_words)
     opened.summary = agent_run.summary[:4000]
     if ending is None and not guard_findings:
         rounds.record_agent_done(opened, opened.summary)
-    _commit(context)
+    guard_findings += _commit(context)
     if ending is not None:
         raise SessionOver(ending)
     if not agent_run.cost_known:
@@ -53,7 +55,7 @@ def implement(context: RoundContext) -> list[str]:
 
 def check_changes(context: RoundContext) -> list[str]:
     """Findings against the round's changes, before anything judges them."""
-    changed = worktrees.changed_files(context.worktree.path, context.worktree.base_sha)
+    changed = changes.changed_files(context.repo, context.worktree.base_sha, context.round.commit)
     return [
         *_unchanged(context),
         *too_large(context),
@@ -83,7 +85,8 @@ def _conflicts(context: RoundContext) -> list[str]:
     """The conflicts for the agent to resolve: git's messages for new ones, or the files that an earlier round left unresolved."""
     if context.worktree.fresh:
         return []
-    return list(context.worktree.conflicts) or conflicts.unresolved(context.worktree.path, context.worktree.base_sha)
+    tip = branches.tip_or_raise(context.repo, context.worktree.branch)
+    return list(context.worktree.conflicts) or conflicts.unresolved(context.repo, context.worktree.base_sha, tip)
 
 
 def _run_agent(context: RoundContext, text: str) -> AgentRun:
@@ -134,14 +137,16 @@ def _may_continue(context: RoundContext, agent_run: AgentRun) -> bool:
     return metering.left(session) >= max(context.config.min_round, 1)
 
 
-def _commit(context: RoundContext) -> None:
-    """Commit all work, however the agent ended: work is never lost."""
+def _commit(context: RoundContext) -> list[str]:
+    """Commit all work, however the agent ended: work is never lost. Returns findings about what of the agent's own git was not taken over."""
     opened = context.round
     message = f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}"
     copy = session_dir.working_copy(context.entry)
-    opened.commit = copy.commit(message, max_bytes=context.config.limits.file_bytes) or ""
-    opened.diffstat = worktrees.diffstat(context.worktree.path, context.worktree.base_sha)
+    committed = copy.commit(message, max_bytes=context.config.limits.file_bytes)
+    opened.commit = committed.sha or copy.export()
+    opened.diffstat = changes.diffstat(context.repo, context.worktree.base_sha, opened.commit)
     Round.objects.filter(pk=opened.pk).update(summary=opened.summary, commit=opened.commit, diffstat=opened.diffstat)
+    return list(committed.findings)
 
 
 def _unchanged(context: RoundContext) -> list[str]:
@@ -153,12 +158,12 @@ def _unchanged(context: RoundContext) -> list[str]:
 
 def too_large(context: RoundContext) -> list[str]:
     """Findings for files over the limit: Muster commits none, and what the agent committed itself must not be merged."""
-    path, limits = context.worktree.path, context.config.limits
-    sized = large_files.committed(path, context.worktree.base_sha, limits.file_bytes)
+    limits, copy = context.config.limits, session_dir.working_copy(context.entry)
+    sized = large_files.committed(context.repo, context.worktree.base_sha, context.round.commit, limits.file_bytes)
     return [
         *(
             f"file_too_large: {name} ({size / 2**20:.0f} MiB) is over the limit of {limits.file_mb} MiB and was not committed: delete it"
-            for name, size in large_files.uncommitted(path, limits.file_bytes).items()
+            for name, size in copy.too_large(limits.file_bytes).items()
         ),
         *(
             f"file_too_large: the work or its history contains {name} ({size / 2**20:.0f} MiB), over the limit of {limits.file_mb} MiB: "
@@ -170,7 +175,7 @@ def too_large(context: RoundContext) -> list[str]:
 
 def _leaked_secrets(context: RoundContext) -> list[str]:
     """Findings for secrets of the workspace in the work: it must not be merged."""
-    text = worktrees.added_text(context.worktree.path, context.worktree.base_sha, limit_bytes=20_000_000)
+    text = changes.added_text(context.repo, context.worktree.base_sha, context.round.commit, limit_bytes=20_000_000)
     return [
         f"secret_leaked: the work or its history contains the secret {name}: take it out of both"
         for name in context.mask.names_in(text)

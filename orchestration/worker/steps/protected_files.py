@@ -10,7 +10,9 @@ from pathlib import Path
 
 from orchestration.backlog import paths
 from orchestration.configuration import Check
-from orchestration.git import command as git
+from orchestration.git import changes
+from orchestration.git.clones import checkouts
+from orchestration.git.clones.stores import Store
 
 
 def named_by(checks: Sequence[Check], tracked: set[str]) -> set[str]:
@@ -27,7 +29,7 @@ def named_by(checks: Sequence[Check], tracked: set[str]) -> set[str]:
 
 def judges(repo: Path, base: str, checks: Sequence[Check], patterns: Sequence[str]) -> list[str]:
     """The protected files of a commit, sorted."""
-    tracked = {name for name in git.run(repo, "ls-tree", "-r", "--name-only", "-z", base).split("\0") if name}
+    tracked = set(changes.listing(repo, base))
     named = named_by(checks, tracked)
     return sorted(name for name in tracked if name in named or any(matches(pattern, name) for pattern in patterns))
 
@@ -51,12 +53,14 @@ def _shadows(name: str) -> bool:
     return module.endswith(".py") and module.removesuffix(".py") in sys.stdlib_module_names
 
 
-def restore(checkout: Path, base: str, names: Sequence[str]) -> None:
-    """Restore files from the base commit; remove those that it does not contain."""
+def restore(store: Store, checkout: Path, base: str, names: Sequence[str]) -> None:
+    """Restore files from the base commit; remove those that it does not contain. Call it before anything runs in the checkout."""
+    tracked = changes.listing(store.repo, base) if names else {}
+    checkouts.restore(store, checkout, base, [name for name in names if name in tracked])
     for name in names:
-        if git.attempt(checkout, "cat-file", "-e", f"{base}:{name}")[0] == 0:
-            git.run(checkout, "checkout", "--quiet", base, "--", name)
-        elif (checkout / name).is_dir() and not (checkout / name).is_symlink():
+        if name in tracked:
+            continue
+        if (checkout / name).is_dir() and not (checkout / name).is_symlink():
             shutil.rmtree(checkout / name)  # a repository inside the repository
         else:
             (checkout / name).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from budget import ledger, limits
 from budget.models import Project
 from orchestration import sessions
 from orchestration.configuration import Agent, Interceptor, micro
-from orchestration.git import worktrees
+from orchestration.git import changes, working_copies
 from orchestration.models import Entry, Executor, Round, Session
 from orchestration.sessions import Ending, metering, reservations, rounds, session_dir
 from orchestration.worker.agent_run import outcomes, process
@@ -43,7 +43,7 @@ def intercept(context: RoundContext) -> list[str]:
     word = agent_verdicts.new_word()
     text = _prompt(context, "review", word)
     _record_review(context, {"verdict": "open", "prompt": text})
-    with worktrees.checkout(context.repo, session_dir.worktrees(), context.session.pk, context.round.commit) as checkout:
+    with working_copies.checkout(context.store, session_dir.worktrees(), context.session.pk, context.round.commit) as checkout:
         agent_run, seconds = _run_agent(context, config.agent, "review", text, checkout, limit)
     context.check_stop_requests()
     verdict = agent_verdicts.read(agent_run.summary, word) if agent_run.ok else None
@@ -104,7 +104,7 @@ def _run_agent(context: RoundContext, agent: Agent, role: Role, text: str, check
 
 
 def _prompt(context: RoundContext, role: str, word: str) -> str:
-    diff = worktrees.diff(context.worktree.path, context.worktree.base_sha, context.round.commit, limit_bytes=DIFF_BYTES)
+    diff = changes.diff(context.repo, context.worktree.base_sha, context.round.commit, limit_bytes=DIFF_BYTES)
     write = prompts.review if role == "review" else prompts.verify
     try:
         return write(context.entry, context.config, number=context.round.number, diff=diff, word=word)

@@ -4,7 +4,7 @@ tree that the round started from."""
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration.git import worktrees
+from orchestration.git import changes, working_copies
 from orchestration.models import Entry
 from orchestration.sessions import session_dir
 from orchestration.sessions.rounds import Verdict
@@ -19,7 +19,7 @@ from orchestration.worker.steps.runner import SessionRunner
 
 def verify(context: RoundContext, findings: list[str]) -> Verdict:
     """Run the checks, and then the verifying agent if there is no finding yet. Raises SessionOver."""
-    with worktrees.checkout(context.repo, session_dir.worktrees(), context.session.pk, context.round.commit) as checkout:
+    with working_copies.checkout(context.store, session_dir.worktrees(), context.session.pk, context.round.commit) as checkout:
         changed = _restore_judges(context, checkout)
         if context.session.work == Entry.Work.VERIFY and not findings:
             findings = [*findings, *_findings_of_commit(context, changed)]
@@ -89,7 +89,7 @@ def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree
         return
     context.verdict = store.record(
         context.session.workspace_id,
-        tree=worktrees.tree_of(context.repo, context.round.commit),
+        tree=changes.tree_of(context.repo, context.round.commit),
         commit=context.round.commit,
         checks_hash=checks_hash.of(context.config),
         kind=store.Kind.ROUND,
@@ -101,21 +101,18 @@ def _keep(context: RoundContext, runs: list[CheckRun], result: Result, base_tree
 
 
 def _restore_judges(context: RoundContext, checkout: Path) -> list[str]:
-    """Restore judging files that the agent changed and the entry does not name, also in a reverification. Returns their names.
-
-    They are read from the clean checkout: what git says in the agent's own folder depends on settings that the agent can write.
-    """
-    changed = worktrees.changed_files(checkout, context.worktree.base_sha)
+    """Restore judging files that the agent changed and the entry does not name, also in a reverification. Returns their names."""
+    changed = changes.changed_files(context.repo, context.worktree.base_sha, context.round.commit)
     names = protected_files.tampered(
         changed, at_base=context.protected, patterns=context.config.protected, declared=context.entry.paths
     )
-    protected_files.restore(checkout, context.worktree.base_sha, names)
+    protected_files.restore(context.store, checkout, context.worktree.base_sha, names)
     return names
 
 
 def _findings_of_commit(context: RoundContext, changed: list[str]) -> list[str]:
     """The findings of the round that made this commit still apply in a reverification: changed judges and secrets must not be merged."""
-    text = worktrees.added_text(context.worktree.path, context.worktree.base_sha, limit_bytes=20_000_000)
+    text = changes.added_text(context.repo, context.worktree.base_sha, context.round.commit, limit_bytes=20_000_000)
     return [
         *(f"judge_changed: {name} judges this work, and the entry does not name it" for name in changed[:20]),
         *(f"secret_leaked: the work contains the secret {name}" for name in context.mask.names_in(text)),

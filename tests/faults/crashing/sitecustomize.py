@@ -35,7 +35,10 @@ MODULES = {
     "orchestration.worker.lander.swap",
     "orchestration.worker.steps.reviewing",
     "orchestration.worker.judging.checks",
-    "orchestration.git.worktrees",
+    "orchestration.git.clones.delivery",
+    "orchestration.git.clones.entry_clones",
+    "orchestration.git.clones.gitdirs",
+    "orchestration.git.clones.stores",
 }
 PLANS = Path(os.environ.get("CRASH_PLANS", "/nowhere"))
 

@@ -11,7 +11,8 @@ import pytest
 
 from orchestration.demo import CONFIG, ENTRIES, make_repository
 from orchestration.demo.agent import price
-from orchestration.git import branches, merging, worktrees
+from orchestration.git import branches, changes, merging, working_copies
+from tests.orchestration.git import copies
 from tests.orchestration.git.repositories import git
 
 INTEGRATION = "muster/integration"
@@ -38,7 +39,7 @@ class Simulation:
 
     def round(self, entry: dict, *, budget: float = 0.25, **change: str) -> Report:
         earlier = self.rounds.setdefault(entry["ref"], [])
-        tree = worktrees.prepare(self.repo, self.folder / "worktrees", entry["ref"], INTEGRATION)
+        tree = copies.prepare(self.repo, self.folder / "worktrees", entry["ref"], INTEGRATION)
         spec, prompt = self.folder / "spec.json", self.folder / "prompt.md"
         spec.write_text(json.dumps({"id": entry["ref"], "content": entry["content"], "spec": entry["spec"]}))
         criteria = [*entry["spec"]["acceptance_criteria"], *(finding for report in earlier[-1:] for finding in report.findings)]
@@ -54,9 +55,9 @@ class Simulation:
         output = run(CONFIG["agent"]["command"], tree.path, env)
         assert output.returncode == 0, output.stderr
         events = [json.loads(line) for line in output.stdout.splitlines()]
-        worktrees.commit(tree.path, entry["content"])
+        commit = copies.commit(self.repo, tree.path, entry["content"]) or tree.base_sha
         allowed = {*entry["spec"].get("files_to_modify", []), *entry["spec"].get("files_to_create", [])}
-        assert set(worktrees.changed_files(tree.path, tree.base_sha)) <= allowed, "it keeps to the files that are its own"
+        assert set(changes.changed_files(self.repo, tree.base_sha, commit)) <= allowed, "it keeps to the files that are its own"
         checked = run(CONFIG["verify"][0]["run"], tree.path, env)
         verdict = json.loads(checked.stdout.splitlines()[-1])
         assert (checked.returncode == 0) == (verdict["score"] == 1)
@@ -64,7 +65,7 @@ class Simulation:
         return earlier[-1]
 
     def land(self, ref: str) -> None:
-        merged = merging.merge(self.repo, worktrees.branch_of(ref), INTEGRATION, f"Merge {ref}")
+        merged = merging.merge(self.repo, f"muster/{ref}", INTEGRATION, f"Merge {ref}")
         assert isinstance(merged, merging.Merged)
 
 
@@ -106,7 +107,8 @@ def test_the_agent_alone_finishes_the_project(simulation: Simulation):
     assert all(0.3 < rounds[0].score < 0.9 for rounds in two_rounds.values()), "a score that rises"
     reports = [report for rounds in simulation.rounds.values() for report in rounds]
     assert all(0.02 <= report.spent <= 0.15 for report in reports)
-    with worktrees.checkout(simulation.repo, simulation.folder / "worktrees", "end", INTEGRATION) as end:
+    folder, tip = simulation.folder / "worktrees", git(simulation.repo, "rev-parse", INTEGRATION)
+    with working_copies.checkout(copies.copy_of(simulation.repo, folder).store, folder, "end", tip) as end:
         assert whole_suite(end) == {"type": "score", "score": 1.0, "findings": []}
     assert git(simulation.repo, "status", "--porcelain") == ""
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.git import branches, merging, worktrees
+from orchestration.git import branches, merging
 from orchestration.git.command import GitError
 from orchestration.git.merging import Conflict, Merged
+from tests.orchestration.git import copies
 from tests.orchestration.git.repositories import a_repository, git, user_state, write
 
 
@@ -19,10 +20,10 @@ def repo(tmp_path: Path) -> Path:
 
 def make_branch(repo: Path, entry: str, **files: str) -> str:
     """An entry's branch with these files changed, from the integration branch as it is."""
-    tree = worktrees.prepare(repo, repo.parent / "root", entry, "integration")
+    tree = copies.prepare(repo, repo.parent / "root", entry, "integration")
     for name, text in files.items():
         write(tree.path / name, text)
-    worktrees.commit(tree.path, entry)
+    copies.commit(repo, tree.path, entry)
     return tree.branch
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.git import command as git
-from orchestration.git.places import common_dir, git_path
+from orchestration.git.places import common_dir, git_path, has_loose, ref
 
 OWN_FILES = ("index.lock", "HEAD.lock", "MERGE_HEAD", "rebase-merge", "logs/HEAD", "muster-set-up")
 
@@ -33,6 +33,29 @@ def test_every_layout_of_a_repository_has_the_folders_that_git_names(tmp_path: P
         assert common_dir(path).resolve() == asked(path, "--git-common-dir"), path
         for name in OWN_FILES:
             assert git_path(path, name).resolve() == asked(path, "--git-path", name), (path, name)
+
+
+def test_a_ref_is_what_git_says_it_is(tmp_path: Path) -> None:
+    names = ["refs/heads/master", "refs/heads/main", "refs/heads/a/b", "refs/heads/none", "refs/muster/landed/ws"]
+    for path in layouts(tmp_path):
+        sha = git.run(path, "rev-parse", "HEAD")
+        for packed in (False, True):
+            git.run(path, "update-ref", "refs/heads/a/b", sha)
+            git.run(path, "update-ref", "refs/muster/landed/ws", sha)
+            if packed:
+                git.run(path, "pack-refs", "--all")
+            for name in names:
+                code, told, _ = git.attempt(path, "rev-parse", "--verify", "--quiet", name)
+                assert ref(path, name) == (told.strip() if code == 0 else ""), (path, name)
+    assert ref(path, "refs/heads/a/../b") is None and ref(path, "refs/heads/-x y") is None
+
+
+def test_a_ref_that_names_another_one_is_left_to_git(tmp_path: Path) -> None:
+    plain = layouts(tmp_path)[0]
+    current = git.run(plain, "symbolic-ref", "HEAD")
+    git.run(plain, "symbolic-ref", "refs/heads/alias", current)
+    assert ref(plain, "refs/heads/alias") is None
+    assert has_loose(plain, git.run(plain, "rev-parse", "HEAD")) and not has_loose(plain, "1" * 40)
 
 
 def test_a_file_that_names_no_linked_folder_is_not_believed(tmp_path: Path) -> None:

@@ -8,10 +8,16 @@ from tests.orchestration.git.repositories import a_repository, git, write
 BRANCH = "muster/integration"
 
 
+def a_worktree(repo: Path, folder: Path) -> Path:
+    path = folder / "worktrees" / "entry_1"
+    git(repo, "worktree", "add", "-q", "-b", "muster/entry_1", str(path), BRANCH)
+    return path
+
+
 def a_guarded_worktree(tmp_path: Path) -> tuple[Path, Path, repo_guard.SharedState]:
     repo = a_repository(tmp_path / "repo")
     git(repo, "branch", BRANCH)
-    path = worktrees.prepare(repo, tmp_path / "worktrees", "entry_1", BRANCH).path
+    path = a_worktree(repo, tmp_path)
     return repo, path, repo_guard.record_state(repo, path, BRANCH)
 
 
@@ -64,7 +70,7 @@ def test_the_users_own_settings_are_restored(tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "repo")
     git(repo, "branch", BRANCH)
     git(repo, "config", "filter.lfs.clean", "git-lfs clean %f")
-    path = worktrees.prepare(repo, tmp_path / "worktrees", "entry_1", BRANCH).path
+    path = a_worktree(repo, tmp_path)
     before = repo_guard.record_state(repo, path, BRANCH)
     git(path, "config", "filter.lfs.clean", "evil")
     assert repo_guard.restore(repo, path, BRANCH, before)
@@ -78,5 +84,5 @@ def test_an_inner_repository_is_kept_as_files(tmp_path: Path) -> None:
         git(path / name, "init", "-q")
     git(path / "full", "add", "-A")
     git(path / "full", "commit", "-q", "-m", "inner")
-    assert worktrees.commit(path, "all of it")
+    assert worktrees.commit(path, "all of it", branch="muster/entry_1")
     assert git(path, "ls-tree", "-r", "--name-only", "HEAD").split() == ["empty/file", "full/file", "one", "two"]

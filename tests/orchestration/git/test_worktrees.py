@@ -1,383 +1,72 @@
-"""F46: whatever a crash leaves in a worktree, the next round can use it, and the user's own working copy stays untouched."""
+"""An entry that began in a worktree of an earlier version finishes in it."""
 
-import os
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from orchestration.git import branches, conflicts, large_files, merging, worktrees
-from orchestration.git.command import GitError
-from orchestration.git.worktrees import Worktree
-from tests.orchestration.git.repositories import a_repository, git, try_git, user_state, write
+from orchestration.git import branches
+from orchestration.git.working_copies import WorkingCopy
+from tests.orchestration.git import copies
+from tests.orchestration.git.repositories import a_repository, git, write
 
-INTEGRATION = "integration"
+INTEGRATION = "muster/integration"
 
 
 @pytest.fixture
-def repo(tmp_path: Path) -> Iterator[Path]:
-    """With an uncommitted change by the user, a hook that always fails, and signing that cannot work."""
+def begun(tmp_path: Path) -> WorkingCopy:
+    """The working copy of an entry whose first round was in a worktree."""
     repo = a_repository(tmp_path / "repo")
     branches.ensure_integration(repo, INTEGRATION, "main")
-    for name in ("pre-commit", "commit-msg", "post-checkout", "reference-transaction", "pre-merge-commit"):
-        write(repo / ".git/hooks" / name, "#!/bin/sh\nexit 1\n").chmod(0o755)
-    for option in ("commit.gpgsign true", "gpg.program false", "merge.ff only", "core.editor false", "user.useConfigOnly true"):
-        git(repo, "config", *option.split())
-    write(repo / "one", "the user is at work\n")
-    before = user_state(repo)
-    yield repo
-    assert user_state(repo) == before
-    assert (repo / "one").read_text() == "the user is at work\n"
+    git(repo, "worktree", "add", "--quiet", "-b", "muster/e1", str(tmp_path / "root/e1"), INTEGRATION)
+    return copies.copy_of(repo, tmp_path / "root")
 
 
-@pytest.fixture
-def prepare(repo: Path, tmp_path: Path) -> Callable[..., Worktree]:
-    return lambda entry="e1": worktrees.prepare(repo, tmp_path / "root", entry, INTEGRATION)
+def prepare(copy: WorkingCopy) -> None:
+    prepared = copy.prepare(INTEGRATION, start=git(copy.repo, "rev-parse", INTEGRATION), leave_conflicts=False)
+    assert not prepared.fresh
 
 
-def land(repo: Path, tree: Worktree) -> None:
-    assert isinstance(merging.merge(repo, tree.branch, INTEGRATION, "land"), merging.Merged)
+def test_it_is_recovered_committed_and_removed(begun: WorkingCopy) -> None:
+    assert begun.is_shared and begun.exists()
+    write(begun.path / "half", "done\n")
+    prepare(begun)
+    assert not begun.is_set_up()
+    begun.mark_set_up()
+    assert begun.is_set_up()
+    write(begun.path / "more", "x\n")
+    sha = begun.commit("round 2").sha
+    assert sha == begun.export() == git(begun.repo, "rev-parse", "muster/e1")
+    assert git(begun.repo, "log", "--format=%s", f"{INTEGRATION}..muster/e1").split("\n") == ["round 2", "recovered work"]
+    assert begun.discard() and not begun.path.exists()
+    assert git(begun.repo, "worktree", "list").count("\n") == 0
 
 
-def test_a_new_worktree_starts_from_the_integration_branch(repo: Path, prepare, tmp_path: Path):
-    tree = prepare()
-    assert tree == Worktree(tmp_path / "root/e1", "muster/e1", git(repo, "rev-parse", INTEGRATION), fresh=True)
-    assert (tree.path / "one").read_text() == "1\n"
+def test_what_others_landed_is_merged_into_it(begun: WorkingCopy) -> None:
+    write(begun.path / "mine", "x\n")
+    git(begun.repo, "checkout", "--quiet", INTEGRATION)
+    write(begun.repo / "theirs", "x\n")
+    git(begun.repo, "add", "--all")
+    git(begun.repo, "commit", "--quiet", "-m", "theirs")
+    git(begun.repo, "checkout", "--quiet", "main")
+    prepare(begun)
+    assert (begun.path / "theirs").exists() and (begun.path / "mine").exists()
 
 
-def test_a_commit_leaves_out_what_is_too_large_without_reading_it(prepare):
-    """A sparse file of a terabyte would keep git busy for hours. A name may look like a pattern."""
-    tree = prepare()
-    write(tree.path / "small", "x\n")
-    for name in ("data/*.bin", ":(top)big"):
-        write(tree.path / name, "")
-        os.truncate(tree.path / name, 2**40)
-    write(tree.path / "data/other.bin", "x\n")
-    assert worktrees.commit(tree.path, "Round 1")
-    assert git(tree.path, "show", "--name-only", "--format=").splitlines() == ["data/other.bin", "small"]
-    assert large_files.uncommitted(tree.path, 2**20) == {":(top)big": 2**40, "data/*.bin": 2**40}
+def test_once_its_folder_is_gone_it_goes_on_in_a_clone(begun: WorkingCopy) -> None:
+    write(begun.path / "mine", "x\n")
+    begun.commit("round 1")
+    shutil.rmtree(begun.path)
+    prepare(begun)
+    assert not begun.is_shared and (begun.path / ".git").is_dir()
+    assert (begun.path / "mine").exists()
+    write(begun.path / "more", "x\n")
+    assert begun.commit("round 2").sha == git(begun.repo, "rev-parse", "muster/e1")
 
 
-def test_a_large_file_is_found_in_the_work_and_in_its_history(prepare):
-    tree = prepare()
-    write(tree.path / "in history", "x" * 5000)
-    git(tree.path, "add", ".")
-    git(tree.path, "commit", "--no-verify", "--no-gpg-sign", "-qm", "the agent's own")
-    (tree.path / "in history").unlink()
-    write(tree.path / "now", "y" * 6000)
-    worktrees.commit(tree.path, "Round 1")
-    assert large_files.committed(tree.path, tree.base_sha, 4000) == {"in history": 5000, "now": 6000}
-    assert large_files.committed(tree.path, tree.base_sha, 5000) == {"now": 6000}
-
-
-def test_a_commit_includes_all_but_ignored_files(prepare):
-    tree = prepare()
-    write(tree.path / ".gitignore", "*.tmp\n")
-    write(tree.path / "new/file.py", "x\n")
-    write(tree.path / "junk.tmp", "x\n")
-    (tree.path / "two").unlink()
-    sha = worktrees.commit(tree.path, "Round 1\n\nMore.")
-    assert sha == git(tree.path, "rev-parse", "muster/e1")
-    assert worktrees.changed_files(tree.path, tree.base_sha) == [".gitignore", "new/file.py", "two"]
-    assert git(tree.path, "log", "-1", "--format=%an <%ae> %s") == "Muster <muster@localhost> Round 1"
-    assert worktrees.commit(tree.path, "again") is None
-
-
-def test_changes_are_seen_before_they_are_committed(prepare):
-    tree = prepare()
-    write(tree.path / "n\u00ef ce\tfile", "x\n")
-    write(tree.path / "two", "22\n")
-    assert worktrees.changed_files(tree.path, tree.base_sha) == ["n\u00ef ce\tfile", "two"]
-
-
-def test_the_diff_is_counted_and_cut(prepare):
-    tree = prepare()
-    write(tree.path / "two", "22\n" + "y\n" * 10_000)
-    (tree.path / "binary").write_bytes(b"\0\xff" * 50)
-    (tree.path / b"caf\xe9".decode("utf-8", "surrogateescape")).write_bytes(b"caf\xe9\n")
-    worktrees.commit(tree.path, "much")
-    assert worktrees.diffstat(tree.path, tree.base_sha) == {"files": 3, "insertions": 10_002, "deletions": 1}
-    text = worktrees.diff(tree.path, tree.base_sha)
-    assert "caf\\xe9" in text and text.encode()
-    assert worktrees.diff(tree.path, tree.base_sha, limit_bytes=300).endswith("[cut: the diff is longer than 300 bytes]\n")
-
-
-def test_it_is_reused_with_the_landed_work_of_others(repo: Path, prepare):
-    mine, other = prepare("e1"), prepare("e2")
-    write(mine.path / "mine", "x\n")
-    worktrees.commit(mine.path, "mine")
-    write(other.path / "other", "x\n")
-    worktrees.commit(other.path, "other")
-    land(repo, other)
-    again = prepare("e1")
-    assert (again.path / "other").exists() and not again.fresh
-    assert worktrees.changed_files(again.path, again.base_sha) == ["mine"], "what others landed is not the entry's own change"
-
-
-def test_a_conflicting_merge_changes_nothing(repo: Path, prepare):
-    mine, other = prepare("e1"), prepare("e2")
-    write(mine.path / "two", "mine\n")
-    sha = worktrees.commit(mine.path, "mine")
-    write(other.path / "two", "theirs\n")
-    worktrees.commit(other.path, "other")
-    land(repo, other)
-    again = prepare("e1")
-    assert worktrees.head(again.path) == sha
-    assert git(again.path, "status", "--porcelain") == ""
-    assert worktrees.changed_files(again.path, again.base_sha) == ["two"]
-
-
-def test_leftovers_of_a_crash_are_committed(prepare):
-    tree = prepare()
-    write(tree.path / "half", "done\n")
-    gitdir = Path(git(tree.path, "rev-parse", "--absolute-git-dir"))
-    write(gitdir / "index.lock", "")
-    write(gitdir / "HEAD.lock", "")
-    write(gitdir.parents[1] / "refs/heads/muster/e1.lock", "")
-    again = prepare()
-    assert git(again.path, "log", "-1", "--format=%s") == "recovered work"
-    assert (again.path / "half").read_text() == "done\n"
-
-
-def half_done(how: str, tree: Worktree) -> str:
-    """An agent that was stopped in the middle of a merge or rebase. Returns its own last commit."""
-    write(tree.path / "two", "mine\n")
-    sha = worktrees.commit(tree.path, "mine")
-    assert sha
-    git(tree.path, "checkout", "--quiet", "-b", "side", tree.base_sha)
-    write(tree.path / "two", "side\n")
-    git(tree.path, "commit", "--quiet", "-am", "side")
-    git(tree.path, "checkout", "--quiet", "muster/e1")
-    assert try_git(tree.path, how, "side")[0] == 1
-    return sha
-
-
-@pytest.mark.parametrize("how", ["merge", "cherry-pick"])
-def test_a_half_done_merge_is_kept_and_reported_as_unresolved(prepare, how: str):
-    tree = prepare()
-    half_done(how, tree)
-    write(tree.path / "kept", "of the agent's work on it\n")
-    again = prepare()
-    assert git(again.path, "status", "--porcelain") == ""
-    assert (again.path / "kept").exists() and "<<<<<<<" in (again.path / "two").read_text()
-    assert conflicts.unresolved(again.path, again.base_sha) == ["two"]
-
-
-@pytest.mark.parametrize("kept_first", [True, False])
-def test_a_half_done_rebase_is_undone(prepare, kept_first: bool):
-    """Committed by the reaper before the next session comes, or not."""
-    tree = prepare()
-    sha = half_done("rebase", tree)
-    if kept_first:
-        worktrees.commit(tree.path, "Recovered")
-    again = prepare()
-    assert worktrees.head(again.path) == sha
-    assert (again.path / "two").read_text() == "mine\n"
-    assert git(again.path, "status", "--porcelain") == ""
-
-
-def test_a_deleted_directory_is_recreated_from_its_branch(prepare):
-    tree = prepare()
-    write(tree.path / "mine", "x\n")
-    sha = worktrees.commit(tree.path, "mine")
-    shutil.rmtree(tree.path)
-    again = prepare()
-    assert worktrees.head(again.path) == sha
-    assert not again.fresh
-
-
-def test_a_branch_without_a_worktree_gets_a_new_worktree(repo: Path, prepare):
-    git(repo, "branch", "muster/e1", "main")
-    assert not prepare().fresh
-
-
-def test_a_folder_that_is_no_worktree_is_put_aside(prepare, tmp_path: Path):
-    write(tmp_path / "root/e1/precious", "work\n")
-    tree = prepare()
-    assert tree.fresh and not (tree.path / "precious").exists()
-    assert [file.read_text() for file in (tmp_path / "root/.lost").glob("*/precious")] == ["work\n"]
-
-
-def test_files_that_a_killed_git_had_not_written_yet_do_not_count_as_deleted(prepare):
-    tree = prepare()
-    gitdir = Path(git(tree.path, "rev-parse", "--absolute-git-dir"))
-    write(gitdir / "locked", "initializing\n")
-    (gitdir / "index").unlink()
-    (tree.path / "two").unlink()
-    again = prepare()
-    assert (again.path / "two").read_text() == "2\n"
-    assert worktrees.changed_files(again.path, again.base_sha) == []
-
-
-def test_a_deleted_branch_is_recreated(repo: Path, prepare):
-    tree = prepare()
-    write(tree.path / "mine", "x\n")
-    sha = worktrees.commit(tree.path, "mine")
-    os.unlink(repo / ".git/refs/heads/muster/e1")
-    assert worktrees.head(prepare().path) == sha
-
-
-def test_commits_on_a_branch_of_the_agents_own_are_brought_back(prepare):
-    tree = prepare()
-    git(tree.path, "checkout", "--quiet", "-b", "feature")
-    write(tree.path / "mine", "x\n")
-    git(tree.path, "add", "mine")
-    git(tree.path, "commit", "--quiet", "-m", "theirs")
-    write(tree.path / "more", "x\n")
-    sha = worktrees.commit(tree.path, "round")
-    assert sha == git(tree.path, "rev-parse", "muster/e1")
-    assert worktrees.changed_files(tree.path, tree.base_sha) == ["mine", "more"]
-
-
-def test_an_agent_that_detached_loses_nothing(prepare):
-    tree = prepare()
-    write(tree.path / "first", "x\n")
-    first = worktrees.commit(tree.path, "first")
-    git(tree.path, "checkout", "--quiet", "--detach", tree.base_sha)
-    write(tree.path / "second", "x\n")
-    worktrees.commit(tree.path, "second")
-    assert git(tree.path, "symbolic-ref", "HEAD") == "refs/heads/muster/e1"
-    assert git(tree.path, "rev-parse", "HEAD^") == first
-
-
-def test_an_agent_that_checks_out_an_older_commit_undoes_nothing(prepare):
-    tree = prepare()
-    write(tree.path / "mine", "x\n")
-    git(tree.path, "add", "mine")
-    git(tree.path, "commit", "--quiet", "-m", "its own commit")
-    git(tree.path, "checkout", "--quiet", "--detach", tree.base_sha)
-    worktrees.commit(tree.path, "round")
-    assert (tree.path / "mine").exists() and git(tree.path, "symbolic-ref", "HEAD") == "refs/heads/muster/e1"
-    assert worktrees.changed_files(tree.path, tree.base_sha) == ["mine"]
-
-
-def test_work_on_two_branches_is_joined_and_no_other_branch_moves(repo: Path, prepare):
-    tree = prepare()
-    write(tree.path / "first", "x\n")
-    worktrees.commit(tree.path, "first")
-    git(tree.path, "checkout", "--quiet", "-b", "feature", tree.base_sha)
-    write(tree.path / "second", "x\n")
-    git(tree.path, "add", "second")
-    git(tree.path, "commit", "--quiet", "-m", "second")
-    feature = git(repo, "rev-parse", "feature")
-    write(tree.path / "third", "x\n")
-    sha = worktrees.commit(tree.path, "round")
-    assert worktrees.changed_files(tree.path, tree.base_sha) == ["first", "second", "third"]
-    assert git(repo, "rev-parse", "muster/e1") == sha and git(repo, "rev-parse", "feature") == feature
-
-
-@pytest.mark.parametrize("commits", [True, False])
-@pytest.mark.parametrize("how", [["--orphan", "elsewhere"], ["-b", "feature", "main"]])
-def test_where_two_branches_conflict_the_files_stay_as_the_agent_left_them(prepare, how: list[str], commits: bool):
-    tree = prepare()
-    write(tree.path / "two", "first\n")
-    first = worktrees.commit(tree.path, "first")
-    git(tree.path, "checkout", "--quiet", *how)
-    write(tree.path / "two", "last\n")
-    if commits:
-        git(tree.path, "commit", "--quiet", "--all", "-m", "last")
-    worktrees.commit(tree.path, "round")
-    assert (tree.path / "two").read_text() == "last\n"
-    assert first in git(tree.path, "log", "--format=%H", "muster/e1")
-
-
-def test_a_conflict_is_left_in_the_files_for_an_agent_to_resolve(repo: Path, prepare, tmp_path: Path):
-    mine, other = prepare("e1"), prepare("e2")
-    write(mine.path / "two", "mine\n")
-    write(mine.path / "caf\u00e9 one", "mine\n")
-    worktrees.commit(mine.path, "mine")
-    write(other.path / "two", "theirs\n")
-    write(other.path / "caf\u00e9 one", "theirs\n")
-    write(other.path / "new", "x\n")
-    worktrees.commit(other.path, "other")
-    land(repo, other)
-    again = worktrees.prepare(repo, tmp_path / "root", "e1", INTEGRATION, leave_conflicts=True)
-    assert again.conflicts == (
-        "CONFLICT (add/add): Merge conflict in caf\u00e9 one",
-        "CONFLICT (content): Merge conflict in two",
-    )
-    assert {"mine", "theirs"} <= set((again.path / "two").read_text().splitlines())
-    assert again.base_sha == git(repo, "rev-parse", INTEGRATION)
-    assert conflicts.unresolved(again.path, again.base_sha) == ["caf\u00e9 one", "two"]
-    write(again.path / "two", "mine and theirs\n")
-    worktrees.commit(again.path, "resolved one")
-    once_more = worktrees.prepare(repo, tmp_path / "root", "e1", INTEGRATION, leave_conflicts=True)
-    assert once_more.conflicts == () and conflicts.unresolved(once_more.path, once_more.base_sha) == ["caf\u00e9 one"]
-    write(again.path / "caf\u00e9 one", "both\n")
-    worktrees.commit(again.path, "resolved")
-    assert conflicts.unresolved(again.path, again.base_sha) == []
-    land(repo, again)
-
-
-def test_a_moved_data_directory_is_repaired(repo: Path, prepare, tmp_path: Path):
-    tree = prepare()
-    write(tree.path / "mine", "x\n")
+def test_a_moved_data_directory_is_repaired(begun: WorkingCopy, tmp_path: Path) -> None:
+    write(begun.path / "mine", "x\n")
     shutil.move(tmp_path / "root", tmp_path / "moved")
-    again = worktrees.prepare(repo, tmp_path / "moved", "e1", INTEGRATION)
-    assert (again.path / "mine").exists()
-
-
-def test_the_users_own_worktrees_are_not_forgotten(repo: Path, prepare, tmp_path: Path):
-    """For example on a disk that is not mounted at the moment."""
-    git(repo, "worktree", "add", "--quiet", "-b", "theirs", str(tmp_path / "theirs"))
-    (tmp_path / "theirs").rename(tmp_path / "unmounted")
-    shutil.rmtree(prepare().path)
-    prepare()
-    assert any(copy.branch == "theirs" for copy in branches.working_copies(repo))
-
-
-def test_a_branch_that_the_user_has_checked_out_is_not_taken(repo: Path, prepare, tmp_path: Path):
-    git(repo, "worktree", "add", "--quiet", "-b", "muster/e1", str(tmp_path / "looking"))
-    with pytest.raises(GitError, match="looking"):
-        prepare()
-
-
-def test_a_name_cannot_leave_the_folder(prepare):
-    for name in ("../x", "", ".lock", "-x", "a/b"):
-        with pytest.raises(GitError, match="cannot be the name"):
-            prepare(name)
-
-
-def test_it_is_removed_only_when_nothing_is_lost(repo: Path, prepare):
-    tree = prepare()
-    write(tree.path / "mine", "x\n")
-    assert not worktrees.remove(repo, tree.path)
-    worktrees.commit(tree.path, "mine")
-    git(tree.path, "checkout", "--quiet", "--detach")
-    git(repo, "update-ref", "-d", "refs/heads/muster/e1")
-    assert not worktrees.remove(repo, tree.path), "no branch holds its commit"
-    git(repo, "branch", "muster/e1", worktrees.head(tree.path))
-    assert worktrees.remove(repo, tree.path)
-    assert not tree.path.exists()
-    assert worktrees.remove(repo, tree.path), "and again"
-    assert (prepare().path / "mine").exists()
-
-
-def test_a_checkout_is_clean_and_leaves_nothing(repo: Path, prepare, tmp_path: Path):
-    tree = prepare()
-    write(tree.path / "mine", "x\n")
-    sha = worktrees.commit(tree.path, "mine")
-    write(tree.path / "mine", "changed after the round\n")
-    (tmp_path / "root/s1").mkdir()
-    write(tmp_path / "root/s1/left", "by a crash\n")
-    with worktrees.checkout(repo, tmp_path / "root", "s1", sha) as clean:
-        assert sorted(file.name for file in clean.iterdir()) == [".git", "mine", "one", "two"]
-        assert (clean / "mine").read_text() == "x\n"
-        write(clean / "made/by-a-check", "x\n")
-    assert not clean.exists()
-    assert all(copy.path != clean for copy in branches.working_copies(repo))
-
-
-def test_a_checkout_that_a_crash_left_is_taken_over(repo: Path, tmp_path: Path):
-    git(repo, "worktree", "add", "--quiet", "--detach", str(tmp_path / "root/s1"), INTEGRATION)
-    with worktrees.checkout(repo, tmp_path / "root", "s1", INTEGRATION) as clean:
-        assert (clean / "one").read_text() == "1\n"
-
-
-def test_git_variables_of_the_worker_do_not_reach_git(prepare, monkeypatch):
-    monkeypatch.setenv("GIT_DIR", "/nowhere")
-    monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
-    tree = prepare()
-    write(tree.path / "mine", "x\n")
-    assert worktrees.commit(tree.path, "mine")
+    moved = copies.copy_of(begun.repo, tmp_path / "moved")
+    prepare(moved)
+    assert moved.is_shared and (moved.path / "mine").exists()

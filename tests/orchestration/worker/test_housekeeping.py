@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from orchestration.sessions import conversations
 from orchestration.worker import housekeeping
 from tests.factories import a_session, a_workspace, an_entry, ended
+from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +30,19 @@ def test_old_homes_are_removed_unless_a_session_is_open(tmp_path: Path, settings
     assert housekeeping.remove_old_folders() == 1
     assert {folder.name for folder in (tmp_path / "homes").iterdir()} == {busy.pk, fresh.pk}
     assert conversations.find(old.pk, "implement", "codex") is None
+
+
+def test_the_store_of_a_deleted_workspace_is_removed_and_one_in_use_stays(tmp_path: Path, settings: Any) -> None:
+    settings.DATA_DIR, settings.KEEP_DAYS = tmp_path, 14
+    used, deleted, fresh = a_workspace(), a_workspace(), a_workspace()
+    Workspace.objects.filter(pk__in=[deleted.pk, fresh.pk]).update(deleted_at=Now())
+    for name in (used.pk, deleted.pk, fresh.pk, f"damaged-{used.pk}"):
+        (tmp_path / "stores" / name / "objects").mkdir(parents=True)
+        days = 1 if name == fresh.pk else 15
+        os.utime(tmp_path / "stores" / name, (time.time(), time.time() - days * 86_400))
+    (tmp_path / "stores" / ".lock").touch()
+    assert housekeeping.remove_old_folders() == 2
+    assert {folder.name for folder in (tmp_path / "stores").iterdir()} == {used.pk, fresh.pk, ".lock"}
 
 
 def test_a_dangling_link_is_no_error(tmp_path: Path) -> None:

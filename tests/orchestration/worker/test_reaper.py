@@ -17,7 +17,6 @@ from django.db.models.functions import Now
 
 from budget.models import Account
 from orchestration import sessions
-from orchestration.git import worktrees
 from orchestration.models import Round, Session, Worker
 from orchestration.processes import leftovers
 from orchestration.sessions import session_dir
@@ -209,10 +208,9 @@ def test_what_a_dead_workers_agent_had_not_committed_is_kept_on_its_branch() -> 
     session = a_lost_session()
     repo = settings.DATA_DIR / "repo"
     git(repo, "branch", "muster/integration")
-    worktree = worktrees.prepare(
-        repo, session_dir.worktrees(), session.entry_id, "muster/integration", branch=session.entry.branch
-    )
-    (worktree.path / "part").write_text("half\n")
+    copy = session_dir.working_copy(session.entry)
+    copy.prepare("muster/integration", start=git(repo, "rev-parse", "main"), leave_conflicts=False)
+    (copy.path / "part").write_text("half\n")
     assert reaper.reap() == 1
     assert git(repo, "show", f"{session.entry.branch}:part") == "half"
     assert Round.objects.get(session=session).commit == git(repo, "rev-parse", session.entry.branch)

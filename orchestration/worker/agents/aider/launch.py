@@ -20,7 +20,7 @@ TRAITS = Traits(
     keys=("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "DEEPSEEK_API_KEY"),
 )
 
-TAGS = ".aider.tags.cache.v4"  # aider's map of the repository; it is always in the worktree
+TAGS = ".aider.tags.cache.v4"  # aider's map of the repository; it is always in the clone
 OPTIONS = (
     *("--yes-always", "--no-pretty", "--no-stream", "--no-fancy-input", "--no-notifications", "--no-detect-urls"),
     *("--no-check-update", "--no-show-release-notes", "--no-show-model-warnings", "--no-analytics"),

@@ -52,7 +52,7 @@ def reader(task: Task) -> Reader:
 
 
 def _launch(task: Task, thread: Thread, option: str) -> Launch:
-    """No permission prompts, since no person could answer: the worktree is the agent's own, and its work is checked before a merge.
+    """No permission prompts, since no person could answer: the clone is the agent's own, and its work is checked before a merge.
 
     The weaker `acceptEdits` would deny the shell, and so the tests. IS_SANDBOX allows this mode for root as well.
     """

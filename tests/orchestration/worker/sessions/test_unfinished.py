@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.git import worktrees
+from orchestration.git import changes
+from orchestration.git.clones import entry_clones
 from orchestration.git.command import GitError
 from orchestration.models import FileLock, Session
 from orchestration.worker.steps import implementing, reviewing, verifying
@@ -38,8 +39,8 @@ def breaks_once(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, error: 
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (worktrees, "commit"),
-        (worktrees, "diffstat"),
+        (entry_clones, "commit"),
+        (changes, "diffstat"),
         (implementing, "check_changes"),
         (reviewing, "intercept"),
         (verifying, "verify"),

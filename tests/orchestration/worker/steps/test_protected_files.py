@@ -6,6 +6,8 @@ import pytest
 
 from orchestration.configuration import JUDGES, Check, Config
 from orchestration.git import command as git
+from orchestration.git.clones.records import Record
+from orchestration.git.clones.stores import Store
 from orchestration.worker.steps import protected_files
 from tests.orchestration.git.repositories import a_repository
 
@@ -45,11 +47,17 @@ def test_a_changed_judge_counts_unless_the_entry_names_it() -> None:
     assert protected_files.tampered(changed, at_base=at_base, patterns=JUDGES, declared=["tests/"]) == ["conftest.py"]
 
 
+def restore(repo: Path, base: str, names: list[str]) -> None:
+    """In the user's own copy, which stands for a checkout."""
+    Record.of(repo).folder.mkdir(parents=True)
+    protected_files.restore(Store(repo.parent / "stores" / "ws", repo), repo, base, names)
+
+
 def test_judges_are_restored(tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "repo", **{"check.py": "assert work()\n"})
     (repo / "check.py").write_text("assert True\n")
     (repo / "conftest.py").write_text("everything passes\n")
-    protected_files.restore(repo, git.run(repo, "rev-parse", "HEAD"), ["check.py", "conftest.py"])
+    restore(repo, git.run(repo, "rev-parse", "HEAD"), ["check.py", "conftest.py"])
     assert (repo / "check.py").read_text() == "assert work()\n"
     assert not (repo / "conftest.py").exists()
 
@@ -67,7 +75,7 @@ def test_a_symlink_in_place_of_the_tests_is_replaced(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (repo / "tests").symlink_to(outside)
-    protected_files.restore(repo, base, ["tests/test_a"])
+    restore(repo, base, ["tests/test_a"])
     assert (repo / "tests" / "test_a").read_text() == "assert work()"
     assert not list(outside.iterdir())
 
@@ -75,7 +83,7 @@ def test_a_symlink_in_place_of_the_tests_is_replaced(tmp_path: Path) -> None:
 def test_a_repository_in_place_of_a_judge_is_removed(tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "repo")
     (repo / "conftest.py" / ".git").mkdir(parents=True)
-    protected_files.restore(repo, git.run(repo, "rev-parse", "HEAD"), ["conftest.py"])
+    restore(repo, git.run(repo, "rev-parse", "HEAD"), ["conftest.py"])
     assert not (repo / "conftest.py").exists()
 
 

@@ -1,0 +1,87 @@
+"""What commits changed, read from a repository that Muster trusts."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from orchestration.git import command as git
+
+_trees: dict[str, str] = {}
+MAX_TREES = 8192
+SUBMODULE = "160000"
+
+
+def tree_of(repo: Path, commit: str, *, env: Mapping[str, str] | None = None) -> str:
+    """The tree of a commit, which is the same in every repository; remembered, as it never gets another."""
+    if (tree := _trees.get(commit)) is None:
+        tree = git.run(repo, "rev-parse", f"{commit}^{{tree}}", env=env)
+        if len(commit) == len(tree):  # a whole hash, no name
+            remember_tree(commit, tree)
+    return tree
+
+
+def remember_tree(commit: str, tree: str) -> None:
+    if len(_trees) >= MAX_TREES:
+        _trees.clear()
+    _trees[commit] = tree
+
+
+def listing(repo: Path, commit: str, *, env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Every file of a commit, with its mode. `commit`: a whole hash."""
+    return _listing(tree_of(repo, commit, env=env), _Where(repo, env))
+
+
+def submodules(repo: Path, commit: str, *, env: Mapping[str, str] | None = None) -> list[str]:
+    return [name for name, mode in listing(repo, commit, env=env).items() if mode == SUBMODULE]
+
+
+class _Where:
+    """Where a tree is read if it is not remembered; no part of what is remembered."""
+
+    def __init__(self, repo: Path, env: Mapping[str, str] | None) -> None:
+        self.repo, self.env = repo, env
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Where)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=32)
+def _listing(tree: str, where: _Where) -> dict[str, str]:
+    lines = git.run(where.repo, "ls-tree", "-r", "-z", tree, env=where.env).split("\0")
+    return {name: head.split(" ", 1)[0] for head, _, name in (line.partition("\t") for line in lines) if name}
+
+
+def changed_files(repo: Path, since: str, until: str) -> list[str]:
+    """Every file that differs between two commits. A moved file counts twice: deleted and new."""
+    return [name for name, _ in _numbers(repo, since, until)]
+
+
+def diffstat(repo: Path, since: str, until: str) -> dict[str, int]:
+    """Binary files count as files, without lines."""
+    counts = [pair for _, pair in _numbers(repo, since, until)]
+    inserted, deleted = (sum(int(pair[side]) for pair in counts if pair[side].isdigit()) for side in (0, 1))
+    return {"files": len(counts), "insertions": inserted, "deletions": deleted}
+
+
+@lru_cache(maxsize=64)
+def _numbers(repo: Path, since: str, until: str) -> list[tuple[str, tuple[str, str]]]:
+    options = ("--numstat", "--text", "--no-renames", "--no-ext-diff", "-z")
+    lines = [line.split("\t", 2) for line in git.run(repo, "diff", *options, since, until).split("\0") if line]
+    return sorted((name, (inserted, deleted)) for inserted, deleted, name in lines)
+
+
+def diff(repo: Path, since: str, until: str, *, limit_bytes: int = 200_000) -> str:
+    """The changes as text, cut at `limit_bytes`."""
+    command = ("diff", "--text", "--no-ext-diff", "--no-textconv", since, until)  # whatever .gitattributes marks as binary
+    text, whole = git.read_start(repo, *command, limit_bytes=limit_bytes)
+    return text if whole else text + f"\n[cut: the diff is longer than {limit_bytes} bytes]\n"
+
+
+def added_text(repo: Path, since: str, until: str, *, limit_bytes: int) -> str:
+    """All text that commits would publish: their messages and added lines, also lines that a later commit removes."""
+    options = ("-U0", "--text", "--no-ext-diff", "--no-textconv", "--no-renames")
+    text, _ = git.read_start(repo, "log", "-p", *options, "--format=%B", f"{since}..{until}", limit_bytes=limit_bytes)
+    return "\n".join(line for line in text.split("\n") if not line.startswith("-"))

@@ -1,0 +1,49 @@
+"""Clean working copies of one commit, for what judges it: clones on no branch, which end with the block."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestration.git import branches
+from orchestration.git import command as git
+from orchestration.git.clones import files, gitdirs, stores, untrusted
+from orchestration.git.clones.records import Record
+from orchestration.git.clones.stores import Store
+from orchestration.git.locking import exclusive
+from orchestration.git.places import common_dir
+
+
+@contextmanager
+def checkout(store: Store, path: Path, commit: str) -> Iterator[Path]:
+    """A clean working copy of a commit for the duration of the block; discarded afterwards, with what a crash left there before."""
+    discard(store.repo, path)
+    try:
+        stores.using(store, [commit], lambda: _make(store, path, commit))
+        yield path
+    finally:
+        discard(store.repo, path)
+
+
+def restore(store: Store, path: Path, commit: str, names: Sequence[str]) -> None:
+    """Put files of a checkout back as they are in another commit. Call it before anything runs in the checkout."""
+    stores.bring(store, commit)
+    files.restore(store, path, commit, names)
+
+
+def discard(repo: Path, path: Path) -> None:
+    """Remove a checkout with all its files, if it exists. Never call it for an entry's working copy."""
+    Record.of(path).remove()
+    if path.exists() or path.is_symlink():
+        untrusted.remove(path)
+    if (common_dir(repo) / "worktrees" / path.name).exists():  # of an earlier version, killed meanwhile
+        with exclusive(path.parent):
+            if any(copy.path == path.resolve() for copy in branches.working_copies(repo)):
+                git.run(repo, "worktree", "remove", "--force", "--force", str(path))
+
+
+def _make(store: Store, path: Path, commit: str) -> None:
+    record = Record.of(path)
+    record.folder.mkdir(parents=True, exist_ok=True)
+    path.mkdir(parents=True, exist_ok=True)
+    files.put(store, path, commit)
+    gitdirs.make(store, path, head=commit, branches={})

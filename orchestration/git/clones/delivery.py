@@ -1,0 +1,42 @@
+"""The entry's branch in the user's repository: the only ref that an entry's work moves there."""
+
+from pathlib import Path
+
+from orchestration.git import branches, recovery
+from orchestration.git import command as git
+from orchestration.git.clones import joining, stores
+from orchestration.git.clones.stores import Store
+from orchestration.git.command import GitError
+
+TRIES = 3
+
+
+def move_branch(store: Store, path: Path, branch: str, tip: str, *, before: str, base: str) -> str:
+    """Move the branch from where it was last put to `tip`, with a compare on the old value; empty: it is new. What somebody else put there
+    meanwhile is joined. `path`: of the entry's working copy. Returns where the branch is now. Raises GitError."""
+    if tip == before:
+        return tip
+    branches.refuse_if_checked_out(store.repo, branch, except_in=path)
+    for _ in range(TRIES):
+        stores.deliver(store, tip, kept=[base, before] if before else [base])
+        recovery.release_branch_lock(store.repo, branch)
+        code, _, errors = git.attempt(store.repo, "update-ref", "-m", "muster: work", f"refs/heads/{branch}", tip, before)
+        if code == 0:
+            return tip
+        now = branches.tip(store.repo, branch) or branches.NO_REF
+        if now == tip:
+            return tip
+        if now == before:
+            stores.forget(store)  # what both had may be gone from the user's repository
+        else:
+            before = now
+            if now:
+                stores.bring(store, now)
+                tip = joining.joined(store, now, tip)
+    raise GitError("update-ref", f"the branch {branch!r} could not be moved: {errors}")
+
+
+def keep(store: Store, path: Path, commit: str) -> None:
+    """A commit that an agent took off its branch: no work is lost."""
+    stores.deliver(store, commit, kept=[])
+    git.run(store.repo, "update-ref", f"refs/muster/strayed/{path.name}/{commit[:12]}", commit)

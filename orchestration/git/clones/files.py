@@ -1,0 +1,99 @@
+"""The files of a working copy, by Muster's own index of them: git never looks into the .git that is there."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from orchestration.git import changes, large_files
+from orchestration.git.clones.records import Record
+from orchestration.git.clones.stores import Store
+from orchestration.git.command import GitError
+
+
+def put(store: Store, path: Path, commit: str) -> None:
+    """Make the files of the index those of the commit; what else is there stays, unless it is in the way. Raises GitError."""
+    record = Record.of(path)
+    record.release_lock()
+    store.run("read-tree", "--reset", "-u", commit, index=record.index, tree=path)
+
+
+def move(store: Store, path: Path, old: str, new: str) -> bool:
+    """From one commit to another, if nothing that is not in the index is in the way. False: nothing was changed."""
+    code, _, _ = store.attempt("read-tree", "-m", "-u", old, new, index=Record.of(path).index, tree=path)
+    return code == 0
+
+
+def begin_from(store: Store, path: Path, commit: str) -> None:
+    """Compare the files with this commit from now on: also what it has in spite of .gitignore is the entry's."""
+    store.run("read-tree", "--reset", commit, index=Record.of(path).index, tree=path)
+
+
+def record_all(store: Store, path: Path, commit: str, max_bytes: int) -> str:
+    """All files, without those that are ignored or larger, as a tree in the store. `commit`: from which the index began. Raises GitError."""
+    index = Record.of(path).index
+    Record.of(path).release_lock()
+    with _without_git(store, path, commit):
+        if _add(store, path, max_bytes):
+            store.run("read-tree", "--reset", commit, index=index, tree=path)
+            _detach_inner_repositories(store, path)
+            store.run(*large_files.ADD, text=_all_but_large(store, path, max_bytes), index=index, tree=path)
+    return store.run("write-tree", index=index, tree=path)
+
+
+def _add(store: Store, path: Path, max_bytes: int) -> bool:
+    """Whether a repository inside stands in the way: it would be committed as a bare link, and an empty one makes git fail."""
+    text = _all_but_large(store, path, max_bytes)
+    code, _, errors = store.attempt(*large_files.ADD, text=text, index=Record.of(path).index, tree=path)
+    is_inner = "embedded git repository" in errors or "does not have a commit checked out" in errors
+    if code and not is_inner:
+        raise GitError("add", errors)
+    return is_inner
+
+
+def _all_but_large(store: Store, path: Path, max_bytes: int) -> str:
+    return large_files.all_but(large_files.over(path, others(store, path, "--modified"), max_bytes))
+
+
+def _detach_inner_repositories(store: Store, path: Path) -> None:
+    """Their files count, their .git is moved away."""
+    for name in others(store, path):
+        inner = path / name / ".git"
+        if name.endswith("/") and os.path.lexists(inner):
+            inner.rename(Record.of(path).folder / f"inner-{time.time_ns()}")
+
+
+def others(store: Store, path: Path, *options: str) -> list[str]:
+    """Files that are not in the index and not ignored; with `--modified` or `--deleted`, these too."""
+    names = store.run("ls-files", "--others", *options, "--exclude-standard", "-z", index=Record.of(path).index, tree=path)
+    return [name for name in names.split("\0") if name]
+
+
+@contextmanager
+def _without_git(store: Store, path: Path, commit: str) -> Iterator[None]:
+    """Submodules stand without their .git meanwhile: git would run in them to see what changed, and an agent could have written their
+    settings."""
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for n, name in enumerate(changes.submodules(store.path, commit, env=store.env())):
+            inner, aside = path / name / ".git", Record.of(path).folder / f"submodule-{n}"
+            if os.path.lexists(inner) and _is_below(path, inner.parent):
+                inner.rename(aside)
+                moved.append((inner, aside))
+        yield
+    finally:
+        for inner, aside in moved:
+            with suppress(OSError):
+                aside.rename(inner)
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    """Whether the folder is reached from `path` without a link."""
+    return folder.resolve() == path.resolve() / folder.relative_to(path)
+
+
+def restore(store: Store, path: Path, commit: str, names: Sequence[str]) -> None:
+    """Put these files back as they are in the commit."""
+    if names:
+        store.run("checkout", "--quiet", commit, "--", *names, index=Record.of(path).index, tree=path)

@@ -1,0 +1,50 @@
+"""The user's tags in the store: checks name the version of a commit by them (`git describe`)."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from orchestration.git import command as git
+from orchestration.git.clones import packs, stores
+from orchestration.git.clones.packs import Place
+from orchestration.git.clones.stores import Store
+from orchestration.git.command import GitError
+from orchestration.git.places import common_dir
+
+log = structlog.get_logger(__name__)
+
+
+def follow(store: Store, commit: str) -> None:
+    """Have the tags that a commit contains, so that checks can name its version. Reads them only where the user's tags may have changed."""
+    common = common_dir(store.repo)
+    stamp = " ".join(str(_changed_at(common / name)) for name in ("packed-refs", "refs/tags"))
+    noted = store.path / "tags-seen"
+    with suppress(FileNotFoundError):
+        if noted.read_text() == stamp:
+            return
+    try:
+        text = _packed(store, commit)
+    except GitError as problem:  # without tags, rather than not at all
+        log.warning("tags.not_read", repo=str(store.repo), error=str(problem)[-200:])
+        text = ""
+    stores.write(store.path / "packed-refs", text)
+    stores.write(noted, stamp)
+
+
+def _packed(store: Store, commit: str) -> str:
+    """The tags as git's file of packed refs, once the store has their objects. Raises GitError."""
+    form = "%(objectname) %(refname) %(*objectname)"
+    tags = git.run(store.repo, "for-each-ref", f"--merged={commit}", f"--format={form}", "refs/tags")
+    lines = [line.split(" ") for line in tags.split("\n") if line]
+    if annotated := [sha for sha, _, peeled in lines if peeled]:
+        packs.send(Place(store.repo), stores.place(store), annotated, known=stores.known(store)[-stores.NEWEST_KNOWN :])
+    text = "# pack-refs with: peeled fully-peeled sorted \n"
+    return text + "".join(f"{sha} {name}\n" + (f"^{peeled}\n" if peeled else "") for sha, name, peeled in lines)
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

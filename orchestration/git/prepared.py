@@ -1,0 +1,24 @@
+"""What a session gets to work in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry's working copy. `base_sha`: where the entry's own changes begin. `fresh`: newly created. `conflicts`: git's messages on conflicts
+    that preparing it left in its files."""
+
+    path: Path
+    branch: str
+    base_sha: str
+    fresh: bool
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """`sha`: None if there was nothing to commit. `findings`: what of the agent's own git was not taken over, and why."""
+
+    sha: str | None
+    findings: tuple[str, ...] = ()
