@@ -24,6 +24,8 @@ from orchestration.processes.shim_output import BEAT, STATUS, STDOUT
 from orchestration.processes.shim_watch import Overdue, ShimWatch
 
 SHIM_FILE = Path(__file__).with_name("shim.py")
+# As a module, whose compiled form is kept: a script is compiled again at each start.
+START = "import os, sys; sys.path.append(os.path.dirname(sys.argv[1])); import shim; shim.main(sys.argv[2])"
 SHIM_EXIT_S = 5.0
 READ_BYTES = 2**16
 REST_READS = 64  # of a pipe that an agent might keep full
@@ -184,7 +186,10 @@ class Process:
 
     def _take(self, data: bytes) -> None:
         try:
-            for kind, payload in self._reader.feed(data):
+            frames = self._reader.feed(data)
+            if any(kind == STATUS for kind, _ in frames[:-1]):
+                raise Damaged
+            for kind, payload in frames:
                 self._watch.receive(output=kind != BEAT or bool(payload))
                 if kind == STATUS:
                     self._finish(payload)
@@ -200,20 +205,19 @@ class Process:
         self._lines_read.extend(kept)
 
     def _finish(self, status: bytes) -> None:
-        """The shim sent its status, or its pipe ended. Only a shim that then ends by itself is believed: who else could have sent it?"""
+        """The shim sent its status, or its pipe ended. Only the last bytes of a shim that then ends by itself are believed."""
         self._commands.close()
-        self._selector.select(SHIM_EXIT_S)  # the end of its pipe shows its exit sooner than polling
-        try:
+        # The end of its pipe shows its exit sooner than polling.
+        is_last = bool(self._selector.select(SHIM_EXIT_S)) and not os.read(self._frames.fileno(), 1)
+        with suppress(subprocess.TimeoutExpired):
             self._shim.wait(SHIM_EXIT_S)
-        except subprocess.TimeoutExpired:
-            pass
-        if self._shim.returncode == 0 and (ended := _ended(status, Path(self._spec.status_path))):
+        if is_last and self._shim.returncode == 0 and (ended := _ended(status, Path(self._spec.status_path))):
             self._ended = ended
             self._selector.close()
             self._frames.close()
             return
-        how = "did not end" if self._shim.returncode is None else f"ended with {self._shim.returncode}, without a status"
-        self._end_tree("killed", f"its shim {how}: the worker ended its processes itself")
+        how = "did not end" if self._shim.returncode is None else f"ended with {self._shim.returncode}"
+        self._end_tree("killed", f"its shim {how}, without a status of its own: the worker ended its processes itself")
 
     def _take_over(self, overdue: Overdue) -> None:
         frozen = " (a signal had frozen it)" if procfs.is_frozen(self._shim.pid) else ""
@@ -281,7 +285,7 @@ def start(spec: Spec) -> Process:
     if "LD_LIBRARY_PATH" in os.environ:  # some Pythons do not start without it
         environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     shim = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(SHIM_FILE), spec_path],
+        [sys.executable, "-I", "-S", "-c", START, str(SHIM_FILE), spec_path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

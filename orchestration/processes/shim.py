@@ -414,8 +414,7 @@ def set_limits() -> None:
         pass
 
 
-def main() -> None:
-    path = sys.argv[1]
+def main(path: str) -> None:
     with open(path, "rb") as file:
         spec = json.load(file)
     os.unlink(path)  # it contains the agent's token
@@ -425,4 +424,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -49,7 +49,7 @@ FROZEN = "(a signal had frozen it): the worker ended its processes itself"
 @pytest.mark.usefixtures("hasty")
 def test_a_stop_ends_an_agent_that_froze_its_shim_and_charges_what_it_may_have_spent(shop: Make, tmp_path: Path) -> None:
     started = tmp_path / "started"
-    work = shop(f"echo half > part; {spends(0.25)}; touch {started}; kill -STOP $PPID; exec sleep 600")
+    work = shop(f"echo half > part; {spends(0.25)}; kill -STOP $PPID; touch {started}; exec sleep 600")
     session = work.claim()
     Session.objects.filter(pk=session.pk).update(stop_wanted_by="ana")
     work.meanwhile(started.exists, lambda: work.flags(session).request_end("stopped"))
