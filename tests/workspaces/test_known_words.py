@@ -64,7 +64,7 @@ def filler(field: Field) -> object:
         return "x"
     if kind in ("BooleanField", "BinaryField"):
         return False if kind == "BooleanField" else b"x"
-    return "{}" if kind == "JSONField" else now() if kind == "DateTimeField" else 1
+    return "{}" if kind == "JSONField" else now() if kind.startswith("Date") else 1
 
 
 def outcome(statement: str, values: list[object]) -> str:
