@@ -54,12 +54,12 @@ def _compared(name: str, stored: int | None, changes: list[tuple[int | None, int
 
 def tokens_without_record() -> Iterator[str]:
     """A line for each live API token that no line of activity made, or that allows more than its line says."""
-    made: dict[str, list[Event]] = defaultdict(list)
+    by_prefix: dict[str, list[Event]] = defaultdict(list)
     for event in Event.objects.filter(verb__in=[TokenCreated.verb, TokenRevoked.verb]).order_by("id"):
-        made[event.object_id].append(event)
+        by_prefix[event.object_id].append(event)
     live = ApiToken.objects.filter(revoked_at__isnull=True).order_by("pk")
     for token in live.filter(session_ref=""):
-        events = made.get(token.prefix, [])
+        events = by_prefix.get(token.prefix, [])
         created = [event for event in events if event.verb == TokenCreated.verb]
         if not created and _places(token):
             yield f"token {token.prefix}… ({token.name}, {token.role}): no line of activity says who made it"

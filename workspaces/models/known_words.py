@@ -1,4 +1,4 @@
-"""The database refuses any other word than a status column's choices, whoever writes it: code that compares words never meets an unknown one."""
+"""The database refuses any other word than a status column's choices, also from SQL: code that compares words never meets an unknown one."""
 
 from typing import Any
 

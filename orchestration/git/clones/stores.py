@@ -63,9 +63,7 @@ class Store:
     def run(self, *command: str, text: str = "", index: Path | None = None, tree: Path | None = None) -> str:
         return git.run(tree or self.path, *command, text=text, env=self.env(index=index, tree=tree))
 
-    def attempt(
-        self, *command: str, text: str = "", index: Path | None = None, tree: Path | None = None
-    ) -> tuple[int, str, str]:
+    def attempt(self, *command: str, text: str = "", index: Path | None = None, tree: Path | None = None) -> tuple[int, str, str]:
         return git.attempt(tree or self.path, *command, text=text, env=self.env(index=index, tree=tree))
 
     def succeeds(self, *command: str) -> bool:

@@ -5,7 +5,6 @@ from orchestration import sessions
 from orchestration.backlog import paths
 from orchestration.git import branches, changes, conflicts, large_files, repo_guard
 from orchestration.models import Round, Session
-from orchestration.reasons import Reason
 from orchestration.sessions import Ending, conversations, giving_way, metering, reservations, rounds, session_dir
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process

@@ -26,7 +26,7 @@ DIFF_BYTES = 120_000
 
 
 def intercept(context: RoundContext) -> list[str]:
-    """Let the interceptor read the round's diff. Returns its objections. A review that is skipped for want of money has none, and is recorded
+    """Let the interceptor read the round's diff. Returns its objections. A review that is skipped because there is no money has none, and is recorded
     as such. Raises SessionOver without a verdict, if one is required: the next session begins with the review.
     """
     config = context.config.interceptor
