@@ -131,11 +131,11 @@ class Boxes:
     def _git(self, working_copy: Path) -> list[Mount]:
         """What git needs in the working copy: the objects of the store; of a linked worktree, the repository that it belongs to."""
         store = settings.DATA_DIR / "stores" / self.workspace.pk / "objects"
-        found = [Mount(str(store), str(store))] if store.is_dir() else []
+        mounts = [Mount(str(store), str(store))] if store.is_dir() else []
         if (working_copy / ".git").is_file():
             common = str(places.common_dir(Path(self.workspace.repo)))
-            found.append(Mount(common, common, writable=True))
-        return found
+            mounts.append(Mount(common, common, writable=True))
+        return mounts
 
 
 def for_workspace(config: Config, workspace: Workspace, *, place: str, programs: Sequence[str] = ()) -> Boxes:
