@@ -66,8 +66,8 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
         "since": executor.trouble_since,
         "until": executor.trouble_until,
         "programs": [
-            {"host": host, "versions": _versions(found), "sandbox": found.get("sandbox")}
-            for host, found in dict(online.values_list("host", "agents")).items()
+            {"host": host, "versions": _versions(programs), "sandbox": programs.get("sandbox")}
+            for host, programs in dict(online.values_list("host", "agents")).items()
         ],
         "push": {"remote": config.push.remote, **pushed} if config.push else None,
     }
@@ -76,12 +76,12 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
 def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
     """Whether all processes of a workspace with this config are confined, and a sentence. One query."""
     online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
-    reports = {host: found["sandbox"] for host, found in online.values_list("host", "agents") if "sandbox" in found}
+    reports = {host: programs["sandbox"] for host, programs in online.values_list("host", "agents") if "sandbox" in programs}
     return sandbox.in_force(config.sandbox, reports)
 
 
-def _versions(found: dict[str, str]) -> dict[str, str]:
-    return {kind: version for kind, version in found.items() if kind != "sandbox"}
+def _versions(programs: dict[str, str]) -> dict[str, str]:
+    return {kind: version for kind, version in programs.items() if kind != "sandbox"}
 
 
 def open_sessions(workspace_id: str) -> list[Session]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
-CONFINEMENT = ("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--as-pid-1")
+CONFINEMENT = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
 # Writable for who is root outside, with no capability at all: the kernel compares the user only.
 PROC_READ_ONLY = ("sys", "sysrq-trigger", "fs", "irq", "bus", "scsi", "acpi", "asound")
 INIT = "/run/muster/init.py"
@@ -38,8 +38,8 @@ class Link:
 class Box:
     """Everything that one process gets. `own` are mounts that Muster itself decides on: they may lie below a hidden path.
 
-    `home` and `tmp` are folders of the host that become the private HOME (at `home_at`) and /tmp. `hidden`: folders and files that are never
-    shown, as real paths; `hidden_files` tells which are files.
+    `home` and `tmp` are folders of the host that become the private HOME (at `home_at`) and /tmp, if there are any. `hidden`: folders and files that are never
+    shown, as real paths; `hidden_files` tells which are files. `reaps`: the first process is bubblewrap's, else the command itself.
     """
 
     cwd: str
@@ -53,11 +53,12 @@ class Box:
     hidden_files: frozenset[str] = frozenset()
     proc: tuple[str, ...] = ()
     network: Network = "open"
+    reaps: bool = False
 
 
 def options(box: Box) -> list[str]:
     """bwrap's options, without the environment."""
-    out = [*NAMESPACES, *CONFINEMENT]
+    out = [*NAMESPACES, *CONFINEMENT, *([] if box.reaps else ["--as-pid-1"])]
     if box.network != "open":
         out.append("--unshare-net")
     for item in box.system:
@@ -114,4 +115,5 @@ def _covered(target: str, is_file: bool) -> list[str]:
 
 def _private(box: Box) -> list[Mount]:
     home = [Mount(box.home, box.home_at, writable=True)] if box.home_at not in ("", "/") else []
-    return [Mount(box.tmp, "/tmp", writable=True), Mount(box.tmp, "/var/tmp", writable=True), *home]
+    tmp = [Mount(box.tmp, "/tmp", writable=True), Mount(box.tmp, "/var/tmp", writable=True)] if box.tmp else []
+    return [*tmp, *home]

@@ -24,7 +24,7 @@ def main() -> None:
     leader = os.fork()
     if leader == 0:
         start(report, limits, command)
-    say(report, "started")
+    report_line(report, "started")
     wait(report, leader)
 
 
@@ -39,7 +39,7 @@ def start(report: int, limits: str, command: list[str]) -> None:
             resource.setrlimit(getattr(resource, name), (int(value), int(value)))
         os.execvp(command[0], command)
     except (OSError, ValueError) as problem:
-        say(report, f"failed {problem}")
+        report_line(report, f"failed {problem}")
     finally:
         os._exit(127)
 
@@ -53,10 +53,10 @@ def wait(report: int, leader: int) -> None:
             return
         if pid == leader:
             code = os.waitstatus_to_exitcode(status)
-            say(report, f"exited {code}" if code >= 0 else f"signalled {-code}")
+            report_line(report, f"exited {code}" if code >= 0 else f"signalled {-code}")
 
 
-def say(report: int, message: str) -> None:
+def report_line(report: int, message: str) -> None:
     try:
         os.write(report, message.replace("\n", " ").encode(errors="replace") + b"\n")
     except OSError:  # the shim is gone, and this sandbox with it

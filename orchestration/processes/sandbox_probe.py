@@ -1,4 +1,4 @@
-"""Whether bubblewrap works on this host: found out once by a real run, and kept."""
+"""Whether bubblewrap works on this host: tried once by a real run, and kept."""
 
 import os
 import shutil
@@ -34,21 +34,21 @@ class Probe:
         return not self.problem
 
 
-_found: Probe | None = None
+_result: Probe | None = None
 _lock = threading.Lock()
 
 
 def probe() -> Probe:
     """The result for this host. The first call takes some tens of milliseconds."""
-    global _found
+    global _result
     with _lock:
-        if _found is None:
-            _found = _run()
-            if _found.works:
-                log.info("sandbox.works", version=_found.version)
+        if _result is None:
+            _result = _run()
+            if _result.works:
+                log.info("sandbox.works", version=_result.version)
             else:
-                log.warning("sandbox.unavailable", problem=_found.problem)
-        return _found
+                log.warning("sandbox.unavailable", problem=_result.problem)
+        return _result
 
 
 def python() -> tuple[str, dict[str, str]]:
@@ -68,14 +68,14 @@ def machinery() -> tuple[Mount, ...]:
 
 def base_system() -> tuple[Mount | Link, ...]:
     """Programs and libraries of the system, read-only."""
-    found: list[Mount | Link] = [Mount(path, path) for path in SYSTEM if Path(path).is_dir()]
+    items: list[Mount | Link] = [Mount(path, path) for path in SYSTEM if Path(path).is_dir()]
     for name in USUAL_LINKS:
         path = Path("/", name)
         if path.is_symlink():
-            found.append(Link(os.readlink(path), str(path)))
+            items.append(Link(os.readlink(path), str(path)))
         elif path.is_dir():
-            found.append(Mount(str(path), str(path)))
-    return tuple(found)
+            items.append(Mount(str(path), str(path)))
+    return tuple(items)
 
 
 def proc_read_only() -> tuple[str, ...]:
@@ -106,11 +106,11 @@ def _run() -> Probe:
         done = subprocess.run(
             command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
-        said = subprocess.run(
+        version_output = subprocess.run(
             [bwrap, "--version"], env=env, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired) as problem:
         return Probe(bwrap, problem=str(problem))
     if done.returncode or done.stdout.strip() != "1":
         return Probe(bwrap, problem=(done.stderr.strip() or f"bwrap ended with {done.returncode}").split("\n")[-1][:300])
-    return Probe(bwrap, said.split()[-1] if said.split() else "")
+    return Probe(bwrap, version_output.split()[-1] if version_output.split() else "")

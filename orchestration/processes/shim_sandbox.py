@@ -63,12 +63,12 @@ class Sandbox:
         self.ended, self.failed = None, ""
 
     def _take(self, line: bytes) -> None:
-        word, _, rest = line.decode("utf-8", "replace").partition(" ")
+        word, _, value = line.decode("utf-8", "replace").partition(" ")
         self.started = True
         if word == "failed":
-            self.failed = self.failed or rest[:500]
-        elif word in ("exited", "signalled") and rest.isascii() and rest.isdigit() and len(rest) < 4 and self.ended is None:
-            self.ended = (int(rest), None) if word == "exited" else (None, int(rest))
+            self.failed = self.failed or value[:500]
+        elif word in ("exited", "signalled") and value.isascii() and value.isdigit() and len(value) < 4 and self.ended is None:
+            self.ended = (int(value), None) if word == "exited" else (None, int(value))
 
 
 def leader_of(bubblewrap: int) -> procfs.ProcessInfo | None:

@@ -2,7 +2,7 @@
 
 `lifecycle` takes, stops and concludes sessions. `rounds` opens and closes the rounds of an entry. `metering` books usage; `reservations` grows
 and shrinks a session's reservation; `anomalies` flags unusual spend. `phase_history` keeps when each phase began. `conversations` keeps the
-agents' threads. `logs` stores output. `supervise`, `session_dir` and `stop_flags` serve the process that runs a session.
+agents' threads. `logs` stores output. `sandbox` confines processes; `own_files` writes beside an agent. `supervise`, `session_dir` and `stop_flags` serve the process that runs a session.
 """
 
 from orchestration.sessions.lifecycle import (

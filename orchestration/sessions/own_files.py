@@ -1,8 +1,9 @@
-"""Files that Muster writes where an agent may write too: a link that the agent left there leads nowhere."""
+"""Files where an agent may write too: when Muster writes or reads one, a link or pipe that the agent left there leads nowhere."""
 
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write(root: Path, name: str, text: str) -> Path:
@@ -33,12 +34,22 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def reading(path: Path) -> BinaryIO:
+    """Open a file that an agent wrote. Raises OSError for a link, and for a pipe or device, which would be read for ever."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{path} is no file")
+    return os.fdopen(handle, "rb")
+
+
 def is_plain(path: Path) -> bool:
     """Whether this is a file, and no link, pipe or device."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        reading(path).close()
     except OSError:
         return False
+    return True
 
 
 def _is_folder(path: Path) -> bool:

@@ -102,7 +102,7 @@ def home(entry_id: str, kind: str, role: str) -> Path:
 
 
 def private_home(entry_id: str) -> Path:
-    """The folder for HOME and /tmp of an entry's own sandbox: what its setup installs there stays as long as its working copy."""
+    """The folder for HOME and /tmp of an entry's own sandbox: what its setup installs at home stays for its next rounds."""
     return settings.DATA_DIR / "homes" / entry_id / "private"
 
 

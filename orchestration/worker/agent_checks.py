@@ -124,14 +124,14 @@ def _problem_inside(boxes: Boxes, command: list[str], variables: Mapping[str, st
             started, command, place / "work", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as process:
             try:
-                said, _ = process.communicate(timeout=INSIDE_TIMEOUT_S)
+                output, _ = process.communicate(timeout=INSIDE_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 return ""  # slow to answer is no proof
     return (
         ""
         if process.returncode == 0
-        else f"{boxes.explained(said.decode(errors='replace'))[-400:] or f'exit code {process.returncode}'}"
+        else f"{boxes.explained(output.decode(errors='replace'))[-400:] or f'exit code {process.returncode}'}"
     )
 
 

@@ -102,6 +102,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     finally:
         supervise.try_database(context.writer.flush)
         sandbox.remove_scratch(session_dir.for_session(session.pk).private)
+        sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")
 
 
 def _run_round(context: RoundContext) -> Verdict:

@@ -148,7 +148,7 @@ def change_the_prompt_that_muster_wrote() -> object:
 
 
 @attack
-def write_beside_its_own_files() -> object:
+def write_next_to_its_own_files() -> object:
     return Path(FACTS["prompt"]).with_name("status.json").write_text("{}")
 
 

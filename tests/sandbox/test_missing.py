@@ -46,7 +46,7 @@ def test_what_is_not_on_the_host_or_shown_or_hidden_or_no_complaint_is_not_named
     assert missing(home, *lines) == []
 
 
-def test_a_check_that_needs_a_folder_of_the_host_says_so_in_its_findings(shop: Make, home: Path, tmp_path: Path) -> None:
+def test_a_check_that_needs_a_folder_of_the_host_names_it_in_its_findings(shop: Make, home: Path, tmp_path: Path) -> None:
     (home / "bin").mkdir()
     (home / "bin/check").write_text(f"#!/bin/sh\ncat {home}/data/large\n")
     (home / "bin/check").chmod(0o755)

@@ -124,7 +124,7 @@ def test_a_stop_while_it_starts_ends_it(a_spec: ASpec, marker: str) -> None:
     assert leftovers.marked_pids(marker) == []
 
 
-def test_nobody_inside_can_report_another_end_than_the_agents(a_spec: ASpec) -> None:
+def test_no_process_inside_can_report_another_end_than_the_agents(a_spec: ASpec) -> None:
     """A process in the sandbox can reach the pipe of the first one, as a test that is run can reach its runner."""
     script = 'for fd in /proc/1/fd/*; do (echo "exited 0" > $fd) 2>/dev/null; done; sleep 0.2; exit 3'
     with agent_process.start(a_spec(argv=["sh", "-c", script])) as process:

@@ -31,18 +31,18 @@ def an_environment(path: Path, base: Path) -> Path:
     return path
 
 
-def found(home: Path, *commands: str, search: str = "/usr/bin") -> set[str]:
+def shown(home: Path, *commands: str, search: str = "/usr/bin") -> set[str]:
     return {os.path.relpath(path, home) for path in Finder(str(home), search).of_commands(commands)}
 
 
 def test_a_script_is_shown_and_the_folder_around_it_is_not(home: Path) -> None:
     a_program(home / "agents/mine.py", "print(1)\n")
-    assert found(home, "python3 ~/agents/mine.py --fast") == {"agents/mine.py"}
+    assert shown(home, "python3 ~/agents/mine.py --fast") == {"agents/mine.py"}
 
 
 def test_an_environment_comes_with_the_interpreter_that_its_settings_name(home: Path) -> None:
     an_environment(home / "venv", home / "pythons/3.11")
-    assert {"venv", "pythons/3.11"} <= found(home, "~/venv/bin/python -m agent")
+    assert {"venv", "pythons/3.11"} <= shown(home, "~/venv/bin/python -m agent")
 
 
 def test_a_node_program_comes_with_its_modules_and_its_node(home: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_node_program_comes_with_its_modules_and_its_node(home: Path) -> None:
     a_program(node / "bin/node")
     a_program(node / "lib/node_modules/a-cli/cli.js", "#!/usr/bin/env node\n")
     (node / "bin/a-cli").symlink_to("../lib/node_modules/a-cli/cli.js")
-    assert ".nvm/versions/node/v22" in found(home, "a-cli run", search=f"{node}/bin:/usr/bin")
+    assert ".nvm/versions/node/v22" in shown(home, "a-cli run", search=f"{node}/bin:/usr/bin")
 
 
 def test_a_link_in_a_home_folder_of_programs_leads_to_one_tool_only(home: Path) -> None:
@@ -58,9 +58,9 @@ def test_a_link_in_a_home_folder_of_programs_leads_to_one_tool_only(home: Path) 
     a_program(home / ".local/share/uv/tools/aider/bin/aider", f"#!{home}/.local/share/uv/tools/aider/bin/python\n")
     (home / ".local/bin").mkdir(parents=True)
     (home / ".local/bin/aider").symlink_to(home / ".local/share/uv/tools/aider/bin/aider")
-    shown = found(home, "aider", search=f"{home}/.local/bin:/usr/bin")
-    assert {".local/share/uv/tools/aider", "pythons/3.12"} <= shown
-    assert not shown & {".", ".local", ".local/share", ".local/share/uv"}
+    places = shown(home, "aider", search=f"{home}/.local/bin:/usr/bin")
+    assert {".local/share/uv/tools/aider", "pythons/3.12"} <= places
+    assert not places & {".", ".local", ".local/share", ".local/share/uv"}
 
 
 def test_path_shows_a_manager_of_versions_whole_and_of_cargo_the_programs_alone(home: Path) -> None:
@@ -75,12 +75,12 @@ def test_path_shows_a_manager_of_versions_whole_and_of_cargo_the_programs_alone(
     "command", ["ls ~/", "cat /etc/../root", "ls / /home /etc /usr/bin", "echo ~", "cat ~/missing", "x\0y", "'"]
 )
 def test_a_whole_home_or_system_is_never_shown_for_a_command(home: Path, command: str) -> None:
-    assert found(home, command) == set()
+    assert shown(home, command) == set()
 
 
 def test_the_value_of_an_option_counts_as_named(home: Path) -> None:
     (home / "settings.toml").write_text("")
-    assert found(home, f"agent --config={home}/settings.toml") == {"settings.toml"}
+    assert shown(home, f"agent --config={home}/settings.toml") == {"settings.toml"}
 
 
 def test_a_list_of_arguments_is_read_as_it_is(home: Path) -> None:

@@ -79,11 +79,11 @@ def test_without_network_nothing_is_reached(shop: Make) -> None:
     assert (session.outcome, "refused" in str(work.merged("ok"))) == ("passed", True), session.outcome_message
 
 
-def test_a_required_sandbox_that_is_missing_costs_no_attempt_and_says_what_to_do(
+def test_a_required_sandbox_that_is_missing_costs_no_attempt_and_names_the_remedy(
     shop: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = shop(spends(0.25), sandbox={"required": True})
-    monkeypatch.setattr(sandbox_probe, "_found", Probe(problem="bubblewrap is not installed"))
+    monkeypatch.setattr(sandbox_probe, "_result", Probe(problem="bubblewrap is not installed"))
     session = work.supervise(work.claim())
     entry = entry_of(session)
     assert (session.outcome, session.failure) == (Session.Outcome.UNAVAILABLE, "sandbox_missing")

@@ -89,6 +89,26 @@ class Boxes:
         )
         return Started({**env, **({"TMPDIR": "/tmp"} if "TMPDIR" in env else {})}, boxed)
 
+    def wrap(self, argv: Sequence[str], *, readable: Sequence[Path]) -> list[str]:
+        """The command line that runs `argv` where it can read these paths, and write nowhere: for Muster's own git on what an agent wrote. It
+        inherits the environment, stdin, stdout and stderr; it has no network, no home and no /tmp."""
+        if not self.decision.confined:
+            return list(argv)
+        program = Finder("", os.environ.get("PATH", "")).of_program(argv[0])
+        shown = [*_mounts(program, writable=False), *(Mount(os.path.realpath(path), str(path)) for path in readable)]
+        box = Box(
+            cwd="/",
+            own=tuple(shown),
+            home="",
+            home_at="",
+            tmp="",
+            system=system.mounts(),
+            proc=sandbox_probe.proc_read_only(),
+            network="none",
+            reaps=True,
+        )
+        return [sandbox_probe.probe().bwrap, *sandbox.options(box), "--", *argv]
+
     def missing(self) -> Missing:
         """A reader of a process's lines, which names what the sandbox does not show."""
         home = os.environ.get("HOME", "")
@@ -131,11 +151,11 @@ class Boxes:
     def _git(self, working_copy: Path) -> list[Mount]:
         """What git needs in the working copy: the objects of the store; of a linked worktree, the repository that it belongs to."""
         store = settings.DATA_DIR / "stores" / self.workspace.pk / "objects"
-        found = [Mount(str(store), str(store))] if store.is_dir() else []
+        mounts = [Mount(str(store), str(store))] if store.is_dir() else []
         if (working_copy / ".git").is_file():
             common = str(places.common_dir(Path(self.workspace.repo)))
-            found.append(Mount(common, common, writable=True))
-        return found
+            mounts.append(Mount(common, common, writable=True))
+        return mounts
 
 
 def for_workspace(config: Config, workspace: Workspace, *, place: str, programs: Sequence[str] = ()) -> Boxes:

@@ -33,19 +33,19 @@ class Finder:
 
     def of_commands(self, commands: Iterable[str | Sequence[str]]) -> set[Path]:
         """The files and folders that the commands name, and the installations of their programs."""
-        found: set[Path] = set()
+        paths: set[Path] = set()
         for command in commands:
             for word in self._words(command):
-                found |= self._of_word(word)
-        return found
+                paths |= self._of_word(word)
+        return paths
 
     def of_path(self) -> set[Path]:
         """What PATH names outside of the system's own folders."""
-        found: set[Path] = set()
+        paths: set[Path] = set()
         for folder in self.folders:
             if folder.is_dir() and not _in_system(folder):
-                found |= self._of_folder(folder)
-        return found
+                paths |= self._of_folder(folder)
+        return paths
 
     def of_program(self, name: str) -> set[Path]:
         """The installation of a program on the PATH, or at this path."""
@@ -63,8 +63,8 @@ class Finder:
     def _of_word(self, word: str) -> set[Path]:
         path = self._expanded(word)
         if "/" not in path:
-            found = self._which(path) if path else None
-            return self._of_file(found) if found is not None else set()
+            program = self._which(path) if path else None
+            return self._of_file(program) if program is not None else set()
         if not os.path.isabs(path) or "\0" in path or len(path) > 4000:
             return set()
         place = Path(os.path.normpath(path))
@@ -92,24 +92,24 @@ class Finder:
             return set()
         if whole := self._installation(folder / "x"):
             return whole
-        found = {folder}
+        paths = {folder}
         if folder == self.home / ".cargo/bin":
-            found |= {tools for tools in [self.home / ".rustup"] if tools.is_dir()}  # what the programs there choose from
+            paths |= {tools for tools in [self.home / ".rustup"] if tools.is_dir()}  # what the programs there choose from
         for link in [entry for entry in _entries(folder) if entry.is_symlink()][:MAX_LINKS]:
-            found |= self._of_file(link)
-        return found
+            paths |= self._of_file(link)
+        return paths
 
     def _of_file(self, path: Path, depth: int = 0) -> set[Path]:
         """The file, what its links lead to, and the interpreter that its first line names: each with its installation."""
         if depth > MAX_DEPTH or _in_system(path):
             return set()
-        found = {path} | self._installation(path)
+        paths = {path} | self._installation(path)
         target = _link_target(path)
         if target is not None:
-            return found | self._of_file(target, depth + 1) | self._of_file(Path(os.path.realpath(path)), depth + 1)
+            return paths | self._of_file(target, depth + 1) | self._of_file(Path(os.path.realpath(path)), depth + 1)
         for interpreter in self._interpreter(path):
-            found |= self._of_file(interpreter, depth + 1)
-        return found
+            paths |= self._of_file(interpreter, depth + 1)
+        return paths
 
     def _installation(self, path: Path) -> set[Path]:
         """The folder with everything that a program at this path may need."""
@@ -131,12 +131,12 @@ class Finder:
         except OSError:
             return set()
         homes = [Path(line.partition("=")[2].strip()) for line in lines if line.partition("=")[0].strip() == "home"]
-        found: set[Path] = set()
+        paths: set[Path] = set()
         for folder in homes:
             if folder.is_absolute() and folder != environment / "bin":
                 for place in {folder, Path(os.path.realpath(folder))}:
-                    found |= self._installation(place / "python3")
-        return found
+                    paths |= self._installation(place / "python3")
+        return paths
 
     def _interpreter(self, path: Path) -> list[Path]:
         try:
@@ -149,8 +149,8 @@ class Finder:
         words = os.fsdecode(line[2:]).split()
         if words and os.path.basename(words[0]) == "env":
             words = [word for word in words[1:] if not word.startswith("-") and "=" not in word][:1]
-            found = self._which(words[0]) if words else None
-            return [found] if found else []
+            program = self._which(words[0]) if words else None
+            return [program] if program else []
         return [Path(words[0])] if words and os.path.isabs(words[0]) and Path(words[0]).is_file() else []
 
     def _is_broad(self, folder: Path) -> bool:

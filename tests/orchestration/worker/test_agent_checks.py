@@ -46,7 +46,7 @@ def test_a_program_without_a_key_names_the_one_it_needs(db: None, put: Put) -> N
     assert ok and message.startswith("Claude Code 2.1.0 is installed, and ANTHROPIC_API_KEY is set. ")
 
 
-def test_the_check_says_that_there_is_no_sandbox(db: None, put: Put) -> None:
+def test_the_check_reports_that_there_is_no_sandbox(db: None, put: Put) -> None:
     put("mine", "exit 0")
     assert "Processes start without a sandbox: MUSTER_SANDBOX is none on this host." in checked(agent={"command": "mine"})[1]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestration.sessions import own_files
 from orchestration.sessions.metering import Usage
 from orchestration.worker.agents.codex.usage import Totals, running_id, totals_of
 from orchestration.worker.agents.shared.json_values import count, nested, parse_object, text
@@ -84,7 +85,7 @@ class Rollouts:
 def _new_lines(path: Path, file: _File) -> list[bytes]:
     """Complete lines only: the last one may be incomplete."""
     try:
-        with path.open("rb") as opened:
+        with own_files.reading(path) as opened:
             opened.seek(file.offset)
             data = opened.read()
     except OSError:

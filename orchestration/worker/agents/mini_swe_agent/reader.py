@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestration.sessions import own_files
 from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
@@ -69,7 +70,8 @@ class Reader:
             stat = self._trajectory.stat()
             if self._stamp == (stat.st_mtime_ns, stat.st_size):
                 return None
-            trajectory = parse_object(self._trajectory.read_text(encoding="utf-8", errors="replace"))
+            with own_files.reading(self._trajectory) as file:
+                trajectory = parse_object(file.read().decode("utf-8", "replace"))
         except OSError:
             return None
         if trajectory is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestration.sessions import own_files
 from orchestration.worker.agents.shared.json_values import count, nested, parse_object, text
 
 STEPS = """
@@ -60,6 +61,8 @@ class Store:
 
     def _query(self, statement: str, *values: int) -> list[Any] | None:
         """None: the database is busy, missing, or from another version."""
+        if not own_files.is_plain(self._path):
+            return None
         try:
             with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=0.2)) as database:
                 return database.execute(statement, values).fetchall()

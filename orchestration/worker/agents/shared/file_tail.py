@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestration.sessions import own_files
 from orchestration.worker.agents.shared.json_values import count
 
 
@@ -32,7 +33,7 @@ class FileTail:
             return []
         if size < read:  # it was rewritten
             read = 0
-        with path.open("rb") as file:
+        with own_files.reading(path) as file:
             file.seek(read)
             data = file.read()
         whole = data.rfind(b"\n") + 1

@@ -102,3 +102,23 @@ def test_several_threads_may_ask_at_once(may: Callable[..., str], entry: Entry) 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(may, [f"f{n}.py" for n in range(8)])) == [""] * 8
     assert len(locked(entry)) == 8
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/work/7/a.py", True),
+        ("a.py", True),
+        ("/work/7/sub/../a.py", True),
+        ("/work/8/a.py", False),
+        ("/work/7/../../etc/passwd", False),
+    ],
+)
+def test_in_a_sandbox_the_working_copy_has_another_path(entry: Entry, tmp_path: Path, path: str, allowed: bool) -> None:
+    for name in ("tree", "home"):
+        (tmp_path / name).mkdir()
+    ask = edit_permission.permission_check(
+        entry, "implement", cwd=tmp_path / "tree", home=tmp_path / "home", seen=Path("/work/7")
+    )
+    assert (ask("Write", {"file_path": path}) == "") == allowed
+    assert locked(entry) == (["a.py"] if allowed else [])
