@@ -112,8 +112,8 @@ def discard(clone: Clone) -> bool:
 
 
 def _is_safe(clone: Clone, state: State) -> bool:
-    found = agent_git.read(clone.path, clone.branch)
-    if found.commits() - {state.tip} or found.is_rebasing or state.is_moving:
+    theirs = agent_git.read(clone.path, clone.branch)
+    if theirs.commits() - {state.tip} or theirs.is_rebasing or state.is_moving:
         return False
     if files.others(clone.store, clone.path, "--modified", "--deleted"):
         return False
