@@ -111,7 +111,7 @@ def test_spend_shows_in_every_region_without_a_reload(page: Page, address: str, 
     day.project.refresh_from_db()
     spent = f"${day.project.total_spent / 1e6:.2f}"
     for region in ("#summary", "#by-category tfoot", "#caps", "#header"):
-        expect(page.locator(region)).to_contain_text(spent, timeout=3000)
+        expect(page.locator(region)).to_contain_text(spent, timeout=15_000)
     assert page.evaluate("window.same")
 
 
@@ -179,6 +179,6 @@ def test_an_open_table_of_figures_stays_open(page: Page, address: str, day: Work
     page.click("#burnup-figures > summary")
     seed_money.book(day, None, "0.5", Category.EXPANSION, hours=0)
     wake_ups.publish_change(day.pk, "budget")
-    expect(page.locator("#burnup-figures")).to_contain_text("$2.36", timeout=3000)
+    expect(page.locator("#burnup-figures")).to_contain_text("$2.36", timeout=15_000)
     assert page.evaluate("document.getElementById('burnup-figures').open")
     assert Axe().run(page, options=RULES).response["violations"] == []

@@ -65,7 +65,7 @@ def test_the_preflight_opens_in_place_and_follows_what_changes(page: Page, addre
     assert [row.get_attribute("data-check") for row in rows.all()] == [check.code for check in confirmation]
     expect(page.locator("#dispatch-entry")).to_have_count(0)
     control.pause(workspace.pk, by=seed.ANA)
-    expect(page.locator("#preflight")).to_contain_text("View executor", timeout=3000)
+    expect(page.locator("#preflight")).to_contain_text("View executor", timeout=15_000)
     assert results(page) == []
 
 
@@ -81,7 +81,7 @@ def test_dispatch_now_asks_why_and_leads_to_the_session(page: Page, address: str
     page.click("#dispatch-entry")
     expect(page.locator("#result")).to_contain_text("as round 1")
     assert Event.objects.get(verb="entry.dispatch").reason == "the customer waits"
-    expect(page.locator("#preflight")).to_contain_text("already in progress", timeout=3000)
+    expect(page.locator("#preflight")).to_contain_text("already in progress", timeout=15_000)
     page.click("#result a")
     page.wait_for_url(f"**/{Session.objects.get(entry=entry, status='claimed').pk}/")
 
@@ -93,7 +93,7 @@ def test_a_dependency_is_added_and_a_cycle_named_in_place(browser: Browser, addr
     open_live(page, address, workspace, f"entries/{five.pk}/?tab=deps")
     page.fill("#depends-on", "#12")
     page.keyboard.press("Enter")
-    expect(page.locator("#deps")).to_contain_text("Document the public functions", timeout=3000)
+    expect(page.locator("#deps")).to_contain_text("Document the public functions", timeout=15_000)
     open_live(page, address, workspace, f"entries/{twelve.pk}/?tab=deps")
     page.fill("#depends-on", "5")
     page.keyboard.press("Enter")
@@ -111,7 +111,7 @@ def test_typing_a_reason_survives_the_swaps(page: Page, address: str, workspace:
     page.locator("#act-reason").press_sequentially(" May")
     expect(page.locator("#act-reason")).to_have_value("not before May")
     page.click("#act-hold")
-    expect(page.locator("#status")).to_contain_text("not before May", timeout=3000)
+    expect(page.locator("#status")).to_contain_text("not before May", timeout=15_000)
 
 
 def test_without_script_the_preflight_is_a_page(browser: Browser, address: str, workspace: Workspace) -> None:

@@ -33,11 +33,11 @@ def test_a_change_elsewhere_shows_without_a_reload(page: Page, address: str, wor
     open_live(page, address, workspace)
     page.evaluate("window.same = true")
     control.pause(workspace.pk, by=seed.ANA)
-    expect(page.locator("#header")).to_have_attribute("data-state", "paused", timeout=2000)
+    expect(page.locator("#header")).to_have_attribute("data-state", "paused", timeout=15_000)
     for number in range(5):  # the last of a burst counts
         entry = Entry.objects.get(workspace=workspace, seq=5)
         entry_edits.set_rounds(entry, 10 + number, by=seed.ANA)
-    expect(page.locator("#activity")).to_contain_text("from 13 to 14", timeout=3000)
+    expect(page.locator("#activity")).to_contain_text("from 13 to 14", timeout=15_000)
     assert page.evaluate("window.same") and page.title().startswith("‖ Paused")
 
 
@@ -71,7 +71,7 @@ def test_stop_all_takes_two_clicks_and_a_double_click_does_nothing(page: Page, a
     page.click("#stop-all-now")
     expect(page.locator("#result")).to_contain_text("3 sessions were asked to stop")
     expect(page.locator("#stopping")).to_contain_text("0 of 3 confirmed")
-    expect(page.locator("#announcer")).to_contain_text("asked to stop", timeout=7000)
+    expect(page.locator("#announcer")).to_contain_text("asked to stop", timeout=15_000)
     assert state(workspace) == "paused"
     assert not Session.objects.filter(status__in=Session.OPEN, stop_wanted_at__isnull=True).exists()
 
@@ -92,7 +92,7 @@ def test_the_log_grows_while_one_reads(page: Page, address: str, workspace: Work
     open_live(page, address, workspace, f"workers/{session.pk}/")
     seed.write_log(session, 25, first=41)
     wake_ups.publish_change(workspace.pk, "workers")
-    expect(page.locator("#L65")).to_be_attached(timeout=3000)
+    expect(page.locator("#L65")).to_be_attached(timeout=15_000)
     assert page.locator("#log-lines .line").count() == 65
     assert page.evaluate(
         "(() => { const l = document.getElementById('log-lines'); return l.scrollHeight - l.scrollTop - l.clientHeight < 40 })()"

@@ -22,7 +22,7 @@ def test_a_session_silent_for_ten_minutes_is_marked_quiet_while_one_looks(page: 
     expect(row).not_to_contain_text("quiet")
     Session.objects.filter(pk=session.pk).update(last_output_at=now() - timedelta(minutes=11))
     wake_ups.publish_change(workspace.pk, "workers")
-    expect(row.locator(".tone.bad")).to_contain_text("quiet 11m", timeout=3000)
+    expect(row.locator(".tone.bad")).to_contain_text("quiet 11m", timeout=15_000)
     expect(row.locator(".tone.bad svg.icon")).to_be_visible()
 
 
