@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestration.git.clones import untrusted
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_REF = re.compile(r"refs/[\w][\w./+@-]{0,500}")
+_REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]{1,500}")
 _SMALL, _REFS, _INDEX = 65_536, 20_000_000, 400_000_000
 
 

@@ -45,7 +45,7 @@ def settings_of(repo: Path) -> dict[str, str]:
     code, output, errors = git.attempt(repo, "config", "--get-regexp", "-z", pattern)
     if code not in (0, 1):
         raise GitError("config", errors)
-    found = dict(item.partition("\n")[::2] for item in output.split("\0") if item)
-    if path := found.get("core.excludesfile"):
-        found["core.excludesfile"] = str(Path(path).expanduser())
-    return found
+    settings = dict(item.partition("\n")[::2] for item in output.split("\0") if item)
+    if path := settings.get("core.excludesfile"):
+        settings["core.excludesfile"] = str(Path(path).expanduser())
+    return settings

@@ -58,7 +58,7 @@ def _prepare(clone: Clone, integrated: str, theirs: str, name: str, *, leave_con
         new, notes = joining.caught_up(store, tip, integrated, name, leave_conflicts=leave_conflicts)
     is_there = clone.exists
     if not is_there:
-        _put_aside(clone.path)
+        _make_room(clone.path)
     elif own != new and not _move(clone, own, State(new, integrated, name, theirs)):
         new, notes = tip, []  # a file that is ignored is in the way: handled like a conflict
         _put(clone, State(new, integrated, name, theirs))
@@ -117,8 +117,8 @@ def discard(clone: Clone) -> bool:
 
 
 def _is_safe(clone: Clone, state: State) -> bool:
-    found = agent_git.read(clone.path, clone.branch)
-    if found.commits() - {state.tip} or found.is_rebasing or state.is_moving:
+    theirs = agent_git.read(clone.path, clone.branch)
+    if theirs.commits() - {state.tip} or theirs.is_rebasing or state.is_moving:
         return False
     if files.others(clone.store, clone.path, "--modified", "--deleted"):
         return False
@@ -168,9 +168,10 @@ def _hand_out(clone: Clone, state: State) -> None:
     clone.record.write(replace(state, is_moving=False, placed=placed))
 
 
-def _put_aside(path: Path) -> None:
-    """A folder that Muster did not make, or whose record is gone. It may contain work, so it is moved away and not removed."""
-    Record.of(path).index.unlink(missing_ok=True)
+def _make_room(path: Path) -> None:
+    """For a new clone: its setup is yet to run. A folder that Muster did not make, or whose record is gone, may contain work: it is moved away."""
+    for file in (Record.of(path).index, Record.of(path).set_up):
+        file.unlink(missing_ok=True)
     if os.path.lexists(path):
         aside = path.parent / ".lost" / f"{path.name}-{time.time_ns()}"
         aside.parent.mkdir(exist_ok=True)

@@ -29,41 +29,41 @@ class Work:
 def gather(store: Store, path: Path, branch: str, state: State, message: str, wrap: Wrap, max_bytes: int) -> Work:
     """Commit all changes, new files included, ignored and larger ones excluded, on top of what the agent committed. What it had on its branch and what
     it has elsewhere is joined; a half-done rebase is undone, a half-done merge is kept. Raises GitError."""
-    found, findings = _taken_over(store, path, branch, state, wrap)
-    here = found.head
-    if found.is_rebasing:  # the commits that it was moving are still on the branch
+    theirs, findings = _taken_over(store, path, branch, state, wrap)
+    here = theirs.head
+    if theirs.is_rebasing:  # the commits that it was moving are still on the branch
         files.begin_from(store, path, here)
-        here = found.branch_tip
+        here = theirs.branch_tip
         files.put(store, path, here)
     elif here != state.tip:
         files.begin_from(store, path, here)
     tree = files.record_all(store, path, here, max_bytes)
-    new, has_moved = here, found.head != state.tip or found.branch_tip != state.tip
-    if tree != joining.tree_of(store, here) or found.merges:
+    new, has_moved = here, theirs.head != state.tip or theirs.branch_tip != state.tip
+    if tree != joining.tree_of(store, here) or theirs.merges:
         conflicted = [] if agent_git.index_identity(path) == state.placed else agent_git.unmerged(path, sha_bytes=len(here) // 2)
-        text = conflicts.message_with_conflicts(message, [] if found.is_rebasing else conflicted)
-        new = joining.commit_tree(store, tree, [here, *found.merges], text)
+        text = conflicts.message_with_conflicts(message, [] if theirs.is_rebasing else conflicted)
+        new = joining.commit_tree(store, tree, [here, *theirs.merges], text)
     tip = new
-    if found.is_astray or found.is_rebasing:
-        tip = joining.joined(store, found.branch_tip, tip)
+    if theirs.is_astray or theirs.is_rebasing:
+        tip = joining.joined(store, theirs.branch_tip, tip)
     if has_moved:
         tip = joining.joined(store, state.base, tip)
         if not joining.contains(store, tip, state.tip):
             delivery.keep(store, path, state.tip)
-    return Work(tip, new, found.is_astray or found.is_rebasing, findings)
+    return Work(tip, new, theirs.is_astray or theirs.is_rebasing, findings)
 
 
 def _taken_over(store: Store, path: Path, branch: str, state: State, wrap: Wrap) -> tuple[AgentGit, tuple[str, ...]]:
     """What the agent's .git says, once the store has those commits. If they are refused, only the files count."""
-    found = agent_git.read(path, branch)
+    theirs = agent_git.read(path, branch)
     known = list(dict.fromkeys([state.tip, state.base]))
     findings: tuple[str, ...] = ()
-    if commits := sorted(found.commits() - set(known)):
+    if commits := sorted(theirs.commits() - set(known)):
         try:
             importing.take(store, path, commits, known=known, wrap=wrap)
         except Refused as problem:
             log.warning("commits.refused", path=str(path), problem=str(problem))
             findings = (f"commits_refused: {problem}. The files were kept: commit them again on your own branch",)
-            found = AgentGit()
-    own = found.branch_tip or state.tip
-    return replace(found, head=found.head or own, branch_tip=own), findings
+            theirs = AgentGit()
+    own = theirs.branch_tip or state.tip
+    return replace(theirs, head=theirs.head or own, branch_tip=own), findings

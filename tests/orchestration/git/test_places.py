@@ -35,7 +35,7 @@ def test_every_layout_of_a_repository_has_the_folders_that_git_names(tmp_path: P
             assert git_path(path, name).resolve() == asked(path, "--git-path", name), (path, name)
 
 
-def test_a_ref_is_what_git_says_it_is(tmp_path: Path) -> None:
+def test_a_ref_is_read_as_git_reads_it(tmp_path: Path) -> None:
     names = ["refs/heads/master", "refs/heads/main", "refs/heads/a/b", "refs/heads/none", "refs/muster/landed/ws"]
     for path in layouts(tmp_path):
         sha = git.run(path, "rev-parse", "HEAD")
@@ -45,8 +45,8 @@ def test_a_ref_is_what_git_says_it_is(tmp_path: Path) -> None:
             if packed:
                 git.run(path, "pack-refs", "--all")
             for name in names:
-                code, told, _ = git.attempt(path, "rev-parse", "--verify", "--quiet", name)
-                assert ref(path, name) == (told.strip() if code == 0 else ""), (path, name)
+                code, answer, _ = git.attempt(path, "rev-parse", "--verify", "--quiet", name)
+                assert ref(path, name) == (answer.strip() if code == 0 else ""), (path, name)
     assert ref(path, "refs/heads/a/../b") is None and ref(path, "refs/heads/-x y") is None
 
 

@@ -207,12 +207,16 @@ def test_a_half_done_rebase_is_undone(repo: Path, prepare, kept_first: bool):
 
 def test_a_deleted_directory_is_recreated_from_its_branch(repo: Path, prepare):
     tree = prepare()
+    copy = copies.copy_of(repo, tree.path.parent)
+    assert not copy.is_set_up()
+    copy.mark_set_up()
     write(tree.path / "mine", "x\n")
     sha = copies.commit(repo, tree.path, "mine")
     shutil.rmtree(tree.path)
+    assert copy.is_set_up()
     again = prepare()
     assert git(again.path, "rev-parse", "HEAD") == sha
-    assert not again.fresh
+    assert not again.fresh and not copy.is_set_up()
 
 
 def test_a_branch_without_a_worktree_gets_a_new_worktree(repo: Path, prepare):
@@ -251,7 +255,7 @@ def test_a_deleted_branch_is_recreated(repo: Path, prepare):
 
 def test_commits_on_a_branch_of_the_agents_own_are_brought_back(repo: Path, prepare):
     tree = prepare()
-    git(tree.path, "checkout", "--quiet", "-b", "feature")
+    git(tree.path, "checkout", "--quiet", "-b", "feature#1/caf\u00e9")
     write(tree.path / "mine", "x\n")
     git(tree.path, "add", "mine")
     git(tree.path, "commit", "--quiet", "-m", "theirs")
