@@ -11,6 +11,7 @@ from django.conf import settings
 from budget import amounts
 from orchestration.git import command as git
 from orchestration.git.clones.stores import Store
+from orchestration.git.clones.wrapping import Wrap, bare
 from orchestration.git.working_copies import WorkingCopy
 from orchestration.models import Entry, Session
 from orchestration.sessions import own_files
@@ -83,9 +84,9 @@ def worktrees() -> Path:
     return settings.DATA_DIR / "worktrees"
 
 
-def working_copy(entry: Entry) -> WorkingCopy:
-    """The entry's working copy on this host, there or not."""
-    return WorkingCopy(store(entry.workspace_id, Path(entry.workspace.repo)), worktrees(), entry.pk, entry.branch)
+def working_copy(entry: Entry, wrap: Wrap = bare) -> WorkingCopy:
+    """The entry's working copy on this host, there or not. `wrap`: how git is started on what an agent wrote."""
+    return WorkingCopy(store(entry.workspace_id, Path(entry.workspace.repo)), worktrees(), entry.pk, entry.branch, wrap)
 
 
 def store(workspace_id: str, repo: Path) -> Store:

@@ -80,7 +80,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     earlier = _earlier_pass(session)
     if earlier and git.succeeds(repo, "merge-base", "--is-ancestor", earlier.commit, start):
         return _landed_before(session, earlier.commit, earlier.verdict)
-    worktree = session_dir.working_copy(entry).prepare(
+    worktree = session_dir.working_copy(entry, boxes.wrap).prepare(
         config.integration_branch,
         start=start,
         leave_conflicts=earlier is None and session.work == Entry.Work.IMPLEMENT,

@@ -10,7 +10,7 @@ import pytest
 from orchestration.models import Entry, Executor, Session
 from orchestration.processes import sandbox_probe
 from orchestration.processes.sandbox_probe import Probe
-from tests.orchestration.worker.sessions.shop import Shop, entry_of, reports, rounds_of, spends
+from tests.orchestration.worker.sessions.shop import Shop, entry_of, gives, rounds_of, spends
 
 Make = Callable[..., Shop]
 
@@ -102,10 +102,9 @@ def test_a_report_that_is_a_link_to_a_file_of_the_host_is_not_read(shop: Make, t
 
 
 def test_a_reviewer_is_in_a_sandbox_too(shop: Make) -> None:
-    verdict = reports(type="verdict", verdict="pass", reasons=[])
     work = shop(
         "echo yes > ok",
-        interceptor={"agent": {"command": f"{spends(0.01)}; pwd >&2; case $(pwd) in /wor*) ;; *) exit 1;; esac; {verdict}"}},
+        interceptor={"agent": {"command": f"{spends(0.01)}; case $(pwd) in /wor*) ;; *) exit 1;; esac; {gives('pass')}"}},
     )
     session = work.run()
     assert session.outcome == "passed", session.outcome_message

@@ -140,7 +140,7 @@ def _commit(context: RoundContext) -> list[str]:
     """Commit all work, however the agent ended: work is never lost. Returns findings about what of the agent's own git was not taken over."""
     opened = context.round
     message = f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}"
-    copy = session_dir.working_copy(context.entry)
+    copy = session_dir.working_copy(context.entry, context.boxes.wrap)
     committed = copy.commit(message, max_bytes=context.config.limits.file_bytes)
     opened.commit = committed.sha or copy.export()
     opened.diffstat = changes.diffstat(context.repo, context.worktree.base_sha, opened.commit)

@@ -117,14 +117,25 @@ def test_what_it_has_is_not_sent_again(site: Site, monkeypatch: pytest.MonkeyPat
     commands.clear()
     write(site.root / "e2/work", "mine\n")
     copies.commit(site.repo, site.root / "e2", "round")
-    assert commands == ["add", "write-tree", "commit-tree", "pack-objects", "unpack-objects", "update-ref"]
+    assert commands == ["ls-files", "add", "write-tree", "commit-tree", "pack-objects", "unpack-objects", "update-ref"]
     commands.clear()
     with working_copies.checkout(site.copy.store, site.root, "check", git(site.repo, "rev-parse", "muster/e2")):
         assert commands == ["read-tree"]
     git(site.repo, "branch", "-D", "muster/e2")
 
 
-KNOWN = ("rev-parse", "read-tree", "update-ref", "add", "write-tree", "commit-tree", "pack-objects", "unpack-objects", "ls-tree")
+KNOWN = (
+    "rev-parse",
+    "read-tree",
+    "update-ref",
+    "add",
+    "write-tree",
+    "commit-tree",
+    "pack-objects",
+    "unpack-objects",
+    "ls-tree",
+    "ls-files",
+)
 
 
 def test_a_commit_that_the_users_repository_has_lost_is_delivered_again(site: Site) -> None:

@@ -106,12 +106,6 @@ def test_an_entrys_branch_that_a_person_has_checked_out_waits_for_them(shop: Mak
     first = work.run()
     assert first.outcome == "failed"
     branch = entry_of(first).branch
-    work.git(
-        "worktree",
-        "remove",
-        "--force",
-        str(next(Path(line.split()[0]) for line in work.git("worktree", "list").splitlines() if branch in line)),
-    )
     work.git("switch", "--quiet", branch)
     second = work.run(entry_of(first))
     assert (second.outcome, entry_of(first).crashes, breaker(work)) == ("interrupted", 0, "checked_out")
