@@ -15,6 +15,7 @@ from orchestration.git import places
 from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed
 from orchestration.processes.sandbox import Box, Mount
+from orchestration.sessions import own_files
 from orchestration.sessions.sandbox import shown, system
 from orchestration.sessions.sandbox.deciding import Decision, Mode, decide
 from orchestration.sessions.sandbox.missing import Missing
@@ -64,12 +65,16 @@ class Boxes:
         own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
         if home is not None:
             own.append(Mount(str(home), str(home), writable=True))
+        home_at = os.environ.get("HOME", "")
+        private = {"/tmp": _folder(scratch / "tmp"), "/var/tmp": _folder(scratch / "tmp")}
+        private |= {home_at: _folder(scratch / "home")} if home_at not in ("", "/") else {}
+        _make_mount_points(private, [*self._shown, *own])
         box = Box(
             cwd=cwd,
             own=tuple(own),
-            home=_folder(scratch / "home"),
-            home_at=os.environ.get("HOME", ""),
-            tmp=_folder(scratch / "tmp"),
+            home=str(scratch / "home"),
+            home_at=home_at,
+            tmp=str(scratch / "tmp"),
             system=system.mounts(),
             shown=self._shown,
             hidden=frozenset(self._hidden),
@@ -164,6 +169,21 @@ def _open_up(_function: object, path: str, _problem: object) -> None:
             os.unlink(path)
     except OSError:
         pass
+
+
+def _make_mount_points(private: Mapping[str, str], mounts: Iterable[Mount]) -> None:
+    """Make the places for what is mounted into private folders. bubblewrap would follow a link there that an earlier process left, out of the
+    sandbox that it is still building."""
+    for mount in mounts:
+        for base, folder in private.items():
+            name = os.path.relpath(mount.target, base)
+            if mount.target == base or not sandbox.is_in(mount.target, base):
+                continue
+            if os.path.isdir(mount.source):
+                own_files.folder(Path(folder), name)
+            elif not own_files.is_plain(Path(folder, name)):
+                remove_scratch(Path(folder, name))
+                own_files.write(Path(folder), name, "")
 
 
 def _folder(path: Path) -> str:
