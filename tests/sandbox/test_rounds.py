@@ -118,3 +118,27 @@ def test_the_data_directory_is_not_there(shop: Make, settings: object) -> None:
     )
     assert work.run().outcome == "passed"
     assert os.path.isdir(data / "worktrees")
+
+
+@pytest.mark.parametrize("leads_to", ["../../../../../../../../oldroot/{host}", "{host}"])
+def test_a_link_in_the_private_home_leads_no_mount_out_of_the_sandbox(
+    shop: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leads_to: str
+) -> None:
+    """Its next sandbox is built on what an agent left at home: a folder of the host must not be written to on the way."""
+    home, host = tmp_path / "home", tmp_path / "host"
+    for folder in (home / "tools", host):
+        folder.mkdir(parents=True)
+    (home / "tools/data").write_text("")
+    monkeypatch.setenv("HOME", str(home))
+    link = leads_to.format(host=host).replace("//", "/")
+    work = shop(
+        f"if test $MUSTER_ROUND = 1; then ln -s {link} ~/later; mkdir ~/new; else cat ~/later/data && echo yes > ok; fi; date > changed",
+    )
+    first = work.run()
+    (home / "later").mkdir()
+    (home / "later/data").write_text("")
+    row = Executor.objects.get(pk=work.workspace.pk)
+    Executor.objects.filter(pk=row.pk).update(config={**row.config, "sandbox": {"read": ["~/later/data"]}})
+    second = work.run(entry_of(first))
+    assert (first.outcome, second.outcome) == ("failed", "passed"), second.outcome_message
+    assert os.listdir(host) == []

@@ -4,6 +4,7 @@ deciding  which confinement is in force
 boxes     the sandbox of one process: what it may see, read and write
 direct    a short process of Muster's own in a sandbox
 missing   what a process named and the sandbox does not show
+shown     what the config names, and what is never shown
 programs  where the programs of the commands are installed
 system    what every sandbox shows of the host
 """

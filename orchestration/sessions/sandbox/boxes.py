@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -16,13 +15,13 @@ from orchestration.git import places
 from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed
 from orchestration.processes.sandbox import Box, Mount
-from orchestration.sessions.sandbox import system
+from orchestration.sessions import own_files
+from orchestration.sessions.sandbox import shown, system
 from orchestration.sessions.sandbox.deciding import Decision, Mode, decide
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.sessions.sandbox.programs import Finder
+from orchestration.sessions.sandbox.shown import WORK
 from workspaces.models import Workspace
-
-WORK = "/work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,16 @@ class Boxes:
         own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
         if home is not None:
             own.append(Mount(str(home), str(home), writable=True))
+        home_at = os.environ.get("HOME", "")
+        private = {"/tmp": _folder(scratch / "tmp"), "/var/tmp": _folder(scratch / "tmp")}
+        private |= {home_at: _folder(scratch / "home")} if home_at not in ("", "/") else {}
+        _make_mount_points(private, [*self._shown, *own])
         box = Box(
             cwd=cwd,
             own=tuple(own),
-            home=_folder(scratch / "home"),
-            home_at=os.environ.get("HOME", ""),
-            tmp=_folder(scratch / "tmp"),
+            home=str(scratch / "home"),
+            home_at=home_at,
+            tmp=str(scratch / "tmp"),
             system=system.mounts(),
             shown=self._shown,
             hidden=frozenset(self._hidden),
@@ -95,10 +98,10 @@ class Boxes:
         if not self.decision.confined:
             return list(argv)
         program = Finder("", os.environ.get("PATH", "")).of_program(argv[0])
-        shown = [*_mounts(program, writable=False), *(Mount(os.path.realpath(path), str(path)) for path in readable)]
+        visible = [*shown.mounts(program, writable=False), *(Mount(os.path.realpath(path), str(path)) for path in readable)]
         box = Box(
             cwd="/",
-            own=tuple(shown),
+            own=tuple(visible),
             home="",
             home_at="",
             tmp="",
@@ -114,9 +117,9 @@ class Boxes:
         home = os.environ.get("HOME", "")
         if not self.decision.confined:
             return Missing(home, ["/"], lambda path: True)
-        shown = [mount.target for mount in (*self._shown, *system.mounts()) if isinstance(mount, Mount)]
+        visible = [mount.target for mount in (*self._shown, *system.mounts()) if isinstance(mount, Mount)]
         own = [WORK, "/proc", "/dev", "/sys", "/run", "/bin", "/sbin", "/lib", "/lib64"]
-        return Missing(home, [*shown, *own], lambda path: any(sandbox.is_in(os.path.realpath(path), at) for at in self._hidden))
+        return Missing(home, [*visible, *own], lambda path: any(sandbox.is_in(os.path.realpath(path), at) for at in self._hidden))
 
     def explained(self, output: str) -> str:
         """An output with what the sandbox does not show of what it names."""
@@ -127,26 +130,11 @@ class Boxes:
 
     @cached_property
     def _shown(self) -> tuple[Mount, ...]:
-        """What the config names, with the programs of its commands. Resolved: a link and what it leads to are both there."""
-        config, home = self.config, os.environ.get("HOME", "")
-        finder = Finder(home, os.environ.get("PATH", ""))
-        read = finder.of_path() | finder.of_commands(_commands(config)) | {Path(path) for path in _named_in_env(config)}
-        for program in self.programs:
-            read |= finder.of_program(program)
-        read |= {_expanded(path, home) for path in config.sandbox.read}
-        readable = _mounts(read, writable=False)
-        writable = _mounts({_expanded(path, home) for path in config.sandbox.write}, writable=True)
-        links = [mount for mount in writable if mount.source != mount.target and _is_there(mount, readable)]
-        return tuple(mount for mount in (*readable, *writable) if mount not in links and mount.target != WORK)
+        return shown.by_config(self.config, self.programs)
 
     @cached_property
     def _hidden(self) -> set[str]:
-        """The data directory, databases, sockets and the repositories of other workspaces."""
-        repos = Workspace.objects.filter(deleted_at__isnull=True).exclude(pk=self.workspace.pk).values_list("repo", flat=True)
-        own = os.path.realpath(self.workspace.repo)
-        hidden = {os.path.realpath(repo) for repo in repos if repo} - {own}
-        hidden |= {os.path.realpath(settings.DATA_DIR), *_database_files(), *_sockets()}
-        return {path for path in hidden if os.path.exists(path)}
+        return shown.hidden(self.workspace)
 
     def _git(self, working_copy: Path) -> list[Mount]:
         """What git needs in the working copy: the objects of the store; of a linked worktree, the repository that it belongs to."""
@@ -183,50 +171,21 @@ def _open_up(_function: object, path: str, _problem: object) -> None:
         pass
 
 
+def _make_mount_points(private: Mapping[str, str], mounts: Iterable[Mount]) -> None:
+    """Make the places for what is mounted into private folders. bubblewrap would follow a link there that an earlier process left, out of the
+    sandbox that it is still building."""
+    for mount in mounts:
+        for base, folder in private.items():
+            name = os.path.relpath(mount.target, base)
+            if mount.target == base or not sandbox.is_in(mount.target, base):
+                continue
+            if os.path.isdir(mount.source):
+                own_files.folder(Path(folder), name)
+            elif not own_files.is_plain(Path(folder, name)):
+                remove_scratch(Path(folder, name))
+                own_files.write(Path(folder), name, "")
+
+
 def _folder(path: Path) -> str:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return str(path)
-
-
-def _commands(config: Config) -> list[str | Sequence[str]]:
-    agents = [config.agent, *(part.agent for part in (config.interceptor, config.verifier) if part is not None)]
-    commands: list[str | Sequence[str]] = [agent.command for agent in agents if agent.command is not None]
-    return [*commands, *(agent.args for agent in agents), *config.setup, *(check.run for check in config.verify)]
-
-
-def _named_in_env(config: Config) -> list[str]:
-    """Files that variables name, such as certificates."""
-    agents = [config.agent, *(part.agent for part in (config.interceptor, config.verifier) if part is not None)]
-    values = [value for agent in agents for value in agent.env.values()]
-    values += [os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")]
-    return [value for value in values if os.path.isabs(value) and "\0" not in value and os.path.isfile(value)]
-
-
-def _expanded(path: str, home: str) -> Path:
-    return Path(os.path.normpath(home + path[1:] if path.startswith("~/") else path))
-
-
-def _mounts(paths: Iterable[Path], *, writable: bool) -> list[Mount]:
-    """Each path and what it leads to. What lies below another shown folder is there with it."""
-    names = sorted({str(path) for path in paths if path.exists()})
-    places = {(real, real) for name in names if (real := os.path.realpath(name))}
-    places |= {(os.path.realpath(name), name) for name in names}
-    shown = [Mount(source, target, writable) for source, target in sorted(places, key=lambda place: place[1])]
-    return [mount for mount in shown if not (_is_there(mount, shown) or (not writable and system.is_shown(mount.target)))]
-
-
-def _is_there(mount: Mount, shown: Iterable[Mount]) -> bool:
-    """Whether one of the others shows it, as it is on the host: a link as a link."""
-    return any(sandbox.is_in(mount.target, other.target) for other in shown if mount.target != other.target)
-
-
-def _database_files() -> list[str]:
-    name = str(settings.DATABASES["default"].get("NAME") or "")
-    if "sqlite" not in settings.DATABASES["default"]["ENGINE"] or not os.path.isabs(name):
-        return []
-    return [os.path.realpath(name + ending) for ending in ("", "-wal", "-shm", "-journal")]
-
-
-def _sockets() -> list[str]:
-    url = urlsplit(str(getattr(settings, "REDIS_URL", "") or ""))
-    return [os.path.realpath(url.path)] if url.scheme in ("unix", "redis+socket") and os.path.isabs(url.path) else []
