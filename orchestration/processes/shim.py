@@ -226,10 +226,8 @@ class Shim:
         self.note_report()
 
     def note_report(self) -> None:
-        """What the sandbox's first process said of the agent's end. While the agent lives somebody else has said it."""
+        """What the sandbox's first process said of the agent's end."""
         assert self.sandbox
-        if self.leader and procfs.read_process(self.leader.pid) == self.leader:
-            self.sandbox.forget_end()
         if self.sandbox.failed and not self.exited:
             self.cause = self.cause or "start_failed"
             self.error = f"could not start {self.spec['argv'][0]!r} in {self.spec['cwd']!r}: {self.sandbox.failed}"
