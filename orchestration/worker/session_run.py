@@ -58,6 +58,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
         if stop_flags.reason in ("superseded", "fenced"):
             return  # another worker may act on it now, or the reaper ends it
         sessions.conclude(session, ending)
+        sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: it may be large, and nothing waits for it
 
 
 def _run(session: Session, stop_flags: StopFlags) -> Ending:
@@ -68,6 +69,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
         boxes = sandbox.for_workspace(config, session.workspace, place=str(entry.seq), programs=agents.binaries(config))
     except SandboxMissing as missing:
         return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
+    sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
     repo = Path(session.workspace.repo)
     start = branch.start_point(session.workspace_id, repo, config.integration_branch)
     earlier = _earlier_pass(session)
@@ -94,8 +96,6 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
         return _queue_landing(context, context.round.commit, verdict)
     finally:
         supervise.try_database(context.writer.flush)
-        sandbox.remove_scratch(session_dir.for_session(session.pk).private)
-        sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")
 
 
 def _run_round(context: RoundContext) -> Verdict:
