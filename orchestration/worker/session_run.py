@@ -65,6 +65,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
         if ending.outcome == Outcome.CRASHED:
             ending = repository_watch.ending_for(session, ending, by_git=by_git)
         sessions.conclude(session, ending)
+        sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: it may be large, and nothing waits for it
 
 
 def _run(session: Session, stop_flags: StopFlags) -> Ending:
@@ -75,6 +76,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
         boxes = sandbox.for_workspace(config, session.workspace, place=str(entry.seq), programs=agents.binaries(config))
     except SandboxMissing as missing:
         return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
+    sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")  # an earlier session's
     repo = Path(session.workspace.repo)
     start = branch.start_point(session.workspace_id, repo, config.integration_branch)
     earlier = _earlier_pass(session)
@@ -101,8 +103,6 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
         return _queue_landing(context, context.round.commit, verdict)
     finally:
         supervise.try_database(context.writer.flush)
-        sandbox.remove_scratch(session_dir.for_session(session.pk).private)
-        sandbox.remove_scratch(session_dir.private_home(entry.pk) / "tmp")
 
 
 def _run_round(context: RoundContext) -> Verdict:
