@@ -10,7 +10,7 @@ from pathlib import Path
 from orchestration.git import large_files, worktrees
 from orchestration.git.clones import checkouts, entry_clones, untrusted
 from orchestration.git.clones.entry_clones import Clone
-from orchestration.git.clones.records import Record
+from orchestration.git.clones.records import RECORDS, Record
 from orchestration.git.clones.stores import Store
 from orchestration.git.clones.wrapping import Wrap, bare
 from orchestration.git.command import GitError
@@ -96,6 +96,11 @@ class WorkingCopy:
 def checkout(store: Store, root: Path, name: str, commit: str) -> AbstractContextManager[Path]:
     """A clean working copy of a commit, on no branch, for the duration of the block; discarded afterwards. Raises GitError."""
     return checkouts.checkout(store, root / checked_name(name), commit)
+
+
+def names_in(root: Path, pattern: str) -> list[str]:
+    """Of working copies, also those of which a kill left only the record."""
+    return sorted({path.name for folder in (root, root / RECORDS) for path in folder.glob(pattern)})
 
 
 def checked_name(name: str) -> str:

@@ -27,7 +27,7 @@ class Check(Part):
     def _inside(cls, path: str | None) -> str | None:
         parts = [part for part in (path or "x").split("/") if part not in ("", ".")]
         if (path or "").startswith("/") or ".." in parts or not parts or parts[0].lower() == ".git":
-            raise ValueError("must lie inside the worktree")
+            raise ValueError("must lie inside the clone")
         return path
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import structlog
 from django.db import transaction
 
+from orchestration.git import working_copies
 from orchestration.git.clones import checkouts
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
@@ -26,7 +27,7 @@ def work(lease: Lease) -> None:
     for left in lease.folder.glob(judging.checkout_name(lease, "*")):  # of landers that were killed, or that lost their lease
         checkouts.discard(lease.repo, left)
     swap.recover(lease)
-    _remove_worktrees(lease, [path.name for path in lease.folder.glob("entry_*")])  # left by landers that were killed
+    _remove_worktrees(lease, working_copies.names_in(lease.folder, "entry_*"))  # left by landers that were killed
     try:
         while _step(lease):
             if branch.others_wait(lease.workspace_id):

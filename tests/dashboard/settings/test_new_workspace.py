@@ -86,7 +86,7 @@ def test_checking_reports_the_repository_and_creates_nothing(ana: Client, shop: 
         ({"max_workers": "9" * 30}, "less than or equal"),
         ({"command": ""}, "A command agent needs a command"),
         ({"kind": "skynet"}, "Select a valid choice"),
-        ({"junit": "../x", "verify": "true"}, "Must lie inside the worktree"),
+        ({"junit": "../x", "verify": "true"}, "Must lie inside the clone"),
         ({"junit": "x.xml"}, "goes with a verify command"),
     ],
 )

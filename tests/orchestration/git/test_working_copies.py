@@ -450,6 +450,18 @@ def test_it_is_removed_only_when_nothing_is_lost(repo: Path, prepare):
     assert (prepare().path / "mine").exists()
 
 
+def test_a_removal_that_was_killed_is_finished(repo: Path, prepare, monkeypatch):
+    tree = prepare()
+    copy = copies.copy_of(repo, tree.path.parent)
+    with monkeypatch.context() as killed:
+        killed.setattr(Record, "remove", lambda record: None)
+        copy.discard()
+    assert not tree.path.exists()
+    assert working_copies.names_in(tree.path.parent, "e*") == ["e1"]
+    assert copy.discard()
+    assert working_copies.names_in(tree.path.parent, "e*") == []
+
+
 def test_a_checkout_is_clean_and_leaves_nothing(repo: Path, prepare, tmp_path: Path):
     tree = prepare()
     write(tree.path / "mine", "x\n")
