@@ -21,14 +21,18 @@ def main() -> None:
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     for name in without.split(","):
         os.environ.pop(name, None)
+    problems, problem = os.pipe()  # closed by the exec, so its end shows that the agent runs
     leader = os.fork()
     if leader == 0:
-        start(report, limits, command)
-    report_line(report, "started")
+        start(problem, limits, command)
+    os.close(problem)
+    failure = os.read(problems, 1000)
+    os.close(problems)
+    report_line(report, f"failed {failure.decode(errors='replace')}" if failure else "started")
     wait(report, leader)
 
 
-def start(report: int, limits: str, command: list[str]) -> None:
+def start(problems: int, limits: str, command: list[str]) -> None:
     """Become the agent."""
     try:
         os.setpgid(0, 0)
@@ -39,7 +43,7 @@ def start(report: int, limits: str, command: list[str]) -> None:
             resource.setrlimit(getattr(resource, name), (int(value), int(value)))
         os.execvp(command[0], command)
     except (OSError, ValueError) as problem:
-        report_line(report, f"failed {problem}")
+        report_line(problems, str(problem))
     finally:
         os._exit(127)
 
@@ -56,9 +60,9 @@ def wait(report: int, leader: int) -> None:
             report_line(report, f"exited {code}" if code >= 0 else f"signalled {-code}")
 
 
-def report_line(report: int, message: str) -> None:
+def report_line(pipe: int, message: str) -> None:
     try:
-        os.write(report, message.replace("\n", " ").encode(errors="replace") + b"\n")
+        os.write(pipe, message.replace("\n", " ").encode(errors="replace") + b"\n")
     except OSError:  # the shim is gone, and this sandbox with it
         pass
 

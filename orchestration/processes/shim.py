@@ -269,6 +269,8 @@ class Shim:
             self.next_pass = now if hurry else self.next_pass
 
     def new_tree_kill(self, grace_s: float, now: float) -> TreeKill:
+        if self.sandbox and self.agent and self.leader is None and not self.exited:  # its report is still on the way
+            self.leader = shim_sandbox.leader_of(self.agent.pid)
         return TreeKill(
             self.tree,
             grace_s=grace_s,

@@ -63,10 +63,12 @@ class Sandbox:
 
     def _take(self, line: bytes) -> None:
         word, _, value = line.decode("utf-8", "replace").partition(" ")
+        if word == "failed" and not self.started:  # once the agent runs, this would come from the agent
+            self.failed = value[:500]
         self.started = True
-        if word == "failed":
-            self.failed = self.failed or value[:500]
-        elif word in ("exited", "signalled") and value.isascii() and value.isdigit() and len(value) < 4 and self.ended is None:
+        if self.failed:
+            return
+        if word in ("exited", "signalled") and value.isascii() and value.isdigit() and len(value) < 4 and self.ended is None:
             self.ended = (int(value), None) if word == "exited" else (None, int(value))
 
 

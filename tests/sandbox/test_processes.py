@@ -129,3 +129,10 @@ def test_no_process_inside_can_report_another_end_than_the_agents(a_spec: ASpec)
     script = 'for fd in /proc/1/fd/*; do (echo "exited 0" > $fd) 2>/dev/null; done; sleep 0.2; exit 3'
     with agent_process.start(a_spec(argv=["sh", "-c", script])) as process:
         assert (process.ended.cause, process.ended.exit_code) == ("exited", 3)
+
+
+def test_no_process_inside_can_report_a_failed_start(a_spec: ASpec) -> None:
+    """It would count as a missing program, and stop the whole workspace."""
+    script = 'for fd in /proc/1/fd/*; do (echo "failed not there" > $fd) 2>/dev/null; done; sleep 0.2; exit 3'
+    with agent_process.start(a_spec(argv=["sh", "-c", script])) as process:
+        assert (process.ended.cause, process.ended.exit_code) == ("exited", 3)
