@@ -24,8 +24,10 @@ _KINDS = {Landing.Kind.ENTRY: Kind.ENTRIES, Landing.Kind.BASE: Kind.BASE, Landin
 def work(lease: Lease) -> None:
     """Do all that is due, or one batch where others wait for a lander. Raises Fenced, Halted, or GitError."""
     lease.check_not_stopped()
-    for left in lease.folder.glob(judging.checkout_name(lease, "*")):  # of landers that were killed, or that lost their lease
-        checkouts.discard(lease.repo, left)
+    for left in working_copies.names_in(
+        lease.folder, judging.checkout_name(lease, "*")
+    ):  # of landers that were killed or lost their lease
+        checkouts.discard(lease.repo, lease.folder / left)
     swap.recover(lease)
     _remove_worktrees(lease, working_copies.names_in(lease.folder, "entry_*"))  # left by landers that were killed
     try:
