@@ -7,7 +7,6 @@ from pathlib import Path
 from orchestration.git import command as git
 
 MAX_BYTES = 100 * 2**20  # where no workspace says otherwise
-ADD = ("--no-literal-pathspecs", "add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul")
 
 
 def over(path: Path, names: Iterable[str], max_bytes: int) -> dict[str, int]:
@@ -27,9 +26,12 @@ def committed(repo: Path, base: str, commit: str, max_bytes: int) -> dict[str, i
     return sizes
 
 
-def all_but(names: Collection[str]) -> str:
-    """The input of ADD that stages everything except these files."""
-    return "\0".join([".", *(f":(exclude,literal,top){name}" for name in names)])
+def add_all(but: Collection[str]) -> tuple[tuple[str, ...], str]:
+    """The command that stages everything except these files, and its input."""
+    if not but:
+        return ("add", "--all"), ""
+    patterns = "\0".join([".", *(f":(exclude,literal,top){name}" for name in but)])
+    return ("--no-literal-pathspecs", "add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"), patterns
 
 
 def _size(file: Path) -> int:

@@ -44,7 +44,8 @@ def commit(path: Path, message: str, *, branch: str, max_bytes: int = large_file
     _detach_inner_repositories(path)
     half_merged = [name for name in git.run(path, "diff", "--name-only", "--diff-filter=U", "-z").split("\0") if name]
     names = [name for name in uncommitted(path) if name not in half_merged]
-    git.run(path, *large_files.ADD, text=large_files.all_but(large_files.over(path, names, max_bytes)))
+    command, text = large_files.add_all(large_files.over(path, names, max_bytes))
+    git.run(path, *command, text=text)
     is_new = not git.succeeds(path, "diff", "--cached", "--quiet", "--no-ext-diff", "HEAD") or _is_merging(path)
     if is_new:
         command = ("commit", "--quiet", "--no-verify", "--cleanup=whitespace", "--allow-empty-message", "--file=-")

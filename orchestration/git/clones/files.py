@@ -38,22 +38,23 @@ def record_all(store: Store, path: Path, commit: str, max_bytes: int) -> str:
         if _add(store, path, max_bytes):
             store.run("read-tree", "--reset", commit, index=index, tree=path)
             _detach_inner_repositories(store, path)
-            store.run(*large_files.ADD, text=_all_but_large(store, path, max_bytes), index=index, tree=path)
+            command, text = _add_all(store, path, max_bytes)
+            store.run(*command, text=text, index=index, tree=path)
     return store.run("write-tree", index=index, tree=path)
 
 
 def _add(store: Store, path: Path, max_bytes: int) -> bool:
     """Whether a repository inside stands in the way: it would be committed as a bare link, and an empty one makes git fail."""
-    text = _all_but_large(store, path, max_bytes)
-    code, _, errors = store.attempt(*large_files.ADD, text=text, index=Record.of(path).index, tree=path)
+    command, text = _add_all(store, path, max_bytes)
+    code, _, errors = store.attempt(*command, text=text, index=Record.of(path).index, tree=path)
     is_inner = "embedded git repository" in errors or "does not have a commit checked out" in errors
     if code and not is_inner:
         raise GitError("add", errors)
     return is_inner
 
 
-def _all_but_large(store: Store, path: Path, max_bytes: int) -> str:
-    return large_files.all_but(large_files.over(path, others(store, path, "--modified"), max_bytes))
+def _add_all(store: Store, path: Path, max_bytes: int) -> tuple[tuple[str, ...], str]:
+    return large_files.add_all(large_files.over(path, others(store, path, "--modified"), max_bytes))
 
 
 def _detach_inner_repositories(store: Store, path: Path) -> None:
