@@ -3,10 +3,11 @@
 It starts the agent, adopts its orphans, and reports how the agent ended: bubblewrap itself cannot tell a signal from an exit code. Signals
 from inside do not reach it, since it is the first process of its namespace.
 
-Every process of a session waits for this one, so it imports built-in modules only: json or signal would take as long as all the rest.
+Every process of a session waits for this one, so it imports modules in C only: json or signal would take as long as all the rest.
 """
 
 import _signal
+import _socket
 import os
 import resource
 import sys
@@ -21,7 +22,8 @@ def main() -> None:
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     for name in without.split(","):
         os.environ.pop(name, None)
-    problems, problem = os.pipe()  # closed by the exec, so its end shows that the agent runs
+    ours, theirs = _socket.socketpair()  # closed by the exec: its end shows that the agent runs. A pipe could be opened by the agent
+    problems, problem = ours.detach(), theirs.detach()
     leader = os.fork()
     if leader == 0:
         start(problem, limits, command)

@@ -43,22 +43,22 @@ def _frozen(pid: int, seconds: float) -> None:
 
 @fault
 def a_service_is_killed(place: Place, dice: random.Random) -> str:
-    found = _service(place, dice)
-    if found is None:
+    service = _service(place, dice)
+    if service is None:
         return ""
     with suppress(ProcessLookupError):
-        os.kill(found[1], signal.SIGKILL)
-    return found[0]
+        os.kill(service[1], signal.SIGKILL)
+    return service[0]
 
 
 @fault
 def a_service_is_frozen(place: Place, dice: random.Random) -> str:
-    found, seconds = _service(place, dice), dice.choice([0.5, 2.0, 7.0])
-    if found is None:
+    service, seconds = _service(place, dice), dice.choice([0.5, 2.0, 7.0])
+    if service is None:
         return ""
     with suppress(psutil.NoSuchProcess):
-        _frozen(found[1], seconds)
-    return f"{found[0]} for {seconds:g} s"
+        _frozen(service[1], seconds)
+    return f"{service[0]} for {seconds:g} s"
 
 
 @fault
