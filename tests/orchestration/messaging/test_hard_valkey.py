@@ -39,8 +39,10 @@ class Server:
 def server(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server(tmp_path)
     settings.REDIS_URL = sockets.valkey_url(tmp_path)
-    monkeypatch.setattr(current_app.conf, "broker_url", settings.REDIS_URL.replace("unix://", "redis+socket://", 1))
-    monkeypatch.setattr(current_app.conf, "broker_write_url", current_app.conf.broker_url)
+    url = settings.REDIS_URL.replace("unix://", "redis+socket://", 1)
+    # In this order: the first falls back to the second, also while it is restored.
+    for name in ("broker_write_url", "broker_url"):
+        monkeypatch.setattr(current_app.conf, name, url)
     publishing.reset()
     try:
         yield server
