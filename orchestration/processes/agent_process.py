@@ -3,6 +3,7 @@
 import json
 import os
 import selectors
+import socket
 import subprocess
 import sys
 import tempfile
@@ -10,16 +11,17 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self, get_args
+from typing import IO, Any, Literal, Self, get_args
 
 from orchestration.processes import kill_sequence, leftovers, procfs, shim_watch
 from orchestration.processes.frames import Damaged, FrameReader
 from orchestration.processes.kill_sequence import Step
 from orchestration.processes.leftovers import Identity
+from orchestration.processes.sandbox import WayOut
 from orchestration.processes.shim_output import BEAT, STATUS, STDOUT
 from orchestration.processes.shim_watch import Overdue, ShimWatch
 
@@ -37,13 +39,14 @@ Cause = Literal["exited", "stopped", "killed", "wall_timeout", "idle_timeout", "
 @dataclass(frozen=True, slots=True)
 class Sandboxed:
     """How a process starts in a sandbox: by `bwrap` with `options` (sandbox.py), under `init`. `env`: for the first process alone. `limits`:
-    soft and hard, by the name of the resource."""
+    soft and hard, by the name of the resource. `way_out`: of a network of its own; None: it has the host's, or none."""
 
     bwrap: str
     options: list[str]
     init: list[str]
     env: dict[str, str] = field(default_factory=dict)
     limits: dict[str, int] = field(default_factory=dict)
+    way_out: WayOut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +279,9 @@ def start(spec: Spec) -> Process:
     status_path = Path(spec.status_path)
     status_path.unlink(missing_ok=True)  # an earlier attempt's status must not count for this one
     handle, spec_path = tempfile.mkstemp(prefix="shim-", suffix=".json", dir=status_path.parent)
+    way_out = spec.sandbox.way_out.open() if spec.sandbox and spec.sandbox.way_out else None
     with os.fdopen(handle, "w") as file:
-        json.dump(asdict(spec), file)
+        json.dump(_for_shim(spec, way_out), file)
     journal = Path(spec.journal_path)
     journal_start = journal.stat().st_size if journal.exists() else 0  # it has the events of earlier processes too
     # The shim carries the marker from its start, so that the reaper cannot miss a session that is just starting.
@@ -291,5 +295,17 @@ def start(spec: Spec) -> Process:
         env=environment,
         bufsize=0,
         start_new_session=True,
+        pass_fds=[way_out.fileno()] if way_out else [],
     )
+    if way_out:
+        way_out.close()  # the shim has its copy, and its end is the end of the proxy
     return Process(spec, shim, journal_start)
+
+
+def _for_shim(spec: Spec, way_out: socket.socket | None) -> dict[str, Any]:
+    """`network` of the sandbox: the socket's number, then the ports to listen on."""
+    if spec.sandbox is None or spec.sandbox.way_out is None or way_out is None:
+        return asdict(spec)
+    plain = asdict(replace(spec, sandbox=replace(spec.sandbox, way_out=None)))
+    plain["sandbox"]["network"] = [way_out.fileno(), *spec.sandbox.way_out.ports]
+    return plain

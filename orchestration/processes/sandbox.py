@@ -4,9 +4,10 @@ An allow list: a path that nothing here names does not exist for the process. Wh
 lies below a folder that is shown.
 """
 
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 CONFINEMENT = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
@@ -14,7 +15,19 @@ CONFINEMENT = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
 PROC_READ_ONLY = ("sys", "sysrq-trigger", "fs", "irq", "bus", "scsi", "acpi", "asound")
 INIT = "/run/muster/init.py"
 
-Network = Literal["open", "none"]
+Network = Literal["open", "proxy", "none"]
+
+
+class WayOut(Protocol):
+    """What a process with a network of its own may reach. `ports`: of its loopback, where its first process listens on behalf of this."""
+
+    ports: list[int]
+
+    def open(self) -> socket.socket:
+        """Start serving, for one process. The first process sends its listening sockets here."""
+
+    def refused(self) -> list[str]:
+        """Sentences about what was refused since the last call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The first process of a sandbox: `python -I -S init.py REPORT_FD LIMITS WITHOUT -- COMMAND...`.
+"""The first process of a sandbox: `python -I -S init.py REPORT_FD LIMITS WITHOUT NETWORK -- COMMAND...`.
 
 It starts the agent, adopts its orphans, and reports how the agent ended: bubblewrap itself cannot tell a signal from an exit code. Signals
 from inside do not reach it, since it is the first process of its namespace.
@@ -13,16 +13,26 @@ import resource
 import sys
 
 RESTORED = (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT)  # Python ignores or handles them, and a child would inherit that
+HANDED_OVER_S = 10.0
 
 
 def main() -> None:
-    """LIMITS: `RLIMIT_NPROC=10,...`. WITHOUT: variables that the agent does not get, `A,B`."""
-    report, limits, without, command = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[5:]
+    """LIMITS: `RLIMIT_NPROC=10,...`. WITHOUT: variables that the agent does not get, `A,B`. NETWORK: empty, or a socket's number and
+    the ports to listen on."""
+    report, limits, without, network, command = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[6:]
     os.set_inheritable(report, False)
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     for name in without.split(","):
         os.environ.pop(name, None)
-    ours, theirs = _socket.socketpair()  # closed by the exec: its end shows that the agent runs. A pipe could be opened by the agent
+    if network:
+        try:
+            listen(*[int(number) for number in network.split(",")])
+        except OSError as error:
+            report_line(report, f"failed the sandbox's network: {error}")
+            return
+    ours, theirs = (
+        _socket.socketpair()
+    )  # closed by the exec: its end shows that the agent runs. A pipe could be opened by the agent
     problems, problem = ours.detach(), theirs.detach()
     leader = os.fork()
     if leader == 0:
@@ -32,6 +42,24 @@ def main() -> None:
     os.close(problems)
     report_line(report, f"failed {failure.decode(errors='replace')}" if failure else "started")
     wait(report, leader)
+
+
+def listen(way_out: int, *ports: int) -> None:
+    """Listen on the sandbox's own loopback, and hand the sockets to the worker. No copy is left when the agent starts."""
+    worker = _socket.socket(fileno=way_out)
+    worker.settimeout(HANDED_OVER_S)
+    listeners = []
+    for port in ports:
+        listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(128)
+        listeners.append(listener)
+    numbers = b"".join(listener.fileno().to_bytes(4, sys.byteorder) for listener in listeners)
+    worker.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, numbers)])
+    if not worker.recv(1):
+        raise OSError("the worker did not take it")
+    for handle in (*listeners, worker):
+        handle.close()
 
 
 def start(problems: int, limits: str, command: list[str]) -> None:

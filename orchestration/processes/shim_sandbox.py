@@ -26,6 +26,7 @@ class Sandbox:
         self._size = 0
         self._arguments = file_with(arguments(spec["options"], env | spec["env"]))
         limits = ",".join(f"{name}={value}" for name, value in spec["limits"].items() if value)
+        network = [str(number) for number in spec.get("network", ())]
         without = ",".join(name for name in ("PWD", *spec["env"]) if name not in env)
         self.argv = [
             spec["bwrap"],
@@ -35,18 +36,19 @@ class Sandbox:
             str(self._writer),
             limits,
             without,
+            ",".join(network),
             "--",
             *argv,
         ]
-        self.passed = (self._arguments, self._writer)
+        self.passed = (self._arguments, self._writer, *(int(handle) for handle in network[:1]))
         self.ended: tuple[int | None, int | None] | None = None
         self.failed = ""
         self.started = False
         self.last_words = b""
 
     def close_handles(self) -> None:
-        """bubblewrap has its copies now."""
-        for handle in self.passed:
+        """bubblewrap has its copies now. The network's stays open: its end is the end of the proxy."""
+        for handle in (self._arguments, self._writer):
             os.close(handle)
 
     def read(self) -> bool:

@@ -87,6 +87,8 @@ def run(
                         writer.add(f"{supervised.name}:{line.stream}" if supervised.name else line.stream, line.text)
                     if on_line is not None:
                         on_line(line.text, line.stream)
+                else:
+                    _note_refusals(supervised, writer)
                 if writer.is_full or time.monotonic() - flushed > FLUSH_S:
                     flushed = time.monotonic()
                     try_database(lambda: flush(session, writer))
@@ -94,8 +96,16 @@ def run(
                     on_poll()
         finally:
             stop_flags.attach(None)
+        _note_refusals(supervised, writer)
         try_database(lambda: flush(session, writer))
         return _proven_dead(process.ended, spec, stop_flags)
+
+
+def _note_refusals(supervised: SupervisedProcess, writer: log_chunks.Writer) -> None:
+    """Log what the sandbox's proxy did not let through."""
+    if supervised.sandbox and supervised.sandbox.way_out:
+        for sentence in supervised.sandbox.way_out.refused():
+            writer.add("muster", sentence)
 
 
 def _proven_dead(ended: agent_process.Ended, spec: agent_process.Spec, stop_flags: StopFlags) -> agent_process.Ended:

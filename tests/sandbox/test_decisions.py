@@ -34,6 +34,8 @@ def test_the_stricter_of_workspace_and_host_counts(mode: str, host: str, probe: 
         ({"required": True}, "auto", BROKEN, "no user namespaces"),
         ({"mode": "bubblewrap"}, "auto", BROKEN, "no user namespaces"),
         ({}, "bubblewrap", BROKEN, "no user namespaces"),
+        ({"network": "proxy"}, "auto", BROKEN, "no user namespaces"),
+        ({"network": "proxy"}, "none", WORKS, "MUSTER_SANDBOX is none"),
         ({"required": True}, "none", WORKS, "MUSTER_SANDBOX is none"),
     ],
 )

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from orchestration.configuration.config import hosts
 from orchestration.configuration.config.fields import Part
 
 
@@ -20,22 +21,28 @@ def _place(path: str) -> str:
 Place = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00\n]*$"), AfterValidator(_place)]
 Places = Annotated[list[Place], Field(max_length=100)]
 
+Host = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(hosts.listed)]
+
 
 class Sandbox(Part):
     """`mode`: `auto` uses bubblewrap where it works. `required`: without a working sandbox no session starts. `read`, `write`: more folders
-    and files of the host. `network`: `none` has no way out; usage comes on stdout only.
+    and files of the host. `network`: `proxy` reaches providers, Muster and the hosts in `allow`; `none` has no way out, usage
+    comes on stdout only.
     """
 
     mode: Literal["auto", "bubblewrap", "none"] = "auto"
     required: bool = False
     read: Places = Field(default_factory=list)
     write: Places = Field(default_factory=list)
-    network: Literal["open", "none"] = "open"
+    network: Literal["open", "proxy", "none"] = "open"
+    allow: Annotated[list[Host], Field(max_length=200)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.mode == "none" and self.required:
             raise ValueError("with the mode none there is no sandbox that could be required")
+        if self.mode == "none" and self.network == "proxy":
+            raise ValueError("with the mode none there is no sandbox that could have a proxy")
         return self
 
 

@@ -16,7 +16,7 @@ from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed
 from orchestration.processes.sandbox import Box, Mount
 from orchestration.sessions import own_files
-from orchestration.sessions.sandbox import shown, system
+from orchestration.sessions.sandbox import network, shown, system
 from orchestration.sessions.sandbox.deciding import Decision, Mode, decide
 from orchestration.sessions.sandbox.missing import Missing
 from orchestration.sessions.sandbox.programs import Finder
@@ -41,6 +41,7 @@ class Boxes:
     decision: Decision
     place: str
     programs: tuple[str, ...] = field(default=())
+    refusals: network.Refusals = field(default_factory=network.Refusals, compare=False)
 
     def cwd(self, working_copy: Path) -> Path:
         """The working copy as its processes see it: on every host the same, since the conversation of a CLI is bound to it."""
@@ -55,8 +56,10 @@ class Boxes:
         home: Path | None = None,
         files: Iterable[Path] = (),
         logins: Iterable[Path] = (),
+        endpoint: str = "",
     ) -> Started:
-        """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew."""
+        """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
+        `endpoint`: where it reports its usage."""
         if not self.decision.confined:
             return Started(dict(env))
         cwd = str(self.cwd(working_copy))
@@ -82,6 +85,7 @@ class Boxes:
             proc=sandbox_probe.proc_read_only(),
             network=self.config.sandbox.network,
         )
+        way_out = network.way_out(self.config, endpoint, self.refusals)
         interpreter, needed = sandbox_probe.python()
         boxed = Sandboxed(
             sandbox_probe.probe().bwrap,
@@ -89,8 +93,10 @@ class Boxes:
             [interpreter, "-I", "-S", sandbox.INIT],
             needed,
             {"RLIMIT_NPROC": self.config.limits.processes, "RLIMIT_FSIZE": self.config.limits.write_mb * 2**20},
+            way_out,
         )
-        return Started({**env, **({"TMPDIR": "/tmp"} if "TMPDIR" in env else {})}, boxed)
+        own_env = ({"TMPDIR": "/tmp"} if "TMPDIR" in env else {}) | (way_out.variables() if way_out else {})
+        return Started({**env, **own_env}, boxed)
 
     def wrap(self, argv: Sequence[str], *, readable: Sequence[Path]) -> list[str]:
         """The command line that runs `argv` where it can read these paths, and write nowhere: for Muster's own git on what an agent wrote. It

@@ -116,6 +116,7 @@ def _started(session: Session, launch: Launch, task: Task, directory: SessionDir
         home=task.home if traits.binary else None,
         files=directory.files,
         logins=_logins(task.agent, task.env) if traits.binary else (),
+        endpoint=task.endpoint,
     )
 
 

@@ -1,0 +1,18 @@
+"""The way out of a sandbox with `network: proxy`.
+
+proxy  the proxy of one process
+rules  which hosts it lets through; pure
+hosts  the hosts that a workspace needs: providers, Muster, its own list
+"""
+
+from orchestration.configuration import Config
+from orchestration.sessions.sandbox.network.hosts import for_config
+from orchestration.sessions.sandbox.network.proxy import Proxy, Refusals
+from orchestration.sessions.sandbox.network.rules import Rules
+
+__all__ = ["Proxy", "Refusals", "Rules", "for_config", "way_out"]
+
+
+def way_out(config: Config, endpoint: str, refusals: Refusals) -> Proxy | None:
+    """The proxy of one process that reports its usage to `endpoint`, if the workspace asks for one."""
+    return Proxy(Rules.of(for_config(config, endpoint)), refusals) if config.sandbox.network == "proxy" else None

@@ -1,0 +1,51 @@
+"""The hosts that the processes of a workspace need: its agents' providers, Muster itself, and what its config adds. Package
+registries are no exception: which ones are trusted is for the owner to say."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from orchestration.configuration import Agent, Config
+from orchestration.configuration.config import hosts
+
+_ANTHROPIC, _OPENAI, _GOOGLE = "api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com"
+
+PROVIDERS: dict[str, tuple[str, ...]] = {
+    "command": (),
+    "claude_code": (_ANTHROPIC, "console.anthropic.com", "platform.claude.com"),
+    "codex": (_OPENAI, "auth.openai.com", "chatgpt.com"),
+    "opencode": (_ANTHROPIC, _OPENAI, _GOOGLE, "openrouter.ai", "opencode.ai", "models.dev"),
+    "gemini": (_GOOGLE, "cloudcode-pa.googleapis.com", "oauth2.googleapis.com", "aiplatform.googleapis.com"),
+    "qwen": (_OPENAI, _ANTHROPIC, _GOOGLE, "dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com", "chat.qwen.ai", "portal.qwen.ai"),
+    "aider": (_OPENAI, _ANTHROPIC, _GOOGLE, "openrouter.ai", "api.deepseek.com"),
+    "mini_swe_agent": (_OPENAI, _ANTHROPIC, _GOOGLE, "openrouter.ai"),
+}  # fmt: skip
+
+ADDRESSES = ("_URL", "_BASE", "_ENDPOINT")  # how the names of variables end that say where a provider is
+
+
+def for_config(config: Config, *more: str) -> list[str]:
+    """Entries for the rules. `more`: addresses that Muster itself serves for the process."""
+    agents = [config.agent, *(part.agent for part in (config.interceptor, config.verifier) if part is not None)]
+    entries = [*config.sandbox.allow]
+    for agent in agents:
+        entries += [*PROVIDERS.get(agent.kind, ()), *_gateways(agent)]
+    return [*entries, *(entry for url in (settings.BASE_URL, *more) if (entry := _place(url)))]
+
+
+def _gateways(agent: Agent) -> Iterator[str]:
+    for name, value in agent.env.items():
+        if name.endswith(ADDRESSES) and (entry := _place(value)):
+            yield entry
+
+
+def _place(url: str) -> str:
+    """The host and port of a web address; empty: it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+        return hosts.listed(f"{host}:{port}")
+    except (ValueError, KeyError):
+        return ""
