@@ -159,7 +159,7 @@ def run_pytest(suite: Suite, arguments: list[str]) -> Result:
 
 def _repeat_alone(result: Result) -> None:
     """In CI, each test that failed runs once more, alone: a machine that was too busy for it must not look like a fault. What passes then
-    is named in the report: its reason is to be found all the same."""
+    is named in the report: its reason still has to be searched for."""
     for name in list(result.failing):
         print(f"\n--- once more, alone: {name} ---", flush=True)
         again = run_pytest(result.suite, [name])

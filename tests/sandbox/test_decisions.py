@@ -36,6 +36,7 @@ def test_the_stricter_of_workspace_and_host_counts(mode: str, host: str, probe: 
         ({}, "bubblewrap", BROKEN, "no user namespaces"),
         ({"network": "proxy"}, "auto", BROKEN, "no user namespaces"),
         ({"network": "proxy"}, "none", WORKS, "MUSTER_SANDBOX is none"),
+        ({"network": "none"}, "none", WORKS, "MUSTER_SANDBOX is none"),
         ({"required": True}, "none", WORKS, "MUSTER_SANDBOX is none"),
     ],
 )

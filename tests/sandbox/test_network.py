@@ -219,9 +219,10 @@ def test_what_is_no_host_is_refused(text: str) -> None:
         configuration.load({"sandbox": {"allow": [text]}})
 
 
-def test_a_proxy_needs_a_sandbox() -> None:
-    with pytest.raises(ValueError, match="proxy"):
-        configuration.load({"sandbox": {"mode": "none", "network": "proxy"}})
+@pytest.mark.parametrize("network", ["proxy", "none"])
+def test_a_bounded_network_needs_a_sandbox(network: str) -> None:
+    with pytest.raises(ValueError, match="keep its processes off the network"):
+        configuration.load({"sandbox": {"mode": "none", "network": network}})
 
 
 def test_agents_reach_their_provider_their_gateway_and_muster(settings: Any) -> None:

@@ -41,8 +41,8 @@ class Sandbox(Part):
     def _possible(self) -> Self:
         if self.mode == "none" and self.required:
             raise ValueError("with the mode none there is no sandbox that could be required")
-        if self.mode == "none" and self.network == "proxy":
-            raise ValueError("with the mode none there is no sandbox that could have a proxy")
+        if self.mode == "none" and self.network != "open":
+            raise ValueError("with the mode none there is no sandbox that could keep its processes off the network")
         return self
 
 

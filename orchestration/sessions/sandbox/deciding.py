@@ -39,7 +39,7 @@ def on_host(host: str, probe: Probe) -> str:
 def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
     """Whether all processes of a workspace are confined, and a sentence, from what the workers of these hosts report."""
     bare = {host: report for host, report in hosts.items() if not report.startswith(BUBBLEWRAP)}
-    must = config.required or config.mode == "bubblewrap" or config.network == "proxy"
+    must = config.required or config.mode == "bubblewrap" or config.network != "open"
     if config.mode == "none":
         return (
             False,
@@ -57,7 +57,7 @@ def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
 
 def decide(config: Sandbox, host: Mode, probe: Probe) -> Decision:
     """The stricter of the workspace and the host counts. Raises SandboxMissing."""
-    must = config.required or "bubblewrap" in (config.mode, host) or config.network == "proxy"
+    must = config.required or "bubblewrap" in (config.mode, host) or config.network != "open"
     if host == "none" and must:
         raise SandboxMissing("The workspace requires a sandbox, and MUSTER_SANDBOX is none on this host")
     if "bubblewrap" not in (config.mode, host) and "none" in (config.mode, host):
