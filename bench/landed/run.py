@@ -82,6 +82,7 @@ def _compare(folder: Path, chosen: argparse.Namespace, extra: dict[str, str]) ->
         print(f"P3 git processes        {counted.gits / COUNTED:8.1f}  an entry")
     alone = _one_checkout(folder, chosen.files)
     expected = alone * max(chosen.slots / (os.cpu_count() or 1), 1)
+    print(f"Start: claimed -> agent {statistics.median(ours.to_agent_s):8.3f}  s at the median of all {n}")
     first = ours.to_agent_s[: chosen.slots]
     print(
         f"P6 claimed -> agent, s  {statistics.median(first):8.3f}  one checkout {alone:.3f}  {max(first) / expected:5.2f}x at worst"
