@@ -11,12 +11,14 @@ import pytest
 from tests.faults.harness import Client, Running, until
 from tests.faults.shop import Shop
 from tests.faults.test_kills import QUICK
+from tests.plugins.database import put_migrated
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory after its first start: created once, copied by all tests that do not test the first start."""
     folder = tmp_path_factory.mktemp("prepared") / "data"
+    put_migrated(folder)
     running = Running(folder)
     until(running.is_ready, 60)
     running.process.terminate()
@@ -34,6 +36,8 @@ def start(data: Path) -> Iterator[Callable[..., Running]]:
     started = []
 
     def _start(*args: str, ready: bool = True, **extra: str) -> Running:
+        if not (data / "muster.sqlite3").exists():
+            put_migrated(data)
         running = Running(data, *args, **extra)
         started.append(running)
         if ready:
