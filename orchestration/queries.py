@@ -1,11 +1,13 @@
 """Reads for pages and the API, each in a fixed number of queries."""
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Now
 
@@ -19,6 +21,7 @@ from orchestration.landing import reads
 from orchestration.models import Dependency, Entry, Executor, FileLock, Round, Session, Worker
 from orchestration.reasons import Reason
 from orchestration.sessions import sandbox
+from orchestration.sessions.sandbox import network
 from workspaces import ids
 from workspaces.errors import NotFound
 from workspaces.models import Event
@@ -74,10 +77,12 @@ def agent_state(workspace_id: str) -> dict[str, Any]:
 
 
 def sandbox_in_force(config: configuration.Config) -> tuple[bool, str]:
-    """Whether all processes of a workspace with this config are confined, and a sentence. One query."""
+    """Whether all processes of a workspace with this config are confined, and what they can reach, in sentences. One query."""
     online = Worker.objects.filter(queue="sessions", seen_at__gt=Now() - timedelta(seconds=settings.LEASE_S))
     reports = {host: programs["sandbox"] for host, programs in online.values_list("host", "agents") if "sandbox" in programs}
-    return sandbox.in_force(config.sandbox, reports)
+    confined, sentence = sandbox.in_force(config.sandbox, reports)
+    warning = network.warning_of_unguarded(connection.settings_dict, settings.REDIS_URL, os.environ)
+    return confined, f"{sentence} {warning}".rstrip() if config.sandbox.network == "open" else sentence
 
 
 def _versions(programs: dict[str, str]) -> dict[str, str]:

@@ -55,6 +55,7 @@ class Spec:
 
     `marker` names the session and must be unique to it: every process that carries it is killed with the session.
     `kill_sequence`: the signals before the KILL at `grace_s`; empty: TERM to the whole tree at once.
+    `limits`: `memory_mb` and `processes` of the whole tree, kept by its control group where that can be had; 0: none.
     `sandbox`: None: as the worker's own user, with all that it may do. `cgroup_parent`: the folder for its control group (cgroups.py); empty: the worker's own group, if writable.
     """
 
@@ -69,6 +70,7 @@ class Spec:
     grace_s: float = 10
     kill_sequence: tuple[Step, ...] = ()
     cgroup_parent: str = ""
+    limits: dict[str, int] = field(default_factory=dict)
     journal_limit_bytes: int = 2**24
     sandbox: Sandboxed | None = None
 

@@ -1,10 +1,18 @@
-"""A control group (cgroup v2) for each agent, where possible: the kernel then kills the whole tree in one write and reports when it is empty.
+"""A control group for each agent, where possible: cgroup v2 kills the whole tree in one write and reports when it is empty. Its limits
+(cgroup_limits.py) hold for memory and processes together.
 
 Optional, and always in addition to /proc. Standard library only: the shim imports this file without the rest of Muster.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
+
+if __package__:
+    from . import cgroup_limits
+    from .cgroup_limits import Limits
+else:  # in the shim, which runs without the package
+    import cgroup_limits  # type: ignore[no-redef]
+    from cgroup_limits import Limits  # type: ignore[no-redef]
 
 DISABLED = "none"  # as the configured parent
 PREFIX = "muster-"
@@ -18,16 +26,10 @@ class Cgroup:
 
     def enter(self) -> None:
         """Move the calling process, and all that it starts from now on, into the group. Runs in a child before its exec: never raises."""
-        try:
-            self._write("cgroup.procs", b"0")
-        except OSError:
-            pass
+        cgroup_limits.write(f"{self.folder}/cgroup.procs", "0")
 
     def kill(self) -> None:
-        try:
-            self._write("cgroup.kill", b"1")
-        except OSError:
-            pass
+        cgroup_limits.write(f"{self.folder}/cgroup.kill", "1")
 
     @property
     def populated(self) -> bool:
@@ -40,18 +42,7 @@ class Cgroup:
 
     def remove(self) -> None:
         """Also removes the groups that the agent made below. Groups that are not empty stay."""
-        for folder, _, _ in os.walk(self.folder, topdown=False):
-            try:
-                os.rmdir(folder)
-            except OSError:
-                pass
-
-    def _write(self, name: str, value: bytes) -> None:
-        handle = os.open(f"{self.folder}/{name}", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(handle, value)
-        finally:
-            os.close(handle)
+        cgroup_limits.remove_groups(self.folder)
 
 
 def create(marker: str, parent: str = "") -> Cgroup | None:
@@ -72,6 +63,19 @@ def create(marker: str, parent: str = "") -> Cgroup | None:
     return None
 
 
+def limited(marker: str, group: Cgroup | None, parent: str, limits: Mapping[str, int]) -> Limits:
+    """The limits of this session's processes, `memory_mb` and `processes`, as far as this host lets them be set."""
+    if parent == DISABLED or not _is_name(marker):
+        return Limits("", None)
+    return Limits(PREFIX + marker, group.folder if group else None, **limits)
+
+
+def remove_limits(marker: str) -> None:
+    """Remove what limited a session whose shim is gone."""
+    if _is_name(marker):
+        cgroup_limits.remove_leftovers(PREFIX + marker)
+
+
 def leftover_groups(marker: str, parent: str = "") -> list[Cgroup]:
     """The groups of a session whose shim is gone. Searches the whole hierarchy: the dead worker's own group is unknown."""
     mounted = find_mount()
@@ -90,7 +94,7 @@ def own_folder() -> str | None:
     if mounted is None:
         return None
     point, root = mounted
-    for line in _lines("/proc/self/cgroup"):
+    for line in cgroup_limits.lines("/proc/self/cgroup"):
         if line.startswith("0::"):
             path = os.path.relpath(line[3:], root)
             return None if path.startswith("..") else os.path.normpath(os.path.join(point, path))
@@ -99,7 +103,7 @@ def own_folder() -> str | None:
 
 def find_mount() -> tuple[str, str] | None:
     """The mount point of cgroup v2 and the group that is its root there. None: not mounted."""
-    for line in _lines("/proc/self/mountinfo"):
+    for line in cgroup_limits.lines("/proc/self/mountinfo"):
         mount_fields, _, filesystem = line.partition(" - ")
         if filesystem.startswith("cgroup2 "):
             fields = mount_fields.split(" ")
@@ -109,11 +113,3 @@ def find_mount() -> tuple[str, str] | None:
 
 def _is_name(marker: str) -> bool:
     return bool(marker) and "/" not in marker and "\0" not in marker
-
-
-def _lines(path: str) -> Iterator[str]:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            yield from (line.rstrip("\n") for line in file)
-    except OSError:
-        return

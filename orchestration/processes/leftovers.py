@@ -69,6 +69,7 @@ def end_marked(marker: str, grace_s: float = 0, *, cgroup_parent: str = "", shim
     _end(tree_kill)
     for group in groups:
         group.remove()
+    cgroups.remove_limits(marker)
     return tree_kill.survivors
 
 

@@ -51,7 +51,9 @@ class Shim:
         self.agent: subprocess.Popen[bytes] | None = None
         self.sandbox: shim_sandbox.Sandbox | None = None
         self.leader: procfs.ProcessInfo | None = None
-        self.cgroup = cgroups.create(spec["marker"], spec.get("cgroup_parent", cgroups.DISABLED))
+        parent = spec.get("cgroup_parent", cgroups.DISABLED)
+        self.cgroup = cgroups.create(spec["marker"], parent)
+        self.limits = cgroups.limited(spec["marker"], self.cgroup, parent, spec.get("limits") or {})
         self.exited = False
         self.settled_at = 0.0
         self.childless = False
@@ -100,7 +102,7 @@ class Shim:
                 stderr=subprocess.PIPE,
                 process_group=0,
                 bufsize=0,
-                preexec_fn=self.cgroup.enter if self.cgroup else None,  # before its first own step: nothing is started outside
+                preexec_fn=self.enter_groups,  # before its first own step: nothing is started outside
             )
         except (OSError, ValueError, subprocess.SubprocessError) as problem:
             self.cause = "start_failed"
@@ -118,6 +120,13 @@ class Shim:
             self.streams[pipe.fileno()] = (kind, LineBuffer())
             self.selector.register(pipe.fileno(), selectors.EVENT_READ, self.read_output)
         self.line_buffers = [lines for _, lines in self.streams.values()]
+        for sentence in self.limits.warnings():
+            self.forward(STDERR, f"muster: {sentence}\n".encode())
+
+    def enter_groups(self) -> None:
+        self.limits.enter()
+        if self.cgroup:
+            self.cgroup.enter()
 
     # The loop: wait, copy, check the clock.
 
@@ -340,10 +349,14 @@ class Shim:
         self.dead_at = time.monotonic()
 
     def report(self) -> None:
-        if self.cgroup:
-            self.cgroup.remove()
         for kind, lines in self.streams.values():
             self.forward(kind, lines.finish())
+        for sentence in self.limits.sentences():
+            self.forward(STDERR, f"muster: {sentence}\n".encode())
+            self.error = self.error or sentence
+        self.limits.remove()
+        if self.cgroup:
+            self.cgroup.remove()
         if self.cause == "start_failed" and self.sandbox and not self.error:
             self.error = f"the sandbox could not be made: {self.sandbox.last_words.decode(errors='replace').strip()}"
         self.journal.sync()

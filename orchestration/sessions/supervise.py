@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 from django.conf import settings
@@ -44,6 +44,7 @@ class SupervisedProcess:
     role: str = "check"
     ignored_prefixes: tuple[str, ...] = ()
     sandbox: agent_process.Sandboxed | None = None
+    limits: dict[str, int] = field(default_factory=dict)
 
 
 def argv_of(command: Command) -> list[str]:
@@ -75,6 +76,7 @@ def run(
         grace_s=settings.STOP_GRACE_S,
         kill_sequence=supervised.kill_sequence,
         cgroup_parent=settings.CGROUP_PARENT,
+        limits=supervised.limits,
         sandbox=supervised.sandbox,
     )
     with agent_process.start(spec) as process:

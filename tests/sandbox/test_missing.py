@@ -76,4 +76,4 @@ def test_a_cli_is_started_in_the_sandbox_before_the_first_cent(shop: Make, home:
     row = Executor.objects.get(pk=work.workspace.pk)
     Executor.objects.filter(pk=row.pk).update(config={**row.config, "sandbox": {"read": ["~/data"]}})
     ok, message = agent_checks.check(work.workspace.pk)
-    assert ok and message.endswith("Processes start in a sandbox (bubblewrap).")
+    assert ok and message.endswith("Processes start in a sandbox (bubblewrap), on the host's network.")

@@ -246,3 +246,26 @@ def test_agents_reach_their_provider_their_gateway_and_muster(settings: Any) -> 
 def test_each_kind_of_agent_has_its_providers_in_the_table() -> None:
     assert set(PROVIDERS) == set(agents.KINDS)
     network.Rules.of(name for names in PROVIDERS.values() for name in names)
+
+
+POSTGRESQL = {"ENGINE": "django.db.backends.postgresql", "HOST": "db", "PASSWORD": ""}
+SQLITE = {"ENGINE": "django.db.backends.sqlite3", "HOST": "", "PASSWORD": ""}
+
+
+@pytest.mark.parametrize(
+    ("database", "redis", "variables", "named"),
+    [
+        (SQLITE, "redis+socket:///data/valkey.sock", {}, ""),
+        (POSTGRESQL, "redis://cache:6379/0", {}, "DATABASE_URL and REDIS_URL have"),
+        (POSTGRESQL | {"PASSWORD": "p"}, "redis://cache:6379/0", {}, "REDIS_URL has"),
+        (POSTGRESQL, "rediss://:secret@cache:6379/0", {}, "DATABASE_URL has"),
+        (POSTGRESQL, "redis://:secret@cache", {"PGPASSWORD": "p"}, ""),
+        (POSTGRESQL | {"HOST": "/run/postgresql"}, "redis://:secret@cache", {}, ""),
+        (POSTGRESQL | {"HOST": ""}, "unix:///run/valkey.sock", {}, ""),
+    ],
+)
+def test_a_server_of_musters_without_a_password_is_named(
+    database: dict[str, object], redis: str, variables: dict[str, str], named: str
+) -> None:
+    sentence = network.warning_of_unguarded(database, redis, variables)
+    assert sentence.startswith(named) if named else not sentence

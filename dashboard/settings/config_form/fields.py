@@ -92,6 +92,7 @@ SECTIONS = (
         Field("sandbox.network", "Network", "proxy: known hosts only. none: no way out; usage comes on stdout only.", "choice",
               choices=_same("open", "proxy", "none")),
         Field("sandbox.allow", "Hosts", "More that the proxy lets through, one per line: host, host:port or *.domain.", "lines"),
+        Field("limits.memory_mb", "Memory", "Of one process with all that it starts. 0: no limit.", "int", "MiB"),
         Field("limits.processes", "Max processes", "Of one sandbox at once, with their threads. 0: no limit.", "int"),
         Field("limits.write_mb", "Max file", "Of any file that is written. 0: no limit.", "int", "MB"),
     )),

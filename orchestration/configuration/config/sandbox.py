@@ -47,13 +47,20 @@ class Sandbox(Part):
 
 
 class Limits(Part):
-    """What a session may use. `file_mb`: MiB of a file that is committed. In a sandbox also, 0 for no limit: `processes` at once, with
-    their threads, and `write_mb`, MiB of any file that they write."""
+    """What a session may use. `file_mb`: MiB of a file that is committed. For each process of a session with all that it starts, 0 for no
+    limit: `memory_mb`, by its control group, `processes` at once, with their threads, by its control group and in a sandbox by
+    prlimit, and in a sandbox `write_mb`, MiB of any file that they write."""
 
     file_mb: Annotated[int, Field(ge=1, le=100_000)] = 100
+    memory_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     processes: Annotated[int, Field(ge=0, le=1_000_000)] = 4096
     write_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
 
     @property
     def file_bytes(self) -> int:
         return self.file_mb * 2**20
+
+    @property
+    def of_tree(self) -> dict[str, int]:
+        """For the control group of a process."""
+        return {"memory_mb": self.memory_mb, "processes": self.processes}

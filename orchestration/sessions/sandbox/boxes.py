@@ -26,10 +26,11 @@ from workspaces.models import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """How a process starts: `sandbox` None: as the worker's user. `env`: its whole environment."""
+    """How a process starts: `sandbox` None: as the worker's user. `env`: its whole environment. `limits`: of its control group."""
 
     env: dict[str, str]
     sandbox: Sandboxed | None = None
+    limits: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Boxes:
         """`scratch`: a folder for its private HOME and /tmp. `home`: the CLI's own. `files`: what it reads; `logins`: what it may renew.
         `endpoint`: where it reports its usage."""
         if not self.decision.confined:
-            return Started(dict(env))
+            return Started(dict(env), limits=self.config.limits.of_tree)
         cwd = str(self.cwd(working_copy))
         own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._git(working_copy)]
         own += [Mount(str(path), str(path)) for path in files if path.is_file()]
@@ -96,7 +97,7 @@ class Boxes:
             way_out,
         )
         own_env = ({"TMPDIR": "/tmp"} if "TMPDIR" in env else {}) | (way_out.variables() if way_out else {})
-        return Started({**env, **own_env}, boxed)
+        return Started({**env, **own_env}, boxed, self.config.limits.of_tree)
 
     def wrap(self, argv: Sequence[str], *, readable: Sequence[Path]) -> list[str]:
         """The command line that runs `argv` where it can read these paths, and write nowhere: for Muster's own git on what an agent wrote. It

@@ -8,6 +8,12 @@ from orchestration.configuration import Sandbox
 from orchestration.processes.sandbox_probe import Probe
 
 BUBBLEWRAP = "bubblewrap"
+IN_A_SANDBOX = {
+    "open": "Processes start in a sandbox (bubblewrap), on the host's network.",
+    "proxy": "Processes start in a sandbox (bubblewrap). They reach their providers, Muster and what sandbox.allow names, by a proxy.",
+    "none": "Processes start in a sandbox (bubblewrap), without a network.",
+}
+"""By the network of the workspace."""
 Mode = Literal["auto", "bubblewrap", "none"]
 
 
@@ -17,15 +23,16 @@ class SandboxMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`confined`: processes start in bubblewrap. `why_not`: the reason, if they do not."""
+    """`confined`: processes start in bubblewrap, with this network. `why_not`: the reason, if they do not."""
 
     confined: bool
     why_not: str = ""
+    network: str = "open"
 
     @property
     def sentence(self) -> str:
         if self.confined:
-            return "Processes start in a sandbox (bubblewrap)."
+            return IN_A_SANDBOX[self.network]
         return f"Processes start without a sandbox: {self.why_not}. They can read and write what the worker's user can."
 
 
@@ -48,7 +55,7 @@ def in_force(config: Sandbox, hosts: Mapping[str, str]) -> tuple[bool, str]:
     if not hosts:
         return True, "No session worker is online."
     if not bare:
-        return True, "Processes start in a sandbox (bubblewrap)."
+        return True, IN_A_SANDBOX[config.network]
     where = "; ".join(f"{host}: {report.removeprefix('none: ')}" for host, report in sorted(bare.items()))
     if must:
         return False, f"A sandbox is required, and there is none on {where}. Nothing starts there."
@@ -63,7 +70,7 @@ def decide(config: Sandbox, host: Mode, probe: Probe) -> Decision:
     if "bubblewrap" not in (config.mode, host) and "none" in (config.mode, host):
         return Decision(False, "MUSTER_SANDBOX is none on this host" if host == "none" else "sandbox.mode is none")
     if probe.works:
-        return Decision(True)
+        return Decision(True, network=config.network)
     if must:
         raise SandboxMissing(f"A sandbox is required, and bubblewrap does not work on this host: {probe.problem}")
     return Decision(False, f"bubblewrap does not work on this host: {probe.problem}")

@@ -141,6 +141,7 @@ def _supervised(launch: Launch, task: Task, started: Started) -> SupervisedProce
         ignored_prefixes=traits.ignored_prefixes,
         role=task.role,
         sandbox=started.sandbox,
+        limits=started.limits,
     )
 
 

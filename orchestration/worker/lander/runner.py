@@ -79,6 +79,7 @@ class LanderRunner:
             wall_s=timeout_s,
             grace_s=settings.STOP_GRACE_S,
             cgroup_parent=settings.CGROUP_PARENT,
+            limits=started.limits,
             sandbox=started.sandbox,
         )
         missing = self._boxes.missing()

@@ -76,7 +76,13 @@ class RoundContext:
             env = session_dir.environment(self.session, here, phase="setup", extra=self.config.agent.env)
             started = self.start(cwd, env)
             job = SupervisedProcess(
-                supervise.argv_of(command), str(cwd), started.env, SETUP_TIMEOUT_S, name=f"setup-{n}", sandbox=started.sandbox
+                supervise.argv_of(command),
+                str(cwd),
+                started.env,
+                SETUP_TIMEOUT_S,
+                name=f"setup-{n}",
+                sandbox=started.sandbox,
+                limits=started.limits,
             )
             ended = supervise.run(self.session, here, job, self.stop_flags, self.writer)
             self.check_stop_requests()

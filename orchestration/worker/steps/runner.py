@@ -53,7 +53,9 @@ class SessionRunner:
             env = {name: value for name, value in env.items() if name not in OF_ENTRY}
         label = f"{self.label}-{name}" if self.label else name
         started = context.start(checkout, env)
-        supervised = SupervisedProcess(argv, str(checkout), started.env, timeout_s, name=label, sandbox=started.sandbox)
+        supervised = SupervisedProcess(
+            argv, str(checkout), started.env, timeout_s, name=label, sandbox=started.sandbox, limits=started.limits
+        )
         missing = context.boxes.missing()
 
         def on_each_line(line: str, stream: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.processes import agent_process, cgroups, leftovers, procfs
+from orchestration.processes import agent_process, cgroup_limits, cgroups, leftovers, procfs
 from orchestration.processes.agent_process import Spec
 from orchestration.processes.cgroups import Cgroup
 from tests.orchestration.processes.test_agent_process import wait_for
@@ -118,7 +118,7 @@ def test_the_workers_own_group_is_found_by_mount_and_path(monkeypatch):
         "/proc/self/mountinfo": ["30 1 0:1 / / rw - ext4 d rw", "41 31 0:38 /a /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw"],
         "/proc/self/cgroup": ["1:cpu:/", "0::/a/b/c.scope"],
     }
-    monkeypatch.setattr(cgroups, "_lines", files.__getitem__)
+    monkeypatch.setattr(cgroup_limits, "lines", files.__getitem__)
     assert cgroups.own_folder() == "/sys/fs/cgroup/b/c.scope"
     files["/proc/self/cgroup"] = ["0::/elsewhere"]
     assert cgroups.own_folder() is None

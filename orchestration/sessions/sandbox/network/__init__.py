@@ -3,14 +3,16 @@
 proxy  the proxy of one process
 rules  which hosts it lets through; pure
 hosts  the hosts that a workspace needs: providers, Muster, its own list
+unguarded  a warning where Muster's own servers ask for no password
 """
 
 from orchestration.configuration import Config
 from orchestration.sessions.sandbox.network.hosts import for_config
 from orchestration.sessions.sandbox.network.proxy import Proxy, Refusals
 from orchestration.sessions.sandbox.network.rules import Rules
+from orchestration.sessions.sandbox.network.unguarded import warning_of_unguarded
 
-__all__ = ["Proxy", "Refusals", "Rules", "for_config", "way_out"]
+__all__ = ["Proxy", "Refusals", "Rules", "for_config", "warning_of_unguarded", "way_out"]
 
 
 def way_out(config: Config, endpoint: str, refusals: Refusals) -> Proxy | None:
