@@ -1,4 +1,4 @@
-"""A real Muster, a real CLI and a scripted model provider. A test module names its CLI: `CLI = "claude"`."""
+"""A real Muster, a real CLI and a scripted model provider. A test module names its CLI, `CLI = "claude"`, or several, `CLIS`."""
 
 import os
 import shutil
@@ -23,11 +23,11 @@ __all__ = ["prepared"]
 def muster(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, prepared: Path
 ) -> Iterator[tuple[Running, Client, Path]]:
-    """One Muster for a module's tests, with the module's CLI on its workers' path."""
-    cli = clis.folder(request.module.CLI)
+    """One Muster for a module's tests, with the module's CLIs on its workers' path."""
+    names = getattr(request.module, "CLIS", None) or (request.module.CLI,)
     folder = tmp_path_factory.mktemp("agents")
     shutil.copytree(prepared, folder / "data")
-    path = os.pathsep.join([str(cli), os.environ["PATH"]])
+    path = os.pathsep.join([*(str(clis.folder(name)) for name in names), os.environ["PATH"]])
     running = Running(folder / "data", **QUICK, MUSTER_REPO_ROOTS=str(folder), PATH=path, MUSTER_SANDBOX="auto")
     until(running.is_ready, 30)
     yield running, Client(running), folder

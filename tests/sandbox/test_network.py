@@ -243,6 +243,14 @@ def test_agents_reach_their_provider_their_gateway_and_muster(settings: Any) -> 
     assert rules.loopback == [8765, 40000]
 
 
+def test_an_address_in_the_settings_or_arguments_of_an_agent_is_let_through() -> None:
+    settings = {"provider": {"own": {"options": {"baseURL": "http://models.internal:9000/v1", "headers": ["x", 1]}}}}
+    arguments = ["-c", 'model_providers.own.base_url="https://codex.internal/v1"']
+    agent = {"kind": "opencode", "model": "own/m", "settings": settings, "args": arguments}
+    rules = network.Rules.of(network.for_config(configuration.load({"agent": agent})))
+    assert rules.verdict("models.internal", 9000) == rules.verdict("codex.internal", 443) == "anywhere"
+
+
 def test_each_kind_of_agent_has_its_providers_in_the_table() -> None:
     assert set(PROVIDERS) == set(agents.KINDS)
     network.Rules.of(name for names in PROVIDERS.values() for name in names)

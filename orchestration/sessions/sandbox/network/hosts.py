@@ -1,6 +1,7 @@
 """The hosts that the processes of a workspace need: its agents' providers, Muster itself, and what its config adds. Package
 registries are no exception: which ones are trusted is for the owner to say."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ PROVIDERS: dict[str, tuple[str, ...]] = {
     "mini_swe_agent": (_OPENAI, _ANTHROPIC, _GOOGLE, "openrouter.ai"),
 }  # fmt: skip
 
+URL = re.compile(r"https?://[^\s\"'<>]+")
 ADDRESSES = ("_URL", "_BASE", "_ENDPOINT")  # how the names of variables end that say where a provider is
 
 
@@ -35,9 +37,18 @@ def for_config(config: Config, *more: str) -> list[str]:
 
 
 def _gateways(agent: Agent) -> Iterator[str]:
-    for name, value in agent.env.items():
-        if name.endswith(ADDRESSES) and (entry := _place(value)):
-            yield entry
+    """What the config itself says of where the agent's provider is: in variables, in the CLI's settings or on its command line."""
+    texts = [value for name, value in agent.env.items() if name.endswith(ADDRESSES)]
+    texts += [*_strings(agent.settings), *(url for argument in agent.args for url in URL.findall(argument))]
+    yield from filter(None, map(_place, texts))
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)
 
 
 def _place(url: str) -> str:
