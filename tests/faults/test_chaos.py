@@ -7,8 +7,6 @@ import pytest
 
 from tests.faults.harness import ROOT
 
-pytestmark = pytest.mark.alone  # its bounds are seconds
-
 
 @pytest.mark.timeout(420)
 def test_a_minute_of_chaos_breaks_no_promise() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.harness import ROOT
 
-pytestmark = [pytest.mark.alone, pytest.mark.needs_namespaces]
+pytestmark = pytest.mark.needs_namespaces
 
 SCRIPT = 'mount -t tmpfs -o size=64m tmpfs "$1" && exec "$3" -m tests.faults.full_disk "$1/data" "$2"'
 

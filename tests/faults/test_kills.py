@@ -17,8 +17,6 @@ import pytest
 
 from tests.faults.harness import ROOT, Client, Running, until
 
-pytestmark = pytest.mark.alone  # its bounds are seconds
-
 ENTRIES = 6
 QUICK = {
     "MUSTER_LEASE_S": "4",
@@ -203,6 +201,7 @@ def test_a_frozen_worker_is_fenced_and_its_late_writes_are_refused(work: Work) -
     _finishes(work)
 
 
+@pytest.mark.alone
 def test_stop_all_leaves_no_agent_within_a_second_and_the_grace(work: Work) -> None:
     work.start()
     began = time.monotonic()

@@ -15,8 +15,6 @@ import pytest
 from tests.faults.harness import Client, Running, until
 from tests.workspaces.notices.receiver import Receiver, receiving
 
-pytestmark = pytest.mark.alone  # its bounds are seconds
-
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:

@@ -17,8 +17,6 @@ import pytest
 from tests.faults.harness import ROOT, Running, is_running, until
 from tests.faults.test_kills import QUICK, Work, _finishes, _marker
 
-pytestmark = pytest.mark.alone  # its bounds are seconds
-
 Start = Callable[..., Running]
 
 

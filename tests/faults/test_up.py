@@ -13,11 +13,10 @@ import pytest
 from config import sockets
 from tests.faults.harness import GRACE, Client, Running, is_running, until
 
-pytestmark = pytest.mark.alone  # its bounds are seconds
-
 SERVICES = ["control", "sessions", "valkey", "web"]
 
 
+@pytest.mark.alone
 def test_the_second_start_serves_within_three_seconds(start: Callable[..., Running]) -> None:
     first = start()
     first.process.terminate()
