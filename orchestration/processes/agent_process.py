@@ -3,10 +3,7 @@
 import json
 import os
 import selectors
-import socket
 import subprocess
-import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -15,9 +12,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
-from orchestration.processes import kill_sequence, leftovers, procfs, shim_watch
+from orchestration.processes import forked_shim, kill_sequence, leftovers, procfs, shim_watch
+from orchestration.processes.forked_shim import Shim
 from orchestration.processes.frames import Damaged, FrameReader
 from orchestration.processes.kill_sequence import Step
 from orchestration.processes.leftovers import Identity
@@ -25,9 +23,6 @@ from orchestration.processes.sandbox import WayOut
 from orchestration.processes.shim_output import BEAT, STATUS, STDOUT
 from orchestration.processes.shim_watch import Overdue, ShimWatch
 
-SHIM_FILE = Path(__file__).with_name("shim.py")
-# As a module, whose compiled form is kept: a script is compiled again at each start.
-START = "import os, sys; sys.path.append(os.path.dirname(sys.argv[1])); import shim; shim.main(sys.argv[2])"
 SHIM_EXIT_S = 5.0
 READ_BYTES = 2**16
 REST_READS = 64  # of a pipe that an agent might keep full
@@ -103,12 +98,11 @@ class Ended:
 class Process:
     """One agent's process tree. It never outlives its `with` block, nor the death of this process."""
 
-    def __init__(self, spec: Spec, shim: "subprocess.Popen[bytes]", journal_start: int) -> None:
-        assert shim.stdin and shim.stdout
+    def __init__(self, spec: Spec, shim: Shim, journal_start: int) -> None:
         self._spec = spec
-        self._shim = shim
-        self._commands: IO[bytes] = shim.stdin
-        self._frames: IO[bytes] = shim.stdout
+        self._shim = shim.process
+        self._commands = shim.commands
+        self._frames = shim.frames
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._frames, selectors.EVENT_READ)
         self._reader = FrameReader()
@@ -119,9 +113,9 @@ class Process:
         self._began = time.monotonic()
         self._next_check = 0.0
         self._watch = ShimWatch(wall_s=spec.wall_s, idle_s=spec.idle_s, grace_s=spec.grace_s, now=self._began)
-        identity = leftovers.identity(shim.pid)
+        identity = leftovers.identity(shim.process.pid)
         # A shim that died at once gets an identity too; it is never alive.
-        self.identity: Identity = identity or Identity(shim.pid, 0, leftovers.boot_id())
+        self.identity: Identity = identity or Identity(shim.process.pid, 0, leftovers.boot_id())
 
     def lines(self, poll_s: float = 0.5) -> Iterator[Line | None]:
         """The agent's output, until its tree is dead and all is read. Yields None at least every `poll_s`, so that the caller can act."""
@@ -278,36 +272,18 @@ def _ended(text: bytes, path: Path) -> Ended | None:
 
 def start(spec: Spec) -> Process:
     """Start the agent under a new shim. A failure to start is in `ended`; nothing is raised."""
-    status_path = Path(spec.status_path)
-    status_path.unlink(missing_ok=True)  # an earlier attempt's status must not count for this one
-    handle, spec_path = tempfile.mkstemp(prefix="shim-", suffix=".json", dir=status_path.parent)
-    way_out = spec.sandbox.way_out.open() if spec.sandbox and spec.sandbox.way_out else None
-    with os.fdopen(handle, "w") as file:
-        json.dump(_for_shim(spec, way_out), file)
+    Path(spec.status_path).unlink(missing_ok=True)  # an earlier attempt's status must not count for this one
     journal = Path(spec.journal_path)
     journal_start = journal.stat().st_size if journal.exists() else 0  # it has the events of earlier processes too
-    # The shim carries the marker from its start, so that the reaper cannot miss a session that is just starting.
-    environment = {procfs.MARKER_VARIABLE: spec.marker}
-    if "LD_LIBRARY_PATH" in os.environ:  # some Pythons do not start without it
-        environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-    shim = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", START, str(SHIM_FILE), spec_path],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-        bufsize=0,
-        start_new_session=True,
-        pass_fds=[way_out.fileno()] if way_out else [],
-    )
-    if way_out:
-        way_out.close()  # the shim has its copy, and its end is the end of the proxy
+    way_out = spec.sandbox.way_out.open() if spec.sandbox and spec.sandbox.way_out else None
+    shim = forked_shim.start(spec.marker, json.dumps(_for_shim(spec)).encode(), way_out)
     return Process(spec, shim, journal_start)
 
 
-def _for_shim(spec: Spec, way_out: socket.socket | None) -> dict[str, Any]:
-    """`network` of the sandbox: the socket's number, then the ports to listen on."""
-    if spec.sandbox is None or spec.sandbox.way_out is None or way_out is None:
+def _for_shim(spec: Spec) -> dict[str, Any]:
+    """`network` of the sandbox: the ports to listen on."""
+    if spec.sandbox is None or spec.sandbox.way_out is None:
         return asdict(spec)
     plain = asdict(replace(spec, sandbox=replace(spec.sandbox, way_out=None)))
-    plain["sandbox"]["network"] = [way_out.fileno(), *spec.sandbox.way_out.ports]
+    plain["sandbox"]["network"] = spec.sandbox.way_out.ports
     return plain

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MARKER_VARIABLE = "MUSTER_SESSION_MARKER"
+MARKER_BYTES = 200
+"""The longest marker."""
 GIT_VARIABLE = "MUSTER_GIT_OF_SESSION"
 
 

@@ -1,4 +1,4 @@
-"""Supervises one agent's process tree: `python -I -S shim.py SPEC.json`. Standard library only, for a fast start.
+"""Supervises one agent's process tree, in a process that forked_shim.py starts. Standard library only, for a fast start.
 
 Commands come on stdin (`stop`, `kill`); its end means that the supervisor died, and then the tree dies too. A pipe and
 not PDEATHSIG, because that signal follows the forking thread and not the process. Frames go to stdout (shim_output.py).
@@ -427,14 +427,23 @@ def set_limits() -> None:
         pass
 
 
-def main(path: str) -> None:
-    with open(path, "rb") as file:
-        spec = json.load(file)
-    os.unlink(path)  # it contains the agent's token
+def read_spec(handle: int, *network: int) -> dict[str, Any]:
+    """`handle`: a file in memory, since the spec contains the agent's token. `network`: a socket to the worker, for a sandbox with one."""
+    text, at = b"", 0
+    while part := os.pread(handle, READ_BYTES, at):
+        text, at = text + part, at + len(part)
+    os.close(handle)
+    spec: dict[str, Any] = json.loads(text)
+    if network:
+        spec["sandbox"]["network"] = [*network, *spec["sandbox"]["network"]]
+    return spec
+
+
+def supervise(spec: dict[str, Any]) -> None:
     set_limits()
     Shim(spec).run()
     os._exit(0)  # everything is delivered and on disk; interpreter shutdown would only delay the supervisor
 
 
-if __name__ == "__main__":
-    main(sys.argv[1])
+def main(*handles: int) -> None:
+    supervise(read_spec(*handles))

@@ -71,6 +71,11 @@ def a_shim_is_killed(place: Place, dice: random.Random) -> str:
     return _killed(place.shims(), dice)
 
 
+@fault
+def a_fork_server_is_killed(place: Place, dice: random.Random) -> str:
+    return _killed(place.fork_servers(), dice)
+
+
 def _killed(processes: list[psutil.Process], dice: random.Random) -> str:
     if not processes:
         return ""

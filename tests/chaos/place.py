@@ -122,12 +122,22 @@ class Place:
         return entries
 
     def agents(self) -> list[psutil.Process]:
-        """Living agents, without the shims that name them in their files."""
+        """Living agents."""
         return processes_with("tests/chaos/agent.py", str(self.notes))
 
     def shims(self) -> list[psutil.Process]:
-        data = str(self.data)
-        return [process for process in processes_with("shim.py") if any(data in word for word in words(process))]
+        return [process for process in self._forked() if process.ppid() != self.up.children().get("sessions")]
+
+    def fork_servers(self) -> list[psutil.Process]:
+        return [process for process in self._forked() if process.ppid() == self.up.children().get("sessions")]
+
+    def _forked(self) -> list[psutil.Process]:
+        """The fork server of the session worker, and its shims."""
+        try:
+            below = psutil.Process(self.up.children()["sessions"]).children(recursive=True)
+            return [process for process in below if any("fork_server.py" in word for word in words(process))]
+        except (psutil.Error, KeyError):
+            return []
 
     def valkey_url(self) -> str:
         """As a worker knows it."""

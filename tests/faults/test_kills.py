@@ -62,7 +62,7 @@ class Work:
 
     def shims(self) -> list[psutil.Process]:
         sessions = {worker["sessionID"] for worker in self.call("GET", "/executor/workers")["workers"]}
-        return [p for p in psutil.process_iter() if "shim.py" in _line(p) and _marker(p) in sessions]
+        return [p for p in psutil.process_iter() if "fork_server.py" in _line(p) and _marker(p) in sessions]
 
     def done(self) -> int:
         entries = self.call("GET", "/todo")["entries"]
@@ -109,7 +109,7 @@ def _marker(process: psutil.Process) -> str:
 
 
 def _running(*words: str) -> list[psutil.Process]:
-    return [p for p in psutil.process_iter() if all(word in _line(p) for word in words) and "shim.py" not in _line(p)]
+    return [p for p in psutil.process_iter() if all(word in _line(p) for word in words) and "fork_server.py" not in _line(p)]
 
 
 @pytest.fixture
@@ -142,6 +142,12 @@ def test_a_shim_is_killed(work: Work) -> None:
     marker = _marker(victim)
     victim.kill()
     until(lambda: not [p for p in psutil.process_iter() if _marker(p) == marker], 5)
+    _finishes(work)
+
+
+def test_the_parent_of_all_shims_is_killed(work: Work) -> None:
+    work.start()
+    work.shims()[0].parent().kill()
     _finishes(work)
 
 

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration.processes import agent_process, leftovers, procfs
+from orchestration.processes import agent_process, leftovers
 from orchestration.processes.agent_process import Spec
 from orchestration.processes.kill_sequence import Step
 from tests.orchestration.processes.test_agent_process import (
     a_supervisor_of,
     lines_of,
+    shim_below,
     test_a_crash_reports_its_signal,
     test_a_failed_start_reports_the_reason,
     test_a_fork_storm_is_ended,
@@ -97,7 +98,7 @@ def test_nothing_outlives_a_supervisor_and_a_shim_that_are_killed_together(a_spe
     spec = a_spec("ignore_term", "usage", "setsid", "sleep")
     supervisor = a_supervisor_of(spec)
     wait_until(lambda: "sleeping" in list(leftovers.read_journal(Path(spec.journal_path))))
-    shim = next(pid for pid in leftovers.marked_pids(marker) if procfs.all_processes()[pid].parent == supervisor)
+    shim = shim_below(supervisor, marker)
     os.kill(supervisor, signal.SIGSTOP)  # it must not end the tree by itself
     os.kill(shim, signal.SIGKILL)
     wait_until(lambda: leftovers.marked_pids(marker) == [])

@@ -1,0 +1,110 @@
+"""Forks the shims of one worker process, which import nothing any more: a program of its own, started by path. Standard library only.
+
+Requests come on its stdin, a socket: file descriptors, as forked_shim.py sends them. It ends with that socket, which means with its worker.
+Its shims have pipes of their own to the worker, and end by those.
+"""
+
+import ctypes
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from typing import NoReturn
+
+# After the standard library's own folders, so that no file here can shadow one of its modules.
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+
+import procfs
+import shim
+
+REQUESTS = 0
+MAX_HANDLES = 5
+ENV_START = 47  # of the fields in /proc/PID/stat behind the process's name
+
+
+class ForkServer:
+    def __init__(self) -> None:
+        self.requests = socket.socket(fileno=REQUESTS)
+        self.poll = select.poll()
+        self.poll.register(REQUESTS, select.POLLIN)
+        self.shims: dict[int, tuple[int, int]] = {}  # by pidfd: the pid, and the socket on which the worker waits for its end
+
+    def serve(self) -> None:
+        while True:
+            for handle, _ in self.poll.poll():
+                if handle != REQUESTS:
+                    self.report_end(handle)
+                elif not self.take_request():
+                    return
+
+    def take_request(self) -> bool:
+        """False: the worker is gone."""
+        word, handles, _, _ = socket.recv_fds(self.requests, 1, MAX_HANDLES, socket.MSG_CMSG_CLOEXEC)
+        if not word:
+            return False
+        pid = 0
+        try:
+            reply, *others = handles
+            pid = os.fork()
+            if pid == 0:
+                self.become_shim(reply, others)
+            pidfd = os.pidfd_open(pid)
+            self.shims[pidfd] = (pid, reply)
+            self.poll.register(pidfd, select.POLLIN)
+        except (OSError, ValueError):  # no process or no descriptor is free: the worker sees the end of its socket
+            others = handles
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        for handle in others:
+            os.close(handle)
+        return True
+
+    def become_shim(self, reply: int, handles: list[int]) -> NoReturn:
+        """In the child. It starts its agent only at the worker's word: a worker that has not heard from it starts another one."""
+        try:
+            for pidfd, (_, other_reply) in self.shims.items():
+                os.close(pidfd)
+                os.close(other_reply)
+            spec_handle, commands, frames, *way_out = handles
+            os.dup2(commands, shim.COMMANDS)  # over the requests of its parent
+            os.dup2(frames, shim.FRAMES)
+            os.close(commands)
+            os.close(frames)
+            os.setsid()
+            spec = shim.read_spec(spec_handle, *way_out)
+            put_marker(spec["marker"])
+            os.write(reply, b"pid %d" % os.getpid())
+            if os.read(reply, 1):
+                os.close(reply)
+                shim.supervise(spec)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(1)
+
+    def report_end(self, pidfd: int) -> None:
+        pid, reply = self.shims.pop(pidfd)
+        self.poll.unregister(pidfd)
+        _, status = os.waitpid(pid, 0)
+        try:
+            os.write(reply, b"exit %d" % os.waitstatus_to_exitcode(status))
+        except OSError:  # nobody waits for it any more
+            pass
+        os.close(reply)
+        os.close(pidfd)
+
+
+def put_marker(marker: str) -> None:
+    """Write it over the marker in this process's environment, as /proc shows that: a dead worker's shim is found by it."""
+    with open("/proc/self/environ", "rb") as environ, open("/proc/self/stat", "rb") as stat:
+        at = environ.read().index(procfs.MARKER_VARIABLE.encode() + b"=") + len(procfs.MARKER_VARIABLE) + 1
+        start = int(stat.read().rpartition(b")")[2].split()[ENV_START])
+    ctypes.memmove(start + at, marker.encode().ljust(procfs.MARKER_BYTES, b"\0"), procfs.MARKER_BYTES)
+
+
+def main() -> None:
+    gc.freeze()  # what is there now is shared with each shim, unless something writes to it
+    ForkServer().serve()
