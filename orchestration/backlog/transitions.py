@@ -34,6 +34,7 @@ class Facts:
     plateau_epsilon: float = 0.01
     verify_next: bool = False
     lands: bool = False
+    on_hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ def after(facts: Facts) -> Next:
 
 
 def _after(facts: Facts) -> Next:
+    if facts.on_hold:
+        return Next("blocked", Reason.HUMAN_HOLD, facts.on_hold)
     if facts.outcome == "passed":
         return LANDING if facts.lands else Next("done")
     if facts.outcome == "stopped" and facts.stopped_for_good:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestration.git import command as git
 
@@ -56,21 +57,40 @@ def _listing(tree: str, where: _Where) -> dict[str, str]:
 
 def changed_files(repo: Path, since: str, until: str) -> list[str]:
     """Every file that differs between two commits. A moved file counts twice: deleted and new."""
-    return [name for name, _ in _numbers(repo, since, until)]
+    return [name for name, _ in _differences(repo, since, until).numbers]
+
+
+def changed_submodules(repo: Path, since: str, until: str) -> list[str]:
+    """Those of the changed files that are or were the link to a commit of another repository."""
+    return _differences(repo, since, until).submodules
 
 
 def diffstat(repo: Path, since: str, until: str) -> dict[str, int]:
     """Binary files count as files, without lines."""
-    counts = [pair for _, pair in _numbers(repo, since, until)]
+    counts = [pair for _, pair in _differences(repo, since, until).numbers]
     inserted, deleted = (sum(int(pair[side]) for pair in counts if pair[side].isdigit()) for side in (0, 1))
     return {"files": len(counts), "insertions": inserted, "deletions": deleted}
 
 
+class _Differences(NamedTuple):
+    numbers: list[tuple[str, tuple[str, str]]]
+    submodules: list[str]
+
+
 @lru_cache(maxsize=64)
-def _numbers(repo: Path, since: str, until: str) -> list[tuple[str, tuple[str, str]]]:
-    options = ("--numstat", "--text", "--no-renames", "--no-ext-diff", "-z")
-    lines = [line.split("\t", 2) for line in git.run(repo, "diff", *options, since, until).split("\0") if line]
-    return sorted((name, (inserted, deleted)) for inserted, deleted, name in lines)
+def _differences(repo: Path, since: str, until: str) -> _Differences:
+    """`--raw` gives `:modes hashes kind` and then a name; `--numstat` counts and a name in one."""
+    options = ("--raw", "--numstat", "--text", "--no-renames", "--no-ext-diff", "-z")
+    parts = iter(git.run(repo, "diff", *options, since, until).split("\0"))
+    numbers, submodules = [], []
+    for part in parts:
+        if part.startswith(":"):
+            name = next(parts)
+            submodules.extend([name] if SUBMODULE in part[1:].split(" ")[:2] else [])
+        elif part:
+            inserted, deleted, name = part.split("\t", 2)
+            numbers.append((name, (inserted, deleted)))
+    return _Differences(sorted(numbers), sorted(submodules))
 
 
 def diff(repo: Path, since: str, until: str, *, limit_bytes: int = 200_000) -> str:

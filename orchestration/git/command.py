@@ -17,6 +17,8 @@ _OPTIONS = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "core.quotePath": "false",
+    "core.protectHFS": "true",  # no name that another system takes for .git
+    "core.protectNTFS": "true",
     "core.editor": "true",
     "core.filesRefLockTimeout": "3000",
     "core.packedRefsTimeout": "3000",

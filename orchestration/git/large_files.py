@@ -26,12 +26,12 @@ def committed(repo: Path, base: str, commit: str, max_bytes: int) -> dict[str, i
     return sizes
 
 
-def add_all(but: Collection[str]) -> tuple[tuple[str, ...], str]:
+def add_all(but: Collection[str], *options: str) -> tuple[tuple[str, ...], str]:
     """The command that stages everything except these files, and its input."""
     if not but:
-        return ("add", "--all"), ""
+        return ("add", "--all", *options), ""
     patterns = "\0".join([".", *(f":(exclude,literal,top){name}" for name in but)])
-    return ("--no-literal-pathspecs", "add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"), patterns
+    return ("--no-literal-pathspecs", "add", "--all", *options, "--pathspec-from-file=-", "--pathspec-file-nul"), patterns
 
 
 def _size(file: Path) -> int:

@@ -32,7 +32,7 @@ class Superseded(Exception):
 class Ending:
     """How a session ended. `cost_unknown`: its spend is not known in full, so the whole reservation is charged. `failure`: the name of the
     agent's failure. `trouble`: why the provider was unavailable. `verify_next`: the work is done, its verification is not. `lands`: the
-    verified commit, which is queued for its landing.
+    verified commit, which is queued for its landing. `on_hold`: why the entry waits for a person, as a sentence.
     """
 
     outcome: Session.Outcome
@@ -45,6 +45,7 @@ class Ending:
     trouble: circuit_breaker.Trouble | None = None
     verify_next: bool = False
     lands: str = ""
+    on_hold: str = ""
     by: Caller = MUSTER
 
 
@@ -247,6 +248,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
             plateau_epsilon=config.plateau.epsilon,
             verify_next=ending.verify_next,
             lands=bool(ending.lands),
+            on_hold=ending.on_hold,
         )
     )
     entry_state.move(entry, following)

@@ -1,7 +1,6 @@
 """Remove old files of agents: conversations of CLIs, prompts, journals; and stores of deleted workspaces. Never a working copy, and never
 files of an open session."""
 
-import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ import structlog
 from django.conf import settings
 
 from orchestration.models import Session
-from orchestration.sessions import conversations
+from orchestration.sessions import conversations, sandbox
 from workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
@@ -34,17 +33,17 @@ def remove_old_folders() -> int:
     removed = 0
     for folder in _old_folders(settings.DATA_DIR / "sessions", oldest):
         if not open_sessions.filter(pk=folder.name).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+            sandbox.remove_scratch(folder)
             removed += 1
     for folder in _old_folders(settings.DATA_DIR / "homes", oldest):
         if not open_sessions.filter(entry_id=folder.name).exists():
             conversations.forget(folder.name)
-            shutil.rmtree(folder, ignore_errors=True)
+            sandbox.remove_scratch(folder)
             removed += 1
     in_use = Workspace.objects.filter(deleted_at__isnull=True)
     for folder in _old_folders(settings.DATA_DIR / "stores", oldest):
         if folder.is_dir() and not in_use.filter(pk=folder.name).exists():  # also those that were damaged and put aside
-            shutil.rmtree(folder, ignore_errors=True)
+            sandbox.remove_scratch(folder)
             removed += 1
     if removed:
         log.info("housekeeping.tidied", folders=removed)

@@ -191,20 +191,20 @@ def test_the_reviewers_objections_go_to_the_next_round(shop: Callable[..., Shop]
 
 
 def test_a_reviewer_without_money_is_skipped_visibly(shop: Callable[..., Shop]) -> None:
-    work = shop(interceptor={"agent": {"command": [*JUDGE_COMMAND, "ok", "good"]}, "entry_usd": 0.01})
+    work = shop(interceptor={"agent": {"command": [*JUDGE_COMMAND, "ok", "good"]}, "entry_usd": 0.01, "required": False})
     id_ = work.add("1| write ok bad", "2| write ok bad")
     work.becomes(id_, "done", 30)
     assert [session["review"]["verdict"] for session in work.rounds(id_)] == ["objections", "skipped"]
 
 
 def test_a_reviewer_over_a_limit_is_skipped_and_the_round_names_the_limit(shop: Callable[..., Shop]) -> None:
-    work = shop(interceptor={"agent": {"command": [*JUDGE_COMMAND, "ok", "good"]}})
+    work = shop(interceptor={"agent": {"command": [*JUDGE_COMMAND, "ok", "good"]}, "required": False})
     work.call("PUT", "/budget/limits", {"limits": [{"category": "interceptor", "period": "day", "limit_usd": 0.01}]})
     id_ = work.add("1| write ok bad", "2| write ok bad")
     work.becomes(id_, "done", 30)
     first, second = work.rounds(id_)
     assert (first["review"]["verdict"], second["review"]["verdict"]) == ("objections", "skipped")
-    assert second["review"]["reasons"] == ["Skipped: today's limit of $0.01 for interceptor is used up"]
+    assert second["review"]["reasons"] == ["No money for the review: today's limit of $0.01 for interceptor is used up"]
 
 
 def test_money_freed_by_a_finished_implementation_lets_another_start(shop: Callable[..., Shop]) -> None:

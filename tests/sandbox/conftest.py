@@ -65,3 +65,13 @@ def shop(request: pytest.FixtureRequest, settings: Any) -> Callable[..., Shop]:
     settings.SANDBOX = "bubblewrap"
     make: Callable[..., Shop] = request.getfixturevalue("plain_shop")
     return make
+
+
+@pytest.fixture(
+    params=[pytest.param("bubblewrap", id="sandbox", marks=pytest.mark.needs_namespaces), pytest.param("none", id="none")]
+)
+def either(request: pytest.FixtureRequest, settings: Any) -> Callable[..., Shop]:
+    """Like `shop`, with a sandbox and without."""
+    settings.SANDBOX = request.param
+    make: Callable[..., Shop] = request.getfixturevalue("plain_shop")
+    return make

@@ -22,6 +22,7 @@ from workspaces.models import Workspace
 pytestmark = pytest.mark.needs_namespaces
 HOSTILE = Path(__file__).with_name("hostile.py")
 FILE_MB, PROCESSES = 1, 40
+MARKER = f"hostile-{os.getpid()}"  # several of them run at a time
 
 
 class Host:
@@ -103,7 +104,7 @@ def _run(host: Host, boxes: Boxes) -> dict[str, dict[str, Any]]:
         argv=[sys.executable, str(HOSTILE), f"{host.folder}/facts.json"],
         cwd=str(work),
         env=started.env,
-        marker="hostile",
+        marker=MARKER,
         status_path=str(host.data / "sessions/own/status.json"),
         journal_path=str(host.data / "sessions/own/journal"),
         wall_s=60,
@@ -131,7 +132,7 @@ def test_the_users_home_is_as_before(results: object, host: Host) -> None:
 
 
 def test_nothing_of_it_lives_on(results: object) -> None:
-    assert leftovers.marked_pids("hostile") == []
+    assert leftovers.marked_pids(MARKER) == []
     commands = [Path("/proc", pid, "cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
     assert not [path for path in commands if path.exists() and b"86399" in path.read_bytes()]
 

@@ -1,5 +1,7 @@
 """The entry's branch in the user's repository: the only ref that an entry's work moves there."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestration.git import branches, recovery
@@ -9,6 +11,7 @@ from orchestration.git.clones.stores import Store
 from orchestration.git.command import GitError
 
 TRIES = 3
+_UNFIT = re.compile(r"object [0-9a-f]+: (\w+: .*)")
 
 
 def move_branch(store: Store, path: Path, branch: str, tip: str, *, before: str, base: str) -> str:
@@ -34,6 +37,18 @@ def move_branch(store: Store, path: Path, branch: str, tip: str, *, before: str,
                 stores.bring(store, now)
                 tip = joining.joined(store, now, tip)
     raise GitError("update-ref", f"the branch {branch!r} could not be moved: {errors}")
+
+
+def refusal(store: Store, tip: str, *, kept: Sequence[str]) -> str:
+    """Why the user's repository must not get the commit: git's strict check found something in it that could harm other gits. Empty: it has the
+    commit now. Raises GitError."""
+    try:
+        stores.deliver(store, tip, kept=[commit for commit in kept if commit])
+    except GitError as problem:
+        if match := _UNFIT.search(str(problem)):
+            return match[1]
+        raise
+    return ""
 
 
 def keep(store: Store, path: Path, commit: str) -> None:

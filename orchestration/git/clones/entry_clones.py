@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestration.git import branches, large_files, unsupported
 from orchestration.git import command as git
 from orchestration.git.clones import agent_git, delivery, files, gathering, gitdirs, joining, stores, tags, untrusted
+from orchestration.git.clones.gathering import Work
 from orchestration.git.clones.records import Record, State
 from orchestration.git.clones.stores import Store
 from orchestration.git.clones.wrapping import Wrap, bare
@@ -77,7 +78,7 @@ def commit(clone: Clone, message: str, *, max_bytes: int) -> Committed:
         raise GitError("commit", f"{clone.path} is no working copy")
     before, findings = state.delivered, tuple[str, ...]()
     if not state.is_moving:
-        work = gathering.gather(clone.store, clone.path, clone.branch, state, message, clone.wrap, max_bytes)
+        work = _gathered(clone, state, message, max_bytes)
         findings = work.findings
         if work.tip == work.in_files == state.tip == state.delivered and not work.is_astray:
             return Committed(None, findings)
@@ -142,12 +143,24 @@ def _recovered(clone: Clone, theirs: str, integrated: str) -> State | None:
     if state.is_moving:
         files.put(store, clone.path, state.tip)
         return state
-    work = gathering.gather(store, clone.path, clone.branch, state, "recovered work", clone.wrap, large_files.MAX_BYTES)
+    work = _gathered(clone, state, "recovered work", large_files.MAX_BYTES)
     state = replace(state, tip=work.tip, is_moving=True)
     if work.tip != work.in_files:
         clone.record.write(state)
         files.put(store, clone.path, work.tip)
     return state
+
+
+def _gathered(clone: Clone, state: State, message: str, max_bytes: int) -> Work:
+    """All work in it, once the user's repository has it. Work that it must not have stays in the files, in no commit."""
+    work = gathering.gather(clone.store, clone.path, clone.branch, state, message, clone.wrap, max_bytes)
+    refusal = delivery.refusal(clone.store, work.tip, kept=[state.base, state.delivered])
+    if not refusal:
+        return work
+    files.begin_from(clone.store, clone.path, state.tip)
+    _hand_out(clone, state)  # without the commits that were refused
+    finding = f"not_committed: {refusal}. Nothing of this round was committed, and its files are there: correct that"
+    return Work(state.tip, state.tip, False, (*work.findings, finding))
 
 
 def _move(clone: Clone, own: str, state: State) -> bool:

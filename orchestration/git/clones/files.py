@@ -7,9 +7,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestration.git import changes, large_files
+from orchestration.git.clones import untrusted
 from orchestration.git.clones.records import Record
 from orchestration.git.clones.stores import Store
-from orchestration.git.command import GitError
+
+INNER_LEVELS = 20  # of repositories in repositories
+MAX_NAMED = 5
 
 
 def put(store: Store, path: Path, commit: str) -> None:
@@ -30,31 +33,48 @@ def begin_from(store: Store, path: Path, commit: str) -> None:
     store.run("read-tree", "--reset", commit, index=Record.of(path).index, tree=path)
 
 
-def record_all(store: Store, path: Path, commit: str, max_bytes: int) -> str:
-    """All files, without those that are ignored or larger, as a tree in the store. `commit`: from which the index began. Raises GitError."""
+def record_all(store: Store, path: Path, commit: str, max_bytes: int) -> tuple[str, tuple[str, ...]]:
+    """All files, without those that are ignored or larger, as a tree in the store; and a finding where git cannot take some. `commit`: from
+    which the index began. Raises GitError."""
     index = Record.of(path).index
     Record.of(path).release_lock()
+    for special in untrusted.special_files(path, (".gitignore", ".gitattributes")):
+        special.unlink()  # git would wait for somebody to write into it
+    problem = ""
     with _without_git(store, path, commit):
-        if _add(store, path, max_bytes):
+        for _ in range(INNER_LEVELS):
+            is_inner, problem = _add(store, path, max_bytes)
+            if not is_inner:
+                break
             store.run("read-tree", "--reset", commit, index=index, tree=path)
             _detach_inner_repositories(store, path)
-            command, text = _add_all(store, path, max_bytes)
-            store.run(*command, text=text, index=index, tree=path)
-    return store.run("write-tree", index=index, tree=path)
+        else:
+            problem = f"repositories inside of each other, more than {INNER_LEVELS}"
+    findings = (f"not_committed: git cannot take all files: {problem}. Correct them, or remove them",) if problem else ()
+    return store.run("write-tree", index=index, tree=path), findings
 
 
-def _add(store: Store, path: Path, max_bytes: int) -> bool:
-    """Whether a repository inside stands in the way: it would be committed as a bare link, and an empty one makes git fail."""
-    command, text = _add_all(store, path, max_bytes)
+def _add(store: Store, path: Path, max_bytes: int) -> tuple[bool, str]:
+    """Whether a repository inside stands in the way: it would be committed as a bare link, and an empty one makes git fail. And what git says of
+    files that no commit can hold, in one line."""
+    large = large_files.over(path, others(store, path, "--modified"), max_bytes)
+    command, text = large_files.add_all(large)
     code, _, errors = store.attempt(*command, text=text, index=Record.of(path).index, tree=path)
-    is_inner = "embedded git repository" in errors or "does not have a commit checked out" in errors
-    if code and not is_inner:
-        raise GitError("add", errors)
-    return is_inner
+    if "embedded git repository" in errors or "does not have a commit checked out" in errors:
+        return True, ""
+    if "denied" in errors:
+        untrusted.give_rights(path)
+    if code or "denied" in errors:  # all the others
+        command, text = large_files.add_all(large, "--ignore-errors")
+        code, _, errors = store.attempt(*command, text=text, index=Record.of(path).index, tree=path)
+    return False, _problem(errors)
 
 
-def _add_all(store: Store, path: Path, max_bytes: int) -> tuple[tuple[str, ...], str]:
-    return large_files.add_all(large_files.over(path, others(store, path, "--modified"), max_bytes))
+def _problem(errors: str) -> str:
+    """The first errors of git in one line, and folders that it left out: they are nested deeper than a path can be long."""
+    lines = [line for line in errors.split("\n") if line.startswith(("error: ", "fatal: ", "warning: could not open directory"))]
+    chosen = dict.fromkeys(line.partition(": ")[2] for line in lines)
+    return "; ".join(line if len(line) <= 200 else f"{line[:150]}...{line[-50:]}" for line in list(chosen)[:MAX_NAMED])
 
 
 def _detach_inner_repositories(store: Store, path: Path) -> None:

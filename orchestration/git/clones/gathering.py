@@ -37,7 +37,7 @@ def gather(store: Store, path: Path, branch: str, state: State, message: str, wr
         files.put(store, path, here)
     elif here != state.tip:
         files.begin_from(store, path, here)
-    tree = files.record_all(store, path, here, max_bytes)
+    tree, problems = files.record_all(store, path, here, max_bytes)
     new, has_moved = here, theirs.head != state.tip or theirs.branch_tip != state.tip
     if tree != joining.tree_of(store, here) or theirs.merges:
         conflicted = [] if agent_git.index_identity(path) == state.placed else agent_git.unmerged(path, sha_bytes=len(here) // 2)
@@ -50,7 +50,7 @@ def gather(store: Store, path: Path, branch: str, state: State, message: str, wr
         tip = joining.joined(store, state.base, tip)
         if not joining.contains(store, tip, state.tip):
             delivery.keep(store, path, state.tip)
-    return Work(tip, new, theirs.is_astray or theirs.is_rebasing, findings)
+    return Work(tip, new, theirs.is_astray or theirs.is_rebasing, (*findings, *problems))
 
 
 def _taken_over(store: Store, path: Path, branch: str, state: State, wrap: Wrap) -> tuple[AgentGit, tuple[str, ...]]:

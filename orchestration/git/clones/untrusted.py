@@ -1,9 +1,11 @@
 """Reads files that an agent can write: no link is followed, nothing that could block is opened, and no more than a bound is read."""
 
+import itertools
 import os
+import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -56,21 +58,72 @@ def _opened(top: Path, folders: list[str]) -> Iterator[int]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link, or a folder with all that is in it, also where an agent took the rights to it away."""
+    """Remove a file, a link, or a folder with all that is in it, also where an agent took the rights to it away or nested folders deeper than
+    a path can be long. Raises OSError."""
     if not is_folder(path):
         path.unlink(missing_ok=True)
         return
     try:
         shutil.rmtree(path)
-    except PermissionError:
-        _give_rights(path)
-        shutil.rmtree(path)
+    except (OSError, RecursionError):
+        _remove_flat(path)
 
 
-def _give_rights(path: Path) -> None:
+def _remove_flat(path: Path) -> None:
+    """Every folder is moved right below `path` before its content is removed: no path gets long, and nothing is called recursively."""
     path.chmod(0o700)
-    for _, names, _, descriptor in os.fwalk(path):
-        for name in names:
-            with suppress(OSError):
-                if stat.S_ISDIR(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
-                    os.chmod(name, 0o700, dir_fd=descriptor)
+    top = os.open(path, _FOLDER)
+    try:
+        unique, count = secrets.token_hex(8), itertools.count()
+        while names := [entry.name for entry in os.scandir(top)]:
+            for name in names:
+                _empty(top, name, lambda: f"{unique}-{next(count)}")
+    finally:
+        os.close(top)
+    path.rmdir()
+
+
+def _empty(top: int, name: str, new_name: Callable[[], str]) -> None:
+    """Remove one name in `top`; the folders in it stay, right in `top`."""
+    if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=top)
+        return
+    os.chmod(name, 0o700, dir_fd=top)
+    folder = os.open(name, _FOLDER, dir_fd=top)
+    try:
+        for inner in [entry.name for entry in os.scandir(folder)]:
+            if stat.S_ISDIR(os.stat(inner, dir_fd=folder, follow_symlinks=False).st_mode):
+                os.chmod(inner, 0o700, dir_fd=folder)  # to move a folder is to write in it
+                os.rename(inner, new_name(), src_dir_fd=folder, dst_dir_fd=top)
+            else:
+                os.unlink(inner, dir_fd=folder)
+    finally:
+        os.close(folder)
+    os.rmdir(name, dir_fd=top)
+
+
+def special_files(top: Path, names: Collection[str]) -> Iterator[Path]:
+    """Pipes, sockets and devices of these names, wherever they are below `top`."""
+    for entry in _below(top):
+        if entry.name in names and not (entry.is_symlink() or entry.is_dir() or entry.is_file()):
+            yield Path(entry.path)
+
+
+def give_rights(top: Path) -> None:
+    """Have the owner read every file and enter every folder."""
+    for entry in _below(top):
+        with suppress(OSError):
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+                Path(entry.path).chmod(stat.S_IMODE(mode) | (0o700 if stat.S_ISDIR(mode) else 0o400))
+
+
+def _below(top: Path) -> Iterator["os.DirEntry[str]"]:
+    """All that is below `top`, but not in a .git; a folder before its content. Follows no link, and leaves out what cannot be read."""
+    folders = [str(top)]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                yield entry
+                if entry.name != ".git" and entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)

@@ -1,8 +1,8 @@
 """The sandbox of one process: its working copy, its own files, the programs that it may need, and nothing else of the host."""
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from django.conf import settings
 
 from orchestration.configuration import Config
 from orchestration.git import places
+from orchestration.git.clones import untrusted
 from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed
 from orchestration.processes.sandbox import Box, Mount
@@ -162,20 +163,8 @@ def for_workspace(config: Config, workspace: Workspace, *, place: str, programs:
 
 def remove_scratch(folder: Path) -> None:
     """Remove private folders, whatever their processes made of them. Follows no links."""
-    shutil.rmtree(folder, onerror=_open_up)
-
-
-def _open_up(_function: object, path: str, _problem: object) -> None:
-    """A folder without permissions is opened and tried once more."""
-    try:
-        os.chmod(os.path.dirname(path), 0o700)
-        if not os.path.islink(path) and os.path.isdir(path):
-            os.chmod(path, 0o700)
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
-    except OSError:
-        pass
+    with suppress(OSError):
+        untrusted.remove(folder)
 
 
 def _make_mount_points(private: Mapping[str, str], mounts: Iterable[Mount]) -> None:

@@ -9,7 +9,7 @@ from orchestration.sessions import Ending, conversations, giving_way, metering, 
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
-from orchestration.worker.steps import base, prompts, protected_files, undeclared_files
+from orchestration.worker.steps import base, prompts, protected_files, repository_rules, undeclared_files
 from orchestration.worker.steps.context import RoundContext, SessionOver, scratch
 
 CONTINUE_PROMPT = "There is money for you again. Continue the task where you stopped, and finish it."
@@ -59,6 +59,9 @@ def check_changes(context: RoundContext) -> list[str]:
         *_unchanged(context),
         *too_large(context),
         *undeclared_files.check(context.entry, changed),
+        *repository_rules.check(
+            context.repo, context.worktree.base_sha, context.round.commit, changed=changed, declared=context.entry.paths
+        ),
         *_tampered_judges(context, changed),
         *_leaked_secrets(context),
     ]

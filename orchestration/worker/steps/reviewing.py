@@ -26,19 +26,21 @@ DIFF_BYTES = 120_000
 
 
 def intercept(context: RoundContext) -> list[str]:
-    """Let the interceptor read the round's diff. Returns its objections. A review that is skipped because there is no money has none, and is recorded
-    as such. Raises SessionOver without a verdict, if one is required: the next session begins with the review.
+    """Let the interceptor read the round's diff. Returns its objections; none if there is no money for a review and none is required. Raises
+    SessionOver without a verdict, if one is required: the next session begins with the review.
     """
     config = context.config.interceptor
     if config is None or not context.round.diffstat.get("files"):
         return []
     with transaction.atomic():  # reviews are admitted one at a time: each sees what the others may still spend
         Executor.objects.select_for_update().get(pk=context.session.workspace_id)
-        limit, skip_reason = _review_limit(context, config)
+        limit, reason = _review_limit(context, config)
         if limit >= MIN_LIMIT:
             sessions.enter(context.session, Session.Phase.INTERCEPTION)
     if limit < MIN_LIMIT:
-        _record_review(context, {"verdict": "skipped", "reasons": [skip_reason]})
+        _record_review(context, {"verdict": rounds.NO_REVIEW if config.required else "skipped", "reasons": [reason]})
+        if config.required:
+            raise SessionOver(_unpaid(reason))
         return []
     word = agent_verdicts.new_word()
     text = _prompt(context, "review", word)
@@ -118,7 +120,7 @@ def _review_limit(context: RoundContext, config: Interceptor) -> tuple[int, str]
     not enough, the reason.
     """
     workspace_id, limit = context.entry.workspace_id, micro(config.round_usd)
-    reason = "No money is left under the interceptor's caps"
+    reason = "No money for the review: the interceptor's caps are used up"
     others = Session.objects.filter(workspace_id=workspace_id, status=Session.Status.RUNNING, phase=Session.Phase.INTERCEPTION)
     committed = others.count() * micro(config.round_usd)  # what they may still spend
     if config.entry_usd is not None:
@@ -129,11 +131,14 @@ def _review_limit(context: RoundContext, config: Interceptor) -> tuple[int, str]
     for current_limit in limits.statuses(workspace_id):
         if current_limit.category == "interceptor" and current_limit.left is not None and current_limit.left - committed < limit:
             limit = current_limit.left - committed
-            reason = f"Skipped: {limits.describe(current_limit)} is used up"
+            reason = f"No money for the review: {limits.describe(current_limit)} is used up"
     if limit < MIN_LIMIT:
         return 0, reason
     affordable = min(limit, _cover(context.session, limit))
-    return affordable, "Skipped: the cap, a limit or the entry's budget leaves no money for it" if affordable < MIN_LIMIT else ""
+    return (
+        affordable,
+        "No money for the review: the cap, a limit or the entry's budget leaves none" if affordable < MIN_LIMIT else "",
+    )
 
 
 def _account_spent(entry: Entry) -> int:
@@ -164,6 +169,12 @@ def _problem(agent_run: AgentRun) -> str:
         if agent_run.ok
         else f"It ended without a verdict ({agent_run.ended.cause})"
     )
+
+
+def _unpaid(reason: str) -> Ending:
+    """The work is kept and waits: only a person can give the review money, or do without it."""
+    message = f"{reason}. Raise it, or set interceptor.required to false; then resume the entry"
+    return Ending(Session.Outcome.OUT_OF_MONEY, message, findings=(message,), verify_next=True, on_hold=message)
 
 
 def _no_verdict(agent_run: AgentRun, role: Literal["reviewing", "verifying"]) -> Ending:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.backlog import entry_actions
 from orchestration.models import Entry, Executor, FileLock, Landing, Session
 from orchestration.worker.agents import command
 from tests.factories import an_entry
 from tests.orchestration.git.repositories import git
 from tests.orchestration.worker.sessions.shop import BRANCH, Shop, entry_of, gives, reports, rounds_of, spends
+from workspaces.access import MUSTER
 
 Make = Callable[..., Shop]
 
@@ -193,8 +195,21 @@ def test_a_verifying_agent_that_judges_alone_must_give_a_verdict(shop: Make) -> 
     assert shop("touch ok", verify=[], verifier={"agent": {"command": "true"}, "required": False}).run().outcome == "crashed"
 
 
-def test_a_reviewer_without_money_is_skipped_and_the_round_records_it(shop: Make) -> None:
-    session = shop("touch ok", interceptor={**judge("FAIL", "no"), "workspace_usd": 0}).run()
+def test_work_whose_required_review_has_no_money_waits_on_hold_and_is_reviewed_once_it_has(shop: Make) -> None:
+    work = shop("touch ok", interceptor={**judge("PASS"), "workspace_usd": 0})
+    session = work.run()
+    entry = entry_of(session)
+    assert (session.outcome, entry.status, entry.reason_code) == ("out_of_money", "blocked", "human_hold")
+    assert "No money for the review: the interceptor's caps are used up. Raise it" in entry.reason_message
+    row = Executor.objects.get(pk=work.workspace.pk)
+    Executor.objects.filter(pk=row.pk).update(config={**row.config, "interceptor": judge("PASS")})
+    entry_actions.resume(entry, by=MUSTER)
+    second = work.run(entry_of(session))
+    assert (second.outcome, second.work, rounds_of(session)[-1].review["verdict"]) == ("passed", "verify", "pass")
+
+
+def test_a_reviewer_that_is_not_required_is_skipped_without_money_and_the_round_records_it(shop: Make) -> None:
+    session = shop("touch ok", interceptor={**judge("FAIL", "no"), "workspace_usd": 0, "required": False}).run()
     assert (session.outcome, rounds_of(session)[0].review["verdict"]) == ("passed", "skipped")
 
 
