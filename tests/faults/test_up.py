@@ -83,6 +83,7 @@ def test_a_killed_up_ends_its_children_and_the_next_one_starts(start: Callable[.
     assert start().get("/healthz") == 200
 
 
+@pytest.mark.alone
 def test_the_next_up_ends_what_a_killed_one_left(start: Callable[..., Running]) -> None:
     up = start()
     left = up.children()
@@ -127,6 +128,7 @@ def test_it_refuses_another_address_while_no_user_has_a_password(start: Callable
     assert up.leftovers() == []
 
 
+@pytest.mark.alone
 def test_a_data_directory_too_deep_for_a_socket(tmp_path: Path) -> None:
     up = Running(tmp_path / ("deep" * 25) / ("deeper" * 10))
     try:
