@@ -1,0 +1,84 @@
+"""How long a stop takes, by what the agent does against it and by how it is stopped: printed as a table, with what the API answered.
+
+A stopped worker, Valkey that is down: test_stopping.py. A full disk: test_full_disk.py.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.harness import ROOT, Client, until
+from tests.faults.shop import Shop
+from tests.faults.test_stopping import _inside
+
+pytestmark = pytest.mark.alone  # its bounds are seconds
+
+AGENTS = {  # `environment` leaves a file when the agent is ready
+    "sleeps": "environment sleep",
+    "ignores TERM": "ignore_term environment sleep",
+    "freezes its shim": "ignore_term freeze environment sleep",
+    "a session of its own": "ignore_term setsid environment sleep",
+    "a double fork without a trace": "ignore_term hidden environment sleep",
+    "takes its orphans over": "ignore_term environment adopter",
+    "a fork bomb": "ignore_term environment bomb",
+    "a storm of short processes": "ignore_term environment bare_storm",
+}
+LIMIT_S = 3
+AT_MOST_S = 8.0  # grace 1 s, 3 s more until the worker ends the tree of a frozen shim itself, and a machine with other work
+WAYS: dict[str, dict[str, Any]] = {
+    "stop": {},
+    "stop-all": {},
+    "kill": {},
+    "time limit": {"timeout_s": LIMIT_S},
+    "idle limit": {"idle_timeout_s": LIMIT_S},
+}
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[dict[str, list[str]]]:
+    rows: dict[str, list[str]] = {}
+    yield rows
+    print("\n\nSeconds until nothing lived\n" + f"{'':32}" + "".join(f"{way:>26}" for way in WAYS))
+    for agent, cells in rows.items():
+        print(f"{agent:32}" + "".join(f"{cell:>26}" for cell in cells))
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_nothing_lives_after_a_stop(
+    shop: Callable[..., Shop], muster: tuple[Client, Path], table: dict[str, list[str]], agent: str
+) -> None:
+    command = [sys.executable, "-S", str(ROOT / "tests/orchestration/processes/fake_agent.py"), *AGENTS[agent].split()]
+    table[agent] = []
+    for way, limits in WAYS.items():
+        work = shop(agent={"command": command, **limits})
+        entry = work.add("anything")
+        folder = work.folder_of(entry)
+        until((folder / "made-by-agent").exists, 30)
+        began = time.monotonic()
+        work.call("POST", "/executor/pause")  # nothing starts again
+        answer = _stopped(work, entry, way)
+        until(lambda: not _inside(folder), AT_MOST_S + LIMIT_S)  # noqa: B023
+        took = time.monotonic() - began - (LIMIT_S if limits else 0)
+        table[agent].append(f"{took:.2f} {answer}")
+        assert took < AT_MOST_S
+        until(lambda: work.call("GET", "/executor/workers") == {"workers": []}, 20)  # noqa: B023
+        if limits:
+            assert work.session(entry)["status"] == "timed_out"
+
+
+def _stopped(work: Shop, entry: str, way: str) -> str:
+    """What the API answered."""
+    if way in ("time limit", "idle limit"):
+        return ""
+    if way == "stop-all":
+        answer = work.call("POST", "/executor/stop-all")
+        assert answer["stopped"] is True or (answer["alive"] and answer["stopped"] is False)
+        return "stopped" if answer["stopped"] else "alive, named"
+    [session] = work.call("GET", "/executor/workers")["workers"]
+    answer = work.call("POST", f"/executor/workers/{session['sessionID']}/{way}")
+    assert answer == {"stop": {"stopped": True}, "kill": {"killed": True}}[way]
+    return next(iter(answer))
