@@ -141,4 +141,20 @@ class Migration(migrations.Migration):
             model_name='proposal',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'applied', 'rejected', 'outdated'])), name='proposal_state_known'),
         ),
+        migrations.RemoveIndex(
+            model_name='session',
+            name='session_by_status',
+        ),
+        migrations.RemoveIndex(
+            model_name='session',
+            name='session_by_end',
+        ),
+        migrations.AddIndex(
+            model_name='session',
+            index=models.Index(fields=['workspace', 'status', 'role'], name='session_by_status'),
+        ),
+        migrations.AddIndex(
+            model_name='session',
+            index=models.Index(fields=['workspace', 'ended_at', 'outcome', 'role'], name='session_by_end'),
+        ),
     ])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -21,6 +21,7 @@ from workspaces.schemas import property_path
 
 MAX_PROBLEMS = 20
 MONEY = re.compile(r"budget|usd|cost|price|spend|cap$")
+Proposed = TypeVar("Proposed", bound=ProposedEntry)
 FENCE = re.compile(r"^```[a-zA-Z]*[ \t]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -143,7 +144,8 @@ def _names(listed: Iterable[str]) -> Iterator[str]:
             yield paths.normalise(path).rstrip("/")
 
 
-def with_ids(entry: AnsweredEntry, world: World) -> AnsweredEntry:
+def with_ids(entry: Proposed, world: World) -> Proposed:
+    """With ids instead of numbers for what it waits for on the backlog."""
     names = [known.id if (known := world.entry(name)) else name for name in entry.depends_on]
     return entry.model_copy(update={"depends_on": names}) if names else entry
 

@@ -20,7 +20,9 @@ def edit(proposal: Proposal, after: ProposedEntry, *, by: Caller) -> Proposal:
         if row.state != Proposal.State.OPEN:
             raise Conflict(f"The proposal is {row.state} already: change the entry instead")
         others = [ProposedEntry.model_validate(p.after) for p in proposals if p.pk != row.pk]
-        refuse(after, others, World(entries=world.entries(workspace_id)))
+        known = World(entries=world.entries(workspace_id))
+        refuse(after, others, known)
+        after = answers.with_ids(after, known)
         row.after, row.edited_by, row.note = after.stored(), by.name, ""
         row.save(update_fields=["after", "edited_by", "note"])
     return row
