@@ -32,6 +32,8 @@ from dashboard.locks import views as locks
 from dashboard.overview import views as workspace_overview
 from dashboard.overview import workspace_list
 from dashboard.plans import views as plan_import
+from dashboard.proposals import edit as proposal_edit
+from dashboard.proposals import goals, run_page
 from dashboard.reviews import views as reviews
 from dashboard.sessions import detail as session_page
 from dashboard.sessions import log_page as session_log
@@ -61,6 +63,14 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/bulk/", entries_bulk_edit.apply, name="entries-bulk"),
     path("w/<str:workspace_id>/entries/new/", new_entry.page, name="entry-new"),
     path("w/<str:workspace_id>/entries/plan/", plan_import.page, name="plan"),
+    path("w/<str:workspace_id>/entries/goal/", goals.page, name="goal"),
+    path("w/<str:workspace_id>/entries/runs/<str:run_id>/", run_page.page, name="run"),
+    path("w/<str:workspace_id>/entries/runs/<str:run_id>/stop/", run_page.stop, name="run-stop"),
+    path("w/<str:workspace_id>/entries/runs/<str:run_id>/undo/", run_page.undo, name="run-undo"),
+    re_path(
+        r"^w/(?P<workspace_id>[^/]+)/entries/runs/(?P<run_id>[^/]+)/(?P<verb>apply|reject)/$", run_page.decide, name="run-decide"
+    ),
+    path("w/<str:workspace_id>/entries/runs/<str:run_id>/proposals/<str:proposal_id>/", proposal_edit.page, name="run-proposal"),
     # Entries: one entry
     path("w/<str:workspace_id>/entries/<str:entry_id>/", entry_page.page, name="entry"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/edit/", entry_edit.page, name="entry-edit"),

@@ -154,6 +154,52 @@ SESSION_ENDED: dict[str, type[SessionEnded]] = {
 """By the session's outcome."""
 
 
+class RunRequested(ActivityEvent, verb="run.requested", sentence="asked an agent to {role}: {goal}"):
+    """`goal`: its first line."""
+
+    role: str
+    goal: str
+
+
+class RunStopRequested(ActivityEvent, verb="run.stop", sentence="requested a stop of an agent's run"):
+    pass
+
+
+class RunEnded(ActivityEvent, verb="run.ended", sentence="ended the run of an agent that was asked to {role}: {outcome}"):
+    """`outcome`: as of a session."""
+
+    role: str
+    outcome: str
+
+    def words(self) -> dict[str, str]:
+        return super().words() | {"outcome": self.outcome.replace("_", " ")}
+
+
+class ProposalsApplied(ActivityEvent, verb="proposals.applied", sentence="applied {applied} of a run{outdated}"):
+    """`outdated`: proposals that the backlog had outrun."""
+
+    applied: int
+    outdated: int
+
+    def words(self) -> dict[str, str]:
+        outdated = f"; {self.outdated} outdated" if self.outdated else ""
+        return {"applied": counted(self.applied, "proposal", "proposals"), "outdated": outdated}
+
+
+class ProposalsRejected(ActivityEvent, verb="proposals.rejected", sentence="rejected {rejected} of a run"):
+    rejected: int
+
+    def words(self) -> dict[str, str]:
+        return {"rejected": counted(self.rejected, "proposal", "proposals")}
+
+
+class ProposalsUndone(ActivityEvent, verb="proposals.undone", sentence="undid {undone} of a run"):
+    undone: int
+
+    def words(self) -> dict[str, str]:
+        return {"undone": counted(self.undone, "proposal", "proposals")}
+
+
 class AgentEvent(ActivityEvent):
     """`code`: the failure that opened the circuit breaker."""
 

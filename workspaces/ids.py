@@ -1,4 +1,4 @@
-"""Opaque ids with a prefix: `ws_`, `entry_`, `sess_`, `chan_`, `rev_`, then 20 of `0-9a-z`."""
+"""Opaque ids with a prefix: `ws_`, `entry_`, `sess_`, `run_`, `chan_`, `rev_`, then 20 of `0-9a-z`."""
 
 import hashlib
 import re
@@ -37,6 +37,10 @@ def entry_for(key: str) -> str:
 
 def session() -> str:
     return _new("sess")
+
+
+def run() -> str:
+    return _new("run")
 
 
 def permit() -> str:

@@ -108,6 +108,7 @@ def settle(
                 remainder_key,
                 left,
                 LedgerEntry.PriceSource.COMPUTED,
+                category=Category(reservation.category),
                 reason=reason or "cost not known: settled at the full reservation",
             )
             charge(

@@ -51,7 +51,7 @@ def open_permit(
     except IntegrityError as refusal:
         if permit := Hold.objects.filter(session_ref=name).first():  # the same call came first
             return _check_repeat(permit, account, category, amount)
-        raise Invalid(_refusal(project.pk, account, category, amount, str(refusal)), "amount_usd") from None
+        raise Invalid(refusal_sentence(project.pk, account, category, amount, str(refusal)), "amount_usd") from None
     reservation.refresh_from_db()
     return reservation
 
@@ -94,15 +94,18 @@ def expire() -> int:
     return len(ended)
 
 
-def _refusal(workspace_id: str, account: Account | None, category: str, amount: int, refusal: str) -> str:
+def refusal_sentence(
+    workspace_id: str, account: Account | None, category: str, amount: int, refusal: str, *, asks: str = "the permit asks for"
+) -> str:
+    """What refused a reservation, by the database's own words `refusal`: the entry's budget, the cap or a limit."""
     requested = amounts.format_usd(amount)
     if "entry budget" in refusal and account is not None:
         account.refresh_from_db()
-        return f"{amounts.format_usd(max(account.headroom, 0))} is left of the entry's budget, the permit asks for {requested}"
+        return f"{amounts.format_usd(max(account.headroom, 0))} is left of the entry's budget, {asks} {requested}"
     if "project cap" in refusal:
         headroom = Project.objects.get(pk=workspace_id).headroom
-        return f"{amounts.format_usd(max(headroom, 0))} is left under the project cap, the permit asks for {requested}"
+        return f"{amounts.format_usd(max(headroom, 0))} is left under the project cap, {asks} {requested}"
     tight = limits.tightest(workspace_id, category)
     if tight is None or tight.left is None:  # raised in between
         return "A limit refused it: try again"
-    return f"{amounts.format_usd(max(tight.left, 0))} is left of {limits.describe(tight)}, the permit asks for {requested}"
+    return f"{amounts.format_usd(max(tight.left, 0))} is left of {limits.describe(tight)}, {asks} {requested}"

@@ -11,7 +11,7 @@ from budget.models.accounts import Account, Category, Project
 class Hold(models.Model):
     """A reservation, for a running session or by a permit for spend outside Muster. Charges draw it down; it is settled exactly once.
 
-    A permit has an end, `expires_at`, and its own id in `session_ref`. It has an account where its category is `entry`.
+    A permit has an end, `expires_at`, and its own id in `session_ref`. A reservation has an account where its category is `entry`.
     """
 
     class State(models.TextChoices):
@@ -38,9 +38,8 @@ class Hold(models.Model):
             ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="hold_amount"),
             models.CheckConstraint(
-                condition=Q(account__isnull=False, category="entry")
-                | Q(account__isnull=True, expires_at__isnull=False) & ~Q(category="entry"),
-                name="a_hold_without_an_entry_is_a_permit",
+                condition=Q(account__isnull=False, category="entry") | Q(account__isnull=True) & ~Q(category="entry"),
+                name="a_hold_of_the_category_entry_has_one",
             ),
         ]
         indexes = [

@@ -57,7 +57,7 @@ def written(form_data: dict[str, str]) -> dict[str, Any]:
 def from_entry(entry: Entry) -> dict[str, str]:
     """The fields filled with an entry's values."""
     seqs = entry.dependencies.order_by("depends_on__seq").values_list("depends_on__seq", flat=True)
-    fields = {name: _joined(entry.spec.get(key)) for name, key in SPEC_OF.items()}
+    fields = {name: joined(entry.spec.get(key)) for name, key in SPEC_OF.items()}
     return fields | {
         "content": entry.content,
         "after": ", ".join(f"#{seq}" for seq in seqs),
@@ -74,7 +74,7 @@ def lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _joined(value: Any) -> str:
+def joined(value: Any) -> str:
     """A list with a line for each item: `requirements` of the API may be one."""
     return "\n".join(map(str, value)) if isinstance(value, list) else str(value or "")
 

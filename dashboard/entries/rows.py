@@ -57,7 +57,7 @@ def _sessions(entries: Sequence[Entry]) -> dict[str, OpenSession]:
     """The open sessions by entry; one query for entries without the annotation."""
     ids = [entry.pk for entry in entries if not hasattr(entry, "at_work_id")]
     open_sessions = Session.objects.filter(entry_id__in=ids, status__in=Session.OPEN)
-    known = {s.entry_id: OpenSession(s.pk, s.phase, s.round_number, s.claimed_at) for s in open_sessions}
+    known = {s.owner_id: OpenSession(s.pk, s.phase, s.round_number, s.claimed_at) for s in open_sessions}
     for entry in entries:
         if id_ := getattr(entry, "at_work_id", None):
             fields = (getattr(entry, f"at_work_{name}") for name in ("phase", "round_number", "claimed_at"))

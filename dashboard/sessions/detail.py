@@ -103,13 +103,13 @@ def facts(page_request: PageRequest, session: Session) -> dict[str, Any]:
 def events(page_request: PageRequest, session: Session) -> dict[str, Any]:
     """Events and phases of the session, newest first."""
     recorded = list(Event.objects.filter(workspace=page_request.workspace, object_id=session.pk).order_by("-id")[:MAX_EVENTS])
-    names = entry_links(page_request, {session.entry_id})
+    names = entry_links(page_request, {session.owner_id})
     items = [
         {
             "at": event.at,
             "actor": event.actor,
             "symbol": event_text.symbol(event.verb),
-            "sentence": event_text.sentence(event.verb, event.data, names.get(session.entry_id)),
+            "sentence": event_text.sentence(event.verb, event.data, names.get(session.owner_id)),
             "why": event.reason,
         }
         for event in recorded

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 
 from budget import amounts
 from budget.reads import csv_export
+from dashboard.proposals import goals
 from dashboard.sessions import history, log_lines, timeline
 from dashboard.sessions.filters import OUTCOMES, SORTS, STATES, WorkersFilter
 from dashboard.sessions.rows import Row, build_row
@@ -21,6 +22,7 @@ from dashboard.shared.lists.paging import PAGE_SIZE, Page
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from orchestration import configuration
 from orchestration.models import Session
+from orchestration.proposals import reads
 from orchestration.queries import session_for
 from orchestration.sessions.logs import windows as log_windows
 
@@ -59,7 +61,7 @@ KEYS: dict[str, Callable[[Row], Any]] = {
 def page(page_request: PageRequest) -> HttpResponseBase:
     if page_request.request.GET.get("format") == "csv":
         return _csv(page_request)
-    regions = HEADER | {"workers": Region("sessions/list.html#workers", workers)}
+    regions = HEADER | {"workers": Region("sessions/list.html#workers", workers), "runs": Region("sessions/list.html#runs", runs)}
     if page_request.request.GET.get("fragment") == "peek":
         regions["peek"] = Region("sessions/list.html#peek", peek)
     return render_page(page_request, "sessions/list.html", regions)
@@ -99,6 +101,11 @@ def workers(page_request: PageRequest) -> dict[str, Any]:
             "kept": [(key, chosen[key]) for key in ("state", "sort", "ended", "view") if chosen[key]],
         }
     )
+
+
+def runs(page_request: PageRequest) -> dict[str, Any]:
+    """Open runs of agents that propose: they take a worker's slot, and are no sessions."""
+    return {"runs": goals.rows(reads.open_runs(page_request.workspace.pk))}
 
 
 def peek(page_request: PageRequest) -> dict[str, Any]:

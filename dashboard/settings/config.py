@@ -172,6 +172,7 @@ def _defaults() -> dict[str, Any]:
     config = configuration.Config(
         verifier=configuration.Verifier(agent=agent),
         interceptor=configuration.Interceptor(agent=agent),
+        planner=configuration.Planner(agent=agent),
         push=configuration.Push(),
     )
     return configuration.as_json(config)

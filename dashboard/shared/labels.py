@@ -57,6 +57,7 @@ PHASES = {
     "interception": "Reviewing",
     "verification": "Verifying",
     "merging": "Merging",
+    "planning": "Planning",
 }
 
 # How far a session came in its round.

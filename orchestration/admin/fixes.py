@@ -224,7 +224,7 @@ class Reap(Fix):
         lost_ids = {line.what for line in self.foresee(selected, form_data).changes}
         for session in selected:
             if session.pk in lost_ids:
-                event = events.SessionReapRequested(entry=session.entry_id)
+                event = events.SessionReapRequested(entry=session.owner_id)
                 activity.record(session.workspace_id, event, by=by, object_id=session.pk, reason=reason)
         reaper.reap(lost_ids)
         ended = Session.objects.filter(pk__in=lost_ids, status=Session.Status.ENDED).count()

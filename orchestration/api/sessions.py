@@ -20,6 +20,8 @@ from workspaces.schemas import extra_content, responses
 
 router = Router(tags=["sessions"])
 
+LogPlace = Annotated[int, Query(ge=0, le=10**15)]
+
 
 @router.get(
     "/executor/sessions/{sessionID}", response=responses(schemas.SessionOut), operation_id="agent.orchestration.sessionGet"
@@ -40,12 +42,16 @@ def get_log(
     request: Request,
     workspaceID: Path[str],
     sessionID: str,
-    after: Annotated[int, Query(ge=0, le=10**15)] = 0,
+    after: LogPlace = 0,
     format: Literal["text", "jsonl"] = "text",
 ) -> Any:
     """A session's output after line `after`: as text, or as JSON lines with number, time and stream."""
     workspace = access.workspace_for(request.auth, workspaceID)
-    session = queries.session_for(workspace.pk, sessionID)
+    return log_response(request, queries.session_for(workspace.pk, sessionID), after, format)
+
+
+def log_response(request: Request, session: Session, after: int, format: str) -> StreamingHttpResponse:
+    """The output of a session or a run, as the caller asks for it."""
     as_json = format == "jsonl" or request.headers.get("Accept", "") in ("application/jsonl", "application/x-ndjson")
     kind = "application/x-ndjson" if as_json else "text/plain; charset=utf-8"
     response = StreamingHttpResponse(_lines(session, after, as_json=as_json), content_type=kind)

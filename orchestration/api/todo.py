@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 from ninja import Path, Query, Router, Status
 
 from orchestration import queries, schemas
-from orchestration.backlog import content, entries, entry_actions, entry_edits
+from orchestration.backlog import content, drafts, entries, entry_actions, entry_edits
 from orchestration.models import Entry
-from orchestration.plans import drafts
 from workspaces import access
 from workspaces.access import Need, Request
 from workspaces.errors import Invalid

@@ -100,7 +100,7 @@ def configure(workspace: Workspace, change: dict[str, Any], *, by: Caller, seen:
         Executor.objects.filter(pk=executor.pk).update(config=kept)
         if "agent" in change:
             circuit_breaker.recovered(workspace.pk)
-        if {"agent", "interceptor", "verifier"} & set(change):
+        if {"agent", "interceptor", "verifier", "planner"} & set(change):
             agent_checks.request(workspace.pk)
         Integration.objects.filter(pk=workspace.pk).update(due=True)
         event = events.WorkspaceConfigured(keys=sorted(change), changes=difference.changes(executor.config, kept))
@@ -146,7 +146,7 @@ def delete(workspace: Workspace, *, by: Caller) -> None:
     """Hide a workspace for good; what it spent stays on record. Raises Invalid while sessions run."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace.pk)
-        if Session.objects.filter(workspace=workspace, status__in=Session.OPEN).exists():
+        if Session.of_any_role.filter(workspace=workspace, status__in=Session.OPEN).exists():
             raise Invalid("Sessions are running: stop them first", "workspaceID")
         Executor.objects.filter(pk=workspace.pk).update(state=Executor.State.PAUSED)
         Workspace.objects.filter(pk=workspace.pk).update(deleted_at=Now())

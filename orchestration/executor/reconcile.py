@@ -39,10 +39,12 @@ def run() -> None:
 
 def enqueue_again() -> int:
     """Enqueue claimed sessions again that no worker took: the message was lost, or all workers are busy."""
-    overdue = Session.objects.filter(status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=ENQUEUE_AGAIN_S))
+    overdue = Session.of_any_role.filter(
+        status=Session.Status.CLAIMED, enqueued_at__lt=Now() - timedelta(seconds=ENQUEUE_AGAIN_S)
+    )
     claims = list(overdue.values_list("id", "attempt"))
     if claims:
-        Session.objects.filter(pk__in=[id_ for id_, _ in claims]).update(enqueued_at=Now())
+        Session.of_any_role.filter(pk__in=[id_ for id_, _ in claims]).update(enqueued_at=Now())
         wake_ups.enqueue_sessions(claims)
         log.info("sessions.enqueued_again", count=len(claims))
     return len(claims)

@@ -14,7 +14,7 @@ _waiters = threading.BoundedSemaphore(12)
 
 def wait_for_ends(workspace_id: str) -> list[str]:
     """The sessions with a stop request that are still open; waits for them, for at most WAIT_S. No transaction is open meanwhile."""
-    asked = Session.objects.filter(workspace_id=workspace_id, stop_wanted_at__isnull=False, status__in=Session.OPEN)
+    asked = Session.of_any_role.filter(workspace_id=workspace_id, stop_wanted_at__isnull=False, status__in=Session.OPEN)
     alive = list(asked.order_by("claimed_at", "pk").values_list("pk", flat=True))
     if not alive or not _waiters.acquire(blocking=False):
         return alive
@@ -23,7 +23,7 @@ def wait_for_ends(workspace_id: str) -> list[str]:
         while alive and time.monotonic() < end:
             time.sleep(pause)
             pause = min(pause * 1.5, MAX_PAUSE_S)
-            still_open = set(Session.objects.filter(pk__in=alive, status__in=Session.OPEN).values_list("pk", flat=True))
+            still_open = set(Session.of_any_role.filter(pk__in=alive, status__in=Session.OPEN).values_list("pk", flat=True))
             alive = [pk for pk in alive if pk in still_open]
     finally:
         _waiters.release()

@@ -71,7 +71,7 @@ def _check_holds(audit: Audit) -> None:
             audit.notes.append(
                 f"hold {reservation.pk}: no worker ended its session {session.pk}, silent since {session.lease_until:%F %T} UTC"
             )
-    settled = Session.objects.filter(workspace_id=audit.workspace_id, status__in=Session.OPEN, hold__state=Hold.State.SETTLED)
+    settled = Session.of_any_role.filter(workspace_id=audit.workspace_id, status__in=Session.OPEN, hold__state=Hold.State.SETTLED)
     for pk, hold_id in settled.values_list("pk", "hold_id"):
         audit.wrong.append(f"hold {hold_id}: it is settled, and its session {pk} is still open")
 

@@ -70,7 +70,7 @@ def tokens_without_record() -> Iterator[str]:
         elif len(events) > len(created):
             yield f"token {token.prefix}… ({token.name}): it was revoked, and is alive again"
     for token in live.exclude(session_ref=""):
-        session = Session.objects.filter(pk=token.session_ref).first()
+        session = Session.of_any_role.filter(pk=token.session_ref).first()
         if session is None or session.workspace_id != token.workspace_id or token.role != SESSION_ROLE:
             yield f"token {token.prefix}… ({token.name}, {token.role}): it names the session {token.session_ref}, and is none of it"
         elif session.status == Session.Status.ENDED:

@@ -1,7 +1,7 @@
 """Tables of the work.
 
 `entries`: entries and their dependencies. `sessions`: sessions, rounds, logs and conversations. `executor`: executors and worker processes.
-`locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
+`runs`: what runs were asked and answered, and their proposals. `locks`: file locks. `agent_checks`: whether agents can work. `landing`: verdicts on trees, the integration branch and the landing queue. `secrets`: sealed variables. `sql_dialect`: SQL that differs between the databases.
 """
 
 from orchestration.models.agent_checks import AgentCheck
@@ -9,6 +9,7 @@ from orchestration.models.entries import Dependency, Entry
 from orchestration.models.executor import Executor, Worker
 from orchestration.models.landing import Integration, IntegrationCommit, Landing, TreeVerdict
 from orchestration.models.locks import FileLock
+from orchestration.models.runs import Proposal, Run
 from orchestration.models.secrets import Secret
 from orchestration.models.sessions import Conversation, LogChunk, Round, Session
 from workspaces.models import known_words
@@ -24,11 +25,13 @@ __all__ = [
     "IntegrationCommit",
     "Landing",
     "LogChunk",
+    "Proposal",
     "Round",
+    "Run",
     "Secret",
     "Session",
     "TreeVerdict",
     "Worker",
 ]
 
-known_words.keep(Conversation, Entry, Executor, Integration, IntegrationCommit, Landing, Round, Session, TreeVerdict)
+known_words.keep(Conversation, Entry, Executor, Integration, IntegrationCommit, Landing, Proposal, Round, Session, TreeVerdict)

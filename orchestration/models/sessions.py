@@ -11,8 +11,23 @@ from workspaces import ids
 from workspaces.models import Workspace
 
 
+class WorkerSessions(models.Manager["Session"]):
+    """The sessions that work on an entry: what pages and the API call sessions."""
+
+    def get_queryset(self) -> models.QuerySet["Session"]:
+        return super().get_queryset().filter(role="implement")
+
+
 class Session(models.Model):
-    """A worker session: an agent that works on one entry. `claimed -> running -> ended`; ended never changes again."""
+    """A worker session: an agent that works on one entry; or a run: an agent that proposes entries, and works on none. `claimed -> running
+    -> ended`; ended never changes again.
+    """
+
+    class Role(models.TextChoices):
+        """implement: a worker session. The others are runs."""
+
+        IMPLEMENT = "implement"
+        PLAN = "plan"
 
     class Status(models.TextChoices):
         CLAIMED = "claimed"
@@ -25,9 +40,11 @@ class Session(models.Model):
         INTERCEPTION = "interception"
         VERIFICATION = "verification"
         MERGING = "merging"
+        PLANNING = "planning"
 
     class Outcome(models.TextChoices):
-        """How it ended. passed: verified and merged. failed: verification failed. unavailable: the provider was."""
+        """How it ended. passed: verified and merged; of a run: it has proposals. failed: verification failed; of a run: its answer could
+        not be used. unavailable: the provider was."""
 
         PASSED = "passed"
         FAILED = "failed"
@@ -44,7 +61,11 @@ class Session(models.Model):
 
     id = models.CharField(primary_key=True, max_length=40, default=ids.session, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="sessions", db_index=False)
-    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="sessions")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.IMPLEMENT, db_default=Role.IMPLEMENT)
+    # A worker session always has one; a run never does, and what handles both asks `is_run` first.
+    entry: "models.ForeignKey[Entry | None, Entry]" = models.ForeignKey(  # type: ignore[misc]
+        Entry, null=True, blank=True, on_delete=models.PROTECT, related_name="sessions"
+    )
     attempt = models.PositiveIntegerField(help_text="The entry's count of claims: every write of the session carries it.")
     work = models.CharField(max_length=10, choices=Entry.Work.choices, default=Entry.Work.IMPLEMENT)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.CLAIMED, db_default=Status.CLAIMED)
@@ -110,22 +131,40 @@ class Session(models.Model):
         null=True, blank=True, help_text="The number of the first line of its log with an error."
     )
 
+    objects = WorkerSessions()
+    of_any_role: "models.Manager[Session]" = models.Manager()
+
     class Meta:
+        base_manager_name = "of_any_role"
         constraints = [
             models.UniqueConstraint(
                 fields=["entry"], condition=Q(status__in=["claimed", "running"]), name="one_open_session_per_entry"
             ),
             models.UniqueConstraint(fields=["entry", "attempt"], name="one_session_per_attempt"),
             models.CheckConstraint(condition=~Q(status="ended") | ~Q(outcome=""), name="what_ended_has_an_outcome"),
+            models.CheckConstraint(
+                condition=Q(role="implement", entry__isnull=False) | ~Q(role="implement") & Q(entry__isnull=True),
+                name="only_a_run_has_no_entry",
+            ),
         ]
         indexes = [
-            models.Index(fields=["workspace", "status"], name="session_by_status"),
+            # With the role, so that counts of sessions read an index alone.
+            models.Index(fields=["workspace", "status", "role"], name="session_by_status"),
             models.Index(fields=["workspace", "-claimed_at"], name="session_newest_first"),
-            models.Index(fields=["workspace", "ended_at", "outcome"], name="session_by_end"),
+            models.Index(fields=["workspace", "ended_at", "outcome", "role"], name="session_by_end"),
         ]
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def is_run(self) -> bool:
+        return self.role != self.Role.IMPLEMENT
+
+    @property
+    def owner_id(self) -> str:
+        """Its entry's id; of a run its own. Conversations and the homes of CLIs are kept under it, so that the next round continues them."""
+        return self.pk if self.is_run else self.entry.pk
 
 
 class Round(models.Model):
@@ -183,14 +222,16 @@ class LogChunk(models.Model):
 
 
 class Conversation(models.Model):
-    """A thread of an agent's CLI that the entry's next round continues. Losing it costs context, never work."""
+    """A thread of an agent's CLI that the entry's next round, or the run's next turn, continues. Losing it costs context, never work."""
 
     class Role(models.TextChoices):
         IMPLEMENT = "implement"
         REVIEW = "review"
         VERIFY = "verify"
+        PLAN = "plan"
 
-    entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="conversations")
+    entry = models.ForeignKey(Entry, null=True, on_delete=models.CASCADE, related_name="conversations")
+    run = models.ForeignKey(Session, null=True, on_delete=models.CASCADE, related_name="conversations")
     role = models.CharField(max_length=10, choices=Role.choices)
     kind = models.CharField(max_length=30)
     thread_id = models.CharField(max_length=200)
@@ -198,7 +239,14 @@ class Conversation(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["entry", "role", "kind"], name="one_conversation_per_role")]
+        constraints = [
+            models.UniqueConstraint(fields=["entry", "role", "kind"], name="one_conversation_per_role"),
+            models.UniqueConstraint(fields=["run", "role", "kind"], name="one_conversation_per_run"),
+            models.CheckConstraint(
+                condition=Q(entry__isnull=False, run__isnull=True) | Q(entry__isnull=True, run__isnull=False),
+                name="a_conversation_has_one_owner",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.thread_id

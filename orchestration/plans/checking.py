@@ -7,9 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestration import schemas
-from orchestration.backlog import entries, graph
+from orchestration.backlog import drafts, entries, graph
 from orchestration.backlog.entries import Draft
-from orchestration.plans import drafts
 from orchestration.plans.items import Item, Plan, Problem
 from orchestration.plans.names import Existing, Names, Row, is_number
 from workspaces import ids

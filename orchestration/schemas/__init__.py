@@ -51,13 +51,16 @@ from orchestration.schemas.landing import (
     VerdictOut,
 )
 from orchestration.schemas.rounds import RoundOut, RoundsOut
+from orchestration.schemas.runs import AppliedOut, ChoiceIn, PlanIn, ProposalCounts, ProposalOut, ProposalsOut, RunOut, RunsOut
 from orchestration.schemas.sessions import CostOut, ProgressIn, SessionOut, TokensOut, UsageIn, UsageOut
 from orchestration.schemas.workspaces import Deleted, WorkspaceChange, WorkspaceIn, WorkspaceOut, WorkspacesOut
 
 __all__ = [
     "AcceptIn",
     "AgentOut",
+    "AppliedOut",
     "CheckOut",
+    "ChoiceIn",
     "CostOut",
     "Deleted",
     "Diagnostics",
@@ -81,8 +84,12 @@ __all__ = [
     "MergedOut",
     "Ok",
     "Paused",
+    "PlanIn",
     "PriorityIn",
     "ProgressIn",
+    "ProposalCounts",
+    "ProposalOut",
+    "ProposalsOut",
     "PushOut",
     "PutBackOut",
     "QueuedOut",
@@ -93,6 +100,8 @@ __all__ = [
     "RoundOut",
     "RoundsIn",
     "RoundsOut",
+    "RunOut",
+    "RunsOut",
     "SecretIn",
     "SecretOut",
     "SecretsOut",

@@ -63,10 +63,10 @@ def flag(at: datetime | None = None) -> int:
     suspects = [session for session, pace in paces.items() if pace.seconds >= MIN_RUNTIME_S]
     if not suspects:
         return 0
-    by_entry, by_workspace = _history([s.entry_id for s in suspects], {s.workspace_id for s in suspects})
+    by_entry, by_workspace = _history([s.owner_id for s in suspects], {s.workspace_id for s in suspects})
     flagged = 0
     for session in suspects:
-        own = by_entry.get(session.entry_id, [])
+        own = by_entry.get(session.owner_id, [])
         rate = usual_rate(own, by_workspace.get(session.workspace_id, []))
         if sentence := judge(paces[session], rate, from_own_rounds=bool(own)):
             flagged += _record(session, sentence, paces[session].rate, rate or 0)
@@ -96,7 +96,7 @@ def _record(session: Session, sentence: str, rate: float, usual_rate: float) -> 
         fresh = Session.objects.filter(pk=session.pk, status=Session.Status.RUNNING, anomaly="").update(anomaly=sentence)
         if fresh:
             event = events.SessionAnomaly(
-                entry=session.entry_id, rate=amounts.number(round(rate)), usual=amounts.number(round(usual_rate))
+                entry=session.owner_id, rate=amounts.number(round(rate)), usual=amounts.number(round(usual_rate))
             )
             activity.record(session.workspace_id, event, by=MUSTER, object_id=session.pk, reason=sentence)
             wake_ups.publish_change(session.workspace_id, "workers", "executor")

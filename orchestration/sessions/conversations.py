@@ -1,27 +1,31 @@
-"""The threads of agents' CLIs: an entry's next round continues its last one."""
+"""The threads of agents' CLIs: an entry's next round continues its last one. `owner_id`: `Session.owner_id`, an entry or a run."""
 
 from typing import Any
 
 from orchestration.models import Conversation
 
 
-def find(entry_id: str, role: str, kind: str) -> tuple[str, dict[str, Any]] | None:
+def find(owner_id: str, role: str, kind: str) -> tuple[str, dict[str, Any]] | None:
     """The thread's id and totals; None: start a new thread."""
-    return Conversation.objects.filter(entry_id=entry_id, role=role, kind=kind).values_list("thread_id", "totals").first()
+    return Conversation.objects.filter(**_of(owner_id), role=role, kind=kind).values_list("thread_id", "totals").first()
 
 
-def keep(entry_id: str, role: str, kind: str, thread_id: str, totals: dict[str, Any]) -> None:
+def keep(owner_id: str, role: str, kind: str, thread_id: str, totals: dict[str, Any]) -> None:
     """Continue this thread in the next round."""
     Conversation.objects.update_or_create(
-        entry_id=entry_id, role=role, kind=kind, defaults={"thread_id": thread_id[:200], "totals": totals}
+        **_of(owner_id), role=role, kind=kind, defaults={"thread_id": thread_id[:200], "totals": totals}
     )
 
 
-def forget(entry_id: str, *, role: str | None = None, kind: str | None = None) -> None:
+def forget(owner_id: str, *, role: str | None = None, kind: str | None = None) -> None:
     """Start a new thread next time: the old one is gone or full, or its entry is done."""
-    threads = Conversation.objects.filter(entry_id=entry_id)
+    threads = Conversation.objects.filter(**_of(owner_id))
     if role is not None:
         threads = threads.filter(role=role)
     if kind is not None:
         threads = threads.filter(kind=kind)
     threads.delete()
+
+
+def _of(owner_id: str) -> dict[str, Any]:
+    return {"run_id" if owner_id.startswith("run_") else "entry_id": owner_id}

@@ -43,7 +43,7 @@ def _ask_to_end(session: Session) -> None:
     asked = Session.objects.filter(pk=session.pk, status__in=Session.OPEN, stop_wanted_at__isnull=True)
     if not asked.update(stop_wanted_at=Now(), stop_wanted_by=MUSTER.name, stop_for_good=False):
         return
-    event = events.SessionStopRequested(entry=session.entry_id)
+    event = events.SessionStopRequested(entry=session.owner_id)
     activity.record(session.workspace_id, event, by=MUSTER, object_id=session.pk, reason=MESSAGE)
     if session.status == Session.Status.CLAIMED:
         session.refresh_from_db()

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -56,7 +56,7 @@ def lease_end() -> Any:
 
 def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
     """Start a claimed session. None: another worker was first, or the session was stopped before it started."""
-    taken = Session.objects.filter(pk=session_id, attempt=attempt, status=Session.Status.CLAIMED).update(
+    taken = Session.of_any_role.filter(pk=session_id, attempt=attempt, status=Session.Status.CLAIMED).update(
         status=Session.Status.RUNNING,
         worker=worker,
         host=worker.host,
@@ -67,18 +67,19 @@ def take(session_id: str, *, attempt: int, worker: Worker) -> Session | None:
     )
     if not taken:
         return None
-    session = Session.objects.select_related("entry__account__project", "entry__workspace", "workspace__executor", "hold").get(
-        pk=session_id
-    )
-    agent = configuration.load(session.workspace.executor.config).agent
-    write(session, agent=agent.kind, model=agent.model or "")
+    session = Session.of_any_role.select_related(
+        "entry__account__project", "entry__workspace", "workspace__executor", "hold"
+    ).get(pk=session_id)
+    agent = configuration.load(session.workspace.executor.config).agent_of(session.role)
+    if agent is not None:
+        write(session, agent=agent.kind, model=agent.model or "")
     wake_ups.publish_change(session.workspace_id, "workers")
     return session
 
 
 def write(session: Session, **fields: Any) -> None:
     """Write to a running session. Raises Superseded when this attempt no longer owns it."""
-    mine = Session.objects.filter(pk=session.pk, attempt=session.attempt, status=Session.Status.RUNNING)
+    mine = Session.of_any_role.filter(pk=session.pk, attempt=session.attempt, status=Session.Status.RUNNING)
     if mine.update(**fields) == 0:
         raise Superseded(session.pk)
     for name, value in fields.items():
@@ -110,6 +111,13 @@ def stop(workspace_id: str, session_id: str, *, by: Caller) -> None:
     wake_ups.publish_change(workspace_id, "workers", "entries")
 
 
+def stop_run(workspace_id: str, run_id: str, *, by: Caller) -> None:
+    """Request that an open run stops. Raises NotFound if it is not open."""
+    runs = Session.of_any_role.exclude(role=Session.Role.IMPLEMENT)
+    disk.write_anyway(lambda: _want_stop(workspace_id, by=by, for_good=False, session_id=run_id, among=runs))
+    wake_ups.publish_change(workspace_id, "workers")
+
+
 def kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
     """End an open session without the grace period: its supervisor kills at once; if that is dead, the reaper does.
     Uncommitted work is committed where the host still can. Raises NotFound if the session is not open."""
@@ -120,7 +128,7 @@ def kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
 @transaction.atomic
 def _want_kill(workspace_id: str, session_id: str, *, by: Caller) -> None:
     _want_stop(workspace_id, by=by, for_good=False, session_id=session_id)
-    fresh = Session.objects.filter(pk=session_id, status__in=Session.OPEN, kill_wanted_at__isnull=True)
+    fresh = Session.of_any_role.filter(pk=session_id, status__in=Session.OPEN, kill_wanted_at__isnull=True)
     if fresh.update(kill_wanted_at=Now()):
         entry_id = Session.objects.values_list("entry_id", flat=True).get(pk=session_id)
         activity.record(workspace_id, events.SessionKillRequested(entry=entry_id), by=by, object_id=session_id)
@@ -143,28 +151,38 @@ def hold_after(workspace_id: str, session_id: str, *, by: Caller, requested: boo
             raise NotFound("Worker session not found")
         if bool(session.hold_after_by) == requested:
             return
-        Session.objects.filter(pk=session.pk).update(hold_after_by=by.name if requested else "")
+        Session.of_any_role.filter(pk=session.pk).update(hold_after_by=by.name if requested else "")
         event = events.HoldAfterRequested if requested else events.HoldAfterWithdrawn
-        activity.record(workspace_id, event(entry=session.entry_id), by=by, object_id=session.pk)
+        activity.record(workspace_id, event(entry=session.owner_id), by=by, object_id=session.pk)
     wake_ups.publish_change(workspace_id, "workers", "entries")
 
 
 @transaction.atomic
-def _want_stop(workspace_id: str, *, by: Caller, for_good: bool, session_id: str | None = None) -> int:
+def _want_stop(
+    workspace_id: str,
+    *,
+    by: Caller,
+    for_good: bool,
+    session_id: str | None = None,
+    among: QuerySet[Session] | None = None,
+) -> int:
+    """`session_id`: one of `among`, which are the worker sessions unless given. None: everything that is open."""
     Executor.objects.select_for_update().get(pk=workspace_id)
-    open_sessions = Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN)
-    if session_id is not None:
-        open_sessions = open_sessions.filter(pk=session_id)
-    chosen = list(open_sessions)
-    if session_id is not None and not chosen:
-        raise NotFound("Worker session not found")
+    if session_id is None:
+        chosen = list(Session.of_any_role.filter(workspace_id=workspace_id, status__in=Session.OPEN))
+    else:
+        candidates = Session.objects.all() if among is None else among
+        chosen = list(candidates.filter(pk=session_id, workspace_id=workspace_id, status__in=Session.OPEN))
+        if not chosen:
+            raise NotFound("Worker session not found" if among is None else "Run not found")
     wake_ups.request_check()
     for session in chosen:
-        fresh = Session.objects.filter(pk=session.pk, status__in=Session.OPEN, stop_wanted_at__isnull=True)
+        fresh = Session.of_any_role.filter(pk=session.pk, status__in=Session.OPEN, stop_wanted_at__isnull=True)
         fresh.update(stop_wanted_at=Now(), stop_wanted_by=by.name, stop_for_good=for_good)
         if for_good:
-            Session.objects.filter(pk=session.pk, status__in=Session.OPEN).update(stop_for_good=True, stop_wanted_by=by.name)
-        activity.record(workspace_id, events.SessionStopRequested(entry=session.entry_id), by=by, object_id=session.pk)
+            Session.of_any_role.filter(pk=session.pk, status__in=Session.OPEN).update(stop_for_good=True, stop_wanted_by=by.name)
+        event = events.RunStopRequested() if session.is_run else events.SessionStopRequested(entry=session.owner_id)
+        activity.record(workspace_id, event, by=by, object_id=session.pk)
         if session.status == Session.Status.CLAIMED:
             session.refresh_from_db()
             message = f"Stopped by {by.name} before it began"
@@ -188,7 +206,7 @@ def conclude(session: Session, ending: Ending, *, expected: Session.Status = Ses
 def _conclude(session: Session, ending: Ending, expected: Session.Status) -> bool:
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=session.workspace_id)
-        mine = Session.objects.filter(pk=session.pk, attempt=session.attempt, status=expected)
+        mine = Session.of_any_role.filter(pk=session.pk, attempt=session.attempt, status=expected)
         ended = mine.update(
             status=Session.Status.ENDED,
             outcome=ending.outcome,
@@ -202,21 +220,31 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
         if not ended:
             return False
         if session.hold_id:
-            unpriced = Session.objects.filter(pk=session.pk).exclude(unpriced_model="").exists()
+            unpriced = Session.of_any_role.filter(pk=session.pk).exclude(unpriced_model="").exists()
             key = f"{session.pk}:{session.attempt}:unknown" if ending.cost_unknown or unpriced else ""
             ledger.settle(session.hold_id, remainder_key=key, round_number=session.round_number or None, reason=ending.message)
-        opened = Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).first()
-        if opened is not None:
-            rounds.close(opened, ending.verdict, findings=ending.findings)
-            if ending.outcome == Session.Outcome.UNAVAILABLE:
-                rounds.drop_if_empty(opened)
-        following = _move_entry(session, executor, ending)
         tokens.end_session(session.pk)
-        event = events.SESSION_ENDED[ending.outcome](
-            entry=session.entry_id, round=session.round_number, entry_status=following.status, code=following.code
-        )
+        event = _end_run(session, ending) if session.is_run else _end_round(session, executor, ending)
         activity.record(session.workspace_id, event, by=ending.by, object_id=session.pk, reason=ending.message)
     return True
+
+
+def _end_run(session: Session, ending: Ending) -> events.RunEnded:
+    """What a run did not spend is free for entries."""
+    funding.mark_due(session.workspace_id)
+    return events.RunEnded(role=session.role, outcome=ending.outcome)
+
+
+def _end_round(session: Session, executor: Executor, ending: Ending) -> events.SessionEnded:
+    opened = Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).first()
+    if opened is not None:
+        rounds.close(opened, ending.verdict, findings=ending.findings)
+        if ending.outcome == Session.Outcome.UNAVAILABLE:
+            rounds.drop_if_empty(opened)
+    following = _move_entry(session, executor, ending)
+    return events.SESSION_ENDED[ending.outcome](
+        entry=session.owner_id, round=session.round_number, entry_status=following.status, code=following.code
+    )
 
 
 def _move_entry(session: Session, executor: Executor, ending: Ending) -> transitions.Next:
@@ -226,7 +254,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
         circuit_breaker.provider_unavailable(executor, Entry.objects.get(pk=session.entry_id), ending.trouble)
     entry = Entry.objects.select_related("account").get(pk=session.entry_id)
     config = configuration.load(executor.config)
-    stop = Session.objects.values_list("stop_for_good", "stop_wanted_by", "hold_after_by").get(pk=session.pk)
+    stop = Session.of_any_role.values_list("stop_for_good", "stop_wanted_by", "hold_after_by").get(pk=session.pk)
     account = Account.objects.select_related("project").get(pk=entry.account_id)
     following = transitions.after(
         transitions.Facts(

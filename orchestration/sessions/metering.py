@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from budget import ledger
 from budget.ledger import prices
-from budget.models import Category, Hold, LedgerEntry
+from budget.models import Category, Hold, LedgerEntry, Project
 from orchestration.messaging import wake_ups
 from orchestration.models import Session
 from orchestration.sessions import lifecycle
@@ -58,10 +58,11 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY, 
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
     )
+    account = None if session.is_run else session.entry.account
     fresh = ledger.charge(
-        session.entry.account.project,
+        account.project if account else Project.objects.get(pk=session.workspace_id),
         charge,
-        account=session.entry.account,
+        account=account,
         reservation=session.hold,
         session_ref=session.pk,
         round_number=session.round_number or None,
@@ -75,7 +76,7 @@ def record(session: Session, usage: Usage, category: Category = Category.ENTRY, 
 def _key(session: Session, usage: Usage, role: str) -> str:
     """Agents in different roles of one session each number their events from the start."""
     if usage.of_thread:
-        return f"{session.entry_id}:{usage.id}"[:200]
+        return f"{session.owner_id}:{usage.id}"[:200]
     prefix = "" if role == "implement" else f"{role}:"
     return f"{session.pk}:{session.attempt}:{prefix}{usage.id}"[:200]
 

@@ -94,9 +94,9 @@ def store(workspace_id: str, repo: Path) -> Store:
     return Store(settings.DATA_DIR / "stores" / workspace_id, repo)
 
 
-def home(entry_id: str, kind: str, role: str) -> Path:
-    """The folder for a CLI's state for one entry. It outlives the session, so that the next round can resume its conversation."""
-    folder = settings.DATA_DIR / "homes" / entry_id / (kind if role == "implement" else f"{kind}-{role}")
+def home(owner_id: str, kind: str, role: str) -> Path:
+    """The folder for a CLI's state for one entry or run. It outlives the session, so that the next round can resume its conversation."""
+    folder = settings.DATA_DIR / "homes" / owner_id / (kind if role == "implement" else f"{kind}-{role}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.utime(folder.parent)  # housekeeping removes by this time
     return folder
@@ -125,6 +125,13 @@ def prepare(session: Session, entry: Entry) -> SessionDir:
     return directory
 
 
+def prepare_run(run: Session) -> SessionDir:
+    """Create the folder of a run."""
+    directory = for_session(run.pk)
+    directory.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return directory
+
+
 def inherited() -> dict[str, str]:
     """What every process gets of the server's environment, and git's identity."""
     return {name: os.environ[name] for name in ALLOWED_VARIABLES if name in os.environ} | git.IDENTITY
@@ -145,16 +152,20 @@ def environment(
     inherited = {name: os.environ[name] for name in ALLOWED_VARIABLES if name in os.environ}
     muster = {
         "MUSTER_WORKSPACE_ID": session.workspace_id,
-        "MUSTER_ENTRY_ID": session.entry_id,
         "MUSTER_SESSION_ID": session.pk,
-        "MUSTER_ROUND": str(session.round_number),
         "MUSTER_PHASE": phase,
         "MUSTER_PROMPT_FILE": str(prompt or directory.prompt),
-        "MUSTER_SPEC_FILE": str(directory.spec),
-        "MUSTER_API_URL": f"{settings.BASE_URL}/api/v1",
     }
+    if not session.is_run:
+        muster |= {
+            "MUSTER_ENTRY_ID": session.owner_id,
+            "MUSTER_ROUND": str(session.round_number),
+            "MUSTER_SPEC_FILE": str(directory.spec),
+            "MUSTER_API_URL": f"{settings.BASE_URL}/api/v1",
+        }
     if token:
         muster["MUSTER_TOKEN"] = token
+    if token or session.is_run:
         muster["MUSTER_BUDGET_USD"] = f"{limit / amounts.MICRO:.6f}"
     if home is not None:
         inherited["HOME"] = str(home)

@@ -6,7 +6,7 @@ No request is made to a provider, so a check costs nothing; a key that is there 
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from orchestration import configuration
 from orchestration.configuration import agent_kinds, secrets
-from orchestration.configuration.config import Agent, Config
+from orchestration.configuration.config import Agent
 from orchestration.messaging import wake_ups
 from orchestration.models import AgentCheck, Executor, Worker
 from orchestration.sessions import sandbox, session_dir
@@ -57,16 +57,9 @@ def check(workspace_id: str) -> tuple[bool, str]:
         )
     except SandboxMissing as missing:
         return False, f"{missing}."
-    results = [_checked(agent, {**agent.env, **values}, boxes) for agent in _agents(config)]
+    results = [_checked(agent, {**agent.env, **values}, boxes) for agent in config.agents]
     bad = [message for ok, message in results if not ok]
     return not bad, " ".join(dict.fromkeys([*(bad or [message for _, message in results]), boxes.decision.sentence]))
-
-
-def _agents(config: Config) -> Iterator[Agent]:
-    yield config.agent
-    for reviewer in (config.interceptor, config.verifier):
-        if reviewer is not None:
-            yield reviewer.agent
 
 
 def _checked(agent: Agent, variables: Mapping[str, str], boxes: Boxes) -> tuple[bool, str]:

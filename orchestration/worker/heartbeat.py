@@ -139,7 +139,7 @@ class Heartbeat:
         all_flags = list(self.supervised.values())
         if all_flags:
             renewed_at = {flags.session_id: flags.clock() for flags in all_flags}
-            Session.objects.filter(pk__in=list(renewed_at), worker=self.worker, status=Session.Status.RUNNING).update(
+            Session.of_any_role.filter(pk__in=list(renewed_at), worker=self.worker, status=Session.Status.RUNNING).update(
                 lease_until=sessions.lease_end()
             )
             for flags in all_flags:
@@ -181,7 +181,7 @@ def _sandbox() -> str:
 @lru_cache
 def _requests_sql(count: int) -> str:
     """The statement for `count` sessions. Cached: building it takes longer than running it."""
-    sessions = Session.objects.filter(pk__in=[str(number) for number in range(count)])
+    sessions = Session.of_any_role.filter(pk__in=[str(number) for number in range(count)])
     columns = sessions.values_list("id", "attempt", "status", "stop_wanted_at", "kill_wanted_at", "hold__amount", "hold__drawn")
     return str(columns.query.sql_with_params()[0])
 

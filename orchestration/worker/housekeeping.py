@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
+from django.db.models import Q
 
 from orchestration.models import Session
 from orchestration.sessions import conversations, sandbox
@@ -29,14 +30,14 @@ def run_hourly() -> None:
 def remove_old_folders() -> int:
     """Remove folders that are unchanged for MUSTER_KEEP_DAYS. Returns their number."""
     oldest = time.time() - settings.KEEP_DAYS * 86_400
-    open_sessions = Session.objects.filter(status__in=Session.OPEN)
+    open_sessions = Session.of_any_role.filter(status__in=Session.OPEN)
     removed = 0
     for folder in _old_folders(settings.DATA_DIR / "sessions", oldest):
         if not open_sessions.filter(pk=folder.name).exists():
             sandbox.remove_scratch(folder)
             removed += 1
     for folder in _old_folders(settings.DATA_DIR / "homes", oldest):
-        if not open_sessions.filter(entry_id=folder.name).exists():
+        if not open_sessions.filter(Q(entry_id=folder.name) | Q(pk=folder.name)).exists():
             conversations.forget(folder.name)
             sandbox.remove_scratch(folder)
             removed += 1

@@ -15,7 +15,7 @@ from orchestration import configuration, sessions
 from orchestration.git import command as git
 from orchestration.git.clones import checkouts
 from orchestration.git.command import GitError
-from orchestration.models import Entry, Round, Session, Worker
+from orchestration.models import Entry, Proposal, Round, Session, Worker
 from orchestration.processes import leftovers
 from orchestration.sessions import Ending, rounds, session_dir
 from orchestration.worker.agent_run import journals
@@ -56,9 +56,9 @@ def suspects() -> list[Session]:
     overdue = Q(lease_until__lt=Now() - timedelta(seconds=settings.LEASE_GRACE_S))
     here = Q(host=socket.gethostname())
     overdue |= here & Q(kill_wanted_at__lt=Now() - KILL_TIMEOUT)
-    running = Session.objects.filter(overdue | here, status=Session.Status.RUNNING)
+    running = Session.of_any_role.filter(overdue | here, status=Session.Status.RUNNING)
     running = running.select_related("worker", "entry__account__project", "entry__workspace", "workspace__executor", "hold")
-    late = set(Session.objects.filter(overdue, status=Session.Status.RUNNING).values_list("pk", flat=True))
+    late = set(Session.of_any_role.filter(overdue, status=Session.Status.RUNNING).values_list("pk", flat=True))
     return [session for session in running if session.pk in late or not _is_worker_alive(session.worker)]
 
 
@@ -76,7 +76,8 @@ def _end_session(session: Session) -> bool:
     cost_known = False
     if is_here:
         cost_known = journals.book_journals(session, configuration.load(session.workspace.executor.config))
-        _commit_work(session)
+        if not session.is_run:
+            _commit_work(session)
         for name in (session.pk, f"{session.pk}-base"):
             checkouts.discard(Path(session.workspace.repo), session_dir.worktrees() / name)
     return sessions.conclude(session, _ending(session, cost_known))
@@ -94,6 +95,8 @@ def _is_proven_dead(session: Session) -> bool:
 def _ending(session: Session, cost_known: bool) -> Ending:
     """LOST, unless its worker had recorded a failed verdict: then only the conclusion was missing. If the round had passed, or its work was
     done, the next session only verifies and merges it."""
+    if session.is_run:
+        return _ending_of_run(session, cost_known)
     verdict = rounds.load_verdict(session)
     if verdict is not None and not verdict.passed:
         message = "Verification failed, and then its worker was lost"
@@ -101,6 +104,14 @@ def _ending(session: Session, cost_known: bool) -> Ending:
     message = "Its worker was lost: its work is kept" + ("" if cost_known else "; its cost is not fully known")
     is_done = rounds.is_work_done(session)
     return Ending(Session.Outcome.LOST, message, cost_unknown=not cost_known, findings=(message,), verify_next=is_done)
+
+
+def _ending_of_run(run: Session, cost_known: bool) -> Ending:
+    """Proposals are written right before the end: with them, only the conclusion was missing."""
+    if Proposal.objects.filter(run_id=run.pk).exists():
+        return Ending(Session.Outcome.PASSED, "It made its proposals, and then its worker was lost", cost_unknown=not cost_known)
+    message = "Its worker was lost: ask again" + ("" if cost_known else "; its cost is not fully known")
+    return Ending(Session.Outcome.LOST, message, cost_unknown=not cost_known)
 
 
 def _commit_work(session: Session) -> None:

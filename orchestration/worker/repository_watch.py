@@ -42,7 +42,7 @@ def ending_for(session: Session, ending: Ending, *, by_git: bool) -> Ending:
     """
     executor = Executor.objects.select_related("workspace").get(pk=session.workspace_id)
     trouble = _look(executor, after_failure=by_git)
-    if trouble is None and by_git:
+    if trouble is None and by_git and not session.is_run:
         trouble = health.checked_out(Path(executor.workspace.repo), session.entry.branch, own=session_dir.worktrees())
     if trouble is not None:
         repository_breaker.opened(executor.pk, trouble)

@@ -1,5 +1,5 @@
 """One worker session, from taking it to its end: worktree, agent, commit, review, verification. Its work is always kept; once verified it
-is queued for its landing."""
+is queued for its landing. A run (`runs`) is taken and ended the same way, and does its own in between."""
 
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from orchestration.worker import agents, repository_watch
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.heartbeat import Heartbeat
+from orchestration.worker.runs import planning
 from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
 from orchestration.worker.steps.context import RoundContext, SessionOver
 from workspaces import activity, disk
@@ -47,7 +48,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     by_git = False
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
         try:
-            ending = _run(session, stop_flags)
+            ending = planning.plan(session, stop_flags) if session.is_run else _run(session, stop_flags)
         except SessionOver as over:
             ending = over.ending
         except Superseded:
@@ -154,7 +155,7 @@ def _earlier_pass(session: Session) -> rounds.Passed | None:
         return None
     if newest.session.outcome == Outcome.CONFLICT or content.changed_since(session.entry, newest.started_at):
         return None
-    if newest.session.outcome == Outcome.PASSED and not queue.was_withdrawn(session.entry_id):
+    if newest.session.outcome == Outcome.PASSED and not queue.was_withdrawn(session.owner_id):
         return None
     was_cut_short = newest.session.outcome in INTERRUPTED and newest.session.attempt == session.attempt - 1
     if session.work == Entry.Work.VERIFY and not was_cut_short:

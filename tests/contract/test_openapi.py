@@ -73,6 +73,7 @@ def test_an_operation_has_one_tag_a_summary_and_a_description(operation: Operati
 def test_path_parameters_are_spelled_as_in_the_contract(operation: Operation) -> None:
     in_path = re.findall(r"{(\w+)}", operation.path)
     known = {"workspaceID", "entryID", "sessionID", "secretName", "permitID", "ledgerID", "channelID", "deliveryID", "reviewID"}
+    known |= {"runID", "proposalID"}
     assert set(in_path) <= known
     declared = [parameter for parameter in operation.details["parameters"] if parameter["in"] == "path"]
     assert sorted(parameter["name"] for parameter in declared) == sorted(in_path)
@@ -99,6 +100,10 @@ MAY_CONFLICT = (
     "landingAccept",
     "landingMerge",
     "landingPutBack",
+    "runsApply",
+    "runsProposalPut",
+    "runsReject",
+    "runsUndo",
     "todoEntryDelete",
     "todoEntryStatus",
     "todoEntryUpdate",
@@ -144,7 +149,9 @@ def test_every_list_that_can_grow_takes_limit_and_cursor(operation: Operation) -
         "channelsList",
         "reviewsGet",
         "reviewsLines",
-    )  # the contract's, an entry's own lists, and what is bounded: hosts, the head of the landing queue, at most 100 secrets and 50 channels, limits, a review's lines
+        "runsGet",
+        "runsProposals",
+    )  # the contract's, an entry's own lists, and what is bounded: a run's proposals, hosts, the head of the landing queue, at most 100 secrets and 50 channels, limits, a review's lines
     assert ({"limit", "cursor"} <= names) == ("next_cursor" in response.get("properties", {}))
     assert "next_cursor" in response.get("properties", {}) or not grows or operation.name in whole
     for parameter in operation.details["parameters"]:

@@ -7,7 +7,8 @@ from budget.ledger import permits
 from budget.models import BudgetChange, Category, LedgerEntry, Review
 from orchestration.configuration import secrets
 from orchestration.executor import control
-from orchestration.models import Session
+from orchestration.models import Run, Session
+from orchestration.proposals import applying, requests
 from tests.contract.api import Api, not_found
 from tests.contract.operations import FOR_AGENTS, NAMED, OPERATIONS, Operation
 from tests.factories import (
@@ -24,6 +25,7 @@ from tests.factories import (
     keep_alive,
     project,
 )
+from tests.orchestration.proposals.made import PLANNER, a_run
 from tests.plugins import stages
 from workspaces import activity, tokens
 from workspaces.models import Channel, Delivery, Event, Role, Workspace
@@ -51,6 +53,10 @@ READ = [
     "reviewsGet",
     "reviewsLines",
     "reviewsList",
+    "runsGet",
+    "runsList",
+    "runsLog",
+    "runsProposals",
     "secretsList",
     "sessionGet",
     "sessionLog",
@@ -78,6 +84,12 @@ RUN = [
     "landingPush",
     "landingPutBack",
     "landingRevert",
+    "planRunsCreate",
+    "runsApply",
+    "runsProposalPut",
+    "runsReject",
+    "runsStop",
+    "runsUndo",
     "todoEntriesCreate",
     "todoEntryDelete",
     "todoEntryUpdate",
@@ -131,15 +143,16 @@ NEED_A_STATE = ("landingAccept", "landingMerge", "landingPush", "landingPutBack"
 """Refused while the integration branch has nothing to decide."""
 
 CREATES = {
-    "adjustmentsCreate", "channelsCreate", "chargesCreate", "permitsCreate", "reconciliationsCreate", "reviewsCommentCreate",
+    "adjustmentsCreate", "channelsCreate", "chargesCreate", "permitsCreate", "planRunsCreate", "reconciliationsCreate", "reviewsCommentCreate",
     "reviewsCreate", "todoEntriesCreate",
 }  # fmt: skip
 
 
 def one_of_each() -> Session:
     """With one of everything else in its workspace that a path can name."""
-    workspace = a_workspace()
+    workspace = a_workspace(planner=PLANNER)
     a_channel(workspace)
+    a_run(workspace, "Parse dates")
     a_review(workspace)
     keys = a_session(an_entry(workspace))
     activity.record(workspace.pk, blocked_event(), by=ANA, object_id=keys.entry_id)
@@ -170,7 +183,8 @@ def call(api: Api, operation: Operation, session: Session, **other: str) -> tupl
     ids["channelID"] = Channel.objects.get(workspace_id=session.workspace_id).pk
     ids["deliveryID"] = str(Delivery.objects.filter(channel_id=ids["channelID"])[0].pk)
     ids["reviewID"] = Review.objects.get(project_id=session.workspace_id).pk
-    ids |= other
+    run = Run.objects.filter(session__workspace_id=session.workspace_id).earliest("session__claimed_at")
+    ids |= {"runID": run.pk, "proposalID": str(run.proposals.get().pk), **other}
     response = api.call(operation.method, operation.url(**ids), operation.body)
     return response.status, response.json["data"]["message"] if response.status in (401, 403, 404) else ""
 
@@ -188,12 +202,17 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
         control.pause(workspace.pk, by=ANA)
     if name == "workspaceDelete":
         ended(session)
+    run = Run.objects.get(session__workspace=workspace)
+    if name == "runsUndo":
+        applying.apply(run, by=ANA)
+    if name == "runsStop":
+        run = requests.plan(workspace, "Make it better", by=ANA)
     secrets.put(workspace.pk, "A_KEY", "s3cret-value", by=ANA)
     permit = permits.open_permit(project(workspace), None, category=Category.EXPANSION, amount=usd("0.5"), by=ANA)
     a_charge(None, "0.2", category="orchestrator", in_=workspace)
     Delivery.objects.filter(channel__workspace=workspace).update(state="failed")
     row = LedgerEntry.objects.latest("pk")
-    return {"entryID": idle.pk, "permitID": permit.session_ref, "ledgerID": str(row.pk)}
+    return {"runID": run.pk, "entryID": idle.pk, "permitID": permit.session_ref, "ledgerID": str(row.pk)}
 
 
 def test_every_operation_is_in_the_matrix_once() -> None:

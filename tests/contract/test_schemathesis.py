@@ -23,11 +23,12 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from config.asgi import wsgi
-from orchestration.models import Session
+from orchestration.models import Proposal, Session
 from orchestration.sessions.logs import chunks as log_chunks
 from tests import sampling
 from tests.contract.operations import FOR_AGENTS
 from tests.factories import a_charge, a_session, a_token, a_workspace, an_entry, ended, keep_alive
+from tests.orchestration.proposals.made import PLANNER, a_run
 from tests.plugins import stages
 from workspaces import tokens
 
@@ -48,7 +49,8 @@ schema.config.phases.coverage.enabled = sampling.WHOLE  # the boundary values of
 
 
 def in_the_middle_of_work() -> Session:
-    workspace = a_workspace()
+    workspace = a_workspace(planner=PLANNER)
+    a_run(workspace, "Parse dates")
     entry = an_entry(workspace, files=["a.py"])
     ended(a_session(entry))
     session = a_session(entry)
@@ -69,7 +71,10 @@ def seeded(db: None) -> dict[str, str]:
     """The ids of a workspace in the middle of its work, and who calls."""
     session = stages.row(in_the_middle_of_work)
     keep_alive()
+    proposal = Proposal.objects.get(run__session__workspace=session.workspace_id)
     return {
+        "runID": proposal.run_id,
+        "proposalID": str(proposal.pk),
         "workspaceID": session.workspace_id,
         "entryID": session.entry_id,
         "sessionID": session.pk,

@@ -75,10 +75,15 @@ SECTIONS = (
         Field("interceptor.required", "A verdict is required", "Off: a review that ends without a verdict is noted, and the round goes on.", "flag"),
         *_agent("interceptor.agent"),
     ), "interceptor", "Let an agent review each diff"),
+    Section("planner", "Planning agent", "Turns a goal into proposed entries. Its spend is orchestrator spend.", (
+        Field("planner.run_usd", "Max per run", kind="usd", unit="USD"),
+        *_agent("planner.agent"),
+    ), "planner", "Let an agent plan"),
     Section("prompts", "Prompts", "Your own templates instead of Muster's, in Django's template language.", (
         Field("prompts.implement", "To implement", kind="template"),
         Field("prompts.review", "To review", kind="template"),
         Field("prompts.verify", "To verify", kind="template"),
+        Field("prompts.plan", "To plan", kind="template"),
     )),
     Section("push", "Push", "After each merge, push the integration branch to a remote of the repository.", (
         Field("push.remote", "Remote"),

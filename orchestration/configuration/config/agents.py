@@ -1,4 +1,4 @@
-"""The agents of a workspace: the one that implements, and those that review and verify its work."""
+"""The agents of a workspace: the one that implements, those that review and verify its work, and the one that plans."""
 
 import json
 from decimal import Decimal
@@ -52,9 +52,9 @@ class Agent(Part):
         return env
 
 
-def _pays_a_verdict(amount: Decimal) -> Decimal:
+def _pays_an_answer(amount: Decimal) -> Decimal:
     if amount < Decimal("0.001"):
-        raise ValueError("must be 0.001 or more: without money there is no verdict")
+        raise ValueError("must be 0.001 or more: without money there is no answer")
     return amount
 
 
@@ -64,7 +64,7 @@ class Verifier(Part):
     """
 
     agent: Agent
-    round_usd: Annotated[Amount, AfterValidator(_pays_a_verdict)] = Decimal("0.5")
+    round_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = Decimal("0.5")
     weight: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
     required: bool = True
 
@@ -79,3 +79,10 @@ class Interceptor(Part):
     entry_usd: Amount | None = None
     workspace_usd: Amount | None = None
     required: bool = True
+
+
+class Planner(Part):
+    """An agent that turns a goal into proposed entries. Its spend is orchestrator spend: a run reserves `run_usd` and spends at most that."""
+
+    agent: Agent
+    run_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = Decimal(1)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from budget import amounts
-from orchestration.configuration.config.agents import Agent, Interceptor, Verifier
+from orchestration.configuration.config.agents import Agent, Interceptor, Planner, Verifier
 from orchestration.configuration.config.fields import Part, micro
 from orchestration.configuration.config.prompts import Prompts
 from orchestration.configuration.config.sandbox import Limits, Sandbox
@@ -51,6 +51,7 @@ _PARTS: dict[str, type[Part]] = {
     "plateau": Plateau,
     "verifier": Verifier,
     "interceptor": Interceptor,
+    "planner": Planner,
     "prompts": Prompts,
     "push": Push,
     "sandbox": Sandbox,

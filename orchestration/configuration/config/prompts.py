@@ -16,8 +16,9 @@ class Prompts(Part):
     implement: Template | None = None
     review: Template | None = None
     verify: Template | None = None
+    plan: Template | None = None
 
-    @field_validator("implement", "review", "verify")
+    @field_validator("implement", "review", "verify", "plan")
     @classmethod
     def _compiles(cls, text: str | None) -> str | None:
         if text is not None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
-from orchestration.configuration.config.agents import Agent, Interceptor, Verifier
+from orchestration.configuration.config.agents import Agent, Interceptor, Planner, Verifier
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
 from orchestration.configuration.config.fields import REF, Amount, Command, Part, micro
 from orchestration.configuration.config.prompts import Prompts
@@ -60,6 +60,7 @@ class Config(Part):
     protected: Annotated[list[Pattern], Field(max_length=200)] = Field(default_factory=lambda: list(JUDGES))
     verifier: Verifier | None = None
     interceptor: Interceptor | None = None
+    planner: Planner | None = None
     prompts: Prompts = Field(default_factory=Prompts)
     push: Push | None = None
     pass_policy: Literal["no_regression", "all_green"] = "no_regression"
@@ -86,6 +87,18 @@ class Config(Part):
         return name
 
     @property
+    def agents(self) -> list[Agent]:
+        """Each agent that this workspace may start."""
+        others = (self.interceptor, self.verifier, self.planner)
+        return [self.agent, *(part.agent for part in others if part is not None)]
+
+    def agent_of(self, role: str) -> Agent | None:
+        """The agent that a session in this role begins with. None: the role was taken out of the config."""
+        if role == "plan":
+            return self.planner.agent if self.planner else None
+        return self.agent
+
+    @property
     def round_ceiling(self) -> int:
         return micro(self.round_ceiling_usd)
 
@@ -104,8 +117,8 @@ class Config(Part):
 
 
 def envs(config: Config) -> dict[str, str]:
-    """The env of every agent, the reviewers' with their role as a prefix of the name."""
-    others = {"interceptor": config.interceptor, "verifier": config.verifier}
+    """The env of every agent, the others' with their role as a prefix of the name."""
+    others = {"interceptor": config.interceptor, "verifier": config.verifier, "planner": config.planner}
     theirs = {
         f"{role}.{name}": value for role, reviewer in others.items() if reviewer for name, value in reviewer.agent.env.items()
     }

@@ -9,10 +9,9 @@ from django.core.management.base import BaseCommand
 
 from budget.amounts import usd
 from orchestration import demo, schemas
-from orchestration.backlog import entries
+from orchestration.backlog import drafts, entries
 from orchestration.configuration import workspace_setup
 from orchestration.executor import control
-from orchestration.plans import drafts
 from workspaces.access import Caller
 from workspaces.models import Workspace
 

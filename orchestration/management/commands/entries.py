@@ -6,14 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from orchestration.management import choosing
+from orchestration.management.choosing import COMMAND_LINE, PROBLEM, USAGE
 from orchestration.plans import formats, importing, report, sources
 from orchestration.plans.items import Plan
-from workspaces.access import Caller
 from workspaces.errors import Conflict, Invalid
 from workspaces.models import Workspace
-
-COMMAND_LINE = Caller("command line")
-PROBLEM, USAGE = 1, 2
 
 
 class Command(BaseCommand):
@@ -37,7 +35,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["file"] == "-" and not (options["yes"] or options["dry_run"]):
             raise CommandError("A plan from stdin needs --yes or --dry-run: there is no answer to read", returncode=USAGE)
-        workspace = _workspace(options["workspace"])
+        workspace = choosing.workspace(options["workspace"])
         try:
             text = sources.read(options["file"])
         except sources.NoPlan as why:
@@ -71,16 +69,3 @@ class Command(BaseCommand):
         self.stdout.write(f"Import into {workspace.name}? [y/N] ", ending="")
         self.stdout.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _workspace(workspace_id: str | None) -> Workspace:
-    alive = Workspace.objects.filter(deleted_at__isnull=True)
-    if workspace_id:
-        workspace = alive.filter(pk=workspace_id).first()
-        if workspace is None:
-            raise CommandError(f"There is no workspace {workspace_id!r}. See ./muster workspace list", returncode=USAGE)
-        return workspace
-    if alive.count() != 1:
-        count = "no workspace" if not alive.exists() else "more than one workspace: name it with --workspace"
-        raise CommandError(f"There is {count}. See ./muster workspace list", returncode=USAGE)
-    return alive.get()

@@ -40,15 +40,14 @@ def hidden(workspace: Workspace) -> set[str]:
 
 
 def _commands(config: Config) -> list[str | Sequence[str]]:
-    agents = [config.agent, *(part.agent for part in (config.interceptor, config.verifier) if part is not None)]
+    agents = config.agents
     commands: list[str | Sequence[str]] = [agent.command for agent in agents if agent.command is not None]
     return [*commands, *(agent.args for agent in agents), *config.setup, *(check.run for check in config.verify)]
 
 
 def _named_in_env(config: Config) -> list[str]:
     """Files that variables name, such as certificates."""
-    agents = [config.agent, *(part.agent for part in (config.interceptor, config.verifier) if part is not None)]
-    values = [value for agent in agents for value in agent.env.values()]
+    values = [value for agent in config.agents for value in agent.env.values()]
     values += [os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")]
     return [value for value in values if os.path.isabs(value) and "\0" not in value and os.path.isfile(value)]
 

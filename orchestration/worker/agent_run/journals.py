@@ -13,7 +13,7 @@ from orchestration.worker import agents
 from orchestration.worker.agent_run import telemetry_log
 from orchestration.worker.agent_run.process import CATEGORIES, PHASES
 from orchestration.worker.agents.shared.events import Discrepancy, Usage
-from orchestration.worker.agents.shared.interface import Role, Task, Thread
+from orchestration.worker.agents.shared.interface import TURNS, Role, Task, Thread, record_name
 
 
 def book_journals(session: Session, config: Config) -> bool:
@@ -23,20 +23,27 @@ def book_journals(session: Session, config: Config) -> bool:
         "implement": config.agent,
         "review": config.interceptor.agent if config.interceptor else None,
         "verify": config.verifier.agent if config.verifier else None,
+        "plan": config.planner.agent if config.planner else None,
     }
-    ran = [(role, agent) for role, agent in agents_by_role.items() if directory.record_for(role).journal.exists()]
-    return all([agent is not None and _book_journal(session, directory, role, agent) for role, agent in ran])  # noqa: C419 (book every journal, also after a failure)
+    ran = [
+        (role, turn, agent)
+        for role, agent in agents_by_role.items()
+        for turn in range(1, TURNS + 1)
+        if directory.record_for(record_name(role, turn)).journal.exists()
+    ]
+    return all([agent is not None and _book_journal(session, directory, role, turn, agent) for role, turn, agent in ran])  # noqa: C419 (book every journal, also after a failure)
 
 
-def _book_journal(session: Session, directory: SessionDir, role: Role, agent: Agent) -> bool:
-    record = directory.record_for(role)
+def _book_journal(session: Session, directory: SessionDir, role: Role, turn: int, agent: Agent) -> bool:
+    name = record_name(role, turn)
+    record = directory.record_for(name)
     status = leftovers.read_status(record.status)
     reader = agents.for_kind(agent.kind).reader(_task_of_dead_process(session, role, agent, directory))
     events = [event for line in telemetry_log.read(record.telemetry) for event in reader.read_record(*line)]
     events += [event for line in leftovers.read_journal(record.journal) for event in reader.read(line)]
     for event in [*events, *reader.poll(), *reader.end(status.get("exit_code") if status else None)]:
         if isinstance(event, Usage):
-            metering.record(session, event, CATEGORIES[role], role=role)
+            metering.record(session, event, CATEGORIES[role], role=name)
         elif isinstance(event, Discrepancy):
             with suppress(sessions.Superseded):
                 sessions.write(session, cost_note=event.message[:500])
@@ -47,14 +54,14 @@ def _book_journal(session: Session, directory: SessionDir, role: Role, agent: Ag
 def _task_of_dead_process(session: Session, role: Role, agent: Agent, directory: SessionDir) -> Task:
     """The task for a reader of a dead process's files. Without token and secrets: their seal may be broken by now."""
     traits = agents.for_kind(agent.kind).TRAITS
-    home = session_dir.home(session.entry_id, agent.kind, role) if traits.binary else None
-    kept_thread = conversations.find(session.entry_id, role, agent.kind) if traits.resumes else None
+    home = session_dir.home(session.owner_id, agent.kind, role) if traits.binary else None
+    kept_thread = conversations.find(session.owner_id, role, agent.kind) if traits.resumes else None
     return Task(
         agent=agent,
         role=role,
         prompt="",
         prompt_file=directory.prompt_for(role),
-        cwd=Path((kept_thread[1].get("cwd") if kept_thread else None) or session_dir.worktrees() / session.entry_id),
+        cwd=Path((kept_thread[1].get("cwd") if kept_thread else None) or session_dir.worktrees() / session.owner_id),
         home=home or directory.folder,
         env=session_dir.environment(session, directory, phase=PHASES[role], extra=agent.env, home=home),
         session_id=session.pk,

@@ -14,7 +14,7 @@ Outcome = Session.Outcome
 def requested_end(reason: str, session: Session) -> Ending:
     """The ending for a stop request: `stopped` by a person, or else its worker shuts down."""
     if reason == "stopped":
-        by, for_good = Session.objects.values_list("stop_wanted_by", "stop_for_good").get(pk=session.pk)
+        by, for_good = Session.of_any_role.values_list("stop_wanted_by", "stop_for_good").get(pk=session.pk)
         if by == MUSTER.name and not for_good:
             is_done = rounds.is_work_done(session)
             message = giving_way.MESSAGE

@@ -26,14 +26,19 @@ from orchestration.worker.agent_run.telemetry_log import TelemetryLog
 from orchestration.worker.agent_run.usage_listener import UsageListener
 from orchestration.worker.agents.shared import telemetry_endpoint
 from orchestration.worker.agents.shared.events import Failure, Finished
-from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread
+from orchestration.worker.agents.shared.interface import Launch, Role, Task, Thread, record_name
 from workspaces import tokens
 from workspaces.models import Role as TokenRole
 from workspaces.sealing import Sealed
 
-PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"}
+PHASES = {"implement": "implementation", "review": "interception", "verify": "verification", "plan": "planning"}
 NO_SANDBOX = "the sandbox could not be made"  # as the shim begins its sentence
-CATEGORIES = {"implement": Category.ENTRY, "review": Category.INTERCEPTOR, "verify": Category.ENTRY}
+CATEGORIES = {
+    "implement": Category.ENTRY,
+    "review": Category.INTERCEPTOR,
+    "verify": Category.ENTRY,
+    "plan": Category.ORCHESTRATOR,
+}
 
 
 @dataclass(frozen=True)
@@ -77,10 +82,11 @@ def run(
     scratch: Path,
     limit: int,
     growth: Growth | None = None,
+    turn: int = 1,
 ) -> AgentRun:
-    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `boxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile."""
+    """Run the agent until it ends or is stopped. `cwd`: its working copy on the host. `boxes`, `scratch`: its sandbox. `limit`: micro-USD for this process. `growth`: how its reservation may grow meanwhile. `turn`: as of Task."""
     module = agents.for_kind(agent.kind)
-    telemetry_log = TelemetryLog(directory.record_for(role).telemetry)
+    telemetry_log = TelemetryLog(directory.record_for(record_name(role, turn)).telemetry)
 
     def on_record(name: str, attributes: Mapping[str, Any]) -> None:
         telemetry_log.append(name, attributes)
@@ -89,14 +95,14 @@ def run(
     with _telemetry_endpoint(session, agent, role, cwd, boxes.cwd(cwd), on_record) as url:
         try:
             task = _task(session, agent, role, directory, prompt=prompt, cwd=boxes.cwd(cwd), limit=limit, url=url)
-            task = replace(task, folder=cwd)
+            task = replace(task, folder=cwd, turn=turn)
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
             return _failed_start(str(problem))
         if task.thread is not None and task.thread.totals.get("cwd", str(task.cwd)) != str(task.cwd):
             writer.add("muster", "The conversation began in another folder, inside or outside of a sandbox: a new one begins.")
         if launch.thread is not None:
-            conversations.keep(session.entry_id, role, agent.kind, launch.thread.id, launch.thread.totals)
+            conversations.keep(session.owner_id, role, agent.kind, launch.thread.id, launch.thread.totals)
         mask = secrets.mask_for(session.workspace_id, agent.env)
         listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], mask, growth)
         supervised = _supervised(launch, task, _started(session, launch, task, directory, boxes, scratch))
@@ -136,10 +142,10 @@ def _supervised(launch: Launch, task: Task, started: Started) -> SupervisedProce
         started.env,
         agent.timeout_s,
         agent.idle_timeout_s,
-        name="" if task.role == "implement" else task.role,
+        name="" if task.role == "implement" else task.record,
         kill_sequence=traits.kill_sequence,
         ignored_prefixes=traits.ignored_prefixes,
-        role=task.role,
+        role=task.record,
         sandbox=started.sandbox,
         limits=started.limits,
     )
@@ -158,7 +164,7 @@ def _result(session: Session, stop_flags: StopFlags, listener: UsageListener, en
     if failure is None and ended.cause == "start_failed":
         failure = Failure("sandbox_missing" if ended.error.startswith(NO_SANDBOX) else "cli_missing", ended.error)
     if failure is not None and failure.code in ("thread_lost", "context_full"):
-        conversations.forget(session.entry_id, role=task.role, kind=task.agent.kind)
+        conversations.forget(session.owner_id, role=task.role, kind=task.agent.kind)
     return AgentRun(
         ended=ended,
         reason=reason,
@@ -174,7 +180,7 @@ def _telemetry_endpoint(
     """The URL to which a CLI sends telemetry and its edit hook; empty for a plain command."""
     if not agents.for_kind(agent.kind).TRAITS.binary:
         return nullcontext("")
-    home = session_dir.home(session.entry_id, agent.kind, role)
+    home = session_dir.home(session.owner_id, agent.kind, role)
     return telemetry_endpoint.serving(
         on_record=on_record, may_edit=edit_permission.permission_check(session.entry, role, cwd=cwd, seen=seen, home=home)
     )
@@ -185,15 +191,13 @@ def _task(
 ) -> Task:
     prompt_file = directory.prompt_for(role)
     prompt_file.write_text(prompt, encoding="utf-8", errors="replace")
-    token = tokens.create(
-        f"session {session.pk}", role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster"
-    )
+    token = "" if session.is_run else _token(session)
     traits = agents.for_kind(agent.kind).TRAITS
-    home = session_dir.home(session.entry_id, agent.kind, role) if traits.binary else None
+    home = session_dir.home(session.owner_id, agent.kind, role) if traits.binary else None
     extra = {**agent.env, **secrets.unsealed(session.workspace_id)}
     if home is not None and _logins(agent, extra):
         session_dir.link_logins(home, traits.logins)
-    kept_thread = conversations.find(session.entry_id, role, agent.kind) if traits.resumes else None
+    kept_thread = conversations.find(session.owner_id, role, agent.kind) if traits.resumes else None
     return Task(
         agent=agent,
         role=role,
@@ -208,6 +212,13 @@ def _task(
         limit=limit,
         endpoint=url,
         thread=Thread(*kept_thread) if kept_thread else None,
+    )
+
+
+def _token(session: Session) -> str:
+    """With it the agent reports its progress and its usage. A run's agent has none: its stdout says it."""
+    return tokens.create(
+        f"session {session.pk}", role=TokenRole.VIEWER, workspace=session.workspace, session_ref=session.pk, by="muster"
     )
 
 

@@ -146,7 +146,7 @@ class UsageListener:
 
     def _record(self, usage: Usage) -> None:
         """Usage that an earlier session of the conversation has booked is not counted again."""
-        if metering.record(self._session, usage, self._category, role=self._task.role):
+        if metering.record(self._session, usage, self._category, role=self._task.record):
             self._spent += usage.cost if usage.cost is not None else metering.price(usage) or 0
 
     @property
@@ -239,6 +239,6 @@ class UsageListener:
         thread = self._reader.thread
         if thread is None or thread == self._kept_thread:
             return
-        entry, role, kind = self._session.entry_id, self._task.role, self._task.agent.kind
-        if supervise.try_database(lambda: conversations.keep(entry, role, kind, thread.id, thread.totals)):
+        owner, role, kind = self._session.owner_id, self._task.role, self._task.agent.kind
+        if supervise.try_database(lambda: conversations.keep(owner, role, kind, thread.id, thread.totals)):
             self._kept_thread = thread

@@ -26,5 +26,4 @@ def for_kind(kind: str) -> Kind:
 
 def binaries(config: Config) -> list[str]:
     """The programs of a workspace's agents; none for a command."""
-    used = [config.agent, *(part.agent for part in (config.interceptor, config.verifier) if part is not None)]
-    return [program for agent in used if (program := for_kind(agent.kind).TRAITS.binary)]
+    return [program for agent in config.agents if (program := for_kind(agent.kind).TRAITS.binary)]

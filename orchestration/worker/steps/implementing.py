@@ -32,7 +32,7 @@ def implement(context: RoundContext) -> list[str]:
         and agent_run.failure.code in ("thread_lost", "context_full")
         and agent_run.reason in ("", "failed")
     ):
-        conversations.forget(session.entry_id, role="implement")
+        conversations.forget(session.owner_id, role="implement")
         agent_run = _run_agent(context, text)  # a new conversation, once
     while agent_run.reason == "out_of_money" and _may_continue(context, agent_run):
         agent_run = _run_agent(context, CONTINUE_PROMPT)

@@ -17,6 +17,13 @@ HEADINGS = {
     "examples": "Examples",
     "integration_points": "Integration points",
 }
+REPAIR = """
+# Your answer cannot be used
+
+Nothing of it was taken over. Correct this, and end with the whole JSON object again and nothing after it:
+
+{problems}
+"""
 WORD = """
 ## The word of your verdict
 
@@ -69,6 +76,24 @@ def verify(entry: Entry, config: Config, *, number: int, diff: str, word: str) -
     criteria = _text(entry.spec.get("acceptance_criteria") or ["It does what the task says"])
     values = _common(entry, number) | {"diff": diff, "criteria": criteria}
     return _render("verify", config.prompts.verify, values) + WORD.format(word=word)
+
+
+def plan(goal: str, config: Config, *, backlog: Sequence[str], most: int) -> str:
+    """The planner's prompt. `backlog`: a line for each open entry. Raises ValueError if the workspace's template fails."""
+    values = {
+        "goal": goal.strip(),
+        "backlog": _text(list(backlog)),
+        "checks": _text([_check(check) for check in config.verify]),
+        "integration_branch": config.integration_branch,
+        "most": most,
+    }
+    return _render("plan", config.prompts.plan, values)
+
+
+def repair(problems: Sequence[str], *, prompt: str = "", answer: str = "") -> str:
+    """What is wrong with an answer. `prompt` and `answer`: for an agent that has no conversation to continue."""
+    text = REPAIR.format(problems=_text(list(problems)))
+    return f"{prompt}\n# Your answer was\n\n{answer}\n{text}" if prompt else text.lstrip()
 
 
 def _common(entry: Entry, number: int) -> dict[str, Any]:

@@ -29,9 +29,8 @@ ADDRESSES = ("_URL", "_BASE", "_ENDPOINT")  # how the names of variables end tha
 
 def for_config(config: Config, *more: str) -> list[str]:
     """Entries for the rules. `more`: addresses that Muster itself serves for the process."""
-    agents = [config.agent, *(part.agent for part in (config.interceptor, config.verifier) if part is not None)]
     entries = [*config.sandbox.allow]
-    for agent in agents:
+    for agent in config.agents:
         entries += [*PROVIDERS.get(agent.kind, ()), *_gateways(agent)]
     return [*entries, *(entry for url in (settings.BASE_URL, *more) if (entry := _place(url)))]
 

@@ -10,7 +10,7 @@ from orchestration.worker.agents.claude_code.costs import Costs
 from orchestration.worker.agents.shared import failures, telemetry_endpoint
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
-from orchestration.worker.agents.shared.json_values import count, nested, number, objects, parse_object, text
+from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, number, objects, parse_object, text
 
 CHANGING_TOOLS = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit", "Bash"})
 # The arguments that describe a tool use best, in this order.
@@ -128,7 +128,7 @@ class Reader:
         self._result = message
         errors = message.get("errors")
         listed = "; ".join(text(each, 500) for each in errors) if isinstance(errors, list) else ""
-        words = text(message.get("result")) or listed
+        words = text(message.get("result"), MAX_ANSWER) or listed
         subtype = text(message.get("subtype"), 100)
         if subtype == "error_max_budget_usd":
             yield Finished(False, words, out_of_money=True)

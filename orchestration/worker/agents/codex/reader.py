@@ -11,7 +11,7 @@ from orchestration.worker.agents.codex.usage import Totals, running_id, totals_o
 from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Usage, Waiting
 from orchestration.worker.agents.shared.interface import Thread
-from orchestration.worker.agents.shared.json_values import count, nested, parse_object, text
+from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, parse_object, text
 
 _NETWORK = re.compile(r"stream disconnected|connection failed|lookup address|error sending request|waiting for network", re.I)
 _LOST = re.compile(r"no rollout found|thread/resume failed", re.I)
@@ -102,7 +102,7 @@ class Reader:
         """An item of type error is only a warning, whatever its text."""
         match nested(item, "type"), is_completed:
             case "agent_message", True:
-                self._last_message = text(nested(item, "text"))
+                self._last_message = text(nested(item, "text"), MAX_ANSWER)
                 yield Text(self._last_message[:500])
             case "command_execution", False:
                 yield Text(text(nested(item, "command"), 500))

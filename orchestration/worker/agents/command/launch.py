@@ -9,7 +9,7 @@ from budget import amounts
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Text, Usage, Waiting
 from orchestration.worker.agents.shared.failures import KINDS
 from orchestration.worker.agents.shared.interface import Launch, Task, Thread, Traits
-from orchestration.worker.agents.shared.json_values import parse_object
+from orchestration.worker.agents.shared.json_values import MAX_ANSWER, parse_object
 
 TRAITS = Traits(
     binary="",
@@ -69,7 +69,7 @@ class Reader:
                 self._verdicts = [*self._verdicts, line[:20_000]][-MAX_VERDICTS:]
                 yield Finished(ok=True, summary="\n".join(self._verdicts))  # whoever reads it sees two that differ
             case "result":
-                yield Finished(ok=message.get("ok", True) is not False, summary=str(message.get("summary", ""))[:20_000])
+                yield Finished(ok=message.get("ok", True) is not False, summary=str(message.get("summary", ""))[:MAX_ANSWER])
 
     def _name(self, message: Any) -> str:
         """The id of a usage line. A line without one is a separate request, identified by its position: a replayed journal gives the same ids."""

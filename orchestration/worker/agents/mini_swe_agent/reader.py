@@ -11,7 +11,7 @@ from orchestration.sessions import own_files
 from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
-from orchestration.worker.agents.shared.json_values import nested, number, objects, parse_object, text
+from orchestration.worker.agents.shared.json_values import MAX_ANSWER, nested, number, objects, parse_object, text
 from orchestration.worker.agents.shared.token_counts import chat_usage, reported_cost
 
 _RETRY = re.compile(r"^Retrying .* in (?P<pause>\d+(?:\.\d+)?) seconds as it raised (?P<error>.*)")
@@ -92,7 +92,7 @@ class Reader:
     def _finish(self, trajectory: Any, status: str, words: str) -> Iterator[Event]:
         """The limits of money and of steps share one status."""
         if status == "Submitted":
-            yield Finished(True, text(nested(trajectory, "info", "submission")).strip())
+            yield Finished(True, text(nested(trajectory, "info", "submission"), MAX_ANSWER).strip())
         elif status == "LimitsExceeded":
             limit = number(nested(trajectory, "info", "config", "agent", "cost_limit"))
             if 0 < limit <= number(nested(trajectory, "info", "model_stats", "instance_cost")):

@@ -10,7 +10,7 @@ from orchestration.worker.agents.opencode.store import Store
 from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Discrepancy, Event, Failure, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.interface import Thread
-from orchestration.worker.agents.shared.json_values import count, nested, parse_object, text, usd
+from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, parse_object, text, usd
 from orchestration.worker.agents.shared.token_counts import reported_cost
 
 CHANGING_TOOLS = frozenset({"write", "edit", "patch", "apply_patch", "multiedit", "bash", "task"})
@@ -57,7 +57,7 @@ class Reader:
         part = event.get("part")
         match event.get("type"):
             case "text":
-                self._answer = text(nested(part, "text"))
+                self._answer = text(nested(part, "text"), MAX_ANSWER)
                 yield from [Text(self._answer[:500])] if self._answer.strip() else []
             case "tool_use":
                 yield self._tool(part)

@@ -9,7 +9,7 @@ from orchestration.worker.agents.shared import failures
 from orchestration.worker.agents.shared.events import Event, Failure, Finished, Started, Text, Waiting
 from orchestration.worker.agents.shared.file_tail import FileTail
 from orchestration.worker.agents.shared.interface import Thread
-from orchestration.worker.agents.shared.json_values import count, nested, objects, parse_object, text
+from orchestration.worker.agents.shared.json_values import MAX_ANSWER, count, nested, objects, parse_object, text
 from orchestration.worker.agents.shared.token_counts import read_counts
 
 CHATS = ".qwen/projects/*/chats"
@@ -137,7 +137,7 @@ class Reader:
     def _finish(self, message: dict[str, Any]) -> Iterator[Event]:
         """An API error is reported as a `success` that exits with 0: only its text shows the error."""
         self._result = message
-        words = text(message.get("result")) or text(nested(message, "error", "message"))
+        words = text(message.get("result"), MAX_ANSWER) or text(nested(message, "error", "message"))
         failed = message.get("is_error") is True or words.startswith(API_ERROR)
         yield Finished(not failed, words)
         if failed and self._failure is None:

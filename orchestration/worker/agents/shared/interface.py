@@ -9,8 +9,16 @@ from orchestration.configuration import Agent
 from orchestration.processes.kill_sequence import Step
 from orchestration.worker.agents.shared.events import Event
 
-Role = Literal["implement", "review", "verify"]
-"""review: the interceptor; verify: the verifying agent. Both run in a checkout that is discarded."""
+Role = Literal["implement", "review", "verify", "plan"]
+"""review: the interceptor; verify: the verifying agent; plan: the planner. All three run in a checkout that is discarded."""
+
+TURNS = 2
+"""A planner answers once, and once more when its first answer cannot be used."""
+
+
+def record_name(role: Role, turn: int) -> str:
+    """Names a process among those of its session: for its files, and for the keys of its usage."""
+    return role if turn == 1 else f"{role}-{turn}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class Task:
 
     `cwd`: the working copy as the process sees it; `working_copy`: on the host. `home`: the entry's own folder for this CLI, kept between rounds so that a conversation can be resumed; HOME in `env` points to it.
     `endpoint`: a loopback URL for this process that ends with its secret: `/v1/logs` and `/v1/metrics` accept OTLP as
-    http/json, `/hooks/pre-tool-use` answers Claude Code's hook. Empty: there is no endpoint.
+    http/json, `/hooks/pre-tool-use` answers Claude Code's hook. Empty: there is no endpoint. `turn`: counts the role's processes in its session.
     """
 
     agent: Agent
@@ -42,10 +50,15 @@ class Task:
     endpoint: str = ""
     thread: Thread | None = None
     folder: Path | None = None
+    turn: int = 1
 
     @property
     def working_copy(self) -> Path:
         return self.folder or self.cwd
+
+    @property
+    def record(self) -> str:
+        return record_name(self.role, self.turn)
 
 
 @dataclass(frozen=True, slots=True)

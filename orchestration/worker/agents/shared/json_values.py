@@ -9,6 +9,7 @@ from budget import amounts
 from orchestration.worker.agents.shared.interface import Task
 
 MAX_TOKENS = 10**12
+MAX_ANSWER = 1_000_000  # characters of a final answer: a planner's is the whole plan
 MAX_ARGUMENT_BYTES = 100_000  # Linux allows 128 KiB for a single argument
 
 

@@ -1,0 +1,86 @@
+"""The page that asks an agent to plan: a goal, examples of goals, and the newest runs."""
+
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+from pydantic import TypeAdapter, ValidationError
+
+from dashboard.shared.decorators import in_workspace
+from dashboard.shared.header import HEADER
+from dashboard.shared.page_request import PageRequest, Region, render_page
+from dashboard.shared.responses import SEE_OTHER
+from orchestration import configuration, queries
+from orchestration.configuration import agent_kinds
+from orchestration.proposals import reads, requests
+from orchestration.schemas.runs import MAX_GOAL, Goal
+from workspaces.access import Need
+from workspaces.errors import Invalid
+
+SHOWN = 20
+EXAMPLES = (
+    "Make the failing tests pass. One entry for each cause.",
+    "Add a command that exports all data as CSV, with tests.",
+    "Raise the test coverage of the module with the least of it to 90 %.",
+    "Replace the deprecated calls that the test run warns about.",
+)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_workspace(Need.OPERATE)
+def page(page_request: PageRequest) -> HttpResponse:
+    if page_request.request.method != "POST":
+        return _render(page_request, page_request.request.GET.get("goal", "")[:MAX_GOAL], "")
+    typed = page_request.request.POST.get("goal", "").replace("\r\n", "\n")
+    try:
+        goal = str(TypeAdapter(Goal).validate_python(typed))
+        run = requests.plan(page_request.workspace, goal, by=page_request.caller)
+    except ValidationError as error:
+        return _render(page_request, typed, f"The goal {_words(error)}")
+    except Invalid as refused:
+        return _render(page_request, typed, refused.message)
+    return HttpResponseRedirect(reverse("run", args=[page_request.workspace.pk, run.pk]), status=SEE_OTHER)
+
+
+def runs(page_request: PageRequest) -> dict[str, Any]:
+    """The newest runs, with what they cost and what became of their proposals."""
+    listed, _ = reads.page(page_request.workspace.pk, limit=SHOWN, cursor=None)
+    return {"runs": rows(listed)}
+
+
+def rows(listed: list[Any]) -> list[dict[str, Any]]:
+    ids = [run.pk for run in listed]
+    counts, costs = reads.counts(ids), reads.costs(ids)
+    return [
+        {
+            "run": run,
+            "title": run.goal.strip().split("\n", 1)[0],
+            "status": queries.shown_status(run.session),
+            "cost": costs.get(run.pk, 0),
+            "counts": [f"{count} {state}" for state, count in counts[run.pk].items() if count],
+        }
+        for run in listed
+    ]
+
+
+def _words(error: ValidationError) -> str:
+    message = error.errors()[0]["msg"].removeprefix("Value error, ").removeprefix("String ")
+    return f"{message[:1].lower()}{message[1:]}"
+
+
+def _render(page_request: PageRequest, goal: str, problem: str) -> HttpResponse:
+    planner = configuration.load(page_request.executor.config).planner
+    context = {
+        "goal": goal,
+        "problem": problem,
+        "examples": EXAMPLES,
+        "max_goal": MAX_GOAL,
+        "planner": planner and agent_kinds.title(planner.agent.kind),
+        "limit": planner and configuration.micro(planner.run_usd),
+    }
+    response = render_page(
+        page_request, "proposals/goal.html", HEADER | {"runs": Region("proposals/goal.html#runs", runs)}, **context
+    )
+    response.status_code = 422 if problem else 200
+    return response

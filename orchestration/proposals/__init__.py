@@ -1,0 +1,5 @@
+"""Agents that propose, and what becomes of their proposals.
+
+`requests` starts and stops runs. `world` is what a run may refer to; `answers` reads an agent's answer by the schema in `schema` and checks it
+against that. `making` writes proposals; `applying` turns them into entries, rejects them and undoes that; `editing` changes one before.
+"""

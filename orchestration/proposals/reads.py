@@ -1,0 +1,40 @@
+"""Runs for pages, the API and the command line, each list in a fixed number of queries."""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from django.db.models import Count, Sum
+
+from budget.models import LedgerEntry
+from budget.reads.queries import position
+from orchestration.models import Proposal, Run, Session
+
+
+def page(workspace_id: str, *, limit: int, cursor: str | None) -> tuple[list[Run], str | None]:
+    """The newest runs before `cursor`, in the order of their reservations, and the next cursor."""
+    runs = Run.objects.filter(session__workspace_id=workspace_id).select_related("session__hold").order_by("-session__hold_id")
+    if cursor is not None:
+        runs = runs.filter(session__hold_id__lt=position(cursor))
+    listed = list(runs[: limit + 1])
+    return listed[:limit], str(listed[limit - 1].session.hold_id) if len(listed) > limit else None
+
+
+def open_runs(workspace_id: str) -> list[Run]:
+    """The longest first."""
+    runs = Run.objects.select_related("session__hold", "session__worker")
+    return list(runs.filter(session__workspace_id=workspace_id, session__status__in=Session.OPEN).order_by("session__claimed_at"))
+
+
+def counts(run_ids: Collection[str]) -> dict[str, dict[str, int]]:
+    """Run id to the number of its proposals by state."""
+    numbers: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(Proposal.State.values, 0))
+    rows = Proposal.objects.filter(run_id__in=list(run_ids)).order_by().values_list("run_id", "state").annotate(n=Count("id"))
+    for run_id, state, count in rows:
+        numbers[run_id][state] = count
+    return numbers
+
+
+def costs(run_ids: Collection[str]) -> dict[str, int]:
+    """Run id to what is booked for it, in micro-USD."""
+    rows = LedgerEntry.objects.filter(session_ref__in=list(run_ids)).order_by().values_list("session_ref")
+    return dict(rows.annotate(amount=Sum("amount")))

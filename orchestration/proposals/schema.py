@@ -1,0 +1,49 @@
+"""The schema of an answer (docs/reference/proposals.md). It has no amounts: people and the allocator divide money, agents do not."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from orchestration.schemas.entries import Priority, Spec
+from workspaces.schemas import Line, Name, NonBlank, Strict
+
+MAX_ENTRIES = 200
+Reference = Annotated[Line, Field(min_length=1, max_length=100)]
+
+
+class ProposedEntry(Strict):
+    """An entry to add. `depends_on`: refs of this answer, or entries of the backlog by id or #number."""
+
+    ref: Annotated[Name, Field(max_length=100)] | None = None
+    content: NonBlank
+    spec: Spec | None = None
+    priority: Priority = "medium"
+    depends_on: Annotated[list[Reference], Field(max_length=MAX_ENTRIES)] = []
+    parallelizable: bool = True
+    parallel_group: Annotated[Name, Field(max_length=100)] | None = None
+    group: Annotated[Name, Field(max_length=200)] | None = None
+
+    @property
+    def title(self) -> str:
+        return self.content.strip().split("\n", 1)[0][:120]
+
+    @property
+    def modified(self) -> list[str]:
+        return list((self.spec and self.spec.files_to_modify) or ())
+
+    @property
+    def created(self) -> list[str]:
+        return list((self.spec and self.spec.files_to_create) or ())
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON, without what was not set."""
+        return self.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+
+
+class AnsweredEntry(ProposedEntry):
+    """`reason`: why the agent proposes it."""
+
+    reason: Line = ""
+
+    def proposed(self) -> ProposedEntry:
+        return ProposedEntry.model_validate(self.model_dump(exclude={"reason"}, exclude_unset=True))

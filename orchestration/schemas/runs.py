@@ -1,0 +1,84 @@
+"""Requests and responses of the calls about runs and their proposals."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from ninja import Schema
+from pydantic import AfterValidator, Field
+
+from workspaces.schemas import Number, Strict, clean, not_blank
+
+MAX_GOAL = 20_000
+Goal = Annotated[str, Field(min_length=1, max_length=MAX_GOAL), AfterValidator(clean), AfterValidator(not_blank)]
+
+
+class PlanIn(Strict):
+    goal: Goal
+
+
+class ProposalCounts(Schema):
+    open: int
+    applied: int
+    rejected: int
+    outdated: int
+
+
+class RunOut(Schema):
+    """`status`: as of a session. `problems`: what was wrong with its answers."""
+
+    id: str
+    role: str
+    goal: str
+    requested_by: str
+    status: str
+    agent: str
+    model: str | None
+    commit: str | None
+    requested_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    stop_reason: str | None
+    progress: str | None
+    waiting_for: str | None
+    problems: list[str]
+    cost_usd: Number
+    reserved_usd: Number
+    proposals: ProposalCounts
+
+
+class RunsOut(Schema):
+    runs: list[RunOut]
+    next_cursor: str | None
+
+
+class ProposalOut(Schema):
+    """`entry`: the entry as it would be added. `entry_id`: the entry that it became. `note`: what Muster found."""
+
+    id: int
+    number: int
+    state: str
+    entry: dict[str, Any]
+    reason: str | None
+    note: str | None
+    entry_id: str | None
+    edited_by: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+
+
+class ProposalsOut(Schema):
+    proposals: list[ProposalOut]
+
+
+class ChoiceIn(Strict):
+    """The ids of some of the run's open proposals. Missing: all of them."""
+
+    proposals: Annotated[list[Annotated[int, Field(ge=1, le=10**15)]], Field(min_length=1, max_length=500)] | None = None
+
+
+class AppliedOut(Schema):
+    """`waiting`: they depend on an outdated one, and stay open."""
+
+    applied: list[ProposalOut]
+    outdated: list[ProposalOut]
+    waiting: list[ProposalOut]

@@ -1,0 +1,1 @@
+"""What the agents of runs do between the start and the end of their session: `planning` turns a goal into proposals."""

@@ -1,0 +1,105 @@
+"""A goal becomes a run, its answer proposals, and those become entries: by the API alone."""
+
+from typing import Any
+
+import pytest
+
+from orchestration.proposals import applying
+from tests.contract.api import Api, invalid, not_found
+from tests.factories import ANA, a_token, a_workspace, an_entry
+from tests.orchestration.proposals.made import PLANNER, a_run
+from workspaces.models import Workspace
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return a_workspace(planner=PLANNER)
+
+
+def numbers(response: Any, part: str = "proposals") -> list[tuple[int, str]]:
+    return [(proposal["number"], proposal["state"]) for proposal in response.json[part]]
+
+
+def test_a_goal_becomes_a_run(shop: Api) -> None:
+    status, run = shop.post("/plan-runs", {"goal": "Speak ISO\nEverywhere"})
+    assert (status, run["role"], run["status"], run["goal"]) == (201, "plan", "starting", "Speak ISO\nEverywhere")
+    assert (run["cost_usd"], run["reserved_usd"], run["requested_by"]) == (0, 0.1, "token:test")
+    assert shop.get(f"/runs/{run['id']}").json == run
+    assert shop.get("/runs").json == {"runs": [run], "next_cursor": None}
+
+
+def test_a_run_is_no_worker_session(shop: Api) -> None:
+    run = shop.post("/plan-runs", {"goal": "Better"}).json["id"]
+    assert shop.get("/executor/workers").json == {"workers": []}
+    assert shop.get("/executor/status").json["activeWorkers"] == 0
+    assert tuple(shop.get(f"/executor/sessions/{run}")) == not_found("Worker session")
+    assert tuple(shop.post(f"/executor/workers/{run}/stop")) == not_found("Worker session")
+    assert shop.get("/budget/holds").json["holds"][0]["session_id"] == run
+
+
+def test_a_run_is_stopped_once(shop: Api) -> None:
+    run = shop.post("/plan-runs", {"goal": "Better"}).json["id"]
+    assert tuple(shop.post(f"/runs/{run}/stop")) == (200, {"stopped": True})
+    assert shop.get(f"/runs/{run}").json["status"] == "stopped"
+    assert tuple(shop.post(f"/runs/{run}/stop")) == not_found("Run")
+
+
+def test_without_a_planner_the_refusal_names_the_key(db: None) -> None:
+    shop = Api(a_workspace(), a_token())
+    response = shop.post("/plan-runs", {"goal": "Better"})
+    assert tuple(response) == invalid("This workspace has no planner: set `planner` in its config first", "workspaceID")
+
+
+@pytest.mark.parametrize("goal", ["", "  \n", "x" * 20_001, "a\u0000b", 7, None])
+def test_a_goal_is_text(shop: Api, goal: Any) -> None:
+    response = shop.post("/plan-runs", {"goal": goal})
+    assert (response.status, response.json["errors"][0]["propertyNames"]) == (400, ["goal"])
+
+
+def test_proposals_are_applied_in_part_and_undone(shop: Api, workspace: Workspace) -> None:
+    run = a_run(workspace, "Parse dates", "Print dates")
+    first, _ = shop.get(f"/runs/{run.pk}/proposals").json["proposals"]
+    applied = shop.post(f"/runs/{run.pk}/apply", {"proposals": [first["id"]]})
+    assert numbers(applied, "applied") == [(1, "applied")]
+    [entry] = shop.get("/todo").json["entries"]
+    assert (entry["id"], entry["content"]) == (applied.json["applied"][0]["entry_id"], "Parse dates")
+    assert numbers(shop.post(f"/runs/{run.pk}/undo")) == [(1, "open")]
+    assert shop.get("/todo").json["entries"] == []
+    assert numbers(shop.post(f"/runs/{run.pk}/reject", {})) == [(1, "rejected"), (2, "rejected")]
+
+
+def test_a_proposal_is_edited_before_it_is_applied(shop: Api, workspace: Workspace) -> None:
+    run = a_run(workspace, {"content": "Parse dates", "ref": "parse"})
+    address = f"/runs/{run.pk}/proposals/{run.proposals.get().pk}"
+    assert shop.put(address, {"content": "Parse ISO dates"}).json["entry"] == {"content": "Parse ISO dates"}
+    assert shop.put(address, {"content": "Parse", "budget_usd": 3}).json["errors"][0]["propertyNames"] == ["budget_usd"]
+    shop.post(f"/runs/{run.pk}/apply", {})
+    assert shop.get("/todo").json["entries"][0]["content"] == "Parse ISO dates"
+
+
+def test_what_the_backlog_has_outrun_is_named(shop: Api, workspace: Workspace) -> None:
+    run = a_run(workspace, "Parse dates", "Print dates")
+    an_entry(workspace, content="Parse dates")
+    response = shop.post(f"/runs/{run.pk}/apply", {})
+    assert numbers(response, "applied") == [(2, "applied")]
+    assert response.json["outdated"][0]["note"] == "#1 with the same title and files was added since"
+
+
+def test_a_decision_that_came_too_late_is_a_conflict(shop: Api, workspace: Workspace) -> None:
+    run = a_run(workspace, "Parse dates")
+    applying.apply(run, by=ANA)
+    assert shop.post(f"/runs/{run.pk}/apply", {}).status == 409
+    assert shop.post(f"/runs/{run.pk}/reject", {"proposals": [run.proposals.get().pk]}).status == 409
+
+
+@pytest.mark.parametrize("address", ["/runs/run_00000000000000000000", "/runs/x", "/runs/x/log", "/runs/x/proposals"])
+def test_an_unknown_run_is_not_found(shop: Api, address: str) -> None:
+    assert tuple(shop.get(address)) == not_found("Run")
+
+
+def test_runs_come_in_pages(shop: Api) -> None:
+    newest_first = [shop.post("/plan-runs", {"goal": f"Goal {n}"}).json["id"] for n in range(3)][::-1]
+    page = shop.get("/runs?limit=2").json
+    following = shop.get(f"/runs?limit=2&cursor={page['next_cursor']}").json
+    assert [run["id"] for run in page["runs"] + following["runs"]] == newest_first
+    assert following["next_cursor"] is None

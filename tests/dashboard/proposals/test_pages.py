@@ -1,0 +1,156 @@
+"""A goal in the browser: asked for, shown as proposals, edited, added in part, undone."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from orchestration.models import Entry, Executor, Proposal, Run, Session
+from tests.dashboard.overview.test_page import in_line
+from tests.dashboard.seeds import entries as seed
+from tests.factories import an_entry
+from tests.orchestration.proposals.made import PLANNER, a_run, states
+from workspaces.models import Workspace
+
+
+@pytest.fixture
+def planned(workspace: Workspace) -> Workspace:
+    """The workspace, with a planner."""
+    row = Executor.objects.get(pk=workspace.pk)
+    Executor.objects.filter(pk=workspace.pk).update(config={**row.config, "planner": PLANNER})
+    return workspace
+
+
+def page(client: Client, workspace: Workspace, tail: str, **form_data: Any) -> Any:
+    address = f"/w/{workspace.pk}/entries/{tail}"
+    return client.post(address, form_data, follow=True) if form_data else client.get(address)
+
+
+def text(response: Any) -> str:
+    return in_line(response.content.decode())
+
+
+def added(workspace: Workspace) -> list[str]:
+    return [e.title for e in Entry.objects.filter(workspace=workspace, deleted_at=None, created_by="otto").order_by("seq")]
+
+
+def test_a_goal_starts_a_run_and_leads_to_it(otto: Client, planned: Workspace) -> None:
+    seen = text(page(otto, planned, "goal/", goal="Speak ISO\r\nEverywhere"))
+    run = Run.objects.get()
+    assert (run.goal, run.requested_by) == ("Speak ISO\nEverywhere", "otto")
+    assert "Speak ISO Everywhere" in seen and "Stop the run" in seen
+
+
+@pytest.mark.parametrize("goal", ["  ", "x" * 20_001, "a\0b"])
+def test_a_goal_that_cannot_be_used_comes_back(otto: Client, planned: Workspace, goal: str) -> None:
+    response = page(otto, planned, "goal/", goal=goal)
+    assert response.status_code == 422 and "The goal " in text(response)
+    assert not Run.objects.exists()
+
+
+def test_an_example_fills_the_form(otto: Client, planned: Workspace) -> None:
+    match = re.search(r'href="\?goal=([^"]+)"', page(otto, planned, "goal/").content.decode())
+    assert match and "Make the failing tests pass" in text(page(otto, planned, f"goal/?goal={match[1]}"))
+
+
+def test_without_a_planner_the_page_leads_to_the_settings(ana: Client, otto: Client, workspace: Workspace) -> None:
+    assert "This workspace has no agent that plans." in text(page(otto, workspace, "goal/"))
+    assert "Choose a planning agent" in text(page(ana, workspace, "goal/"))
+
+
+def test_an_empty_backlog_offers_to_plan(ana: Client, db: None) -> None:
+    workspace = seed.empty("Fresh")
+    assert f'href="/w/{workspace.pk}/entries/goal/">Let an agent plan' in text(page(ana, workspace, ""))
+
+
+def test_a_viewer_sees_proposals_and_decides_nothing(vera: Client, planned: Workspace) -> None:
+    run = a_run(planned, {"content": "Parse dates\n\nOf all kinds", "reason": "They sort"})
+    seen = text(page(vera, planned, f"runs/{run.pk}/"))
+    assert "Parse dates" in seen and "Of all kinds" in seen and "They sort" in seen
+    assert "Add the ticked entries" not in seen and "Edit" not in seen
+    assert page(vera, planned, f"runs/{run.pk}/apply/", proposal=run.proposals.get().pk).status_code == 403
+    assert page(vera, planned, "goal/").status_code == 403
+
+
+def test_what_is_ticked_is_added_and_can_be_undone(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned, "Parse dates", "Print dates")
+    first = run.proposals.get(number=1).pk
+    next_url = f"/w/{planned.pk}/entries/runs/{run.pk}/"
+    seen = text(page(otto, planned, f"runs/{run.pk}/apply/", proposal=first, next=next_url))
+    assert "1 entry is added" in seen and (added(planned), states(run)) == (["Parse dates"], ["applied", "open"])
+    assert "1 entry is off the backlog again" in text(page(otto, planned, f"runs/{run.pk}/undo/", next=next_url))
+    assert (added(planned), states(run)) == ([], ["open", "open"])
+
+
+def test_what_is_ticked_can_be_rejected(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned, "Parse dates")
+    page(otto, planned, f"runs/{run.pk}/reject/", proposal=run.proposals.get().pk)
+    assert states(run) == ["rejected"]
+
+
+@pytest.mark.parametrize("ticked", [[], ["x"], ["999999999999"]])
+def test_nothing_ticked_decides_nothing(otto: Client, planned: Workspace, ticked: list[str]) -> None:
+    run = a_run(planned, "Parse dates")
+    response = page(otto, planned, f"runs/{run.pk}/apply/", proposal=ticked, do="apply")
+    assert response.status_code in (200, 404)
+    assert states(run) == ["open"]
+
+
+def test_an_outdated_proposal_is_named(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned, "Parse dates", "Print dates")
+    an_entry(planned, content="Parse dates")
+    numbers = [proposal.pk for proposal in run.proposals.all()]
+    next_url = f"/w/{planned.pk}/entries/runs/{run.pk}/"
+    seen = text(page(otto, planned, f"runs/{run.pk}/apply/", proposal=numbers, next=next_url))
+    assert "1 entry is added; outdated: 1" in seen
+    assert "with the same title and files was added since" in seen
+
+
+def test_a_proposal_is_edited_and_keeps_what_the_form_does_not_show(otto: Client, planned: Workspace) -> None:
+    run = a_run(planned, {"ref": "a", "content": "Parse", "priority": "high", "spec": {"patterns": "as before"}})
+    proposal = run.proposals.get()
+    form = page(otto, planned, f"runs/{run.pk}/proposals/{proposal.pk}/")
+    assert "Edit the proposal Parse" in text(form)
+    values = {"content": "Parse ISO", "modifies": "src/\r\na.py", "after": "1", "heading": "Dates"}
+    assert "Proposal 1 is changed" in text(page(otto, planned, f"runs/{run.pk}/proposals/{proposal.pk}/", **values))
+    after = Proposal.objects.get().after
+    first = Entry.objects.get(workspace=planned, seq=1).pk
+    assert after == {
+        "ref": "a",
+        "content": "Parse ISO",
+        "priority": "high",
+        "group": "Dates",
+        "depends_on": [first],
+        "spec": {"patterns": "as before", "files_to_modify": ["src/", "a.py"]},
+    }
+    assert 'value="#1"' in page(otto, planned, f"runs/{run.pk}/proposals/{proposal.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    "values", [{"content": " "}, {"content": "Parse", "modifies": "../x"}, {"content": "P", "after": "#999"}]
+)
+def test_an_edit_that_cannot_be_used_comes_back(otto: Client, planned: Workspace, values: dict[str, str]) -> None:
+    run = a_run(planned, "Parse dates")
+    address = f"runs/{run.pk}/proposals/{run.proposals.get().pk}/"
+    response = page(otto, planned, address, **values)
+    assert response.status_code == 422 and "The proposal was not changed" in text(response)
+
+
+def test_a_run_is_stopped_on_its_page(otto: Client, planned: Workspace) -> None:
+    page(otto, planned, "goal/", goal="Better")
+    run = Run.objects.get()
+    page(otto, planned, f"runs/{run.pk}/stop/", next="/")
+    assert Session.of_any_role.get(pk=run.pk).outcome == Session.Outcome.STOPPED
+    assert "Stopped by otto" in text(page(otto, planned, f"runs/{run.pk}/"))
+
+
+def test_an_open_run_is_on_the_workers_page(otto: Client, planned: Workspace) -> None:
+    assert "No agent plans now" in text(otto.get(f"/w/{planned.pk}/workers/"))
+    page(otto, planned, "goal/", goal="Speak ISO")
+    assert "Speak ISO" in text(otto.get(f"/w/{planned.pk}/workers/"))
+
+
+def test_a_run_of_another_workspace_is_not_found(otto: Client, planned: Workspace) -> None:
+    other = seed.empty("Other", planner=PLANNER)
+    assert page(otto, planned, f"runs/{a_run(other, 'Parse').pk}/").status_code == 404

@@ -1,0 +1,40 @@
+"""Runs that ended with proposals, without an agent."""
+
+from typing import Any
+
+from orchestration import sessions
+from orchestration.models import Proposal, Run, Session
+from orchestration.proposals import making, requests
+from orchestration.proposals.answers import Answer
+from orchestration.proposals.schema import AnsweredEntry
+from orchestration.sessions import Ending
+from tests.factories import ANA, a_worker
+from workspaces.models import Workspace
+
+PLANNER = {"agent": {"command": "true"}, "run_usd": 0.1}
+"""For `a_workspace(planner=PLANNER)`."""
+
+
+def a_run(workspace: Workspace, *entries: dict[str, Any] | str) -> Run:
+    """A run that proposes these entries, and has ended."""
+    session = a_running_run(workspace)
+    listed = [AnsweredEntry.model_validate({"content": e} if isinstance(e, str) else e) for e in entries]
+    making.keep_answer(session, "the answer", Answer(listed))
+    assert sessions.conclude(session, Ending(Session.Outcome.PASSED))
+    return requests.run_for(workspace.pk, session.pk)
+
+
+def a_running_run(workspace: Workspace) -> Session:
+    run = requests.plan(workspace, "Make it better", by=ANA)
+    session = sessions.take(run.pk, attempt=1, worker=a_worker())
+    assert session is not None
+    return session
+
+
+def states(run: Run) -> list[str]:
+    """In the order of the answer."""
+    return [str(proposal.state) for proposal in Proposal.objects.filter(run=run)]
+
+
+def ids(run: Run, *numbers: int) -> list[int]:
+    return list(Proposal.objects.filter(run=run, number__in=numbers).values_list("pk", flat=True))

@@ -1,0 +1,47 @@
+"""A run whose worker died is ended by the reaper, and its money is charged to its own category."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from budget.amounts import usd
+from orchestration.models import Session
+from orchestration.proposals import making
+from orchestration.proposals.answers import Answer
+from orchestration.proposals.schema import AnsweredEntry
+from orchestration.worker import reaper
+from tests.factories import a_workspace, project
+from tests.orchestration.proposals.made import PLANNER, a_running_run, states
+
+
+@pytest.fixture
+def lost(db: None) -> Session:
+    """A running run whose lease is over."""
+    session = a_running_run(a_workspace(planner=PLANNER))
+    Session.of_any_role.filter(pk=session.pk).update(lease_until=Now() - timedelta(days=1))
+    return session
+
+
+def test_it_is_lost_and_charged_in_full(lost: Session) -> None:
+    assert reaper.reap() == 1
+    lost.refresh_from_db()
+    assert lost.outcome == Session.Outcome.LOST
+    assert lost.outcome_message == "Its worker was lost: ask again; its cost is not fully known"
+    money = project(lost.workspace)
+    assert (money.orchestrator_spent, money.entry_spent, money.held) == (usd("0.1"), 0, 0)
+
+
+def test_with_its_proposals_only_its_end_was_missing(lost: Session) -> None:
+    making.keep_answer(lost, "the answer", Answer([AnsweredEntry(content="Parse dates")]))
+    reaper.reap()
+    lost.refresh_from_db()
+    assert lost.outcome == Session.Outcome.PASSED
+    assert states(lost.run) == ["open"]
+
+
+def test_a_superseded_worker_proposes_nothing(lost: Session) -> None:
+    reaper.reap()
+    with pytest.raises(Exception, match=lost.pk):
+        making.keep_answer(lost, "the answer", Answer([AnsweredEntry(content="Parse dates")]))
+    assert states(lost.run) == []
