@@ -1,5 +1,5 @@
 """Remove old files of agents: conversations of CLIs, prompts, journals; and stores of deleted workspaces. Never a working copy, and never
-files of an open session."""
+files of an open session. Keep the other stores fast."""
 
 import time
 from contextlib import suppress
@@ -8,6 +8,8 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 
+from orchestration.git.clones import stores
+from orchestration.git.command import GitError
 from orchestration.models import Session
 from orchestration.sessions import conversations, sandbox
 from workspaces.models import Workspace
@@ -24,6 +26,7 @@ def run_hourly() -> None:
     if time.monotonic() - _done_at >= HOUR_S or not _done_at:
         _done_at = time.monotonic()
         remove_old_folders()
+        index_stores()
 
 
 def remove_old_folders() -> int:
@@ -48,6 +51,15 @@ def remove_old_folders() -> int:
     if removed:
         log.info("housekeeping.tidied", folders=removed)
     return removed
+
+
+def index_stores() -> None:
+    for path in (settings.DATA_DIR / "stores").glob("*/objects"):
+        try:
+            if stores.index_packs(path.parent):
+                log.info("housekeeping.store_indexed", store=path.parent.name)
+        except GitError as problem:
+            log.warning("housekeeping.store_not_indexed", store=path.parent.name, error=str(problem)[-200:])
 
 
 def _old_folders(root: Path, oldest: float) -> list[Path]:
