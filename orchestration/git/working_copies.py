@@ -64,12 +64,12 @@ class WorkingCopy:
         """Remove it; the branch stays. False: it stays, because it has work that exists nowhere else. Raises GitError."""
         return entry_clones.discard(self._clone)
 
-    def is_set_up(self) -> bool:
-        """Whether the workspace's setup commands completed in this folder: an interrupted setup is repeated."""
-        return Record.of(self.path).set_up.exists()
+    def is_set_up(self, home: str) -> bool:
+        """Whether the workspace's setup commands completed in this folder, with this home: an interrupted setup is repeated."""
+        return Record.of(self.path).is_set_up(home)
 
-    def mark_set_up(self) -> None:
-        Record.of(self.path).set_up.touch()
+    def mark_set_up(self, home: str) -> None:
+        Record.of(self.path).set_up.write_text(home)
 
     @property
     def _clone(self) -> Clone:

@@ -26,8 +26,6 @@ def adopt(store: Store, path: Path, *, tip: str, base: str, base_name: str) -> S
     record = Record.of(path)
     record.folder.mkdir(parents=True, exist_ok=True)
     files.begin_from(store, path, tip)
-    if (entry / "muster-set-up").exists():  # its setup is complete
-        record.set_up.touch()
     record.write(state)
     untrusted.remove(entry)
     log.info("worktree.adopted", path=str(path))

@@ -22,9 +22,10 @@ def implement(context: RoundContext) -> list[str]:
     Round.objects.filter(pk=opened.pk).update(prompt=text)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     copy = session_dir.working_copy(context.entry)
-    if not copy.is_set_up():
+    home = session_dir.setup_home(session.entry_id) if context.boxes.decision.confined else "none"
+    if not copy.is_set_up(home):
         context.set_up(copy.path)
-        copy.mark_set_up()
+        copy.mark_set_up(home)
     agent_run = _run_agent(context, text)
     if (
         agent_run.failure is not None
