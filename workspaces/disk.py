@@ -36,9 +36,10 @@ def is_low() -> bool:
     return bool(free_mb() < settings.DISK_RESERVE_MB)
 
 
-def is_full(error: BaseException) -> bool:
+def is_full(error: BaseException | str) -> bool:
+    """Whether an error, or its text, says so: of a database, of the system, or of git, which names the file and no reason."""
     text = str(error).lower()
-    return "disk is full" in text or "no space left" in text
+    return any(words in text for words in ("disk is full", "no space left", "unable to write file"))
 
 
 def refill() -> None:

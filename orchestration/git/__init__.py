@@ -6,13 +6,11 @@ changes         what commits changed
 working_copies  an entry's working copy: prepare, commit, export, discard; and clean checkouts
 prepared        what they answer
 clones          behind working copies: a .git of their own, objects from the workspace's store
-worktrees       behind working copies that an earlier version began
 unsupported     refuses repositories whose files git alone would get wrong
 merging         merges an entry's branch without a working copy
 conflicts       merges that conflict, and the files in which a conflict is still unresolved
 large_files     files that are too large to commit
 places          where git keeps its files, read from the disk
 locking         a lock on a folder
-recovery        repairs the git state that an agent or a crash left in a worktree
-repo_guard      restores what an agent in a worktree must not change in the shared repository
+recovery        removes locks that a killed git left behind
 """

@@ -1,5 +1,5 @@
 """An entry's working copy on this host, as sessions and landers use it: prepare, commit, export, discard. Behind it is a clone with a .git of
-its own (`clones`), or the worktree in which an entry of an earlier version began (`worktrees`); nothing else depends on that.
+its own (`clones`); nothing else depends on that.
 """
 
 import re
@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.git import large_files, worktrees
-from orchestration.git.clones import checkouts, entry_clones, untrusted
+from orchestration.git import large_files
+from orchestration.git.clones import checkouts, entry_clones
 from orchestration.git.clones.entry_clones import Clone
 from orchestration.git.clones.records import RECORDS, Record
 from orchestration.git.clones.stores import Store
@@ -38,55 +38,38 @@ class WorkingCopy:
     def repo(self) -> Path:
         return self.store.repo
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether it is a worktree, which shares the user's .git. An agent cannot make a clone look like one: Muster's record says what it is."""
-        if Record.of(self.path).read() is not None or untrusted.read(self.path, ".git", limit=4096) is None:
-            return False
-        return worktrees.is_worktree(self.repo, self.path)
-
     def exists(self) -> bool:
-        return self._clone.exists or self.is_shared
+        return self._clone.exists
 
     def prepare(self, integration_branch: str, *, start: str, leave_conflicts: bool) -> Prepared:
         """Make it, or recover it after a crash, with `start` merged in if that merges cleanly; `leave_conflicts`: or with the conflicts in its
         files. Call it only while no agent of the entry is running. Raises GitError."""
-        if self.is_shared:
-            return worktrees.prepare(
-                self.repo, self.path, self.branch, start, integration_branch, leave_conflicts=leave_conflicts
-            )
         return entry_clones.prepare(self._clone, start, integration_branch, leave_conflicts=leave_conflicts)
 
     def commit(self, message: str, *, max_bytes: int = large_files.MAX_BYTES) -> Committed:
         """Commit everything in it but larger files on the entry's branch, wherever an agent has left HEAD. Raises GitError."""
-        if self.is_shared:
-            return Committed(worktrees.commit(self.path, message, branch=self.branch, max_bytes=max_bytes))
         return entry_clones.commit(self._clone, message, max_bytes=max_bytes)
 
     def too_large(self, max_bytes: int) -> dict[str, int]:
         """New and changed files that are larger, with their size: no commit has them."""
-        names = worktrees.uncommitted(self.path) if self.is_shared else entry_clones.uncommitted(self._clone)
-        return large_files.over(self.path, names, max_bytes)
+        return large_files.over(self.path, entry_clones.uncommitted(self._clone), max_bytes)
 
     def export(self) -> str:
         """The commit of the entry's work, which the workspace's repository has from now on. Raises GitError."""
         if state := Record.of(self.path).read():
             return state.delivered
-        return worktrees.head(self.path)
+        raise GitError("export", f"{self.path} is no working copy")
 
     def discard(self) -> bool:
         """Remove it; the branch stays. False: it stays, because it has work that exists nowhere else. Raises GitError."""
-        return worktrees.remove(self.repo, self.path) if self.is_shared else entry_clones.discard(self._clone)
+        return entry_clones.discard(self._clone)
 
-    def is_set_up(self) -> bool:
-        """Whether the workspace's setup commands completed in this folder: an interrupted setup is repeated."""
-        return worktrees.is_set_up(self.path) if self.is_shared else Record.of(self.path).set_up.exists()
+    def is_set_up(self, home: str) -> bool:
+        """Whether the workspace's setup commands completed in this folder, with this home: an interrupted setup is repeated."""
+        return Record.of(self.path).is_set_up(home)
 
-    def mark_set_up(self) -> None:
-        if self.is_shared:
-            worktrees.mark_set_up(self.path)
-        else:
-            Record.of(self.path).set_up.touch()
+    def mark_set_up(self, home: str) -> None:
+        Record.of(self.path).set_up.write_text(home)
 
     @property
     def _clone(self) -> Clone:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,18 @@ def home(owner_id: str, kind: str, role: str) -> Path:
 def private_home(entry_id: str) -> Path:
     """The folder for HOME and /tmp of an entry's own sandbox: what its setup installs at home stays for its next rounds."""
     return settings.DATA_DIR / "homes" / entry_id / "private"
+
+
+def setup_home(entry_id: str) -> str:
+    """The name of the entry's private home, new with it: what setup installed at home is gone with an old home, and was never in one that was
+    made after a setup outside of a sandbox."""
+    folder = private_home(entry_id)
+    try:
+        return (folder / "name").read_text()
+    except FileNotFoundError:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_files.write(folder, "name", name := secrets.token_hex(8))
+        return name
 
 
 def link_logins(home: Path, logins: Iterable[tuple[str, str]]) -> None:

@@ -1,6 +1,7 @@
-"""Remove old files of agents: conversations of CLIs, prompts, journals; and stores of deleted workspaces. Never a working copy, and never
-files of an open session."""
+"""Remove old files of agents: conversations of CLIs, prompts, journals; records of working copies that are gone, and stores of deleted workspaces. Never a working copy, and never
+files of an open session. Keep the other stores fast."""
 
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,8 +10,11 @@ import structlog
 from django.conf import settings
 from django.db.models import Q
 
+from orchestration.git.clones import stores
+from orchestration.git.clones.records import RECORDS, Record
+from orchestration.git.command import GitError
 from orchestration.models import Session
-from orchestration.sessions import conversations, sandbox
+from orchestration.sessions import conversations, sandbox, session_dir
 from workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
@@ -25,6 +29,7 @@ def run_hourly() -> None:
     if time.monotonic() - _done_at >= HOUR_S or not _done_at:
         _done_at = time.monotonic()
         remove_old_folders()
+        index_stores()
 
 
 def remove_old_folders() -> int:
@@ -41,6 +46,10 @@ def remove_old_folders() -> int:
             conversations.forget(folder.name)
             sandbox.remove_scratch(folder)
             removed += 1
+    for folder in _old_folders(session_dir.worktrees() / RECORDS, oldest):
+        if _is_of_nothing(folder) and not open_sessions.filter(entry_id=folder.name).exists():
+            sandbox.remove_scratch(folder)
+            removed += 1
     in_use = Workspace.objects.filter(deleted_at__isnull=True)
     for folder in _old_folders(settings.DATA_DIR / "stores", oldest):
         if folder.is_dir() and not in_use.filter(pk=folder.name).exists():  # also those that were damaged and put aside
@@ -49,6 +58,21 @@ def remove_old_folders() -> int:
     if removed:
         log.info("housekeeping.tidied", folders=removed)
     return removed
+
+
+def _is_of_nothing(record: Path) -> bool:
+    """Whether the working copy of this record is gone, and the store alone has none of its work."""
+    state = Record(record).read()
+    return not os.path.lexists(session_dir.worktrees() / record.name) and (state is None or state.tip == state.delivered)
+
+
+def index_stores() -> None:
+    for path in (settings.DATA_DIR / "stores").glob("*/objects"):
+        try:
+            if stores.index_packs(path.parent):
+                log.info("housekeeping.store_indexed", store=path.parent.name)
+        except GitError as problem:
+            log.warning("housekeeping.store_not_indexed", store=path.parent.name, error=str(problem)[-200:])
 
 
 def _old_folders(root: Path, oldest: float) -> list[Path]:

@@ -1,6 +1,7 @@
 """One worker session, from taking it to its end: worktree, agent, commit, review, verification. Its work is always kept; once verified it
 is queued for its landing. A run (`runs`) is taken and ended the same way, and does its own in between."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -32,6 +33,7 @@ from workspaces.access import MUSTER
 log = structlog.get_logger(__name__)
 
 Outcome = Session.Outcome
+DISK_FULL = "The disk of this host was full: the work is kept, and goes on when there is space."
 INTERRUPTED = (Outcome.LOST, Outcome.INTERRUPTED, Outcome.STOPPED)
 
 
@@ -45,7 +47,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     if session is None:
         return
     structlog.contextvars.bind_contextvars(session=session.pk, entry=session.entry_id)
-    by_git = False
+    by_git = by_muster = False
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
         try:
             ending = planning.plan(session, stop_flags) if session.is_run else _run(session, stop_flags)
@@ -55,18 +57,29 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
             log.warning("session.superseded")
             return
         except GitError as error:
-            by_git, is_done = True, rounds.is_work_done(session)
+            by_git = by_muster = True
+            is_done = rounds.is_work_done(session)
             ending = Ending(Outcome.CRASHED, f"git: {error}"[:500], findings=(str(error)[:500],), verify_next=is_done)
         except Exception as error:
+            by_muster = True
             log.exception("session.internal_error")
             message = f"Muster itself failed: {type(error).__name__}: {error}"[:500]
             ending = Ending(Outcome.CRASHED, message, verify_next=rounds.is_work_done(session))
         if stop_flags.reason in ("superseded", "fenced"):
             return  # another worker may act on it now, or the reaper ends it
         if ending.outcome == Outcome.CRASHED:
-            ending = repository_watch.ending_for(session, ending, by_git=by_git)
+            ending = _blameless(session, ending, by_git=by_git, by_muster=by_muster)
         sessions.conclude(session, ending)
         sandbox.remove_scratch(session_dir.for_session(session.pk).private)  # last: it may be large, and nothing waits for it
+
+
+def _blameless(session: Session, ending: Ending, *, by_git: bool, by_muster: bool) -> Ending:
+    """The ending of a session that failed, `interrupted` where the repository or a full disk is the cause: then no entry pays for it."""
+    ending = repository_watch.ending_for(session, ending, by_git=by_git)
+    if ending.outcome != Outcome.CRASHED or not by_muster or not (disk.is_low() or disk.is_full(ending.message)):
+        return ending
+    message = f"{DISK_FULL} {ending.message}"[:500]
+    return replace(ending, outcome=Outcome.INTERRUPTED, message=message, findings=(message,))
 
 
 def _run(session: Session, stop_flags: StopFlags) -> Ending:

@@ -29,7 +29,7 @@ AGENTS = {  # `environment` leaves a file when the agent is ready
 }
 LIMIT_S = 3
 AT_MOST_S = 8.0  # grace 1 s, 3 s more until the worker ends the tree of a frozen shim itself, and a machine with other work
-WAYS: dict[str, dict[str, Any]] = {
+STOPS: dict[str, dict[str, Any]] = {
     "stop": {},
     "stop-all": {},
     "kill": {},
@@ -42,7 +42,7 @@ WAYS: dict[str, dict[str, Any]] = {
 def table() -> Iterator[dict[str, list[str]]]:
     rows: dict[str, list[str]] = {}
     yield rows
-    print("\n\nSeconds until nothing lived\n" + f"{'':32}" + "".join(f"{way:>26}" for way in WAYS))
+    print("\n\nSeconds until nothing lived\n" + f"{'':32}" + "".join(f"{stop:>26}" for stop in STOPS))
     for agent, cells in rows.items():
         print(f"{agent:32}" + "".join(f"{cell:>26}" for cell in cells))
 
@@ -53,14 +53,14 @@ def test_nothing_lives_after_a_stop(
 ) -> None:
     command = [sys.executable, "-S", str(ROOT / "tests/orchestration/processes/fake_agent.py"), *AGENTS[agent].split()]
     table[agent] = []
-    for way, limits in WAYS.items():
+    for stop, limits in STOPS.items():
         work = shop(agent={"command": command, **limits})
         entry = work.add("anything")
         folder = work.folder_of(entry)
         until((folder / "made-by-agent").exists, 30)
         began = time.monotonic()
         work.call("POST", "/executor/pause")  # nothing starts again
-        answer = _stopped(work, entry, way)
+        answer = _stopped(work, entry, stop)
         until(lambda: not _inside(folder), AT_MOST_S + LIMIT_S)  # noqa: B023
         took = time.monotonic() - began - (LIMIT_S if limits else 0)
         table[agent].append(f"{took:.2f} {answer}")
@@ -70,15 +70,15 @@ def test_nothing_lives_after_a_stop(
             assert work.session(entry)["status"] == "timed_out"
 
 
-def _stopped(work: Shop, entry: str, way: str) -> str:
+def _stopped(work: Shop, entry: str, stop: str) -> str:
     """What the API answered."""
-    if way in ("time limit", "idle limit"):
+    if stop in ("time limit", "idle limit"):
         return ""
-    if way == "stop-all":
+    if stop == "stop-all":
         answer = work.call("POST", "/executor/stop-all")
         assert answer["stopped"] is True or (answer["alive"] and answer["stopped"] is False)
         return "stopped" if answer["stopped"] else "alive, named"
     [session] = work.call("GET", "/executor/workers")["workers"]
-    answer = work.call("POST", f"/executor/workers/{session['sessionID']}/{way}")
-    assert answer == {"stop": {"stopped": True}, "kill": {"killed": True}}[way]
+    answer = work.call("POST", f"/executor/workers/{session['sessionID']}/{stop}")
+    assert answer == {"stop": {"stopped": True}, "kill": {"killed": True}}[stop]
     return next(iter(answer))

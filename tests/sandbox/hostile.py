@@ -176,6 +176,22 @@ def make_a_device() -> object:
 
 
 @attack
+def read_shared_memory_of_the_host() -> object:
+    return Path(FACTS["shared_memory"]).read_text()
+
+
+@attack
+def write_into_a_control_group() -> object:
+    groups = [path for path in Path("/sys/fs/cgroup").rglob("cgroup.procs") if os.access(path, os.W_OK)]
+    return [path.write_text(str(os.getpid())) for path in groups[:1]]
+
+
+@attack
+def mount_something() -> object:
+    return called(LIBC.mount(b"none", b"/tmp", b"tmpfs", 0, None))
+
+
+@attack
 def reach_the_host_by_the_first_process() -> object:
     return [name for name in os.listdir("/proc/1/root") if name == Path(FACTS["data"]).parts[1] and FACTS["data"] != "/tmp"] and (
         os.listdir(f"/proc/1/root{FACTS['data']}/homes/other")

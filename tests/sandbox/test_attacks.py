@@ -49,6 +49,8 @@ class Host:
         }.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+        self.shared_memory = Path("/dev/shm") / f"muster-{os.getpid()}"
+        self.shared_memory.write_text("of the host")
         self.valkey = socket.socket(socket.AF_UNIX)
         self.socket = Path(tempfile.mkdtemp(prefix="muster-", dir="/tmp")) / "valkey.sock"
         self.valkey.bind(str(self.socket))
@@ -60,6 +62,7 @@ class Host:
             "repo": str(self.repo), "victim": victim, "shim": shim, "marker": "victim-86398", "valkey": str(self.socket),
             "program": str(self.tools / "agent"), "readable": str(self.shown), "prompt": str(self.data / "sessions/own/prompt.md"),
             "file_limit": FILE_MB * 2**20, "process_limit": PROCESSES,
+            "shared_memory": str(self.shared_memory),
         }  # fmt: skip
 
 
@@ -91,6 +94,7 @@ def results(host: Host) -> Iterator[dict[str, dict[str, Any]]]:
             yield _run(host, boxes)
             assert victim.poll() is None, "another session was ended"
         finally:
+            host.shared_memory.unlink()
             os.killpg(victim.pid, 9)
             victim.wait()
 

@@ -1,9 +1,11 @@
 """Whole rounds in which every process is in a sandbox: setup, agent, reviewer, verify commands, and the landing."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +44,20 @@ def test_the_home_of_an_entry_is_kept_for_its_next_round(shop: Make) -> None:
     work = shop("if test -f ~/kept; then echo yes > ok; fi; touch ~/kept ~/$MUSTER_ROUND; echo $MUSTER_ROUND > round")
     first = work.run()
     assert (first.outcome, work.run(entry_of(first)).outcome) == ("failed", "passed")
+
+
+def test_setup_runs_again_where_the_home_that_it_filled_is_gone(shop: Make, settings: Any) -> None:
+    work = shop("wc -l < setups > seen; if test $MUSTER_ROUND = 4; then echo yes > ok; fi", setup=["echo once >> setups"],
+                plateau={"rounds": 9, "epsilon": 0.01})  # fmt: skip
+    entry = entry_of(work.run())
+    seen = [work.git("show", f"{entry.branch}:seen")]
+    for round_ in (2, 3, 4):
+        settings.SANDBOX = "none" if round_ == 3 else "bubblewrap"  # outside of the sandbox it has another home
+        if round_ == 4:
+            shutil.rmtree(settings.DATA_DIR / "homes")  # as housekeeping does after a long time
+        work.run(entry)
+        seen.append(work.git("show", f"{entry.branch}:seen"))
+    assert seen == ["1", "1", "2", "3"]
 
 
 def test_no_folder_of_a_session_stays_that_its_processes_made(shop: Make, settings: object) -> None:

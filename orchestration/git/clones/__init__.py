@@ -13,5 +13,6 @@ wrapping      how git is started on what an agent wrote: the sandbox
 untrusted     reads and removes files that an agent can write
 joining       joins two lines of work
 delivery      moves the entry's branch in the user's repository
+adopting      makes a clone of a worktree that an earlier version began
 checkouts     clean working copies for what judges a commit
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestration.git import branches, large_files, unsupported
 from orchestration.git import command as git
-from orchestration.git.clones import agent_git, delivery, files, gathering, gitdirs, joining, stores, tags, untrusted
+from orchestration.git.clones import adopting, agent_git, delivery, files, gathering, gitdirs, joining, stores, tags, untrusted
 from orchestration.git.clones.gathering import Work
 from orchestration.git.clones.records import Record, State
 from orchestration.git.clones.stores import Store
@@ -49,6 +49,8 @@ def _prepare(clone: Clone, integrated: str, theirs: str, name: str, *, leave_con
     unsupported.refuse(store.path, integrated, env=store.env())
     tags.follow(store, integrated)
     stores.follow_excluded(store)
+    if clone.record.read() is None:
+        adopting.adopt(store, clone.path, tip=theirs or integrated, base=integrated, base_name=name)
     state = _recovered(clone, theirs, integrated)
     own = state.tip if state else ""
     tip = joining.joined(store, theirs, own) if theirs and own else theirs or own

@@ -42,6 +42,12 @@ class Record:
     def set_up(self) -> Path:
         return self.folder / "set-up"
 
+    def is_set_up(self, home: str) -> bool:
+        try:
+            return self.set_up.read_text() == home
+        except FileNotFoundError:
+            return False
+
     def read(self) -> State | None:
         """None: Muster has no such working copy."""
         try:

@@ -26,6 +26,7 @@ T = TypeVar("T")
 _DAMAGE = re.compile(
     r"corrupt|missing|bad |unable to read|could not|not a valid|invalid|inflate|object file|unknown revision", re.IGNORECASE
 )
+MANY_PACKS = 50  # with 1,000 of them each git takes 50 ms longer
 NEWEST_KNOWN = 8  # excluded from what is sent: more would not make it smaller
 
 
@@ -142,6 +143,20 @@ def renew(store: Store) -> None:
         with suppress(FileNotFoundError):
             store.path.rename(aside)
     log.warning("store.renewed", store=str(store.path))
+
+
+def index_packs(path: Path) -> bool:
+    """Have one index for all packs of this store, where many came since the last one: each git would open each pack's own. Removes nothing, and
+    agents at work go on reading. False: there was nothing to do. Raises GitError."""
+    folder = path / "objects" / "pack"
+    try:
+        indexed_at = (folder / "multi-pack-index").stat().st_mtime
+    except FileNotFoundError:
+        indexed_at = 0
+    if sum(pack.stat().st_mtime >= indexed_at for pack in folder.glob("*.idx")) < MANY_PACKS:
+        return False
+    Store(path, path).run("multi-pack-index", "write")
+    return True
 
 
 def follow_excluded(store: Store) -> None:

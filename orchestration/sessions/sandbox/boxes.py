@@ -11,7 +11,6 @@ from typing import cast
 from django.conf import settings
 
 from orchestration.configuration import Config
-from orchestration.git import places
 from orchestration.git.clones import untrusted
 from orchestration.processes import sandbox, sandbox_probe
 from orchestration.processes.agent_process import Sandboxed
@@ -65,7 +64,7 @@ class Boxes:
         if not self.decision.confined:
             return Started(dict(env), limits=self.config.limits.of_tree)
         cwd = str(self.cwd(working_copy))
-        own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._git(working_copy)]
+        own = [*sandbox_probe.machinery(), Mount(str(working_copy), cwd, writable=True), *self._store]
         own += [Mount(str(path), str(path)) for path in files if path.is_file()]
         own += [Mount(os.path.realpath(path), str(path), writable=True) for path in logins]
         if home is not None:
@@ -144,14 +143,11 @@ class Boxes:
     def _hidden(self) -> set[str]:
         return shown.hidden(self.workspace)
 
-    def _git(self, working_copy: Path) -> list[Mount]:
-        """What git needs in the working copy: the objects of the store; of a linked worktree, the repository that it belongs to."""
-        store = settings.DATA_DIR / "stores" / self.workspace.pk / "objects"
-        mounts = [Mount(str(store), str(store))] if store.is_dir() else []
-        if (working_copy / ".git").is_file():
-            common = str(places.common_dir(Path(self.workspace.repo)))
-            mounts.append(Mount(common, common, writable=True))
-        return mounts
+    @property
+    def _store(self) -> list[Mount]:
+        """The objects that git needs in a working copy."""
+        objects = settings.DATA_DIR / "stores" / self.workspace.pk / "objects"
+        return [Mount(str(objects), str(objects))] if objects.is_dir() else []
 
 
 def for_workspace(config: Config, workspace: Workspace, *, place: str, programs: Sequence[str] = ()) -> Boxes:

@@ -3,7 +3,7 @@
 from budget.models import Hold
 from orchestration import sessions
 from orchestration.backlog import paths
-from orchestration.git import branches, changes, conflicts, large_files, repo_guard
+from orchestration.git import branches, changes, conflicts, large_files
 from orchestration.models import Round, Session
 from orchestration.sessions import Ending, conversations, giving_way, metering, reservations, rounds, session_dir
 from orchestration.worker import agents
@@ -22,10 +22,10 @@ def implement(context: RoundContext) -> list[str]:
     Round.objects.filter(pk=opened.pk).update(prompt=text)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     copy = session_dir.working_copy(context.entry)
-    if not copy.is_set_up():
+    home = session_dir.setup_home(session.entry_id) if context.boxes.decision.confined else "none"
+    if not copy.is_set_up(home):
         context.set_up(copy.path)
-        copy.mark_set_up()
-    before = repo_guard.record_state(context.repo, copy.path, context.config.integration_branch) if copy.is_shared else None
+        copy.mark_set_up(home)
     agent_run = _run_agent(context, text)
     if (
         agent_run.failure is not None
@@ -36,20 +36,17 @@ def implement(context: RoundContext) -> list[str]:
         agent_run = _run_agent(context, text)  # a new conversation, once
     while agent_run.reason == "out_of_money" and _may_continue(context, agent_run):
         agent_run = _run_agent(context, CONTINUE_PROMPT)
-    guard_findings = []
-    if before is not None:  # before git reads it again
-        guard_findings = repo_guard.restore(context.repo, copy.path, context.config.integration_branch, before)
     ending = outcomes.early_end(agent_run, session, context.writer.last_words)
     opened.summary = agent_run.summary[:4000]
-    if ending is None and not guard_findings:
+    if ending is None:
         rounds.record_agent_done(opened, opened.summary)
-    guard_findings += _commit(context)
+    findings = _commit(context)
     if ending is not None:
         raise SessionOver(ending)
     if not agent_run.cost_known:
         sessions.forget_price(session)
     reservations.shrink(session, context.config)
-    return [*guard_findings, *check_changes(context)]
+    return [*findings, *check_changes(context)]
 
 
 def check_changes(context: RoundContext) -> list[str]:

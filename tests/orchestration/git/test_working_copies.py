@@ -208,15 +208,15 @@ def test_a_half_done_rebase_is_undone(repo: Path, prepare, kept_first: bool):
 def test_a_deleted_directory_is_recreated_from_its_branch(repo: Path, prepare):
     tree = prepare()
     copy = copies.copy_of(repo, tree.path.parent)
-    assert not copy.is_set_up()
-    copy.mark_set_up()
+    assert not copy.is_set_up("home")
+    copy.mark_set_up("home")
     write(tree.path / "mine", "x\n")
     sha = copies.commit(repo, tree.path, "mine")
     shutil.rmtree(tree.path)
-    assert copy.is_set_up()
+    assert copy.is_set_up("home") and not copy.is_set_up("another home")
     again = prepare()
     assert git(again.path, "rev-parse", "HEAD") == sha
-    assert not again.fresh and not copy.is_set_up()
+    assert not again.fresh and not copy.is_set_up("home")
 
 
 def test_a_branch_without_a_worktree_gets_a_new_worktree(repo: Path, prepare):

@@ -1,4 +1,4 @@
-"""An entry that began in a worktree of an earlier version finishes in it."""
+"""The worktree in which an entry of an earlier version began becomes a clone, with all that is in it."""
 
 import shutil
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.git import branches
+from orchestration.git.clones import adopting
 from orchestration.git.working_copies import WorkingCopy
 from tests.orchestration.git import copies
 from tests.orchestration.git.repositories import a_repository, git, write
@@ -27,19 +28,19 @@ def prepare(copy: WorkingCopy) -> None:
     assert not prepared.fresh
 
 
-def test_it_is_recovered_committed_and_removed(begun: WorkingCopy) -> None:
-    assert begun.is_shared and begun.exists()
+def test_it_becomes_a_clone_with_all_its_files(begun: WorkingCopy) -> None:
+    write(begun.repo / ".git/info/exclude", "ignored\n")
+    write(begun.path / "ignored", "installed by setup\n")
     write(begun.path / "half", "done\n")
     prepare(begun)
-    assert not begun.is_set_up()
-    begun.mark_set_up()
-    assert begun.is_set_up()
+    assert begun.exists() and (begun.path / ".git").is_dir()
+    assert (begun.path / "ignored").exists()
     write(begun.path / "more", "x\n")
     sha = begun.commit("round 2").sha
     assert sha == begun.export() == git(begun.repo, "rev-parse", "muster/e1")
     assert git(begun.repo, "log", "--format=%s", f"{INTEGRATION}..muster/e1").split("\n") == ["round 2", "recovered work"]
-    assert begun.discard() and not begun.path.exists()
     assert git(begun.repo, "worktree", "list").count("\n") == 0
+    assert begun.discard() and not begun.path.exists()
 
 
 def test_what_others_landed_is_merged_into_it(begun: WorkingCopy) -> None:
@@ -53,20 +54,42 @@ def test_what_others_landed_is_merged_into_it(begun: WorkingCopy) -> None:
     assert (begun.path / "theirs").exists() and (begun.path / "mine").exists()
 
 
-def test_once_its_folder_is_gone_it_goes_on_in_a_clone(begun: WorkingCopy) -> None:
+def test_commits_on_a_branch_of_the_agents_own_keep_their_files(begun: WorkingCopy) -> None:
+    git(begun.path, "checkout", "--quiet", "--detach")
     write(begun.path / "mine", "x\n")
-    begun.commit("round 1")
-    shutil.rmtree(begun.path)
+    git(begun.path, "add", "--all")
+    git(begun.path, "commit", "--quiet", "-m", "elsewhere")
     prepare(begun)
-    assert not begun.is_shared and (begun.path / ".git").is_dir()
-    assert (begun.path / "mine").exists()
-    write(begun.path / "more", "x\n")
-    assert begun.commit("round 2").sha == git(begun.repo, "rev-parse", "muster/e1")
+    assert git(begun.repo, "show", "muster/e1:mine") == "x"
 
 
-def test_a_moved_data_directory_is_repaired(begun: WorkingCopy, tmp_path: Path) -> None:
+def test_a_moved_data_directory_changes_nothing(begun: WorkingCopy, tmp_path: Path) -> None:
     write(begun.path / "mine", "x\n")
     shutil.move(tmp_path / "root", tmp_path / "moved")
     moved = copies.copy_of(begun.repo, tmp_path / "moved")
     prepare(moved)
-    assert moved.is_shared and (moved.path / "mine").exists()
+    assert (moved.path / "mine").exists() and git(begun.repo, "show", "muster/e1:mine") == "x"
+
+
+def test_killed_half_way_it_becomes_one_with_the_next_session(begun: WorkingCopy, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(path: Path) -> None:
+        raise Killed
+
+    write(begun.path / "mine", "x\n")
+    monkeypatch.setattr(adopting.untrusted, "remove", killed)
+    with pytest.raises(Killed):
+        prepare(begun)
+    monkeypatch.undo()
+    prepare(begun)
+    assert git(begun.repo, "show", "muster/e1:mine") == "x"
+
+
+def test_a_worktree_of_the_user_is_left_alone(begun: WorkingCopy, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    git(begun.repo, "worktree", "add", "--quiet", "-b", "their-own", str(theirs))
+    write(begun.path / ".git", f"gitdir: {begun.repo}/.git/worktrees/theirs\n")
+    assert not adopting.is_worktree(begun.repo, begun.path)
+    assert adopting.is_worktree(begun.repo, theirs)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
+from orchestration.git.clones.records import RECORDS, Record, State
 from orchestration.sessions import conversations
 from orchestration.worker import housekeeping
 from tests.factories import a_session, a_workspace, an_entry, ended
@@ -43,6 +44,19 @@ def test_the_store_of_a_deleted_workspace_is_removed_and_one_in_use_stays(tmp_pa
     (tmp_path / "stores" / ".lock").touch()
     assert housekeeping.remove_old_folders() == 2
     assert {folder.name for folder in (tmp_path / "stores").iterdir()} == {used.pk, fresh.pk, ".lock"}
+
+
+def test_the_record_of_a_working_copy_that_is_gone_is_removed_unless_only_the_store_has_its_work(
+    tmp_path: Path, settings: Any
+) -> None:
+    settings.DATA_DIR, settings.KEEP_DAYS = tmp_path, 14
+    (tmp_path / "worktrees" / "there").mkdir(parents=True)
+    for name, delivered in {"gone": "a", "there": "a", "undelivered": "b"}.items():
+        record = Record(tmp_path / "worktrees" / RECORDS / name)
+        record.write(State("a", "a", "main", delivered=delivered))
+        os.utime(record.folder, (0, 0))
+    assert housekeeping.remove_old_folders() == 1
+    assert {folder.name for folder in (tmp_path / "worktrees" / RECORDS).iterdir()} == {"there", "undelivered"}
 
 
 def test_a_dangling_link_is_no_error(tmp_path: Path) -> None:

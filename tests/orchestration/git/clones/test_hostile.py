@@ -105,7 +105,6 @@ def test_a_git_that_is_no_folder_loses_no_file(site: Site, kind: str) -> None:
     elif kind == "fifo":
         os.mkfifo(own)
     write(site.path / "work", "mine\n")
-    assert not site.copy.is_shared
     site.commit()
     assert site.files() == ["one", "two", "work"]
     assert git(site.other, "status", "--porcelain") == "" and git(site.other, "for-each-ref").count("\n") == 0

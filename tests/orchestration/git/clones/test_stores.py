@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.git import branches, working_copies
 from orchestration.git import command as git_command
-from orchestration.git.clones import stores
+from orchestration.git.clones import packs, stores
 from orchestration.git.command import GitError
 from tests.orchestration.git import copies
 from tests.orchestration.git.clones.conftest import INTEGRATION, Site
@@ -216,3 +216,21 @@ def test_a_large_pack_stays_a_pack(site: Site) -> None:
     assert len(list(site.copy.store.objects.glob("pack/*.pack"))) == 1
     git(site.repo, "checkout", "--quiet", "main")
     git(site.repo, "branch", "-D", "side")
+
+
+def test_many_packs_get_one_index_and_none_is_lost(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "UNPACK_LIMIT", 1)
+    monkeypatch.setattr(stores, "MANY_PACKS", 3)
+    site.prepare()
+    folder = site.copy.store.objects / "pack"
+    assert not stores.index_packs(site.copy.store.path)
+    for n in range(3):
+        site.agent_commits(f"file-{n}")
+        site.commit()
+    before = sorted(folder.glob("*.pack"))
+    assert stores.index_packs(site.copy.store.path) and (folder / "multi-pack-index").exists()
+    assert sorted(folder.glob("*.pack")) == before and whole(site)
+    assert not stores.index_packs(site.copy.store.path)
+    site.agent_commits("after")
+    site.commit()
+    assert "after" in site.files() and site.agent("fsck", "--connectivity-only", "--no-dangling") == ""

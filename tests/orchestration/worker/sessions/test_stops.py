@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.git.command import GitError
 from orchestration.models import Round, Session
 from orchestration.processes import leftovers, shim_watch
 from orchestration.sessions import rounds, supervise
@@ -182,3 +183,18 @@ def test_a_stop_between_the_verdict_and_the_merge_merges_with_the_next_session(
     assert (session.outcome, rounds_of(session)[0].verdict, work.merged("ok")) == ("stopped", "passed", None)
     second = work.run(entry_of(session))
     assert (second.outcome, work.merged("ok"), len(rounds_of(second))) == ("passed", "", 1)
+
+
+def test_a_disk_that_fills_up_while_git_writes_is_no_crash_of_the_entry(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = shop()
+
+    def full(*_: object) -> str:
+        raise GitError("read-tree", "error: unable to write file README")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("orchestration.landing.branch.start_point", full)
+        session = work.supervise(work.claim())
+    entry = entry_of(session)
+    assert (session.outcome, entry.status, entry.crashes) == ("interrupted", "pending", 0)
+    assert "The disk of this host was full" in session.outcome_message
+    assert work.run(entry).outcome == "passed"
