@@ -8,6 +8,8 @@ import structlog
 from celery import signals
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from budget.forecast import record as forecasts
 from orchestration.executor import reconcile
@@ -18,6 +20,9 @@ from orchestration.worker.lander.service import Service
 from workspaces.notices import sending
 
 log = structlog.get_logger(__name__)
+
+PATIENCE_MS = 120_000
+"""A request of a person gives up sooner. A session must not: its agent is paid, and a hundred others may be writing."""
 
 
 @signals.worker_init.connect
@@ -32,12 +37,20 @@ def _on_ready(sender: Any, **_: Any) -> None:
     queue = "sessions" if "sessions" in queues else "control"
     beating = heartbeat.start(queue, settings.SESSION_SLOTS if queue == "sessions" else 1)
     if queue == "sessions":
+        connection_created.connect(_be_patient)
         lander = Service(beating.worker)
         beating.on_check(lander.wake_up.set, lander.stop)
         lander.start()
     if queue == "control":
         threading.Thread(target=_tick_loop, name="tick", daemon=True).start()
         threading.Thread(target=sending.run_forever, args=[settings.TICK_S], name="notices", daemon=True).start()
+
+
+def _be_patient(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """SQLite lets one write at a time, and serves those who wait in no order."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
 
 
 @signals.worker_shutting_down.connect

@@ -2,7 +2,8 @@
 
 P1: CPU seconds of all of Muster's processes for an entry, against `bare.sh`. P2: wall time for all of them, against `bare.sh` with as many
 at once. P3: git processes for an entry, counted in a second, shorter run, since counting costs. P6, with `--files 30000 --slots 20`: from
-claimed to the agent's first statement, against one checkout alone x slots / cores.
+claimed to the agent's first statement, against one checkout alone x slots / cores. P5, with `--together`: all agents end in one moment, as
+many as entries: sessions that crashed, and agents that ran twice.
 """
 
 import argparse
@@ -18,13 +19,13 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
+from bench.landed import together
+from bench.landed.place import Place, a_repository
 from tests.faults.harness import Client, Running, until
-from tests.faults.shop import Shop
 
 BARE = Path(__file__).with_name("bare.sh")
 COUNTED = 8
@@ -50,11 +51,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--entries", type=int, default=40)
     parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--files", type=int, default=10, help="in the repository")
+    parser.add_argument("--together", action="store_true", help="all agents end in one moment")
     parser.add_argument("--postgresql", action="store_true", help="instead of SQLite")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="muster-landed-") as folder:
+        measure = together.measure if chosen.together else _compare
         if not chosen.postgresql:
-            return _compare(Path(folder), chosen, {})
+            return measure(Path(folder), chosen, {})
         servers = subprocess.Popen(
             [sys.executable, "-m", "tests.plugins.throwaway", "postgresql", "durable"],
             stdin=subprocess.PIPE,
@@ -63,7 +66,7 @@ def main(arguments: list[str]) -> int:
         )
         assert servers.stdin and servers.stdout
         try:
-            return _compare(Path(folder), chosen, {"DATABASE_URL": json.loads(servers.stdout.readline())["DATABASE_URL"]})
+            return measure(Path(folder), chosen, {"DATABASE_URL": json.loads(servers.stdout.readline())["DATABASE_URL"]})
         finally:
             servers.stdin.close()
             servers.wait(30)
@@ -90,20 +93,9 @@ def _compare(folder: Path, chosen: argparse.Namespace, extra: dict[str, str]) ->
     return 0
 
 
-def _repository(path: Path, files: int) -> None:
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@localhost", "-C", str(path)]
-    path.mkdir(parents=True)
-    for n in range(files):
-        file = path / f"d{n // 500}" / f"f{n}.txt"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(f"file {n}\n" * 5)
-    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "begin"]):
-        subprocess.run([*git, *command], check=True)
-
-
 def _bare(folder: Path, chosen: argparse.Namespace) -> tuple[float, float]:
     """CPU and wall seconds of the script for all entries."""
-    _repository(folder / "repo", chosen.files)
+    a_repository(folder / "repo", chosen.files)
     began, used = time.monotonic(), _children_s()
     numbers = "\n".join(map(str, range(chosen.entries)))
     command = ["xargs", "-P", str(chosen.slots), "-I{}", "sh", str(BARE), str(folder), "{}"]
@@ -141,37 +133,6 @@ def _muster(folder: Path, chosen: argparse.Namespace, entries: int, extra: dict[
     return Measured(cpu, wall, gits, waits)
 
 
-class Place(Shop):
-    """A shop of that many files, which starts paused."""
-
-    def __init__(self, client: Client, folder: Path, chosen: argparse.Namespace, agent: dict[str, object]) -> None:
-        self.client, self.repo = client, folder / "repo"
-        _repository(self.repo, chosen.files)
-        config = {
-            "agent": agent,
-            "verify": [{"name": "nothing", "run": "true"}],
-            "max_workers": chosen.slots,
-            "round_ceiling_usd": 1,
-            **({"sandbox": {"write": [str(folder / "notes")]}} if find_spec("orchestration.processes.sandbox") else {}),
-        }
-        budget = {"total_budget_usd": 1000, "max_project_spend_usd": 1000}
-        body = {"name": "Landed", "repo": str(self.repo), "config": config, **budget}
-        self.path = f"/workspaces/{client.call('POST', '/workspaces', body)['id']}/orchestration"
-        self.call("POST", "/executor/start")
-        self.call("POST", "/executor/pause")
-
-    def line_up(self, entries: int) -> list[str]:
-        bodies = [
-            {"content": f"Entry {n}", "budget_usd": 1, "spec": {"files_to_create": [f"work-{n}.txt"]}} for n in range(entries)
-        ]
-        return [row["id"] for row in self.call("POST", "/todo/entries", {"entries": bodies})["entries"]]
-
-    def done(self) -> int:
-        entries = self.call("GET", "/todo")["entries"]
-        assert not [entry for entry in entries if entry["status"] in ("failed", "blocked")], entries
-        return sum(entry["status"] == "done" for entry in entries)
-
-
 def _counting(folder: Path, calls: Path) -> Path:
     """A folder with a `git` that writes a line and then is git."""
     place = folder / "bin"
@@ -197,7 +158,7 @@ def _tree_s(running: Running) -> float:
 
 
 def _one_checkout(folder: Path, files: int) -> float:
-    _repository(folder / "alone", files)
+    a_repository(folder / "alone", files)
     taken = []
     for n in range(3):
         began = time.monotonic()

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from django.db import IntegrityError
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from budget.models import Account, Project
 from orchestration.funding import changes, first_rounds, pool
@@ -45,10 +45,9 @@ def _missing(workspace_id: str, accounts: Iterable[Account], reservations: Mappi
     return lacking - pool.spare(workspace_id)
 
 
-def give_back(workspace_id: str, entry_ids: Collection[str] | None = None) -> int:
-    """Shares of entries on a plateau or on hold go back to the plan; they get one again when they go on. Budgets that a person set or
-    locked stay. The caller's transaction holds the executor's row. Returns how many changed."""
-    idle = Account.objects.filter(
+def idle(workspace_id: str) -> QuerySet[Account]:
+    """Accounts on a plateau or on hold that have something left of their share."""
+    return Account.objects.filter(
         project_id=workspace_id,
         own_budget=False,
         human_locked=False,
@@ -57,7 +56,13 @@ def give_back(workspace_id: str, entry_ids: Collection[str] | None = None) -> in
         entry__status=Entry.Status.BLOCKED,
         entry__reason_code__in=RETURNS_SHARE,
     )
-    ids = list((idle if entry_ids is None else idle.filter(pk__in=list(entry_ids))).values_list("pk", flat=True))
+
+
+def give_back(workspace_id: str, entry_ids: Collection[str] | None = None) -> int:
+    """Shares of entries on a plateau or on hold go back to the plan; they get one again when they go on. Budgets that a person set or
+    locked stay. The caller's transaction holds the executor's row. Returns how many changed."""
+    accounts = idle(workspace_id) if entry_ids is None else idle(workspace_id).filter(pk__in=list(entry_ids))
+    ids = list(accounts.values_list("pk", flat=True))
     if not ids:
         return 0
     rows = changes.locked(ids)

@@ -10,6 +10,7 @@ unsupported     refuses repositories whose files git alone would get wrong
 merging         merges an entry's branch without a working copy
 conflicts       merges that conflict, and the files in which a conflict is still unresolved
 large_files     files that are too large to commit
+history         which commit contains which, read from the disk where it is short
 places          where git keeps its files, read from the disk
 locking         a lock on a folder
 recovery        removes locks that a killed git left behind

@@ -51,10 +51,7 @@ def tip(repo: Path, branch: str) -> str | None:
 
 def heads(repo: Path, *names: str) -> dict[str, str]:
     """The commits of several branches; a branch that does not exist is missing."""
-    refs = [f"refs/heads/{name}" for name in names]
-    lines = git.run(repo, "for-each-ref", "--format=%(objectname) %(refname)", *refs).split("\n")
-    pairs = [line.split(" ", 1) for line in lines if line]
-    return {ref.removeprefix("refs/heads/"): sha for sha, ref in pairs}
+    return {name: sha for name in names if (sha := tip(repo, name)) is not None}
 
 
 def tip_or_raise(repo: Path, branch: str) -> str:

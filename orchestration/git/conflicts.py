@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.git import command as git
+from orchestration.git import history, places
 from orchestration.git.command import GitError
 
 TRAILER = "Muster-Conflict"
 MARKER = "^(<{7}|>{7}) "
 MAX_NOTES = 20
+MAX_MERGES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +23,20 @@ class MergedTree:
     notes: list[str] = field(default_factory=list)
 
 
+_merges: dict[tuple[str, str], MergedTree] = {}
+"""A session and its lander merge the same commits, one after the other."""
+
+
 def merge_trees(repo: Path, ours: str, theirs: str, *, env: Mapping[str, str] | None = None) -> MergedTree:
     """The tree that a merge of two commits gives; changes no branch. `env`: added to git's environment."""
-    return _merged(repo, ours, theirs, env=env)
+    if env is None and (known := _merges.get((ours, theirs))) is not None and places.has_loose(repo, known.sha):
+        return known
+    merge = _merged(repo, ours, theirs, env=env)
+    if len(ours) == len(theirs) == len(merge.sha):  # whole hashes, no names
+        if len(_merges) >= MAX_MERGES:
+            _merges.clear()
+        _merges[ours, theirs] = merge
+    return merge
 
 
 def revert_trees(repo: Path, tip: str, commit: str) -> MergedTree:
@@ -51,6 +64,8 @@ def message_with_conflicts(text: str, files: Sequence[str]) -> str:
 
 def unresolved(repo: Path, since: str, until: str) -> list[str]:
     """The files with a conflict in a commit after `since` that still contain its markers in `until`."""
+    if not history.may_mention(repo, since, until, TRAILER):
+        return []
     trailers = git.run(repo, "log", f"--format=%(trailers:key={TRAILER},valueonly,separator=%x0A)", f"{since}..{until}")
     names = sorted({name for name in trailers.split("\n") if name})
     if not names:

@@ -17,6 +17,9 @@ def over(path: Path, names: Iterable[str], max_bytes: int) -> dict[str, int]:
 
 def committed(repo: Path, base: str, commit: str, max_bytes: int) -> dict[str, int]:
     """Files larger than that in any commit between the two, with their size."""
+    larger = (f"--filter=blob:limit={max_bytes + 1}", "--filter-print-omitted")
+    if "~" not in git.run(repo, "rev-list", "--objects", "--no-object-names", *larger, f"{base}..{commit}"):
+        return {}
     objects = git.run(repo, "rev-list", "--objects", f"{base}..{commit}")
     sizes = {}
     for line in git.run(repo, "cat-file", "--batch-check=%(objectsize) %(rest)", text=objects + "\n").splitlines():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from orchestration.git import branches, conflicts
+from orchestration.git import branches, conflicts, history
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 
@@ -37,7 +37,7 @@ def merge(repo: Path, branch: str, into: str, message: str) -> Merged | Conflict
     for failures in range(TRIES):
         time.sleep(random.uniform(0, 0.02) * failures)
         theirs, ours = branches.tip_or_raise(repo, branch), branches.tip_or_raise(repo, into)
-        if git.succeeds(repo, "merge-base", "--is-ancestor", theirs, ours):
+        if history.contains(repo, ours, theirs):
             return Merged(ours)
         branches.refuse_if_checked_out(repo, into)
         tree = conflicts.merge_trees(repo, ours, theirs)
@@ -56,13 +56,13 @@ def merge(repo: Path, branch: str, into: str, message: str) -> Merged | Conflict
 def contains(repo: Path, branch: str, sha: str) -> bool:
     """Whether the branch contains the commit."""
     tip = branches.tip(repo, branch)
-    return tip is not None and git.succeeds(repo, "merge-base", "--is-ancestor", sha, tip)
+    return tip is not None and history.contains(repo, tip, sha)
 
 
 def is_merged(repo: Path, branch: str, into: str) -> bool:
     """Whether `into` contains all of the branch. A branch without own commits counts as merged; a missing branch does not."""
     theirs, ours = branches.tip(repo, branch), branches.tip(repo, into)
-    return bool(theirs and ours) and git.succeeds(repo, "merge-base", "--is-ancestor", str(theirs), str(ours))
+    return bool(theirs and ours) and history.contains(repo, str(ours), str(theirs))
 
 
 def _clear_old_lock(repo: Path, branch: str) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
@@ -31,9 +30,8 @@ def ensure(workspace_id: str) -> Integration:
 
 def wake(workspace_id: str) -> None:
     """Let a lander look soon."""
-    with transaction.atomic():
-        if not Integration.objects.filter(pk=workspace_id).update(due=True):
-            ensure(workspace_id)
+    if not Integration.objects.filter(pk=workspace_id).update(due=True):
+        ensure(workspace_id)
     wake_ups.request_check()
     wake_ups.publish_change(workspace_id, "landing")
 
@@ -54,7 +52,7 @@ def start_point(workspace_id: str, repo: Path, name: str) -> str:
 def observe(workspace_id: str) -> str:
     """Read the refs before work is dispatched: why nothing may start yet, as a sentence. Wakes a lander when a branch has moved.
 
-    Costs one git process, and only where an entry could start and the repository is on this host.
+    Reads two files of the repository, and only where an entry could start and the repository is on this host.
     """
     row = (
         Integration.objects.filter(pk=workspace_id, workspace__executor__state=Executor.State.RUNNING)
@@ -108,15 +106,11 @@ def others_wait(workspace_id: str) -> bool:
     return Integration.objects.filter(free, due=True, workspace__deleted_at__isnull=True).exclude(pk=workspace_id).exists()
 
 
-def lease(workspace_id: str, worker: Worker, *, dead: int | None = None) -> int | None:
-    """Take the lease. Returns its fence; None: another lander has it. `dead`: the fence of a holder that is known to be dead."""
+def lease(row: Integration, worker: Worker, *, is_dead: bool = False) -> int | None:
+    """Take the lease, as `row` was read just now. Returns its fence; None: another lander has it. `is_dead`: its holder, as is known."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    with transaction.atomic():
-        row = Integration.objects.select_for_update().filter(pk=workspace_id).first()
-        if row is None:
-            return None
-        mine = Integration.objects.filter(free | Q(fence=dead), pk=workspace_id, fence=row.fence)
-        taken = mine.update(fence=row.fence + 1, worker=worker, lease_until=_until(), due=False)
+    mine = Integration.objects.filter(Q() if is_dead else free, pk=row.pk, fence=row.fence)
+    taken = mine.update(fence=row.fence + 1, worker=worker, lease_until=_until(), due=False)
     return row.fence + 1 if taken else None
 
 

@@ -38,8 +38,15 @@ def enqueue_branch(workspace_id: str, kind: Landing.Kind, commit: str, *, by: st
 def in_order(workspace_id: str) -> QuerySet[Landing]:
     """The open landings: merges and reverts first, then entries by priority and number."""
     first = Case(When(kind=Landing.Kind.ENTRY, then=Value(1)), default=Value(0))
-    opened = Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.OPEN).select_related("entry__workspace", "round")
+    opened = Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.OPEN).select_related(
+        "entry__workspace", "entry__account", "round__session"
+    )
     return opened.order_by(first, Coalesce(F("entry__priority"), 0), Coalesce(F("entry__seq"), 0), "pk")
+
+
+def is_waiting(workspace_id: str) -> bool:
+    """Whether anything is queued."""
+    return Landing.objects.filter(workspace_id=workspace_id, state__in=Landing.OPEN).exists()
 
 
 def waiting(entry_ids: Collection[str]) -> set[str]:

@@ -106,5 +106,8 @@ def put_marker(marker: str) -> None:
 
 
 def main() -> None:
+    """Ends with its worker only: a service manager that stops all processes at once must still learn how the shims end."""
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)  # each shim handles them
     gc.freeze()  # what is there now is shared with each shim, unless something writes to it
     ForkServer().serve()

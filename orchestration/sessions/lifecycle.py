@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from budget import ledger
-from budget.models import Account
 from orchestration import configuration, events, funding
 from orchestration.backlog import entry_state, transitions
 from orchestration.configuration import circuit_breaker
@@ -219,12 +218,15 @@ def _conclude(session: Session, ending: Ending, expected: Session.Status) -> boo
         )
         if not ended:
             return False
+        ended_session = Session.of_any_role.only(
+            "entry_id", "unpriced_model", "stop_for_good", "stop_wanted_by", "hold_after_by"
+        ).get(pk=session.pk)
         if session.hold_id:
-            unpriced = Session.of_any_role.filter(pk=session.pk).exclude(unpriced_model="").exists()
-            key = f"{session.pk}:{session.attempt}:unknown" if ending.cost_unknown or unpriced else ""
+            unknown = ending.cost_unknown or ended_session.unpriced_model
+            key = f"{session.pk}:{session.attempt}:unknown" if unknown else ""
             ledger.settle(session.hold_id, remainder_key=key, round_number=session.round_number or None, reason=ending.message)
         tokens.end_session(session.pk)
-        event = _end_run(session, ending) if session.is_run else _end_round(session, executor, ending)
+        event = _end_run(session, ending) if session.is_run else _end_round(session, ended_session, executor, ending)
         activity.record(session.workspace_id, event, by=ending.by, object_id=session.pk, reason=ending.message)
     return True
 
@@ -235,27 +237,27 @@ def _end_run(session: Session, ending: Ending) -> events.RunEnded:
     return events.RunEnded(role=session.role, outcome=ending.outcome)
 
 
-def _end_round(session: Session, executor: Executor, ending: Ending) -> events.SessionEnded:
-    opened = Round.objects.filter(session=session, verdict=Round.Verdict.OPEN).first()
-    if opened is not None:
-        rounds.close(opened, ending.verdict, findings=ending.findings)
+def _end_round(session: Session, ended: Session, executor: Executor, ending: Ending) -> events.SessionEnded:
+    """`ended`: the session as people left it."""
+    newest = Round.objects.filter(entry_id=session.entry_id).order_by("-number").first()
+    if newest is not None and newest.session_id == session.pk and newest.verdict == Round.Verdict.OPEN:
+        rounds.close(newest, ending.verdict, findings=ending.findings)
         if ending.outcome == Session.Outcome.UNAVAILABLE:
-            rounds.drop_if_empty(opened)
-    following = _move_entry(session, executor, ending)
+            rounds.drop_if_empty(newest)
+    following = _move_entry(ended, executor, ending, newest)
     return events.SESSION_ENDED[ending.outcome](
         entry=session.owner_id, round=session.round_number, entry_status=following.status, code=following.code
     )
 
 
-def _move_entry(session: Session, executor: Executor, ending: Ending) -> transitions.Next:
-    """Count the round and move the entry by `transitions`."""
+def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Round | None) -> transitions.Next:
+    """Count the round and move the entry by `transitions`. `session`: as people left it. `newest`: the entry's round."""
     Entry.objects.filter(pk=session.entry_id).update(**_counted(ending))
     if ending.trouble is not None:
         circuit_breaker.provider_unavailable(executor, Entry.objects.get(pk=session.entry_id), ending.trouble)
-    entry = Entry.objects.select_related("account").get(pk=session.entry_id)
-    config = configuration.load(executor.config)
-    stop = Session.of_any_role.values_list("stop_for_good", "stop_wanted_by", "hold_after_by").get(pk=session.pk)
-    account = Account.objects.select_related("project").get(pk=entry.account_id)
+    entry = Entry.objects.select_related("account__project").get(pk=session.entry_id)
+    config, account = configuration.load(executor.config), entry.account
+    has_passed = ending.outcome == Session.Outcome.PASSED
     following = transitions.after(
         transitions.Facts(
             outcome=ending.outcome,
@@ -267,11 +269,11 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
             own_budget=account.own_budget or account.human_locked,
             plan_left=account.project.plan_left,
             min_round=config.min_round,
-            stopped_for_good=stop[0],
-            stopped_by=stop[1],
-            hold_after_by=stop[2],
-            conflicts_in_a_row=_conflicts_in_a_row(entry),
-            improvements=rounds.improvements(entry),
+            stopped_for_good=session.stop_for_good,
+            stopped_by=session.stop_wanted_by,
+            hold_after_by=session.hold_after_by,
+            conflicts_in_a_row=_conflicts_in_a_row(entry) if ending.outcome == Session.Outcome.CONFLICT else 0,
+            improvements=[] if has_passed else rounds.improvements(entry),
             plateau_rounds=config.plateau.rounds,
             plateau_epsilon=config.plateau.epsilon,
             verify_next=ending.verify_next,
@@ -281,7 +283,6 @@ def _move_entry(session: Session, executor: Executor, ending: Ending) -> transit
     )
     entry_state.move(entry, following)
     if ending.lands:
-        newest = Round.objects.filter(entry=entry).order_by("-number").first()
         queue.enqueue(entry, ending.lands, round_=newest)
     if config.auto_reallocate or (not account.own_budget and account.headroom < max(config.min_round, 1)):
         funding.mark_due(entry.workspace_id)

@@ -3,6 +3,8 @@
 A check of scope `auto` is found out when it matters; the answer is kept with the hash of the checks.
 """
 
+from collections.abc import Mapping
+
 from django.db import transaction
 
 from orchestration.configuration import Config
@@ -12,10 +14,15 @@ from orchestration.verdicts import checks_hash, store
 
 def entry_scoped(workspace_id: str, config: Config) -> set[str]:
     """The names of the checks of scope `entry`, configured or found out."""
+    kept = None
+    if any(check.scope == "auto" for check in config.verify):
+        kept = Integration.objects.filter(pk=workspace_id).values_list("entry_scoped", flat=True).first()
+    return among(config, kept or {})
+
+
+def among(config: Config, kept: Mapping[str, list[str]]) -> set[str]:
+    """As `entry_scoped`. `kept`: what was found out, from the row of the integration branch."""
     names = {check.name for check in config.verify if check.scope == "entry"}
-    if all(check.scope != "auto" for check in config.verify):
-        return names
-    kept = Integration.objects.filter(pk=workspace_id).values_list("entry_scoped", flat=True).first() or {}
     automatic = {check.name for check in config.verify if check.scope == "auto"}
     return names | (automatic & set(kept.get(checks_hash.of(config), [])))
 

@@ -9,7 +9,7 @@ import structlog
 from orchestration import configuration, events, sessions
 from orchestration.backlog import content
 from orchestration.configuration import secrets
-from orchestration.git import changes, conflicts, merging
+from orchestration.git import changes, conflicts, history, merging
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch, queue
@@ -94,7 +94,7 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     repo = Path(session.workspace.repo)
     start = branch.start_point(session.workspace_id, repo, config.integration_branch)
     earlier = _earlier_pass(session)
-    if earlier and git.succeeds(repo, "merge-base", "--is-ancestor", earlier.commit, start):
+    if earlier and history.contains(repo, start, earlier.commit):
         return _landed_before(session, earlier.commit, earlier.verdict)
     worktree = session_dir.working_copy(entry, boxes.wrap).prepare(
         config.integration_branch,
@@ -182,9 +182,9 @@ def _queue_landing(context: RoundContext, commit: str, verdict: Verdict) -> Endi
     session, repo, config = context.session, context.repo, context.config
     sessions.enter(session, Session.Phase.MERGING)
     tip = branch.start_point(session.workspace_id, repo, config.integration_branch)
-    if commit != tip and git.succeeds(repo, "merge-base", "--is-ancestor", tip, commit):
+    if commit != tip and history.contains(repo, commit, tip):
         return _verified(commit, verdict)  # nothing landed meanwhile
-    if git.succeeds(repo, "merge-base", "--is-ancestor", commit, tip):
+    if history.contains(repo, tip, commit):
         return _landed_before(session, commit, verdict)
     tree = conflicts.merge_trees(repo, tip, commit)
     if tree.files:

@@ -15,7 +15,7 @@ from tests.faults.landings import BRANCH, Place, Site
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]  # leases of 4 s must last while nobody is frozen
 
-POINTS = ["swap.finish", "refs.deliver", "swap._complete"]
+POINTS = ["swap.finish", "refs.move_own", "swap._complete"]
 
 
 @pytest.fixture

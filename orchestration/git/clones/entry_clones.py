@@ -125,6 +125,8 @@ def _is_safe(clone: Clone, state: State) -> bool:
         return False
     if files.others(clone.store, clone.path, "--modified", "--deleted"):
         return False
+    if branches.tip(clone.store.repo, clone.branch) == state.tip:
+        return True
     refs = ("refs/heads", "refs/tags", "refs/muster")
     code, containing, _ = git.attempt(clone.store.repo, "for-each-ref", "--count=1", f"--contains={state.tip}", *refs)
     return code == 0 and bool(containing)

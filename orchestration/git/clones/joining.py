@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from orchestration.git import changes, conflicts
+from orchestration.git import changes, conflicts, history
 from orchestration.git.clones.stores import Store
 
 
 def contains(store: Store, tip: str, commit: str) -> bool:
-    return tip == commit or store.succeeds("merge-base", "--is-ancestor", commit, tip)
+    return history.contains(store.path, tip, commit, env=store.env())
 
 
 def joined(store: Store, ours: str, here: str) -> str:

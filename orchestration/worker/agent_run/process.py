@@ -94,7 +94,8 @@ def run(
 
     with _telemetry_endpoint(session, agent, role, cwd, boxes.cwd(cwd), on_record) as url:
         try:
-            task = _task(session, agent, role, directory, prompt=prompt, cwd=boxes.cwd(cwd), limit=limit, url=url)
+            values = secrets.unsealed(session.workspace_id)
+            task = _task(session, agent, role, directory, values, prompt=prompt, cwd=boxes.cwd(cwd), limit=limit, url=url)
             task = replace(task, folder=cwd, turn=turn)
             launch = module.resume(task) if task.thread else module.start(task)
         except (ValueError, Sealed) as problem:
@@ -103,7 +104,7 @@ def run(
             writer.add("muster", "The conversation began in another folder, inside or outside of a sandbox: a new one begins.")
         if launch.thread is not None:
             conversations.keep(session.owner_id, role, agent.kind, launch.thread.id, launch.thread.totals)
-        mask = secrets.mask_for(session.workspace_id, agent.env)
+        mask = secrets.Mask(values, agent.env)
         listener = UsageListener(session, stop_flags, module.reader(task), task, CATEGORIES[role], mask, growth)
         supervised = _supervised(launch, task, _started(session, launch, task, directory, boxes, scratch))
         ended = supervise.run(
@@ -187,14 +188,24 @@ def _telemetry_endpoint(
 
 
 def _task(
-    session: Session, agent: Agent, role: Role, directory: SessionDir, *, prompt: str, cwd: Path, limit: int, url: str = ""
+    session: Session,
+    agent: Agent,
+    role: Role,
+    directory: SessionDir,
+    values: Mapping[str, str],
+    *,
+    prompt: str,
+    cwd: Path,
+    limit: int,
+    url: str = "",
 ) -> Task:
+    """`values`: of the workspace's secrets."""
     prompt_file = directory.prompt_for(role)
     prompt_file.write_text(prompt, encoding="utf-8", errors="replace")
     token = "" if session.is_run else _token(session)
     traits = agents.for_kind(agent.kind).TRAITS
     home = session_dir.home(session.owner_id, agent.kind, role) if traits.binary else None
-    extra = {**agent.env, **secrets.unsealed(session.workspace_id)}
+    extra = {**agent.env, **values}
     if home is not None and _logins(agent, extra):
         session_dir.link_logins(home, traits.logins)
     kept_thread = conversations.find(session.owner_id, role, agent.kind) if traits.resumes else None

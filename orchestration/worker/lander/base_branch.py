@@ -4,7 +4,7 @@ import time
 
 import structlog
 
-from orchestration.git import branches
+from orchestration.git import branches, history
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import queue
@@ -29,7 +29,7 @@ def follow(lease: Lease) -> None:
         return
     if not row.tip:
         return
-    if not git.succeeds(lease.repo, "merge-base", "--is-ancestor", here, row.tip):
+    if not history.contains(lease.repo, row.tip, here):
         queue.enqueue_branch(lease.workspace_id, Landing.Kind.BASE, here)
     lease.write(base_tip=here, base_problem="")
 

@@ -23,7 +23,6 @@ _KINDS = {Landing.Kind.ENTRY: Kind.ENTRIES, Landing.Kind.BASE: Kind.BASE, Landin
 
 def work(lease: Lease) -> None:
     """Do all that is due, or one batch where others wait for a lander. Raises Fenced, Halted, or GitError."""
-    lease.check_not_stopped()
     for left in working_copies.names_in(
         lease.folder, judging.checkout_name(lease, "*")
     ):  # of landers that were killed or lost their lease
@@ -31,10 +30,12 @@ def work(lease: Lease) -> None:
     swap.recover(lease)
     _remove_worktrees(lease, working_copies.names_in(lease.folder, "entry_*"))  # left by landers that were killed
     try:
-        while _step(lease):
+        while _step(lease) and queue.is_waiting(lease.workspace_id):
             if branch.others_wait(lease.workspace_id):
                 lease.write(due=True)
                 return
+            lease.refresh()
+        _push_on_request(lease)
     except Halted:
         _requeue(lease)
         raise
@@ -49,7 +50,6 @@ def _step(lease: Lease) -> bool:
     if not may_land:
         queued = [landing for landing in queued if landing.kind == Landing.Kind.REVERT][:1]
     if not queued:
-        _push_on_request(lease)
         return False
     row = lease.row()
     tip = row.tip if may_land else row.foreign_tip or row.tip
@@ -67,7 +67,7 @@ def _step(lease: Lease) -> bool:
 def _batch(lease: Lease, queued: Sequence[Landing]) -> list[Landing]:
     """The head of the queue, and what may land together with it: nothing that others wait for, which goes alone."""
     head = queued[0]
-    if head.entry is None or _is_awaited(head.entry):
+    if len(queued) == 1 or head.entry is None or _is_awaited(head.entry):
         return [head]
     batch, limit = [head], queue.batch_limit(lease.workspace_id, lease.config.landing.batch)
     for landing in queued[1:]:
@@ -90,7 +90,7 @@ def _end_contained(lease: Lease, chain: Chain) -> None:
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
         lease.write()
         ids = [landing.pk for landing in chain.contained]
-        still = list(Landing.objects.select_related("entry").filter(pk__in=ids, state__in=Landing.OPEN))
+        still = list(Landing.objects.select_related("entry__account").filter(pk__in=ids, state__in=Landing.OPEN))
         swap.end_landed(still, commit=chain.tip)
     swap.announce(lease.workspace_id)
 
@@ -124,7 +124,7 @@ def _judge(lease: Lease, chain: Chain, count: int) -> judging.Judged:
     """The tree of the first `count` merges. Checks that cannot run on the tip itself stop the workspace."""
     last, landings = chain.steps[count - 1], [step.landing for step in chain.steps[:count]]
     named = ", ".join(f"#{landing.entry.seq}" if landing.entry else lease.base_branch for landing in landings)
-    return judging.judge(lease, chain.good, last.commit, last.tree, landings, named=named)
+    return judging.judge(lease, chain.good, last, landings, named=named)
 
 
 def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> bool:
@@ -152,7 +152,8 @@ def _swap(lease: Lease, chain: Chain, count: int, judged: judging.Judged) -> boo
 
 def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
     """Those of these entries that landed and are done still. A failure does not undo the landing."""
-    lease.write()
+    if not entry_ids:
+        return
     landed = Landing.objects.filter(workspace_id=lease.workspace_id, entry__in=entry_ids, state=Landing.State.LANDED)
     for entry in Entry.objects.filter(pk__in=landed.values("entry"), status=Entry.Status.DONE).select_related("workspace"):
         try:
@@ -164,7 +165,7 @@ def _remove_worktrees(lease: Lease, entry_ids: Sequence[str]) -> None:
 def _push_on_request(lease: Lease) -> None:
     row = lease.row()
     if row.push_wanted:
-        pushing.push(lease.workspace_id, lease.repo, row.tip)
+        pushing.push(lease.workspace_id, lease.repo, row.tip, lease.config)
         lease.write(push_wanted=False)  # afterwards: a lander that is killed meanwhile leaves the request
 
 

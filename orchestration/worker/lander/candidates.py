@@ -4,20 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestration.git import changes, conflicts
+from orchestration.git import changes, conflicts, history
 from orchestration.git import command as git
 from orchestration.models import Entry, Landing
 
 
 @dataclass(frozen=True)
 class Step:
-    """The merge of one landing on top of those before it in the chain."""
+    """The merge of one landing on top of those before it in the chain. `is_final`: the commit is as it lands."""
 
     landing: Landing
     commit: str
     tree: str
     message: str
     parents: tuple[str, ...] = ()
+    is_final: bool = False
 
 
 @dataclass
@@ -39,9 +40,11 @@ def build(repo: Path, tip: str, landings: Sequence[Landing], *, base_name: str, 
     for landing in landings:
         if landing.kind == Landing.Kind.REVERT:
             merge = conflicts.revert_trees(repo, current, landing.commit)
-        elif git.succeeds(repo, "merge-base", "--is-ancestor", landing.commit, tip):
+        elif history.contains(repo, tip, landing.commit):
             chain.contained.append(landing)
             continue
+        elif history.contains(repo, landing.commit, current):
+            merge = conflicts.MergedTree(changes.tree_of(repo, landing.commit))
         else:
             merge = conflicts.merge_trees(repo, current, landing.commit)
         if merge.files:
@@ -50,8 +53,9 @@ def build(repo: Path, tip: str, landings: Sequence[Landing], *, base_name: str, 
             break
         parents = [current] if landing.kind == Landing.Kind.REVERT else [current, landing.commit]
         message = message_of(landing, base_name, subject_of_reverted(repo, landing))
-        commit = write(repo, merge.sha, parents, message)
-        chain.steps.append(Step(landing, commit, merge.sha, message, tuple(parents)))
+        is_final = len(landings) == 1
+        commit = write(repo, merge.sha, parents, with_verdict(message, merge.sha) if is_final else message)
+        chain.steps.append(Step(landing, commit, merge.sha, message, tuple(parents), is_final))
         current = commit
     return chain
 
@@ -60,14 +64,20 @@ def commit_of(repo: Path, chain: Chain, count: int) -> str:
     """The one first-parent commit that lands the first `count` steps: a single merge as it is, several as one commit whose second parent is
     the chain of their merges."""
     last = chain.steps[count - 1]
-    verdict = f"Muster-Verdict: {last.tree}"
+    if last.is_final:
+        return last.commit
     if count == 1:
-        return write(repo, last.tree, last.parents, f"{last.message.rstrip()}\n{verdict}\n")
+        return write(repo, last.tree, last.parents, with_verdict(last.message, last.tree))
     entries = [step.landing.entry for step in chain.steps[:count] if step.landing.entry is not None]
     subject = "Land " + ", ".join(f"#{entry.seq}" for entry in entries)
     body = "\n".join(f"#{entry.seq} {entry.title}" for entry in entries)
     message = f"{subject}\n\n{body}\n\n" + "\n".join(f"Muster-Entry: {entry.pk}" for entry in entries)
-    return write(repo, last.tree, [chain.tip, last.commit], f"{message}\n{verdict}\n")
+    return write(repo, last.tree, [chain.tip, last.commit], with_verdict(message, last.tree))
+
+
+def with_verdict(message: str, tree: str) -> str:
+    """The message of a commit that lands: only a tree with a passing verdict does."""
+    return f"{message.rstrip()}\nMuster-Verdict: {tree}\n"
 
 
 def write(repo: Path, tree: str, parents: Sequence[str], message: str) -> str:

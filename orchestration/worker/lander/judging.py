@@ -16,6 +16,7 @@ from orchestration.verdicts.comparison import Question
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.judging import baseline, checks
 from orchestration.worker.judging.checks import CannotJudge
+from orchestration.worker.lander.candidates import Step
 from orchestration.worker.lander.lease import Lease
 from orchestration.worker.lander.runner import LanderRunner
 from orchestration.worker.steps.verifying import question_for
@@ -54,13 +55,13 @@ def judge_base(lease: Lease, commit: str, kind: store.Kind) -> TreeVerdict:
     )
 
 
-def judge(lease: Lease, tip: str, commit: str, tree: str, landings: Sequence[Landing], *, named: str) -> Judged:
-    """The verdict on `tree`, the tree of `commit`, compared with the tip's. Raises CannotJudge, Fenced or Halted."""
+def judge(lease: Lease, tip: str, last: Step, landings: Sequence[Landing], *, named: str) -> Judged:
+    """The verdict on the tree of the `last` merge, compared with the tip's. Raises CannotJudge, Fenced or Halted."""
     if not lease.config.verify:
         return Judged(passed=True)
     base, question = _base_with_gains(lease, tip, landings), _question(lease, landings)
-    apart = scopes.entry_scoped(lease.workspace_id, lease.config)
-    stored = store.newest(lease.workspace_id, tree, lease.checks_hash)
+    apart = scopes.among(lease.config, lease.row().entry_scoped)
+    stored = store.newest(lease.workspace_id, last.tree, lease.checks_hash)
     if stored is not None and not apart:
         result = comparison.compare(list(store.runs_of(stored).values()), base, question)
         if result.passed:
@@ -69,10 +70,10 @@ def judge(lease: Lease, tip: str, commit: str, tree: str, landings: Sequence[Lan
     queued.update(state=Landing.State.CHECKING)
     lease.enter(f"judging {named}")
     what = f"checks run on {named}"
-    judged = _run(lease, commit, tree, landings, base, question, what=what)
+    judged = _run(lease, last, landings, base, question, what=what)
     if not judged.passed and _is_old(lease, tip):
         base = _base_with_gains(lease, tip, landings, anew=True)
-        judged = _run(lease, commit, tree, landings, base, question, what=what)
+        judged = _run(lease, last, landings, base, question, what=what)
     return judged
 
 
@@ -83,19 +84,18 @@ def _base_with_gains(lease: Lease, tip: str, landings: Sequence[Landing], *, ane
 
 def _run(
     lease: Lease,
-    commit: str,
-    tree: str,
+    last: Step,
     landings: Sequence[Landing],
     base: Mapping[str, CheckRun],
     question: Question,
     *,
     what: str,
 ) -> Judged:
-    apart = scopes.entry_scoped(lease.workspace_id, lease.config)
+    apart = scopes.among(lease.config, lease.row().entry_scoped)
     common = [check for check in lease.config.verify if check.name not in apart]
     began = time.monotonic()
-    with working_copies.checkout(lease.store, lease.folder, checkout_name(lease), commit) as checkout:
-        runner = LanderRunner(lease, what=what, tree=tree)
+    with working_copies.checkout(lease.store, lease.folder, checkout_name(lease), last.commit) as checkout:
+        runner = LanderRunner(lease, what=what, tree=last.tree)
         try:
             runner.set_up(checkout)
         except CannotJudge as problem:
@@ -105,19 +105,19 @@ def _run(
             apart |= newly
             runs = [run for run in runs if run.name not in newly]
             result = comparison.compare(runs, base, question)
-        own = _of_entries(lease, landings, checkout, apart, tree)
+        own = _of_entries(lease, landings, checkout, apart, last.tree)
     passed, findings = result.passed and not own, (*result.findings, *own)
     if not all(run.is_evidence for run in runs):
         return Judged(passed, findings, reused=False)  # a check that was ended by its time limit leaves no verdict
     verdict = store.record(
         lease.workspace_id,
-        tree=tree,
-        commit=commit,
+        tree=last.tree,
+        commit=last.commit,
         checks_hash=lease.checks_hash,
         kind=store.Kind.LANDING,
         runs=runs,
         result=result,
-        base_tree=changes.tree_of(lease.repo, f"{commit}^1"),
+        base_tree=changes.tree_of(lease.repo, last.parents[0]),
         seconds=time.monotonic() - began,
     )
     return Judged(passed, findings, verdict, reused=False)
@@ -137,6 +137,7 @@ def _found_out(lease: Lease, landings: Sequence[Landing], checkout: Path, runs: 
             if not again.is_green:
                 newly.add(check.name)
     scopes.keep(lease.workspace_id, lease.config, newly)
+    lease.refresh()
     return newly
 
 
@@ -169,7 +170,7 @@ def _question(lease: Lease, landings: Sequence[Landing]) -> Question:
 
 
 def _comparable(lease: Lease, verdict: TreeVerdict) -> dict[str, CheckRun]:
-    apart = scopes.entry_scoped(lease.workspace_id, lease.config)
+    apart = scopes.among(lease.config, lease.row().entry_scoped)
     return {name: run for name, run in store.runs_of(verdict).items() if name not in apart}
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration
 from orchestration.sessions import session_dir
 from orchestration.verdicts import checks_hash
+from workspaces.models import Workspace
 
 RENEW_S = 2.0
+STOPPED = "everything was stopped"
 
 
 class Halted(Exception):
@@ -29,23 +32,38 @@ class Halted(Exception):
 class Lease:
     """`is_stopping`: whether this process shuts down."""
 
-    workspace_id: str
+    workspace: Workspace
     fence: int
-    repo: Path
-    origin: str
-    base_branch: str
     config: Config
     is_stopping: Callable[[], bool]
     mask: Mask = NO_MASK
     _renewed: float = field(default_factory=time.monotonic)
+    _row: Integration | None = None
 
     @classmethod
     def read(cls, workspace_id: str, fence: int, is_stopping: Callable[[], bool]) -> "Lease":
+        """Raises Halted while everything is stopped."""
         executor = Executor.objects.select_related("workspace").get(pk=workspace_id)
+        if executor.stop_all_at is not None and executor.state == Executor.State.PAUSED:
+            raise Halted(STOPPED)
         config = configuration.load(executor.config)
-        workspace = executor.workspace
-        mask = secrets.mask_for(workspace_id, configuration.envs(config))
-        return cls(workspace_id, fence, Path(workspace.repo), workspace.origin, workspace.base_branch, config, is_stopping, mask)
+        return cls(executor.workspace, fence, config, is_stopping, secrets.mask_for(workspace_id, configuration.envs(config)))
+
+    @property
+    def workspace_id(self) -> str:
+        return self.workspace.pk
+
+    @property
+    def repo(self) -> Path:
+        return Path(self.workspace.repo)
+
+    @property
+    def origin(self) -> str:
+        return self.workspace.origin
+
+    @property
+    def base_branch(self) -> str:
+        return self.workspace.base_branch
 
     @property
     def branch_name(self) -> str:
@@ -65,16 +83,28 @@ class Lease:
         return session_dir.store(self.workspace_id, self.repo)
 
     def row(self) -> Integration:
-        return Integration.objects.get(pk=self.workspace_id)
+        """As it was at the last `refresh`, with what this lander has written since."""
+        if self._row is None:
+            self._row = Integration.objects.get(pk=self.workspace_id)
+        return self._row
+
+    def refresh(self) -> None:
+        """Look again at what others have written."""
+        self._row = None
 
     def write(self, **fields: Any) -> None:
         """Write to the integration row and renew the lease. Raises Fenced."""
         branch.write(self.workspace_id, self.fence, **fields)
         self._renewed = time.monotonic()
+        if self._row is not None and fields:
+            self._row = copy(self._row)
+            for name, value in fields.items():
+                setattr(self._row, name, value)
 
     def enter(self, phase: str, *, tree: str = "") -> None:
         """Show what is done now. `tree`: on which the checks run."""
         self.write(phase=phase[:200], phase_since=now(), judging_tree=tree)
+        self.refresh()  # it takes a while
         wake_ups.publish_change(self.workspace_id, "landing")
 
     def keep(self) -> None:
@@ -89,4 +119,4 @@ class Lease:
     def check_not_stopped(self) -> None:
         """Raises Halted after stop-all, until the executor is started or resumed."""
         if Executor.objects.filter(pk=self.workspace_id, stop_all_at__isnull=False, state=Executor.State.PAUSED).exists():
-            raise Halted("everything was stopped")
+            raise Halted(STOPPED)

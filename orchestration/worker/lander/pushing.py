@@ -4,7 +4,8 @@ from pathlib import Path
 
 import structlog
 
-from orchestration import configuration, events
+from orchestration import events
+from orchestration.configuration import Config
 from orchestration.git import command as git
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor
@@ -16,12 +17,11 @@ log = structlog.get_logger(__name__)
 TIMEOUT_S = 120
 
 
-def push(workspace_id: str, repo: Path, commit: str) -> None:
+def push(workspace_id: str, repo: Path, commit: str, config: Config) -> None:
     """Push a judged commit; the branch itself may be behind it, or have commits that nobody judged.
 
     Never forced: a diverged remote gives an error. Raises nothing: the work is safe in the local branch.
     """
-    config = configuration.load(Executor.objects.values_list("config", flat=True).get(pk=workspace_id))
     if config.push is None:
         return
     refspec = f"{commit}:refs/heads/{config.push.branch or config.integration_branch}"

@@ -3,7 +3,7 @@
 Each moves by compare-and-set after the fence, so that a lander that lost its lease undoes nothing.
 """
 
-from orchestration.git import branches, places, recovery
+from orchestration.git import branches, history, places, recovery
 from orchestration.git import command as git
 from orchestration.git.command import GitError
 from orchestration.landing import branch
@@ -32,9 +32,16 @@ def move_own(lease: Lease, new: str, before: str, message: str) -> None:
         raise GitError("update-ref", problem)
 
 
-def deliver(lease: Lease, commit: str, *, here: str = "") -> bool:
-    """Let the named branch follow, unless it is checked out somewhere. False: not now; the next call catches up. `here`: the branch's
-    commit, if it is known."""
+def deliver(lease: Lease, commit: str, *, here: str = "") -> None:
+    """Let the named branch follow, unless it is checked out somewhere: the next call catches up. `here`: the branch's commit, if it is
+    known."""
+    row, seen = lease.row(), follow(lease, commit, here=here)
+    if any(getattr(row, field) != value for field, value in seen.items()):
+        lease.write(**seen)
+
+
+def follow(lease: Lease, commit: str, *, here: str = "") -> dict[str, str]:
+    """As `deliver`. Returns what is to be written to the row."""
     name, row = lease.branch_name, lease.row()
     here = here or branches.tip(lease.repo, name) or ""
     delivered = here if is_between(lease, row.delivered, here, commit) else row.delivered
@@ -47,10 +54,7 @@ def deliver(lease: Lease, commit: str, *, here: str = "") -> bool:
     else:
         errors = _move(lease, f"refs/heads/{name}", commit, here, "muster: land")
         problem = f"not delivered: {errors}" if errors else ""
-    seen = {"undelivered": problem[:300], "delivered": delivered if problem else commit}
-    if any(getattr(row, field) != value for field, value in seen.items()):
-        lease.write(**seen)
-    return not problem
+    return {"undelivered": problem[:300], "delivered": delivered if problem else commit}
 
 
 def is_between(lease: Lease, delivered: str, here: str, tip: str) -> bool:
@@ -61,7 +65,10 @@ def is_between(lease: Lease, delivered: str, here: str, tip: str) -> bool:
 
 
 def contains(lease: Lease, tip: str, commit: str) -> bool:
-    return git.attempt(lease.repo, "merge-base", "--is-ancestor", commit, tip)[0] == 0
+    try:
+        return history.contains(lease.repo, tip, commit)
+    except GitError:  # one of them is not there
+        return False
 
 
 def _move(lease: Lease, ref: str, new: str, before: str, message: str) -> str:

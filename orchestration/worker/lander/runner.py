@@ -15,7 +15,6 @@ from orchestration.sessions import sandbox, session_dir, supervise
 from orchestration.sessions.sandbox import Boxes, SandboxMissing
 from orchestration.worker.judging.checks import CannotJudge, RunCheck
 from orchestration.worker.lander.lease import Lease
-from workspaces.models import Workspace
 
 SETUP_TIMEOUT_S = 1800
 POLL_S = 0.2
@@ -43,7 +42,7 @@ class LanderRunner:
     def _boxes(self) -> Boxes:
         """Raises CannotJudge."""
         try:
-            return sandbox.for_workspace(self.lease.config, Workspace.objects.get(pk=self.lease.workspace_id), place="landing")
+            return sandbox.for_workspace(self.lease.config, self.lease.workspace, place="landing")
         except SandboxMissing as missing:
             raise CannotJudge(str(missing)) from None
 

@@ -45,8 +45,8 @@ class Service:
 
     def run_due(self) -> int:
         """Work on every workspace where something is due. Returns on how many."""
-        worked = agent_checks.run_due(self.worker)
         self._look_at_repositories()
+        worked = 0
         for workspace_id in branch.due(self.worker):
             if self._stopping.is_set():
                 break
@@ -65,7 +65,7 @@ class Service:
         """Work on one workspace, if its lease can be had."""
         structlog.contextvars.bind_contextvars(workspace=workspace_id, entry="")
         holder = Integration.objects.select_related("worker").get(pk=workspace_id)
-        fence = branch.lease(workspace_id, self.worker, dead=holder.fence if _is_dead(holder, self.worker) else None)
+        fence = branch.lease(holder, self.worker, is_dead=_is_dead(holder, self.worker))
         if fence is None:
             return False
         if holder.lease_until is not None:  # it was not given back: its commands may still run
@@ -111,6 +111,7 @@ class Service:
             self.wake_up.clear()
             try:
                 close_old_connections()
+                agent_checks.run_due(self.worker)
                 while self.run_due() and not self._stopping.is_set():
                     pass
             except (DatabaseError, InterfaceError) as error:

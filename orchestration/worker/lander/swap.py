@@ -16,7 +16,7 @@ from orchestration.backlog.transitions import Next
 from orchestration.git import changes
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
-from orchestration.models import Entry, Executor, Integration, IntegrationCommit, Landing, TreeVerdict
+from orchestration.models import Entry, Executor, IntegrationCommit, Landing, TreeVerdict
 from orchestration.worker.lander import pushing, refs
 from orchestration.worker.lander.lease import Lease
 from workspaces import activity
@@ -66,9 +66,9 @@ def finish(lease: Lease, intent: IntegrationCommit) -> None:
     elif at != intent.new and not refs.contains(lease, at, intent.new):
         _void(lease, intent)
         raise TipMoved(at)
-    refs.deliver(lease, intent.new)
-    pushing.push(lease.workspace_id, lease.repo, intent.new)
-    _complete(lease, intent)
+    delivery = refs.follow(lease, intent.new)
+    pushing.push(lease.workspace_id, lease.repo, intent.new, lease.config)
+    _complete(lease, intent, delivery)
 
 
 def recover(lease: Lease) -> None:
@@ -124,18 +124,16 @@ def _void(lease: Lease, intent: IntegrationCommit) -> None:
         Landing.objects.filter(intent=intent, state=Landing.State.CHECKING).update(state=Landing.State.QUEUED, intent=None)
 
 
-def _complete(lease: Lease, intent: IntegrationCommit) -> None:
+def _complete(lease: Lease, intent: IntegrationCommit, delivery: dict[str, str]) -> None:
     """The rows: landings landed, entries done, locks freed. Once. Raises Fenced."""
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=lease.workspace_id)
-        lease.write()
         if not IntegrationCommit.objects.filter(pk=intent.pk, state=State.INTENDED).update(state=State.DONE, done_at=Now()):
+            lease.write(**delivery)
             return
+        lease.write(tip=intent.new, state=branch.State.GOOD, message="", foreign_tip="", culprit="", **delivery)
         landed = list(Landing.objects.select_related("entry__account").filter(intent=intent).order_by("pk"))
         end_landed(landed, commit=intent.new)
-        Integration.objects.filter(pk=lease.workspace_id).update(
-            tip=intent.new, state=branch.State.GOOD, message="", foreign_tip="", culprit=""
-        )
         if not any(landing.entry_id for landing in landed):
             event = events.IntegrationMoved(subject=intent.subject, commit=intent.new)
             activity.record(lease.workspace_id, event, by=MUSTER, object_id=lease.workspace_id)
@@ -143,15 +141,14 @@ def _complete(lease: Lease, intent: IntegrationCommit) -> None:
 
 
 def end_landed(landings: Sequence[Landing], *, commit: str) -> None:
-    """The work of these landings is on the branch. The caller's transaction holds the executor's row."""
+    """The work of these landings is on the branch. The caller's transaction holds the executor's row, and has read the landings in it."""
     Landing.objects.filter(pk__in=[landing.pk for landing in landings]).update(state=Landing.State.LANDED, ended_at=Now())
     for landing in landings:
         entry = landing.entry
         if entry is None:
             continue
-        fresh = Entry.objects.select_related("account").get(pk=entry.pk)
-        if fresh.status == Entry.Status.IN_PROGRESS and fresh.deleted_at is None:
-            entry_state.move(fresh, Next("done"))
+        if entry.status == Entry.Status.IN_PROGRESS and entry.deleted_at is None:
+            entry_state.move(entry, Next("done"))
         event = events.EntryLanded(commit=commit, entry=entry.pk)
         activity.record(landing.workspace_id, event, by=MUSTER, object_id=entry.pk)
 

@@ -7,7 +7,7 @@ like the base branch. A branch that was moved back or rewritten waits for a pers
 import structlog
 
 from orchestration import events
-from orchestration.git import branches
+from orchestration.git import branches, history
 from orchestration.git import command as git
 from orchestration.landing import branch, queue
 from orchestration.messaging import wake_ups
@@ -77,7 +77,7 @@ def _baseline(lease: Lease, commit: str, kind: store.Kind) -> bool:
 
 def _foreign(lease: Lease, tip: str, here: str) -> bool:
     row = lease.row()
-    is_ahead = git.succeeds(lease.repo, "merge-base", "--is-ancestor", tip, here)
+    is_ahead = history.contains(lease.repo, here, tip)
     if not is_ahead:
         return _diverged(lease, tip, here)
     if not lease.origin and not row.adopt_foreign and not row.recheck and _is_at_work(lease, here):
@@ -105,7 +105,7 @@ def _foreign(lease: Lease, tip: str, here: str) -> bool:
 def _diverged(lease: Lease, tip: str, here: str) -> bool:
     """The branch does not contain the known tip: commits beside undelivered landings are merged, once; anything else waits for a person."""
     row = lease.row()
-    extends = row.delivered not in ("", tip) and git.succeeds(lease.repo, "merge-base", "--is-ancestor", row.delivered, here)
+    extends = row.delivered not in ("", tip) and history.contains(lease.repo, here, row.delivered)
     if extends:
         merges = Landing.objects.filter(workspace_id=lease.workspace_id, kind=Landing.Kind.BASE, commit=here)
         if row.recheck or not merges.filter(state=Landing.State.REFUSED).exists():

@@ -75,6 +75,15 @@ def test_an_end_that_no_server_vouches_for_is_not_believed(a_spec: ASpec, marker
     assert leftovers.marked_pids(marker) == []
 
 
+def test_a_stop_of_all_processes_at_once_is_believed(a_spec: ASpec) -> None:
+    """As a service manager does it."""
+    with agent_process.start(a_spec("sleep")) as process:
+        wait_for(process, "sleeping")
+        for pid in (parent_of(process), process.identity.pid):
+            os.kill(pid, signal.SIGTERM)
+        assert (process.ended.cause, process.ended.complete) == ("stopped", True)
+
+
 def test_a_server_that_does_not_answer_starts_no_agent_later(
     a_spec: ASpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

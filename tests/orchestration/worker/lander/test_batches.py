@@ -172,7 +172,7 @@ def test_what_others_wait_for_lands_alone(shop: Make) -> None:
 def test_a_long_queue_gives_way_to_another_workspace_after_each_batch(shop: Make) -> None:
     busy, other = (shop(AGENT, verify=[{"name": "ok", "run": "true"}], landing={"batch": 1}) for _ in range(2))
     verified(busy, "alpha", "beta")
-    verified(other, "gamma")
+    verified(other, "gamma", "delta")
     assert Service(busy.heartbeat.worker).run_due() == 2
     assert (first_parents(busy), first_parents(other)) == (["#1 write alpha"], ["#1 write gamma"])
     busy.land()

@@ -78,7 +78,7 @@ def test_an_intent_whose_ref_was_moved_elsewhere_is_void_and_its_landing_goes_ag
     )
     Landing.objects.update(intent=intent, state="checking")
     work.git("update-ref", branch.ref_of(work.workspace.pk), other)
-    fence = branch.lease(work.workspace.pk, work.heartbeat.worker)
+    fence = branch.lease(Integration.objects.get(), work.heartbeat.worker)
     assert fence is not None
     swap.recover(Lease.read(work.workspace.pk, fence, lambda: False))
     intent.refresh_from_db()
@@ -88,11 +88,11 @@ def test_an_intent_whose_ref_was_moved_elsewhere_is_void_and_its_landing_goes_ag
 def test_a_lander_that_lost_its_lease_writes_nothing(verified: tuple[Shop, Session]) -> None:
     work, session = verified
     worker = work.heartbeat.worker
-    fence = branch.lease(work.workspace.pk, worker)
-    assert fence is not None and branch.lease(work.workspace.pk, worker) is None
+    fence = branch.lease(Integration.objects.get(), worker)
+    assert fence is not None and branch.lease(Integration.objects.get(), worker) is None
     late = Lease.read(work.workspace.pk, fence, lambda: False)
     Integration.objects.update(lease_until=None)
-    assert branch.lease(work.workspace.pk, worker) == fence + 1
+    assert branch.lease(Integration.objects.get(), worker) == fence + 1
     with pytest.raises(branch.Fenced):
         swap.land(late, old="a", new=work.git("rev-parse", "main"), kind=IntegrationCommit.Kind.ENTRIES, subject="late")
     assert not IntegrationCommit.objects.exists()
@@ -141,14 +141,15 @@ def test_a_lock_that_a_power_failure_left_on_muster_s_own_ref_is_removed_and_a_f
 def test_the_lease_of_a_worker_whose_row_is_gone_is_free(verified: tuple[Shop, Session]) -> None:
     work, session = verified
     gone = Heartbeat("sessions", slots=1)
-    assert branch.lease(work.workspace.pk, gone.worker) is not None
+    assert branch.lease(Integration.objects.get(), gone.worker) is not None
     gone.leave()
     Service(work.heartbeat.worker).run_due()
     assert entry_of(session).status == "done"
 
 
-def test_a_dead_lander_is_succeeded_once(verified: tuple[Shop, Session]) -> None:
-    work, _ = verified
-    dead = branch.lease(work.workspace.pk, Heartbeat("sessions", slots=1).worker)
-    first, second = (branch.lease(work.workspace.pk, Heartbeat("sessions", slots=1).worker, dead=dead) for _ in range(2))
+@pytest.mark.usefixtures("verified")
+def test_a_dead_lander_is_succeeded_once() -> None:
+    dead = branch.lease(Integration.objects.get(), Heartbeat("sessions", slots=1).worker)
+    row = Integration.objects.get()
+    first, second = (branch.lease(row, Heartbeat("sessions", slots=1).worker, is_dead=True) for _ in range(2))
     assert dead is not None and (first, second) == (dead + 1, None)
