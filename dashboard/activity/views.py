@@ -28,6 +28,7 @@ ABOUT = {
     "executor": ("Executor", ("executor.",)),
     "session": ("Sessions", ("session.", "integration.")),
     "entry": ("Entries", ("entry.", "entries.", "backlog.")),
+    "plan": ("Plans", ("plan.", "run.", "proposals.")),
     "locks": ("Locks", ("locks.",)),
     "budget": ("Money", ("budget.", "spend.", "permit.", "hold.")),
     "review": ("Reviews", ("review.",)),

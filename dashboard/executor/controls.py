@@ -81,7 +81,7 @@ def stop_all(page_request: PageRequest) -> HttpResponse:
         return confirm(
             page_request,
             title="Stop all",
-            sentence=stop_sentence(Session.objects.filter(workspace=page_request.workspace, status__in=Session.OPEN).count()),
+            sentence=stop_sentence(Session.of_any_role.filter(workspace=page_request.workspace, status__in=Session.OPEN).count()),
             button="Stop all now",
             action=reverse("executor-stop", args=[page_request.workspace.pk]),
             fields={"confirm": confirmation.token(page_request, "stop-all")},

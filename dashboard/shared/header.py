@@ -44,7 +44,7 @@ def build(page_request: PageRequest) -> dict[str, Any]:
         "at_work": at_work,
         "max_workers": configuration.load(executor.config).max_workers,
         "left": project.max_project_spend - project.total_spent,
-        "stop_all": stop_all(at_work, project.held),
+        "stop_all": stop_all(at_work + page_request.counted("open_runs"), project.held),
     }
 
 

@@ -63,6 +63,11 @@ class PageRequest:
                 "(SELECT count(*) FROM orchestration_landing WHERE workspace_id = %s AND state IN ('queued', 'checking'))",
                 [workspace_id],
             ),
+            "open_runs": (
+                """(SELECT count(*) FROM orchestration_session WHERE workspace_id = %s AND status IN ('claimed', 'running')
+                AND role <> 'implement')""",
+                [workspace_id],
+            ),
             "reviews_waiting": (
                 """(SELECT count(*) FROM budget_review r WHERE r.project_id = %s AND r.state = 'open' AND r.author <> %s AND NOT EXISTS
                 (SELECT 1 FROM budget_decision d WHERE d.review_id = r.id AND d.version = r.version AND d.reviewer = %s))""",
@@ -71,7 +76,7 @@ class PageRequest:
         }
 
     def counted(self, name: str) -> int:
-        """`open_entries`, `locked_paths` (at most COUNTED_TO + 1), `orphans` or `reviews_waiting` (for this caller's decision)."""
+        """`open_entries`, `locked_paths` (at most COUNTED_TO + 1), `open_runs`, `orphans` or `reviews_waiting` (for this caller's decision)."""
         return int(getattr(self.executor, name))
 
     @cached_property

@@ -77,6 +77,8 @@ SECTIONS = (
     ), "interceptor", "Let an agent review each diff"),
     Section("planner", "Planning agent", "Turns a goal into proposed entries. Its spend is orchestrator spend.", (
         Field("planner.run_usd", "Max per run", kind="usd", unit="USD"),
+        Field("planner.apply", "Added without a person", "safe: what the money that is not reserved pays a round of. Duplicates never are.",
+              "choice", choices=_same("never", "safe", "all")),
         *_agent("planner.agent"),
     ), "planner", "Let an agent plan"),
     Section("prompts", "Prompts", "Your own templates instead of Muster's, in Django's template language.", (

@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
@@ -82,7 +82,10 @@ class Interceptor(Part):
 
 
 class Planner(Part):
-    """An agent that turns a goal into proposed entries. Its spend is orchestrator spend: a run reserves `run_usd` and spends at most that."""
+    """An agent that turns a goal into proposed entries. Its spend is orchestrator spend: a run reserves `run_usd` and spends at most that.
+    `apply`: what is added without a person: nothing, what the money that is not reserved pays a round of, or all. Duplicates never are.
+    """
 
     agent: Agent
     run_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = Decimal(1)
+    apply: Literal["never", "safe", "all"] = "never"

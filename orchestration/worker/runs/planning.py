@@ -9,7 +9,7 @@ from orchestration.configuration import Config, secrets
 from orchestration.git import working_copies
 from orchestration.landing import branch
 from orchestration.models import Run, Session
-from orchestration.proposals import answers, making, world
+from orchestration.proposals import answers, automatic, making, world
 from orchestration.proposals.answers import Answer
 from orchestration.proposals.schema import MAX_ENTRIES
 from orchestration.proposals.world import World
@@ -85,14 +85,19 @@ def _ask(place: Place, known: World) -> Ending:
         answer = answers.read(text, known)
         making.keep_answer(session, text, answer)
         if not answer.problems:
-            count = len(answer.entries)
-            return Ending(Outcome.PASSED, f"It proposes {count} {'entry' if count == 1 else 'entries'}", exit_code=0)
+            added = len(automatic.apply(Run.objects.select_related("session").get(pk=session.pk)).applied)
+            return Ending(Outcome.PASSED, _result(len(answer.entries), added), exit_code=0)
         for problem in answer.problems:
             place.writer.add("muster", problem)
         if metering.left(session) < MIN_LIMIT:
             return Ending(Outcome.OUT_OF_MONEY, f"No money is left for another answer. {answer.problems[0]}"[:500])
         prompt = _repair_prompt(place, answer.problems, prompt=first, text=text)
     return Ending(Outcome.FAILED, f"Its answer cannot be used: {answer.problems[0]}"[:500])
+
+
+def _result(proposed: int, added: int) -> str:
+    sentence = f"It proposes {proposed} {'entry' if proposed == 1 else 'entries'}"
+    return f"{sentence}; {added} {'was' if added == 1 else 'were'} added" if added else sentence
 
 
 def _prompt(place: Place, known: World) -> str | Ending:

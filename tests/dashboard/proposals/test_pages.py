@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from orchestration.executor import control
 from orchestration.models import Entry, Executor, Proposal, Run, Session
 from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds import entries as seed
-from tests.factories import an_entry
+from tests.factories import ANA, an_entry
 from tests.orchestration.proposals.made import PLANNER, a_run, states
 from workspaces.models import Workspace
 
@@ -154,3 +155,22 @@ def test_an_open_run_is_on_the_workers_page(otto: Client, planned: Workspace) ->
 def test_a_run_of_another_workspace_is_not_found(otto: Client, planned: Workspace) -> None:
     other = seed.empty("Other", planner=PLANNER)
     assert page(otto, planned, f"runs/{a_run(other, 'Parse').pk}/").status_code == 404
+
+
+def test_stop_all_counts_and_lists_a_run(otto: Client, planned: Workspace) -> None:
+    sessions = Session.objects.filter(workspace=planned, status__in=Session.OPEN).count()
+    page(otto, planned, "goal/", goal="Speak ISO")
+    seen = text(otto.get(f"/w/{planned.pk}/executor/stop/"))
+    assert f"Ends all {sessions + 1} running sessions" in seen
+    assert f"Stop {sessions + 1} workers now" in text(otto.get(f"/w/{planned.pk}/"))
+    control.stop_all(planned.pk, by=ANA)
+    assert f'/entries/runs/{Run.objects.get().pk}/">planning' in text(otto.get(f"/w/{planned.pk}/"))
+
+
+def test_a_second_person_stops_a_run_that_began_after_a_stop(otto: Client, planned: Workspace) -> None:
+    control.stop_all(planned.pk, by=ANA)
+    page(otto, planned, "goal/", goal="Speak ISO")
+    question = otto.get(f"/w/{planned.pk}/executor/stop/").content.decode()
+    token = re.search(r'name="confirm" value="([^"]+)"', question)
+    otto.post(f"/w/{planned.pk}/executor/stop/", {"confirm": token[1] if token else ""})
+    assert Session.of_any_role.get(pk=Run.objects.get().pk).outcome == Session.Outcome.STOPPED

@@ -10,7 +10,7 @@ from budget.amounts import usd
 from budget.limits import caps
 from budget.models import Hold, LedgerEntry
 from orchestration import sessions
-from orchestration.models import Entry, Run, Session
+from orchestration.models import Entry, Executor, Run, Session
 from orchestration.proposals import requests
 from tests.factories import ANA, an_entry, project
 from tests.orchestration.worker.sessions.planning import answers, ask, entries
@@ -36,6 +36,17 @@ def test_a_goal_becomes_proposals(planned: Callable[..., Shop]) -> None:
     assert (run.session.outcome, run.session.outcome_message) == (Outcome.PASSED, "It proposes 2 entries")
     assert [proposal.title for proposal in run.proposals.all()] == ["Parse dates", "Print dates"]
     assert not Entry.objects.exists()  # nobody applied them
+
+
+def test_the_config_may_let_it_add_its_entries(planned: Callable[..., Shop], tmp_path: Path) -> None:
+    agent = {"command": answers(tmp_path, entries("Parse dates", "Print dates"))}
+    shop = planned()
+    Executor.objects.filter(pk=shop.workspace.pk).update(config={"planner": {"agent": agent, "run_usd": 0.5, "apply": "safe"}})
+    assert ask(shop).session.outcome_message == "It proposes 2 entries; 2 were added"
+    assert list(Entry.objects.order_by("seq").values_list("content", "created_by")) == [
+        ("Parse dates", "muster"),
+        ("Print dates", "muster"),
+    ]
 
 
 def test_its_spend_is_orchestrator_spend(planned: Callable[..., Shop]) -> None:

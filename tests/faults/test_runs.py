@@ -1,0 +1,82 @@
+"""Runs of a planner in a real Muster: stopped, and killed with their worker. No process lives on, and every cent is booked once."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.faults.harness import Running, until
+from tests.faults.test_kills import QUICK, Work
+
+pytestmark = pytest.mark.alone  # its bounds are seconds
+
+USAGE = json.dumps({"type": "usage", "id": "1", "cost_usd": 0.02})
+RESULT = json.dumps({"type": "result", "summary": json.dumps({"entries": [{"content": "Parse dates"}]})})
+
+
+class Planning(Work):
+    """A workspace with a planner that spends $0.02, waits until there is a file `go`, and answers with one entry."""
+
+    def __init__(self, up: Running, folder: Path) -> None:
+        super().__init__(up, folder)
+        self.place = folder / "planner"
+        self.place.mkdir()
+        command = f"echo '{USAGE}'; touch {self.place}/spent; until test -e {self.place}/go; do sleep 0.1; done; echo '{RESULT}'"
+        self.client.call("PATCH", f"/workspaces/{self.id}/orchestration/config", {"planner": {"agent": {"command": command}}})
+
+    def ask(self) -> str:
+        """A run whose agent has spent its money."""
+        (self.place / "spent").unlink(missing_ok=True)
+        run = str(self.call("POST", "/plan-runs", {"goal": "Speak ISO"})["id"])
+        until(lambda: self.run(run)["cost_usd"] == 0.02, 20)
+        return run
+
+    def run(self, run: str) -> Any:
+        return self.call("GET", f"/runs/{run}")
+
+    def planners(self) -> list[psutil.Process]:
+        return [p for p in psutil.process_iter(["cmdline"]) if str(self.place) in " ".join(p.info["cmdline"] or [])]
+
+    def ends(self, run: str, status: str) -> None:
+        until(lambda: self.run(run)["ended_at"], 30)
+        assert self.run(run)["status"] == status
+        assert self.planners() == []
+        assert self.call("GET", "/budget/holds")["holds"] == []
+
+
+@pytest.fixture
+def work(start: Callable[..., Running], tmp_path: Path, prepared: Path, data: Path) -> Planning:
+    shutil.copytree(prepared, data)
+    return Planning(start(**QUICK, MUSTER_REPO_ROOTS=str(tmp_path)), tmp_path)
+
+
+def test_a_run_ends_with_its_proposals_and_they_become_entries(work: Planning) -> None:
+    run = work.ask()
+    (work.place / "go").touch()
+    work.ends(run, "passed")
+    assert len(work.call("POST", f"/runs/{run}/apply", {})["applied"]) == 1
+    assert work.call("GET", "/budget")["global"]["orchestrator_spent_usd"] == 0.02
+
+
+@pytest.mark.parametrize("address", ["/runs/{run}/stop", "/executor/stop-all"])
+def test_a_stop_leaves_nothing_alive_and_books_what_was_spent(work: Planning, address: str) -> None:
+    run = work.ask()
+    work.call("POST", address.format(run=run))
+    work.ends(run, "stopped")
+    assert work.call("GET", "/budget")["global"]["orchestrator_spent_usd"] == 0.02
+
+
+def test_a_run_whose_worker_is_killed_is_lost_and_its_usage_is_booked_once(work: Planning) -> None:
+    run = work.ask()
+    os.kill(work.up.children()["sessions"], signal.SIGKILL)
+    work.ends(run, "lost")
+    assert work.call("GET", "/budget")["global"]["orchestrator_spent_usd"] == 0.02
+    (work.place / "go").touch()
+    again = work.call("POST", "/plan-runs", {"goal": "Speak ISO"})["id"]
+    work.ends(again, "passed")
