@@ -41,7 +41,7 @@ def begin(session: Session, *, base_commit: str) -> Round:
     """Open the next round of the session's entry."""
     newest = Round.objects.filter(entry_id=session.entry_id).aggregate(newest=Max("number"))["newest"] or 0
     round_ = Round.objects.create(entry_id=session.owner_id, session=session, number=newest + 1, base_commit=base_commit)
-    RoundSpend.objects.bulk_create([RoundSpend(account_id=session.entry_id, number=round_.number)], ignore_conflicts=True)
+    RoundSpend.objects.bulk_create([RoundSpend(account_id=session.owner_id, number=round_.number)], ignore_conflicts=True)
     return round_
 
 

@@ -22,7 +22,7 @@ def implement(context: RoundContext) -> list[str]:
     Round.objects.filter(pk=opened.pk).update(prompt=text)
     sessions.enter(session, Session.Phase.IMPLEMENTATION)
     copy = session_dir.working_copy(context.entry)
-    home = session_dir.setup_home(session.entry_id) if context.boxes.decision.confined else "none"
+    home = session_dir.setup_home(session.owner_id) if context.boxes.decision.confined else "none"
     if not copy.is_set_up(home):
         context.set_up(copy.path)
         copy.mark_set_up(home)
