@@ -164,7 +164,7 @@ class Session(models.Model):
     @property
     def owner_id(self) -> str:
         """Its entry's id; of a run its own. Conversations and the homes of CLIs are kept under it, so that the next round continues them."""
-        return self.pk if self.is_run else self.entry.pk
+        return self.pk if self.entry_id is None else self.entry_id
 
 
 class Round(models.Model):
