@@ -241,7 +241,7 @@ def leave_a_process_behind() -> object:
         if os.fork() == 0:
             for signum in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 signal.signal(signum, signal.SIG_IGN)
-            os.execvpe("sleep", ["sleep", "86399"], {"PATH": os.environ["PATH"]})
+            os.execvpe("sleep", ["sleep", FACTS["left_behind"]], {"PATH": os.environ["PATH"]})
         os._exit(0)
     os.wait()
     return None

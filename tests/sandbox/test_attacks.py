@@ -22,6 +22,7 @@ from workspaces.models import Workspace
 pytestmark = pytest.mark.needs_namespaces
 HOSTILE = Path(__file__).with_name("hostile.py")
 FILE_MB, PROCESSES = 1, 40
+LEFT_BEHIND = f"86399{os.getpid()}"  # seconds
 MARKER = f"hostile-{os.getpid()}"  # several of them run at a time
 
 
@@ -62,6 +63,7 @@ class Host:
             "repo": str(self.repo), "victim": victim, "shim": shim, "marker": "victim-86398", "valkey": str(self.socket),
             "program": str(self.tools / "agent"), "readable": str(self.shown), "prompt": str(self.data / "sessions/own/prompt.md"),
             "file_limit": FILE_MB * 2**20, "process_limit": PROCESSES,
+            "left_behind": LEFT_BEHIND,
             "shared_memory": str(self.shared_memory),
         }  # fmt: skip
 
@@ -138,7 +140,7 @@ def test_the_users_home_is_as_before(results: object, host: Host) -> None:
 def test_nothing_of_it_lives_on(results: object) -> None:
     assert leftovers.marked_pids(MARKER) == []
     commands = [Path("/proc", pid, "cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
-    assert not [path for path in commands if path.exists() and b"86399" in path.read_bytes()]
+    assert not [path for path in commands if path.exists() and LEFT_BEHIND.encode() in path.read_bytes()]
 
 
 def test_the_repository_and_programs_are_as_before(results: object, host: Host) -> None:
