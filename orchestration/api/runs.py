@@ -67,7 +67,9 @@ def stop(request: Request, workspaceID: Path[str], runID: str) -> Any:
     return {"stopped": True}
 
 
-@router.get("/runs/{runID}/proposals", response=responses(schemas.ProposalsOut), operation_id="agent.orchestration.runsProposals")
+@router.get(
+    "/runs/{runID}/proposals", response=responses(schemas.RunProposalsOut), operation_id="agent.orchestration.runsProposals"
+)
 def list_proposals(request: Request, workspaceID: Path[str], runID: str) -> Any:
     """What a run proposes, in the order of its answer."""
     workspace = access.workspace_for(request.auth, workspaceID)
@@ -76,7 +78,7 @@ def list_proposals(request: Request, workspaceID: Path[str], runID: str) -> Any:
 
 @router.put(
     "/runs/{runID}/proposals/{proposalID}",
-    response=responses(schemas.ProposalOut, conflict=True),
+    response=responses(schemas.RunProposalOut, conflict=True),
     operation_id="agent.orchestration.runsProposalPut",
 )
 def put_proposal(request: Request, workspaceID: Path[str], runID: str, proposalID: str, body: ProposedEntry) -> Any:
@@ -87,7 +89,7 @@ def put_proposal(request: Request, workspaceID: Path[str], runID: str, proposalI
 
 
 @router.post(
-    "/runs/{runID}/apply", response=responses(schemas.AppliedOut, conflict=True), operation_id="agent.orchestration.runsApply"
+    "/runs/{runID}/apply", response=responses(schemas.RunAppliedOut, conflict=True), operation_id="agent.orchestration.runsApply"
 )
 def apply(request: Request, workspaceID: Path[str], runID: str, body: schemas.ChoiceIn) -> Any:
     """Add the entries of open proposals, all or some. Those that the backlog has outrun become outdated instead."""
@@ -98,7 +100,9 @@ def apply(request: Request, workspaceID: Path[str], runID: str, body: schemas.Ch
 
 
 @router.post(
-    "/runs/{runID}/reject", response=responses(schemas.ProposalsOut, conflict=True), operation_id="agent.orchestration.runsReject"
+    "/runs/{runID}/reject",
+    response=responses(schemas.RunProposalsOut, conflict=True),
+    operation_id="agent.orchestration.runsReject",
 )
 def reject(request: Request, workspaceID: Path[str], runID: str, body: schemas.ChoiceIn) -> Any:
     """Refuse open proposals, all or some."""
@@ -107,7 +111,7 @@ def reject(request: Request, workspaceID: Path[str], runID: str, body: schemas.C
 
 
 @router.post(
-    "/runs/{runID}/undo", response=responses(schemas.ProposalsOut, conflict=True), operation_id="agent.orchestration.runsUndo"
+    "/runs/{runID}/undo", response=responses(schemas.RunProposalsOut, conflict=True), operation_id="agent.orchestration.runsUndo"
 )
 def undo(request: Request, workspaceID: Path[str], runID: str) -> Any:
     """Take the entries of a run off the backlog again, while none of them has started. Their proposals are open then."""

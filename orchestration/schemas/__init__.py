@@ -51,14 +51,22 @@ from orchestration.schemas.landing import (
     VerdictOut,
 )
 from orchestration.schemas.rounds import RoundOut, RoundsOut
-from orchestration.schemas.runs import AppliedOut, ChoiceIn, PlanIn, ProposalCounts, ProposalOut, ProposalsOut, RunOut, RunsOut
+from orchestration.schemas.runs import (
+    ChoiceIn,
+    PlanIn,
+    ProposalCounts,
+    RunAppliedOut,
+    RunOut,
+    RunProposalOut,
+    RunProposalsOut,
+    RunsOut,
+)
 from orchestration.schemas.sessions import CostOut, ProgressIn, SessionOut, TokensOut, UsageIn, UsageOut
 from orchestration.schemas.workspaces import Deleted, WorkspaceChange, WorkspaceIn, WorkspaceOut, WorkspacesOut
 
 __all__ = [
     "AcceptIn",
     "AgentOut",
-    "AppliedOut",
     "CheckOut",
     "ChoiceIn",
     "CostOut",
@@ -88,8 +96,6 @@ __all__ = [
     "PriorityIn",
     "ProgressIn",
     "ProposalCounts",
-    "ProposalOut",
-    "ProposalsOut",
     "PushOut",
     "PutBackOut",
     "QueuedOut",
@@ -100,7 +106,10 @@ __all__ = [
     "RoundOut",
     "RoundsIn",
     "RoundsOut",
+    "RunAppliedOut",
     "RunOut",
+    "RunProposalOut",
+    "RunProposalsOut",
     "RunsOut",
     "SecretIn",
     "SecretOut",

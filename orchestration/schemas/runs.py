@@ -51,7 +51,7 @@ class RunsOut(Schema):
     next_cursor: str | None
 
 
-class ProposalOut(Schema):
+class RunProposalOut(Schema):
     """`entry`: the entry as it would be added. `entry_id`: the entry that it became. `note`: what Muster found."""
 
     id: int
@@ -66,8 +66,8 @@ class ProposalOut(Schema):
     decided_at: datetime | None
 
 
-class ProposalsOut(Schema):
-    proposals: list[ProposalOut]
+class RunProposalsOut(Schema):
+    proposals: list[RunProposalOut]
 
 
 class ChoiceIn(Strict):
@@ -76,9 +76,9 @@ class ChoiceIn(Strict):
     proposals: Annotated[list[Annotated[int, Field(ge=1, le=10**15)]], Field(min_length=1, max_length=500)] | None = None
 
 
-class AppliedOut(Schema):
+class RunAppliedOut(Schema):
     """`waiting`: they depend on an outdated one, and stay open."""
 
-    applied: list[ProposalOut]
-    outdated: list[ProposalOut]
-    waiting: list[ProposalOut]
+    applied: list[RunProposalOut]
+    outdated: list[RunProposalOut]
+    waiting: list[RunProposalOut]

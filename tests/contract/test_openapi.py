@@ -2,6 +2,7 @@
 
 import pkgutil
 import re
+from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
@@ -191,3 +192,18 @@ def test_no_two_schemas_share_a_name() -> None:
         if isinstance(names, type) and issubclass(names, Schema) and names.__module__ == module.__name__
     ]
     assert len(names) == len(set(names)) > 40
+
+
+def test_no_two_schemas_have_the_same_name() -> None:
+    """The document has one component for each name: the second of two would describe the first one's responses."""
+    schemas = {
+        schema for schema in _subclasses(Schema) if schema.__module__.split(".")[0] in ("budget", "orchestration", "workspaces")
+    }
+    names = Counter(schema.__name__ for schema in schemas if not schema.__name__.startswith("_"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def _subclasses(schema: type[Any]) -> Iterator[type[Any]]:
+    for below in schema.__subclasses__():
+        yield below
+        yield from _subclasses(below)
