@@ -17,7 +17,7 @@ from workspaces.models import Workspace
 
 
 class Task:
-    role = "implement"
+    role = record = "implement"
     limit = 0
 
 

@@ -53,7 +53,7 @@ def test_an_agent_that_keeps_the_limit_of_its_start_does_not_grow() -> None:
 
 
 class Task:
-    role = "implement"
+    role = record = "implement"
     limit = 0
 
 
