@@ -7,13 +7,14 @@ from pathlib import Path
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An entry's working copy. `base_sha`: where the entry's own changes begin. `fresh`: newly created. `conflicts`: git's messages on conflicts
-    that preparing it left in its files."""
+    that preparing it left in its files. `missing`: sentences on submodules that could not be had."""
 
     path: Path
     branch: str
     base_sha: str
     fresh: bool
     conflicts: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

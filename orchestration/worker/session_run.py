@@ -104,7 +104,8 @@ def _run(session: Session, stop_flags: StopFlags) -> Ending:
     mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
     writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
     context = RoundContext(session, entry, config, stop_flags, writer, worktree, boxes, mask)
-    writer.add("muster", boxes.decision.sentence)
+    for sentence in (boxes.decision.sentence, *worktree.missing):
+        writer.add("muster", sentence)
     context.protected = protected_files.judges(repo, worktree.base_sha, config.verify, config.protected)
     try:
         if earlier and merging.contains(repo, worktree.branch, earlier.commit):

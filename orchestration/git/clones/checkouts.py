@@ -4,13 +4,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+
 from orchestration.git import branches
 from orchestration.git import command as git
-from orchestration.git.clones import files, gitdirs, stores, untrusted
+from orchestration.git.clones import files, gitdirs, stores, submodules, untrusted
 from orchestration.git.clones.records import Record
 from orchestration.git.clones.stores import Store
 from orchestration.git.locking import exclusive
 from orchestration.git.places import common_dir
+
+log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -47,3 +51,5 @@ def _make(store: Store, path: Path, commit: str) -> None:
     path.mkdir(parents=True, exist_ok=True)
     files.put(store, path, commit)
     gitdirs.make(store, path, head=commit, branches={})
+    for sentence in submodules.put(store, path, commit):
+        log.warning("submodule.missing", checkout=path.name, reason=sentence)

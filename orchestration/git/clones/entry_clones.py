@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestration.git import branches, large_files, unsupported
 from orchestration.git import command as git
-from orchestration.git.clones import adopting, agent_git, delivery, files, gathering, gitdirs, joining, stores, tags, untrusted
+from orchestration.git.clones import adopting, agent_git, delivery, files, gathering, gitdirs, joining, stores, submodules, tags, untrusted
 from orchestration.git.clones.gathering import Work
 from orchestration.git.clones.records import Record, State
 from orchestration.git.clones.stores import Store
@@ -70,7 +70,8 @@ def _prepare(clone: Clone, integrated: str, theirs: str, name: str, *, leave_con
     new = delivery.move_branch(store, clone.path, clone.branch, new, before=theirs, base=integrated)
     base = store.run("merge-base", new, integrated) if tip else integrated
     _hand_out(clone, State(new, base, name, new))
-    return Prepared(clone.path, clone.branch, base_sha=base, fresh=not tip, conflicts=tuple(notes))
+    missing = submodules.put(store, clone.path, new)
+    return Prepared(clone.path, clone.branch, base, not tip, conflicts=tuple(notes), missing=tuple(missing))
 
 
 def commit(clone: Clone, message: str, *, max_bytes: int) -> Committed:

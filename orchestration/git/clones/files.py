@@ -99,7 +99,7 @@ def _without_git(store: Store, path: Path, commit: str) -> Iterator[None]:
     try:
         for n, name in enumerate(changes.submodules(store.path, commit, env=store.env())):
             inner, aside = path / name / ".git", Record.of(path).folder / f"submodule-{n}"
-            if os.path.lexists(inner) and _is_below(path, inner.parent):
+            if os.path.lexists(inner) and is_below(path, inner.parent):
                 inner.rename(aside)
                 moved.append((inner, aside))
         yield
@@ -109,7 +109,7 @@ def _without_git(store: Store, path: Path, commit: str) -> Iterator[None]:
                 aside.rename(inner)
 
 
-def _is_below(path: Path, folder: Path) -> bool:
+def is_below(path: Path, folder: Path) -> bool:
     """Whether the folder is reached from `path` without a link."""
     return folder.resolve() == path.resolve() / folder.relative_to(path)
 

@@ -16,11 +16,17 @@ KEPT = "git-before"  # the agent's own, with its stashes and other branches, unt
 def make(store: Store, path: Path, *, head: str, branches: Mapping[str, str]) -> str:
     """Replaces what is there; an agent's own .git is kept in the record once. `head`: a name in `branches`, or a commit. Returns the identity
     of its index."""
-    record = Record.of(path)
-    new = record.folder / "git"
+    folder = Record.of(path).folder
+    replace(path / ".git", build(store, folder, head=head, branches=branches), folder / KEPT)
+    return agent_git.index_identity(path)
+
+
+def build(store: Store, folder: Path, *, head: str, branches: Mapping[str, str]) -> Path:
+    """Make it in `folder`, with a copy of the index that is there."""
+    new = folder / "git"
     untrusted.remove(new)
-    for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info"):
-        (new / folder).mkdir(parents=True)
+    for name in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info"):
+        (new / name).mkdir(parents=True)
     for name, sha in branches.items():
         ref = new / "refs" / "heads" / name
         ref.parent.mkdir(parents=True, exist_ok=True)
@@ -28,7 +34,7 @@ def make(store: Store, path: Path, *, head: str, branches: Mapping[str, str]) ->
     (new / "HEAD").write_text(f"ref: refs/heads/{head}\n" if head in branches else f"{head}\n")
     (new / "config").write_text(config.text_for(store.repo, is_bare=False))
     (new / "objects" / "info" / "alternates").write_text(alternates(store))
-    shutil.copy2(record.index, new / "index")  # with its time: git doubts files that are as new as the index
+    shutil.copy2(folder / "index", new / "index")  # with its time: git doubts files that are as new as the index
     for source, name in (
         (store.path / "packed-refs", "packed-refs"),
         (store.path / "shallow", "shallow"),
@@ -36,15 +42,14 @@ def make(store: Store, path: Path, *, head: str, branches: Mapping[str, str]) ->
     ):
         with suppress(FileNotFoundError):
             shutil.copyfile(source, new / name)
-    _replace(path / ".git", new, record.folder / KEPT)
-    return agent_git.index_identity(path)
+    return new
 
 
 def alternates(store: Store) -> str:
     return f"{store.objects}\n"
 
 
-def _replace(current: Path, new: Path, kept: Path) -> None:
+def replace(current: Path, new: Path, kept: Path) -> None:
     if os.path.lexists(current):
         untrusted.remove(kept)
         current.rename(kept)
