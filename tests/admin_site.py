@@ -27,10 +27,13 @@ from orchestration.models import (
     Landing,
     LogChunk,
     Round,
+    Run,
     Secret,
     Session,
     TreeVerdict,
 )
+from orchestration.models import Proposal as Suggested
+from orchestration.proposals.schema import AnsweredEntry
 from tests.factories import ANA, a_channel, a_review, a_worker, a_workspace, blocked_event, project
 from workspaces import activity, people, tokens
 from workspaces.models import Delivery, Role, Workspace
@@ -73,6 +76,20 @@ def seed(count: int, *, text: str = "Do it", cap: str = "1000") -> Workspace:
         )
         Landing.objects.create(
             workspace=workspace, entry=entry, commit=f"commit{n}", state="landed", intent=landed, message=text, by=text
+        )
+        planning = Session.of_any_role.create(
+            workspace=workspace,
+            role="plan",
+            attempt=1,
+            status="ended",
+            outcome="passed",
+            worker=worker,
+            host="far",
+            agent=text[:30],
+        )
+        run = Run.objects.create(session=planning, goal=text, requested_by=text[:200], answer=text, problems=[text])
+        Suggested.objects.create(
+            run=run, number=1, after=AnsweredEntry(content=text).model_dump(mode="json"), reason=text[:500], note=text[:500]
         )
         Conversation.objects.create(entry=session.entry, role="implement", kind="codex", thread_id=f"thread-{session.pk}")
         LogChunk.objects.create(session=session, first_seq=0, lines=[[0, "stdout", text]], size=len(text))

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from budget import models as budget
 from budget.events import CapThresholdPassed
 from budget.models import (
     Account,
@@ -21,7 +22,6 @@ from budget.models import (
     LedgerEntry,
     Limit,
     Project,
-    Proposal,
     Review,
     ReviewLine,
     RoundSpend,
@@ -38,7 +38,9 @@ from orchestration.models import (
     IntegrationCommit,
     Landing,
     LogChunk,
+    Proposal,
     Round,
+    Run,
     Secret,
     Session,
     TreeVerdict,
@@ -53,6 +55,12 @@ def _page(name: str, workspace_id: str, *args: Any, query: dict[str, Any] | None
         return ""
     address = reverse(name, args=[workspace_id, *args])
     return address + (f"?{urlencode(query)}" if query else "") + (f"#{at}" if at else "")
+
+
+def _log(obj: Any) -> str:
+    if obj.session.is_run:
+        return _page("run", obj.session.workspace_id, obj.session_id)
+    return _page("session-log", obj.session.workspace_id, obj.session_id, at=f"L{obj.first_seq}")
 
 
 def _from(pk: int) -> dict[str, str]:
@@ -135,13 +143,15 @@ places.update(
         BudgetChange: lambda obj: _page("changes", obj.project_id, query=_from(obj.pk)),
         Review: _review,
         ReviewLine: lambda obj: _review(obj.review),
-        Proposal: lambda obj: _review(obj.review),
+        budget.Proposal: lambda obj: _review(obj.review),
         Comment: lambda obj: _review(obj.review),
         Decision: lambda obj: _review(obj.review),
         Executor: lambda obj: _page("executor-page", obj.pk),
         Entry: _entry,
         Dependency: lambda obj: _entry(obj.entry, "deps"),
         Session: lambda obj: _page("session", obj.workspace_id, obj.pk),
+        Run: lambda obj: _page("run", obj.session.workspace_id, obj.pk),
+        Proposal: lambda obj: _page("run", obj.run.session.workspace_id, obj.run_id),
         Round: lambda obj: _round(obj.entry, obj.number),
         AgentCheck: lambda row: _page("agent", row.pk),
         TreeVerdict: lambda row: _page("landing", row.workspace_id),
@@ -149,8 +159,10 @@ places.update(
         IntegrationCommit: lambda row: _page("landing", row.workspace_id),
         Landing: lambda row: _page("landing", row.workspace_id),
         FileLock: lambda obj: _page("locks", obj.workspace_id, query={"entry": obj.entry_id}),
-        LogChunk: lambda obj: _page("session-log", obj.session.workspace_id, obj.session_id, at=f"L{obj.first_seq}"),
-        Conversation: lambda obj: _entry(obj.entry, "history"),
+        LogChunk: _log,
+        Conversation: lambda obj: (
+            _entry(obj.entry, "history") if obj.run is None else _page("run", obj.run.workspace_id, obj.run_id)
+        ),
         Secret: lambda obj: _page("agent", obj.workspace_id),
     }
 )

@@ -7,7 +7,19 @@ from pathlib import Path
 
 from orchestration.git import branches, large_files, unsupported
 from orchestration.git import command as git
-from orchestration.git.clones import adopting, agent_git, delivery, files, gathering, gitdirs, joining, stores, submodules, tags, untrusted
+from orchestration.git.clones import (
+    adopting,
+    agent_git,
+    delivery,
+    files,
+    gathering,
+    gitdirs,
+    joining,
+    stores,
+    submodules,
+    tags,
+    untrusted,
+)
 from orchestration.git.clones.gathering import Work
 from orchestration.git.clones.records import Record, State
 from orchestration.git.clones.stores import Store

@@ -88,8 +88,8 @@ def _bring(store: Store, submodule: Submodule) -> str:
     # With the user's settings, which say how to log in, and with none of the agent's.
     env = {"GIT_DIR": str(store.path), "GIT_ALLOW_PROTOCOL": "https:http:ssh:git", "GIT_TERMINAL_PROMPT": "0"}
     problem = ""
-    for wanted in (submodule.sha, "refs/heads/*"):  # some servers give no commit by its hash
-        command = ("-c", "fetch.fsckObjects=true", "fetch", *options, "--", submodule.url, wanted)
+    for what in (submodule.sha, "refs/heads/*"):  # some servers give no commit by its hash
+        command = ("-c", "fetch.fsckObjects=true", "fetch", *options, "--", submodule.url, what)
         _, _, errors = git.attempt(store.path, *command, timeout_s=FETCH_S, env=env)
         if store.attempt("cat-file", "-e", f"{submodule.sha}^{{commit}}")[0] == 0:
             return ""
