@@ -191,6 +191,9 @@ class Round(models.Model):
     checks = models.JSONField(default=list, blank=True)
     prompt = models.TextField(blank=True)
     review = models.JSONField(default=dict, blank=True, help_text="What the interceptor answered, and its prompt.")
+    sandbox = models.CharField(
+        max_length=300, blank=True, default="", db_default="", help_text="How its processes were confined, in a sentence."
+    )
     base_commit = models.CharField(max_length=64, blank=True)
     commit = models.CharField(max_length=64, blank=True)
     diffstat = models.JSONField(default=dict, blank=True)

@@ -37,10 +37,12 @@ class Passed:
 
 
 @transaction.atomic
-def begin(session: Session, *, base_commit: str) -> Round:
-    """Open the next round of the session's entry."""
+def begin(session: Session, *, base_commit: str, sandbox: str = "") -> Round:
+    """Open the next round of the session's entry. `sandbox`: how its processes are confined, in a sentence."""
     newest = Round.objects.filter(entry_id=session.entry_id).aggregate(newest=Max("number"))["newest"] or 0
-    round_ = Round.objects.create(entry_id=session.owner_id, session=session, number=newest + 1, base_commit=base_commit)
+    round_ = Round.objects.create(
+        entry_id=session.owner_id, session=session, number=newest + 1, base_commit=base_commit, sandbox=sandbox[:300]
+    )
     RoundSpend.objects.bulk_create([RoundSpend(account_id=session.owner_id, number=round_.number)], ignore_conflicts=True)
     return round_
 

@@ -126,7 +126,7 @@ def _run_round(context: RoundContext) -> Verdict:
     What follows an agent is done here too where the session before ended right after its agent.
     """
     session = context.session
-    context.round_row = rounds.begin(session, base_commit=context.worktree.base_sha)
+    context.round_row = rounds.begin(session, base_commit=context.worktree.base_sha, sandbox=context.boxes.decision.sentence)
     sessions.write(session, round_number=context.round_row.number)
     session_dir.prepare(session, context.entry)
     findings: list[str] = []
