@@ -15,8 +15,6 @@ import redis
 from tests.faults.harness import Client, until
 from tests.faults.shop import Shop
 
-pytestmark = pytest.mark.alone  # its bounds are seconds
-
 ENTRIES = 12
 AWAY_S = 5.0
 ANSWER_S = 3.0  # for any answer of the API meanwhile

@@ -14,8 +14,6 @@ import pytest
 from tests.faults.harness import Running, until
 from tests.faults.test_kills import QUICK, Work
 
-pytestmark = pytest.mark.alone  # its bounds are seconds
-
 USAGE = json.dumps({"type": "usage", "id": "1", "cost_usd": 0.02})
 RESULT = json.dumps({"type": "result", "summary": json.dumps({"entries": [{"content": "Parse dates"}]})})
 
