@@ -143,8 +143,8 @@ def test_a_session_that_another_ended_meanwhile_starts_no_agent(
 ) -> None:
     begin = rounds.begin
 
-    def ended_by_another(session: Session, *, base_commit: str) -> object:
-        opened = begin(session, base_commit=base_commit)
+    def ended_by_another(session: Session, *, base_commit: str, sandbox: str) -> object:
+        opened = begin(session, base_commit=base_commit, sandbox=sandbox)
         Session.objects.filter(pk=session.pk).update(status="ended", outcome="lost")
         return opened
 
