@@ -1,12 +1,16 @@
 """Starts shims: forked by a fork server of this process (fork_server.py), or as a Python of their own where that fails."""
 
+import ctypes
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -23,6 +27,7 @@ FOLDER = Path(__file__).parent
 IMPORT = "import os, sys; sys.path.append(os.path.dirname(sys.argv[1])); import "
 START_SHIM = IMPORT + "shim; shim.main(*map(int, sys.argv[2:]))"
 START_SERVER = IMPORT + "fork_server; fork_server.main()"
+PR_SET_CHILD_SUBREAPER = 36
 ANSWER_S = 10.0  # on a host under much load, where a new Python takes even longer
 MAX_REPLY_BYTES = 40
 
@@ -60,23 +65,45 @@ class Forked:
         self._reply = reply
 
     def wait(self, timeout: float) -> None:
-        """Raises subprocess.TimeoutExpired. `returncode` stays None if the fork server died before the shim."""
+        """Raises subprocess.TimeoutExpired. Needs no living fork server: if that died, the shim is a child of this process; if it is frozen,
+        the kernel still says how the shim ended."""
         if self._reply.fileno() < 0:
             return
         self._reply.settimeout(timeout)
+        began = time.monotonic()
         try:
             word, _, code = self._reply.recv(MAX_REPLY_BYTES).partition(b" ")
         except TimeoutError:
-            raise subprocess.TimeoutExpired("shim", timeout) from None
-        self.returncode = int(code) if word == b"exit" else None
+            self.returncode = procfs.exit_code(self._process)
+            if self.returncode is None:
+                raise subprocess.TimeoutExpired("shim", timeout) from None
+        else:
+            self.returncode = int(code) if word == b"exit" else self._wait_as_parent(timeout - (time.monotonic() - began))
         self._reply.close()
+
+    def _wait_as_parent(self, timeout: float) -> int | None:
+        """None: nobody can know any more. Raises subprocess.TimeoutExpired."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except OSError:
+            return None
+        try:
+            if not select.select([handle], [], [], max(timeout, 0))[0]:
+                raise subprocess.TimeoutExpired("shim", timeout)
+            code = procfs.exit_code(self._process)  # by the kernel: a server that is just dying may still be the parent
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PIDFD, handle, os.WEXITED)
+            return code
+        finally:
+            os.close(handle)
 
     def kill(self) -> None:
         procfs.send_signal(self._process, signal.SIGKILL)
 
 
 class Server:
-    """The fork server of this process, started when it is needed. One that is dead, or does not answer, is replaced."""
+    """The fork server of this process, started when it is needed. One that is dead, or does not answer, is replaced; the shims of a dead one
+    become children of this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -108,6 +135,7 @@ class Server:
     def _current(self) -> socket.socket:
         with self._lock:
             if self._requests is None:
+                ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
                 self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 self._requests.settimeout(ANSWER_S)
                 self._processes = [process for process in self._processes if process.poll() is None]

@@ -32,6 +32,14 @@ def read_process(pid: int) -> ProcessInfo | None:
     return ProcessInfo(pid, parent=int(fields[1]), group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
 
 
+def exit_code(process: ProcessInfo) -> int | None:
+    """Of a process that has ended and that its parent has not waited for; negative: the signal that ended it. None: it runs, or is gone."""
+    fields = _read(f"/proc/{process.pid}/stat").rpartition(b")")[2].split()
+    if len(fields) < 50 or fields[0] != b"Z" or int(fields[19]) != process.started:
+        return None
+    return os.waitstatus_to_exitcode(int(fields[49]))
+
+
 def is_frozen(pid: int) -> bool:
     """Whether a signal has stopped it: it runs nothing until it gets SIGCONT."""
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1] in ([b"T"], [b"t"])

@@ -157,7 +157,16 @@ def _report(place: "Place", checker: "Checker", counts: "Counter[str]", took: fl
     print(f"Broken promises: {len(checker.broken)}")
     for sentence in checker.broken:
         print(f"  {sentence}")
+    if checker.broken:
+        print(f"Its logs and its database are kept in {_keep(place)}")
     return 1 if checker.broken else 0
+
+
+def _keep(place: "Place") -> Path:  # noqa: F821
+    kept = Path(tempfile.mkdtemp(prefix="muster-chaos-kept-"))
+    for path in [place.up.log, *place.data.glob("logs/*"), *place.data.glob("*.sqlite3*")]:
+        shutil.copy(path, kept)
+    return kept
 
 
 if __name__ == "__main__":

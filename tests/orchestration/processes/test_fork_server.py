@@ -66,11 +66,34 @@ def test_a_server_that_died_is_replaced(a_spec: ASpec) -> None:
         assert parent_of(process) not in (dead, os.getpid())
 
 
-def test_an_end_that_no_server_vouches_for_is_not_believed(a_spec: ASpec, marker: str) -> None:
+def test_an_end_after_the_death_of_the_server_is_believed(a_spec: ASpec, marker: str) -> None:
     with agent_process.start(a_spec("sleep")) as process:
         wait_for(process, "sleeping")
         os.kill(parent_of(process), signal.SIGKILL)
         process.stop()
+        assert (process.ended.cause, process.ended.complete, process.ended.survivors) == ("stopped", True, 0)
+    assert leftovers.marked_pids(marker) == []
+    wait_until(lambda: not Path(f"/proc/{process.identity.pid}").exists())  # no zombie either
+
+
+def test_an_end_while_the_server_is_frozen_is_believed(a_spec: ASpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_process, "SHIM_EXIT_S", 1.0)
+    with agent_process.start(a_spec("hello", "sleep")) as process:
+        wait_for(process, "sleeping")
+        server = parent_of(process)
+        os.kill(server, signal.SIGSTOP)
+        try:
+            process.stop()
+            assert (process.ended.cause, process.ended.complete) == ("stopped", True)
+        finally:
+            os.kill(server, signal.SIGCONT)
+
+
+def test_a_shim_that_is_killed_after_its_server_is_no_end_of_its_own(a_spec: ASpec, marker: str) -> None:
+    with agent_process.start(a_spec("sleep")) as process:
+        wait_for(process, "sleeping")
+        for pid in (parent_of(process), process.identity.pid):
+            os.kill(pid, signal.SIGKILL)
         assert (process.ended.complete, process.ended.survivors) == (False, 0)
     assert leftovers.marked_pids(marker) == []
 
