@@ -7,13 +7,13 @@ from budget.amounts import exact_usd
 from orchestration.reasons import Reason
 
 MAX_CRASHES = 3
-MAX_LOSSES = 5
+MAX_FAILURES = 5  # of the agent, or of its worker
 NO_MONEY_LEFT = "The plan has no money left for it: raise the total budget or the cap, or give it a budget of its own"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The entry after the session's round was counted. Amounts in micro-USD. `own_budget`: a person set or locked its budget; without one,
+    """The entry after the session's round was counted. Amounts in micro-USD. `losses`: how many of the crashes were lost workers. `own_budget`: a person set or locked its budget; without one,
     `plan_left` counts: what plan and cap have left that is not spent."""
 
     outcome: str
@@ -23,6 +23,7 @@ class Facts:
     crashes: int
     headroom: int
     min_round: int
+    losses: int = 0
     own_budget: bool = True
     plan_left: int = 0
     stopped_for_good: bool = False
@@ -78,9 +79,14 @@ def _after(facts: Facts) -> Next:
 
 
 def _after_crash(facts: Facts) -> Next:
-    limit = MAX_LOSSES if facts.outcome == "lost" else MAX_CRASHES
-    if facts.crashes >= limit:
-        return Next("failed", Reason.AGENT_UNAVAILABLE, f"The agent failed {facts.crashes} times in a row. Last: {facts.message}")
+    agent_failures = facts.crashes - facts.losses
+    if agent_failures >= MAX_CRASHES:
+        return Next(
+            "failed", Reason.AGENT_UNAVAILABLE, f"The agent failed {agent_failures} times in a row. Last: {facts.message}"
+        )
+    if facts.crashes >= MAX_FAILURES:
+        message = f"Its sessions ended without a result {facts.crashes} times in a row. Last: {facts.message}"
+        return Next("failed", Reason.AGENT_UNAVAILABLE, message)
     if facts.verify_next:
         return PENDING  # the work is done and paid: its verification needs no money for a round
     return _without_money(facts)

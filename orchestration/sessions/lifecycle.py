@@ -22,6 +22,8 @@ from workspaces import activity, disk, tokens
 from workspaces.access import MUSTER, Caller
 from workspaces.errors import NotFound
 
+FAILURES = (Session.Outcome.CRASHED, Session.Outcome.TIMED_OUT, Session.Outcome.LOST)
+
 
 class Superseded(Exception):
     """The session has ended elsewhere, or a newer attempt owns it: this worker's writes are refused."""
@@ -265,6 +267,7 @@ def _move_entry(session: Session, executor: Executor, ending: Ending, newest: Ro
             rounds_completed=entry.rounds_completed,
             budget_rounds=entry.budget_rounds,
             crashes=entry.crashes,
+            losses=_losses(entry) if ending.outcome in FAILURES else 0,
             headroom=account.headroom,
             own_budget=account.own_budget or account.human_locked,
             plan_left=account.project.plan_left,
@@ -294,9 +297,15 @@ def _counted(ending: Ending) -> dict[str, Any]:
         counted: dict[str, Any] = {"rounds_completed": F("rounds_completed") + 1, "has_rounds": True, "crashes": 0}
         return counted | {"next_work": Entry.Work.IMPLEMENT, "not_before": None, "provider_waits": 0}
     following = {"next_work": Entry.Work.VERIFY} if ending.verify_next else {}
-    if ending.outcome in (Session.Outcome.CRASHED, Session.Outcome.TIMED_OUT, Session.Outcome.LOST):
+    if ending.outcome in FAILURES:
         return following | {"crashes": F("crashes") + 1, "has_rounds": True}
     return following
+
+
+def _losses(entry: Entry) -> int:
+    """How many of the entry's counted crashes were lost workers."""
+    failed = Session.objects.filter(entry=entry, outcome__in=FAILURES).order_by("-attempt")
+    return list(failed.values_list("outcome", flat=True)[: entry.crashes]).count(Session.Outcome.LOST)
 
 
 def _conflicts_in_a_row(entry: Entry) -> int:

@@ -63,23 +63,24 @@ def a_service_is_frozen(place: Place, dice: random.Random) -> str:
 
 @fault
 def an_agent_is_killed(place: Place, dice: random.Random) -> str:
-    return _killed(place.agents(), dice)
+    return _killed(place, place.agents(), dice)
 
 
 @fault
 def a_shim_is_killed(place: Place, dice: random.Random) -> str:
-    return _killed(place.shims(), dice)
+    return _killed(place, place.shims(), dice)
 
 
 @fault
 def a_fork_server_is_killed(place: Place, dice: random.Random) -> str:
-    return _killed(place.fork_servers(), dice)
+    return _killed(place, place.fork_servers(), dice)
 
 
-def _killed(processes: list[psutil.Process], dice: random.Random) -> str:
+def _killed(place: Place, processes: list[psutil.Process], dice: random.Random) -> str:
     if not processes:
         return ""
     victim = dice.choice(processes)
+    place.note_hit(victim)
     with suppress(psutil.NoSuchProcess):
         victim.kill()
     return f"process {victim.pid}"
@@ -87,19 +88,20 @@ def _killed(processes: list[psutil.Process], dice: random.Random) -> str:
 
 @fault
 def a_shim_is_frozen(place: Place, dice: random.Random) -> str:
-    return _stopped(place.shims(), dice)
+    return _stopped(place, place.shims(), dice)
 
 
 @fault
 def an_agent_is_frozen(place: Place, dice: random.Random) -> str:
-    return _stopped(place.agents(), dice)
+    return _stopped(place, place.agents(), dice)
 
 
-def _stopped(processes: list[psutil.Process], dice: random.Random) -> str:
+def _stopped(place: Place, processes: list[psutil.Process], dice: random.Random) -> str:
     """For a moment, or longer than the worker trusts a silent shim."""
     if not processes:
         return ""
     victim, seconds = dice.choice(processes), dice.choice([0.5, 3.0, 14.0])
+    place.note_hit(victim)
     with suppress(psutil.NoSuchProcess):
         _frozen(victim.pid, seconds)
     return f"process {victim.pid} for {seconds:g} s"

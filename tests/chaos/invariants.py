@@ -11,6 +11,8 @@ from django.db.models import Count, Sum
 
 from budget.models import Hold, LedgerEntry
 from orchestration.models import Entry, Session
+from orchestration.reasons import Reason
+from orchestration.sessions.lifecycle import FAILURES
 from tests.chaos.place import BRANCH, BUDGET_USD, MAX_WORKERS, Place
 
 MICRO = 10**6
@@ -56,7 +58,18 @@ class Checker:
         if (overlap := self.place.notes / "overlap").exists():
             yield f"two agents of one entry were alive: {overlap.read_text().strip()}"
         for entry in Entry.objects.filter(status="failed"):
-            yield f"entry #{entry.seq} failed: {entry.reason_code}: {entry.reason_message[:300]}"
+            if not self._has_crashed_by_us(entry):
+                yield f"entry #{entry.seq} failed: {entry.reason_code}: {entry.reason_message[:300]}"
+
+    def _has_crashed_by_us(self, entry: Entry) -> bool:
+        """Three crashes in a row fail an entry, and so do five with lost workers. If a fault caused each, it is resumed, as its owner would."""
+        failed = Session.objects.filter(entry=entry, outcome__in=FAILURES).order_by("-attempt")
+        rows = list(failed.values_list("pk", "outcome")[: entry.crashes])
+        not_ours = {pk for pk, outcome in rows if outcome != Session.Outcome.LOST} - self.place.hit
+        if entry.reason_code != Reason.AGENT_UNAVAILABLE or not_ours:
+            return False
+        self.place.resume(entry.pk)
+        return True
 
     def _money(self) -> Iterator[str]:
         spent = LedgerEntry.objects.aggregate(total=Sum("amount"))["total"] or 0

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from orchestration.processes.procfs import MARKER_VARIABLE
 from tests.faults.harness import ROOT, Client, Running, until
 
 SETTINGS = {
@@ -31,7 +32,8 @@ CHECK = 'for f in file-*.txt shared-*.txt; do [ ! -e "$f" ] || grep -q . "$f" ||
 
 
 class Place:
-    """`folder`: everything of this run. `data`: Muster's data directory, on a file system of its own where that can be had."""
+    """`folder`: everything of this run. `data`: Muster's data directory, on a file system of its own where that can be had. `hit`: sessions
+    whose agent or shim was killed or frozen: they count as crashes of their entry."""
 
     def __init__(self, folder: Path, data: Path, environment: dict[str, str], dice: random.Random) -> None:
         self.folder, self.data, self.dice = folder, data, dice
@@ -44,6 +46,7 @@ class Place:
         self.client = Client(self.up)
         self.workspace = self._add_workspace()
         self.entries: list[str] = []
+        self.hit: set[str] = set()
         self.call("POST", "/executor/start")
 
     def _start(self) -> Running:
@@ -121,6 +124,9 @@ class Place:
         entries: list[dict[str, Any]] = self.call("GET", "/todo")["entries"]
         return entries
 
+    def resume(self, entry_id: str) -> None:
+        self.call("PATCH", f"/todo/entries/{entry_id}/status", {"status": "pending"})
+
     def agents(self) -> list[psutil.Process]:
         """Living agents."""
         return processes_with("tests/chaos/agent.py", str(self.notes))
@@ -138,6 +144,10 @@ class Place:
             return [process for process in below if any("fork_server.py" in word for word in words(process))]
         except (psutil.Error, KeyError):
             return []
+
+    def note_hit(self, process: psutil.Process) -> None:
+        with suppress(psutil.Error, KeyError):
+            self.hit.add(process.environ()[MARKER_VARIABLE].strip("\0"))
 
     def valkey_url(self) -> str:
         """As a worker knows it."""
