@@ -23,7 +23,8 @@ def muster() -> None:
 
     django.setup()
     from orchestration import sessions
-    from orchestration.processes import agent_process, procfs
+    from orchestration.processes import agent_process
+    from orchestration.processes.shim import procfs
     from orchestration.worker import heartbeat
 
     mine = heartbeat.start("sessions", 8)

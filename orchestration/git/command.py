@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
-from orchestration.processes import procfs
+from orchestration.processes.shim import procfs
 
 TIMEOUT_S = 120.0
 _OPTIONS = {

@@ -1,4 +1,4 @@
-"""Start an agent under its shim, read its output and end it: the worker's side of shim.py."""
+"""Start an agent under its shim, read its output and end it: the worker's side of shim/."""
 
 import json
 import os
@@ -14,13 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
-from orchestration.processes import forked_shim, kill_sequence, leftovers, procfs, shim_watch
+from orchestration.processes import forked_shim, kill_sequence, leftovers, shim_watch
 from orchestration.processes.forked_shim import Shim
 from orchestration.processes.frames import Damaged, FrameReader
 from orchestration.processes.kill_sequence import Step
 from orchestration.processes.leftovers import Identity
 from orchestration.processes.sandbox import WayOut
-from orchestration.processes.shim_output import BEAT, STATUS, STDOUT
+from orchestration.processes.shim import procfs
+from orchestration.processes.shim.shim_output import BEAT, STATUS, STDOUT
 from orchestration.processes.shim_watch import Overdue, ShimWatch
 
 SHIM_EXIT_S = 5.0

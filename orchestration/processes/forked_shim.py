@@ -1,4 +1,4 @@
-"""Starts shims: forked by a fork server of this process (fork_server.py), or as a Python of their own where that fails."""
+"""Starts shims: forked by a fork server of this process (shim/fork_server.py), or as a Python of their own where that fails."""
 
 import ctypes
 import os
@@ -17,12 +17,12 @@ from typing import IO, Protocol
 
 import structlog
 
-from orchestration.processes import procfs
-from orchestration.processes.shim_sandbox import file_with
+from orchestration.processes.shim import procfs
+from orchestration.processes.shim.shim_sandbox import file_with
 
 log = structlog.get_logger(__name__)
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "shim"
 # As modules, whose compiled form is kept: a script is compiled again at each start.
 IMPORT = "import os, sys; sys.path.append(os.path.dirname(sys.argv[1])); import "
 START_SHIM = IMPORT + "shim; shim.main(*map(int, sys.argv[2:]))"

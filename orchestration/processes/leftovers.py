@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from orchestration.processes import cgroups, procfs
-from orchestration.processes.tree_kill import Processes, TreeKill
+from orchestration.processes.shim import cgroups, procfs
+from orchestration.processes.shim.tree_kill import Processes, TreeKill
 
 MAX_LINE_BYTES = 2**21
 MAX_STATUS_BYTES = 2**20

@@ -16,7 +16,7 @@ from orchestration.processes.sandbox import Link, Mount
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 10.0
-INIT_FILE = Path(__file__).with_name("sandbox_init.py")
+INIT_FILE = Path(__file__).parent / "shim/sandbox_init.py"
 SYSTEM = ("/usr", "/nix")
 USUAL_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from orchestration.processes.procfs import MARKER_VARIABLE
+from orchestration.processes.shim.procfs import MARKER_VARIABLE
 from tests.faults.harness import ROOT, Client, Running, until
 
 SETTINGS = {

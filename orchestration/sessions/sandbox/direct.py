@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestration.processes import shim_sandbox
+from orchestration.processes.shim import shim_sandbox
 from orchestration.sessions.sandbox.boxes import Started
 
 

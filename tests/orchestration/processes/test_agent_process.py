@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.processes import agent_process, leftovers, procfs
+from orchestration.processes import agent_process, leftovers
 from orchestration.processes.agent_process import Line, Process, Spec
+from orchestration.processes.shim import procfs
 
 ASpec = Callable[..., Spec]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.processes import agent_process, cgroup_limits, leftovers
+from orchestration.processes import agent_process, leftovers
 from orchestration.processes.agent_process import Spec
-from orchestration.processes.cgroup_limits import Limits
+from orchestration.processes.shim import cgroup_limits
+from orchestration.processes.shim.cgroup_limits import Limits
 
 ASpec = Callable[..., Spec]
 

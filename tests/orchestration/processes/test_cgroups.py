@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.processes import agent_process, cgroup_limits, cgroups, leftovers, procfs
+from orchestration.processes import agent_process, leftovers
 from orchestration.processes.agent_process import Spec
-from orchestration.processes.cgroups import Cgroup
+from orchestration.processes.shim import cgroup_limits, cgroups, procfs
+from orchestration.processes.shim.cgroups import Cgroup
 from tests.orchestration.processes.test_agent_process import wait_for
 
 ASpec = Callable[..., Spec]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.processes import agent_process, leftovers, procfs, shim_watch
+from orchestration.processes import agent_process, leftovers, shim_watch
 from orchestration.processes.agent_process import Process, Spec
+from orchestration.processes.shim import procfs
 from tests.orchestration.processes.test_agent_process import lines_of, wait_for, wait_until
 from tests.orchestration.processes.test_survivors import pids_in
 

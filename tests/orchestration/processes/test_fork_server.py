@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.processes import agent_process, forked_shim, leftovers, procfs
+from orchestration.processes import agent_process, forked_shim, leftovers
 from orchestration.processes.agent_process import Process, Spec
+from orchestration.processes.shim import procfs
 from tests.orchestration.processes.test_agent_process import a_supervisor_of, lines_of, wait_for, wait_until
 
 ASpec = Callable[..., Spec]

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.processes import agent_process, procfs
+from orchestration.processes import agent_process
 from orchestration.processes.agent_process import Process, Spec
 from orchestration.processes.kill_sequence import Step
-from orchestration.processes.tree_kill import TERM_ALL, KillStep, TreeKill
+from orchestration.processes.shim import procfs
+from orchestration.processes.shim.tree_kill import TERM_ALL, KillStep, TreeKill
 
 ASpec = Callable[..., Spec]
 LEADER, CHILD, LATE = (procfs.ProcessInfo(pid, parent=1, group=pid, session=pid, started=pid) for pid in (101, 102, 103))

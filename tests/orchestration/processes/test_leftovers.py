@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration.processes import leftovers, procfs
+from orchestration.processes import leftovers
+from orchestration.processes.shim import procfs
 
 
 @contextmanager

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.processes import agent_process, cgroups, leftovers, procfs
+from orchestration.processes import agent_process, leftovers
 from orchestration.processes.agent_process import Spec
 from orchestration.processes.kill_sequence import Step
+from orchestration.processes.shim import cgroups, procfs
 from tests.orchestration.processes.test_agent_process import wait_for
 
 ASpec = Callable[..., Spec]
