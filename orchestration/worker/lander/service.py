@@ -22,10 +22,13 @@ log = structlog.get_logger(__name__)
 POLL_S = 2.0
 LOOK_S = 2.0
 MAX_PAUSE_S = 60.0
+CHECKS_PAUSE_S = 30.0  # before checks that cannot run are tried again: the first time
+MAX_CHECKS_PAUSE_S = 900.0
 
 
 class Service:
-    """`pauses`: workspaces that failed wait before the next try, each time twice as long."""
+    """`pauses`: workspaces that failed wait before the next try, each time twice as long. So do those whose checks cannot run
+    (`check_pauses`), unless a person asks sooner."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -33,6 +36,8 @@ class Service:
         self._stopping = threading.Event()
         self._retry_at: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
+        self._check_at: dict[str, float] = {}
+        self._check_pauses: dict[str, float] = {}
         self._look_at = 0.0
 
     def start(self) -> None:
@@ -45,7 +50,10 @@ class Service:
 
     def run_due(self) -> int:
         """Work on every workspace where something is due. Returns on how many."""
-        self._look_at_repositories()
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_S
+            self._look_at_repositories()
+            self._wake_unusable()
         worked = 0
         for workspace_id in branch.due(self.worker):
             if self._stopping.is_set():
@@ -56,10 +64,21 @@ class Service:
 
     def _look_at_repositories(self) -> None:
         """A workspace whose repository is back does not sit out the pause of its failures."""
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK_S
-            for workspace_id in repository_watch.look_at_all():
-                self._retry_at.pop(workspace_id, None)
+        for workspace_id in repository_watch.look_at_all():
+            self._retry_at.pop(workspace_id, None)
+
+    def _wake_unusable(self) -> None:
+        """What kept the checks from running may be over: a disk is no longer full, a program is installed."""
+        unusable = set(Integration.objects.filter(state=Integration.State.UNUSABLE).values_list("pk", flat=True))
+        for workspace_id in self._check_at.keys() - unusable:
+            self._check_at.pop(workspace_id)
+            self._check_pauses.pop(workspace_id, None)
+        now = time.monotonic()
+        for workspace_id in unusable:
+            if now >= self._check_at.setdefault(workspace_id, now + CHECKS_PAUSE_S):
+                pause = min(self._check_pauses.get(workspace_id, CHECKS_PAUSE_S) * 2, MAX_CHECKS_PAUSE_S)
+                self._check_at[workspace_id], self._check_pauses[workspace_id] = now + pause, pause
+                Integration.objects.filter(pk=workspace_id).update(due=True)
 
     def run(self, workspace_id: str) -> bool:
         """Work on one workspace, if its lease can be had."""

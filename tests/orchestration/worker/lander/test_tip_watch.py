@@ -8,6 +8,7 @@ import pytest
 from orchestration.executor import dispatch
 from orchestration.landing import branch, decisions
 from orchestration.models import Integration, Landing, Round, Session
+from orchestration.worker.lander import service
 from orchestration.worker.lander.service import Service
 from tests.factories import ANA, an_entry
 from tests.orchestration.git.repositories import git
@@ -188,6 +189,32 @@ def test_checks_that_cannot_run_on_the_base_stop_dispatch_before_anything_is_pai
     assert state_of(work).state == "unusable"
     assert "setup command 1 failed: exit 1" in state_of(work).message
     assert starts(work) == 0
+
+
+def test_checks_that_could_not_run_are_tried_again_by_themselves(
+    shop: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = tmp_path / "ready"
+    work = shop("echo yes > ok", setup=[f"test -e {ready}"], verify=CHECK)
+    monkeypatch.setattr(service, "LOOK_S", 0.0)
+    monkeypatch.setattr(service, "CHECKS_PAUSE_S", 0.0)
+    lander = Service(work.heartbeat.worker)
+    branch.wake(work.workspace.pk)
+    lander.run_due()
+    assert state_of(work).state == "unusable"
+    ready.touch()
+    lander.run_due()
+    assert state_of(work).state == "good"
+
+
+def test_checks_that_cannot_run_are_not_tried_all_the_time(shop: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = shop("echo yes > ok", setup=["false"], verify=CHECK)
+    monkeypatch.setattr(service, "LOOK_S", 0.0)
+    lander = Service(work.heartbeat.worker)
+    branch.wake(work.workspace.pk)
+    assert (lander.run_due(), lander.run_due()) == (1, 0)
+    decisions.check_again(work.workspace, by=ANA)
+    assert lander.run_due() == 1  # a person does not wait
 
 
 def test_new_checks_are_run_on_the_tip_before_work_is_compared_with_it(shop: Make) -> None:
