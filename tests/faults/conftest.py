@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,7 @@ def shop(muster: tuple[Client, Path], request: pytest.FixtureRequest) -> Callabl
     client, folder = muster
 
     def make(**config: Any) -> Shop:
-        own = folder / f"{len(list(folder.iterdir()))}-{request.node.name}"[:60]
-        own.mkdir()
-        return Shop(client, own, **config)
+        own = tempfile.mkdtemp(prefix=request.node.name[:50], dir=folder)
+        return Shop(client, Path(own), **config)
 
     return make
