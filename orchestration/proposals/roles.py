@@ -1,0 +1,36 @@
+"""The roles of agents that propose: what money they spend, and under which words."""
+
+from dataclasses import dataclass
+
+from budget.models import Category
+from orchestration.models import Session
+from workspaces.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Role:
+    """`key`: of the workspace's config. `phase`: of its session. `reads_files`: it works in a
+    clone of the repository."""
+
+    name: Session.Role
+    key: str
+    category: Category
+    phase: Session.Phase
+    reads_files: bool = True
+
+
+PLANNER = Role(Session.Role.PLAN, "planner", Category.ORCHESTRATOR, Session.Phase.PLANNING)
+EXPANDER = Role(Session.Role.EXPAND, "expander", Category.EXPANSION, Session.Phase.EXPANSION)
+ORCHESTRATOR = Role(
+    Session.Role.ORCHESTRATE,
+    "orchestrator",
+    Category.ORCHESTRATOR,
+    Session.Phase.ORCHESTRATION,
+    reads_files=False,
+)
+BY_NAME = {str(role.name): role for role in (PLANNER, EXPANDER, ORCHESTRATOR)}
+
+
+def missing(role: Role) -> Invalid:
+    """The refusal of a run that no agent is set for."""
+    return Invalid(f"This workspace has no {role.key}: set `{role.key}` in its config first", "workspaceID")
