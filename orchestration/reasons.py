@@ -20,6 +20,7 @@ class Reason(StrEnum):
 
     PENDING = "pending"
     DEPENDENCIES_PENDING = "dependencies_pending"
+    CHILDREN_UNFINISHED = "children_unfinished"
     EXECUTOR_RUNNING = "executor_running"
     EXECUTOR_PAUSED = "executor_paused"
     EXECUTOR_STOPPED = "executor_stopped"
@@ -81,6 +82,16 @@ WORDS: Mapping[Reason, Words] = {
         search="dependencies",
         aliases=("deps", "dependency", "dependencies"),
         remedy=Remedy("View dependencies", "entry", "deps"),
+    ),
+    Reason.CHILDREN_UNFINISHED: Words(
+        check="Children",
+        listed="unfinished children",
+        group="waiting for their children",
+        filter="Children",
+        search="its children",
+        aliases=("children", "split"),
+        no_funding=True,
+        remedy=Remedy("View children", "entry", "children"),
     ),
     Reason.EXECUTOR_PAUSED: Words(
         check="Executor",

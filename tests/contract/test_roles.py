@@ -5,6 +5,8 @@ import pytest
 from budget.amounts import usd
 from budget.ledger import permits
 from budget.models import BudgetChange, Category, LedgerEntry, Review
+from orchestration.backlog import splitting
+from orchestration.backlog.entries import Draft
 from orchestration.configuration import secrets
 from orchestration.executor import control
 from orchestration.models import Run, Session
@@ -97,6 +99,8 @@ RUN = [
     "todoEntryRounds",
     "todoEntrySpecFreeze",
     "todoEntrySpecPut",
+    "todoEntrySplit",
+    "todoEntrySplitUndo",
     "todoEntryStatus",
 ]
 SPEND = [
@@ -144,7 +148,7 @@ NEED_A_STATE = ("landingAccept", "landingMerge", "landingPush", "landingPutBack"
 
 CREATES = {
     "adjustmentsCreate", "channelsCreate", "chargesCreate", "permitsCreate", "planRunsCreate", "reconciliationsCreate", "reviewsCommentCreate",
-    "reviewsCreate", "todoEntriesCreate",
+    "reviewsCreate", "todoEntriesCreate", "todoEntrySplit",
 }  # fmt: skip
 
 
@@ -203,6 +207,8 @@ def ready(workspace: Workspace, session: Session, name: str) -> dict[str, str]:
     if name == "workspaceDelete":
         ended(session)
     run = Run.objects.get(session__workspace=workspace)
+    if name == "todoEntrySplitUndo":
+        splitting.split(idle, [Draft("First half"), Draft("Second half")], by=ANA)
     if name == "runsUndo":
         applying.apply(run, by=ANA)
     if name == "runsStop":
