@@ -257,6 +257,8 @@ NO_FUNDING = tuple(reason for reason, words in WORDS.items() if words.no_funding
 RETURNS_SHARE = (Reason.NO_IMPROVEMENT, Reason.HUMAN_HOLD)  # such an entry does not go on by itself: its share goes to others
 WITHOUT_MONEY = (Reason.BUDGET_EXCEEDED, Reason.PROJECT_BUDGET_EXCEEDED)
 
+WAITING_FOR_CHILDREN = "It is split: it is done when its children are"
+
 # True of all ready entries alike: no column stores them, only the executor's checks know.
 NOT_STORED = (
     Reason.EXECUTOR_PAUSED,

@@ -86,7 +86,7 @@ def edit(
         row = _locked_with_entry(account)
         is_split = hasattr(row, "entry") and row.entry.is_container
         before, was_locked = dividing.total(row) if is_split else row.budget, row.human_locked
-        if expected is not None and before != expected:
+        if expected is not None and expected not in (before, row.budget):  # some pages show what it has itself
             raise Changed(who_changed(row.project, "budget", before, row), before)
         if is_split:
             dividing.set_total(row, budget, by=by, reason=reason)

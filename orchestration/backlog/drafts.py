@@ -1,5 +1,6 @@
 """Converts requests into drafts of entries."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from orchestration import schemas
@@ -25,7 +26,11 @@ def from_request(item: schemas.EntryIn) -> entries.Draft:
 
 def child_from_request(item: schemas.EntryIn, parent: Entry) -> entries.Draft:
     """What it does not say about its place in line is as its parent's."""
-    draft, given = from_request(item), item.model_fields_set
+    return as_child(from_request(item), item.model_fields_set, parent)
+
+
+def as_child(draft: entries.Draft, given: Collection[str], parent: Entry) -> entries.Draft:
+    """`given`: the properties that it has itself."""
     return replace(
         draft,
         priority=draft.priority if "priority" in given else Entry.Priority(parent.priority),

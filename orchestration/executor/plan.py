@@ -241,10 +241,10 @@ def checks(entry: Waiting, capacity: Capacity) -> list[Check]:
 
 def _checks(entry: Waiting, capacity: Capacity) -> Iterator[Check]:
     """One at a time: a cycle needs none behind the first that fails."""
-    yield _status(entry)
     if entry.is_container:
-        yield _children()
+        yield _children(entry)
         return
+    yield _status(entry)
     yield _dependencies(entry)
     yield _rounds(entry)
     yield _entry_budget(entry, capacity)
@@ -365,9 +365,9 @@ def _dependencies(entry: Waiting) -> Check:
     return Check(Reason.DEPENDENCIES_PENDING, unmet == 0, f"{unmet} not done", "all done", message)
 
 
-def _children() -> Check:
-    message = "It is split: it is done when its children are"
-    return Check(Reason.CHILDREN_UNFINISHED, False, "not all done", "all children done", message)
+def _children(entry: Waiting) -> Check:
+    """Nothing else keeps an entry that is split: its children have the checks."""
+    return Check(Reason.CHILDREN_UNFINISHED, False, entry.status, "all children done", entry.reason_message)
 
 
 def _rounds(entry: Waiting) -> Check:

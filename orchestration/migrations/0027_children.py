@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('budget', '0018_hold_without_an_entry_validated'),
-        ('orchestration', '0025_round_sandbox'),
+        ('orchestration', '0026_run_roles_validated'),
         ('workspaces', '0009_status_words_validated'),
     ]
 

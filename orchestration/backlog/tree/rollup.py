@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from orchestration.backlog.transitions import PENDING, Next
-from orchestration.reasons import Reason
+from orchestration.backlog.transitions import Next
+from orchestration.reasons import WAITING_FOR_CHILDREN, Reason
 
+WAITING = Next("pending", Reason.CHILDREN_UNFINISHED, WAITING_FOR_CHILDREN)
 MAX_NAMED = 3
 ENDED = ("done", "failed")
 
@@ -37,7 +38,7 @@ def state_of(children: Sequence[Child]) -> Next:
     if failed and not pending and not stuck:
         return Next("failed", Reason.CHILDREN_UNFINISHED, _sentence(failed, "failed"))
     if any(child.is_container or not child.unmet_dependencies for child in pending) or not (failed or blocked):
-        return PENDING
+        return WAITING
     named = [_sentence(failed, "failed"), _sentence(stuck or blocked, "blocked")]
     return Next("blocked", Reason.CHILDREN_UNFINISHED, ". ".join(part for part in named if part))
 
