@@ -77,6 +77,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/<str:entry_id>/edit/", entry_edit.page, name="entry-edit"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/delete/", entry_edit.delete, name="entry-delete"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/split/", entry_split.page, name="entry-split"),
+    path("w/<str:workspace_id>/entries/<str:entry_id>/expand/", entry_split.ask, name="entry-expand"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/rejoin/", entry_split.undo, name="entry-rejoin"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/budget/", budget_edits.set_entry_budget, name="entry-budget"),
     path("w/<str:workspace_id>/entries/<str:entry_id>/lock/", budget_edits.set_entry_lock, name="entry-lock"),

@@ -4,13 +4,14 @@ from typing import Any
 
 from budget.charts.bullet import Use
 from dashboard.shared.page_request import PageRequest
+from orchestration import configuration
 from orchestration.backlog.tree import reads
-from orchestration.models import Entry
+from orchestration.models import Entry, Session
 from orchestration.models.entries import MAX_DEPTH
 
 
 def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
-    """Two queries, and another for each child that is split."""
+    """Three queries, and another for each child that is split."""
     children = reads.children([entry.pk])[entry.pk]
     for child in children:
         if child.is_container:
@@ -27,6 +28,8 @@ def region(page_request: PageRequest, entry: Entry) -> dict[str, Any]:
         "done": done,
         "may_undo": bool(children) and not started,
         "may_split": may_split(entry),
+        "expander": configuration.load(page_request.executor.config).expander,
+        "runs": list(entry.runs.filter(session__role=Session.Role.EXPAND).select_related("session").order_by("-pk")[:5]),
     }
 
 

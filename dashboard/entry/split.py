@@ -20,6 +20,7 @@ from orchestration.backlog.entries import Draft
 from orchestration.models import Entry
 from orchestration.plans import formats, importing
 from orchestration.plans.items import Problem
+from orchestration.proposals import expanding
 from workspaces.access import Need
 from workspaces.errors import Conflict, Invalid
 
@@ -52,6 +53,15 @@ def page(page_request: PageRequest, entry_id: str) -> HttpResponse:
     messages.success(page_request.request, f"#{entry.seq} is split into {len(created)} entries", extra_tags="good")
     address = reverse("entry", args=[page_request.workspace.pk, entry.pk])
     return HttpResponseRedirect(f"{address}?tab=children", status=SEE_OTHER)
+
+
+@require_POST
+@in_workspace(Need.OPERATE)
+def ask(page_request: PageRequest, entry_id: str) -> HttpResponse:
+    """Let the expander propose how."""
+    entry = queries.entry_for(page_request.workspace.pk, entry_id)
+    run = expanding.expand(page_request.workspace, entry, by=page_request.caller)
+    return HttpResponseRedirect(reverse("run", args=[page_request.workspace.pk, run.pk]), status=SEE_OTHER)
 
 
 @require_POST

@@ -10,7 +10,7 @@ from orchestration import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Proposal, Run
 from orchestration.proposals import pictures, world
-from orchestration.proposals.kinds import additions, interface
+from orchestration.proposals.kinds import additions, interface, splits
 from orchestration.proposals.kinds.interface import Backlog
 from workspaces import activity
 from workspaces.access import Caller
@@ -18,7 +18,7 @@ from workspaces.errors import Conflict, NotFound, Refused
 
 Kind = Proposal.Kind
 State = Proposal.State
-KINDS: Mapping[str, interface.Kind] = {Kind.ADD: additions}
+KINDS: Mapping[str, interface.Kind] = {Kind.ADD: additions, Kind.SPLIT: splits}
 """In the order in which they are applied; what is undone goes the other way."""
 
 

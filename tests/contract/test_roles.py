@@ -80,6 +80,7 @@ RUN = [
     "executorStart",
     "executorStopAll",
     "executorStopWorker",
+    "expandRunsCreate",
     "landingAccept",
     "landingCheck",
     "landingMerge",
@@ -147,14 +148,14 @@ NEED_A_STATE = ("landingAccept", "landingMerge", "landingPush", "landingPutBack"
 """Refused while the integration branch has nothing to decide."""
 
 CREATES = {
-    "adjustmentsCreate", "channelsCreate", "chargesCreate", "permitsCreate", "planRunsCreate", "reconciliationsCreate", "reviewsCommentCreate",
+    "adjustmentsCreate", "channelsCreate", "chargesCreate", "expandRunsCreate", "permitsCreate", "planRunsCreate", "reconciliationsCreate", "reviewsCommentCreate",
     "reviewsCreate", "todoEntriesCreate", "todoEntrySplit",
 }  # fmt: skip
 
 
 def one_of_each() -> Session:
     """With one of everything else in its workspace that a path can name."""
-    workspace = a_workspace(planner=PLANNER)
+    workspace = a_workspace(planner=PLANNER, expander=PLANNER)
     a_channel(workspace)
     a_run(workspace, "Parse dates")
     a_review(workspace)
