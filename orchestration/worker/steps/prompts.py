@@ -95,6 +95,18 @@ def orchestrate(note: str, config: Config, *, backlog: str, most: int) -> str:
     return _render("orchestrate", config.prompts.orchestrate, {"note": note.strip(), "backlog": backlog, "most": most})
 
 
+def expand(entry: Entry, config: Config, *, rounds: Sequence[str], backlog: Sequence[str], most: int) -> str:
+    """The expander's prompt. `rounds`, `backlog`: a line for each. Raises ValueError if the workspace's template fails."""
+    values = _common(entry, entry.rounds_completed) | {
+        "rounds": _text(list(rounds)),
+        "backlog": _text(list(backlog)),
+        "checks": _text([_check(check) for check in config.verify]),
+        "integration_branch": config.integration_branch,
+        "most": most,
+    }
+    return _render("expand", config.prompts.expand, values)
+
+
 def repair(problems: Sequence[str], *, prompt: str = "", answer: str = "") -> str:
     """What is wrong with an answer. `prompt` and `answer`: for an agent that has no conversation to continue."""
     text = REPAIR.format(problems=_text(list(problems)))
