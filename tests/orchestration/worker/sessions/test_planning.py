@@ -1,5 +1,6 @@
 """A planner's run, by a real command in a real clone: its answer, its repair, its money and its end."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,12 @@ def test_an_answer_that_cannot_be_used_is_repaired_once(planned: Callable[..., S
     run = ask(shop)
     assert run.session.outcome == Outcome.PASSED
     assert project(shop.workspace).orchestrator_spent == usd("0.02")  # both turns are paid, though their usage has the same id
+
+
+def test_a_command_may_print_its_answer_as_plain_json(planned: Callable[..., Shop], tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps(entries("Parse dates"), indent=1))
+    run = ask(planned(command=f"echo reading; {spends(0.01)}; cat {tmp_path}/plan.json"))
+    assert [proposal.title for proposal in run.proposals.all()] == ["Parse dates"]
 
 
 def test_a_second_bad_answer_ends_it_with_its_problems(planned: Callable[..., Shop]) -> None:
