@@ -20,12 +20,20 @@ from workspaces.errors import Invalid
 LOG_LINES = 200
 # Of a proposal: its word and its tone.
 STATES = {"open": ("+ New", "good"), "applied": ("Added", "good"), "rejected": ("Rejected", ""), "outdated": ("Outdated", "warn")}
+# Of its tests before the work: the sentence and its tone.
+ON_BASE = {
+    "red": ("fail before the work, as they must", "good"),
+    "green": ("pass before the work already", "warn"),
+    "broken": ("cannot run before the work", "warn"),
+    "missing": ("are not there before the work", "warn"),
+    "unknown": ("were not seen to fail before the work", "warn"),
+}
 LISTS = (("acceptance_criteria", "Acceptance criteria"), ("tests", "Tests to make pass"))
 
 
 @dataclass(frozen=True)
 class Row:
-    """A proposal as the page shows it. `needs`: the names of what it waits for. `parts`: headings with their lines."""
+    """A proposal as the page shows it. `on_base`: the words and the tone of what its tests said before the work. `needs`: the names of what it waits for. `parts`: headings with their lines."""
 
     proposal: Proposal
     word: str
@@ -34,6 +42,9 @@ class Row:
     needs: list[str]
     parts: list[tuple[str, list[str]]]
     files: list[tuple[str, bool]]
+    on_base: tuple[str, str] | None
+    failing: list[tuple[str, str]]
+    test_files: list[tuple[str, str]]
 
 
 @in_workspace()
@@ -114,6 +125,9 @@ def _row(proposal: Proposal, seqs: dict[str, str]) -> Row:
         parts,
         [(path, True) for path in spec.get("files_to_create") or ()]
         + [(path, False) for path in spec.get("files_to_modify") or ()],
+        ON_BASE.get(proposal.tests_on_base.get("state", "")),
+        list(proposal.tests_on_base.get("failing", {}).items()),
+        list((spec.get("test_files") or {}).items()),
     )
 
 

@@ -38,6 +38,7 @@ class Proposal(models.Model):
     after = models.JSONField(help_text="The entry, as the schema of proposals has it.")
     reason = models.CharField(max_length=500, blank=True, help_text="Why the agent proposes it.")
     note = models.CharField(max_length=500, blank=True, help_text="What Muster found, such as an entry that says the same.")
+    tests_on_base = models.JSONField(default=dict, blank=True, help_text="What its tests said on the commit that the run read.")
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     entry = models.ForeignKey(
         Entry, null=True, blank=True, on_delete=models.PROTECT, related_name="proposals", help_text="What it became."

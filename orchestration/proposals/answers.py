@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from orchestration.backlog import graph, paths
+from orchestration.proposals.on_base import OnBase
 from orchestration.proposals.schema import MAX_ENTRIES, AnsweredEntry, ProposedEntry
 from orchestration.proposals.world import World, likeness
 from workspaces.schemas import property_path
@@ -27,10 +28,12 @@ FENCE = re.compile(r"^```[a-zA-Z]*[ \t]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 @dataclass(frozen=True)
 class Answer:
-    """`notes`: what people should know of an entry, by its place. With problems, nothing of the answer is used."""
+    """`notes`: what people should know of an entry, by its place. `on_base`: what its tests say where the work starts. With problems, nothing
+    of the answer is used."""
 
     entries: Sequence[AnsweredEntry] = ()
     notes: dict[int, str] = field(default_factory=dict)
+    on_base: dict[int, OnBase] = field(default_factory=dict)
     problems: Sequence[str] = ()
 
 
@@ -121,8 +124,12 @@ def check(entries: Sequence[ProposedEntry], world: World) -> Iterator[str]:
         yield f"These entries wait for each other: {' → '.join(loop)[:300]}"
     created = set(_names(path for entry in entries for path in entry.created))
     created |= set(_names(path for known in world.entries if known.is_open for path in known.created))
+    owners: dict[str, int] = {}
     for n, entry in enumerate(entries, start=1):
         yield from (f"Entry {n}: {problem}" for problem in _path_problems(entry, created, world))
+        for name in _names(entry.test_files):
+            if (owner := owners.setdefault(name, n)) != n:
+                yield f"Entry {n}: `{name}` is a test file of entry {owner}: each entry brings test files of its own"
 
 
 def _path_problems(entry: ProposedEntry, created: set[str], world: World) -> Iterator[str]:

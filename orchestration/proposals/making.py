@@ -21,10 +21,16 @@ def keep_answer(session: Session, text: str, answer: Answer) -> None:
                 number=n,
                 after=entry.proposed().stored(),
                 reason=entry.reason,
-                note=answer.notes.get(n - 1, ""),
+                note=_note(answer, n - 1),
+                tests_on_base=answer.on_base[n - 1].as_json() if n - 1 in answer.on_base else {},
             )
             for n, entry in enumerate(answer.entries, start=1)
         )
+
+
+def _note(answer: Answer, place: int) -> str:
+    problem = answer.on_base[place].problem if place in answer.on_base else ""
+    return f"{problem} {answer.notes.get(place, '')}".strip()[:500]
 
 
 def _progress(answer: Answer) -> str:

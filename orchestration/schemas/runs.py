@@ -51,8 +51,17 @@ class RunsOut(Schema):
     next_cursor: str | None
 
 
+class TestsOnBase(Schema):
+    """`state`: red, green, broken, missing or unknown. `failing`: the first line of each message, by case."""
+
+    state: str
+    failing: dict[str, str]
+    remark: str
+
+
 class RunProposalOut(Schema):
-    """`entry`: the entry as it would be added. `entry_id`: the entry that it became. `note`: what Muster found."""
+    """`entry`: the entry as it would be added. `entry_id`: the entry that it became. `note`: what Muster found. `tests_on_base`: what its
+    tests said before the work; null: it has none, or they were edited since."""
 
     id: int
     number: int
@@ -60,6 +69,7 @@ class RunProposalOut(Schema):
     entry: dict[str, Any]
     reason: str | None
     note: str | None
+    tests_on_base: TestsOnBase | None
     entry_id: str | None
     edited_by: str | None
     decided_by: str | None

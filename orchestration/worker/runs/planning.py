@@ -1,11 +1,11 @@
 """A planner's run: its agent reads a clone at the tip and answers with entries. One answer, and one more when the first cannot be used."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from orchestration import configuration, sessions
-from orchestration.configuration import Config, secrets
+from orchestration.configuration import secrets
 from orchestration.git import working_copies
 from orchestration.landing import branch
 from orchestration.models import Run, Session
@@ -15,7 +15,7 @@ from orchestration.proposals.schema import MAX_ENTRIES
 from orchestration.proposals.world import World
 from orchestration.sessions import Ending, metering, sandbox, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.sandbox import Boxes, SandboxMissing
+from orchestration.sessions.sandbox import SandboxMissing
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process
@@ -23,24 +23,13 @@ from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.agents.shared.interface import TURNS
 from orchestration.worker.agents.shared.json_values import without_unstorable
+from orchestration.worker.runs import contracts
+from orchestration.worker.runs.place import Place, stopped
 from orchestration.worker.steps import prompts
 
 Outcome = Session.Outcome
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent another turn is pointless
 MAX_LISTED = 300  # entries of the backlog in the prompt
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where and with what the agent of a run works. `cwd`: its clone."""
-
-    session: Session
-    config: Config
-    stop_flags: StopFlags
-    writer: log_chunks.Writer
-    boxes: Boxes
-    cwd: Path
-    goal: str
 
 
 def plan(session: Session, stop_flags: StopFlags) -> Ending:
@@ -54,9 +43,8 @@ def plan(session: Session, stop_flags: StopFlags) -> Ending:
         return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
     repo = Path(session.workspace.repo)
     commit = branch.start_point(session.workspace_id, repo, config.integration_branch)
-    writer = log_chunks.Writer(
-        session, limit=config.log_limit_bytes, mask=secrets.mask_for(session.workspace_id, configuration.envs(config))
-    )
+    mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
+    writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
     writer.add("muster", boxes.decision.sentence)
     Run.objects.filter(pk=session.pk).update(commit=commit)
     sessions.enter(session, Session.Phase.PLANNING)
@@ -64,7 +52,7 @@ def plan(session: Session, stop_flags: StopFlags) -> Ending:
     try:
         with working_copies.checkout(store, session_dir.worktrees(), session.pk, commit) as cwd:
             goal = Run.objects.values_list("goal", flat=True).get(pk=session.pk)
-            place = Place(session, config, stop_flags, writer, boxes, cwd, goal)
+            place = Place(session, config, stop_flags, writer, boxes, mask, cwd, goal, commit)
             return _ask(place, world.read(session.workspace_id, repo, commit))
     finally:
         supervise.try_database(writer.flush)
@@ -82,7 +70,9 @@ def _ask(place: Place, known: World) -> Ending:
         if ending := _early_end(place, agent_run):
             return ending
         text = without_unstorable(agent_run.summary)
-        answer = answers.read(text, known)
+        answer = contracts.examined(place, answers.read(text, known))
+        if turn < TURNS and metering.left(session) >= MIN_LIMIT:  # sent back once; after that people see what is wrong
+            answer = replace(answer, problems=answer.problems or contracts.sent_back(answer))
         making.keep_answer(session, text, answer)
         if not answer.problems:
             added = len(automatic.apply(Run.objects.select_related("session").get(pk=session.pk)).applied)
@@ -143,11 +133,8 @@ def _early_end(place: Place, agent_run: AgentRun) -> Ending | None:
     if not agent_run.cost_known:
         sessions.forget_price(session)
     reason = place.stop_flags.reason or agent_run.reason
-    if reason == "stopped":
-        by = Session.of_any_role.values_list("stop_wanted_by", flat=True).get(pk=session.pk)
-        return Ending(Outcome.STOPPED, f"Stopped by {by}")
-    if reason in ("interrupted", "superseded", "fenced"):
-        return Ending(Outcome.INTERRUPTED, "The worker was shut down: ask again")
+    if reason in ("stopped", "interrupted", "superseded", "fenced"):
+        return stopped(session, reason)
     if reason == "out_of_money":
         return Ending(Outcome.OUT_OF_MONEY, "The run spent what it may without an answer: raise planner.run_usd, or ask for less")
     return outcomes.early_end(agent_run, session, place.writer.last_words)
