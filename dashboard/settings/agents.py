@@ -70,8 +70,10 @@ def agents_region(page_request: PageRequest) -> dict[str, Any]:
         roles.append(("Reviews each diff", config.interceptor.agent, configuration.micro(config.interceptor.round_usd)))
     if config.verifier:
         roles.append(("Verifies the criteria", config.verifier.agent, configuration.micro(config.verifier.round_usd)))
-    if config.planner:
-        roles.append(("Plans", config.planner.agent, configuration.micro(config.planner.run_usd)))
+    does = {"plan": "Plans", "expand": "Splits entries", "orchestrate": "Rearranges the backlog"}
+    for role, proposer in config.proposers.items():
+        if proposer:
+            roles.append((does[role], proposer.agent, configuration.micro(proposer.run_usd)))
     state = queries.agent_state(page_request.workspace.pk)
     return {
         "executor": executor,

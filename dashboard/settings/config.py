@@ -173,6 +173,8 @@ def _defaults() -> dict[str, Any]:
         verifier=configuration.Verifier(agent=agent),
         interceptor=configuration.Interceptor(agent=agent),
         planner=configuration.Planner(agent=agent),
+        expander=configuration.Expander(agent=agent),
+        orchestrator=configuration.Orchestrator(agent=agent),
         push=configuration.Push(),
     )
     return configuration.as_json(config)

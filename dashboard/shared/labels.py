@@ -58,6 +58,8 @@ PHASES = {
     "verification": "Verifying",
     "merging": "Merging",
     "planning": "Planning",
+    "expansion": "Splitting",
+    "orchestration": "Reordering",
 }
 
 # How far a session came in its round.

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orchestration", "0025_round_sandbox")]
+    dependencies = [("orchestration", "0026_run_roles_validated")]
 
     operations = [
         migrations.AddField(

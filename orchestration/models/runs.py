@@ -10,9 +10,28 @@ from orchestration.models.sessions import Session
 class Run(models.Model):
     """What a run was asked, and what it answered. Its state, cost and log are its session's, which has the same id."""
 
+    class Trigger(models.TextChoices):
+        """What started it: a person, or an event of the backlog."""
+
+        PERSON = "person"
+        STUCK = "stuck"
+        NO_IMPROVEMENT = "no_improvement"
+        IDLE = "idle"
+        EVERY_N_ROUNDS = "every_n_rounds"
+        TOO_LARGE = "too_large"
+
     session = models.OneToOneField(Session, primary_key=True, on_delete=models.CASCADE, related_name="run")
-    goal = models.TextField()
+    goal = models.TextField(blank=True)
     requested_by = models.CharField(max_length=200)
+    trigger = models.CharField(max_length=20, choices=Trigger.choices, default=Trigger.PERSON, db_default=Trigger.PERSON)
+    subject = models.ForeignKey(
+        Entry,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="runs",
+        help_text="The entry that it was asked about; none: the backlog.",
+    )
     commit = models.CharField(max_length=64, blank=True, db_default="", default="", help_text="The commit that it read.")
     prompt = models.TextField(blank=True, db_default="", default="")
     answer = models.TextField(blank=True, db_default="", default="", help_text="The agent's last answer, as it came.")
@@ -23,7 +42,17 @@ class Run(models.Model):
 
 
 class Proposal(models.Model):
-    """One change of the backlog that a run proposes: an entry to add. People apply it, edit it before, or reject it."""
+    """One change of the backlog that a run proposes. People apply it, edit it before, or reject it."""
+
+    class Kind(models.TextChoices):
+        """change: new values of an entry. merge: an entry takes over another, which is dropped. split: an entry gets children."""
+
+        ADD = "add"
+        CHANGE = "change"
+        SPLIT = "split"
+        MERGE = "merge"
+        DROP = "drop"
+        HOLD = "hold"
 
     class State(models.TextChoices):
         """outdated: the backlog changed since, so that it cannot be applied."""
@@ -35,13 +64,28 @@ class Proposal(models.Model):
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="proposals", db_index=False)
     number = models.PositiveIntegerField(help_text="Its place in the run's answer, from 1.")
-    after = models.JSONField(help_text="The entry, as the schema of proposals has it.")
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ADD, db_default=Kind.ADD)
+    subject = models.ForeignKey(
+        Entry,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="changes_proposed",
+        help_text="The entry that it changes; none: it adds one.",
+    )
+    before = models.JSONField(null=True, blank=True, help_text="The entry as the run read it.")
+    after = models.JSONField(help_text="The new entry, or the new values, as the schema of proposals has them.")
     reason = models.CharField(max_length=500, blank=True, help_text="Why the agent proposes it.")
     note = models.CharField(max_length=500, blank=True, help_text="What Muster found, such as an entry that says the same.")
     tests_on_base = models.JSONField(default=dict, blank=True, help_text="What its tests said on the commit that the run read.")
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     entry = models.ForeignKey(
-        Entry, null=True, blank=True, on_delete=models.PROTECT, related_name="proposals", help_text="What it became."
+        Entry,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="proposals",
+        help_text="The entry that it added or changed, once it is applied.",
     )
     edited_by = models.CharField(max_length=200, blank=True)
     decided_by = models.CharField(max_length=200, blank=True)
@@ -55,6 +99,9 @@ class Proposal(models.Model):
                 condition=Q(state="applied", entry__isnull=False) | ~Q(state="applied") & Q(entry__isnull=True),
                 name="what_was_applied_has_an_entry",
             ),
+            models.CheckConstraint(
+                condition=Q(kind="add") | Q(subject__isnull=False, before__isnull=False), name="a_change_has_a_subject"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -62,4 +109,6 @@ class Proposal(models.Model):
 
     @property
     def title(self) -> str:
-        return str(self.after.get("content", "")).strip().split("\n", 1)[0][:120]
+        """The new title, or that of the entry that it changes."""
+        content = self.after.get("content") or (self.before or {}).get("content", "")
+        return str(content).strip().split("\n", 1)[0][:120]

@@ -19,8 +19,8 @@ class WorkerSessions(models.Manager["Session"]):
 
 
 class Session(models.Model):
-    """A worker session: an agent that works on one entry; or a run: an agent that proposes entries, and works on none. `claimed -> running
-    -> ended`; ended never changes again.
+    """A worker session: an agent that works on one entry; or a run: an agent that proposes changes of the backlog, and works on no entry.
+    `claimed -> running -> ended`; ended never changes again.
     """
 
     class Role(models.TextChoices):
@@ -28,6 +28,8 @@ class Session(models.Model):
 
         IMPLEMENT = "implement"
         PLAN = "plan"
+        EXPAND = "expand"
+        ORCHESTRATE = "orchestrate"
 
     class Status(models.TextChoices):
         CLAIMED = "claimed"
@@ -41,6 +43,8 @@ class Session(models.Model):
         VERIFICATION = "verification"
         MERGING = "merging"
         PLANNING = "planning"
+        EXPANSION = "expansion"
+        ORCHESTRATION = "orchestration"
 
     class Outcome(models.TextChoices):
         """How it ended. passed: verified and merged; of a run: it has proposals. failed: verification failed; of a run: its answer could
@@ -61,7 +65,7 @@ class Session(models.Model):
 
     id = models.CharField(primary_key=True, max_length=40, default=ids.session, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="sessions", db_index=False)
-    role = models.CharField(max_length=10, choices=Role.choices, default=Role.IMPLEMENT, db_default=Role.IMPLEMENT)
+    role = models.CharField(max_length=12, choices=Role.choices, default=Role.IMPLEMENT, db_default=Role.IMPLEMENT)
     # A worker session always has one; a run never does, and what handles both asks `is_run` first.
     entry: "models.ForeignKey[Entry | None, Entry]" = models.ForeignKey(  # type: ignore[misc]
         Entry, null=True, blank=True, on_delete=models.PROTECT, related_name="sessions"
@@ -145,6 +149,11 @@ class Session(models.Model):
             models.CheckConstraint(
                 condition=Q(role="implement", entry__isnull=False) | ~Q(role="implement") & Q(entry__isnull=True),
                 name="only_a_run_has_no_entry",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace"],
+                condition=Q(role="orchestrate", status__in=["claimed", "running"]),
+                name="one_open_orchestrator_per_workspace",
             ),
         ]
         indexes = [
@@ -232,10 +241,12 @@ class Conversation(models.Model):
         REVIEW = "review"
         VERIFY = "verify"
         PLAN = "plan"
+        EXPAND = "expand"
+        ORCHESTRATE = "orchestrate"
 
     entry = models.ForeignKey(Entry, null=True, on_delete=models.CASCADE, related_name="conversations")
     run = models.ForeignKey(Session, null=True, on_delete=models.CASCADE, related_name="conversations")
-    role = models.CharField(max_length=10, choices=Role.choices)
+    role = models.CharField(max_length=12, choices=Role.choices)
     kind = models.CharField(max_length=30)
     thread_id = models.CharField(max_length=200)
     totals = models.JSONField(default=dict, blank=True, help_text="Token totals that its CLI continues to count.")

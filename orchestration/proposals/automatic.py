@@ -1,4 +1,4 @@
-"""What a workspace lets its planner add without a person."""
+"""What a workspace lets its agents apply without a person."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -14,9 +14,10 @@ Mode = Literal["never", "safe", "all"]
 
 
 def apply(run: Run) -> Outcome:
-    """Apply what the config's `planner.apply` allows, as Muster. What cannot be applied stays open for a person."""
+    """Apply what the `apply` of its role in the config allows, as Muster. What cannot be applied stays open for a person."""
     config = configuration.load(Executor.objects.get(pk=run.session.workspace_id).config)
-    mode: Mode = config.planner.apply if config.planner else "never"
+    proposer = config.proposers[run.session.role]
+    mode: Mode = proposer.apply if proposer else "never"
     proposals = list(run.proposals.filter(state=Proposal.State.OPEN).order_by("number"))
     affordable = funding.plan(run.session.workspace_id).free // max(config.min_round, 1)
     chosen = choose(proposals, mode, affordable)

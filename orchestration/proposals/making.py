@@ -1,17 +1,56 @@
 """The proposals of a run, written once, right before it ends."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
 from django.db import transaction
 
 from orchestration import sessions
 from orchestration.models import Proposal, Run, Session
-from orchestration.proposals.answers import Answer
+
+NAMES = {Proposal.Kind.ADD: ("entry", "entries")}
+NOTHING = "It proposes nothing: the backlog is good as it is"
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A proposal before it has a row. `subject`: the id of the entry that it changes, and `before`: that entry as the run read it.
+    `tests_on_base`: what its tests said on that commit."""
+
+    kind: Proposal.Kind
+    after: Mapping[str, Any]
+    reason: str = ""
+    note: str = ""
+    subject: str | None = None
+    before: Mapping[str, Any] | None = None
+    tests_on_base: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an agent's answer proposes. With problems, which are sentences, nothing of it is used. `doubts`: sentences that the agent gets too
+    if it has another turn; if not, the proposals are marked with them."""
+
+    proposed: Sequence[Proposed] = ()
+    problems: Sequence[str] = ()
+    doubts: Sequence[str] = ()
+
+    @property
+    def sentence(self) -> str:
+        if not self.proposed:
+            return NOTHING
+        kinds = {proposed.kind for proposed in self.proposed}
+        singular, plural = NAMES.get(kinds.pop(), ("change", "changes")) if len(kinds) == 1 else ("change", "changes")
+        return f"It proposes {len(self.proposed)} {singular if len(self.proposed) == 1 else plural}"
 
 
 def keep_answer(session: Session, text: str, answer: Answer) -> None:
     """Keep what the agent answered and what was wrong with it, and its proposals if nothing was. Raises Superseded when this worker no
     longer owns the run."""
     with transaction.atomic():
-        sessions.write(session, progress=_progress(answer))
+        unusable = f"Its answer cannot be used: {answer.problems[0]}"[:500] if answer.problems else ""
+        sessions.write(session, progress=unusable or answer.sentence)
         Run.objects.filter(pk=session.pk).update(answer=text, problems=list(answer.problems))
         if answer.problems:
             return
@@ -19,21 +58,13 @@ def keep_answer(session: Session, text: str, answer: Answer) -> None:
             Proposal(
                 run_id=session.pk,
                 number=n,
-                after=entry.proposed().stored(),
-                reason=entry.reason,
-                note=_note(answer, n - 1),
-                tests_on_base=answer.on_base[n - 1].as_json() if n - 1 in answer.on_base else {},
+                kind=proposed.kind,
+                subject_id=proposed.subject,
+                before=proposed.before,
+                after=proposed.after,
+                reason=proposed.reason[:500],
+                note=proposed.note[:500],
+                tests_on_base=proposed.tests_on_base,
             )
-            for n, entry in enumerate(answer.entries, start=1)
+            for n, proposed in enumerate(answer.proposed, start=1)
         )
-
-
-def _note(answer: Answer, place: int) -> str:
-    problem = answer.on_base[place].problem if place in answer.on_base else ""
-    return f"{problem} {answer.notes.get(place, '')}".strip()[:500]
-
-
-def _progress(answer: Answer) -> str:
-    if answer.problems:
-        return f"Its answer cannot be used: {answer.problems[0]}"[:500]
-    return f"It proposes {len(answer.entries)} {'entry' if len(answer.entries) == 1 else 'entries'}"

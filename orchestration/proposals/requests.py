@@ -1,4 +1,4 @@
-"""A person asks for a run: its row and its reservation are one transaction, and a session worker takes it as it takes a session."""
+"""A run is asked for: its row and its reservation are one transaction, and a session worker takes it as it takes a session."""
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -7,46 +7,59 @@ from budget.ledger import permits
 from budget.models import Category, Hold
 from orchestration import configuration, events
 from orchestration.messaging import wake_ups
-from orchestration.models import Executor, Proposal, Run, Session
+from orchestration.models import Entry, Executor, Proposal, Run, Session
+from orchestration.proposals import roles
+from orchestration.proposals.roles import Role
 from workspaces import activity, ids
 from workspaces.access import Caller
 from workspaces.errors import Invalid, NotFound
 from workspaces.models import Workspace
 
-NO_PLANNER = "This workspace has no planner: set `planner` in its config first"
-
 
 def plan(workspace: Workspace, goal: str, *, by: Caller) -> Run:
-    """Ask the planner for entries that reach the goal. Raises Invalid without a planner, or where the cap or a limit refuses its
-    reservation. It needs no running executor: a person asked, and it starts no work.
-    """
+    """Ask the planner for entries that reach the goal. It needs no running executor: a person asked, and it starts no work. Raises Invalid
+    as `start`."""
     with transaction.atomic():
-        executor = Executor.objects.select_for_update().get(pk=workspace.pk)
-        planner = configuration.load(executor.config).planner
-        if planner is None:
-            raise Invalid(NO_PLANNER, "workspaceID")
-        run_id = ids.run()
-        reservation = _reserve(workspace.pk, run_id, configuration.micro(planner.run_usd))
-        session = Session.of_any_role.create(
-            id=run_id,
-            workspace=workspace,
-            role=Session.Role.PLAN,
-            attempt=1,
-            hold=reservation,
-            agent=planner.agent.kind,
-            model=planner.agent.model or "",
-            enqueued_at=Now(),
-        )
-        run = Run.objects.create(session=session, goal=goal, requested_by=by.name)
-        event = events.RunRequested(role=Session.Role.PLAN, goal=goal.strip().split("\n", 1)[0][:120])
-        activity.record(workspace.pk, event, by=by, object_id=run_id)
-        wake_ups.enqueue_sessions([(run_id, session.attempt)])
-        wake_ups.publish_change(workspace.pk, "workers", "budget")
-    return run_for(workspace.pk, run.pk)
+        Executor.objects.select_for_update().get(pk=workspace.pk)
+        return start(workspace, roles.PLANNER, by=by, goal=goal)
 
 
-def _reserve(workspace_id: str, run_id: str, amount: int) -> Hold:
-    category = Category.ORCHESTRATOR
+def start(
+    workspace: Workspace,
+    role: Role,
+    *,
+    by: Caller,
+    goal: str = "",
+    subject: Entry | None = None,
+    trigger: Run.Trigger = Run.Trigger.PERSON,
+) -> Run:
+    """Reserve money for a run and enqueue it. `goal`: what it is asked, for people and the agent. The caller's transaction holds the
+    executor's row. Raises Invalid where the config has no agent for the role, or where the cap or a limit refuses its reservation.
+    """
+    proposer = configuration.load(Executor.objects.get(pk=workspace.pk).config).proposers[role.name]
+    if proposer is None:
+        raise roles.missing(role)
+    run_id = ids.run()
+    reservation = _reserve(workspace.pk, run_id, role.category, configuration.micro(proposer.run_usd))
+    session = Session.of_any_role.create(
+        id=run_id,
+        workspace=workspace,
+        role=role.name,
+        attempt=1,
+        hold=reservation,
+        agent=proposer.agent.kind,
+        model=proposer.agent.model or "",
+        enqueued_at=Now(),
+    )
+    Run.objects.create(session=session, goal=goal, requested_by=by.name, subject=subject, trigger=trigger)
+    event = events.RunRequested(role=role.name, goal=goal.strip().split("\n", 1)[0][:120])
+    activity.record(workspace.pk, event, by=by, object_id=run_id)
+    wake_ups.enqueue_sessions([(run_id, session.attempt)])
+    wake_ups.publish_change(workspace.pk, "workers", "budget")
+    return run_for(workspace.pk, run_id)
+
+
+def _reserve(workspace_id: str, run_id: str, category: Category, amount: int) -> Hold:
     try:
         with transaction.atomic():
             return Hold.objects.create(project_id=workspace_id, category=category, session_ref=run_id, amount=amount)

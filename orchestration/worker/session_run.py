@@ -24,7 +24,7 @@ from orchestration.worker import agents, repository_watch
 from orchestration.worker.agent_run import outcomes
 from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.heartbeat import Heartbeat
-from orchestration.worker.runs import planning
+from orchestration.worker.runs import asking
 from orchestration.worker.steps import implementing, protected_files, reviewing, verifying
 from orchestration.worker.steps.context import RoundContext, SessionOver
 from workspaces import activity, disk
@@ -50,7 +50,7 @@ def run(session_id: str, attempt: int, heartbeat: Heartbeat) -> None:
     by_git = by_muster = False
     with heartbeat.supervising(session) as stop_flags, git.on_behalf_of(session.pk):
         try:
-            ending = planning.plan(session, stop_flags) if session.is_run else _run(session, stop_flags)
+            ending = asking.ask(session, stop_flags) if session.is_run else _run(session, stop_flags)
         except SessionOver as over:
             ending = over.ending
         except Superseded:

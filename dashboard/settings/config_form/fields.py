@@ -49,6 +49,16 @@ def _same(*values: str) -> tuple[tuple[str, str], ...]:
     return tuple((value, value) for value in values)
 
 
+def _proposer(name: str, safe: str, *more: Field) -> tuple[Field, ...]:
+    """An agent that proposes changes of the backlog. `safe`: what it may change without a person in the mode of that name."""
+    return (
+        Field(f"{name}.run_usd", "Max per run", kind="usd", unit="USD"),
+        Field(f"{name}.apply", "Applied without a person", f"safe: {safe}.", "choice", choices=_same("never", "safe", "all")),
+        *more,
+        *_agent(f"{name}.agent"),
+    )
+
+
 SECTIONS = (
     Section("work", "Work", "Concurrency, and where work is merged.", (
         Field("max_workers", "Concurrency", "Sessions that may run in this workspace at the same time.", "int"),
@@ -75,17 +85,25 @@ SECTIONS = (
         Field("interceptor.required", "A verdict is required", "Off: a review that ends without a verdict is noted, and the round goes on.", "flag"),
         *_agent("interceptor.agent"),
     ), "interceptor", "Let an agent review each diff"),
-    Section("planner", "Planning agent", "Turns a goal into proposed entries. Its spend is orchestrator spend.", (
-        Field("planner.run_usd", "Max per run", kind="usd", unit="USD"),
-        Field("planner.apply", "Added without a person", "safe: what the money that is not reserved pays a round of. Duplicates never are.",
-              "choice", choices=_same("never", "safe", "all")),
-        *_agent("planner.agent"),
+    Section("planner", "Planning agent", "Turns a goal into proposed entries. Its spend is orchestrator spend.", _proposer(
+        "planner", "entries that the money that is not reserved pays a round of. Duplicates never are",
     ), "planner", "Let an agent plan"),
+    Section("expander", "Splitting agent", "Splits an entry that is too large. Its spend is expansion spend.", _proposer(
+        "expander", "nothing: a person decides on each split",
+    ), "expander", "Let an agent split entries"),
+    Section("orchestrator", "Orchestrating agent", "Proposes what comes first, waits, is dropped or merged. Its spend is orchestrator spend.", _proposer(
+        "orchestrator", "other priorities",
+        Field("orchestrator.on", "Started by", "One a line: stuck, no_improvement, idle, every_n_rounds. Empty: by people alone.", "lines"),
+        Field("orchestrator.cooldown_s", "Pause between runs", "No event starts another one before.", "int", "seconds"),
+        Field("orchestrator.every_rounds", "Rounds between runs", "For every_n_rounds.", "int"),
+    ), "orchestrator", "Let an agent rearrange the backlog"),
     Section("prompts", "Prompts", "Your own templates instead of Muster's, in Django's template language.", (
         Field("prompts.implement", "To implement", kind="template"),
         Field("prompts.review", "To review", kind="template"),
         Field("prompts.verify", "To verify", kind="template"),
         Field("prompts.plan", "To plan", kind="template"),
+        Field("prompts.expand", "To split an entry", kind="template"),
+        Field("prompts.orchestrate", "To rearrange the backlog", kind="template"),
     )),
     Section("push", "Push", "After each merge, push the integration branch to a remote of the repository.", (
         Field("push.remote", "Remote"),

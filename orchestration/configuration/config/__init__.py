@@ -3,7 +3,7 @@
 `workspace` is the whole of it. `agents`, `checks`, `prompts` and `sandbox` are its parts; `fields` their shared types. `json_form` loads, stores and merges it.
 """
 
-from orchestration.configuration.config.agents import Agent, Interceptor, Planner, Verifier
+from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Proposer, Verifier
 from orchestration.configuration.config.checks import JUDGES, Check
 from orchestration.configuration.config.fields import Command, micro
 from orchestration.configuration.config.json_form import as_json, load, merged, stored, without_values
@@ -16,9 +16,12 @@ __all__ = [
     "Check",
     "Command",
     "Config",
+    "Expander",
     "Interceptor",
     "Limits",
+    "Orchestrator",
     "Planner",
+    "Proposer",
     "Push",
     "Sandbox",
     "Verifier",

@@ -1,4 +1,4 @@
-"""The agents of a workspace: the one that implements, those that review and verify its work, and the one that plans."""
+"""The agents of a workspace: the one that implements, those that review and verify its work, and those that propose changes of the backlog."""
 
 import json
 from decimal import Decimal
@@ -81,11 +81,31 @@ class Interceptor(Part):
     required: bool = True
 
 
-class Planner(Part):
-    """An agent that turns a goal into proposed entries. Its spend is orchestrator spend: a run reserves `run_usd` and spends at most that.
-    `apply`: what is added without a person: nothing, what the money that is not reserved pays a round of, or all. Duplicates never are.
+class Proposer(Part):
+    """An agent that proposes changes of the backlog. A run reserves `run_usd` and spends at most that.
+    `apply`: what is applied without a person: nothing, what is safe, or all. Duplicates never are.
     """
 
     agent: Agent
     run_usd: Annotated[Amount, AfterValidator(_pays_an_answer)] = Decimal(1)
     apply: Literal["never", "safe", "all"] = "never"
+
+
+class Planner(Proposer):
+    """Turns a goal into proposed entries. Its spend is orchestrator spend."""
+
+
+class Expander(Proposer):
+    """Splits an entry that is too large. Its spend is expansion spend."""
+
+
+class Orchestrator(Proposer):
+    """Proposes how the backlog goes on: what comes first, waits, is dropped or merged. Its spend is orchestrator spend.
+    `on`: the events that start it, at most once in `cooldown_s`, while the executor runs. `every_rounds`: for the event of that name.
+    """
+
+    on: Annotated[list[Literal["stuck", "no_improvement", "idle", "every_n_rounds"]], Field(max_length=4)] = Field(
+        default_factory=list
+    )
+    cooldown_s: Annotated[int, Field(ge=60, le=604_800)] = 3600
+    every_rounds: Annotated[int, Field(ge=1, le=10_000)] = 10

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from budget import amounts
-from orchestration.configuration.config.agents import Agent, Interceptor, Planner, Verifier
+from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Verifier
 from orchestration.configuration.config.fields import Part, micro
 from orchestration.configuration.config.prompts import Prompts
 from orchestration.configuration.config.sandbox import Limits, Sandbox
@@ -52,6 +52,8 @@ _PARTS: dict[str, type[Part]] = {
     "verifier": Verifier,
     "interceptor": Interceptor,
     "planner": Planner,
+    "expander": Expander,
+    "orchestrator": Orchestrator,
     "prompts": Prompts,
     "push": Push,
     "sandbox": Sandbox,

@@ -17,8 +17,10 @@ class Prompts(Part):
     review: Template | None = None
     verify: Template | None = None
     plan: Template | None = None
+    expand: Template | None = None
+    orchestrate: Template | None = None
 
-    @field_validator("implement", "review", "verify", "plan")
+    @field_validator("implement", "review", "verify", "plan", "expand", "orchestrate")
     @classmethod
     def _compiles(cls, text: str | None) -> str | None:
         if text is not None:

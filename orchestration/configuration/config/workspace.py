@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
-from orchestration.configuration.config.agents import Agent, Interceptor, Planner, Verifier
+from orchestration.configuration.config.agents import Agent, Expander, Interceptor, Orchestrator, Planner, Proposer, Verifier
 from orchestration.configuration.config.checks import JUDGES, Check, Pattern
 from orchestration.configuration.config.fields import REF, Amount, Command, Part, micro
 from orchestration.configuration.config.prompts import Prompts
@@ -61,6 +61,8 @@ class Config(Part):
     verifier: Verifier | None = None
     interceptor: Interceptor | None = None
     planner: Planner | None = None
+    expander: Expander | None = None
+    orchestrator: Orchestrator | None = None
     prompts: Prompts = Field(default_factory=Prompts)
     push: Push | None = None
     pass_policy: Literal["no_regression", "all_green"] = "no_regression"
@@ -89,14 +91,20 @@ class Config(Part):
     @property
     def agents(self) -> list[Agent]:
         """Each agent that this workspace may start."""
-        others = (self.interceptor, self.verifier, self.planner)
+        others = (self.interceptor, self.verifier, *self.proposers.values())
         return [self.agent, *(part.agent for part in others if part is not None)]
 
     def agent_of(self, role: str) -> Agent | None:
         """The agent that a session in this role begins with. None: the role was taken out of the config."""
-        if role == "plan":
-            return self.planner.agent if self.planner else None
-        return self.agent
+        if role == "implement":
+            return self.agent
+        proposer = self.proposers.get(role)
+        return proposer.agent if proposer else None
+
+    @property
+    def proposers(self) -> dict[str, Proposer | None]:
+        """By the role of their runs."""
+        return {"plan": self.planner, "expand": self.expander, "orchestrate": self.orchestrator}
 
     @property
     def round_ceiling(self) -> int:
@@ -118,7 +126,13 @@ class Config(Part):
 
 def envs(config: Config) -> dict[str, str]:
     """The env of every agent, the others' with their role as a prefix of the name."""
-    others = {"interceptor": config.interceptor, "verifier": config.verifier, "planner": config.planner}
+    others = {
+        "interceptor": config.interceptor,
+        "verifier": config.verifier,
+        "planner": config.planner,
+        "expander": config.expander,
+        "orchestrator": config.orchestrator,
+    }
     theirs = {
         f"{role}.{name}": value for role, reviewer in others.items() if reviewer for name, value in reviewer.agent.env.items()
     }

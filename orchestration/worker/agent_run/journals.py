@@ -23,7 +23,9 @@ def book_journals(session: Session, config: Config) -> bool:
         "implement": config.agent,
         "review": config.interceptor.agent if config.interceptor else None,
         "verify": config.verifier.agent if config.verifier else None,
-        "plan": config.planner.agent if config.planner else None,
+        "plan": config.agent_of("plan"),
+        "expand": config.agent_of("expand"),
+        "orchestrate": config.agent_of("orchestrate"),
     }
     ran = [
         (role, turn, agent)

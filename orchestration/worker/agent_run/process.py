@@ -13,6 +13,7 @@ from budget.models import Category
 from orchestration.configuration import Agent, secrets
 from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
+from orchestration.proposals import roles
 from orchestration.sessions import conversations, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.reservations import Growth
@@ -31,14 +32,15 @@ from workspaces import tokens
 from workspaces.models import Role as TokenRole
 from workspaces.sealing import Sealed
 
-PHASES = {"implement": "implementation", "review": "interception", "verify": "verification", "plan": "planning"}
+PHASES = {"implement": "implementation", "review": "interception", "verify": "verification"} | {
+    name: str(role.phase) for name, role in roles.BY_NAME.items()
+}
 NO_SANDBOX = "the sandbox could not be made"  # as the shim begins its sentence
 CATEGORIES = {
     "implement": Category.ENTRY,
     "review": Category.INTERCEPTOR,
     "verify": Category.ENTRY,
-    "plan": Category.ORCHESTRATOR,
-}
+} | {name: role.category for name, role in roles.BY_NAME.items()}
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestration.git import changes, working_copies
+from orchestration.models import Proposal
 from orchestration.proposals import on_base
-from orchestration.proposals.answers import Answer
+from orchestration.proposals.making import Answer, Proposed
 from orchestration.proposals.on_base import OnBase
-from orchestration.proposals.schema import AnsweredEntry
+from orchestration.proposals.schema import ProposedEntry
 from orchestration.sessions import session_dir
 from orchestration.verdicts import checks_hash, store
 from orchestration.verdicts.evidence import CheckRun
@@ -19,21 +20,30 @@ from orchestration.worker.steps.runner import SessionRunner
 
 
 def examined(place: Place, answer: Answer) -> Answer:
-    """The answer with what the tests of its entries say on the base. Raises SessionOver."""
-    named = {n: entry for n, entry in enumerate(answer.entries) if entry.tests or entry.test_files}
+    """The answer with what the tests of its new entries say on the base, and what is wrong with them. Raises SessionOver."""
+    added = {n: each for n, each in enumerate(answer.proposed) if each.kind == Proposal.Kind.ADD}
+    entries = {n: ProposedEntry.model_validate(each.after) for n, each in added.items()}
+    named = {n: entry for n, entry in entries.items() if entry.tests or entry.test_files}
     if answer.problems or not named or not place.config.verify:
         return answer
     number = f"{len(named)} {'entry' if len(named) == 1 else 'entries'}"
     place.writer.add("muster", f"Runs the tests of {number} on {place.commit[:12]}: they must fail there.")
-    return replace(answer, on_base={**_judged(place, named), **_configuring(place, named)})
+    judged = {**_judged(place, named), **_configuring(place, named)}
+    proposed = [_marked(each, judged.get(n)) for n, each in enumerate(answer.proposed)]
+    return replace(
+        answer,
+        proposed=proposed,
+        doubts=[f"Entry {n + 1}: {judged[n].problem}" for n in sorted(judged) if judged[n].problem],
+    )
 
 
-def sent_back(answer: Answer) -> list[str]:
-    """The problems of tests, for the agent."""
-    return [f"Entry {n + 1}: {judged.problem}" for n, judged in sorted(answer.on_base.items()) if judged.problem]
+def _marked(proposed: Proposed, on_base: OnBase | None) -> Proposed:
+    if on_base is None:
+        return proposed
+    return replace(proposed, tests_on_base=on_base.as_json(), note=f"{on_base.problem} {proposed.note}".strip())
 
 
-def _judged(place: Place, named: dict[int, AnsweredEntry]) -> dict[int, OnBase]:
+def _judged(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
     judged = _judge(place, named)
     broken = {n for n, each in judged.items() if each.state == "broken"}
     others = {n: entry for n, entry in named.items() if n not in broken}
@@ -42,7 +52,7 @@ def _judged(place: Place, named: dict[int, AnsweredEntry]) -> dict[int, OnBase]:
     return judged
 
 
-def _judge(place: Place, named: dict[int, AnsweredEntry]) -> dict[int, OnBase]:
+def _judge(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
     files = {path: text for entry in named.values() for path, text in given_tests.normalised(entry.test_files).items()}
     try:
         runs = _run(place, files)
@@ -71,7 +81,7 @@ def _before(place: Place) -> list[CheckRun]:
     return list(store.runs_of(verdict).values()) if verdict else []
 
 
-def _configuring(place: Place, named: dict[int, AnsweredEntry]) -> dict[int, OnBase]:
+def _configuring(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
     """Entries that bring a file that configures how all tests run: it could make any of them pass."""
     bad = {
         n: protected_files.tampered(

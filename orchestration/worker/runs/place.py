@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.configuration import Config
+from orchestration.configuration import Agent, Config
 from orchestration.configuration.secrets import Mask
 from orchestration.git.clones.stores import Store
 from orchestration.models import Session
+from orchestration.proposals.roles import Role
 from orchestration.sessions import Ending, session_dir
 from orchestration.sessions.logs import chunks as log_chunks
 from orchestration.sessions.sandbox import Boxes, Started
@@ -19,16 +20,17 @@ Outcome = Session.Outcome
 
 @dataclass(frozen=True)
 class Place:
-    """`cwd`: the agent's clone of `commit`."""
+    """`agent`: of the run's role. `cwd`: its clone of `commit`."""
 
     session: Session
+    role: Role
+    agent: Agent
     config: Config
     stop_flags: StopFlags
     writer: log_chunks.Writer
     boxes: Boxes
     mask: Mask
     cwd: Path
-    goal: str
     commit: str
 
     @property

@@ -5,7 +5,8 @@ from typing import Any
 from orchestration import sessions
 from orchestration.models import Proposal, Run, Session
 from orchestration.proposals import making, requests
-from orchestration.proposals.answers import Answer
+from orchestration.proposals.answers import additions
+from orchestration.proposals.making import Answer
 from orchestration.proposals.schema import AnsweredEntry
 from orchestration.sessions import Ending
 from tests.factories import ANA, a_worker
@@ -19,7 +20,7 @@ def a_run(workspace: Workspace, *entries: dict[str, Any] | str) -> Run:
     """A run that proposes these entries, and has ended."""
     session = a_running_run(workspace)
     listed = [AnsweredEntry.model_validate({"content": e} if isinstance(e, str) else e) for e in entries]
-    making.keep_answer(session, "the answer", Answer(listed))
+    making.keep_answer(session, "the answer", Answer(additions(listed)))
     assert sessions.conclude(session, Ending(Session.Outcome.PASSED))
     return requests.run_for(workspace.pk, session.pk)
 

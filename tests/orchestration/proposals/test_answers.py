@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.proposals import answers
-from orchestration.proposals.answers import Answer
+from orchestration.proposals.making import Answer
+from orchestration.proposals.schema import ProposedEntry
 from orchestration.proposals.world import Known, World, with_folders
 
 WORLD = World(
@@ -22,6 +23,10 @@ WORLD = World(
 
 def read(answer: Any, world: World = WORLD) -> Answer:
     return answers.read(answer if isinstance(answer, str) else json.dumps(answer), world)
+
+
+def entries_of(answer: Answer) -> list[ProposedEntry]:
+    return [ProposedEntry.model_validate(proposed.after) for proposed in answer.proposed]
 
 
 def an_entry(content: str = "Parse dates", **more: Any) -> dict[str, Any]:
@@ -44,7 +49,7 @@ def problem(*entries: Any) -> str:
     ids=["alone", "after prose", "fenced"],
 )
 def test_the_object_is_found_in_the_answer(text: str) -> None:
-    assert [entry.title for entry in read(text).entries] == ["Parse dates"]
+    assert [entry.title for entry in entries_of(read(text))] == ["Parse dates"]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,7 @@ def test_the_object_is_found_in_the_answer(text: str) -> None:
 def test_what_is_no_plan_has_a_sentence(answer: Any, sentence: str) -> None:
     result = read(answer)
     assert sentence in result.problems[0]
-    assert not result.entries
+    assert not result.proposed
 
 
 @pytest.mark.parametrize(
@@ -106,17 +111,18 @@ def test_a_ref_is_used_once() -> None:
 
 
 def test_the_backlog_is_named_by_number_or_id() -> None:
-    [entry] = read({"entries": [an_entry(depends_on=["#1", "entry_2"])]}).entries
+    [entry] = entries_of(read({"entries": [an_entry(depends_on=["#1", "entry_2"])]}))
     assert entry.depends_on == ["entry_1", "entry_2"]
 
 
 def test_the_same_as_an_open_entry_is_marked() -> None:
     twin = an_entry("Fix: the DOOR!", spec={"files_to_modify": ["src/door.py"]})
     again = an_entry("Paint it")  # that one is done
-    assert read({"entries": [twin, again, again]}).notes == {
-        0: "It has the title and the files of #1 on the backlog",
-        2: "It has the title and the files of entry 2 of this answer",
-    }
+    assert [proposed.note for proposed in read({"entries": [twin, again, again]}).proposed] == [
+        "It has the title and the files of #1 on the backlog",
+        "",
+        "It has the title and the files of entry 2 of this answer",
+    ]
 
 
 def test_at_most_twenty_problems_go_back() -> None:
@@ -146,15 +152,15 @@ good_entries = st.fixed_dictionaries(
 @given(st.text() | st.fixed_dictionaries({"entries": st.lists(json_values | good_entries, max_size=4)}).map(json.dumps))
 def test_any_text_has_entries_or_problems_and_never_both(text: str) -> None:
     answer = answers.read(text, WORLD)
-    assert bool(answer.entries) != bool(answer.problems)
+    assert bool(answer.proposed) != bool(answer.problems)
 
 
 @given(st.lists(good_entries, min_size=1, max_size=6))
 def test_what_is_accepted_can_be_added(entries: list[Any]) -> None:
     answer = read({"entries": entries})
     order: list[str] = []
-    for entry in answer.entries:
+    for entry in entries_of(answer):
         assert all(path in {"README", "src/dates.py", "src/", "new.py", "a//b"} for path in entry.modified + entry.created)
         order += [entry.ref or ""]
     known = {"entry_1", "entry_2", *order}
-    assert all(set(entry.depends_on) <= known for entry in answer.entries)
+    assert all(set(entry.depends_on) <= known for entry in entries_of(answer))

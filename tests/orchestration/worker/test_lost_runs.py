@@ -8,7 +8,8 @@ from django.db.models.functions import Now
 from budget.amounts import usd
 from orchestration.models import Session
 from orchestration.proposals import making
-from orchestration.proposals.answers import Answer
+from orchestration.proposals.answers import additions
+from orchestration.proposals.making import Answer
 from orchestration.proposals.schema import AnsweredEntry
 from orchestration.worker import reaper
 from tests.factories import a_workspace, project
@@ -33,7 +34,7 @@ def test_it_is_lost_and_charged_in_full(lost: Session) -> None:
 
 
 def test_with_its_proposals_only_its_end_was_missing(lost: Session) -> None:
-    making.keep_answer(lost, "the answer", Answer([AnsweredEntry(content="Parse dates")]))
+    making.keep_answer(lost, "the answer", Answer(additions([AnsweredEntry(content="Parse dates")])))
     reaper.reap()
     lost.refresh_from_db()
     assert lost.outcome == Session.Outcome.PASSED
@@ -43,5 +44,5 @@ def test_with_its_proposals_only_its_end_was_missing(lost: Session) -> None:
 def test_a_superseded_worker_proposes_nothing(lost: Session) -> None:
     reaper.reap()
     with pytest.raises(Exception, match=lost.pk):
-        making.keep_answer(lost, "the answer", Answer([AnsweredEntry(content="Parse dates")]))
+        making.keep_answer(lost, "the answer", Answer(additions([AnsweredEntry(content="Parse dates")])))
     assert states(lost.run) == []

@@ -9,11 +9,12 @@ from orchestration.configuration import Agent
 from orchestration.processes.kill_sequence import Step
 from orchestration.worker.agents.shared.events import Event
 
-Role = Literal["implement", "review", "verify", "plan"]
-"""review: the interceptor; verify: the verifying agent; plan: the planner. All three run in a checkout that is discarded."""
+Role = Literal["implement", "review", "verify", "plan", "expand", "orchestrate"]
+"""review: the interceptor; verify: the verifying agent; plan, expand and orchestrate: the agents of runs. All but the first change nothing that
+is kept."""
 
 TURNS = 2
-"""A planner answers once, and once more when its first answer cannot be used."""
+"""The agent of a run answers once, and once more when its first answer cannot be used."""
 
 
 def record_name(role: Role, turn: int) -> str:

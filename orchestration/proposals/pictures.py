@@ -1,0 +1,113 @@
+"""An entry as a run read it, and whether a proposal about it still holds: what was changed since, and what no proposal may touch."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F
+
+from orchestration.models import Dependency, Entry
+
+# Of the picture's values: its name in sentences.
+NAMES = {
+    "content": "its text",
+    "spec": "its spec",
+    "priority": "its priority",
+    "depends_on": "what it waits for",
+    "rounds": "its number of rounds",
+    "rounds_completed": "its rounds",
+    "attempts": "a session has begun",
+    "failed": "its state",
+}
+Stored = Mapping[str, Any]
+"""What a proposal keeps as `before`: the values under `NAMES`, with `seq`, `status`, `reason` and `message`."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An entry now. `values`: those that a proposal depends on. `locked`: a person locked its budget."""
+
+    id: str
+    seq: int
+    title: str
+    status: str
+    reason: str
+    message: str
+    on_hold: bool
+    frozen: bool
+    locked: bool
+    values: Stored
+
+    @property
+    def name(self) -> str:
+        return f"#{self.seq} {self.title}"
+
+    def stored(self) -> dict[str, Any]:
+        return {"seq": self.seq, "status": self.status, "reason": self.reason, "message": self.message, **self.values}
+
+
+def read(workspace_id: str, ids: Collection[str] | None = None) -> dict[str, Picture]:
+    """By id; None: all that are not done. Without deleted ones. Two queries."""
+    rows = Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True)
+    rows = rows.exclude(status=Entry.Status.DONE) if ids is None else rows.filter(pk__in=ids)
+    listed = list(rows.annotate(is_locked=F("account__human_locked")).order_by("seq"))
+    needs: dict[str, list[str]] = {row.pk: [] for row in listed}
+    links = Dependency.objects.filter(entry__in=needs).order_by("depends_on__seq")
+    for waiting, other in links.values_list("entry_id", "depends_on_id"):
+        needs[waiting].append(other)
+    return {row.pk: _picture(row, needs[row.pk]) for row in listed}
+
+
+def _picture(row: Any, needs: list[str]) -> Picture:
+    values = {
+        "content": row.content,
+        "spec": row.spec,
+        "priority": Entry.Priority(row.priority).name.lower(),
+        "depends_on": sorted(needs),
+        "rounds": row.budget_rounds,
+        "rounds_completed": row.rounds_completed,
+        "attempts": row.attempts,
+        "failed": row.status == Entry.Status.FAILED,
+    }
+    return Picture(
+        row.pk,
+        row.seq,
+        row.title,
+        row.status,
+        row.reason_code,
+        row.reason_message,
+        row.on_hold,
+        row.spec_frozen,
+        row.is_locked,
+        values,
+    )
+
+
+def untouchable(now: Picture) -> str:
+    """Why no proposal may change this entry, in a sentence; empty: one may."""
+    if now.status == Entry.Status.DONE:
+        return f"{now.name} is done"
+    if now.status == Entry.Status.IN_PROGRESS:
+        return f"{now.name} is at work"
+    if now.on_hold:
+        return f"{now.name} is on hold"
+    if now.frozen:
+        return f"The spec of {now.name} is frozen"
+    return f"A person has locked the budget of {now.name}" if now.locked else ""
+
+
+def outdated(before: Stored, now: Picture | None) -> str:
+    """Why a proposal about an entry that was read as `before` cannot be applied, in a sentence; empty: it can."""
+    if now is None:
+        return f"#{before['seq']} {_title(before)} was deleted since"
+    return untouchable(now) or changed(before, now)
+
+
+def changed(before: Stored, now: Picture) -> str:
+    """What of these values differs now, in a sentence; empty: nothing. Values that are not stored do not count."""
+    names = [name for key, name in NAMES.items() if key in before and before[key] != now.values[key]]
+    return f"{now.name} was changed since: {', '.join(names)}" if names else ""
+
+
+def _title(before: Stored) -> str:
+    return str(before.get("content", "")).strip().split("\n", 1)[0][:120]

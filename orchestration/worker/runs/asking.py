@@ -1,0 +1,149 @@
+"""A run from its start to its end: its agent answers with proposals. One answer, and one more when the first cannot be used."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from orchestration import configuration, sessions
+from orchestration.configuration import Config, secrets
+from orchestration.git import working_copies
+from orchestration.landing import branch
+from orchestration.models import Proposal, Run, Session
+from orchestration.proposals import automatic, making, roles
+from orchestration.proposals.making import Answer
+from orchestration.sessions import Ending, metering, sandbox, session_dir, supervise
+from orchestration.sessions.logs import chunks as log_chunks
+from orchestration.sessions.sandbox import SandboxMissing
+from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker import agents
+from orchestration.worker.agent_run import outcomes, process
+from orchestration.worker.agent_run.process import AgentRun
+from orchestration.worker.agents.shared import interface
+from orchestration.worker.agents.shared.failures import Failure
+from orchestration.worker.agents.shared.json_values import without_unstorable
+from orchestration.worker.runs import contracts, planner
+from orchestration.worker.runs.place import Place, stopped
+from orchestration.worker.runs.question import Ask, Question
+from orchestration.worker.steps import prompts
+
+Outcome = Session.Outcome
+MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent another turn is pointless
+ASK: dict[interface.Role, Ask] = {"plan": planner.question}
+
+
+def ask(session: Session, stop_flags: StopFlags) -> Ending:
+    """Run the agent to its end. Its proposals are written before this returns."""
+    config, role = configuration.load(session.workspace.executor.config), roles.BY_NAME[session.role]
+    agent = config.agent_of(session.role)
+    if agent is None:
+        return Ending(Outcome.CRASHED, f"The {role.key} was taken out of the config before it began")
+    try:
+        boxes = sandbox.for_workspace(config, session.workspace, place=session.role, programs=agents.binaries(config))
+    except SandboxMissing as missing:
+        return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
+    mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
+    writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
+    writer.add("muster", boxes.decision.sentence)
+    try:
+        with _folder(session, config) as (cwd, commit):
+            sessions.enter(session, role.phase)
+            place = Place(session, role, agent, config, stop_flags, writer, boxes, mask, cwd, commit)
+            question = _question(session, config)
+            return question if isinstance(question, Ending) else _answer(place, question)
+    finally:
+        supervise.try_database(writer.flush)
+
+
+@contextmanager
+def _folder(session: Session, config: Config) -> Iterator[tuple[Path, str]]:
+    """A clone at the tip, and its commit, which the run remembers."""
+    repo = Path(session.workspace.repo)
+    commit = branch.start_point(session.workspace_id, repo, config.integration_branch)
+    Run.objects.filter(pk=session.pk).update(commit=commit)
+    store = session_dir.store(session.workspace_id, repo)
+    with working_copies.checkout(store, session_dir.worktrees(), session.pk, commit) as cwd:
+        yield cwd, commit
+
+
+def _question(session: Session, config: Config) -> Question | Ending:
+    run = Run.objects.select_related("session__workspace", "subject").get(pk=session.pk)
+    try:
+        question = ASK[_name(session)](run, config)
+    except ValueError as problem:
+        return Ending(Outcome.CRASHED, f"The workspace's prompt template for {session.role} fails: {problem}"[:500])
+    Run.objects.filter(pk=session.pk).update(prompt=question.prompt)
+    return question
+
+
+def _answer(place: Place, question: Question) -> Ending:
+    session, prompt, answer = place.session, question.prompt, Answer()
+    for turn in range(1, interface.TURNS + 1):
+        agent_run = _run_agent(place, prompt, turn)
+        if ending := _early_end(place, agent_run):
+            return ending
+        text = without_unstorable(agent_run.summary)
+        answer = contracts.examined(place, question.read(text))
+        if turn < interface.TURNS and metering.left(session) >= MIN_LIMIT:
+            answer = replace(answer, problems=answer.problems or answer.doubts)
+        making.keep_answer(session, text, answer)
+        if not answer.problems:
+            applied = automatic.apply(Run.objects.select_related("session").get(pk=session.pk)).applied
+            return Ending(Outcome.PASSED, answer.sentence + _applied(applied), exit_code=0)
+        for problem in answer.problems:
+            place.writer.add("muster", problem)
+        if metering.left(session) < MIN_LIMIT:
+            return Ending(Outcome.OUT_OF_MONEY, f"No money is left for another answer. {answer.problems[0]}"[:500])
+        prompt = _repair_prompt(place, answer.problems, prompt=question.prompt, text=text)
+    return Ending(Outcome.FAILED, f"Its answer cannot be used: {answer.problems[0]}"[:500])
+
+
+def _applied(proposals: Sequence[Proposal]) -> str:
+    if not proposals:
+        return ""
+    verb = "added" if all(proposal.kind == Proposal.Kind.ADD for proposal in proposals) else "applied"
+    return f"; {len(proposals)} {'was' if len(proposals) == 1 else 'were'} {verb}"
+
+
+def _repair_prompt(place: Place, problems: Sequence[str], *, prompt: str, text: str) -> str:
+    """An agent without a conversation has forgotten what it was asked and what it answered."""
+    if agents.for_kind(place.session.agent).TRAITS.resumes:
+        return prompts.repair(problems)
+    return prompts.repair(problems, prompt=prompt, answer=text)
+
+
+def _run_agent(place: Place, prompt: str, turn: int) -> AgentRun:
+    directory = session_dir.prepare_run(place.session)
+    return process.run(
+        place.session,
+        place.stop_flags,
+        place.writer,
+        place.agent,
+        _name(place.session),
+        directory,
+        prompt=prompt,
+        cwd=place.cwd,
+        boxes=place.boxes,
+        scratch=directory.private / place.session.role,
+        limit=metering.left(place.session),
+        turn=turn,
+    )
+
+
+def _name(session: Session) -> interface.Role:
+    return next(name for name in get_args(interface.Role) if name == session.role)
+
+
+def _early_end(place: Place, agent_run: AgentRun) -> Ending | None:
+    """The ending of a run whose agent gave no answer; None: it did."""
+    session = place.session
+    if not agent_run.cost_known:
+        sessions.forget_price(session)
+    reason = place.stop_flags.reason or agent_run.reason
+    if reason in ("stopped", "interrupted", "superseded", "fenced"):
+        return stopped(session, reason)
+    if reason == "out_of_money":
+        sentence = f"The run spent what it may without an answer: raise {place.role.key}.run_usd, or ask for less"
+        return Ending(Outcome.OUT_OF_MONEY, sentence)
+    return outcomes.early_end(agent_run, session, place.writer.last_words)

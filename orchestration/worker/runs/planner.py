@@ -1,0 +1,30 @@
+"""What a planner is asked: a goal, beside the open entries and the files of the commit that it reads."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from orchestration.configuration import Config
+from orchestration.models import Run
+from orchestration.proposals import answers, world
+from orchestration.proposals.schema import MAX_ENTRIES
+from orchestration.proposals.world import World
+from orchestration.worker.runs.question import Question
+from orchestration.worker.steps import prompts
+
+MAX_LISTED = 300  # entries of the backlog in the prompt
+
+
+def question(run: Run, config: Config) -> Question:
+    workspace = run.session.workspace
+    known = world.read(workspace.pk, Path(workspace.repo), run.commit)
+    return Question(prompts.plan(run.goal, config, backlog=_backlog(known), most=MAX_ENTRIES), partial(answers.read, world=known))
+
+
+def _backlog(known: World) -> Sequence[str]:
+    """A line for each open entry, the newest."""
+    open_entries = [entry for entry in known.entries if entry.is_open]
+    listed = [f"#{e.seq} {e.title}" + (f" ({', '.join(e.paths[:10])})" if e.paths else "") for e in open_entries[-MAX_LISTED:]]
+    if len(open_entries) > MAX_LISTED:
+        listed.append(f"and {len(open_entries) - MAX_LISTED} older ones")
+    return listed
