@@ -12,7 +12,7 @@ from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import queries, sessions
 from orchestration.models import Entry, Proposal, Run
-from orchestration.proposals import applying, reads, requests
+from orchestration.proposals import applying, on_base, reads, requests
 from orchestration.sessions.logs import windows as log_windows
 from workspaces.access import Need
 from workspaces.errors import Invalid
@@ -20,14 +20,6 @@ from workspaces.errors import Invalid
 LOG_LINES = 200
 # Of a proposal: its word and its tone.
 STATES = {"open": ("+ New", "good"), "applied": ("Added", "good"), "rejected": ("Rejected", ""), "outdated": ("Outdated", "warn")}
-# Of its tests before the work: the sentence and its tone.
-ON_BASE = {
-    "red": ("fail before the work, as they must", "good"),
-    "green": ("pass before the work already", "warn"),
-    "broken": ("cannot run before the work", "warn"),
-    "missing": ("are not there before the work", "warn"),
-    "unknown": ("were not seen to fail before the work", "warn"),
-}
 LISTS = (("acceptance_criteria", "Acceptance criteria"), ("tests", "Tests to make pass"))
 
 
@@ -125,10 +117,18 @@ def _row(proposal: Proposal, seqs: dict[str, str]) -> Row:
         parts,
         [(path, True) for path in spec.get("files_to_create") or ()]
         + [(path, False) for path in spec.get("files_to_modify") or ()],
-        ON_BASE.get(proposal.tests_on_base.get("state", "")),
+        _on_base(proposal),
         list(proposal.tests_on_base.get("failing", {}).items()),
         list((spec.get("test_files") or {}).items()),
     )
+
+
+def _on_base(proposal: Proposal) -> tuple[str, str] | None:
+    """None also where its note says what is wrong with its tests."""
+    state = proposal.tests_on_base.get("state", "")
+    if state not in on_base.WORDS or (proposal.note and state != "red"):
+        return None
+    return on_base.WORDS[state], "good" if state == "red" else "warn"
 
 
 def _seqs(page_request: PageRequest, proposals: list[Proposal]) -> dict[str, str]:

@@ -10,6 +10,14 @@ from orchestration.verdicts.evidence import Cases, CheckRun
 
 MAX_SHOWN = 50
 State = Literal["red", "green", "broken", "missing", "unknown"]
+WORDS: dict[str, str] = {
+    "red": "fail before the work, as they must",
+    "green": "pass before the work already",
+    "broken": "cannot run before the work",
+    "missing": "are not there before the work",
+    "unknown": "were not seen to fail before the work",
+}
+"""After "its tests"."""
 GREEN = "Its tests pass already before the work: name tests that fail until the entry is done."
 UNKNOWN = "No check names its test cases (config verify[].junit), so nothing shows that these fail before the work."
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from orchestration import sessions
 from orchestration.git import changes, working_copies
 from orchestration.models import Proposal
 from orchestration.proposals import on_base
@@ -27,7 +28,7 @@ def examined(place: Place, answer: Answer) -> Answer:
     if answer.problems or not named or not place.config.verify:
         return answer
     number = f"{len(named)} {'entry' if len(named) == 1 else 'entries'}"
-    place.writer.add("muster", f"Runs the tests of {number} on {place.commit[:12]}: they must fail there.")
+    sessions.write(place.session, progress=f"Muster runs the tests of {number}: they must fail before the work")
     judged = {**_judged(place, named), **_configuring(place, named)}
     proposed = [_marked(each, judged.get(n)) for n, each in enumerate(answer.proposed)]
     return replace(
