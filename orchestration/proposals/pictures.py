@@ -99,7 +99,7 @@ def untouchable(now: Picture) -> str:
 def outdated(before: Stored, now: Picture | None) -> str:
     """Why a proposal about an entry that was read as `before` cannot be applied, in a sentence; empty: it can."""
     if now is None:
-        return f"#{before['seq']} {_title(before)} was deleted since"
+        return f"#{before['seq']} {title(before)} was deleted since"
     return untouchable(now) or changed(before, now)
 
 
@@ -109,5 +109,6 @@ def changed(before: Stored, now: Picture) -> str:
     return f"{now.name} was changed since: {', '.join(names)}" if names else ""
 
 
-def _title(before: Stored) -> str:
+def title(before: Stored) -> str:
+    """The first line of its text then."""
     return str(before.get("content", "")).strip().split("\n", 1)[0][:120]

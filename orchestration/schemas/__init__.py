@@ -53,6 +53,7 @@ from orchestration.schemas.landing import (
 from orchestration.schemas.rounds import RoundOut, RoundsOut
 from orchestration.schemas.runs import (
     ChoiceIn,
+    OrchestrateIn,
     PlanIn,
     ProposalCounts,
     RunAppliedOut,
@@ -91,6 +92,7 @@ __all__ = [
     "LandingOut",
     "MergedOut",
     "Ok",
+    "OrchestrateIn",
     "Paused",
     "PlanIn",
     "PriorityIn",

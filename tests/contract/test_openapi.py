@@ -101,6 +101,7 @@ MAY_CONFLICT = (
     "landingAccept",
     "landingMerge",
     "landingPutBack",
+    "orchestratorRunsCreate",
     "runsApply",
     "runsProposalPut",
     "runsReject",

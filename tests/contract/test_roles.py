@@ -25,7 +25,7 @@ from tests.factories import (
     keep_alive,
     project,
 )
-from tests.orchestration.proposals.made import PLANNER, a_run
+from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_run
 from tests.plugins import stages
 from workspaces import activity, tokens
 from workspaces.models import Channel, Delivery, Event, Role, Workspace
@@ -84,6 +84,7 @@ RUN = [
     "landingPush",
     "landingPutBack",
     "landingRevert",
+    "orchestratorRunsCreate",
     "planRunsCreate",
     "runsApply",
     "runsProposalPut",
@@ -143,14 +144,14 @@ NEED_A_STATE = ("landingAccept", "landingMerge", "landingPush", "landingPutBack"
 """Refused while the integration branch has nothing to decide."""
 
 CREATES = {
-    "adjustmentsCreate", "channelsCreate", "chargesCreate", "permitsCreate", "planRunsCreate", "reconciliationsCreate", "reviewsCommentCreate",
-    "reviewsCreate", "todoEntriesCreate",
+    "adjustmentsCreate", "channelsCreate", "chargesCreate", "orchestratorRunsCreate", "permitsCreate", "planRunsCreate", "reconciliationsCreate",
+    "reviewsCommentCreate", "reviewsCreate", "todoEntriesCreate",
 }  # fmt: skip
 
 
 def one_of_each() -> Session:
     """With one of everything else in its workspace that a path can name."""
-    workspace = a_workspace(planner=PLANNER)
+    workspace = a_workspace(planner=PLANNER, orchestrator=ORCHESTRATOR)
     a_channel(workspace)
     a_run(workspace, "Parse dates")
     a_review(workspace)

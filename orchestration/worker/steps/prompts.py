@@ -90,6 +90,11 @@ def plan(goal: str, config: Config, *, backlog: Sequence[str], most: int) -> str
     return _render("plan", config.prompts.plan, values)
 
 
+def orchestrate(note: str, config: Config, *, backlog: str, most: int) -> str:
+    """The orchestrator's prompt. `note`: why it was asked. `backlog`: JSON. Raises ValueError if the workspace's template fails."""
+    return _render("orchestrate", config.prompts.orchestrate, {"note": note.strip(), "backlog": backlog, "most": most})
+
+
 def repair(problems: Sequence[str], *, prompt: str = "", answer: str = "") -> str:
     """What is wrong with an answer. `prompt` and `answer`: for an agent that has no conversation to continue."""
     text = REPAIR.format(problems=_text(list(problems)))
