@@ -60,6 +60,16 @@ class Project(models.Model):
         return f"Project of {self.workspace_id}"
 
     @property
+    def steering_spent(self) -> int:
+        """What did not go into entries themselves: planning, splitting, reviewing."""
+        return self.orchestrator_spent + self.expansion_spent + self.interceptor_spent
+
+    @property
+    def steering_share(self) -> float:
+        """Of all spend, from 0 to 1."""
+        return self.steering_spent / self.total_spent if self.total_spent > 0 else 0.0
+
+    @property
     def headroom(self) -> int:
         """Micro-USD that may still be reserved. Negative when a cap was lowered below the spend."""
         return int(self.max_project_spend - self.total_spent - self.held)

@@ -190,7 +190,14 @@ def by_category(figures: Figures) -> dict[str, Any]:
     data = categories.Spend(amounts, project.held, project.max_project_spend)
     sums = {"amount": sum(parts), "spent": total, "day": sum(days), "rate": int(sum(days) / age), "some": any(parts)}
     day_limit = next((status for status in figures.other_limits if (status.category, status.period) == ("total", "day")), None)
-    return {"bar": categories.draw(data), "categories": rows, "sums": sums, "project": project, "day_limit": day_limit}
+    return {
+        "bar": categories.draw(data),
+        "categories": rows,
+        "sums": sums,
+        "project": project,
+        "day_limit": day_limit,
+        "max_steering": figures.config.max_steering_share,
+    }
 
 
 def top(figures: Figures) -> dict[str, Any]:

@@ -18,6 +18,8 @@ def _spec(entry: Entry) -> list[tuple[str, str, Any]]:
         label = name.replace("_", " ").capitalize()
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             shown.append((label, "files" if name.startswith("files_") else "list", value))
+        elif name == "test_files":
+            shown += [(f"Test file {path}", "json", text) for path, text in value.items()]
         elif isinstance(value, str):
             shown.append((label, "text", value))
         elif value:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.models import Entry, Proposal
-from orchestration.proposals import pictures
+from orchestration.proposals import on_base, pictures
 
 Kind, State = Proposal.Kind, Proposal.State
 # Of an open proposal and of an applied one: the word, and its tone.
@@ -33,7 +33,8 @@ LABELS = {"priority": "Priority", "depends_on": "Waits for", "rounds": "Rounds",
 @dataclass(frozen=True)
 class Row:
     """A proposal as the page shows it. `differences`: label, before, after. `needs`: the names of what a new entry waits for. `parts`:
-    headings with their lines. `files`: each with whether it is new."""
+    headings with their lines. `files`: each with whether it is new. `on_base`: the words and the tone of what its tests said before the work.
+    """
 
     proposal: Proposal
     word: str
@@ -43,6 +44,9 @@ class Row:
     needs: list[str]
     parts: list[tuple[str, list[str]]]
     files: list[tuple[str, bool]]
+    on_base: tuple[str, str] | None
+    failing: list[tuple[str, str]]
+    test_files: list[tuple[str, str]]
 
 
 def rows(proposals: Sequence[Proposal]) -> list[Row]:
@@ -74,7 +78,18 @@ def _row(proposal: Proposal, seqs: Mapping[str, str]) -> Row:
         parts,
         [(path, True) for path in spec.get("files_to_create") or ()]
         + [(path, False) for path in spec.get("files_to_modify") or ()],
+        _on_base(proposal),
+        list(proposal.tests_on_base.get("failing", {}).items()),
+        list((spec.get("test_files") or {}).items()),
     )
+
+
+def _on_base(proposal: Proposal) -> tuple[str, str] | None:
+    """None also where its note says what is wrong with its tests."""
+    state = proposal.tests_on_base.get("state", "")
+    if state not in on_base.WORDS or (proposal.note and state != "red"):
+        return None
+    return on_base.WORDS[state], "good" if state == "red" else "warn"
 
 
 def _word(proposal: Proposal) -> tuple[str, str]:

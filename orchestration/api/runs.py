@@ -189,6 +189,7 @@ def _proposals(proposals: Any) -> list[dict[str, Any]]:
             "entry": proposal.after,
             "reason": proposal.reason or None,
             "note": proposal.note or None,
+            "tests_on_base": proposal.tests_on_base or None,
             "entry_id": proposal.entry_id,
             "edited_by": proposal.edited_by or None,
             "decided_by": proposal.decided_by or None,

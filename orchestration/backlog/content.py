@@ -27,6 +27,7 @@ SPEC_FIELDS = (
     "files_to_create",
     "files_to_modify",
     "tests",
+    "test_files",
     "patterns",
     "api_contract",
     "examples",

@@ -108,7 +108,7 @@ def delete(entry: Entry, *, by: Caller, reason: str = "") -> None:
 def spec_paths(spec: dict[str, Any]) -> list[str]:
     """The paths that an entry with this spec locks. Raises Invalid for a bad path."""
     listed: list[str] = []
-    for key in ("files_to_create", "files_to_modify"):
+    for key in ("files_to_create", "files_to_modify", "test_files"):
         for path in spec.get(key) or []:
             try:
                 listed.append(paths.normalise(path))

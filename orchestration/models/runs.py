@@ -77,6 +77,7 @@ class Proposal(models.Model):
     after = models.JSONField(help_text="The new entry, or the new values, as the schema of proposals has them.")
     reason = models.CharField(max_length=500, blank=True, help_text="Why the agent proposes it.")
     note = models.CharField(max_length=500, blank=True, help_text="What Muster found, such as an entry that says the same.")
+    tests_on_base = models.JSONField(default=dict, blank=True, help_text="What its tests said on the commit that the run read.")
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     entry = models.ForeignKey(
         Entry,

@@ -65,8 +65,12 @@ def check(entries: Sequence[ProposedEntry], world: World) -> Iterator[str]:
         yield f"These entries wait for each other: {' → '.join(loop)[:300]}"
     created = set(_names(path for entry in entries for path in entry.created))
     created |= set(_names(path for known in world.entries if known.is_open for path in known.created))
+    owners: dict[str, int] = {}
     for n, entry in enumerate(entries, start=1):
         yield from (f"Entry {n}: {problem}" for problem in _path_problems(entry, created, world))
+        for name in _names(entry.test_files):
+            if (owner := owners.setdefault(name, n)) != n:
+                yield f"Entry {n}: `{name}` is a test file of entry {owner}: each entry brings test files of its own"
 
 
 def _path_problems(entry: ProposedEntry, created: set[str], world: World) -> Iterator[str]:

@@ -25,8 +25,11 @@ def edit(proposal: Proposal, after: ProposedEntry, *, by: Caller) -> Proposal:
         known = World(entries=world.entries(workspace_id))
         refuse(after, others, known)
         after = answers.with_ids(after, known)
+        before = ProposedEntry.model_validate(row.after)
+        if (before.tests, before.test_files) != (after.tests, after.test_files):
+            row.tests_on_base = {}
         row.after, row.edited_by, row.note = after.stored(), by.name, ""
-        row.save(update_fields=["after", "edited_by", "note"])
+        row.save(update_fields=["after", "edited_by", "note", "tests_on_base"])
     return row
 
 

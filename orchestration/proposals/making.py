@@ -1,7 +1,7 @@
 """The proposals of a run, written once, right before it ends."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
@@ -15,7 +15,8 @@ NOTHING = "It proposes nothing: the backlog is good as it is"
 
 @dataclass(frozen=True)
 class Proposed:
-    """A proposal before it has a row. `subject`: the id of the entry that it changes, and `before`: that entry as the run read it."""
+    """A proposal before it has a row. `subject`: the id of the entry that it changes, and `before`: that entry as the run read it.
+    `tests_on_base`: what its tests said on that commit."""
 
     kind: Proposal.Kind
     after: Mapping[str, Any]
@@ -23,14 +24,17 @@ class Proposed:
     note: str = ""
     subject: str | None = None
     before: Mapping[str, Any] | None = None
+    tests_on_base: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an agent's answer proposes. With problems, which are sentences, nothing of it is used."""
+    """What an agent's answer proposes. With problems, which are sentences, nothing of it is used. `doubts`: sentences that the agent gets too
+    if it has another turn; if not, the proposals are marked with them."""
 
     proposed: Sequence[Proposed] = ()
     problems: Sequence[str] = ()
+    doubts: Sequence[str] = ()
 
     @property
     def sentence(self) -> str:
@@ -59,7 +63,8 @@ def keep_answer(session: Session, text: str, answer: Answer) -> None:
                 before=proposed.before,
                 after=proposed.after,
                 reason=proposed.reason[:500],
-                note=proposed.note,
+                note=proposed.note[:500],
+                tests_on_base=proposed.tests_on_base,
             )
             for n, proposed in enumerate(answer.proposed, start=1)
         )

@@ -3,8 +3,9 @@
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from budget import amounts
 from budget.ledger import permits
-from budget.models import Category, Hold
+from budget.models import Category, Hold, Project
 from orchestration import configuration, events
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, Proposal, Run, Session
@@ -46,9 +47,11 @@ def start(
     """Reserve money for a run and enqueue it. `goal`: what it is asked, for people and the agent. The caller's transaction holds the
     executor's row. Raises Invalid where the config has no agent for the role, or where the cap or a limit refuses its reservation.
     """
-    proposer = configuration.load(Executor.objects.get(pk=workspace.pk).config).proposers[role.name]
+    config = configuration.load(Executor.objects.get(pk=workspace.pk).config)
+    proposer = config.proposers[role.name]
     if proposer is None:
         raise roles.missing(role)
+    _refuse_steering(workspace.pk, config.max_steering_share)
     run_id = ids.run()
     reservation = _reserve(workspace.pk, run_id, role.category, configuration.micro(proposer.run_usd))
     session = Session.of_any_role.create(
@@ -67,6 +70,18 @@ def start(
     wake_ups.enqueue_sessions([(run_id, session.attempt)])
     wake_ups.publish_change(workspace.pk, "workers", "budget")
     return run_for(workspace.pk, run_id)
+
+
+def _refuse_steering(workspace_id: str, limit: float | None) -> None:
+    """Raises Invalid where too much of all spend went into planning, splitting and reviewing."""
+    money = Project.objects.get(pk=workspace_id)
+    if limit is not None and money.steering_share > limit:
+        raise Invalid(
+            f"Steering has cost {amounts.format_usd(money.steering_spent)} of {amounts.format_usd(money.total_spent)}, which is "
+            f"{100 * money.steering_share:.0f} % and more than the config's max_steering_share of {100 * limit:g} %: "
+            "raise that, or ask again after more work on entries",
+            "workspaceID",
+        )
 
 
 def _reserve(workspace_id: str, run_id: str, category: Category, amount: int) -> Hold:

@@ -33,7 +33,15 @@ class ProposedEntry(Strict):
 
     @property
     def created(self) -> list[str]:
-        return list((self.spec and self.spec.files_to_create) or ())
+        return list(dict.fromkeys([*((self.spec and self.spec.files_to_create) or ()), *self.test_files]))
+
+    @property
+    def tests(self) -> list[str]:
+        return list((self.spec and self.spec.tests) or ())
+
+    @property
+    def test_files(self) -> dict[str, str]:
+        return dict((self.spec and self.spec.test_files) or {})
 
     def stored(self) -> dict[str, Any]:
         """As JSON, without what was not set."""

@@ -68,7 +68,7 @@ def entries(workspace_id: str) -> list[Known]:
             entry.title,
             entry.status != Entry.Status.DONE,
             tuple(entry.paths),
-            tuple(entry.spec.get("files_to_create") or ()),
+            (*(entry.spec.get("files_to_create") or ()), *(entry.spec.get("test_files") or ())),
         )
         for entry in alive.only("seq", "content", "status", "paths", "spec").iterator()
     ]

@@ -14,17 +14,32 @@ TestList = Annotated[
     Field(max_length=200),
 ]
 FileList = Annotated[list[Annotated[Line, Field(min_length=1)]], Field(max_length=500)]
+MAX_TEST_FILES_CHARS = 100_000
+
+
+def _files(files: dict[str, str]) -> dict[str, str]:
+    if folders := [path for path in files if path.endswith("/")]:
+        raise ValueError(f"has files alone, and {folders[0]} is a folder")
+    if sum(len(text) for text in files.values()) > MAX_TEST_FILES_CHARS:
+        raise ValueError(f"may have at most {MAX_TEST_FILES_CHARS:,} characters in all")
+    return files
+
+
+TestFiles = Annotated[
+    dict[Annotated[Line, Field(min_length=1)], Text], Field(min_length=1, max_length=20), AfterValidator(_files)
+]
 
 
 class Spec(Strict):
     """What is to be done, and how one sees that it is. The files lists are what the entry locks; `tests` are names or patterns of the
-    test cases that it is to make pass."""
+    test cases that it is to make pass. `test_files`: path to text of files with such tests, which Muster writes and no agent changes."""
 
     requirements: Text | list[Text] | None = None
     acceptance_criteria: Annotated[list[Text], Field(max_length=200)] | None = None
     files_to_create: FileList | None = None
     files_to_modify: FileList | None = None
     tests: TestList | None = None
+    test_files: TestFiles | None = None
     patterns: Text | list[Text] | None = None
     api_contract: Text | dict[Text, Json] | list[Json] | None = None
     examples: Text | list[Json] | dict[Text, Json] | None = None

@@ -60,9 +60,18 @@ class RunsOut(Schema):
     next_cursor: str | None
 
 
+class TestsOnBase(Schema):
+    """`state`: red, green, broken, missing or unknown. `failing`: the first line of each message, by case."""
+
+    state: str
+    failing: dict[str, str]
+    remark: str
+
+
 class RunProposalOut(Schema):
     """`entry`: the entry as it would be added; for another `kind`, the new values of the entry `subject_id`, which the run read as `before`.
-    `entry_id`: the entry that it added or changed. `note`: what Muster found."""
+    `entry_id`: the entry that it added or changed. `note`: what Muster found. `tests_on_base`: what
+    its tests said before the work; null: it has none, or they were edited since."""
 
     id: int
     number: int
@@ -73,6 +82,7 @@ class RunProposalOut(Schema):
     entry: dict[str, Any]
     reason: str | None
     note: str | None
+    tests_on_base: TestsOnBase | None
     entry_id: str | None
     edited_by: str | None
     decided_by: str | None

@@ -84,6 +84,12 @@ def matching(pattern: str, names: Iterable[str]) -> set[str]:
     return {name for name in names if _is_match(dotted_pattern, name)}
 
 
+def files(patterns: Iterable[str]) -> set[str]:
+    """The source files that patterns or paths name, as a JUnit report of pytest names one that it cannot import: as a case."""
+    heads = {pattern.strip().partition("::")[0] for pattern in patterns}
+    return {_dotted(head) for head in heads if head.endswith(SOURCE_SUFFIXES)}
+
+
 def names_case(text: str, name: str) -> bool:
     """Whether a text names a case: by its last part, as a word of its own."""
     word = _plain(name).rsplit(".", 1)[-1]

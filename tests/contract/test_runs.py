@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.models import Entry
 from orchestration.proposals import applying
 from tests.contract.api import Api, invalid, not_found
 from tests.factories import ANA, a_token, a_workspace, an_entry
@@ -103,3 +104,29 @@ def test_runs_come_in_pages(shop: Api) -> None:
     following = shop.get(f"/runs?limit=2&cursor={page['next_cursor']}").json
     assert [run["id"] for run in page["runs"] + following["runs"]] == newest_first
     assert following["next_cursor"] is None
+
+
+def test_the_state_of_its_tests_is_shown_until_they_are_edited(shop: Api, workspace: Workspace) -> None:
+    spec = {"tests": ["test_a.test_b"], "test_files": {"test_a.py": "def test_b(): assert False"}}
+    run = a_run(workspace, {"content": "Parse dates", "spec": spec})
+    state = {"state": "red", "failing": {"test_a.test_b": "assert False"}, "remark": ""}
+    run.proposals.update(tests_on_base=state)
+    [proposal] = shop.get(f"/runs/{run.pk}/proposals").json["proposals"]
+    assert proposal["tests_on_base"] == state
+    address = f"/runs/{run.pk}/proposals/{proposal['id']}"
+    assert shop.put(address, {"content": "Parse ISO dates", "spec": spec}).json["tests_on_base"] == state
+    assert shop.put(address, {"content": "Parse", "spec": {"tests": ["test_a"]}}).json["tests_on_base"] is None
+
+
+@pytest.mark.parametrize(
+    "files", [{}, {"../a.py": ""}, {"tests/": ""}, {"a.py": 1}, {"a.py": "x" * 100_001}, {".git/hooks/x": ""}]
+)
+def test_test_files_that_cannot_be_written_are_refused(shop: Api, files: Any) -> None:
+    response = shop.post("/todo/entries", {"entries": [{"content": "Parse", "spec": {"test_files": files}}]})
+    assert (response.status, "test_files" in response.json["errors"][0]["propertyNames"][0]) == (400, True)
+
+
+def test_an_entry_locks_its_test_files(shop: Api) -> None:
+    spec = {"files_to_modify": ["a.py"], "test_files": {"./tests/test_a.py": ""}}
+    assert shop.post("/todo/entries", {"entries": [{"content": "Parse", "spec": spec}]}).status == 201
+    assert Entry.objects.get().paths == ["a.py", "tests/test_a.py"]

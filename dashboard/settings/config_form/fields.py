@@ -128,6 +128,8 @@ SECTIONS = (
         Field("min_round_usd", "Min per round", "With less left, no session starts.", "usd", "USD"),
         Field("hold_slice_usd", "Initial reservation", "A session reserves this much at a time. Empty: all at once.", "usd", "USD"),
         Field("auto_reallocate", "Reallocate budgets", "After each round, among entries with unlocked budgets.", "flag"),
+        Field("max_steering_share", "Max share of steering", "Orchestrator, expansion and interceptor of all spend, from 0 to 1. Above it no run starts. "
+              "Empty: no limit.", "float"),
     )),
     Section("plateau", "Plateau", "Blocks an entry that no longer improves.", (
         Field("plateau.rounds", "After", "Rounds in a row with too little gain.", "int", "rounds"),

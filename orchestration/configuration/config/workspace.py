@@ -47,7 +47,7 @@ class LandingRules(Part):
 
 class Config(Part):
     """`protected`: patterns of files that judge the work (`*` within a name, `**` across folders), in addition to the files that the verify
-    commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `hold_slice_usd`: a session reserves this much
+    commands name. `auto_reallocate`: unlocked budgets are shared out again after each round. `max_steering_share`: above it no run starts. `hold_slice_usd`: a session reserves this much
     at its start and grows in such steps to the round's ceiling; unset: all at once. Amounts are USD in JSON and micro-USD in the properties.
     `pass_policy`: `no_regression` compares with the base, `all_green` needs every check to pass. `verdict_max_age_s`: a base's verdict that is
     older is made again before it refuses work. `follow_base`: new commits of the base branch are merged into the integration branch.
@@ -74,6 +74,7 @@ class Config(Part):
     min_round_usd: Amount = Decimal("0.05")
     hold_slice_usd: Annotated[Amount, AfterValidator(_min_reservation)] | None = None
     auto_reallocate: bool = False
+    max_steering_share: Annotated[float, BeforeValidator(as_float), Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     plateau: Plateau = Field(default_factory=Plateau)
     sandbox: Sandbox = Field(default_factory=Sandbox)
     limits: Limits = Field(default_factory=Limits)

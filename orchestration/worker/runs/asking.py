@@ -2,22 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from orchestration import configuration, sessions
-from orchestration.configuration import Agent, Config, secrets
+from orchestration.configuration import Config, secrets
 from orchestration.git import working_copies
 from orchestration.git.clones import checkouts
 from orchestration.landing import branch
 from orchestration.models import Proposal, Run, Session
 from orchestration.proposals import automatic, making, roles
 from orchestration.proposals.making import Answer
-from orchestration.proposals.roles import Role
 from orchestration.sessions import Ending, metering, sandbox, session_dir, supervise
 from orchestration.sessions.logs import chunks as log_chunks
-from orchestration.sessions.sandbox import Boxes, SandboxMissing
+from orchestration.sessions.sandbox import SandboxMissing
 from orchestration.sessions.stop_flags import StopFlags
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process
@@ -25,26 +24,14 @@ from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared import interface
 from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.agents.shared.json_values import without_unstorable
-from orchestration.worker.runs import expander, orchestrator, planner
+from orchestration.worker.runs import contracts, expander, orchestrator, planner
+from orchestration.worker.runs.place import Place, stopped
 from orchestration.worker.runs.question import Ask, Question
 from orchestration.worker.steps import prompts
 
 Outcome = Session.Outcome
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent another turn is pointless
 ASK: dict[interface.Role, Ask] = {"plan": planner.question, "expand": expander.question, "orchestrate": orchestrator.question}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where and with what the agent of a run works. `cwd`: its clone."""
-
-    session: Session
-    role: Role
-    agent: Agent
-    stop_flags: StopFlags
-    writer: log_chunks.Writer
-    boxes: Boxes
-    cwd: Path
 
 
 def ask(session: Session, stop_flags: StopFlags) -> Ending:
@@ -57,14 +44,13 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
         boxes = sandbox.for_workspace(config, session.workspace, place=session.role, programs=agents.binaries(config))
     except SandboxMissing as missing:
         return outcomes.from_failure(Failure("sandbox_missing", str(missing)))
-    writer = log_chunks.Writer(
-        session, limit=config.log_limit_bytes, mask=secrets.mask_for(session.workspace_id, configuration.envs(config))
-    )
+    mask = secrets.mask_for(session.workspace_id, configuration.envs(config))
+    writer = log_chunks.Writer(session, limit=config.log_limit_bytes, mask=mask)
     writer.add("muster", boxes.decision.sentence)
     try:
-        with _folder(session, config) as cwd:
+        with _folder(session, config) as (cwd, commit):
             sessions.enter(session, role.phase)
-            place = Place(session, role, agent, stop_flags, writer, boxes, cwd)
+            place = Place(session, role, agent, config, stop_flags, writer, boxes, mask, cwd, commit)
             question = _question(session, config)
             return question if isinstance(question, Ending) else _answer(place, question)
     finally:
@@ -72,18 +58,18 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
 
 
 @contextmanager
-def _folder(session: Session, config: Config) -> Iterator[Path]:
-    """A clone at the tip, whose commit the run remembers; an empty folder for a role that reads no files."""
+def _folder(session: Session, config: Config) -> Iterator[tuple[Path, str]]:
+    """A clone at the tip, and its commit, which the run remembers; for a role that reads no files an empty folder, and no commit."""
     repo = Path(session.workspace.repo)
     if not roles.BY_NAME[session.role].reads_files:
         with _empty_folder(repo, session_dir.worktrees() / session.pk) as folder:
-            yield folder
+            yield folder, ""
         return
     commit = branch.start_point(session.workspace_id, repo, config.integration_branch)
     Run.objects.filter(pk=session.pk).update(commit=commit)
     store = session_dir.store(session.workspace_id, repo)
     with working_copies.checkout(store, session_dir.worktrees(), session.pk, commit) as cwd:
-        yield cwd
+        yield cwd, commit
 
 
 @contextmanager
@@ -113,7 +99,9 @@ def _answer(place: Place, question: Question) -> Ending:
         if ending := _early_end(place, agent_run):
             return ending
         text = without_unstorable(agent_run.summary)
-        answer = question.read(text)
+        answer = contracts.examined(place, question.read(text))
+        if turn < interface.TURNS and metering.left(session) >= MIN_LIMIT:
+            answer = replace(answer, problems=answer.problems or answer.doubts)
         making.keep_answer(session, text, answer)
         if not answer.problems:
             applied = automatic.apply(Run.objects.select_related("session").get(pk=session.pk)).applied
@@ -168,11 +156,8 @@ def _early_end(place: Place, agent_run: AgentRun) -> Ending | None:
     if not agent_run.cost_known:
         sessions.forget_price(session)
     reason = place.stop_flags.reason or agent_run.reason
-    if reason == "stopped":
-        by = Session.of_any_role.values_list("stop_wanted_by", flat=True).get(pk=session.pk)
-        return Ending(Outcome.STOPPED, f"Stopped by {by}")
-    if reason in ("interrupted", "superseded", "fenced"):
-        return Ending(Outcome.INTERRUPTED, "The worker was shut down: ask again")
+    if reason in ("stopped", "interrupted", "superseded", "fenced"):
+        return stopped(session, reason)
     if reason == "out_of_money":
         sentence = f"The run spent what it may without an answer: raise {place.role.key}.run_usd, or ask for less"
         return Ending(Outcome.OUT_OF_MONEY, sentence)

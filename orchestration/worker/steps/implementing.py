@@ -9,7 +9,7 @@ from orchestration.sessions import Ending, conversations, giving_way, metering, 
 from orchestration.worker import agents
 from orchestration.worker.agent_run import outcomes, process
 from orchestration.worker.agent_run.process import AgentRun
-from orchestration.worker.steps import base, prompts, protected_files, repository_rules, undeclared_files
+from orchestration.worker.steps import base, given_tests, prompts, protected_files, repository_rules, undeclared_files
 from orchestration.worker.steps.context import RoundContext, SessionOver, scratch
 
 CONTINUE_PROMPT = "There is money for you again. Continue the task where you stopped, and finish it."
@@ -26,6 +26,7 @@ def implement(context: RoundContext) -> list[str]:
     if not copy.is_set_up(home):
         context.set_up(copy.path)
         copy.mark_set_up(home)
+    given_tests.put(given_tests.of(context.entry), copy.path)
     agent_run = _run_agent(context, text)
     if (
         agent_run.failure is not None
@@ -65,6 +66,7 @@ def check_changes(context: RoundContext) -> list[str]:
 
 
 def _prompt(context: RoundContext) -> str:
+    given = given_tests.of(context.entry)
     try:
         return prompts.implement(
             context.entry,
@@ -73,7 +75,10 @@ def _prompt(context: RoundContext) -> str:
             findings_by_round=rounds.findings_for(context.entry),
             conflicts=_conflicts(context),
             known_failures=base.known_failures(context),
-            protected=[name for name in context.protected if not any(paths.covers(own, name) for own in context.entry.paths)],
+            protected=[
+                *given,
+                *(name for name in context.protected if not any(paths.covers(own, name) for own in context.entry.paths)),
+            ],
         )
     except ValueError as problem:
         message = f"The workspace's prompt template fails: {problem}"
@@ -141,6 +146,7 @@ def _commit(context: RoundContext) -> list[str]:
     opened = context.round
     message = f"{context.entry.title}\n\nMuster round {opened.number} of {context.entry.pk}"
     copy = session_dir.working_copy(context.entry, context.boxes.wrap)
+    given_tests.put(given_tests.of(context.entry), copy.path)
     committed = copy.commit(message, max_bytes=context.config.limits.file_bytes)
     opened.commit = committed.sha or copy.export()
     opened.diffstat = changes.diffstat(context.repo, context.worktree.base_sha, opened.commit)

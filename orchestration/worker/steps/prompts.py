@@ -53,7 +53,7 @@ def implement(
     entry's targets. Raises ValueError if the workspace's template fails."""
     values = _common(entry, number) | {
         "found": [{"round": earlier, "text": _text(list(findings))} for earlier, findings in findings_by_round],
-        "files": _text(entry.paths),
+        "files": _text([path for path in entry.paths if path not in protected]),
         "protected": _text(_shortened(protected)),
         "conflicts": _text(list(conflicts)),
         "targets": _text(entry.spec.get("tests") or []),

@@ -1,22 +1,47 @@
 """Runs commands in a working copy for a session: their output goes to its log, and its stop requests end them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
-from orchestration.configuration import Check
+from orchestration.configuration import Check, Config
+from orchestration.configuration.secrets import Mask
+from orchestration.models import Session
 from orchestration.processes.agent_process import Ended
 from orchestration.sessions import session_dir, supervise
+from orchestration.sessions.logs import chunks as log_chunks
+from orchestration.sessions.sandbox import Boxes, Started
+from orchestration.sessions.stop_flags import StopFlags
 from orchestration.sessions.supervise import SupervisedProcess
 from orchestration.worker.judging.checks import CannotJudge, RunCheck
-from orchestration.worker.steps.context import SETUP_TIMEOUT_S, RoundContext
+from orchestration.worker.steps.context import SETUP_TIMEOUT_S
 
 OF_ENTRY = ("MUSTER_ENTRY_ID", "MUSTER_SESSION_ID", "MUSTER_ROUND", "MUSTER_SPEC_FILE", "MUSTER_PROMPT_FILE")
+
+
+class CommandContext(Protocol):
+    """What a session's commands need of it: a round's context, or a run's place."""
+
+    @property
+    def session(self) -> Session: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def stop_flags(self) -> StopFlags: ...
+    @property
+    def writer(self) -> log_chunks.Writer: ...
+    @property
+    def boxes(self) -> Boxes: ...
+    @property
+    def mask(self) -> Mask: ...
+    def start(self, working_copy: Path, env: Mapping[str, str]) -> Started: ...
+    def check_stop_requests(self) -> None: ...
 
 
 class SessionRunner:
     """`label`: marks the lines in the log. `with_entry`: whether the commands get the variables of the entry; on a base they do not."""
 
-    def __init__(self, context: RoundContext, *, label: str = "", with_entry: bool = True) -> None:
+    def __init__(self, context: CommandContext, *, label: str = "", with_entry: bool = True) -> None:
         self.context = context
         self.label = label
         self.with_entry = with_entry

@@ -12,7 +12,7 @@ from orchestration.verdicts import checks_hash, scopes, store
 from orchestration.verdicts.comparison import Question, Result, compare
 from orchestration.verdicts.evidence import CheckRun
 from orchestration.worker.judging import checks
-from orchestration.worker.steps import agent_verdicts, base, protected_files, reviewing
+from orchestration.worker.steps import agent_verdicts, base, given_tests, protected_files, reviewing
 from orchestration.worker.steps.context import RoundContext
 from orchestration.worker.steps.runner import SessionRunner
 
@@ -21,8 +21,13 @@ def verify(context: RoundContext, findings: list[str]) -> Verdict:
     """Run the checks, and then the verifying agent if there is no finding yet. Raises SessionOver."""
     with working_copies.checkout(context.store, session_dir.worktrees(), context.session.pk, context.round.commit) as checkout:
         changed = _restore_judges(context, checkout)
+        lost = given_tests.put(given_tests.of(context.entry), checkout)
         if context.session.work == Entry.Work.VERIFY and not findings:
             findings = [*findings, *_findings_of_commit(context, changed)]
+        findings = [
+            *findings,
+            *(f"judge_changed: the work lacks the entry's test file {name}: does git ignore it?" for name in lost),
+        ]
         verdict = checks.NO_CHECKS
         if context.config.verify:
             verdict = _judge(context, checkout, is_whole=not changed and not findings)
@@ -39,7 +44,7 @@ def question_for(entry: Entry, policy: str, *, needs_gain: bool = True) -> Quest
     """What an entry's work must show."""
     tests = entry.spec.get("tests")
     targets = tuple(str(pattern) for pattern in tests) if isinstance(tests, list) else ()
-    text = "\n".join([entry.content, *(str(value) for key, value in entry.spec.items() if key != "tests")])
+    text = "\n".join([entry.content, *(str(value) for key, value in entry.spec.items() if key not in ("tests", "test_files"))])
     return Question(policy=policy, targets=targets, text=text, needs_gain=needs_gain)  # type: ignore[arg-type]
 
 

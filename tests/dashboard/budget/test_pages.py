@@ -65,6 +65,15 @@ def test_the_total_is_the_same_everywhere(bea: Client, day: Workspace) -> None:
     assert amounts.format_usd(total) in text_of(bea, at(day), fragment="header")
 
 
+def test_the_share_of_steering_follows_the_categories_with_its_limit(bea: Client, day: Workspace) -> None:
+    money = Project.objects.get(pk=day.pk)
+    spent, total = amounts.format_usd(money.steering_spent), amounts.format_usd(money.total_spent)
+    assert f"is {spent} of {total}: {100 * money.steering_share:.0f} % of all spend." in in_line(text_of(bea, at(day)))
+    executor = Executor.objects.get(pk=day.pk)
+    Executor.objects.filter(pk=day.pk).update(config={**executor.config, "max_steering_share": 0.15})
+    assert "Above 15 % no run starts." in text_of(bea, at(day))
+
+
 def test_categories_as_shown_add_up_to_the_total_as_shown(bea: Client, day: Workspace) -> None:
     context = bea.get(at(day)).context
     shown = [usd(row["spent"].strip("$")) for row in context["categories"]]

@@ -176,6 +176,18 @@ def test_a_second_person_stops_a_run_that_began_after_a_stop(otto: Client, plann
     assert Session.of_any_role.get(pk=Run.objects.get().pk).outcome == Session.Outcome.STOPPED
 
 
+def test_the_tests_that_an_entry_brings_are_shown_with_their_state(otto: Client, planned: Workspace) -> None:
+    spec = {"tests": ["test_a.test_b"], "test_files": {"test_a.py": "def test_b(): assert <0>"}}
+    run = a_run(planned, {"content": "Parse dates", "spec": spec}, {"content": "Print dates", "spec": {"tests": ["x"]}})
+    run.proposals.filter(number=1).update(
+        tests_on_base={"state": "red", "failing": {"test_a.test_b": "assert <0>"}, "remark": ""}
+    )
+    run.proposals.filter(number=2).update(tests_on_base={"state": "unknown", "failing": {}, "remark": "No check names it."})
+    seen = text(page(otto, planned, f"runs/{run.pk}/"))
+    assert "Its tests fail before the work, as they must" in seen and "assert &lt;0&gt;" in seen
+    assert "Its tests were not seen to fail before the work" in seen and "No check names it." in seen
+
+
 @pytest.fixture
 def steered(workspace: Workspace) -> Workspace:
     """The workspace, with an orchestrator and three entries of its own: A, B and C."""

@@ -21,6 +21,7 @@ TRAITS = Traits(
     changes_files=False,
 )
 
+EVENTS = frozenset(["usage", "text", "waiting", "failure", "verdict", "result"])
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 MAX_TOKENS = 10**12
 MAX_ID_LENGTH = 100
@@ -42,19 +43,28 @@ def resume(task: Task) -> Launch:
 
 
 def reader(task: Task) -> "Reader":
-    return Reader()
+    return Reader(answers=task.role not in ("implement", "review", "verify"))
 
 
 class Reader:
+    """`answers`: its output without the events is its answer, unless it prints a `result`; else such lines are log text alone."""
+
     thread: Thread | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, *, answers: bool = False) -> None:
         self._nameless = 0
         self._verdicts: list[str] = []
+        self._answers = answers
+        self._text: list[str] = []
+        self._length = 0
 
     def read(self, line: str, *, is_error: bool = False) -> Iterator[Event]:
-        """An unreadable usage line counts as a request with unknown cost; other lines are log text."""
-        if is_error or not line.startswith("{") or (message := parse_object(line)) is None:
+        """An unreadable usage line counts as a request with unknown cost."""
+        if is_error:
+            return
+        message = parse_object(line) if line.startswith("{") else None
+        if message is None or str(message.get("type")) not in EVENTS:
+            self._keep(line)
             return
         match message.get("type"):
             case "usage":
@@ -69,7 +79,13 @@ class Reader:
                 self._verdicts = [*self._verdicts, line[:20_000]][-MAX_VERDICTS:]
                 yield Finished(ok=True, summary="\n".join(self._verdicts))  # whoever reads it sees two that differ
             case "result":
+                self._answers = False
                 yield Finished(ok=message.get("ok", True) is not False, summary=str(message.get("summary", ""))[:MAX_ANSWER])
+
+    def _keep(self, line: str) -> None:
+        if self._answers and self._length < MAX_ANSWER:
+            self._text.append(line)
+            self._length += len(line) + 1
 
     def _name(self, message: Any) -> str:
         """The id of a usage line. A line without one is a separate request, identified by its position: a replayed journal gives the same ids."""
@@ -85,8 +101,9 @@ class Reader:
     def poll(self) -> Iterable[Event]:
         return ()
 
-    def end(self, exit_code: int | None) -> Iterable[Event]:
-        return ()
+    def end(self, exit_code: int | None) -> Iterator[Event]:
+        if self._answers and exit_code == 0:
+            yield Finished(ok=True, summary="\n".join(self._text)[:MAX_ANSWER])
 
 
 def _moment(value: Any) -> float | None:

@@ -1,13 +1,14 @@
 """The command agent's lines: each is read and counts once, and none breaks the session."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestration.worker.agents import command
-from orchestration.worker.agents.shared.events import Text, Usage
+from orchestration.worker.agents.shared.events import Finished, Text, Usage
 from tests.orchestration.worker.agents.recorded import a_task, of_kind
 
 
@@ -38,3 +39,20 @@ def test_text_can_be_stored_whatever_it_holds(tmp_path: Path) -> None:
 )
 def test_unknown_lines_are_log_text(tmp_path: Path, line: str) -> None:
     assert read(tmp_path, line) == []
+
+
+def test_a_planner_that_prints_no_result_has_answered_with_its_other_output(tmp_path: Path) -> None:
+    reader = command.reader(replace(a_task(tmp_path), role="plan"))
+    lines = ["{", '  "entries": []', "}", json.dumps({"type": "usage", "cost_usd": 0.1}), json.dumps({"type": "task"})]
+    events = [event for line in lines for event in reader.read(line)]
+    assert list(reader.read("a warning", is_error=True)) == []
+    assert of_kind(Finished, events) == []
+    assert list(reader.end(0)) == [Finished(ok=True, summary='{\n  "entries": []\n}\n{"type": "task"}')]
+    assert list(reader.end(1)) == []
+
+
+def test_a_result_counts_before_other_output(tmp_path: Path) -> None:
+    reader = command.reader(replace(a_task(tmp_path), role="plan"))
+    read_lines = [list(reader.read(line)) for line in ("thinking", json.dumps({"type": "result", "summary": "plan"}))]
+    assert read_lines == [[], [Finished(ok=True, summary="plan")]]
+    assert list(reader.end(0)) == []

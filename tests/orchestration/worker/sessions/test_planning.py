@@ -1,5 +1,7 @@
 """A planner's run, by a real command in a real clone: its answer, its repair, its money and its end."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from budget.models import Hold, LedgerEntry
 from orchestration import sessions
 from orchestration.models import Entry, Executor, Run, Session
 from orchestration.proposals import requests
-from tests.factories import ANA, an_entry, project
+from tests.factories import ANA, a_charge, an_entry, project
 from tests.orchestration.worker.sessions.planning import answers, ask, entries
 from tests.orchestration.worker.sessions.shop import Shop, spends, until
 from workspaces.errors import Invalid
@@ -62,6 +64,12 @@ def test_an_answer_that_cannot_be_used_is_repaired_once(planned: Callable[..., S
     run = ask(shop)
     assert run.session.outcome == Outcome.PASSED
     assert project(shop.workspace).orchestrator_spent == usd("0.02")  # both turns are paid, though their usage has the same id
+
+
+def test_a_command_may_print_its_answer_as_plain_json(planned: Callable[..., Shop], tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps(entries("Parse dates"), indent=1))
+    run = ask(planned(command=f"echo reading; {spends(0.01)}; cat {tmp_path}/plan.json"))
+    assert [proposal.title for proposal in run.proposals.all()] == ["Parse dates"]
 
 
 def test_a_second_bad_answer_ends_it_with_its_problems(planned: Callable[..., Shop]) -> None:
@@ -135,6 +143,21 @@ def test_a_limit_refuses_a_run_with_its_sentence(planned: Callable[..., Shop], c
         requests.plan(shop.workspace, "Better", by=ANA)
     assert not Run.objects.exists()
     assert not Hold.objects.exists()
+
+
+def test_no_run_starts_while_too_much_is_spent_on_steering(planned: Callable[..., Shop]) -> None:
+    shop = planned(entries("Parse dates"), max_steering_share=0.25)
+    ask(shop)  # nothing was spent before it
+    sentence = "Steering has cost $0.01 of $0.01, which is 100 % and more than the config's max_steering_share of 25 %"
+    with pytest.raises(Invalid, match=re.escape(sentence)):
+        requests.plan(shop.workspace, "Better", by=ANA)
+    entry = an_entry(shop.workspace)
+    a_charge(entry, "0.02", round=None, category="interceptor")
+    a_charge(entry, "0.08", round=None)
+    with pytest.raises(Invalid, match=re.escape("$0.03 of $0.11, which is 27 %")):
+        requests.plan(shop.workspace, "Better", by=ANA)
+    a_charge(entry, "0.01", round=None)
+    assert requests.plan(shop.workspace, "Better", by=ANA)
 
 
 def test_a_run_does_not_count_among_the_sessions(planned: Callable[..., Shop]) -> None:

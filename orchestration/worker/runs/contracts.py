@@ -1,0 +1,97 @@
+"""Runs the tests of proposed entries on the commit that their run reads: each must fail there, since it must pass after the work."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from orchestration import sessions
+from orchestration.git import changes, working_copies
+from orchestration.models import Proposal
+from orchestration.proposals import on_base
+from orchestration.proposals.making import Answer, Proposed
+from orchestration.proposals.on_base import OnBase
+from orchestration.proposals.schema import ProposedEntry
+from orchestration.sessions import session_dir
+from orchestration.verdicts import checks_hash, store
+from orchestration.verdicts.evidence import CheckRun
+from orchestration.worker.judging import checks
+from orchestration.worker.judging.checks import CannotJudge
+from orchestration.worker.runs.place import Place
+from orchestration.worker.steps import given_tests, protected_files
+from orchestration.worker.steps.runner import SessionRunner
+
+
+def examined(place: Place, answer: Answer) -> Answer:
+    """The answer with what the tests of its new entries say on the base, and what is wrong with them. Raises SessionOver."""
+    added = {n: each for n, each in enumerate(answer.proposed) if each.kind == Proposal.Kind.ADD}
+    entries = {n: ProposedEntry.model_validate(each.after) for n, each in added.items()}
+    named = {n: entry for n, entry in entries.items() if entry.tests or entry.test_files}
+    if answer.problems or not named or not place.config.verify:
+        return answer
+    number = f"{len(named)} {'entry' if len(named) == 1 else 'entries'}"
+    sessions.write(place.session, progress=f"Muster runs the tests of {number}: they must fail before the work")
+    judged = {**_judged(place, named), **_configuring(place, named)}
+    proposed = [_marked(each, judged.get(n)) for n, each in enumerate(answer.proposed)]
+    return replace(
+        answer,
+        proposed=proposed,
+        doubts=[f"Entry {n + 1}: {judged[n].problem}" for n in sorted(judged) if judged[n].problem],
+    )
+
+
+def _marked(proposed: Proposed, on_base: OnBase | None) -> Proposed:
+    if on_base is None:
+        return proposed
+    return replace(proposed, tests_on_base=on_base.as_json(), note=f"{on_base.problem} {proposed.note}".strip())
+
+
+def _judged(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
+    judged = _judge(place, named)
+    broken = {n for n, each in judged.items() if each.state == "broken"}
+    others = {n: entry for n, entry in named.items() if n not in broken}
+    if broken and others:  # a file that cannot be imported may keep the program from running any other
+        judged |= _judge(place, others)
+    return judged
+
+
+def _judge(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
+    files = {path: text for entry in named.values() for path, text in given_tests.normalised(entry.test_files).items()}
+    try:
+        runs = _run(place, files)
+    except CannotJudge as why:
+        return dict.fromkeys(named, OnBase("unknown", remark=f"The checks cannot run before the work: {why}"[:300]))
+    if endless := next((run for run in runs if not run.is_evidence), None):
+        end = "; ".join(endless.findings) or endless.cause
+        return dict.fromkeys(named, OnBase("broken", problem=f"With its test files, {endless.name} {end}"[:300]))
+    return on_base.judge(named, runs, _before(place))
+
+
+def _run(place: Place, files: dict[str, str]) -> list[CheckRun]:
+    """Raises CannotJudge where the workspace's setup fails."""
+    name = f"{place.session.pk}-tests"
+    runner = SessionRunner(place, label="tests", with_entry=False)
+    with working_copies.checkout(place.store, session_dir.worktrees(), name, place.commit) as folder:
+        given_tests.put(files, Path(folder))
+        runner.set_up(folder)
+        return checks.observe(place.config.verify, folder, runner.run(folder))
+
+
+def _before(place: Place) -> list[CheckRun]:
+    """What the checks said of the base alone; empty while it is not known."""
+    tree = changes.tree_of(place.repo, place.commit)
+    verdict = store.newest(place.session.workspace_id, tree, checks_hash.of(place.config))
+    return list(store.runs_of(verdict).values()) if verdict else []
+
+
+def _configuring(place: Place, named: dict[int, ProposedEntry]) -> dict[int, OnBase]:
+    """Entries that bring a file that configures how all tests run: it could make any of them pass."""
+    bad = {
+        n: protected_files.tampered(
+            given_tests.normalised(entry.test_files), at_base=(), patterns=place.config.protected, declared=()
+        )
+        for n, entry in named.items()
+    }
+    return {
+        n: OnBase("broken", problem=f"{names[0]} configures how tests run: test_files has tests alone.")
+        for n, names in bad.items()
+        if names
+    }

@@ -1,0 +1,60 @@
+"""Where and with what the agent of a run works."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.configuration import Agent, Config
+from orchestration.configuration.secrets import Mask
+from orchestration.git.clones.stores import Store
+from orchestration.models import Session
+from orchestration.proposals.roles import Role
+from orchestration.sessions import Ending, session_dir
+from orchestration.sessions.logs import chunks as log_chunks
+from orchestration.sessions.sandbox import Boxes, Started
+from orchestration.sessions.stop_flags import StopFlags
+from orchestration.worker.steps.context import SessionOver, scratch
+
+Outcome = Session.Outcome
+
+
+@dataclass(frozen=True)
+class Place:
+    """`agent`: of the run's role. `cwd`: its clone of `commit`."""
+
+    session: Session
+    role: Role
+    agent: Agent
+    config: Config
+    stop_flags: StopFlags
+    writer: log_chunks.Writer
+    boxes: Boxes
+    mask: Mask
+    cwd: Path
+    commit: str
+
+    @property
+    def repo(self) -> Path:
+        return Path(self.session.workspace.repo)
+
+    @property
+    def store(self) -> Store:
+        return session_dir.store(self.session.workspace_id, self.repo)
+
+    def start(self, working_copy: Path, env: Mapping[str, str]) -> Started:
+        """How a command of the workspace starts in this working copy."""
+        directory = session_dir.for_session(self.session.pk)
+        return self.boxes.start(working_copy, env, scratch=scratch(self.session, working_copy), files=directory.files)
+
+    def check_stop_requests(self) -> None:
+        """Raises SessionOver if the run must end."""
+        if self.stop_flags.reason:
+            raise SessionOver(stopped(self.session, self.stop_flags.reason))
+
+
+def stopped(session: Session, reason: str) -> Ending:
+    """The ending of a run that a person stopped, or whose worker is shut down."""
+    if reason == "stopped":
+        by = Session.of_any_role.values_list("stop_wanted_by", flat=True).get(pk=session.pk)
+        return Ending(Outcome.STOPPED, f"Stopped by {by}")
+    return Ending(Outcome.INTERRUPTED, "The worker was shut down: ask again")

@@ -1,0 +1,43 @@
+"""The test files of an entry's spec: they judge its work, so whatever an agent made of them, Muster writes them as they were given."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from orchestration.backlog import paths
+from orchestration.models import Entry
+from orchestration.sessions import own_files
+
+MAX_BYTES = 1_000_000
+
+
+def of(entry: Entry) -> dict[str, str]:
+    """Path to text."""
+    return normalised(entry.spec.get("test_files") or {})
+
+
+def normalised(files: Mapping[str, str]) -> dict[str, str]:
+    return {paths.normalise(path): text for path, text in files.items()}
+
+
+def put(files: Mapping[str, str], folder: Path) -> list[str]:
+    """Write them into a working copy; call it while no agent runs there. Returns those that were missing or different."""
+    different = [name for name, text in files.items() if not _stands(folder, name, text)]
+    for name in different:
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        own_files.write(folder, name, files[name])
+    return different
+
+
+def _stands(folder: Path, name: str, text: str) -> bool:
+    """Whether the file is there with this text. One behind a link is not."""
+    path = folder / name
+    if path.resolve() != folder.resolve() / name:
+        return False
+    try:
+        with own_files.reading(path) as file:
+            return file.read(MAX_BYTES) == text.encode()
+    except OSError:
+        return False

@@ -1,0 +1,111 @@
+"""The tests that a planner's entries bring: they fail before the work, judge it, and land with it."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.models import Entry, Proposal, Run
+from orchestration.proposals import applying
+from orchestration.sessions.logs import windows as log_windows
+from tests.factories import ANA
+from tests.orchestration.worker.sessions.planning import answers, ask
+from tests.orchestration.worker.sessions.shop import Shop, entry_of, rounds_of
+
+PYTEST = {
+    "name": "tests",
+    "run": [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--continue-on-collection-errors",
+        "--junitxml=junit.xml",
+    ],
+    "junit": "junit.xml",
+}
+RED = "def test_double():\n    import shop\n    assert shop.double(2) == 4\n"
+GREEN = "def test_one():\n    import shop\n    assert shop.one() == 1\n"
+UNREADABLE = "from shop import double\n\ndef test_double():\n    assert double(2) == 4\n"
+WORK = "printf 'def one():\\n    return 1\\n\\n\\ndef double(n):\\n    return 2 * n\\n' > shop.py"
+
+
+def answer(text: str, test: str = "test_double", **spec: Any) -> dict[str, Any]:
+    """One entry with one test file."""
+    contract = {"tests": [f"tests/test_new.py::{test}"], "test_files": {"tests/test_new.py": text}}
+    return {"entries": [{"content": "Double", "spec": {"files_to_modify": ["shop.py"], **contract, **spec}}]}
+
+
+@pytest.fixture
+def planned(shop: Callable[..., Shop], tmp_path: Path) -> Callable[..., Shop]:
+    """Makes a workspace with a package, its one passing test, and a planner that gives these answers."""
+
+    def make(*texts: Any, agent: str = WORK, **config: Any) -> Shop:
+        planner = {"agent": {"command": answers(tmp_path, *texts)}, "run_usd": 0.5}
+        work = shop(agent, **{"planner": planner, "verify": [PYTEST], **config})
+        work.others_merge("shop.py", "def one():\n    return 1\n")
+        work.others_merge("test_one.py", GREEN)
+        return work
+
+    return make
+
+
+def proposal(run: Run) -> Proposal:
+    return run.proposals.get()
+
+
+def applied(run: Run) -> Entry:
+    [done] = applying.apply(run, by=ANA).applied
+    assert done.entry is not None
+    return done.entry
+
+
+def test_tests_that_fail_before_the_work_judge_it_and_land_with_it(planned: Callable[..., Shop]) -> None:
+    work = planned(answer(RED))
+    run = ask(work)
+    on_base = proposal(run).tests_on_base
+    assert on_base["state"] == "red", run.session.outcome_message
+    assert "has no attribute 'double'" in on_base["failing"]["tests.test_new.test_double"]
+    session = work.run(applied(run))
+    assert (session.outcome, rounds_of(session)[0].base_score, rounds_of(session)[0].score) == ("passed", 0, 1)
+    assert work.merged("tests/test_new.py") == RED
+    assert "def double" in str(work.merged("shop.py"))
+
+
+def test_an_agent_that_changes_them_is_judged_by_them_as_they_were(planned: Callable[..., Shop]) -> None:
+    cheat = (
+        "rm -r tests; mkdir -p elsewhere tests/test_new.py; echo 'def test_double(): pass' > tests/test_new.py/x; echo >> shop.py"
+    )
+    work = planned(answer(RED), agent=cheat)
+    session = work.supervise(work.claim(applied(ask(work))))
+    assert session.outcome == "failed"
+    assert "test_double" in rounds_of(session)[0].findings[0]
+    assert work.git("show", f"{entry_of(session).branch}:tests/test_new.py") == RED.strip()
+
+
+def test_a_link_that_an_agent_left_in_their_way_leads_nowhere(planned: Callable[..., Shop], tmp_path: Path) -> None:
+    work = planned(answer(RED), agent=f"{WORK}; rm -r tests; mkdir {tmp_path}/outside; ln -s {tmp_path}/outside tests")
+    session = work.supervise(work.claim(applied(ask(work))))
+    assert (session.outcome, list((tmp_path / "outside").iterdir())) == ("passed", [])
+
+
+def test_tests_that_show_nothing_are_sent_back_once(planned: Callable[..., Shop]) -> None:
+    unreadable = answer(UNREADABLE)["entries"][0]
+    both = [unreadable, {"content": "One", "spec": {"tests": ["test_one.test_one"]}}]
+    run = ask(planned({"entries": both}, answer(RED)))
+    assert (proposal(run).tests_on_base["state"], proposal(run).note) == ("red", "")
+    log = "\n".join(line.text for line in log_windows.before(run.session, limit=200).lines)
+    assert "Entry 1: tests.test_new cannot be imported before the work (ImportError: cannot import name 'double'" in log
+    assert "Entry 2: Its tests pass already before the work" in log
+
+
+def test_what_is_still_so_is_marked(planned: Callable[..., Shop]) -> None:
+    config = {"conftest.py": "", "tests/test_new.py": RED}
+    run = ask(planned("Prose.", answer(RED, test_files=config)))
+    assert run.session.outcome == "passed"
+    assert proposal(run).note == "conftest.py configures how tests run: test_files has tests alone."
+    assert proposal(run).tests_on_base["state"] == "broken"
