@@ -132,18 +132,23 @@ class Place:
         return processes_with("tests/chaos/agent.py", str(self.notes))
 
     def shims(self) -> list[psutil.Process]:
-        return [process for process in self._forked() if process.ppid() != self.up.children().get("sessions")]
+        return [process for process in self._forked() if not self._is_server(process)]
 
     def fork_servers(self) -> list[psutil.Process]:
-        return [process for process in self._forked() if process.ppid() == self.up.children().get("sessions")]
+        return [process for process in self._forked() if self._is_server(process)]
 
     def _forked(self) -> list[psutil.Process]:
-        """The fork server of the session worker, and its shims."""
+        """The fork servers of the session worker, and their shims."""
         try:
             below = psutil.Process(self.up.children()["sessions"]).children(recursive=True)
-            return [process for process in below if any("fork_server.py" in word for word in words(process))]
         except (psutil.Error, KeyError):
             return []
+        return [process for process in below if any("fork_server.py" in word for word in words(process))]
+
+    def _is_server(self, process: psutil.Process) -> bool:
+        with suppress(psutil.Error, KeyError):
+            return process.environ()[MARKER_VARIABLE].startswith("--")  # room for a marker
+        return False
 
     def note_hit(self, process: psutil.Process) -> None:
         with suppress(psutil.Error, KeyError):
