@@ -9,13 +9,16 @@ from django.db.models import Q
 
 from orchestration import configuration
 from orchestration.configuration import repository_breaker
-from orchestration.git import health
+from orchestration.git import command as git
+from orchestration.git import health, recovery
 from orchestration.git.health import Trouble
 from orchestration.models import Executor, Session
 from orchestration.sessions import Ending, rounds, session_dir
 
 log = structlog.get_logger(__name__)
 
+OWN = "muster/"
+"""The branches of Muster's own. A git that was killed left their locks behind; those of others may be a person's."""
 INTERRUPTED = "The repository could not be used: the work is kept, and goes on when it is back."
 
 
@@ -69,6 +72,8 @@ def _look(executor: Executor, *, after_failure: bool = False) -> Trouble | None:
         lock_age_s=0 if is_close else health.OLD_LOCK_S,
         all_objects=after_failure or executor.repository_code == "bad_object",
     )
+    if trouble is not None and trouble.code == "locked" and branch.startswith(OWN):
+        recovery.release_old_lock(repo, f"refs/heads/{branch}", after_s=git.TIMEOUT_S)  # the next look sees it gone
     if trouble is None and executor.repository_branch:
         return health.checked_out(repo, executor.repository_branch, own=session_dir.worktrees())
     return trouble

@@ -1,5 +1,7 @@
 """The repository is away, damaged or taken for a while: no entry pays for it, and all go on when it is back."""
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +57,19 @@ def test_nothing_starts_while_a_session_worker_sees_that_the_repository_is_away(
     away.rename(work.repo)
     repository_watch.look_at_all()
     assert breaker(work) == "" and len(dispatch.cycle(work.workspace.pk).started) == 1
+
+
+def test_the_lock_that_a_killed_git_left_on_musters_own_branch_is_removed(shop: Make) -> None:
+    work = shop()
+    work.land()
+    lock = work.repo / ".git/refs/heads" / f"{BRANCH}.lock"
+    lock.touch()
+    for age_s, code in ((30, "locked"), (150, "locked"), (150, "")):
+        if lock.exists():
+            os.utime(lock, (time.time() - age_s,) * 2)
+        repository_watch.look_at_all()
+        assert breaker(work) == code
+    assert not lock.exists()
 
 
 def test_a_session_whose_repository_goes_away_keeps_the_agents_work(shop: Make, tmp_path: Path) -> None:
