@@ -11,7 +11,7 @@ from django.conf import settings
 
 from budget import amounts
 from orchestration.git import command as git
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 from orchestration.git.clones.wrapping import Wrap, bare
 from orchestration.git.working_copies import WorkingCopy
 from orchestration.models import Entry, Session

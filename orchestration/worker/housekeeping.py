@@ -10,8 +10,8 @@ import structlog
 from django.conf import settings
 from django.db.models import Q
 
-from orchestration.git.clones import stores
 from orchestration.git.clones.records import RECORDS, Record
+from orchestration.git.clones.store import stores
 from orchestration.git.command import GitError
 from orchestration.models import Session
 from orchestration.sessions import conversations, sandbox, session_dir

@@ -38,7 +38,7 @@ POINTS = [
     Point("orchestration.processes.agent_process.start", "after", 5, again=1, name="agent-started"),
     Point("orchestration.sessions.metering.record", "before", 4, again=1, name="agent-reported-its-first-amount"),
     Point("orchestration.sessions.metering.record", "before", 5, again=1, name="agent-reported-its-last-amount"),
-    Point("orchestration.git.clones.stores.ensure", "after", 1),
+    Point("orchestration.git.clones.store.stores.ensure", "after", 1),
     Point("orchestration.git.command.attempt", "before", 1, "read-tree", name="clone-files-before"),
     Point("orchestration.git.command.attempt", "after", 1, "read-tree", name="clone-files-after"),
     *both("orchestration.git.clones.gitdirs.make", 1),

@@ -8,7 +8,7 @@ import structlog
 
 from orchestration.git.clones import files, untrusted
 from orchestration.git.clones.records import Record, State
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 from orchestration.git.places import common_dir
 
 log = structlog.get_logger(__name__)

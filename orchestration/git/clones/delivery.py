@@ -6,8 +6,8 @@ from pathlib import Path
 
 from orchestration.git import branches, recovery
 from orchestration.git import command as git
-from orchestration.git.clones import joining, stores
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store import joining, stores
+from orchestration.git.clones.store.stores import Store
 from orchestration.git.command import GitError
 
 TRIES = 3

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestration.git import changes, large_files
 from orchestration.git.clones import untrusted
 from orchestration.git.clones.records import Record
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 
 INNER_LEVELS = 20  # of repositories in repositories
 MAX_NAMED = 5

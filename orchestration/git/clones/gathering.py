@@ -6,11 +6,12 @@ from pathlib import Path
 import structlog
 
 from orchestration.git import conflicts
-from orchestration.git.clones import agent_git, delivery, files, importing, joining
+from orchestration.git.clones import agent_git, delivery, files
 from orchestration.git.clones.agent_git import AgentGit
-from orchestration.git.clones.importing import Refused
 from orchestration.git.clones.records import State
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store import importing, joining
+from orchestration.git.clones.store.importing import Refused
+from orchestration.git.clones.store.stores import Store
 from orchestration.git.clones.wrapping import Wrap
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestration.git.clones import agent_git, config, untrusted
 from orchestration.git.clones.records import Record
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 
 KEPT = "git-before"  # the agent's own, with its stashes and other branches, until the next one
 
@@ -33,7 +33,7 @@ def build(store: Store, folder: Path, *, head: str, branches: Mapping[str, str])
         ref.write_text(f"{sha}\n")
     (new / "HEAD").write_text(f"ref: refs/heads/{head}\n" if head in branches else f"{head}\n")
     (new / "config").write_text(config.text_for(store.repo, is_bare=False))
-    (new / "objects" / "info" / "alternates").write_text(alternates(store))
+    (new / "objects" / "info" / "alternates").write_text(store.alternates)
     shutil.copy2(folder / "index", new / "index")  # with its time: git doubts files that are as new as the index
     for source, name in (
         (store.path / "packed-refs", "packed-refs"),
@@ -43,10 +43,6 @@ def build(store: Store, folder: Path, *, head: str, branches: Mapping[str, str])
         with suppress(FileNotFoundError):
             shutil.copyfile(source, new / name)
     return new
-
-
-def alternates(store: Store) -> str:
-    return f"{store.objects}\n"
 
 
 def replace(current: Path, new: Path, kept: Path) -> None:

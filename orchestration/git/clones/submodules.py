@@ -12,10 +12,11 @@ from pathlib import Path
 
 from orchestration.git import changes
 from orchestration.git import command as git
-from orchestration.git.clones import files, gitdirs, packs, stores, untrusted
-from orchestration.git.clones.packs import Place
+from orchestration.git.clones import files, gitdirs, untrusted
 from orchestration.git.clones.records import Record
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store import packs, stores
+from orchestration.git.clones.store.packs import Place
+from orchestration.git.clones.store.stores import Store
 from orchestration.git.command import GitError
 from orchestration.git.places import common_dir
 

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from orchestration.configuration import Config
 from orchestration.git import changes, working_copies
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 from orchestration.models import Integration, TreeVerdict
 from orchestration.verdicts import checks_hash, store
 from orchestration.worker.judging import checks

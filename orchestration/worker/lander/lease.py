@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from orchestration import configuration
 from orchestration.configuration import Config, secrets
 from orchestration.configuration.secrets import NO_MASK, Mask
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Integration

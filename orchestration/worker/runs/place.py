@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestration.configuration import Agent, Config
 from orchestration.configuration.secrets import Mask
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 from orchestration.models import Session
 from orchestration.proposals.roles import Role
 from orchestration.sessions import Ending, session_dir

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestration.configuration import Config
 from orchestration.configuration.secrets import NO_MASK, Mask
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 from orchestration.git.prepared import Prepared
 from orchestration.models import Entry, Round, Session, TreeVerdict
 from orchestration.sessions import Ending, session_dir, supervise

@@ -12,7 +12,7 @@ from orchestration.backlog import paths
 from orchestration.configuration import Check
 from orchestration.git import changes
 from orchestration.git.clones import checkouts
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 
 
 def named_by(checks: Sequence[Check], tracked: set[str]) -> set[str]:

@@ -38,7 +38,7 @@ MODULES = {
     "orchestration.git.clones.delivery",
     "orchestration.git.clones.entry_clones",
     "orchestration.git.clones.gitdirs",
-    "orchestration.git.clones.stores",
+    "orchestration.git.clones.store.stores",
 }
 PLANS = Path(os.environ.get("CRASH_PLANS", "/nowhere"))
 

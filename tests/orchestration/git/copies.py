@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from orchestration.git import branches
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 from orchestration.git.prepared import Prepared
 from orchestration.git.working_copies import WorkingCopy
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.git.clones import importing
+from orchestration.git.clones.store import importing
 from tests.orchestration.git.clones.conftest import Site
 from tests.orchestration.git.repositories import git, try_git, write
 

@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.git import branches, working_copies
 from orchestration.git import command as git_command
-from orchestration.git.clones import packs, stores
+from orchestration.git.clones.store import packs, stores
 from orchestration.git.command import GitError
 from tests.orchestration.git import copies
 from tests.orchestration.git.clones.conftest import INTEGRATION, Site

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from orchestration.git import changes, conflicts, history
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 
 
 def contains(store: Store, tip: str, commit: str) -> bool:

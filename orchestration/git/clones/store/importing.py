@@ -13,9 +13,9 @@ from re import compile as pattern
 from typing import IO
 
 from orchestration.git import command as git
-from orchestration.git.clones import config, gitdirs, untrusted
+from orchestration.git.clones import config, untrusted
 from orchestration.git.clones.records import Record
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store.stores import Store
 from orchestration.git.clones.wrapping import Wrap
 
 MAX_BYTES = 2_000_000_000
@@ -55,7 +55,7 @@ def _refuse_alternates(store: Store, path: Path) -> None:
     name = ".git/objects/info/alternates"
     if not os.path.lexists(path / name):
         return
-    if untrusted.read(path, name, limit=65_536) != gitdirs.alternates(store).encode():
+    if untrusted.read(path, name, limit=65_536) != store.alternates.encode():
         raise Refused("its .git names other object folders than the store (objects/info/alternates)")
 
 
@@ -65,7 +65,7 @@ def _make_view(store: Store, path: Path, view: Path) -> None:
         (view / folder).mkdir(parents=True)
     (view / "HEAD").write_text("ref: refs/heads/none\n")
     (view / "config").write_text(config.text_for(store.repo, is_bare=True))
-    (view / "objects" / "info" / "alternates").write_text(gitdirs.alternates(store))
+    (view / "objects" / "info" / "alternates").write_text(store.alternates)
     with suppress(FileNotFoundError):
         (view / "shallow").write_text((store.path / "shallow").read_text())
     for count, name in enumerate(_object_files(path / ".git" / "objects")):

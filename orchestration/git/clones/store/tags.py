@@ -6,9 +6,9 @@ from pathlib import Path
 import structlog
 
 from orchestration.git import command as git
-from orchestration.git.clones import packs, stores
-from orchestration.git.clones.packs import Place
-from orchestration.git.clones.stores import Store
+from orchestration.git.clones.store import packs, stores
+from orchestration.git.clones.store.packs import Place
+from orchestration.git.clones.store.stores import Store
 from orchestration.git.command import GitError
 from orchestration.git.places import common_dir
 

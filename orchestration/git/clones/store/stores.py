@@ -13,8 +13,9 @@ from typing import TypeVar
 import structlog
 
 from orchestration.git import command as git
-from orchestration.git.clones import config, packs, untrusted
-from orchestration.git.clones.packs import Place
+from orchestration.git.clones import config, untrusted
+from orchestration.git.clones.store import packs
+from orchestration.git.clones.store.packs import Place
 from orchestration.git.command import GitError
 from orchestration.git.locking import exclusive
 from orchestration.git.places import common_dir
@@ -40,6 +41,11 @@ class Store:
     @property
     def objects(self) -> Path:
         return self.path / "objects"
+
+    @property
+    def alternates(self) -> str:
+        """The file in a working copy by which it takes its objects from here."""
+        return f"{self.objects}\n"
 
     def env(self, *, index: Path | None = None, tree: Path | None = None, objects: Path | None = None) -> dict[str, str]:
         """What makes git use this repository and obey no configuration but the store's. `index`, `tree`: of a working copy. `objects`: where
