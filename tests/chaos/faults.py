@@ -175,6 +175,21 @@ def the_repository_is_away(place: Place, dice: random.Random) -> str:
 
 
 @fault
+def the_repository_is_read_only(place: Place, dice: random.Random) -> str:
+    """For every process of this run's namespace, root's too."""
+    if not os.path.ismount(place.disk):
+        return ""
+    repo, seconds = str(place.repo), dice.choice([0.5, 3.0, 8.0])
+    subprocess.run(["mount", "--bind", repo, repo], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", repo], check=True)
+        time.sleep(seconds)
+    finally:
+        subprocess.run(["umount", "--lazy", repo], check=True)
+    return f"for {seconds:g} s"
+
+
+@fault
 def the_branch_is_checked_out(place: Place, dice: random.Random) -> str:
     """In a working copy of the user's own."""
     folder = place.folder / f"checkout-{time.time_ns()}"
