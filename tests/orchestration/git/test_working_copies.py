@@ -56,6 +56,22 @@ def test_a_new_worktree_starts_from_the_integration_branch(repo: Path, prepare, 
     assert (tree.path / "one").read_text() == "1\n"
 
 
+def test_a_new_worktree_copies_no_objects_however_many_files_there_are(repo: Path, prepare):
+    """Only the files themselves: what history and trees weigh does not count."""
+    git(repo, "stash", "-q")
+    for n in range(300):
+        write(repo / f"many/{n}", f"{n}\n")
+    git(repo, "add", "many")
+    git(repo, "-c", "core.hooksPath=/dev/null", "commit", "-qm", "many")
+    git(repo, "-c", "core.hooksPath=/dev/null", "update-ref", f"refs/heads/{INTEGRATION}", "main")
+    git(repo, "reset", "-q", "--hard", "HEAD~1")
+    git(repo, "stash", "pop", "-q")
+    for entry in ("e1", "e2"):
+        tree = prepare(entry)
+        assert (tree.path / "many/299").read_text() == "299\n"
+        assert [path.name for path in (tree.path / ".git/objects").rglob("*") if path.is_file()] == ["alternates"]
+
+
 def test_a_commit_leaves_out_what_is_too_large_without_reading_it(repo: Path, prepare):
     """A sparse file of a terabyte would keep git busy for hours. A name may look like a pattern."""
     tree = prepare()
