@@ -21,21 +21,26 @@ import shim
 
 REQUESTS = 0
 MAX_HANDLES = 5
+PR_SET_CHILD_SUBREAPER = 36
 ENV_START = 47  # of the fields in /proc/PID/stat behind the process's name
 
 
 class ForkServer:
     def __init__(self) -> None:
         self.requests = socket.socket(fileno=REQUESTS)
+        self.deaths = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)  # a byte for each SIGCHLD
+        signal.set_wakeup_fd(self.deaths[1], warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
         self.poll = select.poll()
         self.poll.register(REQUESTS, select.POLLIN)
-        self.shims: dict[int, tuple[int, int]] = {}  # by pidfd: the pid, and the socket on which the worker waits for its end
+        self.poll.register(self.deaths[0], select.POLLIN)
+        self.shims: dict[int, int] = {}  # by pid: the socket on which the worker waits for its end
 
     def serve(self) -> None:
         while True:
             for handle, _ in self.poll.poll():
                 if handle != REQUESTS:
-                    self.report_end(handle)
+                    self.wait_for_the_dead()
                 elif not self.take_request():
                     return
 
@@ -44,20 +49,14 @@ class ForkServer:
         word, handles, _, _ = socket.recv_fds(self.requests, 1, MAX_HANDLES, socket.MSG_CMSG_CLOEXEC)
         if not word:
             return False
-        pid = 0
         try:
             reply, *others = handles
             pid = os.fork()
             if pid == 0:
                 self.become_shim(reply, others)
-            pidfd = os.pidfd_open(pid)
-            self.shims[pidfd] = (pid, reply)
-            self.poll.register(pidfd, select.POLLIN)
+            self.shims[pid] = reply
         except (OSError, ValueError):  # no process or no descriptor is free: the worker sees the end of its socket
             others = handles
-            if pid:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
         for handle in others:
             os.close(handle)
         return True
@@ -65,9 +64,10 @@ class ForkServer:
     def become_shim(self, reply: int, handles: list[int]) -> NoReturn:
         """In the child. It starts its agent only at the worker's word: a worker that has not heard from it starts another one."""
         try:
-            for pidfd, (_, other_reply) in self.shims.items():
-                os.close(pidfd)
-                os.close(other_reply)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for handle in (*self.deaths, *self.shims.values()):
+                os.close(handle)
             spec_handle, commands, frames, *way_out = handles
             os.dup2(commands, shim.COMMANDS)  # over the requests of its parent
             os.dup2(frames, shim.FRAMES)
@@ -85,16 +85,33 @@ class ForkServer:
         finally:
             os._exit(1)
 
-    def report_end(self, pidfd: int) -> None:
-        pid, reply = self.shims.pop(pidfd)
-        self.poll.unregister(pidfd)
-        _, status = os.waitpid(pid, 0)
+    def wait_for_the_dead(self) -> None:
+        """Shims, and what killed shims left behind: that is this process's then, and ends too."""
+        os.read(self.deaths[0], 4096)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                break
+            if (reply := self.shims.pop(pid, None)) is not None:
+                try:
+                    os.write(reply, b"exit %d" % os.waitstatus_to_exitcode(status))
+                except OSError:  # nobody waits for it any more
+                    pass
+                os.close(reply)
+        self.kill_orphans()
+
+    def kill_orphans(self) -> None:
+        """Each death of one is a signal, so that those which it started meanwhile are found by the next call."""
         try:
-            os.write(reply, b"exit %d" % os.waitstatus_to_exitcode(status))
-        except OSError:  # nobody waits for it any more
-            pass
-        os.close(reply)
-        os.close(pidfd)
+            with open(f"/proc/self/task/{os.getpid()}/children", "rb") as children:
+                pids = {int(pid) for pid in children.read().split()}
+        except OSError:  # a kernel without that list: the worker has looked for them itself
+            return
+        for pid in pids - self.shims.keys():
+            os.kill(pid, signal.SIGKILL)  # a child that is not waited for keeps its pid
 
 
 def put_marker(marker: str) -> None:
@@ -109,5 +126,6 @@ def main() -> None:
     """Ends with its worker only: a service manager that stops all processes at once must still learn how the shims end."""
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)  # each shim handles them
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     gc.freeze()  # what is there now is shared with each shim, unless something writes to it
     ForkServer().serve()

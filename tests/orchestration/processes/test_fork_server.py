@@ -11,6 +11,7 @@ from orchestration.processes import agent_process, forked_shim, leftovers
 from orchestration.processes.agent_process import Process, Spec
 from orchestration.processes.shim import procfs
 from tests.orchestration.processes.test_agent_process import a_supervisor_of, lines_of, wait_for, wait_until
+from tests.orchestration.processes.test_survivors import pids_in
 
 ASpec = Callable[..., Spec]
 
@@ -137,3 +138,12 @@ def test_the_server_ends_with_its_worker(a_spec: ASpec, marker: str) -> None:
 def test_a_marker_that_does_not_fit_is_no_obstacle(a_spec: ASpec) -> None:
     with agent_process.start(a_spec("hello", marker="m" * (procfs.MARKER_BYTES + 1))) as process:
         assert lines_of(process) == ["hello"]
+
+
+def test_what_a_killed_shim_leaves_ends_even_if_its_worker_does_not_look(a_spec: ASpec, tmp_path: Path, marker: str) -> None:
+    """Also what nobody could find by its environment."""
+    with agent_process.start(a_spec("ignore_term", "scrub", "sleep")) as process:
+        wait_for(process, "bare")
+        left = [*leftovers.marked_pids(marker), *pids_in(tmp_path)]
+        os.kill(process.identity.pid, signal.SIGKILL)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left))
