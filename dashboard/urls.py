@@ -65,6 +65,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/entries/new/", new_entry.page, name="entry-new"),
     path("w/<str:workspace_id>/entries/plan/", plan_import.page, name="plan"),
     path("w/<str:workspace_id>/entries/goal/", goals.page, name="goal"),
+    path("w/<str:workspace_id>/entries/orchestrate/", goals.orchestrate, name="orchestrate"),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/", run_page.page, name="run"),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/stop/", run_page.stop, name="run-stop"),
     path("w/<str:workspace_id>/entries/runs/<str:run_id>/undo/", run_page.undo, name="run-undo"),

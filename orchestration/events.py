@@ -154,28 +154,64 @@ SESSION_ENDED: dict[str, type[SessionEnded]] = {
 """By the session's outcome."""
 
 
-class RunRequested(ActivityEvent, verb="run.requested", sentence="asked an agent to {role}: {goal}"):
-    """`goal`: its first line."""
+ASKED_TO = {"plan": "plan", "expand": "split an entry", "orchestrate": "rearrange the backlog"}
+"""What the agent of a run is asked to do, by its role."""
+
+
+class RunRequested(
+    ActivityEvent,
+    verb="run.requested",
+    sentence="asked an agent to {role}{goal}",
+    notice="An agent is asked for proposals",
+    page="run",
+):
+    """`goal`: its first line. `trigger`: what started it, as in the API."""
 
     role: str
     goal: str
+    trigger: str = optional(default="person")
+
+    def words(self) -> dict[str, str]:
+        return {"role": ASKED_TO.get(self.role, self.role), "goal": f": {self.goal}" if self.goal else ""}
+
+
+class RunRefused(ActivityEvent, verb="run.refused", sentence="did not ask an agent to {role}"):
+    """An event of the backlog would have started it. The reason says what refused it."""
+
+    role: str
+    trigger: str
+
+    def words(self) -> dict[str, str]:
+        return {"role": ASKED_TO.get(self.role, self.role)}
 
 
 class RunStopRequested(ActivityEvent, verb="run.stop", sentence="requested a stop of an agent's run"):
     pass
 
 
-class RunEnded(ActivityEvent, verb="run.ended", sentence="ended the run of an agent that was asked to {role}: {outcome}"):
+class RunEnded(
+    ActivityEvent,
+    verb="run.ended",
+    sentence="ended the run of an agent that was asked to {role}: {outcome}",
+    notice="An agent's proposals are ready, or its run failed",
+    page="run",
+):
     """`outcome`: as of a session."""
 
     role: str
     outcome: str
 
     def words(self) -> dict[str, str]:
-        return super().words() | {"outcome": self.outcome.replace("_", " ")}
+        return {"role": ASKED_TO.get(self.role, self.role), "outcome": self.outcome.replace("_", " ")}
 
 
-class ProposalsApplied(ActivityEvent, verb="proposals.applied", sentence="applied {applied} of a run{outdated}"):
+class ProposalsApplied(
+    ActivityEvent,
+    verb="proposals.applied",
+    sentence="applied {applied} of a run{outdated}",
+    notice="Proposals of an agent were applied",
+    page="run",
+):
     """`outdated`: proposals that the backlog had outrun."""
 
     applied: int
@@ -479,6 +515,10 @@ class EntryRejoined(EntryEvent, verb="entry.rejoined", sentence="undid the split
 
 
 class EntryDeleted(EntryEvent, verb="entry.deleted", sentence="deleted {subject} from the backlog"):
+    title: str
+
+
+class EntryRestored(EntryEvent, verb="entry.restored", sentence="put {subject} back on the backlog"):
     title: str
 
 

@@ -1,4 +1,5 @@
-"""Agents that plan: the page on which a goal is given, and the page of one run with its proposals.
+"""Agents that propose: the page on which a goal is given, and the page of one run with its proposals.
 
-`goals` takes a goal and lists the runs. `run_page` shows a run, and takes decisions on its proposals. `edit` changes a proposal.
+`goals` takes a goal, asks the orchestrator, and lists the runs. `run_page` shows a run, with its proposals from `proposal_rows`, and takes
+decisions on them. `edit` changes a proposal.
 """

@@ -26,6 +26,7 @@ from workspaces.schemas import property_path
 def page(page_request: PageRequest, run_id: str, proposal_id: str) -> HttpResponse:
     run = requests.run_for(page_request.workspace.pk, run_id)
     proposal = requests.proposal_for(run, proposal_id)
+    editing.refuse_kind(proposal)
     if page_request.request.method != "POST":
         return _render(page_request, proposal, _filled(page_request, proposal), {})
     form_data = entry_form.submitted(page_request.request.POST)

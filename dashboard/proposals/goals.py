@@ -4,15 +4,16 @@ from typing import Any
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 from pydantic import TypeAdapter, ValidationError
 
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import SEE_OTHER
-from orchestration import configuration, queries
+from orchestration import configuration, events, queries, schemas
 from orchestration.configuration import agent_kinds
+from orchestration.models import Run, Session
 from orchestration.proposals import reads, requests
 from orchestration.schemas.runs import MAX_GOAL, Goal
 from workspaces.access import Need
@@ -43,6 +44,19 @@ def page(page_request: PageRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("run", args=[page_request.workspace.pk, run.pk]), status=SEE_OTHER)
 
 
+@require_POST
+@in_workspace(Need.OPERATE)
+def orchestrate(page_request: PageRequest) -> HttpResponse:
+    """Ask the orchestrator how the backlog should go on."""
+    note = page_request.request.POST.get("note", "").replace("\r\n", "\n")
+    try:
+        note = schemas.OrchestrateIn(note=note).note
+    except ValidationError as error:
+        raise Invalid(f"The note {_words(error)}", "note") from None
+    run = requests.orchestrate(page_request.workspace, note, by=page_request.caller)
+    return HttpResponseRedirect(reverse("run", args=[page_request.workspace.pk, run.pk]), status=SEE_OTHER)
+
+
 def runs(page_request: PageRequest) -> dict[str, Any]:
     """The newest runs, with what they cost and what became of their proposals."""
     listed, _ = reads.page(page_request.workspace.pk, limit=SHOWN, cursor=None)
@@ -55,7 +69,7 @@ def rows(listed: list[Any]) -> list[dict[str, Any]]:
     return [
         {
             "run": run,
-            "title": run.goal.strip().split("\n", 1)[0],
+            "title": _title(run),
             "status": queries.shown_status(run.session),
             "cost": costs.get(run.pk, 0),
             "counts": [f"{count} {state}" for state, count in counts[run.pk].items() if count],
@@ -64,13 +78,22 @@ def rows(listed: list[Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _title(run: Run) -> str:
+    goal = run.goal.strip().split("\n", 1)[0]
+    if run.session.role == Session.Role.PLAN:
+        return goal
+    asked_to = events.ASKED_TO[run.session.role].capitalize()
+    return f"{asked_to}: {goal}" if goal else asked_to
+
+
 def _words(error: ValidationError) -> str:
     message = error.errors()[0]["msg"].removeprefix("Value error, ").removeprefix("String ")
     return f"{message[:1].lower()}{message[1:]}"
 
 
 def _render(page_request: PageRequest, goal: str, problem: str) -> HttpResponse:
-    planner = configuration.load(page_request.executor.config).planner
+    config = configuration.load(page_request.executor.config)
+    planner, orchestrator = config.planner, config.orchestrator
     context = {
         "goal": goal,
         "problem": problem,
@@ -78,6 +101,8 @@ def _render(page_request: PageRequest, goal: str, problem: str) -> HttpResponse:
         "max_goal": MAX_GOAL,
         "planner": planner and agent_kinds.title(planner.agent.kind),
         "limit": planner and configuration.micro(planner.run_usd),
+        "orchestrator": orchestrator and agent_kinds.title(orchestrator.agent.kind),
+        "orchestrator_limit": orchestrator and configuration.micro(orchestrator.run_usd),
     }
     response = render_page(
         page_request, "proposals/goal.html", HEADER | {"runs": Region("proposals/goal.html#runs", runs)}, **context

@@ -1,39 +1,24 @@
 """One run: its state, its proposals as a difference of the backlog, its log, and what a person decides."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
+from dashboard.proposals import proposal_rows
 from dashboard.shared.decorators import in_workspace
 from dashboard.shared.header import HEADER
 from dashboard.shared.page_request import PageRequest, Region, render_page
 from dashboard.shared.responses import done
 from orchestration import queries, sessions
-from orchestration.models import Entry, Proposal, Run
+from orchestration.models import Proposal, Run
 from orchestration.proposals import applying, reads, requests
 from orchestration.sessions.logs import windows as log_windows
 from workspaces.access import Need
 from workspaces.errors import Invalid
 
 LOG_LINES = 200
-# Of a proposal: its word and its tone.
-STATES = {"open": ("+ New", "good"), "applied": ("Added", "good"), "rejected": ("Rejected", ""), "outdated": ("Outdated", "warn")}
-LISTS = (("acceptance_criteria", "Acceptance criteria"), ("tests", "Tests to make pass"))
-
-
-@dataclass(frozen=True)
-class Row:
-    """A proposal as the page shows it. `needs`: the names of what it waits for. `parts`: headings with their lines."""
-
-    proposal: Proposal
-    word: str
-    tone: str
-    body: str
-    needs: list[str]
-    parts: list[tuple[str, list[str]]]
-    files: list[tuple[str, bool]]
 
 
 @in_workspace()
@@ -57,7 +42,7 @@ def decide(page_request: PageRequest, run_id: str, verb: str) -> HttpResponse:
         rejected = applying.reject(run, by=page_request.caller, only=chosen)
         return done(page_request, f"{_proposals(len(rejected))} {_is(len(rejected))} rejected", tone="warn")
     outcome = applying.apply(run, by=page_request.caller, only=chosen)
-    sentence = f"{_entries(len(outcome.applied))} {_is(len(outcome.applied))} added"
+    sentence = _applied(outcome.applied)
     if outcome.outdated:
         named = ", ".join(str(proposal.number) for proposal in outcome.outdated)
         sentence += f"; outdated: {named}"
@@ -69,8 +54,10 @@ def decide(page_request: PageRequest, run_id: str, verb: str) -> HttpResponse:
 @require_POST
 @in_workspace(Need.OPERATE)
 def undo(page_request: PageRequest, run_id: str) -> HttpResponse:
-    count = len(applying.undo(requests.run_for(page_request.workspace.pk, run_id), by=page_request.caller))
-    return done(page_request, f"{_entries(count)} {_is(count)} off the backlog again; the proposals are open", tone="warn")
+    undone = applying.undo(requests.run_for(page_request.workspace.pk, run_id), by=page_request.caller)
+    count = len(undone)
+    words = f"{_entries(count)} {_is(count)} off the backlog again" if _adds(undone) else f"{_changes(count)} {_is(count)} undone"
+    return done(page_request, f"{words}; the proposals are open", tone="warn")
 
 
 @require_POST
@@ -83,9 +70,8 @@ def stop(page_request: PageRequest, run_id: str) -> HttpResponse:
 
 def _run(page_request: PageRequest) -> dict[str, Any]:
     run: Run = page_request.memo["run"]
-    proposals = list(run.proposals.select_related("entry").order_by("number"))
+    proposals = list(run.proposals.select_related("entry", "subject").order_by("number"))
     is_over = run.session.ended_at is not None
-    seqs = _seqs(page_request, proposals)
     applied = [proposal for proposal in proposals if proposal.state == Proposal.State.APPLIED]
     return {
         "run": run,
@@ -93,35 +79,31 @@ def _run(page_request: PageRequest) -> dict[str, Any]:
         "is_over": is_over,
         "status": queries.shown_status(run.session),
         "cost": reads.costs([run.pk]).get(run.pk, 0),
-        "rows": [_row(proposal, seqs) for proposal in proposals],
+        "rows": proposal_rows.rows(proposals),
         "open_count": sum(proposal.state == Proposal.State.OPEN for proposal in proposals),
-        "may_undo": bool(applied) and not any(proposal.entry and proposal.entry.attempts for proposal in applied),
+        "adds_only": _adds(proposals),
+        "may_undo": bool(applied) and not any(_has_started(proposal) for proposal in applied),
         "log": [line.text for line in log_windows.before(run.session, limit=LOG_LINES).lines],
     }
 
 
-def _row(proposal: Proposal, seqs: dict[str, str]) -> Row:
-    after = proposal.after
-    spec = after.get("spec") or {}
-    requirements = spec.get("requirements") or []
-    parts = [("Requirements", requirements if isinstance(requirements, list) else [requirements])] if requirements else []
-    parts += [(label, list(spec[key])) for key, label in LISTS if spec.get(key)]
-    return Row(
-        proposal,
-        *STATES[proposal.state],
-        "\n".join(after["content"].strip().split("\n")[1:]).strip(),
-        [seqs.get(name, name) for name in after.get("depends_on") or ()],
-        parts,
-        [(path, True) for path in spec.get("files_to_create") or ()]
-        + [(path, False) for path in spec.get("files_to_modify") or ()],
-    )
+def _has_started(proposal: Proposal) -> bool:
+    """Whether its entry has had a session since: undoing it is refused."""
+    before = (proposal.before or {}).get("attempts", 0)
+    return proposal.entry is not None and proposal.entry.attempts != before
 
 
-def _seqs(page_request: PageRequest, proposals: list[Proposal]) -> dict[str, str]:
-    """Ids of entries that proposals wait for, as numbers."""
-    names = {name for proposal in proposals for name in proposal.after.get("depends_on") or ()}
-    rows = Entry.objects.filter(workspace=page_request.workspace, pk__in=names).values_list("pk", "seq")
-    return {pk: f"#{seq}" for pk, seq in rows}
+def _applied(proposals: Sequence[Proposal]) -> str:
+    count = len(proposals)
+    return f"{_entries(count)} {_is(count)} added" if _adds(proposals) else f"{_changes(count)} {_is(count)} applied"
+
+
+def _adds(proposals: Sequence[Proposal]) -> bool:
+    return all(proposal.kind == Proposal.Kind.ADD for proposal in proposals)
+
+
+def _changes(number: int) -> str:
+    return f"{number} {'change' if number == 1 else 'changes'}"
 
 
 def _proposals(number: int) -> str:

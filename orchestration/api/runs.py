@@ -25,6 +25,17 @@ def create_plan_run(request: Request, workspaceID: Path[str], body: schemas.Plan
     return Status(201, _shown([requests.plan(workspace, body.goal, by=request.auth)])[0])
 
 
+@router.post(
+    "/orchestrator-runs",
+    response=responses(schemas.RunOut, status=201, conflict=True),
+    operation_id="agent.orchestration.orchestratorRunsCreate",
+)
+def create_orchestrator_run(request: Request, workspaceID: Path[str], body: schemas.OrchestrateIn) -> Any:
+    """Ask the orchestrator how the backlog should go on, unless it is asked already. Its reservation must fit under the cap and the limits."""
+    workspace = access.workspace_for(request.auth, workspaceID, Need.OPERATE)
+    return Status(201, _shown([requests.orchestrate(workspace, body.note, by=request.auth)])[0])
+
+
 @router.get("/runs", response=responses(schemas.RunsOut), operation_id="agent.orchestration.runsList")
 def list_runs(request: Request, workspaceID: Path[str], limit: Limit = 50, cursor: Cursor = None) -> Any:
     """Runs, the newest first."""
@@ -147,6 +158,8 @@ def _run(run: Run, counts: dict[str, int], cost: int) -> dict[str, Any]:
         "role": session.role,
         "goal": run.goal,
         "requested_by": run.requested_by,
+        "trigger": run.trigger,
+        "subject_id": run.subject_id,
         "status": queries.shown_status(session),
         "agent": session.agent,
         "model": session.model or None,
@@ -169,7 +182,10 @@ def _proposals(proposals: Any) -> list[dict[str, Any]]:
         {
             "id": proposal.pk,
             "number": proposal.number,
+            "kind": proposal.kind,
             "state": proposal.state,
+            "subject_id": proposal.subject_id,
+            "before": proposal.before,
             "entry": proposal.after,
             "reason": proposal.reason or None,
             "note": proposal.note or None,

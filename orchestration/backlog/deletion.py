@@ -1,21 +1,22 @@
-"""Entries are taken off the backlog: one, or many at once, then all or none. Their sessions and ledger rows stay."""
+"""Entries are taken off the backlog: one, or many at once, then all or none. Their sessions and ledger rows stay, so that one can come back."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from budget.limits import dividing
 from orchestration import events, funding
-from orchestration.backlog import completion, entry_state, locks
+from orchestration.backlog import completion, dependencies, entry_state, locks
 from orchestration.backlog.entry_actions import SomeRefuse, in_progress, withdraw_landings
 from orchestration.backlog.transitions import Next
 from orchestration.backlog.tree import leaves
 from orchestration.messaging import wake_ups
-from orchestration.models import Dependency, Entry
+from orchestration.models import Dependency, Entry, Executor
 from workspaces import activity
 from workspaces.access import Caller
+from workspaces.errors import Conflict
 from workspaces.models import Event
 
 MAX_NAMED = 5
@@ -49,6 +50,26 @@ def delete_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> Non
         )
     wake_ups.enqueue_cycle(workspace_id)
     wake_ups.publish_change(workspace_id, "entries", "budget")
+
+
+def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: str = "") -> Entry:
+    """Put a deleted entry back on the backlog, in the state that it had, waiting for these ids. Raises Conflict for one that is there, Invalid
+    for a cycle and for a dependency that is not."""
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=entry.workspace_id)
+        if not Entry.objects.filter(pk=entry.pk, deleted_at__isnull=False).update(deleted_at=None, unmet_dependencies=0):
+            raise Conflict(f"#{entry.seq} is on the backlog already")
+        if entry.parent_id:
+            raise Conflict(f"#{entry.seq} was one of the children of an entry, and its money went to the others: add it again")
+        row = entry_state.lock(entry)
+        dependencies.replace_all([(row, depends_on)], by=by, reason=reason)
+        if row.status == Entry.Status.PENDING:
+            funding.give_again(row.workspace_id, [row.pk])
+        funding.mark_due(row.workspace_id)
+        activity.record(row.workspace_id, events.EntryRestored(title=row.title), by=by, object_id=row.pk, reason=reason)
+    wake_ups.enqueue_cycle(row.workspace_id)
+    wake_ups.publish_change(row.workspace_id, "entries", "budget")
+    return row
 
 
 def _leave_parents(rows: Sequence[Entry], *, by: Caller) -> None:

@@ -15,7 +15,7 @@ from orchestration.executor import dispatch
 from orchestration.landing import branch
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor, FileLock, Session
-from orchestration.proposals import expanding
+from orchestration.proposals import expanding, starting
 from orchestration.sessions import anomalies
 from workspaces import activity
 from workspaces.access import MUSTER
@@ -36,6 +36,7 @@ def run() -> None:
         funding.unblock_affordable(workspace_id, wake=False)
         expanding.start_due(workspace_id)
         dispatch.cycle(workspace_id)
+        starting.ask_if_due(workspace_id)
     anomalies.flag()  # last: it only reports
 
 

@@ -10,7 +10,7 @@ from orchestration import events
 from orchestration.messaging import wake_ups
 from orchestration.models import Executor, Proposal, Run
 from orchestration.proposals import pictures, world
-from orchestration.proposals.kinds import additions, interface, splits
+from orchestration.proposals.kinds import additions, changes, drops, holds, interface, merges, splits
 from orchestration.proposals.kinds.interface import Backlog
 from workspaces import activity
 from workspaces.access import Caller
@@ -18,7 +18,14 @@ from workspaces.errors import Conflict, NotFound, Refused
 
 Kind = Proposal.Kind
 State = Proposal.State
-KINDS: Mapping[str, interface.Kind] = {Kind.ADD: additions, Kind.SPLIT: splits}
+KINDS: Mapping[str, interface.Kind] = {
+    Kind.ADD: additions,
+    Kind.SPLIT: splits,
+    Kind.CHANGE: changes,
+    Kind.HOLD: holds,
+    Kind.MERGE: merges,
+    Kind.DROP: drops,
+}
 """In the order in which they are applied; what is undone goes the other way."""
 
 
@@ -40,7 +47,7 @@ def apply(run: Run, *, by: Caller, only: Collection[int] | None = None) -> Outco
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace_id)
         chosen = _chosen(run, only)
-        subjects = {proposal.subject_id for proposal in chosen if proposal.subject_id}
+        subjects = {pk for proposal in chosen for pk in (proposal.subject_id, proposal.after.get("with")) if pk}
         backlog = Backlog(run, world.entries(workspace_id), pictures.read(workspace_id, subjects))
         outcome, ready = _sort_out(backlog, chosen)
         for kind in KINDS:
@@ -117,19 +124,32 @@ def _sort_out(backlog: Backlog, chosen: Sequence[Proposal]) -> tuple[Outcome, li
 
 
 def _carry_out(kind: str, proposals: Sequence[Proposal], backlog: Backlog, outcome: Outcome, *, by: Caller) -> None:
-    """Additions go together, or the call is refused. Of the others, each is applied or outdated by itself."""
-    groups = [list(proposals)] if kind == Kind.ADD else [[proposal] for proposal in proposals]
-    for group in groups:
-        try:
-            with transaction.atomic():
-                KINDS[kind].apply(group, backlog, by=by)
-        except Refused as refused:
-            if kind == Kind.ADD:
-                raise
-            group[0].note = refused.message[:500]
-            outcome.outdated += group
-        else:
-            outcome.applied += group
+    """Additions go together, or the call is refused. Of the others, each is applied or outdated by itself; one may have to wait for
+    another, such as an entry that is dropped for what waits for it."""
+    if kind == Kind.ADD:
+        KINDS[kind].apply(proposals, backlog, by=by)
+        outcome.applied += proposals
+        return
+    left = list(proposals)
+    while left:
+        refused = [proposal for proposal in left if not _try(proposal, backlog, by=by)]
+        outcome.applied += [proposal for proposal in left if proposal not in refused]
+        if len(refused) == len(left):
+            outcome.outdated += refused
+            return
+        left = refused
+
+
+def _try(proposal: Proposal, backlog: Backlog, *, by: Caller) -> bool:
+    """False: the backlog refuses it; its note says why."""
+    try:
+        with transaction.atomic():
+            KINDS[proposal.kind].apply([proposal], backlog, by=by)
+    except Refused as refused:
+        proposal.note, proposal.entry = refused.message[:500], None
+        return False
+    proposal.note = ""
+    return True
 
 
 def of_kind(proposals: Iterable[Proposal], kind: str) -> list[Proposal]:

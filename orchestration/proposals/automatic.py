@@ -10,6 +10,7 @@ from orchestration.proposals.applying import Outcome
 from workspaces.access import MUSTER
 from workspaces.errors import Conflict, Invalid
 
+Kind = Proposal.Kind
 Mode = Literal["never", "safe", "all"]
 
 
@@ -30,18 +31,27 @@ def apply(run: Run) -> Outcome:
 
 
 def choose(proposals: Sequence[Proposal], mode: Mode, affordable: int) -> list[Proposal]:
-    """`all`: whatever is not marked. `safe`: of those, as many as the money that is not reserved pays a least round each, what others wait
-    for first. Pure."""
+    """`all`: whatever is not marked. `safe`: of those, other priorities, and as many entries as the money that is not reserved pays a
+    least round each, what others wait for first. Pure."""
     if mode == "never":
         return []
     clean = [proposal for proposal in proposals if not proposal.note]
+    changes = [proposal for proposal in clean if proposal.kind != Kind.ADD]
+    if mode == "safe":
+        changes = [proposal for proposal in changes if proposal.kind == Kind.CHANGE and proposal.after.keys() == {"priority"}]
+    added = [proposal for proposal in clean if proposal.kind == Kind.ADD]
+    return [*changes, *_in_order(added, proposals, len(added) if mode == "all" else affordable)]
+
+
+def _in_order(added: Sequence[Proposal], proposals: Sequence[Proposal], most: int) -> list[Proposal]:
+    """The first of these additions, each after those that it waits for."""
     chosen: list[Proposal] = []
     refs = {str(proposal.after["ref"]) for proposal in proposals if proposal.after.get("ref")}
-    added: set[str] = set()
-    while len(chosen) < (len(clean) if mode == "all" else affordable):
-        ready = (p for p in clean if p not in chosen and refs.intersection(p.after.get("depends_on") or ()) <= added)
+    before: set[str] = set()
+    while len(chosen) < most:
+        ready = (p for p in added if p not in chosen and refs.intersection(p.after.get("depends_on") or ()) <= before)
         if (following := next(ready, None)) is None:
             break
         chosen.append(following)
-        added.add(str(following.after.get("ref", "")))
+        before.add(str(following.after.get("ref", "")))
     return chosen

@@ -19,13 +19,21 @@ def edit(proposal: Proposal, after: ProposedEntry, *, by: Caller) -> Proposal:
         row = next(row for row in proposals if row.pk == proposal.pk)
         if row.state != Proposal.State.OPEN:
             raise Conflict(f"The proposal is {row.state} already: change the entry instead")
-        others = [ProposedEntry.model_validate(p.after) for p in proposals if p.pk != row.pk]
+        refuse_kind(row)
+        added = [p for p in proposals if p.kind == Proposal.Kind.ADD and p.pk != row.pk]
+        others = [ProposedEntry.model_validate(p.after) for p in added]
         known = World(entries=world.entries(workspace_id))
         refuse(after, others, known)
         after = answers.with_ids(after, known)
         row.after, row.edited_by, row.note = after.stored(), by.name, ""
         row.save(update_fields=["after", "edited_by", "note"])
     return row
+
+
+def refuse_kind(proposal: Proposal) -> None:
+    """Raises Invalid for a proposal that adds no entry."""
+    if proposal.kind != Proposal.Kind.ADD:
+        raise Invalid("Only a new entry can be edited: apply the change, or edit the entry itself", "proposalID")
 
 
 def refuse(entry: ProposedEntry, others: list[ProposedEntry], known: World) -> None:

@@ -25,7 +25,8 @@ Stored = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Picture:
-    """An entry now. `values`: those that a proposal depends on. `locked`: a person locked its budget."""
+    """An entry now. `values`: those that a proposal depends on. `locked`: a person locked its budget.
+    `split`: its children do its work."""
 
     id: str
     seq: int
@@ -36,6 +37,7 @@ class Picture:
     on_hold: bool
     frozen: bool
     locked: bool
+    split: bool
     values: Stored
 
     @property
@@ -79,6 +81,7 @@ def _picture(row: Any, needs: list[str]) -> Picture:
         row.on_hold,
         row.spec_frozen,
         row.is_locked,
+        row.is_container,
         values,
     )
 
@@ -89,6 +92,8 @@ def untouchable(now: Picture) -> str:
         return f"{now.name} is done"
     if now.status == Entry.Status.IN_PROGRESS:
         return f"{now.name} is at work"
+    if now.split:
+        return f"{now.name} is split: its children do its work"
     if now.on_hold:
         return f"{now.name} is on hold"
     if now.frozen:
@@ -99,7 +104,7 @@ def untouchable(now: Picture) -> str:
 def outdated(before: Stored, now: Picture | None) -> str:
     """Why a proposal about an entry that was read as `before` cannot be applied, in a sentence; empty: it can."""
     if now is None:
-        return f"#{before['seq']} {_title(before)} was deleted since"
+        return f"#{before['seq']} {title(before)} was deleted since"
     return untouchable(now) or changed(before, now)
 
 
@@ -109,5 +114,6 @@ def changed(before: Stored, now: Picture) -> str:
     return f"{now.name} was changed since: {', '.join(names)}" if names else ""
 
 
-def _title(before: Stored) -> str:
+def title(before: Stored) -> str:
+    """The first line of its text then."""
     return str(before.get("content", "")).strip().split("\n", 1)[0][:120]

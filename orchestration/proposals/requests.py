@@ -12,7 +12,7 @@ from orchestration.proposals import roles
 from orchestration.proposals.roles import Role
 from workspaces import activity, ids
 from workspaces.access import Caller
-from workspaces.errors import Invalid, NotFound
+from workspaces.errors import Conflict, Invalid, NotFound
 from workspaces.models import Workspace
 
 
@@ -22,6 +22,16 @@ def plan(workspace: Workspace, goal: str, *, by: Caller) -> Run:
     with transaction.atomic():
         Executor.objects.select_for_update().get(pk=workspace.pk)
         return start(workspace, roles.PLANNER, by=by, goal=goal)
+
+
+def orchestrate(workspace: Workspace, note: str = "", *, by: Caller, trigger: Run.Trigger = Run.Trigger.PERSON) -> Run:
+    """Ask the orchestrator how the backlog should go on. `note`: what it should look at. Raises Conflict while one is asked already, else
+    as `start`."""
+    with transaction.atomic():
+        Executor.objects.select_for_update().get(pk=workspace.pk)
+        if Session.of_any_role.filter(workspace=workspace, role=roles.ORCHESTRATOR.name, status__in=Session.OPEN).exists():
+            raise Conflict("The orchestrator is at work already: wait for its proposals, or stop its run")
+        return start(workspace, roles.ORCHESTRATOR, by=by, goal=note, trigger=trigger)
 
 
 def start(
@@ -52,7 +62,7 @@ def start(
         enqueued_at=Now(),
     )
     Run.objects.create(session=session, goal=goal, requested_by=by.name, subject=subject, trigger=trigger)
-    event = events.RunRequested(role=role.name, goal=goal.strip().split("\n", 1)[0][:120])
+    event = events.RunRequested(role=role.name, goal=goal.strip().split("\n", 1)[0][:120], trigger=trigger)
     activity.record(workspace.pk, event, by=by, object_id=run_id)
     wake_ups.enqueue_sessions([(run_id, session.attempt)])
     wake_ups.publish_change(workspace.pk, "workers", "budget")

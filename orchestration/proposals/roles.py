@@ -9,19 +9,24 @@ from workspaces.errors import Invalid
 
 @dataclass(frozen=True)
 class Role:
-    """`key`: of the workspace's config. `asked_to`: completes "an agent was asked to". `phase`: of its session."""
+    """`key`: of the workspace's config. `phase`: of its session. `reads_files`: it works in a
+    clone of the repository."""
 
     name: Session.Role
     key: str
     category: Category
     phase: Session.Phase
-    asked_to: str
+    reads_files: bool = True
 
 
-PLANNER = Role(Session.Role.PLAN, "planner", Category.ORCHESTRATOR, Session.Phase.PLANNING, "plan")
-EXPANDER = Role(Session.Role.EXPAND, "expander", Category.EXPANSION, Session.Phase.EXPANSION, "split an entry")
+PLANNER = Role(Session.Role.PLAN, "planner", Category.ORCHESTRATOR, Session.Phase.PLANNING)
+EXPANDER = Role(Session.Role.EXPAND, "expander", Category.EXPANSION, Session.Phase.EXPANSION)
 ORCHESTRATOR = Role(
-    Session.Role.ORCHESTRATE, "orchestrator", Category.ORCHESTRATOR, Session.Phase.ORCHESTRATION, "rearrange the backlog"
+    Session.Role.ORCHESTRATE,
+    "orchestrator",
+    Category.ORCHESTRATOR,
+    Session.Phase.ORCHESTRATION,
+    reads_files=False,
 )
 BY_NAME = {str(role.name): role for role in (PLANNER, EXPANDER, ORCHESTRATOR)}
 

@@ -55,6 +55,7 @@ from orchestration.schemas.landing import (
 from orchestration.schemas.rounds import RoundOut, RoundsOut
 from orchestration.schemas.runs import (
     ChoiceIn,
+    OrchestrateIn,
     PlanIn,
     ProposalCounts,
     RunAppliedOut,
@@ -93,6 +94,7 @@ __all__ = [
     "LandingOut",
     "MergedOut",
     "Ok",
+    "OrchestrateIn",
     "Paused",
     "PlanIn",
     "PriorityIn",

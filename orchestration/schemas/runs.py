@@ -16,6 +16,12 @@ class PlanIn(Strict):
     goal: Goal
 
 
+class OrchestrateIn(Strict):
+    """`note`: what it should look at."""
+
+    note: Annotated[str, Field(max_length=MAX_GOAL), AfterValidator(clean)] = ""
+
+
 class ProposalCounts(Schema):
     open: int
     applied: int
@@ -24,12 +30,15 @@ class ProposalCounts(Schema):
 
 
 class RunOut(Schema):
-    """`status`: as of a session. `problems`: what was wrong with its answers."""
+    """`status`: as of a session. `trigger`: what started it. `subject_id`: the entry that it is about. `problems`: what was wrong with its
+    answers."""
 
     id: str
     role: str
     goal: str
     requested_by: str
+    trigger: str
+    subject_id: str | None
     status: str
     agent: str
     model: str | None
@@ -52,11 +61,15 @@ class RunsOut(Schema):
 
 
 class RunProposalOut(Schema):
-    """`entry`: the entry as it would be added. `entry_id`: the entry that it became. `note`: what Muster found."""
+    """`entry`: the entry as it would be added; for another `kind`, the new values of the entry `subject_id`, which the run read as `before`.
+    `entry_id`: the entry that it added or changed. `note`: what Muster found."""
 
     id: int
     number: int
+    kind: str
     state: str
+    subject_id: str | None
+    before: dict[str, Any] | None
     entry: dict[str, Any]
     reason: str | None
     note: str | None

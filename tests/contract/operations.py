@@ -27,6 +27,7 @@ BODIES: dict[str, Any] = {
     "channelsCreate": {"kind": "webhook", "name": "Ops", "target": "https://hooks.example.com/hook", "verbs": ["entry.blocked"]},
     "channelsUpdate": {"name": "Operations"},
     "configUpdate": {"max_workers": 3},
+    "orchestratorRunsCreate": {},
     "planRunsCreate": {"goal": "Make it better"},
     "runsApply": {},
     "runsProposalPut": {"content": "Do it better"},

@@ -102,6 +102,7 @@ MAY_CONFLICT = (
     "landingAccept",
     "landingMerge",
     "landingPutBack",
+    "orchestratorRunsCreate",
     "runsApply",
     "runsProposalPut",
     "runsReject",

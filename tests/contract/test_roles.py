@@ -27,7 +27,7 @@ from tests.factories import (
     keep_alive,
     project,
 )
-from tests.orchestration.proposals.made import PLANNER, a_run
+from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_run
 from tests.plugins import stages
 from workspaces import activity, tokens
 from workspaces.models import Channel, Delivery, Event, Role, Workspace
@@ -87,6 +87,7 @@ RUN = [
     "landingPush",
     "landingPutBack",
     "landingRevert",
+    "orchestratorRunsCreate",
     "planRunsCreate",
     "runsApply",
     "runsProposalPut",
@@ -148,14 +149,14 @@ NEED_A_STATE = ("landingAccept", "landingMerge", "landingPush", "landingPutBack"
 """Refused while the integration branch has nothing to decide."""
 
 CREATES = {
-    "adjustmentsCreate", "channelsCreate", "chargesCreate", "expandRunsCreate", "permitsCreate", "planRunsCreate", "reconciliationsCreate", "reviewsCommentCreate",
-    "reviewsCreate", "todoEntriesCreate", "todoEntrySplit",
+    "adjustmentsCreate", "channelsCreate", "chargesCreate", "expandRunsCreate", "orchestratorRunsCreate", "permitsCreate", "planRunsCreate", "reconciliationsCreate",
+    "reviewsCommentCreate", "reviewsCreate", "todoEntriesCreate", "todoEntrySplit",
 }  # fmt: skip
 
 
 def one_of_each() -> Session:
     """With one of everything else in its workspace that a path can name."""
-    workspace = a_workspace(planner=PLANNER, expander=PLANNER)
+    workspace = a_workspace(planner=PLANNER, expander=PLANNER, orchestrator=ORCHESTRATOR)
     a_channel(workspace)
     a_run(workspace, "Parse dates")
     a_review(workspace)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any, ClassVar, Literal, Self, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
-Page = Literal["workspace", "entry", "session", "review", "budget"]
+Page = Literal["workspace", "entry", "session", "review", "budget", "run"]
 SUBJECT = "subject"
 TEST = "muster.test"
 """The type of a test message: no event of the log has it."""

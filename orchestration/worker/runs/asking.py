@@ -9,6 +9,7 @@ from typing import get_args
 from orchestration import configuration, sessions
 from orchestration.configuration import Agent, Config, secrets
 from orchestration.git import working_copies
+from orchestration.git.clones import checkouts
 from orchestration.landing import branch
 from orchestration.models import Proposal, Run, Session
 from orchestration.proposals import automatic, making, roles
@@ -24,13 +25,17 @@ from orchestration.worker.agent_run.process import AgentRun
 from orchestration.worker.agents.shared import interface
 from orchestration.worker.agents.shared.failures import Failure
 from orchestration.worker.agents.shared.json_values import without_unstorable
-from orchestration.worker.runs import expander, planner
+from orchestration.worker.runs import expander, orchestrator, planner
 from orchestration.worker.runs.question import Ask, Question
 from orchestration.worker.steps import prompts
 
 Outcome = Session.Outcome
 MIN_LIMIT = 1000  # micro-USD: with less than a tenth of a cent another turn is pointless
-ASK: dict[interface.Role, Ask] = {"plan": planner.question, "expand": expander.question}
+ASK: dict[interface.Role, Ask] = {
+    "plan": planner.question,
+    "expand": expander.question,
+    "orchestrate": orchestrator.question,
+}
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,27 @@ def ask(session: Session, stop_flags: StopFlags) -> Ending:
 
 @contextmanager
 def _folder(session: Session, config: Config) -> Iterator[Path]:
-    """A clone at the tip, whose commit the run remembers."""
+    """A clone at the tip, whose commit the run remembers; an empty folder for a role that reads no files."""
     repo = Path(session.workspace.repo)
+    if not roles.BY_NAME[session.role].reads_files:
+        with _empty_folder(repo, session_dir.worktrees() / session.pk) as folder:
+            yield folder
+        return
     commit = branch.start_point(session.workspace_id, repo, config.integration_branch)
     Run.objects.filter(pk=session.pk).update(commit=commit)
     store = session_dir.store(session.workspace_id, repo)
     with working_copies.checkout(store, session_dir.worktrees(), session.pk, commit) as cwd:
         yield cwd
+
+
+@contextmanager
+def _empty_folder(repo: Path, folder: Path) -> Iterator[Path]:
+    checkouts.discard(repo, folder)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        checkouts.discard(repo, folder)
 
 
 def _question(session: Session, config: Config) -> Question | Ending:

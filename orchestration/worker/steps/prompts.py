@@ -102,6 +102,11 @@ def expand(entry: Entry, config: Config, *, rounds: Sequence[str], backlog: Sequ
     return _render("expand", config.prompts.expand, values)
 
 
+def orchestrate(note: str, config: Config, *, backlog: str, most: int) -> str:
+    """The orchestrator's prompt. `note`: why it was asked. `backlog`: JSON. Raises ValueError if the workspace's template fails."""
+    return _render("orchestrate", config.prompts.orchestrate, {"note": note.strip(), "backlog": backlog, "most": most})
+
+
 def repair(problems: Sequence[str], *, prompt: str = "", answer: str = "") -> str:
     """What is wrong with an answer. `prompt` and `answer`: for an agent that has no conversation to continue."""
     text = REPAIR.format(problems=_text(list(problems)))

@@ -11,7 +11,7 @@ from orchestration.models import Entry, Executor, Proposal, Run, Session
 from tests.dashboard.overview.test_page import in_line
 from tests.dashboard.seeds import entries as seed
 from tests.factories import ANA, an_entry
-from tests.orchestration.proposals.made import PLANNER, a_run, states
+from tests.orchestration.proposals.made import ORCHESTRATOR, PLANNER, a_rearranging_run, a_run, states
 from workspaces.models import Workspace
 
 
@@ -174,3 +174,63 @@ def test_a_second_person_stops_a_run_that_began_after_a_stop(otto: Client, plann
     token = re.search(r'name="confirm" value="([^"]+)"', question)
     otto.post(f"/w/{planned.pk}/executor/stop/", {"confirm": token[1] if token else ""})
     assert Session.of_any_role.get(pk=Run.objects.get().pk).outcome == Session.Outcome.STOPPED
+
+
+@pytest.fixture
+def steered(workspace: Workspace) -> Workspace:
+    """The workspace, with an orchestrator and three entries of its own: A, B and C."""
+    row = Executor.objects.get(pk=workspace.pk)
+    Executor.objects.filter(pk=workspace.pk).update(config={**row.config, "orchestrator": ORCHESTRATOR})
+    for title in "ABC":
+        an_entry(workspace, content=title)
+    return workspace
+
+
+def named(workspace: Workspace, *titles: str) -> list[str]:
+    """The entries of the fixture, as `#number`."""
+    return [f"#{Entry.objects.get(workspace=workspace, content=title).seq}" for title in titles]
+
+
+def test_the_orchestrator_is_asked_on_the_page_of_goals(otto: Client, steered: Workspace) -> None:
+    assert "Rearrange the backlog" in text(page(otto, steered, "goal/"))
+    seen = text(page(otto, steered, "orchestrate/", note="What is stuck?"))
+    assert "What is stuck?" in seen and "Stop the run" in seen
+    assert "Rearrange the backlog: What is stuck?" in text(page(otto, steered, "goal/"))
+    page(otto, steered, "orchestrate/", note="Again")  # one at a time
+    assert Run.objects.count() == 1
+
+
+def test_without_an_orchestrator_the_page_leads_to_the_settings(ana: Client, planned: Workspace) -> None:
+    assert "Choose an orchestrating agent" in text(page(ana, planned, "goal/"))
+
+
+def test_changes_are_shown_with_before_and_after_applied_and_undone(otto: Client, steered: Workspace) -> None:
+    a, b, c = named(steered, "A", "B", "C")
+    changes = [
+        {"kind": "change", "entry": a, "priority": "high", "depends_on": [b], "reason": "It needs that"},
+        {"kind": "drop", "entry": c, "reason": "Nobody needs it"},
+    ]
+    run = a_rearranging_run(steered, *changes)
+    seen = text(page(otto, steered, f"runs/{run.pk}/"))
+    assert "<del>medium</del> <ins>high</ins>" in seen and f"<del>nothing</del> <ins>{b}</ins>" in seen
+    assert "− Gone" in seen and "Nobody needs it" in seen and "Apply the ticked" in seen
+    back = {"next": f"/w/{steered.pk}/entries/runs/{run.pk}/"}
+    ticked = [proposal.pk for proposal in run.proposals.all()]
+    assert "2 changes are applied" in text(page(otto, steered, f"runs/{run.pk}/apply/", proposal=ticked, **back))
+    assert "Dropped" in text(page(otto, steered, f"runs/{run.pk}/"))
+    assert "2 changes are undone" in text(page(otto, steered, f"runs/{run.pk}/undo/", **back))
+    assert states(run) == ["open", "open"]
+
+
+def test_a_merge_shows_what_it_takes_over(otto: Client, steered: Workspace) -> None:
+    a, b = named(steered, "A", "B")
+    run = a_rearranging_run(steered, {"kind": "merge", "entry": a, "with": b, "reason": "The same"})
+    assert f"Takes over</dt><dd>{b} B</dd>" in text(page(otto, steered, f"runs/{run.pk}/"))
+    page(otto, steered, f"runs/{run.pk}/apply/", proposal=run.proposals.get().pk)
+    assert "Merged" in text(page(otto, steered, f"runs/{run.pk}/"))
+
+
+def test_a_change_has_no_form(otto: Client, steered: Workspace) -> None:
+    [a] = named(steered, "A")
+    run = a_rearranging_run(steered, {"kind": "hold", "entry": a, "reason": "Too vague"})
+    assert page(otto, steered, f"runs/{run.pk}/proposals/{run.proposals.get().pk}/").status_code == 303

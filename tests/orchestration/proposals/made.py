@@ -1,10 +1,11 @@
 """Runs that ended with proposals, without an agent."""
 
+import json
 from typing import Any
 
 from orchestration import sessions
 from orchestration.models import Proposal, Run, Session
-from orchestration.proposals import making, requests
+from orchestration.proposals import change_answers, making, overview, requests
 from orchestration.proposals.answers import additions
 from orchestration.proposals.making import Answer
 from orchestration.proposals.schema import AnsweredEntry
@@ -39,3 +40,20 @@ def states(run: Run) -> list[str]:
 
 def ids(run: Run, *numbers: int) -> list[int]:
     return list(Proposal.objects.filter(run=run, number__in=numbers).values_list("pk", flat=True))
+
+
+ORCHESTRATOR = {"agent": {"command": "true"}, "run_usd": 0.1}
+"""For `a_workspace(orchestrator=ORCHESTRATOR)`."""
+
+
+def a_rearranging_run(workspace: Workspace, *changes: dict[str, Any]) -> Run:
+    """An orchestrator's run that proposes these changes of the backlog as it is now, and has ended."""
+    run = requests.orchestrate(workspace, by=ANA)
+    session = sessions.take(run.pk, attempt=1, worker=a_worker())
+    assert session is not None
+    seen, _ = overview.read(workspace.pk)
+    answer = change_answers.read(json.dumps({"changes": [{"reason": "It is better so", **change} for change in changes]}), seen)
+    assert not answer.problems, answer.problems
+    making.keep_answer(session, "the answer", answer)
+    assert sessions.conclude(session, Ending(Session.Outcome.PASSED))
+    return requests.run_for(workspace.pk, session.pk)

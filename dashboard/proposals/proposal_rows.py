@@ -1,0 +1,123 @@
+"""A run's proposals as a difference of the backlog: what is added, what changes from what to what, what goes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestration.models import Entry, Proposal
+from orchestration.proposals import pictures
+
+Kind, State = Proposal.Kind, Proposal.State
+# Of an open proposal and of an applied one: the word, and its tone.
+OPEN = {
+    Kind.ADD: ("+ New", "good"),
+    Kind.CHANGE: ("Change", "run"),
+    Kind.HOLD: ("Put on hold", "warn"),
+    Kind.MERGE: ("Merge", "run"),
+    Kind.DROP: ("− Gone", "bad"),
+    Kind.SPLIT: ("Split", "run"),
+}
+APPLIED = {
+    Kind.ADD: "Added",
+    Kind.CHANGE: "Changed",
+    Kind.HOLD: "Put on hold",
+    Kind.MERGE: "Merged",
+    Kind.DROP: "Dropped",
+    Kind.SPLIT: "Split",
+}
+DECIDED = {State.REJECTED: ("Rejected", ""), State.OUTDATED: ("Outdated", "warn")}
+LISTS = (("acceptance_criteria", "Acceptance criteria"), ("tests", "Tests to make pass"))
+LABELS = {"priority": "Priority", "depends_on": "Waits for", "rounds": "Rounds", "content": "Text", "spec": "Spec"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A proposal as the page shows it. `differences`: label, before, after. `needs`: the names of what a new entry waits for. `parts`:
+    headings with their lines. `files`: each with whether it is new."""
+
+    proposal: Proposal
+    word: str
+    tone: str
+    body: str
+    differences: list[tuple[str, str, str]]
+    needs: list[str]
+    parts: list[tuple[str, list[str]]]
+    files: list[tuple[str, bool]]
+
+
+def rows(proposals: Sequence[Proposal]) -> list[Row]:
+    """In a fixed number of queries."""
+    ids = {pk for proposal in proposals for pk in _named(proposal)}
+    seqs = {pk: f"#{seq}" for pk, seq in Entry.objects.filter(pk__in=ids).values_list("pk", "seq")}
+    return [_row(proposal, seqs) for proposal in proposals]
+
+
+def _named(proposal: Proposal) -> Iterator[str]:
+    """The ids of entries that it names, with the refs."""
+    yield from proposal.after.get("depends_on") or ()
+    yield from (proposal.before or {}).get("depends_on") or ()
+    for child in proposal.after.get("entries") or ():
+        yield from child.get("depends_on") or ()
+
+
+def _row(proposal: Proposal, seqs: Mapping[str, str]) -> Row:
+    is_new = proposal.kind == Kind.ADD
+    has_spec = is_new or proposal.kind == Kind.MERGE
+    spec = (proposal.after.get("spec") or {}) if has_spec else {}
+    requirements = spec.get("requirements") or []
+    parts = [("Requirements", requirements if isinstance(requirements, list) else [requirements])] if requirements else []
+    parts += [(label, list(spec[key])) for key, label in LISTS if spec.get(key)]
+    if proposal.kind == Kind.SPLIT:
+        parts = [("Into", [_child(child, seqs) for child in proposal.after["entries"]])]
+    return Row(
+        proposal,
+        *_word(proposal),
+        "\n".join(proposal.after["content"].strip().split("\n")[1:]).strip() if has_spec else "",
+        [] if is_new else list(_differences(proposal, seqs)),
+        [seqs.get(name, name) for name in proposal.after.get("depends_on") or ()] if is_new else [],
+        parts,
+        [(path, True) for path in spec.get("files_to_create") or ()]
+        + [(path, False) for path in spec.get("files_to_modify") or ()],
+    )
+
+
+def _child(child: Mapping[str, Any], seqs: Mapping[str, str]) -> str:
+    """A line: its ref, its title, its files, and what it waits for."""
+    spec = child.get("spec") or {}
+    files = [*(spec.get("files_to_create") or ()), *(spec.get("files_to_modify") or ())]
+    needs = [seqs.get(name, name) for name in child.get("depends_on") or ()]
+    ref = f"{child['ref']}: " if child.get("ref") else ""
+    parts = [f"{ref}{child['content'].strip().split(chr(10), 1)[0][:120]}"]
+    parts += [", ".join(files)] if files else []
+    parts += [f"waits for {', '.join(needs)}"] if needs else []
+    return " · ".join(parts)
+
+
+def _word(proposal: Proposal) -> tuple[str, str]:
+    kind = Kind(proposal.kind)
+    if proposal.state == State.APPLIED:
+        return APPLIED[kind], "good"
+    return OPEN[kind] if proposal.state == State.OPEN else DECIDED[State(proposal.state)]
+
+
+def _differences(proposal: Proposal, seqs: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    before = proposal.before or {}
+    if proposal.kind == Kind.MERGE:
+        other = before["other"]
+        yield "Takes over", f"#{other['seq']} {pictures.title(other)}", ""
+    elif proposal.kind == Kind.CHANGE:
+        for key, label in LABELS.items():
+            if key in proposal.after:
+                yield label, _text(key, before.get(key), seqs), _text(key, proposal.after[key], seqs)
+
+
+def _text(key: str, value: Any, seqs: Mapping[str, str]) -> str:
+    if key == "depends_on":
+        return ", ".join(seqs.get(name, name) for name in value or ()) or "nothing"
+    if key == "spec":
+        return "; ".join(f"{name}: {_line(item)}" for name, item in (value or {}).items()) or "nothing"
+    return str(value)
+
+
+def _line(item: Any) -> str:
+    return ", ".join(str(part) for part in item) if isinstance(item, list) else str(item)

@@ -1,0 +1,149 @@
+"""The orchestrator's answer: read by the schema, checked against the backlog as it read it. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestration.backlog import graph
+from orchestration.models import Proposal
+from orchestration.proposals import json_answers, pictures
+from orchestration.proposals.change_schema import CHANGE, MAX_CHANGES, AnsweredChange, Change, Drop, Hold, Merge
+from orchestration.proposals.kinds import merges
+from orchestration.proposals.making import Answer, Proposed
+from orchestration.proposals.pictures import Picture
+
+Kind = Proposal.Kind
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The backlog as a run read it. `done`: ids by the names of entries that are done, which others may wait for."""
+
+    open: Mapping[str, Picture]
+    done: Mapping[str, str]
+
+    def find(self, name: str) -> Picture | None:
+        """By id, or by `#` and its number."""
+        return self.open.get(name) or next((p for p in self.open.values() if f"#{p.seq}" == name), None)
+
+    def id_of(self, name: str) -> str | None:
+        picture = self.find(name)
+        return picture.id if picture else self.done.get(name)
+
+
+def read(text: str, seen: Seen) -> Answer:
+    """The answer in this text. It may propose nothing."""
+    try:
+        listed = json_answers.items(text, "changes", most=MAX_CHANGES, may_be_empty=True)
+    except ValueError as why:
+        return Answer(problems=[str(why)])
+    changes, problems = _by_schema(listed)
+    problems = problems or list(_problems(changes, seen)) or list(_problems_together(changes, seen))
+    if problems:
+        return Answer(problems=json_answers.first(problems))
+    return Answer([_proposed(change, seen) for change in changes])
+
+
+def _by_schema(listed: Sequence[Any]) -> tuple[list[AnsweredChange], list[str]]:
+    changes, problems = [], []
+    for n, item in enumerate(listed, start=1):
+        try:
+            changes.append(CHANGE.validate_python(item))
+        except ValidationError as error:
+            problems += [json_answers.problem(f"Change {n}", _without_tag(detail)) for detail in error.errors()[:5]]
+    return changes, problems
+
+
+def _without_tag(detail: Any) -> dict[str, Any]:
+    """The members of a union come with their tag, and an unknown tag with all of them."""
+    if detail["type"].startswith("union_tag"):
+        return {"type": "value_error", "loc": ("kind",), "msg": "Input must be change, drop, hold or merge"}
+    return {**detail, "loc": detail["loc"][1:]}
+
+
+def _problems(changes: Sequence[AnsweredChange], seen: Seen) -> Iterator[str]:
+    """Of each change by itself, and of two about one entry."""
+    named = Counter[str]()
+    for n, change in enumerate(changes, start=1):
+        for name in [change.entry, *([change.other] if isinstance(change, Merge) else [])]:
+            picture = seen.find(name)
+            if picture is None:
+                yield f"Change {n}: `{name}` is no open entry of the backlog"
+            elif sentence := pictures.untouchable(picture):
+                yield f"Change {n}: {sentence}: leave it as it is"
+            else:
+                named[picture.name] += 1
+        if isinstance(change, Change):
+            yield from (f"Change {n}: {problem}" for problem in _problems_of_values(change, seen))
+    yield from (f"{name} is in {count} changes: put all that it needs into one" for name, count in named.items() if count > 1)
+
+
+def _problems_of_values(change: Change, seen: Seen) -> Iterator[str]:
+    yield from (f"`{name}` is no entry of the backlog" for name in change.depends_on or () if seen.id_of(name) is None)
+    picture = seen.find(change.entry)
+    if picture is None:
+        return
+    values = _values(change, seen)
+    if not values:
+        yield "it names no new value: give priority, depends_on or rounds"
+    yield from (f"{picture.name} has that {name} already" for name, value in values.items() if value == picture.values[name])
+    if change.rounds is not None and change.rounds < picture.values["rounds_completed"]:
+        yield f"{picture.name} has made {picture.values['rounds_completed']} rounds already"
+
+
+def _problems_together(changes: Sequence[AnsweredChange], seen: Seen) -> Iterator[str]:
+    """Of the backlog that all of them would make."""
+    needs = {pk: list(picture.values["depends_on"]) for pk, picture in seen.open.items()}
+    for change in changes:
+        if isinstance(change, Change) and change.depends_on is not None:
+            needs[_id(change.entry, seen)] = _ids(change.depends_on, seen)
+    for change in changes:
+        if isinstance(change, Merge):
+            entry, other = _id(change.entry, seen), _id(change.other, seen)
+            needs[entry] += needs.pop(other)
+            needs = {pk: [entry if name == other else name for name in names] for pk, names in needs.items()}
+            needs[entry] = [name for name in needs[entry] if name != entry]
+    dropped = {_id(change.entry, seen) for change in changes if isinstance(change, Drop)}
+    for pk, names in needs.items():
+        for name in dropped.intersection(names) if pk not in dropped else ():
+            yield f"{seen.open[name].name} cannot be dropped: {seen.open[pk].name} waits for it. Change what that waits for as well"
+    if loop := graph.cycle(needs):
+        yield f"These entries would wait for each other: {' → '.join(seen.open[pk].name[:60] for pk in loop)[:400]}"
+
+
+def _proposed(change: AnsweredChange, seen: Seen) -> Proposed:
+    picture = seen.find(change.entry)
+    assert picture is not None
+    before: dict[str, Any] = picture.stored()
+    after: dict[str, Any] = {}
+    if isinstance(change, Change):
+        after = _values(change, seen)
+    elif isinstance(change, Merge):
+        other = seen.open[_id(change.other, seen)]
+        before["other"] = other.stored()
+        mine, theirs = picture.values, other.values
+        after = merges.united(mine["content"], theirs["content"], mine["spec"], theirs["spec"]) | {"with": other.id}
+        after |= {"content": change.content} if change.content else {}
+    kinds: dict[type, Kind] = {Change: Kind.CHANGE, Drop: Kind.DROP, Hold: Kind.HOLD, Merge: Kind.MERGE}
+    return Proposed(kinds[type(change)], after, reason=change.reason, subject=picture.id, before=before)
+
+
+def _values(change: Change, seen: Seen) -> dict[str, Any]:
+    """The new values, with ids of what it waits for."""
+    values = change.model_dump(include={"priority", "depends_on", "rounds"}, exclude_none=True)
+    if change.depends_on is not None:
+        values["depends_on"] = sorted(set(_ids(change.depends_on, seen)))
+    return values
+
+
+def _ids(names: Sequence[str], seen: Seen) -> list[str]:
+    return [pk for name in names if (pk := seen.id_of(name))]
+
+
+def _id(name: str, seen: Seen) -> str:
+    picture = seen.find(name)
+    assert picture is not None
+    return picture.id

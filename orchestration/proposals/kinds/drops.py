@@ -1,0 +1,31 @@
+"""Entries that are taken off the backlog."""
+
+from collections.abc import Sequence
+
+from orchestration.backlog import deletion
+from orchestration.models import Entry, Proposal
+from orchestration.proposals import pictures
+from orchestration.proposals.kinds import restoring
+from orchestration.proposals.kinds.interface import Backlog
+from workspaces.access import Caller
+
+
+def outdated(proposal: Proposal, backlog: Backlog) -> str:
+    return pictures.outdated(proposal.before or {}, backlog.pictures.get(str(proposal.subject_id)))
+
+
+def apply(proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> None:
+    rows = list(Entry.objects.filter(pk__in=[proposal.subject_id for proposal in proposals]))
+    deletion.delete_all(rows, by=by, reason=proposals[0].reason)
+    for proposal in proposals:
+        proposal.entry = next(row for row in rows if row.pk == proposal.subject_id)
+
+
+def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
+    """What waits for others of them is restored after those."""
+    left = {str(proposal.subject_id): proposal for proposal in proposals}
+    while left:
+        needs = {pk: set(restoring.before(proposal)["depends_on"]) for pk, proposal in left.items()}
+        pk = next(pk for pk, others in needs.items() if not others & left.keys())
+        deletion.restore(Entry.objects.get(pk=pk), needs[pk], by=by, reason=restoring.REASON)
+        del left[pk]

@@ -1,0 +1,78 @@
+"""An entry takes over another one, which is dropped: its text, its spec, what it waits for, and what waits for it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestration.backlog import content, deletion, dependencies, entry_state
+from orchestration.models import Dependency, Entry, Proposal
+from orchestration.proposals import pictures
+from orchestration.proposals.kinds import changes, restoring
+from orchestration.proposals.kinds.interface import Backlog
+from workspaces.access import Caller
+from workspaces.errors import Conflict
+
+
+def united(text: str, other_text: str, spec: Mapping[str, Any], other_spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The text and the spec of both entries together. Where a value of the spec is no list, the first one stays. Pure."""
+    merged = dict(other_spec) | dict(spec)
+    for key in spec.keys() & other_spec.keys():
+        if isinstance(spec[key], list) and isinstance(other_spec[key], list):
+            merged[key] = spec[key] + [item for item in other_spec[key] if item not in spec[key]]
+    return {"content": f"{text.strip()}\n\n{other_text.strip()}", "spec": merged}
+
+
+def outdated(proposal: Proposal, backlog: Backlog) -> str:
+    stored, other_id = restoring.before(proposal), str(proposal.after["with"])
+    mine = pictures.outdated(stored, backlog.pictures.get(str(proposal.subject_id)))
+    return mine or pictures.outdated(stored["other"], backlog.pictures.get(other_id))
+
+
+def apply(proposals: Sequence[Proposal], backlog: Backlog, *, by: Caller) -> None:
+    for proposal in proposals:
+        entry, other = entry_state.lock_all(
+            [Entry(pk=pk, workspace_id=backlog.run.session.workspace_id) for pk in (proposal.subject_id, proposal.after["with"])]
+        )
+        waiting = _waiting(other, entry)
+        kept = _needs(entry) | _needs(other)
+        wishes = [(row, needs - {other.pk} | {entry.pk}) for row, needs in waiting]
+        dependencies.replace_all([(entry, kept - {entry.pk, other.pk}), *wishes], by=by, reason=proposal.reason)
+        changes.write(entry, {key: proposal.after[key] for key in ("content", "spec")}, by=by, reason=proposal.reason)
+        deletion.delete_all([other], by=by, reason=proposal.reason)
+        stored = restoring.before(proposal)
+        stored["other"] = {**stored["other"], "waiting": {row.pk: sorted(needs) for row, needs in waiting}}
+        proposal.before, proposal.entry = stored, entry
+
+
+def undo(proposals: Sequence[Proposal], *, by: Caller) -> None:
+    for proposal in reversed(proposals):
+        stored, other_id = restoring.before(proposal), str(proposal.after["with"])
+        other = stored.pop("other")
+        kept = {*stored["depends_on"], *other["depends_on"]} - {str(proposal.subject_id), other_id}
+        values = {key: proposal.after[key] for key in ("content", "spec")}
+        entry = restoring.as_left(proposal, stored | values | {"depends_on": sorted(kept)})
+        deletion.restore(Entry.objects.get(pk=other_id), (), by=by, reason=restoring.REASON)
+        waiting = _as_left(proposal, other["waiting"], other_id)
+        restored = entry_state.lock_all([Entry(pk=other_id, workspace_id=entry.workspace_id)])[0]
+        wishes = [(row, needs) for row, needs in waiting] + [(entry, stored["depends_on"])]
+        dependencies.replace_all([*wishes, (restored, other["depends_on"])], by=by, reason=restoring.REASON)
+        content.edit(entry, content.Change(content=stored["content"], spec=stored["spec"]), by=by, reason=restoring.REASON)
+
+
+def _needs(entry: Entry) -> set[str]:
+    return set(entry.dependencies.values_list("depends_on_id", flat=True))
+
+
+def _waiting(other: Entry, entry: Entry) -> list[tuple[Entry, set[str]]]:
+    """What waits for `other`, but for `entry`, each with all that it waits for."""
+    links = Dependency.objects.filter(depends_on=other, entry__deleted_at__isnull=True).exclude(entry=entry)
+    return [(link.entry, _needs(link.entry)) for link in links.select_related("entry").order_by("entry__seq")]
+
+
+def _as_left(proposal: Proposal, waiting: Mapping[str, list[str]], other_id: str) -> list[tuple[Entry, list[str]]]:
+    """What waited for the dropped entry, each with what it waited for. Raises Conflict where that was changed since."""
+    rows = Entry.objects.in_bulk(waiting.keys())
+    for pk, needs in waiting.items():
+        row = rows[pk]
+        if row.deleted_at is not None or _needs(row) != {*needs} - {other_id} | {str(proposal.subject_id)}:
+            raise Conflict(f"#{row.seq} {row.title} was changed since: what it waits for. Change single entries instead")
+    return [(rows[pk], needs) for pk, needs in waiting.items()]

@@ -1,0 +1,76 @@
+"""What an orchestrator reads: the open entries with their states, reasons, scores and costs, and the money that is left."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from budget import amounts
+from budget.models import Account, Project
+from orchestration import funding
+from orchestration.models import Entry, Round, Session
+from orchestration.proposals import pictures
+from orchestration.proposals.change_answers import Seen
+from orchestration.proposals.pictures import Picture
+
+MAX_LISTED = 300
+MAX_DONE = 50
+MAX_TEXT = 400  # characters of an entry's text
+ORDER = (Entry.Status.FAILED, Entry.Status.BLOCKED, Entry.Status.IN_PROGRESS, Entry.Status.PENDING)
+
+
+def read(workspace_id: str) -> tuple[Seen, str]:
+    """The backlog for the checks of an answer, and as JSON for the prompt."""
+    done = list(
+        Entry.objects.filter(workspace_id=workspace_id, deleted_at__isnull=True, status=Entry.Status.DONE).order_by("seq")
+    )
+    seen = Seen(
+        pictures.read(workspace_id),
+        {name: row.pk for row in done for name in (row.pk, f"#{row.seq}")},
+    )
+    listed = sorted(seen.open.values(), key=lambda picture: (ORDER.index(Entry.Status(picture.status)), picture.seq))
+    parts: dict[str, Any] = {
+        "money": _money(workspace_id),
+        "sessions_at_work": Session.objects.filter(workspace_id=workspace_id, status__in=Session.OPEN).count(),
+        "done": [f"#{row.seq} {row.title}" for row in done[-MAX_DONE:]],
+        "entries_not_listed": max(len(listed) - MAX_LISTED, 0),
+    }
+    entries = _entries(listed[:MAX_LISTED], {p.id: p.seq for p in listed} | {row.pk: row.seq for row in done})
+    lines = ",\n".join(f"  {json.dumps(entry, ensure_ascii=False)}" for entry in entries)
+    return seen, json.dumps(parts, ensure_ascii=False)[:-1] + f', "entries": [\n{lines}\n]}}'
+
+
+def _money(workspace_id: str) -> dict[str, Any]:
+    project = Project.objects.get(pk=workspace_id)
+    return {
+        "spent_usd": amounts.number(project.total_spent),
+        "left_usd": amounts.number(max(project.headroom, 0)),
+        "not_reserved_usd": amounts.number(max(funding.plan(workspace_id).free, 0)),
+    }
+
+
+def _entries(listed: list[Picture], seqs: Mapping[str, int]) -> list[dict[str, Any]]:
+    rows = Entry.objects.in_bulk([picture.id for picture in listed])
+    spent = dict(Account.objects.filter(pk__in=rows).values_list("pk", "spent"))
+    gains: dict[str, list[float]] = {pk: [] for pk in rows}
+    rounds = Round.objects.filter(entry__in=rows, improvement_score__isnull=False).order_by("number")
+    for pk, gain in rounds.values_list("entry_id", "improvement_score"):
+        gains[pk].append(round(gain or 0, 3))
+    return [
+        {
+            "entry": f"#{picture.seq}",
+            "title": picture.title,
+            "text": "\n".join(rows[picture.id].content.strip().split("\n")[1:]).strip()[:MAX_TEXT],
+            "state": picture.status,
+            "reason": picture.message or picture.reason,
+            "priority": picture.values["priority"],
+            "depends_on": [f"#{seqs[pk]}" for pk in picture.values["depends_on"] if pk in seqs],
+            "files": rows[picture.id].paths[:20],
+            "rounds_made": picture.values["rounds_completed"],
+            "rounds": picture.values["rounds"],
+            "score": rows[picture.id].score,
+            "improvements": gains[picture.id][-5:],
+            "cost_usd": amounts.number(spent[picture.id]),
+            "why_not": pictures.untouchable(picture),
+        }
+        for picture in listed
+    ]

@@ -1,0 +1,16 @@
+"""What an orchestrator is asked: how the backlog should go on. It reads states, reasons, scores and costs, and no repository."""
+
+from functools import partial
+
+from orchestration.configuration import Config
+from orchestration.models import Run
+from orchestration.proposals import change_answers, overview
+from orchestration.proposals.change_schema import MAX_CHANGES
+from orchestration.worker.runs.question import Question
+from orchestration.worker.steps import prompts
+
+
+def question(run: Run, config: Config) -> Question:
+    seen, backlog = overview.read(run.session.workspace_id)
+    prompt = prompts.orchestrate(run.goal, config, backlog=backlog, most=MAX_CHANGES)
+    return Question(prompt, partial(change_answers.read, seen=seen))

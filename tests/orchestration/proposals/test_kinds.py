@@ -1,0 +1,228 @@
+"""Changes, holds, merges and drops of entries: what applying them does, what they never touch, and what undoing restores."""
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from budget.models import Account
+from orchestration.backlog import content, deletion, entry_actions, entry_edits, entry_state
+from orchestration.backlog.entries import Draft
+from orchestration.backlog.transitions import Next
+from orchestration.executor import dispatch
+from orchestration.maintenance import rebuild
+from orchestration.models import Entry, Proposal, Run
+from orchestration.proposals import applying
+from orchestration.reasons import Reason
+from tests.factories import ANA, a_worker, a_workspace, some_entries
+from tests.orchestration.proposals.made import ORCHESTRATOR, a_rearranging_run, ids, states
+from workspaces.errors import Conflict
+from workspaces.models import Event, Workspace
+
+FIRST = {"kind": "change", "entry": "#1", "priority": "critical"}
+EVERY_KIND = (
+    {"kind": "change", "entry": "#1", "priority": "critical", "rounds": 9, "depends_on": ["#2"]},
+    {"kind": "hold", "entry": "#2"},
+    {"kind": "merge", "entry": "#3", "with": "#4"},
+    {"kind": "drop", "entry": "#6"},
+)
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return a_workspace(orchestrator=ORCHESTRATOR)
+
+
+@pytest.fixture
+def backlog(workspace: Workspace) -> list[Entry]:
+    """Parse, Print, Store, Keep; Send waits for Keep; Log waits for nothing."""
+    titles = ["Parse", "Print", "Store", "Keep"]
+    entries = some_entries(workspace, *(Draft(title, spec={"requirements": [title]}) for title in titles))
+    return [*entries, *some_entries(workspace, Draft("Send", depends_on=(entries[3].pk,)), "Log")]
+
+
+def shown(workspace: Workspace) -> list[dict[str, Any]]:
+    """Each entry of the backlog with its values, its state and what it waits for."""
+    rows = Entry.objects.filter(workspace=workspace, deleted_at=None).order_by("seq")
+    return [
+        content.values(row, row.dependencies.values_list("depends_on_id", flat=True))
+        | {"state": row.status, "code": row.reason_code, "rounds": row.budget_rounds, "unmet": row.unmet_dependencies}
+        for row in rows
+    ]
+
+
+def notes(run: Run) -> list[str]:
+    return [proposal.note for proposal in run.proposals.order_by("number")]
+
+
+def test_each_kind_changes_the_backlog_with_its_reason(workspace: Workspace, backlog: list[Entry]) -> None:
+    run = a_rearranging_run(workspace, *EVERY_KIND)
+    applying.apply(run, by=ANA)
+    assert states(run) == ["applied"] * 4
+    parse, print_, store, send = Entry.objects.filter(deleted_at=None).order_by("seq")
+    assert (parse.priority, parse.budget_rounds, parse.unmet_dependencies) == (0, 9, 1)
+    assert (print_.on_hold, print_.reason_message) == (True, "It is better so")
+    assert (store.content, store.spec) == ("Store\n\nKeep", {"requirements": ["Store", "Keep"]})
+    assert list(send.dependencies.values_list("depends_on_id", flat=True)) == [store.pk]
+    assert Event.objects.get(verb="entry.edited", object_id=parse.pk).reason == "It is better so"
+
+
+def test_undo_restores_all_of_it(workspace: Workspace, backlog: list[Entry]) -> None:
+    before = shown(workspace)
+    run = a_rearranging_run(workspace, *EVERY_KIND)
+    applying.apply(run, by=ANA)
+    assert shown(workspace) != before
+    applying.undo(run, by=ANA)
+    assert (shown(workspace), states(run)) == (before, ["open"] * 4)
+    assert not rebuild.find(workspace.pk)
+    applying.apply(run, by=ANA)  # and again
+    assert states(run) == ["applied"] * 4
+
+
+def test_more_rounds_bring_a_failed_entry_back_until_they_are_undone(workspace: Workspace, backlog: list[Entry]) -> None:
+    entry_state.move(entry_state.lock(backlog[3]), Next("failed", Reason.ROUNDS_EXHAUSTED, "5 of 5 rounds"))
+    before = shown(workspace)
+    run = a_rearranging_run(workspace, {"kind": "change", "entry": "#4", "rounds": 8})
+    applying.apply(run, by=ANA)
+    assert [entry["state"] for entry in shown(workspace)] == ["pending"] * 6
+    applying.undo(run, by=ANA)
+    assert shown(workspace) == before
+
+
+def test_a_hold_of_a_blocked_entry_is_undone_to_what_blocked_it(workspace: Workspace, backlog: list[Entry]) -> None:
+    entry_state.move(entry_state.lock(backlog[0]), Next("blocked", Reason.NO_IMPROVEMENT, "no gain in 3 rounds"))
+    before = shown(workspace)
+    run = a_rearranging_run(workspace, {"kind": "hold", "entry": "#1"})
+    applying.apply(run, by=ANA)
+    applying.undo(run, by=ANA)
+    assert shown(workspace) == before
+
+
+def test_entries_that_wait_for_each_other_are_dropped_together(workspace: Workspace, backlog: list[Entry]) -> None:
+    before = shown(workspace)
+    run = a_rearranging_run(workspace, {"kind": "drop", "entry": "#4"}, {"kind": "drop", "entry": "#5"})
+    applying.apply(run, by=ANA)
+    assert [entry["content"] for entry in shown(workspace)] == ["Parse", "Print", "Store", "Log"]
+    applying.undo(run, by=ANA)
+    assert shown(workspace) == before
+
+
+def hold(entry: Entry) -> None:
+    entry_actions.put_on_hold(entry, by=ANA)
+
+
+def lock_budget(entry: Entry) -> None:
+    Account.objects.filter(pk=entry.pk).update(human_locked=True)
+
+
+def freeze(entry: Entry) -> None:
+    entry_edits.freeze_spec(entry, by=ANA)
+
+
+def start(entry: Entry) -> None:
+    a_worker(slots=1)
+    Entry.objects.filter(pk=entry.pk).update(priority=0)
+    dispatch.cycle(entry.workspace_id)
+
+
+def reword(entry: Entry) -> None:
+    content.edit(entry, content.Change(content="Parse ISO dates"), by=ANA)
+
+
+def reprioritise(entry: Entry) -> None:
+    entry_actions.set_priority(entry, Entry.Priority.LOW, by=ANA)
+
+
+def give_rounds(entry: Entry) -> None:
+    entry_edits.set_rounds(entry, 7, by=ANA)
+
+
+def delete(entry: Entry) -> None:
+    deletion.delete_all([entry], by=ANA)
+
+
+def finish(entry: Entry) -> None:
+    entry_actions.mark_done(entry, by=ANA)
+
+
+MEANWHILE = [
+    (hold, "#1 Parse is on hold"),
+    (lock_budget, "A person has locked the budget of #1 Parse"),
+    (freeze, "The spec of #1 Parse is frozen"),
+    (start, "#1 Parse is at work"),
+    (reword, "#1 Parse ISO dates was changed since: its text"),
+    (reprioritise, "#1 Parse was changed since: its priority"),
+    (give_rounds, "#1 Parse was changed since: its number of rounds"),
+    (delete, "#1 Parse was deleted since"),
+    (finish, "#1 Parse is done"),
+]
+
+
+@pytest.mark.parametrize(("act", "sentence"), MEANWHILE, ids=[act.__name__ for act, _ in MEANWHILE])
+@pytest.mark.parametrize(
+    "change", [FIRST, {"kind": "hold", "entry": "#1"}, {"kind": "drop", "entry": "#1"}], ids=lambda c: c["kind"]
+)
+def test_what_a_person_did_meanwhile_makes_it_outdated(
+    workspace: Workspace, backlog: list[Entry], change: dict[str, Any], act: Any, sentence: str
+) -> None:
+    run = a_rearranging_run(workspace, change, {"kind": "change", "entry": "#6", "priority": "high"})
+    act(backlog[0])
+    outcome = applying.apply(run, by=ANA)
+    assert [proposal.note for proposal in outcome.outdated] == [sentence]
+    assert states(run) == ["outdated", "applied"]  # the other is not held up
+
+
+def test_the_other_entry_of_a_merge_counts_as_well(workspace: Workspace, backlog: list[Entry]) -> None:
+    run = a_rearranging_run(workspace, {"kind": "merge", "entry": "#3", "with": "#4"})
+    reprioritise(backlog[3])
+    applying.apply(run, by=ANA)
+    assert notes(run) == ["#4 Keep was changed since: its priority"]
+
+
+def test_of_two_runs_about_one_entry_the_second_is_outdated(workspace: Workspace, backlog: list[Entry]) -> None:
+    first = a_rearranging_run(workspace, FIRST)
+    second = a_rearranging_run(workspace, {"kind": "change", "entry": "#1", "priority": "low"})
+    applying.apply(first, by=ANA)
+    applying.apply(second, by=ANA)
+    assert notes(second) == ["#1 Parse was changed since: its priority"]
+
+
+def test_a_cycle_that_a_person_made_possible_is_named(workspace: Workspace, backlog: list[Entry]) -> None:
+    run = a_rearranging_run(workspace, {"kind": "change", "entry": "#1", "depends_on": ["#2"]})
+    content.edit(backlog[1], content.Change(depends_on=(backlog[0].pk,)), by=ANA)
+    applying.apply(run, by=ANA)
+    assert notes(run)[0].startswith("That would be a cycle")
+    assert states(run) == ["outdated"]
+
+
+@pytest.mark.parametrize("act", [reword, reprioritise, hold, start, delete], ids=lambda act: str(act.__name__))
+def test_what_was_changed_since_is_not_undone(workspace: Workspace, backlog: list[Entry], act: Any) -> None:
+    run = a_rearranging_run(workspace, {"kind": "change", "entry": "#1", "rounds": 9}, {"kind": "drop", "entry": "#6"})
+    applying.apply(run, by=ANA)
+    act(backlog[0])
+    with pytest.raises(Conflict):
+        applying.undo(run, by=ANA)
+    assert states(run) == ["applied", "applied"]
+    assert Entry.objects.filter(pk=backlog[5].pk, deleted_at__isnull=False).exists()  # nothing of it was undone
+
+
+def test_a_part_may_be_applied(workspace: Workspace, backlog: list[Entry]) -> None:
+    run = a_rearranging_run(workspace, *EVERY_KIND)
+    applying.apply(run, by=ANA, only=ids(run, 2, 4))
+    assert states(run) == ["open", "applied", "open", "applied"]
+    applying.undo(run, by=ANA)
+    assert states(run) == ["open"] * 4
+
+
+def test_money_stays_what_it_was(workspace: Workspace, backlog: list[Entry]) -> None:
+    before = list(Account.objects.order_by("id").values_list("id", "budget", "spent", "held"))
+    run = a_rearranging_run(workspace, *EVERY_KIND)
+    applying.apply(run, by=ANA)
+    applying.undo(run, by=ANA)
+    assert list(Account.objects.order_by("id").values_list("id", "budget", "spent", "held")) == before
+
+
+def test_the_database_refuses_a_change_of_nothing(workspace: Workspace, backlog: list[Entry]) -> None:
+    run = a_rearranging_run(workspace, FIRST)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Proposal.objects.filter(run=run).update(subject=None)
