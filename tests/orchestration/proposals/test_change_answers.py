@@ -12,6 +12,7 @@ from orchestration.proposals import change_answers
 from orchestration.proposals.change_answers import Seen
 from orchestration.proposals.making import Answer
 from orchestration.proposals.pictures import NAMES, Picture
+from orchestration.proposals.world import Known, World
 
 
 def a_picture(seq: int, title: str, *needs: str, **more: Any) -> Picture:
@@ -22,7 +23,7 @@ def a_picture(seq: int, title: str, *needs: str, **more: Any) -> Picture:
         "depends_on": sorted(needs),
         "rounds": 5,
     }
-    facts = {"status": "pending", "reason": "", "message": "", "on_hold": False, "frozen": False, "locked": False}
+    facts = {"status": "pending", "reason": "", "message": "", "on_hold": False, "frozen": False, "locked": False, "split": False}
     return Picture(f"e{seq}", seq, title, **(facts | more), values=values)
 
 
@@ -39,7 +40,7 @@ SEEN = Seen(
             a_picture(7, "Drop", frozen=True),
         )
     },
-    {"e9": "e9", "#9": "e9"},
+    World(entries=[Known(f"e{n}", n, f"Entry {n}", n != 9) for n in (1, 2, 3, 4, 5, 6, 7, 9)]),
 )
 
 
@@ -57,6 +58,13 @@ def test_each_kind_is_read_with_what_it_is_about() -> None:
     assert (merge.kind, merge.subject, merge.after["with"]) == ("merge", "e2", "e3")
     assert (merge.after["content"], merge.after["spec"]) == ("Print\n\nStore", {"tests": ["Print", "Store"]})
     assert change.before is not None and change.before["priority"] == "medium"
+
+
+def test_a_split_names_children_that_may_wait_for_each_other() -> None:
+    children = [{"content": "Read", "ref": "read"}, {"content": "Check", "depends_on": ["read", "#9"]}]
+    [split] = read({"kind": "split", "entry": "#1", "entries": children}).proposed
+    assert (split.kind, split.subject) == ("split", "e1")
+    assert [child.get("depends_on") for child in split.after["entries"]] == [None, ["read", "e9"]]
 
 
 def test_nothing_is_an_answer() -> None:
@@ -87,8 +95,16 @@ def test_nothing_is_an_answer() -> None:
             {"kind": "drop", "entry": "#1"},
             "#1 Parse cannot be dropped: #2 Print waits for it. Change what that waits for as well",
         ),
-        ({"kind": "raise", "entry": "#1"}, "Change 1: `kind` must be change, drop, hold or merge"),
-        ({"entry": "#1"}, "Change 1: `kind` must be change, drop, hold or merge"),
+        (
+            {"kind": "split", "entry": "#1", "entries": [{"content": "A"}]},
+            "Change 1: `entries` list should have at least 2 items",
+        ),
+        (
+            {"kind": "split", "entry": "#1", "entries": [{"content": "A", "depends_on": ["#1"]}, {"content": "B"}]},
+            "Change 1: Entry 1 depends on `#1`, which is no ref of this answer and no entry of the backlog",
+        ),
+        ({"kind": "raise", "entry": "#1"}, "Change 1: `kind` must be change, drop, hold, merge or split"),
+        ({"entry": "#1"}, "Change 1: `kind` must be change, drop, hold, merge or split"),
         ({"kind": "drop", "entry": "#3", "reason": " "}, "Change 1: `reason` may not be empty"),
     ],
 )
