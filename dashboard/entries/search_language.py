@@ -153,7 +153,7 @@ _READERS: dict[str, Callable[[str], Term | None]] = {
     "score": _number("score", "best score"),
     "rounds": _number("rounds", "rounds", whole=True),
     "dep": _of_entry("dep", "waiting for"),
-    "parent": _of_entry("parent", "that are children of"),
+    "parent": _of_entry("parent", "below"),
     "file": _text("file", "touching"),
     "priority": _priority,
     "group": _text("group", "in the group"),

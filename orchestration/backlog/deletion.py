@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from budget.limits import dividing
+from budget.models import Account
 from orchestration import events, funding
 from orchestration.backlog import completion, dependencies, entry_state, locks
 from orchestration.backlog.entry_actions import SomeRefuse, in_progress, withdraw_landings
@@ -40,7 +41,7 @@ def delete_all(entries: Sequence[Entry], *, by: Caller, reason: str = "") -> Non
         before = completion.liveliest([completion.state_before(row.status, row.unmet_dependencies) for row in rows])
         locks.release(workspace_id, ids)
         Dependency.objects.filter(entry_id__in=ids).delete()
-        Entry.objects.filter(pk__in=ids).update(deleted_at=Now())
+        Entry.objects.filter(pk__in=ids).update(deleted_at=Now(), unmet_dependencies=0)
         _leave_parents(rows, by=by)
         funding.mark_due(workspace_id)
         completion.record_finished(workspace_id, before=before)
@@ -59,6 +60,8 @@ def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: st
         Executor.objects.select_for_update().get(pk=entry.workspace_id)
         if not Entry.objects.filter(pk=entry.pk, deleted_at__isnull=False).update(deleted_at=None, unmet_dependencies=0):
             raise Conflict(f"#{entry.seq} is on the backlog already")
+        if entry.parent_id:
+            raise Conflict(f"#{entry.seq} was one of the children of an entry, and its money went to the others: add it again")
         row = entry_state.lock(entry)
         dependencies.replace_all([(row, depends_on)], by=by, reason=reason)
         if row.status == Entry.Status.PENDING:
@@ -71,19 +74,25 @@ def restore(entry: Entry, depends_on: Collection[str], *, by: Caller, reason: st
 
 
 def _leave_parents(rows: Sequence[Entry], *, by: Caller) -> None:
-    """What deleted children have left goes to their siblings; a parent whose last child is deleted is an entry again, as it was before."""
-    gone = {row.pk for row in rows}
+    """What deleted children and all below them have left goes to their siblings; a parent whose last child is deleted is an entry again, as it was before."""
+    above = {row.pk: row.parent_id for row in rows}
     orphaned: dict[str, list[Entry]] = defaultdict(list)
+    below: dict[str, list[Account]] = defaultdict(list)
     for row in rows:
-        if row.parent_id and row.parent_id not in gone:
+        if row.parent_id and row.parent_id not in above:
             orphaned[row.parent_id].append(row)
+        stays = row.parent_id
+        while stays in above:
+            stays = above[stays]
+        if stays:
+            below[stays].append(row.account)
     for parent in Entry.objects.select_related("account").filter(pk__in=orphaned).order_by("pk"):
         deleted = orphaned[parent.pk]
         entry_state.count_children([parent.pk for row in deleted if row.status != Entry.Status.DONE], -1)
         stay = list(Entry.objects.select_related("account").filter(parent=parent, deleted_at__isnull=True))
         if parent.account.own_budget or parent.account.human_locked:
             takers = [row.account for row in stay if row.status not in entry_state.ENDED and not row.is_container]
-            dividing.return_from([row.account for row in deleted], takers, parent.account, by=by)
+            dividing.return_from(below[parent.pk], takers, parent.account, by=by)
         if not stay:
             _rejoin(parent, by=by)
     entry_state.roll_up(orphaned)

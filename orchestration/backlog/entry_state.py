@@ -3,7 +3,7 @@
 The executor's row is locked first, so that counters never race.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from django.db.models import Count, F
@@ -71,23 +71,15 @@ def move_all(entries: Sequence[Entry], following: Next) -> None:
 
 
 def roll_up(parent_ids: Iterable[str | None]) -> None:
-    """Entries that are split get the state that their children give them, and so do those above. The caller's transaction holds the
-    executor's row."""
+    """Entries that are split get the state that their children give them, and so do those above: the deepest first, each freshly read, since
+    what waits for it moves with it. The caller's transaction holds the executor's row."""
     ids = {id_ for id_ in parent_ids if id_}
-    if not ids:
-        return
-    children: dict[str, list[Entry]] = defaultdict(list)
-    fields = ("parent_id", "seq", "content", "status", "reason_code", "unmet_dependencies", "is_container", "deleted_at")
-    for child in Entry.objects.filter(parent_id__in=ids, deleted_at__isnull=True).order_by("seq").only(*fields):
-        children[str(child.parent_id)].append(child)
-    for container in Entry.objects.filter(pk__in=ids, is_container=True).order_by("pk"):
-        following = rollup.state_of(children[container.pk])
-        if (container.status, container.reason_code, container.reason_message) != (
-            following.status,
-            following.code,
-            following.message,
-        ):
-            _move_container(container, following)
+    while ids and (row := Entry.objects.filter(pk__in=ids, is_container=True).order_by("-depth", "pk").first()):
+        ids.discard(row.pk)
+        following = rollup.state_of(list(Entry.objects.filter(parent=row, deleted_at__isnull=True).order_by("seq")))
+        if (row.status, row.reason_code, row.reason_message) != (following.status, following.code, following.message):
+            _move_container(row, following)
+            ids |= {row.parent_id} if row.parent_id else set()
 
 
 def _move_container(container: Entry, following: Next) -> None:
@@ -97,7 +89,6 @@ def _move_container(container: Entry, following: Next) -> None:
     if (before == Entry.Status.DONE) != (following.status == Entry.Status.DONE):
         _count_unmet([container], -1 if following.status == Entry.Status.DONE else +1)
     _update_dependents(container, before)
-    roll_up([container.parent_id])
 
 
 def set_state(entry: Entry, following: Next) -> None:
