@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.models import Entry, Proposal
-from orchestration.proposals import pictures
+from orchestration.proposals import editing, pictures
 
 Kind, State = Proposal.Kind, Proposal.State
 # Of an open proposal and of an applied one: the word, and its tone.
@@ -43,6 +43,10 @@ class Row:
     needs: list[str]
     parts: list[tuple[str, list[str]]]
     files: list[tuple[str, bool]]
+
+    @property
+    def may_edit(self) -> bool:
+        return self.proposal.kind == Kind.ADD or self.proposal.kind in editing.EDITABLE
 
 
 def rows(proposals: Sequence[Proposal]) -> list[Row]:
