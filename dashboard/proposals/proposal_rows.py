@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.models import Entry, Proposal
-from orchestration.proposals import on_base, pictures
+from orchestration.proposals import editing, on_base, pictures
 
 Kind, State = Proposal.Kind, Proposal.State
 # Of an open proposal and of an applied one: the word, and its tone.
@@ -47,6 +47,10 @@ class Row:
     on_base: tuple[str, str] | None
     failing: list[tuple[str, str]]
     test_files: list[tuple[str, str]]
+
+    @property
+    def may_edit(self) -> bool:
+        return self.proposal.kind == Kind.ADD or self.proposal.kind in editing.EDITABLE
 
 
 def rows(proposals: Sequence[Proposal]) -> list[Row]:
