@@ -8,6 +8,7 @@ from dashboard.budget import bulk_edit as budget_bulk_edit
 from dashboard.budget import by_entry as budget_by_entry
 from dashboard.budget import changes as budget_changes
 from dashboard.budget import edits as budget_edits
+from dashboard.budget import estimates as budget_estimates
 from dashboard.budget import ledger, reallocation
 from dashboard.budget import limits as budget_limits
 from dashboard.budget import most_expensive as most_expensive_rounds
@@ -136,6 +137,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/budget/ledger/<int:row_id>/correct/", ledger.correct, name="ledger-correct"),
     path("w/<str:workspace_id>/budget/rounds/", most_expensive_rounds.page, name="budget-rounds"),
     path("w/<str:workspace_id>/budget/changes/", budget_changes.page, name="changes"),
+    path("w/<str:workspace_id>/budget/estimates/", budget_estimates.page, name="budget-estimates"),
     # Budget reviews
     path("w/<str:workspace_id>/budget/reviews/", reviews.review_list, name="reviews"),
     path("w/<str:workspace_id>/budget/reviews/new/", reviews.create, name="review-new"),

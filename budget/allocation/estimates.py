@@ -29,6 +29,14 @@ class Typical:
 
 
 @dataclass(frozen=True, slots=True)
+class Prior:
+    """What an entry is expected to need before it has rounds of its own: the cost of a round, and how many."""
+
+    round: int
+    rounds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """What an entry may still cost (`need`), and the same after fruitless rounds (`rank`: smaller is better). `gained` for `paid`: in
     its last `rounds` verified rounds, at most two. `stuck`: on a plateau."""
@@ -73,6 +81,16 @@ def find_typical(histories: Iterable[Sequence[Round]], *, min_round: int, max_ro
     pace = median(paces) if paces else 0.0
     pace = max(pace, 1 / (10 * usual)) if costs else 1 / (3 * usual)
     return Typical(usual, pace, 1 / pace, bool(costs))
+
+
+def expected(usual: Typical, prior: Prior | None) -> Typical:
+    """The workspace's medians, or what an entry's prior says instead. A prior counts only where the medians are known, and within ten times
+    of them: it comes from an agent."""
+    if prior is None or not usual.known:
+        return usual
+    round_ = max(min(prior.round, 10 * usual.round), usual.round // 10, 1)
+    whole = max(min(round_ * max(prior.rounds, 1.0), 10 * usual.whole), usual.whole / 10)
+    return Typical(round_, 1 / whole, whole, True)
 
 
 def outlook(

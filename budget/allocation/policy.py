@@ -1,13 +1,15 @@
 """The workspace's settings that money depends on. The app that stores them registers a reader, so budget does not import it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from budget.allocation.estimates import Prior
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Amounts in micro-USD. `automatic`: budgets are reallocated after each round. `running`: the executor starts sessions.
-    `no_funding`: the reason codes of blocked entries that keep their budget and get no more money."""
+    `priors`: by account, what agents estimate whose estimates have proved better than the medians; read only by an allocation. `no_funding`: the reason codes of blocked entries that keep their budget and get no more money."""
 
     min_round: int
     round_ceiling: int
@@ -16,6 +18,7 @@ class Policy:
     automatic: bool
     running: bool
     no_funding: Sequence[str]
+    priors: Callable[[], Mapping[str, Prior]] = dict
 
 
 Reader = Callable[[str, bool], Policy]

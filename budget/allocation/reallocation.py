@@ -10,7 +10,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from budget import amounts, events
 from budget.allocation import estimates, policy, sharing
-from budget.allocation.estimates import Round
+from budget.allocation.estimates import Prior, Round
 from budget.allocation.policy import Policy
 from budget.allocation.sharing import Change, Row, Skipped, Snapshot
 from budget.amounts.money import MoneyField
@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
 
 
 def preview(workspace_id: str) -> Outcome:
-    """The changes that `run` would make now. Four queries, no lock."""
+    """The changes that `run` would make now. Five queries without estimates of agents, and two more with them; no lock."""
     allocation = sharing.allocate(_read(workspace_id))
     return Outcome(allocation.changes, allocation.skipped, allocation.pool, allocation.unallocated)
 
@@ -67,7 +67,7 @@ def _read(workspace_id: str, *, lock: bool = False) -> Snapshot:
 
 
 def snapshot(project: Project, rules: Policy, *, sample: int | None = None) -> Snapshot:
-    """The money of a workspace: its open entries, and the ended ones with money to give back. Two queries. `sample`: only so many open
+    """The money of a workspace: its open entries, and the ended ones with money to give back. Two queries, and those of `rules.priors`. `sample`: only so many open
     entries, at random, since ids are random.
 
     The project is read in the same statement as the accounts, so that a charge in between cannot count as left in both."""
@@ -87,6 +87,7 @@ def snapshot(project: Project, rules: Policy, *, sample: int | None = None) -> S
         mine = mine.filter(account_id__in=[account.pk for account in accounts])
     others = RoundSpend.objects.filter(account_id__in=newest).exclude(account__entry__status__in=OPEN)
     rounds_by_account = _rounds((mine, others), running)
+    priors = rules.priors()
     open_ids = {account.pk for account in accounts if account.entry.status in OPEN}
     return Snapshot(
         total_budget=project.total_budget,
@@ -98,7 +99,7 @@ def snapshot(project: Project, rules: Policy, *, sample: int | None = None) -> S
         plateau_rounds=rules.plateau_rounds,
         plateau_epsilon=rules.plateau_epsilon,
         history=tuple(rounds for id_, rounds in rounds_by_account.items() if id_ not in open_ids),
-        rows=tuple(_row(account, rounds_by_account.get(account.pk, ()), rules) for account in accounts),
+        rows=tuple(_row(account, rounds_by_account.get(account.pk, ()), rules, priors.get(account.pk)) for account in accounts),
     )
 
 
@@ -135,7 +136,7 @@ _OF_ENTRY = [
 _OF_PROJECT = [f"project__{name}" for name in ("total_budget", "max_project_spend", "total_spent", "held")]
 
 
-def _row(account: Account, rounds: tuple[Round, ...], rules: Policy) -> Row:
+def _row(account: Account, rounds: tuple[Round, ...], rules: Policy, prior: Prior | None) -> Row:
     entry = account.entry
     waiting = entry.status == "blocked" and entry.reason_code in rules.no_funding
     return Row(
@@ -152,6 +153,7 @@ def _row(account: Account, rounds: tuple[Round, ...], rules: Policy) -> Row:
         rounds_left=max(entry.budget_rounds - entry.rounds_completed, 0),
         counted=entry.rounds_completed,
         rounds=rounds,
+        prior=prior,
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from budget.allocation import estimates, reasons
-from budget.allocation.estimates import Outlook, Round, Typical
+from budget.allocation.estimates import Outlook, Prior, Round, Typical
 from budget.amounts import format_usd
 
 ENDED = ("done", "failed")
@@ -44,6 +44,7 @@ class Row:
     rounds_left: int = 5
     counted: int | None = None
     rounds: tuple[Round, ...] = ()
+    prior: Prior | None = None
 
     @property
     def floor(self) -> int:
@@ -170,7 +171,7 @@ def _first_round(snapshot: Snapshot, amount: int, usual: Typical) -> int:
 def _claim(row: Row, usual: Typical, snapshot: Snapshot, first_round: int) -> _Claim:
     ahead = estimates.outlook(
         row.rounds,
-        usual,
+        estimates.expected(usual, row.prior),
         counted=row.counted,
         plateau_rounds=snapshot.plateau_rounds,
         plateau_epsilon=snapshot.plateau_epsilon,

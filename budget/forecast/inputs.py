@@ -1,4 +1,4 @@
-"""Reads what a forecast needs: at most six queries, of the history only the newest sessions and their entries, of the backlog a sample."""
+"""Reads what a forecast needs: at most nine queries, of the history only the newest sessions and their entries, of the backlog a sample."""
 
 from datetime import datetime
 
@@ -50,7 +50,7 @@ def forecast(
 
 def final_costs(project: Project) -> dict[str, int]:
     """The cost of each open entry at its end, by account (micro-USD): spent, and its remaining need within its rounds. Entries without
-    any data are left out. Three queries."""
+    any data are left out. Four queries without estimates of agents."""
     seen = reallocation.snapshot(project, policy.load(project.pk))
     usual = estimates.find_typical(
         (*(row.rounds for row in seen.rows), *seen.history), min_round=seen.min_round, max_round=seen.round_ceiling

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from budget import amounts
 from orchestration.models import Entry, Proposal
 from orchestration.proposals import editing, on_base, pictures
 
@@ -47,6 +48,7 @@ class Row:
     on_base: tuple[str, str] | None
     failing: list[tuple[str, str]]
     test_files: list[tuple[str, str]]
+    estimate: str
 
     @property
     def may_edit(self) -> bool:
@@ -89,7 +91,15 @@ def _row(proposal: Proposal, seqs: Mapping[str, str]) -> Row:
         _on_base(proposal),
         list(proposal.tests_on_base.get("failing", {}).items()),
         list((spec.get("test_files") or {}).items()),
+        _estimate(proposal),
     )
+
+
+def _estimate(proposal: Proposal) -> str:
+    if not proposal.estimate:
+        return ""
+    chances = ", ".join(f"{100 * chance:.0f} %" for chance in proposal.estimate["chances"])
+    return f"{chances} to pass after 1, 2, 3 rounds of {amounts.format_usd(proposal.estimate['round'])}"
 
 
 def _on_base(proposal: Proposal) -> tuple[str, str] | None:

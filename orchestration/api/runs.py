@@ -203,6 +203,7 @@ def _proposals(proposals: Any) -> list[dict[str, Any]]:
             "reason": proposal.reason or None,
             "note": proposal.note or None,
             "tests_on_base": proposal.tests_on_base or None,
+            "estimate": _estimate(proposal),
             "entry_id": proposal.entry_id,
             "edited_by": proposal.edited_by or None,
             "decided_by": proposal.decided_by or None,
@@ -210,3 +211,10 @@ def _proposals(proposals: Any) -> list[dict[str, Any]]:
         }
         for proposal in proposals
     ]
+
+
+def _estimate(proposal: Proposal) -> dict[str, Any] | None:
+    if not proposal.estimate:
+        return None
+    chances = {f"chance_{n}": chance for n, chance in enumerate(proposal.estimate["chances"], start=1)}
+    return {**chances, "round_usd": amounts.number(proposal.estimate["round"])}

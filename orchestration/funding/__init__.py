@@ -3,6 +3,7 @@
 - `shares` gives out and refills shares of the plan
 - `first_rounds` takes from shares that pay for several rounds, so that each entry gets one
 - `raising` lets a share follow what its entry reserves, and takes it back from entries that do not go on
+- `expectations` estimates of agents beside what happened, scored by `calibration`
 - `pool` what the plan still has
 - `unblocking` entries that waited for money
 - `changes` budgets raised and lowered, on record

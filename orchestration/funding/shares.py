@@ -1,6 +1,7 @@
 """Shares of the plan for entries without their own budget, and the reaction to new money. A share says who goes first; it is no limit (ADR 28)."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from django.db import transaction
 from django.db.models import F
@@ -10,7 +11,7 @@ from budget.allocation import policy, reallocation
 from budget.limits import caps
 from budget.models import Account, Project
 from orchestration import configuration, events
-from orchestration.funding import changes, first_rounds, pool, raising, unblocking
+from orchestration.funding import changes, expectations, first_rounds, pool, raising, unblocking
 from orchestration.messaging import wake_ups
 from orchestration.models import Entry, Executor
 from orchestration.reasons import NO_FUNDING, Reason
@@ -36,6 +37,7 @@ def policy_for(executor: Executor) -> policy.Policy:
         automatic=config.auto_reallocate,
         running=executor.state == Executor.State.RUNNING,
         no_funding=NO_FUNDING,
+        priors=partial(expectations.priors, executor.pk),
     )
 
 

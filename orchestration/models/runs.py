@@ -78,6 +78,9 @@ class Proposal(models.Model):
     reason = models.CharField(max_length=500, blank=True, help_text="Why the agent proposes it.")
     note = models.CharField(max_length=500, blank=True, help_text="What Muster found, such as an entry that says the same.")
     tests_on_base = models.JSONField(default=dict, blank=True, help_text="What its tests said on the commit that the run read.")
+    estimate = models.JSONField(
+        default=dict, blank=True, help_text="The agent's estimate: chances to pass, micro-USD of a round."
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     entry = models.ForeignKey(
         Entry,

@@ -37,7 +37,13 @@ def read(text: str, world: World) -> Answer:
 def additions(entries: Sequence[AnsweredEntry], notes: Mapping[int, str] | None = None) -> list[Proposed]:
     """A proposal for each entry. `notes`: what people should know of an entry, by its place from 0."""
     return [
-        Proposed(Proposal.Kind.ADD, entry.proposed().stored(), reason=entry.reason, note=(notes or {}).get(n, ""))
+        Proposed(
+            Proposal.Kind.ADD,
+            entry.proposed().stored(),
+            reason=entry.reason,
+            note=(notes or {}).get(n, ""),
+            estimate=entry.estimate.stored() if entry.estimate else {},
+        )
         for n, entry in enumerate(entries)
     ]
 

@@ -16,7 +16,7 @@ NOTHING = "It proposes nothing: the backlog is good as it is"
 @dataclass(frozen=True)
 class Proposed:
     """A proposal before it has a row. `subject`: the id of the entry that it changes, and `before`: that entry as the run read it.
-    `tests_on_base`: what its tests said on that commit."""
+    `tests_on_base`: what its tests said on that commit. `estimate`: its chances, and micro-USD of a round."""
 
     kind: Proposal.Kind
     after: Mapping[str, Any]
@@ -25,6 +25,7 @@ class Proposed:
     subject: str | None = None
     before: Mapping[str, Any] | None = None
     tests_on_base: Mapping[str, Any] = field(default_factory=dict)
+    estimate: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def keep_answer(session: Session, text: str, answer: Answer) -> None:
                 reason=proposed.reason[:500],
                 note=proposed.note[:500],
                 tests_on_base=proposed.tests_on_base,
+                estimate=proposed.estimate,
             )
             for n, proposed in enumerate(answer.proposed, start=1)
         )

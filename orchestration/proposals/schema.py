@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from budget.schemas import Usd
 from orchestration.schemas.entries import Priority, Spec
-from workspaces.schemas import Line, Name, NonBlank, Strict
+from workspaces.schemas import Float, Line, Name, NonBlank, Strict
 
 MAX_ENTRIES = 200
+Chance = Annotated[Float, Field(ge=0, le=1)]
 Reference = Annotated[Line, Field(min_length=1, max_length=100)]
 
 
@@ -48,10 +50,30 @@ class ProposedEntry(Strict):
         return self.model_dump(mode="json", exclude_none=True, exclude_unset=True)
 
 
+class Estimate(Strict):
+    """How likely the entry passes after so many rounds, and what a round costs. A hint: it sets no budget."""
+
+    chance_1: Chance
+    chance_2: Chance
+    chance_3: Chance
+    round_usd: Usd
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Estimate":
+        if not self.chance_1 <= self.chance_2 <= self.chance_3:
+            raise ValueError("chance_1, chance_2 and chance_3 never fall: each includes the rounds before")
+        return self
+
+    def stored(self) -> dict[str, Any]:
+        """`round`: micro-USD."""
+        return {"chances": [self.chance_1, self.chance_2, self.chance_3], "round": self.round_usd}
+
+
 class AnsweredEntry(ProposedEntry):
     """`reason`: why the agent proposes it."""
 
     reason: Line = ""
+    estimate: Estimate | None = None
 
     def proposed(self) -> ProposedEntry:
-        return ProposedEntry.model_validate(self.model_dump(exclude={"reason"}, exclude_unset=True))
+        return ProposedEntry.model_validate(self.model_dump(exclude={"reason", "estimate"}, exclude_unset=True))

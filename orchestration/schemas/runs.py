@@ -68,6 +68,13 @@ class TestsOnBase(Schema):
     remark: str
 
 
+class EstimateOut(Schema):
+    chance_1: Number
+    chance_2: Number
+    chance_3: Number
+    round_usd: Number
+
+
 class RunProposalOut(Schema):
     """`entry`: the entry as it would be added; for another `kind`, the new values of the entry `subject_id`, which the run read as `before`.
     `entry_id`: the entry that it added or changed. `note`: what Muster found. `tests_on_base`: what
@@ -83,6 +90,7 @@ class RunProposalOut(Schema):
     reason: str | None
     note: str | None
     tests_on_base: TestsOnBase | None
+    estimate: EstimateOut | None
     entry_id: str | None
     edited_by: str | None
     decided_by: str | None

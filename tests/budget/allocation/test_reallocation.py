@@ -85,7 +85,7 @@ def test_it_reads_the_same_number_of_times_whatever_the_backlog(number: int) -> 
         a_charge(entry, "0.1")
     with CaptureQueriesContext(connection) as context:
         reallocation.preview(shop.pk)
-    assert len(context.captured_queries) == 4
+    assert len(context.captured_queries) == 5
 
 
 def test_a_person_who_reopened_a_plateau_is_not_overruled() -> None:

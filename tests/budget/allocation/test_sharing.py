@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budget import allocation
-from budget.allocation import Allocation, Row, Snapshot
+from budget.allocation import Allocation, Row, Snapshot, estimates
 from budget.allocation.estimates import Round
 from tests.sampling import examples
 
@@ -124,3 +124,13 @@ def test_every_change_has_a_reason(snapshot: Snapshot) -> None:
     for change in allocation.allocate(snapshot).changes:
         assert change.before != change.after
         assert change.reason.startswith(("Raised from ", "Lowered from ", "Returned ")) and len(change.reason) < 300
+
+
+def test_a_prior_moves_the_workspaces_medians_by_ten_times_at_most() -> None:
+    usual = estimates.Typical(100, 1 / 300, 300, True)
+    assert estimates.expected(usual, None) == usual
+    assert estimates.expected(usual, estimates.Prior(200, 2)) == estimates.Typical(200, 1 / 400, 400, True)
+    assert estimates.expected(usual, estimates.Prior(10**9, 5)).round == 1000
+    assert estimates.expected(usual, estimates.Prior(0, 0)).whole == 30
+    unknown = estimates.Typical(100, 1 / 300, 300, False)
+    assert estimates.expected(unknown, estimates.Prior(200, 2)) == unknown

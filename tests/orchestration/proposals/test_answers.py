@@ -164,3 +164,24 @@ def test_what_is_accepted_can_be_added(entries: list[Any]) -> None:
         order += [entry.ref or ""]
     known = {"entry_1", "entry_2", *order}
     assert all(set(entry.depends_on) <= known for entry in entries_of(answer))
+
+
+ESTIMATE = {"chance_1": 0.5, "chance_2": 0.75, "chance_3": 1, "round_usd": 0.4}
+
+
+def test_an_estimate_is_kept_apart_from_the_entry() -> None:
+    [proposed] = read({"entries": [an_entry(estimate=ESTIMATE)]}).proposed
+    assert (proposed.after, proposed.estimate) == ({"content": "Parse dates"}, {"chances": [0.5, 0.75, 1.0], "round": 400_000})
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"chance_1": 0.9}, "chance_1, chance_2 and chance_3 never fall"),
+        ({"chance_3": 1.1}, "`estimate.chance_3` should be less than or equal to 1"),
+        ({"round_usd": -1}, "`estimate.round_usd` must be 0 or more"),
+        ({"budget_usd": 1}, "take out `estimate.budget_usd`"),
+    ],
+)
+def test_an_estimate_that_cannot_be_one_is_a_problem(change: Any, sentence: str) -> None:
+    assert sentence in problem(an_entry(estimate={**ESTIMATE, **change}))
